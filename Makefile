@@ -1,0 +1,58 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench tools clean setup
+
+STACK ?= aliyun-t4
+TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
+SOURCES := $(wildcard bench components policy stacks templates tests tools)
+SCRIPTS := tools/fetch tools/setup components/pulumi_llm/simcloud/tools_go/build .ci/run
+
+# The programs that were fetched, and the project's Python, come before the machine's own.
+# Without bytecode every start of the engine's six plugins would compile the SDKs anew.
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(TOOLS)/bin:$(CURDIR)/.venv/bin:$(PATH)
+
+help: ## this list
+	@echo "pulumi-llm: what can be made here (every target does its own set-up)"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+setup:
+	@tools/setup
+
+demo: setup ## a whole platform on simulated clouds: no account, no network (STACK=aliyun-t4)
+	@echo "demo: pulumi-llm sim up -s $(STACK)"
+	@pulumi-llm sim up -s $(STACK) --yes
+	@echo
+	@echo "demo: that was the real Pulumi engine, running stacks/Pulumi.$(STACK).yaml against simulated clouds:"
+	@echo "      nothing was bought, and no account or network was used. Now try"
+	@echo "        .venv/bin/pulumi-llm sim stack output -s $(STACK)    the outputs again"
+	@echo "        .venv/bin/pulumi-llm sim preview -s $(STACK)         after an edit of the stack's file"
+	@echo "        .venv/bin/pulumi-llm sim destroy -s $(STACK)         and away with it"
+
+tools: setup ## the real programs that the tests run, built or installed once (about ten minutes at first)
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi caddy compose cloud-init shellcheck systemd
+
+test: tools ## every test, the slow ones too
+	@echo "test: all of it, on three processes (the engine's tests wait more than they work): about ten minutes"
+	@python -m pytest -m '' -n 3 --dist worksteal --durations=8
+
+lint: setup ## formatting, ruff, mypy, shellcheck
+	@tools/fetch shellcheck
+	@ruff format --check $(SOURCES)
+	@ruff check $(SOURCES)
+	@echo "lint: mypy (at first it reads the SDKs: some minutes)"
+	@mypy
+	@shellcheck $(SCRIPTS)
+
+format: setup ## formats the Python sources
+	@ruff format $(SOURCES)
+	@ruff check --fix $(SOURCES)
+
+bench: setup ## what previews and plans cost
+	@tools/fetch pulumi
+	@python -m bench
+
+clean: ## removes the simulations' state and what linters and tests left; keeps .venv and .tools
+	@rm -rf .pulumi-sim .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +

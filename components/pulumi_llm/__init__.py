@@ -1,0 +1,61 @@
+"""pulumi-llm: Pulumi components that run large language models on your own GPU machines.
+
+``import pulumi_llm as llm`` touches neither the network nor a cloud's SDK: the components, and with them Pulumi
+itself, are imported when they are first named.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pulumi_llm.errors import Finding, Refusal
+    from pulumi_llm.model_server import ModelServer, ModelServerArgs
+    from pulumi_llm.network import Network, NetworkArgs
+    from pulumi_llm.overseas_proxy import OverseasProxy, OverseasProxyArgs
+    from pulumi_llm.platform import Platform, PlatformArgs
+    from pulumi_llm.vector_store import VectorStore, VectorStoreArgs
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Finding": "errors",
+    "ModelServer": "model_server",
+    "ModelServerArgs": "model_server",
+    "Network": "network",
+    "NetworkArgs": "network",
+    "OverseasProxy": "overseas_proxy",
+    "OverseasProxyArgs": "overseas_proxy",
+    "Platform": "platform",
+    "PlatformArgs": "platform",
+    "Refusal": "errors",
+    "VectorStore": "vector_store",
+    "VectorStoreArgs": "vector_store",
+}
+
+__all__ = [
+    "Finding",
+    "ModelServer",
+    "ModelServerArgs",
+    "Network",
+    "NetworkArgs",
+    "OverseasProxy",
+    "OverseasProxyArgs",
+    "Platform",
+    "PlatformArgs",
+    "Refusal",
+    "VectorStore",
+    "VectorStoreArgs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,267 @@
+"""One machine with its key, disk, address, certificate and the SSH channel that settings and secrets travel over."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_command as command
+import pulumi_random as random
+import pulumi_tls as tls
+
+from pulumi_llm import bootstrap, catalog
+from pulumi_llm.bootstrap import GatewayKey, NodeRequest
+from pulumi_llm.clouds.base import (
+    AddressHandle,
+    Cloud,
+    DiskRequest,
+    MachineHandle,
+    MachineRequest,
+    NetworkHandle,
+    Rule,
+    Scope,
+)
+from pulumi_llm.preflight.placement import Placement
+from pulumi_llm.spec import AccessSpec, KeySpec
+
+CA_HOURS = 10 * 365 * 24
+CERTIFICATE_HOURS = 2 * 365 * 24
+RENEW_EARLY_HOURS = 90 * 24
+"""A certificate is replaced by the first `up` within 90 days of its end."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HostRequest:
+    """What one host needs, whatever runs on it. Sizes in GiB."""
+
+    name: str
+    cloud: Cloud
+    network: NetworkHandle
+    place: Placement
+    system_disk_gib: int
+    access: AccessSpec
+    ports: Mapping[int, str]
+    """Open port to description."""
+    clients: tuple[pulumi.Input[str], ...] = ()
+    """CIDRs besides ``access.allowed_cidrs`` that may call the ports, such as another machine's address."""
+    node: NodeRequest
+    settings: pulumi.Input[str] | None = None
+    """The settings document, where it holds values that are known only later; default: that of ``node``."""
+    secrets: Mapping[str, pulumi.Input[str]]
+    tags: Mapping[str, str]
+    ready_timeout_minutes: int
+    spot: bool = False
+    renew: bool = False
+    address: AddressHandle | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Host:
+    """A host that is being made."""
+
+    machine: MachineHandle
+    address: pulumi.Output[str]
+    certificate_authority: pulumi.Output[str]
+    ssh_private_key: pulumi.Output[str]
+    ready: pulumi.Output[str]
+    """What the node's last apply said; known when the node answers a completion through its gateway."""
+
+    def url(self, port: int, path: str = "") -> pulumi.Output[str]:
+        """``https://address:port`` and the path, known only when the node is ready: whoever uses it waits for that."""
+        return pulumi.Output.concat("https://", self.authority(port), path)
+
+    def authority(self, port: int) -> pulumi.Output[str]:
+        """``address:port``, known only when the node is ready."""
+        ready_address = pulumi.Output.all(self.address, self.ready).apply(lambda both: str(both[0]))
+        return pulumi.Output.concat(ready_address, f":{port}")
+
+    def outputs(self, place: Placement) -> dict[str, object]:
+        """What every component with a host of its own tells about it."""
+        return {
+            "address": self.address,
+            "private_address": self.machine.private_ip,
+            "certificate_authority": self.certificate_authority,
+            "instance_id": self.machine.id,
+            "instance_type": pulumi.Output.from_input(place.instance_type),
+            "hourly_price": pulumi.Output.from_input(place.price.amount if place.price else None),
+            "currency": pulumi.Output.from_input(place.price.currency if place.price else None),
+            "ssh_private_key": self.ssh_private_key,
+        }
+
+
+def make_host(request: HostRequest, scope: Scope) -> Host:
+    """Make the machine and everything that belongs to it alone."""
+    name, cloud = request.name, request.cloud
+    # RSA, because Tencent Cloud takes no other kind of key.
+    ssh = tls.PrivateKey(f"{name}-ssh", algorithm="RSA", rsa_bits=3072, opts=_child(scope))
+    key_id = cloud.key_pair(f"{name}-key", ssh.public_key_openssh, request.tags, scope, renew=request.renew)
+    firewall_id = cloud.firewall(f"{name}-firewall", request.network.vpc_id, _rules(request), request.tags, scope)
+    machine = cloud.machine(
+        f"{name}-machine",
+        MachineRequest(
+            instance_type=request.place.instance_type,
+            zone=request.place.zone,
+            image_id=cloud.image(request.place.instance_type, scope),
+            vpc_id=request.network.vpc_id,
+            subnet_id=request.network.subnet_id,
+            firewall_id=firewall_id,
+            key_id=key_id,
+            user_data=bootstrap.user_data(request.node),
+            system_disk_gib=request.system_disk_gib,
+            spot=request.spot,
+            renew=request.renew,
+            tags=request.tags,
+        ),
+        scope,
+    )
+    disk_id = cloud.disk(
+        f"{name}-disk",
+        DiskRequest(size_gib=request.node.data_disk_gib, zone=request.place.zone, tags=request.tags),
+        scope,
+    )
+    attached_disk = cloud.attach_disk(f"{name}-disk-attachment", disk_id, machine, scope)
+    address = request.address or cloud.address(f"{name}-address", request.tags, scope)
+    attached_address = cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
+    ip = pulumi.Output.from_input(address.ip)
+    authority, certificate, key = _certificate(name, ip, scope)
+    connection = command.remote.ConnectionArgs(
+        host=ip,
+        user=catalog.load().clouds[cloud.name].login_user,
+        private_key=ssh.private_key_openssh,
+        # A machine answers SSH some 30 s to 3 min after it was made; 10 tries, the default, are too few.
+        dial_error_limit=60,
+        per_dial_timeout=15,
+    )
+    # A new machine, or a fresh system disk on the same one, has to be told everything again.
+    triggers = [machine.id, machine.image_id]
+    staged = command.remote.Command(
+        f"{name}-settings",
+        connection=connection,
+        create=bootstrap.stage_command(),
+        update=bootstrap.stage_command(),
+        stdin=request.settings if request.settings is not None else settings_document(request.node),
+        triggers=triggers,
+        add_previous_output_in_env=False,
+        opts=_child(scope, depends_on=[attached_disk, attached_address]),
+    )
+    applied = command.remote.Command(
+        f"{name}-apply",
+        connection=connection,
+        create=bootstrap.apply_command(),
+        update=bootstrap.apply_command(),
+        stdin=_secrets_document(
+            staged.stdin, {**request.secrets, "tls_certificate": certificate, "tls_private_key": key}
+        ),
+        triggers=triggers,
+        add_previous_output_in_env=False,
+        opts=_child(scope, depends_on=[staged], minutes=request.ready_timeout_minutes),
+    )
+    return Host(
+        machine=machine,
+        address=ip,
+        certificate_authority=authority,
+        ssh_private_key=ssh.private_key_openssh,
+        ready=applied.stdout,
+    )
+
+
+def gateway_keys(name: str, keys: Mapping[str, KeySpec], scope: Scope) -> dict[str, pulumi.Output[str]]:
+    """A random key for each name, made anew when its ``generation`` is raised."""
+    made: dict[str, pulumi.Output[str]] = {}
+    for key, spec in sorted(keys.items()):
+        password = random.RandomPassword(
+            f"{name}-key-{key}",
+            length=40,
+            special=False,
+            keepers={"generation": str(spec.generation)},
+            opts=_child(scope),
+        )
+        made[key] = password.result.apply(lambda text: f"sk-{text}")
+    return made
+
+
+def gateway_key_rows(keys: Mapping[str, KeySpec], endpoints: tuple[str, ...] = ()) -> tuple[GatewayKey, ...]:
+    """The keys and their limits as the node's gateway reads them (without the keys themselves)."""
+    return tuple(
+        GatewayKey(
+            name=name,
+            models=spec.models,
+            endpoints=endpoints,
+            requests_per_minute=spec.requests_per_minute,
+            tokens_per_minute=spec.tokens_per_minute,
+            max_concurrency=spec.max_concurrency,
+            daily_budget_usd=spec.daily_budget_usd,
+        )
+        for name, spec in sorted(keys.items())
+    )
+
+
+def random_key(name: str, scope: Scope) -> pulumi.Output[str]:
+    """A random secret of 40 letters and digits."""
+    password = random.RandomPassword(name, length=40, special=False, opts=_child(scope))
+    return password.result
+
+
+def settings_document(node: NodeRequest) -> str:
+    """The settings of ``node`` as the text that travels over SSH."""
+    return json.dumps(bootstrap.settings(node), sort_keys=True, ensure_ascii=False, indent=1)
+
+
+def _rules(request: HostRequest) -> list[Rule]:
+    callers = (*request.access.allowed_cidrs, *request.clients)
+    rules = [Rule(port=port, cidrs=callers, description=text) for port, text in request.ports.items()]
+    return [*rules, Rule(port=22, cidrs=request.access.ssh(), description="SSH, for settings and secrets")]
+
+
+def _secrets_document(
+    settings: pulumi.Output[str | None], secrets: Mapping[str, pulumi.Input[str]]
+) -> pulumi.Output[str]:
+    digest = settings.apply(lambda text: json.loads(text)["digest"] if text else "")
+    return pulumi.Output.secret(
+        pulumi.Output.json_dumps({"settings_digest": digest, "secrets": dict(secrets)}, sort_keys=True)
+    )
+
+
+def _certificate(
+    name: str, ip: pulumi.Output[str], scope: Scope
+) -> tuple[pulumi.Output[str], pulumi.Output[str], pulumi.Output[str]]:
+    """Our own authority, and a certificate by it for the address: (authority, certificate, private key), PEM."""
+    ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm="ECDSA", ecdsa_curve="P256", opts=_child(scope))
+    ca = tls.SelfSignedCert(
+        f"{name}-ca",
+        private_key_pem=ca_key.private_key_pem,
+        is_ca_certificate=True,
+        validity_period_hours=CA_HOURS,
+        early_renewal_hours=RENEW_EARLY_HOURS,
+        allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
+        subject=tls.SelfSignedCertSubjectArgs(common_name=f"{name} authority", organization="pulumi-llm"),
+        set_subject_key_id=True,
+        opts=_child(scope),
+    )
+    key = tls.PrivateKey(f"{name}-tls-key", algorithm="ECDSA", ecdsa_curve="P256", opts=_child(scope))
+    asked = tls.CertRequest(
+        f"{name}-certificate-request",
+        private_key_pem=key.private_key_pem,
+        ip_addresses=[ip],
+        subject=tls.CertRequestSubjectArgs(common_name=name),
+        opts=_child(scope),
+    )
+    signed = tls.LocallySignedCert(
+        f"{name}-certificate",
+        cert_request_pem=asked.cert_request_pem,
+        ca_private_key_pem=ca_key.private_key_pem,
+        ca_cert_pem=ca.cert_pem,
+        validity_period_hours=CERTIFICATE_HOURS,
+        early_renewal_hours=RENEW_EARLY_HOURS,
+        allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
+        opts=_child(scope),
+    )
+    return ca.cert_pem, signed.cert_pem, key.private_key_pem
+
+
+def _child(
+    scope: Scope, *, depends_on: list[pulumi.Resource] | None = None, minutes: int | None = None
+) -> pulumi.ResourceOptions:
+    """Options for a child of a package that has no region (tls, random, command): parent only."""
+    timeouts = pulumi.CustomTimeouts(create=f"{minutes}m", update=f"{minutes}m") if minutes else None
+    return pulumi.ResourceOptions(parent=scope.parent, depends_on=depends_on, custom_timeouts=timeouts)

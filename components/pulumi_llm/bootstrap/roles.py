@@ -1,0 +1,134 @@
+"""What a node shall be: plain, frozen data. Everything that lands on a node is rendered from one `NodeRequest`.
+
+No cloud SDK and no Pulumi here. Unless a field says otherwise, sizes are GiB and times are minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Dtype = Literal["auto", "half", "float16", "bfloat16", "float32", "float"]
+
+ENDPOINTS: tuple[str, ...] = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/models",
+)
+"""The paths that a gateway serves. All others answer 404, whatever LiteLLM or vLLM would do with them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """Where a node fetches from, best first. What fits a region is the catalogue's to say.
+
+    ``pypi``: package index URLs (``…/simple``). ``apt``: Ubuntu archive URLs, tried after the image's own.
+    ``registries``: prefixes put before a full image name (``"m.daocloud.io/"``); ``""`` is the image's own registry.
+    ``hubs``: ``modelscope``, ``hf-mirror``, ``huggingface``, or ``huggingface=https://host`` and
+    ``modelscope=https://host`` for a hub of one's own that speaks that protocol.
+    """
+
+    pypi: tuple[str, ...] = ("https://pypi.org/simple",)
+    apt: tuple[str, ...] = ()
+    registries: tuple[str, ...] = ("",)
+    hubs: tuple[str, ...] = ("huggingface",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VllmRole:
+    """A vLLM server for one model, listening on loopback only.
+
+    ``model_id`` is the Hugging Face id, ``modelscope_id`` that hub's own id for the same model (None: not there).
+    ``revision`` pins the hub's branch, tag or commit. ``gpu_memory_utilization`` is a share of the whole card (0 to 1).
+    ``weights_gib`` is what the download is expected to take (None: unknown, then only the hub's own numbers are
+    checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580.
+    """
+
+    model_id: str
+    served_name: str
+    min_driver: int
+    modelscope_id: str | None = None
+    revision: str | None = None
+    dtype: Dtype = "auto"
+    quantization: str | None = None
+    tensor_parallel_size: int = 1
+    max_model_len: int | None = None
+    gpu_memory_utilization: float = 0.9
+    max_num_seqs: int | None = None
+    kv_cache_dtype: str | None = None
+    trust_remote_code: bool = False
+    extra_args: tuple[str, ...] = ()
+    weights_gib: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeaviateRole:
+    """A Weaviate server with API-key authentication, published on loopback only. ``memory_gib`` caps its container."""
+
+    memory_gib: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayKey:
+    """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
+
+    ``models`` and ``endpoints`` (paths out of `ENDPOINTS`): empty means all. A limit that is None does not apply.
+    ``daily_budget_usd`` counts what the upstream vendors charge, by LiteLLM's price table, per UTC day.
+    """
+
+    name: str
+    models: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_concurrency: int | None = None
+    daily_budget_usd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """One model name that the gateway answers to, and where its requests go.
+
+    ``litellm_model`` is LiteLLM's own form (``openai/gpt-4o-mini``, ``hosted_vllm/yi-6b-chat``).
+    ``secret`` names the secret that holds the upstream key; ``ca_secret`` names the secret that holds the PEM
+    certificate authority of an upstream with a certificate of our own.
+    """
+
+    model_name: str
+    litellm_model: str
+    api_base: str | None = None
+    secret: str | None = None
+    ca_secret: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayRole:
+    """Caddy, the only listener, in front of LiteLLM and (on ports of their own) Weaviate's HTTP and gRPC."""
+
+    https_port: int
+    vectors_https_port: int | None = None
+    vectors_grpc_port: int | None = None
+    keys: tuple[GatewayKey, ...] = ()
+    routes: tuple[Route, ...] = ()
+    blocked_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeRequest:
+    """One machine and all that runs on it.
+
+    ``name`` is the resource's name, ``login_user`` who pulumi-command logs in as. ``data_disk_gib`` 0 means that
+    there is no data disk and that ``/srv/llm`` lies on the (then encrypted) system disk.
+    """
+
+    name: str
+    cloud: str
+    region: str
+    login_user: str
+    in_china: bool
+    data_disk_gib: int
+    gateway: GatewayRole
+    sources: Sources = Sources()
+    vllm: VllmRole | None = None
+    weaviate: WeaviateRole | None = None

@@ -1,0 +1,121 @@
+"""systemd units and the command line that vLLM is started with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pulumi_llm.bootstrap.files import data, fill
+from pulumi_llm.bootstrap.node_document import model_path
+from pulumi_llm.errors import Finding, Refusal, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pulumi_llm.bootstrap.roles import VllmRole
+
+
+def quoted(argument: str) -> str:
+    """One argument as ExecStart= wants it: systemd's own quotes, specifiers and variables taken literally.
+
+    Raises:
+        Refusal: ``bootstrap.bad-argument`` for a line break or another control character.
+    """
+    if any(ord(each) < 32 or ord(each) == 127 for each in argument):
+        raise Refusal([Finding("bootstrap.bad-argument", f"a control character is in {argument!r}", "leave it out")])
+    escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    plain = argument and all(each.isalnum() or each in "-_./:,=@+%$" for each in argument)
+    return escaped if plain else f'"{escaped}"'
+
+
+def vllm_arguments(role: VllmRole) -> list[str]:
+    """`vllm serve`'s arguments for a role, the model's path first.
+
+    Raises:
+        Refusal: `check_extra_arguments`'s findings.
+    """
+    check_extra_arguments(role.extra_args)
+    arguments = [model_path(role), "--host", "127.0.0.1", "--port", "8000"]
+    arguments += ["--served-model-name", role.served_name, "--dtype", role.dtype]
+    arguments += ["--tensor-parallel-size", str(role.tensor_parallel_size)]
+    arguments += ["--gpu-memory-utilization", str(role.gpu_memory_utilization)]
+    optional = {
+        "--max-model-len": role.max_model_len,
+        "--max-num-seqs": role.max_num_seqs,
+        "--quantization": role.quantization,
+        "--kv-cache-dtype": role.kv_cache_dtype,
+    }
+    for flag, value in optional.items():
+        if value is not None:
+            arguments += [flag, str(value)]
+    if role.trust_remote_code:
+        arguments.append("--trust-remote-code")
+    # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
+    arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
+    return [*arguments, *role.extra_args]
+
+
+def check_extra_arguments(extra: Iterable[str]) -> None:
+    """Refuse what this vLLM would not start with, and what is not for the caller to set.
+
+    Raises:
+        Refusal: ``bootstrap.flag-reserved``, ``bootstrap.flag-gone``, ``bootstrap.unknown-flag``, all at once.
+    """
+    known = data("vllm/flags.json")
+    findings = []
+    for argument in extra:
+        flag, _, rest = argument.partition("=")
+        if not flag.startswith("-") or flag.lstrip("-")[:1].isdigit():
+            continue
+        where = f"extra_args {argument!r}"
+        # argparse would take "--api-k" for "--api-key", so an abbreviation is looked up as what it stands for.
+        meant = (
+            flag
+            if flag in known["flags"]
+            else next((each for each in known["reserved"] if each.startswith(flag)), flag)
+        )
+        if meant.startswith("-q") and not meant.startswith("--"):
+            meant = "-q"
+        if meant in known["reserved"]:
+            findings.append(
+                Finding("bootstrap.flag-reserved", f"{flag} cannot be given", known["reserved"][meant], where=where)
+            )
+        elif flag in known["gone"]:
+            findings.append(
+                Finding(
+                    "bootstrap.flag-gone",
+                    f"vLLM {known['version']} has no {flag}, and would not start",
+                    known["gone"][flag],
+                    where=where,
+                )
+            )
+        elif flag.split(".")[0] not in known["flags"]:
+            near = nearest(flag, known["flags"])
+            hint = f"did you mean {' or '.join(near)}?" if near else "see `vllm serve --help=all`"
+            findings.append(
+                Finding(
+                    "bootstrap.unknown-flag",
+                    f"vLLM {known['version']} has no {flag}{'=' if rest else ''}, and would not start",
+                    hint,
+                    where=where,
+                )
+            )
+    if findings:
+        raise Refusal(findings)
+
+
+def vllm_unit(role: VllmRole) -> str:
+    """llm-vllm.service."""
+    folder = f"/opt/llm/venv/vllm-{data('versions.json')['vllm']['version']}/bin"
+    command = " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
+    return fill("vllm/llm-vllm.service.j2", model=role.model_id.replace("%", "%%"), command=command, folder=folder)
+
+
+def _pairs(arguments: list[str]) -> list[str]:
+    """A flag and its values on one line of the unit, for whoever reads it."""
+    lines: list[str] = []
+    for each in arguments:
+        if each.startswith("-") or not lines:
+            lines.append(each)
+        else:
+            lines[-1] += f" {each}"
+    return lines

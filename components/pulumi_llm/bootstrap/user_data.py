@@ -1,0 +1,134 @@
+"""User data: cloud-config text that a machine boots with. Deterministic, without secrets, within the cloud's limit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pulumi_llm.bootstrap.files import data, fill, node_code, packed, squeezed, text
+from pulumi_llm.bootstrap.node_document import node_document, pins_document, roles, stages
+from pulumi_llm.errors import Finding, Refusal, UnknownName
+
+if TYPE_CHECKING:
+    from pulumi_llm.bootstrap.roles import NodeRequest
+
+# What the first boot needs of the node's code; the rest comes with the settings, over SSH.
+BOOT_MODULES = ("__init__", "apt", "disk", "main", "receive", "stages", "status", "system", "venv")
+BOOT_MODULES_VLLM = ("driver", "weights")
+
+
+@dataclass(frozen=True, slots=True)
+class SizeReport:
+    """How much of the cloud's user data limit a node takes. Bytes, before any encoding by provider or cloud."""
+
+    size: int
+    limit: int
+    source: str
+
+    @property
+    def share(self) -> float:
+        """Size divided by limit."""
+        return self.size / self.limit
+
+
+def boot_files(request: NodeRequest) -> dict[str, str]:
+    """What user data packs: absolute path to content."""
+    have = roles(request)
+    wanted = BOOT_MODULES + (BOOT_MODULES_VLLM if "vllm" in have else ())
+    code = node_code()
+    files = {f"/opt/llm/lib/llm_node/{name}.py": squeezed(code[f"llm_node/{name}.py"]) for name in wanted}
+    files["/opt/llm/bin/llm-node"] = squeezed(text("node/llm-node"))
+    files["/opt/llm/pins.json"] = json.dumps(pins_document(request))
+    files.update(stage_units(request))
+    files["/etc/systemd/system/llm.target"] = _without_comments(text("node/llm.target"))
+    files["/etc/sysusers.d/llm.conf"] = _without_comments(text("node/sysusers.conf"))
+    files["/etc/apt/apt.conf.d/52llm"] = _without_comments(text("node/apt.conf"))
+    if "weaviate" in have:
+        files["/etc/docker/daemon.json"] = text("node/docker-daemon.json")
+        files["/etc/systemd/system/docker.service.d/llm.conf"] = text("node/docker-mount.conf")
+    return files
+
+
+def stage_units(request: NodeRequest) -> dict[str, str]:
+    """One oneshot unit per stage; their After= and Requires= are the boot graph."""
+    wanted = stages(request)
+    return {
+        f"/etc/systemd/system/llm-{each['name']}.service": fill(
+            "node/stage.service.j2",
+            name=each["name"],
+            title=each["title"],
+            after=" ".join(f"llm-{before}.service" for before in each["after"]),
+        )
+        for each in wanted
+    }
+
+
+def user_data(request: NodeRequest) -> str:
+    """The machine's cloud-config.
+
+    Raises:
+        Refusal: ``bootstrap.user-data-too-big`` if it is over the cloud's limit.
+        UnknownName: ``bootstrap.unknown-cloud``, and what `node_document` raises.
+    """
+    rendered = _render(request)
+    report = _report(request, rendered)
+    if report.size > report.limit:
+        raise Refusal(
+            [
+                Finding(
+                    "bootstrap.user-data-too-big",
+                    f"the user data of {request.name!r} has {report.size} bytes, "
+                    f"and {request.cloud} takes {report.limit} ({report.source})",
+                    "name fewer sources: each mirror's address is part of the user data",
+                    where=request.name,
+                )
+            ]
+        )
+    return rendered
+
+
+def size_report(request: NodeRequest) -> SizeReport:
+    """How big the user data is and what the cloud takes; refuses what is over the limit as `user_data` does."""
+    return _report(request, user_data(request))
+
+
+def user_data_limit(cloud: str) -> int:
+    """A cloud's user data limit in bytes before encoding."""
+    return int(_limit(cloud)["limit"])
+
+
+def _limit(cloud: str) -> dict[str, Any]:
+    clouds = data("node/user_data_limits.json")["clouds"]
+    if cloud not in clouds:
+        raise UnknownName("bootstrap.unknown-cloud", "cloud", cloud, clouds)
+    row: dict[str, Any] = clouds[cloud]
+    return row
+
+
+def _report(request: NodeRequest, rendered: str) -> SizeReport:
+    row = _limit(request.cloud)
+    return SizeReport(len(rendered.encode()), int(row["limit"]), str(row["source"]))
+
+
+def _render(request: NodeRequest) -> str:
+    units = " ".join(f"llm-{each['name']}" for each in stages(request))
+    return fill(
+        "node/user_data.yaml.j2",
+        name=request.name,
+        node=one_key_a_line(node_document(request)),
+        archive=packed(boot_files(request)),
+        units=units,
+    )
+
+
+def one_key_a_line(document: dict[str, Any]) -> str:
+    """JSON that a person can read and that wastes no bytes on it."""
+    rows = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items()]
+    return "{" + ",\n".join(rows) + "}"
+
+
+def _without_comments(content: str) -> str:
+    return "".join(
+        line for line in content.splitlines(keepends=True) if line.strip() and not line.startswith(("#", "//"))
+    )

@@ -1,0 +1,104 @@
+"""What exists and what it costs: clouds, regions, GPUs, instance types, prices, models, images and mirrors.
+
+Plain data from files in the package, each row with its source and the date of that source. Nothing here
+imports a cloud's SDK or reaches the network, and files are read when first asked for. Outside the package only
+the folder that PULUMI_LLM_CATALOG names is read.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pulumi_llm.catalog.catalog import DATA, Catalog
+from pulumi_llm.catalog.models import GIB, Mla, Model, Moe, SlidingWindow, count_parameters
+from pulumi_llm.catalog.rows import (
+    STALE_AFTER_DAYS,
+    CloudFacts,
+    Disk,
+    ExchangeRate,
+    ExtraPrice,
+    Gpu,
+    GuidePrice,
+    Image,
+    Instance,
+    NameRule,
+    Offer,
+    Price,
+    Region,
+)
+from pulumi_llm.catalog.supply import Mirror, Sources
+from pulumi_llm.errors import Finding, Refusal
+
+__all__ = [
+    "DATA",
+    "ENVIRONMENT",
+    "GIB",
+    "STALE_AFTER_DAYS",
+    "Catalog",
+    "CloudFacts",
+    "Disk",
+    "ExchangeRate",
+    "ExtraPrice",
+    "Gpu",
+    "GuidePrice",
+    "Image",
+    "Instance",
+    "Mirror",
+    "Mla",
+    "Model",
+    "Moe",
+    "NameRule",
+    "Offer",
+    "Price",
+    "Region",
+    "SlidingWindow",
+    "Sources",
+    "count_parameters",
+    "load",
+    "model_from_config",
+]
+
+
+ENVIRONMENT = "PULUMI_LLM_CATALOG"
+"""The environment variable that names a folder with another catalogue, such as `catalog refresh` writes."""
+
+
+def load(directory: Path | None = None) -> Catalog:
+    """The catalogue in ``directory``; without one, that which ``PULUMI_LLM_CATALOG`` names, else the package's own.
+
+    The default is made once a folder. Raises Refusal ``catalog.bad-directory`` where the variable names none.
+    """
+    if directory is not None:
+        return Catalog(Path(directory))
+    return _default(os.environ.get(ENVIRONMENT, ""))
+
+
+def model_from_config(path: Path | str) -> Model:
+    """The model that a ``config.json``, or a folder that holds one, describes.
+
+    Its parameters are counted from its shape, so its memory is estimated like that of any model here.
+    Raises Refusal with every finding: ``catalog.bad-config-unreadable``, ``-json``, ``-missing``, ``-type``,
+    ``-range``.
+    """
+    from pulumi_llm.catalog import config  # few commands read one
+
+    return config.model_from_config(path)
+
+
+@cache
+def _default(named: str) -> Catalog:
+    if not named:
+        return Catalog()
+    directory = Path(named)
+    if not directory.is_absolute():
+        why = "it is not an absolute path, and Pulumi runs programs in folders of its own choice"
+    elif not directory.is_dir():
+        why = "there is no such folder"
+    elif not os.access(directory / "instances.json", os.R_OK):
+        why = "it holds no instances.json that can be read"
+    else:
+        return Catalog(directory)
+    hint = f"`pulumi-llm catalog refresh` makes one; unset {ENVIRONMENT} for the package's own"
+    raise Refusal([Finding("catalog.bad-directory", f"{ENVIRONMENT} is {named!r}: {why}", hint)])

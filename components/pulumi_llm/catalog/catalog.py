@@ -1,0 +1,305 @@
+"""The catalogue: what exists and what it costs, read from data files as it is asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pulumi_llm.catalog import names, reader
+from pulumi_llm.catalog.models import Model
+from pulumi_llm.catalog.rows import (
+    CloudFacts,
+    ExchangeRate,
+    ExtraPrice,
+    Gpu,
+    GuidePrice,
+    Image,
+    Instance,
+    Offer,
+    Price,
+    Region,
+    Role,
+)
+from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
+from pulumi_llm.errors import UnknownName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DATA = Path(__file__).parent / "data"
+
+
+class Catalog:
+    """Clouds, regions, GPUs, instance types, prices, models, images and mirrors.
+
+    Each kind is read from its file in ``directory`` when first asked for. A file that cannot be used raises
+    Refusal ``catalog.broken-file``; a name that is not known raises UnknownName with the nearest known ones.
+    """
+
+    def __init__(self, directory: Path = DATA) -> None:
+        """The catalogue whose files are in ``directory``; nothing is read yet."""
+        self.directory = directory
+
+    # -- clouds and regions
+
+    @cached_property
+    def clouds(self) -> Mapping[str, CloudFacts]:
+        """The clouds that machines can be made on, by name."""
+        rows = reader.rows_of(self.directory / "clouds.json", CloudFacts, change=reader.cloud_row)
+        return {row.name: row for row in rows}
+
+    @cached_property
+    def upstreams(self) -> Mapping[str, frozenset[str]]:
+        """The upstream vendors, each with the countries (of this catalogue's regions) that it serves."""
+        rows = reader.raw_rows(self.directory / "upstreams.json")
+        return {str(row["vendor"]): frozenset(row["countries"]) for row in rows}
+
+    @cached_property
+    def regions(self) -> Mapping[tuple[str, str], Region]:
+        """The regions by (cloud, name)."""
+        serving = self.upstreams
+
+        def change(raw: reader.RawRow) -> reader.RawRow:
+            serves = tuple(vendor for vendor, countries in serving.items() if raw["country"] in countries)
+            return {**raw, "zones": tuple(raw["zones"]), "serves": serves}
+
+        rows = reader.rows_of(self.directory / "regions.json", Region, change=change)
+        return {(row.cloud, row.name): row for row in rows}
+
+    def cloud(self, name: str) -> CloudFacts:
+        """The cloud called ``name``. Raises UnknownName ``catalog.unknown-cloud``."""
+        try:
+            return self.clouds[name]
+        except KeyError:
+            raise UnknownName("catalog.unknown-cloud", "cloud", name, self.clouds) from None
+
+    def region(self, cloud: str, name: str) -> Region:
+        """The cloud's region called ``name``. Raises UnknownName ``catalog.unknown-region``."""
+        title = self.cloud(cloud).title
+        try:
+            return self.regions[cloud, name]
+        except KeyError:
+            known = [region for owner, region in self.regions if owner == cloud]
+            raise UnknownName("catalog.unknown-region", f"region of {title}", name, known) from None
+
+    # -- GPUs and instance types
+
+    @cached_property
+    def gpus(self) -> Mapping[str, Gpu]:
+        """The GPU models by name."""
+        rows = reader.rows_of(self.directory / "gpus.json", Gpu, change=reader.gpu_row)
+        return {row.name: row for row in rows}
+
+    @cached_property
+    def _gpu_names(self) -> Mapping[str, tuple[str, ...]]:
+        return names.gpu_index(self.gpus.values())
+
+    def gpu(self, name: str) -> Gpu:
+        """The GPU that ``name`` means, in any case and by any of its aliases (``Tesla T4``, ``a100_80g``).
+
+        Raises Refusal ``catalog.ambiguous-gpu`` where more than one fits, UnknownName ``catalog.unknown-gpu``
+        where none does.
+        """
+        return self.gpus[names.resolve_gpu(name, self._gpu_names)]
+
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """All instance types."""
+        return reader.rows_of(self.directory / "instances.json", Instance, change=reader.instance_row)
+
+    @cached_property
+    def _instances_by_key(self) -> Mapping[tuple[str, str], Instance]:
+        return {(row.cloud, row.instance_type): row for row in self.instances}
+
+    def instance(self, cloud: str, instance_type: str) -> Instance:
+        """The instance type. Raises UnknownName ``catalog.unknown-instance-type``."""
+        try:
+            return self._instances_by_key[cloud, instance_type]
+        except KeyError:
+            title = self.cloud(cloud).title
+            known = [kind for owner, kind in self._instances_by_key if owner == cloud]
+            code = "catalog.unknown-instance-type"
+            raise UnknownName(code, f"instance type of {title}", instance_type, known) from None
+
+    # -- prices
+
+    @cached_property
+    def prices(self) -> tuple[Price, ...]:
+        """All list prices, spot prices as rows of their own; those marked suspect among them."""
+        return reader.rows_of(self.directory / "prices.json", Price)
+
+    @cached_property
+    def guide_prices(self) -> tuple[GuidePrice, ...]:
+        """The six prices of the deployment guide that the product grew from."""
+        return reader.rows_of(self.directory / "guide_prices.json", GuidePrice)
+
+    @cached_property
+    def extras(self) -> tuple[ExtraPrice, ...]:
+        """Prices of disks, public addresses and traffic."""
+        return reader.rows_of(self.directory / "extras.json", ExtraPrice)
+
+    @cached_property
+    def exchange_rate(self) -> ExchangeRate:
+        """The newest CNY per USD that the catalogue holds, with its date."""
+        path = self.directory / "exchange_rates.json"
+        rows = reader.rows_of(path, ExchangeRate)
+        if not rows:
+            raise reader.broken(path, "there is no exchange rate")
+        return max(rows, key=lambda row: row.source_date)
+
+    @cached_property
+    def _best_prices(self) -> Mapping[tuple[str, str, str, bool], Price]:
+        best: dict[tuple[str, str, str, bool], Price] = {}
+        for row in self.prices:
+            if row.suspect:
+                continue
+            key = (row.cloud, row.instance_type, row.region, row.spot)
+            if key not in best or row.source_date > best[key].source_date:
+                best[key] = row
+        return best
+
+    def price(self, cloud: str, instance_type: str, region: str, *, spot: bool = False) -> Price | None:
+        """The newest price per hour that is not suspect, or None: not known."""
+        return self._best_prices.get((cloud, instance_type, region, spot))
+
+    def extra_price(self, cloud: str, kind: str, item: str, region: str) -> ExtraPrice | None:
+        """The price of a disk, address or traffic (``disk``/``gp3``), or None."""
+        rows = [row for row in self.extras if (row.cloud, row.kind, row.item) == (cloud, kind, item)]
+        fits = [row for row in rows if row.region == region] or [row for row in rows if row.region == "*"]
+        return max(fits, key=lambda row: row.source_date, default=None)
+
+    def _cny(self, price: Price) -> float:
+        return self.exchange_rate.convert(price.amount, price.currency, "CNY")
+
+    # -- offers
+
+    def offers(
+        self,
+        *,
+        gpu: str | None = None,
+        gpu_count: int | None = None,
+        cloud: str | None = None,
+        region: str | None = None,
+        spot: bool = False,
+        include_fractional: bool = False,
+        role: Role = "gpu",
+    ) -> list[Offer]:
+        """What the regions offer, cheapest first, then what has no known price.
+
+        ``gpu_count`` is exact. Slices of a GPU are left out unless asked for, and with ``spot`` the
+        clouds that sell no spot machines. Raises UnknownName for a cloud, region or GPU that is not known.
+        """
+        wanted = self.gpu(gpu).name if gpu is not None else None
+        if cloud is not None:
+            self.cloud(cloud)
+        if region is not None:
+            self._check_region(cloud, region)
+        found: list[Offer] = []
+        for row in self.instances:
+            if row.role != role or (cloud is not None and row.cloud != cloud):
+                continue
+            if (wanted is not None and row.gpu != wanted) or (gpu_count is not None and row.gpu_count != gpu_count):
+                continue
+            if row.cloud not in self.clouds or (row.fractional and not include_fractional):
+                continue
+            if spot and not self.clouds[row.cloud].spot:
+                continue
+            for place in row.regions if region is None else (region,):
+                if place in row.regions:
+                    found.append(self._offer(row, place, spot))
+        return sorted(found, key=self._cheapest)
+
+    def hosts(
+        self, *, cloud: str, region: str, min_vcpu: int = 1, min_memory_gib: float = 0, arch: str = "x86_64"
+    ) -> list[Offer]:
+        """Machines without a GPU (for a proxy or a vector store) of at least this size, cheapest first."""
+        return [
+            offer
+            for offer in self.offers(cloud=cloud, region=region, role="proxy")
+            if offer.instance.vcpu >= min_vcpu
+            and offer.instance.memory_gib >= min_memory_gib
+            and offer.instance.arch == arch
+        ]
+
+    def _offer(self, row: Instance, region: str, spot: bool) -> Offer:
+        zones = row.regions[region]
+        if not zones and (row.cloud, region) in self.regions:
+            zones = self.regions[row.cloud, region].zones
+        price = self.price(row.cloud, row.instance_type, region, spot=spot)
+        return Offer(instance=row, region=region, zones=zones, price=price)
+
+    def _cheapest(self, offer: Offer) -> tuple[object, ...]:
+        row = offer.instance
+        amount = 0.0 if offer.price is None else self._cny(offer.price)
+        return (
+            offer.price is None,
+            amount,
+            row.access != "self-service",
+            row.gpu_count,
+            row.memory_gib,
+            row.vcpu,
+            row.cloud,
+            row.instance_type,
+            offer.region,
+        )
+
+    def _check_region(self, cloud: str | None, region: str) -> None:
+        if cloud is not None:
+            self.region(cloud, region)
+        elif region not in {name for _, name in self.regions}:
+            raise UnknownName("catalog.unknown-region", "region", region, (name for _, name in self.regions))
+
+    # -- models, images, mirrors
+
+    @cached_property
+    def models(self) -> Mapping[str, Model]:
+        """The models by their Hugging Face id."""
+        rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
+        return {row.id: row for row in rows}
+
+    def model(self, name: str) -> Model:
+        """The model with that Hugging Face or ModelScope id, or with that last part of an id, in any case.
+
+        Raises Refusal ``catalog.ambiguous-model`` or UnknownName ``catalog.unknown-model``.
+        """
+        found = self.models.get(name)
+        return found if found is not None else self.models[names.resolve_model(name, self.models.values())]
+
+    def variants(self, model_id: str) -> tuple[Model, ...]:
+        """The quantized siblings of a model: what is made from it, and from what it was made from."""
+        model = self.model(model_id)
+        root = model.base_model or model.id
+        family: Iterable[Model] = (row for row in self.models.values() if row.base_model == root or row.id == root)
+        return tuple(row for row in family if row.id != model.id)
+
+    @cached_property
+    def images(self) -> tuple[Image, ...]:
+        """How each cloud's images are looked up."""
+        return reader.rows_of(self.directory / "images.json", Image)
+
+    def image(self, cloud: str, purpose: str = "ubuntu-24.04", arch: str = "x86_64") -> Image:
+        """The image for a purpose. Raises UnknownName ``catalog.unknown-image``."""
+        title = self.cloud(cloud).title
+        known = {(row.purpose, row.arch): row for row in self.images if row.cloud == cloud}
+        try:
+            return known[purpose, arch]
+        except KeyError:
+            shown = [f"{each} ({machine})" for each, machine in known]
+            kind = f"image on {title}"
+            raise UnknownName("catalog.unknown-image", kind, f"{purpose} ({arch})", shown) from None
+
+    @cached_property
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """All places to fetch from."""
+        return reader.rows_of(self.directory / "supply.json", Mirror)
+
+    def sources(self, cloud: str, region: str) -> Sources:
+        """The ordered sources for a machine in that region. Raises UnknownName for an unknown region."""
+        return sources_for(self.region(cloud, region), self.mirrors)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the data, one sentence each; empty when nothing is."""
+        from pulumi_llm.catalog import integrity  # only tests and `catalog check` need it
+
+        return integrity.problems(self)

@@ -1,0 +1,142 @@
+"""What the catalogue knows of a model: its shape, from which memory is computed, and where to get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pulumi_llm.catalog.rows import Row
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mla:
+    """Multi-head latent attention: one compressed vector per token and layer instead of keys and values."""
+
+    kv_lora_rank: int
+    rope_dim: int
+    q_lora_rank: int | None = None
+    nope_dim: int | None = None
+    v_dim: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moe:
+    """A mixture of experts. ``intermediate`` is the width of one expert; ``dense_layers`` come first."""
+
+    experts: int
+    experts_per_token: int
+    intermediate: int
+    shared_experts: int = 0
+    dense_layers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlidingWindow:
+    """Layers that keep only the last ``window`` tokens: ``layers`` of the model's attention layers."""
+
+    window: int
+    layers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Row):
+    """A model. Numbers that no source gives are None, never guessed.
+
+    ``id`` is its name on Hugging Face, ``modelscope_id`` on ModelScope (None: not there, or not known).
+    ``parameters_b`` and ``active_b`` are in billions, ``weights_gib`` is the loaded size in GiB where a real
+    server logged it. ``attention_layers`` is smaller than ``layers`` in hybrids: only these keep a KV cache.
+    ``quantization`` names how the files are stored (``awq``, ``gptq``, ``fp8``, ``mxfp4``, …; None: 16 bit).
+    """
+
+    id: str
+    modelscope_id: str | None = None
+    architecture: str | None = None
+    parameters_b: float | None = None
+    active_b: float | None = None
+    layers: int | None = None
+    attention_layers: int | None = None
+    hidden: int | None = None
+    heads: int | None = None
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    intermediate: int | None = None
+    vocab: int | None = None
+    tied_embeddings: bool | None = None
+    max_context: int | None = None
+    dtype: str | None = None
+    quantization: str | None = None
+    quantization_bits: int | None = None
+    weights_gib: float | None = None
+    mla: Mla | None = None
+    moe: Moe | None = None
+    sliding_window: SlidingWindow | None = None
+    base_model: str | None = None
+    gated: bool = False
+    no_fp16: bool = False
+    licence: str | None = None
+
+    @property
+    def weights_gib_16bit(self) -> float | None:
+        """The weights in GiB at two bytes a parameter."""
+        return None if self.parameters_b is None else self.parameters_b * 2e9 / GIB
+
+    @property
+    def embedding_parameters_b(self) -> float | None:
+        """Embeddings and output head, in billions: what weight quantization usually leaves in 16 bit."""
+        if self.vocab is None or self.hidden is None:
+            return None
+        return self.vocab * self.hidden * (1 if self.tied_embeddings else 2) / 1e9
+
+    @property
+    def kv_bytes_per_token(self) -> int | None:
+        """Bytes of 16-bit KV cache per token, every attention layer whole (with windows an upper bound)."""
+        count = self.layers if self.attention_layers is None else self.attention_layers
+        if count is None:
+            return None
+        if self.mla is not None:
+            return count * (self.mla.kv_lora_rank + self.mla.rope_dim) * 2
+        if self.kv_heads is None or self.head_dim is None:
+            return None
+        return 2 * count * self.kv_heads * self.head_dim * 2
+
+
+def count_parameters(model: Model) -> int | None:
+    """The number of parameters that the model's shape implies; None when the shape is incomplete.
+
+    Counts matrices (gated feed-forward, attention or MLA, router, embeddings) and leaves out norms,
+    biases and any vision part, so it is about 1 % low for plain models. Layers of linear
+    attention are counted as attention layers.
+    """
+    if None in (model.layers, model.hidden, model.heads, model.intermediate, model.vocab):
+        return None
+    layers, hidden, heads = int(model.layers or 0), int(model.hidden or 0), int(model.heads or 0)
+    attention = _attention_parameters(model, hidden, heads)
+    if attention is None:
+        return None
+    feed_forward = 3 * hidden * int(model.intermediate or 0)
+    total = layers * attention
+    if model.moe is None:
+        total += layers * feed_forward
+    else:
+        moe = model.moe
+        expert = 3 * hidden * moe.intermediate
+        dense = min(moe.dense_layers, layers)
+        each = (moe.experts + moe.shared_experts) * expert + hidden * moe.experts
+        total += dense * feed_forward + (layers - dense) * each
+    return total + int(model.vocab or 0) * hidden * (1 if model.tied_embeddings else 2)
+
+
+def _attention_parameters(model: Model, hidden: int, heads: int) -> int | None:
+    """Of one layer."""
+    mla = model.mla
+    if mla is None:
+        if model.kv_heads is None or model.head_dim is None:
+            return None
+        return hidden * model.head_dim * (2 * heads + 2 * model.kv_heads)
+    if mla.nope_dim is None or mla.v_dim is None:
+        return None
+    query = heads * (mla.nope_dim + mla.rope_dim)
+    queries = hidden * query if mla.q_lora_rank is None else mla.q_lora_rank * (hidden + query)
+    keys = hidden * (mla.kv_lora_rank + mla.rope_dim) + mla.kv_lora_rank * heads * (mla.nope_dim + mla.v_dim)
+    return queries + keys + heads * mla.v_dim * hidden

@@ -1,0 +1,147 @@
+"""Reads the catalogue's files into rows, and says plainly what is wrong with a file that does not read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pulumi_llm.catalog.models import Mla, Model, Moe, SlidingWindow
+from pulumi_llm.catalog.rows import (
+    CloudFacts,
+    Disk,
+    ExchangeRate,
+    ExtraPrice,
+    Gpu,
+    Instance,
+    NameRule,
+    Price,
+    Row,
+)
+from pulumi_llm.errors import Finding, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+T = TypeVar("T", bound=Row)
+RawRow = dict[str, Any]
+
+NUMBERS: dict[type, tuple[str, ...]] = {
+    Price: ("amount",),
+    ExtraPrice: ("amount",),
+    ExchangeRate: ("rate",),
+    Gpu: ("marketed_gib", "memory_gib"),
+    Instance: ("gpu_count", "vcpu", "memory_gib"),
+    CloudFacts: ("user_data_limit",),
+}
+"""What arithmetic is done on: a row where one of these is not a number is refused at once."""
+
+OPTIONAL_NUMBERS: dict[type, tuple[str, ...]] = {
+    Instance: ("gpu_memory_gib", "local_nvme_gib", "network_gbps"),
+    Model: (
+        *(
+            "parameters_b",
+            "active_b",
+            "layers",
+            "attention_layers",
+            "hidden",
+            "heads",
+            "kv_heads",
+            "head_dim",
+        ),
+        *("intermediate", "vocab", "max_context", "quantization_bits", "weights_gib"),
+    ),
+}
+
+
+def broken(path: Path, message: str) -> Refusal:
+    """The refusal for a catalogue file that cannot be used."""
+    hint = "restore the file from the package, or correct the row it names"
+    return Refusal([Finding("catalog.broken-file", f"{path.name}: {message}", hint, where=str(path))])
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The file's JSON object. Raises Refusal ``catalog.broken-file``."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise broken(path, "the file is missing") from None
+    except OSError as error:
+        raise broken(path, f"the file cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise broken(path, f"not JSON: {error}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("sources"), dict):
+        raise broken(path, "it must be an object with 'sources' and rows")
+    return content
+
+
+def raw_rows(path: Path) -> Iterator[RawRow]:
+    """The file's rows, each with its source resolved to a title and a date. Refusal ``catalog.broken-file``."""
+    content = read_file(path)
+    rows = content.get("rows")
+    if not isinstance(rows, list):
+        raise broken(path, "'rows' must be a list")
+    sources: dict[str, tuple[str, str]] = {}
+    for name, source in content["sources"].items():
+        if not isinstance(source, dict) or not source.get("title") or not source.get("date"):
+            raise broken(path, f"source {name!r} needs a title and a date")
+        sources[name] = (str(source["title"]), str(source["date"]))
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise broken(path, f"row {number} is not an object")
+        source = row.get("source")
+        if not isinstance(source, str) or source not in sources:
+            raise broken(path, f"row {number} names the source {source!r}, which the file does not have")
+        title, day = sources[source]
+        yield {**row, "source": title, "source_date": day}
+
+
+def rows_of(path: Path, kind: type[T], change: Callable[[RawRow], RawRow] | None = None) -> tuple[T, ...]:
+    """The file's rows as objects of ``kind``; Refusal ``catalog.broken-file`` names a bad row."""
+    return tuple(build(path, kind, number, raw, change) for number, raw in enumerate(raw_rows(path), start=1))
+
+
+def build(path: Path, kind: type[T], number: int, raw: RawRow, change: Callable[[RawRow], RawRow] | None = None) -> T:
+    """One row as an object, or the refusal that says which field is wrong."""
+    try:
+        row = kind(**(change(raw) if change else raw))
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise broken(path, f"row {number}: {error}") from None
+    for field in NUMBERS.get(kind, ()):
+        _check_number(path, number, field, getattr(row, field))
+    for field in OPTIONAL_NUMBERS.get(kind, ()):
+        value = getattr(row, field)
+        if value is not None:
+            _check_number(path, number, field, value)
+    return row
+
+
+def _check_number(path: Path, number: int, field: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
+        raise broken(path, f"row {number}: {field} must be a number, not {value!r}")
+
+
+def cloud_row(raw: RawRow) -> RawRow:
+    """A cloud's row with its disks and name rules as objects."""
+    rules = {kind: NameRule(**rule) for kind, rule in raw["name_rules"].items()}
+    disks = {key: Disk(**raw[key]) for key in ("system_disk", "data_disk")}
+    return {**raw, **disks, "name_rules": rules}
+
+
+def gpu_row(raw: RawRow) -> RawRow:
+    """A GPU's row with tuples for lists."""
+    return {**raw, "dtypes": tuple(raw["dtypes"]), "aliases": tuple(raw.get("aliases", ()))}
+
+
+def instance_row(raw: RawRow) -> RawRow:
+    """An instance type's row with tuples for the zones."""
+    return {**raw, "regions": {region: tuple(zones) for region, zones in raw["regions"].items()}}
+
+
+def model_row(raw: RawRow) -> RawRow:
+    """A model's row with its nested parts as objects."""
+    changed = dict(raw)
+    for key, kind in (("mla", Mla), ("moe", Moe), ("sliding_window", SlidingWindow)):
+        if raw.get(key) is not None:
+            changed[key] = kind(**raw[key])
+    return changed

@@ -1,0 +1,260 @@
+"""The rows of the catalogue: plain frozen data, each with the source and the date of what it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Currency = Literal["CNY", "USD"]
+Role = Literal["gpu", "proxy"]
+
+STALE_AFTER_DAYS = 365
+"""A price older than this is shown as old: vendors change list prices about once a year."""
+
+
+def source_day(source_date: str) -> date | None:
+    """The first day that ``source_date`` (``2026``, ``2026-07``, ``2026-07-20``) can mean, or None.
+
+    The first day, so that an age computed from it is never too young.
+    """
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", source_date):
+        return None
+    year, month, day = ([int(part) for part in source_date.split("-")] + [1, 1])[:3]
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What every row carries: where it was found, the date of that source, and remarks."""
+
+    source: str
+    source_date: str
+    notes: str = ""
+
+    def age_days(self, today: date) -> int | None:
+        """Days between the source's date and ``today``; None when the source is undated."""
+        day = source_day(self.source_date)
+        return None if day is None else (today - day).days
+
+    def stale(self, today: date, limit_days: int = STALE_AFTER_DAYS) -> bool:
+        """Whether the row is older than ``limit_days``; an undated row always is."""
+        age = self.age_days(today)
+        return age is None or age > limit_days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A kind of disk: sizes in GiB, in steps of ``step_gib``."""
+
+    type: str
+    min_gib: int
+    step_gib: int
+    max_gib: int
+
+    def round_up(self, size_gib: float) -> int:
+        """The smallest size in GiB that can be bought and holds ``size_gib``; it may exceed ``max_gib``."""
+        steps = -(-max(size_gib, self.min_gib) // self.step_gib)
+        return int(steps * self.step_gib)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameRule:
+    """What a cloud accepts as the name of a resource: length in characters and a full-match pattern."""
+
+    max_length: int
+    pattern: str
+
+    def accepts(self, name: str) -> bool:
+        """Whether the cloud takes ``name``."""
+        return len(name) <= self.max_length and re.fullmatch(self.pattern, name) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudFacts(Row):
+    """What is true of a whole cloud. ``user_data_limit`` is in bytes before any base64."""
+
+    name: str
+    title: str
+    pulumi_package: str
+    user_data_limit: int
+    login_user: str
+    metadata_url: str
+    default_region: str
+    system_disk: Disk
+    data_disk: Disk
+    encrypts_system_disk: bool
+    spot: bool
+    spot_notes: str
+    token_metadata: bool
+    metadata_notes: str
+    name_rules: Mapping[str, NameRule]
+
+    def name_rule(self, kind: str) -> NameRule:
+        """The rule for one kind of resource (``key-pair``), or the cloud's default rule."""
+        return self.name_rules.get(kind) or self.name_rules["default"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region(Row):
+    """A region. ``country`` is ISO 3166-1 alpha-2; ``serves``: upstream vendors usable from it."""
+
+    cloud: str
+    name: str
+    title: str
+    country: str
+    partition: str
+    zones: tuple[str, ...]
+    serves: tuple[str, ...]
+
+    @property
+    def in_china(self) -> bool:
+        """Whether it is in mainland China: mirrors, ICP filing and blocked upstreams follow from it."""
+        return self.country == "CN"
+
+    @property
+    def in_hong_kong(self) -> bool:
+        """Whether it is in Hong Kong: mainland rules do not hold there, but upstream vendors refuse."""
+        return self.country == "HK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu(Row):
+    """A GPU model.
+
+    ``marketed_gib`` is the size on the box, ``memory_gib`` what the driver reports to a process (GiB).
+    ``vllm`` says whether today's releases run on it (``legacy``: up to ``last_vllm``); ``min_driver`` is the
+    driver branch that needs (580 for CUDA 13).
+    """
+
+    name: str
+    marketed_gib: float
+    memory_gib: float
+    compute_capability: str
+    dtypes: tuple[str, ...]
+    vllm: Literal["current", "legacy", "never"]
+    last_vllm: str | None
+    min_driver: int | None
+    open_kernel_modules: bool
+    nvlink: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """The compute capability as numbers that compare: ``(8, 9)`` for ``8.9``."""
+        major, minor = self.compute_capability.split(".")
+        return int(major), int(minor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance(Row):
+    """An instance type. Memory in GiB; ``gpu_memory_gib`` is per GPU and as marketed, or the slice's size.
+
+    ``regions`` maps a region to the zones that offer the type; when ``zones_per_type`` is false these are
+    all zones of the region, and some of them may not have it.
+    """
+
+    cloud: str
+    instance_type: str
+    role: Role
+    arch: str
+    gpu: str | None
+    gpu_count: int
+    gpu_memory_gib: float | None
+    vcpu: int
+    memory_gib: float
+    local_nvme_gib: float | None
+    interconnect: str
+    fractional: bool
+    bare_metal: bool
+    network_gbps: float | None
+    access: Literal["self-service", "invite-only", "ticket", "contact-sales"]
+    zones_per_type: bool
+    regions: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price(Row):
+    """A list price per hour, Linux, without disks, addresses and traffic. ``derived`` marks an estimate."""
+
+    cloud: str
+    instance_type: str
+    region: str
+    amount: float
+    currency: Currency
+    spot: bool = False
+    derived: bool = False
+    suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidePrice(Row):
+    """A price per hour from the deployment guide that the product grew from, shown beside today's."""
+
+    cloud: str
+    gpu: str
+    vcpu: int
+    memory_gib: float
+    amount: float
+    currency: Currency
+    instance_type: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraPrice(Row):
+    """The price of what is not an instance. ``unit``: GiB-hour, GiB-month, GiB or hour. Region ``*``: all."""
+
+    cloud: str
+    kind: str
+    item: str
+    region: str
+    amount: float
+    currency: Currency
+    unit: Literal["GiB-hour", "GiB-month", "GiB", "hour"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRate(Row):
+    """One unit of ``base`` costs ``rate`` units of ``quote``."""
+
+    base: Currency
+    quote: Currency
+    rate: float
+
+    def convert(self, amount: float, of: str, to: str) -> float:
+        """``amount`` of currency ``of`` in currency ``to``; ValueError for a currency it does not hold."""
+        if {of, to} - {self.base, self.quote}:
+            raise ValueError(f"the exchange rate is for {self.base} and {self.quote}, not {of} to {to}")
+        if of == to:
+            return amount
+        return amount * self.rate if of == self.base else amount / self.rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image(Row):
+    """How to look an image up: ``lookup`` names the cloud's way (``ssm-parameter``, ``images``)."""
+
+    cloud: str
+    purpose: str
+    lookup: Literal["ssm-parameter", "images"]
+    arguments: Mapping[str, object]
+    arch: str
+    login_user: str
+    has_driver: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An instance type that a region offers. ``price`` is None when it is not known, never zero."""
+
+    instance: Instance
+    region: str
+    zones: tuple[str, ...]
+    price: Price | None

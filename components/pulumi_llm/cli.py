@@ -1,0 +1,71 @@
+"""The command `pulumi-llm`. Each subcommand is a module that is imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from pulumi_llm.errors import Refusal, UnknownName, nearest
+
+COMMANDS = {
+    "plan": ("pulumi_llm.commands.plan", "what a stack would make, without engine, account or network"),
+    "render": ("pulumi_llm.commands.render", "write each machine's user data to files"),
+    "check": ("pulumi_llm.commands.check", "does a model fit on a GPU, and what would"),
+    "offers": ("pulumi_llm.commands.offers", "GPU machines and what they cost, cheapest first"),
+    "bill": ("pulumi_llm.commands.bill", "what a stack costs, line by line, and against another revision"),
+    "catalog": ("pulumi_llm.commands.catalog", "how old the catalogue is, and today's prices from the clouds' APIs"),
+    "sim": ("pulumi_llm.simcloud.command", "run pulumi against the simulated clouds"),
+}
+
+USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Exit code 0: done; 1: refused or failed; 2: called wrongly."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        _say(_help())
+        return 0 if arguments else USAGE
+    if arguments[0] in ("-V", "--version"):
+        from pulumi_llm import __version__
+
+        _say(f"pulumi-llm {__version__}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        near = nearest(name, COMMANDS)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(COMMANDS)}"
+        _complain(f"pulumi-llm: there is no command {name!r}; {hint}")
+        return USAGE
+    try:
+        return int(importlib.import_module(COMMANDS[name][0]).run(rest))
+    except Refusal as refusal:
+        for finding in refusal.findings:
+            _complain(str(finding))
+        return USAGE if isinstance(refusal, UnknownName) and name in ("check", "offers") else 1
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = ["usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)", ""]
+    lines += [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""The clouds. Each is imported, with its SDK, only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+from pulumi_llm.errors import Finding, Refusal, UnknownName
+
+if TYPE_CHECKING:
+    from pulumi_llm.clouds.base import Cloud
+
+NAMES = ("aliyun", "aws", "tencent")
+
+
+def get(name: str) -> Cloud:
+    """The adapter of the cloud called ``name``.
+
+    Raises :class:`UnknownName` (``cloud.unknown``), or :class:`Refusal` (``cloud.sdk-missing``) where the
+    cloud's SDK is not installed: each is an extra of this package.
+    """
+    if name not in NAMES:
+        raise UnknownName("cloud.unknown", "cloud", name, NAMES)
+    try:
+        module = importlib.import_module(f"pulumi_llm.clouds.{name}")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("pulumi_llm"):
+            raise
+        raise Refusal(
+            [
+                Finding(
+                    "cloud.sdk-missing",
+                    f"{name} is asked for, but its Pulumi SDK ({missing.name}) is not installed",
+                    f"pip install 'pulumi-llm[{name}]'",
+                )
+            ]
+        ) from None
+    return cast("Cloud", module.ADAPTER)

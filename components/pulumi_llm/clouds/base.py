@@ -1,0 +1,209 @@
+"""The protocol that every cloud's adapter follows, and the plain data that passes through it.
+
+Nothing here names a cloud or imports a cloud's SDK. An adapter turns these requests into that cloud's
+resources and sets every safe option explicitly; what differs between clouds in fact (limits, login user, disk
+types) is data in the catalogue (:class:`pulumi_llm.catalog.CloudFacts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import pulumi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose children are made, and with which provider (a provider fixes the account and the region)."""
+
+    parent: pulumi.Resource
+    provider: pulumi.ProviderResource
+    region: str
+
+    def options(
+        self,
+        *,
+        ignore_changes: Sequence[str] = (),
+        replace_on_changes: Sequence[str] = (),
+        depends_on: Sequence[pulumi.Resource] = (),
+        delete_before_replace: bool | None = None,
+        parent: pulumi.Resource | None = None,
+    ) -> pulumi.ResourceOptions:
+        """Options for one child: parent and provider set, nothing else inherited by accident."""
+        return pulumi.ResourceOptions(
+            parent=parent or self.parent,
+            provider=self.provider,
+            ignore_changes=list(ignore_changes) or None,
+            replace_on_changes=list(replace_on_changes) or None,
+            depends_on=list(depends_on) or None,
+            delete_before_replace=delete_before_replace,
+        )
+
+    def invoke_options(self) -> pulumi.InvokeOutputOptions:
+        """Options for one look-up, so that it asks the same account and region."""
+        return pulumi.InvokeOutputOptions(parent=self.parent, provider=self.provider)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRequest:
+    """A network to make: one VPC with one subnet in one zone, and a way out to the internet."""
+
+    cidr: str
+    subnet_cidr: str
+    zone: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkHandle:
+    """A network that exists or is being made."""
+
+    vpc_id: pulumi.Input[str]
+    subnet_id: pulumi.Input[str]
+    zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One open port (TCP), and from where. There is no way to open all ports."""
+
+    port: int
+    cidrs: tuple[pulumi.Input[str], ...]
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineRequest:
+    """A machine. Sizes in GiB. ``user_data`` is plain text of at most the cloud's limit, free of secrets."""
+
+    instance_type: str
+    zone: str
+    image_id: pulumi.Input[str]
+    vpc_id: pulumi.Input[str]
+    subnet_id: pulumi.Input[str]
+    firewall_id: pulumi.Input[str]
+    key_id: pulumi.Input[str]
+    user_data: str
+    system_disk_gib: int
+    spot: bool = False
+    renew: bool = False
+    """Let a newer image and changed user data take effect on this machine: see ``renew`` in the spec."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineHandle:
+    """A machine that is being made."""
+
+    resource: pulumi.CustomResource
+    id: pulumi.Output[str]
+    private_ip: pulumi.Output[str]
+    image_id: pulumi.Output[str]
+    """The image that the system disk was made from, as the resource itself tells it."""
+    spot: bool = False
+    """Whether the cloud may take the machine back; some clouds cannot stop such a machine before a disk is
+    detached.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskRequest:
+    """An encrypted data disk that is a resource of its own, so that it outlives the machine. Size in GiB."""
+
+    size_gib: int
+    zone: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressHandle:
+    """A public IPv4 address: its id at the cloud, and the address itself."""
+
+    id: pulumi.Input[str]
+    ip: pulumi.Input[str]
+
+
+class Cloud(Protocol):
+    """What a cloud's adapter does.
+
+    Every method makes resources, or looks one thing up; none calls out on import.
+    """
+
+    name: str
+    """The catalogue's name of the cloud: ``aliyun``, ``tencent`` or ``aws``."""
+
+    package: str
+    """The Pulumi package whose provider it uses: ``alicloud``, ``tencentcloud`` or ``aws``."""
+
+    def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
+        """A provider for one region. Credentials come from the environment or the stack's provider config."""
+        ...
+
+    def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
+        """A VPC, a subnet in the zone, and what that cloud needs for outbound traffic."""
+        ...
+
+    def firewall(
+        self,
+        name: str,
+        vpc_id: pulumi.Input[str],
+        rules: Sequence[Rule],
+        tags: Mapping[str, str],
+        scope: Scope,
+    ) -> pulumi.Output[str]:
+        """A firewall that lets in only ``rules`` and lets everything out. Gives its id."""
+        ...
+
+    def key_pair(
+        self,
+        name: str,
+        public_key: pulumi.Input[str],
+        tags: Mapping[str, str],
+        scope: Scope,
+        *,
+        renew: bool = False,
+    ) -> pulumi.Output[str]:
+        """The SSH public key as the cloud wants it at launch. Gives a machine its ``key_id``.
+
+        A changed key replaces, reinstalls or restarts the machine, depending on the cloud, so it is taken
+        only with ``renew``. Where the cloud allows it, its name is another one at each try, so that an
+        interrupted ``up`` does not collide with what it left behind.
+        """
+        ...
+
+    def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
+        """The newest plain Ubuntu 24.04 image for the instance type's architecture, looked up, never a
+        literal.
+        """
+        ...
+
+    def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
+        """The machine, hardened.
+
+        A later image or other user data does not touch it unless ``renew`` is set.
+        """
+        ...
+
+    def address(self, name: str, tags: Mapping[str, str], scope: Scope) -> AddressHandle:
+        """A public IPv4 address, paid by traffic."""
+        ...
+
+    def attach_address(
+        self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope
+    ) -> pulumi.Resource:
+        """Give the address to the machine."""
+        ...
+
+    def disk(self, name: str, request: DiskRequest, scope: Scope) -> pulumi.Output[str]:
+        """An encrypted data disk. Gives its id."""
+        ...
+
+    def attach_disk(
+        self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
+    ) -> pulumi.Resource:
+        """Attach the disk to the machine."""
+        ...

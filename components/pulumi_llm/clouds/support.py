@@ -1,0 +1,135 @@
+"""What the adapters share: sizes and images from the catalogue, names that a cloud accepts, and ordering
+of resources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+import pulumi
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import Finding, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pulumi_llm.clouds.base import MachineRequest, Rule
+
+PURPOSE = "ubuntu-24.04"
+
+
+def fitted(name: str, limit: int, forbidden: str = r"[^A-Za-z0-9_-]") -> str:
+    """``name`` as a cloud takes it: a letter first, ``forbidden`` characters as dashes, at most ``limit``.
+
+    A name that is cut ends in a digest of the whole, so that two long names stay two.
+    """
+    clean = re.sub(forbidden, "-", name)
+    if not re.match(r"[A-Za-z]", clean):
+        clean = f"llm-{clean}"
+    if len(clean) <= limit:
+        return clean
+    return f"{clean[: limit - 7]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def openings(rules: Iterable[Rule]) -> Iterator[tuple[str, Rule, pulumi.Input[str]]]:
+    """Each pair of port and range once, with a label for it.
+
+    The label comes from the range itself, so that taking one out of a list leaves the others alone: were they
+    numbered, each would move up by one, onto a range that its neighbour still holds. What is not known yet is numbered.
+    """
+    seen: set[str] = set()
+    unknown: Counter[int] = Counter()
+    for rule in rules:
+        for cidr in rule.cidrs:
+            if isinstance(cidr, str):
+                label = f"{rule.port}-{cidr.replace('/', '-')}"
+            else:
+                label = f"{rule.port}-{unknown[rule.port]}"
+                unknown[rule.port] += 1
+            if label not in seen:
+                seen.add(label)
+                yield label, rule, cidr
+
+
+def sold_size(cloud: str, kind: str, gib: int) -> int:
+    """The smallest disk in GiB that ``cloud`` sells and that holds ``gib``; ``kind``: ``system`` or ``data``.
+
+    Raises :class:`Refusal` (``cloud.disk-too-large``) above the cloud's largest disk.
+    """
+    facts = catalog.load().cloud(cloud)
+    disk = facts.system_disk if kind == "system" else facts.data_disk
+    size = disk.round_up(gib)
+    if size > disk.max_gib:
+        raise Refusal(
+            [
+                Finding(
+                    "cloud.disk-too-large",
+                    f"a {kind} disk of {gib} GiB is asked for; the largest {disk.type} on {facts.title} has "
+                    f"{disk.max_gib} GiB",
+                    f"{disk.max_gib} GiB or less",
+                )
+            ]
+        )
+    return size
+
+
+def image_row(cloud: str, instance_type: str) -> catalog.Image:
+    """How to look up plain Ubuntu 24.04 for the architecture of ``instance_type``.
+
+    Raises :class:`UnknownName` where the catalogue knows no such type, or no image of its architecture.
+    """
+    data = catalog.load()
+    return data.image(cloud, PURPOSE, data.instance(cloud, instance_type).arch)
+
+
+def no_image(cloud: str, instance_type: str, region: str, asked: str) -> Refusal:
+    """The refusal for a look-up that the cloud answers with no image at all."""
+    title = catalog.load().cloud(cloud).title
+    return Refusal(
+        [
+            Finding(
+                "cloud.no-image",
+                f"{title} lists no image that matches {asked} for {instance_type} in {region}",
+                "another region or instance type, or an image id of your own",
+            )
+        ]
+    )
+
+
+def launch_only(renew: bool, image: str, user_data: str, key: str) -> list[str]:
+    """The inputs that shape a machine at launch alone, ignored afterwards unless ``renew``.
+
+    A newer image, other boot instructions or another key would replace, reinstall or restart a machine whose
+    GPU may be sold out. What is to change on a running machine goes over SSH.
+    """
+    return [] if renew else [image, user_data, key]
+
+
+def machine_name(name: str, request: MachineRequest, arch: str = "x86_64") -> str:
+    """The machine's logical name, which holds what cannot change in place: the zone, and the architecture.
+
+    Ignored inputs keep their old values even where the engine replaces a resource. So a machine that must
+    move would start from the old image, which another architecture cannot run and another region may not
+    have. With another logical name it is another machine, made from the newest image and its own boot
+    instructions.
+    """
+    return f"{name}-{request.zone}" if arch == "x86_64" else f"{name}-{request.zone}-{arch}"
+
+
+def after(value: pulumi.Output[str], resources: Iterable[pulumi.Resource]) -> pulumi.Output[str]:
+    """``value``, and whoever uses it waits for ``resources`` too (and goes before them when all is
+    destroyed).
+    """
+    waited = set(resources)
+
+    async def all_of_them() -> set[pulumi.Resource]:
+        return await value.resources() | waited
+
+    async def itself() -> str:
+        return cast("str", await value.future(with_unknowns=True))
+
+    return pulumi.Output(all_of_them(), itself(), value.is_known(), value.is_secret())

@@ -1,0 +1,96 @@
+"""The subcommands of `pulumi-llm`, one module each, with `run(argv) -> exit code`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
+
+from pulumi_llm.errors import Refusal, nearest
+
+DONE, REFUSED, USAGE = 0, 1, 2
+"""Exit codes: it was done, it was refused or failed, it was called wrongly."""
+
+
+class UsageError(Exception):
+    """A command was called wrongly; the message says how, and what would be right."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with no abbreviations, and errors that are raised and say what was meant."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print and exit with."""
+        raise UsageError(message)
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The arguments. Raises UsageError, with the nearest options for one that does not exist."""
+        asked, rest = self.parse_known_args(list(argv))
+        if rest:
+            options = [option for action in self._actions for option in action.option_strings]
+            wrong = rest[0].partition("=")[0]
+            if not wrong.startswith("-"):
+                raise UsageError(f"{wrong!r} is one argument too many")
+            near = nearest(wrong, options)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise UsageError(f"there is no option {wrong}{hint}")
+        return asked
+
+
+def guarded(prog: str, body: Callable[[], int]) -> int:
+    """Run a command's body; a wrong call or a name that is not known is told on stderr, with exit code 2."""
+    try:
+        return body()
+    except UsageError as wrong:
+        sys.stderr.write(f"{prog}: {wrong}\n  {prog} --help tells the options\n")
+    except Refusal as refusal:
+        for finding in refusal.findings:
+            sys.stderr.write(f"{finding}\n")
+    except SystemExit as left:  # --help
+        return left.code if isinstance(left.code, int) else DONE
+    return USAGE
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from ``low`` to ``high``."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A parser of numbers above ``low`` and up to ``high``."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low < value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number above {low:g} and up to {high:g}")
+        return value
+
+    return parse
+
+
+def one_of(kind: str, names: Iterable[str]) -> Callable[[str], str]:
+    """A parser of names, in any case."""
+    known = list(names)
+
+    def parse(text: str) -> str:
+        for name in known:
+            if text.casefold() == name.casefold():
+                return name
+        near = nearest(text, known)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+        raise argparse.ArgumentTypeError(f"there is no {kind} {text!r}; {hint}")
+
+    return parse

@@ -1,0 +1,84 @@
+"""What the library says when something cannot work: findings with stable codes, and the refusal that carries them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+TROUBLESHOOTING = "docs/troubleshooting.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found out about a request.
+
+    ``code`` is stable and has an anchor of the same name (dots become dashes) in docs/troubleshooting.md;
+    ``message`` says what was asked and why it cannot work; ``hint`` says what would work.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    severity: Severity = "error"
+    where: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Where the troubleshooting guide explains this code."""
+        return f"{TROUBLESHOOTING}#{self.code.replace('.', '-')}"
+
+    def placed(self, where: str) -> Finding:
+        """The same finding, with ``where`` in front of the place that it names."""
+        return replace(self, where=".".join(filter(None, (where, self.where))))
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        hint = f"\n    try: {self.hint}" if self.hint else ""
+        return f"[{self.code}] {place}{self.message}{hint}\n    see: {self.anchor}"
+
+
+class Refusal(Exception):  # noqa: N818 - it is a verdict, and its name is read by users
+    """A request that cannot work. Carries every finding at once, not only the first."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings: tuple[Finding, ...] = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class UnknownName(Refusal):
+    """A name that the catalogue or the spec does not know, with the nearest ones that it does."""
+
+    def __init__(
+        self, code: str, kind: str, name: object, known: Iterable[str], *, where: str = "", hint: str = ""
+    ) -> None:
+        names = sorted({str(each) for each in known})
+        near = nearest(str(name), names)
+        if near:
+            advice = f"did you mean {' or '.join(near)}?"
+        elif names:
+            shown = ", ".join(names[:20])
+            advice = f"known: {shown}{', …' if len(names) > 20 else ''}"
+        else:
+            advice = ""
+        if hint:
+            advice = f"{advice} {hint}".strip()
+        super().__init__([Finding(code, f"there is no {kind} called {name!r}", advice, where=where)])
+        self.name = str(name)
+        self.suggestions = tuple(near)
+
+
+def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """The known names that look most like ``name``, best first (case is ignored)."""
+    by_folded: dict[str, str] = {}
+    for each in known:
+        by_folded.setdefault(each.casefold(), each)
+    folded = name.casefold()
+    # A name cut short, or one with something left out in front, before one that only looks alike.
+    close = sorted((each for each in by_folded if folded and each.startswith(folded)), key=len)
+    close += difflib.get_close_matches(folded, [each for each in by_folded if each not in close], n=limit, cutoff=0.6)
+    close += [each for each in by_folded if folded and folded in each and each not in close]
+    return [by_folded[each] for each in close[:limit]]

@@ -1,0 +1,207 @@
+"""A small machine overseas that runs the gateway in front of the foreign model APIs."""
+
+from typing import Any, NotRequired, Optional, TypedDict
+
+import pulumi
+
+from pulumi_llm import _component as support
+from pulumi_llm import _host as hosts
+from pulumi_llm import catalog, spec
+from pulumi_llm._gateway import LITELLM_PREFIX, foreign_models, node_sources
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Route
+from pulumi_llm.clouds.support import sold_size
+from pulumi_llm.network import check_existing, network_for
+from pulumi_llm.preflight import placement
+from pulumi_llm.spec import AccessSpec, ProxySpec
+
+
+class OverseasProxyArgs(TypedDict):
+    """Where the proxy stands, what it serves, and who may call it."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """A region that the vendors serve: never mainland China or Hong Kong."""
+    upstreams: dict[str, Any]
+    """Vendor (``openai``, ``anthropic``, ``gemini``) to ``{"models": [...]}``."""
+    allowed_cidrs: list[str]
+    """The IPv4 ranges that may call the gateway. The whole internet is refused unless ``public`` is true."""
+    openai_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``openai``. Keep it secret."""
+    anthropic_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``anthropic``. Keep it secret."""
+    gemini_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``gemini``. Keep it secret."""
+    client_address: NotRequired[pulumi.Input[str]]
+    """The public IPv4 address of a machine that may call too, such as a ``ModelServer``'s ``address``."""
+    zone: NotRequired[str]
+    """A certain zone. Default: the first that offers the type."""
+    instance_type: NotRequired[str]
+    """Default: the cheapest with 2 vCPU and 2 GiB."""
+    public: NotRequired[bool]
+    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
+    ssh_cidrs: NotRequired[list[str]]
+    """The ranges that SSH is open to. Default: ``allowed_cidrs``."""
+    https_port: NotRequired[int]
+    """Default: 443."""
+    keys: NotRequired[dict[str, Any]]
+    """Gateway keys by name, each with its limits: see ``KeySpec``. Default: one called ``default``."""
+    blocked_words: NotRequired[list[str]]
+    """Prompts that hold one of these are refused."""
+    vpc_id: NotRequired[pulumi.Input[str]]
+    """An existing VPC. Default: a network is made."""
+    subnet_id: NotRequired[pulumi.Input[str]]
+    """An existing subnet; ``zone`` must then be given too."""
+    network_cidr: NotRequired[str]
+    """The range of the network that is made. Default: ``10.61.0.0/16``."""
+    system_disk_gib: NotRequired[int]
+    """Default: 40."""
+    disk_gib: NotRequired[int]
+    """The encrypted data disk, which holds the keys. Default: 20."""
+    renew: NotRequired[bool]
+    """Take the newest image and boot instructions at this ``up``. Default: false."""
+    ready_timeout_minutes: NotRequired[int]
+    """How long ``up`` waits for the node. Default: 30."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything that takes them."""
+
+
+_SPEC_KEYS = tuple(key for key in OverseasProxyArgs.__annotations__ if key in ProxySpec.model_fields)
+_LATE_KEYS = frozenset(
+    {"openai_api_key", "anthropic_api_key", "gemini_api_key", "client_address", "vpc_id", "subnet_id"}
+)
+
+
+class OverseasProxy(pulumi.ComponentResource):
+    """The gateway, overseas: foreign models under your own keys and limits. The vendors' keys never leave it."""
+
+    endpoint: pulumi.Output[str]
+    """The OpenAI-compatible base URL, ``https://…/v1``."""
+    models: pulumi.Output[list[str]]
+    """The models that it serves."""
+    api_keys: pulumi.Output[dict[str, str]]
+    """The gateway's keys by name (secret)."""
+    address: pulumi.Output[str]
+    """The public IPv4 address."""
+    private_address: pulumi.Output[str]
+    """The address within the network."""
+    certificate_authority: pulumi.Output[str]
+    """The authority that signed the gateway's certificate (PEM). Clients must trust it."""
+    instance_id: pulumi.Output[str]
+    """The machine's id at the cloud."""
+    instance_type: pulumi.Output[str]
+    """The machine's type."""
+    hourly_price: pulumi.Output[Optional[float]]
+    """The machine's list price per hour in ``currency``; absent where the catalogue has none (not 0)."""
+    currency: pulumi.Output[Optional[str]]
+    """The currency of ``hourly_price``."""
+    ssh_private_key: pulumi.Output[str]
+    """The key for SSH to the machine (secret)."""
+
+    def __init__(self, name: str, args: OverseasProxyArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
+        """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback."""
+        recorded = {key: value for key, value in dict(args).items() if not key.endswith("_api_key")}
+        super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, recorded, opts)
+        with support.refusing(name):
+            support.known_keys(args, OverseasProxyArgs)
+            support.plain_only(args, {key: None for key in OverseasProxyArgs.__annotations__ if key not in _LATE_KEYS})
+            proxy, access, network = support.gather(
+                lambda: spec.parse(ProxySpec, support.pick(args, *_SPEC_KEYS)),
+                lambda: spec.parse(
+                    AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs", "https_port")
+                ),
+                lambda: spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.61.0.0/16"}),
+            )
+            check_existing(args)
+            upstream_keys, place = support.gather(
+                lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
+            )
+            cloud = support.adapter(proxy.cloud)
+        scope = support.scope_of(self, name, cloud, proxy.region)
+        keys = hosts.gateway_keys(name, proxy.keys, scope)
+        client = args.get("client_address")
+        port = access.port(in_china=False)
+        tags = dict(args.get("tags") or {})
+        host = hosts.make_host(
+            hosts.HostRequest(
+                name=name,
+                cloud=cloud,
+                network=network_for(self, name, args, place, network.cidr),
+                place=place,
+                system_disk_gib=proxy.system_disk_gib,
+                access=access,
+                clients=(pulumi.Output.concat(client, "/32"),) if client is not None else (),
+                ports={port: "gateway (HTTPS)"},
+                node=_node(name, proxy, port),
+                secrets={
+                    **{f"upstream_{vendor}": value for vendor, value in upstream_keys.items()},
+                    **{f"gateway_key_{key}": value for key, value in keys.items()},
+                },
+                tags={**tags, "pulumi-llm": "overseas-proxy"},
+                ready_timeout_minutes=proxy.ready_timeout_minutes,
+                renew=proxy.renew,
+            ),
+            scope,
+        )
+        support.publish(
+            self,
+            {
+                "endpoint": host.url(port, "/v1"),
+                "models": pulumi.Output.from_input(list(foreign_models(proxy.upstreams))),
+                "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
+                **host.outputs(place),
+            },
+        )
+
+
+def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulumi.Input[str]]:
+    keys: dict[str, pulumi.Input[str]] = {}
+    missing = []
+    for vendor in sorted(proxy.upstreams):
+        value: Any = args.get(f"{vendor}_api_key")
+        if value is None:
+            missing.append(vendor)
+        else:
+            keys[vendor] = pulumi.Output.secret(value)
+    if missing:
+        support.refuse(
+            "secret.missing",
+            f"the upstream {' and '.join(missing)} needs an API key, and none is given",
+            " and ".join(
+                f"`pulumi config set --secret {spec.VENDOR_SECRETS[vendor]}`, or the argument {vendor}_api_key"
+                for vendor in missing
+            ),
+        )
+    return keys
+
+
+def _node(name: str, proxy: ProxySpec, port: int) -> NodeRequest:
+    data = catalog.load()
+    routes = tuple(
+        Route(
+            model_name=model,
+            litellm_model=f"{LITELLM_PREFIX[vendor]}/{model}",
+            secret=f"upstream_{vendor}",
+        )
+        for vendor in sorted(proxy.upstreams)
+        for model in proxy.upstreams[vendor].models
+    )
+    return NodeRequest(
+        name=name,
+        cloud=proxy.cloud,
+        region=proxy.region,
+        login_user=data.clouds[proxy.cloud].login_user,
+        in_china=False,
+        data_disk_gib=sold_size(proxy.cloud, "data", proxy.disk_gib),
+        sources=node_sources(proxy.cloud, proxy.region),
+        vllm=None,
+        weaviate=None,
+        gateway=GatewayRole(
+            https_port=port,
+            vectors_https_port=None,
+            vectors_grpc_port=None,
+            keys=hosts.gateway_key_rows(proxy.keys),
+            routes=routes,
+            blocked_words=proxy.blocked_words,
+        ),
+    )

@@ -1,0 +1,298 @@
+"""Run a Pulumi program in this process and capture what it registers. No engine, no account, no network.
+
+The program talks to a monitor of ours instead of the engine's. Inputs are checked, and look-ups and computed outputs
+answered, by the simulated clouds' logic (:mod:`pulumi_llm.simcloud.simulator`) as in a preview of an empty stack:
+what only a cloud can tell stays unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import runpy
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import empty_pb2, struct_pb2
+from pulumi.runtime import config as runtime_config
+from pulumi.runtime import mocks, settings, stack
+from pulumi.runtime.proto import provider_pb2, resource_pb2
+
+from pulumi_llm import spec
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan import project as projects
+from pulumi_llm.plan.model import UNKNOWN, LookUp, Plan, PlannedResource
+from pulumi_llm.simcloud import table
+from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package
+
+SIMULATED = ("aws", "alicloud", "tencentcloud", "command", "random", "tls")
+PLACEHOLDER = "not-set"
+"""Stands for a needed secret that is not set; a plan never holds the secrets themselves."""
+
+
+def capture_stack(start: Path, stack_name: str) -> Plan:
+    """The plan of one stack of the project that ``start`` is in.
+
+    Raises :class:`Refusal` where there is no such project or stack, and where the program refuses.
+    """
+    project = projects.find(start)
+    config = projects.read_stack(project, stack_name)
+    values, secret_keys = dict(config.values), set(config.secret_keys)
+    notes = []
+    for key in spec.secret_keys_of(config.raw.get(f"{project.name}:platform")):
+        name = f"{project.name}:{key}"
+        if not values.get(name):  # the empty text is a declared default
+            values[name] = PLACEHOLDER
+            secret_keys.add(name)
+            notes.append(
+                Finding(
+                    "secret.missing",
+                    f"{key} is not set; `up` needs it",
+                    f"`pulumi config set --secret {key} -s {stack_name}`",
+                    severity="warning",
+                )
+            )
+    plan = capture(
+        lambda: _run_main(project.main),
+        project=project.name,
+        stack_name=stack_name,
+        config=values,
+        secret_keys=secret_keys,
+    )
+    plan.notes[:0] = notes
+    return plan
+
+
+def capture(
+    program: Callable[[], Any],
+    *,
+    project: str = "project",
+    stack_name: str = "dev",
+    config: Mapping[str, str] | None = None,
+    secret_keys: Iterable[str] = (),
+) -> Plan:
+    """The plan of ``program``, a function that makes resources as a Pulumi program does.
+
+    Raises :class:`Refusal` with everything that the program, or a simulated cloud's check of its inputs, refuses.
+    """
+    plan = Plan(project, stack_name)
+    monitor = _Monitor(plan)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    quiet = logging.getLogger("pulumi_llm.plan.engine")
+    quiet.addHandler(logging.NullHandler())
+    quiet.propagate = False
+    features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)  # type: ignore[no-untyped-call]
+    settings.configure(
+        mocks.MockSettings(  # type: ignore[no-untyped-call]
+            monitor=monitor,
+            monitor_features=features,
+            engine=mocks.MockEngine(quiet),
+            project=project,
+            stack=stack_name,
+            dry_run=True,
+            organization="organization",
+            callbacks=None,
+        )
+    )
+    settings.set_root_resource(None)  # type: ignore[arg-type]
+    runtime_config.set_all_config(dict(config or {}), list(secret_keys))
+    try:
+        loop.run_until_complete(stack.run_in_stack(program))
+    except Refusal as refusal:
+        raise Refusal([*refusal.findings, *monitor.failures]) from None
+    finally:
+        wind_down(loop)
+    if monitor.failures:
+        raise Refusal(monitor.failures)
+    return plan
+
+
+def wind_down(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop that a program ran on. What a program that failed left under way ends first, and quietly."""
+    pending = asyncio.all_tasks(loop)
+    for task in pending:
+        task.cancel()
+    if pending:
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+class _Monitor(mocks.MockMonitor):
+    """The resource monitor's side of the protocol, answered in process."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(_NoMocks())
+        self.plan = plan
+        self.failures: list[Finding] = []
+        self._urns: set[str] = set()
+        self._simulators: dict[tuple[str, str], Simulator] = {}
+        self._regions: dict[str, str] = {}
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The engine's rule: the chain of parents' types, without the stack's own."""
+        chain = parent.split("::")[2] if parent else ""
+        qualified = type_ if chain in ("", "pulumi:pulumi:Stack") else f"{chain}${type_}"
+        return f"urn:pulumi:{self.plan.stack}::{self.plan.project}::{qualified}::{name}"
+
+    def RegisterResource(self, request: Any) -> Any:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        if urn in self._urns:
+            self.failures.append(
+                Finding("plan.duplicate-urn", f"two resources are called {urn}", "give one of them another name")
+            )
+        self._urns.add(urn)
+        inputs = plain(request.object)
+        identity, state = "", inputs
+        if request.type.startswith("pulumi:providers:"):
+            identity = UNKNOWN
+            self._regions[urn] = str(inputs.get("region", ""))
+        elif request.custom:
+            identity = UNKNOWN
+            inputs, state = self._planned(urn, request.type, inputs, request.provider)
+        self.plan.resources.append(
+            PlannedResource(
+                urn=urn,
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                custom=request.custom,
+                inputs=inputs,
+                provider=request.provider,
+                dependencies=tuple(sorted(request.dependencies)),
+                ignore_changes=tuple(request.ignoreChanges),
+                protect=bool(request.protect),
+            )
+        )
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=_struct(state))
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
+            self.plan.outputs = plain(request.outputs)
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: Any) -> Any:
+        args = plain(request.args)
+        self.plan.look_ups.append(LookUp(request.tok, args, request.provider))
+        package = request.tok.split(":", 1)[0]
+        try:
+            result = self._simulator(package, request.provider).invoke(request.tok, args)
+        except CloudError as refused:
+            failure = provider_pb2.CheckFailure(property="", reason=str(refused))
+            return resource_pb2.ResourceInvokeResponse(failures=[failure])
+        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(result)})
+
+    def _planned(
+        self, urn: str, type_: str, inputs: dict[str, Any], provider: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        package = type_.split(":", 1)[0]
+        if package not in SIMULATED:
+            return inputs, inputs
+        if table.find(type_) is None:
+            self.plan.notes.append(
+                Finding(
+                    "plan.unchecked-type",
+                    f"{type_} is none of the types that the simulated clouds know; its inputs are taken as they are",
+                    where=urn.rsplit("::", 1)[-1],
+                    severity="info",
+                )
+            )
+            return inputs, inputs
+        simulator = self._simulator(package, provider)
+        checked, failures = simulator.check(type_, urn, {}, inputs, seed=b"plan")
+        name = urn.rsplit("::", 1)[-1]
+        for each in failures:
+            where = f"{name}.{each.path}" if each.path else name
+            self.failures.append(Finding("plan.refused-input", each.reason, where=where))
+        if failures:
+            return inputs, inputs
+        _, outputs = simulator.create(type_, urn, checked, preview=True)
+        return checked, outputs
+
+    def _simulator(self, package: str, provider: str) -> Simulator:
+        region = self._regions.get(provider.rsplit("::", 1)[0], "") or self._default_region(package)
+        key = (package, region)
+        if key not in self._simulators:
+            simulator = for_package(package)
+            try:
+                simulator.configure({"region": region} if region else {})
+            except CloudError as refused:
+                raise Refusal(
+                    [
+                        Finding(
+                            "plan.provider-refused",
+                            f"the provider {package} cannot be configured: {refused}",
+                            f"an explicit provider with a region, or `pulumi config set {package}:region …`",
+                        )
+                    ]
+                ) from None
+            self._simulators[key] = simulator
+        return self._simulators[key]
+
+    def _default_region(self, package: str) -> str:
+        """The region of the package's default provider: the stack's ``<package>:region``."""
+        return str(runtime_config.get_config(f"{package}:region") or "")
+
+
+class _NoMocks(mocks.Mocks):
+    """The base class asks for mocks; everything that would use them is answered above."""
+
+    def call(self, args: Any) -> Any:
+        return {}, None
+
+    def new_resource(self, args: Any) -> Any:
+        return "", {}
+
+
+def plain(message: struct_pb2.Struct) -> dict[str, Any]:
+    """A protobuf struct as Python data; whole numbers come out as ints."""
+    return {key: _value(value) for key, value in message.fields.items()}
+
+
+def _value(value: struct_pb2.Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return plain(value.struct_value)
+    if kind == "list_value":
+        return [_value(each) for each in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    if kind in (None, "null_value"):
+        return None
+    return getattr(value, kind)
+
+
+def _struct(data: Mapping[str, Any]) -> struct_pb2.Struct:
+    message = struct_pb2.Struct()
+    message.update(data)
+    return message
+
+
+def _run_main(main: Path) -> None:
+    """Run the program as the engine's language host does: its folder is the working directory and first on the path."""
+    target = main / "__main__.py" if main.is_dir() else main
+    if not target.is_file():
+        raise Refusal([Finding("project.no-program", f"there is no Python program at {target}")])
+    with _inside(target.parent):
+        runpy.run_path(str(target), run_name="__main__")
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        os.chdir(before)

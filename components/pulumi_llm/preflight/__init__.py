@@ -1,0 +1,92 @@
+"""Will it work? Findings with numbers, from the spec and the catalogue alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pulumi_llm.errors import Finding, Refusal, UnknownName
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import ServerSpec
+
+DEFAULT_CONTEXT = 8192
+"""Tokens that are served where no context length is given and the model can do more."""
+
+__all__ = ["DEFAULT_CONTEXT", "check_server", "dtype_for", "require"]
+
+
+def check_server(server: ServerSpec) -> list[Finding]:
+    """Every rule's errors and warnings about a server, worst first, all at once.
+
+    A model that the catalogue does not have is an error, ``fit.unknown-model``, as nothing can be said of it.
+    """
+    from pulumi_llm.preflight import report, request  # a component pays for the catalogue's models only here
+
+    try:
+        found = report.check(request.of_server(server)).findings
+    except UnknownName as unknown:
+        return [_unknown_model(finding) for finding in unknown.findings]
+    except Refusal as refusal:
+        return list(refusal.findings)
+    return [finding for finding in found if finding.severity != "info"]
+
+
+def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list[Finding]:
+    """The warnings among the findings, with the errors that ``override`` names by code turned into warnings.
+
+    Raises Refusal with all other errors. What is overridden says so, and stays visible. A code in ``override`` that no
+    finding has is answered by the warning ``preflight.override-unused``.
+    """
+    told: list[Finding] = []
+    errors: list[Finding] = []
+    codes = set()
+    for finding in findings:
+        codes.add(finding.code)
+        if finding.severity != "error":
+            told.append(finding)
+        elif finding.code in override:
+            told.append(replace(finding, severity="warning", message=f"overridden: {finding.message}"))
+        else:
+            errors.append(finding)
+    if errors:
+        raise Refusal(errors)
+    told += [
+        Finding(
+            "preflight.override-unused",
+            f"override names {code!r}, and nothing of that code was found",
+            "leave it out",
+            severity="warning",
+            where="override",
+        )
+        for code in sorted(set(override) - codes)
+    ]
+    return told
+
+
+def dtype_for(server: ServerSpec) -> str:
+    """What is passed to vLLM as ``--dtype``: ``half``, ``bfloat16`` or ``auto`` (as the model's files say).
+
+    What the spec asks, else ``half`` on GPUs that have no bfloat16 (T4), unless the model is refused in it.
+    """
+    from pulumi_llm import catalog
+    from pulumi_llm.preflight.engine import engine
+    from pulumi_llm.preflight.request import dtype_on
+
+    data = catalog.load()
+    try:
+        model = data.model(server.model)
+    except Refusal:
+        model = None
+    return dtype_on(server.dtype, model, data.gpu(server.gpu), engine())
+
+
+def _unknown_model(finding: Finding) -> Finding:
+    code = "fit.unknown-model" if finding.code == "catalog.unknown-model" else finding.code
+    hint = (
+        f"{finding.hint} (pulumi-llm check PATH/config.json); who is sure of it overrides {code}"
+        if code == "fit.unknown-model"
+        else finding.hint
+    )
+    return replace(finding, code=code, hint=hint, where=finding.where or "model")

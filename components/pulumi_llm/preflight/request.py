@@ -1,0 +1,160 @@
+"""What is asked: a model on GPUs, as plain data that costs nothing to import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pulumi_llm import catalog
+from pulumi_llm.catalog.models import Model
+from pulumi_llm.catalog.rows import Gpu
+from pulumi_llm.preflight import DEFAULT_CONTEXT, memory
+from pulumi_llm.preflight.engine import Engine, Quantization, engine
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import ServerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """A model on so many GPUs of one kind. What is None is left to the defaults of vLLM or of the components.
+
+    ``model`` is an id, or the path of a config.json when ``from_config``. ``model_disk_gib`` is the disk for the
+    weights, ``driver`` the branch of an NVIDIA driver that is already there (None: the one that nodes install).
+    """
+
+    model: str
+    gpu: str
+    gpu_count: int = 1
+    from_config: bool = False
+    cloud: str | None = None
+    region: str | None = None
+    zone: str | None = None
+    instance_type: str | None = None
+    spot: bool = False
+    quantization: str | None = None
+    dtype: str = "auto"
+    max_model_len: int | None = None
+    concurrency: int | None = None
+    gpu_memory_utilization: float = 0.9
+    max_num_seqs: int | None = None
+    kv_cache_dtype: str = "auto"
+    driver: int | None = None
+    model_disk_gib: int | None = None
+    extra_args: tuple[str, ...] = ()
+
+
+def of_server(server: ServerSpec) -> FitRequest:
+    """What a server's spec asks."""
+    return FitRequest(
+        model=server.model,
+        gpu=server.gpu,
+        gpu_count=server.gpu_count,
+        cloud=server.cloud,
+        region=server.region,
+        zone=server.zone,
+        instance_type=server.instance_type,
+        spot=server.spot,
+        quantization=server.quantization,
+        dtype=server.dtype,
+        max_model_len=server.context_length,
+        gpu_memory_utilization=server.gpu_memory_utilization,
+        max_num_seqs=server.max_num_seqs,
+        kv_cache_dtype=server.kv_cache_dtype,
+        model_disk_gib=server.model_disk_gib,
+        extra_args=server.extra_args,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A request with its rows of the catalogue and the estimate: what each rule looks at."""
+
+    request: FitRequest
+    model: Model
+    gpu: Gpu
+    engine: Engine
+    quantization: str | None
+    bits: int | None
+    max_model_len: int
+    load: memory.Load
+    memory: memory.Memory | None
+
+    @property
+    def method(self) -> Quantization | None:
+        """How the weights are stored or made, as far as vLLM knows the method."""
+        return self.engine.quantizations.get(self.quantization) if self.quantization else None
+
+    @property
+    def dtype(self) -> str:
+        """What vLLM computes in: ``half``, ``bfloat16`` or what the model's files say."""
+        return dtype_on(self.request.dtype, self.model, self.gpu, self.engine)
+
+
+def dtype_on(asked: str, model: Model | None, gpu: Gpu, release: Engine) -> str:
+    """The dtype that is passed to vLLM: what was asked, else ``half`` on GPUs without bfloat16."""
+    if asked != "auto":
+        return "half" if asked == "float16" else asked
+    if gpu.capability < release.bfloat16_capability and (model is None or not model.no_fp16):
+        return "half"
+    return "auto"
+
+
+def find_model(request: FitRequest) -> Model:
+    """The model's row. Raises UnknownName, or Refusal ``catalog.bad-config-…`` for a config.json."""
+    if request.from_config:
+        return catalog.model_from_config(Path(request.model))
+    return catalog.load().model(request.model)
+
+
+def case_of(request: FitRequest, model: Model | None = None) -> Case:
+    """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have."""
+    data, release = catalog.load(), engine()
+    model = model or find_model(request)
+    gpu = data.gpus.get(request.gpu) or data.gpu(request.gpu)
+    quantization = request.quantization or model.quantization
+    bits = model.quantization_bits if quantization == model.quantization else None
+    flags = dict(_flags(request.extra_args))
+    defaults = release.defaults(gpu.name, gpu.memory_gib)
+    longest = request.max_model_len or min(DEFAULT_CONTEXT, model.max_context or DEFAULT_CONTEXT)
+    load = memory.Load(
+        gpu=gpu.name,
+        gpu_gib=gpu.memory_gib,
+        nvlink=gpu.nvlink != "none" and "bridge" not in gpu.nvlink,
+        gpu_count=request.gpu_count,
+        quantization=quantization,
+        bits=bits,
+        utilization=request.gpu_memory_utilization,
+        max_model_len=longest,
+        max_num_seqs=request.max_num_seqs or _number(flags, "--max-num-seqs") or defaults.max_num_seqs,
+        max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
+        fp8_kv_cache=request.kv_cache_dtype.startswith("fp8"),
+        eager="--enforce-eager" in flags,
+    )
+    return Case(
+        request=request,
+        model=model,
+        gpu=gpu,
+        engine=release,
+        quantization=quantization,
+        bits=bits,
+        max_model_len=longest,
+        load=load,
+        memory=memory.estimate(model, load),
+    )
+
+
+def _flags(arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Flags with their values, whether these follow after a blank or an equals sign."""
+    for at, argument in enumerate(arguments):
+        if argument.startswith("--"):
+            name, equals, value = argument.partition("=")
+            following = arguments[at + 1] if at + 1 < len(arguments) else ""
+            yield name, value if equals else following
+
+
+def _number(flags: dict[str, str], name: str) -> int | None:
+    text = flags.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None

@@ -1,0 +1,54 @@
+"""All rules, in the order in which their findings are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pulumi_llm.errors import Finding
+from pulumi_llm.preflight import rules_hardware, rules_memory, rules_place, rules_shape
+from pulumi_llm.preflight.request import Case
+
+Rule = Callable[[Case], Iterable[Finding]]
+
+MODEL_RULES: tuple[Rule, ...] = (
+    rules_hardware.capability_too_old,
+    rules_hardware.arm_without_kernels,
+    rules_hardware.dtype_needs_capability,
+    rules_hardware.model_refuses_fp16,
+    rules_hardware.quantization_unknown,
+    rules_hardware.quantization_contradicts_files,
+    rules_hardware.quantization_needs_capability,
+    rules_hardware.kv_cache_needs_capability,
+    rules_hardware.driver_too_old,
+    rules_shape.heads_not_divisible,
+    rules_shape.groups_not_divisible,
+    rules_shape.context_beyond_model,
+    rules_memory.unknown_memory,
+    rules_memory.weights_exceed_vram,
+    rules_memory.context_too_long,
+    rules_memory.concurrency_too_high,
+    rules_memory.utilization_too_high,
+    rules_memory.tight,
+    rules_memory.hybrid_is_approximate,
+    rules_memory.vision_is_not_counted,
+    rules_hardware.fp8_is_weight_only,
+)
+"""Rules about a model on a GPU."""
+
+PLACE_RULES: tuple[Rule, ...] = (
+    rules_place.not_offered,
+    rules_place.disk_too_small,
+    rules_place.licence_gate,
+    rules_place.mainland_ports,
+)
+"""Rules about where it runs, and under which terms."""
+
+
+def findings_of(case: Case, rules: Iterable[Rule] = (*MODEL_RULES, *PLACE_RULES)) -> list[Finding]:
+    """What the rules say of a case, all of it."""
+    return [finding for rule in rules for finding in rule(case)]
+
+
+def passes(case: Case) -> bool:
+    """Whether no rule about the model on its GPU objects."""
+    return not any(finding.severity == "error" for rule in MODEL_RULES for finding in rule(case))

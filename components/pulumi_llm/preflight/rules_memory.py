@@ -1,0 +1,150 @@
+"""Whether weights, overhead and the KV cache find room. Hints are filled in by ``suggest``, which tries them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_llm.errors import Finding
+from pulumi_llm.preflight.memory import Memory
+from pulumi_llm.preflight.request import Case
+
+
+def unknown_memory(case: Case) -> Iterator[Finding]:
+    """Where the catalogue lacks a number, there is no verdict, rather than a wrong one."""
+    known_method = case.quantization is None or case.method is not None
+    if case.memory is None and known_method:
+        lacking = [
+            name
+            for name in ("parameters_b", "layers", "kv_heads", "head_dim")
+            if getattr(case.model, name) is None and not (case.model.mla and name in ("kv_heads", "head_dim"))
+        ]
+        bits = case.bits or (case.method.bits if case.method else None)
+        what = ", ".join(lacking) if lacking else f"the size of {bits or 'unknown'}-bit {case.quantization} weights"
+        yield Finding(
+            "fit.unknown-memory",
+            f"how much memory {case.model.id} takes is not known: {what} is missing",
+            "give the config.json that came with its weights",
+            where="model",
+        )
+
+
+def weights_exceed_vram(case: Case) -> Iterator[Finding]:
+    """Nothing is left for a KV cache, or less than nothing."""
+    found = case.memory
+    if found is not None and found.kv_gib <= 0:
+        over = found.weights_gib + found.overhead_gib
+        yield Finding(
+            "fit.weights-exceed-vram",
+            f"{_what(case)} needs {found.weights_gib:.2f} GiB for weights and {found.overhead_gib:.2f} GiB for "
+            f"activations, graphs and CUDA on each GPU, {over:.2f} GiB in all, and {_budget(case, found)}",
+            where="gpu",
+        )
+
+
+def context_too_long(case: Case) -> Iterator[Finding]:
+    """vLLM does not start unless one request of the full context fits."""
+    found = case.memory
+    if found is not None and 0 < found.kv_gib < found.need_gib:
+        yield Finding(
+            "fit.context-too-long",
+            f"one request of {case.max_model_len} tokens needs {found.need_gib:.2f} GiB of KV cache per GPU, and "
+            f"{found.kv_gib:.2f} GiB is left: {_budget(case, found)}, less {found.weights_gib:.2f} GiB of weights and "
+            f"{found.overhead_gib:.2f} GiB of overhead",
+            where="context_length",
+        )
+
+
+def concurrency_too_high(case: Case) -> Iterator[Finding]:
+    """Requests beyond what the cache holds wait; who asks for so many at once is told."""
+    found, asked = case.memory, case.request.concurrency
+    if found is None or asked is None or found.kv_gib < found.need_gib:
+        return
+    if asked * found.need_gib > found.kv_gib:
+        yield Finding(
+            "fit.concurrency-too-high",
+            f"{asked} requests of {case.max_model_len} tokens need {asked * found.need_gib:.2f} GiB of KV cache per "
+            f"GPU, and {found.kv_gib:.2f} GiB is left, enough for {found.max_concurrency:g}",
+            where="concurrency",
+        )
+    elif asked > case.load.max_num_seqs:
+        yield Finding(
+            "fit.concurrency-too-high",
+            f"{asked} requests at once are asked for, and vLLM takes {case.load.max_num_seqs} (max_num_seqs)",
+            f"max_num_seqs: {asked}",
+            where="concurrency",
+        )
+
+
+def utilization_too_high(case: Case) -> Iterator[Finding]:
+    """vLLM refuses to start when its share is more than what is free; graphs outside the share must fit beside it."""
+    found, spending = case.memory, case.engine.spending
+    if found is None:
+        return
+    free = found.gpu_gib - spending.reserved_gib
+    beside = 0.0 if spending.graphs_in_budget else found.graphs_gib
+    if found.budget_gib + beside > free:
+        highest = int((free - beside) / found.gpu_gib * 100) / 100
+        yield Finding(
+            "fit.utilization-too-high",
+            f"a share of {case.load.utilization:g} is {found.budget_gib:.2f} GiB, and of the {found.gpu_gib:.2f} GiB "
+            f"of {case.gpu.name} about {free:.2f} GiB is free when vLLM starts",
+            f"gpu_memory_utilization: {highest:.2f} at most",
+            where="gpu_memory_utilization",
+        )
+
+
+def tight(case: Case) -> Iterator[Finding]:
+    """Within the estimator's error it may go either way."""
+    found = case.memory
+    if found is None:
+        return
+    spare = found.kv_gib - found.need_gib * (case.request.concurrency or 1)
+    if 0 <= spare < case.engine.spending.error_gib:
+        yield Finding(
+            "fit.tight",
+            f"only {spare:.2f} GiB per GPU is to spare, and the estimate may well be off by "
+            f"{case.engine.spending.error_gib:g} GiB",
+            "a somewhat shorter context or fewer max_num_seqs",
+            severity="warning",
+            where="context_length",
+        )
+
+
+def hybrid_is_approximate(case: Case) -> Iterator[Finding]:
+    """Layers of linear attention keep a state per request that the estimate leaves out."""
+    model = case.model
+    if model.layers is not None and model.attention_layers is not None and model.attention_layers < model.layers:
+        yield Finding(
+            "fit.hybrid-approximate",
+            f"{model.layers - model.attention_layers} of {model.layers} layers of {model.id} keep a state instead of a "
+            "KV cache, which the estimate leaves out",
+            "leave room: vLLM lowers the number of requests to what the states allow",
+            severity="warning",
+            where="model",
+        )
+
+
+def vision_is_not_counted(case: Case) -> Iterator[Finding]:
+    """A config.json gives the shape of the text part; what reads images comes on top."""
+    architecture = case.model.architecture or ""
+    if case.request.from_config and ("ConditionalGeneration" in architecture or "VL" in architecture):
+        yield Finding(
+            "fit.vision-not-counted",
+            f"{case.model.id} ({architecture}) has more parts than its text model, and these are not in the estimate",
+            "leave room for them: compare the weights above with the size of the model's files",
+            severity="warning",
+            where="model",
+        )
+
+
+def _what(case: Case) -> str:
+    stored = case.quantization or "16 bit"
+    split = f" over {case.request.gpu_count} GPUs" if case.request.gpu_count > 1 else ""
+    return f"{case.model.id} in {stored}{split}"
+
+
+def _budget(case: Case, found: Memory) -> str:
+    return (
+        f"{case.load.utilization:g} of the {found.gpu_gib:.2f} GiB that the driver reports for {case.gpu.name} is "
+        f"{found.budget_gib:.2f} GiB"
+    )

@@ -1,0 +1,96 @@
+"""How a model can be cut: tensor parallelism splits heads and rows, and some numbers do not divide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_llm.errors import Finding
+from pulumi_llm.preflight.request import Case
+
+COUNTS = (1, 2, 4, 8)
+"""Numbers of GPUs that instance types carry."""
+
+
+def heads_not_divisible(case: Case) -> Iterator[Finding]:
+    """Each GPU takes the same number of attention heads, and whole key-value heads or copies of one."""
+    model, count = case.model, case.request.gpu_count
+    if count == 1 or model.heads is None:
+        return
+    fitting = [each for each in COUNTS if _heads_divide(case, each)]
+    hint = f"gpu_count: {' or '.join(map(str, fitting))}"
+    if model.heads % count:
+        yield Finding(
+            "fit.heads-not-divisible",
+            f"{model.id} has {model.heads} attention heads, which {count} GPUs cannot share evenly "
+            f"({model.heads} / {count} = {model.heads / count:.2f})",
+            hint,
+            where="gpu_count",
+        )
+    elif not _heads_divide(case, count):
+        yield Finding(
+            "fit.heads-not-divisible",
+            f"{model.id} has {model.kv_heads} key-value heads, which {count} GPUs can neither share nor repeat evenly",
+            hint,
+            where="gpu_count",
+        )
+
+
+def groups_not_divisible(case: Case) -> Iterator[Finding]:
+    """Quantized weights carry a scale per group of inputs; a cut through a group is refused while loading."""
+    model, count = case.model, case.request.gpu_count
+    group = _group(case)
+    if count == 1 or group is None or not _heads_divide(case, count):
+        return
+    for what, size in _rows(case):
+        if size % (count * group):
+            fitting = [
+                each
+                for each in COUNTS
+                if each == 1 or (_heads_divide(case, each) and not any(s % (each * group) for _, s in _rows(case)))
+            ]
+            yield Finding(
+                "fit.groups-not-divisible",
+                f"{model.id} holds {case.quantization} scales per {group} inputs, and {what} {size} / {count} GPUs = "
+                f"{size / count:g} is not a multiple of {group}",
+                f"gpu_count: {' or '.join(map(str, fitting))}, or the model in 16 bit",
+                where="gpu_count",
+            )
+            return
+
+
+def context_beyond_model(case: Case) -> Iterator[Finding]:
+    """vLLM refuses a context longer than the model's positions."""
+    limit = case.model.max_context
+    if limit is not None and case.max_model_len > limit:
+        yield Finding(
+            "fit.context-beyond-model",
+            f"{case.model.id} was made for {limit} tokens, and {case.max_model_len} are asked for",
+            f"a context of {limit} tokens or less",
+            where="context_length",
+        )
+
+
+def _heads_divide(case: Case, count: int) -> bool:
+    heads, kv_heads = case.model.heads, case.model.kv_heads
+    if heads is None:
+        return True
+    if heads % count:
+        return False
+    # A latent cache is not cut by heads.
+    return case.model.mla is not None or kv_heads is None or kv_heads % count == 0 or count % kv_heads == 0
+
+
+def _group(case: Case) -> int | None:
+    if case.quantization == "fp8" and case.model.quantization == "fp8":
+        publisher = case.model.id.partition("/")[0]
+        return case.engine.fp8_block if publisher in case.engine.fp8_block_publishers else None
+    return case.method.group if case.method is not None else None
+
+
+def _rows(case: Case) -> Iterator[tuple[str, int]]:
+    """The inputs of the layers that are cut along them: attention's output and, where dense, the feed-forward's."""
+    model = case.model
+    if model.mla is None and model.heads is not None and model.head_dim is not None:
+        yield "attention width", model.heads * model.head_dim
+    if model.moe is None and model.intermediate is not None:
+        yield "feed-forward width", model.intermediate

@@ -1,0 +1,189 @@
+"""What would work instead: each suggestion has been put through the same rules before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from pulumi_llm import catalog
+from pulumi_llm.catalog.models import Model
+from pulumi_llm.catalog.rows import Offer
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight.request import Case, FitRequest, case_of
+from pulumi_llm.preflight.rules import passes
+from pulumi_llm.preflight.rules_place import has_image
+
+MAX_GPUS = 8
+"""GPUs in the largest machine that a server may be."""
+
+FEW_REQUESTS = 32
+"""Requests at once that still make a useful server where memory is short."""
+
+SHORTEST_CONTEXT = 1024
+"""Tokens below which a context is not worth proposing."""
+
+MEMORY_CODES = frozenset(
+    {"fit.weights-exceed-vram", "fit.context-too-long", "fit.concurrency-too-high", "fit.utilization-too-high"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A changed request that passes, and the change in words."""
+
+    request: FitRequest
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The cheapest machine of the catalogue that a model runs on, with the request that was tried there."""
+
+    offer: Offer
+    request: FitRequest
+
+    def for_json(self) -> dict[str, object]:
+        """The machine, its price per hour (None: not known) and the model, which may be a quantized sibling."""
+        price = self.offer.price
+        return {
+            "model": self.request.model,
+            "cloud": self.offer.instance.cloud,
+            "region": self.offer.region,
+            "instance_type": self.offer.instance.instance_type,
+            "gpu": self.request.gpu,
+            "gpu_count": self.request.gpu_count,
+            "hourly_price": None if price is None else price.amount,
+            "currency": None if price is None else price.currency,
+        }
+
+    def __str__(self) -> str:
+        price = self.offer.price
+        cost = f"{price.amount:g} {price.currency} per hour" if price else "price unknown"
+        return (
+            f"{self.request.model} on {self.request.gpu_count} x {self.request.gpu}: {self.offer.instance.cloud} "
+            f"{self.offer.instance.instance_type} in {self.offer.region}, {cost}"
+        )
+
+
+def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = None) -> Iterator[Offer]:
+    """Those of the offers whose GPUs the model runs on and whose processors nodes are made for, in the order given."""
+    model = model if model is not None else case_of(request).model
+    verdicts: dict[tuple[str, int], bool] = {}
+    for offer in offers:
+        row = offer.instance
+        if row.gpu is None or row.fractional or not has_image(row.cloud, row.arch):
+            continue
+        key = (row.gpu, row.gpu_count)
+        if key not in verdicts:
+            asked = replace(request, gpu=row.gpu, gpu_count=row.gpu_count)
+            verdicts[key] = passes(case_of(asked, model))
+        if verdicts[key]:
+            yield offer
+
+
+def cheapest(case: Case) -> Suggestion | None:
+    """The cheapest machine on which the request passes, in its cloud and region if they have one, else anywhere.
+
+    Where the model itself runs on nothing, its quantized siblings are tried. Known prices come first; machines that
+    are bare metal, sold by contract only or made with a processor that nodes have no image for are left out.
+    """
+    request = replace(case.request, instance_type=None, zone=None)
+    places: list[tuple[str | None, str | None]] = []
+    for place in ((request.cloud, request.region), (request.cloud, None), (None, None)):
+        if place not in places:
+            places.append(place)
+    for asked, model in ((request, case.model), *_siblings(case, request)):
+        for cloud, region in places:
+            for offer in fitting(asked, _buyable(cloud, region, spot=request.spot), model):
+                row = offer.instance
+                return Suggestion(
+                    offer,
+                    replace(asked, cloud=row.cloud, region=offer.region, gpu=row.gpu or "", gpu_count=row.gpu_count),
+                )
+    return None
+
+
+def alternatives(case: Case, *, limit: int = 3) -> list[Alternative]:
+    """Small changes with which the request passes on the same kind of GPU, the smallest change first."""
+    found: list[Alternative] = []
+    for request, text in _changes(case):
+        changed = case_of(request, case.model if request.model == case.request.model else None)
+        if passes(changed):
+            found.append(Alternative(request, text))
+            if len(found) == limit:
+                break
+    return found
+
+
+def with_hints(case: Case, findings: Iterable[Finding], suggestion: Suggestion | None) -> list[Finding]:
+    """The findings about memory, told what would work."""
+    told = list(findings)
+    if not any(finding.code in MEMORY_CODES and not finding.hint for finding in told):
+        return told
+    ways = [way.text for way in alternatives(case)]
+    if suggestion is not None:
+        ways.append(f"the cheapest that passes: {suggestion}")
+    hint = "; or ".join(ways) or "a smaller model: nothing in the catalogue holds this one"
+    return [
+        replace(finding, hint=hint) if finding.code in MEMORY_CODES and not finding.hint else finding
+        for finding in told
+    ]
+
+
+def _changes(case: Case) -> Iterator[tuple[FitRequest, str]]:
+    request, memory = case.request, case.memory
+    if memory is None:
+        return
+    if memory.kv_gib > 0:
+        longest = memory.max_model_len
+        if request.concurrency:
+            longest = int(longest / request.concurrency)
+        longest -= longest % 256
+        if SHORTEST_CONTEXT <= longest < case.max_model_len:
+            yield replace(request, max_model_len=longest), f"a context of {longest} tokens"
+        if request.concurrency and memory.max_concurrency >= 1:
+            fewer = int(memory.max_concurrency)
+            yield replace(request, concurrency=fewer), f"{fewer} requests at once"
+    if request.max_num_seqs is None and (request.concurrency or 0) <= FEW_REQUESTS:
+        yield replace(request, max_num_seqs=FEW_REQUESTS), f"max_num_seqs: {FEW_REQUESTS}"
+    if not case.load.fp8_kv_cache and case.gpu.capability >= case.engine.fp8_arithmetic_capability:
+        yield replace(request, kv_cache_dtype="fp8"), "kv_cache_dtype: fp8, which halves the cache"
+    for sibling, model in _siblings(case, request):
+        yield sibling, f"{model.id} on the same GPU"
+    if case.quantization is None:
+        yield replace(request, quantization="fp8"), "quantization: fp8, which halves the weights"
+    counts = _counts(case)
+    for count in counts:
+        if count > request.gpu_count:
+            yield replace(request, gpu_count=count, instance_type=None), f"gpu_count: {count}"
+
+
+def _counts(case: Case) -> list[int]:
+    """How many of the GPU machines carry, in the place that is asked for."""
+    request = case.request
+    offers = catalog.load().offers(gpu=case.gpu.name, cloud=request.cloud, region=request.region)
+    return sorted({offer.instance.gpu_count for offer in offers if offer.instance.gpu_count <= MAX_GPUS})
+
+
+def _siblings(case: Case, request: FitRequest) -> Iterator[tuple[FitRequest, Model]]:
+    """The request for each quantized sibling of a 16-bit model."""
+    data = catalog.load()
+    if case.model.quantization is not None or case.model.id not in data.models:
+        return
+    for row in data.variants(case.model.id):
+        if row.quantization in case.engine.quantizations:
+            yield replace(request, model=row.id, from_config=False, quantization=None), row
+
+
+def _buyable(cloud: str | None, region: str | None, *, spot: bool) -> list[Offer]:
+    try:
+        offers = catalog.load().offers(cloud=cloud, region=region, spot=spot)
+    except Refusal:
+        return []
+    return [
+        offer
+        for offer in offers
+        if offer.instance.gpu_count <= MAX_GPUS
+        and not offer.instance.bare_metal
+        and offer.instance.access == "self-service"
+    ]

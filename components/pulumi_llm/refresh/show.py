@@ -1,0 +1,152 @@
+"""What a catalogue holds: how much of each kind, how old it is, and the guide's prices beside today's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from pulumi_llm import __version__
+from pulumi_llm.catalog import STALE_AFTER_DAYS, Catalog, GuidePrice, Price
+from pulumi_llm.catalog.rows import Row, source_day
+from pulumi_llm.refresh import store
+
+HEAD = ("kind", "rows", "oldest", "newest", "old")
+
+
+def as_json(data: Catalog, today: date) -> dict[str, Any]:
+    """Counts and dates per kind, and the guide's prices (per hour) each with today's."""
+    return {
+        "directory": str(data.directory),
+        "made_with": store.made_with(data.directory),
+        "installed": __version__,
+        "stale_after_days": STALE_AFTER_DAYS,
+        "kinds": [_kind(name, rows, today) for name, rows in _kinds(data)],
+        "clouds": _clouds(data),
+        "sold_out": sum(
+            stock == "sold-out" for each in store.observations_in(data.directory) for stock in each.zones.values()
+        ),
+        "guide_prices": [_guide(data, row, today) for row in data.guide_prices],
+    }
+
+
+def as_text(data: Catalog, today: date) -> str:
+    """The same as two tables."""
+    shown = as_json(data, today)
+    lines = [f"the catalogue in {shown['directory']}"]
+    if shown["made_with"] is not None:
+        lines[0] += f", refreshed over the data of pulumi-llm {shown['made_with']}"
+        if shown["made_with"] != __version__:
+            lines.append(f"note: {__version__} is installed, and its data is not in it; `catalog refresh` takes it in")
+        if shown["sold_out"]:
+            lines.append(f"{shown['sold_out']} times a type was sold out in a zone when it was asked")
+    cells = [HEAD]
+    for kind in shown["kinds"]:
+        cells.append((kind["kind"], str(kind["rows"]), kind["oldest"] or "", kind["newest"] or "", str(kind["old"])))
+    lines += ["", *_aligned(cells, right={1, 4}), ""]
+    lines.append(f"old: dated more than {STALE_AFTER_DAYS} days ago, or not dated")
+    for name, counts in shown["clouds"].items():
+        lines.append(f"{name}: {counts['types']} types, {counts['prices']} list prices, {counts['spot']} spot prices")
+    lines += ["", "the guide's prices beside today's, one GPU, per hour"]
+    lines += _aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _kinds(data: Catalog) -> list[tuple[str, Sequence[Row]]]:
+    return [
+        ("clouds", list(data.clouds.values())),
+        ("regions", list(data.regions.values())),
+        ("GPUs", list(data.gpus.values())),
+        ("instance types", data.instances),
+        ("prices", data.prices),
+        ("disks, addresses, traffic", data.extras),
+        ("models", list(data.models.values())),
+        ("images", data.images),
+        ("mirrors", data.mirrors),
+        ("exchange rate", [data.exchange_rate]),
+        ("guide prices", data.guide_prices),
+    ]
+
+
+def _kind(name: str, rows: Iterable[Row], today: date) -> dict[str, Any]:
+    found = list(rows)
+    dated = sorted(
+        ((day, row.source_date) for row in found if (day := source_day(row.source_date)) is not None),
+    )
+    return {
+        "kind": name,
+        "rows": len(found),
+        "oldest": dated[0][1] if dated else None,
+        "newest": dated[-1][1] if dated else None,
+        "old": sum(row.stale(today) for row in found),
+    }
+
+
+def _clouds(data: Catalog) -> dict[str, dict[str, int]]:
+    return {
+        name: {
+            "types": sum(row.cloud == name for row in data.instances),
+            "prices": sum(row.cloud == name and not row.spot for row in data.prices),
+            "spot": sum(row.cloud == name and row.spot for row in data.prices),
+        }
+        for name in sorted({row.cloud for row in data.instances})
+    }
+
+
+def _guide(data: Catalog, row: GuidePrice, today: date) -> dict[str, Any]:
+    """The guide's price and the list price of the same type in the cloud's default region, else in the cheapest
+    one of mainland China, where the guide looked."""
+    now = _today(data, row)
+    return {
+        "cloud": row.cloud,
+        "gpu": row.gpu,
+        "instance_type": row.instance_type,
+        "guide": {"amount": row.amount, "currency": row.currency, "source_date": row.source_date},
+        "today": None
+        if now is None
+        else {
+            "amount": now.amount,
+            "currency": now.currency,
+            "cny": round(data.exchange_rate.convert(now.amount, now.currency, "CNY"), 4),
+            "region": now.region,
+            "source": now.source,
+            "source_date": now.source_date,
+            "old": now.stale(today),
+        },
+    }
+
+
+def _today(data: Catalog, row: GuidePrice) -> Price | None:
+    if row.instance_type is None:
+        return None
+    usual = data.clouds[row.cloud].default_region
+    mainland = [name for (cloud, name), region in data.regions.items() if cloud == row.cloud and region.in_china]
+    found = [data.price(row.cloud, row.instance_type, name) for name in mainland]
+    rate = data.exchange_rate
+    return min(
+        (price for price in found if price is not None),
+        key=lambda price: (price.region != usual, rate.convert(price.amount, price.currency, "CNY"), price.region),
+        default=None,
+    )
+
+
+def _guide_cells(each: dict[str, Any]) -> tuple[str, ...]:
+    guide, now = each["guide"], each["today"]
+    if now is None:
+        today = "today unknown"
+    else:
+        native = "" if now["currency"] == "CNY" else f" ({now['amount']:g} {now['currency']})"
+        today = f"today from {now['cny']:.2f} CNY{native} in {now['region']}, dated {now['source_date']}"
+    what = each["instance_type"] or "(type not named)"
+    return f"{each['cloud']} {each['gpu']}", what, f"{guide['amount']:.2f} {guide['currency']}", today
+
+
+def _aligned(cells: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]

@@ -1,0 +1,204 @@
+"""``pulumi-llm sim``: any Pulumi command, run by the real engine against the simulated clouds.
+
+No account and no network are used. State, plugins, the engine's own home and a copy of the project lie in
+one folder (HOME, by default ``.pulumi-sim`` beside Pulumi.yaml); the user's files are only read, a login
+not even that.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.simcloud import faults, localstate, mirror
+from pulumi_llm.simcloud.arguments import Request, parse
+from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
+from pulumi_llm.simcloud.invocation import call, cannot_start, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+USAGE = """\
+usage: pulumi-llm sim [--home DIR] [--project DIR] [--fault SPEC]… PULUMI-COMMAND [its arguments]
+
+Runs the real Pulumi engine against simulated clouds: no account, no network, nothing bought.
+
+  --home DIR      where the simulation keeps its state (default: .pulumi-sim beside Pulumi.yaml)
+  --project DIR   the Pulumi project (default: searched for from the current folder upwards)
+  --fault SPEC    make the simulated cloud fail, such as no-stock:cn-shanghai-b; may be given several times
+
+examples:
+  pulumi-llm sim preview -s aliyun-t4        what would be made
+  pulumi-llm sim up -s aliyun-t4             make it
+  pulumi-llm sim stack output -s aliyun-t4   what came of it
+  pulumi-llm sim destroy -s aliyun-t4        and away with it
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """The body of ``pulumi-llm sim``.
+
+    Returns Pulumi's own exit code; 1, after one clear message, where Pulumi could not be run; 2 for no
+    arguments.
+    """
+    try:
+        request = parse(argv)
+        if request.help or not request.arguments:
+            print(USAGE, end="", file=sys.stdout if request.help else sys.stderr)
+            return 0 if request.help else 2
+        return _run(request)
+    except Refusal as refusal:
+        tell(str(refusal))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(request: Request) -> int:
+    project: mirror.Project | None = None
+    try:
+        project = mirror.find_project(request.project or Path())
+    except Refusal:
+        if request.is_on_a_stack:
+            raise
+    wanted = ";".join(filter(None, [os.environ.get(faults.VARIABLE), *request.faults]))
+    faults.parse(wanted)
+    home = _home(request, project)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        engine = find_engine()
+        environment = prepare(home, engine, wanted)
+        if project is None or not request.is_on_a_stack:
+            return call(engine, request.arguments, environment, request.project or Path())
+        stack = _ready(request, project, home, engine, environment)
+    except OSError as error:
+        raise _refused(
+            "home-unusable",
+            f"the folder for the simulation, {home}, cannot be used: {error}",
+            "name another one: pulumi-llm sim --home DIR …",
+        ) from error
+    folder = home / "project"
+    if stack and request.runs_the_program:
+        _clear_stale_locks(engine, environment, folder, project.name, stack)
+        _explain_pending(home, project.name, stack)
+    return call(engine, request.arguments, environment, folder)
+
+
+def _home(request: Request, project: mirror.Project | None) -> Path:
+    set_outside = os.environ.get("PULUMI_LLM_SIM_HOME")
+    named = request.home or (Path(set_outside) if set_outside else None)
+    if named is None:
+        named = project.root / ".pulumi-sim" if project else user_cache() / "sim"
+    return named.expanduser().resolve()
+
+
+def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:
+    """The bare names of the secret config keys that a stack's ``platform`` calls for (``openaiApiKey``).
+
+    ``stack_config`` maps config keys, with or without ``project:``, to values. A value that the spec
+    refuses calls for nothing here: the program will say what is wrong with it.
+    """
+    try:
+        from pulumi_llm.spec import secret_keys_of
+    except ImportError:
+        return []
+    found: list[str] = []
+    for key, value in stack_config.items():
+        if key.rpartition(":")[2] == "platform" and isinstance(value, dict):
+            try:
+                found += secret_keys_of(value)
+            except (Refusal, ValueError, TypeError, KeyError):
+                continue
+    return list(dict.fromkeys(found))
+
+
+def _ready(request: Request, project: mirror.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
+    """Bring the mirror up to date; make the stack that the command is about, with its secrets; its name."""
+    folder = home / "project"
+    mirror.mirror_project(project, folder)
+    stack = request.stack or _selected(engine, environment, folder)
+    sources = project.stack_files
+    if request.config_file is not None and stack:
+        sources[stack] = request.config_file
+    copies = {name: mirror.mirror_stack(project, folder, name, source) for name, source in sources.items()}
+    if not stack or not request.makes_a_stack:
+        return stack
+    if not localstate.has_stack(home / "state", project.name, stack):
+        if copies and stack not in copies:
+            hint = f"for one without a file: pulumi-llm sim stack init {stack}"
+            raise UnknownName("sim.unknown-stack", "stack", stack, copies, hint=hint)
+        if call(engine, ["stack", "init", stack], environment, folder, quiet=True) != 0:
+            raise _refused("stack-init", f"the stack {stack} could not be made", "see the engine's words above")
+    if request.runs_the_program:
+        _set_secrets(project, copies.get(stack), stack, engine, environment, folder)
+    return stack
+
+
+def _set_secrets(
+    project: mirror.Project,
+    copied: mirror.StackCopy | None,
+    stack: str,
+    engine: Engine,
+    environment: dict[str, str],
+    folder: Path,
+) -> None:
+    copied = copied or mirror.mirror_stack(project, folder, stack, None)
+    named = [f"{project.name}:{name}" for name in needed_secrets(copied.config)]
+    wanted = dict.fromkeys([*project.declared_secrets, *named, *copied.withheld])
+    missing = [path for path in wanted if not mirror.has_value(copied.config, path)]
+    if not missing:
+        return
+    names = [path.removeprefix(f"{project.name}:") for path in missing]
+    arguments = ["config", "set-all", "--path", "--stack", stack]
+    for path, name in zip(missing, names, strict=True):
+        arguments += ["--secret", f"{path}=simulated-{name}"]
+    if call(engine, arguments, environment, folder, quiet=True) != 0:
+        raise _refused(
+            "secrets",
+            f"the simulated values of {', '.join(names)} could not be set",
+            "set them yourself: pulumi-llm sim config set --secret KEY VALUE",
+        )
+    tell(f"sim: {', '.join(names)}: not known here, so set to simulated values (simulated-…)")
+
+
+def _selected(engine: Engine, environment: dict[str, str], folder: Path) -> str:
+    try:
+        answer = subprocess.run(
+            [str(engine.pulumi), "--non-interactive", "stack", "--show-name"],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise cannot_start(engine, error) from error
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _clear_stale_locks(engine: Engine, environment: dict[str, str], folder: Path, project: str, stack: str) -> None:
+    held = localstate.locks(Path(environment["PULUMI_LLM_SIM_HOME"]) / "state", project, stack)
+    if not held or not all(lock.is_stale for lock in held):
+        return  # nobody's, or somebody is at work: the engine itself says who
+    lock = held[0]
+    tell(f"sim: {stack} was locked by a run that is gone (pid {lock.pid}, {lock.since}): `pulumi cancel --yes`")
+    call(engine, ["cancel", "--yes", "--stack", stack], environment, folder, quiet=True)
+
+
+def _explain_pending(home: Path, project: str, stack: str) -> None:
+    pending = localstate.pending_operations(home / "state", project, stack)
+    if not pending:
+        return
+    listed = ", ".join(f"{kind} {urn.rpartition('::')[2]}" for kind, urn in pending)
+    tell(
+        f"sim: the last run was stopped in the middle of: {listed}. The engine cannot know how far each got: "
+        "`up` does it anew; `refresh --clear-pending-creates` forgets it. On a real cloud, look for twins."
+    )
+
+
+def _refused(code: str, message: str, hint: str) -> Refusal:
+    return Refusal([Finding(f"sim.{code}", message, hint)])

@@ -1,0 +1,40 @@
+"""What is wanted: the validated description of a platform and its parts. Nothing else reads raw configuration.
+
+Sizes are GiB. Names of clouds, regions and GPUs are checked against the catalogue here, so that every mistake in a file
+is reported at once; whether the whole can work together is the business of :mod:`pulumi_llm.preflight`.
+"""
+
+from pulumi_llm.spec.fields import covers_world
+from pulumi_llm.spec.parts import (
+    VECTORS_GRPC_PORT,
+    VECTORS_HTTPS_PORT,
+    VENDOR_SECRETS,
+    AccessSpec,
+    KeySpec,
+    NetworkSpec,
+    PlaceSpec,
+    PlatformSpec,
+    ProxySpec,
+    ServerSpec,
+    UpstreamSpec,
+    VectorsSpec,
+)
+from pulumi_llm.spec.reading import parse, secret_keys_of
+
+__all__ = [
+    "VECTORS_GRPC_PORT",
+    "VECTORS_HTTPS_PORT",
+    "VENDOR_SECRETS",
+    "AccessSpec",
+    "KeySpec",
+    "NetworkSpec",
+    "PlaceSpec",
+    "PlatformSpec",
+    "ProxySpec",
+    "ServerSpec",
+    "UpstreamSpec",
+    "VectorsSpec",
+    "covers_world",
+    "parse",
+    "secret_keys_of",
+]

@@ -1,0 +1,95 @@
+"""Field types of the spec, and how a field says what is wrong with it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from pulumi_llm.errors import Refusal
+
+WIDEST_PREFIX = 8
+"""A CIDR wider than a /8 counts as the world: no organisation owns more."""
+
+
+def invalid(code: str, message: str, hint: str = "") -> PydanticCustomError:
+    """An error of one field, for pydantic to collect with the others."""
+    # A message may hold braces that pydantic would read as placeholders, so it travels as a value.
+    return PydanticCustomError(code, "{text}", {"text": message, "hint": hint})
+
+
+def known(look_up: Callable[[], object]) -> None:
+    """Turn the catalogue's refusal into an error of this one field, so that pydantic goes on with the others."""
+    try:
+        look_up()
+    except Refusal as refusal:
+        first = refusal.findings[0]
+        raise invalid(first.code, first.message, first.hint) from None
+
+
+def _cidr(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value.strip(), strict=True)
+    except ValueError as wrong:
+        try:
+            repaired = str(ipaddress.ip_network(value.strip(), strict=False))
+        except ValueError:
+            repaired = "203.0.113.0/24"
+        raise invalid("spec.bad-cidr", f"{value!r} is not a CIDR block: {wrong}", f"{repaired}") from None
+    if network.version == 6:
+        if network.prefixlen == 0:
+            raise invalid("spec.open-to-world", f"{value!r} is the whole IPv6 internet", "your own IPv4 ranges")
+        raise invalid(
+            "spec.ipv6",
+            f"{value!r} is an IPv6 range, and the machines only get IPv4 addresses",
+            "an IPv4 range",
+        )
+    return str(network)
+
+
+Cidr = Annotated[str, AfterValidator(_cidr)]
+
+
+def at_least_one(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse an empty list of ranges."""
+    # Not `min_length`: that counts the valid ones only, and complains a second time about a bad one.
+    if not cidrs:
+        raise invalid("spec.nobody-allowed", "an empty list lets nobody in", "[the ranges that may call]")
+    return cidrs
+
+
+def covers_world(cidrs: Iterable[str]) -> str | None:
+    """The first range that is as good as the whole internet (also when only the ranges together are), else None."""
+    networks = [ipaddress.IPv4Network(each) for each in cidrs]
+    for network in [*networks, *ipaddress.collapse_addresses(networks)]:
+        if network.prefixlen < WIDEST_PREFIX:
+            return str(network)
+    return None
+
+
+def _plain_text(value: str) -> str:
+    if not value or any(ord(character) < 32 for character in value) or value != value.strip():
+        raise invalid("spec.bad-text", f"{value!r} is empty, or has blanks around it or control characters in it")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_plain_text), Field(max_length=256)]
+
+
+def _whole(value: object) -> object:
+    # Component hosts of other languages send every number as a float; `true` is not a number.
+    if isinstance(value, bool):
+        raise invalid("spec.wrong-type", f"{value!r} is not a whole number")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_whole)]
+
+
+class Part(BaseModel):
+    """A part of the spec: unknown keys are refused, and nothing is changed after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())

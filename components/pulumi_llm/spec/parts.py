@@ -1,0 +1,363 @@
+"""The parts of a platform, as pydantic models. Sizes are GiB."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import nearest
+from pulumi_llm.spec.fields import Cidr, Count, Part, Text, at_least_one, covers_world, invalid, known
+
+VENDOR_SECRETS: Mapping[str, str] = {
+    "openai": "openaiApiKey",
+    "anthropic": "anthropicApiKey",
+    "gemini": "geminiApiKey",
+}
+"""The foreign vendors that the overseas proxy can serve, and the secret config key that holds each one's API key."""
+
+HUB_SECRET = "hfToken"  # noqa: S105 - the name of a config key, not a secret
+"""The secret config key that holds the model hub's token, needed for gated models only."""
+
+FILED_PORTS = frozenset({80, 443, 8080, 8443})
+"""Ports that a mainland host may not answer on without an ICP filing (commonly 8080 and 8443 too)."""
+
+VECTORS_HTTPS_PORT = 18444
+VECTORS_GRPC_PORT = 18445
+"""Where Weaviate answers (REST, then gRPC), in the mainland and elsewhere: high ports that nobody filters."""
+
+
+class KeySpec(Part):
+    """What one gateway key may do. A limit that is left out does not exist."""
+
+    models: tuple[Text, ...] = ()
+    """Served models that the key may ask; empty means all of that gateway."""
+    requests_per_minute: Annotated[Count, Field(ge=1)] | None = 60
+    tokens_per_minute: Annotated[Count, Field(ge=1)] | None = None
+    max_concurrency: Annotated[Count, Field(ge=1)] | None = 8
+    daily_budget_usd: Annotated[float, Field(gt=0)] | None = None
+    """USD per UTC day, at the upstream vendors' prices; models of one's own cost nothing here."""
+    generation: Annotated[Count, Field(ge=1)] = 1
+    """Raise it to have a new key made; the old one stops working when the change has been applied."""
+
+
+def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:
+    for name in keys:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
+            raise invalid(
+                "spec.bad-key-name",
+                f"a gateway key cannot be called {name!r}",
+                "1 to 31 lower-case letters, digits and dashes, a letter first",
+            )
+    if not keys:
+        raise invalid("spec.no-keys", "a gateway without keys would answer nobody", "keys: {default: {}}")
+    return keys
+
+
+Keys = Annotated[dict[str, KeySpec], AfterValidator(_key_names)]
+
+
+class NetworkSpec(Part):
+    """The network: made with ``cidr``, or one that exists, by its ids."""
+
+    cidr: Cidr = "10.60.0.0/16"
+    vpc_id: Text | None = None
+    subnet_id: Text | None = None
+
+    @model_validator(mode="after")
+    def _whole_or_none(self) -> Self:
+        if (self.vpc_id is None) != (self.subnet_id is None):
+            raise invalid(
+                "spec.half-a-network",
+                "an existing network needs both vpc_id and subnet_id, and only one is given",
+                "give both, or neither to have a network made",
+            )
+        if self.vpc_id is None:
+            network = ipaddress.IPv4Network(self.cidr)
+            if not network.is_private or not 16 <= network.prefixlen <= 24:
+                raise invalid(
+                    "spec.bad-network-cidr",
+                    f"a network of ours cannot be {self.cidr}: it must be a private range between /16 and /24",
+                    "10.60.0.0/16",
+                )
+        return self
+
+    @property
+    def exists(self) -> bool:
+        """Whether an existing network is named."""
+        return self.vpc_id is not None
+
+    @property
+    def subnet_cidr(self) -> str:
+        """The first /24 of the network."""
+        return str(next(ipaddress.IPv4Network(self.cidr).subnets(new_prefix=24)))
+
+
+class AccessSpec(Part):
+    """Who may reach the machines. Nothing is open to the world unless ``public: true`` is written out, SSH never."""
+
+    allowed_cidrs: Annotated[tuple[Cidr, ...], AfterValidator(at_least_one)]
+    public: bool = False
+    ssh_cidrs: tuple[Cidr, ...] | None = None
+    """From where SSH is allowed (the machine that runs Pulumi must be among them); default: ``allowed_cidrs``."""
+    https_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
+    """Default: 443; 18443 in mainland China, where 80, 443 and 8080 need an ICP filing."""
+
+    @field_validator("https_port")
+    @classmethod
+    def _port_is_free(cls, value: int | None) -> int | None:
+        taken = {22: "SSH", VECTORS_HTTPS_PORT: "Weaviate", VECTORS_GRPC_PORT: "Weaviate"}
+        if value in taken:
+            raise invalid("spec.port-taken", f"port {value} is {taken[value]}'s", "443, or 18443 in the mainland")
+        return value
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> Self:
+        world = covers_world(self.allowed_cidrs)
+        if world and not self.public:
+            raise invalid(
+                "spec.open-to-world",
+                f"allowed_cidrs covers {world}, which is as good as the whole internet",
+                "your own ranges, or write `public: true` beside it if that is meant",
+            )
+        ssh_world = covers_world(self.ssh())
+        if ssh_world:
+            raise invalid(
+                "spec.ssh-open-to-world",
+                f"SSH would be open to {ssh_world}; that is refused always, `public` or not",
+                "ssh_cidrs: [the address of the machine that runs Pulumi, as a /32]",
+            )
+        return self
+
+    def ssh(self) -> tuple[str, ...]:
+        """The ranges that SSH is open to."""
+        return self.allowed_cidrs if self.ssh_cidrs is None else self.ssh_cidrs
+
+    def port(self, *, in_china: bool) -> int:
+        """The gateway's HTTPS port for a host in mainland China, or elsewhere."""
+        return self.https_port or (18443 if in_china else 443)
+
+
+class PlaceSpec(Part):
+    """One region of one cloud, and perhaps a zone of it."""
+
+    cloud: Text
+    region: Text
+    zone: Text | None = None
+
+    @field_validator("cloud")
+    @classmethod
+    def _cloud_exists(cls, value: str) -> str:
+        clouds = catalog.load().clouds
+        if value not in clouds:
+            near = nearest(value, clouds) or sorted(clouds)
+            raise invalid("spec.unknown-cloud", f"there is no cloud called {value!r}", f"one of {', '.join(near)}")
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _region_exists(cls, value: str, info: ValidationInfo) -> str:
+        cloud = info.data.get("cloud")
+        if cloud is not None:
+            known(lambda: catalog.load().region(cloud, value))
+        return value
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_of_the_region(cls, value: str | None, info: ValidationInfo) -> str | None:
+        region = info.data.get("region")
+        if value is not None and region is not None and not value.startswith(region):
+            raise invalid("spec.zone-of-other-region", f"zone {value!r} is not in region {region!r}")
+        return value
+
+
+class ServerSpec(PlaceSpec):
+    """The GPU host and the model on it."""
+
+    gpu: Text
+    gpu_count: Annotated[Count, Field(ge=1, le=8)] = 1
+    instance_type: Text | None = None
+    """Only to choose among several types with the same GPU; by default the cheapest one is taken."""
+    model: Text
+    modelscope_id: Text | None = None
+    revision: Text | None = None
+    served_name: Text | None = None
+    quantization: Literal["awq", "gptq", "fp8", "mxfp4"] | None = None
+    dtype: Literal["auto", "half", "bfloat16"] = "auto"
+    context_length: Annotated[Count, Field(ge=128)] | None = None
+    """Tokens of prompt and answer together; default: what the model was trained for, capped at 8192."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0.1, le=0.98)] = 0.9
+    max_num_seqs: Annotated[Count, Field(ge=1, le=4096)] | None = None
+    kv_cache_dtype: Literal["auto", "fp8"] = "auto"
+    trust_remote_code: bool = False
+    extra_args: tuple[Text, ...] = ()
+    """More flags for ``vllm serve``, as they are."""
+    system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 80
+    model_disk_gib: Annotated[Count, Field(ge=20, le=16000)] | None = None
+    """The encrypted data disk for weights, keys and vectors; default: by the size of the weights."""
+    spot: bool = False
+    renew: bool = False
+    """Take the newest image and the newest boot instructions at the next ``up``. A newer image replaces the machine on
+    AWS and reinstalls its system disk on Aliyun and Tencent Cloud; other boot instructions replace the machine on all
+    three. The model disk stays. Set it back to false afterwards."""
+    keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
+    blocked_words: tuple[Text, ...] = ()
+    ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
+    override: tuple[Text, ...] = ()
+    """Codes of the fit check's findings to go on in spite of; each is still shown, as a warning."""
+
+    @field_validator("gpu")
+    @classmethod
+    def _gpu_exists(cls, value: str) -> str:
+        known(lambda: catalog.load().gpu(value))
+        return catalog.load().gpu(value).name
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_an_id(cls, value: str) -> str:
+        # The id is written into files on the node, so it may hold nothing but what hub ids hold.
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value):
+            known = catalog.load().models
+            near = nearest(value, known)
+            hint = f"did you mean {' or '.join(near)}?" if near else "an id such as Qwen/Qwen2.5-7B-Instruct"
+            raise invalid("spec.bad-model-id", f"{value!r} is not a model id (organisation/name)", hint)
+        return value
+
+    @property
+    def name_served(self) -> str:
+        """What clients call the model."""
+        return self.served_name or self.model.rsplit("/", 1)[-1]
+
+
+class VectorsSpec(Part):
+    """Weaviate: on the model server's host, or on a machine of its own."""
+
+    placement: Literal["server", "own"] = "server"
+    memory_gib: Annotated[Count, Field(ge=1, le=512)] = 4
+    disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
+
+
+class UpstreamSpec(Part):
+    """A foreign vendor's models that the proxy may be asked for."""
+
+    models: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class ProxySpec(PlaceSpec):
+    """The overseas proxy: a small machine in a region that the upstream vendors serve."""
+
+    upstreams: dict[str, UpstreamSpec]
+    keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
+    blocked_words: tuple[Text, ...] = ()
+    network: NetworkSpec = Field(default_factory=lambda: NetworkSpec(cidr="10.61.0.0/16"))
+    instance_type: Text | None = None
+    system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
+    disk_gib: Annotated[Count, Field(ge=10, le=1000)] = 20
+    renew: bool = False
+    ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
+
+    @field_validator("upstreams")
+    @classmethod
+    def _vendors_areknown(cls, value: dict[str, UpstreamSpec]) -> dict[str, UpstreamSpec]:
+        if not value:
+            raise invalid("spec.no-upstreams", "a proxy without upstreams has nothing to serve", "openai, anthropic")
+        for vendor in value:
+            if vendor not in VENDOR_SECRETS:
+                near = nearest(vendor, VENDOR_SECRETS) or sorted(VENDOR_SECRETS)
+                raise invalid(
+                    "spec.unknown-vendor",
+                    f"there is no upstream vendor {vendor!r}",
+                    f"one of {', '.join(near)}",
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _region_is_served(self) -> Self:
+        region = catalog.load().region(self.cloud, self.region)
+        if region.in_china or region.in_hong_kong:
+            where = "mainland China" if region.in_china else "Hong Kong"
+            raise invalid(
+                "spec.proxy-region",
+                f"{self.region} is in {where}, which the upstream vendors do not serve (they check the address)",
+                _regions_serving(self.cloud, self.upstreams),
+            )
+        unserved = sorted(vendor for vendor in self.upstreams if vendor not in region.serves)
+        if unserved:
+            raise invalid(
+                "spec.proxy-region",
+                f"{self.region} is not known to be served by {', '.join(unserved)}",
+                _regions_serving(self.cloud, self.upstreams),
+            )
+        return self
+
+
+def _regions_serving(cloud: str, vendors: Iterable[str]) -> str:
+    wanted = set(vendors)
+    names = [
+        region.name
+        for region in catalog.load().regions.values()
+        if region.cloud == cloud and not region.in_china and not region.in_hong_kong and wanted <= set(region.serves)
+    ]
+    return f"a region that they serve: {', '.join(sorted(names)[:8])}" if names else "another cloud"
+
+
+def _tag_names(tags: Mapping[str, str]) -> Mapping[str, str]:
+    for key, value in tags.items():
+        if not re.fullmatch(r"[A-Za-z][\w.:/-]{0,62}", key) or not re.fullmatch(r"[\w .:/=+@-]{0,120}", value):
+            raise invalid(
+                "spec.bad-tag",
+                f"the tag {key!r}: {value!r} is not one that all three clouds accept",
+                "letters, digits and . : / - _ ; a letter first",
+            )
+        if key.lower().startswith(("aws:", "acs:", "aliyun", "qcs:", "project")) or "http" in key.lower():
+            raise invalid("spec.bad-tag", f"the tag key {key!r} is reserved by a cloud", "another key")
+    return tags
+
+
+class PlatformSpec(Part):
+    """A whole platform: what ``stacks/Pulumi.<stack>.yaml`` holds under ``platform``."""
+
+    server: ServerSpec
+    access: AccessSpec
+    vectors: VectorsSpec | None = None
+    proxy: ProxySpec | None = None
+    network: NetworkSpec = Field(default_factory=NetworkSpec)
+    tags: Annotated[dict[str, str], AfterValidator(_tag_names)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for place in (self.server, self.proxy):
+            if place is None or self.access.https_port is None:
+                continue
+            if catalog.load().region(place.cloud, place.region).in_china and self.access.https_port in FILED_PORTS:
+                raise invalid(
+                    "spec.port-needs-filing",
+                    f"port {self.access.https_port} needs an ICP filing on a host in {place.region}",
+                    "leave https_port out (18443 is taken), or a high port",
+                )
+        ours = [self.server.name_served]
+        theirs = [model for each in (self.proxy.upstreams.values() if self.proxy else ()) for model in each.models]
+        twice = {model for model in [*ours, *theirs] if [*ours, *theirs].count(model) > 1}
+        if twice:
+            raise invalid("spec.model-twice", f"two models are served by the name {sorted(twice)[0]!r}", "served_name")
+        for where, keys, served in (
+            ("server", self.server.keys, [*ours, *theirs]),
+            ("proxy", self._proxy_keys(), theirs),
+        ):
+            for name, key in keys.items():
+                for model in key.models:
+                    if model not in served:
+                        near = nearest(model, served) or served
+                        raise invalid(
+                            "spec.key-of-unserved-model",
+                            f"the {where}'s key {name!r} names {model!r}, which that gateway does not serve",
+                            f"one of {', '.join(near)}",
+                        )
+        return self
+
+    def _proxy_keys(self) -> Mapping[str, KeySpec]:
+        return self.proxy.keys if self.proxy else {}

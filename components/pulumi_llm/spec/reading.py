@@ -1,0 +1,85 @@
+"""Raw configuration into parts of the spec, with every mistake told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.spec.parts import HUB_SECRET, VENDOR_SECRETS
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def parse(kind: type[Kind], raw: object, *, where: str = "") -> Kind:
+    """``raw`` as a ``kind``. Raises :class:`Refusal` with every mistake in it at once."""
+    if not isinstance(raw, Mapping):
+        raise Refusal(
+            [Finding("spec.wrong-type", f"{where or kind.__name__} must be a mapping, not {type(raw).__name__}")]
+        )
+    try:
+        return kind.model_validate(dict(raw))
+    except ValidationError as wrong:
+        raise Refusal(_findings(kind, wrong, where)) from None
+
+
+def secret_keys_of(platform: object) -> list[str]:
+    """The secret config keys that a stack's ``platform`` value calls for, whether or not the rest of it is valid."""
+    keys: list[str] = []
+    if isinstance(platform, Mapping):
+        proxy = platform.get("proxy")
+        upstreams = proxy.get("upstreams") if isinstance(proxy, Mapping) else None
+        if isinstance(upstreams, Mapping):
+            keys += [VENDOR_SECRETS[vendor] for vendor in upstreams if vendor in VENDOR_SECRETS]
+        server = platform.get("server")
+        model = server.get("model") if isinstance(server, Mapping) else None
+        row = catalog.load().models.get(model) if isinstance(model, str) else None
+        if row is not None and row.gated:
+            keys.append(HUB_SECRET)
+    return keys
+
+
+def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list[Finding]:
+    found = []
+    for error in wrong.errors(include_url=False):
+        place = ".".join([*([where] if where else []), *(str(step) for step in error["loc"])])
+        context = error.get("ctx", {})
+        if error["type"] == "extra_forbidden":
+            key = str(error["loc"][-1])
+            near = nearest(key, _fields_at(kind, error["loc"][:-1]))
+            hint = f"did you mean {' or '.join(near)}?" if near else "see docs/user-guide.md for the keys that exist"
+            found.append(Finding("spec.unknown-key", f"there is no key {key!r} here", hint, where=place))
+        elif error["type"] == "missing":
+            hint = "allowed_cidrs: [the ranges that may call, e.g. 203.0.113.0/24]" if "allowed_cidrs" in place else ""
+            found.append(Finding("spec.missing-key", "this key is required", hint, where=place))
+        elif "text" in context:
+            found.append(Finding(error["type"], str(context["text"]), str(context.get("hint", "")), where=place))
+        else:
+            given = repr(error.get("input"))
+            shown = given if len(given) <= 60 else f"{given[:57]}..."
+            found.append(Finding("spec.wrong-value", f"{shown} will not do: {error['msg']}", where=place))
+    return found
+
+
+def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The field names that exist at ``path`` within ``kind``; empty where that is not a part of ours."""
+    here: Any = kind
+    for step in path:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            field = here.model_fields.get(str(step))
+            here = _part_in(field.annotation) if field else None
+        # A step through a list or mapping (an index or a free name) stays with the part inside it.
+    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _part_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        part = _part_in(inner)
+        if part is not None:
+            return part
+    return None

@@ -1,0 +1,76 @@
+"""The program that `stacks/` runs: the stack's configuration in, one platform and its outputs out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+
+from pulumi_llm import _component as support
+from pulumi_llm import spec
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.platform import Platform
+from pulumi_llm.preflight import platform as platforms
+
+_SECRET_ARGS = {
+    "openaiApiKey": "openai_api_key",
+    "anthropicApiKey": "anthropic_api_key",
+    "geminiApiKey": "gemini_api_key",
+    "hfToken": "hub_token",
+}
+"""Secret config key to the argument that it becomes."""
+
+_OUTPUTS = tuple(name for name in Platform.__annotations__ if name != "ssh_private_key")
+
+
+def run(name: str = "llm") -> Platform:
+    """Read the stack's ``platform`` value and secrets, make the platform, and export what its users need."""
+    config = pulumi.Config()
+    with support.refusing(f"stack {pulumi.get_stack()}"):
+        raw = config.get_object("platform")
+        if raw is None:
+            support.refuse(
+                "stack.no-platform",
+                f"the stack {pulumi.get_stack()!r} has no value {config.name}:platform",
+                "copy one of the shipped stacks/Pulumi.<cloud>-<gpu>.yaml and edit it",
+            )
+        _, secrets = support.gather(lambda: platforms.parse(raw, where="platform"), lambda: _secrets(config, raw))
+    args: Any = {**dict(raw), **secrets}
+    platform = Platform(name, args)
+    for output in _OUTPUTS:
+        value = getattr(platform, output, None)
+        if value is not None:
+            pulumi.export(output, value)
+    pulumi.export("ssh_private_key", pulumi.Output.secret(platform.ssh_private_key))
+    return platform
+
+
+def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]]:
+    """The secrets that are set, as arguments. Refuses where one is needed and not set, or set in the clear."""
+    found: dict[str, pulumi.Output[str]] = {}
+    in_the_clear = []
+    for key, argument in _SECRET_ARGS.items():
+        full = f"{config.name}:{key}"
+        value = runtime_config.get_config(full)
+        if not value:  # the empty text is the default that Pulumi.yaml declares
+            continue
+        if not runtime_config.is_config_secret(full):
+            in_the_clear.append(key)
+        found[argument] = pulumi.Output.secret(value)
+    missing = [key for key in spec.secret_keys_of(raw) if _SECRET_ARGS[key] not in found]
+    findings = [
+        Finding(code, message.format(key=key), f"`pulumi config set --secret {key}`")
+        for code, message, keys in (
+            ("secret.missing", "the stack needs {key}, and it is not set", missing),
+            (
+                "secret.in-the-clear",
+                "{key} is set in the clear, where everybody who sees the stack reads it",
+                in_the_clear,
+            ),
+        )
+        for key in keys
+    ]
+    if findings:
+        raise Refusal(findings)
+    return found

@@ -1,0 +1,158 @@
+"""Weaviate with API-key auth and TLS: on a machine of its own, or the one on a model server's host."""
+
+from typing import NotRequired, Optional, TypedDict
+
+import pulumi
+
+from pulumi_llm import _component as support
+from pulumi_llm import _host as hosts
+from pulumi_llm import catalog, spec
+from pulumi_llm._gateway import node_sources
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest, WeaviateRole
+from pulumi_llm.clouds.support import sold_size
+from pulumi_llm.network import check_existing, network_for
+from pulumi_llm.preflight import placement
+from pulumi_llm.spec import AccessSpec, VectorsSpec
+
+SYSTEM_DISK_GIB = 40
+READY_MINUTES = 30
+OVERHEAD_GIB = 2
+"""Host memory besides Weaviate's own, for the system, Docker and Caddy."""
+
+
+class VectorStoreArgs(TypedDict):
+    """Where Weaviate runs, how big it is, and who may call it."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    allowed_cidrs: list[str]
+    """The IPv4 ranges that may call it. The whole internet is refused unless ``public`` is true."""
+    memory_gib: NotRequired[int]
+    """Memory for Weaviate. Default: 4."""
+    disk_gib: NotRequired[int]
+    """The encrypted data disk. Default: 40."""
+    zone: NotRequired[str]
+    """A certain zone. Default: the first that offers the type."""
+    instance_type: NotRequired[str]
+    """Default: the cheapest with 2 vCPU and memory enough."""
+    public: NotRequired[bool]
+    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
+    ssh_cidrs: NotRequired[list[str]]
+    """The ranges that SSH is open to. Default: ``allowed_cidrs``."""
+    https_port: NotRequired[int]
+    """The port of the status document. Default: 443; 18443 in China. REST is on 18444, gRPC on 18445."""
+    vpc_id: NotRequired[pulumi.Input[str]]
+    """An existing VPC. Default: a network is made."""
+    subnet_id: NotRequired[pulumi.Input[str]]
+    """An existing subnet; ``zone`` must then be given too."""
+    network_cidr: NotRequired[str]
+    """The range of the network that is made. Default: ``10.62.0.0/16``."""
+    renew: NotRequired[bool]
+    """Take the newest image and boot instructions at this ``up``. Default: false."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything that takes them."""
+
+
+_LATE_KEYS = frozenset({"vpc_id", "subnet_id"})
+
+
+class VectorStore(pulumi.ComponentResource):
+    """Weaviate on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
+
+    endpoint: pulumi.Output[str]
+    """Weaviate's REST URL."""
+    grpc: pulumi.Output[str]
+    """Weaviate's gRPC address (``host:port``, TLS)."""
+    api_key: pulumi.Output[str]
+    """Weaviate's API key (secret)."""
+    address: pulumi.Output[str]
+    """The public IPv4 address."""
+    private_address: pulumi.Output[str]
+    """The address within the network."""
+    certificate_authority: pulumi.Output[str]
+    """The authority that signed the certificate (PEM). Clients must trust it."""
+    instance_id: pulumi.Output[str]
+    """The machine's id at the cloud."""
+    instance_type: pulumi.Output[str]
+    """The machine's type."""
+    hourly_price: pulumi.Output[Optional[float]]
+    """The machine's list price per hour in ``currency``; absent where the catalogue has none (not 0)."""
+    currency: pulumi.Output[Optional[str]]
+    """The currency of ``hourly_price``."""
+    ssh_private_key: pulumi.Output[str]
+    """The key for SSH to the machine (secret)."""
+
+    def __init__(self, name: str, args: VectorStoreArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
+        """Make the store. A wrong argument ends the program with every mistake named, and no traceback."""
+        super().__init__(f"{support.PACKAGE}:index:VectorStore", name, dict(args), opts)
+        with support.refusing(name):
+            support.known_keys(args, VectorStoreArgs)
+            support.plain_only(args, {key: None for key in VectorStoreArgs.__annotations__ if key not in _LATE_KEYS})
+            place = spec.parse(spec.PlaceSpec, support.pick(args, "cloud", "region", "zone"))
+            vectors = spec.parse(VectorsSpec, {"placement": "own", **support.pick(args, "memory_gib", "disk_gib")})
+            access = spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs", "https_port"))
+            cidr = spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.62.0.0/16"}).cidr
+            check_existing(args)
+            placed = placement.place_host(
+                place.cloud,
+                place.region,
+                place.zone,
+                min_vcpu=2,
+                min_memory_gib=vectors.memory_gib + OVERHEAD_GIB,
+                instance_type=args.get("instance_type"),
+            )
+            cloud = support.adapter(place.cloud)
+        scope = support.scope_of(self, name, cloud, place.region)
+        region = catalog.load().region(place.cloud, place.region)
+        port = access.port(in_china=region.in_china)
+        key = hosts.random_key(f"{name}-api-key", scope)
+        host = hosts.make_host(
+            hosts.HostRequest(
+                name=name,
+                cloud=cloud,
+                network=network_for(self, name, args, placed, cidr),
+                place=placed,
+                system_disk_gib=SYSTEM_DISK_GIB,
+                access=access,
+                ports={
+                    port: "status (HTTPS)",
+                    spec.VECTORS_HTTPS_PORT: "Weaviate REST (HTTPS)",
+                    spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
+                },
+                node=NodeRequest(
+                    name=name,
+                    cloud=place.cloud,
+                    region=place.region,
+                    login_user=catalog.load().clouds[place.cloud].login_user,
+                    in_china=region.in_china,
+                    data_disk_gib=sold_size(place.cloud, "data", vectors.disk_gib),
+                    sources=node_sources(place.cloud, place.region),
+                    vllm=None,
+                    weaviate=WeaviateRole(memory_gib=vectors.memory_gib),
+                    gateway=GatewayRole(
+                        https_port=port,
+                        vectors_https_port=spec.VECTORS_HTTPS_PORT,
+                        vectors_grpc_port=spec.VECTORS_GRPC_PORT,
+                        keys=(),
+                        routes=(),
+                        blocked_words=(),
+                    ),
+                ),
+                secrets={"weaviate_api_key": key},
+                tags={**dict(args.get("tags") or {}), "pulumi-llm": "vector-store"},
+                ready_timeout_minutes=READY_MINUTES,
+                renew=bool(args.get("renew")),
+            ),
+            scope,
+        )
+        support.publish(
+            self,
+            {
+                "endpoint": host.url(spec.VECTORS_HTTPS_PORT),
+                "grpc": host.authority(spec.VECTORS_GRPC_PORT),
+                "api_key": key,
+                **host.outputs(placed),
+            },
+        )

@@ -1,0 +1,99 @@
+"""`llm-node watch`: whether what runs here answers. Ready: a real completion came back through the gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import time
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from llm_node import status
+from llm_node.system import Failure, at, run, tail
+
+PAUSE = float(os.environ.get("LLM_POLL_SECONDS", "3"))
+CRASHES = 3  # restarts after which a service is said to have failed
+
+
+def main() -> None:
+    """Watch for good."""
+    ready = False
+    while True:
+        ready = look(ready)
+        time.sleep(PAUSE * (10 if ready else 1))
+
+
+def look(ready: bool) -> bool:
+    """Look once, and record what there is to see. A node that was ready is not asked for completions again."""
+    want = status.read(at("/opt/llm/watch.json"))
+    try:
+        for name in want["services"]:
+            alive(name)
+        for name, url in want["health"].items():
+            answer(f"{name}.not-ready", url)
+        if not ready:
+            through_gateway(want)
+    except Failure as failure:
+        state = "running" if failure.retry else "failed"
+        status.record("serve", state, code=failure.code, message=failure.message)
+        return False
+    if not ready:
+        status.record("serve", "done")
+    return True
+
+
+def alive(unit: str) -> None:
+    """A Failure with the best name for it if systemd gave up on a service, or it keeps dying."""
+    out = run("systemctl", "show", unit, "--property=ActiveState,NRestarts,SubState")[1]
+    state = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    if state.get("ActiveState") == "active" and state.get("SubState") != "auto-restart":
+        return
+    name = unit.removeprefix("llm-").removesuffix(".service")
+    crashed = int(state.get("NRestarts") or 0) >= CRASHES or state.get("ActiveState") == "failed"
+    if not crashed:
+        raise Failure(f"{name}.starting", f"{unit} is {state.get('ActiveState')}", True)
+    log = run("journalctl", "--unit", unit, "--lines", "200", "--output", "cat", "--no-pager")[1]
+    signs = status.read(at("/opt/llm/signs.json"))
+    kind = next((kind for sign, kind in signs.items() if sign.lower() in log.lower()), "crashes")
+    raise Failure(f"{name}.{kind}", f"{unit} started {state.get('NRestarts')} times and does not stay: {tail(log)}")
+
+
+def answer(code: str, url: str, body: Any = None, key: str = "", tls: ssl.SSLContext | None = None) -> Any:
+    """What an address answers; anything but success is a Failure that may pass."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    request = Request(url, data=None if body is None else json.dumps(body).encode(), headers=headers)  # noqa: S310 - loopback only
+    try:
+        with urlopen(request, timeout=120, context=tls) as reply:  # noqa: S310
+            return reply.read()
+    except HTTPError as error:
+        raise Failure(
+            code, f"{url} answered {error.code}: {tail(error.read(2000).decode(errors='replace'))}", True
+        ) from error
+    except OSError as error:
+        raise Failure(code, f"{url}: {error}", True) from error
+
+
+def through_gateway(want: dict[str, Any]) -> None:
+    """As a client: refused without a key, and with one a completion from each model that this node itself serves."""
+    # Its own certificate is the authority; its names are those that clients use, not loopback.
+    tls = ssl.create_default_context(cafile=str(at("/srv/llm/secrets/tls.crt")))
+    tls.check_hostname = False
+    base = f"https://127.0.0.1:{want['https_port']}"
+    try:
+        answer("gateway.not-ready", f"{base}/status", tls=tls)
+    except Failure as failure:
+        if " answered 401" not in failure.message:
+            raise
+    else:
+        raise Failure("gateway.open", "the gateway answers without a key")
+    key = at("/srv/llm/secrets/probe_key").read_text()
+    answer("gateway.not-ready", f"{base}/status", key=key, tls=tls)
+    if want["models"] is not None:
+        answer("gateway.not-ready", f"{base}/v1/models", key=key, tls=tls)
+    for model in want["models"] or []:
+        question = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "ping"}]}
+        reply = json.loads(answer("gateway.no-completion", f"{base}/v1/chat/completions", question, key, tls))
+        if not reply.get("choices"):
+            raise Failure("gateway.no-completion", f"{model} answered without a choice", True)

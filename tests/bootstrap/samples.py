@@ -1,0 +1,203 @@
+"""Requests that the tests render, and a node's root directory to run its code in."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from pulumi_llm.bootstrap import (
+    GatewayKey,
+    GatewayRole,
+    NodeRequest,
+    Route,
+    Sources,
+    VllmRole,
+    WeaviateRole,
+)
+from pulumi_llm.bootstrap.user_data import boot_files
+
+CHINA = Sources(
+    pypi=(
+        "http://mirrors.tencentyun.com/pypi/simple",
+        "https://mirrors.cloud.tencent.com/pypi/simple",
+        "https://pypi.tuna.tsinghua.edu.cn/simple",
+    ),
+    apt=("http://mirrors.tencentyun.com/ubuntu", "https://mirrors.cloud.tencent.com/ubuntu"),
+    registries=("m.daocloud.io/", ""),
+    hubs=("modelscope", "hf-mirror"),
+)
+LOCAL = "http://127.0.0.1:8000/v1"
+
+
+def gpu_node(**changes: Any) -> NodeRequest:
+    """A mainland GPU host with everything on it."""
+    request = NodeRequest(
+        name="tencent-t4",
+        cloud="tencent",
+        region="ap-guangzhou",
+        login_user="ubuntu",
+        in_china=True,
+        data_disk_gib=200,
+        sources=CHINA,
+        vllm=VllmRole(
+            model_id="01-ai/Yi-6B-Chat",
+            modelscope_id="01ai/Yi-6B-Chat",
+            served_name="yi-6b-chat",
+            min_driver=580,
+            dtype="half",
+            max_model_len=4096,
+            weights_gib=11.3,
+        ),
+        weaviate=WeaviateRole(memory_gib=4),
+        gateway=GatewayRole(
+            https_port=18443,
+            vectors_https_port=18444,
+            vectors_grpc_port=18445,
+            keys=(GatewayKey(name="app"), GatewayKey(name="team", models=("yi-6b-chat",), requests_per_minute=30)),
+            routes=(
+                Route(model_name="yi-6b-chat", litellm_model="hosted_vllm/yi-6b-chat", api_base=LOCAL),
+                Route(
+                    model_name="gpt-4o-mini",
+                    litellm_model="openai/gpt-4o-mini",
+                    api_base="https://203.0.113.9:443/v1",
+                    secret="proxy_key",
+                    ca_secret="proxy_ca",
+                ),
+            ),
+            blocked_words=("敏感词",),
+        ),
+    )
+    return replace(request, **changes)
+
+
+def proxy_node(**changes: Any) -> NodeRequest:
+    """A node overseas in front of foreign APIs."""
+    request = NodeRequest(
+        name="proxy",
+        cloud="aws",
+        region="ap-southeast-1",
+        login_user="ubuntu",
+        in_china=False,
+        data_disk_gib=20,
+        gateway=GatewayRole(
+            https_port=443,
+            keys=(GatewayKey(name="home", endpoints=("/v1/chat/completions",), daily_budget_usd=5),),
+            routes=(Route(model_name="gpt-4o-mini", litellm_model="openai/gpt-4o-mini", secret="upstream_openai"),),
+        ),
+    )
+    return replace(request, **changes)
+
+
+def vector_node(**changes: Any) -> NodeRequest:
+    """Weaviate on a machine of its own."""
+    request = NodeRequest(
+        name="vectors",
+        cloud="aliyun",
+        region="cn-hangzhou",
+        login_user="root",
+        in_china=True,
+        data_disk_gib=100,
+        sources=CHINA,
+        weaviate=WeaviateRole(memory_gib=8),
+        gateway=GatewayRole(https_port=18443, vectors_https_port=18444, vectors_grpc_port=18445),
+    )
+    return replace(request, **changes)
+
+
+SAMPLES = {"gpu": gpu_node(), "proxy": proxy_node(), "vectors": vector_node()}
+
+
+@dataclass
+class Node:
+    """A directory that stands for a machine; commands are looked for in its ``fake`` folder first."""
+
+    root: Path
+
+    def path(self, name: str) -> Path:
+        """A path of the node."""
+        return self.root / name.lstrip("/")
+
+    def fake(self, name: str, script: str) -> None:
+        """A program that the node's code will find in place of the real one. Every call is logged."""
+        program = self.root / "fake" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/bash\necho "{name} $*" >> "{self.root}/calls"\n{script}\n')
+        program.chmod(0o755)
+
+    @property
+    def calls(self) -> list[str]:
+        """Programs that were started, with their arguments."""
+        log = self.root / "calls"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def run(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """Run llm-node."""
+        environment = os.environ | {
+            "LLM_ROOT": str(self.root),
+            "PATH": f"{self.root}/fake:{os.environ['PATH']}",
+            "LLM_POLL_SECONDS": "0.05",
+            **env,
+        }
+        argv = [sys.executable, "-I", str(self.path("/opt/llm/bin/llm-node")), *arguments]
+        return subprocess.run(argv, input=stdin, env=environment, capture_output=True, text=True, timeout=60)
+
+    def python(self, code: str) -> str:
+        """Run Python in the node's code and return what it printed."""
+        prelude = f"import sys; sys.path.insert(0, {str(self.path('/opt/llm/lib'))!r}); "
+        environment = os.environ | {"LLM_ROOT": str(self.root), "PATH": f"{self.root}/fake:{os.environ['PATH']}"}
+        done = subprocess.run(
+            [sys.executable, "-c", prelude + code], env=environment, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout + done.stderr
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status document."""
+        document: dict[str, Any] = json.loads(self.path("/run/llm/status.json").read_text())
+        return document
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """One stage's part of it."""
+        document: dict[str, Any] = json.loads(self.path(f"/run/llm/stages/{name}.json").read_text())
+        return document
+
+    def impatient(self) -> None:
+        """Let a stage fail at once where it would try again for a quarter of an hour."""
+        main = self.path("/opt/llm/lib/llm_node/main.py")
+        source = main.read_text()
+        assert "PATIENCE = " in source
+        main.write_text(source.replace("PATIENCE = 900", "PATIENCE = -1"))
+
+
+def booted(root: Path, request: NodeRequest, **node: Any) -> Node:
+    """A root directory as cloud-init leaves it, with ``node`` written over node.json."""
+    from pulumi_llm.bootstrap.node_document import node_document
+
+    files = boot_files(request)
+    files["/opt/llm/node.json"] = json.dumps(node_document(request) | node)
+    for name, content in files.items():
+        path = root / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    (root / "etc/fstab").write_text("LABEL=root / ext4 defaults 0 1\n")
+    (root / "run/llm").mkdir(parents=True)
+    return Node(root)
+
+
+@contextmanager
+def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """An HTTP server on loopback; yields its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,161 @@
+"""The settings are complete, carry their digest, and hold no secret."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm import bootstrap
+from pulumi_llm.bootstrap.settings import digest
+from pulumi_llm.errors import Refusal
+from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node
+
+
+def files(request: bootstrap.NodeRequest) -> dict[str, str]:
+    return {each["path"]: each["content"] for each in bootstrap.settings(request)["files"]}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_settings_are_as_the_golden_file_says(name: str, golden: object) -> None:
+    document = bootstrap.settings(SAMPLES[name])
+    shown = {key: value for key, value in document.items() if key not in ("files", "code", "hints", "digest")}
+    code = sorted(document["code"])
+    rows = "".join(
+        f"\n--- {each['path']} {each['mode']} {each['owner']} restart={each['restart']} early={each['early']}\n"
+        + ("" if each["path"].endswith(".py") or each["early"] else each["content"])
+        for each in document["files"]
+    )
+    golden(Path(f"bootstrap/{name}.settings.txt"), json.dumps(shown | {"code": code}, indent=1) + "\n" + rows)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_digest_covers_all_that_is_in_the_settings(name: str) -> None:
+    document = bootstrap.settings(SAMPLES[name])
+    assert document["digest"] == digest(document)
+    document["files"][0]["content"] += " "
+    assert document["digest"] != digest(document)
+
+
+def test_the_digest_survives_the_journey_as_json() -> None:
+    document = json.loads(json.dumps(bootstrap.settings(gpu_node()), indent=2))
+    assert document["digest"] == digest(document)
+
+
+def test_the_names_of_the_secrets_follow_from_the_request() -> None:
+    assert bootstrap.secret_names(gpu_node()) == (
+        "tls_certificate",
+        "tls_private_key",
+        "gateway_key_app",
+        "gateway_key_team",
+        "proxy_key",
+        "proxy_ca",
+        "weaviate_api_key",
+    )
+    assert bootstrap.optional_secret_names(gpu_node()) == ("hf_token",)
+    assert bootstrap.secret_names(vector_node()) == ("tls_certificate", "tls_private_key", "weaviate_api_key")
+    assert bootstrap.optional_secret_names(proxy_node()) == ()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_secret_is_written_to_some_file(name: str) -> None:
+    document = bootstrap.settings(SAMPLES[name])
+    written = {secret for file in document["secret_files"] for secret in file["entries"]}
+    assert written == {each for group in document["secrets"].values() for each in group}
+
+
+def test_secrets_are_for_one_user_each() -> None:
+    owners = {each["path"].rsplit("/")[-1]: each["owner"] for each in bootstrap.settings(gpu_node())["secret_files"]}
+    assert owners["tls.key"] == "llm-caddy"
+    assert owners["gateway-keys.json"] == "llm-gateway"
+    assert owners["litellm.env"] == owners["weaviate.env"] == owners["hf_token"] == "root"
+
+
+def test_the_secrets_document_carries_what_is_asked_for_and_nothing_else() -> None:
+    document = bootstrap.settings(proxy_node())
+    given = {name: f"value-{name}" for name in document["secrets"]["required"]}
+    made = json.loads(bootstrap.secrets_document(document, given | {"other": "thing"}))
+    assert made == {"settings_digest": document["digest"], "secrets": given}
+
+
+def test_missing_secrets_are_all_named_at_once() -> None:
+    with pytest.raises(Refusal) as refused:
+        bootstrap.secrets_document(bootstrap.settings(proxy_node()), {"tls_certificate": "x", "tls_private_key": " "})
+    message = refused.value.findings[0].message
+    assert "tls_private_key, gateway_key_home, upstream_openai" in message
+    assert "tls_certificate" not in message
+
+
+def test_a_new_context_length_changes_vllm_alone() -> None:
+    request = gpu_node()
+    assert request.vllm
+    before, after = files(request), files(replace(request, vllm=replace(request.vllm, max_model_len=2048)))
+    assert [path for path in after if after[path] != before[path]] == ["/etc/systemd/system/llm-vllm.service"]
+
+
+def test_a_new_limit_changes_a_file_that_nothing_is_restarted_for() -> None:
+    request = proxy_node()
+    key = replace(request.gateway.keys[0], requests_per_minute=5)
+    changed = replace(request, gateway=replace(request.gateway, keys=(key,)))
+    before, after = files(request), files(changed)
+    paths = [path for path in after if after[path] != before[path]]
+    assert paths == ["/opt/llm/gateway/policy.json"]
+    row = next(each for each in bootstrap.settings(changed)["files"] if each["path"] == paths[0])
+    assert row["restart"] == []
+
+
+def test_user_data_and_settings_agree_on_what_the_stages_read() -> None:
+    import yaml
+
+    from pulumi_llm.bootstrap.files import unpacked
+
+    for request in SAMPLES.values():
+        written = {
+            each["path"]: each["content"] for each in yaml.safe_load(bootstrap.user_data(request))["write_files"]
+        }
+        boot, now = unpacked(written["/opt/llm/boot"]), files(request)
+        assert written["/opt/llm/node.json"] == now["/opt/llm/node.json"]
+        assert boot["/opt/llm/pins.json"] == now["/opt/llm/pins.json"]
+
+
+def test_everything_listens_on_loopback_but_caddy() -> None:
+    now = files(gpu_node())
+    assert "--host 127.0.0.1" in now["/etc/systemd/system/llm-vllm.service"]
+    assert "--host 127.0.0.1" in now["/etc/systemd/system/llm-litellm.service"]
+    assert '"127.0.0.1:8080:8080", "127.0.0.1:50051:50051"' in now["/opt/llm/weaviate/compose.yaml"]
+
+
+def test_weaviate_refuses_whoever_has_no_key() -> None:
+    compose = files(vector_node())["/opt/llm/weaviate/compose.yaml"]
+    assert 'AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: "false"' in compose
+    assert 'AUTHENTICATION_APIKEY_ENABLED: "true"' in compose
+    assert "restart: unless-stopped" in compose
+
+
+@pytest.mark.parametrize("service", ["vllm", "litellm", "caddy", "status"])
+def test_services_run_as_their_own_users_without_new_privileges(service: str) -> None:
+    unit = files(gpu_node())[f"/etc/systemd/system/llm-{service}.service"]
+    user = next(line for line in unit.splitlines() if line.startswith("User="))
+    assert user in ("User=llm-vllm", "User=llm-gateway", "User=llm-caddy")
+    assert "NoNewPrivileges=yes" in unit
+    assert "ProtectSystem=strict" in unit
+
+
+def test_commands_wait_for_cloud_init_and_then_say_what_it_says() -> None:
+    for command in (bootstrap.stage_command(), bootstrap.apply_command()):
+        assert "until [ -x /opt/llm/bin/llm-node ]" in command
+        assert "cloud-init status --long" in command
+        assert "\n" not in command
+    assert bootstrap.stage_command().endswith("sudo -n /opt/llm/bin/llm-node stage")
+    assert bootstrap.apply_command().endswith("sudo -n /opt/llm/bin/llm-node apply")
+
+
+def test_every_code_that_a_node_can_fail_with_has_a_hint() -> None:
+    import re
+
+    document = bootstrap.settings(gpu_node())
+    source = "".join(document["code"].values())
+    codes = set(re.findall(r'"((?:apply|stage|disk|driver|weights|python|images|gateway)\.[a-z-]+)"', source))
+    assert {"disk.absent", "apply.missing-secret", "weights.corrupt"} <= codes
+    without = codes - document["hints"].keys() - {"gateway.not-ready", "driver.rebooting"}
+    assert not without

@@ -1,0 +1,109 @@
+"""vLLM's command line: what the role says, and nothing that this version would not start with."""
+
+from dataclasses import replace
+
+import pytest
+
+from pulumi_llm.bootstrap.files import data
+from pulumi_llm.bootstrap.roles import VllmRole
+from pulumi_llm.bootstrap.units import quoted, vllm_arguments, vllm_unit
+from pulumi_llm.errors import Refusal
+
+ROLE = VllmRole(model_id="Qwen/Qwen2.5-7B-Instruct", served_name="qwen", min_driver=580)
+
+
+def flags(role: VllmRole) -> list[str]:
+    return [each for each in vllm_arguments(role) if each.startswith("--")]
+
+
+def codes(*extra: str) -> list[str]:
+    with pytest.raises(Refusal) as refused:
+        vllm_arguments(replace(ROLE, extra_args=extra))
+    return [each.code for each in refused.value.findings]
+
+
+def test_every_rendered_flag_is_one_that_this_vllm_accepts() -> None:
+    role = replace(
+        ROLE,
+        quantization="awq",
+        max_model_len=8192,
+        max_num_seqs=16,
+        kv_cache_dtype="fp8",
+        trust_remote_code=True,
+        extra_args=("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
+    )
+    assert set(flags(role)) <= set(data("vllm/flags.json")["flags"])
+
+
+def test_the_flags_are_those_of_the_pinned_version() -> None:
+    assert data("vllm/flags.json")["version"] == data("versions.json")["vllm"]["version"]
+
+
+def test_tensor_parallel_size_and_dtype_are_always_given() -> None:
+    arguments = vllm_arguments(replace(ROLE, tensor_parallel_size=8, dtype="bfloat16"))
+    assert arguments[arguments.index("--tensor-parallel-size") + 1] == "8"
+    assert arguments[arguments.index("--dtype") + 1] == "bfloat16"
+
+
+def test_vllm_serves_from_the_disk_and_asks_no_hub() -> None:
+    assert vllm_arguments(ROLE)[0] == "/srv/llm/models/Qwen--Qwen2.5-7B-Instruct--main"
+    assert "HF_HUB_OFFLINE=1" in vllm_unit(ROLE)
+
+
+def test_vllms_workers_listen_on_loopback_whatever_the_machine_is_called() -> None:
+    for variable in ("VLLM_HOST_IP=127.0.0.1", "GLOO_SOCKET_IFNAME=lo", "NCCL_SOCKET_IFNAME=lo"):
+        assert variable in vllm_unit(ROLE)
+
+
+def test_two_revisions_of_a_model_lie_side_by_side() -> None:
+    assert vllm_arguments(replace(ROLE, revision="v2"))[0] != vllm_arguments(ROLE)[0]
+
+
+@pytest.mark.parametrize("flag", ["--swap-space", "--task", "--disable-log-requests", "--enable-reasoning"])
+def test_a_flag_that_is_gone_is_refused(flag: str) -> None:
+    assert codes(flag) == ["bootstrap.flag-gone"]
+
+
+@pytest.mark.parametrize("flag", ["--host=0.0.0.0", "--api-key", "--port", "-q", "-qawq", "--uds", "--api-k", "--hos"])
+def test_a_flag_that_is_not_the_callers_is_refused(flag: str) -> None:
+    assert codes(flag) == ["bootstrap.flag-reserved"]
+
+
+def test_a_misspelt_flag_is_refused_with_the_right_one() -> None:
+    with pytest.raises(Refusal, match="did you mean --enable-prefix-caching"):
+        vllm_arguments(replace(ROLE, extra_args=("--enable-prefix-cachin",)))
+
+
+def test_all_bad_flags_are_reported_at_once() -> None:
+    assert codes("--swap-space", "--api-key", "--nonsense") == [
+        "bootstrap.flag-gone",
+        "bootstrap.flag-reserved",
+        "bootstrap.unknown-flag",
+    ]
+
+
+def test_a_dotted_flag_and_a_negative_value_pass() -> None:
+    extra = ("--compilation-config.mode", "3", "--seed", "-1")
+    assert vllm_arguments(replace(ROLE, extra_args=extra))[-4:] == list(extra)
+
+
+@pytest.mark.parametrize(
+    ("plain", "in_unit"),
+    [
+        ("qwen", "qwen"),
+        ("50%", "50%%"),
+        ("$HOME", "$$HOME"),
+        ('{"a": 1}', '"{\\"a\\": 1}"'),
+        ("a b", '"a b"'),
+        ("", '""'),
+        ("back\\slash", '"back\\\\slash"'),
+        ("a;b", '"a;b"'),
+    ],
+)
+def test_arguments_reach_vllm_as_they_are_written(plain: str, in_unit: str) -> None:
+    assert quoted(plain) == in_unit
+
+
+def test_an_argument_with_a_line_break_is_refused() -> None:
+    with pytest.raises(Refusal, match=r"bootstrap\.bad-argument"):
+        vllm_unit(replace(ROLE, served_name="qwen\nExecStartPre=/bin/true"))

@@ -1,0 +1,193 @@
+"""User data is deterministic, plain, free of secrets, valid cloud-config and within each cloud's limit."""
+
+import ast
+import hashlib
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pulumi_llm import bootstrap
+from pulumi_llm.bootstrap.files import node_code, packed, squeezed, unpacked
+from pulumi_llm.bootstrap.user_data import boot_files
+from pulumi_llm.errors import Refusal, UnknownName
+from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node
+
+
+def archive(text: str) -> dict[str, str]:
+    """What the user data packs, read the way the node reads it."""
+    written = {each["path"]: each["content"] for each in yaml.safe_load(text)["write_files"]}
+    return unpacked(written["/opt/llm/boot"])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_same_request_gives_the_same_bytes(name: str) -> None:
+    request = SAMPLES[name]
+    assert bootstrap.user_data(request) == bootstrap.user_data(replace(request))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_user_data_is_as_the_golden_file_says(name: str, golden: object) -> None:
+    text = bootstrap.user_data(SAMPLES[name])
+    # The packed line is compared by what is in it: compressed bytes may differ between builds of liblzma.
+    shown = re.sub(r'content: "[^"]+"', 'content: "…"', text)
+    listing = "".join(f"\n--- {path}\n{content}" for path, content in archive(text).items() if "/lib/" not in path)
+    golden(Path(f"bootstrap/{name}.user-data.txt"), shown + listing)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_user_data_carries_no_secret_and_no_place_for_one(name: str) -> None:
+    request = SAMPLES[name]
+    text = bootstrap.user_data(request)
+    everything = text + json.dumps(archive(text))
+    names = bootstrap.secret_names(request)
+    assert names
+    for each in names:
+        assert each not in everything
+    assert "BEGIN " not in everything
+
+
+@pytest.mark.parametrize("cloud", ["aws", "aliyun", "tencent"])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_user_data_fits_every_cloud(cloud: str, name: str) -> None:
+    report = bootstrap.size_report(replace(SAMPLES[name], cloud=cloud))
+    assert 0 < report.share <= (0.92 if cloud == "tencent" else 0.75), report
+
+
+def test_tencent_counts_bytes_before_base64() -> None:
+    assert bootstrap.user_data_limit("tencent") * 4 // 3 == 16 * 1024
+
+
+def test_user_data_over_the_limit_is_refused_with_both_numbers() -> None:
+    # names that cannot be packed
+    names = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(100)]
+    sources = replace(gpu_node().sources, pypi=tuple(f"https://{each}.example.com/pypi/simple" for each in names))
+    with pytest.raises(Refusal) as refused:
+        bootstrap.user_data(gpu_node(sources=sources))
+    finding = refused.value.findings[0]
+    assert finding.code == "bootstrap.user-data-too-big"
+    assert "12288" in finding.message
+
+
+def test_an_unknown_cloud_is_refused() -> None:
+    with pytest.raises(UnknownName, match="did you mean aliyun"):
+        bootstrap.user_data(gpu_node(cloud="aliyunn"))
+
+
+def test_an_unknown_hub_is_refused() -> None:
+    with pytest.raises(UnknownName, match="did you mean modelscope"):
+        bootstrap.user_data(gpu_node(sources=bootstrap.Sources(hubs=("modelscop",))))
+
+
+def test_a_hub_that_does_not_have_the_model_is_refused() -> None:
+    request = gpu_node(sources=bootstrap.Sources(hubs=("modelscope",)))
+    assert request.vllm
+    with pytest.raises(Refusal, match=r"bootstrap\.no-hub"):
+        bootstrap.user_data(replace(request, vllm=replace(request.vllm, modelscope_id=None)))
+
+
+def test_a_hub_of_ones_own_is_taken_by_its_address() -> None:
+    sources = bootstrap.Sources(hubs=("huggingface=https://hub.example.com",))
+    assert '"endpoint": "https://hub.example.com", "token": true' in bootstrap.user_data(gpu_node(sources=sources))
+
+
+def test_a_public_mirror_is_not_given_the_hub_token() -> None:
+    sources = bootstrap.Sources(hubs=("hf-mirror",))
+    assert '"endpoint": "https://hf-mirror.com", "token": false' in bootstrap.user_data(gpu_node(sources=sources))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_user_data_only_writes_files_and_starts_one_target(name: str) -> None:
+    document = yaml.safe_load(bootstrap.user_data(SAMPLES[name]))
+    assert document["package_upgrade"] is False
+    assert document["ssh_pwauth"] is False
+    assert document["runcmd"][0] == "set -eu", "a failing line in the middle of runcmd is not reported otherwise"
+    assert document["runcmd"][-1] == "systemctl start --no-block llm.target"
+    assert not {"packages", "package_update", "users", "bootcmd"} & document.keys()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_stage_that_the_node_runs_has_a_unit_and_code(name: str) -> None:
+    text = bootstrap.user_data(SAMPLES[name])
+    files = archive(text)
+    document = yaml.safe_load(text)
+    node = json.loads(next(each["content"] for each in document["write_files"] if each["path"].endswith("node.json")))
+    enabled = document["runcmd"][-2].split()
+    for stage in node["stages"]:
+        assert f"ExecStart=/opt/llm/bin/llm-node run {stage}" in files[f"/etc/systemd/system/llm-{stage}.service"]
+        assert f"llm-{stage}" in enabled
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_unit_waits_for_cloud_init_which_waits_for_it(name: str) -> None:
+    for path, content in boot_files(SAMPLES[name]).items():
+        if path.endswith((".service", ".target")):
+            assert "cloud-final" not in content
+            assert "cloud-init" not in content
+
+
+def test_nothing_in_the_boot_upgrades_packages() -> None:
+    everything = "".join(boot_files(gpu_node()).values())
+    assert "dist-upgrade" not in everything
+    assert '"upgrade"' not in everything
+    assert "--no-upgrade" in everything
+
+
+def test_a_proxy_is_given_no_driver_and_no_docker() -> None:
+    files = boot_files(proxy_node())
+    assert not [path for path in files if "driver" in path or "docker" in path or "weights" in path]
+
+
+def test_weights_do_not_wait_for_driver_and_wheels() -> None:
+    unit = boot_files(gpu_node())["/etc/systemd/system/llm-weights.service"]
+    after = next(line for line in unit.splitlines() if line.startswith("After="))
+    assert after == "After=network-online.target llm-disk.service"
+
+
+@pytest.mark.parametrize("module", node_code())
+def test_squeezed_code_does_what_the_full_code_does(module: str) -> None:
+    class Bare(ast.NodeTransformer):
+        """Without what squeezing takes away."""
+
+        def visit_FunctionDef(self, item: ast.FunctionDef) -> ast.AST:
+            item.returns = None
+            return self.documented(item)
+
+        def visit_ClassDef(self, item: ast.ClassDef) -> ast.AST:
+            return self.documented(item)
+
+        def visit_Module(self, item: ast.Module) -> ast.AST:
+            return self.documented(item)
+
+        def visit_arg(self, item: ast.arg) -> ast.AST:
+            item.annotation = None
+            return item
+
+        def visit_ImportFrom(self, item: ast.ImportFrom) -> ast.AST | None:
+            return None if item.module in ("__future__", "typing", "collections.abc") else item
+
+        def documented(self, item: ast.Module | ast.ClassDef | ast.FunctionDef) -> ast.AST:
+            if ast.get_docstring(item) is not None and (len(item.body) > 1 or isinstance(item, ast.Module)):
+                item.body = item.body[1:]
+            return self.generic_visit(item)
+
+    full = node_code()[module]
+    assert ast.dump(Bare().visit(ast.parse(full))) == ast.dump(Bare().visit(ast.parse(squeezed(full))))
+
+
+def test_packing_keeps_every_character() -> None:
+    files = {"/a": 'ü"\n\t\\', "/空": "x" * 5000}
+    assert unpacked(packed(files)) == files
+    assert not set(packed(files)) & set("\"'\\\n ")
+
+
+def test_docker_waits_for_the_stage_that_mounts_the_disk_its_images_lie_on() -> None:
+    # An entry in fstab alone is not enough: a disk that comes late is mounted by the stage, under a Docker that runs.
+    drop_in = boot_files(vector_node())["/etc/systemd/system/docker.service.d/llm.conf"]
+    assert "After=llm-disk.service" in drop_in
+    assert "Wants=llm-disk.service" in drop_in
+    # Requires= would stop Docker, and all that runs in it, whenever the stage is run again.
+    assert "Requires=llm-disk" not in drop_in

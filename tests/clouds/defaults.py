@@ -1,0 +1,208 @@
+"""What must be said to each cloud, whatever its own defaults are: (type, path of the input, value)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.clouds.harness import Recording, value_at
+
+Row = tuple[str, str, Any]
+
+AWS: tuple[Row, ...] = (
+    ("aws:ec2/vpc:Vpc", "enableDnsSupport", True),
+    ("aws:ec2/vpc:Vpc", "enableDnsHostnames", True),
+    ("aws:ec2/subnet:Subnet", "mapPublicIpOnLaunch", False),
+    ("aws:ec2/route:Route", "destinationCidrBlock", "0.0.0.0/0"),
+    ("aws:ec2/securityGroup:SecurityGroup", "description", "Machines of pulumi-llm"),
+    ("aws:ec2/securityGroup:SecurityGroup", "ingress", None),
+    ("aws:ec2/securityGroup:SecurityGroup", "egress", None),
+    ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "ipProtocol", "tcp"),
+    ("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "ipProtocol", "-1"),
+    ("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "cidrIpv4", "0.0.0.0/0"),
+    ("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "description", "Everything out"),
+    ("aws:ec2/keyPair:KeyPair", "keyName", None),
+    ("aws:ec2/keyPair:KeyPair", "keyNamePrefix", "qwen-key-"),
+    ("aws:ec2/instance:Instance", "associatePublicIpAddress", True),
+    ("aws:ec2/instance:Instance", "rootBlockDevice.encrypted", True),
+    ("aws:ec2/instance:Instance", "rootBlockDevice.volumeType", "gp3"),
+    ("aws:ec2/instance:Instance", "rootBlockDevice.deleteOnTermination", True),
+    ("aws:ec2/instance:Instance", "metadataOptions.httpEndpoint", "enabled"),
+    ("aws:ec2/instance:Instance", "metadataOptions.httpTokens", "required"),
+    ("aws:ec2/instance:Instance", "metadataOptions.httpPutResponseHopLimit", 1),
+    ("aws:ec2/instance:Instance", "metadataOptions.httpProtocolIpv6", "disabled"),
+    ("aws:ec2/instance:Instance", "metadataOptions.instanceMetadataTags", "disabled"),
+    ("aws:ec2/instance:Instance", "instanceMarketOptions", None),
+    ("aws:ec2/instance:Instance", "instanceInitiatedShutdownBehavior", "stop"),
+    ("aws:ec2/instance:Instance", "disableApiTermination", False),
+    ("aws:ec2/instance:Instance", "disableApiStop", False),
+    ("aws:ec2/instance:Instance", "sourceDestCheck", True),
+    ("aws:ec2/instance:Instance", "monitoring", False),
+    ("aws:ec2/instance:Instance", "userDataReplaceOnChange", False),
+    ("aws:ec2/instance:Instance", "userDataBase64", None),
+    ("aws:ec2/eip:Eip", "domain", "vpc"),
+    ("aws:ec2/eipAssociation:EipAssociation", "allowReassociation", False),
+    ("aws:ebs/volume:Volume", "encrypted", True),
+    ("aws:ebs/volume:Volume", "type", "gp3"),
+    ("aws:ebs/volume:Volume", "finalSnapshot", False),
+    ("aws:ec2/volumeAttachment:VolumeAttachment", "deviceName", "/dev/sdf"),
+    ("aws:ec2/volumeAttachment:VolumeAttachment", "stopInstanceBeforeDetaching", True),
+    ("aws:ec2/volumeAttachment:VolumeAttachment", "forceDetach", False),
+    ("aws:ec2/volumeAttachment:VolumeAttachment", "skipDestroy", False),
+)
+
+AWS_SPOT: tuple[Row, ...] = (
+    ("aws:ec2/instance:Instance", "instanceMarketOptions.marketType", "spot"),
+    ("aws:ec2/instance:Instance", "instanceMarketOptions.spotOptions.spotInstanceType", "one-time"),
+    (
+        "aws:ec2/instance:Instance",
+        "instanceMarketOptions.spotOptions.instanceInterruptionBehavior",
+        "terminate",
+    ),
+    ("aws:ec2/volumeAttachment:VolumeAttachment", "stopInstanceBeforeDetaching", False),
+    ("aws:ec2/volumeAttachment:VolumeAttachment", "forceDetach", True),
+)
+
+RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
+
+ALIYUN: tuple[Row, ...] = (
+    ("alicloud:ecs/securityGroup:SecurityGroup", "securityGroupType", "normal"),
+    ("alicloud:ecs/securityGroup:SecurityGroup", "innerAccessPolicy", "Drop"),
+    ("alicloud:ecs/securityGroup:SecurityGroup", "description", "Machines of pulumi-llm"),
+    (f"{RULE}#in", "type", "ingress"),
+    (f"{RULE}#in", "policy", "accept"),
+    (f"{RULE}#in", "priority", 1),
+    (f"{RULE}#in", "ipProtocol", "tcp"),
+    (f"{RULE}#in", "nicType", "intranet"),
+    (f"{RULE}#out", "type", "egress"),
+    (f"{RULE}#out", "policy", "accept"),
+    (f"{RULE}#out", "priority", 1),
+    (f"{RULE}#out", "ipProtocol", "all"),
+    (f"{RULE}#out", "portRange", "-1/-1"),
+    (f"{RULE}#out", "cidrIp", "0.0.0.0/0"),
+    (f"{RULE}#out", "nicType", "intranet"),
+    (f"{RULE}#out", "description", "Everything out"),
+    ("alicloud:ecs/ecsKeyPair:EcsKeyPair", "keyPairName", None),
+    ("alicloud:ecs/ecsKeyPair:EcsKeyPair", "keyNamePrefix", "qwen-key-"),
+    # This would write a private key to the disk of whoever runs the program.
+    ("alicloud:ecs/ecsKeyPair:EcsKeyPair", "keyFile", None),
+    ("alicloud:ecs/instance:Instance", "imageOptions.loginAsNonRoot", True),
+    ("alicloud:ecs/instance:Instance", "password", None),
+    ("alicloud:ecs/instance:Instance", "instanceChargeType", "PostPaid"),
+    ("alicloud:ecs/instance:Instance", "spotStrategy", "NoSpot"),
+    ("alicloud:ecs/instance:Instance", "spotInterruptionBehavior", None),
+    ("alicloud:ecs/instance:Instance", "stoppedMode", "StopCharging"),
+    ("alicloud:ecs/instance:Instance", "systemDiskCategory", "cloud_essd"),
+    ("alicloud:ecs/instance:Instance", "systemDiskPerformanceLevel", "PL0"),
+    ("alicloud:ecs/instance:Instance", "systemDiskEncrypted", True),
+    ("alicloud:ecs/instance:Instance", "httpEndpoint", "enabled"),
+    ("alicloud:ecs/instance:Instance", "httpTokens", "required"),
+    ("alicloud:ecs/instance:Instance", "instanceMetadataTags", "disabled"),
+    ("alicloud:ecs/instance:Instance", "internetChargeType", "PayByTraffic"),
+    ("alicloud:ecs/instance:Instance", "internetMaxBandwidthOut", 0),
+    ("alicloud:ecs/instance:Instance", "securityEnhancementStrategy", "Active"),
+    ("alicloud:ecs/instance:Instance", "deletionProtection", False),
+    ("alicloud:ecs/eipAddress:EipAddress", "paymentType", "PayAsYouGo"),
+    ("alicloud:ecs/eipAddress:EipAddress", "internetChargeType", "PayByTraffic"),
+    ("alicloud:ecs/eipAddress:EipAddress", "bandwidth", "100"),
+    ("alicloud:ecs/eipAddress:EipAddress", "isp", "BGP"),
+    ("alicloud:ecs/eipAddress:EipAddress", "netmode", "public"),
+    ("alicloud:ecs/eipAddress:EipAddress", "deletionProtection", False),
+    ("alicloud:ecs/eipAssociation:EipAssociation", "instanceType", "EcsInstance"),
+    ("alicloud:ecs/ecsDisk:EcsDisk", "category", "cloud_essd"),
+    ("alicloud:ecs/ecsDisk:EcsDisk", "performanceLevel", "PL1"),
+    ("alicloud:ecs/ecsDisk:EcsDisk", "encrypted", True),
+    ("alicloud:ecs/ecsDisk:EcsDisk", "paymentType", "PayAsYouGo"),
+    ("alicloud:ecs/ecsDisk:EcsDisk", "deleteWithInstance", False),
+    ("alicloud:ecs/ecsDisk:EcsDisk", "deleteAutoSnapshot", True),
+    ("alicloud:ecs/ecsDisk:EcsDisk", "type", "online"),
+    ("alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment", "deleteWithInstance", False),
+)
+
+ALIYUN_SPOT: tuple[Row, ...] = (
+    ("alicloud:ecs/instance:Instance", "instanceChargeType", "PostPaid"),
+    ("alicloud:ecs/instance:Instance", "spotStrategy", "SpotAsPriceGo"),
+    ("alicloud:ecs/instance:Instance", "spotInterruptionBehavior", "Terminate"),
+)
+
+MACHINE = "tencentcloud:Instance/instance:Instance"
+RULES = "tencentcloud:Security/groupRuleSet:GroupRuleSet"
+
+TENCENT: tuple[Row, ...] = (
+    ("tencentcloud:Vpc/instance:Instance", "isMulticast", False),
+    ("tencentcloud:Subnet/instance:Instance", "isMulticast", False),
+    ("tencentcloud:Security/group:Group", "description", "Machines of pulumi-llm"),
+    *((RULES, f"ingresses.{each}.action", "ACCEPT") for each in range(3)),
+    *((RULES, f"ingresses.{each}.protocol", "TCP") for each in range(3)),
+    (RULES, "ingresses.-1.action", "DROP"),
+    (RULES, "ingresses.-1.protocol", "ALL"),
+    (RULES, "ingresses.-1.port", "ALL"),
+    (RULES, "ingresses.-1.cidrBlock", "0.0.0.0/0"),
+    (RULES, "ingresses.-1.description", "Nothing else in"),
+    (RULES, "egresses.0.action", "ACCEPT"),
+    (RULES, "egresses.0.protocol", "ALL"),
+    (RULES, "egresses.0.port", "ALL"),
+    (RULES, "egresses.0.cidrBlock", "0.0.0.0/0"),
+    (RULES, "egresses.0.description", "Everything out"),
+    (MACHINE, "instanceChargeType", "POSTPAID_BY_HOUR"),
+    (MACHINE, "spotInstanceType", None),
+    (MACHINE, "spotMaxPrice", None),
+    (MACHINE, "stoppedMode", "STOP_CHARGING"),
+    (MACHINE, "stopType", "SOFT_FIRST"),
+    (MACHINE, "runningFlag", True),
+    (MACHINE, "systemDiskType", "CLOUD_BSSD"),
+    (MACHINE, "systemDiskResizeOnline", True),
+    (MACHINE, "allocatePublicIp", False),
+    (MACHINE, "disableSecurityService", False),
+    (MACHINE, "disableMonitorService", False),
+    (MACHINE, "disableAutomationService", False),
+    (MACHINE, "disableApiTermination", False),
+    (MACHINE, "userDataReplaceOnChange", False),
+    (MACHINE, "userData", None),
+    (MACHINE, "password", None),
+    # It cannot stand beside a key.
+    (MACHINE, "keepImageLogin", None),
+    ("tencentcloud:Eip/instance:Instance", "type", "EIP"),
+    ("tencentcloud:Eip/instance:Instance", "internetChargeType", "TRAFFIC_POSTPAID_BY_HOUR"),
+    ("tencentcloud:Eip/instance:Instance", "internetMaxBandwidthOut", 100),
+    ("tencentcloud:Cbs/storage:Storage", "storageType", "CLOUD_BSSD"),
+    ("tencentcloud:Cbs/storage:Storage", "encrypt", True),
+    ("tencentcloud:Cbs/storage:Storage", "chargeType", "POSTPAID_BY_HOUR"),
+    ("tencentcloud:Cbs/storage:Storage", "forceDelete", True),
+)
+
+TENCENT_SPOT: tuple[Row, ...] = (
+    (MACHINE, "instanceChargeType", "SPOTPAID"),
+    (MACHINE, "spotInstanceType", "ONE-TIME"),
+)
+
+
+def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
+    """``rows`` with ``others`` in place of those that speak of the same input, or of the whole that it is part of."""
+    said = [(type_, path) for type_, path, _ in others]
+    kept = [
+        row for row in rows if not any(row[0] == each and f"{path}.".startswith(f"{row[1]}.") for each, path in said)
+    ]
+    return (*kept, *others)
+
+
+DEFAULTS = {"aliyun": ALIYUN, "aws": AWS, "tencent": TENCENT}
+SPOT = {
+    "aliyun": _over(ALIYUN, ALIYUN_SPOT),
+    "aws": _over(AWS, AWS_SPOT),
+    "tencent": tuple(row for row in _over(TENCENT, TENCENT_SPOT) if row[1] != "spotMaxPrice"),
+}
+
+
+def broken(recording: Recording, rows: tuple[Row, ...]) -> list[str]:
+    """Which of ``rows`` do not hold. A part after ``#`` picks those resources whose name has it as a part."""
+    wrong = []
+    for type_, path, required in rows:
+        type_, _, part = type_.partition("#")
+        found = [each for each in recording.of(type_) if not part or f"-{part}" in each.name]
+        if not found:
+            wrong.append(f"there is no {type_}")
+        for each in found:
+            value = value_at(each.inputs, path)
+            if value != required or type(value) is not type(required):
+                wrong.append(f"{each.name}: {path} is {value!r}, not {required!r}")
+    return wrong

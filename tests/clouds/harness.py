@@ -1,0 +1,239 @@
+"""Runs an adapter in this process, against a monitor that records what is asked of the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from google.protobuf import empty_pb2
+from pulumi.runtime import mocks, settings, stack
+from pulumi.runtime.proto import resource_pb2
+
+from pulumi_llm.clouds.base import (
+    Cloud,
+    DiskRequest,
+    MachineRequest,
+    NetworkRequest,
+    Rule,
+    Scope,
+)
+from pulumi_llm.plan.capture import plain, wind_down
+
+USER_DATA = "#cloud-config\nwrite_files: []\n"
+
+
+def _rsa_public_key() -> str:
+    """A well-formed RSA key in OpenSSH's form, which every cloud takes. Nobody has its private half."""
+    modulus = (1 << 2047) + 0xC0FFEE1
+    fields = (b"ssh-rsa", b"\x01\x00\x01", b"\x00" + modulus.to_bytes(256, "big"))
+    blob = b"".join(len(each).to_bytes(4, "big") + each for each in fields)
+    return f"ssh-rsa {base64.b64encode(blob).decode()} test"
+
+
+PUBLIC_KEY = _rsa_public_key()
+CIDRS = ("203.0.113.0/24", "198.51.100.7/32")
+RULES = (Rule(port=443, cidrs=CIDRS, description="HTTPS"), Rule(port=22, cidrs=CIDRS[:1], description="SSH"))
+TAGS = {"team": "search"}
+
+REGIONS = {"aliyun": "cn-hangzhou", "aws": "us-west-2", "tencent": "ap-guangzhou"}
+ZONES = {"aliyun": "cn-hangzhou-i", "aws": "us-west-2a", "tencent": "ap-guangzhou-3"}
+TYPES = {"aliyun": "ecs.gn6i-c4g1.xlarge", "aws": "g4dn.xlarge", "tencent": "GN7.2XLARGE32"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """One resource that was registered."""
+
+    type: str
+    name: str
+    urn: str
+    inputs: dict[str, Any]
+    parent: str
+    provider: str
+    depends_on: frozenset[str]
+    ignored: frozenset[str]
+    replaced_on: frozenset[str]
+    delete_before_replace: bool | None
+
+
+@dataclass
+class Recording:
+    """Everything that one run registered and looked up."""
+
+    made: list[Made] = field(default_factory=list)
+    looked_up: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, type_: str) -> list[Made]:
+        return [each for each in self.made if each.type == type_]
+
+    def only(self, type_: str) -> Made:
+        (found,) = self.of(type_)
+        return found
+
+
+IMAGES: dict[str, dict[str, Any]] = {
+    "aws:ssm/getParameter:getParameter": {"insecureValue": "ami-0123456789abcdef0", "value": "ami-0123456789abcdef0"},
+    "alicloud:ecs/getImages:getImages": {"ids": ["ubuntu_24_04_x64_20G_alibase_20260916.vhd"]},
+    "tencentcloud:Images/getInstance:getInstance": {
+        "images": [
+            {"imageId": "img-grid", "imageName": "Ubuntu Server 24.04 LTS 64bit GRID", "createdTime": "2026-08-01"},
+            {"imageId": "img-old", "imageName": "Ubuntu Server 24.04 LTS 64bit", "createdTime": "2025-01-01"},
+            {"imageId": "img-new", "imageName": "Ubuntu Server 24.04 LTS 64bit", "createdTime": "2026-01-01"},
+        ]
+    },
+}
+
+
+def record(
+    program: Callable[[], Any], *, preview: bool = False, images: Mapping[str, dict[str, Any]] = IMAGES
+) -> Recording:
+    """Run ``program`` as the engine would and give what it asked for."""
+    recording = Recording()
+    monitor = _Monitor(recording, images)
+    quiet = logging.getLogger("tests.clouds.engine")
+    quiet.addHandler(logging.NullHandler())
+    quiet.propagate = False
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    settings.configure(
+        mocks.MockSettings(
+            monitor=monitor,
+            monitor_features=set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures),
+            engine=mocks.MockEngine(quiet),
+            project="project",
+            stack="stack",
+            dry_run=preview,
+            organization="organization",
+            callbacks=None,
+        )
+    )
+    settings.set_root_resource(None)  # type: ignore[arg-type]
+    try:
+        loop.run_until_complete(stack.run_in_stack(program))
+    finally:
+        wind_down(loop)
+    return recording
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, recording: Recording, images: Mapping[str, dict[str, Any]]) -> None:
+        super().__init__(_Answers(recording, images))
+        self.recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            self.recording.made.append(
+                Made(
+                    type=request.type,
+                    name=request.name,
+                    urn=response.urn,
+                    inputs=plain(request.object),
+                    parent=request.parent,
+                    provider=request.provider,
+                    depends_on=frozenset(request.dependencies),
+                    ignored=frozenset(request.ignoreChanges),
+                    replaced_on=frozenset(request.replaceOnChanges),
+                    delete_before_replace=(request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None),
+                )
+            )
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: Any) -> Any:
+        self.recording.looked_up.append((request.tok, plain(request.args)))
+        return super().Invoke(request)
+
+    def SupportsFeature(self, request: Any) -> Any:
+        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id != "outputValues")
+
+
+class _Answers(mocks.Mocks):
+    def __init__(self, recording: Recording, images: Mapping[str, dict[str, Any]]) -> None:
+        self.recording = recording
+        self.images = images
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        return {**args.args, **self.images[args.token]}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        computed = {"keyName": f"{args.name}-key"} if args.typ == "aws:ec2/keyPair:KeyPair" else {}
+        return f"{args.name}-id", {**args.inputs, **computed, "publicIp": "192.0.2.1", "ipAddress": "192.0.2.1"}
+
+
+def everything(
+    cloud: Cloud,
+    *,
+    spot: bool = False,
+    renew: bool = False,
+    name: str = "qwen",
+    zone: str | None = None,
+    **changes: Any,
+) -> Callable[[], None]:
+    """A program that has ``cloud`` make one of each thing."""
+
+    def program() -> None:
+        scope = scope_of(cloud)
+        where = zone or ZONES[cloud.name]
+        network = cloud.network(
+            f"{name}-network",
+            NetworkRequest(cidr="10.60.0.0/16", subnet_cidr="10.60.0.0/24", zone=where, tags=TAGS),
+            scope,
+        )
+        firewall = cloud.firewall(f"{name}-firewall", network.vpc_id, RULES, TAGS, scope)
+        key = cloud.key_pair(f"{name}-key", str(changes.get("public_key", PUBLIC_KEY)), TAGS, scope, renew=renew)
+        instance_type = str(changes.get("instance_type", TYPES[cloud.name]))
+        machine = cloud.machine(
+            f"{name}-machine",
+            MachineRequest(
+                instance_type=instance_type,
+                zone=where,
+                image_id=cloud.image(instance_type, scope),
+                vpc_id=network.vpc_id,
+                subnet_id=network.subnet_id,
+                firewall_id=firewall,
+                key_id=key,
+                user_data=str(changes.get("user_data", USER_DATA)),
+                system_disk_gib=int(changes.get("system_disk_gib", 50)),
+                spot=spot,
+                renew=renew,
+                tags=TAGS,
+            ),
+            scope,
+        )
+        address = cloud.address(f"{name}-address", TAGS, scope)
+        cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
+        disk = cloud.disk(
+            f"{name}-disk",
+            DiskRequest(size_gib=int(changes.get("data_disk_gib", 101)), zone=where, tags=TAGS),
+            scope,
+        )
+        cloud.attach_disk(f"{name}-disk-attachment", disk, machine, scope)
+
+    return program
+
+
+def scope_of(cloud: Cloud) -> Scope:
+    region = REGIONS[cloud.name]
+    parent = pulumi.ComponentResource("llm:index:Test", "parent")
+    return Scope(parent=parent, provider=cloud.provider("provider", region, parent), region=region)
+
+
+def value_at(inputs: Mapping[str, Any], path: str) -> Any:
+    """The input at a path such as ``rootBlockDevice.encrypted`` or ``ingresses.-1.action``, or None."""
+    here: Any = inputs
+    for step in path.split("."):
+        if isinstance(here, Mapping):
+            here = here.get(step)
+        elif isinstance(here, Sequence) and not isinstance(here, str) and here:
+            here = here[int(step)]
+        else:
+            return None
+    return here

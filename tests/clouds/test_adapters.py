@@ -1,0 +1,437 @@
+"""The rules that all adapters follow."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import pulumi
+import pytest
+
+from pulumi_llm import catalog, clouds
+from pulumi_llm.clouds.base import Cloud, Rule
+from pulumi_llm.errors import Refusal, UnknownName
+from tests.clouds import harness
+from tests.clouds.harness import Made, Recording, everything, record
+
+MACHINES = {
+    "aliyun": "alicloud:ecs/instance:Instance",
+    "aws": "aws:ec2/instance:Instance",
+    "tencent": "tencentcloud:Instance/instance:Instance",
+}
+KEYS = {
+    "aliyun": "alicloud:ecs/ecsKeyPair:EcsKeyPair",
+    "aws": "aws:ec2/keyPair:KeyPair",
+    "tencent": "tencentcloud:Key/pair:Pair",
+}
+DISKS = {
+    "aliyun": ("alicloud:ecs/ecsDisk:EcsDisk", "size"),
+    "aws": ("aws:ebs/volume:Volume", "size"),
+    "tencent": ("tencentcloud:Cbs/storage:Storage", "storageSize"),
+}
+ATTACHMENTS = {
+    "aliyun": ("alicloud:ecs/eipAssociation:EipAssociation", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"),
+    "aws": ("aws:ec2/eipAssociation:EipAssociation", "aws:ec2/volumeAttachment:VolumeAttachment"),
+    "tencent": (
+        "tencentcloud:Eip/association:Association",
+        "tencentcloud:Cbs/storageAttachment:StorageAttachment",
+    ),
+}
+LAUNCH_ONLY = {
+    "aliyun": {"imageId", "userData", "keyName"},
+    "aws": {"ami", "userData", "keyName"},
+    "tencent": {"imageId", "userDataRaw", "keyIds"},
+}
+UNTAGGED = {
+    "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment",
+    "alicloud:ecs/eipAssociation:EipAssociation",
+    "alicloud:ecs/securityGroupRule:SecurityGroupRule",
+    "aws:ec2/eipAssociation:EipAssociation",
+    "aws:ec2/route:Route",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation",
+    "aws:ec2/volumeAttachment:VolumeAttachment",
+    "tencentcloud:Cbs/storageAttachment:StorageAttachment",
+    "tencentcloud:Eip/association:Association",
+    "tencentcloud:Security/groupRuleSet:GroupRuleSet",
+}
+"""Resources whose SDK class takes no tags."""
+
+
+@pytest.fixture(params=clouds.NAMES)
+def cloud(request: pytest.FixtureRequest) -> Cloud:
+    return clouds.get(request.param)
+
+
+@pytest.fixture
+def recording(cloud: Cloud) -> Recording:
+    return record(everything(cloud))
+
+
+def machine_of(cloud: Cloud, recording: Recording) -> Made:
+    return recording.only(MACHINES[cloud.name])
+
+
+def own(recording: Recording) -> list[Made]:
+    return [each for each in recording.made if not each.type.startswith(("llm:", "pulumi:"))]
+
+
+def test_an_adapter_carries_the_names_of_the_catalogue(cloud: Cloud) -> None:
+    facts = catalog.load().cloud(cloud.name)
+    assert (cloud.name, cloud.package) == (facts.name, facts.pulumi_package)
+
+
+def test_a_provider_says_its_region_and_no_credentials(cloud: Cloud, recording: Recording) -> None:
+    provider = recording.only(f"pulumi:providers:{cloud.package}")
+    assert provider.inputs["region"] == harness.REGIONS[cloud.name]
+    assert not [key for key in provider.inputs if re.search("key|secret|token|password", key, re.I)]
+
+
+def test_everything_is_a_child_of_the_component_and_uses_the_given_provider(recording: Recording) -> None:
+    for each in own(recording):
+        assert each.parent.endswith("::parent"), each.name
+        assert "::provider::" in each.provider, each.name
+
+
+def test_what_takes_tags_has_them(recording: Recording) -> None:
+    for each in own(recording):
+        tags = each.inputs.get("tags") or {}
+        assert ("team" in tags) is (each.type not in UNTAGGED), each.name
+
+
+def test_aws_shows_a_name_for_what_has_tags() -> None:
+    recording = record(everything(clouds.get("aws")))
+    rules = ("SecurityGroupIngressRule", "SecurityGroupEgressRule", "KeyPair")
+    for each in own(recording):
+        if each.type not in UNTAGGED and not each.type.endswith(rules):
+            assert each.inputs["tags"]["Name"].startswith("qwen-"), each.name
+
+
+WIRED = {
+    "aliyun": {
+        "instanceType": "ecs.gn6i-c4g1.xlarge",
+        "availabilityZone": "cn-hangzhou-i",
+        "vswitchId": "qwen-network-cn-hangzhou-i-subnet-id",
+        "securityGroups": ["qwen-firewall-id"],
+        "keyName": "qwen-key-id",
+        "systemDiskSize": 50,
+    },
+    "aws": {
+        "instanceType": "g4dn.xlarge",
+        "availabilityZone": "us-west-2a",
+        "subnetId": "qwen-network-us-west-2a-subnet-id",
+        "vpcSecurityGroupIds": ["qwen-firewall-id"],
+        "keyName": "qwen-key-key",
+        "rootBlockDevice.volumeSize": 50,
+    },
+    "tencent": {
+        "instanceType": "GN7.2XLARGE32",
+        "availabilityZone": "ap-guangzhou-3",
+        "vpcId": "qwen-network-ap-guangzhou-3-vpc-id",
+        "subnetId": "qwen-network-ap-guangzhou-3-subnet-id",
+        "orderlySecurityGroups": ["qwen-firewall-id"],
+        "keyIds": ["qwen-key-id"],
+        "systemDiskSize": 50,
+    },
+}
+
+
+def test_the_machine_is_what_and_where_it_was_asked_for(cloud: Cloud, recording: Recording) -> None:
+    machine = machine_of(cloud, recording)
+    said = {path: harness.value_at(machine.inputs, path) for path in WIRED[cloud.name]}
+    assert said == WIRED[cloud.name]
+
+
+def test_address_and_disk_are_attached_to_the_machine(cloud: Cloud, recording: Recording) -> None:
+    machine = f"{machine_of(cloud, recording).name}-id"
+    address, disk = (recording.only(type_).inputs for type_ in ATTACHMENTS[cloud.name])
+    assert (address["instanceId"], disk["instanceId"]) == (machine, machine)
+    assert "qwen-address-id" in address.values()
+    assert "qwen-disk-id" in disk.values()
+
+
+def test_user_data_reaches_the_machine_as_plain_text(cloud: Cloud, recording: Recording) -> None:
+    key = "userDataRaw" if cloud.name == "tencent" else "userData"
+    assert machine_of(cloud, recording).inputs[key] == harness.USER_DATA
+
+
+def test_the_machine_waits_for_its_firewall_and_its_way_out(cloud: Cloud, recording: Recording) -> None:
+    waited = {urn.rsplit("::", 1)[-1] for urn in machine_of(cloud, recording).depends_on}
+    expected = [
+        each.name
+        for each in own(recording)
+        if re.search("SecurityGroup.*Rule|GroupRuleSet|:Route$|RouteTableAssociation|[sS]ubnet|Switch", each.type)
+    ]
+    assert expected
+    assert set(expected) <= waited
+
+
+def test_only_the_asked_ports_are_open_and_only_to_the_asked_ranges(cloud: Cloud, recording: Recording) -> None:
+    asked = {(rule.port, cidr) for rule in harness.RULES for cidr in rule.cidrs}
+    assert _opened(cloud.name, recording) == asked
+
+
+def test_the_world_is_let_in_only_where_the_rules_say_so(cloud: Cloud) -> None:
+    def program() -> None:
+        scope = harness.scope_of(cloud)
+        rule = Rule(port=443, cidrs=("0.0.0.0/0",), description="HTTPS")
+        cloud.firewall("open", "vpc-1", [rule], {}, scope)
+
+    assert _opened(cloud.name, record(program)) == {(443, "0.0.0.0/0")}
+
+
+def test_a_range_that_is_asked_for_twice_is_opened_once(cloud: Cloud) -> None:
+    def program() -> None:
+        twice = Rule(port=443, cidrs=("203.0.113.0/24", "203.0.113.0/24"), description="HTTPS")
+        cloud.firewall("wall", "vpc-1", [twice, twice], {}, harness.scope_of(cloud))
+
+    assert len(_rules(cloud.name, record(program))) == 1
+
+
+def test_taking_a_range_out_leaves_the_other_rules_alone(cloud: Cloud) -> None:
+    def names(*cidrs: str) -> dict[str, Any]:
+        def program() -> None:
+            rule = Rule(port=443, cidrs=cidrs, description="HTTPS")
+            cloud.firewall("wall", "vpc-1", [rule], {}, harness.scope_of(cloud))
+
+        return {str(name): cidr for name, _, cidr in _rules(cloud.name, record(program))}
+
+    before, after = names("192.0.2.0/24", "203.0.113.0/24"), names("203.0.113.0/24")
+    if cloud.name == "tencent":
+        # One resource holds all rules there, in order.
+        assert list(after.values()) == ["203.0.113.0/24"]
+    else:
+        assert after.items() <= before.items()
+
+
+def test_a_range_may_be_known_only_later(cloud: Cloud) -> None:
+    def program() -> None:
+        proxy = pulumi.Output.from_input("192.0.2.9/32")
+        rule = Rule(port=443, cidrs=("203.0.113.0/24", proxy), description="HTTPS")
+        cloud.firewall("wall", "vpc-1", [rule], {}, harness.scope_of(cloud))
+
+    assert _opened(cloud.name, record(program)) == {(443, "203.0.113.0/24"), (443, "192.0.2.9/32")}
+
+
+def test_image_user_data_and_key_are_taken_at_launch_only(cloud: Cloud, recording: Recording) -> None:
+    assert machine_of(cloud, recording).ignored == LAUNCH_ONLY[cloud.name]
+    assert "publicKey" in recording.only(KEYS[cloud.name]).ignored
+
+
+def test_renew_lets_image_user_data_and_key_take_effect(cloud: Cloud) -> None:
+    recording = record(everything(cloud, renew=True))
+    machine = machine_of(cloud, recording)
+    key = recording.only(KEYS[cloud.name])
+    assert not machine.ignored
+    assert not key.ignored
+    if cloud.name == "aliyun":
+        # The provider has no switch for it, and would restart the machine without running anything.
+        assert machine.replaced_on == {"userData"}
+        assert key.replaced_on == {"publicKey"}
+    else:
+        assert machine.inputs["userDataReplaceOnChange"] is True
+
+
+def test_a_spot_machine_is_replaced_when_its_type_changes(cloud: Cloud) -> None:
+    assert machine_of(cloud, record(everything(cloud, spot=True))).replaced_on == {"instanceType"}
+
+
+def test_a_machine_is_not_replaced_for_its_type_otherwise(cloud: Cloud, recording: Recording) -> None:
+    assert machine_of(cloud, recording).replaced_on == frozenset()
+
+
+def test_another_zone_is_another_machine_in_another_network(cloud: Cloud, recording: Recording) -> None:
+    zone = harness.ZONES[cloud.name][:-1] + ("4" if cloud.name == "tencent" else "b")
+    moved = record(everything(cloud, zone=zone))
+    pinned = re.compile(r"/[vV]pc:|/network:|[sS]ubnet|[sS]witch|Vpc/instance")
+    pairs = [
+        (before.name, after.name)
+        for before, after in zip(own_sorted(recording), own_sorted(moved), strict=True)
+        if pinned.search(before.type) or before.type == MACHINES[cloud.name]
+    ]
+    assert len(pairs) >= 3
+    assert all(before != after for before, after in pairs)
+
+
+def own_sorted(recording: Recording) -> list[Made]:
+    return sorted(own(recording), key=lambda each: (each.type, each.name))
+
+
+def test_another_architecture_is_another_machine_on_aws() -> None:
+    aws = clouds.get("aws")
+    intel = machine_of(aws, record(everything(aws, instance_type="g4dn.xlarge")))
+    arm = machine_of(aws, record(everything(aws, instance_type="g5g.xlarge")))
+    assert intel.name != arm.name
+
+
+def test_an_arm_type_gets_an_arm_image_on_aws() -> None:
+    recording = record(everything(clouds.get("aws"), instance_type="g5g.xlarge"))
+    assert [args["name"] for _, args in recording.looked_up] == [
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id"
+    ]
+
+
+def test_attachments_are_undone_before_they_are_made_anew(cloud: Cloud, recording: Recording) -> None:
+    for type_ in ATTACHMENTS[cloud.name]:
+        assert recording.only(type_).delete_before_replace is True
+
+
+def test_nothing_else_is_deleted_before_its_successor_is_there(cloud: Cloud, recording: Recording) -> None:
+    others = [each for each in own(recording) if each.type not in ATTACHMENTS[cloud.name]]
+    assert [each.name for each in others if each.delete_before_replace] == []
+
+
+def test_tencent_does_not_delete_first_what_carries_a_name_of_ours() -> None:
+    recording = record(everything(clouds.get("tencent")))
+    for type_ in ("Vpc/instance:Instance", "Subnet/instance:Instance", "Security/group:Group"):
+        assert recording.only(f"tencentcloud:{type_}").delete_before_replace is False
+
+
+@pytest.mark.parametrize(("asked", "sold"), [(1, {"aws": 1}), (20, {"aws": 20}), (101, {"tencent": 110, "aws": 101})])
+def test_a_disk_is_rounded_up_to_what_is_sold(cloud: Cloud, asked: int, sold: dict[str, int]) -> None:
+    type_, key = DISKS[cloud.name]
+    size = record(everything(cloud, data_disk_gib=asked)).only(type_).inputs[key]
+    assert size == sold.get(cloud.name, max(asked, 20))
+
+
+@pytest.mark.parametrize("disk", ["system_disk_gib", "data_disk_gib"])
+def test_a_disk_that_is_not_sold_is_refused_with_the_largest_one(cloud: Cloud, disk: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        record(everything(cloud, **{disk: 10**7}))
+    (finding,) = refused.value.findings
+    largest = getattr(catalog.load().cloud(cloud.name), disk.removesuffix("_gib")).max_gib
+    assert finding.code == "cloud.disk-too-large"
+    assert f"{largest} GiB" in finding.hint
+
+
+@pytest.mark.parametrize("name", ["aliyun", "tencent"])
+def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -> None:
+    cloud = clouds.get(name)
+    nothing: dict[str, dict[str, Any]] = {
+        "alicloud:ecs/getImages:getImages": {"ids": []},
+        "tencentcloud:Images/getInstance:getInstance": {"images": []},
+    }
+    with pytest.raises(Refusal) as refused:
+        record(everything(cloud), images=nothing)
+    assert [each.code for each in refused.value.findings] == ["cloud.no-image"]
+    assert harness.TYPES[cloud.name] in str(refused.value)
+
+
+def test_tencent_takes_the_newest_of_the_plain_images() -> None:
+    tencent = clouds.get("tencent")
+    assert machine_of(tencent, record(everything(tencent))).inputs["imageId"] == "img-new"
+
+
+def test_a_type_that_the_catalogue_does_not_know_is_refused(cloud: Cloud) -> None:
+    with pytest.raises(UnknownName, match="instance-type"):
+        record(everything(cloud, instance_type=harness.TYPES[cloud.name] + "x"))
+
+
+@pytest.mark.parametrize("name", ["aliyun", "aws"])
+def test_a_key_pair_has_a_name_that_the_provider_completes(name: str) -> None:
+    key = record(everything(clouds.get(name))).only(KEYS[name]).inputs
+    assert key["keyNamePrefix"] == "qwen-key-"
+    assert not {"keyName", "keyPairName"} & set(key)
+
+
+def test_tencents_key_pair_is_named_after_the_key_as_tencent_accepts_it() -> None:
+    first, second, other = (
+        record(everything(clouds.get("tencent"), public_key=key)).only(KEYS["tencent"]).inputs["keyName"]
+        for key in (harness.PUBLIC_KEY, f"{harness.PUBLIC_KEY}\n", harness.PUBLIC_KEY + "x")
+    )
+    assert first == second != other
+    assert catalog.load().cloud("tencent").name_rule("key-pair").accepts(first)
+
+
+@pytest.mark.parametrize("name", ["q" * 300, "7b_model", "通义-千问", "a.b/c d"])
+def test_odd_names_become_names_that_the_cloud_takes(cloud: Cloud, name: str) -> None:
+    facts = catalog.load().cloud(cloud.name)
+    keys = {"vpcName", "vswitchName", "securityGroupName", "instanceName", "diskName", "addressName", "name"}
+    keys |= {"storageName", "keyNamePrefix"}
+    said = [
+        (each.type, value)
+        for each in own(record(everything(cloud, name=name)))
+        for key, value in each.inputs.items()
+        if key in keys
+    ]
+    assert said
+    for type_, value in said:
+        assert facts.name_rule("default").accepts(value), (type_, value)
+
+
+def test_two_long_names_stay_two_names(cloud: Cloud) -> None:
+    if cloud.name == "aws":
+        long_names = [each.inputs["keyNamePrefix"] for each in _two_long(cloud, KEYS["aws"])]
+    else:
+        long_names = [each.inputs["instanceName"] for each in _two_long(cloud, MACHINES[cloud.name])]
+    assert len(set(long_names)) == 2
+
+
+def _two_long(cloud: Cloud, type_: str) -> list[Made]:
+    return [record(everything(cloud, name="q" * 300 + end)).only(type_) for end in ("1", "2")]
+
+
+def test_a_preview_makes_the_same_resources_as_an_up(cloud: Cloud, recording: Recording) -> None:
+    preview = record(everything(cloud), preview=True)
+    assert sorted(each.urn for each in preview.made) == sorted(each.urn for each in recording.made)
+
+
+def test_a_tencent_spot_machine_bids_the_on_demand_price_and_is_not_replaced_for_it() -> None:
+    tencent = clouds.get("tencent")
+    machine = machine_of(tencent, record(everything(tencent, spot=True)))
+    data = catalog.load()
+    price = data.price("tencent", harness.TYPES["tencent"], harness.REGIONS["tencent"])
+    assert price is not None
+    in_cny = data.exchange_rate.convert(price.amount, price.currency, "CNY")
+    assert float(machine.inputs["spotMaxPrice"]) == pytest.approx(in_cny, abs=0.01)
+    assert "spotMaxPrice" in machine.ignored
+
+
+def test_a_tencent_spot_machine_without_a_known_price_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog.Catalog, "price", lambda *_, **__: None)
+    with pytest.raises(Refusal) as refused:
+        record(everything(clouds.get("tencent"), spot=True))
+    assert [each.code for each in refused.value.findings] == ["cloud.spot-price-unknown"]
+
+
+def test_the_handle_tells_the_image_that_the_machine_has(cloud: Cloud) -> None:
+    seen: list[str] = []
+    build = everything(_Watched(cloud, seen))  # type: ignore[arg-type]
+    record(build)
+    assert seen == [machine_of(cloud, record(everything(cloud))).inputs["ami" if cloud.name == "aws" else "imageId"]]
+
+
+@dataclasses.dataclass
+class _Watched:
+    """A cloud whose machines' images are noted down."""
+
+    cloud: Cloud
+    seen: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cloud, name)
+
+    def machine(self, *arguments: Any) -> Any:
+        handle = self.cloud.machine(*arguments)
+        handle.image_id.apply(self.seen.append)
+        return handle
+
+
+def _rules(name: str, recording: Recording) -> list[tuple[str, str, str]]:
+    """(logical name, port, range) of each rule that lets something in."""
+    if name == "tencent":
+        ruleset = recording.only("tencentcloud:Security/groupRuleSet:GroupRuleSet")
+        accepted = [each for each in ruleset.inputs["ingresses"] if each["action"] == "ACCEPT"]
+        return [(str(index), each["port"], each["cidrBlock"]) for index, each in enumerate(accepted)]
+    if name == "aws":
+        rules = recording.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+        assert all(each.inputs["fromPort"] == each.inputs["toPort"] for each in rules)
+        return [(each.name, str(each.inputs["fromPort"]), each.inputs["cidrIpv4"]) for each in rules]
+    rules = recording.of("alicloud:ecs/securityGroupRule:SecurityGroupRule")
+    ingress = [each for each in rules if each.inputs["type"] == "ingress"]
+    assert all(len(set(each.inputs["portRange"].split("/"))) == 1 for each in ingress)
+    return [(each.name, each.inputs["portRange"].split("/")[0], each.inputs["cidrIp"]) for each in ingress]
+
+
+def _opened(name: str, recording: Recording) -> set[tuple[int, str]]:
+    return {(int(port), cidr) for _, port, cidr in _rules(name, recording)}

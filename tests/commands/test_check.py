@@ -1,0 +1,188 @@
+"""`pulumi-llm check`: exit codes, JSON, and errors that say what would be right."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_llm.commands.check import run
+
+FITS = ("Qwen/Qwen2.5-7B-Instruct", "--gpu", "A10")
+DOES_NOT = ("Qwen/Qwen2.5-72B-Instruct", "--gpu", "A10")
+
+
+def verdict(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    code = run([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+def test_what_fits_is_exit_code_0(capsys: pytest.CaptureFixture[str]):
+    assert run(FITS) == 0
+    assert "Qwen/Qwen2.5-7B-Instruct on 1 x A10: works" in capsys.readouterr().out
+
+
+def test_what_does_not_is_exit_code_1_with_the_numbers_and_what_would(capsys: pytest.CaptureFixture[str]):
+    assert run(DOES_NOT) == 1
+    told = capsys.readouterr().out
+    assert "does not work" in told
+    assert "136.11 GiB for weights" in told
+    assert "0.9 of the 22.06 GiB that the driver reports for A10 is 19.85 GiB" in told
+    assert re.search(
+        r"cheapest that passes: Qwen/Qwen2.5-72B-Instruct on \d x \S+: \w+ \S+ in \S+, [\d.]+ (CNY|USD)", told
+    )
+
+
+def test_the_json_has_exactly_the_agreed_keys(capsys: pytest.CaptureFixture[str]):
+    code, found = verdict(capsys, *DOES_NOT)
+    assert code == 1
+    assert list(found) == ["ok", "findings", "memory", "suggestion"]
+    assert found["ok"] is False
+    assert list(found["findings"][0]) == ["code", "severity", "message", "hint"]
+    assert list(found["memory"]) == [
+        "gpu_gib",
+        "budget_gib",
+        "weights_gib",
+        "overhead_gib",
+        "kv_gib",
+        "kv_tokens",
+        "max_model_len",
+        "max_concurrency",
+    ]
+    assert found["suggestion"]["hourly_price"] > 0
+
+
+def test_the_json_of_what_fits_says_so(capsys: pytest.CaptureFixture[str]):
+    code, found = verdict(capsys, *FITS)
+    assert code == 0
+    assert found["ok"] is True
+    assert found["findings"] == []
+    memory = found["memory"]
+    assert memory["budget_gib"] == pytest.approx(
+        memory["weights_gib"] + memory["overhead_gib"] + memory["kv_gib"], abs=0.02
+    )
+
+
+def test_the_suggestion_stays_in_the_region_that_is_asked_for(capsys: pytest.CaptureFixture[str]):
+    place = ("--cloud", "aliyun", "--region", "cn-hangzhou")
+    _, found = verdict(capsys, "Qwen/Qwen2.5-14B-Instruct", "--gpu", "T4", *place)
+    assert (found["suggestion"]["cloud"], found["suggestion"]["region"]) == ("aliyun", "cn-hangzhou")
+
+
+def test_a_mainland_region_is_remarked_on_and_changes_no_verdict(capsys: pytest.CaptureFixture[str]):
+    code, found = verdict(capsys, "01-ai/Yi-6B-Chat", "--gpu", "T4", "--cloud", "aliyun", "--region", "cn-hangzhou")
+    assert code == 0
+    assert {each["code"] for each in found["findings"]} == {"fit.mainland-ports", "fit.upstreams-not-served"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [
+        ("--max-model-len", "64K", "fit.context-beyond-model"),
+        ("--concurrency", "100", "fit.concurrency-too-high"),
+        ("--gpu-memory-utilization", "0.5", "fit.weights-exceed-vram"),
+        ("--gpu-memory-utilization", "0.995", "fit.utilization-too-high"),
+        ("--quantization", "awq", "fit.quantization-not-in-files"),
+        ("--quantization", "bitsandbytes", "fit.quantization-removed"),
+        ("--driver", "550", "fit.driver-too-old"),
+        ("--model-disk-gib", "10", "fit.disk-too-small"),
+        ("--gpu-count", "8", "fit.heads-not-divisible"),
+    ],
+)
+def test_each_option_counts(capsys: pytest.CaptureFixture[str], option: str, value: str, code: str):
+    status, found = verdict(capsys, *FITS, option, value)
+    assert status == 1
+    assert code in {each["code"] for each in found["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--max-model-len", "8K"),
+        ("--max-num-seqs", "16"),
+        ("--kv-cache-dtype", "fp8"),
+        ("--dtype", "float16"),
+        ("--dtype", "BFloat16"),
+        ("--driver", "580"),
+        ("--quantization", "fp8"),
+    ],
+)
+def test_each_option_is_taken(capsys: pytest.CaptureFixture[str], option: str, value: str):
+    assert verdict(capsys, *FITS, option, value)[0] == 0
+
+
+def test_8k_is_1024_times_8_and_lower_case_is_1000(capsys: pytest.CaptureFixture[str]):
+    capital, lower = (
+        verdict(capsys, *FITS, "--max-model-len", each)[1]["memory"]["max_concurrency"] for each in ("8K", "8k")
+    )
+    assert lower > capital
+
+
+def test_a_model_can_be_given_by_its_config(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    config = {
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "intermediate_size": 14336,
+        "vocab_size": 128256,
+        "max_position_embeddings": 8192,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    for path in (tmp_path, tmp_path / "config.json"):
+        code, found = verdict(capsys, str(path), "--gpu", "A10")
+        assert code == 0
+        assert found["memory"]["weights_gib"] == pytest.approx(15.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "name a model"),
+        (("Qwen/Qwen3-8B",), "offers --model Qwen/Qwen3-8B"),
+        (("Qwen/Qwen3-8B", "--gpu", "T5"), "there is no GPU called 'T5'"),
+        (("Qwen/Qwen3-8B", "--gpu", "A100"), "A100-40GB or A100-80GB"),
+        (("Qwen/Qwen3-8C", "--gpu", "T4"), "Qwen/Qwen3-8B"),
+        (("Qwen/Qwen3-8B", "--gpus", "T4"), "did you mean --gpu"),
+        (("Qwen/Qwen3-8B", "extra", "--gpu", "T4"), "'extra' is one argument too many"),
+        ((*FITS, "--cloud", "alyun"), "aliyun"),
+        ((*FITS, "--region", "us-east-1"), "--region needs --cloud"),
+        ((*FITS, "--cloud", "aws", "--region", "us-esat-1"), "us-east-1"),
+        ((*FITS, "--gpu-count", "0"), "'0' is not a whole number"),
+        ((*FITS, "--gpu-count", "two"), "'two' is not a whole number"),
+        ((*FITS, "--max-model-len", "8M"), "'8M' is not a number of tokens"),
+        ((*FITS, "--max-model-len", "0"), "'0' is not a number of tokens"),
+        ((*FITS, "--max-model-len", "-1"), "--max-model-len"),
+        ((*FITS, "--gpu-memory-utilization", "1.5"), "'1.5' is not a number above 0 and up to 1"),
+        ((*FITS, "--gpu-memory-utilization", "nan"), "'nan' is not a number"),
+        ((*FITS, "--dtype", "bfloat"), "did you mean bfloat16"),
+        ((*FITS, "--quantization", "awk"), "did you mean awq"),
+        ((*FITS, "--kv-cache-dtype", "int4"), "there are: auto, fp8"),
+        ((*FITS, "--concurrency", "999999999999999999999999"), "is not a whole number"),
+        (("./nowhere/config.json", "--gpu", "T4"), "it cannot be read"),
+    ],
+)
+def test_a_wrong_call_says_what_is_right(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str):
+    assert said in complaint(capsys, *arguments)
+
+
+def test_a_config_that_is_no_json_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    (tmp_path / "config.json").write_text("not json", encoding="utf-8")
+    assert "catalog.bad-config-json" in complaint(capsys, str(tmp_path / "config.json"), "--gpu", "T4")
+
+
+def test_help_is_exit_code_0(capsys: pytest.CaptureFixture[str]):
+    assert run(["--help"]) == 0
+    assert "--max-model-len" in capsys.readouterr().out

@@ -1,0 +1,47 @@
+"""What all tests share: golden files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+THOROUGH = (
+    "tests/catalog/test_catalog_data",
+    "tests/clouds",
+    "tests/refresh",
+    "tests/simcloud",
+    "tests/review",
+    "tests/bootstrap/test_node",
+)
+"""Tests by the hundred that only a change in their own corner can break: `pytest` alone leaves them to `make test`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the thorough tests, by where they are."""
+    for item in items:
+        if item.nodeid.startswith(THOROUGH):
+            item.add_marker(pytest.mark.thorough)
+
+
+@pytest.fixture
+def golden() -> Callable[[Path, str], None]:
+    """Compare a text with the golden file of that name; UPDATE_GOLDEN=1 writes it instead."""
+
+    def compare(name: Path, text: str) -> None:
+        path = GOLDEN / name
+        if os.environ.get("UPDATE_GOLDEN"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"there is no golden file {path}; make it with UPDATE_GOLDEN=1 and read it"
+        expected = path.read_text(encoding="utf-8")
+        diff = "".join(difflib.unified_diff(expected.splitlines(True), text.splitlines(True), "golden", "now", n=2))
+        assert text == expected, f"{path} differs (UPDATE_GOLDEN=1 writes it):\n{diff[:4000]}"
+
+    return compare

@@ -1,0 +1,168 @@
+"""Models by their config.json: estimated like any other, and lies are refused, never turned into a number."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import Refusal, UnknownName
+from pulumi_llm.preflight.report import Report, check
+from pulumi_llm.preflight.request import FitRequest
+
+QWEN = {
+    "architectures": ["Qwen2ForCausalLM"],
+    "model_type": "qwen2",
+    "hidden_size": 3584,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "intermediate_size": 18944,
+    "vocab_size": 152064,
+    "max_position_embeddings": 32768,
+    "tie_word_embeddings": False,
+    "torch_dtype": "bfloat16",
+}
+
+
+def of_config(folder: Path, config: object, **options: Any) -> Report:
+    path = folder / "config.json"
+    path.write_text(config if isinstance(config, str) else json.dumps(config), encoding="utf-8")
+    return check(FitRequest(model=str(path), from_config=True, **{"gpu": "A10", **options}))
+
+
+def codes(report: Report) -> set[str]:
+    return {finding.code for finding in report.findings}
+
+
+def test_a_model_by_its_config_is_estimated_like_the_catalogue_s(tmp_path: Path):
+    by_config = of_config(tmp_path, QWEN)
+    by_name = check(FitRequest(model="Qwen/Qwen2.5-7B-Instruct", gpu="A10"))
+    assert by_config.ok
+    assert by_config.case.memory is not None
+    assert by_name.case.memory is not None
+    assert by_config.case.memory.kv_gib == pytest.approx(by_name.case.memory.kv_gib, abs=0.05)
+    assert by_config.case.memory.need_gib == by_name.case.memory.need_gib
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"num_attention_heads": 0}, "catalog.bad-config-range"),
+        ({"num_hidden_layers": -28}, "catalog.bad-config-range"),
+        ({"hidden_size": 10**12}, "catalog.bad-config-range"),
+        ({"hidden_size": "large"}, "catalog.bad-config-type"),
+        ({"vocab_size": True}, "catalog.bad-config-type"),
+        ({"num_hidden_layers": 28.5}, "catalog.bad-config-type"),
+        ({"hidden_size": None}, "catalog.bad-config-missing"),
+    ],
+)
+def test_a_config_that_lies_is_refused(tmp_path: Path, change: dict[str, object], code: str):
+    with pytest.raises(Refusal) as refused:
+        of_config(tmp_path, {**QWEN, **change})
+    assert code in {finding.code for finding in refused.value.findings}
+
+
+def test_every_lie_is_told_at_once(tmp_path: Path):
+    with pytest.raises(Refusal) as refused:
+        of_config(tmp_path, {**QWEN, "num_hidden_layers": 0, "vocab_size": "x", "hidden_size": None})
+    assert len(refused.value.findings) >= 3
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"a model"', '{"hidden_size": NaN}', "\x00\x01"])
+def test_what_is_not_a_json_object_is_refused(tmp_path: Path, text: str):
+    with pytest.raises(Refusal) as refused:
+        of_config(tmp_path, text)
+    assert refused.value.findings[0].code == "catalog.bad-config-json"
+
+
+def test_a_quantization_without_a_figure_gets_no_verdict(tmp_path: Path):
+    report = of_config(tmp_path, {**QWEN, "quantization_config": {"quant_method": "quark"}})
+    assert not report.ok
+    assert codes(report) >= {"fit.unknown-quantization"}
+    assert report.case.memory is None
+    assert report.for_json()["memory"] is None
+
+
+def test_quantized_weights_of_unknown_width_get_no_verdict(tmp_path: Path):
+    report = of_config(tmp_path, {**QWEN, "quantization_config": {"quant_method": "compressed-tensors"}})
+    assert codes(report) == {"fit.unknown-memory"}
+
+
+def test_three_bit_weights_get_no_verdict(tmp_path: Path):
+    report = of_config(tmp_path, {**QWEN, "quantization_config": {"quant_method": "gptq", "bits": 3}})
+    assert codes(report) == {"fit.unknown-memory"}
+    assert "3-bit gptq" in report.findings[0].message
+
+
+def test_a_model_that_sees_images_is_told_to_be_larger_than_counted(tmp_path: Path):
+    # gpustack/gpustack#4583: a vision model's estimate was wrong without a word.
+    text = {key: value for key, value in QWEN.items() if key != "architectures"}
+    config = {"architectures": ["Qwen3VLForConditionalGeneration"], "model_type": "qwen3_vl", "text_config": text}
+    report = of_config(tmp_path, config)
+    assert report.ok
+    assert "fit.vision-not-counted" in codes(report)
+
+
+def test_a_hybrid_is_told_to_be_approximate(tmp_path: Path):
+    layers = (["linear_attention"] * 3 + ["full_attention"]) * 7
+    report = of_config(tmp_path, {**QWEN, "layer_types": layers})
+    assert "fit.hybrid-approximate" in codes(report)
+    assert report.case.memory is not None
+    assert report.case.memory.need_gib == pytest.approx(8192 * 7 * 2 * 4 * 128 * 2 / 2**30)
+
+
+def test_gemma_by_its_config_refuses_fp16_as_well(tmp_path: Path):
+    config = {**QWEN, "model_type": "gemma2", "architectures": ["Gemma2ForCausalLM"]}
+    assert "fit.model-refuses-fp16" in codes(of_config(tmp_path, config, gpu="T4", gpu_count=2))
+
+
+def test_an_unknown_gpu_or_model_is_answered_with_the_nearest():
+    with pytest.raises(UnknownName, match="Qwen/Qwen3-8B"):
+        check(FitRequest(model="Qwen/Qwen3-8C", gpu="T4"))
+    with pytest.raises(UnknownName, match="A100-80GB"):
+        check(FitRequest(model="Qwen/Qwen3-8B", gpu="A100-81GB"))
+
+
+def test_a_gpu_with_two_sizes_asks_which():
+    with pytest.raises(Refusal, match="A100-40GB or A100-80GB"):
+        check(FitRequest(model="Qwen/Qwen3-8B", gpu="A100"))
+
+
+values = st.none() | st.booleans() | st.integers(-10, 10**7) | st.floats(allow_nan=False) | st.text(max_size=5)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    changes=st.dictionaries(
+        st.sampled_from([*QWEN, "head_dim", "sliding_window", "layer_types", "kv_lora_rank"]), values
+    )
+)
+def test_any_config_ends_in_a_verdict_or_a_refusal(tmp_path: Path, changes: dict[str, object]):
+    refused: list[str] = []
+    try:
+        report = of_config(tmp_path, {**QWEN, **changes})
+    except Refusal as refusal:
+        refused = [finding.code for finding in refusal.findings]
+    if refused:
+        assert all(code.startswith("catalog.bad-config") for code in refused)
+        return
+    memory = report.case.memory
+    assert memory is None or memory.weights_gib > 0
+    if report.ok:
+        assert memory is not None
+        assert memory.kv_gib >= memory.need_gib
+
+
+def test_prices_that_are_missing_are_never_zero():
+    data = catalog.load()
+    unknown = [offer for offer in data.offers() if offer.price is None]
+    assert unknown
+    report = check(FitRequest(model="Qwen/Qwen2.5-0.5B-Instruct", gpu="T4"))
+    assert report.suggestion is not None
+    assert report.suggestion.for_json()["hourly_price"] != 0

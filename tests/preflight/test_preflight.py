@@ -1,0 +1,171 @@
+"""What the components call: all findings of a server at once, the refusal, and the dtype."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pulumi_llm import preflight, spec
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight.engine import DATA, engine
+
+ROOT = Path(__file__).parents[2]
+STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+def server(**changes: object) -> spec.ServerSpec:
+    usual = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
+    return spec.ServerSpec.model_validate({**usual, **changes})
+
+
+def codes(findings: list[Finding]) -> set[str]:
+    return {finding.code for finding in findings}
+
+
+def test_a_server_that_works_has_no_findings():
+    assert preflight.check_server(server()) == []
+
+
+@pytest.mark.parametrize("path", STACKS, ids=[path.stem for path in STACKS])
+def test_the_shipped_stacks_pass_without_a_warning(path: Path):
+    platform = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]["pulumi-llm:platform"]
+    assert preflight.check_server(spec.ServerSpec.model_validate(platform["server"])) == []
+
+
+def test_all_findings_are_told_at_once():
+    found = preflight.check_server(
+        server(
+            model="Qwen/Qwen2.5-7B-Instruct",
+            dtype="bfloat16",
+            kv_cache_dtype="fp8",
+            model_disk_gib=20,
+            context_length=65536,
+        )
+    )
+    assert codes(found) == {
+        "fit.dtype-needs-capability",
+        "fit.kv-cache-needs-capability",
+        "fit.context-beyond-model",
+        "fit.weights-exceed-vram",
+        "fit.disk-too-small",
+    }
+
+
+def test_errors_come_before_warnings():
+    found = preflight.check_server(server(model="meta-llama/Llama-3.1-8B-Instruct"))
+    assert [finding.severity for finding in found] == sorted(
+        (f.severity for f in found), key=["error", "warning"].index
+    )
+    assert codes(found) == {"fit.weights-exceed-vram", "fit.licence-gate"}
+
+
+def test_remarks_that_are_no_findings_stay_out_of_a_component():
+    found = preflight.check_server(server(cloud="aliyun", region="cn-hangzhou"))
+    assert all(finding.severity != "info" for finding in found)
+
+
+def test_a_model_that_the_catalogue_does_not_have_is_an_error_with_the_nearest_names():
+    (found,) = preflight.check_server(server(model="Qwen/Qwen2.5-7B-Instruckt"))
+    assert found.code == "fit.unknown-model"
+    assert found.severity == "error"
+    assert "Qwen/Qwen2.5-7B-Instruct" in found.hint
+    assert "overrides fit.unknown-model" in found.hint
+
+
+def test_a_gpu_that_the_region_does_not_sell_is_among_the_findings():
+    found = preflight.check_server(server(gpu="A100-40GB", gpu_count=2))
+    assert "placement.gpu-not-offered" in codes(found)
+
+
+def test_memory_flags_among_the_extra_arguments_count():
+    tight = server(gpu="A10", region="us-east-1", model="Qwen/Qwen2.5-7B-Instruct")
+    flagged = tight.model_copy(update={"extra_args": ("--max-num-batched-tokens=65536",)})
+    eager = tight.model_copy(update={"extra_args": ("--enforce-eager", "--max-num-batched-tokens", "16")})
+    from pulumi_llm.preflight.request import case_of, of_server
+
+    used = [case_of(of_server(each)).memory for each in (tight, flagged, eager)]
+    assert all(each is not None for each in used)
+    plain, batch, none = (each.overhead_gib for each in used if each is not None)
+    assert none < plain < batch
+
+
+def test_require_refuses_with_every_error():
+    errors = [Finding("a.b", "one"), Finding("c.d", "two"), Finding("e.f", "three", severity="warning")]
+    with pytest.raises(Refusal) as refused:
+        preflight.require(errors)
+    assert [finding.code for finding in refused.value.findings] == ["a.b", "c.d"]
+
+
+def test_require_returns_the_warnings():
+    warning = Finding("e.f", "three", severity="warning")
+    assert preflight.require([warning]) == [warning]
+
+
+def test_an_overridden_error_stays_visible_as_a_warning():
+    (told,) = preflight.require([Finding("a.b", "it will not fit", "less")], override=["a.b"])
+    assert told == Finding("a.b", "overridden: it will not fit", "less", severity="warning")
+
+
+def test_an_override_does_not_hide_other_errors():
+    with pytest.raises(Refusal, match="two"):
+        preflight.require([Finding("a.b", "one"), Finding("c.d", "two")], override=["a.b"])
+
+
+def test_an_override_of_nothing_is_told():
+    (told,) = preflight.require([], override=["fit.contxt-too-long"])
+    assert told.code == "preflight.override-unused"
+    assert told.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("changes", "dtype"),
+    [
+        ({}, "half"),
+        ({"gpu": "A10"}, "auto"),
+        ({"dtype": "bfloat16", "gpu": "A10"}, "bfloat16"),
+        ({"dtype": "half", "gpu": "A10"}, "half"),
+        ({"model": "google/gemma-2-9b-it"}, "auto"),
+        ({"model": "somebody/unheard-of"}, "half"),
+    ],
+)
+def test_the_dtype_that_is_passed_is_what_the_gpu_has(changes: dict[str, object], dtype: str):
+    assert preflight.dtype_for(server(**changes)) == dtype
+
+
+def test_the_release_is_the_one_that_nodes_install():
+    pinned = json.loads((ROOT / "templates" / "versions.json").read_text(encoding="utf-8"))["vllm"]
+    assert engine().version == pinned["version"]
+    assert engine().min_driver == pinned["min_driver"]
+
+
+def test_every_fact_about_the_release_names_its_source():
+    raw = json.loads(DATA.read_text(encoding="utf-8"))
+    for name, row in raw["quantizations"].items():
+        assert len(row["source"]) > 20, name
+    facts = ["min_capability", "arm_min_capability", "bfloat16", "fp8_arithmetic", "fp8_kv_cache", "min_driver"]
+    for name in facts:
+        assert len(raw[f"{name}_source"]) > 20, name
+    assert raw["memory"]["source"]
+    assert raw["defaults"]["source"]
+
+
+def test_preflight_loads_no_cloud_sdk_and_reaches_no_network():
+    program = (
+        "import socket, sys\n"
+        "def refuse(*args, **kwargs): raise AssertionError('network')\n"
+        "socket.socket.connect = refuse\n"
+        "from pulumi_llm.preflight.report import check\n"
+        "from pulumi_llm.preflight.request import FitRequest\n"
+        "check(FitRequest(model='Qwen/Qwen2.5-72B-Instruct', gpu='A10'))\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "heavy = {'pulumi', 'pydantic', 'pulumi_aws', 'pulumi_alicloud', 'tencentcloud_iac_pulumi', 'yaml', 'jinja2'}\n"
+        "bad = loaded & heavy\n"
+        "assert not bad, bad\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

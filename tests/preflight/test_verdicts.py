@@ -1,0 +1,76 @@
+"""The golden table: verdicts that must stand, whatever changes in the estimator or the rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pulumi_llm.preflight.report import check
+from pulumi_llm.preflight.request import FitRequest, case_of
+from pulumi_llm.preflight.rules import findings_of
+from tests.preflight.records import DATA
+
+Verdict = Mapping[str, Any]
+
+VERDICTS: list[Verdict] = json.loads((DATA / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+
+
+def asked(row: Verdict) -> FitRequest:
+    return FitRequest(model=row["model"], gpu=row["gpu"], gpu_count=row["gpu_count"], **row.get("options", {}))
+
+
+def name(row: Verdict) -> str:
+    options = "-".join(f"{key}={value}" for key, value in row.get("options", {}).items())
+    return f"{row['model'].rpartition('/')[2]}-{row['gpu_count']}x{row['gpu']}{'-' if options else ''}{options}"
+
+
+@pytest.mark.parametrize("row", VERDICTS, ids=[name(row) for row in VERDICTS])
+def test_the_verdict_stands(row: Verdict):
+    errors = {finding.code for finding in findings_of(case_of(asked(row))) if finding.severity == "error"}
+    assert errors == set(row["errors"]), row["reason"]
+
+
+def test_every_verdict_says_why_and_from_where():
+    assert len(VERDICTS) >= 80
+    assert all(len(row["reason"]) > 3 and len(row["source"]) > 10 for row in VERDICTS)
+    assert len({name(row) for row in VERDICTS}) == len(VERDICTS)
+
+
+@pytest.mark.parametrize(
+    "gpu",
+    [
+        "T4",
+        "V100-16GB",
+        "V100-32GB",
+        "A10",
+        "A100-40GB",
+        "A100-80GB",
+        "A800-80GB",
+        "H100-80GB",
+        "RTX-4090",
+        "RTX-A6000",
+    ],
+)
+def test_every_gpu_of_the_guide_is_covered(gpu: str):
+    assert any(row["gpu"] == gpu for row in VERDICTS)
+
+
+@pytest.mark.parametrize("number", ["1126", "1136", "1613", "1707", "2101", "2118", "2646"])
+def test_every_bug_of_gpustack_s_history_is_covered(number: str):
+    assert any(f"#{number}" in row["source"] for row in VERDICTS)
+
+
+def test_cases_where_the_marketed_memory_would_do_are_among_them():
+    assert sum("marketed" in row["reason"] and row["errors"] != [] for row in VERDICTS) >= 5
+
+
+@pytest.mark.parametrize("row", VERDICTS, ids=[name(row) for row in VERDICTS])
+def test_a_refusal_tells_what_would_do(row: Verdict):
+    report = check(asked(row))
+    for finding in report.findings:
+        if finding.severity == "error":
+            assert finding.hint, finding.code
+            assert finding.message != finding.hint

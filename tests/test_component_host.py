@@ -1,0 +1,76 @@
+"""The components as other languages get them: schema and Construct over gRPC, without the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.host import Registered, component_host, explained, secret
+
+SERVER = {
+    "cloud": "aliyun",
+    "region": "cn-hangzhou",
+    "gpu": "T4",
+    "gpuCount": 1,
+    "model": "01-ai/Yi-6B-Chat",
+    "allowedCidrs": ["203.0.113.0/24"],
+    "contextLength": 4096,
+    "hubToken": secret("hf_planted"),
+}
+
+
+def construct(component: str, inputs: dict[str, Any]) -> tuple[dict[str, Any], list[Registered]]:
+    async def drive() -> tuple[dict[str, Any], list[Registered]]:
+        async with component_host() as host:
+            return await host.construct(component, "qwen", inputs), host.monitor.seen
+
+    return asyncio.run(drive())
+
+
+def test_a_model_server_is_constructed_for_a_program_in_another_language() -> None:
+    state, seen = construct("ModelServer", SERVER)
+    assert state["model"] == "Yi-6B-Chat"
+    assert [each.name for each in seen if each.type == "alicloud:ecs/instance:Instance"] == [
+        "qwen-machine-cn-hangzhou-b"
+    ]
+    # Numbers arrive as floats from other languages, and none may leave its trace in what a node is told.
+    node = next(each for each in seen if "-machine-" in each.name).inputs["userData"]
+    assert "4096.0" not in node
+
+
+def test_a_secret_argument_stays_a_secret_in_everything_that_is_registered() -> None:
+    _, seen = construct("ModelServer", SERVER)
+
+    def planted(value: Any, marked: bool = False) -> bool:
+        if isinstance(value, dict):
+            inside = marked or value.get("4dabf18193072939515e22adb298388d") is not None
+            return any(planted(each, inside) for each in value.values())
+        if isinstance(value, list):
+            return any(planted(each, marked) for each in value)
+        return not marked and isinstance(value, str) and "hf_planted" in value
+
+    assert [each.name for each in seen if planted(each.inputs)] == []
+    assert any("hf_planted" in json.dumps(each.inputs) for each in seen)
+
+
+def test_a_bad_argument_from_another_language_is_refused_with_its_code() -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        construct("ModelServer", {**SERVER, "gpu": "T44"})
+    assert "catalog.unknown-gpu" in explained(refused.value)
+
+
+def test_the_schema_of_the_package_is_the_recorded_one(golden: Any) -> None:
+    async def read() -> dict[str, Any]:
+        async with component_host() as host:
+            return await host.schema()
+
+    schema = asyncio.run(read())
+    assert sorted(schema["resources"]) == [
+        f"llm:index:{name}" for name in ("ModelServer", "Network", "OverseasProxy", "Platform", "VectorStore")
+    ]
+    golden(Path("schema.json"), json.dumps(schema, indent=2, sort_keys=True) + "\n")

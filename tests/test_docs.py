@@ -1,0 +1,392 @@
+"""The docs say what the program does: every code, key and argument is explained, and what is shown works."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from pulumi_llm import cli, spec
+from pulumi_llm.plan import capture as capturing
+from pulumi_llm.plan.project import find
+from pulumi_llm.preflight import platform as platforms
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "templates/README.md"])
+README, GUIDE = ROOT / "README.md", ROOT / "docs/user-guide.md"
+TWINS = [(README, ROOT / "README.zh.md"), (GUIDE, ROOT / "docs/user-guide.zh.md")]
+TROUBLESHOOTING, COMPONENTS = ROOT / "docs/troubleshooting.md", ROOT / "docs/components.md"
+
+SHAPE = re.compile(r"[a-z]+\.[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+CALLS = {"Finding", "UnknownName", "Failure", "refuse", "_refuse", "_invalid", "_refused", "find", "must", "first"}
+CALLS |= {"answer"}
+"""The functions whose first argument is a code, or the end of one."""
+
+FILE_ENDINGS = {"json", "py", "env", "pem", "sqlite", "yaml", "md", "crt", "key", "sh"}
+
+OF_EVERY_SERVICE = {"crashes", "port-taken", "disk-full", "missing-file", "permission-denied", "out-of-memory"}
+"""What a service's log may show whatever the service; the other signs are vLLM's words."""
+
+
+# The codes that the program can say.
+
+
+def test_every_code_has_a_section_in_the_troubleshooting_guide() -> None:
+    assert sorted(codes() - set(sections())) == []
+
+
+def test_every_section_of_the_troubleshooting_guide_is_of_a_code_that_can_occur() -> None:
+    assert sorted(set(sections()) - codes()) == []
+
+
+def test_every_section_says_what_to_do() -> None:
+    lacking = [code for code, text in sections().items() if "**Do**" not in text or len(text) < 80]
+    assert lacking == []
+
+
+def test_the_codes_are_really_found() -> None:
+    # One of each way in which a code comes about, so that a scan that finds nothing does not pass.
+    ways = {
+        "spec.open-to-world",  # an argument
+        "secret.in-the-clear",  # in a table that is looped over
+        "sim.no-project",  # its end alone is the argument
+        "bootstrap.bad-port",
+        "weights.gated",  # put together from a table
+        "disk.absent",  # chosen by an expression
+        "node.no-cloud-init",  # within a shell command
+        "vllm.no-bfloat16",  # from the signs in a log
+        "driver.unit-failed",
+    }
+    assert ways <= codes()
+
+
+def codes() -> set[str]:
+    return codes_of_the_library() | codes_of_the_node()
+
+
+@cache
+def codes_of_the_library() -> set[str]:
+    return codes_in(sorted((ROOT / "components/pulumi_llm").rglob("*.py")))
+
+
+@cache
+def codes_of_the_node() -> set[str]:
+    node = ROOT / "templates/node"
+    found = set(json.loads((node / "hints.json").read_text()))
+    found |= codes_in(sorted((node / "llm_node").rglob("*.py")))
+    stages = [each["name"] for each in json.loads((ROOT / "templates/stages.json").read_text())["stages"]]
+    found |= {f"{stage}.{end}" for stage in stages for end in ("internal", "unit-failed")}
+    found.add("serve.unit-failed")
+    signs = set(json.loads((node / "signs.json").read_text()).values())
+    services = ("vllm", "litellm", "caddy", "weaviate")
+    found |= {f"{each}.{kind}" for each in services for kind in {*OF_EVERY_SERVICE, "starting"}}
+    found |= {f"vllm.{kind}" for kind in signs - OF_EVERY_SERVICE}
+    return found | {f"{each}.not-ready" for each in ("vllm", "litellm", "weaviate")}
+
+
+def codes_in(paths: list[Path]) -> set[str]:
+    """The codes that modules name: whole ones, and those of which a function puts the prefix in front."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    found = {code for tree in trees for code in codes_given(tree)}
+    # Codes also stand in tables and comparisons: any text with the prefix of a code is one.
+    prefixes = {code.split(".")[0] for code in found}
+    found |= {text for tree in trees for text in texts(tree) if text.split(".")[0] in prefixes}
+    return {code for code in found if SHAPE.fullmatch(code) and code.split(".")[1] not in FILE_ENDINGS}
+
+
+def codes_given(tree: ast.Module) -> Iterator[str]:
+    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and each.args]
+    for text in texts(tree):
+        yield from re.findall(rf"\[({SHAPE.pattern})\] ", text)
+    for call in calls:
+        if call_name(call) in CALLS:
+            yield from (text for text in texts(call.args[0]) if SHAPE.fullmatch(text))
+    for function in [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]:
+        prefix = prefix_of(function)
+        for call in calls:
+            if prefix and call_name(call) == function.name:
+                yield from (prefix + text for text in texts(call.args[0]))
+        for each in ast.walk(function):  # "apt." + kind, where kind comes from a table of the same function
+            if isinstance(each, ast.BinOp) and isinstance(each.left, ast.Constant):
+                left = str(each.left.value)
+                if re.fullmatch(r"[a-z]+\.", left):
+                    tables = [row for row in ast.walk(function) if isinstance(row, ast.Dict)]
+                    yield from (left + text for row in tables for value in row.values for text in texts(value))
+
+
+def prefix_of(function: ast.FunctionDef) -> str:
+    """`sim.` of a function that makes a code as f"sim.{code}" from its first argument."""
+    names = [each.arg for each in function.args.args if each.arg != "self"]
+    for each in ast.walk(function):
+        if isinstance(each, ast.JoinedStr) and len(each.values) == 2:
+            start, end = each.values
+            if isinstance(start, ast.Constant) and isinstance(end, ast.FormattedValue):
+                name = end.value.id if isinstance(end.value, ast.Name) else ""
+                if name in names[:1] and re.fullmatch(r"[a-z]+\.[a-z-]*", str(start.value)):
+                    return str(start.value)
+    return ""
+
+
+def call_name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Constant) and isinstance(each.value, str):
+            yield each.value
+
+
+@cache
+def sections() -> dict[str, str]:
+    """The troubleshooting guide by code: anchors stand before a heading that names their codes."""
+    found: dict[str, str] = {}
+    parts = re.split(r"^((?:<a id=\"[^\"]+\"></a>\n?)+)\n*(?=### )", TROUBLESHOOTING.read_text(), flags=re.MULTILINE)
+    for anchors, text in zip(parts[1::2], parts[2::2], strict=True):
+        body = re.split(r"^## ", text, flags=re.MULTILINE)[0]
+        for anchor in re.findall(r'id="([^"]+)"', anchors):
+            code = anchor.replace("-", ".", 1)
+            assert code not in found, f"{code} has two sections"
+            assert code.split(".", 1)[1] in body.split("\n", 1)[0], f"the heading of {code} does not name it"
+            found[code] = body
+    return found
+
+
+# The spec and the components.
+
+MODELS = (
+    spec.PlatformSpec,
+    spec.ServerSpec,
+    spec.AccessSpec,
+    spec.VectorsSpec,
+    spec.ProxySpec,
+    spec.UpstreamSpec,
+    spec.NetworkSpec,
+    spec.KeySpec,
+)
+
+
+def test_every_part_of_the_spec_is_among_those_that_the_guide_is_checked_for() -> None:
+    reached, todo = set(), [spec.PlatformSpec]
+    while todo:
+        model = todo.pop()
+        reached.add(model)
+        todo += [each for field in model.model_fields.values() for each in parts_of(field.annotation)]
+    assert reached == set(MODELS)
+
+
+def parts_of(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [part for inner in get_args(annotation) for part in parts_of(inner)]
+
+
+@pytest.mark.parametrize("guide", [TWINS[1][0], TWINS[1][1]], ids=["en", "zh"])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_guide_lists_each_key_of_the_spec_with_its_default(guide: Path, model: type[BaseModel]) -> None:
+    table = re.search(rf"<!-- {model.__name__} -->\n(.*?)\n\n", guide.read_text(), re.DOTALL)
+    assert table, f"{guide.name} has no table of {model.__name__}"
+    rows = [line.split(" | ") for line in table[1].splitlines()[2:]]
+    given = {row[0].strip("|` "): row[2].strip() for row in rows}
+    assert given == {name: default_of(model, name) for name in model.model_fields}
+    assert all(len(row[3].strip(" |")) > 3 for row in rows)
+    for row in rows:
+        choices = choices_of(model.model_fields[row[0].strip("|` ")].annotation)
+        assert not choices or set(re.findall(r"`([^`]+)`", row[1])) == choices
+
+
+def choices_of(annotation: Any) -> set[str]:
+    """The values that a key may take, where there are few."""
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    return {choice for inner in get_args(annotation) for choice in choices_of(inner)}
+
+
+def default_of(model: type[BaseModel], name: str) -> str:
+    """A default as the guide writes it."""
+    field = model.model_fields[name]
+    value = field.default
+    if field.default_factory is not None:
+        value = field.get_default(call_default_factory=True)
+        if isinstance(value, spec.NetworkSpec):
+            value = {"cidr": value.cidr}
+        elif value and isinstance(value, dict):
+            value = {key: {} for key in value}
+    if value is PydanticUndefined:
+        return "**required**"
+    return "none" if value is None else f"`{json.dumps(value)}`"
+
+
+@pytest.mark.parametrize("component", ["Network", "ModelServer", "VectorStore", "OverseasProxy", "Platform"])
+def test_the_components_page_has_the_arguments_and_outputs_of_the_schema(component: str) -> None:
+    """UPDATE_GOLDEN=1 writes the tables."""
+    resource = json.loads((ROOT / "tests/golden/schema.json").read_text())["resources"][f"llm:index:{component}"]
+    for part, table in (("arguments", arguments(resource)), ("outputs", outputs(resource))):
+        marks = f"<!-- {component} {part} -->\n", f"\n<!-- end of {component} {part} -->"
+        page = COMPONENTS.read_text()
+        before, _, rest = page.partition(marks[0])
+        found, _, after = rest.partition(marks[1])
+        if os.environ.get("UPDATE_GOLDEN"):
+            COMPONENTS.write_text(before + marks[0] + table + marks[1] + after)
+        else:
+            assert found == table, f"the {part} of {component} differ (UPDATE_GOLDEN=1 writes them)"
+
+
+def arguments(resource: dict[str, Any]) -> str:
+    required = resource.get("requiredInputs", [])
+    properties = resource["inputProperties"]
+    order = [*required, *(name for name in properties if name not in required)]
+    rows = [
+        (f"`{snake(name)}`", kind(properties[name]), "yes" if name in required else "", words(properties[name]))
+        for name in order
+    ]
+    return markdown(("argument", "type", "required", "meaning"), rows)
+
+
+def outputs(resource: dict[str, Any]) -> str:
+    always = resource.get("required", [])
+    properties = resource["properties"]
+    rows = [
+        (f"`{snake(name)}`", kind(properties[name]), "" if name in always else "may be absent", words(properties[name]))
+        for name in properties
+    ]
+    return markdown(("output", "type", "", "meaning"), rows)
+
+
+def snake(name: str) -> str:
+    return re.sub(r"([A-Z])", lambda match: f"_{match[1].lower()}", name)
+
+
+def kind(described: dict[str, Any]) -> str:
+    if "items" in described:
+        return f"list of {kind(described['items'])}"
+    if "additionalProperties" in described:
+        return f"map of {kind(described['additionalProperties'])}"
+    return str(described.get("type", "any"))
+
+
+def words(described: dict[str, Any]) -> str:
+    return str(described["description"]).replace("``", "`").replace("|", "\\|")
+
+
+def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+# What is shown.
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"[a-z]+:", target):
+            name, _, anchor = target.partition("#")
+            linked = (page.parent / name).resolve() if name else page
+            assert linked.exists(), f"{target} is not there"
+            if anchor and linked.suffix == ".md":
+                assert anchor in anchors_of(linked), f"{target}: no such anchor"
+
+
+def anchors_of(page: Path) -> set[str]:
+    text = page.read_text()
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize(("english", "chinese"), TWINS, ids=["readme", "guide"])
+def test_the_chinese_twin_has_the_same_headings_and_the_same_code(english: Path, chinese: Path) -> None:
+    def levels(page: Path) -> list[str]:
+        return re.findall(r"^(#+) ", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+
+    assert levels(chinese) == levels(english)
+    assert blocks(chinese) == blocks(english)
+
+
+def blocks(page: Path, language: str = r"\w*") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [README, GUIDE, COMPONENTS], ids=lambda page: page.name)
+def test_python_and_data_in_the_docs_can_be_read(page: Path) -> None:
+    for code in blocks(page, "python"):
+        compile(code, page.name, "exec")
+    for text in blocks(page, "json"):
+        json.loads(text)
+    for text in blocks(page, "yaml"):
+        yaml.safe_load(text)
+    assert blocks(page, "python")
+
+
+@pytest.mark.parametrize("page", [README, GUIDE], ids=lambda page: page.name)
+def test_a_stack_that_the_docs_show_passes_the_spec_and_the_fit_check(page: Path) -> None:
+    shown = [yaml.safe_load(text) for text in blocks(page, "yaml")]
+    stacks = [each["config"]["pulumi-llm:platform"] for each in shown if "config" in each]
+    assert stacks
+    for each in stacks:
+        assert platforms.parse(each).server.model
+
+
+def test_the_component_that_the_readme_shows_runs() -> None:
+    programs = [code for code in blocks(README, "python") if "llm.ModelServer(" in code]
+    assert len(programs) == 1
+    plan = capturing.capture(lambda: exec(compile(programs[0], "README.md", "exec"), {}))
+    assert "llm:index:ModelServer" in {each.type for each in plan.resources}
+    assert "endpoint" in plan.outputs
+
+
+@pytest.mark.parametrize("command", ["plan", "render", "check", "offers", "bill"])
+def test_the_output_that_the_readme_shows_is_the_commands_own(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown = [text for text in blocks(README, "console") if text.startswith(f"$ pulumi-llm {command} ")]
+    assert len(shown) == 1
+    first, *lines = shown[0].splitlines()
+    arguments = first.removeprefix("$ pulumi-llm ").replace("--out rendered", f"--out {tmp_path}/rendered").split()
+    monkeypatch.chdir(ROOT)
+    cli.main(arguments)
+    said = [line.rstrip().replace(f"{tmp_path}/", "") for line in capsys.readouterr().out.splitlines()]
+    for line in lines:  # a line may be cut short by an ellipsis, and an ellipsis stands for any number of lines
+        start, cut, _ = line.partition("…")
+        assert any(each.startswith(start) if cut else each == line for each in said), f"not in the output: {line}"
+
+
+def test_the_commands_that_the_docs_name_exist() -> None:
+    for page in (README, GUIDE, TROUBLESHOOTING, ROOT / "docs/simulated-clouds.md"):
+        named = set(re.findall(r"(?:`|\$ |^)pulumi-llm ([a-z]+)", page.read_text(), re.MULTILINE))
+        assert named - {"on"} <= set(cli.COMMANDS), page.name
+    assert set(re.findall(r"pulumi-llm ([a-z]+)", README.read_text())) >= set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("page", TWINS[0], ids=["en", "zh"])
+@pytest.mark.parametrize("stack", find(ROOT).stacks())
+def test_the_price_of_a_stack_in_the_readme_is_the_one_in_its_file(page: Path, stack: str) -> None:
+    row = re.search(rf"^\| `{stack}` \|.*\| ([^|]*) \|$", page.read_text(), re.MULTILINE)
+    head = (ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text().split("List prices")[0]
+    assert row
+    price = row[1].replace("至少", "at least").replace("未知", "unknown")
+    if "price is unknown" in head:
+        assert price == "unknown"
+    else:
+        cny, usd = re.findall(r"(?:at least )?[\d.,]+ (?:CNY|USD)", price)
+        assert f"COST: {cny} ({usd}) an hour" in head
+
+
+def test_the_readme_names_every_shipped_stack_and_every_credential() -> None:
+    for page in TWINS[0]:
+        text = page.read_text()
+        assert [stack for stack in find(ROOT).stacks() if f"`{stack}`" not in text] == []
+        names = ("AWS_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_ID", "TENCENTCLOUD_SECRET_ID", *spec.VENDOR_SECRETS)
+        assert [name for name in names if name not in text] == []

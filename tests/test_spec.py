@@ -1,0 +1,196 @@
+"""The spec: what is accepted, what is refused, and that everything wrong is said at once."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulumi_llm import spec
+from pulumi_llm.errors import Refusal
+
+GOOD: dict[str, Any] = {
+    "server": {"cloud": "aliyun", "region": "cn-hangzhou", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"},
+    "proxy": {
+        "cloud": "aws",
+        "region": "ap-southeast-1",
+        "upstreams": {"openai": {"models": ["gpt-4o-mini"]}},
+    },
+    "vectors": {"memory_gib": 4},
+    "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """A good platform with one value set."""
+    platform = copy.deepcopy(GOOD)
+    *steps, last = path.split(".")
+    here = platform
+    for step in steps:
+        here = here.setdefault(step, {})
+    here[last] = value
+    return platform
+
+
+def without(path: str) -> dict[str, Any]:
+    platform = copy.deepcopy(GOOD)
+    *steps, last = path.split(".")
+    here = platform
+    for step in steps:
+        here = here[step]
+    del here[last]
+    return platform
+
+
+def codes(platform: Any) -> list[str]:
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, platform)
+    return [finding.code for finding in refused.value.findings]
+
+
+def test_a_good_platform_is_accepted() -> None:
+    assert spec.parse(spec.PlatformSpec, GOOD).server.name_served == "Yi-6B-Chat"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("serverr", {}, "spec.unknown-key"),
+        ("server.gpuu", "T4", "spec.unknown-key"),
+        ("server.cloud", "alyun", "spec.unknown-cloud"),
+        ("server.region", "cn-hangzou", "catalog.unknown-region"),
+        ("server.gpu", "T44", "catalog.unknown-gpu"),
+        ("server.gpu", "A100", "catalog.ambiguous-gpu"),
+        ("server.model", "Yi-6B-Chat", "spec.bad-model-id"),
+        ("server.model", "a/b; rm -rf /", "spec.bad-model-id"),
+        ("server.zone", "cn-beijing-a", "spec.zone-of-other-region"),
+        ("server.context_length", 12, "spec.wrong-value"),
+        ("server.gpu_count", True, "spec.wrong-type"),
+        ("server.keys", {}, "spec.no-keys"),
+        ("server.keys", {"Big Key": {}}, "spec.bad-key-name"),
+        ("server.keys", {"app": {"models": ["gpt-5"]}}, "spec.key-of-unserved-model"),
+        ("server.served_name", "gpt-4o-mini", "spec.model-twice"),
+        ("access.allowed_cidrs", ["0.0.0.0/0"], "spec.open-to-world"),
+        ("access.allowed_cidrs", ["0.0.0.0/1", "128.0.0.0/1"], "spec.open-to-world"),
+        ("access.allowed_cidrs", ["::/0"], "spec.open-to-world"),
+        ("access.allowed_cidrs", ["203.0.113.7/24"], "spec.bad-cidr"),
+        ("access.allowed_cidrs", ["everybody"], "spec.bad-cidr"),
+        ("access.allowed_cidrs", [], "spec.nobody-allowed"),
+        ("access.ssh_cidrs", ["0.0.0.0/0"], "spec.ssh-open-to-world"),
+        ("access.https_port", 8080, "spec.port-needs-filing"),
+        ("access.https_port", 18444, "spec.port-taken"),
+        ("access.https_port", 22, "spec.port-taken"),
+        ("proxy.region", "ap-east-1", "spec.proxy-region"),
+        ("proxy.region", "cn-north-1", "spec.proxy-region"),
+        ("proxy.upstreams", {"opnai": {"models": ["x"]}}, "spec.unknown-vendor"),
+        ("proxy.upstreams", {}, "spec.no-upstreams"),
+        ("network.vpc_id", "vpc-1", "spec.half-a-network"),
+        ("network.cidr", "8.8.0.0/16", "spec.bad-network-cidr"),
+        ("tags", {"aws:x": "y"}, "spec.bad-tag"),
+    ],
+)
+def test_a_mistake_has_its_own_code(path: str, value: Any, code: str) -> None:
+    assert codes(changed(path, value)) == [code]
+
+
+def test_allowed_cidrs_are_required() -> None:
+    assert codes(without("access.allowed_cidrs")) == ["spec.missing-key"]
+    assert codes(without("access")) == ["spec.missing-key"]
+
+
+def test_the_world_is_accepted_only_when_public_is_written_out_and_never_for_ssh() -> None:
+    platform = changed("access", {"allowed_cidrs": ["0.0.0.0/0"], "public": True})
+    assert codes(platform) == ["spec.ssh-open-to-world"]
+    platform["access"]["ssh_cidrs"] = ["203.0.113.9/32"]
+    assert spec.parse(spec.PlatformSpec, platform).access.ssh() == ("203.0.113.9/32",)
+
+
+def test_all_mistakes_of_a_file_are_told_at_once() -> None:
+    platform = changed("server.gpu", "T44")
+    platform["server"]["region"] = "cn-hangzou"
+    platform["server"]["modle"] = "x"
+    platform["access"]["allowed_cidrs"] = ["1.2.3.4/8"]
+    platform["proxy"]["upstreams"] = {"opnai": {"models": ["x"]}}
+    assert sorted(codes(platform)) == [
+        "catalog.unknown-gpu",
+        "catalog.unknown-region",
+        "spec.bad-cidr",
+        "spec.unknown-key",
+        "spec.unknown-vendor",
+    ]
+
+
+def test_a_misspelt_key_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, changed("server.contxt_length", 4096))
+    assert "context_length" in refused.value.findings[0].hint
+
+
+@pytest.mark.parametrize("raw", [None, 3, "server", [], {"server": 3, "access": "x"}, {"server": {"gpu": []}}])
+def test_nonsense_is_refused_without_a_traceback_of_ours(raw: Any) -> None:
+    assert codes(raw)
+
+
+def test_a_mainland_host_gets_a_high_port_and_others_443() -> None:
+    access = spec.parse(spec.AccessSpec, {"allowed_cidrs": ["203.0.113.0/24"]})
+    assert (access.port(in_china=True), access.port(in_china=False)) == (18443, 443)
+
+
+def test_a_whole_number_that_arrives_as_a_float_is_taken() -> None:
+    assert spec.parse(spec.PlatformSpec, changed("server.gpu_count", 1.0)).server.gpu_count == 1
+
+
+def test_the_secrets_that_a_platform_needs_are_named_even_if_it_is_wrong_elsewhere() -> None:
+    platform = changed("proxy.upstreams", {"openai": {"models": ["a"]}, "gemini": {"models": ["b"]}})
+    platform["server"]["gpu"] = "nonsense"
+    assert spec.secret_keys_of(platform) == ["openaiApiKey", "geminiApiKey"]
+    assert spec.secret_keys_of("nonsense") == []
+
+
+@given(st.lists(st.ip_addresses(v=4).map(lambda ip: f"{ip}/32"), min_size=1, max_size=20))
+def test_single_addresses_never_count_as_the_world(cidrs: list[str]) -> None:
+    assert spec.covers_world(cidrs) is None
+
+
+@given(st.integers(0, 7), st.integers(0, 2**32 - 1))
+def test_a_range_wider_than_any_organisation_owns_always_counts_as_the_world(prefix: int, bits: int) -> None:
+    import ipaddress
+
+    network = ipaddress.ip_network((bits, prefix), strict=False)
+    assert spec.covers_world([str(network)]) is not None
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "server",
+                        "access",
+                        "proxy",
+                        "gpu",
+                        "cloud",
+                        "region",
+                        "allowed_cidrs",
+                        "keys",
+                        "upstreams",
+                        "x",
+                    ]
+                ),
+                inner,
+                max_size=5,
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_no_input_whatever_ends_in_anything_but_a_platform_or_a_refusal(raw: Any) -> None:
+    with contextlib.suppress(Refusal):
+        assert isinstance(spec.parse(spec.PlatformSpec, raw), spec.PlatformSpec)

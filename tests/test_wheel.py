@@ -1,0 +1,131 @@
+"""What the built wheel holds, and that it works in an environment that has nothing else of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UV = next(
+    (found for found in (shutil.which("uv"), str(ROOT / ".tools/uv/bin/uv")) if found and Path(found).exists()), ""
+)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert UV, "uv is not at hand; `make test` installs it"
+    out = tmp_path_factory.mktemp("wheel")
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    command = [UV, "build", "--wheel", "--python", sys.executable, "--out-dir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return next(out.glob("*.whl"))
+
+
+def names(wheel: Path) -> list[str]:
+    return zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.mark.engine
+def test_the_wheel_installs_no_name_but_its_own(wheel: Path) -> None:
+    tops = {name.split("/", 1)[0] for name in names(wheel)}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"pulumi_llm"}
+
+
+@pytest.mark.engine
+def test_the_wheel_holds_templates_data_and_what_keeps_the_engine_from_seeking_a_plugin(wheel: Path) -> None:
+    held = set(names(wheel))
+    templates = {f"pulumi_llm/templates/{path.relative_to(ROOT / 'templates')}" for path in files(ROOT / "templates")}
+    data = {f"pulumi_llm/{path.relative_to(ROOT / 'components/pulumi_llm')}" for path in data_files()}
+    assert templates <= held
+    assert data <= held
+    assert json.loads(zipfile.ZipFile(wheel).read("pulumi_llm/pulumi-plugin.json")) == {"resource": False}
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+
+
+def data_files() -> list[Path]:
+    package = ROOT / "components/pulumi_llm"
+    return [path for path in files(package) if "data" in path.parts or path.suffix == ".json"]
+
+
+PROGRAM = """
+import pulumi
+import pulumi_llm as llm
+
+server = llm.ModelServer("qwen", {
+    "cloud": "aws", "region": "ap-northeast-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat",
+    "context_length": 4096, "allowed_cidrs": ["203.0.113.0/24"],
+})
+pulumi.export("endpoint", server.endpoint)
+pulumi.export("hourly_price", server.hourly_price)
+"""
+
+
+@pytest.mark.engine
+def test_a_foreign_project_brings_up_a_model_server_with_nothing_but_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    venv = tmp_path / "venv"
+    subprocess.run([UV, "venv", "-q", "--python", sys.executable, str(venv)], check=True, env=environment)
+    python = venv / "bin" / "python"
+    install = [UV, "pip", "install", "-q", "--python", str(python), f"{wheel}[aws,sim]"]
+    subprocess.run(install, check=True, env=environment)
+    project = tmp_path / "elsewhere"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: elsewhere\nruntime: python\n")
+    (project / "__main__.py").write_text(PROGRAM)
+    sim = [str(venv / "bin" / "pulumi-llm"), "sim", "--home", str(tmp_path / "home")]
+    # The tools are found where `make test` put them, as a user finds an installed pulumi on the PATH.
+    environment["PULUMI_LLM_TOOLS"] = str(ROOT / ".tools")
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [*sim, *arguments], cwd=project, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("up", "-s", "dev", "--yes", "--skip-preview")
+    outputs = json.loads(run("stack", "output", "-s", "dev", "--json"))
+    assert outputs["endpoint"].startswith("https://")
+    assert outputs["hourly_price"] > 0
+    run("destroy", "-s", "dev", "--yes", "--skip-preview")
+    assert sorted(path.name for path in project.iterdir() if path.name != "__pycache__") == [
+        "Pulumi.yaml",
+        "__main__.py",
+    ]
+
+
+def test_importing_the_package_touches_neither_network_nor_disk_outside_it() -> None:
+    check = """
+import sys
+opened = []
+def audit(event, args):
+    if event.startswith("socket.") and event not in ("socket.__new__",):
+        opened.append((event, args[1:]))
+    # dill, which Pulumi imports, opens the null device to learn the types of files.
+    if event == "open" and isinstance(args[0], str) and args[0] != "/dev/null" and set(args[1] or "") & set("wax+"):
+        opened.append((event, args[0]))
+sys.dont_write_bytecode = True
+sys.addaudithook(audit)
+import pulumi_llm
+from pulumi_llm import ModelServer, Network, OverseasProxy, Platform, VectorStore
+clouds = [m for m in sys.modules if m.split(".")[0] in ("pulumi_aws", "pulumi_alicloud", "tencentcloud_iac_pulumi")]
+print(opened, clouds)
+"""
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] []"
+
+
+def test_importing_the_package_alone_does_not_import_pulumi() -> None:
+    check = "import sys, pulumi_llm, pulumi_llm.cli; print('pulumi' in sys.modules, 'pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False False"
