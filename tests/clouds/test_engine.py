@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +179,7 @@ def test_an_up_that_is_killed_while_the_key_pair_is_made_does_not_collide_with_i
     account: Account, part: str
 ) -> None:
     """Not so on Tencent Cloud, which takes a public key once, under whatever name."""
-    account.wish(f"slow-create:60:{part}")
+    account.wish(f"slow-create:200:{part}")
     process = subprocess.Popen(
         account.sim.command("up", "-s", "dev", "--yes", "--skip-preview"),
         cwd=account.sim.project,
@@ -192,7 +190,7 @@ def test_an_up_that_is_killed_while_the_key_pair_is_made_does_not_collide_with_i
         start_new_session=True,
     )
     try:
-        _until(lambda: any(part in each.type for each in left_over(account.sim.home)))
+        account.sim.wait_until_only(part)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -202,10 +200,3 @@ def test_an_up_that_is_killed_while_the_key_pair_is_made_does_not_collide_with_i
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert account.machine()["id"]
-
-
-def _until(happened: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)

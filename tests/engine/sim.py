@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from pulumi_llm.simcloud import localstate
 
 ROOT = Path(__file__).parents[2]
 STACKS = tuple(sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "stacks").glob("Pulumi.*.yaml")))
@@ -75,6 +78,26 @@ class Sim:
         exported = json.loads(self.run("stack", "export", "-s", self.stack).stdout)
         resources = exported["deployment"].get("resources") or []
         return {each["urn"]: each for each in resources}
+
+    def wait_until_only(self, part: str, seconds: float = 240) -> None:
+        """Wait until a running `up` has nothing left to make but resources whose type holds ``part``.
+
+        Everything else must be made by then, or it would be cut off too when the engine is killed: that is so when the
+        engine has written nothing for some seconds while only those are pending. A slow-create fault keeps them there.
+        """
+        project = yaml.safe_load((self.project / "Pulumi.yaml").read_text())["name"]
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pending = localstate.pending_operations(self.home / "state", project, self.stack)
+            kinds = {urn.split("::")[2].rsplit("$", 1)[-1] for _, urn in pending}
+            if kinds and all(part in kind for kind in kinds) and self._quiet_for() > 5:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"the engine did not come to wait for {part} alone")
+
+    def _quiet_for(self) -> float:
+        written = [path.stat().st_mtime for path in (self.home / "state" / ".pulumi" / "stacks").rglob("*.json")]
+        return time.time() - max(written, default=time.time())
 
     def edit(self, path: str, value: Any) -> None:
         """Set one value of the stack's platform, such as ``server.context_length``."""
