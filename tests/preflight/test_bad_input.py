@@ -137,7 +137,7 @@ def test_a_gpu_with_two_sizes_asks_which():
 values = st.none() | st.booleans() | st.integers(-10, 10**7) | st.floats(allow_nan=False) | st.text(max_size=5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     changes=st.dictionaries(
         st.sampled_from([*QWEN, "head_dim", "sliding_window", "layer_types", "kv_lora_rank"]), values

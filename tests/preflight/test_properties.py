@@ -77,7 +77,6 @@ def test_a_smaller_batch_of_tokens_never_leaves_less(model: catalog.Model, load:
     assert spare(model, smaller) >= spare(model, load)
 
 
-@settings(deadline=None)
 @given(requests, st.data())
 def test_asking_for_less_never_turns_yes_into_no(request: FitRequest, data: st.DataObject):
     case = case_of(request)
@@ -93,7 +92,6 @@ def test_asking_for_less_never_turns_yes_into_no(request: FitRequest, data: st.D
     assert passes(case_of(replace(request, max_num_seqs=fewer)))
 
 
-@settings(deadline=None)
 @given(requests)
 def test_more_of_the_card_never_turns_yes_into_no_while_it_is_free(request: FitRequest):
     case = case_of(request)
@@ -104,7 +102,6 @@ def test_more_of_the_card_never_turns_yes_into_no_while_it_is_free(request: FitR
         )
 
 
-@settings(deadline=None)
 @given(requests)
 def test_every_alternative_passes_and_changes_something(request: FitRequest):
     for way in suggest.alternatives(case_of(request)):
@@ -112,7 +109,7 @@ def test_every_alternative_passes_and_changes_something(request: FitRequest):
         assert passes(case_of(way.request))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(requests)
 def test_the_suggested_machine_passes_and_none_that_costs_less_does(request: FitRequest):
     found = suggest.cheapest(case_of(request))
@@ -133,7 +130,6 @@ def test_the_suggested_machine_passes_and_none_that_costs_less_does(request: Fit
             assert rate.convert(offer.price.amount, offer.price.currency, "CNY") >= cost
 
 
-@settings(deadline=None)
 @given(requests)
 def test_figures_of_a_verdict_agree_with_each_other(request: FitRequest):
     case = case_of(request)
