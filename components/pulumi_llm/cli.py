@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 
@@ -19,11 +24,38 @@ COMMANDS = {
 }
 
 USAGE = 2
+BROKEN_PIPE = 141
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What the system answers to a write when the output can take no more."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Exit code 0: done; 1: refused or failed; 2: called wrongly."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one subcommand. Exit code 0: done; 1: refused or failed; 2: called wrongly.
+
+    An output that cannot be written is no traceback: a pipe that nobody reads is exit code 141, a full disk 1, and
+    where standard output or error was closed before the start nothing is said there.
+    """
+    _prepare_streams()
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        _give_up_output()
+        return BROKEN_PIPE
+    except OSError as wrong:
+        if wrong.filename is not None or wrong.errno not in UNWRITABLE:
+            raise
+        _give_up_output()
+        _complain(f"pulumi-llm: the output cannot be written: {wrong.strerror}")
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         _say(_help())
         return 0 if arguments else USAGE
@@ -44,12 +76,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         for finding in refusal.findings:
             _complain(str(finding))
         return USAGE if isinstance(refusal, UnknownName) and name in ("check", "offers") else 1
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
+
+
+def _prepare_streams() -> None:
+    """Python has no stream at all for a descriptor that is closed, and stops at a letter that the terminal lacks."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open to the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_output() -> None:
+    """Send what is still in the buffer nowhere, else Python complains when it writes it at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _help() -> str:
