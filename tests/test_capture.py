@@ -128,6 +128,17 @@ def test_a_missing_project_stack_or_program_is_refused_by_its_code(tmp_path: Pat
     assert stack_codes(tmp_path) == ["project.no-program"]
 
 
-@pytest.mark.parametrize("content", ["config: [", "config: 3\n", "- a\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "config: [",
+        "config: 3\n",
+        "- a\n",
+        "config: &itself {p:a: *itself}\n",
+        "config: {p:a: 1, p:a: 2}\n",
+        "config: " + "[" * 5000,
+    ],
+    ids=["broken", "number", "list", "holds-itself", "key-twice", "deep"],
+)
 def test_a_stack_file_that_is_no_stack_file_is_refused(tmp_path: Path, content: str) -> None:
     assert stack_codes(project(tmp_path, content))[0] in ("project.not-yaml", "stack.unreadable")

@@ -16,6 +16,21 @@ ENCRYPTED = "[encrypted]"
 """Stands for a secret that only the engine can decrypt."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses what the engine refuses, or what no text can be made of: a key twice, a value that holds itself."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if (key.tag, key.value) in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} is there twice", key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A folder with a Pulumi.yaml."""
@@ -28,7 +43,11 @@ class Project:
 
     def stacks(self) -> list[str]:
         """The stacks that have a file."""
-        return sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in self.stack_folder.glob("Pulumi.*.yaml"))
+        return sorted(
+            path.name[len("Pulumi.") : -len(".yaml")]
+            for path in self.stack_folder.glob("Pulumi.*.yaml")
+            if path.is_file()
+        )
 
     def stack_file(self, stack: str) -> Path:
         """The stack's file. Raises :class:`UnknownName` (``stack.unknown``) where there is none."""
@@ -102,9 +121,14 @@ def _read(folder: Path, path: Path) -> Project:
 
 def _yaml(path: Path) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+        json.dumps(content, default=str, skipkeys=True)  # a value that holds itself, or one nested without end
     except (OSError, UnicodeDecodeError) as wrong:
         raise Refusal([Finding("project.unreadable", f"{path} cannot be read: {wrong}")]) from None
+    except RecursionError:
+        raise Refusal([Finding("project.not-yaml", f"{path} is not YAML: it is nested too deeply")]) from None
+    except ValueError as wrong:
+        raise Refusal([Finding("project.not-yaml", f"{path} cannot be used: {wrong}")]) from None
     except yaml.YAMLError as wrong:
         place = getattr(wrong, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
