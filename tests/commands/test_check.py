@@ -172,6 +172,9 @@ def test_a_model_can_be_given_by_its_config(capsys: pytest.CaptureFixture[str], 
         ((*FITS, "--kv-cache-dtype", "int4"), "there are: auto, fp8"),
         ((*FITS, "--concurrency", "999999999999999999999999"), "is not a whole number"),
         (("./nowhere/config.json", "--gpu", "T4"), "it cannot be read"),
+        (("/dev/zero", "--gpu", "T4"), "a config.json at most"),
+        (("", "--gpu", "T4"), "name a model"),
+        ((*FITS, "--concurrency", "50", "--max-num-seqs", "2"), "--concurrency 50 contradicts --max-num-seqs 2"),
     ],
 )
 def test_a_wrong_call_says_what_is_right(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str):
@@ -181,6 +184,17 @@ def test_a_wrong_call_says_what_is_right(capsys: pytest.CaptureFixture[str], arg
 def test_a_config_that_is_no_json_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     (tmp_path / "config.json").write_text("not json", encoding="utf-8")
     assert "catalog.bad-config-json" in complaint(capsys, str(tmp_path / "config.json"), "--gpu", "T4")
+
+
+def test_more_requests_than_vllm_takes_by_itself_are_told_apart_from_memory(capsys: pytest.CaptureFixture[str]):
+    _, found = verdict(
+        capsys, "Qwen/Qwen2.5-0.5B-Instruct", "--gpu", "T4", "--concurrency", "2000", "--max-model-len", "1024"
+    )
+    batch, memory = found["findings"]
+    assert batch["code"] == memory["code"] == "fit.concurrency-too-high"
+    assert batch["hint"] == "max_num_seqs: 2000"
+    assert "23.44 GiB of KV cache" in memory["message"]
+    assert found["suggestion"]["max_num_seqs"] == 2000
 
 
 def test_help_is_exit_code_0(capsys: pytest.CaptureFixture[str]):

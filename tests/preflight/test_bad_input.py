@@ -51,6 +51,38 @@ def test_a_model_by_its_config_is_estimated_like_the_catalogue_s(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"architectures": ["Qwen2ForSequenceClassification"]},
+        {"architectures": ["BertForMaskedLM"]},
+        {"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True},
+    ],
+)
+def test_a_model_that_is_no_text_generating_decoder_is_refused(tmp_path: Path, change: dict[str, Any]):
+    with pytest.raises(Refusal) as refused:
+        of_config(tmp_path, {**QWEN, **change})
+    assert {finding.code for finding in refused.value.findings} == {"catalog.bad-config-kind"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architectures": ["Qwen3VLForConditionalGeneration"]},
+        {"architectures": None, "vision_config": {}},  # gpustack/gpustack#4583: a file that names no architecture
+    ],
+)
+def test_parts_beside_the_text_part_are_warned_of(tmp_path: Path, change: dict[str, Any]):
+    assert "fit.vision-not-counted" in codes(of_config(tmp_path, {**QWEN, **change}))
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "\ud800", "long" * 1000])
+def test_a_name_that_cannot_be_shown_is_refused(tmp_path: Path, name: str):
+    with pytest.raises(Refusal) as refused:
+        of_config(tmp_path, {**QWEN, "_name_or_path": name})
+    assert [finding.code for finding in refused.value.findings] == ["catalog.bad-config-range"]
+
+
+@pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"num_attention_heads": 0}, "catalog.bad-config-range"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 16 * 2**20
 """Real files hold a few KiB, and up to 3 MiB where every quantized layer is listed."""
 
+MAX_TEXT = 1_000
+"""Letters of a name, which may be the path that a model had where it was made."""
+
 MAX_PARAMETERS = 20e12
 """More than ten times the largest published model: beyond it the numbers are not meant."""
 
@@ -25,6 +29,12 @@ NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 
 TIED_BY_DEFAULT = frozenset({"gemma", "gemma2", "gemma3", "gemma3_text", "granite"})
 """Where a file does not say so: the transformers class of these ties the output head to the embeddings."""
+
+NO_TEXT = ("Classification", "MaskedLM", "QuestionAnswering", "RewardModel", "MultipleChoice", "PreTraining")
+"""Ends of the names that transformers gives to models with another head than the one that writes text."""
+
+OTHER_PARTS = ("vision_config", "audio_config")
+"""What a file describes beside the text part, and what the estimate leaves out."""
 
 
 @dataclass(slots=True)
@@ -59,8 +69,14 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)
-        if value is None or isinstance(value, str):
-            return value or None
+        if value is None:
+            return None
+        if isinstance(value, str):
+            if value.isprintable() and len(value) <= MAX_TEXT:
+                return value or None
+            message = f"{name} must be a short text that can be shown, not {_shown(value)}"
+            self.refuse("range", message, "use the config.json that came with the weights")
+            return None
         self.refuse("type", f"{name} must be text, not {_shown(value)}", "correct the file")
         return None
 
@@ -70,7 +86,7 @@ def model_from_config(path: Path | str) -> Model:
 
     Its parameters are counted from the shape, so its memory is estimated like that of any model here.
     Raises Refusal with every finding: ``catalog.bad-config-unreadable``, ``-json``, ``-missing``, ``-type``,
-    ``-range``.
+    ``-range``, ``-kind``.
     """
     file = Path(path)
     if file.is_dir():
@@ -95,8 +111,10 @@ def model_from_config(path: Path | str) -> Model:
 
 def _read(file: Path) -> dict[str, object]:
     try:
-        size = file.stat().st_size
-        content = file.read_bytes() if size <= MAX_BYTES else b""
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            content = stream.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
+        size = max(size, len(content))  # what is no plain file, such as a device, has a size of 0
     except OSError as error:
         _refuse(
             "unreadable",
@@ -159,13 +177,13 @@ def _shape(reader: _Reader, outer: Mapping[str, object]) -> Model:
     tied = reader.values.get("tie_word_embeddings")
     if tied is not None and not isinstance(tied, bool):
         reader.refuse("type", f"tie_word_embeddings must be true or false, not {_shown(tied)}", "correct the file")
-    names = reader.values.get("architectures")
+    architecture = _architecture(reader, outer)
     return Model(
         source=str(reader.path),
         source_date=datetime.now(UTC).date().isoformat(),
         notes="read from a config.json; parameters counted from its shape",
         id=reader.text("_name_or_path") or reader.path.resolve().parent.name or "model",
-        architecture=str(names[0]) if isinstance(names, list) and names else None,
+        architecture=architecture,
         layers=layers,
         attention_layers=attending,
         hidden=hidden,
@@ -182,8 +200,22 @@ def _shape(reader: _Reader, outer: Mapping[str, object]) -> Model:
         mla=mla,
         moe=moe,
         sliding_window=_sliding_window(reader, kind, layers if attending is None else attending),
+        other_parts=any(part in outer for part in OTHER_PARTS)
+        or any(mark in (architecture or "") for mark in ("ConditionalGeneration", "VL")),
         no_fp16=not NO_FP16.isdisjoint(each for each in (kind, outer.get("model_type")) if isinstance(each, str)),
     )
+
+
+def _architecture(reader: _Reader, outer: Mapping[str, object]) -> str | None:
+    """The name of the model's class; one that does not write text, decoder alone, is refused."""
+    names = outer.get("architectures", reader.values.get("architectures"))
+    name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
+    hint = "use the config.json of a text generation model"
+    if name is not None and name.endswith(NO_TEXT):
+        reader.refuse("kind", f"architectures names {_shown(name)}, which writes no text", hint)
+    if outer.get("is_encoder_decoder") is True:
+        reader.refuse("kind", "is_encoder_decoder is true, and the estimate is for decoders alone", hint)
+    return name
 
 
 def _heads(reader: _Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:

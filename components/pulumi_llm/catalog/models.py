@@ -47,6 +47,7 @@ class Model(Row):
     ``parameters_b`` and ``active_b`` are in billions, ``weights_gib`` is the loaded size in GiB where a real
     server logged it. ``attention_layers`` is smaller than ``layers`` in hybrids: only these keep a KV cache.
     ``quantization`` names how the files are stored (``awq``, ``gptq``, ``fp8``, ``mxfp4``, …; None: 16 bit).
+    ``other_parts`` says that a config.json describes more than the text part, such as what reads images.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Model(Row):
     base_model: str | None = None
     gated: bool = False
     no_fp16: bool = False
+    other_parts: bool = False
     licence: str | None = None
 
     @property

@@ -37,11 +37,16 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _request(asked: argparse.Namespace) -> FitRequest:
-    if asked.model is None:
+    if not asked.model:
         raise UsageError(f"name a model: {PROG} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json")
     if asked.gpu is None:
         raise UsageError(
             f"name a GPU with --gpu; `pulumi-llm offers --model {asked.model}` lists those that it fits on"
+        )
+    if asked.concurrency and asked.max_num_seqs and asked.concurrency > asked.max_num_seqs:
+        raise UsageError(
+            f"--concurrency {asked.concurrency} contradicts --max-num-seqs {asked.max_num_seqs}, with which vLLM lets "
+            f"the others wait: --max-num-seqs {asked.concurrency} or more, or neither"
         )
     if asked.region is not None and asked.cloud is None:
         raise UsageError("--region needs --cloud: several clouds have regions of the same name")

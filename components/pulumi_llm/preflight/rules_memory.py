@@ -59,18 +59,18 @@ def concurrency_too_high(case: Case) -> Iterator[Finding]:
     found, asked = case.memory, case.request.concurrency
     if found is None or asked is None or found.kv_gib < found.need_gib:
         return
+    if asked > case.load.max_num_seqs:
+        yield Finding(
+            "fit.concurrency-too-high",
+            f"{asked} requests at once are asked for, and vLLM takes {case.load.max_num_seqs} (max_num_seqs)",
+            f"max_num_seqs: {asked}",
+            where="concurrency",
+        )
     if asked * found.need_gib > found.kv_gib:
         yield Finding(
             "fit.concurrency-too-high",
             f"{asked} requests of {case.max_model_len} tokens need {asked * found.need_gib:.2f} GiB of KV cache per "
             f"GPU, and {found.kv_gib:.2f} GiB is left, enough for {found.max_concurrency:g}",
-            where="concurrency",
-        )
-    elif asked > case.load.max_num_seqs:
-        yield Finding(
-            "fit.concurrency-too-high",
-            f"{asked} requests at once are asked for, and vLLM takes {case.load.max_num_seqs} (max_num_seqs)",
-            f"max_num_seqs: {asked}",
             where="concurrency",
         )
 
@@ -126,11 +126,11 @@ def hybrid_is_approximate(case: Case) -> Iterator[Finding]:
 
 def vision_is_not_counted(case: Case) -> Iterator[Finding]:
     """A config.json gives the shape of the text part; what reads images comes on top."""
-    architecture = case.model.architecture or ""
-    if case.request.from_config and ("ConditionalGeneration" in architecture or "VL" in architecture):
+    if case.request.from_config and case.model.other_parts:
+        named = f" ({case.model.architecture})" if case.model.architecture else ""
         yield Finding(
             "fit.vision-not-counted",
-            f"{case.model.id} ({architecture}) has more parts than its text model, and these are not in the estimate",
+            f"{case.model.id}{named} has more parts than its text model, and these are not in the estimate",
             "leave room for them: compare the weights above with the size of the model's files",
             severity="warning",
             where="model",

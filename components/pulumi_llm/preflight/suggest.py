@@ -26,6 +26,11 @@ MEMORY_CODES = frozenset(
     {"fit.weights-exceed-vram", "fit.context-too-long", "fit.concurrency-too-high", "fit.utilization-too-high"}
 )
 
+NOTHING_HOLDS = (
+    "a shorter context or fewer requests at once: nothing in the catalogue holds so much",
+    "a smaller model: nothing in the catalogue holds this one",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
@@ -52,6 +57,7 @@ class Suggestion:
             "instance_type": self.offer.instance.instance_type,
             "gpu": self.request.gpu,
             "gpu_count": self.request.gpu_count,
+            "max_num_seqs": self.request.max_num_seqs,
             "hourly_price": None if price is None else price.amount,
             "currency": None if price is None else price.currency,
         }
@@ -59,8 +65,9 @@ class Suggestion:
     def __str__(self) -> str:
         price = self.offer.price
         cost = f"{price.amount:g} {price.currency} per hour" if price else "price unknown"
+        seqs = f" with max_num_seqs {self.request.max_num_seqs}" if self.request.max_num_seqs else ""
         return (
-            f"{self.request.model} on {self.request.gpu_count} x {self.request.gpu}: {self.offer.instance.cloud} "
+            f"{self.request.model} on {self.request.gpu_count} x {self.request.gpu}{seqs}: {self.offer.instance.cloud} "
             f"{self.offer.instance.instance_type} in {self.offer.region}, {cost}"
         )
 
@@ -88,6 +95,8 @@ def cheapest(case: Case) -> Suggestion | None:
     are bare metal, sold by contract only or made with a processor that nodes have no image for are left out.
     """
     request = replace(case.request, instance_type=None, zone=None)
+    if (request.concurrency or 0) > case.load.max_num_seqs:  # more than vLLM's default, or than what was said
+        request = replace(request, max_num_seqs=request.concurrency)
     places: list[tuple[str | None, str | None]] = []
     for place in ((request.cloud, request.region), (request.cloud, None), (None, None)):
         if place not in places:
@@ -123,9 +132,11 @@ def with_hints(case: Case, findings: Iterable[Finding], suggestion: Suggestion |
     ways = [way.text for way in alternatives(case)]
     if suggestion is not None:
         ways.append(f"the cheapest that passes: {suggestion}")
-    hint = "; or ".join(ways) or "a smaller model: nothing in the catalogue holds this one"
+    hint = "; or ".join(ways)
     return [
-        replace(finding, hint=hint) if finding.code in MEMORY_CODES and not finding.hint else finding
+        replace(finding, hint=hint or NOTHING_HOLDS[finding.code == "fit.weights-exceed-vram"])
+        if finding.code in MEMORY_CODES and not finding.hint
+        else finding
         for finding in told
     ]
 
