@@ -1,0 +1,102 @@
+"""Policy: what may not be in a plan, as functions over it. Served to `diff`, to tests, and as a Pulumi policy pack.
+
+Each rule has a stable code; :data:`pulumi_llm.review.policy_settings.CODES` lists them with how much each weighs, and
+docs/policy.md explains them. The rules read inputs of plain resources of the three clouds, so that they hold for
+foreign programs as well as for this library's components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from pulumi_llm.errors import Finding
+from pulumi_llm.plan.model import Plan
+from pulumi_llm.review import policy_account
+from pulumi_llm.review.policy_model import Breach, Rule, View
+from pulumi_llm.review.policy_settings import CODES, FILE, Exemption, Settings, of_stack, read
+
+__all__ = ["CODES", "FILE", "RULES", "Exemption", "Judged", "Settings", "check", "judge", "of_stack", "read"]
+
+RULES: dict[str, Rule] = {
+    "policy.missing-tag": policy_account.missing_tag,
+    "policy.region-not-allowed": policy_account.region_not_allowed,
+    "policy.over-budget": policy_account.over_budget,
+    "policy.budget-undecided": policy_account.budget_undecided,
+}
+"""The function behind each code."""
+
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finding with the URN of the resource that it is about (empty: the stack), and the exception that covers it."""
+
+    finding: Finding
+    urn: str
+    exemption: Exemption | None = None
+
+
+def check(
+    plan: Plan,
+    settings: Settings | None = None,
+    *,
+    default_regions: Mapping[str, str] | None = None,
+    today: date | None = None,
+) -> list[Finding]:
+    """Every finding about ``plan``, worst first. ``where`` names the resource and the path of the input.
+
+    What an exception covers is told too, as ``info`` with the exception's reason. ``default_regions`` are the regions
+    of providers that the program does not make, by Pulumi package (``{"aws": "us-west-2"}``); ``today`` ends
+    exceptions. Messages never hold the value of a secret.
+    """
+    return [each.finding for each in judge(plan, settings, default_regions=default_regions, today=today)]
+
+
+def judge(
+    plan: Plan,
+    settings: Settings | None = None,
+    *,
+    default_regions: Mapping[str, str] | None = None,
+    today: date | None = None,
+) -> list[Judged]:
+    """As :func:`check`, with the URN of each finding's resource and the exception that covers it."""
+    settings = settings or Settings()
+    day = today or datetime.now(UTC).date()
+    view = View(plan, settings, day, dict(default_regions or {}))
+    found = [_judged(code, breach, view) for code, rule in RULES.items() for breach in rule(view)]
+    used = {id(each.exemption) for each in found}
+    found += [Judged(_idle(each, day), "") for each in settings.exceptions if id(each) not in used]
+    return sorted(found, key=lambda each: (_ORDER[each.finding.severity], each.finding.code, each.finding.where))
+
+
+def _judged(code: str, breach: Breach, view: View) -> Judged:
+    severity = view.settings.severity_of(code)
+    covering = [each for each in view.settings.exceptions if each.covers(code, breach.urn)]
+    exemption = next((each for each in covering if each.expires is None or each.expires >= view.today), None)
+    message, hint = breach.message, breach.hint
+    if exemption is not None:
+        until = f", until {exemption.expires}" if exemption.expires else ""
+        return Judged(
+            Finding(code, f"{message} (excepted{until}: {exemption.reason})", severity="info", where=breach.where),
+            breach.urn,
+            exemption,
+        )
+    if breach.undecided and severity == "error":
+        severity = "warning"
+    return Judged(Finding(code, message, hint, severity=severity, where=breach.where), breach.urn)
+
+
+def _idle(exemption: Exemption, today: date) -> Finding:
+    """What is said of an exception that covers nothing: that it ended, or that it can go."""
+    where = f"{exemption.rule} for {exemption.resource}"
+    if exemption.expires is not None and exemption.expires < today:
+        message = f"the exception ended on {exemption.expires} (it said: {exemption.reason})"
+        return Finding(
+            "policy.exception-expired", message, "put it right, or extend it", severity="warning", where=where
+        )
+    return Finding(
+        "policy.exception-unused", "the exception covers nothing in this stack", severity="info", where=where
+    )

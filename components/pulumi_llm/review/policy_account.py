@@ -1,0 +1,104 @@
+"""Rules about the account: tags, regions and money."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulumi_llm import catalog
+from pulumi_llm.plan.model import PlannedResource
+from pulumi_llm.review.bill import Bill, make_bill
+from pulumi_llm.review.items import Usage
+from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown
+from pulumi_llm.review.policy_settings import Budget
+from pulumi_llm.review.table import cost_table
+
+COSTS = {"machine", "disk", "address"}
+
+
+def missing_tag(view: View) -> Iterator[Breach]:
+    """What costs money carries every tag of ``required_tags``, itself or by its provider's default tags."""
+    for _, each in view.of_clouds():
+        rule = cost_table().rules.get(each.type)
+        if rule is None or rule.kind not in COSTS:
+            continue
+        tags = each.inputs.get("tags")
+        if is_unknown(tags) or is_hidden(tags):
+            continue
+        given = {**_default_tags(view.provider_of(each)), **(tags if isinstance(tags, Mapping) else {})}
+        missing = [name for name in view.settings.required_tags if not given.get(name)]
+        if missing:
+            names = ", ".join(missing)
+            yield Breach(
+                each.urn, f"the tag{'s' * (len(missing) > 1)} {names} must be set", f"tags: {{{missing[0]}: …}}"
+            )
+
+
+def region_not_allowed(view: View) -> Iterator[Breach]:
+    """Everything is in one of ``allowed_regions``; a cloud that is not listed there is not allowed at all."""
+    allowed = view.settings.allowed_regions
+    if not allowed:
+        return
+    by_region: dict[tuple[str, str | None], list[PlannedResource]] = {}
+    for cloud, each in view.of_clouds():
+        by_region.setdefault((cloud, view.region_of(each)), []).append(each)
+    for (cloud, region), found in by_region.items():
+        names = {str(each) for each in allowed.get(cloud, ())}  # type: ignore[call-overload]
+        others = f" ({len(found) - 1} more there)" if len(found) > 1 else ""
+        if region is None:
+            message = f"the plan does not say in which region of {cloud} this is made{others}"
+            yield Breach(found[0].urn, message, "an explicit provider, or the stack's region setting", undecided=True)
+        elif region not in names:
+            what = f"{cloud} {region} is none of the allowed regions{others}"
+            yield Breach(found[0].urn, what, f"allowed: {', '.join(sorted(names)) or f'nothing on {cloud}'}")
+
+
+def over_budget(view: View) -> Iterator[Breach]:
+    """What is known of the month's bill is within ``budget``."""
+    for budget, bill in _bill(view):
+        cost = bill.per_month.of(budget.currency)
+        if cost > budget.per_month:
+            least = "at least " if bill.at_least else ""
+            yield Breach(
+                "",
+                f"the stack costs {least}{cost:,.2f} {budget.currency} a month; the budget is {budget.per_month:,.2f}",
+                "fewer hours, a smaller machine (`pulumi-llm offers`), or a new budget",
+            )
+
+
+def budget_undecided(view: View) -> Iterator[Breach]:
+    """No unknown price hides behind a bill that is within ``budget``."""
+    for budget, bill in _bill(view):
+        cost, count = bill.per_month.of(budget.currency), len(bill.unknown)
+        if count and cost <= budget.per_month:
+            prices = "1 price is" if count == 1 else f"{count} prices are"
+            yield Breach(
+                "",
+                f"what is known costs {cost:,.2f} of {budget.per_month:,.2f} {budget.currency} a month, but {prices} "
+                "unknown",
+                "`pulumi-llm bill` names them; look them up and take them off the budget",
+            )
+
+
+def _bill(view: View) -> Iterator[tuple[Budget, Bill]]:
+    """The budget and the bill, where there is a budget."""
+    budget = view.settings.budget
+    if budget is not None:
+        usage = Usage(running=budget.running_hours)
+        yield (
+            budget,
+            make_bill(view.plan, catalog.load(), usage, today=view.today, default_regions=view.default_regions),
+        )
+
+
+def _default_tags(provider: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tags that AWS's provider puts on everything; the engine sends them as JSON in a text."""
+    given = provider.get("defaultTags")
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            return {}
+    tags = given.get("tags") if isinstance(given, Mapping) else None
+    return tags if isinstance(tags, Mapping) else {}

@@ -1,0 +1,158 @@
+"""What a project demands beyond the rules' defaults: regions, tags, a budget, severities, and exceptions that say why.
+
+Read from ``pulumi-llm.policy.yaml`` beside Pulumi.yaml, and from a stack's config value ``pulumi-llm:policy``, whose
+keys come over the file's. docs/policy.md explains every key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.plan import project as projects
+from pulumi_llm.review.money import HOURS_PER_MONTH
+from pulumi_llm.spec.fields import Part, Text, invalid
+from pulumi_llm.spec.reading import parse
+
+FILE = "pulumi-llm.policy.yaml"
+CONFIG_KEY = "pulumi-llm:policy"
+
+CODES: dict[str, Literal["error", "warning", "info"]] = {
+    "policy.open-to-world": "error",
+    "policy.public-load-balancer": "warning",
+    "policy.no-firewall": "error",
+    "policy.disk-not-encrypted": "error",
+    "policy.metadata-without-token": "error",
+    "policy.stop-keeps-charging": "error",
+    "policy.shutdown-destroys": "error",
+    "policy.password-login": "error",
+    "policy.plain-secret": "error",
+    "policy.image-not-pinned": "error",
+    "policy.image-moves": "warning",
+    "policy.disk-dies-with-machine": "error",
+    "policy.disk-not-protected": "warning",
+    "policy.public-storage": "error",
+    "policy.missing-tag": "error",
+    "policy.region-not-allowed": "error",
+    "policy.over-budget": "error",
+    "policy.budget-undecided": "warning",
+}
+"""Every rule, and how much it weighs unless ``severity`` says otherwise."""
+
+
+class Budget(Part):
+    """What a stack may cost per month, at list prices."""
+
+    per_month: Decimal = Field(gt=0)
+    currency: Literal["CNY", "USD"] = "CNY"
+    running_hours: Decimal = Field(default=HOURS_PER_MONTH, gt=0, le=HOURS_PER_MONTH)
+
+
+class Exemption(Part):
+    """A rule that does not hold for some resources. The reason is shown wherever the finding is."""
+
+    rule: str
+    resource: Text = "*"
+    reason: Text
+    expires: date | None = None
+
+    @field_validator("rule")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return known_rule(value)
+
+    def covers(self, code: str, urn: str) -> bool:
+        """Whether this is about that finding: ``resource`` is a glob over the URN or the resource's name."""
+        names = (urn, urn.rsplit("::", 1)[-1])
+        return code == self.rule and any(fnmatchcase(each, self.resource) for each in names)
+
+
+class Settings(Part):
+    """The demands on a stack. Without any, the rules hold with their defaults."""
+
+    allowed_regions: dict[Literal["aliyun", "aws", "tencent"], tuple[Text, ...]] = Field(default_factory=dict)
+    required_tags: tuple[Text, ...] = ()
+    budget: Budget | None = None
+    severity: dict[str, Literal["error", "warning", "info"]] = Field(default_factory=dict)
+    exceptions: tuple[Exemption, ...] = ()
+
+    @field_validator("severity")
+    @classmethod
+    def _known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for code in value:
+            known_rule(code)
+        return value
+
+    def severity_of(self, code: str) -> Literal["error", "warning", "info"]:
+        """How much a finding of that rule weighs."""
+        return self.severity.get(code, CODES[code])
+
+
+def known_rule(code: str) -> str:
+    """``code``, if it is a rule's."""
+    if code not in CODES:
+        near = nearest(code, CODES)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(CODES)}"
+        raise invalid("policy.unknown-rule", f"there is no rule {code!r}", hint)
+    return code
+
+
+def of_stack(start: Path, stack: str | None = None) -> Settings:
+    """The settings of the project that ``start`` is in, and of one of its stacks.
+
+    Raises :class:`Refusal` where they cannot be read (``policy.unreadable``) or are wrong (``spec.…``,
+    ``policy.unknown-rule``), with all that is wrong in them.
+    """
+    project = projects.find(start)
+    raw = dict(_file(project.folder / FILE))
+    if stack is not None and stack in project.stacks():
+        raw |= _of_config(projects.read_stack(project, stack).raw.get(CONFIG_KEY))
+    return parse(Settings, raw, where=FILE)
+
+
+def read(path: Path) -> Settings:
+    """The settings in one file. Raises :class:`Refusal` as :func:`of_stack` does."""
+    if not path.is_file():
+        raise _unreadable(f"there is no {path}")
+    return parse(Settings, _file(path), where=path.name)
+
+
+def _file(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
+        problem = str(wrong).splitlines()[0]
+        raise _unreadable(f"{path.name} cannot be read as YAML: {problem}") from None
+    return _mapping(content, path.name)
+
+
+def _of_config(value: object) -> Mapping[str, Any]:
+    if isinstance(value, str):  # as `pulumi config set` without --path writes it
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise _unreadable(f"the config value {CONFIG_KEY} is not a mapping") from None
+    return _mapping(value, f"the config value {CONFIG_KEY}")
+
+
+def _mapping(content: object, what: str) -> Mapping[str, Any]:
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise _unreadable(f"{what} does not hold a mapping")
+    return {str(key): value for key, value in content.items()}
+
+
+def _unreadable(message: str) -> Refusal:
+    return Refusal([Finding("policy.unreadable", message, "docs/policy.md shows a whole file")])
