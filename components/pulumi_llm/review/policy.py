@@ -13,13 +13,28 @@ from datetime import UTC, date, datetime
 
 from pulumi_llm.errors import Finding
 from pulumi_llm.plan.model import Plan
-from pulumi_llm.review import policy_account
+from pulumi_llm.review import policy_account, policy_demands, policy_images, policy_network, policy_secrets
 from pulumi_llm.review.policy_model import Breach, Rule, View
 from pulumi_llm.review.policy_settings import CODES, FILE, Exemption, Settings, of_stack, read
 
 __all__ = ["CODES", "FILE", "RULES", "Exemption", "Judged", "Settings", "check", "judge", "of_stack", "read"]
 
 RULES: dict[str, Rule] = {
+    "policy.open-to-world": policy_network.open_to_world,
+    "policy.public-load-balancer": policy_demands.public_load_balancer,
+    "policy.no-firewall": policy_network.no_firewall,
+    "policy.disk-not-encrypted": policy_demands.disk_not_encrypted,
+    "policy.metadata-without-token": policy_demands.metadata_without_token,
+    "policy.stop-keeps-charging": policy_demands.stop_keeps_charging,
+    "policy.shutdown-destroys": policy_demands.shutdown_destroys,
+    "policy.password-login": policy_demands.password_login,
+    "policy.plain-secret": policy_secrets.plain_secret,
+    "policy.image-not-pinned": policy_images.image_not_pinned,
+    "policy.image-moves": policy_images.image_moves,
+    "policy.disk-dies-with-machine": policy_demands.disk_dies_with_machine,
+    "policy.disk-not-protected": policy_demands.disk_not_protected,
+    "policy.public-storage": policy_demands.public_storage,
+    "policy.cannot-be-had": policy_demands.cannot_be_had,
     "policy.missing-tag": policy_account.missing_tag,
     "policy.region-not-allowed": policy_account.region_not_allowed,
     "policy.over-budget": policy_account.over_budget,
@@ -84,8 +99,8 @@ def _judged(code: str, breach: Breach, view: View) -> Judged:
             breach.urn,
             exemption,
         )
-    if breach.undecided and severity == "error":
-        severity = "warning"
+    if breach.undecided:
+        severity = "info"
     return Judged(Finding(code, message, hint, severity=severity, where=breach.where), breach.urn)
 
 

@@ -41,6 +41,7 @@ CODES: dict[str, Literal["error", "warning", "info"]] = {
     "policy.disk-dies-with-machine": "error",
     "policy.disk-not-protected": "warning",
     "policy.public-storage": "error",
+    "policy.cannot-be-had": "info",
     "policy.missing-tag": "error",
     "policy.region-not-allowed": "error",
     "policy.over-budget": "error",

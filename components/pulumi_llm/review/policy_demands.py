@@ -1,0 +1,95 @@
+"""Rules that demand a value of an input: encryption, metadata tokens, what stopping does, and the like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pulumi_llm.plan.model import PlannedResource
+from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown, parts
+from pulumi_llm.review.policy_table import Demand, policy_table, user_data_of
+
+
+def demanding(code: str) -> Callable[[View], Iterator[Breach]]:
+    """The rule that every demand of the table under that code is met."""
+
+    def rule(view: View) -> Iterator[Breach]:
+        by_type: dict[str, list[Demand]] = {}
+        for row in policy_table().demands:
+            if row.code == code:
+                by_type.setdefault(row.type, []).append(row)
+        for each in view.plan.resources:
+            for demand in by_type.get(each.type, ()):
+                yield from _unmet(each, demand)
+
+    rule.__doc__ = f"What the table demands under {code} holds."
+    return rule
+
+
+disk_not_encrypted = demanding("policy.disk-not-encrypted")
+metadata_without_token = demanding("policy.metadata-without-token")
+stop_keeps_charging = demanding("policy.stop-keeps-charging")
+shutdown_destroys = demanding("policy.shutdown-destroys")
+disk_dies_with_machine = demanding("policy.disk-dies-with-machine")
+public_load_balancer = demanding("policy.public-load-balancer")
+public_storage = demanding("policy.public-storage")
+_password_input = demanding("policy.password-login")
+
+
+def password_login(view: View) -> Iterator[Breach]:
+    """Nobody logs in with a password: none is set, and user data does not allow it."""
+    yield from _password_input(view)
+    form = policy_table().secrets["password_user_data"]
+    for each in view.plan.resources:
+        machine = policy_table().machines.get(each.type)
+        for path, text in user_data_of(machine, each.inputs) if machine else ():
+            for line in lines_of(form, text):
+                yield Breach(each.urn, f"line {line} allows logins with a password", "ssh_pwauth: false", path=path)
+
+
+def disk_not_protected(view: View) -> Iterator[Breach]:
+    """A data disk is protected, so that no change and no `destroy` takes its data along."""
+    for each in view.plan.resources:
+        if each.type in policy_table().data_disks and not each.protect:
+            message = "nothing keeps a change, or `destroy`, from deleting the disk with its data"
+            yield Breach(each.urn, message, "the resource option protect: true")
+
+
+def cannot_be_had(view: View) -> Iterator[Breach]:
+    """What one would demand, and the cloud or its package does not offer."""
+    for each in view.plan.resources:
+        for row in policy_table().cannot:
+            if row["type"] == each.type:
+                yield Breach(each.urn, row["message"], row["hint"])
+
+
+def lines_of(form: str, text: str) -> Iterator[int]:
+    """The numbers of the lines in which something of that form begins."""
+    yield from sorted({text.count("\n", 0, match.end()) + 1 for match in re.finditer(form, text)})
+
+
+def _unmet(resource: PlannedResource, demand: Demand) -> Iterator[Breach]:
+    inputs = resource.inputs
+    if not all(is_unknown(inputs.get(key)) or inputs.get(key) in values for key, values in demand.when.items()):
+        return
+    if any(_value(inputs, path) in values for path, values in demand.or_.items()):
+        return
+    if demand.set_too is not None and inputs.get(demand.set_too):
+        return
+    for path, part in parts(inputs, f"{demand.each}[]") if demand.each else [("", inputs)]:
+        value = _value(part, demand.at) if isinstance(part, Mapping) else part
+        if value is None and demand.unless is not None and inputs.get(demand.unless):
+            continue
+        where = ".".join(filter(None, (path, demand.at)))
+        if is_unknown(value) or (is_hidden(value) and None not in demand.good):
+            message = f"whether {demand.what} {policy_table().faults[demand.code]} is not in the plan"
+            yield Breach(resource.urn, message, demand.set, path=where, undecided=True)
+        elif value not in demand.good:
+            said = " (it is not said, and that is the default)" if value is None else ""
+            fault = policy_table().faults[demand.code]
+            yield Breach(resource.urn, f"{demand.what} {fault}{said}", demand.set, path=where)
+
+
+def _value(part: Mapping[str, Any], path: str) -> Any:
+    return next((value for _, value in parts(part, path)), None)

@@ -1,0 +1,44 @@
+"""Rules about images: what a machine starts from is named exactly, and does not change by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown
+from pulumi_llm.review.policy_table import policy_table, user_data_of
+
+
+def image_not_pinned(view: View) -> Iterator[Breach]:
+    """A machine's image is an id (written out or looked up), and no container in user data is ``:latest``."""
+    latest = re.compile(policy_table().secrets["latest_image"])
+    for each in view.plan.resources:
+        machine = policy_table().machines.get(each.type)
+        if machine is None:
+            continue
+        image = each.inputs.get(machine.image)
+        known = isinstance(image, str) and not is_unknown(image) and not is_hidden(image)
+        if known and not re.match(machine.form, str(image)):
+            message = f"{image!r} is a name for whatever image is the newest, not the id of one"
+            yield Breach(each.urn, message, "an image id, or a look-up whose result is ignored later", machine.image)
+        for path, text in user_data_of(machine, each.inputs):
+            for name in dict.fromkeys(latest.findall(text)):
+                yield Breach(each.urn, f"the container image {name} is another one at each start", "a digest", path)
+
+
+def image_moves(view: View) -> Iterator[Breach]:
+    """A machine whose image is looked up ignores later images: a newer one would replace or wipe it unasked."""
+    table = policy_table()
+    looking = {
+        row["package"]
+        for row in table.look_ups
+        for asked in view.plan.look_ups
+        if asked.token == row["token"] and row.get("name_has", "") in str(asked.args.get("name", ""))
+    }
+    for each in view.plan.resources:
+        machine = table.machines.get(each.type)
+        if machine is None or not machine.groups or each.package not in looking:
+            continue
+        if each.inputs.get(machine.image) is not None and machine.image not in each.ignore_changes:
+            message = f"the image is looked up, and a newer one {table.newer_image[each.package]} at the next `up`"
+            yield Breach(each.urn, message, f"ignore_changes: [{machine.image}], until you want it", path=machine.image)

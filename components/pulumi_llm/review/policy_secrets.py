@@ -1,0 +1,109 @@
+"""The rule that no secret is in plain text: not in inputs, user data, environments, providers or outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from pulumi_llm.plan.model import Plan, PlannedResource
+from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown, leaves
+from pulumi_llm.review.policy_table import policy_table, user_data_of
+
+MARK = "pulumi.Output.secret(…), or config set with --secret"
+OVER_SSH = "hand it over after boot: user data can be read in the metadata and in the cloud's console"
+SHORTEST = 6
+"""Characters of a text that may be a secret: shorter ones are words such as `none`."""
+SCRIPTS = {
+    "command:remote:Command": ("create", "update", "delete"),
+    "command:local:Command": ("create", "update", "delete"),
+}
+
+
+def plain_secret(view: View) -> Iterator[Breach]:
+    """What is a secret by its form or by its name is marked as one, and none is in user data, marked or not.
+
+    The message says where and of which kind, never the value.
+    """
+    for each in view.plan.resources:
+        yield from _inputs(each)
+        yield from _user_data(each)
+        for name in SCRIPTS.get(each.type, ()):
+            text = each.inputs.get(name)
+            if isinstance(text, str):
+                yield from _assigned(each.urn, name, text, MARK)
+    yield from outputs(view.plan)
+
+
+def outputs(plan: Plan) -> Iterator[Breach]:
+    """The stack's outputs that are secrets and not marked."""
+    for path, value in leaves(plan.outputs):
+        if is_hidden(value) or not isinstance(value, str):
+            continue
+        kind = _kind(value) or ("a secret, by its name," if _named(path) else "")
+        if kind:
+            yield Breach("", f"the output {path} shows {kind} to whoever may read the state", MARK, path=path)
+
+
+def _inputs(resource: PlannedResource) -> Iterator[Breach]:
+    for path, value in leaves(resource.inputs):
+        if not isinstance(value, str) or is_unknown(value) or is_hidden(value):
+            continue
+        kind = _kind(value)
+        if not kind and len(value) >= SHORTEST and _named_last(path):
+            kind = "a secret, by its name,"
+        if kind:
+            yield Breach(resource.urn, f"{kind} is in plain text", MARK, path=path)
+
+
+def _user_data(resource: PlannedResource) -> Iterator[Breach]:
+    machine = policy_table().machines.get(resource.type)
+    if machine is None:
+        return
+    for name in machine.user_data:
+        if is_hidden(resource.inputs.get(name)):
+            yield Breach(resource.urn, "a secret is in the user data", OVER_SSH, path=name)
+    for name, text in user_data_of(machine, resource.inputs):
+        kind = _kind(text) if text != resource.inputs.get(name) else ""  # plain text was looked at as an input
+        if kind:
+            yield Breach(resource.urn, f"{kind} is in the user data", OVER_SSH, path=name)
+        yield from _assigned(resource.urn, name, text, OVER_SSH)
+
+
+def _assigned(urn: str, path: str, text: str, hint: str) -> Iterator[Breach]:
+    lines = sorted({text.count("\n", 0, match.start(1)) + 1 for match in _assignment().finditer(text)})
+    for line in lines:
+        yield Breach(urn, f"line {line} sets what is a secret by its name", hint, path=path)
+
+
+def _kind(text: str) -> str:
+    """What kind of secret is in a text by its form, or nothing."""
+    return next((kind for kind, form in _forms() if form.search(text)), "")
+
+
+def _named_last(path: str) -> bool:
+    """Whether the last name of a path is that of a secret: ``OPENAI_API_KEY``, ``secretKey``, ``password``."""
+    return _is_secret_name(re.sub(r"\[\d+\]$", "", path).rsplit(".", 1)[-1])
+
+
+def _named(path: str) -> bool:
+    """Whether any name on a path is that of a secret, or of several."""
+    names = re.sub(r"\[\d+\]", "", path).split(".")
+    return any(_is_secret_name(each) or _is_secret_name(each.removesuffix("s")) for each in names)
+
+
+def _is_secret_name(name: str) -> bool:
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    secrets: Mapping[str, Any] = policy_table().secrets
+    return plain not in secrets["not_names"] and any(plain.endswith(each) for each in secrets["names"])
+
+
+@cache
+def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((kind, re.compile(form)) for kind, form in policy_table().secrets["forms"].items())
+
+
+@cache
+def _assignment() -> re.Pattern[str]:
+    return re.compile(policy_table().secrets["assignment"])
