@@ -21,6 +21,8 @@ GOLDEN = Path(__file__).parent / "golden"
 THOROUGH = (
     "tests/catalog/test_catalog_data",
     "tests/clouds",
+    "tests/policy/test_mutations",
+    "tests/policy/test_table",
     "tests/refresh",
     "tests/simcloud",
     "tests/review",

@@ -7,7 +7,7 @@ foreign programs as well as for this library's components.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -47,11 +47,15 @@ _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A finding with the URN of the resource that it is about (empty: the stack), and the exception that covers it."""
+    """A finding with the URN of the resource that it is about (empty: the stack), and the exception that covers it.
+
+    ``undecided`` marks what the plan cannot tell yet, because a value is known only after `up`.
+    """
 
     finding: Finding
     urn: str
     exemption: Exemption | None = None
+    undecided: bool = False
 
 
 def check(
@@ -76,14 +80,21 @@ def judge(
     *,
     default_regions: Mapping[str, str] | None = None,
     today: date | None = None,
+    rules: Collection[str] | None = None,
 ) -> list[Judged]:
-    """As :func:`check`, with the URN of each finding's resource and the exception that covers it."""
+    """As :func:`check`, with the URN of each finding's resource and the exception that covers it.
+
+    ``rules`` are the codes of those to ask, all without it.
+    """
     settings = settings or Settings()
     day = today or datetime.now(UTC).date()
     view = View(plan, settings, day, dict(default_regions or {}))
-    found = [_judged(code, breach, view) for code, rule in RULES.items() for breach in rule(view)]
+    asked = {code: rule for code, rule in RULES.items() if rules is None or code in rules}
+    found = [_judged(code, breach, view) for code, rule in asked.items() for breach in rule(view)]
     used = {id(each.exemption) for each in found}
-    found += [Judged(_idle(each, day), "") for each in settings.exceptions if id(each) not in used]
+    found += [
+        Judged(_idle(each, day), "") for each in settings.exceptions if each.rule in asked and id(each) not in used
+    ]
     return sorted(found, key=lambda each: (_ORDER[each.finding.severity], each.finding.code, each.finding.where))
 
 
@@ -101,7 +112,8 @@ def _judged(code: str, breach: Breach, view: View) -> Judged:
         )
     if breach.undecided:
         severity = "info"
-    return Judged(Finding(code, message, hint, severity=severity, where=breach.where), breach.urn)
+    finding = Finding(code, message, hint, severity=severity, where=breach.where)
+    return Judged(finding, breach.urn, undecided=breach.undecided)
 
 
 def _idle(exemption: Exemption, today: date) -> Finding:

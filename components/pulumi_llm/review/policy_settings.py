@@ -101,7 +101,8 @@ class Settings(Part):
 def known_rule(code: str) -> str:
     """``code``, if it is a rule's."""
     if code not in CODES:
-        near = nearest(code, CODES)
+        # Without what all of them begin with, which would make every code look like every other.
+        near = [f"policy.{each}" for each in nearest(code.removeprefix("policy."), (each[7:] for each in CODES))]
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(CODES)}"
         raise invalid("policy.unknown-rule", f"there is no rule {code!r}", hint)
     return code
@@ -114,10 +115,14 @@ def of_stack(start: Path, stack: str | None = None) -> Settings:
     ``policy.unknown-rule``), with all that is wrong in them.
     """
     project = projects.find(start)
-    raw = dict(_file(project.folder / FILE))
-    if stack is not None and stack in project.stacks():
-        raw |= _of_config(projects.read_stack(project, stack).raw.get(CONFIG_KEY))
-    return parse(Settings, raw, where=FILE)
+    known = stack is not None and stack in project.stacks()
+    value = projects.read_stack(project, str(stack)).raw.get(CONFIG_KEY) if known else None
+    return combined(project.folder, value)
+
+
+def combined(folder: Path, config: object) -> Settings:
+    """The settings of the file in ``folder``, where there is one, with those of a config value over them."""
+    return parse(Settings, {**_file(folder / FILE), **_of_config(config)}, where=FILE)
 
 
 def read(path: Path) -> Settings:

@@ -60,6 +60,12 @@ class Request:
         return self.command in _ON_A_STACK and not {"--help", "-h"} & {*self.arguments}
 
     @property
+    def policy_packs(self) -> list[str]:
+        """The folders of the policy packs that are asked for."""
+        pairs = zip(self.arguments, self.arguments[1:], strict=False)
+        return [value for option, value in pairs if option == "--policy-pack"]
+
+    @property
     def makes_a_stack(self) -> bool:
         """Whether the stack that is named is made where it is not there yet."""
         return self.command in _MAKES_A_STACK

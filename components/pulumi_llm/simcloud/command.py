@@ -17,7 +17,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.simcloud import faults, localstate, mirror
 from pulumi_llm.simcloud.arguments import Request, parse
 from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
-from pulumi_llm.simcloud.invocation import call, cannot_start, prepare
+from pulumi_llm.simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +72,8 @@ def _run(request: Request) -> int:
         home.mkdir(parents=True, exist_ok=True)
         engine = find_engine()
         environment = prepare(home, engine, wanted)
+        if len(request.policy_packs) == 1:
+            environment[POLICY_PACK] = request.policy_packs[0]
         if project is None or not request.is_on_a_stack:
             return call(engine, request.arguments, environment, request.project or Path())
         stack = _ready(request, project, home, engine, environment)

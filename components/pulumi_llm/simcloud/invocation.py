@@ -34,11 +34,19 @@ _MISLEADING = (
     "PULUMI_IGNORE_AMBIENT_PLUGINS",
 )
 
+POLICY_PACK = "PULUMI_LLM_SIM_POLICY_PACK"
+"""Environment variable that tells the `python` below which policy pack is asked for."""
+
 _PYTHON = """\
 #!/bin/sh
 # The language host asks pip which plugins the program's packages want. They are here already; and an
 # environment that was made without pip works all the same.
 [ "$1 $2 $3" = "-m pip list" ] && echo "[]" && exit 0
+# The language host that can be built starts a policy pack without saying which: as `python "" ADDRESS`. Newer ones say it.
+if [ -z "$1" ] && [ -n "${policy_pack}" ]; then
+    shift
+    exec {python} -P -u -m pulumi.policy "$@" "${policy_pack}"
+fi
 case " $* " in *pulumi-language-python-exec" "*) exec {python} -P -m pulumi_llm.simcloud.program "$@" ;; esac
 exec {python} "$@"
 """
@@ -59,7 +67,7 @@ def prepare(home: Path, engine: Engine, faults: str = "") -> dict[str, str]:
         script = f'#!/bin/sh\nexec {python} -P -m pulumi_llm.simcloud.plugin {package} "$@"\n'
         _write(home / "bin" / f"pulumi-resource-{package}", script, executable=True)
     for name in ("python", "python3"):
-        _write(home / "bin" / name, _PYTHON.format(python=python), executable=True)
+        _write(home / "bin" / name, _PYTHON.format(python=python, policy_pack=POLICY_PACK), executable=True)
     environment = {
         name: value
         for name, value in os.environ.items()

@@ -1,0 +1,153 @@
+"""Each safe choice of an adapter, undone in the program, breaks the rule that asks for it, and no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pulumi_llm import clouds
+from pulumi_llm.review import policy
+from tests.policy.samples import adapter_plan, codes
+
+WORLD, WORLD_6 = "0.0.0.0/0", "::/0"
+USER_DATA = "#cloud-config\n"
+
+UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
+    "policy.open-to-world": {
+        "aws": [
+            ("vpc.SecurityGroupIngressRule", "cidr_ipv4", WORLD),
+            ("vpc.SecurityGroupIngressRule", "cidr_ipv4", "::/0"),
+        ],
+        "aliyun": [
+            ("ecs.SecurityGroupRule", "cidr_ip", WORLD),
+        ],
+        "tencent": [
+            ("GroupRuleSetIngressArgs", "cidr_block", WORLD),
+            ("GroupRuleSetIngressArgs", "action", "ACCEPT"),
+        ],
+    },
+    "policy.no-firewall": {
+        "aws": [("ec2.Instance", "vpc_security_group_ids", [])],
+        "aliyun": [("ecs.Instance", "security_groups", [])],
+        "tencent": [("instance.Instance", "orderly_security_groups", [])],
+    },
+    "policy.disk-not-encrypted": {
+        "aws": [("InstanceRootBlockDeviceArgs", "encrypted", False), ("ebs.Volume", "encrypted", False)],
+        "aliyun": [("ecs.Instance", "system_disk_encrypted", False), ("ecs.EcsDisk", "encrypted", False)],
+        "tencent": [("cbs.Storage", "encrypt", False)],
+    },
+    "policy.metadata-without-token": {
+        "aws": [("InstanceMetadataOptionsArgs", "http_tokens", "optional")],
+        "aliyun": [("ecs.Instance", "http_tokens", "optional")],
+    },
+    "policy.stop-keeps-charging": {
+        "aliyun": [("ecs.Instance", "stopped_mode", "KeepCharging"), ("ecs.Instance", "stopped_mode", None)],
+        "tencent": [
+            ("instance.Instance", "stopped_mode", "KEEP_CHARGING"),
+            ("instance.Instance", "stopped_mode", None),
+        ],
+    },
+    "policy.shutdown-destroys": {
+        "aws": [("ec2.Instance", "instance_initiated_shutdown_behavior", "terminate")],
+    },
+    "policy.disk-dies-with-machine": {
+        "aliyun": [
+            ("ecs.EcsDisk", "delete_with_instance", True),
+            ("ecs.EcsDiskAttachment", "delete_with_instance", True),
+        ],
+    },
+    "policy.plain-secret": {
+        "aws": [("ec2.Instance", "user_data", f"{USER_DATA}# hf_{'x' * 34}\n")],
+        "aliyun": [("ecs.Instance", "user_data", f"{USER_DATA}# sk-{'x' * 40}\n")],
+        "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}# AKID{'x' * 32}\n")],
+    },
+    "policy.password-login": {
+        "aws": [("ec2.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
+        "aliyun": [("ecs.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
+        "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}ssh_pwauth: yes\n")],
+    },
+    "policy.image-not-pinned": {
+        "aws": [("ec2.Instance", "ami", "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current")],
+        "aliyun": [("ecs.Instance", "image_id", "ubuntu_24_04_x64")],
+        "tencent": [("instance.Instance", "image_id", "Ubuntu Server 24.04 LTS 64bit")],
+    },
+    "policy.missing-tag": {
+        "aws": [("ebs.Volume", "tags", None)],
+        "aliyun": [("ecs.EcsDisk", "tags", None)],
+        "tencent": [("cbs.Storage", "tags", None)],
+    },
+    "policy.region-not-allowed": {
+        "aws": [("aws.Provider", "region", "us-east-1")],
+        "aliyun": [("alicloud.Provider", "region", "cn-beijing")],
+        "tencent": [("tencentcloud.Provider", "region", "ap-beijing")],
+    },
+    "policy.over-budget": {
+        "aws": [("ec2.Instance", "instance_type", "p4d.24xlarge")],
+        "aliyun": [("ecs.Instance", "instance_type", "ecs.gn7e-c16g1.16xlarge")],
+        "tencent": [("instance.Instance", "instance_type", "GN10Xp.20XLARGE320")],
+    },
+}
+"""By rule and cloud: what the adapter says differently (the end of the class, the argument, the value)."""
+
+NOTHING_TO_UNDO = {
+    ("policy.metadata-without-token", "tencent"): "there is no token mode, which is told as policy.cannot-be-had",
+    ("policy.stop-keeps-charging", "aws"): "a stopped EC2 machine is never charged for",
+    ("policy.shutdown-destroys", "aliyun"): "shutting down inside the machine always stops it",
+    ("policy.shutdown-destroys", "tencent"): "shutting down inside the machine always stops it",
+    ("policy.disk-dies-with-machine", "aws"): "a Volume of its own cannot go with the machine; lists are in test_rules",
+    ("policy.disk-dies-with-machine", "tencent"): "a Storage of its own cannot go with the machine, as on AWS",
+}
+ELSEWHERE = {
+    "policy.image-moves": "an option, not an argument: below",
+    "policy.disk-not-protected": "an option, not an argument: below",
+    "policy.budget-undecided": "of the catalogue, not of the program: test_rules",
+    "policy.cannot-be-had": "what no program can say: test_rules",
+    "policy.public-load-balancer": "the adapters make none: test_rules",
+    "policy.public-storage": "the adapters make none: test_rules",
+}
+
+CASES = [(code, cloud, each) for code, by_cloud in UNDONE.items() for cloud, rows in by_cloud.items() for each in rows]
+
+DEMANDS = policy.Settings.model_validate(
+    {
+        "allowed_regions": {"aliyun": ["cn-hangzhou"], "aws": ["us-west-2"], "tencent": ["ap-guangzhou"]},
+        "required_tags": ["team"],
+        "budget": {"per_month": 20_000},
+        "exceptions": [{"rule": "policy.budget-undecided", "reason": "some disks have no known price"}],
+    }
+)
+
+
+@pytest.mark.parametrize("cloud", clouds.NAMES)
+@pytest.mark.parametrize("spot", [False, True], ids=["on-demand", "spot"])
+def test_what_an_adapter_makes_breaks_no_rule(cloud: str, spot: bool) -> None:
+    assert codes(adapter_plan(cloud, spot=spot), DEMANDS) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "cloud", "undone"),
+    CASES,
+    ids=[f"{code}-{cloud}-{row[1]}-{str(row[2])[:12]}" for code, cloud, row in CASES],
+)
+def test_undoing_a_safe_choice_breaks_its_rule_and_no_other(
+    code: str, cloud: str, undone: tuple[str, str, Any]
+) -> None:
+    assert codes(adapter_plan(cloud, undone), DEMANDS) == {code}
+
+
+@pytest.mark.parametrize("cloud", clouds.NAMES)
+def test_a_machine_that_follows_its_image_is_told(cloud: str) -> None:
+    assert codes(adapter_plan(cloud, renew=True), DEMANDS) == {"policy.image-moves"}
+
+
+def test_each_rule_is_undone_on_each_cloud_or_there_is_a_reason_why_not() -> None:
+    wanted = {(code, cloud) for code in policy.CODES.keys() - ELSEWHERE.keys() for cloud in clouds.NAMES}
+    done = {(code, cloud) for code, cloud, _ in CASES}
+    assert done | NOTHING_TO_UNDO.keys() == wanted
+    assert not done & NOTHING_TO_UNDO.keys()
+
+
+def test_there_is_a_function_behind_each_code_and_no_other() -> None:
+    assert policy.RULES.keys() == policy.CODES.keys()
+    assert all((rule.__doc__ or "").strip() for rule in policy.RULES.values())

@@ -1,0 +1,44 @@
+"""The shipped stacks keep the rules, and the file beside them says what it excepts."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm.plan.capture import capture_stack
+from pulumi_llm.plan.model import Plan
+from pulumi_llm.review import policy
+
+ROOT = Path(__file__).parents[2]
+STACKS = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+@cache
+def plan(stack: str) -> Plan:
+    return capture_stack(ROOT, stack)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_shipped_stack_keeps_every_rule(stack: str) -> None:
+    found = policy.check(plan(stack), policy.of_stack(ROOT, stack))
+    assert [str(each) for each in found if each.severity != "info"] == []
+    assert {each.code for each in found} <= {
+        "policy.open-to-world",
+        "policy.disk-not-protected",
+        "policy.cannot-be-had",
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_is_only_told_of_a_shipped_stack_is_undecided_or_excepted_with_a_reason(stack: str) -> None:
+    for each in policy.judge(plan(stack), policy.of_stack(ROOT, stack)):
+        told = each.undecided or each.exemption is not None or each.finding.code == "policy.cannot-be-had"
+        assert told, str(each.finding)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_shipped_exceptions_are_needed(stack: str) -> None:
+    found = policy.check(plan(stack), policy.of_stack(ROOT, stack))
+    assert not [each for each in found if each.code.startswith("policy.exception-")]
