@@ -5,7 +5,7 @@ SHELL := bash
 
 STACK ?= aliyun-t4
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
-SOURCES := $(wildcard bench components policy stacks templates tests tools)
+SOURCES := $(wildcard bench components docs/ci policy stacks templates tests tools)
 SCRIPTS := tools/fetch tools/setup components/pulumi_llm/simcloud/tools_go/build .ci/run
 
 # The programs that were fetched, and the project's Python, come before the machine's own.
@@ -31,7 +31,7 @@ demo: setup ## a whole platform on simulated clouds: no account, no network (STA
 	@echo "        .venv/bin/pulumi-llm sim destroy -s $(STACK)         and away with it"
 
 tools: setup ## the real programs that the tests run, built or installed once (about ten minutes at first)
-	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi caddy compose cloud-init shellcheck systemd
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi actionlint caddy compose cloud-init shellcheck systemd
 
 test: tools ## every test, the slow ones too
 	@echo "test: all of it, on three processes (the engine's tests wait more than they work): about ten minutes"
