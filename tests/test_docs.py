@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "templates/README.md"])
 README, GUIDE = ROOT / "README.md", ROOT / "docs/user-guide.md"
 TWINS = [(README, ROOT / "README.zh.md"), (GUIDE, ROOT / "docs/user-guide.zh.md")]
+TWINS += [(ROOT / "docs/policy.md", ROOT / "docs/policy.zh.md")]
 TROUBLESHOOTING, COMPONENTS = ROOT / "docs/troubleshooting.md", ROOT / "docs/components.md"
 
 SHAPE = re.compile(r"[a-z]+\.[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -306,7 +307,7 @@ def anchors_of(page: Path) -> set[str]:
     return slugs | set(re.findall(r'<a id="([^"]+)"', text))
 
 
-@pytest.mark.parametrize(("english", "chinese"), TWINS, ids=["readme", "guide"])
+@pytest.mark.parametrize(("english", "chinese"), TWINS, ids=["readme", "guide", "policy"])
 def test_the_chinese_twin_has_the_same_headings_and_the_same_code(english: Path, chinese: Path) -> None:
     def levels(page: Path) -> list[str]:
         return re.findall(r"^(#+) ", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)

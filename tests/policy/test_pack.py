@@ -204,7 +204,10 @@ def test_the_packs_folder_is_what_a_language_host_can_start(command: list[str], 
             assert told(client.Analyze(asked(INGRESS, {"cidrIpv4": "::/0"}))) == {"policy.open-to-world": MANDATORY}
         finally:
             process.terminate()
-    assert yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())["runtime"] == "python"
+    runtime = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())["runtime"]
+    program = yaml.safe_load((PACK.parent / "Pulumi.yaml").read_text())["runtime"]
+    assert runtime["name"] == program["name"] == "python"
+    assert runtime["options"]["virtualenv"] == f"../{program['options']['virtualenv']}"
 
 
 def test_the_pack_ends_when_whoever_started_it_is_gone(command: list[str]) -> None:
