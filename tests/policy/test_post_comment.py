@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "docs/ci/post_comment.py"
-MARKER = "<!-- pulumi-llm diff -->"
+MARKER = "<!-- pulumi-llm:review -->"
 BODY = f"{MARKER}\n## What changes\n\n| machine | change |\n|---|---|\n| llm-server | in place |\n"
 SHA = "1" * 40
 JOINER = "\u2060"
@@ -171,7 +171,7 @@ def test_a_comment_of_somebody_else_with_our_marker_is_left_alone(api: Api, tmp_
 
 def test_a_comment_of_ours_with_another_marker_is_another_comment(api: Api, tmp_path: Path) -> None:
     api.pulls = [pull(12)]
-    api.comments = [comment("<!-- pulumi-llm diff of-another-project -->\nother")]
+    api.comments = [comment("<!-- pulumi-llm:review other -->\nother")]
     assert run(api, tmp_path).returncode == 0
     assert len(api.comments) == 2
 
