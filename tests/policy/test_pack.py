@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -208,6 +209,34 @@ def test_the_packs_folder_is_what_a_language_host_can_start(command: list[str], 
     program = yaml.safe_load((PACK.parent / "Pulumi.yaml").read_text())["runtime"]
     assert runtime["name"] == program["name"] == "python"
     assert runtime["options"]["virtualenv"] == f"../{program['options']['virtualenv']}"
+
+
+def test_the_settings_are_those_of_the_project_that_is_run_wherever_the_pack_is(
+    command: list[str], tmp_path: Path
+) -> None:
+    for name in ("shop", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+    (tmp_path / "shop" / FILE).write_text("severity: {policy.open-to-world: warning}\n")
+    (tmp_path / "other" / FILE).write_text("severity: {policy.open-to-world: info}\n")
+    environment = {**os.environ, "PWD": str(tmp_path / "shop")}
+    with subprocess.Popen(
+        command, cwd=tmp_path / "other", env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            client = configured(int(process.stdout.readline()))
+            assert told(client.Analyze(asked(INGRESS, {"cidrIpv4": "::/0"}))) == {"policy.open-to-world": ADVISORY}
+        finally:
+            process.terminate()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_a_project_that_is_not_found_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = analyzer_pb2.AnalyzerStackConfigureRequest(stack="dev", project="shop")
+    Analyzer(tmp_path).ConfigureStack(request, None)
+    assert "PULUMI_LLM_POLICY" in capsys.readouterr().err
 
 
 def test_the_pack_ends_when_whoever_started_it_is_gone(command: list[str]) -> None:

@@ -8,7 +8,6 @@ policy sees them: see docs/decisions/policy-pack.md.
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -67,8 +66,8 @@ _PACKAGES = ("alicloud", "aws", "tencentcloud")
 class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
     """The analyzer's side of the protocol, for one operation of the engine."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders
         self.settings = Settings()
         self.levels: dict[str, analyzer_pb2.EnforcementLevel.ValueType] = {
             code: _LEVELS[self.settings.severity_of(code)] for code in policy.RULES
@@ -84,7 +83,7 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
         self.stack, self.project = request.stack, request.project
         self.regions = {each: value for each in _PACKAGES if (value := request.config.get(f"{each}:region", ""))}
         try:
-            self.settings = _settings(self.folder, request.config.get(CONFIG_KEY))
+            self.settings = _settings(self.folders, self.project, request.config.get(CONFIG_KEY))
         except Refusal as refusal:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the policy's settings are wrong:\n{refusal}")
         self.levels = {code: _LEVELS[self.settings.severity_of(code)] for code in policy.RULES}
@@ -179,7 +178,9 @@ def serve() -> None:
     """Serve the rules until the engine is gone. The first line on standard output is the port, for the engine."""
     options = [("grpc.max_receive_message_length", MOST_BYTES), ("grpc.max_send_message_length", MOST_BYTES)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=options)
-    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Analyzer(Path.cwd()), server)
+    # Where a language host starts the pack in the pack's own folder, PWD still says where the engine was called.
+    folders = [Path.cwd(), Path(os.environ.get("PWD") or ".")]
+    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Analyzer(*folders), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
@@ -193,13 +194,20 @@ def serve() -> None:
     server.stop(None)
 
 
-def _settings(folder: Path, config: str | None) -> Settings:
+def _settings(folders: Iterable[Path], project: str, config: str | None) -> Settings:
+    """The settings of the project of that name. ``folders`` are where it may be, or is above."""
     named = os.environ.get(FILE_VARIABLE)
     if named:
         return read(Path(named))
-    with contextlib.suppress(Refusal):  # a program of another language host may be run from elsewhere
-        folder = projects.find(folder).folder
-    return combined(folder, config)
+    for folder in folders:
+        try:
+            found = projects.find(folder)
+        except Refusal:
+            continue
+        if found.name == project:
+            return combined(found.folder, config)
+    sys.stderr.write(f"policy: the folder of the project {project} is not found: {FILE_VARIABLE} names its settings\n")
+    return combined(None, config)
 
 
 def _resource(message: Any) -> PlannedResource:

@@ -120,9 +120,10 @@ def of_stack(start: Path, stack: str | None = None) -> Settings:
     return combined(project.folder, value)
 
 
-def combined(folder: Path, config: object) -> Settings:
+def combined(folder: Path | None, config: object) -> Settings:
     """The settings of the file in ``folder``, where there is one, with those of a config value over them."""
-    return parse(Settings, {**_file(folder / FILE), **_of_config(config)}, where=FILE)
+    file = _file(folder / FILE) if folder is not None else {}
+    return parse(Settings, {**file, **_of_config(config)}, where=FILE)
 
 
 def read(path: Path) -> Settings:

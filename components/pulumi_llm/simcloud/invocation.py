@@ -42,7 +42,7 @@ _PYTHON = """\
 # The language host asks pip which plugins the program's packages want. They are here already; and an
 # environment that was made without pip works all the same.
 [ "$1 $2 $3" = "-m pip list" ] && echo "[]" && exit 0
-# The language host that can be built starts a policy pack without saying which: as `python "" ADDRESS`. Newer ones say it.
+# The language host that can be built starts a policy pack without saying which, as `python "" ADDRESS`.
 if [ -z "$1" ] && [ -n "${policy_pack}" ]; then
     shift
     exec {python} -P -u -m pulumi.policy "$@" "${policy_pack}"
