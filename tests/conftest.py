@@ -22,6 +22,8 @@ THOROUGH = (
     "tests/catalog/test_catalog_data",
     "tests/clouds",
     "tests/policy/test_mutations",
+    "tests/policy/test_pack",
+    "tests/policy/test_post_comment",
     "tests/policy/test_table",
     "tests/refresh",
     "tests/simcloud",
