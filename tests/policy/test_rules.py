@@ -450,6 +450,7 @@ def test_no_secret_may_be_in_user_data_even_when_it_is_marked(type_: str) -> Non
         ("lock_passwd: true", False),
         ("# password: horse-staple in a comment", False),
         ("secret: <set over SSH>", False),
+        ("passwd:\n  from_file_of_hashes: /run/x", False),
     ],
 )
 def test_an_assignment_in_user_data_is_told_by_its_line(line: str, is_one: bool) -> None:
@@ -457,6 +458,11 @@ def test_an_assignment_in_user_data_is_told_by_its_line(line: str, is_one: bool)
     found = policy.check(plan_of(resource(AWS, {**GOOD_AWS, "userData": text})))
     assert [each.code for each in found] == ["policy.plain-secret"] * is_one
     assert all("line 3" in each.message and "horse" not in str(each) for each in found)
+
+
+def test_a_long_line_of_user_data_is_read_in_no_time() -> None:
+    text = "#cloud-config\n" + "a.-" * 10_000 + "password" * 100
+    assert codes(plan_of(resource(AWS, {**GOOD_AWS, "userData": text}))) == set()
 
 
 def test_outputs_that_are_secrets_have_to_be_marked() -> None:

@@ -72,9 +72,13 @@ def _user_data(resource: PlannedResource) -> Iterator[Breach]:
 
 
 def _assigned(urn: str, path: str, text: str, hint: str) -> Iterator[Breach]:
-    lines = sorted({text.count("\n", 0, match.start(1)) + 1 for match in _assignment().finditer(text)})
-    for line in lines:
+    found = [match for match in _assignment().finditer(text) if "#" not in _line_before(text, match.start())]
+    for line in sorted({text.count("\n", 0, match.start()) + 1 for match in found}):
         yield Breach(urn, f"line {line} sets what is a secret by its name", hint, path=path)
+
+
+def _line_before(text: str, place: int) -> str:
+    return text[text.rfind("\n", 0, place) + 1 : place]
 
 
 def _kind(text: str) -> str:
