@@ -20,6 +20,9 @@ from pulumi_llm.plan.model import UNKNOWN
 from pulumi_llm.review import policy
 from pulumi_llm.review.policy_pack import Analyzer
 from pulumi_llm.review.policy_settings import CONFIG_KEY, FILE
+from pulumi_llm.simcloud.arguments import parse
+from pulumi_llm.simcloud.engine import Engine
+from pulumi_llm.simcloud.invocation import POLICY_PACK, prepare
 from tests.policy.samples import secret
 
 PACK = Path(__file__).parents[2] / "policy"
@@ -237,6 +240,22 @@ def test_a_project_that_is_not_found_is_told(tmp_path: Path, capsys: pytest.Capt
     request = analyzer_pb2.AnalyzerStackConfigureRequest(stack="dev", project="shop")
     Analyzer(tmp_path).ConfigureStack(request, None)
     assert "PULUMI_LLM_POLICY" in capsys.readouterr().err
+
+
+def test_the_simulation_starts_the_pack_where_the_language_host_does_not_say_which(tmp_path: Path) -> None:
+    asked_for = parse(["preview", "-s", "dev", "--policy-pack", str(PACK)])
+    assert asked_for.policy_packs == [str(PACK)]
+    engine = Engine(tmp_path / "pulumi", tmp_path / "pulumi-language-python", "3.259.0", "nowhere")
+    environment = {**prepare(tmp_path / "home", engine), POLICY_PACK: asked_for.policy_packs[0]}
+    as_the_old_host_does = [str(tmp_path / "home/bin/python"), "", "127.0.0.1:1"]
+    with subprocess.Popen(
+        as_the_old_host_does, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert configured(int(process.stdout.readline())).GetAnalyzerInfo(empty_pb2.Empty()).name == "pulumi-llm"
+        finally:
+            process.terminate()
 
 
 def test_the_pack_ends_when_whoever_started_it_is_gone(command: list[str]) -> None:

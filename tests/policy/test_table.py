@@ -28,7 +28,7 @@ ROWS: list[tuple[str, tuple[str, ...]]] = [
     ),
     *((row.type, (row.image, *row.user_data)) for row in TABLE.machines.values()),
     *((row["type"], ()) for row in TABLE.cannot),
-    *((type_, ()) for type_ in TABLE.data_disks),
+    *((type_, ()) for type_ in sorted(TABLE.data_disks)),
 ]
 
 
