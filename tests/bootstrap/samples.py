@@ -20,6 +20,7 @@ from pulumi_llm.bootstrap import (
     Sources,
     VllmRole,
     WeaviateRole,
+    settings,
 )
 from pulumi_llm.bootstrap.user_data import boot_files
 
@@ -143,6 +144,7 @@ class Node:
             "LLM_ROOT": str(self.root),
             "PATH": f"{self.root}/fake:{os.environ['PATH']}",
             "LLM_POLL_SECONDS": "0.05",
+            "LLM_PROBE_SECONDS": "0",
             **env,
         }
         argv = [sys.executable, "-I", str(self.path("/opt/llm/bin/llm-node")), *arguments]
@@ -189,6 +191,20 @@ def booted(root: Path, request: NodeRequest, **node: Any) -> Node:
     (root / "etc/fstab").write_text("LABEL=root / ext4 defaults 0 1\n")
     (root / "run/llm").mkdir(parents=True)
     return Node(root)
+
+
+def supplied(root: Path, request: NodeRequest, **node: Any) -> Node:
+    """A root directory as it is once the settings have arrived: with all of the node's code, lists and digests."""
+    machine = booted(root, request, **node)
+    document = settings(request)
+    for name, content in document["code"].items():
+        machine.path(f"/opt/llm/lib/{name}").write_text(content)
+    for each in document["files"]:
+        if each["path"].startswith("/opt/llm/") and each["early"] and not each["path"].endswith("node.json"):
+            machine.path(each["path"]).parent.mkdir(parents=True, exist_ok=True)
+            machine.path(each["path"]).write_text(each["content"])
+    machine.path("/opt/llm/bin/llm-node").chmod(0o755)
+    return machine
 
 
 @contextmanager

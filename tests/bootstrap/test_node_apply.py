@@ -191,7 +191,7 @@ def test_the_first_apply_puts_everything_in_place(tmp_path: Path) -> None:
 def test_secrets_lie_on_the_data_disk_readable_by_nobody_else(tmp_path: Path) -> None:
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())
-    found = {each.name: each for each in node.path("/srv/llm/secrets").iterdir()}
+    found = {each.name: each for each in node.path("/srv/llm/secrets").iterdir() if each.is_file()}
     assert {"tls.crt", "tls.key", "gateway-keys.json", "litellm.env", "weaviate.env", "probe_key"} <= found.keys()
     assert {each.stat().st_mode & 0o777 for each in found.values()} == {0o600}
     assert f"PROXY_KEY={PLANTED}-proxy_key\n" in found["litellm.env"].read_text()

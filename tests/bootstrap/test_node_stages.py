@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.bootstrap.samples import Node, booted, gpu_node, proxy_node, vector_node
+from pulumi_llm.bootstrap.files import data
+from tests.bootstrap.samples import Node, booted, gpu_node, proxy_node, supplied, vector_node
 
 GIB = 2**30
 ROOT_DISK = {"path": "/dev/vda", "type": "disk", "size": 60 * GIB, "fstype": None, "label": None, "model": None}
@@ -34,7 +35,7 @@ def with_disks(node: Node, *disks: dict[str, Any], blank: tuple[str, ...] = ("/d
 
 @pytest.fixture
 def gpu(tmp_path: Path) -> Node:
-    return booted(tmp_path, gpu_node())
+    return supplied(tmp_path, gpu_node())
 
 
 def failed(node: Node, stage: str) -> str:
@@ -168,10 +169,50 @@ def with_apt(node: Node, body: str = "exit 0") -> None:
 def test_packages_come_from_the_images_own_archive_first(gpu: Node) -> None:
     with_apt(gpu)
     assert gpu.run("run", "base").returncode == 0
+    download, install = [call for call in gpu.calls if call.startswith("apt-get install")]
+    assert "sourcelist" not in download + install
+    assert download.startswith("apt-get install -fd ")
+    assert install.endswith("python3-venv gcc libc6-dev python3-dev")
+
+
+def test_what_a_kill_left_half_installed_is_set_right_first(gpu: Node) -> None:
+    with_apt(gpu)
+    assert gpu.run("run", "base").returncode == 0
+    done = [call for call in gpu.calls if call.startswith(("dpkg ", "apt-get install"))]
+    assert done[0] == "dpkg --configure -a"
+    assert all(" -f" in call for call in done[1:])
+
+
+def test_nothing_is_upgraded_and_nothing_restarted_beside(gpu: Node) -> None:
+    with_apt(gpu, f'echo "NEEDRESTART_SUSPEND=$NEEDRESTART_SUSPEND" >> {gpu.root}/calls')
+    assert gpu.run("run", "base").returncode == 0
     installs = [call for call in gpu.calls if call.startswith("apt-get install")]
-    assert len(installs) == 1
-    assert "sourcelist" not in installs[0]
-    assert installs[0].endswith("python3-venv gcc libc6-dev python3-dev")
+    assert all("--no-upgrade" in call for call in installs)
+    assert not [call for call in gpu.calls if "upgrade " in call.replace("--no-upgrade", "")]
+    assert "NEEDRESTART_SUSPEND=1" in gpu.calls
+
+
+def test_an_archive_that_is_too_slow_is_left_for_the_next(gpu: Node) -> None:
+    with_apt(gpu)
+    gpu.fake("timeout", f'shift; case "$*" in *sourcelist*) exec "$@";; esac; echo "{gpu.root}" > /dev/null; exit 124')
+    assert gpu.run("run", "base").returncode == 0
+    assert "mirrors.tencentyun.com" in gpu.path("/opt/llm/apt.list").read_text()
+
+
+def test_the_last_archive_may_take_its_time(gpu: Node) -> None:
+    with_apt(gpu)
+    gpu.fake(
+        "timeout",
+        f'case "$*" in *sourcelist*" -fd "*|*" -fd "*sourcelist*) echo "$1" >> {gpu.root}/limits;; esac; exit 124',
+    )
+    assert failed(gpu, "base") == "apt.slow"
+
+
+def test_a_held_lock_is_not_sought_at_another_mirror(gpu: Node) -> None:
+    with_apt(gpu, 'echo "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt)"; exit 100')
+    assert failed(gpu, "base") == "apt.locked"
+    assert "held by process 812" in gpu.stage("base")["message"]
+    assert not gpu.path("/opt/llm/apt.list").exists()
 
 
 def test_what_is_installed_is_left_alone(gpu: Node) -> None:
@@ -273,7 +314,7 @@ def test_a_machine_without_gpu_is_told_apart(gpu: Node) -> None:
 
 
 def test_too_few_gpus_are_told_apart(tmp_path: Path) -> None:
-    node = booted(tmp_path, gpu_node(), gpus=8)
+    node = supplied(tmp_path, gpu_node(), gpus=8)
     with_gpu(node, "580.1", gpus=1)
     assert failed(node, "driver") == "driver.too-few-gpus"
 
@@ -314,9 +355,13 @@ def test_vllm_is_installed_from_the_first_index_by_a_pinned_uv(gpu: Node) -> Non
     with_python(gpu)
     assert gpu.run("run", "python").returncode == 0
     first, second = [call for call in gpu.calls if call.startswith("pip")]
-    assert "install -qi http://mirrors.tencentyun.com/pypi/simple --trusted-host mirrors.tencentyun.com uv==" in first
-    assert second.endswith("-i http://mirrors.tencentyun.com/pypi/simple vllm==0.32.0")
-    assert gpu.path("/opt/llm/venv/vllm-0.32.0/complete").read_text() == "vllm==0.32.0"
+    assert "-i http://mirrors.tencentyun.com/pypi/simple --trusted-host mirrors.tencentyun.com" in first
+    assert "-i http://mirrors.tencentyun.com/pypi/simple" in second
+    for call, lock in ((first, "uv"), (second, "vllm")):
+        assert call.endswith(f"-r {gpu.path(f'/opt/llm/locks/{lock}.txt')}")
+        assert "--no-deps --require-hashes" in call
+    digest = data("versions.json")["vllm"]["wheels"]["digest"]
+    assert gpu.path("/opt/llm/venv/vllm-0.32.0/complete").read_text() == digest
 
 
 def test_a_finished_environment_is_left_alone(gpu: Node) -> None:
@@ -339,6 +384,8 @@ def test_a_dead_index_is_passed_over_for_the_next(gpu: Node) -> None:
         ("error: No space left on device", "python.disk-full"),
         ("No solution found when resolving dependencies", "python.no-such-version"),
         ("Connection timed out", "python.index-unreachable"),
+        ("error: Hash mismatch for torch==2.13.0", "python.wrong-digest"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "python.wrong-digest"),
     ],
 )
 def test_each_failure_of_an_index_has_its_own_code(gpu: Node, printed: str, code: str) -> None:
@@ -347,11 +394,53 @@ def test_each_failure_of_an_index_has_its_own_code(gpu: Node, printed: str, code
     assert not gpu.path("/opt/llm/venv/vllm-0.32.0/complete").exists()
 
 
+def test_a_wheel_with_another_digest_is_sought_at_the_next_index(gpu: Node) -> None:
+    with_python(gpu, 'case "$*" in *tencentyun*uv\\ pip*|*uv\\ pip*tencentyun*) echo Hash mismatch; exit 1;; esac')
+    assert gpu.run("run", "python").returncode == 0
+    assert "mirrors.cloud.tencent.com" in gpu.calls[-1]
+
+
+def test_a_list_of_wheels_that_was_tampered_with_installs_nothing(gpu: Node) -> None:
+    with_python(gpu)
+    lock = gpu.path("/opt/llm/locks/vllm.txt")
+    lock.write_text(lock.read_text().replace("torch==2.13.0", "torch==2.13.1"))
+    assert failed(gpu, "python") == "python.wrong-digest"
+    assert gpu.calls == []
+
+
+def test_a_half_written_environment_is_made_anew(gpu: Node) -> None:
+    with_python(gpu)
+    gpu.run("run", "python")
+    gpu.path("/opt/llm/venv/vllm-0.32.0/complete").unlink()
+    assert gpu.run("run", "python").returncode == 0
+    made = [call for call in gpu.calls if call.startswith("python3 -m venv --clear")]
+    assert len(made) == 2
+
+
+def test_other_wheels_of_the_same_version_are_another_environment(gpu: Node) -> None:
+    with_python(gpu)
+    gpu.run("run", "python")
+    gpu.path("/opt/llm/venv/vllm-0.32.0/complete").write_text("another digest")
+    assert gpu.run("run", "python").returncode == 0
+    assert gpu.path("/opt/llm/venv/vllm-0.32.0/complete").read_text() != "another digest"
+
+
+def test_a_system_disk_without_room_is_noticed_before_the_first_byte(gpu: Node) -> None:
+    with_python(gpu)
+    supply = gpu.path("/opt/llm/supply.json")
+    document = json.loads(supply.read_text())
+    document["venvs"]["vllm"]["unpacked_bytes"] = 2**60
+    supply.write_text(json.dumps(document))
+    assert failed(gpu, "python") == "python.disk-full"
+    assert "GiB are needed" in gpu.stage("python")["message"]
+    assert gpu.calls == []
+
+
 # --- images
 
 
 def test_an_image_keeps_its_own_name_whatever_registry_answered(tmp_path: Path) -> None:
-    node = booted(tmp_path, vector_node())
+    node = supplied(tmp_path, vector_node())
     node.fake("docker", '[ "$1" = image ] && exit 1; exit 0')
     node.fake("systemctl", "exit 0")
     assert node.run("run", "images").returncode == 0
@@ -361,7 +450,7 @@ def test_an_image_keeps_its_own_name_whatever_registry_answered(tmp_path: Path) 
 
 
 def test_no_registry_that_answers_is_a_code(tmp_path: Path) -> None:
-    node = booted(tmp_path, vector_node())
+    node = supplied(tmp_path, vector_node())
     node.fake("docker", "echo connection refused; exit 1")
     node.fake("systemctl", "exit 0")
     assert failed(node, "images") == "images.unreachable"
@@ -369,7 +458,7 @@ def test_no_registry_that_answers_is_a_code(tmp_path: Path) -> None:
 
 
 def test_what_all_registries_answer_alike_is_told_once(tmp_path: Path) -> None:
-    node = booted(tmp_path, vector_node())
+    node = supplied(tmp_path, vector_node())
     node.fake("docker", "echo connection refused; exit 1")
     node.fake("systemctl", "exit 0")
     failed(node, "images")
@@ -377,7 +466,7 @@ def test_what_all_registries_answer_alike_is_told_once(tmp_path: Path) -> None:
 
 
 def test_a_docker_that_does_not_start_is_a_code_and_nothing_is_pulled(tmp_path: Path) -> None:
-    node = booted(tmp_path, vector_node())
+    node = supplied(tmp_path, vector_node())
     node.fake("docker", "exit 1")
     node.fake("systemctl", "echo docker.service: start request repeated too quickly; exit 1")
     assert failed(node, "images") == "services.docker"

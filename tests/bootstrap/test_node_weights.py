@@ -108,13 +108,6 @@ def node_for(root: Path, *hubs: Hub, kind: str = "huggingface") -> Node:
     """A node whose weights come from these hubs."""
     rows = [{"kind": kind, "endpoint": each.address, "token": True} for each in hubs]
     node = booted(root, gpu_node(), hubs=rows)
-    # Seconds between attempts, which tests do not have.
-    weights = node.path("/opt/llm/lib/llm_node/weights.py")
-    source = weights.read_text()
-    assert "time.sleep(2**attempt)" in source
-    weights.write_text(
-        source.replace("time.sleep(2**attempt)", "time.sleep(0)").replace("time.sleep(1)", "time.sleep(0.05)")
-    )
     node.impatient()
     return node
 

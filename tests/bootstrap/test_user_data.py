@@ -54,7 +54,7 @@ def test_user_data_carries_no_secret_and_no_place_for_one(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_user_data_fits_every_cloud(cloud: str, name: str) -> None:
     report = bootstrap.size_report(replace(SAMPLES[name], cloud=cloud))
-    assert 0 < report.share <= (0.92 if cloud == "tencent" else 0.75), report
+    assert 0 < report.share <= 0.76, report
 
 
 def test_tencent_counts_bytes_before_base64() -> None:
@@ -64,7 +64,7 @@ def test_tencent_counts_bytes_before_base64() -> None:
 def test_user_data_over_the_limit_is_refused_with_both_numbers() -> None:
     # names that cannot be packed
     names = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(100)]
-    sources = replace(gpu_node().sources, pypi=tuple(f"https://{each}.example.com/pypi/simple" for each in names))
+    sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))
     with pytest.raises(Refusal) as refused:
         bootstrap.user_data(gpu_node(sources=sources))
     finding = refused.value.findings[0]
@@ -110,15 +110,22 @@ def test_user_data_only_writes_files_and_starts_one_target(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_stage_that_the_node_runs_has_a_unit_and_code(name: str) -> None:
+def test_every_stage_has_a_unit_and_code_before_it_is_started(name: str) -> None:
     text = bootstrap.user_data(SAMPLES[name])
     files = archive(text)
+    settings = bootstrap.settings(SAMPLES[name])
+    later = {each["path"]: each["content"] for each in settings["files"] if each["early"]}
     document = yaml.safe_load(text)
     node = json.loads(next(each["content"] for each in document["write_files"] if each["path"].endswith("node.json")))
-    enabled = document["runcmd"][-2].split()
+    enabled = [each.removeprefix("llm-") for each in document["runcmd"][-2].split()[3:]]
+    assert "disk" in enabled
+    assert ("weights" in enabled) == (SAMPLES[name].vllm is not None)
     for stage in node["stages"]:
-        assert f"ExecStart=/opt/llm/bin/llm-node run {stage}" in files[f"/etc/systemd/system/llm-{stage}.service"]
-        assert f"llm-{stage}" in enabled
+        unit = f"/etc/systemd/system/llm-{stage}.service"
+        where = files if stage in enabled else later
+        assert f"ExecStart=/opt/llm/bin/llm-node run {stage}" in where[unit]
+        assert f"llm_node/{stage}.py" in settings["code"]
+        assert (f"/opt/llm/lib/llm_node/{stage}.py" in files) == (stage in enabled)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -130,7 +137,7 @@ def test_no_unit_waits_for_cloud_init_which_waits_for_it(name: str) -> None:
 
 
 def test_nothing_in_the_boot_upgrades_packages() -> None:
-    everything = "".join(boot_files(gpu_node()).values())
+    everything = "".join([*boot_files(gpu_node()).values(), *node_code().values()])
     assert "dist-upgrade" not in everything
     assert '"upgrade"' not in everything
     assert "--no-upgrade" in everything
@@ -186,7 +193,8 @@ def test_packing_keeps_every_character() -> None:
 
 def test_docker_waits_for_the_stage_that_mounts_the_disk_its_images_lie_on() -> None:
     # An entry in fstab alone is not enough: a disk that comes late is mounted by the stage, under a Docker that runs.
-    drop_in = boot_files(vector_node())["/etc/systemd/system/docker.service.d/llm.conf"]
+    settings = {each["path"]: each["content"] for each in bootstrap.settings(vector_node())["files"]}
+    drop_in = settings["/etc/systemd/system/docker.service.d/llm.conf"]
     assert "After=llm-disk.service" in drop_in
     assert "Wants=llm-disk.service" in drop_in
     # Requires= would stop Docker, and all that runs in it, whenever the stage is run again.

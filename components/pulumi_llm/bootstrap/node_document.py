@@ -1,4 +1,4 @@
-"""What a machine shall be, as its stages read it: /opt/llm/node.json and /opt/llm/pins.json. No secrets."""
+"""What a machine shall be, as its stages read it: /opt/llm/node.json and /opt/llm/supply.json. No secrets."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
         "region": request.region,
         "stages": [each["name"] for each in stages(request)],
         "data_disk_gib": request.data_disk_gib,
+        "folders": {name: owner for name, (owner, role) in FOLDERS.items() if role in roles(request)},
     }
     if request.vllm:
         role = request.vllm
@@ -82,18 +83,27 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
     return document
 
 
-def pins_document(request: NodeRequest) -> dict[str, Any]:
-    """/opt/llm/pins.json: versions, packages, folders, and where they come from, in the order in which it is tried."""
+def venvs(request: NodeRequest) -> tuple[str, ...]:
+    """The Python environments that a node has: names in versions.json, each with a lock in locks/."""
+    return tuple(name for name in ("vllm", "litellm") if name in roles(request))
+
+
+def supply_document(request: NodeRequest) -> dict[str, Any]:
+    """/opt/llm/supply.json: packages, images, digests, and where they come from, in the order in which it is tried."""
     pins, have = data("versions.json"), roles(request)
     packages = pins["packages"]
     document: dict[str, Any] = {
-        "folders": {name: owner for name, (owner, role) in FOLDERS.items() if role in have},
         "base": [each for role in ("base", "vllm") if role in ("base", *have) for each in packages[role]],
         "services": [each for role in ("caddy", "weaviate") if role in have for each in packages[role]],
-        "uv": pins["uv"]["version"],
-        "venvs": {name: pins[name]["requirement"] for name in ("vllm", "litellm") if name in have},
-        "pypi": list(dict.fromkeys(request.sources.pypi)),
         "apt": list(dict.fromkeys(request.sources.apt)),
+        "pypi": list(dict.fromkeys(request.sources.pypi)),
+        "venvs": {
+            name: {
+                "version": pins[name]["version"],
+                **{key: pins[name]["wheels"][key] for key in ("digest", "download_bytes", "unpacked_bytes")},
+            }
+            for name in venvs(request)
+        },
     }
     if "weaviate" in have:
         document["registries"] = list(dict.fromkeys(request.sources.registries)) or [""]

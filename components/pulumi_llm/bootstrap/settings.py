@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm.bootstrap import gateway
 from pulumi_llm.bootstrap.files import data, fill, node_code, text
-from pulumi_llm.bootstrap.node_document import node_document, pins_document, roles, stages
+from pulumi_llm.bootstrap.node_document import node_document, roles, stages, supply_document, venvs
 from pulumi_llm.bootstrap.units import vllm_unit
 from pulumi_llm.bootstrap.user_data import one_key_a_line, stage_units
 from pulumi_llm.errors import Finding, Refusal
@@ -133,12 +133,13 @@ def _files(request: NodeRequest) -> list[dict[str, Any]]:
     have = roles(request)
     files = [
         _file("/opt/llm/node.json", one_key_a_line(node_document(request)) + "\n", early=True),
-        _file("/opt/llm/pins.json", json.dumps(pins_document(request)), early=True),
         _file("/opt/llm/bin/llm-node", text("node/llm-node"), mode="0755", early=True),
         _file("/etc/sysusers.d/llm.conf", text("node/sysusers.conf"), early=True),
         _file("/etc/apt/apt.conf.d/52llm", text("node/apt.conf"), early=True),
         _file(f"{UNITS}/llm.target", text("node/llm.target"), early=True),
         *[_file(path, content, early=True) for path, content in stage_units(request).items()],
+        _file("/opt/llm/supply.json", json.dumps(supply_document(request), indent=1) + "\n", early=True),
+        *[_file(f"/opt/llm/locks/{name}.txt", text(f"locks/{name}.txt"), early=True) for name in _locks(request)],
         _file("/opt/llm/signs.json", text("node/signs.json")),
         _file("/opt/llm/watch.json", json.dumps(_watch(request), indent=1) + "\n", "watch"),
         _file(f"{UNITS}/llm-watch.service", text("node/llm-watch.service"), "watch"),
@@ -173,6 +174,11 @@ def _files(request: NodeRequest) -> list[dict[str, Any]]:
             _file(f"{UNITS}/llm-weaviate.service", text("weaviate/llm-weaviate.service"), "weaviate"),
         ]
     return files
+
+
+def _locks(request: NodeRequest) -> list[str]:
+    wanted = venvs(request)
+    return [*wanted, "uv"] if wanted else []
 
 
 def _watch(request: NodeRequest) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm.bootstrap.files import data, fill, node_code, packed, squeezed, text
-from pulumi_llm.bootstrap.node_document import node_document, pins_document, roles, stages
+from pulumi_llm.bootstrap.node_document import node_document, roles, stages
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
     from pulumi_llm.bootstrap.roles import NodeRequest
 
 # What the first boot needs of the node's code; the rest comes with the settings, over SSH.
-BOOT_MODULES = ("__init__", "apt", "disk", "main", "receive", "stages", "status", "system", "venv")
-BOOT_MODULES_VLLM = ("driver", "weights")
+BOOT_MODULES = ("__init__", "disk", "main", "receive", "status", "system")
+BOOT_MODULES_VLLM = ("weights",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +39,21 @@ def boot_files(request: NodeRequest) -> dict[str, str]:
     code = node_code()
     files = {f"/opt/llm/lib/llm_node/{name}.py": squeezed(code[f"llm_node/{name}.py"]) for name in wanted}
     files["/opt/llm/bin/llm-node"] = squeezed(text("node/llm-node"))
-    files["/opt/llm/pins.json"] = json.dumps(pins_document(request))
-    files.update(stage_units(request))
+    files.update(stage_units(request, at_boot=True))
     files["/etc/systemd/system/llm.target"] = _without_comments(text("node/llm.target"))
     files["/etc/sysusers.d/llm.conf"] = _without_comments(text("node/sysusers.conf"))
     files["/etc/apt/apt.conf.d/52llm"] = _without_comments(text("node/apt.conf"))
-    if "weaviate" in have:
-        files["/etc/docker/daemon.json"] = text("node/docker-daemon.json")
-        files["/etc/systemd/system/docker.service.d/llm.conf"] = text("node/docker-mount.conf")
     return files
 
 
-def stage_units(request: NodeRequest) -> dict[str, str]:
-    """One oneshot unit per stage; their After= and Requires= are the boot graph."""
-    wanted = stages(request)
+def boot_stages(request: NodeRequest) -> list[dict[str, Any]]:
+    """The stages that begin with the user data alone; the others need what only the settings carry."""
+    return [each for each in stages(request) if each["starts"] == "user-data"]
+
+
+def stage_units(request: NodeRequest, *, at_boot: bool = False) -> dict[str, str]:
+    """One oneshot unit per stage; their After= and Requires= are the boot graph. ``at_boot``: see `boot_stages`."""
+    wanted = boot_stages(request) if at_boot else stages(request)
     return {
         f"/etc/systemd/system/llm-{each['name']}.service": fill(
             "node/stage.service.j2",
@@ -112,7 +113,7 @@ def _report(request: NodeRequest, rendered: str) -> SizeReport:
 
 
 def _render(request: NodeRequest) -> str:
-    units = " ".join(f"llm-{each['name']}" for each in stages(request))
+    units = " ".join(f"llm-{each['name']}" for each in boot_stages(request))
     return fill(
         "node/user_data.yaml.j2",
         name=request.name,

@@ -1,38 +1,82 @@
-"""`llm-node apply`: put the staged settings in force, with the secrets that arrive on standard input.
+"""`llm-node apply [MINUTES]`: put the staged settings in force, with the secrets that arrive on standard input.
 
 The same road at first and for every later change: files are put in place, only what changed is restarted, and it
-ends when the node is ready, or with the code of what is in the way.
+ends when the node is ready, or with the code of what is in the way. A change that does not become ready is taken back:
+the last configuration that was ready runs again, its secrets included.
 """
-# ruff: noqa: T201 - a command talks by printing
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import signal
 import sys
 import time
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
-from llm_node import keys, status
+from llm_node import keys, logs, status, sweep
 from llm_node.system import Failure, at, run, write
 
-STAGED, APPLIED = "/opt/llm/staged.json", "/opt/llm/applied.json"
+STAGED, GOOD, ALONE = "/opt/llm/staged.json", "/opt/llm/good.json", "/run/llm/apply.alone"
 POLL = float(os.environ.get("LLM_POLL_SECONDS", "2"))
-PATIENCE = 3 * 3600  # seconds; a large model over a slow line
+FIRST = 2 / 3  # share of the time that a change has before it is taken back; the rest is for that
 
 
-def main() -> None:
+def main(minutes: str = "180") -> None:
     """Apply, and print the status document."""
     settings, secrets = read(sys.stdin.read())
+    keys.check(settings, secrets)
     at("/run/llm").mkdir(parents=True, exist_ok=True)
-    with at("/run/llm/apply.lock").open("w") as lock:
+    with lock():
+        change(settings, secrets, float(minutes) * 60)
+    say(json.dumps(status.summary(), indent=1), sys.stdout)
+
+
+def lock() -> IO[str]:
+    """The one apply at a time. One that lost its connection goes on to its end, unless another one comes: this."""
+    file = at("/run/llm/apply.lock").open("a")
+    for _ in range(30):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Failure("apply.busy", "another apply is at work on this node") from error
-        enforce(settings, secrets)
-    print(json.dumps(status.summary(), indent=1))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            at(ALONE).unlink(missing_ok=True)
+            return file
+        except BlockingIOError:
+            if at(ALONE).exists():
+                os.kill(int(at(ALONE).read_text()), signal.SIGTERM)
+            time.sleep(POLL)
+    raise Failure("apply.busy", "another apply is at work on this node, and somebody waits for it")
+
+
+def say(text: str, where: Any = None) -> None:
+    """Print a line; nobody may be there any more to read it."""
+    try:
+        print(text, file=where or sys.stderr, flush=True)
+    except OSError:
+        write(at(ALONE), str(os.getpid()))
+        sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
+
+
+def change(settings: dict[str, Any], secrets: dict[str, str], seconds: float) -> None:
+    """Put settings in force; if they do not become ready, put the last good ones in force again, and say so."""
+    good, begun = status.read(at(GOOD)), time.monotonic()
+    try:
+        enforce(settings, secrets, good, begun + seconds * (FIRST if good else 1))
+    except Failure as failure:
+        if not good or (good["digest"] == settings["digest"] and not keys.differ(settings)):
+            raise
+        say(f"{settings['node']}: [{failure.code}] {failure.message}; going back to the last good configuration")
+        try:
+            enforce(good, None, settings, begun + seconds)
+        except Failure as again:
+            what = f"the last good configuration does not come back either: [{again.code}] {again.message}"
+        else:
+            what = "the last good configuration is running again"
+        raise Failure(failure.code, f"{failure.message}; {what}") from failure
+    sweep.after(settings, good)
+    keys.keep(settings)
+    write(at(GOOD), json.dumps(settings), 0o600)
 
 
 def read(text: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -56,9 +100,8 @@ def read(text: str) -> tuple[dict[str, Any], dict[str, str]]:
     return settings, secrets
 
 
-def enforce(settings: dict[str, Any], secrets: dict[str, str]) -> None:
-    """From files to a node that is ready."""
-    before = status.read(at(APPLIED))
+def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: dict[str, Any], deadline: float) -> None:
+    """From files to a node that is ready. Without secrets, those of the last good configuration are put back."""
     early = [each for each in settings["files"] if each["early"]]
     late = [each for each in settings["files"] if not each["early"]]
 
@@ -69,23 +112,25 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str]) -> None:
         run("systemctl", "daemon-reload")
     stages = settings["stages"]
     units = [f"llm-{each}.service" for each in stages]
-    if {"/opt/llm/node.json", "/opt/llm/pins.json"} & changed:
-        # What the machine shall be is new: each stage looks again, and finds most of its work done.
-        run("systemctl", "stop", *units)
-        for each in stages:
+    # What the machine shall be, or how it comes by it, is new: stages look again, and find most of their work done.
+    new_node = "/opt/llm/node.json" in changed
+    if new_node or any(each == "/opt/llm/supply.json" or "/locks/" in each for each in changed):
+        again = [each for each in stages if new_node or each not in ("disk", "weights")]
+        run("systemctl", "stop", *[f"llm-{each}.service" for each in again])
+        for each in again:
             at(f"/run/llm/stages/{each}.json").unlink(missing_ok=True)
     for each in stages:
         # What failed before gets another chance, and its old verdict must not be taken for the new one.
-        record = at(f"/run/llm/stages/{each}.json")
-        if status.read(record).get("state") == "failed":
-            record.unlink()
+        if status.entry(each).get("state") == "failed":
+            at(f"/run/llm/stages/{each}.json").unlink()
             run("systemctl", "reset-failed", f"llm-{each}.service")
+    sweep.before(settings, before)
     run("systemctl", "enable", "llm.target", *units)
     run("systemctl", "start", "--no-block", *units)
 
-    wait(settings, ["disk"])
-    new_keys = keys.put(settings, secrets)
-    wait(settings, stages)
+    wait(settings, ["disk"], deadline)
+    new_keys = keys.restore(settings) if secrets is None else keys.put(settings, secrets)
+    wait(settings, stages, deadline)
     if "driver" in stages:
         hold()
 
@@ -101,14 +146,10 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str]) -> None:
     at("/run/llm/stages/serve.json").unlink(missing_ok=True)
     for service in services:
         # --no-block: vLLM may take an hour to load, and llm-watch says how far it is.
-        again = service in restart or service == "llm-watch.service"
+        again_too = service in restart or service == "llm-watch.service"
         run("systemctl", "reset-failed", service)
-        run("systemctl", "restart" if again else "start", "--no-block", service)
-    wait(settings, ["serve"])
-    write(
-        at(APPLIED),
-        json.dumps({key: settings[key] for key in ("digest", "services", "stages")} | {"files": paths(settings)}),
-    )
+        run("systemctl", "restart" if again_too else "start", "--no-block", service)
+    wait(settings, ["serve"], deadline)
 
 
 def put(files: list[dict[str, Any]]) -> set[str]:
@@ -130,7 +171,7 @@ def remove(before: dict[str, Any], settings: dict[str, Any]) -> None:
     for service in before.get("services", []):
         if service not in settings["services"]:
             run("systemctl", "disable", "--now", service)
-    for path in before.get("files", []):
+    for path in paths(before) if before else []:
         if path not in paths(settings):
             at(path).unlink(missing_ok=True)
 
@@ -144,11 +185,11 @@ def hold() -> None:
         run("apt-mark", "hold", *names)
 
 
-def wait(settings: dict[str, Any], names: list[str]) -> None:
+def wait(settings: dict[str, Any], names: list[str], deadline: float) -> None:
     """Wait until stages are done; say what goes on, so that whoever looks (and the SSH connection) stays awake."""
-    told, deadline, silent = "", time.monotonic() + PATIENCE, time.monotonic()
+    told, begun, silent = "", time.monotonic(), time.monotonic()
     while True:
-        entries = {each: status.read(at(f"/run/llm/stages/{each}.json")) for each in names}
+        entries = {each: status.entry(each) for each in names}
         for name, entry in entries.items():
             if entry.get("state") == "failed":
                 raise Failure(entry["code"], f"{name}: {entry['message']}")
@@ -159,12 +200,14 @@ def wait(settings: dict[str, Any], names: list[str]) -> None:
         if all(each.get("state") == "done" for each in entries.values()):
             return
         if time.monotonic() > deadline:
+            minutes = (time.monotonic() - begun) / 60
             raise Failure(
-                "apply.timeout", f"not ready after {PATIENCE // 3600} hours: {'; '.join(busy) or 'nothing began'}"
+                "apply.timeout", f"not ready after {minutes:.0f} minutes: {'; '.join(busy) or 'nothing began'}"
             )
         line = "; ".join(busy)
         if line != told or time.monotonic() - silent > 30:
-            print(f"{settings['node']}: {line or 'waiting'}", file=sys.stderr, flush=True)
+            say(f"{settings['node']}: {line or 'waiting'}")
+            logs.refresh()
             told, silent = line, time.monotonic()
         time.sleep(POLL)
 

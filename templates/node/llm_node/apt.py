@@ -13,28 +13,33 @@ def install(*packages: str) -> None:
     if missing:
         with at("/run/llm/apt.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            first("apt.failed", ["", *node()["apt"]], lambda mirror: install_from(mirror, missing))
+            first("apt.failed", ["", *node()["apt"]], lambda mirror, last: install_from(mirror, last, missing))
 
 
-def install_from(mirror: str, packages: list[str]) -> None:
-    """Install from one archive; "" is what the image came with."""
-    options = ["-qo", "Acquire::http::Timeout=20"]
+def install_from(mirror: str, last: bool, packages: list[str]) -> None:
+    """Install from one archive; "" is what the image came with. A slow one is left for the next."""
+    # Whoever holds dpkg's lock is waited for a minute, and named; the stage tries again for a quarter of an hour.
+    options = ["-qyoAcquire::http::Timeout=20", "-oDPkg::Lock::Timeout=60", "--no-install-recommends", "--no-upgrade"]
     if mirror:
         release = dict(line.split("=", 1) for line in at("/etc/os-release").read_text().splitlines() if "=" in line)
         name, parts = release["VERSION_CODENAME"], "main restricted universe multiverse"
         pockets = (name, name + "-updates", name + "-security")
         write(at("/opt/llm/apt.list"), "".join(f"deb {mirror} {each} {parts}\n" for each in pockets))
-        options += ["-o", f"Dir::Etc::sourcelist={at('/opt/llm/apt.list')}", "-o", "Dir::Etc::sourceparts=-"]
+        options += [f"-oDir::Etc::sourcelist={at('/opt/llm/apt.list')}", "-oDir::Etc::sourceparts=-"]
+    # What a kill or a power cut left half done: -a configures what was unpacked, -f fetches what that lacks.
     run("dpkg", "--configure", "-a")
-    get("update", "--error-on=any", *options)
-    get("install", "-y", "--no-install-recommends", "--no-upgrade", *options, *packages)
+    get("300", "update", "--error-on=any", *options)
+    # Driver and kernel are held against everybody but us.
+    get("3600" if last else "900", "install", "-fd", "--allow-change-held-packages", *options, *packages)
+    get("3600", "install", "-f", "--allow-change-held-packages", *options, *packages)
 
 
-def get(*arguments: str) -> None:
+def get(seconds: str, *arguments: str) -> None:
     """One apt-get; its failure is told apart by what it printed."""
-    rc, out = run("apt-get", *arguments, DEBIAN_FRONTEND="noninteractive", NEEDRESTART_SUSPEND="1", LC_ALL="C")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C"}
+    rc, out = run("timeout", seconds, "apt-get", *arguments, **quiet)
     if rc:
         # The lists' lock, unlike dpkg's, is not waited for by apt itself.
         signs = {"lock": "locked", "Unable to locate": "no-package", "No space": "disk-full", "etch": "unreachable"}
-        kind = next((kind for sign, kind in signs.items() if sign in out), "failed")
-        raise Failure("apt." + kind, tail(out), True)
+        kind = "slow" if rc == 124 else next((kind for sign, kind in signs.items() if sign in out), "failed")
+        raise Failure("apt." + kind, tail(out) or f"apt-get {arguments[0]} took more than {seconds} s", True)

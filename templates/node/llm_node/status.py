@@ -19,6 +19,11 @@ def read(path: Path) -> dict[str, Any]:
         return {}
 
 
+def entry(stage: str) -> dict[str, Any]:
+    """Where a stage is; nothing if it never began."""
+    return read(at(f"/run/llm/stages/{stage}.json"))
+
+
 def hint(code: str) -> str:
     """What to do about a code. The first boot has no hints yet: they come with the settings."""
     return str(read(at("/opt/llm/hints.json")).get(code, ""))
@@ -34,17 +39,14 @@ def record(stage: str, state: str, **fields: Any) -> None:
     # systemd starts several stages at once, and each of them writes the sum.
     with path.with_name("lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        entry = {"stage": stage, "state": state, "started": read(path).get("started", now), "updated": now, **fields}
-        write(path, json.dumps(entry))
+        row = {"stage": stage, "state": state, "started": read(path).get("started", now), "updated": now, **fields}
+        write(path, json.dumps(row))
         write(at("/run/llm/status.json"), json.dumps(summary(), indent=1))
 
 
 def summary() -> dict[str, Any]:
     """The document: what the node is at, whether it is ready, and on failure a code and a hint."""
-    stages = [
-        read(at(f"/run/llm/stages/{each}.json")) or {"stage": each, "state": "waiting"}
-        for each in [*node()["stages"], "serve"]
-    ]
+    stages = [entry(each) or {"stage": each, "state": "waiting"} for each in [*node()["stages"], "serve"]]
     order = ["failed", "running", "waiting", "done"]
     ready = stages[-1]["state"] == "done"
     now = stages[-1] if ready else min(stages, key=lambda each: order.index(each["state"]))
@@ -56,4 +58,5 @@ def summary() -> dict[str, Any]:
         "started": min((each["started"] for each in stages if "started" in each), default=None),
         "updated": max((each["updated"] for each in stages if "updated" in each), default=None),
         "stages": stages,
+        "log": read(at("/run/llm/log.json")).get("lines", []),
     }

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +74,30 @@ def own(path: Path, owner: str) -> None:
 
 
 def node() -> Any:
-    """What this machine shall be."""
-    return json.loads(at("/opt/llm/pins.json").read_text()) | json.loads(at("/opt/llm/node.json").read_text())
+    """What this machine shall be, and once the settings are here, what it takes for that."""
+    supply = at("/opt/llm/supply.json")
+    return json.loads(at("/opt/llm/node.json").read_text()) | json.loads(
+        supply.read_text() if supply.exists() else "{}"
+    )
 
 
-def first(code: str, sources: Iterable[str], attempt: Callable[[str], None]) -> None:
-    """Try each source in order. If none works, a Failure that says why each did not."""
-    failures = []
-    for source in sources:
+def extra(name: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of supply.py, which comes with the settings; until then a plain one does."""
+    try:
+        return getattr(import_module("llm_node.supply"), name)  # type: ignore[no-any-return]
+    except ImportError:
+        return otherwise
+
+
+def first(code: str, sources: Iterable[str], attempt: Callable[[str, bool], None]) -> None:
+    """Try each source, and tell the attempt whether it is the last. If none works, a Failure says why each did not."""
+    failures, order = [], extra("ranked", list)(sources)
+    for source in order:
         try:
-            return attempt(source)
+            return attempt(source, source == order[-1])
         except Failure as failure:
-            if not failure.retry:
+            # A lock and a full disk are here, whatever source is asked.
+            if not failure.retry or failure.code.endswith(("locked", "disk-full")):
                 raise
             failures.append(failure)
     why = "; ".join(dict.fromkeys(each.message for each in failures)) or "no source is configured"

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from llm_node import status
+from llm_node import keys, logs, status
 from llm_node.system import Failure, at, run, tail
 
 PAUSE = float(os.environ.get("LLM_POLL_SECONDS", "3"))
@@ -22,6 +22,8 @@ def main() -> None:
     ready = False
     while True:
         ready = look(ready)
+        keys.retire()
+        logs.refresh()
         time.sleep(PAUSE * (10 if ready else 1))
 
 
@@ -57,7 +59,10 @@ def alive(unit: str) -> None:
     log = run("journalctl", "--unit", unit, "--lines", "200", "--output", "cat", "--no-pager")[1]
     signs = status.read(at("/opt/llm/signs.json"))
     kind = next((kind for sign, kind in signs.items() if sign.lower() in log.lower()), "crashes")
-    raise Failure(f"{name}.{kind}", f"{unit} started {state.get('NRestarts')} times and does not stay: {tail(log)}")
+    raise Failure(
+        f"{name}.{kind}",
+        f"{unit} started {state.get('NRestarts')} times and does not stay: {logs.cleaner()(tail(log))}",
+    )
 
 
 def answer(code: str, url: str, body: Any = None, key: str = "", tls: ssl.SSLContext | None = None) -> Any:

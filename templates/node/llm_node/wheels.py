@@ -1,0 +1,84 @@
+"""Stages `python` and `gateway`: Python environments, one a pinned package, under /opt/llm/venv/<package>-<version>.
+
+What goes into one is a lock: each package with its version and its wheels' SHA-256 (/opt/llm/locks, which comes with
+the settings). Nothing is resolved on the node, and a wheel with another digest is not installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from typing import Any
+from urllib.parse import urlsplit
+
+from llm_node import status, supply
+from llm_node.system import Failure, at, first, must, node, run, tail, write
+
+ROOM = 2**30  # bytes that stay free on the system disk
+
+
+def install(stage: str, name: str) -> None:
+    """Install a locked package from the first index that has it; a finished environment is left alone."""
+    want = node()
+    pins, lock = want["venvs"][name], at(f"/opt/llm/locks/{name}.txt")
+    if digest(lock.read_text()) != pins["digest"]:
+        raise Failure("python.wrong-digest", f"{lock} is not the list whose digest is pinned for {name}")
+    home = at(f"/opt/llm/venv/{name}-{pins['version']}")
+    done = home / "complete"
+    if done.exists() and done.read_text() == pins["digest"]:
+        return
+    # Wheels already fetched survive a retry and a reboot, and are dropped at the end. They are linked, not copied.
+    cache = at("/var/cache/llm/" + name)
+    cache.mkdir(parents=True, exist_ok=True)
+    have = sum(each.lstat().st_size for each in cache.rglob("*") if each.is_file())
+    need, free = max(0, pins["unpacked_bytes"] - have) + ROOM, shutil.disk_usage(cache).free
+    if need > free:
+        room = f"{need / 2**30:.1f} GiB are needed for {name}, {free / 2**30:.1f} GiB are free on the system disk"
+        raise Failure("python.disk-full", room, True)
+    # --clear: what a kill left half written goes away.
+    must("python.venv", "python3", "-m", "venv", "--clear", str(home))
+    first("python.index-unreachable", want["pypi"], lambda index, last: fill(index, last, stage, name, want, cache))
+    os.sync()  # the mark must not reach the disk before what it vouches for
+    write(done, pins["digest"])
+    shutil.rmtree(cache, ignore_errors=True)
+
+
+def digest(lock: str) -> str:
+    """One SHA-256 over the resolved set: sorted rows of name, version and digests, as tools/lock computes it."""
+    rows = []
+    for line in lock.splitlines():
+        name, version, *hashes = line.replace("==", " ").split()
+        rows.append(" ".join([name, version, *sorted(each.rpartition(":")[2] for each in hashes)]))
+    return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
+
+
+def fill(index: str, last: bool, stage: str, name: str, want: dict[str, Any], cache: Any) -> None:
+    """Install from one index. A slow one is left for the next."""
+    pins, trust = want["venvs"][name], []
+    python = str(at(f"/opt/llm/venv/{name}-{pins['version']}/bin/python"))
+    if index.startswith("http:"):
+        trust = ["--trusted-host", str(urlsplit(index).hostname)]
+    tool = at("/opt/llm/locks/uv.txt")
+    pip = ("-m", "pip", "install", "-q", "--disable-pip-version-check", "-i", index, *trust)
+    check(run(python, *pip, "--no-deps", "--require-hashes", "-r", str(tool)), index)
+
+    def tell(written: int) -> None:
+        total = pins["unpacked_bytes"]
+        done = min(written, total)
+        status.record(stage, "running", progress={"done": done, "total": total, "percent": 100 * done // total})
+
+    uv = (python, "-m", "uv", "pip", "install", "--python", python, "-i", index, "--no-deps", "--require-hashes")
+    env = {"UV_CACHE_DIR": str(cache), "UV_HTTP_TIMEOUT": "60", "UV_NO_CONFIG": "1", "UV_SYSTEM_CERTS": "1"}
+    lock = str(at(f"/opt/llm/locks/{name}.txt"))
+    check(supply.watched(last, tell, *uv, "--only-binary", ":all:", "-r", lock, **env), index)
+
+
+def check(result: tuple[int, str], index: str) -> None:
+    """A Failure if an installer failed, told apart by what it printed."""
+    rc, out = result
+    if rc:
+        signs = {"Hash mismatch": "wrong-digest", "DO NOT MATCH": "wrong-digest", "No space": "disk-full"}
+        signs |= {"No solution": "no-such-version", "No matching": "no-such-version", supply.TOO_SLOW: "index-slow"}
+        kind = next((kind for sign, kind in signs.items() if sign in out), "index-unreachable")
+        raise Failure("python." + kind, f"{index}: {tail(out)}", True)
