@@ -144,11 +144,13 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         add_previous_output_in_env=False,
         opts=_child(scope, depends_on=[attached_disk, attached_address]),
     )
+    # A minute less than Pulumi waits: what ends it is the node's own code and hint, not a time-out.
+    apply_command = bootstrap.apply_command(request.ready_timeout_minutes - 1)
     applied = command.remote.Command(
         f"{name}-apply",
         connection=connection,
-        create=bootstrap.apply_command(),
-        update=bootstrap.apply_command(),
+        create=apply_command,
+        update=apply_command,
         stdin=_secrets_document(
             staged.stdin, {**request.secrets, "tls_certificate": certificate, "tls_private_key": key}
         ),

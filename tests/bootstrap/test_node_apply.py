@@ -28,7 +28,8 @@ case "$1 $2" in
         *) continue;;
       esac
       mkdir -p "$root/run/llm/stages"
-      if [ -e "$root/outcome-$name" ]; then cp "$root/outcome-$name" "$root/run/llm/stages/$name.json"
+      if [ -e "$root/outcome-$name" ] && grep -rqs -f "$root/outcome-when" "$root/opt/llm/node.json" \\
+        "$root/etc/systemd/system"; then cp "$root/outcome-$name" "$root/run/llm/stages/$name.json"
       else
         entry='{{"stage": "'$name'", "state": "done", "started": "now", "updated": "now"}}'
         echo "$entry" > "$root/run/llm/stages/$name.json"
@@ -43,8 +44,9 @@ exit 0
 def ready_node(root: Path, request: NodeRequest) -> Node:
     node = booted(root, request)
     node.fake("systemctl", SYSTEMCTL.format(root=root))
-    for name in ("systemd-sysusers", "apt-mark", "dpkg-query"):
+    for name in ("systemd-sysusers", "apt-mark", "dpkg-query", "journalctl"):
         node.fake(name, "exit 0")
+    (root / "outcome-when").write_text("LLM\\|llm\n")
     return node
 
 
@@ -357,3 +359,255 @@ def test_a_vector_node_needs_no_litellm(tmp_path: Path) -> None:
     node = ready_node(tmp_path, vector_node())
     calls = up(node, vector_node())
     assert not [call for call in calls if "litellm" in call]
+
+
+def test_a_failure_is_one_line_with_code_message_and_hint(tmp_path: Path) -> None:
+    outcome = {"stage": "weights", "state": "failed", "code": "weights.gated", "message": "HTTP Error 401"}
+    (tmp_path / "outcome-weights").write_text(json.dumps(outcome))
+    node = ready_node(tmp_path, gpu_node())
+    document = stage(node, gpu_node())
+    done = node.run("apply", stdin=bootstrap.secrets_document(document, secrets_for(gpu_node())))
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("[weights.gated] weights: HTTP Error 401 -- try: accept the model's terms")
+
+
+def test_a_node_that_is_not_ready_in_time_says_what_it_is_at(tmp_path: Path) -> None:
+    outcome = {"stage": "weights", "state": "running", "progress": {"done": 1, "total": 2, "percent": 50}}
+    (tmp_path / "outcome-weights").write_text(json.dumps(outcome))
+    node = ready_node(tmp_path, gpu_node())
+    document = stage(node, gpu_node())
+    done = node.run("apply", "0.005", stdin=bootstrap.secrets_document(document, secrets_for(gpu_node())))
+    assert done.returncode == 1
+    assert "[apply.timeout] not ready after 0 minutes: weights 50 %" in done.stderr
+
+
+# --- apply: the way back
+
+
+def fails(root: Path, name: str, code: str, when: str) -> None:
+    """Let a stage (or ``serve``) fail as long as the node's files say ``when``."""
+    outcome = {"stage": name, "state": "failed", "code": code, "message": "so it is"}
+    (root / f"outcome-{name}").write_text(json.dumps(outcome))
+    (root / "outcome-when").write_text(when + "\n")
+
+
+def with_vllm(**changes: Any) -> NodeRequest:
+    request = gpu_node()
+    assert request.vllm
+    return replace(request, vllm=replace(request.vllm, **changes))
+
+
+def refused_change(node: Node, request: NodeRequest, **changes: str) -> str:
+    document = stage(node, request)
+    done = node.run("apply", stdin=bootstrap.secrets_document(document, secrets_for(request, **changes)))
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+def test_flags_that_vllm_does_not_start_with_are_taken_back(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    unit = node.path("/etc/systemd/system/llm-vllm.service")
+    before = unit.read_text()
+    fails(tmp_path, "serve", "vllm.out-of-memory", "--max-model-len 99999")
+    said = refused_change(node, with_vllm(max_model_len=99999))
+    assert said.startswith("[vllm.out-of-memory] serve: so it is; the last good configuration is running again")
+    assert "-- try: lower context_length" in said
+    assert unit.read_text() == before
+    assert json.loads(node.run("status").stdout)["ready"] is True
+    assert node.calls.count("systemctl restart --no-block llm-vllm.service") == 3  # at first, with the flags, and back
+
+
+def test_a_model_that_cannot_be_had_leaves_the_old_one_serving(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    machine, unit = node.path("/opt/llm/node.json"), node.path("/etc/systemd/system/llm-vllm.service")
+    before = machine.read_text(), unit.read_text()
+    count = len(node.calls)
+    fails(tmp_path, "weights", "weights.gated", "Qwen3-4B")
+    said = refused_change(node, with_vllm(model_id="Qwen/Qwen3-4B", modelscope_id="Qwen/Qwen3-4B"))
+    assert "[weights.gated]" in said
+    assert "the last good configuration is running again" in said
+    assert (machine.read_text(), unit.read_text()) == before
+    assert not [call for call in node.calls[count:] if "restart --no-block llm-vllm" in call]
+
+
+def test_secrets_are_taken_back_with_the_settings(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node(), hf_token="hf_old")
+    fails(tmp_path, "serve", "vllm.crashes", "--max-model-len 99999")
+    changed = {"proxy_key": "sk-new", "hf_token": "hf_new", "gateway_key_app": "sk-new-app"}
+    refused_change(node, with_vllm(max_model_len=99999), **changed)
+    secrets = node.path("/srv/llm/secrets")
+    assert (secrets / "hf_token").read_text() == "hf_old\n"
+    assert f"PROXY_KEY={PLANTED}-proxy_key\n" in (secrets / "litellm.env").read_text()
+    keys = json.loads((secrets / "gateway-keys.json").read_text())
+    assert hashlib.sha256(b"sk-new-app").hexdigest() not in keys
+
+
+def test_what_was_taken_away_comes_back_with_the_old_configuration(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    request = with_vllm(max_model_len=99999)
+    bare = replace(request.gateway, vectors_https_port=None, vectors_grpc_port=None)
+    fails(tmp_path, "serve", "vllm.crashes", "--max-model-len 99999")
+    refused_change(node, replace(request, weaviate=None, gateway=bare))
+    assert node.path("/etc/systemd/system/llm-weaviate.service").exists()
+    assert node.path("/srv/llm/secrets/weaviate.env").exists()
+
+
+def test_an_old_configuration_that_fails_too_is_said_to(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    fails(tmp_path, "serve", "vllm.gpu-memory-taken", "llm")
+    said = refused_change(node, with_vllm(max_model_len=99999))
+    assert "does not come back either: [vllm.gpu-memory-taken]" in said
+
+
+def test_the_first_configuration_has_nothing_to_go_back_to(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    fails(tmp_path, "serve", "vllm.crashes", "llm")
+    assert "last good" not in refused_change(node, gpu_node())
+
+
+def test_a_good_configuration_that_breaks_later_is_not_replaced_by_itself(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    fails(tmp_path, "serve", "vllm.crashes", "llm")
+    assert "last good" not in refused_change(node, gpu_node())
+
+
+def test_a_bad_secret_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    count = len(node.calls)
+    assert refused_change(node, with_vllm(max_model_len=2048), proxy_key="a b").startswith("[apply.bad-secret]")
+    assert node.calls[count:] == []
+
+
+# --- apply: keys
+
+
+def keys_of(node: Node) -> dict[str, str]:
+    found: dict[str, str] = json.loads(node.path("/srv/llm/secrets/gateway-keys.json").read_text())
+    return found
+
+
+def of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def test_a_replaced_key_stays_valid_beside_the_new_one_until_its_time_is_over(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node(), gateway_key_app="sk-old")
+    calls = up(node, gpu_node(), gateway_key_app="sk-new")
+    assert restarted(calls) == {"llm-watch.service"}
+    assert keys_of(node)[of("sk-old")] == keys_of(node)[of("sk-new")] == "app"
+    up(node, gpu_node(), gateway_key_app="sk-new")
+    assert of("sk-old") in keys_of(node), "an apply in between gives it no more time, and takes none"
+    node.python("from llm_node import keys; keys.retire()")
+    assert of("sk-old") in keys_of(node)
+    code = "import time; now = time.time(); time.time = lambda: now + 901\nfrom llm_node import keys; keys.retire()"
+    assert node.python(code) == ""
+    assert of("sk-old") not in keys_of(node)
+    assert of("sk-new") in keys_of(node)
+
+
+def test_a_key_whose_name_is_taken_away_stops_at_once(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node(), gateway_key_team="sk-team")
+    request = gpu_node()
+    fewer = replace(request, gateway=replace(request.gateway, keys=request.gateway.keys[:1]))
+    up(node, fewer)
+    assert of("sk-team") not in keys_of(node)
+
+
+# --- apply: one at a time
+
+
+def test_an_apply_that_nobody_listens_to_makes_way_for_the_next(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    node = ready_node(tmp_path, gpu_node())
+    document = stage(node, gpu_node())
+    lock = "import fcntl, sys, time; f = open(sys.argv[1], 'a'); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
+    path = str(node.path("/run/llm/apply.lock"))
+    with subprocess.Popen([sys.executable, "-c", lock, path], stdout=subprocess.PIPE) as orphan:
+        assert orphan.stdout
+        orphan.stdout.readline()
+        node.path("/run/llm/apply.alone").write_text(str(orphan.pid))
+        given = bootstrap.secrets_document(document, secrets_for(gpu_node()))
+        assert node.run("apply", stdin=given).returncode == 0
+        assert orphan.wait() == -15
+    assert not node.path("/run/llm/apply.alone").exists()
+
+
+def test_two_applies_are_not_mixed(tmp_path: Path) -> None:
+    import fcntl
+
+    node = ready_node(tmp_path, gpu_node())
+    document = stage(node, gpu_node())
+    with node.path("/run/llm/apply.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        given = bootstrap.secrets_document(document, secrets_for(gpu_node()))
+        done = node.run("apply", stdin=given, LLM_POLL_SECONDS="0.001")
+    assert "[apply.busy]" in done.stderr
+
+
+# --- what a change leaves behind
+
+
+def lay(node: Node, name: str, size: int = 10, whole: bool = True) -> Path:
+    folder = node.path(f"/srv/llm/models/{name}")
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"x" * size)
+    if whole:
+        (folder / "complete.json").write_text('{"files": {}}')
+    return folder
+
+
+def test_old_weights_stay_until_the_new_ones_are_ready_and_older_ones_go(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    yi = lay(node, "01-ai--Yi-6B-Chat--main")
+    older, part = lay(node, "older--model--main"), lay(node, "given--up--main.part", whole=False)
+    not_ours = lay(node, "somebodys-own", whole=False)
+    request = with_vllm(model_id="Qwen/Qwen3-4B", modelscope_id="Qwen/Qwen3-4B")
+    fails(tmp_path, "serve", "vllm.crashes", "Qwen3-4B")
+    refused_change(node, request)
+    assert yi.exists()
+    (tmp_path / "outcome-serve").unlink()
+    up(node, request)
+    assert not older.exists()
+    assert not part.exists()
+    assert not_ours.exists(), "only folders with our manifest are deleted"
+
+
+@pytest.mark.parametrize(("free", "stays"), [(0.5, True), (0.1, False)])
+def test_the_model_before_stays_as_long_as_there_is_room(tmp_path: Path, free: float, stays: bool) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    stage(node, gpu_node())
+    before = lay(node, "01-ai--Yi-6B-Chat--main")
+    lay(node, "Qwen--Qwen3-4B--main")
+    for name, request in (("old", gpu_node()), ("new", with_vllm(model_id="Qwen/Qwen3-4B", modelscope_id=None))):
+        (tmp_path / name).write_text(json.dumps(bootstrap.settings(request)))
+    said = node.python(
+        "import json, shutil, types\nfrom llm_node import sweep\n"
+        f"shutil.disk_usage = lambda _: types.SimpleNamespace(free={free}, total=1)\n"
+        f"sweep.after(json.load(open({str(tmp_path / 'new')!r})), json.load(open({str(tmp_path / 'old')!r})))"
+    )
+    assert said == ""
+    assert before.exists() == stays
+    assert node.path("/srv/llm/models/Qwen--Qwen3-4B--main").exists()
+
+
+def test_environments_of_other_versions_go_once_the_change_is_ready(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    old = node.path("/opt/llm/venv/vllm-0.31.0")
+    now = node.path("/opt/llm/venv/vllm-0.32.0")
+    for each in (old, now):
+        each.mkdir(parents=True)
+    up(node, gpu_node())
+    assert not old.exists()
+    assert now.exists()

@@ -104,23 +104,23 @@ def secrets_document(request_settings: Mapping[str, Any], secrets: Mapping[str, 
 
 def stage_command() -> str:
     """The shell line that takes the settings on standard input, run as the login user."""
-    return _command("stage")
-
-
-def apply_command() -> str:
-    """The shell line that takes the secrets document on standard input and ends when the node is ready."""
-    return _command("apply")
-
-
-def _command(name: str) -> str:
     # SSH answers before cloud-init has unpacked the node's code, and a machine without a working cloud-init never
     # will: wait for ten minutes, then say what cloud-init says.
     return (
         "n=0; until [ -x /opt/llm/bin/llm-node ]; do n=$((n+1)); "
         "if [ $n -gt 120 ]; then echo '[node.no-cloud-init] user data was not run within ten minutes' >&2; "
         "cloud-init status --long >&2; exit 1; fi; sleep 5; done; "
-        f"exec sudo -n /opt/llm/bin/llm-node {name}"
+        "exec sudo -n /opt/llm/bin/llm-node stage"
     )
+
+
+def apply_command(minutes: int = 180) -> str:
+    """The shell line that takes the secrets document on standard input and ends when the node is ready.
+
+    After ``minutes`` it gives up, by its own clock and with a code: give it a little less than whoever runs it waits.
+    """
+    # No loop around it: it follows the settings, so the node's code is there. What fails is quoted with its command.
+    return f"exec sudo -n /opt/llm/bin/llm-node apply {minutes}"
 
 
 def _file(path: str, content: str, *restart: str, mode: str = "0644", early: bool = False) -> dict[str, Any]:

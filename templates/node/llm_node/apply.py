@@ -144,6 +144,7 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
     # Stopped first, so that it does not call ready what is about to be replaced.
     run("systemctl", "stop", "llm-watch.service")
     at("/run/llm/stages/serve.json").unlink(missing_ok=True)
+    status.publish()
     for service in services:
         # --no-block: vLLM may take an hour to load, and llm-watch says how far it is.
         again_too = service in restart or service == "llm-watch.service"
@@ -208,6 +209,7 @@ def wait(settings: dict[str, Any], names: list[str], deadline: float) -> None:
         if line != told or time.monotonic() - silent > 30:
             say(f"{settings['node']}: {line or 'waiting'}")
             logs.refresh()
+            status.publish()
             told, silent = line, time.monotonic()
         time.sleep(POLL)
 

@@ -41,7 +41,12 @@ def record(stage: str, state: str, **fields: Any) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         row = {"stage": stage, "state": state, "started": read(path).get("started", now), "updated": now, **fields}
         write(path, json.dumps(row))
-        write(at("/run/llm/status.json"), json.dumps(summary(), indent=1))
+        publish()
+
+
+def publish() -> None:
+    """Bring the sum up to date."""
+    write(at("/run/llm/status.json"), json.dumps(summary(), indent=1))
 
 
 def summary() -> dict[str, Any]:
