@@ -19,6 +19,7 @@ COMMANDS = {
     "check": ("pulumi_llm.commands.check", "does a model fit on a GPU, and what would"),
     "offers": ("pulumi_llm.commands.offers", "GPU machines and what they cost, cheapest first"),
     "bill": ("pulumi_llm.commands.bill", "what a stack costs, line by line, and against another revision"),
+    "status": ("pulumi_llm.commands.status", "what a stack's nodes are at, and what is in the way"),
     "catalog": ("pulumi_llm.commands.catalog", "how old the catalogue is, and today's prices from the clouds' APIs"),
     "sim": ("pulumi_llm.simcloud.command", "run pulumi against the simulated clouds"),
 }

@@ -211,7 +211,7 @@ def supplied(root: Path, request: NodeRequest, **node: Any) -> Node:
 def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """An HTTP server on loopback; yields its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

@@ -116,15 +116,16 @@ def _comment(line: bytes) -> bool:
 
 
 def packed(files: dict[str, str]) -> str:
-    """Files as one line of text that cloud-init cannot mistake: path, NUL, text, NUL, path…; xz, base 85.
+    """Files as one line of text that cloud-init cannot mistake: path, NUL, text, NUL, path…; LZMA, base 85.
 
     Tighter than gz+b64 by a tenth, which is what keeps a node within Tencent Cloud's 12,288 bytes.
     """
     plain = "\0".join(part for pair in files.items() for part in pair).encode()
-    # A small dictionary: the preset's own is 64 MiB, which takes longer to make than all the rest.
+    # A small dictionary: the preset's own is 64 MiB, which takes longer to make than all the rest. No container: it
+    # costs sixty bytes, and the node's decompressor tells the two apart by itself.
     level = {"preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 20, "lc": 3, "lp": 0, "pb": 0}
-    filters = [{"id": lzma.FILTER_LZMA2, **level}]
-    return base64.b85encode(lzma.compress(plain, check=lzma.CHECK_CRC32, filters=filters)).decode()
+    filters = [{"id": lzma.FILTER_LZMA1, **level}]
+    return base64.b85encode(lzma.compress(plain, format=lzma.FORMAT_ALONE, filters=filters)).decode()
 
 
 def unpacked(line: str) -> dict[str, str]:

@@ -1,0 +1,123 @@
+"""The status of nodes as text: a picture that is drawn anew on a terminal, and plain lines elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from pulumi_llm.commands._status_ask import Answer
+from pulumi_llm.errors import TROUBLESHOOTING
+
+BAR = 24
+LOG_LINES = 8
+
+
+class Screen:
+    """Where answers are shown. On a terminal that is watched, each picture replaces the one before; elsewhere only what
+    changed is printed, so that a log stays readable.
+    """
+
+    def __init__(self, out: TextIO, *, live: bool) -> None:
+        self.out, self.live = out, live
+        self.drawn = 0
+        self.told: dict[str, str] = {}
+
+    def show(self, answers: list[Answer]) -> None:
+        """Show what the nodes answered now."""
+        if not self.live:
+            self.out.write("\n".join(line for each in answers for line in picture(each)) + "\n")
+        elif self.out.isatty():
+            self._draw([line for each in answers for line in picture(each)])
+        else:
+            for each in answers:
+                for name, line in changes(each):
+                    if self.told.get(name) != line:
+                        self.out.write(f"{line}\n")
+                        self.told[name] = line
+        self.out.flush()
+
+    def _draw(self, lines: list[str]) -> None:
+        width, height = shutil.get_terminal_size()
+        fit = [line[: width - 1] for line in lines][: height - 1]
+        back = f"\x1b[{self.drawn}F" if self.drawn else ""
+        self.out.write(back + "".join(f"{line}\x1b[K\n" for line in fit) + "\x1b[J")
+        self.drawn = len(fit)
+
+
+def picture(answer: Answer) -> Iterator[str]:
+    """A node: its stages with bars, what is in the way, and its last log lines."""
+    document = answer.document
+    if document is None:
+        assert answer.problem is not None  # noqa: S101 - one of the two is there
+        yield f"{answer.target.name}: no answer: {printable(answer.problem.message)}"
+        return
+    state = "ready" if answer.ready else f"not ready ({_text(document, 'state')})"
+    yield f"{answer.target.name} {_text(document, 'node')}: {state}, as of {_text(document, 'updated') or 'never'}"
+    width = max((len(_text(each, "stage")) for each in document["stages"]), default=0)
+    for each in document["stages"]:
+        yield f"  {_text(each, 'stage'):<{width}}  {_text(each, 'state'):<8}{bar(each.get('progress'))}".rstrip()
+        if _text(each, "code"):
+            yield f"  {'':<{width}}  [{_text(each, 'code')}] {_text(each, 'message')}"
+            if _text(each, "hint"):
+                yield f"  {'':<{width}}  try: {_text(each, 'hint')}"
+    lines = document.get("log") or []
+    if isinstance(lines, list) and lines:
+        yield "  last lines:"
+        yield from (f"    {printable(str(line))}" for line in lines[-LOG_LINES:])
+
+
+def changes(answer: Answer) -> Iterator[tuple[str, str]]:
+    """A name and a line for each stage: printed when the line is another than before. Percents go by tens."""
+    name, document = answer.target.name, answer.document
+    if document is None:
+        assert answer.problem is not None  # noqa: S101 - one of the two is there
+        yield name, f"{name}: no answer: {printable(answer.problem.message)}"
+        return
+    for each in document["stages"]:
+        stage, state = _text(each, "stage"), _text(each, "state")
+        if state == "waiting":
+            continue
+        progress = each.get("progress")
+        percent = f" {_number(progress, 'percent') // 10 * 10} %" if state == "running" and progress else ""
+        trouble = f" [{_text(each, 'code')}] {_text(each, 'message')}" if _text(each, "code") else ""
+        yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
+    yield f"{name} ready", f"{name}: {'ready' if answer.ready else 'not ready'}"
+
+
+def verdict(answer: Answer) -> str:
+    """Why a node is not ready, with code and hint."""
+    document = answer.document
+    if document is None:
+        return str(answer.problem)
+    code = _text(document, "code")
+    if not code:
+        return f"{answer.target.name}: not ready: {_text(document, 'stage')} is {_text(document, 'state')}"
+    hint = f"\n    try: {_text(document, 'hint')}" if _text(document, "hint") else ""
+    see = f"\n    see: {TROUBLESHOOTING}#{code.replace('.', '-')}"
+    return f"[{code}] {answer.target.name}: {_text(document, 'stage')}: {_text(document, 'message')}{hint}{see}"
+
+
+def bar(progress: Any) -> str:
+    """A bar with percent and GiB; empty where there is no progress to show."""
+    if not isinstance(progress, dict):
+        return ""
+    percent = max(0, min(100, _number(progress, "percent")))
+    full = BAR * percent // 100
+    done, total = (_number(progress, each) / 2**30 for each in ("done", "total"))
+    return f"[{'#' * full}{'-' * (BAR - full)}] {percent:3} %  {done:.1f} of {total:.1f} GiB"
+
+
+def printable(said: str) -> str:
+    """Text from elsewhere, without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in said)
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    return printable(value) if isinstance(value, str) else ""
+
+
+def _number(row: Any, name: str) -> int:
+    value = row.get(name) if isinstance(row, dict) else None
+    return int(value) if isinstance(value, (int, float)) else 0

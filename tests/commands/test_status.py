@@ -1,0 +1,403 @@
+"""`pulumi-llm status`: who is asked, over what, and what is made of the answer."""
+
+import json
+import ssl
+import subprocess
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pulumi_llm import cli
+from pulumi_llm.bootstrap.files import data
+from pulumi_llm.commands import _status_text as text
+from pulumi_llm.commands import status
+from pulumi_llm.commands._status_ask import Answer, Target
+from pulumi_llm.errors import Refusal
+
+KEY = "sk-status-test"
+STAGES = [
+    {"stage": "disk", "state": "done", "started": "2026-11-25T04:00:00Z", "updated": "2026-11-25T04:00:05Z"},
+    {"stage": "weights", "state": "running", "started": "2026-11-25T04:00:05Z", "updated": "2026-11-25T04:01:00Z",
+     "progress": {"done": 4 * 2**30, "total": 10 * 2**30, "percent": 40}},
+    {"stage": "serve", "state": "waiting"},
+]  # fmt: skip
+BOOTING: dict[str, Any] = {
+    "schema": 1, "node": "llm-server", "ready": False, "stage": "weights", "state": "running",
+    "progress": STAGES[1]["progress"], "code": None, "message": None, "hint": None,
+    "started": "2026-11-25T04:00:00Z", "updated": "2026-11-25T04:01:00Z", "stages": STAGES,
+    "log": ["2026-11-25T04:01:00+0000 llm-node[1]: fetching"],
+}  # fmt: skip
+READY = BOOTING | {"ready": True, "stage": "serve", "state": "done", "progress": None, "log": []}
+READY["stages"] = [each | {"state": "done"} for each in STAGES]
+TROUBLE = {"code": "weights.gated", "message": "HTTP Error 401", "hint": "accept the model's terms"}
+FAILED = BOOTING | TROUBLE | {"state": "failed", "progress": None}
+FAILED["stages"] = [STAGES[0], STAGES[1] | TROUBLE | {"state": "failed"}, STAGES[2]]
+
+
+def test_what_is_tested_with_follows_the_schema() -> None:
+    for document in (BOOTING, READY, FAILED):
+        jsonschema.validate(document, data("node/status.schema.json"))
+
+
+class Gateway:
+    """A gateway's status page on loopback: a certificate of its own authority, and answers in turn."""
+
+    def __init__(self, folder: Path) -> None:
+        self.answers: list[tuple[int, bytes]] = []
+        self.asked: list[tuple[str, str | None]] = []
+        self.location = ""
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                outer.asked.append((self.path, self.headers.get("Authorization")))
+                code, body = outer.answers[0] if len(outer.answers) == 1 else outer.answers.pop(0)
+                if self.headers.get("Authorization") != f"Bearer {KEY}":
+                    code, body = 401, b"{}"
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(body)))
+                if outer.location:
+                    self.send_header("Location", outer.location)
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.authority = folder / "tls.crt"
+        self.address = f"https://127.0.0.1:{self.server.server_port}"
+        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def says(self, *documents: Any, code: int = 200) -> None:
+        self.answers = [(code, each if isinstance(each, bytes) else json.dumps(each).encode()) for each in documents]
+
+
+def certificate(folder: Path, name: str) -> Path:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", folder / "tls.key", "-out", folder / "tls.crt", "-days", "2", "-subj", "/CN=llm",
+         "-addext", f"subjectAltName={name}"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificate(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
+
+
+@pytest.fixture
+def gateway(pair: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    monkeypatch.setenv("THE_KEY", KEY)
+    running = Gateway(pair)
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+def run(gateway: Gateway, *more: str) -> int:
+    return cli.main(
+        ["status", "--endpoint", f"{gateway.address}/v1", "--key-env", "THE_KEY", "--ca", str(gateway.authority), *more]
+    )
+
+
+def test_a_ready_node_is_exit_0(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.says(READY)
+    assert run(gateway) == 0
+    out, err = capsys.readouterr()
+    assert "node llm-server: ready" in out
+    assert err == ""
+    assert gateway.asked == [("/status", f"Bearer {KEY}")]
+
+
+def test_a_node_that_boots_is_exit_1_with_its_stages_bars_and_last_lines(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.says(BOOTING)
+    assert run(gateway) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "node llm-server: not ready (running), as of 2026-11-25T04:01:00Z",
+        "  disk     done",
+        "  weights  running [#########---------------]  40 %  4.0 of 10.0 GiB",
+        "  serve    waiting",
+        "  last lines:",
+        "    2026-11-25T04:01:00+0000 llm-node[1]: fetching",
+    ]
+    assert err == "node: not ready: weights is running\n"
+
+
+def test_a_node_that_failed_is_exit_1_with_code_and_hint(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.says(FAILED)
+    assert run(gateway) == 1
+    assert capsys.readouterr().err == (
+        "[weights.gated] node: weights: HTTP Error 401\n    try: accept the model's terms\n"
+        "    see: docs/troubleshooting.md#weights-gated\n"
+    )
+
+
+def test_watching_ends_when_the_node_is_ready_and_prints_what_changes_only(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.says(BOOTING, BOOTING, BOOTING, READY)
+    assert run(gateway, "--watch", "--interval", "0.01") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "node: disk done",
+        "node: weights running 40 %",
+        "node: not ready",
+        "node: weights done",
+        "node: serve done",
+        "node: ready",
+    ]
+
+
+def test_watching_ends_when_a_stage_has_failed(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.says(BOOTING, FAILED)
+    assert run(gateway, "--watch", "--interval", "0.01") == 1
+    assert "[weights.gated]" in capsys.readouterr().err
+
+
+def test_json_is_the_document_and_holds_no_key(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.says(FAILED)
+    assert run(gateway, "--json") == 1
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert said == {
+        "ready": False,
+        "nodes": [{"name": "node", "endpoint": gateway.address, "document": FAILED, "problem": None}],
+    }
+    assert KEY not in out + err
+
+
+def test_json_that_is_watched_is_a_line_for_each_change(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.says(BOOTING, BOOTING, READY)
+    assert run(gateway, "--json", "--watch", "--interval", "0.01") == 0
+    assert [json.loads(line)["ready"] for line in capsys.readouterr().out.splitlines()] == [False, True]
+
+
+# --- what goes wrong
+
+
+def problem(capsys: pytest.CaptureFixture[str]) -> str:
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert "try: " in err
+    assert KEY not in err
+    return err.split("]")[0].removeprefix("[")
+
+
+def test_a_certificate_of_another_authority_is_refused_and_no_key_is_sent(
+    gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.says(READY)
+    gateway.authority = certificate(tmp_path, "IP:127.0.0.1") / "tls.crt"
+    assert run(gateway) == 1
+    assert problem(capsys) == "status.bad-certificate"
+    assert gateway.asked == []
+
+
+def test_a_certificate_for_another_address_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", KEY)
+    other = Gateway(certificate(tmp_path, "IP:203.0.113.7"))
+    other.says(READY)
+    assert run(other) == 1
+    other.server.shutdown()
+    assert problem(capsys) == "status.bad-certificate"
+    assert other.asked == []
+
+
+def test_a_key_that_is_not_taken_is_a_code(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", "sk-old")
+    gateway.says(READY)
+    assert run(gateway, "--watch") == 1
+    assert problem(capsys) == "status.key-refused"
+
+
+def test_the_key_goes_to_no_other_server(gateway: Gateway, pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = Gateway(pair)
+    elsewhere.says(READY)
+    gateway.location = f"{elsewhere.address}/status"
+    gateway.says(b"", code=302)
+    assert run(gateway) == 1
+    elsewhere.server.shutdown()
+    assert problem(capsys) == "status.no-document"
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b"null", b'{"schema": "1"}', b"x" * 2_000_000])
+def test_what_is_no_document_is_a_code(gateway: Gateway, body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.says(body)
+    assert run(gateway) == 1
+    assert problem(capsys) == "status.no-document"
+
+
+def test_a_document_of_a_later_schema_is_not_guessed_at(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.says(READY | {"schema": 2})
+    assert run(gateway) == 1
+    assert problem(capsys) == "status.no-document"
+
+
+def test_a_node_that_does_not_answer_is_a_code(
+    pair: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", KEY)
+    given = ["--endpoint", "https://127.0.0.1:9", "--key-env", "THE_KEY", "--ca", str(pair / "tls.crt")]
+    assert cli.main(["status", *given]) == 1
+    assert problem(capsys) == "status.unreachable"
+
+
+def test_a_terminal_is_not_told_what_to_do_by_a_node(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J"
+    gateway.says(FAILED | {"message": evil, "log": [evil], "node": evil})
+    run(gateway)
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert "\x07" not in out + err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["-s", "a", "--endpoint", "https://x"],
+        ["-s", "a", "--interval", "0"],
+        ["-s", "a", "--interval", "soon"],
+        ["-s", "a", "--project", "/no/such/folder"],
+    ],
+)
+def test_a_wrong_call_is_exit_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status", *arguments])
+    assert ended.value.code == 2
+
+
+def test_all_that_is_wrong_with_the_options_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "--endpoint", "http://x", "--key-env", "NO_SUCH_KEY", "--ca", "/no/such"]) == 2
+    said = capsys.readouterr().err
+    for code in ("status.bad-endpoint", "status.no-key-variable", "status.no-authority-file"):
+        assert f"[{code}]" in said
+
+
+# --- a stack's outputs
+
+
+def outputs(gateway: Gateway, **more: Any) -> dict[str, Any]:
+    return {
+        "endpoint": f"{gateway.address}/v1",
+        "api_keys": {"default": KEY, "app": "sk-app"},
+        "certificate_authority": gateway.authority.read_text(),
+        **more,
+    }
+
+
+def with_pulumi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = folder / "pulumi"
+    program.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\n{script}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_a_stack_is_found_by_its_outputs(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.says(READY)
+    (tmp_path / "out.json").write_text(json.dumps(outputs(gateway)))
+    with_pulumi(tmp_path, monkeypatch, f"cat {tmp_path}/out.json")
+    assert cli.main(["status", "-s", "aliyun-t4"]) == 0
+    assert "server llm-server: ready" in capsys.readouterr().out
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked == ["--non-interactive", "stack", "output", "--json", "--show-secrets", "--stack", "aliyun-t4"]
+
+
+def test_a_stacks_proxy_is_asked_too_and_both_have_to_be_ready(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.says(READY, FAILED)
+    proxy = {f"proxy_{key}": value for key, value in outputs(gateway).items()}
+    (tmp_path / "out.json").write_text(json.dumps(outputs(gateway, **proxy)))
+    with_pulumi(tmp_path, monkeypatch, f"cat {tmp_path}/out.json")
+    assert cli.main(["status", "-s", "aliyun-t4"]) == 1
+    out, err = capsys.readouterr()
+    assert "server llm-server: ready" in out
+    assert "[weights.gated] proxy: " in err
+
+
+def test_the_default_key_is_taken_and_the_servers_own_only_where_there_is_no_other(gateway: Gateway) -> None:
+    keys = {"app": "sk-a", "default": "sk-d", "server": "sk-s"}
+    for expected in ("sk-d", "sk-a", "sk-s"):
+        assert status.targets_of(outputs(gateway, api_keys=keys), "x")[0].key == expected
+        keys.pop(next(name for name, key in keys.items() if key == expected))
+
+
+def test_a_stack_whose_up_has_not_ended_is_told_apart(gateway: Gateway) -> None:
+    with pytest.raises(Refusal, match=r"status\.no-outputs"):
+        status.targets_of({"address": "203.0.113.7"}, "aliyun-t4")
+
+
+@pytest.mark.parametrize("script", ["echo 'error: no stack named x found' >&2; exit 255", "echo no json", "echo []"])
+def test_a_stack_that_pulumi_does_not_know_is_a_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: str
+) -> None:
+    with_pulumi(tmp_path, monkeypatch, script)
+    assert cli.main(["status", "-s", "x"]) == 1
+    assert problem(capsys) == "status.stack-unreadable"
+
+
+def test_without_pulumi_another_way_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli.main(["status", "-s", "x"]) == 1
+    assert problem(capsys) == "status.no-pulumi"
+
+
+# --- a terminal
+
+
+class Terminal:
+    """A terminal's end: what was written to it."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, said: str) -> int:
+        self.written.append(said)
+        return len(said)
+
+    def flush(self) -> None:
+        pass
+
+
+def test_on_a_terminal_each_picture_replaces_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("LINES", "20")
+    terminal = Terminal()
+    screen = text.Screen(terminal, live=True)  # type: ignore[arg-type]
+    answer = Answer(Target("server", "https://x", KEY, ""), BOOTING)
+    screen.show([answer])
+    screen.show([answer])
+    first, second = terminal.written
+    assert not first.startswith("\x1b[")
+    assert second.startswith(f"\x1b[{first.count(chr(10))}F")
+    assert max(len(line) for line in first.split("\x1b[K\n")) < 60
+
+
+def test_a_target_does_not_show_its_key() -> None:
+    assert KEY not in repr(Target("server", "https://x", KEY, ""))
