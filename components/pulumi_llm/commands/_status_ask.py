@@ -91,18 +91,18 @@ def ask(target: Target) -> Answer:
     except HTTPError as error:
         if error.code in (401, 403):
             hint = "`pulumi refresh`, then look at the output api_keys: was the key replaced?"
-            return _wrong(target, "key-refused", f"{target.url} answered {error.code}", hint)
+            return _wrong("key-refused", target, f"{target.url} answered {error.code}", hint)
         hint = "is this the gateway's own port? `sudo journalctl -u llm-caddy -u llm-status` on the node"
-        return _wrong(target, "no-document", f"{target.url} answered {error.code}", hint)
+        return _wrong("no-document", target, f"{target.url} answered {error.code}", hint)
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
             why = f"{target.url}: {reason.verify_message}"
             return _wrong(
-                target, "bad-certificate", why, "never go on without: is it the right machine? `pulumi refresh`"
+                "bad-certificate", target, why, "never go on without: is it the right machine? `pulumi refresh`"
             )
         hint = "is this machine in `allowed_cidrs`? While a node boots, its gateway does not answer yet"
-        return _wrong(target, "unreachable", f"{target.url}: {reason}", hint)
+        return _wrong("unreachable", target, f"{target.url}: {reason}", hint)
 
 
 def _read(target: Target, body: bytes) -> Answer:
@@ -113,13 +113,13 @@ def _read(target: Target, body: bytes) -> Answer:
     fits = isinstance(document, dict) and all(isinstance(document.get(name), kind) for name, kind in FIELDS.items())
     if not isinstance(document, dict) or not fits or not all(isinstance(each, dict) for each in document["stages"]):
         return _wrong(
-            target, "no-document", f"{target.url} answered, but not with a status document", "is it a node of ours?"
+            "no-document", target, f"{target.url} answered, but not with a status document", "is it a node of ours?"
         )
     if document["schema"] != 1:
         message = f"{target.url} answered with a document of schema {document['schema']}"
-        return _wrong(target, "no-document", message, "a newer pulumi-llm made this node: use that one")
+        return _wrong("no-document", target, message, "a newer pulumi-llm made this node: use that one")
     return Answer(target, document)
 
 
-def _wrong(target: Target, code: str, message: str, hint: str) -> Answer:
+def _wrong(code: str, target: Target, message: str, hint: str) -> Answer:
     return Answer(target, problem=Finding(f"status.{code}", message, hint, where=target.name))

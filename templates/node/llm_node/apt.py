@@ -6,6 +6,8 @@ import fcntl
 
 from llm_node.system import Failure, at, first, node, run, tail, write
 
+QUIET = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C"}
+
 
 def install(*packages: str) -> None:
     """Install what is missing of these packages, and upgrade nothing else."""
@@ -36,8 +38,7 @@ def install_from(mirror: str, last: bool, packages: list[str]) -> None:
 
 def get(seconds: str, *arguments: str) -> None:
     """One apt-get; its failure is told apart by what it printed."""
-    quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C"}
-    rc, out = run("timeout", seconds, "apt-get", *arguments, **quiet)
+    rc, out = run("timeout", seconds, "apt-get", *arguments, **QUIET)
     if rc:
         # The lists' lock, unlike dpkg's, is not waited for by apt itself.
         signs = {"lock": "locked", "Unable to locate": "no-package", "No space": "disk-full", "etch": "unreachable"}
