@@ -401,3 +401,12 @@ def test_on_a_terminal_each_picture_replaces_the_one_before(monkeypatch: pytest.
 
 def test_a_target_does_not_show_its_key() -> None:
     assert KEY not in repr(Target("server", "https://x", KEY, ""))
+
+
+def test_an_authority_that_is_no_certificate_is_a_code(
+    gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.authority = tmp_path / "ca.pem"
+    gateway.authority.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    assert run(gateway) == 1
+    assert problem(capsys) == "status.bad-certificate"

@@ -79,8 +79,8 @@ def ask(target: Target) -> Answer:
         tls = ssl.create_default_context(cadata=target.authority or None)
     except ssl.SSLError as error:
         return _wrong(
-            target,
             "bad-certificate",
+            target,
             f"its authority is no certificate: {error}",
             "the output is damaged: run `pulumi up`",
         )

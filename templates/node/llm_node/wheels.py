@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llm_node import status, supply
-from llm_node.system import Failure, at, first, must, node, run, tail, write
+from llm_node.system import Failure, at, first, must, node, run, write
 
 ROOM = 2**30  # bytes that stay free on the system disk
 
@@ -81,4 +81,5 @@ def check(result: tuple[int, str], index: str) -> None:
         signs = {"Hash mismatch": "wrong-digest", "DO NOT MATCH": "wrong-digest", "No space": "disk-full"}
         signs |= {"No solution": "no-such-version", "No matching": "no-such-version", supply.TOO_SLOW: "index-slow"}
         kind = next((kind for sign, kind in signs.items() if sign in out), "index-unreachable")
-        raise Failure("python." + kind, f"{index}: {tail(out)}", True)
+        # uv names the package in the first of its lines, and pip in the last.
+        raise Failure("python." + kind, f"{index}: {' '.join(out.split())[-500:]}", True)
