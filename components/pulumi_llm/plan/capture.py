@@ -15,7 +15,7 @@ import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime import config as runtime_config
@@ -25,7 +25,7 @@ from pulumi.runtime.proto import provider_pb2, resource_pb2
 from pulumi_llm import spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
-from pulumi_llm.plan.model import UNKNOWN, LookUp, Plan, PlannedResource
+from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm.simcloud import table
 from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package
 
@@ -34,8 +34,24 @@ PLACEHOLDER = "not-set"
 """Stands for a needed secret that is not set; a plan never holds the secrets themselves."""
 
 
-def capture_stack(start: Path, stack_name: str) -> Plan:
-    """The plan of one stack of the project that ``start`` is in.
+class Standing(Protocol):
+    """What stands already, which the program's resources are held against (see :mod:`pulumi_llm.plan.forecast`)."""
+
+    def old_inputs(self, urn: str) -> dict[str, Any]:
+        """The inputs of what stands under that URN; none where nothing does."""
+        ...
+
+    def settle(self, resource: PlannedResource, simulator: Simulator | None) -> PlannedResource:
+        """The resource with its id and outputs, as `up` would leave it."""
+        ...
+
+    def for_checks(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs as they are checked: what stands in for something else is unknown."""
+        ...
+
+
+def capture_stack(start: Path, stack_name: str, standing: Standing | None = None) -> Plan:
+    """The plan of one stack of the project that ``start`` is in, where asked held against what is ``standing``.
 
     Raises :class:`Refusal` where there is no such project or stack, and where the program refuses.
     """
@@ -62,8 +78,10 @@ def capture_stack(start: Path, stack_name: str) -> Plan:
         stack_name=stack_name,
         config=values,
         secret_keys=secret_keys,
+        standing=standing,
     )
     plan.notes[:0] = notes
+    plan.config = {key: {SIGNATURE: SECRET, "value": text} if key in secret_keys else text for key, text in values.items()}
     return plan
 
 
@@ -74,13 +92,14 @@ def capture(
     stack_name: str = "dev",
     config: Mapping[str, str] | None = None,
     secret_keys: Iterable[str] = (),
+    standing: Standing | None = None,
 ) -> Plan:
     """The plan of ``program``, a function that makes resources as a Pulumi program does.
 
     Raises :class:`Refusal` with everything that the program, or a simulated cloud's check of its inputs, refuses.
     """
     plan = Plan(project, stack_name)
-    monitor = _Monitor(plan)
+    monitor = _Monitor(plan, standing)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     quiet = logging.getLogger("pulumi_llm.plan.engine")
@@ -127,9 +146,10 @@ def wind_down(loop: asyncio.AbstractEventLoop) -> None:
 class _Monitor(mocks.MockMonitor):
     """The resource monitor's side of the protocol, answered in process."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, standing: Standing | None) -> None:
         super().__init__(_NoMocks())
         self.plan = plan
+        self.standing = standing
         self.failures: list[Finding] = []
         self._urns: set[str] = set()
         self._simulators: dict[tuple[str, str], Simulator] = {}
@@ -151,27 +171,33 @@ class _Monitor(mocks.MockMonitor):
             )
         self._urns.add(urn)
         inputs = plain(request.object)
-        identity, state = "", inputs
+        simulator = None
         if request.type.startswith("pulumi:providers:"):
-            identity = UNKNOWN
             self._regions[urn] = str(inputs.get("region", ""))
         elif request.custom:
-            identity = UNKNOWN
-            inputs, state = self._planned(urn, request.type, inputs, request.provider)
-        self.plan.resources.append(
-            PlannedResource(
-                urn=urn,
-                type=request.type,
-                name=request.name,
-                parent=request.parent,
-                custom=request.custom,
-                inputs=inputs,
-                provider=request.provider,
-                dependencies=tuple(sorted(request.dependencies)),
-                ignore_changes=tuple(request.ignoreChanges),
-                protect=bool(request.protect),
-            )
+            inputs, simulator = self._checked(urn, request.type, inputs, request.provider)
+        resource = PlannedResource(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            parent=request.parent,
+            custom=request.custom,
+            inputs=inputs,
+            provider=request.provider,
+            dependencies=tuple(sorted(request.dependencies)),
+            ignore_changes=tuple(request.ignoreChanges),
+            protect=bool(request.protect),
+            replace_on_changes=tuple(request.replaceOnChanges),
+            retain_on_delete=bool(request.retainOnDelete),
         )
+        if self.standing is not None:
+            resource = self.standing.settle(resource, simulator)
+            identity, state = resource.id, dict(resource.outputs)
+        elif simulator is not None:
+            identity, state = UNKNOWN, simulator.create(request.type, urn, inputs, preview=True)[1]
+        else:
+            identity, state = UNKNOWN if request.custom else "", inputs
+        self.plan.resources.append(resource)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=_struct(state))
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
@@ -190,12 +216,13 @@ class _Monitor(mocks.MockMonitor):
             return resource_pb2.ResourceInvokeResponse(failures=[failure])
         return resource_pb2.ResourceInvokeResponse(**{"return": _struct(result)})
 
-    def _planned(
+    def _checked(
         self, urn: str, type_: str, inputs: dict[str, Any], provider: str
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> tuple[dict[str, Any], Simulator | None]:
+        """The inputs with the provider's defaults, and its simulator; None where the type is not known or refused."""
         package = type_.split(":", 1)[0]
         if package not in SIMULATED:
-            return inputs, inputs
+            return inputs, None
         if table.find(type_) is None:
             self.plan.notes.append(
                 Finding(
@@ -205,17 +232,17 @@ class _Monitor(mocks.MockMonitor):
                     severity="info",
                 )
             )
-            return inputs, inputs
+            return inputs, None
         simulator = self._simulator(package, provider)
-        checked, failures = simulator.check(type_, urn, {}, inputs, seed=b"plan")
+        olds = self.standing.old_inputs(urn) if self.standing else {}
+        checked, failures = simulator.check(type_, urn, olds, inputs, seed=b"plan")
+        if failures and self.standing:
+            _, failures = simulator.check(type_, urn, olds, self.standing.for_checks(inputs), seed=b"plan")
         name = urn.rsplit("::", 1)[-1]
         for each in failures:
             where = f"{name}.{each.path}" if each.path else name
             self.failures.append(Finding("plan.refused-input", each.reason, where=where))
-        if failures:
-            return inputs, inputs
-        _, outputs = simulator.create(type_, urn, checked, preview=True)
-        return checked, outputs
+        return (inputs, None) if failures else (checked, simulator)
 
     def _simulator(self, package: str, provider: str) -> Simulator:
         region = self._regions.get(provider.rsplit("::", 1)[0], "") or self._default_region(package)

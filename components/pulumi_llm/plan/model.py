@@ -32,6 +32,11 @@ class PlannedResource:
     dependencies: tuple[str, ...] = ()
     ignore_changes: tuple[str, ...] = ()
     protect: bool = False
+    replace_on_changes: tuple[str, ...] = ()
+    retain_on_delete: bool = False
+    id: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """What exists after `up`, where that is known: from the engine's state, or stood in (see :attr:`Plan.stand_ins`)."""
 
     @property
     def package(self) -> str:
@@ -58,6 +63,10 @@ class Plan:
     outputs: dict[str, Any] = field(default_factory=dict)
     look_ups: list[LookUp] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    """The stack's configuration by its full keys, secrets marked."""
+    stand_ins: dict[str, str] = field(default_factory=dict)
+    """Text that stands for what only a cloud could tell, to what it is: ``llm-address.publicIp``."""
 
     def of_type(self, *types: str) -> Iterator[PlannedResource]:
         """The resources of the given types."""

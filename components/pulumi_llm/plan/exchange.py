@@ -1,0 +1,111 @@
+"""A plan as JSON between two of our own processes: complete and unmasked, so it goes through a pipe, never to a file.
+
+`python -m pulumi_llm.plan.exchange --project FOLDER STACK...` prints `{"format": 1, "stacks": {name: {"plan": …} |
+{"findings": […]}}}`: each stack of the project as its `up` would leave it, or why there is none. Another version of
+the library may run on the other side, so a reader takes what it knows and leaves the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan.capture import capture_stack
+from pulumi_llm.plan.forecast import Forecast
+from pulumi_llm.plan.model import LookUp, Plan, PlannedResource
+
+FORMAT = 1
+_TUPLES = ("dependencies", "ignore_changes", "replace_on_changes")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the stacks asked for. Exit 0, whatever is found out about them."""
+    parser = argparse.ArgumentParser(prog="python -m pulumi_llm.plan.exchange")
+    parser.add_argument("--project", type=Path, required=True)
+    parser.add_argument("stacks", nargs="*")
+    asked = parser.parse_args(argv)
+    found: dict[str, Any] = {}
+    with contextlib.redirect_stdout(sys.stderr):  # what a program itself prints is not ours
+        for stack in asked.stacks:
+            found[stack] = _one(asked.project, stack)
+    sys.stdout.write(json.dumps({"format": FORMAT, "stacks": found}))
+    return 0
+
+
+def _one(project: Path, stack: str) -> dict[str, Any]:
+    try:
+        return {"plan": to_wire(standing(project, stack))}
+    except Refusal as refusal:
+        return {"findings": [_finding(each) for each in refusal.findings]}
+    except Exception as failed:  # the program's own mistake: told as what it is, by its last line
+        code, message = "diff.program-failed", f"the program ends with {type(failed).__name__}: {failed}"
+        return {"findings": [_finding(Finding(code, message, "run it: `pulumi-llm plan -s` shows where"))]}
+
+
+def standing(project: Path, stack: str) -> Plan:
+    """A stack's plan as its `up` would leave it. Raises :class:`Refusal` as :func:`capture_stack` does."""
+    forecast = Forecast()
+    plan = capture_stack(project, stack, forecast)
+    plan.stand_ins = forecast.labels
+    return plan
+
+
+def to_wire(plan: Plan) -> dict[str, Any]:
+    """All of a plan as JSON-ready data, secrets and all."""
+    return {
+        "project": plan.project,
+        "stack": plan.stack,
+        "resources": [{key: _listed(getattr(each, key)) for key in _KEYS} for each in plan.resources],
+        "outputs": plan.outputs,
+        "look_ups": [{"token": each.token, "args": each.args, "provider": each.provider} for each in plan.look_ups],
+        "notes": [_finding(each) for each in plan.notes],
+        "config": plan.config,
+        "stand_ins": plan.stand_ins,
+    }
+
+
+def from_wire(content: Mapping[str, Any]) -> Plan:
+    """The plan that :func:`to_wire` wrote."""
+    return Plan(
+        project=content["project"],
+        stack=content["stack"],
+        resources=[_resource(row) for row in content["resources"]],
+        outputs=dict(content["outputs"]),
+        look_ups=[LookUp(row["token"], row["args"], row.get("provider", "")) for row in content["look_ups"]],
+        notes=[finding(row) for row in content["notes"]],
+        config=dict(content.get("config") or {}),
+        stand_ins=dict(content.get("stand_ins") or {}),
+    )
+
+
+def finding(row: Mapping[str, Any]) -> Finding:
+    """A finding from its JSON."""
+    return Finding(row["code"], row["message"], row.get("hint", ""), row.get("severity", "error"), row.get("where", ""))
+
+
+def _finding(each: Finding) -> dict[str, str]:
+    keys = ("code", "message", "hint", "severity", "where")
+    return {key: getattr(each, key) for key in keys}
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _resource(row: Mapping[str, Any]) -> PlannedResource:
+    known = {key: value for key, value in row.items() if key in _KEYS}
+    return PlannedResource(**{key: tuple(value) if key in _TUPLES else value for key, value in known.items()})
+
+
+_KEYS = tuple(each.name for each in fields(PlannedResource))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

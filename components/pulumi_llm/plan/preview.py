@@ -1,0 +1,166 @@
+"""The engine's `pulumi preview --json` as the comparison that our own runs give.
+
+What the engine does not tell stays untold: secrets come blinded as `[secret]`, what is not known yet as a marker, and
+what the program tells the engine to ignore is already put back. Format: pulumi/pulumi, pkg/display/json.go
+(PreviewDigest), of 3.237 and later; a stream of events (PULUMI_ENABLE_STREAMING_JSON_PREVIEW) is not read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan.comparison import Comparison, Operation, Step
+from pulumi_llm.plan.model import SECRET, SHOWN_SECRET, SIGNATURE, Plan, PlannedResource
+
+OPERATIONS: Mapping[str, Operation] = {
+    "same": "same",
+    "read": "same",
+    "refresh": "same",
+    "create": "create",
+    "import": "create",
+    "update": "update",
+    "replace": "replace",
+    "create-replacement": "replace",
+    "delete-replaced": "replace",
+    "read-replacement": "replace",
+    "import-replacement": "replace",
+    "discard-replaced": "replace",
+    "delete": "delete",
+    "read-discard": "delete",
+    "remove-pending-replace": "delete",
+}
+_ROOT = "pulumi:pulumi:Stack"
+
+
+def read(path: Path) -> Comparison:
+    """The comparison that a file of `preview --json` holds.
+
+    Raises :class:`Refusal` (``diff.bad-preview``) where it holds none, and where the preview itself failed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as wrong:
+        raise _bad(path, f"it cannot be read: {wrong.strerror}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "preview") -> Comparison:
+    """The comparison in the text of `preview --json`, which may have lines of other words before and after it."""
+    content = _digest(text)
+    if content is None:
+        raise _bad(name, "it holds no JSON with `steps`, as `pulumi preview --json` writes it")
+    failed = [each for each in content.get("diagnostics") or () if each.get("severity") == "error"]
+    if failed and not content.get("changeSummary"):
+        words = " ".join(str(each.get("message", "")).strip() for each in failed)[:2000]
+        raise Refusal([Finding("diff.preview-failed", f"the preview in {name} failed: {words}", "mend the program")])
+    try:
+        return _comparison(content)
+    except (KeyError, TypeError, AttributeError, ValueError) as wrong:
+        raise _bad(name, f"a step is not as the engine writes it ({type(wrong).__name__}: {wrong})") from None
+
+
+def _digest(text: str) -> dict[str, Any] | None:
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            found, end = decoder.raw_decode(text, at)
+        except ValueError:
+            at = text.find("{", at + 1)
+            continue
+        if isinstance(found, dict) and isinstance(found.get("steps"), list):
+            return found
+        at = text.find("{", end)
+    return None
+
+
+def _comparison(content: Mapping[str, Any]) -> Comparison:
+    before, after = Plan("", ""), Plan("", "")
+    found: dict[str, Step] = {}
+    for row in content["steps"]:
+        operation = OPERATIONS.get(row["op"])
+        if operation is None:
+            raise ValueError(f"unknown operation {row['op']!r}")
+        urn = row["urn"]
+        _, _, address, *_ = [*urn.split("::"), "", ""]
+        before.stack = after.stack = urn.split("::")[0].rsplit(":", 1)[-1]
+        before.project = after.project = urn.split("::")[1]
+        old, new = _resource(row.get("oldState")), _resource(row.get("newState"))
+        if address == _ROOT:
+            continue
+        if operation == "same":
+            old = old or new
+            new = new or old
+        step = Step(operation, old, new, *_paths(row))
+        found[urn] = _merged(found[urn], step) if urn in found else step
+    comparison = Comparison(before, after, list(found.values()), source="engine")
+    for step in comparison.steps:
+        if step.before is not None and step.operation != "create":
+            before.resources.append(step.before)
+        if step.after is not None and step.operation != "delete":
+            after.resources.append(step.after)
+    config = {key: _opened(value) for key, value in (content.get("config") or {}).items()}
+    before.config, after.config = {}, config
+    return comparison
+
+
+def _merged(first: Step, second: Step) -> Step:
+    """Both halves of a replacement, as `--show-replacement-steps` tells them."""
+    before, after = first.before or second.before, first.after or second.after
+    changed = tuple(dict.fromkeys([*first.changed, *second.changed]))
+    replaced_by = tuple(dict.fromkeys([*first.replaced_by, *second.replaced_by]))
+    operations = {first.operation, second.operation}
+    replaced = "replace" in operations or operations == {"create", "delete"}
+    return Step("replace" if replaced else second.operation, before, after, changed, replaced_by)
+
+
+def _paths(row: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    detailed = row.get("detailedDiff") or {}
+    changed = [*detailed] or [*(row.get("diffReasons") or ())]
+    replaced = [path for path, each in detailed.items() if "replace" in str(each.get("kind", ""))]
+    replaced += [each for each in row.get("replaceReasons") or () if not any(_inside(path, each) for path in replaced)]
+    return tuple(changed), tuple(replaced)
+
+
+def _inside(path: str, key: str) -> bool:
+    return path == key or path.startswith((f"{key}.", f"{key}["))
+
+
+def _resource(state: Mapping[str, Any] | None) -> PlannedResource | None:
+    if state is None:
+        return None
+    return PlannedResource(
+        urn=state["urn"],
+        type=state["type"],
+        name=state["urn"].rsplit("::", 1)[-1],
+        parent=state.get("parent") or "",
+        custom=bool(state.get("custom")),
+        inputs=_opened(state.get("inputs") or {}),
+        provider=state.get("provider") or "",
+        dependencies=tuple(sorted(state.get("dependencies") or ())),
+        protect=bool(state.get("protect")),
+        replace_on_changes=tuple(state.get("replaceOnChanges") or ()),
+        retain_on_delete=bool(state.get("retainOnDelete")),
+        id=str(state.get("id") or ""),
+        outputs=_opened(state.get("outputs") or {}),
+    )
+
+
+def _opened(value: Any) -> Any:
+    """``value`` with blinded secrets marked as our own plans mark theirs; what they are nobody is told."""
+    if value == SHOWN_SECRET:
+        return {SIGNATURE: SECRET, "value": None}
+    if isinstance(value, Mapping):
+        return {key: _opened(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_opened(each) for each in value]
+    return value
+
+
+def _bad(name: object, why: str) -> Refusal:
+    hint = "write it with `pulumi preview --json > preview.json`"
+    return Refusal([Finding("diff.bad-preview", f"{name} is no preview of the engine: {why}", hint)])
