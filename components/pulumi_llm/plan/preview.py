@@ -1,7 +1,8 @@
 """The engine's `pulumi preview --json` as the comparison that our own runs give.
 
 What the engine does not tell stays untold: secrets come blinded as `[secret]`, what is not known yet as a marker, and
-what the program tells the engine to ignore is already put back. Format: pulumi/pulumi, pkg/display/json.go
+what the program tells the engine to ignore is already put back. What stays the same is told only with `--show-sames`;
+without it the comparison holds the changes alone, and a note says so. Format: pulumi/pulumi, pkg/display/json.go
 (PreviewDigest), of 3.237 and later; a stream of events (PULUMI_ENABLE_STREAMING_JSON_PREVIEW) is not read.
 """
 
@@ -103,6 +104,11 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
             before.resources.append(step.before)
         if step.after is not None and step.operation != "delete":
             after.resources.append(step.after)
+    same = sum(each.operation == "same" for each in comparison.steps)
+    if same + 1 < int((content.get("changeSummary") or {}).get("same", 0)):
+        message = "the preview leaves out what stays the same: the picture, the totals and the policy see the changes alone"
+        hint = "pulumi preview --json --show-sames"
+        after.notes.append(Finding("diff.partial-preview", message, hint, severity="warning"))
     config = {key: _opened(value) for key, value in (content.get("config") or {}).items()}
     before.config, after.config = {}, config
     return comparison
@@ -162,5 +168,5 @@ def _opened(value: Any) -> Any:
 
 
 def _bad(name: object, why: str) -> Refusal:
-    hint = "write it with `pulumi preview --json > preview.json`"
+    hint = "write it with `pulumi preview --json --show-sames > preview.json`"
     return Refusal([Finding("diff.bad-preview", f"{name} is no preview of the engine: {why}", hint)])

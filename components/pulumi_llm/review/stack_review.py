@@ -1,0 +1,161 @@
+"""Everything that is said about a change of one stack: changes, bill, findings and picture. Masked from here on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from pulumi_llm import preflight, spec
+from pulumi_llm.catalog import Catalog
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan.comparison import Comparison
+from pulumi_llm.plan.forecast import without_stand_ins
+from pulumi_llm.plan.model import UNKNOWN, Plan, is_secret
+from pulumi_llm.review import picture
+from pulumi_llm.review.bill import Bill, make_bill
+from pulumi_llm.review.changes import Change, Changes, changes_of
+from pulumi_llm.review.difference import Difference, compare
+from pulumi_llm.review.items import Usage
+from pulumi_llm.review.masking import Masker, secrets_in, secrets_in_environment
+from pulumi_llm.review.nodes import Machine, Nodes, machines_of
+from pulumi_llm.review.openings import Open, is_rule, openings_of
+from pulumi_llm.review.policy import Settings, check
+
+
+@dataclass(slots=True)
+class StackReview:
+    """A stack's change. Where the program refuses, ``refused`` says why, and there is nothing else."""
+
+    stack: str
+    project: str = ""
+    source: str = "program"
+    changes: Changes = field(default_factory=Changes)
+    opened: list[Open] = field(default_factory=list)
+    closed: list[Open] = field(default_factory=list)
+    machines: list[Machine] = field(default_factory=list)
+    gone_machines: list[Machine] = field(default_factory=list)
+    bill: Bill | None = None
+    difference: Difference | None = None
+    findings: list[Finding] = field(default_factory=list)
+    refused: list[Finding] = field(default_factory=list)
+    picture: picture.Picture | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs, be it without effect for now."""
+        return bool(self.changes.rows or self.changes.counts or self.changes.asked)
+
+
+def review(
+    comparison: Comparison,
+    catalog: Catalog,
+    *,
+    policy: Settings | None = None,
+    today: date,
+    environment: Mapping[str, str] | None = None,
+) -> StackReview:
+    """Review a comparison. ``today`` decides which prices are old; ``environment`` (default: ours) holds secrets."""
+    before, after = _for_bill(comparison, comparison.before), _for_bill(comparison, comparison.after)
+    masker = masker_of(comparison, environment)
+    nodes = Nodes(comparison)
+    regions = default_regions(comparison.after, catalog)
+    found = StackReview(comparison.after.stack, comparison.after.project, comparison.source)
+    found.changes = changes_of(comparison, masker)
+    old_open = openings_of(comparison.before, nodes, comparison.stand_ins)
+    new_open = openings_of(comparison.after, nodes, comparison.stand_ins)
+    found.opened = sorted(new_open.keys() - old_open.keys())
+    found.closed = sorted(old_open.keys() - new_open.keys())
+    rules = {urn for urn, each in nodes.by_urn.items() if is_rule(each)}
+    # What rules open and close is told by port and range, not rule by rule.
+    found.changes.rows = [row for row in found.changes.rows if row.urn not in rules]
+    found.machines = list(machines_of(comparison.after, nodes, catalog, regions))
+    was = list(machines_of(comparison.before, nodes, catalog, regions))
+    found.gone_machines = [each for each in was if each.urn not in {one.urn for one in found.machines}]
+    found.changes.rows = [_moved(row, was, found) for row in found.changes.rows]
+    usage = Usage()
+    new_bill = make_bill(after, catalog, usage, today=today, default_regions=regions)
+    old_bill = make_bill(before, catalog, usage, today=today, default_regions=default_regions(comparison.before, catalog) or regions)
+    found.bill, found.difference = new_bill, compare(old_bill, new_bill)
+    judged = check(after, policy, default_regions=regions, today=today)
+    found.findings = _unique(_masked(each, masker) for each in [*comparison.after.notes, *fit(comparison.after), *judged])
+    new, old = list(new_open), list(old_open)
+    found.picture = picture.draw(comparison, nodes, found.machines, was, new, old, found.changes, masker)
+    return found
+
+
+def _moved(row: Change, was: list[Machine], found: StackReview) -> Change:
+    """A machine that is made where another of its node goes: it is replaced, though the engine calls it two things."""
+    if row.operation not in ("create", "delete") or row.urn not in {each.urn for each in [*found.machines, *was]}:
+        return row
+    before = {each.node for each in was}
+    after = {each.node for each in found.machines}
+    if row.node in before & after:
+        return replace(row, impact=replace(row.impact, code="replaces-machine", note="moved"))
+    return row
+
+
+def refusal(stack: str, findings: Iterable[Finding], masker: Masker | None = None) -> StackReview:
+    """A stack whose program refuses."""
+    masker = masker or Masker(secrets_in_environment())
+    return StackReview(stack, refused=[_masked(each, masker) for each in findings])
+
+
+def masker_of(comparison: Comparison, environment: Mapping[str, str] | None = None) -> Masker:
+    """Knows every secret of both plans and of the environment."""
+    stand_ins = comparison.stand_ins
+    known = secrets_in(comparison.before, stand_ins) | secrets_in(comparison.after, stand_ins)
+    return Masker(known | secrets_in_environment(environment))
+
+
+def default_regions(plan: Plan, catalog: Catalog) -> dict[str, str]:
+    """The region of each package's default provider, as the stack's configuration has it."""
+    found = {}
+    for facts in catalog.clouds.values():
+        value = plan.config.get(f"{facts.pulumi_package}:region")
+        if isinstance(value, str) and value:
+            found[facts.pulumi_package] = value
+    return found
+
+
+def fit(plan: Plan) -> list[Finding]:
+    """What the check of models against GPUs says of each model server in the plan."""
+    found = []
+    for each in plan.of_type("llm:index:ModelServer"):
+        known = {key: value for key, value in each.inputs.items() if key in spec.ServerSpec.model_fields}
+        if any(is_secret(value) or value == UNKNOWN for value in known.values()):
+            continue
+        try:
+            server = spec.parse(spec.ServerSpec, {key: value for key, value in known.items() if value is not None})
+            told = preflight.require(preflight.check_server(server), server.override)
+        except Refusal as refused:
+            told = list(refused.findings)
+        found += [one.placed(each.name) for one in told]
+    return found
+
+
+def _for_bill(comparison: Comparison, plan: Plan) -> Plan:
+    """The plan as one of a stack that does not exist yet, in which what refers to another resource is unknown."""
+    if comparison.source == "program":
+        return without_stand_ins(plan)
+    ids = {each.id for each in [*comparison.before.resources, *comparison.after.resources] if len(each.id) > 3}
+    resources = [
+        replace(each, inputs={key: _unless_id(value, ids) for key, value in each.inputs.items()})
+        for each in plan.resources
+    ]
+    return Plan(plan.project, plan.stack, resources, plan.outputs, plan.look_ups, plan.notes, plan.config)
+
+
+def _unless_id(value: Any, ids: set[str]) -> Any:
+    return UNKNOWN if isinstance(value, str) and value in ids else value
+
+
+def _masked(finding: Finding, masker: Masker) -> Finding:
+    kept = replace(finding, message=masker.mask(finding.message), hint=masker.mask(finding.hint))
+    return replace(kept, where=masker.mask(finding.where))
+
+
+def _unique(findings: Iterable[Finding]) -> list[Finding]:
+    order = {"error": 0, "warning": 1, "info": 2}
+    return sorted(dict.fromkeys(findings), key=lambda each: order[each.severity])
