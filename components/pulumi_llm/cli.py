@@ -20,6 +20,8 @@ COMMANDS = {
     "offers": ("pulumi_llm.commands.offers", "GPU machines and what they cost, cheapest first"),
     "bill": ("pulumi_llm.commands.bill", "what a stack costs, line by line, and against another revision"),
     "status": ("pulumi_llm.commands.status", "what a stack's nodes are at, and what is in the way"),
+    "diff": ("pulumi_llm.commands.diff", "what a change does to the machines, what it costs, which rule it breaks"),
+    "comment": ("pulumi_llm.commands.comment", "the same comment from the engine's own `preview --json`"),
     "catalog": ("pulumi_llm.commands.catalog", "how old the catalogue is, and today's prices from the clouds' APIs"),
     "sim": ("pulumi_llm.simcloud.command", "run pulumi against the simulated clouds"),
 }

@@ -42,12 +42,15 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """``text`` without secrets."""
-        if self._known is not None:
-            text = self._known.sub(SHOWN_SECRET, text)
+        text = self.mask_values(text)
         text = _BLOCK.sub(SHOWN_SECRET, text)
         for form in policy_table().secrets["forms"].values():
             text = re.sub(form, SHOWN_SECRET, text)
         return re.sub(policy_table().secrets["assignment"], _assigned, text)
+
+    def mask_values(self, text: str) -> str:
+        """``text`` without the secrets whose values are known."""
+        return self._known.sub(SHOWN_SECRET, text) if self._known is not None else text
 
 
 def _assigned(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.model import Plan
 from pulumi_llm.review.changes import Changes
+from pulumi_llm.review.impact import role_of
 from pulumi_llm.review.masking import Masker
 from pulumi_llm.review.nodes import Machine, Nodes
 from pulumi_llm.review.openings import Open
@@ -62,6 +63,8 @@ def draw(
         return None
     kept = shown[:MOST_NODES]
     names = {each.node for each, _ in kept}
+    own = _own_addresses(comparison)
+    opened, before = ([each for each in some if each.source not in own] for some in (opened, before))
     flows = [*_clients(opened, before, names), *_onward(comparison.after, comparison.before, names)]
     return Picture(
         tuple(kept),
@@ -100,6 +103,16 @@ def mermaid(picture: Picture, words: Mapping[str, str]) -> str:
     used = [*dict.fromkeys([state for _, state in picture.machines] + (["outside"] if outside else []))]
     lines += [f"  classDef {each} {_STYLES[each]}" for each in used]
     return "\n".join(lines)
+
+
+def _own_addresses(comparison: Comparison) -> set[str]:
+    """The addresses of the plan's own resources, as ranges: the flow between two nodes says what they stand for."""
+    found: set[str] = set()
+    for each in [*comparison.before.resources, *comparison.after.resources]:
+        if role_of(each) == "address":
+            texts = [value for value in each.outputs.values() if isinstance(value, str)]
+            found |= {f"{value}/32" for value in texts if re.fullmatch(r"\d+(?:\.\d+){3}", value)}
+    return found
 
 
 def _state(machine: Machine, was: Sequence[Machine], changes: Changes) -> str:

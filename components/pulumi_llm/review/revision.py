@@ -44,6 +44,11 @@ def find(name: str, folder: Path) -> Revision:
     return Revision(name, found.stdout.strip(), Path(top), prefix.rstrip("/"))
 
 
+def has(revision: Revision, path: str) -> bool:
+    """Whether the revision has a file at ``path``, seen from the repository's top."""
+    return _git(revision.top, "cat-file", "-e", f"{revision.commit}:{path}").returncode == 0
+
+
 @contextmanager
 def files_of(revision: Revision) -> Iterator[Path]:
     """The project's folder as it was at ``revision``, for as long as the context lasts.
@@ -51,7 +56,7 @@ def files_of(revision: Revision) -> Iterator[Path]:
     Neither the repository's index nor its work tree is touched. Raises :class:`Refusal` (``bill.not-in-revision``)
     where the project's folder was not there yet.
     """
-    with tempfile.TemporaryDirectory(prefix="pulumi-llm-bill-") as name:
+    with tempfile.TemporaryDirectory(prefix="pulumi-llm-base-") as name:
         scratch, target = Path(name) / "index", Path(name) / "project"
         target.mkdir()
         tree = f"{revision.commit}:{revision.prefix}"

@@ -41,6 +41,8 @@ class StackReview:
     findings: list[Finding] = field(default_factory=list)
     refused: list[Finding] = field(default_factory=list)
     picture: picture.Picture | None = None
+    secrets: set[str] = field(default_factory=set, repr=False)
+    """The values that are nowhere shown; whoever writes the review looks for them once more."""
 
     @property
     def changed(self) -> bool:
@@ -58,10 +60,12 @@ def review(
 ) -> StackReview:
     """Review a comparison. ``today`` decides which prices are old; ``environment`` (default: ours) holds secrets."""
     before, after = _for_bill(comparison, comparison.before), _for_bill(comparison, comparison.after)
-    masker = masker_of(comparison, environment)
+    stand_ins = comparison.stand_ins
+    secrets = secrets_in(comparison.before, stand_ins) | secrets_in(comparison.after, stand_ins)
+    masker = Masker(secrets | secrets_in_environment(environment))
     nodes = Nodes(comparison)
     regions = default_regions(comparison.after, catalog)
-    found = StackReview(comparison.after.stack, comparison.after.project, comparison.source)
+    found = StackReview(comparison.after.stack, comparison.after.project, comparison.source, secrets=secrets)
     found.changes = changes_of(comparison, masker)
     old_open = openings_of(comparison.before, nodes, comparison.stand_ins)
     new_open = openings_of(comparison.after, nodes, comparison.stand_ins)
@@ -100,13 +104,6 @@ def refusal(stack: str, findings: Iterable[Finding], masker: Masker | None = Non
     """A stack whose program refuses."""
     masker = masker or Masker(secrets_in_environment())
     return StackReview(stack, refused=[_masked(each, masker) for each in findings])
-
-
-def masker_of(comparison: Comparison, environment: Mapping[str, str] | None = None) -> Masker:
-    """Knows every secret of both plans and of the environment."""
-    stand_ins = comparison.stand_ins
-    known = secrets_in(comparison.before, stand_ins) | secrets_in(comparison.after, stand_ins)
-    return Masker(known | secrets_in_environment(environment))
 
 
 def default_regions(plan: Plan, catalog: Catalog) -> dict[str, str]:

@@ -1,0 +1,62 @@
+"""What `diff` and `comment` share: how a review is written, and the gates."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pulumi_llm.commands import DONE, REFUSED, UsageError
+from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.review import comment, output
+from pulumi_llm.review.masking import Masker, secrets_in_environment
+from pulumi_llm.review.stack_review import StackReview
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that both commands have."""
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="the comment's language (default: en)")
+    parser.add_argument("--marker", default="", metavar="NAME", help="tells several comments on one pull request apart")
+    parser.add_argument("--json", action="store_true", help="data in place of the comment")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write to a file (default: standard output)")
+    parser.add_argument(
+        "--fail-on",
+        nargs="+",
+        action="extend",
+        metavar="GATE",
+        help="exit 1 at any of: errors (the default), warnings, changes, dearer, never, or an impact or worse, "
+        "such as replaces-machine",
+    )
+
+
+def check_gates(asked: Iterable[str] | None) -> None:
+    """Raise UsageError for a gate that does not exist."""
+    for each in asked or ():
+        if each not in output.gates():
+            near = nearest(each, output.gates())
+            known = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(output.gates())}"
+            raise UsageError(f"there is no gate {each!r}; {known}")
+
+
+def write(reviews: Sequence[StackReview], asked: argparse.Namespace, base: dict[str, str] | None) -> int:
+    """Write what is asked for. Gives the exit code."""
+    not_passed = output.failed(reviews, asked.fail_on or ("errors",))
+    mask = Masker([text for each in reviews for text in each.secrets] + sorted(secrets_in_environment())).mask_values
+    if asked.json:
+        text = json.dumps(output.to_json(reviews, base, not_passed), indent=2, ensure_ascii=False) + "\n"
+        text = mask(text)
+    else:
+        text = comment.render(reviews, asked.lang, marker=asked.marker, mask=mask)
+    if asked.out is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            asked.out.parent.mkdir(parents=True, exist_ok=True)
+            asked.out.write_text(text, encoding="utf-8")
+        except OSError as wrong:
+            raise Refusal([Finding("diff.unwritable", f"{asked.out} cannot be written: {wrong.strerror}")]) from None
+    for gate in not_passed:
+        sys.stderr.write(f"not passed: {gate}\n")
+    return REFUSED if not_passed else DONE

@@ -1,0 +1,149 @@
+"""The plans of a project as it was at a git revision, each run in a process of its own.
+
+The revision's files are put into a throw-away folder; neither the index nor the work tree is touched. Where the library
+itself is part of the repository, the revision's own library plans it, so that a change of a template or of a pinned
+version is a change like any other. Other packages are those of this environment, or of ``python``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pulumi_llm
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan import exchange
+from pulumi_llm.plan import project as projects
+from pulumi_llm.plan.model import Plan
+from pulumi_llm.review import revision
+
+DEPENDENCIES = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock")
+_MODULE = "pulumi_llm.plan.exchange"
+
+
+@dataclass(slots=True)
+class Base:
+    """What stands at a revision: each stack's plan; ``refused`` has the findings of those that its program refuses."""
+
+    name: str
+    commit: str
+    plans: dict[str, Plan] = field(default_factory=dict)
+    refused: dict[str, list[Finding]] = field(default_factory=dict)
+    notes: list[Finding] = field(default_factory=list)
+    stacks: list[str] = field(default_factory=list)
+
+
+def plans_at(name: str, start: Path, stacks: Sequence[str], python: str | None = None) -> Base:
+    """The plans of ``stacks`` at the revision ``name`` of the project that ``start`` is in.
+
+    A stack that the revision does not have is in none of the results. ``python`` is the interpreter of another
+    environment to run the revision with. Raises :class:`Refusal` where there is no such revision, or no project in it.
+    """
+    project = projects.find(start)
+    found = revision.find(name, project.folder)
+    library = _library_inside(found)
+    with _files(found, library) as top:
+        folder = top / found.prefix if library else top
+        if not (folder / "Pulumi.yaml").is_file() and not (folder / "Pulumi.yml").is_file():
+            place = found.prefix or "its top folder"
+            raise Refusal(
+                [
+                    Finding(
+                        "bill.not-in-revision",
+                        f"{name} has no Pulumi.yaml in {place}",
+                        "a revision in which the project is in the same folder",
+                    )
+                ]
+            )
+        then = projects.find(folder)
+        base = Base(name, found.commit, stacks=then.stacks())
+        if python is None:
+            base.notes += _other_dependencies(name, folder, project.folder)
+        wanted = [each for each in stacks if each in base.stacks]
+        if wanted:
+            _run(base, folder, wanted, python or sys.executable, top / library if library else None)
+        return base
+
+
+def _files(found: revision.Revision, library: str | None) -> AbstractContextManager[Path]:
+    return revision.files_of(replace(found, prefix="") if library else found)
+
+
+def _library_inside(found: revision.Revision) -> str | None:
+    """The library's source folder, relative to the repository's top, if it is part of the revision."""
+    folder = Path(pulumi_llm.__file__).resolve().parents[1]
+    if not folder.is_relative_to(found.top.resolve()):
+        return None
+    inside = folder.relative_to(found.top.resolve()).as_posix()
+    return inside if revision.has(found, f"{inside}/pulumi_llm/__init__.py") else None
+
+
+def _run(base: Base, folder: Path, stacks: Sequence[str], python: str, library: Path | None) -> None:
+    command = [python, "-P", "-m", _MODULE, "--project", str(folder), *stacks]
+    done = _started(command, library)
+    if library is not None and done.returncode != 0 and "No module named" in done.stderr:
+        base.notes.append(
+            Finding(
+                "diff.older-library",
+                f"the library at {base.name} is too old to tell its plans: both revisions are planned by the present one",
+                "changes of the library itself, of its templates and of the versions that it pins are not shown",
+                severity="warning",
+            )
+        )
+        done = _started(command, None)
+    try:
+        content = json.loads(done.stdout)
+    except ValueError:
+        said = done.stderr.strip().replace(str(folder), base.name).splitlines() or ["it says nothing"]
+        raise Refusal(
+            [
+                Finding(
+                    "diff.base-failed",
+                    f"{base.name} cannot be planned with {python}: {said[-1]}",
+                    "--base-python: the interpreter of an environment in which that revision runs",
+                )
+            ]
+        ) from None
+    for stack, found in content["stacks"].items():
+        if "plan" in found:
+            base.plans[stack] = exchange.from_wire(found["plan"])
+        else:
+            base.refused[stack] = [exchange.finding(each) for each in found["findings"]]
+
+
+def _started(command: Sequence[str], library: Path | None) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ)
+    if library is not None:
+        before = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join([str(library), *([before] if before else [])])
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, env=environment, stdin=subprocess.DEVNULL
+        )
+    except OSError as wrong:
+        hint = "--base-python: the path of a Python interpreter"
+        finding = Finding("diff.base-failed", f"{command[0]} cannot be started: {wrong.strerror}", hint)
+        raise Refusal([finding]) from None
+
+
+def _other_dependencies(name: str, then: Path, now: Path) -> list[Finding]:
+    """A note where the project asks for other packages than it did: both revisions are run with those installed."""
+    changed = [each for each in DEPENDENCIES if _content(then / each) != _content(now / each)]
+    if not changed:
+        return []
+    message = f"{', '.join(changed)} differs from {name}, and both revisions are run with the packages installed now"
+    hint = "--base-python: the interpreter of an environment that has the other ones"
+    return [Finding("diff.other-dependencies", message, hint, severity="warning")]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
