@@ -132,7 +132,8 @@ class _Reader:
         ignored = {each.split(".")[0].split("[")[0] for each in after.ignore_changes}
         freed = {each for each in before.ignore_changes if each not in after.ignore_changes}
         for each in sorted(freed):
-            if self.comparison.source == "program" and role_of(after) == "machine":
+            differs = before.inputs.get(each) != after.inputs.get(each)
+            if not differs and self.comparison.source == "program" and role_of(after) == "machine":
                 self._row(step, each, None, None, Impact("may-take-effect", "freed", "engine"))
         told: set[str] = set()
         for key in dict.fromkeys([*before.inputs, *after.inputs]):
@@ -182,6 +183,7 @@ class _Reader:
             return False
         was, now = (documents.files_in(type_, key, each) if each is not _ABSENT else {} for each in (old, new))
         restarts = _restarts(old, new)
+        services_now = _services(new)
         node = self.nodes.of(step.resource)
         names = [each for each in {**was, **now} if was.get(each) != now.get(each)]
         together = role_of(step.resource) == "machine"  # one input of the machine, whatever it packs
@@ -197,7 +199,9 @@ class _Reader:
             services = restarts.get(name, ())
             impact_of_file = found
             if role_of(step.resource) == "command" and services:
-                impact_of_file = Impact("restarts-service", "model-loads" if "llm-vllm" in services else "", "node")
+                code = "restarts-service" if services_now is None or set(services) & services_now else "stops-service"
+                note = "model-loads" if "llm-vllm" in services and code == "restarts-service" else ""
+                impact_of_file = Impact(code, note, "node")
             lines = _counted(before, after)
             self._row(step, name, lines[0], lines[1], impact_of_file, services=services, files=(name,))
         return True
@@ -256,6 +260,12 @@ def _restarts(old: Any, new: Any) -> dict[str, tuple[str, ...]]:
         for each in (document or {}).get("files", ()):
             found[each["path"]] = tuple(str(unit).removesuffix(".service") for unit in each["restart"])
     return found
+
+
+def _services(text: Any) -> set[str] | None:
+    """The services of a node's settings; None for what is no such document."""
+    content = documents.settings_document(text)
+    return None if content is None else {str(each).removesuffix(".service") for each in content["services"]}
 
 
 def _counted(before: str | None, after: str | None) -> tuple[str | None, str | None]:

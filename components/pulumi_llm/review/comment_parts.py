@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SIGNS = {
     "🔴": ("refused", "deletes-data", "replaces-machine", "deletes-machine", "replaces-system-disk"),
     "🟠": ("not-established", "stops-and-starts", "reboots", "changes-address", "may-take-effect"),
-    "🟡": ("restarts-service", "replaces-secret"),
+    "🟡": ("restarts-service", "stops-service", "replaces-secret"),
 }
 MOST_FILES_IN_A_ROW = 6
 _WEIGHTY = ("machine", "disk", "address", "storage", "secret")
@@ -130,6 +130,8 @@ def _asked(review: StackReview, words: Words, budget: Budget) -> list[str]:
 def _step(before: str | None, after: str | None) -> str:
     if before is None:
         return f"+ {code(after or '')}"
+    if before == after:
+        return code(before)
     return f"{code(before)} → {code(after)}" if after is not None else f"− {code(before)}"
 
 
@@ -160,6 +162,8 @@ def _what(group: Sequence[Change], words: Words, budget: Budget) -> str:
         return f"{listed} {_lines(group)}".strip()
     if first.files:
         return f"{code(first.what)}: {words('files', count=len(first.files))}"
+    if not first.what and first.before is not None:
+        return _step(first.before, first.after)
     if len(group) > 1 or not first.what:
         listed = names([each.resource for each in group], min(MOST_FILES_IN_A_ROW, budget.names + 1), _others(words))
         why = f" ({code(first.after)})" if len(group) == 1 and first.operation == "replace" and first.after else ""
@@ -181,9 +185,10 @@ def _lines(group: Sequence[Change]) -> str:
 
 def _does(group: Sequence[Change], words: Words) -> str:
     found = group[0].impact
-    told = [words("restarts", services=", ".join(code(each) for each in group[0].services))] if group[0].services else []
+    verb = "stops" if found.code == "stops-service" else "restarts"
+    told = [words(verb, services=", ".join(code(each) for each in group[0].services))] if group[0].services else []
     told += [words.of("notes", found.note)] if found.note else [words.of("notes", found.code)]
-    if found.code == "restarts-service":
+    if found.code in ("restarts-service", "stops-service"):
         head = told.pop(0)
     else:
         head = words.of("impacts", found.code)

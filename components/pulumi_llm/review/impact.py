@@ -111,6 +111,8 @@ def of_step(step: Step) -> Impact:
     if step.operation == "delete" and step.resource.retain_on_delete:
         return Impact("recorded", "retained", "engine")
     note = row.note if row and step.operation == "replace" else ""
+    if code == "applied-over-ssh" and step.operation != "update":
+        note = "told-all"
     return Impact(code or _DEFAULTS[step.operation], note, row.source if row else "engine")
 
 

@@ -59,6 +59,7 @@ def review(
     environment: Mapping[str, str] | None = None,
 ) -> StackReview:
     """Review a comparison. ``today`` decides which prices are old; ``environment`` (default: ours) holds secrets."""
+    comparison = _ordered(comparison)
     before, after = _for_bill(comparison, comparison.before), _for_bill(comparison, comparison.after)
     stand_ins = comparison.stand_ins
     secrets = secrets_in(comparison.before, stand_ins) | secrets_in(comparison.after, stand_ins)
@@ -77,7 +78,7 @@ def review(
     found.machines = list(machines_of(comparison.after, nodes, catalog, regions))
     was = list(machines_of(comparison.before, nodes, catalog, regions))
     found.gone_machines = [each for each in was if each.urn not in {one.urn for one in found.machines}]
-    found.changes.rows = [_moved(row, was, found) for row in found.changes.rows]
+    found.changes.rows = list(_moved(found.changes.rows, was, found.machines))
     usage = Usage()
     new_bill = make_bill(after, catalog, usage, today=today, default_regions=regions)
     old_bill = make_bill(before, catalog, usage, today=today, default_regions=default_regions(comparison.before, catalog) or regions)
@@ -89,15 +90,30 @@ def review(
     return found
 
 
-def _moved(row: Change, was: list[Machine], found: StackReview) -> Change:
-    """A machine that is made where another of its node goes: it is replaced, though the engine calls it two things."""
-    if row.operation not in ("create", "delete") or row.urn not in {each.urn for each in [*found.machines, *was]}:
-        return row
-    before = {each.node for each in was}
-    after = {each.node for each in found.machines}
-    if row.node in before & after:
-        return replace(row, impact=replace(row.impact, code="replaces-machine", note="moved"))
-    return row
+def _ordered(comparison: Comparison) -> Comparison:
+    """The comparison by URN: the order in which a program registers resources is another one at each run."""
+
+    def plan(plan: Plan) -> Plan:
+        return replace(plan, resources=sorted(plan.resources, key=lambda each: each.urn))
+
+    steps = sorted(comparison.steps, key=lambda each: each.resource.urn)
+    return replace(comparison, before=plan(comparison.before), after=plan(comparison.after), steps=steps)
+
+
+def _moved(rows: list[Change], was: list[Machine], now: list[Machine]) -> Iterable[Change]:
+    """A machine that is made where another of its node goes: one row says so, though the engine calls it two things."""
+    new = {each.node: each.urn for each in now if each.urn not in {one.urn for one in was}}
+    gone = {each.node: each.urn for each in was if each.urn not in {one.urn for one in now}}
+    for row in rows:
+        if row.node in new and row.node in gone:
+            if row.urn == gone[row.node]:
+                continue
+            if row.urn == new[row.node]:
+                before = gone[row.node].rsplit("::", 1)[-1]
+                code = replace(row.impact, code="replaces-machine", note="moved")
+                yield replace(row, impact=code, before=before, after=row.resource)
+                continue
+        yield row
 
 
 def refusal(stack: str, findings: Iterable[Finding], masker: Masker | None = None) -> StackReview:

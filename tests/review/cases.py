@@ -1,0 +1,123 @@
+"""Changes of a shipped stack that everybody makes some day, and what each does on each cloud."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pulumi_llm.plan.capture import capture_stack
+from pulumi_llm.plan.comparison import Comparison
+from pulumi_llm.plan.exchange import standing
+from pulumi_llm.plan.forecast import Forecast
+
+ROOT = Path(__file__).parents[2]
+CLOUDS = ("aliyun", "aws", "tencent")
+OTHER_GPU = {"aliyun": "A10", "aws": "A10G", "tencent": "A10"}
+OTHER_REGION = {"aliyun": "cn-shanghai", "aws": "us-west-2", "tencent": "ap-shanghai"}
+NEWER_IMAGE = "image-date:20271231"
+DISK_GIB = 200
+
+Platform = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change. ``worst`` is the worst impact, by cloud where they differ; ``same_machine`` likewise."""
+
+    edit: Callable[[Platform, str], None]
+    worst: str | dict[str, str]
+    same_machine: bool | dict[str, bool] = True
+    faults: str = ""
+    vllm: str | None = None
+    words: tuple[str, ...] = field(default=())
+    """Words that the English comment must hold."""
+
+    def worst_on(self, cloud: str) -> str:
+        return self.worst if isinstance(self.worst, str) else self.worst[cloud]
+
+    def keeps_machine_on(self, cloud: str) -> bool:
+        return self.same_machine if isinstance(self.same_machine, bool) else self.same_machine[cloud]
+
+
+def setting(path: str, value: Any) -> Callable[[Platform, str], None]:
+    """Set one value; a callable gives it by cloud."""
+
+    def edit(platform: Platform, cloud: str) -> None:
+        *steps, last = path.split(".")
+        here = platform
+        for step in steps:
+            here = here.setdefault(step, {})
+        here[last] = value(cloud) if callable(value) else value
+
+    return edit
+
+
+def _without_vectors(platform: Platform, cloud: str) -> None:
+    platform.pop("vectors")
+
+
+CASES = {
+    "context-length": Case(setting("server.context_length", 2048), "restarts-service", words=("llm-vllm",)),
+    "key": Case(setting("server.keys.default.generation", 2), "replaces-secret", words=("llm-server-key-default",)),
+    "model": Case(setting("server.model", "Qwen/Qwen2.5-3B-Instruct"), "restarts-service", words=("llm-vllm",)),
+    "gpu": Case(
+        setting("server.gpu", OTHER_GPU.__getitem__),
+        {"aliyun": "stops-and-starts", "aws": "stops-and-starts", "tencent": "deletes-data"},
+        same_machine={"aliyun": True, "aws": True, "tencent": False},
+    ),
+    "image": Case(
+        setting("server.renew", True),
+        {"aliyun": "replaces-system-disk", "aws": "replaces-machine", "tencent": "replaces-system-disk"},
+        same_machine={"aliyun": True, "aws": False, "tencent": True},
+        faults=NEWER_IMAGE,
+    ),
+    "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
+    "region": Case(setting("server.region", OTHER_REGION.__getitem__), "deletes-data", same_machine=False),
+    "upstream": Case(
+        setting("proxy.upstreams.openai.models", ["gpt-4o-mini", "gpt-4o"]), "restarts-service", words=("llm-litellm",)
+    ),
+    "disk-grow": Case(setting("server.model_disk_gib", 300), "applied-over-ssh", words=("200",)),
+    "disk-shrink": Case(setting("server.model_disk_gib", 100), "refused", words=("`up` fails",)),
+    "engine-version": Case(lambda platform, cloud: None, "restarts-service", vllm="0.33.0", words=("0.33.0",)),
+    "vectors-removed": Case(_without_vectors, "restarts-service", words=("stops `llm-weaviate`",)),
+}
+"""In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""
+
+
+def stack_of(cloud: str) -> str:
+    return f"{cloud}-t4"
+
+
+def project(folder: Path, cloud: str, edit: Callable[[Platform, str], None] | None = None) -> Path:
+    """A copy of the shipped project, its stack edited; the given disk size comes first."""
+    target = folder / "project"
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    shutil.copytree(ROOT / "stacks", target / "stacks")
+    shutil.copy(ROOT / "Pulumi.yaml", target)
+    file = target / "stacks" / f"Pulumi.{stack_of(cloud)}.yaml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    platform = content["config"]["pulumi-llm:platform"]
+    platform["server"]["model_disk_gib"] = DISK_GIB
+    if edit is not None:
+        edit(platform, cloud)
+    file.write_text(yaml.safe_dump(copy.deepcopy(content)), encoding="utf-8")
+    return target
+
+
+def base(folder: Path, cloud: str) -> Any:
+    """The plan of the stack as it stands before any change."""
+    return standing(project(folder, cloud), stack_of(cloud))
+
+
+def compared(folder: Path, cloud: str, before: Any, edit: Callable[[Platform, str], None]) -> Comparison:
+    """The comparison of an edit with what stands."""
+    forecast = Forecast(before)
+    return forecast.comparison(capture_stack(project(folder, cloud, edit), stack_of(cloud), forecast))

@@ -1,0 +1,93 @@
+"""Golden comments: a change that everybody makes some day, on each cloud, with what it does there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm import catalog
+from pulumi_llm.bootstrap import files
+from pulumi_llm.plan.comparison import Comparison
+from pulumi_llm.plan.model import Plan
+from pulumi_llm.review.comment import render
+from pulumi_llm.review.stack_review import StackReview, review
+from pulumi_llm.simcloud.faults import VARIABLE
+from tests.review.cases import CASES, CLOUDS, Case, base, compared
+
+TODAY = date(2026, 11, 25)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Plan]:
+    """What stands on a cloud before any change, captured once."""
+    found: dict[str, Plan] = {}
+
+    def of(cloud: str) -> Plan:
+        if cloud not in found:
+            found[cloud] = base(tmp_path_factory.mktemp(cloud), cloud)
+        return found[cloud]
+
+    return of
+
+
+@pytest.fixture
+def compare(
+    standing: Callable[[str], Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Case, str], Comparison]:
+    def run(case: Case, cloud: str) -> Comparison:
+        before = standing(cloud)
+        with monkeypatch.context() as patch:
+            patch.setenv(VARIABLE, case.faults)
+            if case.vllm:
+                pins = files.data("versions.json")["vllm"]
+                patch.setitem(pins, "version", case.vllm)
+                patch.setitem(pins, "requirement", f"vllm=={case.vllm}")
+            return compared(tmp_path, cloud, before, case.edit)
+
+    return run
+
+
+def reviewed(comparison: Comparison) -> StackReview:
+    return review(comparison, catalog.load(), today=TODAY, environment={})
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_is_told_with_its_impact_on_that_cloud(
+    name: str,
+    cloud: str,
+    compare: Callable[[Case, str], Comparison],
+    golden: Callable[[Path, str], None],
+) -> None:
+    case = CASES[name]
+    found = reviewed(compare(case, cloud))
+    worst = found.changes.worst.code if found.changes.worst else "in-place" if found.opened else None
+    text = render([found])
+    golden(Path("comments") / cloud / f"{name}.md", text)
+    assert worst == case.worst_on(cloud)
+    for each in case.words:
+        assert each in text
+
+
+@pytest.mark.parametrize("name", ["gpu", "region"])
+def test_the_chinese_comment_says_the_same_in_chinese(
+    name: str, compare: Callable[[Case, str], Comparison], golden: Callable[[Path, str], None]
+) -> None:
+    found = reviewed(compare(CASES[name], "aliyun"))
+    text = render([found], "zh")
+    golden(Path("comments") / "aliyun" / f"{name}.zh.md", text)
+    english = render([found])
+    assert re.findall(r"`[^`\n]+`", text)  # names and values are the same in both
+    assert sorted(set(re.findall(r"`llm-[^`\n]+`", text))) == sorted(set(re.findall(r"`llm-[^`\n]+`", english)))
+
+
+def test_nothing_changed_is_one_line(compare: Callable[[Case, str], Comparison]) -> None:
+    found = reviewed(compare(Case(lambda platform, cloud: None, ""), "aws"))
+    assert not found.changed
+    text = render([found])
+    assert "No change." in text
+    assert "###" not in text
