@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +31,8 @@ def instance(number: int, user_data: str, project: str = "p") -> PlannedResource
     )
 
 
-def many(count: int = COUNT, operation: Operation = "replace", lines: int = 200, stack: str = "dev") -> StackReview:
+@cache
+def many(count: int = COUNT, operation: Operation = "replace", lines: int = 60, stack: str = "dev") -> StackReview:
     """A stack in which every machine has long user data of its own, all of it changed."""
 
     def text(number: int, word: str) -> str:

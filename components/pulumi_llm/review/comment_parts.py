@@ -76,14 +76,15 @@ def _finding_counts(findings: Iterable[Finding], words: Words) -> str:
 
 def stack(review: StackReview, words: Words, budget: Budget, left_out: LeftOut, *, opened: bool) -> list[str]:
     """Everything about one stack."""
-    lines = [f"### {code(review.stack)}", ""]
+    lines = [f"### {words('stack')} {code(review.stack)}", ""]
     if review.refused:
         return [*lines, *_findings(review.refused, words, budget)]
     lines += _asked(review, words, budget)
     lines += _changes(review, words, budget, left_out)
     serious = [each for each in review.findings if each.severity == "error"]
     if review.findings:
-        title = f"{words('findings')}: {_finding_counts(review.findings, words).replace('<br>', ', ')}"
+        counts = _finding_counts(review.findings, words).replace("<br>", words("comma"))
+        title = f"{words('findings')}{words('colon')}{counts}"
         lines += folded(title, _findings(review.findings, words, budget), opened=bool(serious))
     lines += _texts(review.changes.texts, words, budget, left_out)
     lines += _bill(review, words, budget)
@@ -137,8 +138,17 @@ def _step(before: str | None, after: str | None) -> str:
 
 def _changes(review: StackReview, words: Words, budget: Budget, left_out: LeftOut) -> list[str]:
     groups = grouped(review.changes.rows)
-    rows = [[_node(group[0].node, words), _what(group, words, budget), _does(group, words)] for group in groups]
-    rows += _firewall(review.opened, review.closed, words, budget)
+    by_node: dict[str, list[list[str]]] = {}
+    for group in groups:  # the worst comes first, and its machine with it
+        by_node.setdefault(group[0].node, []).append([_what(group, words, budget), _does(group, words)])
+    for node, row in _firewall(review.opened, review.closed, words, budget):
+        by_node.setdefault(node, []).append(row)
+    groups.sort(key=lambda group: list(by_node).index(group[0].node))
+    rows = [
+        [_node(node, words) if first else "", *row]
+        for node, of_node in by_node.items()
+        for first, row in zip([True, *[False] * len(of_node)], of_node, strict=False)
+    ]
     if not rows:
         return [f"{words('no-change') if not review.changed else words.of('impacts', 'recorded')}", ""]
     shown = rows[: budget.rows]
@@ -197,7 +207,7 @@ def _does(group: Sequence[Change], words: Words) -> str:
     return f"{sign(found.code)} {strong}{f'<br>{extra}' if extra else ''}"
 
 
-def _firewall(opened: Sequence[Open], closed: Sequence[Open], words: Words, budget: Budget) -> list[list[str]]:
+def _firewall(opened: Sequence[Open], closed: Sequence[Open], words: Words, budget: Budget) -> list[tuple[str, list[str]]]:
     rows = []
     for key, found in (("opens", opened), ("closes", closed)):
         by_node: dict[tuple[str, tuple[str, ...]], list[str]] = {}
@@ -212,7 +222,8 @@ def _firewall(opened: Sequence[Open], closed: Sequence[Open], words: Words, budg
                 ports=names(ports, 12, _others(words)),
                 sources=names(sources, min(8, budget.names), _others(words)),
             )
-            rows.append([_node(node, words), f"{words('firewall')}: {said}", f"⚪ {words.of('impacts', 'in-place')}"])
+            row = [f"{words('firewall')}{words('colon')}{said}", f"⚪ {words.of('impacts', 'in-place')}"]
+            rows.append((node, row))
     return rows
 
 
@@ -304,12 +315,13 @@ def _resources(review: StackReview, words: Words, budget: Budget) -> list[str]:
     counts = review.changes.counts
     if not counts:
         return []
-    said = ", ".join(f"{count} {words.of('operations', kind)}" for kind, count in counts.items())
+    told = [words("counted", count=count, what=words.of("operations", kind)) for kind, count in counts.items()]
+    said = words("comma").join(told)
     lines = []
     for operation in counts:
         listed = review.changes.resources.get(operation, [])
         if listed:
-            lines.append(f"- {words.of('operations', operation)}: {names(listed, budget.names, _others(words))}")
+            lines.append(f"- {words.of('operations', operation)}{words('colon')}{names(listed, budget.names, _others(words))}")
     return folded(words("resources", counts=said), lines)
 
 

@@ -20,8 +20,13 @@ def code(text: str, most: int = MOST_OF_A_VALUE) -> str:
 
 
 def words(text: str) -> str:
-    """``text`` as words: no markup of its own takes effect, and nobody is called by an @."""
-    plain = html.escape(re.sub(r"\s+", " ", text).strip(), quote=False)
+    """``text`` as words: no markup of its own takes effect but ``code``, and nobody is called by an @."""
+    parts = re.split(r"`([^`\n]+)`", text)
+    return "".join(code(part, len(part)) if index % 2 else _inert(part) for index, part in enumerate(parts)).strip()
+
+
+def _inert(text: str) -> str:
+    plain = html.escape(re.sub(r"\s+", " ", text), quote=False)
     plain = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", plain)
     return plain.replace("@", "@\u200b")
 

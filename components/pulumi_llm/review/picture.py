@@ -58,7 +58,9 @@ def draw(
     """The picture, or none where the plan has no machine."""
     now = {each.node: each for each in machines}
     gone = [each for each in was if each.node not in now]
-    shown = [*((each, _state(each, was, changes)) for each in machines), *((each, "gone") for each in gone)]
+    opened, before = list(opened), list(before)
+    touched = {each.node for each in set(opened) ^ set(before)}
+    shown = [*((each, _state(each, was, changes, touched)) for each in machines), *((each, "gone") for each in gone)]
     if not shown:
         return None
     kept = shown[:MOST_NODES]
@@ -115,14 +117,14 @@ def _own_addresses(comparison: Comparison) -> set[str]:
     return found
 
 
-def _state(machine: Machine, was: Sequence[Machine], changes: Changes) -> str:
+def _state(machine: Machine, was: Sequence[Machine], changes: Changes, touched: set[str]) -> str:
     mine = [row for row in changes.rows if row.node == machine.node]
     if machine.node not in {each.node for each in was}:
         return "new"
     codes = {row.impact.code for row in mine}
     if codes & {"replaces-machine", "deletes-data"}:
         return "replaced"
-    return "changed" if codes - {"on-recreate", "recorded"} else "same"
+    return "changed" if codes - {"on-recreate", "recorded"} or machine.node in touched else "same"
 
 
 def _clients(opened: Iterable[Open], before: Iterable[Open], names: set[str]) -> Iterable[tuple[str, str, str, bool]]:
