@@ -95,9 +95,7 @@ def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def scope_of(component: pulumi.ComponentResource, name: str, cloud: Cloud, region: str) -> Scope:
     """The scope for a component's children: the provider that the user handed in, else one for the region."""
     given = component.get_provider(f"{cloud.package}:index:any")
-    # The region is in its name: in another one everything is made anew. A provider that merely changed its region would
-    # leave behind, and then look for in the wrong place, whatever has no region among its own inputs.
-    provider = given or cloud.provider(f"{name}-{cloud.name}-{region}", region, component)
+    provider = given or cloud.provider(f"{name}-{cloud.name}", region, component)
     return Scope(parent=component, provider=provider, region=region)
 
 

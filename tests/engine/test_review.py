@@ -167,7 +167,7 @@ def test_each_change_does_what_the_comment_says(stand: Stand, tmp_path: Path) ->
 
 
 def check_preview(stand: Stand, comparison: Comparison, folder: Path) -> None:
-    """The engine's own preview, read by us, tells the same operations as our comparison, but for what it cannot know."""
+    """The engine's own preview, read by us, tells the same operations, but for what it cannot know."""
     file = folder / "preview.json"
     run = stand.sim.run("preview", "-s", stand.sim.stack, "--json", "--show-sames")
     file.write_text(run.stdout, encoding="utf-8")
@@ -179,11 +179,18 @@ def check_preview(stand: Stand, comparison: Comparison, folder: Path) -> None:
     assert codes(told) >= codes(comparison) - {"on-recreate"}
 
 
-def test_another_region_makes_another_machine_and_loses_the_disk(stand: Stand) -> None:
+def test_another_region_makes_another_machine_and_loses_the_disk_or_is_refused_as_is_said(stand: Stand) -> None:
     before = stand.ids()
     stand.settle()
     comparison = stand.wish(CASES["region"].edit, setting("server.gpu", "T4"), faults=CASES["image"].faults)
-    assert {"replaces-machine", "deletes-data"} <= codes(comparison)
+    told = codes(comparison)
+    assert {"replaces-machine", "deletes-data"} <= told
+    assert ("refused" in told) is (CASES["region"].worst_on(stand.cloud) == "refused")
+    if "refused" in told:
+        failed = stand.sim.run("up", "-s", stand.sim.stack, "--yes", "--skip-preview", check=False)
+        assert failed.returncode != 0
+        assert "does not exist" in said(failed), said(failed)
+        return
     assert stand.done() == said_beforehand(comparison)
     after = stand.ids()
     assert after["machine"] != before["machine"]
@@ -210,5 +217,3 @@ def test_a_newer_engine_is_installed_on_the_same_machine(tmp_path: Path, monkeyp
     pins.write_text(pins.read_text(encoding="utf-8").replace("0.32.0", "0.33.0"), encoding="utf-8")
     assert stand.done() == {"llm-server-settings": "update", "llm-server-apply": "update"}
     assert stand.ids() == before
-
-

@@ -19,7 +19,13 @@ from pulumi_llm.review.comment import LIMIT
 from tests.engine.sim import STACKS
 from tests.review.cases import ROOT
 
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ALICLOUD_ACCESS_KEY", "TENCENTCLOUD_SECRET_ID", "PULUMI_ACCESS_TOKEN")
+SECRETS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "ALICLOUD_ACCESS_KEY",
+    "TENCENTCLOUD_SECRET_ID",
+    "PULUMI_ACCESS_TOKEN",
+)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -91,7 +97,15 @@ def test_json_says_the_same(repository: Path, run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("gate", "code"),
-    [("refused", 1), ("replaces-machine", 1), ("changes", 1), ("never", 0), ("dearer", 0), ("warnings", 1), ("errors", 0)],
+    [
+        ("refused", 1),
+        ("replaces-machine", 1),
+        ("changes", 1),
+        ("never", 0),
+        ("dearer", 0),
+        ("warnings", 1),
+        ("errors", 0),
+    ],
 )
 def test_a_gate_that_is_not_passed_is_exit_1(repository: Path, run: Run, gate: str, code: int) -> None:
     edit(repository, "aws-t4", "server.model_disk_gib", 20)

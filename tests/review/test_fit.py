@@ -96,7 +96,10 @@ def test_a_small_change_is_shown_in_full() -> None:
 @given(st.text(max_size=200), st.text(min_size=1, max_size=60), st.lists(st.text(max_size=300), max_size=5))
 def test_no_text_breaks_out_of_its_place(old: str, name: str, messages: list[str]) -> None:
     before, after = Plan("p", "dev"), Plan("p", "dev")
-    before.resources, after.resources = [instance(1, f"a\n{old}\n```\n</details>")], [instance(1, "b\n````\n</details>")]
+    before.resources, after.resources = (
+        [instance(1, f"a\n{old}\n```\n</details>")],
+        [instance(1, "b\n````\n</details>")],
+    )
     after.notes = [Finding("a.b", each, "<script>@all|`", where=name) for each in messages]
     step = Step("update", before.resources[0], after.resources[0], ("userData",))
     found = review(Comparison(before, after, [step]), catalog.load(), today=date(2026, 11, 25), environment={})
@@ -125,5 +128,3 @@ def outside_fences(text: str) -> list[str]:
             found.append(line)
     assert fence is None
     return found
-
-

@@ -35,12 +35,20 @@ def test_every_row_has_a_source_with_a_date() -> None:
 
 
 def test_every_impact_and_note_is_known_and_has_words_in_both_languages() -> None:
-    codes = {row.impact for row in ROWS} | {row.smaller for row in ROWS if row.smaller} | {row.else_ for row in ROWS if row.else_}
+    codes = (
+        {row.impact for row in ROWS}
+        | {row.smaller for row in ROWS if row.smaller}
+        | {row.else_ for row in ROWS if row.else_}
+    )
     for row in impact_table().types.values():
         codes |= {each for each in (row.created, row.updated, row.replaced, row.deleted) if each}
     assert codes <= set(impact_table().order)
     notes = {row.note for row in ROWS} | {row.note for row in impact_table().types.values()}
-    notes -= {"", "address-unless-attached", "not-run-again-address"}  # become two others, by whether an address is attached
+    notes -= {
+        "",
+        "address-unless-attached",
+        "not-run-again-address",
+    }  # become two others, by whether an address is attached
     for language in ("en", "zh"):
         content = words_of(language).content  # type: ignore[arg-type]
         assert set(content["impacts"]) == set(impact_table().order)
@@ -59,7 +67,9 @@ def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
 
 def test_no_row_is_twice_in_the_file() -> None:
     content = json.loads(impact.DATA.read_text(encoding="utf-8"))
-    keys = [(row["type"], row["property"]) for row in content["properties"]] + [(row["type"], "") for row in content["types"]]
+    keys = [(row["type"], row["property"]) for row in content["properties"]] + [
+        (row["type"], "") for row in content["types"]
+    ]
     assert len(keys) == len(set(keys))
 
 
@@ -81,7 +91,7 @@ def test_whatever_the_clouds_table_says_hurts_a_machine_has_a_row_that_says_so(t
         if not HURTS.search(effect) or effect.startswith("in place (Modify"):
             continue
         found = impact_table().properties.get((type_, path))
-        if "ResetInstance" in effect and "ResetInstancesType" not in effect or "ReplaceSystemDisk" in effect:
+        if ("ResetInstance" in effect and "ResetInstancesType" not in effect) or "ReplaceSystemDisk" in effect:
             wanted = {"replaces-system-disk"}
         else:
             wanted = {"stops-and-starts", "reboots"}
@@ -94,7 +104,9 @@ def test_whatever_the_clouds_table_says_hurts_a_machine_has_a_row_that_says_so(t
 
 def test_every_machine_and_disk_that_is_paid_for_is_known() -> None:
     rules = cost_table().rules.values()
-    missing = [row.type for row in rules if row.kind in ("machine", "disk", "address") and row.type not in impact_table().types]
+    missing = [
+        row.type for row in rules if row.kind in ("machine", "disk", "address") and row.type not in impact_table().types
+    ]
     assert missing == []
 
 
@@ -135,5 +147,3 @@ def test_what_is_protected_is_refused_and_what_is_retained_is_not_lost() -> None
 
 def test_a_type_that_nobody_knows_is_called_so() -> None:
     assert impact.of_property(step("acme:index/thing:Thing"), "size", 1, 2).code == "not-established"
-
-

@@ -29,7 +29,12 @@ from pulumi_llm.review.stack_review import review
 PLANTED = "Pl4nted/S3cret+Value=9f81"
 OF_CONFIG = "cfg-7Hd82kLmQ0zX"
 OF_ENVIRONMENT = "env:4Jw9!vTq-2026"
-FORMS = ["sk-abcdefghijklmnop0123456789", "LTAI5tABCDEFGHIJKLMN", "hf_abcdefghijklmnopqrstuvwxyz", "AKIAABCDEFGHIJKLMNOP"]
+FORMS = [
+    "sk-abcdefghijklmnop0123456789",
+    "LTAI5tABCDEFGHIJKLMN",
+    "hf_abcdefghijklmnopqrstuvwxyz",
+    "AKIAABCDEFGHIJKLMNOP",
+]
 
 
 def shown(before: Any, after: Any, config: dict[str, str] | None = None, secret: tuple[str, ...] = ()) -> str:
@@ -42,7 +47,9 @@ def shown(before: Any, after: Any, config: dict[str, str] | None = None, secret:
     found = review(
         comparison, catalog.load(), today=date(2026, 11, 25), environment={"SERVICE_API_KEY": OF_ENVIRONMENT}
     )
-    return "\n".join([render([found]), render([found], "zh"), json.dumps(to_json([found], None, []), ensure_ascii=False)])
+    return "\n".join(
+        [render([found]), render([found], "zh"), json.dumps(to_json([found], None, []), ensure_ascii=False)]
+    )
 
 
 def written(value: str) -> list[str]:
@@ -92,7 +99,9 @@ def test_a_secret_of_the_environment_is_nowhere_shown() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_what_looks_like_a_key_is_masked_in_user_data_though_nobody_marked_it(form: str) -> None:
     def program(version: int) -> Any:
-        return lambda: machine(f"#cloud-config\nwrite_files:\n- path: /etc/a\n  content: |\n    k {form}\n    v {version}\n")
+        return lambda: machine(
+            f"#cloud-config\nwrite_files:\n- path: /etc/a\n  content: |\n    k {form}\n    v {version}\n"
+        )
 
     text = shown(program(1), program(2))
     assert "v 2" in text
@@ -137,7 +146,9 @@ def test_a_private_key_is_masked_as_a_whole() -> None:
     assert "MIIE" not in Masker().mask(key[:60])
 
 
-@given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=8, max_size=40), st.text(max_size=9))
+@given(
+    st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=8, max_size=40), st.text(max_size=9)
+)
 def test_a_known_value_is_found_however_it_is_written(value: str, around: str) -> None:
     masker = Masker([value])
     raw, beside = value.encode(), around.encode()
@@ -164,12 +175,19 @@ def test_words_beside_a_secret_in_an_object_are_no_secrets() -> None:
 
 
 def test_secrets_of_the_environment_are_known_by_their_names() -> None:
-    environment = {"OPENAI_API_KEY": "abcdefgh", "HOME": "/home/user", "AWS_SECRET_ACCESS_KEY": "ijklmnop", "TOKEN": "x"}
+    environment = {
+        "OPENAI_API_KEY": "abcdefgh",
+        "HOME": "/home/user",
+        "AWS_SECRET_ACCESS_KEY": "ijklmnop",
+        "TOKEN": "x",
+    }
     assert secrets_in_environment(environment) == {"abcdefgh", "ijklmnop"}
 
 
 def test_a_placeholder_is_no_secret() -> None:
-    plan = Plan("p", "s", config={"p:k": {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "not-set"}})
+    plan = Plan(
+        "p",
+        "s",
+        config={"p:k": {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "not-set"}},
+    )
     assert secrets_in(plan) == set()
-
-

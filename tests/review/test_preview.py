@@ -67,7 +67,12 @@ def test_secrets_come_blinded_and_what_is_unknown_stays_so() -> None:
 
 
 def test_a_secret_that_changes_is_told_though_both_look_alike() -> None:
-    comparison = preview.parse(digest(update(token="update") | {"oldState": state("m", {"token": "[secret]"}), "newState": state("m", {"token": "[secret]"})}))
+    comparison = preview.parse(
+        digest(
+            update(token="update")
+            | {"oldState": state("m", {"token": "[secret]"}), "newState": state("m", {"token": "[secret]"})}
+        )
+    )
     text = render([review(comparison, catalog.load(), today=date(2026, 11, 25), environment={})])
     assert "`token`" in text
     assert "`[secret]`" in text
@@ -86,7 +91,16 @@ def test_a_preview_without_what_stays_the_same_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "not JSON", '{"steps": 1}', '{"steps": [{"op": "update"}]}', digest({"op": "explode", "urn": urn("m")})]
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "not JSON",
+        '{"steps": 1}',
+        '{"steps": [{"op": "update"}]}',
+        digest({"op": "explode", "urn": urn("m")}),
+    ],
 )
 def test_what_is_no_preview_is_refused(text: str) -> None:
     assert codes(text) == ["diff.bad-preview"]

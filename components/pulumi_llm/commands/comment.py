@@ -56,7 +56,13 @@ def _settings(project: Path, comparison: Comparison) -> policy.Settings:
 def _parser() -> Parser:
     parser = Parser(prog=PROG, description="One comment from the engine's `preview --json --show-sames`.")
     parser.add_argument(
-        "--preview", required=True, nargs="+", action="extend", type=Path, metavar="FILE", help="one file for each stack"
+        "--preview",
+        required=True,
+        nargs="+",
+        action="extend",
+        type=Path,
+        metavar="FILE",
+        help="one file for each stack",
     )
     parser.add_argument("--project", type=Path, default=Path(), help="where policy settings are (default: this folder)")
     shared.add_options(parser)

@@ -53,7 +53,9 @@ def _run(argv: Sequence[str]) -> int:
 def _one(project: projects.Project, stack: str, base: Base) -> StackReview:
     if stack not in project.stacks():
         message = f"the stack's file is there at {base.name} and gone now; nothing destroys what it made"
-        return refusal(stack, [Finding("diff.stack-gone", message, f"`pulumi destroy -s {stack}` before the file goes")])
+        return refusal(
+            stack, [Finding("diff.stack-gone", message, f"`pulumi destroy -s {stack}` before the file goes")]
+        )
     forecast = Forecast(base.plans.get(stack))
     notes = list(base.notes)
     if stack in base.refused:
@@ -78,13 +80,15 @@ def _one(project: projects.Project, stack: str, base: Base) -> StackReview:
 
 def _parser() -> Parser:
     parser = Parser(prog=PROG, description="What a change does to the machines: one comment, made without credentials.")
-    parser.add_argument("--base", required=True, metavar="REF", help="the git revision to compare with, such as origin/main")
+    parser.add_argument(
+        "--base", required=True, metavar="REF", help="the git revision to compare with, such as origin/main"
+    )
     parser.add_argument(
         "-s", "--stack", nargs="+", action="extend", metavar="STACK", help="stacks (default: all of the project)"
     )
     parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-    parser.add_argument("--base-python", metavar="PYTHON", help="the interpreter of another environment for the revision")
+    parser.add_argument(
+        "--base-python", metavar="PYTHON", help="the interpreter of another environment for the revision"
+    )
     shared.add_options(parser)
     return parser
-
-

@@ -81,7 +81,9 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
         standing=standing,
     )
     plan.notes[:0] = notes
-    plan.config = {key: {SIGNATURE: SECRET, "value": text} if key in secret_keys else text for key, text in values.items()}
+    plan.config = {
+        key: {SIGNATURE: SECRET, "value": text} if key in secret_keys else text for key, text in values.items()
+    }
     return plan
 
 

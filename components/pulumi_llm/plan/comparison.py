@@ -16,8 +16,8 @@ Source = Literal["program", "engine"]
 class Step:
     """What happens to one resource.
 
-    ``changed`` are the paths of inputs that differ as the provider sees it, ``replaced_by`` those of them that replace the
-    resource. Both leave out what the program tells the engine to ignore.
+    ``changed`` are the paths of inputs that differ as the provider sees it, ``replaced_by`` those of them that replace
+    the resource. Both leave out what the program tells the engine to ignore.
     """
 
     operation: Operation

@@ -100,8 +100,9 @@ def _listed(value: Any) -> Any:
 
 
 def _resource(row: Mapping[str, Any]) -> PlannedResource:
-    known = {key: value for key, value in row.items() if key in _KEYS}
-    return PlannedResource(**{key: tuple(value) if key in _TUPLES else value for key, value in known.items()})
+    known: dict[str, Any] = {key: value for key, value in row.items() if key in _KEYS}
+    known |= {key: tuple(known[key]) for key in _TUPLES if key in known}
+    return PlannedResource(**known)
 
 
 _KEYS = tuple(each.name for each in fields(PlannedResource))

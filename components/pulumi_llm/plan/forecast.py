@@ -4,7 +4,8 @@ A first run of a program is captured as if it had been carried out: what only a 
 stood in for by texts of ours (:class:`StandIns`), so that whatever the program makes of them is known. A second run, of
 another revision, is held against it resource by resource, as the engine does: inputs are checked, ignored ones put
 back, the rest compared by the provider's own rules (the simulated clouds' tables), and what is replaced gets other
-stand-ins, so that whatever depends on it changes too. The result is what `up` does, which may be less than what the
+stand-ins, so that whatever depends on it changes too. A provider of another name or region replaces nothing by itself,
+as with the engine. The result is what `up` does, which may be less than what the
 engine's preview says: a preview has to call unknown, and so changed, what a command prints when it is run again.
 """
 
@@ -110,7 +111,6 @@ class Forecast:
         self.labels: dict[str, str] = {}
         self.steps: dict[str, Step] = {}
         self._stand_ins = StandIns(self.labels)
-        self._replaced_providers: set[str] = set()
 
     def comparison(self, after: Plan) -> Comparison:
         """Both plans and every step between them, in the new program's order; what goes comes last."""
@@ -151,9 +151,9 @@ class Forecast:
             changed = tuple(key for key in {**before, **after} if before.get(key) != after.get(key))
             replaced_by = []
         if new.custom:
-            replaced_by += [each for each in changed if _matches(each, new.replace_on_changes) and each not in replaced_by]
-            if _provider(new) != _provider(old):
-                replaced_by.append("provider")
+            replaced_by += [
+                each for each in changed if _matches(each, new.replace_on_changes) and each not in replaced_by
+            ]
         if replaced_by:
             return _Verdict("replace", changed, tuple(replaced_by))
         return _Verdict("update" if changed else "same", changed)
@@ -226,15 +226,15 @@ def _compared(resource: PlannedResource) -> dict[str, Any]:
     return {key: value for key, value in resource.inputs.items() if not key.startswith("__")}
 
 
-def _provider(resource: PlannedResource) -> str:
-    """The provider's URN and id. A default provider's URN has its version in it, and another version replaces nothing."""
-    urn, _, identity = resource.provider.rpartition("::")
-    return "" if urn.rsplit("::", 1)[-1].startswith("default") else f"{urn}::{identity}"
-
-
 def _matches(path: str, patterns: Iterable[str]) -> bool:
-    return any(each == "*" or path == each or top(path) == each or path.startswith((f"{each}.", f"{each}[")) or
-               top(path) == re.sub(r"\[\*\]$", "", each) for each in patterns)
+    return any(
+        each == "*"
+        or path == each
+        or top(path) == each
+        or path.startswith((f"{each}.", f"{each}["))
+        or top(path) == re.sub(r"\[\*\]$", "", each)
+        for each in patterns
+    )
 
 
 def _with_ignored(new: PlannedResource, old: PlannedResource) -> PlannedResource:

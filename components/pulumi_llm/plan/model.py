@@ -36,7 +36,7 @@ class PlannedResource:
     retain_on_delete: bool = False
     id: str = ""
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    """What exists after `up`, where that is known: from the engine's state, or stood in (see :attr:`Plan.stand_ins`)."""
+    """What exists after `up`, where that is known: from the state, or stood in (see :attr:`Plan.stand_ins`)."""
 
     @property
     def package(self) -> str:

@@ -87,11 +87,11 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
         if operation is None:
             raise ValueError(f"unknown operation {row['op']!r}")
         urn = row["urn"]
-        _, _, address, *_ = [*urn.split("::"), "", ""]
-        before.stack = after.stack = urn.split("::")[0].rsplit(":", 1)[-1]
-        before.project = after.project = urn.split("::")[1]
+        head, project, qualified = str(urn).split("::")[:3]
+        before.stack = after.stack = head.rsplit(":", 1)[-1]
+        before.project = after.project = project
         old, new = _resource(row.get("oldState")), _resource(row.get("newState"))
-        if address == _ROOT:
+        if qualified == _ROOT:
             continue
         if operation == "same":
             old = old or new
@@ -106,7 +106,9 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
             after.resources.append(step.after)
     same = sum(each.operation == "same" for each in comparison.steps)
     if same + 1 < int((content.get("changeSummary") or {}).get("same", 0)):
-        message = "the preview leaves out what stays the same: the picture, the totals and the policy see the changes alone"
+        message = (
+            "the preview leaves out what stays the same: the picture, the totals and the policy see the changes alone"
+        )
         hint = "pulumi preview --json --show-sames"
         after.notes.append(Finding("diff.partial-preview", message, hint, severity="warning"))
     config = {key: _opened(value) for key, value in (content.get("config") or {}).items()}

@@ -91,7 +91,7 @@ def _run(base: Base, folder: Path, stacks: Sequence[str], python: str, library: 
         base.notes.append(
             Finding(
                 "diff.older-library",
-                f"the library at {base.name} is too old to tell its plans: both revisions are planned by the present one",
+                f"the library at {base.name} is too old to tell its plans: the present one plans both revisions",
                 "changes of the library itself, of its templates and of the versions that it pins are not shown",
                 severity="warning",
             )
@@ -124,7 +124,13 @@ def _started(command: Sequence[str], library: Path | None) -> subprocess.Complet
         environment["PYTHONPATH"] = os.pathsep.join([str(library), *([before] if before else [])])
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, env=environment, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
         )
     except OSError as wrong:
         hint = "--base-python: the path of a Python interpreter"

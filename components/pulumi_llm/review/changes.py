@@ -99,9 +99,25 @@ class _Reader:
                 self._changed(step)
             else:
                 self._whole(step)
-        self.found.rows = [row for row in self._told_once(self.found.rows)]
+        self._left_behind()
+        self.found.rows = list(self._told_once(self.found.rows))
         self.found.rows.sort(key=lambda row: (row.node, row.impact.rank))
         return self.found
+
+    def _left_behind(self) -> None:
+        """What stays in its region while its provider goes to another, and is then looked for there in vain."""
+        moved = {
+            each.resource.urn
+            for each in self.comparison.steps
+            if each.resource.type.startswith("pulumi:providers:")
+            and each.before is not None
+            and each.after is not None
+            and each.before.inputs.get("region") != each.after.inputs.get("region")
+        }
+        for step in self.comparison.steps:
+            provider = step.resource.provider.rpartition("::")[0]
+            if step.operation in ("same", "update") and provider in moved and impact.is_regional(step.resource):
+                self._row(step, "", None, None, Impact("refused", "left-behind", "engine"))
 
     def _told_once(self, rows: list[Change]) -> Iterator[Change]:
         """The rows without secret documents that differ only because the document that they go with does."""
@@ -142,9 +158,9 @@ class _Reader:
                 continue
             if key in ignored:
                 if step.operation != "replace":
-                    self._document(step, key, old, new, impact.of_ignored(after)) or self._property(
-                        step, key, old, new, impact.of_ignored(after)
-                    )
+                    found = impact.of_ignored(after)
+                    if not self._document(step, key, old, new, found):
+                        self._property(step, key, old, new, found)
                 told.add(key)
             elif step.operation != "same":
                 self._input(step, key, old, new)
@@ -170,16 +186,16 @@ class _Reader:
         else:
             parts = [(key, old, new)]
         for path, was, now in parts:
-            found = known or impact.of_property(
-                step, path, _number(was), _number(now), attached=self._attached(step)
-            )
+            found = known or impact.of_property(step, path, _number(was), _number(now), attached=self._attached(step))
             self._row(step, path, self._short(was), self._short(now), found)
 
     def _document(self, step: Step, key: str, old: Any, new: Any, found: Impact) -> bool:
         """Rows and line diffs of the files in an input. False: it is no document."""
         type_ = step.resource.type
         values = [each for each in (old, new) if each is not _ABSENT]
-        if any(is_secret(each) for each in values) or not any(documents.is_document(type_, key, each) for each in values):
+        if any(is_secret(each) for each in values) or not any(
+            documents.is_document(type_, key, each) for each in values
+        ):
             return False
         was, now = (documents.files_in(type_, key, each) if each is not _ABSENT else {} for each in (old, new))
         restarts = _restarts(old, new)

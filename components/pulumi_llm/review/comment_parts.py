@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pulumi_llm.errors import Finding
 from pulumi_llm.review.changes import Change, TextChange
 from pulumi_llm.review.impact import impact_table
-from pulumi_llm.review.markdown import code, fenced, folded, html_code, html_words, names, table, words as plain_words
+from pulumi_llm.review.markdown import code, fenced, folded, html_code, html_words, names, table
+from pulumi_llm.review.markdown import words as plain_words
 from pulumi_llm.review.money import Amounts
 from pulumi_llm.review.openings import Open
 from pulumi_llm.review.picture import mermaid
@@ -178,9 +179,11 @@ def _what(group: Sequence[Change], words: Words, budget: Budget) -> str:
         listed = names([each.resource for each in group], min(MOST_FILES_IN_A_ROW, budget.names + 1), _others(words))
         why = f" ({code(first.after)})" if len(group) == 1 and first.operation == "replace" and first.after else ""
         return f"{listed}{why}"
-    return f"{code(first.resource)} {code(first.what)}: {_step(first.before, first.after)}" if (
-        first.before is not None or first.after is not None
-    ) else f"{code(first.resource)} {code(first.what)}"
+    return (
+        f"{code(first.resource)} {code(first.what)}: {_step(first.before, first.after)}"
+        if (first.before is not None or first.after is not None)
+        else f"{code(first.resource)} {code(first.what)}"
+    )
 
 
 def _others(words: Words) -> str:
@@ -198,16 +201,16 @@ def _does(group: Sequence[Change], words: Words) -> str:
     verb = "stops" if found.code == "stops-service" else "restarts"
     told = [words(verb, services=", ".join(code(each) for each in group[0].services))] if group[0].services else []
     told += [words.of("notes", found.note)] if found.note else [words.of("notes", found.code)]
-    if found.code in ("restarts-service", "stops-service"):
-        head = told.pop(0)
-    else:
-        head = words.of("impacts", found.code)
+    of_services = found.code in ("restarts-service", "stops-service")
+    head = told.pop(0) if of_services else words.of("impacts", found.code)
     extra = "; ".join(each for each in told if each)
     strong = f"**{head}**" if sign(found.code) in "🔴🟠" else head
     return f"{sign(found.code)} {strong}{f'<br>{extra}' if extra else ''}"
 
 
-def _firewall(opened: Sequence[Open], closed: Sequence[Open], words: Words, budget: Budget) -> list[tuple[str, list[str]]]:
+def _firewall(
+    opened: Sequence[Open], closed: Sequence[Open], words: Words, budget: Budget
+) -> list[tuple[str, list[str]]]:
     rows = []
     for key, found in (("opens", opened), ("closes", closed)):
         by_node: dict[tuple[str, tuple[str, ...]], list[str]] = {}
@@ -216,10 +219,10 @@ def _firewall(opened: Sequence[Open], closed: Sequence[Open], words: Words, budg
             ports_of.setdefault((each.node, each.source), []).append(each.port)
         for (node, source), ports in ports_of.items():
             by_node.setdefault((node, tuple(sorted(ports, key=lambda port: (len(port), port)))), []).append(source)
-        for (node, ports), sources in by_node.items():
+        for (node, some), sources in by_node.items():
             said = words(
                 key,
-                ports=names(ports, 12, _others(words)),
+                ports=names(some, 12, _others(words)),
                 sources=names(sources, min(8, budget.names), _others(words)),
             )
             row = [f"{words('firewall')}{words('colon')}{said}", f"⚪ {words.of('impacts', 'in-place')}"]
@@ -285,7 +288,9 @@ def _bill(review: StackReview, words: Words, budget: Budget) -> list[str]:
     rows = []
     for each in difference.changes[: budget.rows]:
         was, now = each.before.what if each.before else "", each.after.what if each.after else ""
-        step = plain_words(now or was) if was == now or not (was and now) else f"{plain_words(was)} → {plain_words(now)}"
+        step = (
+            plain_words(now or was) if was == now or not (was and now) else f"{plain_words(was)} → {plain_words(now)}"
+        )
         mark = {"added": "+ ", "removed": "− ", "changed": ""}[each.change]
         rows.append([code(each.line.resource), f"{mark}{step}", *_amounts(each.per_month, words)])
     rest = difference.changes[budget.rows :]
@@ -321,7 +326,9 @@ def _resources(review: StackReview, words: Words, budget: Budget) -> list[str]:
     for operation in counts:
         listed = review.changes.resources.get(operation, [])
         if listed:
-            lines.append(f"- {words.of('operations', operation)}{words('colon')}{names(listed, budget.names, _others(words))}")
+            lines.append(
+                f"- {words.of('operations', operation)}{words('colon')}{names(listed, budget.names, _others(words))}"
+            )
     return folded(words("resources", counts=said), lines)
 
 

@@ -72,6 +72,7 @@ class ImpactTable:
     sources: Mapping[str, Mapping[str, str]]
     types: Mapping[str, TypeRow]
     properties: Mapping[tuple[str, str], PropertyRow]
+    global_modules: frozenset[str]
 
     def cite(self, source: str) -> str:
         """A source with its date."""
@@ -83,13 +84,16 @@ class ImpactTable:
 def impact_table() -> ImpactTable:
     """The package's own table."""
     content = json.loads(DATA.read_text(encoding="utf-8"))
-    rows = [PropertyRow(**{("else_" if key == "else" else key): value for key, value in row.items()})
-            for row in content["properties"]]
+    rows = [
+        PropertyRow(**{("else_" if key == "else" else key): value for key, value in row.items()})
+        for row in content["properties"]
+    ]
     return ImpactTable(
         order=tuple(content["order"]),
         sources=content["sources"],
         types={row["type"]: TypeRow(**row) for row in content["types"]},
         properties={(row.type, row.property): row for row in rows},
+        global_modules=frozenset(content["global_modules"]),
     )
 
 
@@ -134,6 +138,12 @@ def of_property(step: Step, path: str, before: Any, after: Any, *, attached: boo
         again = "not-run-again" if note.startswith("not-run") else "stock"
         note = again if attached else f"{again}-new-address"
     return Impact(code, note, row.source)
+
+
+def is_regional(resource: PlannedResource) -> bool:
+    """Whether the resource is in one region, and has no say itself in which: its provider's."""
+    package, _, rest = resource.type.partition(":")
+    return package in ("alicloud", "tencentcloud") and rest.split("/")[0] not in impact_table().global_modules
 
 
 def of_ignored(resource: PlannedResource) -> Impact:

@@ -68,8 +68,8 @@ def secrets_in(plan: Plan, stand_ins: Mapping[str, str] | None = None) -> set[st
         _collect(each.outputs, found)
     _collect(plan.outputs, found)
     _collect(plan.config, found)
-    for each in plan.look_ups:
-        _collect(each.args, found)
+    for asked in plan.look_ups:
+        _collect(asked.args, found)
     kept = stand_ins or {}
     return {text for text in found if text not in _NO_SECRETS and not any(each in text for each in kept if each)}
 

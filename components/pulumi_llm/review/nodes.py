@@ -75,9 +75,7 @@ class Machine:
 _KINDS = {"ModelServer": "model-server", "VectorStore": "vector-store", "OverseasProxy": "overseas-proxy"}
 
 
-def machines_of(
-    plan: Plan, nodes: Nodes, catalog: Catalog, default_regions: Mapping[str, str]
-) -> Iterator[Machine]:
+def machines_of(plan: Plan, nodes: Nodes, catalog: Catalog, default_regions: Mapping[str, str]) -> Iterator[Machine]:
     """The machines of a plan, in its order."""
     clouds = {facts.pulumi_package: name for name, facts in catalog.clouds.items()}
     by_urn = plan.by_urn()

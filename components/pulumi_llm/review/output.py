@@ -85,7 +85,10 @@ def _stack(review: StackReview) -> dict[str, Any]:
         "worst": worst.code if worst else None,
         "asked": [{"path": path, "before": before, "after": after} for path, before, after in changes.asked],
         "changes": [
-            {key: getattr(each, key) for key in ("node", "urn", "type", "resource", "operation", "what", "before", "after")}
+            {
+                key: getattr(each, key)
+                for key in ("node", "urn", "type", "resource", "operation", "what", "before", "after")
+            }
             | {"impact": each.impact.code, "note": each.impact.note, "source": each.impact.source}
             | {"services": list(each.services), "files": list(each.files)}
             for each in changes.rows

@@ -81,10 +81,14 @@ def review(
     found.changes.rows = list(_moved(found.changes.rows, was, found.machines))
     usage = Usage()
     new_bill = make_bill(after, catalog, usage, today=today, default_regions=regions)
-    old_bill = make_bill(before, catalog, usage, today=today, default_regions=default_regions(comparison.before, catalog) or regions)
+    old_bill = make_bill(
+        before, catalog, usage, today=today, default_regions=default_regions(comparison.before, catalog) or regions
+    )
     found.bill, found.difference = new_bill, compare(old_bill, new_bill)
     judged = check(after, policy, default_regions=regions, today=today)
-    found.findings = _unique(_masked(each, masker) for each in [*comparison.after.notes, *fit(comparison.after), *judged])
+    found.findings = _unique(
+        _masked(each, masker) for each in [*comparison.after.notes, *fit(comparison.after), *judged]
+    )
     new, old = list(new_open), list(old_open)
     found.picture = picture.draw(comparison, nodes, found.machines, was, new, old, found.changes, masker)
     return found
