@@ -107,7 +107,7 @@ def test_no_text_breaks_out_of_its_place(old: str, name: str, messages: list[str
     joined = "\n".join(lines)
     assert joined.count("<details") == joined.count("</details>")
     assert "<script>" not in joined
-    head = next(index for index, line in enumerate(lines) if line.startswith("| Machine"))
+    head = next(index for index, line in enumerate(lines) if line.startswith("| Change"))
     width = cells(lines[head])
     assert cells(lines[head + 2]) == width
 

@@ -13,6 +13,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pulumi_llm import catalog
@@ -42,12 +43,20 @@ def _run(argv: Sequence[str]) -> int:
     if not stacks:
         hint = f"a file Pulumi.<stack>.yaml in {project.stack_folder}"
         raise Refusal([Finding("diff.no-stacks", f"the project {project.name} has no stack's file", hint)])
-    base = plans_at(asked.base, asked.project, stacks, asked.base_python)
+    warm = partial(_warm, project, stacks)
+    base = plans_at(asked.base, asked.project, stacks, asked.base_python, meanwhile=warm)
     for each in stacks:
         if each not in project.stacks() and each not in base.stacks:
             raise UnknownName("stack.unknown", "stack", each, {*project.stacks(), *base.stacks})
     reviews = [_one(project, each, base) for each in stacks]
     return shared.write(reviews, asked, {"name": base.name, "commit": base.commit})
+
+
+def _warm(project: projects.Project, stacks: Sequence[str]) -> None:
+    """Load what the program needs while the other process is at work: the SDKs take longer than all the rest."""
+    present = [each for each in stacks if each in project.stacks()]
+    with contextlib.suppress(Exception), contextlib.redirect_stdout(sys.stderr):
+        capture_stack(project.folder, present[0])
 
 
 def _one(project: projects.Project, stack: str, base: Base) -> StackReview:

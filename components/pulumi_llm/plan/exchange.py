@@ -1,4 +1,4 @@
-"""A plan as JSON between two of our own processes: complete and unmasked, so it goes through a pipe, never to a file.
+"""A plan as JSON between two of our own processes: complete and unmasked, so it goes into no file that has a name.
 
 `python -m pulumi_llm.plan.exchange --project FOLDER STACK...` prints `{"format": 1, "stacks": {name: {"plan": …} |
 {"findings": […]}}}`: each stack of the project as its `up` would leave it, or why there is none. Another version of

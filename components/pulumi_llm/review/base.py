@@ -11,10 +11,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pulumi_llm
 from pulumi_llm.errors import Finding, Refusal
@@ -39,11 +41,19 @@ class Base:
     stacks: list[str] = field(default_factory=list)
 
 
-def plans_at(name: str, start: Path, stacks: Sequence[str], python: str | None = None) -> Base:
+def plans_at(
+    name: str,
+    start: Path,
+    stacks: Sequence[str],
+    python: str | None = None,
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Base:
     """The plans of ``stacks`` at the revision ``name`` of the project that ``start`` is in.
 
     A stack that the revision does not have is in none of the results. ``python`` is the interpreter of another
-    environment to run the revision with. Raises :class:`Refusal` where there is no such revision, or no project in it.
+    environment to run the revision with; ``meanwhile`` is called while that goes on.
+    Raises :class:`Refusal` where there is no such revision, or no project in it.
     """
     project = projects.find(start)
     found = revision.find(name, project.folder)
@@ -67,7 +77,7 @@ def plans_at(name: str, start: Path, stacks: Sequence[str], python: str | None =
             base.notes += _other_dependencies(name, folder, project.folder)
         wanted = [each for each in stacks if each in base.stacks]
         if wanted:
-            _run(base, folder, wanted, python or sys.executable, top / library if library else None)
+            _run(base, folder, wanted, python or sys.executable, top / library if library else None, meanwhile)
         return base
 
 
@@ -84,9 +94,11 @@ def _library_inside(found: revision.Revision) -> str | None:
     return inside if revision.has(found, f"{inside}/pulumi_llm/__init__.py") else None
 
 
-def _run(base: Base, folder: Path, stacks: Sequence[str], python: str, library: Path | None) -> None:
+def _run(
+    base: Base, folder: Path, stacks: Sequence[str], python: str, library: Path | None, meanwhile: Callable[[], object]
+) -> None:
     command = [python, "-P", "-m", _MODULE, "--project", str(folder), *stacks]
-    done = _started(command, library)
+    done = _started(command, library, meanwhile)
     if library is not None and done.returncode != 0 and "No module named" in done.stderr:
         base.notes.append(
             Finding(
@@ -117,21 +129,26 @@ def _run(base: Base, folder: Path, stacks: Sequence[str], python: str, library: 
             base.refused[stack] = [exchange.finding(each) for each in found["findings"]]
 
 
-def _started(command: Sequence[str], library: Path | None) -> subprocess.CompletedProcess[str]:
+def _started(
+    command: Sequence[str], library: Path | None, meanwhile: Callable[[], object] = lambda: None
+) -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ)
     if library is not None:
         before = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([str(library), *([before] if before else [])])
+    given: dict[str, Any] = {"text": True, "errors": "replace", "env": environment, "stdin": subprocess.DEVNULL}
     try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        )
+        # Into files, not pipes: nobody reads while we are busy, and a pipe holds 64 KiB.
+        with (
+            tempfile.TemporaryFile("w+", errors="replace") as out,
+            tempfile.TemporaryFile("w+", errors="replace") as err,
+        ):
+            with subprocess.Popen(command, stdout=out, stderr=err, **given) as running:
+                meanwhile()
+                code = running.wait()
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(list(command), code, out.read(), err.read())
     except OSError as wrong:
         hint = "--base-python: the path of a Python interpreter"
         finding = Finding("diff.base-failed", f"{command[0]} cannot be started: {wrong.strerror}", hint)

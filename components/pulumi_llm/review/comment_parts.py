@@ -25,6 +25,8 @@ _SIGNS = {
     "🟡": ("restarts-service", "stops-service", "replaces-secret"),
 }
 MOST_FILES_IN_A_ROW = 6
+MOST_TABLES = 8
+"""Machines that have a table each; more of them share one."""
 _WEIGHTY = ("machine", "disk", "address", "storage", "secret")
 
 
@@ -144,22 +146,46 @@ def _changes(review: StackReview, words: Words, budget: Budget, left_out: LeftOu
         by_node.setdefault(group[0].node, []).append([_what(group, words, budget), _does(group, words)])
     for node, row in _firewall(review.opened, review.closed, words, budget):
         by_node.setdefault(node, []).append(row)
+    if not by_node:
+        return [words("no-change") if not review.changed else words.of("impacts", "recorded"), ""]
     groups.sort(key=lambda group: list(by_node).index(group[0].node))
-    rows = [
-        [_node(node, words) if first else "", *row]
-        for node, of_node in by_node.items()
-        for first, row in zip([True, *[False] * len(of_node)], of_node, strict=False)
-    ]
-    if not rows:
-        return [f"{words('no-change') if not review.changed else words.of('impacts', 'recorded')}", ""]
-    shown = rows[: budget.rows]
-    lines = table([words("machine"), words("change"), words("impact")], shown)
-    if len(rows) > budget.rows:
+    lines = _tables(review, by_node, words, budget)
+    total = sum(len(rows) for rows in by_node.values())
+    if total > budget.rows:
         rest = list(dict.fromkeys(each.resource for group in groups[budget.rows :] for each in group))
-        left_out.add("rows", len(rows) - budget.rows)
+        left_out.add("rows", total - budget.rows)
         listed = names(rest, budget.names, words.content["and-others"])
-        lines += ["", words("more-rows", count=len(rows) - budget.rows, names=listed)]
-    return [*lines, ""]
+        lines += [words("more-rows", count=total - budget.rows, names=listed), ""]
+    return lines
+
+
+def _tables(review: StackReview, by_node: dict[str, list[list[str]]], words: Words, budget: Budget) -> list[str]:
+    """One table for each machine, with a line about the machine; a single one where there are many."""
+    head = [words("change"), words("impact")]
+    lines: list[str] = []
+    left = budget.rows
+    if len(by_node) > MOST_TABLES:
+        rows = [
+            [_node(node, words) if not number else "", *row]
+            for node, of_node in by_node.items()
+            for number, row in enumerate(of_node)
+        ]
+        return [*table([words("machine"), *head], rows[:left]), ""]
+    for node, of_node in by_node.items():
+        shown, left = of_node[:left], max(0, left - len(of_node))
+        if shown:
+            lines += [f"**{_node(node, words)}**{_about(node, review, words)}", "", *table(head, shown), ""]
+    return lines
+
+
+def _about(node: str, review: StackReview, words: Words) -> str:
+    """What the machine is, and where."""
+    found = next((each for each in [*review.machines, *review.gone_machines] if each.node == node), None)
+    if found is None:
+        return ""
+    place = " ".join(each for each in (found.cloud, found.zone or found.region) if each)
+    told = [words.of("kinds", found.kind), code(found.instance_type) if found.instance_type else "", place]
+    return f" · {' · '.join(each for each in told if each)}"
 
 
 def _node(name: str, words: Words) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pulumi_llm.plan.forecast import labelled
 from pulumi_llm.plan.model import SHOWN_UNKNOWN, UNKNOWN, Plan, PlannedResource, is_secret
+from pulumi_llm.review.changes import Change
 from pulumi_llm.review.nodes import Nodes
 from pulumi_llm.review.policy_model import parts
 from pulumi_llm.review.policy_table import Opening, policy_table
@@ -38,6 +39,12 @@ def is_rule(resource: PlannedResource) -> bool:
     """Whether the resource lets somebody in, and nothing else."""
     rule = policy_table().openings.get(resource.type)
     return rule is not None and not rule.list and rule.each is None
+
+
+def lists_rules(row: Change) -> bool:
+    """Whether a change is of an input that is a list of rules."""
+    rule = policy_table().openings.get(row.type)
+    return rule is not None and bool(rule.each) and row.operation == "update" and row.what.startswith(str(rule.each))
 
 
 def _ranges(resource: PlannedResource, rule: Opening) -> Iterator[tuple[str, str]]:

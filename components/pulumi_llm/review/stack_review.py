@@ -20,7 +20,7 @@ from pulumi_llm.review.difference import Difference, compare
 from pulumi_llm.review.items import Usage
 from pulumi_llm.review.masking import Masker, secrets_in, secrets_in_environment
 from pulumi_llm.review.nodes import Machine, Nodes, machines_of
-from pulumi_llm.review.openings import Open, is_rule, openings_of
+from pulumi_llm.review.openings import Open, is_rule, lists_rules, openings_of
 from pulumi_llm.review.policy import Settings, check
 
 
@@ -74,7 +74,7 @@ def review(
     found.closed = sorted(old_open.keys() - new_open.keys())
     rules = {urn for urn, each in nodes.by_urn.items() if is_rule(each)}
     # What rules open and close is told by port and range, not rule by rule.
-    found.changes.rows = [row for row in found.changes.rows if row.urn not in rules]
+    found.changes.rows = [row for row in found.changes.rows if row.urn not in rules and not lists_rules(row)]
     found.machines = list(machines_of(comparison.after, nodes, catalog, regions))
     was = list(machines_of(comparison.before, nodes, catalog, regions))
     found.gone_machines = [each for each in was if each.urn not in {one.urn for one in found.machines}]
