@@ -235,5 +235,5 @@ def test_all_six_stacks_are_compared_without_credentials_and_without_a_network(r
     assert done.returncode == 0, done.stderr
     assert len(done.stdout) < LIMIT
     for each in STACKS:
-        assert f"### `{each}`" in done.stdout
+        assert f"### Stack `{each}`" in done.stdout
     assert done.stdout.count('"requests_per_minute": 7') == len(STACKS)
