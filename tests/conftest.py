@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "steady", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
+settings.register_profile("brief", settings.get_profile("steady"), max_examples=20)
 settings.load_profile("steady")
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -29,8 +30,18 @@ THOROUGH = (
     "tests/simcloud",
     "tests/review",
     "tests/bootstrap/test_node",
+    # Each of these starts processes of its own, which import the SDKs.
+    "tests/commands/test_bill.py::test_against_a_revision",
+    "tests/commands/test_bill.py::test_a_revision_that_cannot_be_planned",
+    "tests/test_component_host.py::test_a_",
 )
-"""Tests by the hundred that only a change in their own corner can break: `pytest` alone leaves them to `make test`."""
+"""Tests that take long and that only a change in their own corner can break: `pytest` leaves them to `make test`."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take fewer examples of each property where the thorough tests are left out: see docs/decisions/test-tiers.md."""
+    if "not thorough" in config.getoption("markexpr"):
+        settings.load_profile("brief")
 
 
 @pytest.hookimpl(tryfirst=True)

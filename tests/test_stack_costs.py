@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.project import find
 from pulumi_llm.preflight import placement
 from pulumi_llm.review.bill import Usage, make_bill
 from pulumi_llm.spec import ServerSpec, parse
+from tests.plans import plan_of
 from tests.test_stacks import platform_of
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 def cost_line(stack: str) -> str:
     """The line that belongs at the head of the stack's file."""
-    bill = make_bill(capture_stack(ROOT, stack), catalog.load(), Usage(), today=date(2026, 11, 24))
+    bill = make_bill(plan_of(stack), catalog.load(), Usage(), today=date(2026, 11, 24))
     hour, month = bill.per_hour, bill.per_month
     line = (
         f"# COST: {'at least ' if bill.at_least else ''}{hour.cny:,.2f} CNY ({hour.usd:,.2f} USD) an hour, "

@@ -6,7 +6,6 @@ import base64
 import json
 import lzma
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pulumi_llm import catalog, spec
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.model import SIGNATURE, Plan, is_secret
 from pulumi_llm.plan.project import find
+from tests.plans import plan_of
 
 ROOT = Path(__file__).parents[1]
 STACKS = find(ROOT).stacks()
@@ -28,11 +28,6 @@ INGRESS = {
     "tencentcloud:Security/groupRuleSet:GroupRuleSet",
 }
 MACHINES = {"aws:ec2/instance:Instance", "alicloud:ecs/instance:Instance", "tencentcloud:Instance/instance:Instance"}
-
-
-@cache
-def plan_of(stack: str) -> Plan:
-    return capture_stack(ROOT, stack)
 
 
 @pytest.fixture(params=STACKS)

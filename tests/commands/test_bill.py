@@ -12,9 +12,9 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm.commands import bill
-from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.review.bill import make_bill
 from pulumi_llm.review.items import Usage
+from tests.plans import plan_of
 from tests.review.samples import TODAY
 
 ROOT = Path(__file__).parents[2]
@@ -287,7 +287,7 @@ def test_an_unknown_stack_or_project_exits_with_2(
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_everything_in_a_shipped_stack_is_either_free_or_on_the_bill(stack: str) -> None:
-    made = make_bill(capture_stack(ROOT, stack), catalog.load(), Usage(), today=TODAY)
+    made = make_bill(plan_of(stack), catalog.load(), Usage(), today=TODAY)
     kinds = [line.kind for line in made.lines]
     assert kinds.count("machine") == 2
     assert kinds.count("address") == 2

@@ -109,7 +109,7 @@ def test_every_alternative_passes_and_changes_something(request: FitRequest):
         assert passes(case_of(way.request))
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings.default.max_examples * 2 // 5)
 @given(requests)
 def test_the_suggested_machine_passes_and_none_that_costs_less_does(request: FitRequest):
     found = suggest.cheapest(case_of(request))
