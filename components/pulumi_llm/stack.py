@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -9,7 +10,7 @@ from pulumi.runtime import config as runtime_config
 
 from pulumi_llm import _component as support
 from pulumi_llm import spec
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.platform import Platform
 from pulumi_llm.preflight import platform as platforms
 
@@ -29,13 +30,9 @@ def run(name: str = "llm") -> Platform:
     config = pulumi.Config()
     with support.refusing(f"stack {pulumi.get_stack()}"):
         raw = config.get_object("platform")
-        if raw is None:
-            support.refuse(
-                "stack.no-platform",
-                f"the stack {pulumi.get_stack()!r} has no value {config.name}:platform",
-                "copy one of the shipped stacks/Pulumi.<cloud>-<gpu>.yaml and edit it",
-            )
-        _, secrets = support.gather(lambda: platforms.parse(raw, where="platform"), lambda: _secrets(config, raw))
+        _, _, secrets = support.gather(
+            lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
+        )
     args: Any = {**dict(raw), **secrets}
     platform = Platform(name, args)
     for output in _OUTPUTS:
@@ -44,6 +41,43 @@ def run(name: str = "llm") -> Platform:
             pulumi.export(output, value)
     pulumi.export("ssh_private_key", pulumi.Output.secret(platform.ssh_private_key))
     return platform
+
+
+def _platform(config: pulumi.Config, raw: object) -> spec.PlatformSpec:
+    if raw is None:
+        support.refuse(
+            "stack.no-platform",
+            f"the stack {pulumi.get_stack()!r} has no value {config.name}:platform",
+            "copy one of the shipped stacks/Pulumi.<cloud>-<gpu>.yaml and edit it",
+        )
+    return platforms.parse(raw, where="platform")
+
+
+def _known_keys(namespace: str) -> None:
+    """Refuse keys of the project's own namespace that nothing reads; those of other namespaces are others' affair."""
+    known = ("platform", *_SECRET_ARGS)
+    unknown = [key for key in _given(namespace) if key not in known]
+    if unknown:
+        raise Refusal(
+            Finding("stack.unknown-key", f"nothing reads the value {namespace}:{key}", _meant(namespace, key, known))
+            for key in unknown
+        )
+
+
+def _meant(namespace: str, key: str, known: tuple[str, ...]) -> str:
+    near = nearest(key, known)
+    if near:
+        return f"did you mean {' or '.join(f'{namespace}:{each}' for each in near)}?"
+    return f"there are: {', '.join(known)}; a program's own values go under a namespace of its own"
+
+
+def _given(namespace: str) -> Iterator[str]:
+    """The keys that are set in the project's namespace."""
+    given = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    for full in sorted(given):
+        owner, _, key = full.partition(":")
+        if owner == namespace:
+            yield key
 
 
 def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]]:

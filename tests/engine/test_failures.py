@@ -141,6 +141,16 @@ def test_several_mistakes_are_told_in_one_run(sim: Sim) -> None:
         assert f"[{code}]" in words
 
 
+def test_a_misspelt_config_key_is_told_with_the_other_mistakes(sim: Sim) -> None:
+    sim.edit("server.gpuu", 1)
+    file = sim.project / "stacks" / f"Pulumi.{STACK}.yaml"
+    file.write_text(file.read_text().replace("config:\n", "config:\n  pulumi-llm:platfrom: {}\n", 1))
+    words = refused(sim)
+    assert "[spec.unknown-key]" in words
+    assert "[stack.unknown-key]" in words
+    assert "did you mean pulumi-llm:platform?" in words
+
+
 def test_a_missing_secret_is_named_with_the_command_that_sets_it(sim: Sim) -> None:
     sim.run("preview", "-s", sim.stack)
     sim.run("config", "set", "--secret", "openaiApiKey", "", "-s", sim.stack)
