@@ -12,6 +12,9 @@ from pulumi_llm.errors import Refusal, nearest
 DONE, REFUSED, USAGE = 0, 1, 2
 """Exit codes: it was done, it was refused or failed, it was called wrongly."""
 
+WRONG_CALL = frozenset({"project.not-found", "stack.unknown"})
+"""What says that a command which runs a stack's program was called wrongly, rather than that the program refuses."""
+
 
 class UsageError(Exception):
     """A command was called wrongly; the message says how, and what would be right."""
@@ -41,8 +44,12 @@ class Parser(argparse.ArgumentParser):
         return asked
 
 
-def guarded(prog: str, body: Callable[[], int]) -> int:
-    """Run a command's body; a wrong call or a name that is not known is told on stderr, with exit code 2."""
+def guarded(prog: str, body: Callable[[], int], wrong_call: frozenset[str] | None = None) -> int:
+    """Run a command's body; a wrong call or a name that is not known is told on stderr, with exit code 2.
+
+    A refusal is a wrong call too where ``wrong_call`` is None (the command itself gives its verdict in another way), or
+    where it holds one of the refusal's codes; else the exit code is 1.
+    """
     try:
         return body()
     except UsageError as wrong:
@@ -50,6 +57,8 @@ def guarded(prog: str, body: Callable[[], int]) -> int:
     except Refusal as refusal:
         for finding in refusal.findings:
             sys.stderr.write(f"{finding}\n")
+        if wrong_call is not None and wrong_call.isdisjoint(finding.code for finding in refusal.findings):
+            return REFUSED
     except SystemExit as left:  # --help
         return left.code if isinstance(left.code, int) else DONE
     return USAGE

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import catalog
+from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded, one_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.capture import capture_stack
@@ -31,29 +32,15 @@ from pulumi_llm.review.bill import Bill, make_bill
 from pulumi_llm.review.items import DEFAULT_TRAFFIC_GIB, Usage
 from pulumi_llm.review.money import HOURS_PER_MONTH
 
-FAILED = 1
-USAGE = 2
+PROG = "pulumi-llm bill"
 STEP = Decimal("0.01")
 """What hours and GiB are rounded to, so that a bill that went through JSON still says the same."""
-CALLED_WRONGLY = {
-    "bill.bad-file",
-    "bill.no-git",
-    "bill.no-such-revision",
-    "bill.not-in-revision",
-    "project.not-found",
-    "stack.unknown",
-}
+CALLED_WRONGLY = WRONG_CALL | {"bill.bad-file", "bill.no-git", "bill.no-such-revision", "bill.not-in-revision"}
 
 
 def run(argv: Sequence[str]) -> int:
     """Print the bill. See the module for the exit codes."""
-    asked = _parser().parse_args(argv)
-    try:
-        return _run(asked)
-    except Refusal as refusal:
-        for finding in refusal.findings:
-            sys.stderr.write(f"{finding}\n")
-        return USAGE if {each.code for each in refusal.findings} & CALLED_WRONGLY else FAILED
+    return guarded(PROG, lambda: _run(_parser().parse(argv)), CALLED_WRONGLY)
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -80,7 +67,7 @@ def _run(asked: argparse.Namespace) -> int:
             sys.stdout.write(bill_text.budget_text(verdict, asked.budget, asked.currency, now))
     if verdict in ("over", "undecided"):
         raise Refusal([_over(verdict, now, asked.budget, asked.currency)])
-    return 0
+    return DONE
 
 
 def _bill(folder: Path, stack: str, usage: Usage) -> Bill:
@@ -190,10 +177,8 @@ def _named(against: dict[str, Any]) -> str:
     return against["name"] if commit is None else f"{against['name']} ({commit[:10]})"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pulumi-llm bill", description="What a stack costs, per hour and per month, in CNY and USD."
-    )
+def _parser() -> Parser:
+    parser = Parser(PROG, "What a stack costs, per hour and per month, in CNY and USD.")
     parser.add_argument("-s", "--stack", required=True)
     parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
     parser.add_argument(
@@ -211,7 +196,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--against", metavar="REF|FILE", help="a git revision, or a file that --json wrote")
     parser.add_argument("--budget", type=_number(10**12), metavar="N", help="per month; exit 1 where it is exceeded")
-    parser.add_argument("--currency", choices=("CNY", "USD"), default="CNY", help="of the budget (default: CNY)")
+    currencies = one_of("currency", ["CNY", "USD"])
+    parser.add_argument("--currency", type=currencies, default="CNY", help="of the budget: CNY (default) or USD")
     parser.add_argument("--json", action="store_true")
     return parser
 

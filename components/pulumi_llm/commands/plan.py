@@ -1,30 +1,39 @@
-"""`pulumi-llm plan -s STACK [--json]`: what a stack would make, without engine, account or network."""
+"""`pulumi-llm plan -s STACK [--json]`: what a stack would make, without engine, account or network.
+
+Exit 0: done. Exit 1: the program refuses. Exit 2: called wrongly, or there is no such project or stack.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.model import Plan
 
+PROG = "pulumi-llm plan"
+
 
 def run(argv: Sequence[str]) -> int:
-    """Print the plan. Exit 0, or 1 where the program refuses."""
-    parser = argparse.ArgumentParser(prog="pulumi-llm plan", description=__doc__)
+    """Print the plan. See the module for the exit codes."""
+    return guarded(PROG, lambda: _run(argv), WRONG_CALL)
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = Parser(PROG, __doc__)
     parser.add_argument("-s", "--stack", required=True)
     parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(argv)
+    asked = parser.parse(argv)
     plan = capture_stack(asked.project, asked.stack)
     if asked.json:
         sys.stdout.write(json.dumps(plan.to_json(), indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(as_tree(plan))
-    return 0
+    return DONE
 
 
 def as_tree(plan: Plan) -> str:

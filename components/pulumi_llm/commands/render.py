@@ -1,23 +1,33 @@
-"""`pulumi-llm render -s STACK --out DIR`: write each machine's user data to DIR/<machine>/user-data.yaml."""
+"""`pulumi-llm render -s STACK --out DIR`: write each machine's user data to DIR/<machine>/user-data.yaml.
+
+Exit 0: done. Exit 1: the program refuses, or a file cannot be written. Exit 2: called wrongly, or there is no such
+project or stack.
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture_stack
 
+PROG = "pulumi-llm render"
+
 
 def run(argv: Sequence[str]) -> int:
-    """Write the files and name them. Exit 0, or 1 where the program refuses or a file cannot be written."""
-    parser = argparse.ArgumentParser(prog="pulumi-llm render", description=__doc__)
+    """Write the files and name them. See the module for the exit codes."""
+    return guarded(PROG, lambda: _run(argv), WRONG_CALL)
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = Parser(PROG, __doc__)
     parser.add_argument("-s", "--stack", required=True)
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-    asked = parser.parse_args(argv)
+    asked = parser.parse(argv)
     for machine, text in sorted(capture_stack(asked.project, asked.stack).user_data().items()):
         path = asked.out / machine / "user-data.yaml"
         try:
@@ -26,4 +36,4 @@ def run(argv: Sequence[str]) -> int:
         except OSError as wrong:
             raise Refusal([Finding("render.unwritable", f"{path} cannot be written: {wrong.strerror}")]) from None
         sys.stdout.write(f"{path}  ({len(text.encode()):,} bytes)\n")
-    return 0
+    return DONE
