@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import rules_hardware, rules_memory, rules_place, rules_shape
+from pulumi_llm.preflight import rules_hardware, rules_memory, rules_model, rules_place, rules_shape
 from pulumi_llm.preflight.request import Case
 
 Rule = Callable[[Case], Iterable[Finding]]
 
 MODEL_RULES: tuple[Rule, ...] = (
+    rules_model.unknown_architecture,
     rules_hardware.capability_too_old,
     rules_hardware.arm_without_kernels,
     rules_hardware.dtype_needs_capability,

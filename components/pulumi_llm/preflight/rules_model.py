@@ -1,0 +1,83 @@
+"""Whether the release of vLLM knows the model's class at all: ``data/architectures.json``, with source and date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pulumi_llm.errors import Finding, nearest
+from pulumi_llm.preflight.request import Case
+
+DATA = Path(__file__).parent / "data" / "architectures.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Architectures:
+    """Names of model classes, as a config.json's ``architectures`` gives them.
+
+    ``generic`` are written in transformers only and run through vLLM's backend for those; ``removed`` gives the last
+    release that had them, ``plugins`` where the plugin is that has them now.
+    """
+
+    text: frozenset[str]
+    no_text: frozenset[str]
+    generic: frozenset[str]
+    removed: Mapping[str, str]
+    plugins: Mapping[str, str]
+
+
+@cache
+def architectures() -> Architectures:
+    """What the release that nodes install knows."""
+    raw = json.loads(DATA.read_text(encoding="utf-8"))
+    return Architectures(
+        text=frozenset(raw["text"]),
+        no_text=frozenset(raw["no_text"]),
+        generic=frozenset(raw["generic"]),
+        removed=raw["removed"],
+        plugins=raw["plugins"],
+    )
+
+
+def unknown_architecture(case: Case) -> Iterator[Finding]:
+    """A class that vLLM does not have is refused when it starts, after everything was paid for and fetched."""
+    name = case.model.architecture
+    if name is None:  # nothing to judge; vLLM takes the class from the model's type
+        return
+    known, release = architectures(), case.engine.version
+    if name in known.text:
+        return
+    if name in known.generic:
+        yield Finding(
+            "fit.generic-architecture",
+            f"vLLM {release} has no {name} of its own and runs it through its backend for transformers: it may be "
+            "slower, and its memory was not compared with a real server's",
+            "try it on one machine first",
+            severity="warning",
+            where="model",
+        )
+        return
+    if name in known.no_text:
+        message, hint = f"vLLM {release} serves {name}, but not as a model that writes text", ""
+    elif name in known.removed:
+        message = f"vLLM {release} has no {name} any more: {known.removed[name]} was the last that had it"
+        hint = "a newer model of the same family"
+    elif name in known.plugins:
+        message = (
+            f"vLLM {release} has {name} only with a plugin ({known.plugins[name]}), which our nodes do not install"
+        )
+        hint = ""
+    else:
+        near = nearest(name, known.text)
+        message = f"vLLM {release} does not know the architecture {name!r}"
+        hint = f"did you mean {' or '.join(near)}? Else " if near else ""
+    yield Finding(
+        "fit.unknown-architecture",
+        message,
+        f"{hint}{'; or ' if hint and not hint.endswith(' ') else ''}a model whose config.json names one of those that "
+        "preflight/data/architectures.json lists",
+        where="model",
+    )

