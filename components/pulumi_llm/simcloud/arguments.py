@@ -35,6 +35,7 @@ class Request:
     home: Path | None = None
     project: Path | None = None
     faults: list[str] = field(default_factory=list)
+    boot: bool = False
     config_file: Path | None = None
     help: bool = False
 
@@ -101,6 +102,10 @@ def parse(argv: Sequence[str]) -> Request:
         if option in ("--help", "-h"):
             request.help = True
             return request
+        if rest[0] == "--boot":
+            request.boot = True
+            rest.pop(0)
+            continue
         if option not in ("--home", "--project", "--fault"):
             break
         if not equals:

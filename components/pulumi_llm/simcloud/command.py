@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 USAGE = """\
-usage: pulumi-llm sim [--home DIR] [--project DIR] [--fault SPEC]… PULUMI-COMMAND [its arguments]
+usage: pulumi-llm sim [--home DIR] [--project DIR] [--fault SPEC]… [--boot] PULUMI-COMMAND [its arguments]
 
 Runs the real Pulumi engine against simulated clouds: no account, no network, nothing bought.
 
   --home DIR      where the simulation keeps its state (default: .pulumi-sim beside Pulumi.yaml)
   --project DIR   the Pulumi project (default: searched for from the current folder upwards)
   --fault SPEC    make the simulated cloud fail, such as no-stock:cn-shanghai-b; may be given several times
+  --boot          instances become machines that really boot (root on Linux; see docs/boot-tests.md)
 
 examples:
   pulumi-llm sim preview -s aliyun-t4        what would be made
@@ -87,6 +88,10 @@ def _run(request: Request) -> int:
     if stack and request.runs_the_program:
         _clear_stale_locks(engine, environment, folder, project.name, stack)
         _explain_pending(home, project.name, stack)
+    if request.boot or (home / "world").exists():
+        from pulumi_llm.simcloud.boot import session
+
+        return session.call(home, request, lambda: call(engine, request.arguments, environment, folder))
     return call(engine, request.arguments, environment, folder)
 
 

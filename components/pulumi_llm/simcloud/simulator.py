@@ -63,6 +63,8 @@ class Simulator:
         self._offers = offers
         self.config: Mapping[str, Any] = {}
         self.region = ""
+        self.boots = store.file is not None and (store.file.parent / "world" / "world.json").exists()
+        """Whether instances are booted: see `pulumi_llm.simcloud.boot`."""
 
     @property
     def offers(self) -> Offers:
@@ -130,6 +132,8 @@ class Simulator:
                 made["arn"] = outputs["arn"]
             made = self._secrets(token, self._merge(made, given))
             self.store.put(Record(self.package, token, call.id, call.region, urn, made))
+        if self.boots:
+            made = self._booted(call, made)
         if slow := self.faults.slowness(token):  # the cloud has it already: only the answer takes long
             time.sleep(slow)
         return call.id, made
@@ -182,6 +186,12 @@ class Simulator:
                 merged = self._merge({**merged, **rule(call)}, given)
             merged = self._secrets(token, merged)
             self.store.put(Record(self.package, token, id_, found.region, found.urn, merged, found.made))
+        if self.boots:
+            from .boot import cloud
+
+            outputs = cloud.updated(call, reveal(merged))
+            merged = self._secrets(token, {**merged, **outputs})
+            self.store.put(Record(self.package, token, id_, found.region, found.urn, merged, found.made))
         return merged
 
     def delete(self, token: str, urn: str, id_: str, state: Props) -> None:
@@ -203,6 +213,10 @@ class Simulator:
                 self.store.remove(found)
         if refused:
             raise refused
+        if self.boots:
+            from .boot import cloud
+
+            cloud.deleted(call, found)
 
     def invoke(self, token: str, args: Props) -> Props:
         """Answer a look-up (``aws:ec2/getAmi:getAmi``). Raises :class:`CloudError` where there is no answer."""
@@ -211,6 +225,24 @@ class Simulator:
         return answer(token, normal(reveal(args)), self)
 
     # -- parts
+
+    def _booted(self, call: Call, made: Props) -> Props:
+        """Outputs with what a booted machine gave; a resource whose machine could not be had does not exist."""
+        from .boot import cloud
+
+        try:
+            outputs = cloud.created(call, reveal(made))
+        except CloudError:
+            with self.store.transaction():
+                if found := self.store.get(call.token, call.id):
+                    self.store.remove(found)
+            raise
+        if not outputs:
+            return made
+        made = self._secrets(call.token, {**made, **outputs})
+        with self.store.transaction():
+            self.store.put(Record(self.package, call.token, call.id, call.region, call.urn, made))
+        return made
 
     def _call(
         self, token: str, urn: str, given: Props, *, id_: str = "", old: Props | None = None, state: Props | None = None

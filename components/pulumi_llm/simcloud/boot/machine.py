@@ -70,10 +70,7 @@ class Machine:
         network.make_place(self.world, self.namespace, self.wire, self.gateway, self.spec.private_address)
         for each in ("system", "root", "block", "pci"):
             (self.folder / each).mkdir()
-        disk = self.folder / "system.img"
-        disks.make(disk, self.spec.system_disk_gib)
-        run("mkfs.ext4", "-q", "-m0", "-E", "lazy_itable_init=1,lazy_journal_init=1", "-O", "^has_journal", disk)
-        self.mount()
+        self._system_disk()
         for number in range(self.spec.gpus):
             self._pci(f"0000:00:{number + 16:02x}.0", "0x10de", "0x030200")
         self._first_boot()
@@ -114,6 +111,19 @@ class Machine:
                 start_new_session=True,
             )
         self.until(lambda: self.leader is not None, "the machine's first process", 30)
+
+    def reinstall(self, spec: MachineSpec) -> None:
+        """Put a fresh system disk in, for what the machine shall be from now on. Data disks and addresses stay."""
+        self.kill()
+        for place in (self.root, self.folder / "system"):
+            if place.is_mount():
+                run("umount", "--lazy", place)
+        disks.detach(self.folder / "system.img")
+        (self.folder / "system.img").unlink()
+        self.spec = spec
+        (self.folder / "spec.json").write_text(json.dumps(asdict(spec)), encoding="utf-8")
+        self._system_disk()
+        self._first_boot()
 
     def kill(self) -> None:
         """Cut its power: nothing in it gets a chance to finish anything."""
@@ -231,6 +241,12 @@ class Machine:
             time.sleep(0.1)
 
     # -- parts
+
+    def _system_disk(self) -> None:
+        disk = self.folder / "system.img"
+        disks.make(disk, self.spec.system_disk_gib)
+        run("mkfs.ext4", "-q", "-m0", "-E", "lazy_itable_init=1,lazy_journal_init=1", "-O", "^has_journal", disk)
+        self.mount()
 
     def _pci(self, name: str, vendor: str, kind: str) -> None:
         folder = self.folder / "pci" / name

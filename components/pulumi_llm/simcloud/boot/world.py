@@ -68,6 +68,11 @@ class World:
         return cls(folder) if (folder / "world.json").exists() else None
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its network is there: it does not outlive a restart of this machine."""
+        return (network.NAMESPACES / self.name).exists()
+
+    @property
     def gateway(self) -> str:
         """The address that every machine sends through."""
         return str(table()["address"])

@@ -1,0 +1,116 @@
+"""What clients do, run as a program of its own in a client's network namespace: clients.py WHAT <arguments >answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+
+def models(ca: str, endpoint: str, key: str) -> list[str]:
+    return sorted(each.id for each in client(ca, endpoint, key).models.list())
+
+
+def complete(ca: str, endpoint: str, key: str, model: str) -> dict[str, Any]:
+    question: Any = [{"role": "user", "content": "Say something."}]
+    answer = client(ca, endpoint, key).chat.completions.create(model=model, messages=question, max_tokens=8)
+    return {"content": answer.choices[0].message.content, "tokens": answer.usage.completion_tokens}
+
+
+def stream(ca: str, endpoint: str, key: str, model: str) -> list[str]:
+    question: Any = [{"role": "user", "content": "Say something."}]
+    asked = client(ca, endpoint, key).chat.completions
+    pieces = asked.create(model=model, messages=question, max_tokens=16, stream=True)
+    return [piece.choices[0].delta.content or "" for piece in pieces if piece.choices]
+
+
+def client(ca: str, endpoint: str, key: str) -> Any:
+    import httpx
+    import openai
+
+    tls = ssl.create_default_context(cadata=ca)
+    return openai.OpenAI(
+        base_url=endpoint, api_key=key, http_client=httpx.Client(verify=tls, timeout=120), max_retries=0
+    )
+
+
+def vectors(ca: str, endpoint: str, grpc: str, key: str, count: int, folder: str) -> dict[str, Any]:
+    import weaviate
+    from weaviate.classes.config import Configure
+    from weaviate.classes.query import MetadataQuery
+
+    file = Path(folder) / "ca.pem"
+    file.write_text(ca)
+    os.environ["SSL_CERT_FILE"] = os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(file)
+    http_host, http_port = urlsplit(endpoint).netloc.rsplit(":", 1)
+    grpc_host, grpc_port = grpc.removeprefix("https://").rsplit(":", 1)
+    to = {"http_host": http_host, "http_port": int(http_port), "http_secure": True}
+    to |= {"grpc_host": grpc_host, "grpc_port": int(grpc_port), "grpc_secure": True}
+    dice = random.Random(1)
+    rows = [[dice.uniform(-1, 1) for _ in range(32)] for _ in range(count)]
+    with weaviate.connect_to_custom(**to, auth_credentials=weaviate.auth.Auth.api_key(key)) as store:  # type: ignore[arg-type]
+        papers = store.collections.create("Paper", vector_config=Configure.Vectors.self_provided())
+        with papers.batch.fixed_size(batch_size=1000) as batch:
+            for number, row in enumerate(rows):
+                batch.add_object(properties={"number": number}, vector=row)
+        failed = len(papers.batch.failed_objects)
+        found = papers.query.near_vector(
+            rows[count // 2], limit=3, return_metadata=MetadataQuery(distance=True)
+        ).objects
+        total = papers.aggregate.over_all(total_count=True).total_count
+        store.collections.delete("Paper")
+    return {
+        "failed": failed,
+        "total": total,
+        "nearest": found[0].properties["number"],
+        "distance": found[0].metadata.distance,
+    }
+
+
+def statuses(ca: str, endpoint: str, requests: list[tuple[str, str]], key: str = "") -> dict[str, int]:
+    """Status of each (method, path), over verified TLS."""
+    tls = ssl.create_default_context(cadata=ca)
+    found = {}
+    for method, path in requests:
+        where = urlsplit(endpoint)
+        connection = http.client.HTTPSConnection(where.hostname or "", where.port, timeout=60, context=tls)
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        body = "{}" if method in ("POST", "PUT") else None
+        connection.request(method, path, body=body, headers=headers)
+        found[f"{method} {path}"] = connection.getresponse().status
+        connection.close()
+    return found
+
+
+def status(ca: str, endpoint: str, key: str) -> dict[str, Any]:
+    tls = ssl.create_default_context(cadata=ca)
+    where = urlsplit(endpoint)
+    connection = http.client.HTTPSConnection(where.hostname or "", where.port, timeout=60, context=tls)
+    connection.request("GET", "/status", headers={"Authorization": f"Bearer {key}"})
+    return dict(json.loads(connection.getresponse().read()))
+
+
+def open_ports(address: str, ports: list[int]) -> list[int]:
+    found = []
+    for port in ports:
+        with socket.socket() as probe:
+            probe.settimeout(5)
+            if probe.connect_ex((address, port)) == 0:
+                found.append(port)
+    return found
+
+
+WHAT: dict[str, Callable[..., Any]] = {
+    each.__name__: each for each in (models, complete, stream, vectors, statuses, status, open_ports)
+}
+
+if __name__ == "__main__":
+    json.dump(WHAT[sys.argv[1]](**json.load(sys.stdin)), sys.stdout)

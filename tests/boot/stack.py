@@ -1,0 +1,83 @@
+"""A shipped stack, brought up with booted machines, and clients that call it from a namespace of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm.simcloud.boot.machine import Machine
+from pulumi_llm.simcloud.boot.world import World
+from tests.engine.sim import Sim
+
+CLIENT = "203.0.113.200"
+"""In the range that the shipped stacks let in, and none of the addresses that machines get."""
+
+PATIENCE = 1500
+"""Seconds in which everything has to be ready; a wait ends as soon as it is."""
+
+
+@dataclass
+class BootedStack:
+    """One stack with its machines."""
+
+    sim: Sim
+    world: World
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def up(cls, folder: Path, stack: str) -> BootedStack:
+        """Bring a shipped stack up, as a user would. It goes away with this process, if nobody destroys it."""
+        sim = Sim.of_stack(folder, stack)
+        sim.environment["PULUMI_LLM_BOOT_OWNER"] = str(os.getpid())
+        done = sim.run("--boot", "up", "-s", stack, "--yes", "--skip-preview", check=False, timeout=PATIENCE)
+        world = World.find(sim.home / "world")
+        assert world is not None, f"no world was made:\n{done.stdout}\n{done.stderr}"
+        booted = cls(sim, world)
+        if done.returncode:
+            told = "\n".join(booted.story(each) for each in world.machines())
+            world.destroy()
+            raise AssertionError(
+                f"up ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{told}"
+            )
+        booted.outputs = sim.outputs()
+        return booted
+
+    def story(self, machine: Machine) -> str:
+        """What a machine says of itself, for a failure's message."""
+        asked = (
+            "cat /run/llm/status.json; systemctl --failed --no-legend; journalctl -u 'llm-*' -n 60 -o cat --no-pager"
+        )
+        inside = machine.inside("sh", "-c", asked, check=False) if machine.is_running else "it is off"
+        return f"--- {machine.spec.name}\n{inside[-6000:]}\n{machine.console(10)}"
+
+    def machine(self, role: str) -> Machine:
+        """The machine of a role (``server`` or ``proxy``)."""
+        found = next(each for urn, each in self.sim.state().items() if f"::llm-{role}-machine-" in urn)
+        machine = self.world.find_machine(found["id"])
+        assert machine is not None
+        return machine
+
+    def client(self, what: str, **arguments: Any) -> Any:
+        """Do something as a client, from a namespace that is neither the machine's nor the world's."""
+        place = self.world.place("client", CLIENT)
+        program = [sys.executable, str(Path(__file__).with_name("clients.py")), what]
+        command = ["ip", "netns", "exec", place, *program]
+        done = subprocess.run(
+            command, input=json.dumps(arguments), capture_output=True, text=True, timeout=600, check=False
+        )
+        assert done.returncode == 0, f"{what} failed:\n{done.stderr[-3000:]}"
+        return json.loads(done.stdout)
+
+    @property
+    def access(self) -> dict[str, str]:
+        """What a client of the GPU host's gateway has to know."""
+        return {
+            "ca": self.outputs["certificate_authority"],
+            "endpoint": self.outputs["endpoint"],
+            "key": self.outputs["api_keys"]["default"],
+        }

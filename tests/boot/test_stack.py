@@ -1,0 +1,134 @@
+"""aliyun-t4 as shipped, booted: what clients get from it, and what they do not."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.boot.stack import BootedStack
+
+pytestmark = pytest.mark.boot
+
+UNGUARDED = [
+    ("POST", "/invocations"),
+    ("POST", "/pause"),
+    ("POST", "/resume"),
+    ("POST", "/update_weights"),
+    ("POST", "/inference/v1/generate"),
+    ("POST", "/v1/load_lora_adapter"),
+    ("POST", "/tokenize"),
+    ("GET", "/metrics"),
+    ("GET", "/health"),
+    ("GET", "/version"),
+    ("GET", "/docs"),
+    ("GET", "/openapi.json"),
+]
+"""What vLLM or LiteLLM answer by themselves, some of it without asking for a key."""
+
+CLOSED = [80, 2019, 4000, 4100, 8000, 8080, 2112, 6060, 7946, 7947, 8300, 8301, 50051]
+"""LiteLLM, the status page, vLLM, Weaviate (also its metrics, profiler, cluster), Caddy's admin and plain HTTP."""
+
+
+def test_up_ends_when_a_real_completion_came_back(stack: BootedStack) -> None:
+    applied = json.loads(stack.machine("server").path("/opt/llm/applied.json").read_text())
+    assert applied["digest"]
+    told = stack.client("status", **stack.access)
+    assert (told["ready"], told["stage"], told["state"], told["code"]) == (True, "serve", "done", None)
+
+
+def test_the_openai_client_lists_the_models(stack: BootedStack) -> None:
+    assert stack.client("models", **stack.access) == ["Yi-6B-Chat", "gpt-4o-mini"]
+
+
+def test_the_openai_client_gets_a_completion_from_vllm(stack: BootedStack) -> None:
+    answer = stack.client("complete", **stack.access, model="Yi-6B-Chat")
+    assert answer["tokens"] == 8
+    assert answer["content"]
+
+
+def test_the_openai_client_gets_a_stream_piece_by_piece(stack: BootedStack) -> None:
+    assert len([each for each in stack.client("stream", **stack.access, model="Yi-6B-Chat") if each]) > 3
+
+
+def test_a_foreign_model_answers_through_both_gateways(stack: BootedStack) -> None:
+    answer = stack.client("complete", **stack.access, model="gpt-4o-mini")
+    assert answer["content"] == "hello from upstream"
+    asked = stack.world.requests(host="api.openai.com", method="POST")
+    assert {each["client"] for each in asked} == {stack.machine("proxy").address}, "the GPU host itself went abroad"
+
+
+def test_the_weaviate_client_imports_ten_thousand_vectors_and_finds_one(stack: BootedStack, tmp_path: Path) -> None:
+    access = {"ca": stack.outputs["vectors_certificate_authority"], "key": stack.outputs["vectors_key"]}
+    where = {"endpoint": stack.outputs["vectors_endpoint"], "grpc": stack.outputs["vectors_grpc"]}
+    found = stack.client("vectors", **access, **where, count=10_000, folder=str(tmp_path))
+    assert (found["failed"], found["total"], found["nearest"]) == (0, 10_000, 5_000)
+    assert found["distance"] == pytest.approx(0, abs=1e-5)
+
+
+def test_without_a_key_nothing_is_answered(stack: BootedStack) -> None:
+    asked = [("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings"), ("GET", "/v1/models"), ("GET", "/status")]
+    where = {"ca": stack.outputs["certificate_authority"], "endpoint": stack.outputs["endpoint"], "requests": asked}
+    assert set(stack.client("statuses", **where).values()) == {401}
+    assert set(stack.client("statuses", **where, key="sk-wrong").values()) == {401}
+
+
+def test_weaviate_answers_nothing_without_its_key(stack: BootedStack) -> None:
+    where = {"ca": stack.outputs["vectors_certificate_authority"], "endpoint": stack.outputs["vectors_endpoint"]}
+    assert set(stack.client("statuses", **where, requests=[("GET", "/v1/schema"), ("GET", "/v1/meta")]).values()) == {
+        401
+    }
+
+
+def test_routes_that_vllm_leaves_unguarded_are_not_there_even_with_a_key(stack: BootedStack) -> None:
+    found = stack.client("statuses", **stack.access, requests=UNGUARDED)
+    assert {path: code for path, code in found.items() if code != 404} == {}
+
+
+@pytest.mark.parametrize("role", ["server", "proxy"])
+def test_no_port_but_those_of_ssh_and_caddy_is_open_from_outside(stack: BootedStack, role: str) -> None:
+    machine = stack.machine(role)
+    assert stack.client("open_ports", address=machine.address, ports=CLOSED) == []
+    # and of all that listens on more than loopback there is nothing else
+    rows = [line.split() for line in machine.inside("ss", "-Hlntu").splitlines()]
+    listening = {row[4].rsplit(":", 1)[1] for row in rows if not re.match(r"127\.|\[::1\]|\[?::ffff:127\.", row[4])}
+    outside = {"server": {"22", "18443", "18444", "18445"}, "proxy": {"22", "443"}}[role]
+    assert listening == outside
+
+
+@pytest.mark.parametrize("role", ["server", "proxy"])
+def test_no_secret_is_in_user_data_logs_or_process_lists(stack: BootedStack, role: str) -> None:
+    machine, outputs = stack.machine(role), stack.outputs
+    keys = [
+        *outputs["api_keys"].values(),
+        *outputs["proxy_api_keys"].values(),
+        outputs["vectors_key"],
+        "simulated-openaiApiKey",
+    ]
+    files = "/var/log/cloud-init*.log /run/llm/status.json /opt/llm/*.json"
+    looked = f"journalctl --no-pager -o cat; cat {files}; ps axww -o args"
+    text = machine.inside("sh", "-c", looked) + machine.spec.user_data + machine.console(10_000)
+    assert [key for key in keys if key in text] == []
+
+
+def test_every_file_with_a_secret_is_readable_by_one_user_alone(stack: BootedStack) -> None:
+    rows = stack.machine("server").inside("find", "/srv/llm/secrets", "-type", "f", "-printf", "%m %f\n").splitlines()
+    assert rows
+    assert [row for row in rows if not row.startswith("600 ")] == []
+
+
+def test_the_data_disk_was_found_by_its_size_and_is_mounted(stack: BootedStack) -> None:
+    machine = stack.machine("server")
+    size = float(machine.inside("findmnt", "-bno", "SIZE", "/srv/llm")) / 2**30
+    bought = next(
+        each["inputs"]["size"]
+        for urn, each in stack.sim.state().items()
+        if "::llm-server-disk" in urn and "size" in each["inputs"]
+    )
+    assert size == pytest.approx(bought, rel=0.05)
+
+
+def test_a_second_up_changes_nothing(stack: BootedStack) -> None:
+    assert stack.sim.up() == {}
