@@ -33,30 +33,40 @@ def stream(ca: str, endpoint: str, key: str, model: str) -> list[str]:
 
 
 def client(ca: str, endpoint: str, key: str) -> Any:
-    import httpx
+    """As docs/user-guide.md says."""
     import openai
 
-    tls = ssl.create_default_context(cadata=ca)
-    return openai.OpenAI(
-        base_url=endpoint, api_key=key, http_client=httpx.Client(verify=tls, timeout=120), max_retries=0
-    )
+    web = openai.DefaultHttpxClient(verify=ssl.create_default_context(cadata=ca), timeout=300)
+    return openai.OpenAI(base_url=endpoint, api_key=key, http_client=web, max_retries=0)
 
 
 def vectors(ca: str, endpoint: str, grpc: str, key: str, count: int, folder: str) -> dict[str, Any]:
+    """As docs/user-guide.md says."""
+    import grpc as grpc_package
     import weaviate
     from weaviate.classes.config import Configure
+    from weaviate.classes.init import AdditionalConfig, Auth
     from weaviate.classes.query import MetadataQuery
+    from weaviate.config import GrpcConfig
 
     file = Path(folder) / "ca.pem"
     file.write_text(ca)
-    os.environ["SSL_CERT_FILE"] = os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(file)
+    os.environ["SSL_CERT_FILE"] = str(file)
     http_host, http_port = urlsplit(endpoint).netloc.rsplit(":", 1)
-    grpc_host, grpc_port = grpc.removeprefix("https://").rsplit(":", 1)
-    to = {"http_host": http_host, "http_port": int(http_port), "http_secure": True}
-    to |= {"grpc_host": grpc_host, "grpc_port": int(grpc_port), "grpc_secure": True}
+    grpc_host, grpc_port = grpc.rsplit(":", 1)
+    credentials = grpc_package.ssl_channel_credentials(root_certificates=ca.encode())
     dice = random.Random(1)
     rows = [[dice.uniform(-1, 1) for _ in range(32)] for _ in range(count)]
-    with weaviate.connect_to_custom(**to, auth_credentials=weaviate.auth.Auth.api_key(key)) as store:  # type: ignore[arg-type]
+    with weaviate.connect_to_custom(
+        http_host=http_host,
+        http_port=int(http_port),
+        http_secure=True,
+        grpc_host=grpc_host,
+        grpc_port=int(grpc_port),
+        grpc_secure=True,
+        auth_credentials=Auth.api_key(key),
+        additional_config=AdditionalConfig(trust_env=True, grpc_config=GrpcConfig(credentials=credentials)),
+    ) as store:
         papers = store.collections.create("Paper", vector_config=Configure.Vectors.self_provided())
         with papers.batch.fixed_size(batch_size=1000) as batch:
             for number, row in enumerate(rows):
