@@ -156,10 +156,18 @@ class Builder:
     def python_wheels(self, work: Path, new: Path) -> None:
         new.mkdir()
         scratch = self.with_python(work, {"/wheels": new})
-        wanted = [f"uv=={VERSIONS['uv']['version']}", VERSIONS["litellm"]["requirement"]]
-        for each in wanted:
-            scratch.run("pip", "python3", "-m", "pip", "wheel", "-q", "--no-cache-dir", "-w", "/wheels", each)
-        wheels.vllm_front(new, VERSIONS["vllm"]["version"])
+        for name in ("uv", "litellm"):
+            # What the node's lock has, in the same versions, for this image's Python.
+            lock = (TEMPLATES / f"locks/{name}.txt").read_text()
+            (scratch.root / "constraints").write_text("".join(f"{line.split()[0]}\n" for line in lock.splitlines()))
+            wanted = ("-c", "/constraints", VERSIONS[name]["requirement"])
+            (new / name).mkdir()
+            scratch.run(
+                "pip", "python3", "-m", "pip", "wheel", "-q", "--no-cache-dir", "-w", f"/wheels/{name}", *wanted
+            )
+        (new / "vllm").mkdir()
+        wheels.vllm_front(new / "vllm", VERSIONS["vllm"]["version"])
+        wheels.lock(new)
 
     def vllm_cpu(self, work: Path, new: Path) -> None:
         new.mkdir()

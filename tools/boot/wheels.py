@@ -1,9 +1,12 @@
-"""The two small things with which vLLM's CPU build goes by the name that a node asks for."""
+"""Locks of the wheels that booted nodes install, and what lets vLLM's CPU build go by the name that a node asks for."""
 
 from __future__ import annotations
 
 import base64
+import email.parser
 import hashlib
+import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -56,3 +59,27 @@ def vllm_name(site_packages: Path, version: str) -> None:
     info = site_packages / f"vllm-{version}+cpu.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(metadata(f"{version}+cpu"))
+
+
+def lock(root: Path) -> None:
+    """``NAME.txt`` for each folder of wheels, and ``pins.json``: what templates/ has of them."""
+    pins = {}
+    for folder in sorted(each for each in root.iterdir() if each.is_dir()):
+        rows, lines, unpacked = [], [], 0
+        for each in sorted(folder.glob("*.whl")):
+            digest = hashlib.sha256(each.read_bytes()).hexdigest()
+            with zipfile.ZipFile(each) as wheel:
+                entry = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+                told = email.parser.Parser().parsestr(wheel.read(entry).decode())
+                unpacked += sum(-(-info.file_size // 4096) * 4096 for info in wheel.infolist())
+            name = re.sub(r"[-_.]+", "-", told["Name"]).lower()
+            rows.append(f"{name} {told['Version']} {digest}")
+            lines.append(f"{name}=={told['Version']} --hash=sha256:{digest}\n")
+        (root / f"{folder.name}.txt").write_text("".join(lines))
+        pins[folder.name] = {
+            "digest": hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest(),
+            "count": len(rows),
+            "download_bytes": sum(each.stat().st_size for each in folder.glob("*.whl")),
+            "unpacked_bytes": unpacked,
+        }
+    (root / "pins.json").write_text(json.dumps(pins))

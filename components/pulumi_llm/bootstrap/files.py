@@ -6,6 +6,7 @@ import ast
 import base64
 import json
 import lzma
+import os
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,14 +19,21 @@ from pulumi_llm.errors import Finding, Refusal
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+VARIABLE = "PULUMI_LLM_TEMPLATES"
+"""Environment variable naming the folder of templates to use in place of the package's own."""
+
 
 @cache
 def templates() -> Traversable:
     """Where the templates are: inside the installed package, or at the top of a checkout.
 
+    ``$PULUMI_LLM_TEMPLATES`` names others, such as those of booted machines without a GPU (docs/boot-tests.md).
+
     Raises:
         Refusal: ``bootstrap.no-templates`` if neither has them.
     """
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
     installed = resources.files("pulumi_llm") / "templates"
     if installed.is_dir():
         return installed

@@ -91,7 +91,7 @@ def _run(request: Request) -> int:
     if request.boot or (home / "world").exists():
         from pulumi_llm.simcloud.boot import session
 
-        return session.call(home, request, lambda: call(engine, request.arguments, environment, folder))
+        return session.call(home, request, environment, lambda: call(engine, request.arguments, environment, folder))
     return call(engine, request.arguments, environment, folder)
 
 

@@ -63,19 +63,25 @@ class Services:
         if plain.startswith("/ubuntu/"):
             return _file(self.parts / "archive" / plain.removeprefix("/ubuntu/"))
         if plain.startswith("/files/"):
-            return _file(self.parts / "wheels" / plain.removeprefix("/files/"))
+            wheels = sorted((self.parts / "wheels").glob(f"*/{plain.removeprefix('/files/')}"))
+            return _file(wheels[0]) if wheels else missing(plain)
         if found := re.fullmatch(r"(?:/pypi)?/simple/([^/]+)/?", plain):
             return self.index(found[1])
         return missing(plain)
 
     def index(self, name: str) -> Answer:
         """The files of one project, with their digests."""
-        wheels = [
-            each for each in (self.parts / "wheels").glob("*.whl") if _normal(each.name.split("-")[0]) == _normal(name)
-        ]
+        wheels = {
+            each.name: each
+            for each in (self.parts / "wheels").glob("*/*.whl")
+            if _normal(each.name.split("-")[0]) == _normal(name)
+        }
         if not wheels:
             return missing(name)
-        rows = [f'<a href="/files/{each.name}#sha256={_digest(each)}">{each.name}</a><br>' for each in sorted(wheels)]
+        rows = [
+            f'<a href="/files/{each.name}#sha256={_digest(each)}">{each.name}</a><br>'
+            for _, each in sorted(wheels.items())
+        ]
         text = f"<!DOCTYPE html><html><body>{''.join(rows)}</body></html>"
         return Answer(200, text.encode(), {"Content-Type": "text/html"})
 

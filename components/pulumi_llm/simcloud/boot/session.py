@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from pulumi_llm.bootstrap.files import VARIABLE
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.simcloud.arguments import Request
+from pulumi_llm.simcloud.boot import variant
 from pulumi_llm.simcloud.boot.cloud import FOLDER, MACHINES
 from pulumi_llm.simcloud.boot.support import require
 from pulumi_llm.simcloud.boot.world import World, describe
@@ -18,14 +20,15 @@ OWNER = "PULUMI_LLM_BOOT_OWNER"
 """Environment variable: the process with whose end the machines go too; without it they stay until destroyed."""
 
 
-def call(home: Path, request: Request, run: Callable[[], int]) -> int:
-    """Run the engine with booted machines; its exit code.
+def call(home: Path, request: Request, environment: dict[str, str], run: Callable[[], int]) -> int:
+    """Run the engine with booted machines; its exit code. ``environment`` is the engine's.
 
     Raises:
         Refusal: ``boot.…``: machines cannot be booted here, or this home has instances that never were.
     """
-    require()
+    parts = require()
     world = _opened(home)
+    environment[VARIABLE] = str(variant.make(home / "templates", parts))
     code = run()
     if not request.runs_the_program:
         return code
