@@ -16,7 +16,6 @@ from pulumi_llm.catalog.rows import (
     NameRule,
     Price,
     Row,
-    TokenPrice,
 )
 from pulumi_llm.errors import Finding, Refusal
 
@@ -29,7 +28,6 @@ RawRow = dict[str, Any]
 
 NUMBERS: dict[type, tuple[str, ...]] = {
     Price: ("amount",),
-    TokenPrice: ("input", "output"),
     ExtraPrice: ("amount",),
     ExchangeRate: ("rate",),
     Gpu: ("marketed_gib", "memory_gib"),

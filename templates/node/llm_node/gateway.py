@@ -1,8 +1,8 @@
-"""Stage `gateway`: the gateway's libraries in an environment of their own."""
+"""Stage `gateway`: LiteLLM in an environment of its own."""
 
 from llm_node import wheels
 
 
 def main() -> None:
-    """Install them."""
-    wheels.install("gateway", "gate")
+    """Install it."""
+    wheels.install("gateway", "litellm")
