@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Where this is set, each process compiles the SDKs anew: a quarter of a minute before the first test.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A busy machine is no reason to fail. Where CI runs, examples are the same each time: a failure is the change's.
 settings.register_profile(

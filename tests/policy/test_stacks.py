@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.model import Plan
 from pulumi_llm.review import policy
+from tests.plans import plan_of
 
 ROOT = Path(__file__).parents[2]
 STACKS = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 
-@cache
-def plan(stack: str) -> Plan:
-    return capture_stack(ROOT, stack)
-
-
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_shipped_stack_keeps_every_rule(stack: str) -> None:
-    found = policy.check(plan(stack), policy.of_stack(ROOT, stack))
+    found = policy.check(plan_of(stack), policy.of_stack(ROOT, stack))
     assert [str(each) for each in found if each.severity != "info"] == []
     assert {each.code for each in found} <= {
         "policy.open-to-world",
@@ -33,12 +26,12 @@ def test_a_shipped_stack_keeps_every_rule(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_what_is_only_told_of_a_shipped_stack_is_undecided_or_excepted_with_a_reason(stack: str) -> None:
-    for each in policy.judge(plan(stack), policy.of_stack(ROOT, stack)):
+    for each in policy.judge(plan_of(stack), policy.of_stack(ROOT, stack)):
         told = each.undecided or each.exemption is not None or each.finding.code == "policy.cannot-be-had"
         assert told, str(each.finding)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_shipped_exceptions_are_needed(stack: str) -> None:
-    found = policy.check(plan(stack), policy.of_stack(ROOT, stack))
+    found = policy.check(plan_of(stack), policy.of_stack(ROOT, stack))
     assert not [each for each in found if each.code.startswith("policy.exception-")]
