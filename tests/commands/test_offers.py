@@ -40,6 +40,15 @@ def test_the_cheapest_come_first_and_unknown_prices_last(capsys: pytest.CaptureF
     assert 0 < len(known) < len(prices)
 
 
+def test_where_no_spot_price_is_known_one_sentence_says_so(capsys: pytest.CaptureFixture[str]):
+    text = shown(capsys, "--spot", "--cloud", "tencent")
+    assert text.startswith("no spot price is known on tencent, for 2")
+    assert "unknown" not in text
+    assert len(text.splitlines()) == 2
+    assert shown(capsys, "--spot", "--cloud", "tencent", "--all").count("unknown") > 100
+    assert len(listed(capsys, "--spot", "--cloud", "tencent")["offers"]) > 100
+
+
 def test_no_price_is_zero(capsys: pytest.CaptureFixture[str]):
     assert all(each["price_per_hour"] != 0 for each in listed(capsys)["offers"])
 

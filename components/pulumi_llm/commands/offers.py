@@ -130,6 +130,8 @@ def _guide_for_json(row: GuidePrice) -> dict[str, object]:
 def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: date) -> str:
     if not rows:
         return f"nothing in the catalogue answers this{_why_nothing(asked)}\n"
+    if asked.spot and not asked.all and all(row.amount is None for row in rows):
+        return _no_spot_price(rows)
     limit = len(rows) if asked.all else asked.limit
     lines = [HEAD, *(_cells(row, today) for row in rows[:limit])]
     widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
@@ -173,6 +175,16 @@ def _cells(row: _Row, today: date) -> tuple[str, ...]:
         f"{machine.memory_gib:g}",
         row.offer.region,
         "" if price is None else f"{price.source_date}{'*' if price.stale(today) else ''}",
+    )
+
+
+def _no_spot_price(rows: list[_Row]) -> str:
+    clouds = " and ".join(sorted({row.offer.instance.cloud for row in rows}))
+    count = f"{len(rows)} offers" if len(rows) > 1 else "the one offer"
+    return (
+        f"no spot price is known on {clouds}, for {count} that answer{'' if len(rows) > 1 else 's'} this\n"
+        "    try: list prices, without --spot; or `pulumi-llm catalog refresh`, which asks the cloud with your "
+        "credentials; --all shows the offers\n"
     )
 
 
