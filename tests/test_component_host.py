@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,15 @@ def test_a_bad_argument_from_another_language_is_refused_with_its_code() -> None
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         construct("ModelServer", {**SERVER, "gpu": "T44"})
     assert "catalog.unknown-gpu" in explained(refused.value)
+
+
+@pytest.mark.parametrize("arguments", [[], ["plan", "-s", "aliyun-t4"], ["--help"]])
+def test_without_an_engine_the_host_says_what_it_is_and_names_the_command(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "pulumi_llm", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pulumi-llm --help" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_schema_of_the_package_is_the_recorded_one(golden: Any) -> None:

@@ -1,11 +1,40 @@
-"""The component host: `pulumi package add` runs this module so that other languages can use the components."""
+"""The component host: `pulumi package add` runs this module so that other languages can use the components.
 
-from pulumi.provider.experimental import component_provider_host
+The engine passes the address at which it listens. Who starts it by hand wants the command `pulumi-llm`, and is told so:
+the host would wait for calls that never come.
+"""
 
-from pulumi_llm import Network, OverseasProxy, Platform, VectorStore, __version__
-from pulumi_llm.model_server import ModelServer
+import re
+import sys
+from collections.abc import Sequence
 
-if __name__ == "__main__":
+ADDRESS = re.compile(r"[^\s/=-][^\s/=]*:[0-9]{1,5}")
+"""An engine's address, such as 127.0.0.1:41235."""
+
+BY_HAND = """\
+pulumi_llm is run by the Pulumi engine here, as the host of the components: it waits for the engine's calls, and was not
+given the engine's address.
+  the command:                  pulumi-llm --help   (or python -m pulumi_llm.cli --help)
+  from Python:                  import pulumi_llm as llm
+  from another language:        docs/components.md tells how, with pulumi package add
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Host the components until the engine is done. Exit 2 where no engine's address is given."""
+    if not any(ADDRESS.fullmatch(each) for each in arguments):
+        sys.stderr.write(BY_HAND)
+        return 2
+    from pulumi.provider.experimental import component_provider_host
+
+    from pulumi_llm import Network, OverseasProxy, Platform, VectorStore, __version__
+    from pulumi_llm.model_server import ModelServer
+
     component_provider_host(
         [ModelServer, Network, OverseasProxy, Platform, VectorStore], name="llm", version=__version__
     )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
