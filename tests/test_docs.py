@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from pulumi_llm import cli, spec
+from pulumi_llm import catalog, cli, spec
 from pulumi_llm.plan import capture as capturing
 from pulumi_llm.plan.project import find
 from pulumi_llm.preflight import platform as platforms
@@ -114,8 +114,8 @@ def codes_given(tree: ast.Module) -> Iterator[str]:
             yield from (text for text in texts(call.args[0]) if SHAPE.fullmatch(text))
     for function in [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]:
         prefix = prefix_of(function)
-        for call in calls:
-            if prefix and call_name(call) == function.name:
+        for call in calls if prefix else ():
+            if call_name(call) == function.name:
                 yield from (prefix + text for text in texts(call.args[0]))
         for each in ast.walk(function):  # "apt." + kind, where kind comes from a table of the same function
             if isinstance(each, ast.BinOp) and isinstance(each.left, ast.Constant):
@@ -161,6 +161,32 @@ def sections() -> dict[str, str]:
             assert code.split(".", 1)[1] in body.split("\n", 1)[0], f"the heading of {code} does not name it"
             found[code] = body
     return found
+
+
+# The prices.
+
+UNKNOWN_IN = {"README.md": ("unknown", "undated", " to "), "README.zh.md": ("未知", "无日期", " 至 ")}
+
+
+@pytest.mark.parametrize("readme", TWINS[0], ids=["en", "zh"])
+def test_the_dates_of_prices_in_the_readme_are_those_of_the_catalogue(readme: Path) -> None:
+    unknown, undated, to = UNKNOWN_IN[readme.name]
+    data = catalog.load()
+    kinds = ("disk", "public-address", "traffic-out")
+    rows = [
+        [{each.source_date for each in data.prices if each.cloud == cloud} for cloud in ("aliyun", "tencent", "aws")],
+        *(
+            [
+                {each.source_date for each in data.extras if (each.cloud, each.kind) == (cloud, kind)}
+                for cloud in ("aliyun", "tencent", "aws")
+            ]
+            for kind in kinds
+        ),
+    ]
+    for dates in rows:
+        cells = [to.join(sorted({min(each), max(each)})) if each else unknown for each in dates]
+        line = " | ".join(undated if cell == "undated" else cell for cell in cells)
+        assert f"| {line} |\n" in readme.read_text(encoding="utf-8")
 
 
 # The spec and the components.
