@@ -21,6 +21,7 @@ ROUNDS = 5
 COMMANDS = {
     "offers": ("offers",),
     "offers --model": ("offers", "--model", "Qwen/Qwen3-32B"),
+    "check --cloud": ("check", "01-ai/Yi-6B-Chat", "--gpu", "T4", "--cloud", "aliyun", "--region", "cn-hangzhou"),
     "check": ("check", "Qwen/Qwen2.5-72B-Instruct", "--gpu", "A10"),
 }
 

@@ -1,8 +1,14 @@
 """Plain facts of the gateway that more than one component needs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from pulumi_llm import catalog
 from pulumi_llm.bootstrap import Sources
-from pulumi_llm.spec import UpstreamSpec
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import UpstreamSpec  # `check` asks for sources too, and does without pydantic
 
 LITELLM_PREFIX = {"openai": "openai", "anthropic": "anthropic", "gemini": "gemini"}
 """How LiteLLM spells each vendor in front of a model's name."""

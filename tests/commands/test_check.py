@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.commands.check import run
+from pulumi_llm.preflight.report import check
+from pulumi_llm.preflight.request import FitRequest
 
 FITS = ("Qwen/Qwen2.5-7B-Instruct", "--gpu", "A10")
 DOES_NOT = ("Qwen/Qwen2.5-72B-Instruct", "--gpu", "A10")
@@ -83,7 +89,9 @@ def test_the_suggestion_stays_in_the_region_that_is_asked_for(capsys: pytest.Cap
 def test_a_mainland_region_is_remarked_on_and_changes_no_verdict(capsys: pytest.CaptureFixture[str]):
     code, found = verdict(capsys, "01-ai/Yi-6B-Chat", "--gpu", "T4", "--cloud", "aliyun", "--region", "cn-hangzhou")
     assert code == 0
-    assert {each["code"] for each in found["findings"]} == {"fit.mainland-ports", "fit.upstreams-not-served"}
+    remarks = {each["code"] for each in found["findings"] if each["severity"] == "info"}
+    assert remarks == {"fit.mainland-ports", "fit.upstreams-not-served", "fit.user-data-size"}
+    assert len(remarks) == len(found["findings"])
 
 
 @pytest.mark.parametrize(
@@ -200,3 +208,63 @@ def test_more_requests_than_vllm_takes_by_itself_are_told_apart_from_memory(caps
 def test_help_is_exit_code_0(capsys: pytest.CaptureFixture[str]):
     assert run(["--help"]) == 0
     assert "--max-model-len" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("cloud", "limit"), [("aws", "16,384"), ("aliyun", "16,384"), ("tencent", "12,288")])
+def test_where_a_cloud_is_named_the_size_of_the_user_data_is_told(
+    capsys: pytest.CaptureFixture[str], cloud: str, limit: str
+):
+    _, found = verdict(capsys, "01-ai/Yi-6B-Chat", "--gpu", "T4", "--cloud", cloud)
+    (told,) = [each for each in found["findings"] if each["code"] == "fit.user-data-size"]
+    assert told["severity"] == "info"
+    size = re.search(r"has ([\d,]+) bytes, and (\w+) takes ([\d,]+)", told["message"])
+    assert size is not None
+    assert 5_000 < int(size[1].replace(",", "")) < int(limit.replace(",", ""))
+    assert size.groups()[1:] == (cloud, limit)
+
+
+def test_the_size_that_is_told_is_that_of_a_server_that_is_planned():
+    from tests.plans import plan_of
+
+    report = with_user_data(
+        check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aliyun", region="cn-hangzhou", max_model_len=4096))
+    )
+    (told,) = [each for each in report.findings if each.code == "fit.user-data-size"]
+    (planned,) = [text for name, text in plan_of("aliyun-t4").user_data().items() if "server" in name]
+    size = int(re.findall(r"has ([\d,]+) bytes", told.message)[0].replace(",", ""))
+    assert size == pytest.approx(len(planned.encode()), abs=100)
+
+
+def test_user_data_over_the_limit_is_an_error_of_the_verdict(monkeypatch: pytest.MonkeyPatch):
+    module = importlib.import_module("pulumi_llm.bootstrap.user_data")
+    monkeypatch.setattr(module, "_limit", lambda cloud: {"limit": 100, "source": "here"})
+    report = with_user_data(check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aws")))
+    assert report.findings[0].code == "bootstrap.user-data-too-big"
+    assert not report.ok
+
+
+def test_a_zone_that_sells_the_gpu_passes_and_another_is_refused_with_those_that_do(
+    capsys: pytest.CaptureFixture[str],
+):
+    place = ("01-ai/Yi-6B-Chat", "--gpu", "T4", "--cloud", "aliyun", "--region", "cn-hangzhou")
+    assert run([*place, "--zone", "cn-hangzhou-b"]) == 0
+    capsys.readouterr()
+    code, found = verdict(capsys, *place, "--zone", "cn-hangzhou-z")
+    assert code == 1
+    (finding,) = [each for each in found["findings"] if each["severity"] == "error"]
+    assert finding["code"] == "placement.zone-not-offered"
+    assert "did you mean cn-hangzhou-" in finding["hint"]
+
+
+def test_a_zone_without_its_region_is_a_wrong_call(capsys: pytest.CaptureFixture[str]):
+    assert "--zone needs --region" in complaint(capsys, *FITS, "--cloud", "aliyun", "--zone", "cn-hangzhou-b")
+
+
+def test_a_check_with_a_cloud_loads_neither_pydantic_nor_pulumi():
+    code = (
+        "import sys; from pulumi_llm.commands.check import run; run(sys.argv[1:]);"
+        "print({'pydantic', 'pulumi'} & set(sys.modules))"
+    )
+    arguments = [*FITS, "--cloud", "aliyun"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pulumi_llm import catalog
 from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded, number, one_of, whole
+from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
@@ -28,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     asked = _parser().parse(argv)
-    report = check(_request(asked))
+    report = with_user_data(check(_request(asked)))
     if asked.json:
         sys.stdout.write(json.dumps(report.for_json(), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -50,6 +51,8 @@ def _request(asked: argparse.Namespace) -> FitRequest:
         )
     if asked.region is not None and asked.cloud is None:
         raise UsageError("--region needs --cloud: several clouds have regions of the same name")
+    if asked.zone is not None and asked.region is None:
+        raise UsageError("--zone needs --region, whose zone it is")
     if asked.cloud is not None:
         catalog.load().cloud(asked.cloud)
         if asked.region is not None:
@@ -61,6 +64,7 @@ def _request(asked: argparse.Namespace) -> FitRequest:
         gpu_count=asked.gpu_count,
         cloud=asked.cloud,
         region=asked.region,
+        zone=asked.zone,
         quantization=asked.quantization,
         dtype="half" if asked.dtype == "float16" else asked.dtype,
         max_model_len=asked.max_model_len,
@@ -97,6 +101,7 @@ def _parser() -> Parser:
     add("--gpu-count", type=whole(1, 64), default=1, metavar="N", help="GPUs in one machine (default: 1)")
     add("--cloud", help="aliyun, tencent or aws")
     add("--region", help="a region of that cloud")
+    add("--zone", help="a zone of that region")
     add("--quantization", type=one_of("quantization", methods), metavar="Q", help="default: as the files are stored")
     add("--dtype", type=one_of("dtype", ["auto", "half", "float16", "bfloat16"]), default="auto", metavar="D")
     add("--max-model-len", type=_tokens, metavar="N", help="tokens of prompt and answer together")
