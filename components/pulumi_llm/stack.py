@@ -29,7 +29,7 @@ def run(name: str = "llm") -> Platform:
     """Read the stack's ``platform`` value and secrets, make the platform, and export what its users need."""
     config = pulumi.Config()
     with support.refusing(f"stack {pulumi.get_stack()}"):
-        raw = config.get_object("platform")
+        raw: Any = config.get_object("platform")
         _, _, secrets = support.gather(
             lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
