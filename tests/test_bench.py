@@ -1,0 +1,41 @@
+"""What the benchmarks say where something cannot be measured, and what they hand to the peers."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def peers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    return importlib.import_module("bench.peers")
+
+
+def test_a_peer_that_cannot_be_installed_is_said_to_be_not_compared(
+    peers: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(peers, "_installed", lambda peer: None)
+    monkeypatch.setattr(peers, "_reachable", lambda address: False)
+    peers.main()
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in told] == ["gpuhunt", "SkyPilot"]
+    assert all("not compared" in line for line in told)
+
+
+def test_the_peers_get_every_row_that_has_a_price(peers: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    peers._for_gpuhunt(tmp_path / "a")
+    peers._for_skypilot(tmp_path / "b")
+    for file in (tmp_path / "a/aws.csv", tmp_path / "b/.sky/catalogs/v8/aws/vms.csv"):
+        with file.open(encoding="utf-8") as content:
+            rows = list(csv.DictReader(content))
+        assert len(rows) == len(peers._offers()) > 100
+        assert all(float(row.get("price") or row["Price"]) > 0 for row in rows)
