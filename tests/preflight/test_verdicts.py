@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
 from tests.preflight.records import DATA
+
+ROOT = Path(__file__).parents[2]
 
 Verdict = Mapping[str, Any]
 
@@ -74,3 +78,30 @@ def test_a_refusal_tells_what_would_do(row: Verdict):
         if finding.severity == "error":
             assert finding.hint, finding.code
             assert finding.message != finding.hint
+
+
+BUGS: list[Mapping[str, Any]] = json.loads((DATA / "peer_bugs.json").read_text(encoding="utf-8"))["bugs"]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=[bug["failure"].replace(" ", "-") for bug in BUGS])
+def test_every_bug_of_the_peers_is_kept_out_by_verdicts_or_tests_or_named_as_out_of_scope(bug: Mapping[str, Any]):
+    sources = " ".join(row["source"] for row in VERDICTS)
+    assert len(bug.keys() & {"verdicts", "tests", "out_of_scope"}) == 1
+    if "verdicts" in bug:
+        missing = [each for each in bug["numbers"] if not re.search(rf"{number_of(each)}\b", sources)]
+        assert missing == []
+    for test in bug.get("tests", ()):
+        path, _, function = test.partition("::")
+        assert f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), test
+    assert len(bug.get("out_of_scope", "a reason that says why")) > 20
+
+
+def number_of(issue: str) -> str:
+    """The number as a source names it, where one repository's name stands before several: vllm#1157, #946."""
+    number = issue.partition("#")[2]
+    return rf"(?:#|PR ){number}"
+
+
+def test_no_bug_of_the_peers_is_listed_twice():
+    numbers = [number for bug in BUGS for number in bug["numbers"]]
+    assert len(numbers) == len(set(numbers)) >= 50
