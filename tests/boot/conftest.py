@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from pulumi_llm.simcloud.boot import support
+from pulumi_llm.simcloud.boot.world import World
 from tests.boot.stack import BootedStack
 
 
@@ -29,6 +30,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedStack]:
             booted.world.destroy()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An empty world, for machines of tests' own."""
+    made = World.make(tmp_path_factory.mktemp("world") / "world", owner=os.getpid())
+    try:
+        yield made
+    finally:
+        made.destroy()

@@ -128,7 +128,7 @@ def hub(path: str) -> Answer:
                 "type": "file",
                 "path": name,
                 "size": len(data),
-                "oid": hashlib.sha1(data).hexdigest(),  # noqa: S324
+                "oid": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest(),  # noqa: S324 - as git names it
             }
             if name.endswith(".safetensors"):
                 row["lfs"] = {"oid": _sha256(data), "size": len(data), "pointerSize": 134}

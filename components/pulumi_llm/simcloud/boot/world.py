@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -131,6 +132,11 @@ class World:
         file = self.folder / "requests.jsonl"
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
         return [row for row in rows if all(row.get(key) == value for key, value in match.items())]
+
+    def forget_requests(self) -> None:
+        """Let `requests` begin anew."""
+        with contextlib.suppress(FileNotFoundError):
+            os.truncate(self.folder / "requests.jsonl", 0)
 
     def _start_edge(self) -> None:
         ready = self.folder / "ready"
