@@ -36,7 +36,7 @@ tools: setup ## the real programs that the tests run, built or installed once (a
 test: tools ## every test, the slow ones too
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch boot || echo "test: so no node is booted here, and those tests are skipped"
 	@failed=0; \
-	echo "test: one shipped stack, booted, and broken in some ways: about ten minutes"; \
+	echo "test: one shipped stack, booted: about five minutes"; \
 	python -m pytest -m 'boot and not boot_all' --durations=8 || failed=1; \
 	echo "test: all the rest, on three processes (the engine's tests wait more than they work): about ten minutes"; \
 	python -m pytest -m 'not boot' -n 3 --dist worksteal --durations=8 || failed=1; \

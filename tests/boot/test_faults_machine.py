@@ -15,7 +15,7 @@ from tests.boot.test_faults_supply import MAKE, make, model_node, whole
 from tests.bootstrap.samples import gpu_node
 
 __all__ = ["make"]
-pytestmark = pytest.mark.boot
+pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
 
 def test_a_disk_that_is_not_there_is_named_and_found_once_it_is_plugged_in(make: MAKE, world: World) -> None:

@@ -18,7 +18,7 @@ from pulumi_llm.simcloud.boot.world import World
 from tests.boot.node import Node, quiet_node
 from tests.bootstrap.samples import gpu_node
 
-pytestmark = pytest.mark.boot
+pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
 WEIGHTS = r"model\.safetensors"
 SCOPE, MIRROR = "modelscope.cn", "hf-mirror.com"
@@ -94,7 +94,6 @@ def test_weights_that_every_hub_sends_corrupt_are_never_served_and_named(make: M
     assert whole(node)
 
 
-@pytest.mark.boot_all
 def test_weights_that_are_truncated_at_one_hub_come_from_the_next(make: MAKE, world: World) -> None:
     world.break_with(Fault(do="truncate", host=SCOPE, path=WEIGHTS))
     node = make(model_node()).boot()
@@ -228,7 +227,6 @@ def test_names_that_do_not_resolve_are_told_by_their_own_code(make: MAKE, world:
         node.until("serve", "done")
 
 
-@pytest.mark.boot_all
 def test_a_name_server_that_never_answers_is_told_by_its_own_code(make: MAKE, world: World) -> None:
     world.break_with(Fault(do="drop"))
     node = make(archive_node()).boot()
