@@ -39,11 +39,6 @@ def not_offered(case: Case) -> Iterator[Finding]:
         )
 
 
-def has_image(cloud: str, arch: str) -> bool:
-    """Whether the catalogue has an image for nodes of that processor on that cloud."""
-    return any(row.cloud == cloud and row.arch == arch for row in catalog.load().images)
-
-
 def disk_too_small(case: Case) -> Iterator[Finding]:
     """The files must find room on the data disk before the first byte is fetched."""
     given = case.request.model_disk_gib

@@ -11,7 +11,6 @@ from pulumi_llm.catalog.rows import Offer
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.request import Case, FitRequest, case_of
 from pulumi_llm.preflight.rules import passes
-from pulumi_llm.preflight.rules_place import has_image
 
 MAX_GPUS = 8
 """GPUs in the largest machine that a server may be."""
@@ -76,9 +75,10 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
     """Those of the offers whose GPUs the model runs on and whose processors nodes are made for, in the order given."""
     model = model if model is not None else case_of(request).model
     verdicts: dict[tuple[str, int], bool] = {}
+    images = {(row.cloud, row.arch) for row in catalog.load().images}
     for offer in offers:
         row = offer.instance
-        if row.gpu is None or row.fractional or not has_image(row.cloud, row.arch):
+        if row.gpu is None or row.fractional or (row.cloud, row.arch) not in images:
             continue
         key = (row.gpu, row.gpu_count)
         if key not in verdicts:
