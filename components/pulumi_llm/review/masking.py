@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pulumi_llm.plan.model import SHOWN_SECRET, Plan, is_secret
-from pulumi_llm.review.policy_secrets import _is_secret_name as is_secret_name
+from pulumi_llm.review.policy_secrets import is_secret_name
 from pulumi_llm.review.policy_table import policy_table
 
 SHORTEST = 6

@@ -88,16 +88,17 @@ def _kind(text: str) -> str:
 
 def _named_last(path: str) -> bool:
     """Whether the last name of a path is that of a secret: ``OPENAI_API_KEY``, ``secretKey``, ``password``."""
-    return _is_secret_name(re.sub(r"\[\d+\]$", "", path).rsplit(".", 1)[-1])
+    return is_secret_name(re.sub(r"\[\d+\]$", "", path).rsplit(".", 1)[-1])
 
 
 def _named(path: str) -> bool:
     """Whether any name on a path is that of a secret, or of several."""
     names = re.sub(r"\[\d+\]", "", path).split(".")
-    return any(_is_secret_name(each) or _is_secret_name(each.removesuffix("s")) for each in names)
+    return any(is_secret_name(each) or is_secret_name(each.removesuffix("s")) for each in names)
 
 
-def _is_secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Whether an input or a key of that name is one that holds a secret."""
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     secrets: Mapping[str, Any] = policy_table().secrets
     return plain not in secrets["not_names"] and any(plain.endswith(each) for each in secrets["names"])
