@@ -84,7 +84,7 @@ def test_a_foreign_project_brings_up_a_model_server_with_nothing_but_the_wheel(w
     (project / "__main__.py").write_text(PROGRAM)
     sim = [str(venv / "bin" / "pulumi-llm"), "sim", "--home", str(tmp_path / "home")]
     # The tools are found where `make test` put them, as a user finds an installed pulumi on the PATH.
-    environment["PULUMI_LLM_TOOLS"] = str(ROOT / ".tools")
+    environment.setdefault("PULUMI_LLM_TOOLS", str(ROOT / ".tools"))
 
     def run(*arguments: str) -> str:
         done = subprocess.run(

@@ -96,6 +96,15 @@ def test_the_environment_can_name_the_cache(machine: Path, tmp_path: Path, monke
     assert engine.find_engine().pulumi == cached
 
 
+def test_a_cache_that_the_environment_names_is_the_only_one(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "checkout", lambda: tmp_path / "checkout")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(engine.TOOLS_VARIABLE, str(tmp_path / "named"))
+    assert engine.tool_folders() == (tmp_path / "named",)
+
+
 def test_without_a_checkout_the_cache_is_the_users(
     machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,17 +78,15 @@ def checkout() -> Path | None:
 
 
 def tool_folders() -> tuple[Path, ...]:
-    """The cache folders in which programs may lie (in ``bin``); new ones are put into the first."""
-    folders: list[Path] = []
+    """The cache folders in which programs may lie (in ``bin``); new ones are put into the first.
+
+    A folder named in the environment is the only one: who names it wants to know what is run.
+    """
     named = os.environ.get(TOOLS_VARIABLE)
     if named:
-        folders.append(Path(named).expanduser())
+        return (Path(named).expanduser(),)
     top = checkout()
-    if top is not None:
-        folders.append(top / ".tools")
-    if not named:
-        folders.append(user_cache())
-    return tuple(folders)
+    return (user_cache(),) if top is None else (top / ".tools", user_cache())
 
 
 def user_cache() -> Path:
