@@ -35,6 +35,7 @@ THOROUGH = (
     "tests/simcloud",
     "tests/review",
     "tests/bootstrap/test_node",
+    "tests/gateway/test_http",
     # Each of these starts processes of its own, which import the SDKs.
     "tests/commands/test_bill.py::test_against_a_revision",
     "tests/commands/test_bill.py::test_a_revision_that_cannot_be_planned",

@@ -30,7 +30,7 @@ TROUBLESHOOTING, COMPONENTS = ROOT / "docs/troubleshooting.md", ROOT / "docs/com
 
 SHAPE = re.compile(r"[a-z]+\.[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 CALLS = {"Finding", "UnknownName", "Failure", "refuse", "_refuse", "_invalid", "_refused", "find", "must", "first"}
-CALLS |= {"answer"}
+CALLS |= {"answer", "Wrong"}
 """The functions whose first argument is a code, or the end of one."""
 
 FILE_ENDINGS = {"json", "py", "env", "pem", "sqlite", "yaml", "md", "crt", "key", "sh"}
@@ -85,14 +85,15 @@ def codes_of_the_node() -> set[str]:
     node = ROOT / "templates/node"
     found = set(json.loads((node / "hints.json").read_text()))
     found |= codes_in(sorted((node / "llm_node").rglob("*.py")))
+    found |= codes_in(sorted((ROOT / "templates/gateway/llm_gate").glob("*.py")))
     stages = [each["name"] for each in json.loads((ROOT / "templates/stages.json").read_text())["stages"]]
     found |= {f"{stage}.{end}" for stage in stages for end in ("internal", "unit-failed")}
     found.add("serve.unit-failed")
     signs = set(json.loads((node / "signs.json").read_text()).values())
-    services = ("vllm", "litellm", "caddy", "weaviate")
+    services = ("vllm", "gate", "caddy", "weaviate")
     found |= {f"{each}.{kind}" for each in services for kind in {*OF_EVERY_SERVICE, "starting"}}
     found |= {f"vllm.{kind}" for kind in signs - OF_EVERY_SERVICE}
-    return found | {f"{each}.not-ready" for each in ("vllm", "litellm", "weaviate")}
+    return found | {f"{each}.not-ready" for each in ("vllm", "gate", "weaviate")}
 
 
 def codes_in(paths: list[Path]) -> set[str]:
@@ -198,8 +199,13 @@ MODELS = (
     spec.VectorsSpec,
     spec.ProxySpec,
     spec.UpstreamSpec,
+    spec.PriceSpec,
+    spec.RouteSpec,
     spec.NetworkSpec,
     spec.KeySpec,
+    spec.ContentSpec,
+    spec.WordListSpec,
+    spec.ModeratorSpec,
 )
 
 

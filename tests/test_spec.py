@@ -194,3 +194,52 @@ def test_a_range_wider_than_any_organisation_owns_always_counts_as_the_world(pre
 def test_no_input_whatever_ends_in_anything_but_a_platform_or_a_refusal(raw: Any) -> None:
     with contextlib.suppress(Refusal):
         assert isinstance(spec.parse(spec.PlatformSpec, raw), spec.PlatformSpec)
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ({"expires": "tomorrow"}, "spec.bad-day"),
+        ({"source_cidrs": ["203.0.113.7/24"]}, "spec.bad-cidr"),
+        ({"daily_tokens": 0}, "spec.wrong-value"),
+        ({"monthly_budget_usd": -1}, "spec.wrong-value"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused(key: dict[str, Any], code: str) -> None:
+    assert codes(changed("server.keys", {"default": key})) == [code]
+
+
+def test_a_key_may_name_its_models_by_a_pattern_or_by_a_routes_name() -> None:
+    platform = changed("server.keys", {"default": {"models": ["Yi*", "chat"]}})
+    platform["server"]["routes"] = {"chat": {"models": {"Yi-6B-Chat": 1}}}
+    assert codes(changed("server.keys", {"default": {"models": ["Yi*", "chat"]}})) == ["spec.key-of-unserved-model"]
+    spec.parse(spec.PlatformSpec, platform)
+
+
+def test_a_route_leads_to_served_models_only() -> None:
+    for route in ({"models": {"Qwne": 1}}, {"models": {"Yi-6B-Chat": 1}, "fallback": ["gpt-5"]}):
+        assert codes(changed("server.routes", {"chat": route})) == ["spec.route-to-unserved-model"]
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "code"),
+    [
+        ({"custom": {"models": ["m"]}}, "spec.upstream-without-url"),
+        ({"custom": {"models": ["m"], "base_url": "http://x.example/v1"}}, "spec.bad-url"),
+        ({"custom": {"models": ["m"], "base_url": "https://u:p@x.example/v1"}}, "spec.bad-url"),
+        ({"custom": {"models": ["m"], "base_url": "https://x.example/v1?k=1"}}, "spec.bad-url"),
+        ({"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}, "spec.price-of-unserved-model"),
+    ],
+)
+def test_an_upstream_that_cannot_be_reached_is_refused(upstreams: dict[str, Any], code: str) -> None:
+    assert codes(changed("proxy.upstreams", upstreams)) == [code]
+
+
+def test_every_upstream_vendor_has_a_secret_an_address_and_a_kind() -> None:
+    from typing import get_args
+
+    from pulumi_llm import catalog
+    from pulumi_llm.bootstrap.roles import UpstreamKind
+
+    assert set(spec.VENDOR_SECRETS) == set(catalog.load().upstream_urls)
+    assert set(spec.VENDOR_SECRETS) < set(get_args(UpstreamKind))

@@ -1,32 +1,125 @@
-"""Plain facts of the gateway that more than one component needs."""
+"""What a gateway is told: routes, prices, upstreams and word lists, from the spec and the catalogue."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, cast
 
 from pulumi_llm import catalog
-from pulumi_llm.bootstrap import Sources
-
-if TYPE_CHECKING:
-    from pulumi_llm.spec import UpstreamSpec  # `check` asks for sources too, and does without pydantic
-
-LITELLM_PREFIX = {"openai": "openai", "anthropic": "anthropic", "gemini": "gemini"}
-"""How LiteLLM spells each vendor in front of a model's name."""
+from pulumi_llm.bootstrap import Route, Target, Upstream
+from pulumi_llm.bootstrap.roles import ContentRole, UpstreamKind
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.spec import ContentSpec, PriceSpec, RouteSpec, UpstreamSpec
+from pulumi_llm.spec.content import LONGEST_WORD
 
 
-def foreign_models(upstreams: dict[str, UpstreamSpec]) -> tuple[str, ...]:
+def foreign_models(upstreams: Mapping[str, UpstreamSpec]) -> tuple[str, ...]:
     """Every model that the upstreams name, in order."""
     return tuple(model for vendor in sorted(upstreams) for model in upstreams[vendor].models)
 
 
-def node_sources(cloud: str, region: str) -> Sources:
-    """Where a node in that region fetches from, best first, as the catalogue has it."""
-    rows = catalog.load().sources(cloud, region)
-    return Sources(
-        pypi=tuple(row.url for row in rows.pypi),
-        apt=tuple(row.url for row in rows.apt),
-        registries=tuple(
-            f"{row.url}/" if row.form == "prefix" else "" for row in rows.containers if row.form in ("prefix", "direct")
-        ),
-        hubs=rows.hub_names,
+def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec]) -> tuple[Upstream, ...]:
+    """The vendors as the gateway reaches them, each with the name of the secret that holds its key."""
+    urls = catalog.load().upstream_urls
+    return tuple(
+        Upstream(
+            name=vendor,
+            kind=cast("UpstreamKind", vendor),
+            base_url=upstreams[vendor].base_url or urls[vendor] or "",
+            secret=f"upstream_{vendor}",
+        )
+        for vendor in sorted(upstreams)
     )
+
+
+def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:
+    """What each model costs: as the spec says, else as the catalogue has it; a model without a price is left out."""
+    found: dict[str, PriceSpec] = {}
+    known = catalog.load().token_prices
+    for vendor, spec in upstreams.items():
+        for model in spec.models:
+            row = known.get((vendor, model))
+            if model in spec.prices:
+                found[model] = spec.prices[model]
+            elif row is not None:
+                found[model] = PriceSpec(input=row.input, output=row.output)
+    return found
+
+
+def vendor_targets(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, Target]:
+    """Every model of the vendors, and where its requests go."""
+    prices = prices_of(upstreams)
+    return {
+        model: Target(upstream=vendor, model=model, **priced(prices.get(model)))
+        for vendor in sorted(upstreams)
+        for model in upstreams[vendor].models
+    }
+
+
+def priced(price: PriceSpec | None) -> dict[str, float]:
+    """A price as a target holds it; nothing where it is not known."""
+    return {} if price is None else {"price_in": price.input, "price_out": price.output}
+
+
+def routes_of(targets: Mapping[str, Target], wanted: Mapping[str, RouteSpec]) -> tuple[Route, ...]:
+    """A route for every model by its own name, and the routes that the spec asks for, which go before them."""
+    plain = {model: Route(name=model, targets=(target,)) for model, target in targets.items()}
+    asked = {
+        name: Route(
+            name=name,
+            targets=tuple(dataclasses.replace(targets[model], weight=weight) for model, weight in spec.models.items()),
+            fallback=tuple(targets[model] for model in spec.fallback),
+        )
+        for name, spec in wanted.items()
+    }
+    return tuple({**plain, **asked}.values())
+
+
+def content_role(content: ContentSpec | None, secrets: Collection[str | None]) -> ContentRole | None:
+    """Content safety for a gateway that has these secrets. Word files are read here, relative to the project's folder.
+
+    Raises:
+        Refusal: ``content.no-word-file``, ``content.bad-word-file``, ``content.unknown-secret``; all at once.
+    """
+    if content is None:
+        return None
+    findings: list[Finding] = []
+    files: dict[str, str] = {}
+    lists: list[dict[str, Any]] = []
+    for name, row in content.lists.items():
+        document = {"name": name, **row.model_dump(mode="json", exclude_defaults=True)}
+        if row.file is not None:
+            document["file"] = f"words/{len(files)}.txt"
+            files[document["file"]] = _words_in(Path(row.file), name, findings)
+        lists.append(document)
+    moderators = []
+    for name, each in content.moderators.items():
+        for secret in (each.secret, each.secret_id):
+            if secret is not None and secret not in secrets:
+                has = ", ".join(sorted(filter(None, secrets))) or "none"
+                message = f"moderator {name!r} names the secret {secret!r}, which this gateway does not have"
+                findings.append(Finding("content.unknown-secret", message, f"it has: {has}"))
+        moderators.append({"name": name, **each.model_dump(mode="json", exclude_defaults=True)})
+    if findings:
+        raise Refusal(findings)
+    return ContentRole(document={"mask": content.mask, "lists": lists, "moderators": moderators}, files=files)
+
+
+def _words_in(path: Path, name: str, findings: list[Finding]) -> str:
+    try:
+        words = path.read_text(encoding="utf-8-sig")
+    except OSError as wrong:
+        message = f"the file of word list {name!r}, {path}, cannot be read: {wrong.strerror}"
+        findings.append(Finding("content.no-word-file", message, "a path relative to the project's folder"))
+        return ""
+    except UnicodeDecodeError:
+        message = f"the file of word list {name!r}, {path}, is not UTF-8"
+        findings.append(Finding("content.bad-word-file", message, f"iconv -f GB18030 -t UTF-8 {path}"))
+        return ""
+    for number, line in enumerate(words.splitlines(), 1):
+        word = line.strip()
+        counted = sum(each.isalnum() for each in word)
+        if word and word != "#" and not word.startswith("# ") and not 0 < counted <= LONGEST_WORD:
+            message = f"{path}, line {number}: a word needs 1 to {LONGEST_WORD} letters or digits"
+            findings.append(Finding("content.bad-word-file", message, "one word a line; comments begin with '# '"))
+    return words

@@ -1,6 +1,7 @@
 """One machine with its key, disk, address, certificate and the SSH channel that settings and secrets travel over."""
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Mapping
 
@@ -182,20 +183,31 @@ def gateway_keys(name: str, keys: Mapping[str, KeySpec], scope: Scope) -> dict[s
     return made
 
 
-def gateway_key_rows(keys: Mapping[str, KeySpec], endpoints: tuple[str, ...] = ()) -> tuple[GatewayKey, ...]:
+def gateway_key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:
     """The keys and their limits as the node's gateway reads them (without the keys themselves)."""
     return tuple(
         GatewayKey(
             name=name,
             models=spec.models,
-            endpoints=endpoints,
+            endpoints=spec.endpoints,
             requests_per_minute=spec.requests_per_minute,
             tokens_per_minute=spec.tokens_per_minute,
             max_concurrency=spec.max_concurrency,
             daily_budget_usd=spec.daily_budget_usd,
+            monthly_budget_usd=spec.monthly_budget_usd,
+            daily_tokens=spec.daily_tokens,
+            monthly_tokens=spec.monthly_tokens,
+            expires=_end_of(spec.expires) if spec.expires else None,
+            source_cidrs=spec.source_cidrs,
         )
         for name, spec in sorted(keys.items())
     )
+
+
+def _end_of(day: str) -> int:
+    """The end of a day (UTC), in seconds since 1970."""
+    midnight = datetime.datetime.combine(datetime.date.fromisoformat(day), datetime.time(), datetime.UTC)
+    return int(midnight.timestamp()) + 86400
 
 
 def random_key(name: str, scope: Scope) -> pulumi.Output[str]:

@@ -19,6 +19,8 @@ COMMANDS = {
     "check": ("pulumi_llm.commands.check", "does a model fit on a GPU, and what would"),
     "offers": ("pulumi_llm.commands.offers", "GPU machines and what they cost, cheapest first"),
     "bill": ("pulumi_llm.commands.bill", "what a stack costs, line by line, and against another revision"),
+    "keys": ("pulumi_llm.commands.keys", "add, list, rotate and revoke keys of a gateway that runs"),
+    "usage": ("pulumi_llm.commands.usage", "what each key of a gateway has used"),
     "status": ("pulumi_llm.commands.status", "what a stack's nodes are at, and what is in the way"),
     "diff": ("pulumi_llm.commands.diff", "what a change does to the machines, what it costs, which rule it breaks"),
     "comment": ("pulumi_llm.commands.comment", "the same comment from the engine's own `preview --json`"),

@@ -8,11 +8,20 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, preflight, spec
-from pulumi_llm._gateway import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Route, VllmRole, WeaviateRole
+from pulumi_llm._gateway import content_role, priced, routes_of
+from pulumi_llm._sources import node_sources
+from pulumi_llm.bootstrap import (
+    GatewayRole,
+    NodeRequest,
+    Target,
+    Upstream,
+    VllmRole,
+    WeaviateRole,
+    check_gateway,
+)
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.errors import Finding
+from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.spec import AccessSpec, ServerSpec
@@ -78,8 +87,12 @@ class ModelServerArgs(TypedDict):
     """Default: 443; 18443 in mainland China."""
     keys: NotRequired[dict[str, Any]]
     """Gateway keys by name, each with its limits: see ``KeySpec``. Default: one called ``default``."""
+    routes: NotRequired[dict[str, Any]]
+    """More names that callers may ask for, each with the models that answer for it: see ``RouteSpec``."""
     blocked_words: NotRequired[list[str]]
     """Prompts that hold one of these are refused."""
+    content: NotRequired[dict[str, Any]]
+    """Word lists and moderators for requests and answers: see ``ContentSpec``."""
     vectors: NotRequired[bool]
     """Run Weaviate on the same host. Default: false."""
     vectors_memory_gib: NotRequired[int]
@@ -104,6 +117,8 @@ class ModelServerArgs(TypedDict):
     """The certificate authority of that proxy (PEM)."""
     proxy_models: NotRequired[list[str]]
     """The models of that proxy."""
+    proxy_prices: NotRequired[dict[str, Any]]
+    """What those models cost, USD per million tokens, for keys with a budget in USD: see ``PriceSpec``."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token, for gated models. Keep it secret."""
     ready_timeout_minutes: NotRequired[int]
@@ -205,7 +220,7 @@ class ModelServer(pulumi.ComponentResource):
         outputs: dict[str, Any] = {
             "endpoint": host.url(plan.port, "/v1"),
             "model": pulumi.Output.from_input(plan.server.name_served),
-            "models": pulumi.Output.from_input([plan.server.name_served, *plan.proxy_models]),
+            "models": pulumi.Output.from_input(plan.models),
             "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
             **host.outputs(plan.place),
         }
@@ -239,6 +254,8 @@ class _Plan:
         support.all_or_none(args, "address_id", "address")
         check_existing(args)
         self.proxy_models: tuple[str, ...] = tuple(args.get("proxy_models") or ())
+        prices = args.get("proxy_prices") or {}
+        self.proxy_prices = {name: spec.parse(spec.PriceSpec, price) for name, price in prices.items()}
         place, warnings = support.gather(
             lambda: placement.place_server(self.server),
             lambda: preflight.require(preflight.check_server(self.server), self.server.override),
@@ -250,6 +267,26 @@ class _Plan:
         # The node knows its disk by its size, and a cloud sells disks in steps.
         self.data_disk_gib = sold_size(self.server.cloud, "data", asked_gib)
         self.port = self.access.port(in_china=self.region.in_china)
+        self._check_gateway()
+
+    def _check_gateway(self) -> None:
+        """Refuse now what the gateway would refuse once the proxy's address is known."""
+        served = [self.server.name_served, *self.proxy_models]
+        for name, route in self.server.routes.items():
+            for model in route.all:
+                if model not in served:
+                    near = nearest(model, served) or served
+                    support.refuse(
+                        "spec.route-to-unserved-model",
+                        f"the route {name!r} names {model!r}, which is not served here",
+                        f"one of {', '.join(near)}",
+                    )
+        check_gateway(self.node("server", "https://proxy.invalid/v1" if self.proxied else None).gateway)
+
+    @property
+    def models(self) -> list[str]:
+        """Every name that callers may ask for."""
+        return list(dict.fromkeys([self.server.name_served, *self.proxy_models, *self.server.routes]))
 
     @property
     def ports(self) -> dict[int, str]:
@@ -263,24 +300,24 @@ class _Plan:
         """The node. Without the proxy's endpoint it is what user data needs: nothing that is known only later."""
         data, server = catalog.load(), self.server
         model = data.models.get(server.model)
-        routes = [
-            Route(
-                model_name=server.name_served,
-                litellm_model=f"hosted_vllm/{server.name_served}",
-                api_base="http://127.0.0.1:8000/v1",
-            )
-        ]
+        upstreams = [Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")]
+        own = server.name_served
+        targets = {own: Target(upstream="vllm", model=own, price_in=0, price_out=0)}
         if proxy_endpoint is not None:
-            routes += [
-                Route(
-                    model_name=model_name,
-                    litellm_model=f"openai/{model_name}",
-                    api_base=proxy_endpoint,
+            upstreams.append(
+                Upstream(
+                    name="proxy",
+                    kind="gateway",
+                    base_url=proxy_endpoint,
                     secret="upstream_proxy",  # noqa: S106 - the name of a secret
                     ca_secret="proxy_certificate_authority",  # noqa: S106 - the name of a secret
                 )
-                for model_name in self.proxy_models
-            ]
+            )
+            for model_name in self.proxy_models:
+                price = priced(self.proxy_prices.get(model_name))
+                targets[model_name] = Target(upstream="proxy", model=model_name, **price)
+        # Before the proxy's address is known, a route to one of its models is not there yet.
+        routes = {name: route for name, route in server.routes.items() if set(route.all) <= targets.keys()}
         return NodeRequest(
             name=name,
             cloud=server.cloud,
@@ -313,8 +350,10 @@ class _Plan:
                 vectors_https_port=spec.VECTORS_HTTPS_PORT if self.vectors else None,
                 vectors_grpc_port=spec.VECTORS_GRPC_PORT if self.vectors else None,
                 keys=hosts.gateway_key_rows(server.keys),
-                routes=tuple(routes),
+                upstreams=tuple(upstreams),
+                routes=routes_of(targets, routes),
                 blocked_words=server.blocked_words,
+                content=content_role(server.content, {each.secret for each in upstreams}),
             ),
         )
 

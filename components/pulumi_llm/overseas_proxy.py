@@ -7,8 +7,9 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, spec
-from pulumi_llm._gateway import LITELLM_PREFIX, foreign_models, node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Route
+from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
+from pulumi_llm._sources import node_sources
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest, check_gateway
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
@@ -23,7 +24,8 @@ class OverseasProxyArgs(TypedDict):
     region: str
     """A region that the vendors serve: never mainland China or Hong Kong."""
     upstreams: dict[str, Any]
-    """Vendor (``openai``, ``anthropic``, ``gemini``) to ``{"models": [...]}``."""
+    """Vendor (``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``custom``) to
+    ``{"models": [...], "base_url": ..., "prices": {...}}``."""
     allowed_cidrs: list[str]
     """The IPv4 ranges that may call the gateway. The whole internet is refused unless ``public`` is true."""
     openai_api_key: NotRequired[pulumi.Input[str]]
@@ -32,6 +34,14 @@ class OverseasProxyArgs(TypedDict):
     """Needed for the upstream ``anthropic``. Keep it secret."""
     gemini_api_key: NotRequired[pulumi.Input[str]]
     """Needed for the upstream ``gemini``. Keep it secret."""
+    groq_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``groq``. Keep it secret."""
+    deepseek_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``deepseek``. Keep it secret."""
+    qwen_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``qwen``. Keep it secret."""
+    custom_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``custom``. Keep it secret."""
     client_address: NotRequired[pulumi.Input[str]]
     """The public IPv4 address of a machine that may call too, such as a ``ModelServer``'s ``address``."""
     zone: NotRequired[str]
@@ -46,8 +56,12 @@ class OverseasProxyArgs(TypedDict):
     """Default: 443."""
     keys: NotRequired[dict[str, Any]]
     """Gateway keys by name, each with its limits: see ``KeySpec``. Default: one called ``default``."""
+    routes: NotRequired[dict[str, Any]]
+    """More names that callers may ask for, each with the models that answer for it: see ``RouteSpec``."""
     blocked_words: NotRequired[list[str]]
     """Prompts that hold one of these are refused."""
+    content: NotRequired[dict[str, Any]]
+    """Word lists and moderators for requests and answers: see ``ContentSpec``."""
     vpc_id: NotRequired[pulumi.Input[str]]
     """An existing VPC. Default: a network is made."""
     subnet_id: NotRequired[pulumi.Input[str]]
@@ -68,7 +82,7 @@ class OverseasProxyArgs(TypedDict):
 
 _SPEC_KEYS = tuple(key for key in OverseasProxyArgs.__annotations__ if key in ProxySpec.model_fields)
 _LATE_KEYS = frozenset(
-    {"openai_api_key", "anthropic_api_key", "gemini_api_key", "client_address", "vpc_id", "subnet_id"}
+    {f"{vendor}_api_key" for vendor in spec.VENDOR_SECRETS} | {"client_address", "vpc_id", "subnet_id"}
 )
 
 
@@ -117,10 +131,12 @@ class OverseasProxy(pulumi.ComponentResource):
                 lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
             )
             cloud = support.adapter(proxy.cloud)
+            port = access.port(in_china=False)
+            node = _node(name, proxy, port)
+            check_gateway(node.gateway)
         scope = support.scope_of(self, name, cloud, proxy.region)
         keys = hosts.gateway_keys(name, proxy.keys, scope)
         client = args.get("client_address")
-        port = access.port(in_china=False)
         tags = dict(args.get("tags") or {})
         host = hosts.make_host(
             hosts.HostRequest(
@@ -132,7 +148,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 access=access,
                 clients=(pulumi.Output.concat(client, "/32"),) if client is not None else (),
                 ports={port: "gateway (HTTPS)"},
-                node=_node(name, proxy, port),
+                node=node,
                 secrets={
                     **{f"upstream_{vendor}": value for vendor, value in upstream_keys.items()},
                     **{f"gateway_key_{key}": value for key, value in keys.items()},
@@ -147,7 +163,7 @@ class OverseasProxy(pulumi.ComponentResource):
             self,
             {
                 "endpoint": host.url(port, "/v1"),
-                "models": pulumi.Output.from_input(list(foreign_models(proxy.upstreams))),
+                "models": pulumi.Output.from_input([each.name for each in node.gateway.routes]),
                 "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
                 **host.outputs(place),
             },
@@ -177,15 +193,6 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
 
 def _node(name: str, proxy: ProxySpec, port: int) -> NodeRequest:
     data = catalog.load()
-    routes = tuple(
-        Route(
-            model_name=model,
-            litellm_model=f"{LITELLM_PREFIX[vendor]}/{model}",
-            secret=f"upstream_{vendor}",
-        )
-        for vendor in sorted(proxy.upstreams)
-        for model in proxy.upstreams[vendor].models
-    )
     return NodeRequest(
         name=name,
         cloud=proxy.cloud,
@@ -201,7 +208,9 @@ def _node(name: str, proxy: ProxySpec, port: int) -> NodeRequest:
             vectors_https_port=None,
             vectors_grpc_port=None,
             keys=hosts.gateway_key_rows(proxy.keys),
-            routes=routes,
+            upstreams=vendor_upstreams(proxy.upstreams),
+            routes=routes_of(vendor_targets(proxy.upstreams), proxy.routes),
             blocked_words=proxy.blocked_words,
+            content=content_role(proxy.content, {each.secret for each in vendor_upstreams(proxy.upstreams)}),
         ),
     )

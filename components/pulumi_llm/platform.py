@@ -7,13 +7,13 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import catalog
-from pulumi_llm._gateway import foreign_models
+from pulumi_llm._gateway import foreign_models, prices_of
 from pulumi_llm.model_server import ModelServer
 from pulumi_llm.network import Network
 from pulumi_llm.overseas_proxy import OverseasProxy
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight import platform as platforms
-from pulumi_llm.spec import KeySpec, PlatformSpec
+from pulumi_llm.spec import VENDOR_SECRETS, KeySpec, PlatformSpec
 from pulumi_llm.vector_store import VectorStore
 
 SERVER_KEY = "server"
@@ -41,11 +41,20 @@ class PlatformArgs(TypedDict):
     """Needed for the upstream ``anthropic``. Keep it secret."""
     gemini_api_key: NotRequired[pulumi.Input[str]]
     """Needed for the upstream ``gemini``. Keep it secret."""
+    groq_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``groq``. Keep it secret."""
+    deepseek_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``deepseek``. Keep it secret."""
+    qwen_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``qwen``. Keep it secret."""
+    custom_api_key: NotRequired[pulumi.Input[str]]
+    """Needed for the upstream ``custom``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token, for gated models. Keep it secret."""
 
 
-_SECRETS = ("openai_api_key", "anthropic_api_key", "gemini_api_key", "hub_token")
+_VENDOR_KEYS = tuple(f"{vendor}_api_key" for vendor in VENDOR_SECRETS)
+_SECRETS = (*_VENDOR_KEYS, "hub_token")
 
 
 class Platform(pulumi.ComponentResource):
@@ -85,6 +94,8 @@ class Platform(pulumi.ComponentResource):
     """The currency of ``hourly_price``: that of the model server's price."""
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the model server (secret)."""
+    proxy_ssh_private_key: pulumi.Output[Optional[str]]
+    """The key for SSH to the proxy (secret), where there is one."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the platform. A wrong argument ends the program with every mistake named, and no traceback."""
@@ -123,7 +134,12 @@ class Platform(pulumi.ComponentResource):
                 "proxy_endpoint": proxy.endpoint,
                 "proxy_key": proxy.api_keys.apply(lambda keys: str(keys[SERVER_KEY])),
                 "proxy_certificate_authority": proxy.certificate_authority,
-                "proxy_models": list(foreign_models(wanted.proxy.upstreams)) if wanted.proxy else [],
+            }
+        if wanted.proxy is not None:
+            prices = prices_of(wanted.proxy.upstreams)
+            server_args |= {
+                "proxy_models": list(foreign_models(wanted.proxy.upstreams)),
+                "proxy_prices": {model: price.model_dump() for model, price in prices.items()},
             }
         beside = wanted.vectors is not None and wanted.vectors.placement == "server"
         if beside and wanted.vectors is not None:
@@ -169,6 +185,7 @@ class Platform(pulumi.ComponentResource):
                 "proxy_api_keys": proxy.api_keys,
                 "proxy_address": proxy.address,
                 "proxy_certificate_authority": proxy.certificate_authority,
+                "proxy_ssh_private_key": proxy.ssh_private_key,
             }
         total = pulumi.Output.all(*[[each.hourly_price, each.currency] for each in hosts]).apply(_total)
         outputs["hourly_price"] = total.apply(lambda both: both[0])
@@ -209,7 +226,7 @@ class Platform(pulumi.ComponentResource):
             "keys": {key: value.model_dump() for key, value in keys.items()},
             "client_address": server_address,
             "tags": wanted.tags,
-            **support.pick(args, "openai_api_key", "anthropic_api_key", "gemini_api_key"),
+            **support.pick(args, *_VENDOR_KEYS),
         }
         # A provider fixes the region, so the server's serves the proxy only if nobody needs another one.
         cloud = support.adapter(proxy.cloud)

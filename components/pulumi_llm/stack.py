@@ -18,11 +18,15 @@ _SECRET_ARGS = {
     "openaiApiKey": "openai_api_key",
     "anthropicApiKey": "anthropic_api_key",
     "geminiApiKey": "gemini_api_key",
+    "groqApiKey": "groq_api_key",
+    "deepseekApiKey": "deepseek_api_key",
+    "qwenApiKey": "qwen_api_key",
+    "customApiKey": "custom_api_key",
     "hfToken": "hub_token",
 }
 """Secret config key to the argument that it becomes."""
 
-_OUTPUTS = tuple(name for name in Platform.__annotations__ if name != "ssh_private_key")
+_OUTPUTS = tuple(name for name in Platform.__annotations__ if not name.endswith("ssh_private_key"))
 
 
 def run(name: str = "llm") -> Platform:
@@ -33,13 +37,15 @@ def run(name: str = "llm") -> Platform:
         _, _, secrets = support.gather(
             lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
-    args: Any = {**dict(raw), **secrets}
+    args: Any = {**dict(raw or {}), **secrets}
     platform = Platform(name, args)
     for output in _OUTPUTS:
         value = getattr(platform, output, None)
         if value is not None:
             pulumi.export(output, value)
-    pulumi.export("ssh_private_key", pulumi.Output.secret(platform.ssh_private_key))
+    for key in ("ssh_private_key", "proxy_ssh_private_key"):
+        if getattr(platform, key, None) is not None:
+            pulumi.export(key, pulumi.Output.secret(getattr(platform, key)))
     return platform
 
 

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, spec
-from pulumi_llm._gateway import node_sources
+from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, WeaviateRole
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for

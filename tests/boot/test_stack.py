@@ -25,10 +25,10 @@ UNGUARDED = [
     ("GET", "/docs"),
     ("GET", "/openapi.json"),
 ]
-"""What vLLM or LiteLLM answer by themselves, some of it without asking for a key."""
+"""What vLLM or other gateways answer by themselves, some of it without asking for a key."""
 
-CLOSED = [80, 2019, 4000, 4100, 8000, 8080, 2112, 6060, 7946, 7947, 8300, 8301, 50051]
-"""LiteLLM, the status page, vLLM, Weaviate (also its metrics, profiler, cluster), Caddy's admin and plain HTTP."""
+CLOSED = [80, 2019, 4000, 4001, 4100, 8000, 8080, 2112, 6060, 7946, 7947, 8300, 8301, 50051]
+"""Gateway, its metrics, status page, vLLM, Weaviate (also its metrics, profiler, cluster), Caddy's admin and HTTP."""
 
 
 def test_up_ends_when_a_real_completion_came_back(stack: BootedStack) -> None:

@@ -18,6 +18,8 @@ from pulumi_llm.bootstrap import (
     NodeRequest,
     Route,
     Sources,
+    Target,
+    Upstream,
     VllmRole,
     WeaviateRole,
     settings,
@@ -35,6 +37,10 @@ CHINA = Sources(
     hubs=("modelscope", "hf-mirror"),
 )
 LOCAL = "http://127.0.0.1:8000/v1"
+OWN = Target(upstream="vllm", model="yi-6b-chat", price_in=0, price_out=0)
+MINI_BY_PROXY = Target(upstream="proxy", model="gpt-4o-mini")
+OPENAI = Upstream(name="openai", kind="openai", base_url="https://api.openai.com/v1", secret="upstream_openai")
+MINI = Target(upstream="openai", model="gpt-4o-mini", price_in=0.15, price_out=0.6)
 
 
 def gpu_node(**changes: Any) -> NodeRequest:
@@ -62,15 +68,19 @@ def gpu_node(**changes: Any) -> NodeRequest:
             vectors_https_port=18444,
             vectors_grpc_port=18445,
             keys=(GatewayKey(name="app"), GatewayKey(name="team", models=("yi-6b-chat",), requests_per_minute=30)),
-            routes=(
-                Route(model_name="yi-6b-chat", litellm_model="hosted_vllm/yi-6b-chat", api_base=LOCAL),
-                Route(
-                    model_name="gpt-4o-mini",
-                    litellm_model="openai/gpt-4o-mini",
-                    api_base="https://203.0.113.9:443/v1",
+            upstreams=(
+                Upstream(name="vllm", kind="vllm", base_url=LOCAL),
+                Upstream(
+                    name="proxy",
+                    kind="gateway",
+                    base_url="https://203.0.113.9:443/v1",
                     secret="proxy_key",
                     ca_secret="proxy_ca",
                 ),
+            ),
+            routes=(
+                Route(name="yi-6b-chat", targets=(OWN,), fallback=(MINI_BY_PROXY,)),
+                Route(name="gpt-4o-mini", targets=(MINI_BY_PROXY,)),
             ),
             blocked_words=("敏感词",),
         ),
@@ -90,7 +100,8 @@ def proxy_node(**changes: Any) -> NodeRequest:
         gateway=GatewayRole(
             https_port=443,
             keys=(GatewayKey(name="home", endpoints=("/v1/chat/completions",), daily_budget_usd=5),),
-            routes=(Route(model_name="gpt-4o-mini", litellm_model="openai/gpt-4o-mini", secret="upstream_openai"),),
+            upstreams=(OPENAI,),
+            routes=(Route(name="gpt-4o-mini", targets=(MINI,)),),
         ),
     )
     return replace(request, **changes)

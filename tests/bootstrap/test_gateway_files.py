@@ -1,20 +1,28 @@
 """The gateway's configuration allows what was asked for, exactly."""
 
 import json
+import sys
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, gateway
+from pulumi_llm.bootstrap.files import data
 from pulumi_llm.bootstrap.roles import ENDPOINTS
 from pulumi_llm.errors import Refusal
-from tests.bootstrap.samples import gpu_node, vector_node
+from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vector_node
+
+CHECKOUT = Path(__file__).parents[2]
+sys.path.insert(0, str(CHECKOUT / "templates" / "gateway"))  # the node's own code
 
 ROLE = GatewayRole(
     https_port=443,
     keys=(GatewayKey(name="app"),),
-    routes=(Route(model_name="mini", litellm_model="openai/gpt-4o-mini", secret="upstream_openai"),),
+    upstreams=(OPENAI,),
+    routes=(Route(name="mini", targets=(MINI,)),),
 )
 
 
@@ -34,7 +42,7 @@ def test_two_listeners_cannot_share_a_port() -> None:
     assert codes(vectors_https_port=443) == ["bootstrap.bad-port"]
 
 
-@pytest.mark.parametrize("port", [0, 70000, 22, 4000, 8000, 8080])
+@pytest.mark.parametrize("port", [0, 70000, 22, 4000, 4001, 8000, 8080])
 def test_a_port_that_is_taken_or_none_is_refused(port: int) -> None:
     assert codes(https_port=port) == ["bootstrap.bad-port"]
 
@@ -69,27 +77,80 @@ def test_all_that_is_wrong_is_reported_at_once() -> None:
     ]
 
 
-def test_litellm_is_told_twice_to_enforce_models_or_it_does_not() -> None:
-    config = json.loads(gateway.litellm_config(ROLE))
-    assert config["general_settings"]["custom_auth_run_common_checks"] is True
-    assert config["litellm_settings"]["enable_post_custom_auth_checks"] is True
-    assert "enable_post_custom_auth_checks" not in config["general_settings"]
+def test_a_budget_in_money_needs_every_price_that_it_may_meet() -> None:
+    unknown = replace(MINI, model="new-model", price_in=None, price_out=None)
+    new = Route(name="new", targets=(MINI,), fallback=(unknown,))
+    for budget in ("daily_budget_usd", "monthly_budget_usd"):
+        poor = GatewayKey(name="poor", **{budget: 1.0})  # type: ignore[arg-type]
+        assert codes(keys=(poor,), routes=(*ROLE.routes, new)) == ["gateway.unknown-price"]
+        # Of what it may not ask it need not know the price.
+        gateway.check(replace(ROLE, keys=(replace(poor, models=("mini",)),), routes=(*ROLE.routes, new)))
+    gateway.check(replace(ROLE, keys=(GatewayKey(name="poor", daily_tokens=9),), routes=(*ROLE.routes, new)))
 
 
-def test_litellm_reads_upstream_keys_from_its_environment() -> None:
-    config = json.loads(gateway.litellm_config(ROLE))
-    assert config["model_list"][0]["litellm_params"]["api_key"] == "os.environ/UPSTREAM_OPENAI"
+def test_a_route_to_an_upstream_that_is_not_there_is_refused() -> None:
+    lost = Route(name="lost", targets=(replace(MINI, upstream="opanai"),))
+    assert codes(routes=(lost,)) == ["bootstrap.unknown-upstream"]
+
+
+def test_a_keys_models_may_be_a_pattern() -> None:
+    gateway.check(replace(ROLE, keys=(GatewayKey(name="a", models=("m*",)),)))
+    assert codes(keys=(GatewayKey(name="a", models=("x*",)),)) == ["bootstrap.unknown-model"]
+
+
+def test_the_gateway_reads_what_is_written_for_it(tmp_path: Path) -> None:
+    from llm_gate.policy import rules_of
+    from llm_gate.routes import Routes
+
+    for role in (ROLE, gpu_node().gateway):
+        routes = Routes()
+        routes.load(json.loads(gateway.routes(role)))
+        assert set(routes.table) == {each.name for each in role.routes}
+        rows = json.loads(gateway.policy(role))["keys"]
+        read = {name: rules_of(name, row) for name, row in rows.items()}
+        for key in role.keys:
+            for limit in gateway.LIMITS:
+                assert getattr(read[key.name], limit) == getattr(key, limit)
+    assert routes.table["yi-6b-chat"].fallback[0].upstream.private_ca
+
+
+def test_kinds_of_upstream_and_paths_are_the_same_on_both_sides() -> None:
+    from typing import get_args
+
+    from llm_gate.requests import POSTS
+    from llm_gate.routes import KINDS
+
+    from pulumi_llm.bootstrap.roles import UpstreamKind
+
+    assert set(KINDS) == set(get_args(UpstreamKind))
+    assert {*POSTS, "/v1/models"} == set(ENDPOINTS)
+
+
+def test_what_is_tested_is_what_a_node_gets() -> None:
+    lock = tomllib.loads((CHECKOUT / "uv.lock").read_text())
+    tested = {each["name"]: each["version"] for each in lock["package"]}
+    rows = (CHECKOUT / "templates/locks/gate.txt").read_text().splitlines()
+    pinned = dict(row.split(" ")[0].split("==") for row in rows)
+    assert {"aiohttp", "pyahocorasick", "yarl", "multidict"} <= set(pinned)
+    assert {name: tested[name] for name in pinned} == pinned
+    assert data("versions.json")["gate"]["version"] == pinned["aiohttp"]
+
+
+def test_upstream_keys_are_in_no_file_of_the_settings() -> None:
+    document = json.loads(gateway.routes(ROLE))
+    assert document["upstreams"]["openai"]["secret"] == "upstream_openai"
+    assert "key" not in document["upstreams"]["openai"]
 
 
 def test_prompts_are_not_logged() -> None:
-    config = json.loads(gateway.litellm_config(ROLE))
-    assert config["litellm_settings"]["turn_off_message_logging"] is True
-    assert "log {" not in gateway.caddyfile(ROLE)
+    text = gateway.caddyfile(ROLE)
+    assert "request>headers delete" in text
+    assert text.count("log {") == 1  # of Caddy itself; no site logs accesses
 
 
 def test_no_endpoints_means_all_that_are_served() -> None:
     keys = json.loads(gateway.policy(ROLE))["keys"]
-    assert keys["app"]["endpoints"] == list(ENDPOINTS)
+    assert "endpoints" not in keys["app"]
 
 
 def test_a_gateway_without_routes_serves_no_model_endpoint() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pulumi_llm import bootstrap
 from pulumi_llm.bootstrap import NodeRequest, Route
-from tests.bootstrap.samples import Node, booted, gpu_node, proxy_node, vector_node
+from tests.bootstrap.samples import MINI, Node, booted, gpu_node, proxy_node, vector_node
 
 PLANTED = "planted-secret-value"
 
@@ -23,7 +23,7 @@ case "$1 $2" in
       name=${{unit#llm-}}; name=${{name%.service}}
       case "$unit" in
         llm-watch.service) name=serve;;
-        llm-vllm.service|llm-litellm.service|llm-caddy.service|llm-status.service|llm-weaviate.service) continue;;
+        llm-vllm.service|llm-gate.service|llm-caddy.service|llm-status.service|llm-weaviate.service) continue;;
         llm-*.service) ;;
         *) continue;;
       esac
@@ -194,9 +194,9 @@ def test_secrets_lie_on_the_data_disk_readable_by_nobody_else(tmp_path: Path) ->
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())
     found = {each.name: each for each in node.path("/srv/llm/secrets").iterdir() if each.is_file()}
-    assert {"tls.crt", "tls.key", "gateway-keys.json", "litellm.env", "weaviate.env", "probe_key"} <= found.keys()
+    assert {"tls.crt", "tls.key", "gateway-keys.json", "upstream.env", "weaviate.env", "probe_key"} <= found.keys()
     assert {each.stat().st_mode & 0o777 for each in found.values()} == {0o600}
-    assert f"PROXY_KEY={PLANTED}-proxy_key\n" in found["litellm.env"].read_text()
+    assert f"PROXY_KEY={PLANTED}-proxy_key\n" in found["upstream.env"].read_text()
     assert found["weaviate.env"].read_text() == f"AUTHENTICATION_APIKEY_ALLOWED_KEYS={PLANTED}-weaviate_api_key\n"
     assert f"{PLANTED}-proxy_ca" in found["upstream-ca.pem"].read_text()
 
@@ -263,11 +263,11 @@ def test_a_new_certificate_restarts_caddy_alone(tmp_path: Path) -> None:
     assert restarted(up(node, gpu_node(), tls_certificate="new")) == {"llm-caddy.service", "llm-watch.service"}
 
 
-def test_a_new_upstream_key_restarts_litellm_alone(tmp_path: Path) -> None:
+def test_a_new_upstream_key_restarts_nothing(tmp_path: Path) -> None:
     node = ready_node(tmp_path, proxy_node())
     up(node, proxy_node())
     calls = up(node, proxy_node(), upstream_openai="sk-new")
-    assert restarted(calls) == {"llm-litellm.service", "llm-watch.service"}
+    assert restarted(calls) == {"llm-watch.service"}
 
 
 def test_keys_that_the_node_made_for_itself_stay(tmp_path: Path) -> None:
@@ -346,19 +346,19 @@ def test_an_interrupted_apply_is_finished_by_the_next(tmp_path: Path) -> None:
     assert {"llm-vllm.service", "llm-caddy.service"} <= restarted(up(node, gpu_node()))
 
 
-def test_a_new_route_restarts_litellm(tmp_path: Path) -> None:
+def test_a_new_route_restarts_nothing(tmp_path: Path) -> None:
     node = ready_node(tmp_path, proxy_node())
     up(node, proxy_node())
     request = proxy_node()
-    more = Route(model_name="gpt-4o", litellm_model="openai/gpt-4o", secret="upstream_openai")
+    more = Route(name="gpt-4o", targets=(replace(MINI, model="gpt-4o"),))
     changed = replace(request, gateway=replace(request.gateway, routes=(*request.gateway.routes, more)))
-    assert restarted(up(node, changed)) == {"llm-litellm.service", "llm-watch.service"}
+    assert restarted(up(node, changed)) == {"llm-watch.service"}
 
 
-def test_a_vector_node_needs_no_litellm(tmp_path: Path) -> None:
+def test_a_vector_node_needs_no_gateway(tmp_path: Path) -> None:
     node = ready_node(tmp_path, vector_node())
     calls = up(node, vector_node())
-    assert not [call for call in calls if "litellm" in call]
+    assert not [call for call in calls if "llm-gate.service" in call]
 
 
 def test_a_failure_is_one_line_with_code_message_and_hint(tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_secrets_are_taken_back_with_the_settings(tmp_path: Path) -> None:
     refused_change(node, with_vllm(max_model_len=99999), **changed)
     secrets = node.path("/srv/llm/secrets")
     assert (secrets / "hf_token").read_text() == "hf_old\n"
-    assert f"PROXY_KEY={PLANTED}-proxy_key\n" in (secrets / "litellm.env").read_text()
+    assert f"PROXY_KEY={PLANTED}-proxy_key\n" in (secrets / "upstream.env").read_text()
     keys = json.loads((secrets / "gateway-keys.json").read_text())
     assert hashlib.sha256(b"sk-new-app").hexdigest() not in keys
 

@@ -14,7 +14,7 @@ from tests.bootstrap.samples import SAMPLES, Node, gpu_node, proxy_node, supplie
 PLANTED = {
     "hf_token": "hf_PlantedPlantedPlanted",
     "tls.key": "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIPlantedPlantedPlantedPlanted\n-----END EC PRIVATE KEY-----",
-    "litellm.env": "UPSTREAM_OPENAI=sk-planted-upstream-key-0123456789\nPROXY_KEY=planted.proxy.key",
+    "gate.env": "UPSTREAM_OPENAI=sk-planted-upstream-key-0123456789\nPROXY_KEY=planted.proxy.key",
     "weaviate.env": "AUTHENTICATION_APIKEY_ALLOWED_KEYS=PlantedWeaviateKey",
     "probe_key": "planted-probe-key-without-a-shape",
 }
@@ -170,7 +170,7 @@ def test_vllms_log_is_shown_only_until_it_serves_and_only_of_this_start(tmp_path
     node.fake("systemctl", "echo 0123456789abcdef")
     node.python("from llm_node import status, logs; status.record('serve', 'running'); logs.refresh()")
     assert "_SYSTEMD_INVOCATION_ID=0123456789abcdef" in node.calls[-1]
-    assert not [call for call in node.calls if call.startswith("journalctl") and "litellm" in call]
+    assert not [call for call in node.calls if call.startswith("journalctl") and "gate" in call]
 
 
 def test_what_a_dying_service_said_is_told_without_secrets(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def test_secrets_are_for_one_user_each() -> None:
     owners = {each["path"].rsplit("/")[-1]: each["owner"] for each in bootstrap.settings(gpu_node())["secret_files"]}
     assert owners["tls.key"] == "llm-caddy"
     assert owners["gateway-keys.json"] == "llm-gateway"
-    assert owners["litellm.env"] == owners["weaviate.env"] == owners["hf_token"] == "root"
+    assert owners["upstream.env"] == "llm-gateway"
+    assert owners["weaviate.env"] == owners["hf_token"] == "root"
 
 
 def test_the_secrets_document_carries_what_is_asked_for_and_nothing_else() -> None:
@@ -123,7 +124,7 @@ def test_user_data_and_settings_agree_on_what_the_stages_read() -> None:
 def test_everything_listens_on_loopback_but_caddy() -> None:
     now = files(gpu_node())
     assert "--host 127.0.0.1" in now["/etc/systemd/system/llm-vllm.service"]
-    assert "--host 127.0.0.1" in now["/etc/systemd/system/llm-litellm.service"]
+    assert 'create_server(("127.0.0.1", wanted)' in now["/opt/llm/gateway/llm_gate/__main__.py"]
     assert '"127.0.0.1:8080:8080", "127.0.0.1:50051:50051"' in now["/opt/llm/weaviate/compose.yaml"]
 
 
@@ -134,7 +135,7 @@ def test_weaviate_refuses_whoever_has_no_key() -> None:
     assert "restart: unless-stopped" in compose
 
 
-@pytest.mark.parametrize("service", ["vllm", "litellm", "caddy", "status"])
+@pytest.mark.parametrize("service", ["vllm", "gate", "caddy", "status"])
 def test_services_run_as_their_own_users_without_new_privileges(service: str) -> None:
     unit = files(gpu_node())[f"/etc/systemd/system/llm-{service}.service"]
     user = next(line for line in unit.splitlines() if line.startswith("User="))

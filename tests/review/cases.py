@@ -85,7 +85,7 @@ CASES = {
         same_machine=False,
     ),
     "upstream": Case(
-        setting("proxy.upstreams.openai.models", ["gpt-4o-mini", "gpt-4o"]), "restarts-service", words=("llm-litellm",)
+        setting("proxy.upstreams.openai.models", ["gpt-4o-mini", "gpt-4o"]), "applied-over-ssh", words=("routes.json",)
     ),
     "disk-grow": Case(setting("server.model_disk_gib", 300), "applied-over-ssh", words=("200",)),
     "disk-shrink": Case(setting("server.model_disk_gib", 100), "refused", words=("`up` fails",)),

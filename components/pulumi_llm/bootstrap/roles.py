@@ -5,8 +5,9 @@ No cloud SDK and no Pulumi here. Unless a field says otherwise, sizes are GiB an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Dtype = Literal["auto", "half", "float16", "bfloat16", "float32", "float"]
 
@@ -14,9 +15,13 @@ ENDPOINTS: tuple[str, ...] = (
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",
+    "/v1/responses",
+    "/v1/messages",
     "/v1/models",
 )
-"""The paths that a gateway serves. All others answer 404, whatever LiteLLM or vLLM would do with them."""
+"""The paths that a gateway serves. All others answer 404, whatever the servers behind it would do with them."""
+
+UpstreamKind = Literal["vllm", "gateway", "openai", "anthropic", "gemini", "groq", "deepseek", "qwen", "custom"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,8 +78,9 @@ class WeaviateRole:
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
-    ``models`` and ``endpoints`` (paths out of `ENDPOINTS`): empty means all. A limit that is None does not apply.
-    ``daily_budget_usd`` counts what the upstream vendors charge, by LiteLLM's price table, per UTC day.
+    ``models`` (names, or patterns with ``*``) and ``endpoints`` (paths out of `ENDPOINTS`): empty means all. A limit
+    that is None does not apply. Minutes slide; days and months are UTC's. Money is USD at the upstream vendors' prices.
+    ``expires`` is in seconds since 1970.
     """
 
     name: str
@@ -84,34 +90,79 @@ class GatewayKey:
     tokens_per_minute: int | None = None
     max_concurrency: int | None = None
     daily_budget_usd: float | None = None
+    monthly_budget_usd: float | None = None
+    daily_tokens: int | None = None
+    monthly_tokens: int | None = None
+    expires: int | None = None
+    source_cidrs: tuple[str, ...] = ()
+
+    @property
+    def counts_money(self) -> bool:
+        """Whether the key has a budget in money, for which every price has to be known."""
+        return self.daily_budget_usd is not None or self.monthly_budget_usd is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
-    """One model name that the gateway answers to, and where its requests go.
+class Upstream:
+    """A server that answers for models. ``base_url`` ends where ``/v1`` does.
 
-    ``litellm_model`` is LiteLLM's own form (``openai/gpt-4o-mini``, ``hosted_vllm/yi-6b-chat``).
-    ``secret`` names the secret that holds the upstream key; ``ca_secret`` names the secret that holds the PEM
-    certificate authority of an upstream with a certificate of our own.
+    ``secret`` names the secret that holds the key for it; ``ca_secret`` the one that holds the certificate authority
+    (PEM) of an upstream with a certificate of our own.
     """
 
-    model_name: str
-    litellm_model: str
-    api_base: str | None = None
+    name: str
+    kind: UpstreamKind
+    base_url: str
     secret: str | None = None
     ca_secret: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Where requests may go: an upstream by its name, and what the model is called there.
+
+    ``weight`` is its share among a route's targets. Prices are USD per million tokens; None: not known, 0: our own.
+    """
+
+    upstream: str
+    model: str
+    weight: float = 1
+    price_in: float | None = None
+    price_out: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """A model name that the gateway answers to. ``fallback`` is tried in order where no target begins to answer."""
+
+    name: str
+    targets: tuple[Target, ...]
+    fallback: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContentRole:
+    """Content safety: the ``content`` part of the policy (templates/gateway/llm_gate/content), and word files by path.
+
+    Paths are relative to the policy's folder. Secrets are names.
+    """
+
+    document: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayRole:
-    """Caddy, the only listener, in front of LiteLLM and (on ports of their own) Weaviate's HTTP and gRPC."""
+    """Caddy, the only listener, in front of the gateway and (on ports of their own) Weaviate's HTTP and gRPC."""
 
     https_port: int
     vectors_https_port: int | None = None
     vectors_grpc_port: int | None = None
     keys: tuple[GatewayKey, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
     routes: tuple[Route, ...] = ()
     blocked_words: tuple[str, ...] = ()
+    content: ContentRole | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm.bootstrap import gateway
-from pulumi_llm.bootstrap.files import data, fill, node_code, text
+from pulumi_llm.bootstrap.files import data, fill, gate_code, node_code, text
 from pulumi_llm.bootstrap.node_document import node_document, roles, stages, supply_document, venvs
 from pulumi_llm.bootstrap.units import vllm_unit
 from pulumi_llm.bootstrap.user_data import one_key_a_line, stage_units
@@ -38,7 +38,7 @@ def settings(request: NodeRequest) -> dict[str, Any]:
         "secrets": {
             "required": list(secret_names(request)),
             "optional": list(optional_secret_names(request)),
-            "generated": ["probe_key", *(["litellm_master_key"] if request.gateway.routes else [])],
+            "generated": ["probe_key"],
         },
         "secret_files": _secret_files(request),
         "code": node_code(),
@@ -62,8 +62,8 @@ def secret_names(request: NodeRequest) -> tuple[str, ...]:
     """Names that the secrets document must carry."""
     names = ["tls_certificate", "tls_private_key"]
     names += [key_secret(each.name) for each in request.gateway.keys]
-    for route in request.gateway.routes:
-        names += [each for each in (route.secret, route.ca_secret) if each]
+    for upstream in request.gateway.upstreams:
+        names += [each for each in (upstream.secret, upstream.ca_secret) if each]
     if request.weaviate:
         names.append("weaviate_api_key")
     return tuple(dict.fromkeys(names))
@@ -147,14 +147,15 @@ def _files(request: NodeRequest) -> list[dict[str, Any]]:
         _file("/opt/llm/gateway/Caddyfile", gateway.caddyfile(request.gateway), "caddy"),
         _file(f"{UNITS}/llm-caddy.service", text("gateway/llm-caddy.service"), "caddy"),
     ]
-    if "litellm" in have:
-        version = data("versions.json")["litellm"]["version"]
+    if "gate" in have:
+        version = data("versions.json")["gate"]["version"]
         files += [
-            # Read again by the hooks when it changes: a new limit costs nobody a request.
+            # Read again by the gateway when they change: a new limit or route costs nobody a request.
             _file("/opt/llm/gateway/policy.json", gateway.policy(request.gateway)),
-            _file("/opt/llm/gateway/litellm.yaml", gateway.litellm_config(request.gateway), "litellm"),
-            _file("/opt/llm/gateway/llm_gateway.py", text("gateway/llm_gateway.py"), "litellm"),
-            _file(f"{UNITS}/llm-litellm.service", fill("gateway/llm-litellm.service.j2", version=version), "litellm"),
+            _file("/opt/llm/gateway/routes.json", gateway.routes(request.gateway)),
+            *[_file(f"/opt/llm/gateway/{name}", words) for name, words in gateway.word_files(request.gateway).items()],
+            *[_file(f"/opt/llm/gateway/{name}", content, "gate") for name, content in gate_code().items()],
+            _file(f"{UNITS}/llm-gate.service", fill("gateway/llm-gate.service.j2", version=version), "gate"),
         ]
     if request.vllm:
         files.append(_file(f"{UNITS}/llm-vllm.service", vllm_unit(request.vllm), "vllm"))
@@ -183,21 +184,17 @@ def _locks(request: NodeRequest) -> list[str]:
 
 def _watch(request: NodeRequest) -> dict[str, Any]:
     health = {"vllm": "http://127.0.0.1:8000/health", "weaviate": "http://127.0.0.1:8080/v1/.well-known/ready"}
-    health["litellm"] = "http://127.0.0.1:4000/health/liveliness"
+    health["gate"] = "http://127.0.0.1:4001/health"
     have = roles(request)
-    own = [each.model_name for each in request.gateway.routes if _is_local(request, each.api_base, each.litellm_model)]
+    local = {each.name for each in request.gateway.upstreams if each.kind == "vllm"}
+    own = [each.name for each in request.gateway.routes if {target.upstream for target in each.targets} <= local]
     return {
         "https_port": request.gateway.https_port,
         "services": [f"llm-{name}.service" for name in have],
         "health": {name: url for name, url in health.items() if name in have},
         # A foreign vendor is not asked for a completion: it would cost, and its bad day is not this node's.
-        "models": own if "litellm" in have else None,
+        "models": own if "gate" in have else None,
     }
-
-
-def _is_local(request: NodeRequest, api_base: str | None, litellm_model: str) -> bool:
-    local = (api_base or "").startswith(("http://127.0.0.1:8000", "http://localhost:8000"))
-    return request.vllm is not None and local and litellm_model.endswith(f"/{request.vllm.served_name}")
 
 
 def _secret_files(request: NodeRequest) -> list[dict[str, Any]]:
@@ -212,11 +209,11 @@ def _secret_files(request: NodeRequest) -> list[dict[str, Any]]:
         entry("gateway-keys.json", "llm-gateway", "hashes", hashes),
     ]
     if request.gateway.routes:
-        upstream = {each.secret: each.secret.upper() for each in request.gateway.routes if each.secret}
-        authorities = {each.ca_secret: "" for each in request.gateway.routes if each.ca_secret}
-        master = {"litellm_master_key": "LITELLM_MASTER_KEY"}
-        files.append(entry("litellm.env", "root", "env", master | upstream, "litellm"))
-        files.append(entry("upstream-ca.pem", "llm-gateway", "bundle", authorities, "litellm"))
+        upstreams = request.gateway.upstreams
+        keys = {each.secret: each.secret.upper() for each in upstreams if each.secret}
+        authorities = {each.ca_secret: "" for each in upstreams if each.ca_secret}
+        files.append(entry("upstream.env", "llm-gateway", "env", keys))
+        files.append(entry("upstream-ca.pem", "llm-gateway", "bundle", authorities, "gate"))
     if request.weaviate:
         key = {"weaviate_api_key": "AUTHENTICATION_APIKEY_ALLOWED_KEYS"}
         files.append(entry("weaviate.env", "root", "env", key, "weaviate"))

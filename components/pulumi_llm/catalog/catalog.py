@@ -20,6 +20,7 @@ from pulumi_llm.catalog.rows import (
     Price,
     Region,
     Role,
+    TokenPrice,
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
 from pulumi_llm.errors import UnknownName
@@ -50,10 +51,24 @@ class Catalog:
         return {row.name: row for row in rows}
 
     @cached_property
-    def upstreams(self) -> Mapping[str, frozenset[str]]:
-        """The upstream vendors, each with the countries (of this catalogue's regions) that it serves."""
+    def upstreams(self) -> Mapping[str, frozenset[str] | None]:
+        """The upstream vendors, each with the countries (of this catalogue's regions) that it serves.
+
+        None: no list is known, and all but mainland China and Hong Kong are taken for served.
+        """
         rows = reader.raw_rows(self.directory / "upstreams.json")
-        return {str(row["vendor"]): frozenset(row["countries"]) for row in rows}
+        return {str(row["vendor"]): None if row["countries"] is None else frozenset(row["countries"]) for row in rows}
+
+    @cached_property
+    def upstream_urls(self) -> Mapping[str, str | None]:
+        """Where each upstream vendor answers, up to ``/v1``; None: it has to be given."""
+        return {str(row["vendor"]): row["base_url"] for row in reader.raw_rows(self.directory / "upstreams.json")}
+
+    @cached_property
+    def token_prices(self) -> Mapping[tuple[str, str], TokenPrice]:
+        """What upstream vendors charge, by (vendor, model)."""
+        rows = reader.rows_of(self.directory / "token_prices.json", TokenPrice)
+        return {(row.vendor, row.model): row for row in rows}
 
     @cached_property
     def regions(self) -> Mapping[tuple[str, str], Region]:
@@ -61,7 +76,12 @@ class Catalog:
         serving = self.upstreams
 
         def change(raw: reader.RawRow) -> reader.RawRow:
-            serves = tuple(vendor for vendor, countries in serving.items() if raw["country"] in countries)
+            country = raw["country"]
+            serves = tuple(
+                vendor
+                for vendor, countries in serving.items()
+                if (country not in ("CN", "HK") if countries is None else country in countries)
+            )
             return {**raw, "zones": tuple(raw["zones"]), "serves": serves}
 
         rows = reader.rows_of(self.directory / "regions.json", Region, change=change)

@@ -28,6 +28,7 @@ def problems(catalog: Catalog) -> list[str]:
     """What is wrong, one sentence each. A file that does not read is one; the rest is still checked."""
     checks: tuple[Callable[[Catalog], Iterator[str]], ...] = (
         _clouds, _regions, _gpus, _instances, _prices, _extras, _models, _images, _mirrors,
+        _token_prices,
     )  # fmt: skip
     found: list[str] = []
     for check in checks:
@@ -190,6 +191,20 @@ def _amount(catalog: Catalog, row: Price, instance: Instance, what: str) -> Iter
         low, high = (bound * instance.gpu_count for bound in CNY_PER_GPU_HOUR)
     if not low < amount <= high:
         yield f"{what}: {row.amount} {row.currency} per hour is out of all proportion"
+
+
+def _token_prices(catalog: Catalog) -> Iterator[str]:
+    for vendor, url in catalog.upstream_urls.items():
+        if url is not None and (not url.startswith("https://") or url.endswith("/")):
+            yield f"upstream {vendor}: the address {url!r}"
+    for row in catalog.token_prices.values():
+        what = f"token price of {row.vendor}/{row.model}"
+        yield from _sourced(what, row)
+        if row.vendor not in catalog.upstreams:
+            yield f"{what}: the vendor is not in the catalogue"
+        # The dearest that was seen is 600 USD per million tokens; a price per token would be far below the least.
+        if not 0.001 <= row.input <= 1000 or not (row.output == 0 or 0.001 <= row.output <= 1000):
+            yield f"{what}: {row.input} and {row.output} USD per million tokens"
 
 
 def _extras(catalog: Catalog) -> Iterator[str]:

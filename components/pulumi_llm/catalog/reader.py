@@ -16,6 +16,7 @@ from pulumi_llm.catalog.rows import (
     NameRule,
     Price,
     Row,
+    TokenPrice,
 )
 from pulumi_llm.errors import Finding, Refusal
 
@@ -28,6 +29,7 @@ RawRow = dict[str, Any]
 
 NUMBERS: dict[type, tuple[str, ...]] = {
     Price: ("amount",),
+    TokenPrice: ("input", "output"),
     ExtraPrice: ("amount",),
     ExchangeRate: ("rate",),
     Gpu: ("marketed_gib", "memory_gib"),

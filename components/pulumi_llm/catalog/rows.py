@@ -126,6 +126,16 @@ class Region(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPrice(Row):
+    """What an upstream vendor charges, USD per million tokens; the highest tier where there are several."""
+
+    vendor: str
+    model: str
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu(Row):
     """A GPU model.
 

@@ -39,7 +39,7 @@ def with_user_data(report: Report) -> Report:
 def _node(report: Report) -> NodeRequest:
     """The node that a server of this request would be, apart from its name."""
     from pulumi_llm import bootstrap
-    from pulumi_llm._gateway import node_sources
+    from pulumi_llm._sources import node_sources
 
     case, data = report.case, catalog.load()
     cloud, region = str(case.request.cloud), _region(report)

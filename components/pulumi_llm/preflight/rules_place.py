@@ -94,7 +94,7 @@ def mainland_ports(case: Case) -> Iterator[Finding]:
             where="region",
         )
     if not region.serves:
-        vendors = ", ".join(catalog.load().upstreams)
+        vendors = ", ".join(vendor for vendor, countries in catalog.load().upstreams.items() if countries)
         yield Finding(
             "fit.upstreams-not-served",
             f"the foreign model APIs ({vendors}) do not serve callers in {region.name}",

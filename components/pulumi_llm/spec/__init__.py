@@ -4,6 +4,7 @@ Sizes are GiB. Names of clouds, regions and GPUs are checked against the catalog
 is reported at once; whether the whole can work together is the business of :mod:`pulumi_llm.preflight`.
 """
 
+from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.parts import (
     VECTORS_GRPC_PORT,
@@ -14,7 +15,9 @@ from pulumi_llm.spec.parts import (
     NetworkSpec,
     PlaceSpec,
     PlatformSpec,
+    PriceSpec,
     ProxySpec,
+    RouteSpec,
     ServerSpec,
     UpstreamSpec,
     VectorsSpec,
@@ -26,14 +29,19 @@ __all__ = [
     "VECTORS_HTTPS_PORT",
     "VENDOR_SECRETS",
     "AccessSpec",
+    "ContentSpec",
     "KeySpec",
+    "ModeratorSpec",
     "NetworkSpec",
     "PlaceSpec",
     "PlatformSpec",
+    "PriceSpec",
     "ProxySpec",
+    "RouteSpec",
     "ServerSpec",
     "UpstreamSpec",
     "VectorsSpec",
+    "WordListSpec",
     "covers_world",
     "parse",
     "secret_keys_of",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -87,6 +88,20 @@ def _whole(value: object) -> object:
 
 
 Count = Annotated[int, BeforeValidator(_whole)]
+
+
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise invalid("spec.bad-day", f"{value!r} is not a day", "2027-12-31") from None
+    return value
+
+
+Day = Annotated[
+    str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value), AfterValidator(_day)
+]
+"""A day of the calendar, ``2027-12-31``."""
 
 
 class Part(BaseModel):

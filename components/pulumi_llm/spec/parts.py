@@ -5,18 +5,24 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import nearest
-from pulumi_llm.spec.fields import Cidr, Count, Part, Text, at_least_one, covers_world, invalid, known
+from pulumi_llm.spec.content import ContentSpec
+from pulumi_llm.spec.fields import Cidr, Count, Day, Part, Text, at_least_one, covers_world, invalid, known
 
 VENDOR_SECRETS: Mapping[str, str] = {
     "openai": "openaiApiKey",
     "anthropic": "anthropicApiKey",
     "gemini": "geminiApiKey",
+    "groq": "groqApiKey",
+    "deepseek": "deepseekApiKey",
+    "qwen": "qwenApiKey",
+    "custom": "customApiKey",
 }
 """The foreign vendors that the overseas proxy can serve, and the secret config key that holds each one's API key."""
 
@@ -35,14 +41,23 @@ class KeySpec(Part):
     """What one gateway key may do. A limit that is left out does not exist."""
 
     models: tuple[Text, ...] = ()
-    """Served models that the key may ask; empty means all of that gateway."""
+    """Served models that the key may ask, by name or by a pattern with ``*``; empty means all of that gateway."""
+    endpoints: tuple[Text, ...] = ()
+    """Paths that the key may use, such as ``/v1/chat/completions``; empty means all."""
     requests_per_minute: Annotated[Count, Field(ge=1)] | None = 60
     tokens_per_minute: Annotated[Count, Field(ge=1)] | None = None
     max_concurrency: Annotated[Count, Field(ge=1)] | None = 8
     daily_budget_usd: Annotated[float, Field(gt=0)] | None = None
     """USD per UTC day, at the upstream vendors' prices; models of one's own cost nothing here."""
+    monthly_budget_usd: Annotated[float, Field(gt=0)] | None = None
+    daily_tokens: Annotated[Count, Field(ge=1)] | None = None
+    monthly_tokens: Annotated[Count, Field(ge=1)] | None = None
+    expires: Day | None = None
+    """The last day (UTC) on which the key works."""
+    source_cidrs: tuple[Cidr, ...] = ()
+    """Where the key may be used from, within ``access.allowed_cidrs``; empty means all of them."""
     generation: Annotated[Count, Field(ge=1)] = 1
-    """Raise it to have a new key made; the old one stops working when the change has been applied."""
+    """Raise it to have a new key made; the old one stays valid for 15 minutes after the change has been applied."""
 
 
 def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:
@@ -175,6 +190,23 @@ class PlaceSpec(Part):
         return value
 
 
+class RouteSpec(Part):
+    """A name that callers may ask for, and the served models that answer for it."""
+
+    models: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    """Served model to its share of the requests."""
+    fallback: tuple[Text, ...] = ()
+    """Served models to ask, in order, where none of those begins to answer."""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every model that the route names."""
+        return (*self.models, *self.fallback)
+
+
+Routes = dict[str, RouteSpec]
+
+
 class ServerSpec(PlaceSpec):
     """The GPU host and the model on it."""
 
@@ -205,7 +237,9 @@ class ServerSpec(PlaceSpec):
     AWS and reinstalls its system disk on Aliyun and Tencent Cloud; other boot instructions replace the machine on all
     three. The model disk stays. Set it back to false afterwards."""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
+    routes: Routes = Field(default_factory=dict)
     blocked_words: tuple[Text, ...] = ()
+    content: ContentSpec | None = None
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
     override: tuple[Text, ...] = ()
     """Codes of the fit check's findings to go on in spite of; each is still shown, as a warning."""
@@ -241,10 +275,44 @@ class VectorsSpec(Part):
     disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
 
 
+class PriceSpec(Part):
+    """What a model's vendor charges, USD per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)] = 0
+
+
 class UpstreamSpec(Part):
-    """A foreign vendor's models that the proxy may be asked for."""
+    """A vendor's models that the proxy may be asked for."""
 
     models: Annotated[tuple[Text, ...], Field(min_length=1)]
+    base_url: Text | None = None
+    """Where it answers, up to ``/v1``. Required for ``custom``; for a vendor only where it is another than usual."""
+    prices: dict[str, PriceSpec] = Field(default_factory=dict)
+    """Prices by model, for budgets in USD: what the catalogue does not know, or what you pay instead."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*)?", value):
+            raise invalid(
+                "spec.bad-url",
+                f"{value!r} is not an https:// address without user, query or fragment",
+                "https://models.example.com/v1",
+            )
+        return value.rstrip("/") if value else value
+
+    @model_validator(mode="after")
+    def _prices_are_of_its_models(self) -> Self:
+        for model in self.prices:
+            if model not in self.models:
+                near = nearest(model, self.models) or list(self.models)
+                raise invalid(
+                    "spec.price-of-unserved-model",
+                    f"there is a price for {model!r}, which is not among this upstream's models",
+                    f"one of {', '.join(near)}",
+                )
+        return self
 
 
 class ProxySpec(PlaceSpec):
@@ -252,7 +320,9 @@ class ProxySpec(PlaceSpec):
 
     upstreams: dict[str, UpstreamSpec]
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
+    routes: Routes = Field(default_factory=dict)
     blocked_words: tuple[Text, ...] = ()
+    content: ContentSpec | None = None
     network: NetworkSpec = Field(default_factory=lambda: NetworkSpec(cidr="10.61.0.0/16"))
     instance_type: Text | None = None
     system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
@@ -273,6 +343,12 @@ class ProxySpec(PlaceSpec):
                     f"there is no upstream vendor {vendor!r}",
                     f"one of {', '.join(near)}",
                 )
+        if "custom" in value and value["custom"].base_url is None:
+            raise invalid(
+                "spec.upstream-without-url",
+                "the upstream 'custom' needs its address",
+                "base_url: https://models.example.com/v1",
+            )
         return value
 
     @model_validator(mode="after")
@@ -344,13 +420,23 @@ class PlatformSpec(Part):
         twice = {model for model in [*ours, *theirs] if [*ours, *theirs].count(model) > 1}
         if twice:
             raise invalid("spec.model-twice", f"two models are served by the name {sorted(twice)[0]!r}", "served_name")
-        for where, keys, served in (
-            ("server", self.server.keys, [*ours, *theirs]),
-            ("proxy", self._proxy_keys(), theirs),
+        for where, keys, routes, models in (
+            ("server", self.server.keys, self.server.routes, [*ours, *theirs]),
+            ("proxy", self._proxy_keys(), self.proxy.routes if self.proxy else {}, theirs),
         ):
+            for name, route in routes.items():
+                for model in route.all:
+                    if model not in models:
+                        near = nearest(model, models) or models
+                        raise invalid(
+                            "spec.route-to-unserved-model",
+                            f"the {where}'s route {name!r} names {model!r}, which that gateway does not serve",
+                            f"one of {', '.join(near)}",
+                        )
+            served = [*models, *routes]
             for name, key in keys.items():
                 for model in key.models:
-                    if model not in served:
+                    if not any(fnmatchcase(each, model) for each in served):
                         near = nearest(model, served) or served
                         raise invalid(
                             "spec.key-of-unserved-model",

@@ -1,8 +1,8 @@
-"""Stage `gateway`: LiteLLM in an environment of its own."""
+"""Stage `gateway`: the gateway's libraries in an environment of their own."""
 
 from llm_node import wheels
 
 
 def main() -> None:
-    """Install it."""
-    wheels.install("gateway", "litellm")
+    """Install them."""
+    wheels.install("gateway", "gate")

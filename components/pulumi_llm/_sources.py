@@ -1,0 +1,17 @@
+"""Where a node fetches from. A module of its own: `check` asks too, and does without pydantic."""
+
+from pulumi_llm import catalog
+from pulumi_llm.bootstrap import Sources
+
+
+def node_sources(cloud: str, region: str) -> Sources:
+    """Where a node in that region fetches from, best first, as the catalogue has it."""
+    rows = catalog.load().sources(cloud, region)
+    return Sources(
+        pypi=tuple(row.url for row in rows.pypi),
+        apt=tuple(row.url for row in rows.apt),
+        registries=tuple(
+            f"{row.url}/" if row.form == "prefix" else "" for row in rows.containers if row.form in ("prefix", "direct")
+        ),
+        hubs=rows.hub_names,
+    )

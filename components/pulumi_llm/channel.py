@@ -1,0 +1,132 @@
+"""The SSH channel to a machine of a stack: who it is and how it is reached, out of the stack's own outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan import project as projects
+
+PLACES = {"server": ("address", "ssh_private_key"), "proxy": ("proxy_address", "proxy_ssh_private_key")}
+"""A stack's machines with a gateway, and the outputs that lead to each."""
+
+ADMIN = "/usr/bin/python3 -m llm_gate.admin"
+# The gateway's own user writes the file that the gateway reads. -I would leave PYTHONPATH out.
+REMOTE = f"sudo -n -u llm-gateway env PYTHONPATH=/opt/llm/gateway PYTHONDONTWRITEBYTECODE=1 {ADMIN}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that answers SSH."""
+
+    address: str
+    user: str
+    private_key: str
+
+
+def machine_of(project: Path, stack: str, place: str) -> Machine:
+    """The machine of a stack whose gateway is meant.
+
+    Raises:
+        Refusal: ``channel.no-outputs`` where the stack's outputs cannot be read, ``channel.no-machine`` where it has no
+            such machine.
+    """
+    outputs = _outputs(project, stack)
+    address, key = (outputs.get(name) for name in PLACES[place])
+    if not address or not key:
+        there = [name for name, (one, two) in PLACES.items() if outputs.get(one) and outputs.get(two)]
+        raise Refusal(
+            [
+                Finding(
+                    "channel.no-machine",
+                    f"the stack {stack!r} has no {place} that is up",
+                    f"--at {' or '.join(there)}" if there else f"pulumi up -s {stack}",
+                )
+            ]
+        )
+    return Machine(str(address), _user(project, stack, place), str(key))
+
+
+def ask(machine: Machine, command: str, question: Mapping[str, Any]) -> dict[str, Any]:
+    """What the gateway's admin command answers on that machine; the question travels on standard input.
+
+    Raises:
+        Refusal: the machine's own finding, or ``channel.unreachable``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        key = Path(folder) / "key"
+        key.touch(mode=0o600)
+        key.write_text(machine.private_key.rstrip("\n") + "\n", encoding="utf-8")
+        argv = ["ssh", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
+        # As with Pulumi's own channel, the first connection is trusted; nothing secret is sent over this one.
+        argv += ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={_known_hosts()}"]
+        argv += [f"{machine.user}@{machine.address}", f"{REMOTE} {command}"]
+        try:
+            done = subprocess.run(argv, input=json.dumps(question), capture_output=True, text=True, timeout=120)
+        except FileNotFoundError:
+            raise _unreachable(machine, "there is no `ssh` on this machine", "install OpenSSH's client") from None
+        except subprocess.TimeoutExpired:
+            raise _unreachable(machine, "no answer within two minutes", "is this machine in ssh_cidrs?") from None
+    try:
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        raise _unreachable(
+            machine, last[:300], "is this machine in ssh_cidrs, and has `pulumi up` ended well?"
+        ) from None
+    if "error" in answer:
+        error = answer["error"]
+        raise Refusal([Finding(str(error["code"]), str(error["message"]), str(error.get("hint", "")))])
+    return dict(answer)
+
+
+def _unreachable(machine: Machine, why: str, hint: str) -> Refusal:
+    return Refusal([Finding("channel.unreachable", f"{machine.user}@{machine.address}: {why}", hint)])
+
+
+def _known_hosts() -> Path:
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pulumi-llm"
+    with contextlib.suppress(OSError):
+        home.mkdir(parents=True, exist_ok=True)
+        return home / "known_hosts"
+    return Path("/dev/null")
+
+
+def _outputs(project: Path, stack: str) -> dict[str, Any]:
+    argv = ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", stack]
+    try:
+        done = subprocess.run(argv, cwd=project, capture_output=True, text=True, timeout=120)
+    except FileNotFoundError:
+        raise _no_outputs(stack, "there is no `pulumi` on PATH", "install the Pulumi CLI") from None
+    except subprocess.TimeoutExpired:
+        raise _no_outputs(stack, "`pulumi stack output` did not end within two minutes", "pulumi login") from None
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        found = None
+    if done.returncode or not isinstance(found, dict):
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise _no_outputs(stack, last[:300], "`pulumi stack ls` lists the stacks; `pulumi login` leads to them")
+    return found
+
+
+def _no_outputs(stack: str, why: str, hint: str) -> Refusal:
+    return Refusal([Finding("channel.no-outputs", f"the outputs of the stack {stack!r} cannot be read: {why}", hint)])
+
+
+def _user(project: Path, stack: str, place: str) -> str:
+    """Who logs in: the cloud's own user, by the cloud that the stack's file names."""
+    found = projects.find(project)
+    platform = projects.read_stack(found, stack).raw.get(f"{found.name}:platform")
+    part = platform.get(place) if isinstance(platform, Mapping) else None
+    cloud = part.get("cloud") if isinstance(part, Mapping) else None
+    return catalog.load().cloud(str(cloud)).login_user

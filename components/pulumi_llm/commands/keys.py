@@ -1,0 +1,155 @@
+"""`pulumi-llm keys add|list|rotate|revoke -s STACK`: keys of a gateway that runs, with no restart and no loss."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm import channel
+from pulumi_llm.commands import Parser, guarded, number, one_of, whole
+
+LIMITS = {
+    "requests_per_minute": whole(1, 10**6),
+    "tokens_per_minute": whole(1, 10**9),
+    "max_concurrency": whole(1, 10**5),
+    "daily_tokens": whole(1, 10**12),
+    "monthly_tokens": whole(1, 10**12),
+    "daily_budget_usd": number(0, 10**7),
+    "monthly_budget_usd": number(0, 10**8),
+}
+"""A key's limits, as options of `add`."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Change or list the keys. Exit 0; 1 where it is refused or the machine does not answer; 2 where called wrongly."""
+    if not argv or argv[0] in ("-h", "--help"):
+        sys.stdout.write(f"{__doc__}\n\n  pulumi-llm keys add --help tells the options\n")
+        return 0 if argv else 2
+    action, *rest = argv
+    if action not in ACTIONS:
+        sys.stderr.write(f"pulumi-llm keys: there is no {action!r}; there are: {', '.join(ACTIONS)}\n")
+        return 2
+    return _called(f"pulumi-llm keys {action}", action, rest)
+
+
+def _called(prog: str, action: str, rest: Sequence[str]) -> int:
+    asked: argparse.Namespace | None = None
+
+    def read() -> int:
+        nonlocal asked
+        asked = _parser(prog, action).parse(rest)
+        return 0
+
+    left = guarded(prog, read)
+    # What the machine refuses is told by the command line itself, with exit code 1.
+    return left if asked is None else ACTIONS[action](asked)
+
+
+def _parser(prog: str, action: str) -> Parser:
+    parser = Parser(prog, __doc__)
+    if action != "list":
+        parser.add_argument("name", help="1 to 31 lower-case letters, digits and dashes")
+    parser.add_argument("-s", "--stack", required=True)
+    parser.add_argument("--at", type=one_of("machine", channel.PLACES), default="server", help="server or proxy")
+    parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
+    if action == "list":
+        parser.add_argument("--json", action="store_true")
+    if action == "rotate":
+        parser.add_argument("--overlap-minutes", type=whole(0, 10080), default=60, help="how long the old one works on")
+    if action == "add":
+        for name, kind in LIMITS.items():
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+        parser.add_argument("--model", action="append", default=[], help="a model that it may ask; may be repeated")
+        parser.add_argument("--endpoint", action="append", default=[], help="a path that it may use; may be repeated")
+        parser.add_argument("--source-cidr", action="append", default=[], help="from where; may be repeated")
+        parser.add_argument("--expires", type=_day, help="the last day (UTC) on which it works: 2027-12-31")
+    return parser
+
+
+def _day(text: str) -> int:
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2027-12-31") from None
+    midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+    return int(midnight.timestamp()) + 86400
+
+
+def _ask(asked: argparse.Namespace, command: str, question: dict[str, Any]) -> dict[str, Any]:
+    return channel.ask(channel.machine_of(asked.project, asked.stack, asked.at), command, question)
+
+
+def _new_key() -> tuple[str, str]:
+    """A key and its SHA-256: the key stays here, and the hash alone travels."""
+    key = "sk-" + secrets.token_urlsafe(30).replace("-", "x").replace("_", "y")
+    return key, hashlib.sha256(key.encode()).hexdigest()
+
+
+def _show(key: str, said: str) -> int:
+    sys.stderr.write(f"{said}\nIt is shown once, and kept nowhere:\n")
+    sys.stdout.write(f"{key}\n")
+    return 0
+
+
+def _add(asked: argparse.Namespace) -> int:
+    limits: dict[str, Any] = {name: getattr(asked, name) for name in LIMITS if getattr(asked, name) is not None}
+    limits |= {"models": asked.model, "endpoints": asked.endpoint, "source_cidrs": asked.source_cidr}
+    if asked.expires:
+        limits["expires"] = asked.expires
+    key, digest = _new_key()
+    _ask(asked, "add", {"name": asked.name, "hash": digest, "limits": {k: v for k, v in limits.items() if v}})
+    return _show(key, f"The key {asked.name!r} works from now on.")
+
+
+def _rotate(asked: argparse.Namespace) -> int:
+    key, digest = _new_key()
+    question = {"name": asked.name, "hash": digest, "overlap_seconds": 60 * asked.overlap_minutes}
+    answer = _ask(asked, "rotate", question)
+    return _show(key, f"The key {asked.name!r} is new; the old one works until {_time(answer['old_until'])}.")
+
+
+def _revoke(asked: argparse.Namespace) -> int:
+    answer = _ask(asked, "revoke", {"name": asked.name})
+    sys.stdout.write(f"No key called {asked.name!r} works any more.\n")
+    if answer["managed"] == "pulumi":
+        sys.stdout.write("Pulumi made it: raise its `generation` and run `pulumi up` for a new one.\n")
+    return 0
+
+
+def _list(asked: argparse.Namespace) -> int:
+    rows = _ask(asked, "list", {})["keys"]
+    if asked.json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return 0
+    width = max([len(row["name"]) for row in rows], default=4)
+    sys.stdout.write(f"{'key':<{width}}  made by  state    limits\n")
+    for row in rows:
+        old = f"; the old key until {_time(row['old_until'])}" if row.get("old_until") else ""
+        sys.stdout.write(
+            f"{row['name']:<{width}}  {row['managed']:<7}  {row['state']:<7}  {_limits(row['limits'])}{old}\n"
+        )
+    return 0
+
+
+def _limits(limits: dict[str, Any]) -> str:
+    shown = []
+    for name, value in limits.items():
+        if name in ("managed",) or value in (None, [], ""):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        shown.append(f"{name.replace('_', ' ')} {_time(value) if name == 'expires' else text}")
+    return "; ".join(shown) or "none"
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+ACTIONS = {"add": _add, "list": _list, "rotate": _rotate, "revoke": _revoke}

@@ -1,0 +1,74 @@
+"""Content safety as a part of the spec: word lists and moderators. docs/content-safety.md says what each key does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pulumi_llm.spec.fields import Count, Part, Text, invalid
+
+Direction = Literal["input", "output"]
+Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+LONGEST_WORD = 64
+"""Letters that a word may have; the gateway refuses longer ones too."""
+
+
+class WordListSpec(Part):
+    """One word list: ``words``, or a ``file`` with one word a line, relative to the project's folder."""
+
+    action: Literal["block", "mask", "log"]
+    words: tuple[Text, ...] = ()
+    file: Text | None = None
+    on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
+    separators: Literal["guarded", "any", "none"] = "guarded"
+    leet: bool = False
+    keys: Patterns = ("*",)
+    models: Patterns = ("*",)
+
+    @model_validator(mode="after")
+    def _words_or_a_file(self) -> Self:
+        if (self.file is None) == (not self.words):
+            raise invalid("spec.bad-word-list", "a word list needs either words or a file", "words: [project-x]")
+        for word in self.words:
+            if not 0 < sum(each.isalnum() for each in word) <= LONGEST_WORD:
+                hint = f"1 to {LONGEST_WORD} letters or digits"
+                raise invalid("spec.bad-word-list", f"{word!r} cannot be looked for", hint)
+        return self
+
+
+class ModeratorSpec(Part):
+    """One remote moderator. Whether a failure blocks has no default, so that nobody is surprised by it."""
+
+    kind: Literal["openai", "yidun", "baidu", "aliyun", "tencent", "hook"]
+    action: Literal["block", "log"]
+    on_error: Literal["block", "pass"]
+    secret: Text | None = None
+    """The name of a secret that the gateway has, such as ``upstream_openai`` on the proxy."""
+    secret_id: Text | None = None
+    timeout_seconds: Annotated[float, Field(ge=0.05, le=60)] = 5.0
+    on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
+    output: Literal["batches", "end"] = "batches"
+    batch_chars: Annotated[Count, Field(ge=1, le=10_000)] = 120
+    review: Literal["block", "log"] = "block"
+    longest_chars: Annotated[Count, Field(ge=100, le=10_000_000)] = 100_000
+    keys: Patterns = ("*",)
+    models: Patterns = ("*",)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ContentSpec(Part):
+    """What is looked for in requests and answers. Names are shown in logs and metrics."""
+
+    lists: dict[Text, WordListSpec] = Field(default_factory=dict)
+    moderators: dict[Text, ModeratorSpec] = Field(default_factory=dict)
+    mask: Annotated[str, Field(min_length=1, max_length=1)] = "*"
+    """What each letter of a masked word becomes."""
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        taken = sorted(({*self.lists} & {*self.moderators}) | ({"blocked_words"} & {*self.lists, *self.moderators}))
+        if taken:
+            raise invalid("spec.bad-word-list", f"two parts are called {taken[0]!r}", "another name")
+        return self

@@ -1,0 +1,86 @@
+"""`python -m llm_gate`: serve until SIGTERM, then let what is under way come to its end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from llm_gate.relay import Patience
+from llm_gate.server import Gateway, Paths, runner
+from llm_gate.store import checkpoint
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="llm_gate", description=__doc__)
+    parser.add_argument("--settings", type=Path, default=Paths.settings)
+    parser.add_argument("--secrets", type=Path, default=Paths.secrets)
+    parser.add_argument("--state", type=Path, default=Paths.state)
+    parser.add_argument("--port", type=int, default=4000, help="loopback only; 0: any")
+    parser.add_argument("--metrics-port", type=int, default=4001, help="loopback only; 0: any")
+    parser.add_argument("--first-byte", type=float, default=Patience.first_byte, help="seconds; see Patience")
+    parser.add_argument("--between", type=float, default=Patience.between, help="seconds; see Patience")
+    asked = parser.parse_args()
+    gateway = Gateway(
+        Paths(asked.settings, asked.secrets, asked.state),
+        patience=Patience(first_byte=asked.first_byte, between=asked.between),
+    )
+    asyncio.run(serve(gateway, asked.port, asked.metrics_port))
+
+
+async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
+    """Serve until told to stop. Says on standard output where it listens, once it does."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    front = runner(gateway.handle)
+    back = runner(gateway.measure)
+    # Before anybody can ask: what is to be checked is never let through because the check is not there yet.
+    await gateway.load_content()
+    ports = []
+    for each, wanted in ((front, port), (back, metrics_port)):
+        await each.setup()
+        listener = socket.create_server(("127.0.0.1", wanted), backlog=1024)
+        listener.setblocking(False)
+        await web.SockSite(each, listener).start()
+        ports.append(listener.getsockname()[1])
+    # What is alive now stays: the collector need not look at it again with every request.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    sys.stdout.write(f"listening 127.0.0.1:{ports[0]} metrics 127.0.0.1:{ports[1]}\n")
+    sys.stdout.flush()
+    chores = asyncio.create_task(_chores(gateway))
+    await stop.wait()
+    chores.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await chores
+    await front.cleanup()
+    await back.cleanup()
+    await gateway.close()
+    await asyncio.to_thread(checkpoint, gateway.store.path)
+
+
+async def _chores(gateway: Gateway) -> None:
+    while True:
+        for second in range(60):
+            await asyncio.sleep(1)
+            try:
+                await gateway.load_content()
+                if second % 5 == 0:
+                    await asyncio.to_thread(checkpoint, gateway.store.path)
+            except Exception as error:
+                # A full disk, say, must not end the other chores; what is asked of the disk for a call fails by itself.
+                sys.stderr.write(f"[gate.chores] {type(error).__name__}\n")
+        gateway.store.prune()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""All word lists in one Aho-Corasick automaton, and what of a text they match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import ahocorasick
+
+from llm_gate.content import fold, gaps
+from llm_gate.content.words import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one word list asks for. ``action``: block, mask or log; ``separators``: see `gaps`."""
+
+    name: str
+    action: str
+    separators: str = "guarded"
+    leet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A word in a text: its characters, and how much of the text (in characters) it took to know."""
+
+    rules: Rules
+    word: Word
+    start: int
+    end: int
+    letters: tuple[int, ...]
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What `Matcher.search` found: the matches, and from where on the text must wait for more."""
+
+    matches: list[Match]
+    hold: int
+
+
+class Matcher:
+    """Word lists, ready to be looked for. It never changes, so a scan keeps the one that it began with."""
+
+    def __init__(self, lists: Sequence[tuple[Rules, Iterable[Word]]]) -> None:
+        self.rules = [rules for rules, _ in lists]
+        rows: dict[str, list[tuple[int, Word]]] = {}
+        for number, (_, words) in enumerate(lists):
+            for word in words:
+                rows.setdefault(word.symbols, []).append((number, word))
+        self._automaton = ahocorasick.Automaton()
+        for symbols, row in rows.items():
+            self._automaton.add_word(_encoded(symbols), (symbols, tuple(row)))
+        self.size = len(rows)
+        if rows:
+            self._automaton.make_automaton()
+        self._longest = max(map(len, rows), default=0)
+
+    def search(self, text: str, begin: int, active: frozenset[int], *, ended: bool) -> Findings:
+        """Match ``text[begin:]``; what stands before ``begin`` is there to see where words begin.
+
+        ``active`` are the lists that apply, by their place in `rules`. Matches come in the order in which they are
+        known; at the same length of text, in the order of their beginnings.
+        """
+        if not self.size or not active or begin == len(text):
+            return Findings([], len(text))
+        leet = any(self.rules[each].leet for each in active)
+        matches: dict[tuple[int, int, int, int], Match] = {}
+        hold = len(text)
+        for view in fold.views(text[begin:], leet=leet):
+            found, waits = self._search_view(text, begin, view, active, ended=ended)
+            hold = min(hold, waits)
+            for each in found:
+                key = (id(each.rules), each.word.line, each.start, each.end)
+                if key not in matches or each.known < matches[key].known:
+                    matches[key] = each
+            if not ended:
+                hold = min(hold, self.waits_from(text, begin, view))
+        return Findings(sorted(matches.values(), key=lambda each: (each.known, each.start, each.end)), hold)
+
+    def _search_view(
+        self, text: str, begin: int, view: fold.Fold, active: frozenset[int], *, ended: bool
+    ) -> tuple[list[Match], int]:
+        symbols = text[begin:].translate(view)
+        places: list[int] = []
+        number_of: list[int] = []
+        matches: list[Match] = []
+        hold = len(text)
+        for end, (word_symbols, row) in self._automaton.iter(_encoded(symbols)):
+            if not places:
+                places = [place for place in range(begin, len(text)) for _ in view[ord(text[place])]]
+                number_of = [number for number, each in enumerate(symbols) for _ in range(_width(each))]
+            last = number_of[end]
+            found = gaps.Found(text, places, last - len(word_symbols) + 1, last)
+            if view is not fold.PLAIN and not _is_meant(found, view):
+                continue
+            between = gaps.between(found, view)
+            if between is None:
+                continue
+            for number, word in row:
+                if number not in active or (view is fold.LEET and not self.rules[number].leet):
+                    continue
+                holds, known = _holds(found, word, between, self.rules[number].separators, ended=ended)
+                if holds is None:
+                    hold = min(hold, found.start)
+                elif holds:
+                    letters = tuple(found.letters())
+                    matches.append(Match(self.rules[number], word, found.start, found.end, letters, known))
+        return matches, hold
+
+    def waits_from(self, text: str, begin: int, view: fold.Fold) -> int:
+        """Where in a text that goes on a word may have begun that is not whole yet."""
+        symbols, places = _tail(text, begin, view, self._longest)
+        for first in range(len(symbols)):
+            rest = _encoded(symbols[first:])
+            if self._automaton.longest_prefix(rest) < len(rest):
+                continue
+            start = places[first]
+            spaced = gaps.is_spaced(symbols[first])
+            if not (spaced and _letter_touches(text, start)):
+                return start
+        return len(text)
+
+
+def _encoded(symbols: str) -> str:
+    """Symbols as the automaton takes them: each byte of their UTF-8 form as one character.
+
+    The automaton looks through a node's branches one after another, so a root with ten thousand Chinese characters
+    would make it ten times slower. A word cannot be found at half a character: no character's first byte is another's
+    later one.
+    """
+    return symbols if symbols.isascii() else symbols.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def _width(symbol: str) -> int:
+    return 1 if symbol < "\x80" else 2 if symbol < "\u0800" else 3 if symbol < "\U00010000" else 4
+
+
+def _tail(text: str, begin: int, view: fold.Fold, longest: int) -> tuple[str, list[int]]:
+    """The last symbols of a text, with their places; none before a gap that no word may span."""
+    symbols: list[str] = []
+    places: list[int] = []
+    wide, last = 0, len(text)
+    for place in range(len(text) - 1, begin - 1, -1):
+        folded = view[ord(text[place])]
+        if last - place > gaps.FOGGIEST:
+            break
+        if folded:
+            last = place
+            symbols += reversed(folded)
+            places += [place] * len(folded)
+            wide = 0
+            if len(symbols) >= longest:
+                break
+        elif not fold.is_invisible(text[place]):
+            wide += 1
+            if wide > gaps.WIDEST:
+                break
+    return "".join(reversed(symbols)), places[::-1]
+
+
+def _letter_touches(text: str, start: int) -> bool:
+    for place in range(start - 1, max(start - gaps.FAR, 0) - 1, -1):
+        if not fold.is_invisible(text[place]):
+            return gaps.is_letter(text[place])
+    return False
+
+
+def _is_meant(found: gaps.Found, view: fold.Fold) -> bool:
+    """Whether a word that is there only as it looks is meant to look so: it mixes scripts, or signs with letters.
+
+    A whole word of another script may look like a Latin one by chance, and a number may read as a word.
+    """
+    chars = [found.text[place] for place in found.letters()]
+    changed = [each for each in chars if fold.is_substituted(view, each)]
+    if not changed:
+        return False
+    kept = [each for each in chars if not fold.is_substituted(view, each)]
+    if view is fold.LEET:
+        return any(gaps.is_letter(each) and not each.isdecimal() for each in kept)
+    return len({fold.script(each) for each in chars}) > 1
+
+
+def _holds(found: gaps.Found, word: Word, between: list[str], policy: str, *, ended: bool) -> tuple[bool | None, int]:
+    """Whether a word that is among the symbols is meant as one; None if that needs more text."""
+    symbols = word.symbols
+    if not gaps.accepted(symbols, between, word.gaps, policy):
+        return False, found.end
+    if not gaps.free_on_the_left(found, symbols, between, word.gaps, policy):
+        return False, found.end
+    return gaps.free_on_the_right(found, symbols, between, word.gaps, policy, ended=ended)

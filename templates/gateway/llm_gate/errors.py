@@ -1,0 +1,74 @@
+"""Refusals, in the form that the caller's own client library reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class Refused(Exception):  # noqa: N818 - it is a verdict, not a fault
+    """A request that is not served. ``kind`` and ``code`` are OpenAI's words where OpenAI has one.
+
+    ``headers`` go with the answer, such as ``Retry-After``. ``counted`` is the code in the metrics, where that of an
+    upstream's choosing would make a row of its own for each.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        code: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        counted: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.counted = counted or code
+        self.status, self.kind, self.code, self.message = status, kind, code, message
+        self.headers = headers or {}
+
+
+# Anthropic's own names for the same things (docs: API errors).
+_ANTHROPIC = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+
+
+def document(refused: Refused, endpoint: str) -> dict[str, Any]:
+    """The error as an object: Anthropic's form for its endpoint, OpenAI's for all others."""
+    if endpoint == "/v1/messages":
+        kind = _ANTHROPIC.get(refused.status, "api_error")
+        return {"type": "error", "error": {"type": kind, "message": refused.message}}
+    return {"error": {"message": refused.message, "type": refused.kind, "param": None, "code": refused.code}}
+
+
+def event(refused: Refused, endpoint: str) -> bytes:
+    """The error as the last event of a stream that has begun."""
+    name = b"event: error\n" if endpoint in ("/v1/messages", "/v1/responses") else b""
+    content = document(refused, endpoint)
+    if endpoint == "/v1/responses":
+        content = {"type": "error", "code": refused.code, "message": refused.message, "param": None}
+    return name + b"data: " + json.dumps(content, ensure_ascii=False).encode() + b"\n\n"
+
+
+def unauthorized() -> Refused:
+    """The one answer to whoever has no valid key, whatever is wrong with it."""
+    return Refused(
+        401,
+        "authentication_error",
+        "invalid_api_key",
+        "a valid key is needed: Authorization: Bearer KEY",
+        {"WWW-Authenticate": "Bearer"},
+    )
+
+
+def bad(message: str, code: str = "invalid_request") -> Refused:
+    """A request that is wrong in itself."""
+    return Refused(400, "invalid_request_error", code, message)

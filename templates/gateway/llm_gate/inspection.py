@@ -1,0 +1,116 @@
+"""The content check on both ways: what is asked, what is answered whole, and what is answered piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from llm_gate import texts
+from llm_gate.content import Content, OutputScan, Piece
+from llm_gate.errors import Refused
+
+
+class Blocked(Refused):
+    """Content that is not allowed here. ``reasons`` holds nothing of the text."""
+
+    def __init__(self, direction: str, reasons: Sequence[Any]) -> None:
+        what = "the request" if direction == "input" else "the answer"
+        super().__init__(
+            400, "invalid_request_error", "content_policy_violation", f"{what} holds what is not allowed here"
+        )
+        self.direction, self.reasons = direction, tuple(reasons)
+        self.before: list[dict[str, Any]] = []
+
+
+class Inspection:
+    """One call's check. Without a checker everything passes, at no cost."""
+
+    def __init__(self, checker: Content | None, endpoint: str, key: str, model: str) -> None:
+        self.checker, self.endpoint = checker, endpoint
+        self.who = {"key": key, "model": model}
+        self.verdicts: list[str] = []
+        self._scan: OutputScan | None = None
+        self._last: dict[tuple[Hashable, ...], tuple[dict[str, Any], texts.Slot]] = {}
+        """The event that last went on with each text that has not ended."""
+
+    async def request(self, body: dict[str, Any]) -> None:
+        """Look at a request, and mask it in place. Raises `Blocked`."""
+        if self.checker is not None:
+            found = texts.in_request(body)
+            # A word may be spread over parts, and it may stand alone in a part beside others.
+            await self._whole("input", [[slot] for slots in found if len(slots) > 1 for slot in slots])
+            await self._whole("input", found)
+
+    async def answer(self, answer: dict[str, Any]) -> bool:
+        """Look at a whole answer, and mask it in place; whether it was changed. Raises `Blocked`."""
+        return self.checker is not None and await self._whole("output", texts.in_answer(self.endpoint, answer))
+
+    async def event(self, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """The events to send in the place of this one. Raises `Blocked`, with what may still be sent as ``before``."""
+        if self.checker is None:
+            return [event]
+        if self._scan is None:
+            self._scan = self.checker.output(**self.who)
+        before: list[dict[str, Any]] = []
+        for index, slot in texts.in_event(self.endpoint, event):
+            piece = await self._scan.feed(index, texts.get(slot))
+            texts.put(slot, piece.text)
+            self._last[index] = (event, slot)
+            self._note("output", piece.reasons)
+            if piece.blocked:
+                raise self._cut([*before, event], piece)
+        ended = texts.ended_by_event(self.endpoint, event)
+        if ended is not None:
+            before += await self.finish(ended, event)
+        await self._whole("output", texts.repeated_in_event(self.endpoint, event))
+        return [*before, event]
+
+    async def finish(self, ended: Hashable = True, event: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """What is still held back of the texts that end here, as events to send first."""
+        found = []
+        for index in [each for each in self._last if ended is True or each[0] == ended]:
+            holder, slot = self._last.pop(index)
+            assert self._scan is not None  # noqa: S101 - something was fed
+            piece = await self._scan.finish(index)
+            self._note("output", piece.reasons)
+            if piece.text:
+                if holder is event:
+                    texts.put(slot, texts.get(slot) + piece.text)
+                else:
+                    for _, other in texts.in_event(self.endpoint, holder):
+                        texts.put(other, "")
+                    texts.without_the_end(holder)
+                    texts.put(slot, piece.text)
+                    found.append(dict(holder))
+            if piece.blocked:
+                raise self._cut(found, piece)
+        return found
+
+    def _cut(self, before: list[dict[str, Any]], piece: Piece) -> Blocked:
+        blocked = Blocked("output", piece.reasons)
+        blocked.before = before
+        return blocked
+
+    async def _whole(self, direction: str, found: list[list[texts.Slot]]) -> bool:
+        if not found or self.checker is None:
+            return False
+        check = self.checker.check_input if direction == "input" else self.checker.check_output
+        decision = await check([[texts.get(slot) for slot in slots] for slots in found], **self.who)
+        self._note(direction, decision.reasons)
+        if decision.action == "block":
+            raise Blocked(direction, decision.reasons)
+        if decision.action != "mask":
+            return False
+        for slots, masked in zip(found, decision.texts, strict=True):
+            for slot, text in zip(slots, masked, strict=True):
+                texts.put(slot, text)
+        return True
+
+    def _note(self, direction: str, reasons: Sequence[Any]) -> None:
+        for each in reasons:
+            self.verdicts.append(f"{direction}:{each.source}:{each.action}:{each.rule or each.detail}")
+
+    @property
+    def verdict(self) -> str:
+        """What was found, for the audit record; empty for nothing."""
+        return " ".join(dict.fromkeys(self.verdicts))[:1000]

@@ -1,0 +1,73 @@
+"""Counters for Prometheus, in its text format. Labels are names of keys, models and upstreams, never a key itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+_HELP = {
+    "llm_gateway_requests_total": ("counter", "Requests by key, endpoint, model and status."),
+    "llm_gateway_refused_total": ("counter", "Requests that were refused, by key and code."),
+    "llm_gateway_tokens_total": ("counter", "Tokens by key, model and direction (in, out)."),
+    "llm_gateway_cost_usd_total": ("counter", "Cost in USD at the catalogue's prices, by key and model."),
+    "llm_gateway_upstream_failures_total": (
+        "counter",
+        "Attempts that an upstream failed, by upstream, model and kind.",
+    ),
+    "llm_gateway_content_total": ("counter", "What the content check found, by direction, source and action."),
+    "llm_gateway_active_requests": ("gauge", "Requests under way, by key."),
+    "llm_gateway_upstream_up": ("gauge", "1 where an upstream's model is asked, 0 while it cools down."),
+    "llm_gateway_first_byte_seconds": ("histogram", "Seconds from the request to the first byte of its answer."),
+}
+Labels = tuple[tuple[str, str], ...]
+
+
+class Metrics:
+    """The numbers of one process, from its start."""
+
+    def __init__(self) -> None:
+        self.values: Counter[tuple[str, Labels]] = Counter()
+        self._first_bytes = [0] * (len(BUCKETS) + 1)
+        self._first_byte_sum = 0.0
+
+    def add(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Count something."""
+        self.values[f"llm_gateway_{name}", tuple(labels.items())] += amount  # type: ignore[assignment]
+
+    def first_byte(self, seconds: float) -> None:
+        """Note how long a caller waited for the first byte."""
+        place = next((place for place, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
+        self._first_bytes[place] += 1
+        self._first_byte_sum += seconds
+
+    def render(self, gauges: dict[tuple[str, Labels], float]) -> str:
+        """All of it as text."""
+        rows: dict[str, list[str]] = {name: [] for name in _HELP}
+        for (name, labels), value in [*sorted(self.values.items()), *sorted(gauges.items())]:
+            rows[name].append(f"{name}{_labels(labels)} {value:.12g}")
+        total = 0
+        for place, count in enumerate(self._first_bytes):
+            total += count
+            bound = f"{BUCKETS[place]:g}" if place < len(BUCKETS) else "+Inf"
+            rows["llm_gateway_first_byte_seconds"].append(
+                f'llm_gateway_first_byte_seconds_bucket{{le="{bound}"}} {total}'
+            )
+        rows["llm_gateway_first_byte_seconds"] += [
+            f"llm_gateway_first_byte_seconds_sum {self._first_byte_sum:.6f}",
+            f"llm_gateway_first_byte_seconds_count {total}",
+        ]
+        lines = []
+        for name, (kind, text) in _HELP.items():
+            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows[name]]
+        return "\n".join(lines) + "\n"
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    quoted = (
+        name + '="' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        for name, value in labels
+    )
+    return "{" + ",".join(quoted) + "}"

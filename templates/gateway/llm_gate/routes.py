@@ -1,0 +1,148 @@
+"""Where a model's requests go: targets by weight, then the fallbacks in order, the healthy ones first."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "vllm": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
+    "gateway": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
+    "openai": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"),
+    "anthropic": ("/v1/chat/completions", "/v1/messages"),
+    "gemini": ("/v1/chat/completions", "/v1/embeddings"),
+    "groq": ("/v1/chat/completions", "/v1/responses"),
+    "deepseek": ("/v1/chat/completions",),
+    "qwen": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
+    "custom": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
+}
+"""Kinds of upstream, and the endpoints that each has (the vendors' own documentation, 2026-11)."""
+
+FAILURES = 3
+"""Failures in a row after which an upstream is left alone for a while."""
+COOL_DOWN = 30.0
+"""Seconds that it is left alone; it is asked all the same where nobody else is there."""
+LONGEST_COOL_DOWN = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A server to send requests to. ``secret`` names its key in the environment file."""
+
+    name: str
+    kind: str
+    base_url: str
+    secret: str | None = None
+    private_ca: bool = False
+    """Its certificate is by our own authority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An upstream, and what the model is called there. Prices are USD per million tokens; None: not known."""
+
+    upstream: Upstream
+    model: str
+    weight: float = 1.0
+    price_in: float | None = None
+    price_out: float | None = None
+
+    def nanos(self, tokens_in: int, tokens_out: int) -> int:
+        """Cost in billionths of a dollar; what has no price costs nothing here."""
+        return round(1000 * ((self.price_in or 0) * tokens_in + (self.price_out or 0) * tokens_out))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A name that callers ask for. ``most_out``: the bound of an answer where neither caller nor key sets one."""
+
+    name: str
+    targets: tuple[Target, ...]
+    fallback: tuple[Target, ...] = ()
+    most_out: int = 4096
+
+    @property
+    def all(self) -> tuple[Target, ...]:
+        """Every target, fallbacks last."""
+        return self.targets + self.fallback
+
+
+@dataclass(slots=True)
+class _Health:
+    failures: int = 0
+    until: float = 0.0
+
+
+@dataclass(slots=True)
+class Routes:
+    """The routing table and what is known of each target's health."""
+
+    table: dict[str, Route] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+    _health: dict[tuple[str, str], _Health] = field(default_factory=dict)
+
+    def load(self, document: dict[str, Any]) -> None:
+        """Take a new table; what is known of targets' health stays. Raises ValueError, KeyError for a bad one."""
+        upstreams = {name: Upstream(name=name, **row) for name, row in document.get("upstreams", {}).items()}
+        for each in upstreams.values():
+            if each.kind not in KINDS:
+                raise ValueError(f"there is no kind of upstream {each.kind!r}")
+
+        def target(row: dict[str, Any]) -> Target:
+            return Target(upstreams[row["upstream"]], **{key: row[key] for key in row if key != "upstream"})
+
+        self.table = {
+            name: Route(
+                name=name,
+                targets=tuple(map(target, row["targets"])),
+                fallback=tuple(map(target, row.get("fallback", ()))),
+                most_out=int(row.get("most_out", 4096)),
+            )
+            for name, row in document.get("routes", {}).items()
+        }
+
+    def order(self, route: Route, endpoint: str) -> list[Target]:
+        """The targets that have this endpoint, in the order in which to try them; empty if none has."""
+        able = [each for each in route.targets if endpoint in KINDS[each.upstream.kind]]
+        drawn = []
+        while able:
+            point = self.chance() * sum(each.weight for each in able)
+            for each in able:
+                point -= each.weight
+                if point < 0:
+                    break
+            able.remove(each)
+            drawn.append(each)
+        drawn += [each for each in route.fallback if endpoint in KINDS[each.upstream.kind] and each not in drawn]
+        # Stable: those that cool down come last, each group in its order.
+        return sorted(drawn, key=self.cooling)
+
+    def cooling(self, target: Target) -> bool:
+        """Whether a target is left alone at the moment."""
+        known = self._health.get((target.upstream.name, target.model))
+        return known is not None and self.clock() < known.until
+
+    def worked(self, target: Target) -> None:
+        """A target has answered."""
+        self._health.pop((target.upstream.name, target.model), None)
+
+    def failed(self, target: Target, wait: float | None = None) -> None:
+        """A target has not. ``wait``: it asked to be left alone for so many seconds."""
+        known = self._health.setdefault((target.upstream.name, target.model), _Health())
+        known.failures += 1
+        if wait is not None:
+            known.until = self.clock() + min(wait, LONGEST_COOL_DOWN)
+        elif known.failures >= FAILURES:
+            known.until = self.clock() + COOL_DOWN
+
+    def state(self) -> dict[tuple[str, str], bool]:
+        """Upstream and model to whether it is well, for the metrics."""
+        return {
+            (each.upstream.name, each.model): not self.cooling(each)
+            for route in self.table.values()
+            for each in route.all
+        }

@@ -1,0 +1,302 @@
+"""The HTTP side: the key first, then path, body, model, limits, content; nothing goes out before all of it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets as random
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from llm_gate import errors, requests, upstream
+from llm_gate.content import Content, ContentError
+from llm_gate.errors import Refused, bad, unauthorized
+from llm_gate.inspection import Blocked, Inspection
+from llm_gate.metrics import Labels, Metrics
+from llm_gate.policy import Policy, Reread, Rules
+from llm_gate.relay import Patience, Progress, Relay
+from llm_gate.requests import Call
+from llm_gate.routes import KINDS, Routes, Target
+from llm_gate.store import Ask, Spent, Store
+from llm_gate.upstream import Secrets, Sessions
+from llm_gate.usage import Count
+
+LONGEST_BODY = 8 * 2**20
+"""Bytes of a request; Caddy's limit is the same."""
+BODY_SECONDS = 60.0
+"""Seconds for a request's body to come."""
+LAST_WORDS = 40.0
+"""Seconds that answers under way have after SIGTERM; the unit's TimeoutStopSec is longer."""
+CLIENT = "X-Llm-Client"
+"""Where Caddy writes the caller's address; what a caller writes there itself is overwritten."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything lies. ``settings``: not secret. ``secrets``: readable by this process only."""
+
+    settings: Path = Path("/opt/llm/gateway")
+    secrets: Path = Path("/srv/llm/secrets")
+    state: Path = Path("/srv/llm/gateway")
+
+
+class Gateway:
+    """Everything that one gateway process holds."""
+
+    def __init__(self, paths: Paths, patience: Patience | None = None) -> None:
+        self.store = Store(paths.state / "ledger.sqlite")
+        self.policy = Policy(
+            policy=Reread(paths.settings / "policy.json"),
+            hashes=Reread(paths.secrets / "gateway-keys.json"),
+            own=Reread(paths.state / "own-keys.json"),
+        )
+        self.routes = Routes()
+        self.metrics = Metrics()
+        self.checker: Content | None = None
+        """The check, where the policy asks for one."""
+        self._content: Content | None = None
+        self._content_file = Reread(paths.settings / "policy.json")
+        self._unchecked = ""
+        """Why nothing is served: the content check that is asked for cannot be made."""
+        self._base = paths.settings
+        self.sessions = Sessions(paths.secrets / "upstream-ca.pem")
+        secrets = Secrets(paths.secrets / "upstream.env")
+        self._secrets = secrets
+        self.relay = Relay(self.routes, secrets, self.sessions, self.metrics, patience or Patience())
+        self._table = Reread(paths.settings / "routes.json")
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+        await self.sessions.close()
+        if self._content is not None:
+            await self._content.close()
+        self.store.close()
+
+    async def load_content(self) -> None:
+        """Bring the content check up to date: its part of the policy file, and the word files that it names.
+
+        One that cannot be used is not put in force: the last good one stays, and at the start nothing is served.
+        """
+        if self._content_file.fresh():
+            config = self._content_file.content.get("content") or {}
+            try:
+                # A hundred thousand words take a while, and callers do not wait for them.
+                new = await asyncio.to_thread(Content.from_policy, config, self._base, secret=self._secret)
+            except ContentError as error:
+                for problem in error.problems:
+                    sys.stderr.write(f"[gate.content] {problem}\n")
+                if self._content is None:
+                    self._unchecked = "the content check cannot be made as it is configured"
+                return
+            old, self._content, self._unchecked = self._content, new, ""
+            self.checker = new if config.get("lists") or config.get("moderators") else None
+            if old is not None:
+                await old.close()
+        elif self._content is not None:
+            try:
+                await self._content.reload()
+            except ContentError as error:
+                sys.stderr.write(f"[gate.content] {'; '.join(error.problems)}\n")
+
+    def _secret(self, name: str) -> str:
+        return self._secrets.get(name) or ""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path = request.raw_path
+        name = ""
+        try:
+            rules = self._who(request)
+            name = rules.name
+            response = await self._serve(request, path, rules)
+        except Refused as refused:
+            self.metrics.add("refused_total", key=name, code=refused.counted)
+            response = _error(refused, path)
+        except (ConnectionResetError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            # Its words may hold what somebody asked; where it happened does not.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
+            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), path)
+        return response
+
+    async def measure(self, request: web.BaseRequest) -> web.Response:
+        """Metrics and health, on a port of their own that Caddy knows nothing of."""
+        if request.raw_path == "/health":
+            self._fresh_routes()
+            return web.json_response({"ok": True, "routes": len(self.routes.table)})
+        if request.raw_path != "/metrics":
+            return web.Response(status=404)
+        gauges: dict[tuple[str, Labels], float] = {}
+        for name, count in self.store.active().items():
+            gauges["llm_gateway_active_requests", (("key", name),)] = count
+        if self._content is not None:
+            for (direction, source, action), count in self._content.counts.items():
+                labels = (("direction", direction), ("source", source), ("action", action))
+                gauges["llm_gateway_content_total", labels] = count
+        for (where, model), well in self.routes.state().items():
+            gauges["llm_gateway_upstream_up", (("upstream", where), ("model", model))] = float(well)
+        return web.Response(text=self.metrics.render(gauges), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    def _who(self, request: web.BaseRequest) -> Rules:
+        """The rules of the caller's key. One key, in one place: two that differ are nobody's."""
+        given = {each.strip() for each in request.headers.getall("x-api-key", ())}
+        for header in request.headers.getall("Authorization", ()):
+            scheme, _, key = header.partition(" ")
+            if scheme.lower() != "bearer":
+                raise unauthorized()
+            given.add(key.strip())
+        if len(given) != 1:
+            raise unauthorized()
+        key = given.pop()
+        rules = self.policy.find(key) if key and len(key) < 500 else None
+        if rules is None:
+            raise unauthorized()
+        if not rules.allows_address(request.headers.get(CLIENT, request.remote or "")):
+            raise Refused(403, "permission_error", "address_not_allowed", "this key may not be used from here")
+        return rules
+
+    async def _serve(self, request: web.BaseRequest, path: str, rules: Rules) -> web.StreamResponse:
+        known = "GET" if path == "/v1/models" else "POST" if path in requests.POSTS else None
+        if known is None or request.method != known:
+            raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
+        if not rules.allows_endpoint(path):
+            raise Refused(403, "permission_error", "endpoint_not_allowed", f"this key may not use {path}")
+        self._fresh_routes()
+        if path == "/v1/models":
+            return self._models(rules)
+        if self._unchecked:
+            raise Refused(503, "api_error", "content_check_unavailable", self._unchecked)
+        body = requests.parse(await _body(request))
+        model = requests.model_of(body)
+        route = self.routes.table.get(model)
+        if route is None or not rules.allows_model(model):
+            raise requests.refuse_model(model, rules.allows_model(model))
+        targets = self.routes.order(route, path)
+        if not targets:
+            raise bad(f"the model {model!r} is not served on {path}", "endpoint_not_served")
+        vllm = any(each.upstream.kind == "vllm" for each in targets)
+        call = requests.check(path, body, rules, vllm=vllm, most_out=route.most_out)
+        if rules.daily_budget_usd is not None or rules.monthly_budget_usd is not None:
+            targets = [each for each in targets if each.price_in is not None]
+            if not targets:
+                raise Refused(
+                    403,
+                    "permission_error",
+                    "price_unknown",
+                    f"this key has a budget in USD, and what {model!r} costs is not known here",
+                )
+        targets = [each for each in targets if upstream.able(each, call)]
+        if not targets:
+            raise bad(
+                "response_format, n above 1 and log probabilities are passed over in silence by this model's vendor "
+                "on this endpoint, so they are refused here; use /v1/messages",
+                "field_not_served",
+            )
+        return await self._admitted(request, call, rules, targets)
+
+    async def _admitted(
+        self, request: web.BaseRequest, call: Call, rules: Rules, targets: list[Target]
+    ) -> web.StreamResponse:
+        identity = "req_" + random.token_hex(12)
+        ticket = self.store.admit(
+            rules,
+            Ask(
+                request=identity,
+                endpoint=call.endpoint,
+                model=call.model,
+                tokens=call.tokens_in + call.tokens_out,
+                nanos=max(each.nanos(call.tokens_in, call.tokens_out) for each in targets),
+                input_sha256=_digest(call),
+            ),
+        )
+        headers = {"x-request-id": identity, **self.store.headers(rules)}
+        inspection = Inspection(self.checker, call.endpoint, rules.name, call.model)
+        progress = Progress(Count(call.endpoint, call.tokens_in))
+        try:
+            await inspection.request(call.body)
+            return await self.relay.answer(request, call, targets, inspection, progress, headers)
+        except Refused as refused:
+            progress.status = refused.status
+            refused.headers = {**headers, **refused.headers}
+            if isinstance(refused, Blocked):
+                progress.verdict = inspection.verdict or "blocked"
+            raise
+        except (asyncio.CancelledError, ConnectionResetError):
+            progress.status, progress.verdict = 499, "caller hung up"
+            raise
+        except BaseException:
+            progress.status = 500
+            raise
+        finally:
+            progress.verdict = progress.verdict or inspection.verdict
+            spent = progress.spent(call)
+            self.store.settle(ticket, spent)
+            self._count(rules.name, call, spent)
+
+    def _count(self, key: str, call: Call, spent: Spent) -> None:
+        add, model = self.metrics.add, call.model
+        add("requests_total", key=key, model=model, endpoint=call.endpoint, status=str(spent.status))
+        add("tokens_total", spent.tokens_in, key=key, model=model, direction="in")
+        add("tokens_total", spent.tokens_out, key=key, model=model, direction="out")
+        add("cost_usd_total", spent.nanos / 1e9, key=key, model=model)
+
+    def _models(self, rules: Rules) -> web.Response:
+        rows = [
+            {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].upstream.name}
+            for name, route in sorted(self.routes.table.items())
+            if rules.allows_model(name)
+        ]
+        return web.json_response({"object": "list", "data": rows})
+
+    def _fresh_routes(self) -> None:
+        if self._table.fresh():
+            try:
+                self.routes.load(self._table.content)
+            except (ValueError, KeyError, TypeError) as error:
+                sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
+
+
+def runner(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
+    """A server for a handler, to be given an address. Handlers are cancelled when their caller hangs up."""
+    server = web.Server(
+        handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300
+    )
+    return web.ServerRunner(server, handle_signals=False, shutdown_timeout=LAST_WORDS)
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """The request's body, plain JSON and not too long."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
+    if request.content_type not in ("application/json", "application/octet-stream"):
+        raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
+    content = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.content.iter_any():
+                content += piece
+                if len(content) > LONGEST_BODY:
+                    raise Refused(413, "invalid_request_error", "request_too_large", f"more than {LONGEST_BODY} bytes")
+    except TimeoutError:
+        raise Refused(408, "invalid_request_error", "request_timeout", "the body did not come in time") from None
+    return bytes(content)
+
+
+def _digest(call: Call) -> str:
+    """SHA-256 of what was asked, for the audit record."""
+    return hashlib.sha256(json.dumps(call.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _error(refused: Refused, path: str) -> web.Response:
+    # Anything may be written in a path; only our own endpoints choose a form.
+    form = path if path in KINDS["gateway"] else ""
+    return web.json_response(errors.document(refused, form), status=refused.status, headers=refused.headers)

@@ -1,0 +1,361 @@
+"""What each key has used: exact under concurrency, and not forgotten by a kill.
+
+The minute's limits are sliding windows: what was admitted in the last 60 seconds. Days and months are UTC's. Tokens
+and money are reserved when a call is admitted, and settled with what it took; a call counts on the day it began.
+
+One process admits, in one thread, without giving up control between looking and writing down, so N is N however many
+ask at once. Each admission is committed to SQLite (WAL) before the call goes out. ``synchronous=NORMAL``: what is
+committed survives a kill -9 of the process; a power cut may lose the last moments, as the log is synced only every few
+seconds, and then by a thread of its own, so that no request waits for the disk. A call that was cut short by a kill
+stays counted at all that was reserved for it.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from calendar import monthrange
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llm_gate.errors import Refused, bad
+from llm_gate.policy import Rules
+
+WINDOW = 60.0
+"""Seconds that a minute's limits look back."""
+NANO = 1_000_000_000
+"""Money is counted in whole billionths of a dollar."""
+KEEP_CALLS = 35 * 86400
+"""Seconds for which single calls are kept; days' sums are kept for 400 days."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS calls (
+  id INTEGER PRIMARY KEY, request TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL, day TEXT NOT NULL,
+  endpoint TEXT NOT NULL, model TEXT NOT NULL, upstream TEXT NOT NULL DEFAULT '', state TEXT NOT NULL,
+  tokens INTEGER NOT NULL, tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0,
+  nanos INTEGER NOT NULL, status INTEGER NOT NULL DEFAULT 0, verdict TEXT NOT NULL DEFAULT '',
+  input_sha256 TEXT NOT NULL DEFAULT '', output_sha256 TEXT NOT NULL DEFAULT '', seconds REAL NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, at);
+CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
+CREATE TABLE IF NOT EXISTS days (
+  key TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL,
+  tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (key, day)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a call wants: tokens and billionths of a dollar at most, and what the audit record holds of it."""
+
+    request: str
+    endpoint: str
+    model: str
+    tokens: int
+    nanos: int = 0
+    input_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a call took in the end."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    nanos: int = 0
+    status: int = 200
+    upstream: str = ""
+    verdict: str = ""
+    output_sha256: str = ""
+
+
+@dataclass(slots=True)
+class Ticket:
+    """An admitted call. Settle it once, whatever becomes of it."""
+
+    id: int
+    name: str
+    at: float
+    day: str
+    tokens: int
+    nanos: int
+    entry: list[float]
+    settled: bool = False
+
+
+@dataclass(slots=True)
+class _Sums:
+    tokens: int = 0
+    nanos: int = 0
+
+
+@dataclass(slots=True)
+class Meter:
+    """One key's use, in memory, as the tables have it."""
+
+    recent: deque[list[float]] = field(default_factory=deque)
+    """[when, tokens] of each call of the last minute, oldest first."""
+    tokens: int = 0
+    """Tokens in ``recent``."""
+    active: int = 0
+    day: str = ""
+    today: _Sums = field(default_factory=_Sums)
+    month: _Sums = field(default_factory=_Sums)
+
+    def forget(self, now: float) -> None:
+        """Drop what is older than the window."""
+        recent = self.recent
+        while recent and recent[0][0] <= now - WINDOW:
+            old = recent.popleft()
+            self.tokens -= int(old[1])
+            old[1] = -1
+
+
+class Store:
+    """The ledger of one gateway. Not for use by several threads, and by one process only."""
+
+    def __init__(self, path: Path | str, clock: Callable[[], float] = time.time) -> None:
+        self.path, self.clock = str(path), clock
+        self.db = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute("PRAGMA synchronous=NORMAL")
+        # Checkpoints sync the disk: a thread of its own makes them, see `checkpoint`.
+        self.db.execute("PRAGMA wal_autocheckpoint=0")
+        self.db.executescript(_SCHEMA)
+        self.db.execute("UPDATE calls SET state = 'lost' WHERE state = 'open'")
+        self._meters: dict[str, Meter] = {}
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def admit(self, rules: Rules, ask: Ask) -> Ticket:
+        """Count the call in, or raise `Refused` (429 with Retry-After, or 400 where no waiting would help)."""
+        now = self.clock()
+        meter = self._meter(rules.name, now)
+        self._refuse_what_exceeds(rules, meter, ask, now)
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            row = self.db.execute(
+                "INSERT INTO calls (request, key, at, day, endpoint, model, state, tokens, nanos, input_sha256)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)",
+                (
+                    ask.request,
+                    rules.name,
+                    now,
+                    meter.day,
+                    ask.endpoint,
+                    ask.model,
+                    ask.tokens,
+                    ask.nanos,
+                    ask.input_sha256,
+                ),
+            )
+            self.db.execute(
+                "INSERT INTO days (key, day, requests, tokens, nanos) VALUES (?, ?, 1, ?, ?) ON CONFLICT (key, day)"
+                " DO UPDATE SET requests = requests + 1, tokens = tokens + excluded.tokens,"
+                " nanos = nanos + excluded.nanos",
+                (rules.name, meter.day, ask.tokens, ask.nanos),
+            )
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        entry = [now, float(ask.tokens)]
+        meter.recent.append(entry)
+        meter.tokens += ask.tokens
+        meter.active += 1
+        for sums in (meter.today, meter.month):
+            sums.tokens += ask.tokens
+            sums.nanos += ask.nanos
+        return Ticket(int(row.lastrowid or 0), rules.name, now, meter.day, ask.tokens, ask.nanos, entry)
+
+    def settle(self, ticket: Ticket, spent: Spent) -> None:
+        """Put what the call took in the place of what was reserved. A second time does nothing."""
+        if ticket.settled:
+            return
+        ticket.settled = True
+        now = self.clock()
+        meter = self._meter(ticket.name, now)
+        meter.active -= 1
+        used = spent.tokens_in + spent.tokens_out
+        tokens, nanos = used - ticket.tokens, spent.nanos - ticket.nanos
+        if ticket.entry[1] >= 0:  # still within the minute
+            ticket.entry[1] += tokens
+            meter.tokens += tokens
+        if ticket.day == meter.day:
+            meter.today.tokens += tokens
+            meter.today.nanos += nanos
+        if ticket.day[:7] == meter.day[:7]:
+            meter.month.tokens += tokens
+            meter.month.nanos += nanos
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            self.db.execute(
+                "UPDATE calls SET state = 'done', tokens = ?, tokens_in = ?, tokens_out = ?, nanos = ?, status = ?,"
+                " upstream = ?, verdict = ?, output_sha256 = ?, seconds = ? WHERE id = ?",
+                (
+                    used,
+                    spent.tokens_in,
+                    spent.tokens_out,
+                    spent.nanos,
+                    spent.status,
+                    spent.upstream,
+                    spent.verdict,
+                    spent.output_sha256,
+                    round(now - ticket.at, 4),
+                    ticket.id,
+                ),
+            )
+            self.db.execute(
+                "UPDATE days SET tokens = tokens + ?, nanos = nanos + ?, tokens_in = tokens_in + ?,"
+                " tokens_out = tokens_out + ? WHERE key = ? AND day = ?",
+                (tokens, nanos, spent.tokens_in, spent.tokens_out, ticket.name, ticket.day),
+            )
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+
+    def headers(self, rules: Rules) -> dict[str, str]:
+        """OpenAI's rate headers, for the limits that the key has."""
+        now = self.clock()
+        meter = self._meter(rules.name, now)
+        found: dict[str, str] = {}
+        oldest = meter.recent[0][0] + WINDOW - now if meter.recent else 0.0
+        for unit, limit, used in (
+            ("requests", rules.requests_per_minute, len(meter.recent)),
+            ("tokens", rules.tokens_per_minute, meter.tokens),
+        ):
+            if limit is not None:
+                found[f"x-ratelimit-limit-{unit}"] = str(limit)
+                found[f"x-ratelimit-remaining-{unit}"] = str(max(0, limit - used))
+                found[f"x-ratelimit-reset-{unit}"] = f"{oldest:.3f}s"
+        return found
+
+    def active(self) -> dict[str, int]:
+        """How many calls of each key are under way."""
+        return {name: meter.active for name, meter in self._meters.items()}
+
+    def prune(self, at_most: int = 500) -> int:
+        """Drop calls that are too old, a few at a time; how many there were."""
+        now = self.clock()
+        self.db.execute("DELETE FROM days WHERE day < ?", (_day(now - 400 * 86400),))
+        return self.db.execute(
+            "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at < ? AND state != 'open' LIMIT ?)",
+            (now - KEEP_CALLS, at_most),
+        ).rowcount
+
+    def _meter(self, name: str, now: float) -> Meter:
+        meter = self._meters.get(name)
+        day = _day(now)
+        if meter is None:
+            meter = self._meters[name] = Meter()
+            rows = self.db.execute(
+                "SELECT at, tokens FROM calls WHERE key = ? AND at > ? ORDER BY at", (name, now - WINDOW)
+            )
+            for at, tokens in rows:
+                meter.recent.append([at, float(tokens)])
+                meter.tokens += tokens
+        if meter.day != day:
+            meter.day = day
+            meter.today, meter.month = self._sums(name, day), self._sums(name, day[:7])
+        meter.forget(now)
+        return meter
+
+    def _sums(self, name: str, prefix: str) -> _Sums:
+        row = self.db.execute(
+            "SELECT sum(tokens), sum(nanos) FROM days WHERE key = ? AND day >= ? AND day < ?",
+            (name, prefix, prefix + "~"),
+        ).fetchone()
+        return _Sums(int(row[0] or 0), int(row[1] or 0))
+
+    def _refuse_what_exceeds(self, rules: Rules, meter: Meter, ask: Ask, now: float) -> None:
+        def limited(code: str, message: str, wait: float, kind: str = "rate_limit_error") -> Refused:
+            seconds = max(1, math.ceil(wait))
+            headers = {"Retry-After": str(seconds), **self.headers(rules)}
+            if kind == "insufficient_quota":
+                headers["x-should-retry"] = "false"  # OpenAI's own clients heed it
+            return Refused(429, kind, code, f"{message}; try again in {seconds} s", headers)
+
+        per_minute = rules.tokens_per_minute
+        for limit, what in (
+            (per_minute, "tokens per minute"),
+            (rules.daily_tokens, "tokens per day"),
+            (rules.monthly_tokens, "tokens per month"),
+        ):
+            if limit is not None and ask.tokens > limit:
+                raise bad(
+                    f"this request may take {ask.tokens} tokens, and the key has {limit} {what}: "
+                    "it can never be served; ask for fewer tokens (max_tokens), or send a shorter prompt",
+                    "request_exceeds_limit",
+                )
+        concurrent = rules.max_concurrency
+        if concurrent is not None and meter.active >= concurrent:
+            raise limited(
+                "concurrency_limit_exceeded", f"{meter.active} requests of this key are under way, its limit", 1
+            )
+        requests = rules.requests_per_minute
+        if requests is not None and len(meter.recent) >= requests:
+            wait = meter.recent[len(meter.recent) - requests][0] + WINDOW - now
+            raise limited("rate_limit_exceeded", f"this key may make {requests} requests per minute", wait)
+        if per_minute is not None and meter.tokens + ask.tokens > per_minute:
+            over, wait = meter.tokens + ask.tokens - per_minute, WINDOW
+            for at, tokens in meter.recent:
+                over -= int(tokens)
+                if over <= 0:
+                    wait = at + WINDOW - now
+                    break
+            raise limited(
+                "rate_limit_exceeded",
+                f"this key may use {per_minute} tokens per minute, {meter.tokens} are used or reserved, "
+                f"and this request may take {ask.tokens}",
+                wait,
+            )
+        self._refuse_over_budget(rules, meter, ask, now, limited)
+
+    def _refuse_over_budget(
+        self, rules: Rules, meter: Meter, ask: Ask, now: float, limited: Callable[[str, str, float, str], Refused]
+    ) -> None:
+        until_tomorrow = 86400 - now % 86400
+        moment = time.gmtime(now)
+        days_left = monthrange(moment.tm_year, moment.tm_mon)[1] - moment.tm_mday
+        until_next_month = until_tomorrow + 86400 * days_left
+        for limit, used, asked, unit, span, wait in (
+            (rules.daily_tokens, meter.today.tokens, ask.tokens, "tokens", "day", until_tomorrow),
+            (rules.monthly_tokens, meter.month.tokens, ask.tokens, "tokens", "month", until_next_month),
+            (_nanos(rules.daily_budget_usd), meter.today.nanos, ask.nanos, "USD", "day", until_tomorrow),
+            (_nanos(rules.monthly_budget_usd), meter.month.nanos, ask.nanos, "USD", "month", until_next_month),
+        ):
+            if limit is not None and used + asked > limit:
+                shown = (limit, used, asked) if unit == "tokens" else tuple(_usd(each) for each in (limit, used, asked))
+                raise limited(
+                    "budget_exceeded",
+                    f"this key's budget is {shown[0]} {unit} per {span} (UTC), {shown[1]} are used or reserved, "
+                    f"and this request may take {shown[2]}",
+                    wait,
+                    "insufficient_quota",
+                )
+
+
+def checkpoint(path: str) -> None:
+    """Move the log into the database and sync it; for a thread of its own, as it waits for the disk."""
+    with sqlite3.connect(path, isolation_level=None, timeout=5) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    db.close()
+
+
+def _day(now: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(now))
+
+
+def _nanos(usd: float | None) -> int | None:
+    return None if usd is None else round(usd * NANO)
+
+
+def _usd(nanos: int) -> str:
+    return f"{nanos / NANO:.6f}".rstrip("0").rstrip(".")

@@ -1,0 +1,154 @@
+"""Where text stands in requests, answers and events, so that it can be counted, looked at, and put back masked.
+
+A slot is a container and a key in it: ``container[key]`` is a string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+Slot = tuple[Any, Any]
+
+_NOT_TEXT = frozenset(
+    {"role", "type", "id", "call_id", "tool_call_id", "tool_use_id", "status", "detail", "media_type", "format", "data",
+     "signature", "encrypted_content", "encoding_format", "index", "object", "model", "finish_reason"}
+)  # fmt: skip
+"""Fields that hold no words: names of the protocol, and bytes."""
+
+_READ = ("messages", "input", "prompt", "system", "instructions", "suffix", "tools", "functions", "response_format",
+         "text", "structured_outputs", "guided_json", "guided_choice", "prediction", "chat_template_kwargs",
+         "output_format", "output_config")  # fmt: skip
+"""Fields of a request that the model reads, or that tell it what to write."""
+
+
+def get(slot: Slot) -> str:
+    """The text in a slot."""
+    return str(slot[0][slot[1]])
+
+
+def put(slot: Slot, text: str) -> None:
+    """Put another text there."""
+    slot[0][slot[1]] = text
+
+
+def in_request(body: dict[str, Any]) -> list[list[Slot]]:
+    """All that the model will read: the parts of one message together, everything else one by one."""
+    found: list[list[Slot]] = []
+    for name in _READ:
+        value = body.get(name)
+        if isinstance(value, str):
+            found.append([(body, name)])
+        elif isinstance(value, list):
+            for place, each in enumerate(value):
+                if isinstance(each, str):
+                    found.append([(value, place)])
+                elif isinstance(each, dict) and isinstance(each.get("content"), list):
+                    found.append(list(_nested(each["content"])))
+                    found += [[slot] for slot in _nested({key: each[key] for key in each if key != "content"})]
+                else:
+                    found += [[slot] for slot in _nested(each)]
+        elif value is not None:
+            found += [[slot] for slot in _nested(value)]
+    return [slots for slots in found if slots]
+
+
+def in_answer(endpoint: str, answer: dict[str, Any]) -> list[list[Slot]]:
+    """All that a whole answer says, one list for each text."""
+    if endpoint in ("/v1/chat/completions", "/v1/completions"):
+        choices = [each.get("message") or each for each in _dicts(answer.get("choices"))]
+        return [[slot] for choice in choices if isinstance(choice, dict) for _, slot in _said(choice)]
+    if endpoint == "/v1/responses":
+        return [[slot] for slot in _nested(answer.get("output"))]
+    if endpoint == "/v1/messages":
+        return [[slot] for slot in _nested(answer.get("content"))]
+    return []
+
+
+def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable, ...], Slot]]:
+    """The pieces of text in one event of a stream, each with the name of the text that it goes on with."""
+    if endpoint in ("/v1/chat/completions", "/v1/completions"):
+        found: list[tuple[tuple[Hashable, ...], Slot]] = []
+        for choice in _dicts(event.get("choices")):
+            delta = choice.get("delta")
+            for field, slot in _said(delta if isinstance(delta, dict) else choice):
+                found.append(((choice.get("index", 0), *field), slot))
+        return found
+    delta = event.get("delta")
+    if isinstance(delta, str) and str(event.get("type", "")).endswith(".delta"):
+        return [((event.get("item_id", ""), event.get("content_index", 0), str(event["type"])), (event, "delta"))]
+    if isinstance(delta, dict) and event.get("type") == "content_block_delta":
+        names = ("text", "thinking", "partial_json")
+        return [((event.get("index", 0), name), (delta, name)) for name in names if isinstance(delta.get(name), str)]
+    return []
+
+
+def repeated_in_event(endpoint: str, event: dict[str, Any]) -> list[list[Slot]]:
+    """Texts that an event says whole, once more, after their pieces (the Responses API does)."""
+    if endpoint != "/v1/responses" or str(event.get("type", "")).endswith(".delta"):
+        return []
+    places = [event.get("response"), event.get("item"), event.get("part")]
+    found = [
+        [slot]
+        for place in places
+        for slot in _nested(place["output"] if isinstance(place, dict) and "output" in place else place)
+    ]
+    return found + [[(event, name)] for name in ("text", "arguments", "refusal") if isinstance(event.get(name), str)]
+
+
+def ended_by_event(endpoint: str, event: dict[str, Any]) -> Hashable | None:
+    """Which texts end with this event: the first part of their names, True for all, None for none."""
+    if endpoint in ("/v1/chat/completions", "/v1/completions"):
+        ended = [each.get("index", 0) for each in _dicts(event.get("choices")) if each.get("finish_reason")]
+        if len(ended) > 1:
+            return True
+        return ended[0] if ended else None
+    kind = str(event.get("type", ""))
+    if kind == "content_block_stop":
+        index: Hashable = event.get("index", 0)
+        return index
+    return True if kind.endswith((".done", ".completed", ".incomplete")) or kind == "message_stop" else None
+
+
+def without_the_end(event: dict[str, Any]) -> None:
+    """Make an event that was sent already fit to be sent once more with other text."""
+    event.pop("usage", None)
+    for choice in _dicts(event.get("choices")):
+        choice["finish_reason"] = None
+
+
+def _said(message: dict[str, Any]) -> Iterator[tuple[tuple[Hashable, ...], Slot]]:
+    for name in ("content", "reasoning_content", "reasoning", "text", "refusal"):
+        if isinstance(message.get(name), str):
+            yield (name,), (message, name)
+        elif name == "content" and isinstance(message.get(name), list):
+            yield from (((name,), slot) for slot in _nested(message[name]))
+    for place, call in enumerate(_dicts(message.get("tool_calls"))):
+        function = call.get("function")
+        if isinstance(function, dict):
+            for name in ("name", "arguments"):
+                if isinstance(function.get(name), str):
+                    yield ("tool_calls", call.get("index", place), name), (function, name)
+    function = message.get("function_call")
+    if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+        yield ("function_call",), (function, "arguments")
+
+
+def _nested(value: Any) -> Iterator[Slot]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if isinstance(each, str):
+                if key not in _NOT_TEXT and not each.startswith("data:"):
+                    yield value, key
+            elif key not in ("logprobs",):
+                yield from _nested(each)
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            if isinstance(each, str):
+                yield value, place
+            else:
+                yield from _nested(each)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

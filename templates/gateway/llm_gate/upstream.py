@@ -1,0 +1,143 @@
+"""Requests to upstreams: written from scratch, so that nothing of the caller's own headers ever travels on."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from llm_gate import requests
+from llm_gate.requests import Call
+from llm_gate.routes import Target, Upstream
+
+CONNECT = 10.0
+"""Seconds to connect."""
+LONGEST_ANSWER = 64 * 2**20
+"""Bytes of an answer that is not streamed."""
+SAID_BY_NOBODY = b"[removed]"
+
+_IGNORED_BY_ANTHROPIC = ("logprobs", "top_logprobs", "logit_bias", "prediction", "modalities")
+"""Fields that Anthropic's OpenAI-compatible endpoint passes over in silence (docs: OpenAI SDK compatibility)."""
+
+
+class Secrets:
+    """Upstream keys out of an environment file, read again when it changes; never in this process' environment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._values: dict[str, str] = {}
+
+    def get(self, name: str) -> str | None:
+        """The key by this name, or None."""
+        try:
+            stat = self.path.stat()
+            if (stat.st_mtime_ns, stat.st_ino) != self._stamp:
+                pairs = (line.split("=", 1) for line in self.path.read_text().splitlines() if "=" in line)
+                self._values = {key.strip(): value.strip() for key, value in pairs}
+                self._stamp = (stat.st_mtime_ns, stat.st_ino)
+        except OSError:
+            pass
+        return self._values.get(name.upper()) or self._values.get(name)
+
+
+class Sessions:
+    """One client session for each upstream, so that none waits for another's connections."""
+
+    def __init__(self, ca: Path | None) -> None:
+        self._ca = ca
+        self._sessions: dict[Upstream, aiohttp.ClientSession] = {}
+
+    def of(self, upstream: Upstream) -> aiohttp.ClientSession:
+        """The session for an upstream."""
+        session = self._sessions.get(upstream)
+        if session is None:
+            local = upstream.base_url.startswith("http:")
+            context: Any = True
+            if not local:
+                context = ssl.create_default_context()
+                if upstream.private_ca and self._ca is not None and self._ca.exists():
+                    context = ssl.create_default_context(cafile=str(self._ca))
+            session = self._sessions[upstream] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    ssl=context,
+                    # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
+                    keepalive_timeout=4 if local else 30,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                skip_auto_headers=("User-Agent",),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
+                read_bufsize=2**17,
+            )
+        return session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions.values():
+            await session.close()
+
+
+def able(target: Target, call: Call) -> bool:
+    """Whether a target does all that the call asks, and does not pass over some of it in silence."""
+    if target.upstream.kind == "anthropic" and call.endpoint == "/v1/chat/completions":
+        form = call.body.get("response_format")
+        if call.body.get("n") not in (None, 1) or (isinstance(form, dict) and form.get("type") != "text"):
+            return False
+        return not any(call.body.get(name) for name in _IGNORED_BY_ANTHROPIC)
+    return True
+
+
+def body(target: Target, call: Call) -> bytes:
+    """The body for a target."""
+    kind = target.upstream.kind
+    sent = {**call.body, "model": target.model}
+    if kind != "vllm":
+        for name in requests.vllm_only(call.endpoint):
+            sent.pop(name, None)
+    limit = requests.bound_fields(call.endpoint, kind)
+    if limit is not None:
+        given = [sent.pop(name) for name in requests.LIMITS[call.endpoint] if sent.get(name) is not None]
+        if given or call.bound is not None:
+            sent[limit] = max(given) if given else call.bound
+    if call.endpoint == "/v1/responses":
+        # Left out, it is kept at the vendor, where any holder of the same key could read it.
+        sent["store"] = False
+    if call.stream and call.endpoint in ("/v1/chat/completions", "/v1/completions"):
+        sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
+    elif not call.stream:
+        sent.pop("stream_options", None)
+    return json.dumps(sent, separators=(",", ":")).encode()
+
+
+def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
+    """The headers for a target: these and no others."""
+    found = {
+        "Content-Type": "application/json",
+        "Accept": "text/event-stream" if call.stream else "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "pulumi-llm-gateway",
+    }
+    native = call.endpoint == "/v1/messages"
+    if native:
+        found["anthropic-version"] = "2023-06-01"
+    if key:
+        if native and target.upstream.kind == "anthropic":
+            found["x-api-key"] = key
+        else:
+            found["Authorization"] = f"Bearer {key}"
+    return found
+
+
+def url(target: Target, endpoint: str) -> str:
+    """Where a target answers on an endpoint; ``base_url`` ends where ``/v1`` does."""
+    return target.upstream.base_url.rstrip("/") + endpoint.removeprefix("/v1")
+
+
+def scrubbed(content: bytes, key: str | None) -> bytes:
+    """What an upstream said, without the key that it was asked with."""
+    return content.replace(key.encode(), SAID_BY_NOBODY) if key and key.encode() in content else content

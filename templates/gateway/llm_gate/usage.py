@@ -1,0 +1,92 @@
+"""What a call took: the upstream's own numbers, or counted from what was said where it gives none."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_gate import sse, texts, tokens
+
+UNREAD = 2**18
+"""Bytes of events that are kept to be counted later."""
+
+
+@dataclass(slots=True)
+class Count:
+    """Tokens of one call: the upstream's own numbers where it gives them, else what was seen."""
+
+    endpoint: str
+    estimated_in: int
+    reported_in: int | None = None
+    reported_out: int | None = None
+    pieces: int = 0
+    seen: int = 0
+    _digest: Any = field(default_factory=hashlib.sha256)
+    _unread: list[bytes] = field(default_factory=list)
+    _unread_bytes: int = 0
+
+    def came(self, content: bytes) -> None:
+        """Bytes of the answer, as the upstream sends them, for the audit record's digest."""
+        self._digest.update(content)
+
+    def hear(self, text: str) -> None:
+        """Count a piece of an answer: at least one token, else what its text may have."""
+        if text:
+            self.pieces += 1
+            self.seen += tokens.of_text(text)
+
+    def later(self, events: bytes) -> None:
+        """Events that need not be read now: most upstreams count themselves, and then they never are."""
+        self._unread.append(events)
+        self._unread_bytes += len(events)
+        if self._unread_bytes > UNREAD:
+            self._read()
+
+    def _read(self) -> None:
+        unread, self._unread, self._unread_bytes = self._unread, [], 0
+        for event in b"".join(unread).split(b"\n\n"):
+            document = sse.document_of(sse.data_of(event))
+            if document is not None:
+                for _, slot in texts.in_event(self.endpoint, document):
+                    self.hear(texts.get(slot))
+
+    def report(self, document: dict[str, Any]) -> None:
+        """Take the numbers that an answer or an event carries, wherever its kind has them."""
+        for holder in (document, document.get("message"), document.get("response"), document.get("x_groq")):
+            usage = holder.get("usage") if isinstance(holder, dict) else None
+            if isinstance(usage, dict):
+                given = _int(usage, "prompt_tokens", "input_tokens")
+                if given is not None:
+                    # Anthropic's cache counts come on top of its input_tokens; OpenAI's are part of its own.
+                    cached = [_int(usage, name) for name in ("cache_creation_input_tokens", "cache_read_input_tokens")]
+                    self.reported_in = given + sum(each or 0 for each in cached)
+                answered = _int(usage, "completion_tokens", "output_tokens")
+                if answered is not None:
+                    self.reported_out = max(answered, self.reported_out or 0)
+
+    @property
+    def tokens_in(self) -> int:
+        """Tokens of the prompt."""
+        return self.estimated_in if self.reported_in is None else self.reported_in
+
+    @property
+    def tokens_out(self) -> int:
+        """Tokens of the answer. A report of nothing about an answer that was there is not believed."""
+        if not self.reported_out:
+            self._read()
+            return max(self.pieces, self.seen)
+        return self.reported_out
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the upstream answered, byte by byte."""
+        return str(self._digest.hexdigest())
+
+
+def _int(usage: dict[str, Any], *names: str) -> int | None:
+    for name in names:
+        value = usage.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+    return None

@@ -1,0 +1,7 @@
+"""The gateway's package is the node's, so the tests have to find it."""
+
+import sys
+
+from pulumi_llm.bootstrap.files import templates
+
+sys.path.insert(0, str(templates() / "gateway"))

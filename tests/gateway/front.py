@@ -1,0 +1,124 @@
+"""The real Caddy with the configuration that the node gets, before a real gateway process."""
+
+import asyncio
+import os
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm.bootstrap import GatewayRole, Route, gateway
+from tests.bootstrap.samples import MINI, OPENAI
+from tests.gateway.fake import Fake
+from tests.gateway.harness import Home, Running
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@dataclass
+class Front:
+    url: str
+    port: int
+    ca: Path
+    gate: Running
+    fake: Fake
+    caddy: asyncio.subprocess.Process
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.ca))
+
+    async def raw(self, request: bytes, *, wait: float = 10) -> bytes:
+        """What a connection answers to bytes that no client library would send."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.tls)
+        try:
+            writer.write(request)
+            await writer.drain()
+            found = b""
+            async with asyncio.timeout(wait):
+                while piece := await reader.read(65536):
+                    found += piece
+            return found
+        except (ConnectionResetError, ssl.SSLError):
+            return found
+        finally:
+            writer.close()
+
+    async def logged(self) -> str:
+        """Stop Caddy, and all that it wrote."""
+        self.caddy.terminate()
+        await self.caddy.wait()
+        return (self.ca.parent / "caddy.log").read_text()
+
+
+def program(name: str) -> str:
+    """Where `make tools` puts it, else on PATH."""
+    folder = Path(os.environ.get("PULUMI_LLM_TOOLS", CHECKOUT / ".tools")) / "bin"
+    found = shutil.which(name, path=f"{folder}:{os.environ['PATH']}")
+    assert found, f"{name} is neither in {folder} nor on PATH: run `make tools`"
+    return found
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def caddyfile(root: Path, port: int, gate_url: str) -> str:
+    """The node's own, with its paths and ports moved."""
+    text = gateway.caddyfile(
+        GatewayRole(https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),))
+    )
+    moved = text.replace("/srv/llm/secrets", str(root)).replace("/var/lib/llm-caddy", str(root / "caddy"))
+    moved = moved.replace("127.0.0.1:4000", gate_url.removeprefix("http://"))
+    # The tests are on loopback, and so is everything else.
+    return moved.replace(f":{port} {{", f":{port} {{\n\tbind 127.0.0.1")
+
+
+def certificate(root: Path) -> None:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+         root / "tls.key", "-out", root / "tls.crt", "-days", "2", "-subj", "/CN=llm",
+         "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def front(root: Path, *, kind: str = "openai", talkative: bool = False, **limits: Any) -> AsyncIterator[Front]:
+    """Caddy, gateway and fake upstream, each for itself. ``talkative``: Caddy logs all that it can."""
+    port = free_port()
+    certificate(root)
+    async with Fake() as fake:
+        home = Home(root / "gate").key(**limits).routes(fake.url, kind=kind)
+        async with home.running() as gate:
+            config = root / "Caddyfile"
+            text = caddyfile(root, port, gate.url)
+            config.write_text(text.replace("{\n\tadmin off", "{\n\tdebug\n\tadmin off", 1) if talkative else text)
+            log = (root / "caddy.log").open("wb")
+            caddy = await asyncio.create_subprocess_exec(
+                program("caddy"), "run", "--config", str(config), "--adapter", "caddyfile",
+                stdout=log, stderr=log, env={**os.environ, "HOME": str(root)},
+            )  # fmt: skip
+            try:
+                while True:
+                    try:
+                        _, writer = await asyncio.open_connection("127.0.0.1", port)
+                        writer.close()
+                        break
+                    except ConnectionRefusedError:
+                        assert caddy.returncode is None, (root / "caddy.log").read_text()
+                        await asyncio.sleep(0.02)
+                yield Front(f"https://127.0.0.1:{port}", port, root / "tls.crt", gate, fake, caddy)
+            finally:
+                if caddy.returncode is None:
+                    caddy.kill()
+                    await caddy.wait()
+                log.close()

@@ -1,0 +1,213 @@
+"""Tokens are counted whatever the upstream says of them, on every endpoint, streamed or not."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_gate.tokens import of_request
+
+from tests.gateway.fake import ANSWER
+from tests.gateway.harness import PROMPT, Home, chat, client_of, stand
+
+CHAT = "/v1/chat/completions"
+BODIES: dict[str, dict[str, Any]] = {
+    CHAT: chat(),
+    "/v1/completions": {"model": "plain", "prompt": PROMPT},
+    "/v1/responses": {"model": "plain", "input": PROMPT},
+    "/v1/messages": {"model": "plain", "max_tokens": 50, "messages": [{"role": "user", "content": PROMPT}]},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", BODIES)
+async def test_the_upstreams_own_count_is_taken_on_every_endpoint(tmp_path: Path, path: str, stream: bool) -> None:
+    """Among them LiteLLM's #17706 (/v1/responses was not counted) and #41610 (streams were not)."""
+    async with stand(tmp_path, kind="gateway", tokens_per_minute=100_000) as (gate, _, client):
+        async with client.post(path, json={**BODIES[path], "stream": stream}) as reply:
+            assert reply.status == 200
+            await reply.read()
+        assert await gate.settled() == [(10, 7)]
+
+
+async def test_embeddings_are_counted(tmp_path: Path) -> None:
+    async with stand(tmp_path, tokens_per_minute=100) as (gate, _, client):
+        async with client.post("/v1/embeddings", json={"model": "plain", "input": PROMPT}) as reply:
+            assert reply.status == 200
+        assert await gate.settled() == [(5, 0)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_an_upstream_does_not_count_the_gateway_does(tmp_path: Path, stream: bool) -> None:
+    async with stand(tmp_path, tokens_per_minute=100_000) as (gate, _, client):
+        async with client.post(CHAT, json=chat("no-usage", stream=stream)) as reply:
+            await reply.read()
+        ((tokens_in, tokens_out),) = await gate.settled()
+        assert len(PROMPT) / 4 <= tokens_in <= len(PROMPT)
+        assert len(ANSWER) / 4 <= tokens_out <= len(ANSWER)
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+async def test_the_upstream_is_always_asked_for_usage_and_the_caller_gets_it_only_if_it_asked(
+    tmp_path: Path, path: str
+) -> None:
+    async with stand(tmp_path) as (_, fake, client):
+        async with client.post(path, json={**BODIES[path], "stream": True}) as reply:
+            assert '"usage": {' not in (await reply.text()).replace('":{', '": {')
+        assert fake.last.body["stream_options"] == {"include_usage": True}
+        asked = {"stream": True, "stream_options": {"include_usage": True}}
+        async with client.post(path, json={**BODIES[path], **asked}) as reply:
+            assert '"total_tokens": 17' in await reply.text()
+
+
+@pytest.mark.parametrize("limit", ["tokens_per_minute", "daily_tokens", "monthly_tokens"])
+async def test_an_answer_without_a_bound_gets_one_where_the_key_counts_tokens(tmp_path: Path, limit: str) -> None:
+    async with stand(tmp_path, **{limit: 1000}) as (_, fake, client):
+        async with client.post(CHAT, json=chat()):
+            pass
+        assert fake.last.body["max_completion_tokens"] == 500
+    async with stand(tmp_path / "free") as (_, fake, client):
+        async with client.post(CHAT, json=chat()):
+            pass
+        assert not {"max_tokens", "max_completion_tokens"} & fake.last.body.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [("openai", "max_completion_tokens"), ("deepseek", "max_tokens"), ("vllm", "max_tokens")]
+)
+@pytest.mark.parametrize("asked", ["max_tokens", "max_completion_tokens"])
+async def test_the_bound_goes_by_the_name_that_the_vendor_knows(
+    tmp_path: Path, kind: str, field: str, asked: str
+) -> None:
+    async with stand(tmp_path, kind=kind) as (_, fake, client):
+        async with client.post(CHAT, json=chat(**{asked: 9})):
+            pass
+        assert [name for name in ("max_tokens", "max_completion_tokens") if name in fake.last.body] == [field]
+        assert fake.last.body[field] == 9
+
+
+async def test_one_request_cannot_pass_a_limit_that_is_smaller_than_it(tmp_path: Path) -> None:
+    """LiteLLM's #4829."""
+    async with stand(tmp_path, tokens_per_minute=500) as (_, fake, client):
+        async with client.post(CHAT, json=chat(max_tokens=501)) as reply:
+            assert (await reply.json())["error"]["code"] == "request_exceeds_limit"
+        assert not fake.seen
+
+
+async def test_several_answers_at_once_are_reserved_as_several(tmp_path: Path) -> None:
+    async with stand(tmp_path, tokens_per_minute=500) as (_, _, client):
+        for count, status in ((6, 400), (4, 200)):
+            async with client.post(CHAT, json=chat(max_tokens=100, n=count)) as reply:
+                assert reply.status == status
+
+
+RESERVED = 51
+"""What `chat(max_tokens=20)` reserves."""
+
+
+async def test_all_of_a_limit_can_be_used_before_it_bites(tmp_path: Path) -> None:
+    """LiteLLM's #24677: its limit fired at 70 %, and then for long."""
+    async with stand(tmp_path, tokens_per_minute=170 + RESERVED) as (gate, _, client):
+        for _ in range(11):  # each takes 17, and RESERVED while it runs
+            async with client.post(CHAT, json=chat(max_tokens=20)) as reply:
+                assert reply.status == 200
+        async with client.post(CHAT, json=chat(max_tokens=20)) as reply:
+            assert reply.status == 429
+        assert sum(map(sum, await gate.settled())) == 11 * 17
+
+
+async def test_parallel_streams_cannot_pass_a_token_limit(tmp_path: Path) -> None:
+    async with stand(tmp_path, tokens_per_minute=1000) as (gate, fake, client):
+        asked = [
+            asyncio.create_task(client.post(CHAT, json=chat("slow", stream=True, max_tokens=200))) for _ in range(40)
+        ]
+        done, waiting = set(), set(asked)
+        while len(done) < 40 - 4:
+            done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=0.05)
+        assert sum(1 for each in done if each.result().status == 200) + len(waiting) == 4
+        fake.release.set()
+        replies = await asyncio.gather(*asked)
+        for each in replies:
+            await each.read()
+        assert sorted(each.status for each in replies) == [200] * 4 + [429] * 36
+        assert sum(tokens for _, tokens in await gate.settled()) == 4 * 7
+
+
+async def test_a_thousand_requests_at_once_against_a_limit_of_n_admit_n(tmp_path: Path) -> None:
+    async with stand(tmp_path, requests_per_minute=137) as (gate, fake, client):
+
+        async def one() -> int:
+            async with client.post(CHAT, json=chat()) as reply:
+                await reply.read()
+                return reply.status
+
+        answers = await asyncio.gather(*(one() for _ in range(1000)))
+        assert answers.count(200) == 137
+        assert answers.count(429) == 863
+        assert len(fake.seen) == 137
+        assert len(await gate.settled()) == 137
+
+
+async def test_so_many_run_at_once_and_not_one_more(tmp_path: Path) -> None:
+    async with stand(tmp_path, max_concurrency=5) as (_, fake, client):
+        asked = [asyncio.create_task(client.post(CHAT, json=chat("hold"))) for _ in range(60)]
+        while sum(each.done() for each in asked) < 55 or fake.working < 5:
+            await asyncio.sleep(0.01)
+        assert len(fake.seen) == 5
+        fake.release.set()
+        assert sorted(each.status for each in await asyncio.gather(*asked)) == [200] * 5 + [429] * 55
+
+
+async def test_a_budget_in_money_holds_before_the_call_and_is_settled_after_it(tmp_path: Path) -> None:
+    # 17 tokens cost 10 * 1 + 7 * 10 millionths; the reservation is bigger than that.
+    from tests.gateway.fake import Fake
+
+    async with Fake() as fake:
+        priced = {"targets": [{"upstream": "fake", "model": "plain", "price_in": 1, "price_out": 10}]}
+        home = Home(tmp_path).key(daily_budget_usd=0.0005).routes(fake.url, routes={"plain": priced})
+        async with home.here() as gate, client_of(gate) as client:
+            count = 0
+            while True:
+                async with client.post(CHAT, json=chat(max_tokens=20)) as reply:
+                    if reply.status != 200:
+                        assert (await reply.json())["error"]["type"] == "insufficient_quota"
+                        break
+                count += 1
+            rows = await gate.settled("nanos")
+            assert rows == [(80_000,)] * count
+            # 0.0005 USD is 500,000; one more would have reserved some 230,000.
+            assert 3 <= count <= 6
+
+
+@pytest.mark.parametrize("sign", ["SIGKILL", "SIGTERM"])
+async def test_no_limit_is_forgotten_by_a_kill_and_a_restart(tmp_path: Path, sign: str) -> None:
+    import signal
+
+    from tests.gateway.fake import Fake
+
+    async with Fake() as fake:
+        home = Home(tmp_path).key(requests_per_minute=4, tokens_per_minute=10_000, daily_tokens=400).routes(fake.url)
+        async with home.running() as gate, client_of(gate) as client:
+            async with client.post(CHAT, json=chat(max_tokens=100)) as reply:
+                assert reply.status == 200
+            cut = asyncio.create_task(client.post(CHAT, json=chat("hold", max_tokens=300)))
+            while fake.working < 1:
+                await asyncio.sleep(0.01)
+            assert gate.process is not None
+            gate.process.send_signal(getattr(signal, sign))
+            if sign == "SIGTERM":
+                fake.release.set()  # an orderly end waits for what is under way
+                assert (await cut).status == 200
+            await gate.process.wait()
+            await asyncio.gather(cut, return_exceptions=True)
+        async with home.running() as gate, client_of(gate) as client:
+            async with client.post(CHAT, json=chat(max_tokens=350)) as reply:
+                assert reply.status == 429
+                assert reply.headers["x-ratelimit-remaining-requests"] == "2"
+                told = (await reply.json())["error"]["message"]
+            # The call that was cut short stays counted at all that was reserved; the one that ended, at what it took.
+            cut_short = 17 if sign == "SIGTERM" else of_request(chat()) + 300
+            assert f"{17 + cut_short} are used or reserved" in told
+            for status in (200, 200, 429):
+                async with client.post(CHAT, json=chat(max_tokens=1)) as reply:
+                    assert reply.status == status

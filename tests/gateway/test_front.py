@@ -1,0 +1,358 @@
+"""Real clients through the real Caddy and the real gateway process, and all that has been seen to leak elsewhere.
+
+openai-forward's holes are those that were measured on 0.8.1 with a fake upstream; LiteLLM's numbers are its issues.
+"""
+
+import asyncio
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import anthropic
+import openai
+import pytest
+
+from tests.gateway.fake import ANSWER
+from tests.gateway.front import Front, front
+from tests.gateway.harness import KEY, PROMPT, UPSTREAM_KEY, Home, chat
+
+pytestmark = pytest.mark.artefact
+CHAT = "/v1/chat/completions"
+
+
+def client_of(it: Front, key: str = KEY, **more: Any) -> openai.AsyncOpenAI:
+    http = openai.DefaultAsyncHttpxClient(verify=it.tls)
+    return openai.AsyncOpenAI(base_url=it.url + "/v1", api_key=key, http_client=http, max_retries=0, **more)
+
+
+def plain(it: Front, key: str | None = KEY) -> aiohttp.ClientSession:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return aiohttp.ClientSession(it.url, headers=headers, connector=aiohttp.TCPConnector(ssl=it.tls))
+
+
+MESSAGES: Any = [{"role": "user", "content": PROMPT}]
+
+
+async def test_openais_client_gets_its_answer_its_stream_and_its_errors(tmp_path: Path) -> None:
+    async with front(tmp_path, requests_per_minute=7) as it:
+        client = client_of(it)
+        whole = await client.chat.completions.create(model="plain", messages=MESSAGES)
+        assert whole.choices[0].message.content == ANSWER
+        stream = await client.chat.completions.create(
+            model="plain", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+        )
+        said, usage = "", None
+        async for each in stream:
+            said += "".join(choice.delta.content or "" for choice in each.choices)
+            usage = each.usage or usage
+        assert said == ANSWER
+        assert usage is not None
+        assert usage.total_tokens == 17
+        old = await client.completions.create(model="plain", prompt=PROMPT)
+        assert old.choices[0].text == ANSWER
+        vectors = await client.embeddings.create(model="plain", input=PROMPT, encoding_format="float")
+        assert vectors.data[0].embedding == [0.25, 0.5]
+        response = await client.responses.create(model="plain", input=PROMPT)
+        assert response.output_text == ANSWER
+        assert it.fake.last.body["store"] is False
+        assert "plain" in [each.id for each in (await client.models.list()).data]
+        with pytest.raises(openai.APIError, match="broke off"):
+            async for _ in await client.chat.completions.create(model="cut", messages=MESSAGES, stream=True):
+                pass
+        with pytest.raises(openai.BadRequestError):
+            await client.chat.completions.create(model="plain", messages=MESSAGES, extra_body={"api_base": "http://x"})
+        with pytest.raises(openai.InternalServerError):
+            await client.chat.completions.create(model="status-500", messages=MESSAGES)
+        with pytest.raises(openai.RateLimitError) as refused:
+            await client.chat.completions.create(model="plain", messages=MESSAGES)
+        assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
+        with pytest.raises(openai.AuthenticationError):
+            await client_of(it, "sk-other").models.list()
+
+
+async def test_anthropics_client_gets_its_answer_its_stream_and_its_errors(tmp_path: Path) -> None:
+    async with front(tmp_path, kind="anthropic", models=["plain"]) as it:
+        http = anthropic.DefaultAsyncHttpxClient(verify=it.tls)
+        client = anthropic.AsyncAnthropic(base_url=it.url, api_key=KEY, http_client=http, max_retries=0)
+        whole = await client.messages.create(model="plain", max_tokens=50, messages=MESSAGES)
+        assert whole.content[0].text == ANSWER  # type: ignore[union-attr]
+        assert it.fake.last.headers["x-api-key"] == UPSTREAM_KEY
+        assert it.fake.last.headers["anthropic-version"] == "2023-06-01"
+        async with client.messages.stream(model="plain", max_tokens=50, messages=MESSAGES) as stream:
+            said = "".join([text async for text in stream.text_stream])
+            usage = (await stream.get_final_message()).usage
+        assert (said, usage.output_tokens) == (ANSWER, 7)
+        with pytest.raises(anthropic.PermissionDeniedError):
+            await client.messages.create(model="hold", max_tokens=5, messages=MESSAGES)
+        stranger = anthropic.AsyncAnthropic(base_url=it.url, api_key="sk-other", http_client=http, max_retries=0)
+        with pytest.raises(anthropic.AuthenticationError):
+            await stranger.messages.create(model="plain", max_tokens=5, messages=MESSAGES)
+        assert await it.gate.settled() == [(10, 7), (10, 7)]
+
+
+async def test_openais_own_retry_obeys_what_it_is_told(tmp_path: Path) -> None:
+    async with front(tmp_path, daily_tokens=60) as it:
+        client = openai.AsyncOpenAI(
+            base_url=it.url + "/v1", api_key=KEY, max_retries=5,
+            http_client=openai.DefaultAsyncHttpxClient(verify=it.tls),
+        )  # fmt: skip
+        for _ in range(2):
+            await client.chat.completions.create(model="plain", messages=MESSAGES, max_tokens=5)
+        with pytest.raises(openai.RateLimitError):
+            await client.chat.completions.create(model="plain", messages=MESSAGES, max_tokens=5)
+        assert len(it.fake.seen) == 2
+
+
+async def test_events_come_through_caddy_one_by_one(tmp_path: Path) -> None:
+    async with front(tmp_path) as it:
+        stream = await client_of(it).chat.completions.create(model="slow", messages=MESSAGES, stream=True)
+        first = await anext(stream.__aiter__())
+        assert first.choices[0].delta.content == "Hello"
+        it.fake.release.set()
+
+
+async def test_hanging_up_at_caddy_ends_the_upstreams_work(tmp_path: Path) -> None:
+    async with front(tmp_path, max_concurrency=1) as it:
+        stream = await client_of(it).chat.completions.create(model="stall", messages=MESSAGES, stream=True)
+        await anext(stream.__aiter__())
+        await stream.close()
+        while it.fake.working:
+            await asyncio.sleep(0.01)
+        assert await it.gate.settled("verdict") == [("caller hung up",)]
+
+
+ELSEWHERE = (
+    ("POST", "/openai/v1/chat/completions"), ("POST", "/openai/deployments/x/chat"),  # LiteLLM's way past
+    ("POST", "/invocations"), ("POST", "/tokenize"), ("POST", "/inference/v1/generate"),  # vLLM's, without its key
+    ("POST", "/pooling"), ("POST", "/scale_elastic_ep"), ("GET", "/docs"), ("GET", "/openapi.json"),
+    ("GET", "/metrics"), ("GET", "/health"), ("GET", "/healthz"), ("GET", "/load"), ("GET", "/version"),
+    ("DELETE", "/v1/files/x"), ("GET", "/v1/files"), ("POST", "/v1/images/generations"),
+    ("POST", "/v1/audio/speech"),
+    ("POST", "/v1/fine_tuning/jobs"), ("GET", "/v1/realtime"), ("GET", "/v1/responses/resp_1"), ("GET", CHAT),
+    ("PUT", CHAT), ("OPTIONS", CHAT), ("POST", "/key/generate"), ("GET", "/key/info"), ("GET", "/v1/model/info"),
+    ("POST", "/V1/Chat/Completions"), ("POST", "//v1/chat/completions"), ("POST", "/v1//chat/completions"),
+    ("POST", "/v1/chat/completions/"), ("POST", "/v1/chat/completions/../images/generations"),
+    ("POST", "/v1/./chat/completions"), ("POST", "/v1/images/../chat/completions"),
+    ("POST", "/v1/chat%2fcompletions"),
+    ("POST", "/v1/chat/completions%00"), ("POST", "/v1/%63hat/completions"), ("POST", "/v1/chat/completions?a=b"),
+    ("POST", "/v1/chat/completions?"), ("POST", "/v1/chat/completions;x=y"), ("POST", "/v1\\chat\\completions"),
+    ("POST", "/v1/chat/completions#x"), ("POST", "*"), ("CONNECT", CHAT), ("TRACE", CHAT),
+)  # fmt: skip
+
+
+async def test_nothing_else_is_reached_however_it_is_spelt(tmp_path: Path) -> None:
+    body = json.dumps(chat()).encode()
+    async with front(tmp_path) as it:
+        reached = {}
+        for method, path in ELSEWHERE:
+            head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nConnection: close\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            told = await it.raw(head.encode() + body)
+            if told.split(b" ", 2)[1] not in (b"400", b"404", b"405", b"501"):
+                reached[method, path] = told
+        assert not reached
+        assert not it.fake.seen
+
+
+SMUGGLED = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def shapes() -> dict[str, bytes]:
+    """Requests of two lengths. The body holds a second request, which nobody may answer."""
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += b"Authorization: Bearer " + KEY.encode() + b"\r\n"
+    size = str(len(SMUGGLED) + 5).encode()
+    return {
+        "length and chunks": head
+        + b"Content-Length: "
+        + size
+        + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        + SMUGGLED,
+        "chunks and length": head + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        "two lengths": head + b"Content-Length: 2\r\nContent-Length: " + size + b"\r\n\r\n{}" + SMUGGLED,
+        "lengths in a list": head + b"Content-Length: 2, 2\r\n\r\n{}" + SMUGGLED,
+        "a signed length": head + b"Content-Length: +2\r\n\r\n{}" + SMUGGLED,
+        "a length in hex": head + b"Content-Length: 0x2\r\n\r\n{}" + SMUGGLED,
+        "an odd coding": head + b"Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n\r\n{}" + SMUGGLED,
+        "a coding twice": head + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        "a coding with a blank": head + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        "a coding with a tab": head
+        + b"Transfer-Encoding:\tchunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"
+        + SMUGGLED,
+        "a folded header": head + b"X: y\r\n Content-Length: 2\r\n\r\n{}" + SMUGGLED,
+        "a bare line feed": head + b"X: y\nContent-Length: 2\r\n\r\n{}" + SMUGGLED,
+        "a null": head + b"X: \x00\r\nContent-Length: 2\r\n\r\n{}" + SMUGGLED,
+        "a chunk of a negative size": head + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        "a chunk with a bare line feed": head + b"Transfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n" + SMUGGLED,
+        "no host": head.replace(b"Host: x\r\n", b"") + b"Content-Length: 2\r\n\r\n{}" + SMUGGLED,
+        "two hosts": head + b"Host: y\r\nContent-Length: 2\r\n\r\n{}" + SMUGGLED,
+    }
+
+
+async def test_a_request_of_two_lengths_hides_no_second_one(tmp_path: Path) -> None:
+    """A second request within the first would come without a key of its own, so a 200 or a call upstream is a leak."""
+    async with front(tmp_path) as it:
+        leaks = {}
+        for shape, request in shapes().items():
+            told = await it.raw(request + b"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            statuses = {line.split(b" ")[1] for line in told.split(b"\r\n") if line.startswith(b"HTTP/1.1")}
+            if not statuses <= {b"400", b"401", b"404", b"501", b"502"} or it.fake.seen:
+                leaks[shape] = told
+        assert not leaks
+
+
+@pytest.mark.parametrize("path", ["/v1/realtime", "/v1/models", CHAT])
+async def test_a_connection_is_never_upgraded(tmp_path: Path, path: str) -> None:
+    """LiteLLM passed web sockets on to any address (fixed by its pull request 39841)."""
+    async with front(tmp_path) as it:
+        told = await it.raw(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nConnection: Upgrade, close\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n\r\n".encode()
+        )
+        assert told.split(b" ", 2)[1] in (b"400", b"404")
+        assert not it.fake.seen
+
+
+async def test_openai_forwards_holes_are_closed(tmp_path: Path) -> None:
+    """All that was measured on it: each of these was answered, with the vendor's key or the caller's own."""
+    limits = {"models": ["plain"], "requests_per_minute": 3}
+    async with front(tmp_path, **limits) as it:
+        # 1. no key at all was forwarded; 2. a key of the caller's own was passed through
+        for key in (None, "sk-own-key-of-the-caller"):
+            async with plain(it, key) as stranger, stranger.post(CHAT, json=chat()) as reply:
+                assert reply.status == 401
+        async with plain(it) as client:
+            for path in (
+                CHAT,
+                "/v1/responses",
+                "/v1/embeddings",
+            ):  # 3., 4. models were limited on some paths, or on none
+                async with client.post(path, json={**chat("hold"), "input": "x"}) as reply:
+                    assert reply.status in (400, 403), path
+            async with client.delete("/v1/files/x") as reply:  # 5. any path and method
+                assert reply.status == 404
+            assert not it.fake.seen
+            statuses = []
+            for scheme in (
+                "Bearer",
+                "bearer",
+                "BEARER",
+                "Bearer ",
+                "bearer",
+            ):  # 6., 7. limits went by the header's spelling
+                headers = {"Authorization": f"{scheme} {KEY}"}
+                async with client.post(CHAT, json=chat(), headers=headers) as reply:
+                    statuses.append(reply.status)
+            assert statuses == [200, 200, 200, 429, 429]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_litellms_leaks_are_closed(tmp_path: Path, stream: bool) -> None:
+    """#41610: streams not counted; #24677: fired at 70 %; #17706: /v1/responses not counted; #4829: one big request."""
+    async with front(tmp_path, tokens_per_minute=17 * 4 + 51) as it, plain(it) as client:
+        async with client.post(CHAT, json=chat(max_tokens=500)) as reply:
+            assert reply.status == 400
+        statuses = []
+        for path in (CHAT, "/v1/responses", CHAT, "/v1/responses", CHAT, CHAT):
+            body = (
+                {"model": "plain", "input": PROMPT, "max_output_tokens": 20} if "resp" in path else chat(max_tokens=20)
+            )
+            async with client.post(path, json={**body, "stream": stream}) as reply:
+                await reply.read()
+                statuses.append(reply.status)
+        assert statuses == [200] * 5 + [429]
+        assert await it.gate.settled() == [(10, 7)] * 5
+
+
+async def test_a_caller_cannot_say_where_it_is(tmp_path: Path) -> None:
+    async with front(tmp_path, source_cidrs=["203.0.113.0/24"]) as it, plain(it) as client:
+        for name in ("X-Llm-Client", "X-Forwarded-For", "X-Real-IP", "Forwarded"):
+            async with client.get("/v1/models", headers={name: "203.0.113.7"}) as reply:
+                assert reply.status == 403
+
+
+async def test_a_caller_at_the_right_address_is_known_by_it(tmp_path: Path) -> None:
+    cidrs = ["127.0.0.0/8"]
+    async with front(tmp_path, source_cidrs=cidrs) as it, plain(it) as client, client.get("/v1/models") as reply:
+        assert reply.status == 200
+
+
+async def test_a_body_over_the_limit_is_refused_by_whoever_sees_it_first(tmp_path: Path) -> None:
+    async with front(tmp_path) as it, plain(it) as client:
+        async with client.post(CHAT, data=b"x" * 9_000_000, headers={"Content-Type": "application/json"}) as reply:
+            assert reply.status == 413
+        assert not it.fake.seen
+
+
+async def test_a_restart_of_the_gateway_drops_no_request(tmp_path: Path) -> None:
+    """Caddy holds requests back that it could not hand over; the gateway ends what it has begun."""
+    import signal
+
+    async with front(tmp_path) as it, plain(it) as client:
+        slow = asyncio.create_task(client.post(CHAT, json=chat("hold")))
+        while not it.fake.working:
+            await asyncio.sleep(0.01)
+        assert it.gate.process is not None
+        it.gate.process.send_signal(signal.SIGTERM)
+        port = it.gate.url.rsplit(":", 1)[1]
+        it.fake.release.set()
+        assert (await slow).status == 200
+        await it.gate.process.wait()
+        waiting = [asyncio.create_task(client.post(CHAT, json=chat())) for _ in range(20)]
+        await asyncio.sleep(0)
+        async with Home(tmp_path / "gate").running("--port", port):
+            assert [each.status for each in await asyncio.gather(*waiting)] == [200] * 20
+
+
+async def test_a_key_that_the_node_replaces_drops_no_request(tmp_path: Path) -> None:
+    """The node keeps the old key's hash beside the new one's for its time, under the same name."""
+    async with front(tmp_path) as it:
+        home = Home(tmp_path / "gate")
+        async with plain(it) as old, plain(it, "sk-new-key") as new:
+            digests = [hashlib.sha256(key.encode()).hexdigest() for key in (KEY, "sk-new-key")]
+            home.write("secrets/gateway-keys.json", dict.fromkeys(digests, "app"))
+            for client in (old, new):
+                async with client.get("/v1/models") as reply:
+                    assert reply.status == 200
+            home.write("secrets/gateway-keys.json", {digests[1]: "app"})
+            for client, status in ((old, 401), (new, 200)):
+                async with client.get("/v1/models") as reply:
+                    assert reply.status == status
+
+
+async def test_no_key_and_no_prompt_is_in_any_log(tmp_path: Path) -> None:
+    """Not even when the gateway is away and Caddy says so, nor when an upstream fails with the key in its mouth."""
+    async with front(tmp_path, kind="gateway", talkative=True) as it:
+        async with plain(it) as client:
+            for model in (
+                "plain",
+                "echo",
+                "cut",
+                "cut-early",
+                "status-400",
+                "status-401",
+                "status-500",
+                "reset",
+                "html",
+            ):
+                for stream in (False, True):
+                    async with client.post(CHAT, json=chat(model, stream=stream)) as reply:
+                        await reply.read()
+        assert it.gate.process is not None
+        said = await it.gate.logged()
+        async with aiohttp.ClientSession(it.url, connector=aiohttp.TCPConnector(ssl=it.tls)) as client:
+            headers = {"x-api-key": KEY, "Authorization": f"Bearer {KEY}"}
+            with pytest.raises(asyncio.TimeoutError):
+                async with client.post(CHAT, json=chat(), headers=headers, timeout=aiohttp.ClientTimeout(total=1)):
+                    pass
+            async with client.post(CHAT, json=chat(), headers=headers) as reply:
+                assert reply.status in (502, 503)
+                told = await reply.text()
+        said += told + await it.logged()
+        # Caddy did say what it could.
+        assert "connection refused" in said
+        assert "upstream roundtrip" in said
+        for planted in (KEY, UPSTREAM_KEY, PROMPT):
+            assert planted not in said

@@ -1,0 +1,291 @@
+"""Limits are exact: nothing more passes, nothing less, and nothing is forgotten."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llm_gate.errors import Refused
+from llm_gate.policy import Rules
+from llm_gate.store import NANO, Ask, Spent, Store, checkpoint
+
+NOON = 1_795_608_000.0  # 2026-11-25 12:00:00 UTC
+
+
+class Clock:
+    def __init__(self, now: float = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ask(tokens: int = 10, nanos: int = 0) -> Ask:
+    return Ask(request="r", endpoint="/v1/chat/completions", model="m", tokens=tokens, nanos=nanos)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Store:
+    return Store(tmp_path / "ledger.sqlite", clock)
+
+
+def refusal(store: Store, rules: Rules, wanted: Ask | None = None) -> Refused:
+    with pytest.raises(Refused) as refused:
+        store.admit(rules, wanted or ask())
+    return refused.value
+
+
+def admitted(store: Store, rules: Rules, tries: int, wanted: Ask | None = None) -> int:
+    count = 0
+    for _ in range(tries):
+        try:
+            store.admit(rules, wanted or ask())
+            count += 1
+        except Refused:
+            pass
+    return count
+
+
+def test_n_requests_pass_in_a_minute_and_not_one_more(store: Store) -> None:
+    assert admitted(store, Rules("a", requests_per_minute=7), 1000) == 7
+
+
+def test_the_minute_slides_and_gives_back_each_request_after_sixty_seconds(store: Store, clock: Clock) -> None:
+    rules = Rules("a", requests_per_minute=2)
+    store.admit(rules, ask())
+    clock.now += 30
+    store.admit(rules, ask())
+    clock.now += 29.9
+    assert refusal(store, rules).headers["Retry-After"] == "1"
+    clock.now += 0.1
+    store.admit(rules, ask())
+    # A fixed window would give the second one back here as well.
+    assert refusal(store, rules).headers["Retry-After"] == "30"
+
+
+def test_two_bursts_at_a_minutes_turn_do_not_pass_twice_the_limit(store: Store, clock: Clock) -> None:
+    rules = Rules("a", requests_per_minute=10)
+    clock.now = NOON + 59.9
+    assert admitted(store, rules, 20) == 10
+    clock.now = NOON + 60.1
+    assert admitted(store, rules, 20) == 0
+
+
+def test_retry_after_is_true(store: Store, clock: Clock) -> None:
+    rules = Rules("a", requests_per_minute=3, tokens_per_minute=100)
+    for wait in (0, 7, 11):
+        clock.now += wait
+        store.admit(rules, ask(30))
+    clock.now += int(refusal(store, rules).headers["Retry-After"])
+    store.admit(rules, ask(30))
+
+
+def test_keys_do_not_share_their_limits(store: Store) -> None:
+    assert admitted(store, Rules("a", requests_per_minute=2), 9) == 2
+    assert admitted(store, Rules("b", requests_per_minute=3), 9) == 3
+
+
+def test_what_is_reserved_counts_before_it_is_used(store: Store) -> None:
+    assert admitted(store, Rules("a", tokens_per_minute=100), 50, ask(30)) == 3
+
+
+def test_what_was_not_used_is_given_back(store: Store) -> None:
+    rules = Rules("a", tokens_per_minute=100)
+    ticket = store.admit(rules, ask(90))
+    assert refusal(store, rules, ask(20)).status == 429
+    store.settle(ticket, Spent(tokens_in=5, tokens_out=5))
+    store.admit(rules, ask(90))
+
+
+def test_more_than_was_reserved_is_counted_too(store: Store) -> None:
+    rules = Rules("a", tokens_per_minute=100)
+    store.settle(store.admit(rules, ask(10)), Spent(tokens_in=50, tokens_out=45))
+    assert refusal(store, rules, ask(10)).status == 429
+    store.admit(rules, ask(5))
+
+
+def test_a_request_that_could_never_pass_is_told_so_and_not_to_wait(store: Store) -> None:
+    refused = refusal(store, Rules("a", tokens_per_minute=100), ask(101))
+    assert (refused.status, refused.code) == (400, "request_exceeds_limit")
+    assert "Retry-After" not in refused.headers
+
+
+def test_settling_twice_settles_once(store: Store) -> None:
+    rules = Rules("a", max_concurrency=1, tokens_per_minute=100)
+    first, second = store.admit(rules, ask()), Spent(tokens_in=40)
+    store.settle(first, second)
+    store.settle(first, second)
+    store.admit(rules, ask())
+    assert refusal(store, rules).code == "concurrency_limit_exceeded"
+
+
+def test_so_many_run_at_once_and_the_next_may_start_when_one_ends(store: Store) -> None:
+    rules = Rules("a", max_concurrency=2)
+    first = store.admit(rules, ask())
+    store.admit(rules, ask())
+    assert refusal(store, rules).code == "concurrency_limit_exceeded"
+    store.settle(first, Spent())
+    store.admit(rules, ask())
+
+
+def test_a_days_budget_in_money_is_kept_to_the_last_billionth(store: Store) -> None:
+    rules = Rules("a", daily_budget_usd=0.01)
+    assert admitted(store, rules, 50, ask(1, nanos=NANO // 1000)) == 10
+    assert admitted(store, rules, 1, ask(1, nanos=1)) == 0
+
+
+@pytest.mark.parametrize("limit", ["daily_tokens", "monthly_tokens"])
+def test_a_budget_in_tokens_is_exact(store: Store, limit: str) -> None:
+    assert admitted(store, Rules("a", **{limit: 95}), 50, ask(10)) == 9  # type: ignore[arg-type]
+
+
+def test_a_day_begins_anew_at_midnight_utc_and_a_month_on_its_first(store: Store, clock: Clock) -> None:
+    rules = Rules("a", daily_tokens=10, monthly_tokens=25)
+    store.admit(rules, ask(10))
+    refused = refusal(store, rules, ask(1))
+    assert (refused.code, refused.headers["Retry-After"]) == ("budget_exceeded", str(12 * 3600))
+    clock.now += 12 * 3600
+    store.admit(rules, ask(10))
+    clock.now += 24 * 3600
+    assert admitted(store, rules, 9, ask(5)) == 1
+    left = refusal(store, rules, ask(5)).headers["Retry-After"]
+    assert left == str(86400 * 4)  # from the 27th to the end of November
+    clock.now += int(left)
+    store.admit(rules, ask(10))
+
+
+def test_a_budget_that_is_used_up_tells_clients_not_to_try_again_at_once(store: Store) -> None:
+    rules = Rules("a", daily_tokens=10)
+    store.admit(rules, ask(10))
+    refused = refusal(store, rules, ask(1))
+    assert refused.kind == "insufficient_quota"
+    assert refused.headers["x-should-retry"] == "false"
+
+
+def test_a_call_counts_on_the_day_it_began(store: Store, clock: Clock) -> None:
+    rules = Rules("a", daily_tokens=100)
+    clock.now = NOON + 12 * 3600 - 1
+    ticket = store.admit(rules, ask(90))
+    clock.now += 2
+    store.settle(ticket, Spent(tokens_in=80))
+    store.admit(rules, ask(100))
+
+
+def test_what_is_refused_leaves_no_trace_in_the_limits(store: Store) -> None:
+    rules = Rules("a", requests_per_minute=1, tokens_per_minute=100)
+    store.admit(rules, ask(10))
+    for _ in range(5):
+        refusal(store, rules, ask(50))
+    assert store.headers(rules)["x-ratelimit-remaining-tokens"] == "90"
+
+
+def test_headers_say_what_is_left_of_the_limits_that_there_are(store: Store, clock: Clock) -> None:
+    rules = Rules("a", requests_per_minute=5)
+    store.admit(rules, ask())
+    clock.now += 20
+    assert store.headers(rules) == {
+        "x-ratelimit-limit-requests": "5",
+        "x-ratelimit-remaining-requests": "4",
+        "x-ratelimit-reset-requests": "40.000s",
+    }
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules("a", requests_per_minute=3),
+        Rules("a", tokens_per_minute=30),
+        Rules("a", daily_tokens=30),
+        Rules("a", monthly_tokens=30),
+        Rules("a", daily_budget_usd=30 / NANO),
+        Rules("a", monthly_budget_usd=30 / NANO),
+    ],
+    ids=lambda rules: next(name for name in rules.__slots__ if name != "name" and getattr(rules, name)),
+)
+def test_a_restart_forgets_no_limit_not_even_of_calls_that_it_cut_short(
+    store: Store, clock: Clock, rules: Rules
+) -> None:
+    assert admitted(store, rules, 2, ask(10, nanos=10)) == 2
+    store.settle(store.admit(Rules("a"), ask(0)), Spent(tokens_in=10, nanos=10))
+    store.db.close()  # nothing is tidied up, as after kill -9
+    again = Store(store.path, clock)
+    assert admitted(again, rules, 5, ask(10, nanos=10)) == 0
+    assert again.db.execute("SELECT count(*) FROM calls WHERE state = 'lost'").fetchone() == (2,)
+
+
+def test_calls_that_a_kill_cut_short_do_not_hold_their_places(store: Store, clock: Clock) -> None:
+    rules = Rules("a", max_concurrency=1)
+    store.admit(rules, ask())
+    store.db.close()
+    Store(store.path, clock).admit(rules, ask())
+
+
+def test_each_admission_is_on_the_disk_before_the_call_goes_out(store: Store) -> None:
+    store.admit(Rules("a"), ask(33))
+    other = sqlite3.connect(store.path)
+    assert other.execute("SELECT tokens, state FROM calls").fetchall() == [(33, "open")]
+
+
+def test_nothing_is_admitted_that_cannot_be_written_down(store: Store) -> None:
+    store.db.execute("DROP TABLE days")
+    with pytest.raises(sqlite3.OperationalError):
+        store.admit(Rules("a", max_concurrency=1), ask())
+    assert store.active().get("a", 0) == 0
+
+
+def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
+    threads = [threading.Thread(target=checkpoint, args=(store.path,)) for _ in range(4)]
+    for each in threads:
+        each.start()
+    assert admitted(store, Rules("a", requests_per_minute=100), 150) == 100
+    for each in threads:
+        each.join()
+
+
+def test_old_calls_go_and_the_days_sums_stay(store: Store, clock: Clock) -> None:
+    rules = Rules("a", monthly_tokens=1000)
+    store.settle(store.admit(rules, ask(10)), Spent(tokens_in=10))
+    clock.now += 40 * 86400
+    assert store.prune() == 1
+    assert store.db.execute("SELECT sum(tokens) FROM days").fetchone() == (10,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(0, 40), st.integers(1, 60), st.one_of(st.none(), st.integers(0, 80))), max_size=30
+    ),
+    restart=st.integers(0, 30),
+)
+def test_however_calls_come_and_end_the_window_never_holds_more_than_was_reserved(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int | None]], restart: int
+) -> None:
+    """Against a ledger of our own: every admission fits, every refusal would not have."""
+    clock = Clock()
+    store = Store(tmp_path_factory.mktemp("ledger") / "l.sqlite", clock)
+    rules = Rules("a", requests_per_minute=6, tokens_per_minute=150)
+    ledger: list[list[float]] = []
+    for place, (wait, tokens, used) in enumerate(steps):
+        if place == restart:
+            store.db.close()
+            store = Store(store.path, clock)
+        clock.now += wait
+        recent = [row for row in ledger if row[0] > clock.now - 60]
+        fits = len(recent) < 6 and sum(row[1] for row in recent) + tokens <= 150
+        try:
+            ticket = store.admit(rules, ask(tokens))
+        except Refused:
+            assert not fits
+            continue
+        assert fits
+        ledger.append([clock.now, tokens])
+        if used is not None:
+            store.settle(ticket, Spent(tokens_in=used))
+            ledger[-1][1] = used
