@@ -70,9 +70,7 @@ def _node(report: Report) -> NodeRequest:
         ),
         weaviate=bootstrap.WeaviateRole(memory_gib=LARGEST_VECTORS_GIB),
         # Of the gateway the user data only holds that there is one; the rest travels with the settings.
-        gateway=bootstrap.GatewayRole(
-            https_port=18443, routes=(bootstrap.Route(model_name=served, litellm_model=f"hosted_vllm/{served}"),)
-        ),
+        gateway=bootstrap.GatewayRole(https_port=18443),
     )
 
 
