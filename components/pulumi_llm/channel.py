@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm import catalog
+from pulumi_llm import catalog, outputs
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
 
@@ -33,17 +33,16 @@ class Machine:
     private_key: str
 
 
-def machine_of(project: Path, stack: str, place: str) -> Machine:
+def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False) -> Machine:
     """The machine of a stack whose gateway is meant.
 
     Raises:
-        Refusal: ``channel.no-outputs`` where the stack's outputs cannot be read, ``channel.no-machine`` where it has no
-            such machine.
+        Refusal: ``channel.no-machine`` where the stack has no such machine; what `outputs.read` raises.
     """
-    outputs = _outputs(project, stack)
-    address, key = (outputs.get(name) for name in PLACES[place])
+    told = outputs.read(project, stack, simulated=simulated)
+    address, key = (told.get(name) for name in PLACES[place])
     if not address or not key:
-        there = [name for name, (one, two) in PLACES.items() if outputs.get(one) and outputs.get(two)]
+        there = [name for name, (one, two) in PLACES.items() if told.get(one) and told.get(two)]
         raise Refusal(
             [
                 Finding(
@@ -99,28 +98,6 @@ def _known_hosts() -> Path:
         home.mkdir(parents=True, exist_ok=True)
         return home / "known_hosts"
     return Path("/dev/null")
-
-
-def _outputs(project: Path, stack: str) -> dict[str, Any]:
-    argv = ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", stack]
-    try:
-        done = subprocess.run(argv, cwd=project, capture_output=True, text=True, timeout=120)
-    except FileNotFoundError:
-        raise _no_outputs(stack, "there is no `pulumi` on PATH", "install the Pulumi CLI") from None
-    except subprocess.TimeoutExpired:
-        raise _no_outputs(stack, "`pulumi stack output` did not end within two minutes", "pulumi login") from None
-    try:
-        found = json.loads(done.stdout)
-    except ValueError:
-        found = None
-    if done.returncode or not isinstance(found, dict):
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise _no_outputs(stack, last[:300], "`pulumi stack ls` lists the stacks; `pulumi login` leads to them")
-    return found
-
-
-def _no_outputs(stack: str, why: str, hint: str) -> Refusal:
-    return Refusal([Finding("channel.no-outputs", f"the outputs of the stack {stack!r} cannot be read: {why}", hint)])
 
 
 def _user(project: Path, stack: str, place: str) -> str:

@@ -73,6 +73,17 @@ class BootedStack:
         assert done.returncode == 0, f"{what} failed:\n{done.stderr[-3000:]}"
         return json.loads(done.stdout)
 
+    def command(self, *argv: str) -> str:
+        """What `pulumi-llm` prints, called where the machines can be reached from. It has to end well."""
+        place = self.world.place("client", CLIENT)
+        command = ["ip", "netns", "exec", place, sys.executable, "-m", "pulumi_llm.cli", *argv]
+        environment = {**os.environ, "PULUMI_LLM_SIM_HOME": str(self.sim.home), "XDG_STATE_HOME": str(self.sim.home)}
+        done = subprocess.run(
+            command, cwd=self.sim.project, env=environment, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert done.returncode == 0, f"{argv} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
     @property
     def access(self) -> dict[str, str]:
         """What a client of the GPU host's gateway has to know."""

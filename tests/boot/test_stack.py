@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -125,6 +126,37 @@ def test_the_data_disk_was_found_by_its_size_and_is_mounted(stack: BootedStack) 
         if "::llm-server-disk" in urn and "size" in each["inputs"]
     )
     assert size == pytest.approx(bought, rel=0.05)
+
+
+@pytest.mark.parametrize("role", ["server", "proxy"])
+def test_keys_are_made_replaced_and_taken_away_while_the_gateway_runs(stack: BootedStack, role: str) -> None:
+    def keys(action: str, *more: str) -> str:
+        return stack.command("keys", action, *more, "-s", "aliyun-t4", "--sim", "--at", role).strip()
+
+    def status(key: str) -> int:
+        prefix = {"server": "", "proxy": "proxy_"}[role]
+        where = {"endpoint": stack.outputs[f"{prefix}endpoint"]}
+        where["ca"] = stack.outputs[f"{prefix}certificate_authority"]
+        return int(stack.client("statuses", **where, key=key, requests=[("GET", "/v1/models")])["GET /v1/models"])
+
+    started = stack.machine(role).inside("systemctl", "show", "-P", "ExecMainStartTimestamp", "llm-gate")
+    first = keys("add", "team-b", "--requests-per-minute", "50")
+    assert status(first) == 200
+    assert re.search(r"^team-b .* requests per minute 50", keys("list"), re.MULTILINE)
+    second = keys("rotate", "team-b", "--overlap-minutes", "30")
+    assert (status(first), status(second)) == (200, 200)
+    keys("revoke", "team-b")
+    assert (status(first), status(second)) == (401, 401)
+    assert stack.machine(role).inside("systemctl", "show", "-P", "ExecMainStartTimestamp", "llm-gate") == started
+
+
+def test_the_usage_report_tells_what_a_key_has_taken(stack: BootedStack) -> None:
+    stack.client("complete", **stack.access, model="Yi-6B-Chat")
+    told = json.loads(stack.command("usage", "-s", "aliyun-t4", "--sim", "--json"))
+    row = next(each for each in told["rows"] if each["key"] == "default")
+    assert row["requests"] >= 1
+    assert row["tokens_out"] >= 8
+    assert row["reserved"] == 0
 
 
 def test_a_second_up_changes_nothing(stack: BootedStack) -> None:

@@ -198,7 +198,7 @@ def test_a_machine_that_is_not_there_is_said_with_what_helps(
     assert "[channel.unreachable]" in capsys.readouterr().err
     machine.program("pulumi", "echo 'error: no stack named aliyun-t4 found' >&2; exit 255")
     assert cli.main(["keys", "list", *STACK]) == 1
-    assert "[channel.no-outputs]" in capsys.readouterr().err
+    assert "[outputs.unreadable]" in capsys.readouterr().err
 
 
 async def _use(machine: Machine) -> None:

@@ -354,7 +354,7 @@ def test_a_stack_that_pulumi_does_not_know_is_a_code(
 ) -> None:
     with_pulumi(tmp_path, monkeypatch, script)
     assert cli.main(["status", "-s", "x"]) == 1
-    assert problem(capsys) == "status.stack-unreadable"
+    assert problem(capsys) == "outputs.unreadable"
 
 
 def test_without_pulumi_another_way_is_named(
@@ -362,7 +362,7 @@ def test_without_pulumi_another_way_is_named(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert cli.main(["status", "-s", "x"]) == 1
-    assert problem(capsys) == "status.no-pulumi"
+    assert problem(capsys) == "outputs.no-pulumi"
 
 
 # --- a terminal

@@ -57,6 +57,7 @@ def _parser(prog: str, action: str) -> Parser:
     if action != "list":
         parser.add_argument("name", help="1 to 31 lower-case letters, digits and dashes")
     parser.add_argument("-s", "--stack", required=True)
+    parser.add_argument("--sim", action="store_true", help="the stack of `pulumi-llm sim`")
     parser.add_argument("--at", type=one_of("machine", channel.PLACES), default="server", help="server or proxy")
     parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
     if action == "list":
@@ -83,7 +84,7 @@ def _day(text: str) -> int:
 
 
 def _ask(asked: argparse.Namespace, command: str, question: dict[str, Any]) -> dict[str, Any]:
-    return channel.ask(channel.machine_of(asked.project, asked.stack, asked.at), command, question)
+    return channel.ask(channel.machine_of(asked.project, asked.stack, asked.at, simulated=asked.sim), command, question)
 
 
 def _new_key() -> tuple[str, str]:

@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import outputs
 from pulumi_llm.commands import _status_text as text
 from pulumi_llm.commands._status_ask import Answer, Target, ask
 from pulumi_llm.errors import Finding, Refusal
@@ -79,7 +78,7 @@ class _Lines:
 def _targets(asked: argparse.Namespace) -> list[Target]:
     if asked.endpoint:
         return [_named(asked)]
-    return targets_of(_outputs(asked), asked.stack)
+    return targets_of(outputs.read(asked.project, asked.stack, simulated=asked.sim), asked.stack)
 
 
 def _named(asked: argparse.Namespace) -> Target:
@@ -106,7 +105,7 @@ def _named(asked: argparse.Namespace) -> Target:
     return Target("node", asked.endpoint, key, authority)
 
 
-def targets_of(outputs: dict[str, Any], stack: str) -> list[Target]:
+def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
     """The nodes that a stack's outputs name: the model server, and the proxy where there is one.
 
     Raises:
@@ -114,49 +113,16 @@ def targets_of(outputs: dict[str, Any], stack: str) -> list[Target]:
     """
     found = []
     for name, prefix in (("server", ""), ("proxy", "proxy_")):
-        endpoint, keys = outputs.get(f"{prefix}endpoint"), outputs.get(f"{prefix}api_keys")
+        endpoint, keys = told.get(f"{prefix}endpoint"), told.get(f"{prefix}api_keys")
         if isinstance(endpoint, str) and isinstance(keys, dict) and keys:
             # Any key will do; the default one first, the proxy's key for the server last.
             key = keys[min(keys, key=lambda each: (each == "server", each != "default", each))]
-            found.append(Target(name, endpoint, str(key), str(outputs.get(f"{prefix}certificate_authority") or "")))
+            found.append(Target(name, endpoint, str(key), str(told.get(f"{prefix}certificate_authority") or "")))
     if not found:
         message = f"the outputs of the stack {stack!r} name no endpoint with keys"
         hint = "`pulumi up` prints how far a node is until it ends; then the outputs are there"
         raise Refusal([Finding("status.no-outputs", message, hint)])
     return found
-
-
-def _outputs(asked: argparse.Namespace) -> dict[str, Any]:
-    """The stack's outputs, as Pulumi itself tells them."""
-    options = ["stack", "output", "--json", "--show-secrets", "--stack", asked.stack]
-    if asked.sim:
-        command = [sys.executable, "-P", "-m", "pulumi_llm.cli", "sim", "--project", str(asked.project), *options]
-    else:
-        pulumi = shutil.which("pulumi")
-        if pulumi is None:
-            hint = "install Pulumi, or name the node: --endpoint URL --key-env NAME --ca FILE"
-            raise Refusal([Finding("status.no-pulumi", "the program `pulumi` is not on PATH", hint)])
-        command = [pulumi, "--non-interactive", *options]
-    done = subprocess.run(
-        command,
-        cwd=asked.project,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    try:
-        outputs = json.loads(done.stdout) if done.returncode == 0 else None
-    except ValueError:
-        outputs = None
-    if not isinstance(outputs, dict):
-        said = text.printable(" ".join((done.stderr or done.stdout).split()))[-600:]
-        message = f"`pulumi stack output` of {asked.stack!r} gave nothing: {said}"
-        raise Refusal(
-            [Finding("status.stack-unreadable", message, "`pulumi stack ls` lists the stacks; is it logged in?")]
-        )
-    return outputs
 
 
 def _parser() -> argparse.ArgumentParser:

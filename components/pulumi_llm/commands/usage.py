@@ -24,6 +24,7 @@ def run(argv: Sequence[str]) -> int:
         nonlocal asked
         parser = Parser("pulumi-llm usage", __doc__)
         parser.add_argument("-s", "--stack", required=True)
+        parser.add_argument("--sim", action="store_true", help="the stack of `pulumi-llm sim`")
         parser.add_argument("--at", type=one_of("machine", channel.PLACES), default="server", help="server or proxy")
         parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
         parser.add_argument("--days", type=whole(1, 400), default=30, help="how many days back (default: 30)")
@@ -42,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _report(asked: argparse.Namespace) -> int:
-    machine = channel.machine_of(asked.project, asked.stack, asked.at)
+    machine = channel.machine_of(asked.project, asked.stack, asked.at, simulated=asked.sim)
     if asked.audit:
         for call in channel.ask(machine, "audit", {"last": asked.audit})["calls"]:
             sys.stdout.write(json.dumps(call) + "\n")
