@@ -213,3 +213,48 @@ def test_the_node_looks_for_a_disk_of_the_size_that_the_cloud_sells() -> None:
     size = next(plan.of_type("tencentcloud:Cbs/storage:Storage")).inputs["storageSize"]
     assert size == 20
     assert f'"data_disk_gib": {size}' in next(iter(plan.user_data().values()))
+
+
+def moderated(kind: str) -> dict[str, Any]:
+    return {"moderators": {"m": {"kind": kind, "action": "block", "on_error": "block"}}}
+
+
+def required(plan: Plan, name: str) -> set[str]:
+    """The secrets that a node's settings ask for, but for those that every node has."""
+    names = settings(plan, name)["secrets"]["required"]
+    return {each for each in names if each.startswith("moderation_")}
+
+
+@pytest.mark.parametrize(("component", "args"), [(llm.ModelServer, SERVER), (llm.OverseasProxy, PROXY)])
+def test_a_moderators_secrets_are_all_asked_for_and_travel_in_the_secrets_document_alone(
+    component: Any, args: dict[str, Any]
+) -> None:
+    args = {**args, "content": moderated("tencent")}
+    assert codes(component, args) == ["secret.missing"] * 2
+    args |= {"tencent_moderation_id": "AKID-planted", "tencent_moderation_key": "planted-key"}
+    plan = plan_of(component, args)
+    assert required(plan, "x-settings") == {"moderation_tencent_id", "moderation_tencent_key"}
+    for planted in ("AKID-planted", "planted-key"):
+        assert planted not in json.dumps(plan.to_json())
+        assert planted not in "".join(plan.user_data().values())
+    applied = next(each for each in plan.resources if each.name == "x-apply")
+    assert is_secret(applied.inputs["stdin"])
+
+
+def test_each_gateway_of_a_platform_gets_the_secrets_of_its_own_moderators_alone() -> None:
+    args = {
+        "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")}
+        | {"content": moderated("aliyun")},
+        "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+        "proxy": {key: PROXY[key] for key in ("cloud", "region", "upstreams")} | {"content": moderated("openai")},
+        "openai_api_key": "sk-planted",
+        "aliyun_moderation_id": "LTAI-planted",
+        "aliyun_moderation_key": "planted-key",
+    }
+    plan = plan_of(llm.Platform, args)
+    assert required(plan, "x-proxy-settings") == set()
+    made = next(each for each in plan.resources if each.name == "x-server-settings").inputs["stdin"]
+    if made != UNKNOWN:
+        assert required(plan, "x-server-settings") == {"moderation_aliyun_id", "moderation_aliyun_key"}
+    for planted in ("LTAI-planted", "planted-key", "sk-planted"):
+        assert planted not in json.dumps(plan.to_json())

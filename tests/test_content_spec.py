@@ -11,7 +11,7 @@ import pytest
 
 from pulumi_llm import spec
 from pulumi_llm._gateway import content_role
-from pulumi_llm.bootstrap import GatewayRole, gateway
+from pulumi_llm.bootstrap import GatewayRole, Upstream, gateway
 from pulumi_llm.bootstrap.files import templates
 from pulumi_llm.errors import Refusal
 
@@ -20,6 +20,8 @@ sys.path.insert(0, str(templates() / "gateway"))
 from llm_gate.content import Content
 
 LIST = {"action": "mask", "words": ["代开发票"]}
+OPENAI = Upstream(name="openai", kind="openai", base_url="https://api.openai.com/v1", secret="upstream_openai")
+PROXY = Upstream(name="proxy", kind="gateway", base_url="https://203.0.113.9/v1", secret="upstream_proxy")
 MODERATOR = {"kind": "openai", "action": "block", "on_error": "pass", "secret": "upstream_openai"}
 
 
@@ -40,7 +42,7 @@ def test_the_policy_that_is_rendered_is_one_that_the_gateway_reads(
         "names": LIST | {"separators": "any"},
         "adverts": {"action": "block", "file": "adverts.txt", "on": ["output"]},
     }
-    role = content_role(parsed(lists=lists, moderators={"openai": MODERATOR}), {"upstream_openai"})
+    role = content_role(parsed(lists=lists, moderators={"openai": MODERATOR}), [OPENAI])
     whole = GatewayRole(https_port=443, blocked_words=("project-x",), content=role)
     for name, text in gateway.word_files(whole).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -90,7 +92,7 @@ def test_missing_files_bad_lines_and_unknown_secrets_are_told_together_and_no_wo
     (tmp_path / "gbk.txt").write_bytes("秘密".encode("gb18030"))
     lists = {each: {"action": "block", "file": each} for each in ("gone.txt", "bad.txt", "gbk.txt")}
     with pytest.raises(Refusal) as refused:
-        content_role(parsed(lists=lists, moderators={"m": MODERATOR}), {"upstream_proxy"})
+        content_role(parsed(lists=lists, moderators={"m": MODERATOR}), [PROXY])
     assert sorted(codes(refused)) == [
         "content.bad-word-file",
         "content.bad-word-file",
@@ -98,3 +100,97 @@ def test_missing_files_bad_lines_and_unknown_secrets_are_told_together_and_no_wo
         "content.unknown-secret",
     ]
     assert "秘密" not in str(refused.value)
+
+
+def moderator(kind: str, **more: Any) -> dict[str, Any]:
+    options = {"yidun": {"business_id": "b1"}, "hook": {"entry": "mine:make"}}
+    return {"kind": kind, "action": "block", "on_error": "block", "options": options.get(kind, {}), **more}
+
+
+def named(row: dict[str, Any], *upstreams: Upstream) -> dict[str, str]:
+    """The secrets of one moderator, as the policy on the node names them."""
+    role = content_role(parsed(moderators={"m": row}), upstreams)
+    assert role is not None
+    (found,) = role.document["moderators"]
+    return {field: found[field] for field in ("secret_id", "secret") if field in found}
+
+
+@pytest.mark.parametrize("kind", ["yidun", "baidu", "aliyun", "tencent"])
+def test_a_moderators_secrets_are_its_kinds_own_where_none_are_named(kind: str) -> None:
+    found = named(moderator(kind))
+    assert found == {"secret_id": f"moderation_{kind}_id", "secret": f"moderation_{kind}_key"}
+    platform = {"server": {"content": {"moderators": {"m": moderator(kind)}}}}
+    assert spec.secret_keys_of(platform) == [f"{kind}ModerationId", f"{kind}ModerationKey"]
+    assert set(found.values()) <= set(spec.MODERATOR_SECRETS)
+
+
+def test_openais_moderator_takes_the_upstreams_key_where_there_is_one_and_its_own_elsewhere() -> None:
+    assert named(moderator("openai"), OPENAI) == {"secret": "upstream_openai"}
+    assert named(moderator("openai"), PROXY) == {"secret": "moderation_openai_key"}
+    content = {"moderators": {"m": moderator("openai")}}
+    there = {"proxy": {"upstreams": {"openai": {"models": ["m"]}}, "content": content}}
+    assert spec.secret_keys_of(there) == ["openaiApiKey"]
+    assert spec.secret_keys_of({"server": {"content": content}}) == ["openaiModerationKey"]
+
+
+def test_a_hook_gets_a_secret_only_where_it_names_one() -> None:
+    assert named(moderator("hook")) == {}
+    row = moderator("hook", secret="moderation_hook_key")
+    assert named(row) == {"secret": "moderation_hook_key"}
+    assert spec.secret_keys_of({"server": {"content": {"moderators": {"m": row}}}}) == ["hookModerationKey"]
+
+
+def test_a_misspelt_secret_is_answered_with_the_one_that_was_meant() -> None:
+    with pytest.raises(Refusal) as refused:
+        named(moderator("yidun", secret="moderation_yidn_key"))
+    assert codes(refused) == ["content.unknown-secret"]
+    assert "did you mean moderation_yidun_key" in refused.value.findings[0].hint
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 3, "x", [], {"m": 3}, {"m": {"kind": []}}, {"m": {"kind": "yidun", "secret": 3}}]
+)
+def test_moderators_that_make_no_sense_do_not_keep_other_secrets_from_being_named(wrong: Any) -> None:
+    platform = {
+        "server": {"content": {"moderators": wrong}},
+        "proxy": {"upstreams": {"groq": {}}, "content": {"moderators": {"b": {"kind": "baidu"}}}},
+    }
+    assert {"groqApiKey", "baiduModerationId", "baiduModerationKey"} <= set(spec.secret_keys_of(platform))
+
+
+@pytest.mark.parametrize(
+    ("row", "hint"),
+    [
+        (moderator("yidun", options={}), "business_id"),
+        (moderator("hook", options={}), "entry"),
+        (moderator("aliyun", options={"regoin": "cn-beijing"}), "did you mean region?"),
+        (moderator("baidu", options={"region": "cn"}), "there are: url"),
+    ],
+)
+def test_options_that_the_kind_does_not_take_are_refused_before_anything_is_made(
+    row: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        parsed(moderators={"m": row})
+    assert codes(refused) == ["spec.bad-moderator"]
+    assert hint in refused.value.findings[0].hint
+
+
+@pytest.mark.parametrize("kind", ["openai", "yidun", "baidu", "aliyun", "tencent"])
+def test_the_options_and_secrets_that_the_spec_knows_are_those_that_the_gateway_reads(kind: str) -> None:
+    from llm_gate.content import ContentError
+
+    from pulumi_llm.spec.moderation import NEEDED, OPTIONS
+
+    fit: dict[str, Any] = {"url": "https://a.example", "endpoint": "https://a.example", "thresholds": {"violence": 0.5}}
+    row = moderator(kind, options={each: fit.get(each, "x") for each in OPTIONS[kind]})
+    role = content_role(parsed(moderators={"m": row}), [])
+    assert role is not None
+    asked: list[str] = []
+    Content.from_policy(dict(role.document), Path(), secret=lambda name: asked.append(name) or name)
+    assert len(asked) == len(NEEDED[kind])
+    (made,) = role.document["moderators"]
+    for option in OPTIONS[kind]:
+        more = {**made, "options": {**made["options"], option + "x": "y"}}
+        with pytest.raises(ContentError, match="unknown options"):
+            Content.from_policy({"moderators": [more]}, Path(), secret=str)

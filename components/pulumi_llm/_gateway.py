@@ -1,15 +1,15 @@
 """What a gateway is told: routes, prices, upstreams and word lists, from the spec and the catalogue."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from pulumi_llm import catalog
 from pulumi_llm.bootstrap import Route, Target, Upstream
 from pulumi_llm.bootstrap.roles import ContentRole, UpstreamKind
-from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.spec import ContentSpec, PriceSpec, RouteSpec, UpstreamSpec
+from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.spec import MODERATOR_SECRETS, ContentSpec, PriceSpec, RouteSpec, UpstreamSpec, secrets_named
 from pulumi_llm.spec.content import LONGEST_WORD
 
 
@@ -75,8 +75,10 @@ def routes_of(targets: Mapping[str, Target], wanted: Mapping[str, RouteSpec]) ->
     return tuple({**plain, **asked}.values())
 
 
-def content_role(content: ContentSpec | None, secrets: Collection[str | None]) -> ContentRole | None:
-    """Content safety for a gateway that has these secrets. Word files are read here, relative to the project's folder.
+def content_role(content: ContentSpec | None, upstreams: Iterable[Upstream]) -> ContentRole | None:
+    """Content safety for a gateway with these upstreams, whose keys its moderators may use too.
+
+    Word files are read here, relative to the project's folder.
 
     Raises:
         Refusal: ``content.no-word-file``, ``content.bad-word-file``, ``content.unknown-secret``; all at once.
@@ -92,17 +94,23 @@ def content_role(content: ContentSpec | None, secrets: Collection[str | None]) -
             document["file"] = f"words/{len(files)}.txt"
             files[document["file"]] = _words_in(Path(row.file), name, findings)
         lists.append(document)
-    moderators = []
-    for name, each in content.moderators.items():
-        for secret in (each.secret, each.secret_id):
-            if secret is not None and secret not in secrets:
-                has = ", ".join(sorted(filter(None, secrets))) or "none"
-                message = f"moderator {name!r} names the secret {secret!r}, which this gateway does not have"
-                findings.append(Finding("content.unknown-secret", message, f"it has: {has}"))
-        moderators.append({"name": name, **each.model_dump(mode="json", exclude_defaults=True)})
+    moderators = {
+        name: {"name": name, **each.model_dump(mode="json", exclude_defaults=True)}
+        for name, each in content.moderators.items()
+    }
+    theirs = {each.name: each.secret for each in upstreams if each.secret}
+    known = sorted({*theirs.values(), *MODERATOR_SECRETS})
+    for name, field, secret in secrets_named(moderators, theirs):
+        moderators[name][field] = secret
+        if secret not in known:
+            near = nearest(secret, known)
+            message = f"moderator {name!r} names the secret {secret!r}, which this gateway does not have"
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+            findings.append(Finding("content.unknown-secret", message, hint))
     if findings:
         raise Refusal(findings)
-    return ContentRole(document={"mask": content.mask, "lists": lists, "moderators": moderators}, files=files)
+    document = {"mask": content.mask, "lists": lists, "moderators": [*moderators.values()]}
+    return ContentRole(document=document, files=files)
 
 
 def _words_in(path: Path, name: str, findings: list[Finding]) -> str:

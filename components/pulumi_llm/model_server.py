@@ -9,6 +9,7 @@ from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, preflight, spec
 from pulumi_llm._gateway import content_role, priced, routes_of
+from pulumi_llm._secrets import MODERATOR_ARGUMENTS, is_secret, moderator_keys
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import (
     GatewayRole,
@@ -119,6 +120,26 @@ class ModelServerArgs(TypedDict):
     """The models of that proxy."""
     proxy_prices: NotRequired[dict[str, Any]]
     """What those models cost, USD per million tokens, for keys with a budget in USD: see ``PriceSpec``."""
+    openai_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a moderator of kind ``openai``; an upstream ``openai`` lends its own. Keep it secret."""
+    yidun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a moderator of kind ``yidun``. Keep it secret."""
+    yidun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a moderator of kind ``yidun``. Keep it secret."""
+    baidu_moderation_id: NotRequired[pulumi.Input[str]]
+    """The API key of a moderator of kind ``baidu``. Keep it secret."""
+    baidu_moderation_key: NotRequired[pulumi.Input[str]]
+    """The secret key of a moderator of kind ``baidu``. Keep it secret."""
+    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The AccessKey id of a moderator of kind ``aliyun``. Keep it secret."""
+    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The AccessKey secret of a moderator of kind ``aliyun``. Keep it secret."""
+    tencent_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a moderator of kind ``tencent``. Keep it secret."""
+    tencent_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a moderator of kind ``tencent``. Keep it secret."""
+    hook_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a moderator of one's own, which names it ``moderation_hook_key``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token, for gated models. Keep it secret."""
     ready_timeout_minutes: NotRequired[int]
@@ -141,6 +162,7 @@ _LATE_KEYS = frozenset(
         "proxy_certificate_authority",
     }
     | {"hub_token"}
+    | MODERATOR_ARGUMENTS
 )
 
 
@@ -184,11 +206,13 @@ class ModelServer(pulumi.ComponentResource):
         with support.refusing(name):
             plan = _Plan(args)
             cloud = support.adapter(plan.server.cloud)
+            of_moderators = moderator_keys(plan.node(name).gateway, args)
         for warning in plan.warnings:
             pulumi.log.warn(str(warning), self)
         scope = support.scope_of(self, name, cloud, plan.server.region)
         keys = hosts.gateway_keys(name, plan.server.keys, scope)
         secrets: dict[str, pulumi.Input[str]] = {f"gateway_key_{key}": value for key, value in keys.items()}
+        secrets |= of_moderators
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if plan.vectors else None
         if vectors_key is not None:
             secrets["weaviate_api_key"] = vectors_key
@@ -353,7 +377,7 @@ class _Plan:
                 upstreams=tuple(upstreams),
                 routes=routes_of(targets, routes),
                 blocked_words=server.blocked_words,
-                content=content_role(server.content, {each.secret for each in upstreams}),
+                content=content_role(server.content, upstreams),
             ),
         )
 
@@ -371,8 +395,7 @@ def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:
 
 def _recorded(args: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that are recorded in the state, so that previews of the component show what was asked."""
-    secrets = {"proxy_key", "hub_token"}
-    return {key: value for key, value in dict(args).items() if key not in secrets}
+    return {key: value for key, value in dict(args).items() if not is_secret(key)}
 
 
 __all__ = ["ModelServer", "ModelServerArgs"]

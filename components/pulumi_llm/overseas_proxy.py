@@ -8,6 +8,7 @@ from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, spec
 from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
+from pulumi_llm._secrets import MODERATOR_ARGUMENTS, is_secret, moderator_keys
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, check_gateway
 from pulumi_llm.clouds.support import sold_size
@@ -42,6 +43,26 @@ class OverseasProxyArgs(TypedDict):
     """Needed for the upstream ``qwen``. Keep it secret."""
     custom_api_key: NotRequired[pulumi.Input[str]]
     """Needed for the upstream ``custom``. Keep it secret."""
+    openai_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a moderator of kind ``openai``; an upstream ``openai`` lends its own. Keep it secret."""
+    yidun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a moderator of kind ``yidun``. Keep it secret."""
+    yidun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a moderator of kind ``yidun``. Keep it secret."""
+    baidu_moderation_id: NotRequired[pulumi.Input[str]]
+    """The API key of a moderator of kind ``baidu``. Keep it secret."""
+    baidu_moderation_key: NotRequired[pulumi.Input[str]]
+    """The secret key of a moderator of kind ``baidu``. Keep it secret."""
+    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The AccessKey id of a moderator of kind ``aliyun``. Keep it secret."""
+    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The AccessKey secret of a moderator of kind ``aliyun``. Keep it secret."""
+    tencent_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a moderator of kind ``tencent``. Keep it secret."""
+    tencent_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a moderator of kind ``tencent``. Keep it secret."""
+    hook_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a moderator of one's own, which names it ``moderation_hook_key``. Keep it secret."""
     client_address: NotRequired[pulumi.Input[str]]
     """The public IPv4 address of a machine that may call too, such as a ``ModelServer``'s ``address``."""
     zone: NotRequired[str]
@@ -82,7 +103,9 @@ class OverseasProxyArgs(TypedDict):
 
 _SPEC_KEYS = tuple(key for key in OverseasProxyArgs.__annotations__ if key in ProxySpec.model_fields)
 _LATE_KEYS = frozenset(
-    {f"{vendor}_api_key" for vendor in spec.VENDOR_SECRETS} | {"client_address", "vpc_id", "subnet_id"}
+    {f"{vendor}_api_key" for vendor in spec.VENDOR_SECRETS}
+    | MODERATOR_ARGUMENTS
+    | {"client_address", "vpc_id", "subnet_id"}
 )
 
 
@@ -114,7 +137,7 @@ class OverseasProxy(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: OverseasProxyArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback."""
-        recorded = {key: value for key, value in dict(args).items() if not key.endswith("_api_key")}
+        recorded = {key: value for key, value in dict(args).items() if not is_secret(key)}
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, recorded, opts)
         with support.refusing(name):
             support.known_keys(args, OverseasProxyArgs)
@@ -134,6 +157,7 @@ class OverseasProxy(pulumi.ComponentResource):
             port = access.port(in_china=False)
             node = _node(name, proxy, port)
             check_gateway(node.gateway)
+            of_moderators = moderator_keys(node.gateway, args)
         scope = support.scope_of(self, name, cloud, proxy.region)
         keys = hosts.gateway_keys(name, proxy.keys, scope)
         client = args.get("client_address")
@@ -152,6 +176,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 secrets={
                     **{f"upstream_{vendor}": value for vendor, value in upstream_keys.items()},
                     **{f"gateway_key_{key}": value for key, value in keys.items()},
+                    **of_moderators,
                 },
                 tags={**tags, "pulumi-llm": "overseas-proxy"},
                 ready_timeout_minutes=proxy.ready_timeout_minutes,
@@ -211,6 +236,6 @@ def _node(name: str, proxy: ProxySpec, port: int) -> NodeRequest:
             upstreams=vendor_upstreams(proxy.upstreams),
             routes=routes_of(vendor_targets(proxy.upstreams), proxy.routes),
             blocked_words=proxy.blocked_words,
-            content=content_role(proxy.content, {each.secret for each in vendor_upstreams(proxy.upstreams)}),
+            content=content_role(proxy.content, vendor_upstreams(proxy.upstreams)),
         ),
     )

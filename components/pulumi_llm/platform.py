@@ -13,7 +13,7 @@ from pulumi_llm.network import Network
 from pulumi_llm.overseas_proxy import OverseasProxy
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight import platform as platforms
-from pulumi_llm.spec import VENDOR_SECRETS, KeySpec, PlatformSpec
+from pulumi_llm.spec import MODERATOR_SECRETS, VENDOR_SECRETS, ContentSpec, KeySpec, PlatformSpec, secrets_named
 from pulumi_llm.vector_store import VectorStore
 
 SERVER_KEY = "server"
@@ -49,12 +49,33 @@ class PlatformArgs(TypedDict):
     """Needed for the upstream ``qwen``. Keep it secret."""
     custom_api_key: NotRequired[pulumi.Input[str]]
     """Needed for the upstream ``custom``. Keep it secret."""
+    openai_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a moderator of kind ``openai``; an upstream ``openai`` lends its own. Keep it secret."""
+    yidun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a moderator of kind ``yidun``. Keep it secret."""
+    yidun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a moderator of kind ``yidun``. Keep it secret."""
+    baidu_moderation_id: NotRequired[pulumi.Input[str]]
+    """The API key of a moderator of kind ``baidu``. Keep it secret."""
+    baidu_moderation_key: NotRequired[pulumi.Input[str]]
+    """The secret key of a moderator of kind ``baidu``. Keep it secret."""
+    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The AccessKey id of a moderator of kind ``aliyun``. Keep it secret."""
+    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The AccessKey secret of a moderator of kind ``aliyun``. Keep it secret."""
+    tencent_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a moderator of kind ``tencent``. Keep it secret."""
+    tencent_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a moderator of kind ``tencent``. Keep it secret."""
+    hook_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a moderator of one's own, which names it ``moderation_hook_key``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token, for gated models. Keep it secret."""
 
 
 _VENDOR_KEYS = tuple(f"{vendor}_api_key" for vendor in VENDOR_SECRETS)
-_SECRETS = (*_VENDOR_KEYS, "hub_token")
+_MODERATOR_KEYS = tuple(each.argument for each in MODERATOR_SECRETS.values())
+_SECRETS = (*_VENDOR_KEYS, *_MODERATOR_KEYS, "hub_token")
 
 
 class Platform(pulumi.ComponentResource):
@@ -128,6 +149,7 @@ class Platform(pulumi.ComponentResource):
             "address": address.ip,
             "tags": wanted.tags,
             "hub_token": args.get("hub_token"),
+            **support.pick(args, *_moderator_keys(wanted.server.content)),
         }
         if proxy is not None:
             server_args |= {
@@ -226,7 +248,7 @@ class Platform(pulumi.ComponentResource):
             "keys": {key: value.model_dump() for key, value in keys.items()},
             "client_address": server_address,
             "tags": wanted.tags,
-            **support.pick(args, *_VENDOR_KEYS),
+            **support.pick(args, *_VENDOR_KEYS, *_moderator_keys(proxy.content, proxy.upstreams)),
         }
         # A provider fixes the region, so the server's serves the proxy only if nobody needs another one.
         cloud = support.adapter(proxy.cloud)
@@ -254,6 +276,13 @@ class Platform(pulumi.ComponentResource):
             "tags": wanted.tags,
         }
         return VectorStore(f"{name}-vectors", store_args, opts)
+
+
+def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | None = None) -> list[str]:
+    """The arguments that the moderators of one gateway need; another's are not given to it."""
+    rows = content.model_dump()["moderators"] if content else {}
+    names = [name for _, _, name in secrets_named(rows, upstreams)]
+    return [MODERATOR_SECRETS[name].argument for name in names if name in MODERATOR_SECRETS]
 
 
 def _access(wanted: PlatformSpec) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _SECRET_ARGS = {
     "qwenApiKey": "qwen_api_key",
     "customApiKey": "custom_api_key",
     "hfToken": "hub_token",
+    **{each.config_key: each.argument for each in spec.MODERATOR_SECRETS.values()},
 }
 """Secret config key to the argument that it becomes."""
 

@@ -126,11 +126,24 @@ def test_kinds_of_upstream_and_paths_are_the_same_on_both_sides() -> None:
     assert {*POSTS, "/v1/models"} == set(ENDPOINTS)
 
 
+def locked(name: str) -> dict[str, str]:
+    """A lock's packages and their versions."""
+    rows = (CHECKOUT / f"templates/locks/{name}.txt").read_text().splitlines()
+    return dict(row.split(" ")[0].split("==") for row in rows)
+
+
+def test_the_environment_with_the_clouds_sdks_has_all_of_the_other_in_the_same_versions() -> None:
+    assert locked("gate").items() < locked("gate-sdks").items()
+    versions = data("versions.json")
+    assert versions["gate-sdks"]["requirement"].startswith(versions["gate"]["requirement"] + "\n")
+
+
 def test_what_is_tested_is_what_a_node_gets() -> None:
     lock = tomllib.loads((CHECKOUT / "uv.lock").read_text())
     tested = {each["name"]: each["version"] for each in lock["package"]}
-    rows = (CHECKOUT / "templates/locks/gate.txt").read_text().splitlines()
-    pinned = dict(row.split(" ")[0].split("==") for row in rows)
+    pinned = locked("gate")
+    for sdk in ("alibabacloud-green20220302", "tencentcloud-sdk-python-tms"):
+        assert locked("gate-sdks")[sdk] == tested[sdk]
     assert {"aiohttp", "pyahocorasick", "yarl", "multidict"} <= set(pinned)
     assert {name: tested[name] for name in pinned} == pinned
     assert data("versions.json")["gate"]["version"] == pinned["aiohttp"]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import bootstrap
+from pulumi_llm.bootstrap import NodeRequest
+from pulumi_llm.bootstrap.roles import ContentRole
 from pulumi_llm.bootstrap.settings import digest
 from pulumi_llm.errors import Refusal
 from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node
@@ -166,3 +168,35 @@ def test_every_code_that_a_node_can_fail_with_has_a_hint() -> None:
     assert {"disk.absent", "apply.missing-secret", "weights.slow"} <= codes
     without = codes - document["hints"].keys() - {"gateway.not-ready", "driver.rebooting"}
     assert not without
+
+
+def moderated(*kinds: str) -> NodeRequest:
+    """A proxy with moderators of these kinds."""
+    rows = [
+        {"name": each, "kind": each, "secret_id": f"moderation_{each}_id", "secret": f"moderation_{each}_key"}
+        for each in kinds
+    ]
+    request = proxy_node()
+    content = ContentRole(document={"moderators": rows}, files={})
+    return replace(request, gateway=replace(request.gateway, content=content))
+
+
+def test_moderators_secrets_go_into_the_file_that_the_gateway_reads_and_restart_nothing() -> None:
+    document = bootstrap.settings(moderated("yidun"))
+    assert {"moderation_yidun_id", "moderation_yidun_key"} <= set(document["secrets"]["required"])
+    row = next(each for each in document["secret_files"] if each["path"].endswith("upstream.env"))
+    assert row["entries"]["moderation_yidun_key"] == "MODERATION_YIDUN_KEY"
+    assert (row["owner"], row["restart"]) == ("llm-gateway", [])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "environment"),
+    [((), "gate"), (("yidun", "baidu"), "gate"), (("aliyun",), "gate-sdks"), (("yidun", "tencent"), "gate-sdks")],
+)
+def test_the_clouds_sdks_are_installed_only_where_a_moderator_needs_them(
+    kinds: tuple[str, ...], environment: str
+) -> None:
+    now = files(moderated(*kinds))
+    assert [path for path in now if "/locks/gate" in path] == [f"/opt/llm/locks/{environment}.txt"]
+    assert list(json.loads(now["/opt/llm/supply.json"])["venvs"]) == [environment]
+    assert f"/opt/llm/venv/{environment}-3." in now["/etc/systemd/system/llm-gate.service"]

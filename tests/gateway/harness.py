@@ -112,9 +112,9 @@ class Home:
         new.replace(path)
 
     @asynccontextmanager
-    async def running(self, *arguments: str) -> AsyncIterator[Running]:
+    async def running(self, *arguments: str, python: str = sys.executable) -> AsyncIterator[Running]:
         """The gateway as its unit starts it, but for the folders and any free port."""
-        argv = [sys.executable, "-m", "llm_gate", "--port", "0", "--metrics-port", "0", *arguments]
+        argv = [python, "-m", "llm_gate", "--port", "0", "--metrics-port", "0", *arguments]
         for name in ("settings", "secrets", "state"):
             argv += [f"--{name}", str(self.root / name)]
         process = await asyncio.create_subprocess_exec(

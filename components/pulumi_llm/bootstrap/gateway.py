@@ -180,6 +180,25 @@ def _rules(key: GatewayKey) -> dict[str, Any]:
     }
 
 
+SDK_KINDS = frozenset({"aliyun", "tencent"})
+"""Moderators that are asked through their cloud's SDK, which only nodes with one of them install."""
+
+
+def moderator_secrets(role: GatewayRole) -> tuple[str, ...]:
+    """The names of the secrets that moderators read."""
+    named = [each.get(field) for each in _moderators(role) for field in ("secret_id", "secret")]
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def environment(role: GatewayRole) -> str:
+    """The Python environment that the gateway runs in: a name in versions.json."""
+    return "gate-sdks" if any(each["kind"] in SDK_KINDS for each in _moderators(role)) else "gate"
+
+
+def _moderators(role: GatewayRole) -> list[dict[str, Any]]:
+    return list(role.content.document.get("moderators", ())) if role.content else []
+
+
 def word_files(role: GatewayRole) -> dict[str, str]:
     """The word lists' files, by their path in the policy's folder; read again by the gateway when they change."""
     return dict(role.content.files) if role.content else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pulumi_llm.bootstrap import gateway
 from pulumi_llm.bootstrap.files import data
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
@@ -85,7 +86,8 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
 
 def venvs(request: NodeRequest) -> tuple[str, ...]:
     """The Python environments that a node has: names in versions.json, each with a lock in locks/."""
-    return tuple(name for name in ("vllm", "gate") if name in roles(request))
+    names = {"vllm": "vllm", "gate": gateway.environment(request.gateway)}
+    return tuple(name for role, name in names.items() if role in roles(request))
 
 
 def supply_document(request: NodeRequest) -> dict[str, Any]:

@@ -64,6 +64,8 @@ def secret_names(request: NodeRequest) -> tuple[str, ...]:
     names += [key_secret(each.name) for each in request.gateway.keys]
     for upstream in request.gateway.upstreams:
         names += [each for each in (upstream.secret, upstream.ca_secret) if each]
+    if request.gateway.routes:
+        names += gateway.moderator_secrets(request.gateway)
     if request.weaviate:
         names.append("weaviate_api_key")
     return tuple(dict.fromkeys(names))
@@ -148,14 +150,15 @@ def _files(request: NodeRequest) -> list[dict[str, Any]]:
         _file(f"{UNITS}/llm-caddy.service", text("gateway/llm-caddy.service"), "caddy"),
     ]
     if "gate" in have:
-        version = data("versions.json")["gate"]["version"]
+        environment = gateway.environment(request.gateway)
+        venv = f"{environment}-{data('versions.json')[environment]['version']}"
         files += [
             # Read again by the gateway when they change: a new limit or route costs nobody a request.
             _file("/opt/llm/gateway/policy.json", gateway.policy(request.gateway)),
             _file("/opt/llm/gateway/routes.json", gateway.routes(request.gateway)),
             *[_file(f"/opt/llm/gateway/{name}", words) for name, words in gateway.word_files(request.gateway).items()],
             *[_file(f"/opt/llm/gateway/{name}", content, "gate") for name, content in gate_code().items()],
-            _file(f"{UNITS}/llm-gate.service", fill("gateway/llm-gate.service.j2", version=version), "gate"),
+            _file(f"{UNITS}/llm-gate.service", fill("gateway/llm-gate.service.j2", venv=venv), "gate"),
         ]
     if request.vllm:
         files.append(_file(f"{UNITS}/llm-vllm.service", vllm_unit(request.vllm), "vllm"))
@@ -210,7 +213,8 @@ def _secret_files(request: NodeRequest) -> list[dict[str, Any]]:
     ]
     if request.gateway.routes:
         upstreams = request.gateway.upstreams
-        keys = {each.secret: each.secret.upper() for each in upstreams if each.secret}
+        names = [*(each.secret for each in upstreams if each.secret), *gateway.moderator_secrets(request.gateway)]
+        keys = {name: name.upper() for name in names}
         authorities = {each.ca_secret: "" for each in upstreams if each.ca_secret}
         files.append(entry("upstream.env", "llm-gateway", "env", keys))
         files.append(entry("upstream-ca.pem", "llm-gateway", "bundle", authorities, "gate"))

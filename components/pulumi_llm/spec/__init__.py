@@ -6,6 +6,7 @@ is reported at once; whether the whole can work together is the business of :mod
 
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.fields import covers_world
+from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.parts import (
     VECTORS_GRPC_PORT,
     VECTORS_HTTPS_PORT,
@@ -25,6 +26,7 @@ from pulumi_llm.spec.parts import (
 from pulumi_llm.spec.reading import parse, secret_keys_of
 
 __all__ = [
+    "MODERATOR_SECRETS",
     "VECTORS_GRPC_PORT",
     "VECTORS_HTTPS_PORT",
     "VENDOR_SECRETS",
@@ -45,4 +47,5 @@ __all__ = [
     "covers_world",
     "parse",
     "secret_keys_of",
+    "secrets_named",
 ]

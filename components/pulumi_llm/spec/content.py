@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pulumi_llm.errors import nearest
 from pulumi_llm.spec.fields import Count, Part, Text, invalid
+from pulumi_llm.spec.moderation import OPTIONS, REQUIRED_OPTIONS
 
 Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -45,8 +47,9 @@ class ModeratorSpec(Part):
     action: Literal["block", "log"]
     on_error: Literal["block", "pass"]
     secret: Text | None = None
-    """The name of a secret that the gateway has, such as ``upstream_openai`` on the proxy."""
+    """The name of a secret that the gateway has; default: the kind's own, such as ``moderation_yidun_key``."""
     secret_id: Text | None = None
+    """The same for the key's id; default: the kind's own, such as ``moderation_yidun_id``."""
     timeout_seconds: Annotated[float, Field(ge=0.05, le=60)] = 5.0
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
     output: Literal["batches", "end"] = "batches"
@@ -56,6 +59,20 @@ class ModeratorSpec(Part):
     keys: Patterns = ("*",)
     models: Patterns = ("*",)
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _options_are_of_its_kind(self) -> Self:
+        required = REQUIRED_OPTIONS.get(self.kind)
+        if required is not None and not self.options.get(required):
+            message = f"a moderator of kind {self.kind!r} needs the option {required!r}"
+            raise invalid("spec.bad-moderator", message, f"options: {{{required}: …}}")
+        known = OPTIONS.get(self.kind)
+        for option in self.options if known is not None else ():
+            if option not in (known or ()):
+                near = nearest(option, known or ())
+                hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known or ())}"
+                raise invalid("spec.bad-moderator", f"kind {self.kind!r} has no option {option!r}", hint)
+        return self
 
 
 class ContentSpec(Part):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.parts import HUB_SECRET, VENDOR_SECRETS
 
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -35,11 +36,16 @@ def secret_keys_of(platform: object) -> list[str]:
         if isinstance(upstreams, Mapping):
             keys += [VENDOR_SECRETS[vendor] for vendor in upstreams if vendor in VENDOR_SECRETS]
         server = platform.get("server")
+        for gateway, vendors in ((proxy, upstreams), (server, None)):
+            content = gateway.get("content") if isinstance(gateway, Mapping) else None
+            moderators = content.get("moderators") if isinstance(content, Mapping) else None
+            names = [name for _, _, name in secrets_named(moderators, vendors)]
+            keys += [MODERATOR_SECRETS[name].config_key for name in names if name in MODERATOR_SECRETS]
         model = server.get("model") if isinstance(server, Mapping) else None
         row = catalog.load().models.get(model) if isinstance(model, str) else None
         if row is not None and row.gated:
             keys.append(HUB_SECRET)
-    return keys
+    return list(dict.fromkeys(keys))
 
 
 def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list[Finding]:

@@ -11,13 +11,19 @@ from llm_gate.errors import Refused
 
 
 class Blocked(Refused):
-    """Content that is not allowed here. ``reasons`` holds nothing of the text."""
+    """Content that is not allowed here, or that could not be checked. ``reasons`` holds nothing of the text."""
 
     def __init__(self, direction: str, reasons: Sequence[Any]) -> None:
         what = "the request" if direction == "input" else "the answer"
-        super().__init__(
-            400, "invalid_request_error", "content_policy_violation", f"{what} holds what is not allowed here"
-        )
+        blocking = [each for each in reasons if each.action == "block"]
+        if blocking and all(each.detail.startswith("error:") for each in blocking):
+            # Nobody has said that the text is bad: the moderator has failed, and `on_error` says to block then.
+            message = f"{what} could not be checked; try again"
+            super().__init__(503, "api_error", "content_check_unavailable", message, {"Retry-After": "5"})
+        else:
+            super().__init__(
+                400, "invalid_request_error", "content_policy_violation", f"{what} holds what is not allowed here"
+            )
         self.direction, self.reasons = direction, tuple(reasons)
         self.before: list[dict[str, Any]] = []
 
@@ -29,6 +35,8 @@ class Inspection:
         self.checker, self.endpoint = checker, endpoint
         self.who = {"key": key, "model": model}
         self.verdicts: list[str] = []
+        self.failures: set[str] = set()
+        """Which moderator has failed how."""
         self._scan: OutputScan | None = None
         self._last: dict[tuple[Hashable, ...], tuple[dict[str, Any], texts.Slot]] = {}
         """The event that last went on with each text that has not ended."""
@@ -108,6 +116,8 @@ class Inspection:
 
     def _note(self, direction: str, reasons: Sequence[Any]) -> None:
         for each in reasons:
+            if each.detail.startswith("error:"):
+                self.failures.add(f"{each.source}: {each.detail.removeprefix('error:')}")
             self.verdicts.append(f"{direction}:{each.source}:{each.action}:{each.rule or each.detail}")
 
     @property

@@ -7,10 +7,12 @@ import hashlib
 import json
 import secrets as random
 import sys
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -61,7 +63,13 @@ class Gateway:
         self.checker: Content | None = None
         """The check, where the policy asks for one."""
         self._content: Content | None = None
+        self._replaced: list[Content] = []
+        """Checks that are no longer in force, and that calls under way still use."""
         self._content_file = Reread(paths.settings / "policy.json")
+        self._content_made_of: Any = None
+        self._secrets_seen: dict[str, str] = {}
+        """SHA-256 of each secret that the content check has asked for."""
+        self._complaints: dict[str, float] = {}
         self._unchecked = ""
         """Why nothing is served: the content check that is asked for cannot be made."""
         self._base = paths.settings
@@ -74,17 +82,24 @@ class Gateway:
     async def close(self) -> None:
         """Let go of connections and files."""
         await self.sessions.close()
-        if self._content is not None:
-            await self._content.close()
+        for each in (*self._replaced, self._content):
+            if each is not None:
+                await each.close()
         self.store.close()
 
     async def load_content(self) -> None:
         """Bring the content check up to date: its part of the policy file, and the word files that it names.
 
-        One that cannot be used is not put in force: the last good one stays, and at the start nothing is served.
+        One that cannot be used is not put in force: the last good one stays, and at the start nothing is served. It is
+        tried again once a secret that it asked for is another: secrets and settings come one after the other.
         """
-        if self._content_file.fresh():
-            config = self._content_file.content.get("content") or {}
+        for each in [each for each in self._replaced if not each.users]:
+            self._replaced.remove(each)
+            await each.close()
+        self._content_file.fresh()
+        config = self._content_file.content.get("content") or {}
+        if config != self._content_made_of or self._secrets_have_changed():
+            self._content_made_of, self._secrets_seen = config, {}
             try:
                 # A hundred thousand words take a while, and callers do not wait for them.
                 new = await asyncio.to_thread(Content.from_policy, config, self._base, secret=self._secret)
@@ -97,7 +112,7 @@ class Gateway:
             old, self._content, self._unchecked = self._content, new, ""
             self.checker = new if config.get("lists") or config.get("moderators") else None
             if old is not None:
-                await old.close()
+                self._replaced.append(old)
         elif self._content is not None:
             try:
                 await self._content.reload()
@@ -105,7 +120,23 @@ class Gateway:
                 sys.stderr.write(f"[gate.content] {'; '.join(error.problems)}\n")
 
     def _secret(self, name: str) -> str:
-        return self._secrets.get(name) or ""
+        value = self._secrets.get(name) or ""
+        self._secrets_seen[name] = hashlib.sha256(value.encode()).hexdigest()
+        return value
+
+    def _secrets_have_changed(self) -> bool:
+        return any(
+            hashlib.sha256((self._secrets.get(name) or "").encode()).hexdigest() != digest
+            for name, digest in self._secrets_seen.items()
+        )
+
+    def _complain(self, failures: set[str]) -> None:
+        """Say that a moderator fails, once a minute: with `on_error: block` it looks like a filter gone mad."""
+        now = time.monotonic()
+        for each in failures:
+            if now - self._complaints.get(each, -1e9) >= 60:
+                self._complaints[each] = now
+                sys.stderr.write(f"[gate.moderator] {each}\n")
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -219,7 +250,10 @@ class Gateway:
             ),
         )
         headers = {"x-request-id": identity, **self.store.headers(rules)}
-        inspection = Inspection(self.checker, call.endpoint, rules.name, call.model)
+        checker = self.checker
+        inspection = Inspection(checker, call.endpoint, rules.name, call.model)
+        if checker is not None:
+            checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
         try:
             await inspection.request(call.body)
@@ -237,6 +271,9 @@ class Gateway:
             progress.status = 500
             raise
         finally:
+            if checker is not None:
+                checker.users -= 1
+                self._complain(inspection.failures)
             progress.verdict = progress.verdict or inspection.verdict
             spent = progress.spent(call)
             self.store.settle(ticket, spent)

@@ -75,6 +75,8 @@ class Content:
         self.counts: Counter[tuple[str, str, str]] = Counter()
         """(direction, source, action) of each reason given so far."""
         self.matcher = Matcher([])
+        self.users = 0
+        """Calls under way that use this; whoever replaces it closes it when there are none."""
 
     @classmethod
     def from_policy(cls, config: dict[str, Any], base: Path, *, secret: Secret | None = None) -> Content:
