@@ -209,3 +209,20 @@ def test_the_tool_that_makes_locks_computes_the_same_digest() -> None:
 
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, root / "tools/lock", "--check"], check=False).returncode == 0
+
+
+def test_the_locked_wheels_are_for_the_processor_and_the_python_of_every_node() -> None:
+    from pulumi_llm import catalog
+    from pulumi_llm.preflight.rules_hardware import _only_on_arm
+
+    pins, known = data("versions.json"), catalog.load()
+    for name, row in pins.items():
+        if isinstance(row, dict) and "wheels" in row:
+            assert "Python 3.12, x86_64" in row["wheels"]["source"], name
+    assert pins["ubuntu"]["version"] == "24.04"
+    # Machines with a GPU: another processor only under a GPU that `fit.arm-without-kernels` refuses.
+    others = {row.gpu for row in known.instances if row.gpu and row.arch != "x86_64"}
+    assert all(_only_on_arm(gpu) for gpu in others)
+    # Machines without: a proxy and a vector store are placed among these.
+    for cloud, region in known.regions:
+        assert {each.instance.arch for each in known.hosts(cloud=cloud, region=region)} <= {"x86_64"}
