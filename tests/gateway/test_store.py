@@ -289,3 +289,41 @@ def test_however_calls_come_and_end_the_window_never_holds_more_than_was_reserve
         if used is not None:
             store.settle(ticket, Spent(tokens_in=used))
             ledger[-1][1] = used
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out_and_lets_nobody_past(store: Store, clock: Clock) -> None:
+    rules = Rules("a", requests_per_minute=3, tokens_per_minute=30)
+    assert admitted(store, rules, 5, ask(10)) == 3
+    clock.now -= 3600
+    assert admitted(store, rules, 5, ask(10)) == 0
+    assert int(refusal(store, rules, ask(10)).headers["Retry-After"]) <= 60
+    clock.now += 60
+    assert admitted(store, rules, 5, ask(10)) == 3
+
+
+def test_a_clock_that_is_set_back_before_a_restart_locks_nobody_out(tmp_path: Path, clock: Clock) -> None:
+    rules = Rules("a", requests_per_minute=3)
+    first = Store(tmp_path / "ledger", clock)
+    assert admitted(first, rules, 5) == 3
+    first.close()
+    clock.now -= 3600
+    second = Store(tmp_path / "ledger", clock)
+    assert admitted(second, rules, 5) == 0
+    clock.now += 60
+    assert admitted(second, rules, 5) == 3
+    second.close()
+
+
+def test_a_stream_over_midnight_is_settled_on_the_day_it_began_however_the_clock_is_set(
+    store: Store, clock: Clock
+) -> None:
+    rules = Rules("a", daily_tokens=100)
+    clock.now = 86400 * 365 - 1
+    ticket = store.admit(rules, ask(90))
+    clock.now += 2
+    store.admit(rules, ask(90))
+    clock.now -= 2
+    store.settle(ticket, Spent(5, 5))
+    assert admitted(store, rules, 20, ask(10)) == 9
+    clock.now += 2
+    assert admitted(store, rules, 20, ask(10)) == 1

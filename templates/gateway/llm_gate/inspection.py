@@ -7,7 +7,7 @@ from typing import Any
 
 from llm_gate import texts
 from llm_gate.content import Content, OutputScan, Piece
-from llm_gate.errors import Refused
+from llm_gate.errors import Refused, bad
 
 
 class Blocked(Refused):
@@ -26,6 +26,26 @@ class Blocked(Refused):
             )
         self.direction, self.reasons = direction, tuple(reasons)
         self.before: list[dict[str, Any]] = []
+
+
+def refuse_unreadable(checker: Content, body: dict[str, Any], *, key: str, model: str) -> None:
+    """Refuse what would pass the check by: text as token numbers, and an answer that is told twice."""
+    given = [body.get("prompt"), body.get("input")]
+    numbers = any(isinstance(each, int | list) for value in given if isinstance(value, list) for each in value)
+    if numbers and checker.covers("input", key, model):
+        raise bad(
+            "text as token numbers cannot be checked, and requests are checked here: send it as text",
+            "content_unreadable",
+        )
+    asked = body.get("logprobs")
+    again = (asked is not None and asked is not False) or bool(body.get("top_logprobs"))
+    included = body.get("include")
+    again = again or (isinstance(included, list) and any("logprobs" in str(each) for each in included))
+    if again and checker.covers("output", key, model):
+        raise bad(
+            "log probabilities tell the answer once more, and answers are checked here: leave them out",
+            "content_unreadable",
+        )
 
 
 class Inspection:

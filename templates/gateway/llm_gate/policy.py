@@ -55,6 +55,8 @@ class Rules:
             where = ipaddress.ip_address(address)
         except ValueError:
             return False
+        if isinstance(where, ipaddress.IPv6Address) and where.ipv4_mapped is not None:
+            where = where.ipv4_mapped
         return any(where in network for network in self.cidrs)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from llm_gate.errors import Refused
 from llm_gate.inspection import Blocked, Inspection
 from llm_gate.metrics import Metrics
 from llm_gate.requests import Call
-from llm_gate.routes import Routes, Target
+from llm_gate.routes import LONGEST_COOL_DOWN, Routes, Target
 from llm_gate.store import Spent
 from llm_gate.upstream import Secrets, Sessions
 from llm_gate.usage import Count
@@ -439,9 +440,10 @@ async def _all_of(reply: aiohttp.ClientResponse, patience: Patience) -> bytes:
 
 def _seconds(text: str | None) -> float | None:
     try:
-        return max(0.0, float(text or ""))
+        found = float(text or "")
     except ValueError:
         return None
+    return min(max(0.0, found), LONGEST_COOL_DOWN) if math.isfinite(found) else None
 
 
 def _unavailable(failures: list[Failure]) -> Refused:

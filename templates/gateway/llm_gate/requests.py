@@ -30,6 +30,8 @@ LIMITS = {
 # Tools that the caller itself runs. All others run at the vendor, on the account of whoever owns the key.
 _OWN_TOOLS = ("function", "custom", None)
 _OWN_TOOLS_ANTHROPIC = ("bash_", "text_editor_", "computer_", "memory_")
+_DEEPEST = 100
+"""Levels of lists and objects in one another; no schema of a tool has a third of that."""
 _MOST = 1_000_000
 """More tokens than any model answers with; a number above it is a mistake or an attack on the arithmetic."""
 
@@ -69,7 +71,13 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise bad("the body is not a JSON object in UTF-8, each of its names once", "invalid_json") from None
     if not isinstance(body, dict):
         raise bad("the body is not a JSON object", "invalid_json")
-    return body
+    level: list[Any] = [body]
+    for _ in range(_DEEPEST):
+        rows = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [each for row in rows for each in row if isinstance(each, dict | list)]
+        if not level:
+            return body
+    raise bad(f"the body has more than {_DEEPEST} lists and objects in one another", "invalid_json")
 
 
 def check(endpoint: str, body: dict[str, Any], rules: Rules, *, vllm: bool, most_out: int) -> Call:
@@ -99,6 +107,9 @@ def check(endpoint: str, body: dict[str, Any], rules: Rules, *, vllm: bool, most
     if choices > 128:
         raise bad("more than 128 answers at once are not served")
     asked = [_number(body, name, 0) for name in LIMITS[endpoint] if body.get(name) is not None]
+    if 0 in asked:
+        # Some servers take it for "as many as you like".
+        raise bad(f"{' and '.join(LIMITS[endpoint])} has to be at least 1")
     bound = None
     if not asked and LIMITS[endpoint] and rules.counts_tokens:
         bound = most_out

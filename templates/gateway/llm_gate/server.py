@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import secrets as random
+import sqlite3
 import sys
 import time
 import traceback
@@ -19,7 +20,7 @@ from aiohttp import web
 from llm_gate import errors, requests, upstream
 from llm_gate.content import Content, ContentError
 from llm_gate.errors import Refused, bad, unauthorized
-from llm_gate.inspection import Blocked, Inspection
+from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.metrics import Labels, Metrics
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.relay import Patience, Progress, Relay
@@ -232,23 +233,28 @@ class Gateway:
                 "on this endpoint, so they are refused here; use /v1/messages",
                 "field_not_served",
             )
+        if self.checker is not None:
+            refuse_unreadable(self.checker, body, key=rules.name, model=model)
         return await self._admitted(request, call, rules, targets)
 
     async def _admitted(
         self, request: web.BaseRequest, call: Call, rules: Rules, targets: list[Target]
     ) -> web.StreamResponse:
         identity = "req_" + random.token_hex(12)
-        ticket = self.store.admit(
-            rules,
-            Ask(
-                request=identity,
-                endpoint=call.endpoint,
-                model=call.model,
-                tokens=call.tokens_in + call.tokens_out,
-                nanos=max(each.nanos(call.tokens_in, call.tokens_out) for each in targets),
-                input_sha256=_digest(call),
-            ),
+        ask = Ask(
+            request=identity,
+            endpoint=call.endpoint,
+            model=call.model,
+            tokens=call.tokens_in + call.tokens_out,
+            nanos=max(each.nanos(call.tokens_in, call.tokens_out) for each in targets),
+            input_sha256=_digest(call),
         )
+        try:
+            ticket = self.store.admit(rules, ask)
+        except sqlite3.Error as error:
+            sys.stderr.write(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down\n")
+            message = "what keys use cannot be written down at the moment; try again"
+            raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
         headers = {"x-request-id": identity, **self.store.headers(rules)}
         checker = self.checker
         inspection = Inspection(checker, call.endpoint, rules.name, call.model)
@@ -276,7 +282,11 @@ class Gateway:
                 self._complain(inspection.failures)
             progress.verdict = progress.verdict or inspection.verdict
             spent = progress.spent(call)
-            self.store.settle(ticket, spent)
+            try:
+                self.store.settle(ticket, spent)
+            except sqlite3.Error as error:
+                # The answer is the caller's all the same; on the disk the call keeps what was reserved for it.
+                sys.stderr.write(f"[gate.ledger] {type(error).__name__}: a call could not be settled\n")
             self._count(rules.name, call, spent)
 
     def _count(self, key: str, call: Call, spent: Spent) -> None:

@@ -109,6 +109,10 @@ class Meter:
     def forget(self, now: float) -> None:
         """Drop what is older than the window."""
         recent = self.recent
+        if recent and recent[-1][0] > now:
+            # The clock was set back: what is then in the future counts as of now, not for hours.
+            for entry in recent:
+                entry[0] = min(entry[0], now)
         while recent and recent[0][0] <= now - WINDOW:
             old = recent.popleft()
             self.tokens -= int(old[1])
@@ -120,7 +124,7 @@ class Store:
 
     def __init__(self, path: Path | str, clock: Callable[[], float] = time.time) -> None:
         self.path, self.clock = str(path), clock
-        self.db = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+        self.db = sqlite3.connect(self.path, isolation_level=None, timeout=1)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
         # Checkpoints sync the disk: a thread of its own makes them, see `checkpoint`.
@@ -207,7 +211,7 @@ class Store:
                     spent.upstream,
                     spent.verdict,
                     spent.output_sha256,
-                    round(now - ticket.at, 4),
+                    round(max(0.0, now - ticket.at), 4),
                     ticket.id,
                 ),
             )

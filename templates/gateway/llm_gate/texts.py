@@ -5,19 +5,28 @@ A slot is a container and a key in it: ``container[key]`` is a string.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
 Slot = tuple[Any, Any]
 
-_NOT_TEXT = frozenset(
-    {"role", "type", "id", "call_id", "tool_call_id", "tool_use_id", "status", "detail", "media_type", "format", "data",
-     "signature", "encrypted_content", "encoding_format", "index", "object", "model", "finish_reason"}
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_PROTOCOL = frozenset(
+    {"type", "id", "call_id", "tool_call_id", "tool_use_id", "status", "detail", "media_type", "format",
+     "encoding_format", "index", "object", "model", "finish_reason"}
 )  # fmt: skip
-"""Fields that hold no words: names of the protocol, and bytes."""
+"""Fields that hold names of the protocol, if what they hold looks like one: a caller may put a sentence there, and a
+chat template shows the model more than one would think."""
+_NAME = re.compile(r"[A-Za-z0-9_./:+-]{1,64}")
+_URLS = frozenset({"url", "image_url", "audio_url", "video_url", "file_url", "file_data"})
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]*", re.ASCII)
+_BYTES = frozenset({"data", "signature", "encrypted_content"})
+_BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]*", re.ASCII)
 
 _READ = ("messages", "input", "prompt", "system", "instructions", "suffix", "tools", "functions", "response_format",
-         "text", "structured_outputs", "guided_json", "guided_choice", "prediction", "chat_template_kwargs",
+         "text", "structured_outputs", "guided_json", "guided_choice", "guided_regex", "guided_grammar",
+         "prediction", "chat_template_kwargs",
          "output_format", "output_config")  # fmt: skip
 """Fields of a request that the model reads, or that tell it what to write."""
 
@@ -30,6 +39,21 @@ def get(slot: Slot) -> str:
 def put(slot: Slot, text: str) -> None:
     """Put another text there."""
     slot[0][slot[1]] = text
+
+
+def is_bytes(holder: dict[str, Any], key: str, value: str) -> bool:
+    """Whether a field holds a picture, a sound or a file, and no text: by its place and by how it looks."""
+    if key in _URLS:
+        return value.startswith("data:") and _DATA_URL.fullmatch(value) is not None
+    return key in _BYTES and holder.get("type") != "text" and _BASE64.fullmatch(value) is not None
+
+
+def _is_text(holder: dict[str, Any], key: str, value: str) -> bool:
+    if key == "role":
+        return value not in _ROLES
+    if key in _PROTOCOL:
+        return _NAME.fullmatch(value) is None
+    return not is_bytes(holder, key, value)
 
 
 def in_request(body: dict[str, Any]) -> list[list[Slot]]:
@@ -45,7 +69,7 @@ def in_request(body: dict[str, Any]) -> list[list[Slot]]:
                     found.append([(value, place)])
                 elif isinstance(each, dict) and isinstance(each.get("content"), list):
                     found.append(list(_nested(each["content"])))
-                    found += [[slot] for slot in _nested({key: each[key] for key in each if key != "content"})]
+                    found += [[slot] for slot in _nested(each, without="content")]
                 else:
                     found += [[slot] for slot in _nested(each)]
         elif value is not None:
@@ -80,6 +104,10 @@ def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable,
     if isinstance(delta, dict) and event.get("type") == "content_block_delta":
         names = ("text", "thinking", "partial_json")
         return [((event.get("index", 0), name), (delta, name)) for name in names if isinstance(delta.get(name), str)]
+    block = event.get("content_block")
+    if isinstance(block, dict) and event.get("type") == "content_block_start":
+        names = ("text", "thinking")
+        return [((event.get("index", 0), name), (block, name)) for name in names if block.get(name)]
     return []
 
 
@@ -134,13 +162,16 @@ def _said(message: dict[str, Any]) -> Iterator[tuple[tuple[Hashable, ...], Slot]
         yield ("function_call",), (function, "arguments")
 
 
-def _nested(value: Any) -> Iterator[Slot]:
+def _nested(value: Any, without: str = "") -> Iterator[Slot]:
     if isinstance(value, dict):
         for key, each in value.items():
             if isinstance(each, str):
-                if key not in _NOT_TEXT and not each.startswith("data:"):
+                if key != without and _is_text(value, key, each):
                     yield value, key
-            elif key not in ("logprobs",):
+            elif key not in ("logprobs", without):
+                if key == "properties" and isinstance(each, dict):
+                    # A parameter's name is read too; it can be refused, and not masked.
+                    yield from (([name], 0) for name in each)
                 yield from _nested(each)
     elif isinstance(value, list):
         for place, each in enumerate(value):

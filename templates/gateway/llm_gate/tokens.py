@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from llm_gate import texts
+
 ASCII_PER_TOKEN = 3
 PER_MESSAGE = 6
 """Tokens that a chat template puts around each message."""
@@ -39,17 +41,19 @@ def of_request(body: dict[str, Any]) -> int:
 
 def _of(value: Any) -> int:
     if isinstance(value, str):
-        # A picture as a data: URL is not text.
-        return PER_PICTURE if value.startswith("data:") else of_text(value)
+        return of_text(value)
     if isinstance(value, dict):
-        if value.get("type") in ("base64", "input_audio", "file", "input_file", "document"):
-            return PER_PICTURE
-        if "url" in value and isinstance(value["url"], str) and value["url"].startswith(("http:", "https:")):
-            return PER_PICTURE
         # Names of fields are text too where a tool's parameters are described.
-        return PER_MESSAGE + sum(of_text(str(key)) + _of(each) for key, each in value.items())
+        return PER_MESSAGE + sum(of_text(str(key)) + _of_field(value, key, each) for key, each in value.items())
     if isinstance(value, list):
         if value and all(isinstance(each, int) for each in value):
             return len(value)  # a prompt that is tokens already
         return sum(map(_of, value))
     return 1
+
+
+def _of_field(holder: dict[str, Any], key: str, value: Any) -> int:
+    if isinstance(value, str):
+        fetched = key == "url" and value.startswith(("http:", "https:"))
+        return PER_PICTURE if fetched or texts.is_bytes(holder, key, value) else of_text(value)
+    return _of(value)

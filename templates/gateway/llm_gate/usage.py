@@ -8,6 +8,8 @@ from typing import Any
 
 from llm_gate import sse, texts, tokens
 
+MOST = 100_000_000
+"""More tokens than any call has; a number above it is not believed."""
 UNREAD = 2**18
 """Bytes of events that are kept to be counted later."""
 
@@ -87,6 +89,6 @@ class Count:
 def _int(usage: dict[str, Any], *names: str) -> int | None:
     for name in names:
         value = usage.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
             return value
     return None

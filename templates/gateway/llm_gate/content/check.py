@@ -193,6 +193,10 @@ class Content:
         """The moderators that apply."""
         return [each for each in self._remotes if each.config.scope.covers(direction, key, model)]
 
+    def covers(self, direction: str, key: str, model: str) -> bool:
+        """Whether anything at all applies."""
+        return bool(self.active(direction, key, model) or self.remotes(direction, key, model))
+
     @property
     def mask(self) -> str:
         """What a masked character becomes."""

@@ -1,0 +1,151 @@
+"""Bodies, numbers and accidents that no client library would make."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.harness import KEY, chat, stand
+
+CHAT = "/v1/chat/completions"
+
+
+def nested(depth: int, where: str) -> bytes:
+    deep = "[" * depth + "]" * depth
+    rest = {
+        "messages": f'{{"model": "plain", "messages": [{{"role": "user", "content": {deep}}}]}}',
+        "metadata": f'{{"model": "plain", "metadata": {deep}, "messages": [{{"role": "user", "content": "x"}}]}}',
+        "model": f'{{"model": {deep}}}',
+    }
+    return rest[where].encode()
+
+
+@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize("where", ["messages", "metadata", "model"])
+@pytest.mark.parametrize("depth", [150, 600, 3_000, 60_000])
+async def test_a_body_that_is_nested_too_deeply_is_the_callers_mistake(
+    tmp_path: Path, where: str, depth: int, checked: bool, capsys: Any
+) -> None:
+    content = {"lists": [{"name": "a", "words": ["x1y"], "action": "block"}]} if checked else None
+    async with stand(tmp_path, content=content) as (gate, fake, client):
+        headers = {"Content-Type": "application/json"}
+        async with client.post(CHAT, data=nested(depth, where), headers=headers) as reply:
+            assert reply.status == 400
+        assert not fake.seen
+        assert await gate.settled("state") == []
+        assert "gate.internal" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+async def test_an_answer_of_no_tokens_is_no_bound(tmp_path: Path, name: str) -> None:
+    """Some servers take 0 for "as many as you like", and nothing would be reserved for it."""
+    async with stand(tmp_path, tokens_per_minute=1000) as (_, fake, client):
+        async with client.post(CHAT, json=chat(**{name: 0})) as reply:
+            assert reply.status == 400
+        assert not fake.seen
+
+
+@pytest.mark.parametrize("said", ["inf", "nan", "1e400", "-5", "Wed, 21 Oct 2026 07:28:00 GMT", "9" * 400])
+async def test_however_an_upstream_says_when_to_come_back_the_caller_gets_a_number(
+    tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiohttp import web
+
+    from tests.gateway.fake import Fake
+
+    async def busy(self: Fake, request: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"error": {"message": "busy"}}, status=429, headers={"Retry-After": said})
+
+    monkeypatch.setattr(Fake, "handle", busy)
+    async with stand(tmp_path) as (_, _, client), client.post(CHAT, json=chat()) as reply:
+        assert reply.status == 429
+        assert 1 <= int(reply.headers["Retry-After"]) <= 300
+
+
+async def test_a_count_that_no_answer_has_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.gateway.fake import Fake
+
+    whole = Fake._whole
+
+    def boasting(self: Fake, *given: Any, **more: Any) -> dict[str, Any]:
+        usage = {"prompt_tokens": 10**30, "completion_tokens": 10**30}
+        return whole(self, *given, **more) | {"usage": usage}
+
+    monkeypatch.setattr(Fake, "_whole", boasting)
+    async with stand(tmp_path) as (gate, _, client):
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 200
+        ((tokens_in, tokens_out),) = await gate.settled()
+        assert 0 < tokens_in < 100
+        assert 0 < tokens_out < 100
+
+
+async def test_while_the_ledger_is_locked_nothing_is_admitted_and_the_caller_is_told_to_come_back(
+    tmp_path: Path,
+) -> None:
+    async with stand(tmp_path) as (gate, fake, client):
+        gate.gateway.store.db.execute("PRAGMA busy_timeout=50")
+        other = sqlite3.connect(tmp_path / "state" / "ledger.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 503
+            assert (await reply.json())["error"]["code"] == "ledger_unavailable"
+            assert int(reply.headers["Retry-After"]) >= 1
+        assert not fake.seen
+        other.execute("ROLLBACK")
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 200
+        assert gate.gateway.store.active() == {"app": 0}
+        other.close()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_cannot_be_settled_is_answered_and_stays_counted(
+    tmp_path: Path, stream: bool, capsys: Any
+) -> None:
+    async with stand(tmp_path, max_concurrency=1, tokens_per_minute=1000) as (gate, fake, client):
+        store = gate.gateway.store
+        store.db.execute("PRAGMA busy_timeout=50")
+        asked = asyncio.create_task(client.post(CHAT, json=chat("hold", stream=stream)))
+        while not fake.working:
+            await asyncio.sleep(0.01)
+        other = sqlite3.connect(tmp_path / "state" / "ledger.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        fake.release.set()
+        async with await asked as reply:
+            assert reply.status == 200
+            assert "there" in await reply.text()
+        while store.active()["app"]:
+            await asyncio.sleep(0.01)
+        other.execute("ROLLBACK")
+        other.close()
+        assert "[gate.ledger]" in capsys.readouterr().err
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 200
+        # Until somebody settles it, it counts as all that was reserved for it.
+        states = dict(gate.calls("state, tokens"))
+        assert states["open"] > states["done"]
+
+
+async def test_the_same_key_in_both_headers_is_one_key_and_another_is_nobodys(tmp_path: Path) -> None:
+    async with stand(tmp_path) as (_, _, client):
+        async with client.post(CHAT, json=chat(), headers={"x-api-key": KEY}) as reply:
+            assert reply.status == 200
+        async with client.post(CHAT, json=chat(), headers={"x-api-key": "sk-other"}) as reply:
+            assert reply.status == 401
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("2001:db8::7", 200), ("2001:db9::7", 403), ("::ffff:203.0.113.9", 200), ("::ffff:198.51.100.1", 403),
+        ("fe80::1%eth0", 403), ("203.0.113.9", 200), ("203.0.113.9:443", 403), ("", 403), ("203.0.113.09", 403),
+    ],
+)  # fmt: skip
+async def test_addresses_of_both_kinds_are_read_as_what_they_are(tmp_path: Path, address: str, status: int) -> None:
+    cidrs, headers = ["203.0.113.0/24", "2001:db8::/32"], {"X-Llm-Client": address}
+    async with stand(tmp_path, source_cidrs=cidrs) as (_, _, client):
+        reply = await client.post(CHAT, json=chat(), headers=headers)
+        assert reply.status == status
