@@ -106,8 +106,8 @@ def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable,
         return [((event.get("index", 0), name), (delta, name)) for name in names if isinstance(delta.get(name), str)]
     block = event.get("content_block")
     if isinstance(block, dict) and event.get("type") == "content_block_start":
-        names = ("text", "thinking")
-        return [((event.get("index", 0), name), (block, name)) for name in names if block.get(name)]
+        begun = [name for name in ("text", "thinking") if isinstance(block.get(name), str) and block[name]]
+        return [((event.get("index", 0), name), (block, name)) for name in begun]
     return []
 
 

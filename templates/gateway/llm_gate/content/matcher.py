@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import ahocorasick
 
@@ -83,16 +84,16 @@ class Matcher:
     def _search_view(
         self, text: str, begin: int, view: fold.Fold, active: frozenset[int], *, ended: bool
     ) -> tuple[list[Match], int]:
-        symbols = text[begin:].translate(view)
+        encoded = _encoded(text[begin:].translate(view))
         places: list[int] = []
-        number_of: list[int] = []
         matches: list[Match] = []
         hold = len(text)
-        for end, (word_symbols, row) in self._automaton.iter(_encoded(symbols)):
+        for end, (word_symbols, row) in self._automaton.iter(encoded):
             if not places:
-                places = [place for place in range(begin, len(text)) for _ in view[ord(text[place])]]
-                number_of = [number for number, each in enumerate(symbols) for _ in range(_width(each))]
-            last = number_of[end]
+                # Only where a word may be: most of a text has none, and this takes longer than looking for it.
+                counts = map(len, map(view.__getitem__, map(ord, text[begin:])))
+                places = list(chain.from_iterable(map(repeat, range(begin, len(text)), counts)))
+            last = _decoded_length(encoded[: end + 1]) - 1
             found = gaps.Found(text, places, last - len(word_symbols) + 1, last)
             if view is not fold.PLAIN and not _is_meant(found, view):
                 continue
@@ -134,8 +135,8 @@ def _encoded(symbols: str) -> str:
     return symbols if symbols.isascii() else symbols.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
-def _width(symbol: str) -> int:
-    return 1 if symbol < "\x80" else 2 if symbol < "\u0800" else 3 if symbol < "\U00010000" else 4
+def _decoded_length(encoded: str) -> int:
+    return len(encoded) if encoded.isascii() else len(encoded.encode("latin-1").decode("utf-8", "surrogatepass"))
 
 
 def _tail(text: str, begin: int, view: fold.Fold, longest: int) -> tuple[str, list[int]]:
