@@ -149,3 +149,94 @@ async def test_addresses_of_both_kinds_are_read_as_what_they_are(tmp_path: Path,
     async with stand(tmp_path, source_cidrs=cidrs) as (_, _, client):
         reply = await client.post(CHAT, json=chat(), headers=headers)
         assert reply.status == status
+
+
+MANY = {
+    "lists": '{"model": "plain", "messages": [' + ",".join(["[]"] * 150_000) + "]}",
+    "objects": '{"model": "plain", "messages": [' + ",".join(['{"a":1}'] * 150_000) + "]}",
+    "brackets": '{"model": "plain", "messages": [' + ",".join(["[[]]"] * 400_000) + "]}",
+    "numbers": '{"model": "plain", "prompt": [' + ",".join(["1"] * 1_100_000) + "]}",
+}
+
+
+@pytest.mark.parametrize("shape", MANY)
+async def test_a_body_of_very_many_small_things_is_refused_before_it_keeps_everybody_waiting(
+    tmp_path: Path, shape: str
+) -> None:
+    path = "/v1/completions" if shape == "numbers" else CHAT
+    async with stand(tmp_path) as (gate, fake, client):
+        async with client.post(path, data=MANY[shape], headers={"Content-Type": "application/json"}) as reply:
+            assert (reply.status, (await reply.json())["error"]["code"]) == (400, "invalid_json")
+        assert not fake.seen
+        assert await gate.settled("state") == []
+
+
+async def test_a_long_text_full_of_signs_is_a_text(tmp_path: Path) -> None:
+    text = '{"rows": [[1, 2], [3, 4]]}, ' * 25_000
+    async with stand(tmp_path) as (_, fake, client):
+        async with client.post(CHAT, json=chat(messages=[{"role": "user", "content": text}])) as reply:
+            assert reply.status == 200
+        assert fake.last.body["messages"][0]["content"] == text
+
+
+async def test_bodies_under_way_fill_no_more_memory_than_there_is_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llm_gate import server
+
+    monkeypatch.setattr(server, "MOST_HELD", 1_000_000)
+    long = chat("hold", messages=[{"role": "user", "content": "x" * 600_000}])
+    async with stand(tmp_path) as (gate, fake, client):
+        first = asyncio.create_task(client.post(CHAT, json=long))
+        while not fake.working:
+            await asyncio.sleep(0.01)
+        async with client.post(CHAT, json=long) as reply:
+            assert (reply.status, (await reply.json())["error"]["code"]) == (503, "gateway_busy")
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 200
+        fake.release.set()
+        assert (await first).status == 200
+        async with client.post(CHAT, json=long) as reply:
+            assert reply.status == 200
+        while gate.gateway.held:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/responses", "/v1/messages"])
+async def test_hanging_up_before_the_upstream_counts_does_not_make_a_stream_free(tmp_path: Path, path: str) -> None:
+    """Anthropic reports one token of output at the beginning, and the whole number only at the end."""
+    body: dict[str, Any] = {"model": "slow", "stream": True, "max_tokens": 50}
+    body |= {"prompt": "x"} if path == "/v1/completions" else {"messages": [{"role": "user", "content": "x"}]}
+    if path == "/v1/responses":
+        body = {"model": "slow", "stream": True, "input": "x"}
+    words = ["word " * 40] * 6
+    async with stand(tmp_path, kind="gateway", words=words) as (gate, _, client):
+        reply = await client.post(path, json=body)
+        seen = b""
+        while seen.count(b"word word") < 20:
+            seen += await reply.content.readany()
+        reply.close()
+        ((tokens_out,),) = await gate.settled("tokens_out")
+        assert tokens_out >= 40
+
+
+async def test_chores_go_on_after_one_has_failed(tmp_path: Path, capsys: Any) -> None:
+    import contextlib
+
+    from llm_gate import __main__ as program
+
+    async with stand(tmp_path) as (gate, _, _):
+        done: list[str] = []
+
+        def prune() -> int:
+            done.append("prune")
+            raise sqlite3.OperationalError("database or disk is full")
+
+        gate.gateway.store.prune = prune
+        chores = asyncio.create_task(program._chores(gate.gateway, 0.001))
+        while len(done) < 3:
+            await asyncio.sleep(0.001)
+        chores.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await chores
+        assert capsys.readouterr().err.count("[gate.chores] OperationalError") >= 2

@@ -125,3 +125,23 @@ async def test_a_check_that_is_replaced_goes_on_for_the_calls_that_it_has(tmp_pa
             await gate.settled()
             await gate.gateway.load_content()
             assert old.closed
+
+
+async def test_a_word_file_that_comes_after_the_policy_is_waited_for(tmp_path: Path, capsys: Any) -> None:
+    async with Fake() as fake:
+        home = Home(tmp_path).key().policy({"lists": [{"name": "a", "words": ["herons"], "action": "block"}]})
+        async with home.routes(fake.url).here() as gate, client_of(gate) as client:
+            home.policy({"lists": [{"name": "a", "file": "words/0.txt", "action": "block"}]})
+            for _ in range(3):
+                await gate.gateway.load_content()
+            assert capsys.readouterr().err.count("[gate.content]") == 1
+            assert await answered(client, messages=[{"role": "user", "content": "two herons"}]) == (
+                400,
+                "content_policy_violation",
+            )
+            (tmp_path / "settings" / "words").mkdir()
+            (tmp_path / "settings" / "words" / "0.txt").write_text("egrets\n")
+            await gate.gateway.load_content()
+            for word, status in (("herons", 200), ("egrets", 400)):
+                code, _ = await answered(client, messages=[{"role": "user", "content": word}])
+                assert (word, code) == (word, status)

@@ -143,3 +143,11 @@ async def test_what_stands_beside_the_parts_of_a_message_is_masked_too(tmp_path:
         assert await status(client, CHAT, body) == 200
         assert "heron" not in json.dumps(fake.last.body)
         assert json.dumps(fake.last.body).count("*****") == 3
+
+
+async def test_a_message_that_the_last_event_of_a_stream_says_whole_is_looked_at(tmp_path: Path) -> None:
+    from llm_gate import texts
+
+    message = {"role": "assistant", "content": "a heron"}
+    last = {"choices": [{"index": 0, "delta": {}, "message": message, "finish_reason": "stop"}]}
+    assert [texts.get(slot) for (slot,) in texts.repeated_in_event(CHAT, last)] == ["a heron"]

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import itertools
 import signal
 import socket
 import sys
@@ -68,18 +69,18 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     await asyncio.to_thread(checkpoint, gateway.store.path)
 
 
-async def _chores(gateway: Gateway) -> None:
-    while True:
-        for second in range(60):
-            await asyncio.sleep(1)
-            try:
-                await gateway.load_content()
-                if second % 5 == 0:
-                    await asyncio.to_thread(checkpoint, gateway.store.path)
-            except Exception as error:
-                # A full disk, say, must not end the other chores; what is asked of the disk for a call fails by itself.
-                sys.stderr.write(f"[gate.chores] {type(error).__name__}\n")
-        gateway.store.prune()
+async def _chores(gateway: Gateway, pause: float = 1.0) -> None:
+    for second in itertools.count():
+        await asyncio.sleep(pause)
+        try:
+            await gateway.load_content()
+            if second % 5 == 0:
+                await asyncio.to_thread(checkpoint, gateway.store.path)
+            # Each second a few: as many as may come in a second, so that the file does not grow for good.
+            gateway.store.prune()
+        except Exception as error:
+            # A full disk, say, must not end the other chores; what is asked of the disk for a call fails by itself.
+            sys.stderr.write(f"[gate.chores] {type(error).__name__}\n")
 
 
 if __name__ == "__main__":

@@ -73,8 +73,8 @@ class Progress:
             tokens_in = tokens_out = 0
         elif self.answering:
             tokens_in, tokens_out = self.count.tokens_in, self.count.tokens_out
-            if not self.whole and not call.stream:
-                tokens_out = max(tokens_out, call.tokens_out)
+            if not self.whole:
+                tokens_out = max(tokens_out, self.count.heard_out if call.stream else call.tokens_out)
         else:
             # Nobody knows how far the upstream is: hanging up is not a way to get tokens for nothing.
             tokens_in, tokens_out = call.tokens_in, call.tokens_out

@@ -32,6 +32,9 @@ _OWN_TOOLS = ("function", "custom", None)
 _OWN_TOOLS_ANTHROPIC = ("bash_", "text_editor_", "computer_", "memory_")
 _DEEPEST = 100
 """Levels of lists and objects in one another; no schema of a tool has a third of that."""
+_MOST_VALUES, _MOST_BRACKETS, _MOST_PARTS = 1_000_000, 300_000, 100_000
+"""Values, brackets (those within texts among them), lists and objects of a body: one of millions keeps everybody else
+waiting for seconds."""
 _MOST = 1_000_000
 """More tokens than any model answers with; a number above it is a mistake or an attack on the arithmetic."""
 
@@ -65,6 +68,8 @@ def parse(raw: bytes) -> dict[str, Any]:
     def no_constant(name: str) -> Any:
         raise ValueError(f"{name} is not JSON")
 
+    if raw.count(b",") > _MOST_VALUES or raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
+        raise bad("the body has more values than any request needs", "invalid_json")
     try:
         body = json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
     except (ValueError, RecursionError):
@@ -72,11 +77,15 @@ def parse(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise bad("the body is not a JSON object", "invalid_json")
     level: list[Any] = [body]
+    parts = 0
     for _ in range(_DEEPEST):
         rows = (one.values() if isinstance(one, dict) else one for one in level)
         level = [each for row in rows for each in row if isinstance(each, dict | list)]
+        parts += len(level)
         if not level:
             return body
+        if parts > _MOST_PARTS:
+            raise bad(f"the body has more than {_MOST_PARTS} lists and objects", "invalid_json")
     raise bad(f"the body has more than {_DEEPEST} lists and objects in one another", "invalid_json")
 
 

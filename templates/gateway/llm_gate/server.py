@@ -36,6 +36,10 @@ BODY_SECONDS = 60.0
 """Seconds for a request's body to come."""
 LAST_WORDS = 40.0
 """Seconds that answers under way have after SIGTERM; the unit's TimeoutStopSec is longer."""
+MOST_HELD = 256 * 2**20
+"""Bytes of all requests that are under way, together: a small proxy has 2 GiB of memory."""
+HELD = web.RequestKey("held", int)
+"""Bytes of a request's body."""
 CLIENT = "X-Llm-Client"
 """Where Caddy writes the caller's address; what a caller writes there itself is overwritten."""
 
@@ -68,9 +72,13 @@ class Gateway:
         """Checks that are no longer in force, and that calls under way still use."""
         self._content_file = Reread(paths.settings / "policy.json")
         self._content_made_of: Any = None
+        self._content_failed: list[Any] | None = None
+        """The word files as they were when the check could not be made."""
         self._secrets_seen: dict[str, str] = {}
         """SHA-256 of each secret that the content check has asked for."""
         self._complaints: dict[str, float] = {}
+        self.held = 0
+        """Bytes of the bodies of all requests that are under way."""
         self._unchecked = ""
         """Why nothing is served: the content check that is asked for cannot be made."""
         self._base = paths.settings
@@ -92,14 +100,16 @@ class Gateway:
         """Bring the content check up to date: its part of the policy file, and the word files that it names.
 
         One that cannot be used is not put in force: the last good one stays, and at the start nothing is served. It is
-        tried again once a secret that it asked for is another: secrets and settings come one after the other.
+        tried again once a secret or a word file is another: they and the policy come one after the other.
         """
         for each in [each for each in self._replaced if not each.users]:
             self._replaced.remove(each)
             await each.close()
         self._content_file.fresh()
         config = self._content_file.content.get("content") or {}
-        if config != self._content_made_of or self._secrets_have_changed():
+        failed = self._content_failed
+        other_files = failed is not None and failed != self._word_files(config)
+        if config != self._content_made_of or other_files or self._secrets_have_changed():
             self._content_made_of, self._secrets_seen = config, {}
             try:
                 # A hundred thousand words take a while, and callers do not wait for them.
@@ -109,7 +119,9 @@ class Gateway:
                     sys.stderr.write(f"[gate.content] {problem}\n")
                 if self._content is None:
                     self._unchecked = "the content check cannot be made as it is configured"
+                self._content_failed = self._word_files(config)
                 return
+            self._content_failed = None
             old, self._content, self._unchecked = self._content, new, ""
             self.checker = new if config.get("lists") or config.get("moderators") else None
             if old is not None:
@@ -119,6 +131,17 @@ class Gateway:
                 await self._content.reload()
             except ContentError as error:
                 sys.stderr.write(f"[gate.content] {'; '.join(error.problems)}\n")
+
+    def _word_files(self, config: dict[str, Any]) -> list[Any]:
+        """What there is to tell a word file by that changes, for each that is named."""
+        found: list[Any] = []
+        for row in config.get("lists") or ():
+            try:
+                stat = (self._base / str(row["file"])).stat()
+                found.append((stat.st_mtime_ns, stat.st_ino, stat.st_size))
+            except (OSError, KeyError, TypeError, ValueError):
+                found.append(None)
+        return found
 
     def _secret(self, name: str) -> str:
         value = self._secrets.get(name) or ""
@@ -158,6 +181,8 @@ class Gateway:
             where = f"{Path(place.filename).name}:{place.lineno}"
             sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
             response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), path)
+        finally:
+            self.held -= request.get(HELD, 0)
         return response
 
     async def measure(self, request: web.BaseRequest) -> web.Response:
@@ -207,7 +232,7 @@ class Gateway:
             return self._models(rules)
         if self._unchecked:
             raise Refused(503, "api_error", "content_check_unavailable", self._unchecked)
-        body = requests.parse(await _body(request))
+        body = requests.parse(await self._body(request))
         model = requests.model_of(body)
         route = self.routes.table.get(model)
         if route is None or not rules.allows_model(model):
@@ -236,6 +261,30 @@ class Gateway:
         if self.checker is not None:
             refuse_unreadable(self.checker, body, key=rules.name, model=model)
         return await self._admitted(request, call, rules, targets)
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        """The request's body, plain JSON and not too long."""
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
+        if request.content_type not in ("application/json", "application/octet-stream"):
+            raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
+        content = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for piece in request.content.iter_any():
+                    content += piece
+                    if len(content) > LONGEST_BODY:
+                        raise Refused(
+                            413, "invalid_request_error", "request_too_large", f"more than {LONGEST_BODY} bytes"
+                        )
+                    request[HELD] = len(content)
+                    self.held += len(piece)
+                    if self.held > MOST_HELD:
+                        message = "requests that are under way fill the gateway's memory; try again"
+                        raise Refused(503, "api_error", "gateway_busy", message, {"Retry-After": "5"})
+        except TimeoutError:
+            raise Refused(408, "invalid_request_error", "request_timeout", "the body did not come in time") from None
+        return bytes(content)
 
     async def _admitted(
         self, request: web.BaseRequest, call: Call, rules: Rules, targets: list[Target]
@@ -318,24 +367,6 @@ def runner(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) 
         handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300
     )
     return web.ServerRunner(server, handle_signals=False, shutdown_timeout=LAST_WORDS)
-
-
-async def _body(request: web.BaseRequest) -> bytes:
-    """The request's body, plain JSON and not too long."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
-    if request.content_type not in ("application/json", "application/octet-stream"):
-        raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
-    content = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for piece in request.content.iter_any():
-                content += piece
-                if len(content) > LONGEST_BODY:
-                    raise Refused(413, "invalid_request_error", "request_too_large", f"more than {LONGEST_BODY} bytes")
-    except TimeoutError:
-        raise Refused(408, "invalid_request_error", "request_timeout", "the body did not come in time") from None
-    return bytes(content)
 
 
 def _digest(call: Call) -> str:

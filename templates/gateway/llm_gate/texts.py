@@ -112,7 +112,11 @@ def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable,
 
 
 def repeated_in_event(endpoint: str, event: dict[str, Any]) -> list[list[Slot]]:
-    """Texts that an event says whole, once more, after their pieces (the Responses API does)."""
+    """Texts that an event says whole, once more, after their pieces (the Responses API does, and some servers)."""
+    if endpoint == "/v1/chat/completions":
+        # Some servers put the whole message into the last event.
+        rows = [each["message"] for each in _dicts(event.get("choices")) if isinstance(each.get("message"), dict)]
+        return [[slot] for row in rows for _, slot in _said(row)]
     if endpoint != "/v1/responses" or str(event.get("type", "")).endswith(".delta"):
         return []
     places = [event.get("response"), event.get("item"), event.get("part")]

@@ -76,9 +76,15 @@ class Count:
     def tokens_out(self) -> int:
         """Tokens of the answer. A report of nothing about an answer that was there is not believed."""
         if not self.reported_out:
-            self._read()
-            return max(self.pieces, self.seen)
+            return self.heard_out
         return self.reported_out
+
+    @property
+    def heard_out(self) -> int:
+        """Tokens of the answer as far as it was seen to come, whatever was reported. What is reported on the way may
+        be the number of a beginning."""
+        self._read()
+        return max(self.pieces, self.seen)
 
     @property
     def digest(self) -> str:
