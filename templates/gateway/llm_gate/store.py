@@ -41,7 +41,6 @@ CREATE TABLE IF NOT EXISTS calls (
 );
 CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, at);
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
-CREATE INDEX IF NOT EXISTS calls_open ON calls (state) WHERE state = 'open';
 CREATE TABLE IF NOT EXISTS days (
   key TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL,
   tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (key, day)
@@ -131,7 +130,10 @@ class Store:
         # Checkpoints sync the disk: a thread of its own makes them, see `checkpoint`.
         self.db.execute("PRAGMA wal_autocheckpoint=0")
         self.db.executescript(_SCHEMA)
-        self.db.execute("UPDATE calls SET state = 'lost' WHERE state = 'open'")
+        # Of the last day before the end: no call lasts longer, and the file may hold millions.
+        self.db.execute(
+            "UPDATE calls SET state = 'lost' WHERE state = 'open' AND at > (SELECT max(at) FROM calls) - 86400"
+        )
         self._meters: dict[str, Meter] = {}
 
     def close(self) -> None:
