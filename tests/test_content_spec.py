@@ -104,7 +104,8 @@ def test_missing_files_bad_lines_and_unknown_secrets_are_told_together_and_no_wo
 
 def moderator(kind: str, **more: Any) -> dict[str, Any]:
     options = {"yidun": {"business_id": "b1"}, "hook": {"entry": "mine:make"}}
-    return {"kind": kind, "action": "block", "on_error": "block", "options": options.get(kind, {}), **more}
+    row = {"kind": kind, "action": "block", "on_error": "block", "options": options.get(kind, {})}
+    return row | ({"file": "mine.py"} if kind == "hook" else {}) | more
 
 
 def named(row: dict[str, Any], *upstreams: Upstream) -> dict[str, str]:
@@ -133,7 +134,9 @@ def test_openais_moderator_takes_the_upstreams_key_where_there_is_one_and_its_ow
     assert spec.secret_keys_of({"server": {"content": content}}) == ["openaiModerationKey"]
 
 
-def test_a_hook_gets_a_secret_only_where_it_names_one() -> None:
+def test_a_hook_gets_a_secret_only_where_it_names_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("def make(options, secret): ...\n")
     assert named(moderator("hook")) == {}
     row = moderator("hook", secret="moderation_hook_key")
     assert named(row) == {"secret": "moderation_hook_key"}
@@ -163,6 +166,11 @@ def test_moderators_that_make_no_sense_do_not_keep_other_secrets_from_being_name
     [
         (moderator("yidun", options={}), "business_id"),
         (moderator("hook", options={}), "entry"),
+        (moderator("hook", file=None), "file: mine.py"),
+        (moderator("baidu", file="mine.py"), "file: mine.py"),
+        (moderator("hook", file="my-own.py"), "mine.py"),
+        (moderator("hook", file="mine.txt"), "mine.py"),
+        (moderator("hook", file="sub/other.py"), "entry: other:make"),
         (moderator("aliyun", options={"regoin": "cn-beijing"}), "did you mean region?"),
         (moderator("baidu", options={"region": "cn"}), "there are: url"),
     ],
@@ -194,3 +202,26 @@ def test_the_options_and_secrets_that_the_spec_knows_are_those_that_the_gateway_
         more = {**made, "options": {**made["options"], option + "x": "y"}}
         with pytest.raises(ContentError, match="unknown options"):
             Content.from_policy({"moderators": [more]}, Path(), secret=str)
+
+
+def test_a_hooks_file_goes_to_the_node_in_a_package_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "json.py").write_text("def make(options, secret): ...\n")
+    row = moderator("hook", file="json.py", options={"entry": "json:make", "mine": 1})
+    role = content_role(parsed(moderators={"m": row}), [])
+    assert role is not None
+    assert dict(role.hooks) == {"hooks/json.py": "def make(options, secret): ...\n"}
+    assert role.document["moderators"][0]["options"] == {"entry": "hooks.json:make", "mine": 1}
+    assert "file" not in role.document["moderators"][0]
+
+
+@pytest.mark.parametrize("content", [None, b"def make(:\n", b"\xff\xfe", b"a\x00b"])
+def test_a_hook_that_cannot_be_read_or_is_not_python_is_refused(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "mine.py").write_bytes(content)
+    with pytest.raises(Refusal) as refused:
+        content_role(parsed(moderators={"m": moderator("hook")}), [])
+    assert codes(refused) == ["content.bad-hook"]

@@ -1,5 +1,6 @@
 """What a gateway is told: routes, prices, upstreams and word lists, from the spec and the catalogue."""
 
+import ast
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -81,7 +82,8 @@ def content_role(content: ContentSpec | None, upstreams: Iterable[Upstream]) -> 
     Word files are read here, relative to the project's folder.
 
     Raises:
-        Refusal: ``content.no-word-file``, ``content.bad-word-file``, ``content.unknown-secret``; all at once.
+        Refusal: ``content.no-word-file``, ``content.bad-word-file``, ``content.bad-hook``, ``content.unknown-secret``;
+            all at once.
     """
     if content is None:
         return None
@@ -95,9 +97,15 @@ def content_role(content: ContentSpec | None, upstreams: Iterable[Upstream]) -> 
             files[document["file"]] = _words_in(Path(row.file), name, findings)
         lists.append(document)
     moderators = {
-        name: {"name": name, **each.model_dump(mode="json", exclude_defaults=True)}
+        name: {"name": name, **each.model_dump(mode="json", exclude_defaults=True, exclude={"file"})}
         for name, each in content.moderators.items()
     }
+    hooks: dict[str, str] = {}
+    for name, each in content.moderators.items():
+        if each.file is not None:
+            # In a package of their own: a hook called json.py must not be taken for Python's json.
+            hooks[f"hooks/{Path(each.file).name}"] = _hook_in(Path(each.file), name, findings)
+            moderators[name]["options"] = {**each.options, "entry": f"hooks.{each.options['entry']}"}
     theirs = {each.name: each.secret for each in upstreams if each.secret}
     known = sorted({*theirs.values(), *MODERATOR_SECRETS})
     for name, field, secret in secrets_named(moderators, theirs):
@@ -110,7 +118,22 @@ def content_role(content: ContentSpec | None, upstreams: Iterable[Upstream]) -> 
     if findings:
         raise Refusal(findings)
     document = {"mask": content.mask, "lists": lists, "moderators": [*moderators.values()]}
-    return ContentRole(document=document, files=files)
+    return ContentRole(document=document, files=files, hooks=hooks)
+
+
+def _hook_in(path: Path, name: str, findings: list[Finding]) -> str:
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+        ast.parse(source, filename=path.name, feature_version=(3, 12))
+    except (OSError, ValueError) as wrong:
+        message = f"the file of the hook {name!r}, {path}, cannot be read: {getattr(wrong, 'strerror', None) or wrong}"
+        findings.append(Finding("content.bad-hook", message, "a path relative to the project's folder, in UTF-8"))
+        return ""
+    except SyntaxError as wrong:
+        message = f"{path}, line {wrong.lineno}, is not Python: {wrong.msg}"
+        findings.append(Finding("content.bad-hook", message, f"python3 {path}"))
+        return ""
+    return source
 
 
 def _words_in(path: Path, name: str, findings: list[Finding]) -> str:

@@ -121,7 +121,7 @@ class Home:
             *argv,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(CODE)},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{CODE}:{self.root / 'settings'}"},
         )
         try:
             assert process.stdout is not None

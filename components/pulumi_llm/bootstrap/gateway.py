@@ -199,6 +199,11 @@ def _moderators(role: GatewayRole) -> list[dict[str, Any]]:
     return list(role.content.document.get("moderators", ())) if role.content else []
 
 
+def hooks(role: GatewayRole) -> dict[str, str]:
+    """Moderators of one's own, as Python, by their path in the policy's folder; the gateway imports them once."""
+    return dict(role.content.hooks) if role.content else {}
+
+
 def word_files(role: GatewayRole) -> dict[str, str]:
     """The word lists' files, by their path in the policy's folder; read again by the gateway when they change."""
     return dict(role.content.files) if role.content else {}

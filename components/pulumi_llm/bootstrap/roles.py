@@ -5,6 +5,7 @@ No cloud SDK and no Pulumi here. Unless a field says otherwise, sizes are GiB an
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -144,11 +145,13 @@ class Route:
 class ContentRole:
     """Content safety: the ``content`` part of the policy (templates/gateway/llm_gate/content), and word files by path.
 
-    Paths are relative to the policy's folder. Secrets are names.
+    ``hooks`` are moderators of one's own, as Python, by path. Paths are relative to the policy's folder. Secrets are
+    names.
     """
 
     document: Mapping[str, Any]
     files: Mapping[str, str]
+    hooks: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -157,7 +157,10 @@ def _files(request: NodeRequest) -> list[dict[str, Any]]:
             _file("/opt/llm/gateway/policy.json", gateway.policy(request.gateway)),
             _file("/opt/llm/gateway/routes.json", gateway.routes(request.gateway)),
             *[_file(f"/opt/llm/gateway/{name}", words) for name, words in gateway.word_files(request.gateway).items()],
-            *[_file(f"/opt/llm/gateway/{name}", content, "gate") for name, content in gate_code().items()],
+            *[
+                _file(f"/opt/llm/gateway/{name}", content, "gate")
+                for name, content in {**gate_code(), **gateway.hooks(request.gateway)}.items()
+            ],
             _file(f"{UNITS}/llm-gate.service", fill("gateway/llm-gate.service.j2", venv=venv), "gate"),
         ]
     if request.vllm:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -58,7 +60,24 @@ class ModeratorSpec(Part):
     longest_chars: Annotated[Count, Field(ge=100, le=10_000_000)] = 100_000
     keys: Patterns = ("*",)
     models: Patterns = ("*",)
+    file: Text | None = None
+    """For ``hook``: the Python file with it, relative to the project's folder."""
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _a_hook_is_a_file_of_ones_own(self) -> Self:
+        if (self.kind == "hook") != (self.file is not None):
+            raise invalid("spec.bad-moderator", "a hook needs its file, and no other kind has one", "file: mine.py")
+        if self.file is not None:
+            stem = PurePath(self.file).stem
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", stem) or PurePath(self.file).suffix != ".py":
+                message = f"the file of a hook cannot be {self.file!r}"
+                raise invalid("spec.bad-moderator", message, "lower-case letters, digits and _, such as mine.py")
+            entry = str(self.options.get("entry") or "")
+            if entry and not re.fullmatch(rf"{stem}:[A-Za-z_]\w*", entry):
+                message = f"the entry {entry!r} is not a function of {self.file}"
+                raise invalid("spec.bad-moderator", message, f"entry: {stem}:make")
+        return self
 
     @model_validator(mode="after")
     def _options_are_of_its_kind(self) -> Self:

@@ -70,6 +70,50 @@ async def test_a_moderator_of_the_specification_judges_what_is_asked(kind: str, 
         assert len(fake.seen) == 1
 
 
+HOOK = """
+from llm_gate.content.moderators import Verdict
+
+
+class Mine:
+    limit = 1000
+
+    def __init__(self, refuses, key):
+        self.refuses, self.key = refuses, key
+
+    async def judge(self, text, direction):
+        return Verdict("block" if self.refuses in text and self.key == "the-secret-key" else "pass", ("mine",))
+
+    async def close(self):
+        pass
+
+
+def make(options, secret):
+    return Mine(options["refuses"], secret("moderation_hook_key"))
+"""
+
+
+async def test_a_moderator_of_ones_own_judges_what_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(HOOK)
+    row = {"kind": "hook", "file": "mine.py", "action": "block", "on_error": "block", "secret": "moderation_hook_key"}
+    rows = {"mod": {**row, "options": {"entry": "mine:make", "refuses": BAD}}}
+    role = GatewayRole(https_port=443, content=content_role(spec.parse(spec.ContentSpec, {"moderators": rows}), []))
+    async with Fake() as fake:
+        home = Home(tmp_path / "node").key().policy(json.loads(gateway.policy(role))["content"]).routes(fake.url)
+        moderator_keys(home, role, "the-secret-key")
+        for name, source in gateway.hooks(role).items():
+            (home.root / "settings" / name).parent.mkdir()
+            (home.root / "settings" / name).write_text(source)
+        async with home.running() as gate, client_of(gate) as client:
+            statuses = []
+            for text in ("今天天气不错", f"这是{BAD}"):
+                async with client.post(
+                    "/v1/chat/completions", json=chat(messages=[{"role": "user", "content": text}])
+                ) as reply:
+                    statuses.append(reply.status)
+            assert statuses == [200, 400]
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The Python of an environment that holds what the lock of the clouds' SDKs has, and nothing else."""
