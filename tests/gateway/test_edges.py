@@ -240,3 +240,29 @@ async def test_chores_go_on_after_one_has_failed(tmp_path: Path, capsys: Any) ->
         with contextlib.suppress(asyncio.CancelledError):
             await chores
         assert capsys.readouterr().err.count("[gate.chores] OperationalError") >= 2
+
+
+async def test_a_caller_that_hangs_up_or_speaks_no_http_fills_no_log_and_is_not_quoted(tmp_path: Path) -> None:
+    from tests.gateway.fake import Fake
+    from tests.gateway.harness import Home, client_of
+
+    async with Fake(["word " * 2000] * 50) as fake:
+        home = Home(tmp_path).key().routes(fake.url)
+        async with home.running() as gate:
+            async with client_of(gate) as client:
+                for _ in range(5):
+                    reply = await client.post(CHAT, json=chat(stream=True))
+                    await reply.content.readany()
+                    reply.close()
+            host, port = gate.url.removeprefix("http://").split(":")
+            head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}"
+            for rest in ("\x00\r\n", "\r\nContent-Length: -1\r\n", "\r\nX: y\r\n planted-folded\r\n", "\r\n: \r\n"):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(f"{head}{rest}\r\n".encode())
+                await reader.read(200)
+                writer.close()
+            await gate.settled()
+            said = await gate.logged()
+    assert "Traceback" not in said
+    assert "planted" not in said.lower()
+    assert said.count("\n") < 15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import secrets as random
 import sqlite3
 import sys
@@ -361,10 +362,26 @@ class Gateway:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
 
 
+class _Discreet(logging.Filter):
+    """aiohttp's own log: nothing of callers that hang up, and of all else its kind. It would quote what was sent."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ConnectionResetError):
+            return False
+        record.msg = f"[gate.http] {type(error).__name__ if error else record.levelname.lower()}"
+        record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
+        return True
+
+
+LOG = logging.getLogger("llm_gate.http")
+LOG.addFilter(_Discreet())
+
+
 def runner(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
     """A server for a handler, to be given an address. Handlers are cancelled when their caller hangs up."""
     server = web.Server(
-        handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300
+        handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300, logger=LOG
     )
     return web.ServerRunner(server, handle_signals=False, shutdown_timeout=LAST_WORDS)
 
