@@ -155,13 +155,13 @@ class Gateway:
             for name, digest in self._secrets_seen.items()
         )
 
-    def _complain(self, failures: set[str]) -> None:
-        """Say that a moderator fails, once a minute: with `on_error: block` it looks like a filter gone mad."""
+    def _complain(self, *lines: str) -> None:
+        """Say something that may be true of each of a thousand requests, once a minute."""
         now = time.monotonic()
-        for each in failures:
+        for each in lines:
             if now - self._complaints.get(each, -1e9) >= 60:
                 self._complaints[each] = now
-                sys.stderr.write(f"[gate.moderator] {each}\n")
+                sys.stderr.write(f"{each}\n")
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -302,7 +302,7 @@ class Gateway:
         try:
             ticket = self.store.admit(rules, ask)
         except sqlite3.Error as error:
-            sys.stderr.write(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down\n")
+            self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
             message = "what keys use cannot be written down at the moment; try again"
             raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
         headers = {"x-request-id": identity, **self.store.headers(rules)}
@@ -329,14 +329,15 @@ class Gateway:
         finally:
             if checker is not None:
                 checker.users -= 1
-                self._complain(inspection.failures)
+                # With `on_error: block` a moderator that fails looks like a filter gone mad.
+                self._complain(*(f"[gate.moderator] {each}" for each in inspection.failures))
             progress.verdict = progress.verdict or inspection.verdict
             spent = progress.spent(call)
             try:
                 self.store.settle(ticket, spent)
             except sqlite3.Error as error:
                 # The answer is the caller's all the same; on the disk the call keeps what was reserved for it.
-                sys.stderr.write(f"[gate.ledger] {type(error).__name__}: a call could not be settled\n")
+                self._complain(f"[gate.ledger] {type(error).__name__}: a call could not be settled")
             self._count(rules.name, call, spent)
 
     def _count(self, key: str, call: Call, spent: Spent) -> None:
