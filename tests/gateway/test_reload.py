@@ -10,7 +10,7 @@ import pytest
 
 from tests.gateway.content.fakes import BAD, Vendors, vendors
 from tests.gateway.content.test_moderators import Own
-from tests.gateway.fake import Fake
+from tests.gateway.fake import ANSWER, Fake
 from tests.gateway.harness import Home, Running, chat, client_of
 
 MADE: list[Own] = []
@@ -74,6 +74,21 @@ async def test_a_moderators_key_that_comes_after_the_policy_is_waited_for(tmp_pa
         secrets(home, "the-secret-key")
         await gate.gateway.load_content()
         assert await answered(client) == (200, "")
+
+
+async def test_a_moderator_is_asked_no_more_often_than_it_must(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": each} for each in ("one", "two")]
+    async with moderated(tmp_path) as (home, gate, vendor, client):
+        secrets(home, "the-secret-key")
+        await gate.gateway.load_content()
+        assert await answered(client, messages=[{"role": "user", "content": parts}]) == (200, "")
+        assert vendor.seen == ["onetwo", ANSWER]
+        vendor.seen.clear()
+        body = {"model": "plain", "input": "x", "stream": True}
+        async with client.post("/v1/responses", json=body) as reply:
+            assert "response.completed" in await reply.text()
+        # What is asked, the batch that was held back, and the whole text, which four events say once more.
+        assert vendor.seen == ["x", ANSWER, ANSWER]
 
 
 async def test_a_moderators_new_key_is_used_without_a_restart(tmp_path: Path, capsys: Any) -> None:

@@ -58,6 +58,8 @@ class Inspection:
         self.failures: set[str] = set()
         """Which moderator has failed how."""
         self._scan: OutputScan | None = None
+        self._repeated: set[str] = set()
+        """Whole texts of a stream that moderators have been asked about."""
         self._last: dict[tuple[Hashable, ...], tuple[dict[str, Any], texts.Slot]] = {}
         """The event that last went on with each text that has not ended."""
 
@@ -66,7 +68,7 @@ class Inspection:
         if self.checker is not None:
             found = texts.in_request(body)
             # A word may be spread over parts, and it may stand alone in a part beside others.
-            await self._whole("input", [[slot] for slots in found if len(slots) > 1 for slot in slots])
+            await self._whole("input", [[slot] for slots in found if len(slots) > 1 for slot in slots], ask=False)
             await self._whole("input", found)
 
     async def answer(self, answer: dict[str, Any]) -> bool:
@@ -90,7 +92,11 @@ class Inspection:
         ended = texts.ended_by_event(self.endpoint, event)
         if ended is not None:
             before += await self.finish(ended, event)
-        await self._whole("output", texts.repeated_in_event(self.endpoint, event))
+        repeated = texts.repeated_in_event(self.endpoint, event)
+        said = {texts.get(slot) for slots in repeated for slot in slots}
+        # The Responses API says the same text in up to four events more, and moderators charge for each question.
+        await self._whole("output", repeated, ask=not said <= self._repeated)
+        self._repeated |= said
         return [*before, event]
 
     async def finish(self, ended: Hashable = True, event: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -119,11 +125,11 @@ class Inspection:
         blocked.before = before
         return blocked
 
-    async def _whole(self, direction: str, found: list[list[texts.Slot]]) -> bool:
+    async def _whole(self, direction: str, found: list[list[texts.Slot]], *, ask: bool = True) -> bool:
         if not found or self.checker is None:
             return False
         check = self.checker.check_input if direction == "input" else self.checker.check_output
-        decision = await check([[texts.get(slot) for slot in slots] for slots in found], **self.who)
+        decision = await check([[texts.get(slot) for slot in slots] for slots in found], ask=ask, **self.who)
         self._note(direction, decision.reasons)
         if decision.action == "block":
             raise Blocked(direction, decision.reasons)

@@ -168,13 +168,13 @@ class Content:
             problems += [f"content list {row.name!r}: {each}" for each in _few(wrong)]
         return rows, problems
 
-    async def check_input(self, texts: Texts, *, key: str, model: str) -> Decision:
-        """Check what is asked."""
-        return await self._check(texts, "input", key, model)
+    async def check_input(self, texts: Texts, *, key: str, model: str, ask: bool = True) -> Decision:
+        """Check what is asked. ``ask``: moderators too, and not the word lists alone."""
+        return await self._check(texts, "input", key, model, ask=ask)
 
-    async def check_output(self, texts: Texts, *, key: str, model: str) -> Decision:
+    async def check_output(self, texts: Texts, *, key: str, model: str, ask: bool = True) -> Decision:
         """Check an answer that is not streamed."""
-        return await self._check(texts, "output", key, model)
+        return await self._check(texts, "output", key, model, ask=ask)
 
     def output(self, *, key: str, model: str) -> OutputScan:
         """Begin to check a streamed answer."""
@@ -213,7 +213,7 @@ class Content:
         self.counts.update((direction, each.source, each.action) for each in made)
         return tuple(made)
 
-    async def _check(self, texts: Texts, direction: str, key: str, model: str) -> Decision:
+    async def _check(self, texts: Texts, direction: str, key: str, model: str, *, ask: bool) -> Decision:
         matcher, active = self.matcher, self.active(direction, key, model)
         out: list[Any] = []
         found: dict[tuple[str, int], Match] = {}
@@ -235,7 +235,7 @@ class Content:
             cut = [masked[start:end] for start, end in pairwise(ends)]
             out.append(cut[0] if isinstance(group, str) else cut)
         whole = "\n".join(each if isinstance(each, str) else "".join(each) for each in out)
-        remotes = self.remotes(direction, key, model)
+        remotes = self.remotes(direction, key, model) if ask else []
         outcomes = await asyncio.gather(*(each.judge(whole, direction) for each in remotes))
         reasons = self.reasons(direction, [*found.values(), *zip(remotes, outcomes, strict=True)])
         actions = {each.action for each in reasons}
