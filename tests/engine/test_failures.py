@@ -174,3 +174,18 @@ def test_a_secret_appears_in_no_plain_part_of_the_state_nor_in_what_the_engine_p
     holding = [path for path in files if b"sk-planted-4f2a" in path.read_bytes()]
     assert holding == []
     assert "sk-planted-4f2a" not in sim.run("stack", "export", "-s", sim.stack).stdout
+
+
+def test_a_content_moderators_keys_are_asked_for_and_appear_in_no_plain_part_of_the_state(sim: Sim) -> None:
+    sim.edit("server.content", {"moderators": {"m": {"kind": "tencent", "action": "block", "on_error": "pass"}}})
+    sim.run("preview", "-s", sim.stack)
+    sim.run("config", "set", "--secret", "tencentModerationKey", "", "-s", sim.stack)
+    words = refused(sim)
+    assert "[secret.missing]" in words
+    assert "pulumi config set --secret tencentModerationKey" in words
+    sim.run("config", "set", "--secret", "tencentModerationKey", "planted-4f2a", "-s", sim.stack)
+    done = sim.run("up", "-s", sim.stack, "--yes")
+    assert "planted-4f2a" not in done.stdout + done.stderr
+    files = [path for path in sim.home.rglob("*") if path.is_file() and path.stat().st_size < 50_000_000]
+    assert [path for path in files if b"planted-4f2a" in path.read_bytes()] == []
+    assert "moderation_tencent_key" in sim.run("stack", "export", "-s", sim.stack).stdout
