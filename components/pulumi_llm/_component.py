@@ -95,8 +95,19 @@ def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def scope_of(component: pulumi.ComponentResource, name: str, cloud: Cloud, region: str) -> Scope:
     """The scope for a component's children: the provider that the user handed in, else one for the region."""
     given = component.get_provider(f"{cloud.package}:index:any")
-    provider = given or cloud.provider(f"{name}-{cloud.name}", region, component)
+    provider = given or regional_provider(name, cloud, region, component)
     return Scope(parent=component, provider=provider, region=region)
+
+
+def regional_provider(
+    name: str, cloud: Cloud, region: str, component: pulumi.ComponentResource
+) -> pulumi.ProviderResource:
+    """A provider whose name holds its region.
+
+    Another region is then another provider. Were it the same one changed in place, it would look in the new region for
+    what is to be deleted in the old one, find nothing, and leave it running.
+    """
+    return cloud.provider(f"{name}-{cloud.name}-{region}", region, component)
 
 
 def adapter(cloud: str) -> Cloud:

@@ -94,8 +94,12 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
     """Make the machine and everything that belongs to it alone."""
     name, cloud = request.name, request.cloud
     # RSA, because Tencent Cloud takes no other kind of key.
-    ssh = tls.PrivateKey(f"{name}-ssh", algorithm="RSA", rsa_bits=3072, opts=_child(scope))
-    key_id = cloud.key_pair(f"{name}-key", ssh.public_key_openssh, request.tags, scope, renew=request.renew)
+    ssh = tls.PrivateKey(f"{name}-ssh-{scope.region}", algorithm="RSA", rsa_bits=3072, opts=_child(scope))
+    # The region is in both names: a pair ignores another key, even where it is replaced. And Tencent Cloud, whose
+    # documentation says both that pairs belong to a region and that they do not, takes no public key twice.
+    key_id = cloud.key_pair(
+        f"{name}-key-{scope.region}", ssh.public_key_openssh, request.tags, scope, renew=request.renew
+    )
     firewall_id = cloud.firewall(f"{name}-firewall", request.network.vpc_id, _rules(request), request.tags, scope)
     machine = cloud.machine(
         f"{name}-machine",

@@ -253,7 +253,7 @@ class Platform(pulumi.ComponentResource):
         # A provider fixes the region, so the server's serves the proxy only if nobody needs another one.
         cloud = support.adapter(proxy.cloud)
         given = self.get_provider(f"{cloud.package}:index:any") if proxy.cloud != wanted.server.cloud else None
-        provider = given or cloud.provider(f"{name}-proxy-{cloud.name}", proxy.region, self)
+        provider = given or support.regional_provider(f"{name}-proxy", cloud, proxy.region, self)
         return OverseasProxy(f"{name}-proxy", proxy_args, pulumi.ResourceOptions(parent=self, providers=[provider]))
 
     def _vectors(

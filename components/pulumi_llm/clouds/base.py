@@ -33,10 +33,15 @@ class Scope:
         delete_before_replace: bool | None = None,
         parent: pulumi.Resource | None = None,
     ) -> pulumi.ResourceOptions:
-        """Options for one child: parent and provider set, nothing else inherited by accident."""
+        """Options for one child: parent and provider set, nothing else inherited by accident.
+
+        Another region replaces the child: a provider of another region alone would leave it where it is, and look for
+        it in the new place.
+        """
         return pulumi.ResourceOptions(
             parent=parent or self.parent,
             provider=self.provider,
+            replacement_trigger=self.region,
             ignore_changes=list(ignore_changes) or None,
             replace_on_changes=list(replace_on_changes) or None,
             depends_on=list(depends_on) or None,

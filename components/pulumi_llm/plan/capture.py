@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import runpy
@@ -191,6 +192,7 @@ class _Monitor(mocks.MockMonitor):
             protect=bool(request.protect),
             replace_on_changes=tuple(request.replaceOnChanges),
             retain_on_delete=bool(request.retainOnDelete),
+            replacement_trigger=_trigger(request),
         )
         if self.standing is not None:
             resource = self.standing.settle(resource, simulator)
@@ -284,6 +286,14 @@ class _NoMocks(mocks.Mocks):
 def plain(message: struct_pb2.Struct) -> dict[str, Any]:
     """A protobuf struct as Python data; whole numbers come out as ints."""
     return {key: _value(value) for key, value in message.fields.items()}
+
+
+def _trigger(request: Any) -> str:
+    """The request's replacement trigger as text; empty where there is none."""
+    if not request.HasField("replacement_trigger"):
+        return ""
+    value = _value(request.replacement_trigger)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _value(value: struct_pb2.Value) -> Any:

@@ -154,7 +154,8 @@ class Forecast:
             replaced_by += [
                 each for each in changed if _matches(each, new.replace_on_changes) and each not in replaced_by
             ]
-        if replaced_by:
+        triggers = (old.replacement_trigger, new.replacement_trigger)
+        if replaced_by or (all(triggers) and triggers[0] != triggers[1]):
             return _Verdict("replace", changed, tuple(replaced_by))
         return _Verdict("update" if changed else "same", changed)
 

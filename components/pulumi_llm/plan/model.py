@@ -34,6 +34,8 @@ class PlannedResource:
     protect: bool = False
     replace_on_changes: tuple[str, ...] = ()
     retain_on_delete: bool = False
+    replacement_trigger: str = ""
+    """The resource is replaced where this changes from one text to another (not where it comes or goes)."""
     id: str = ""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """What exists after `up`, where that is known: from the state, or stood in (see :attr:`Plan.stand_ins`)."""

@@ -15,6 +15,7 @@ from pulumi_llm.review import documents, impact
 from pulumi_llm.review.impact import Impact, role_of
 from pulumi_llm.review.masking import Masker
 from pulumi_llm.review.nodes import Nodes
+from pulumi_llm.simcloud import table
 
 _ABSENT = object()
 
@@ -116,7 +117,7 @@ class _Reader:
         }
         for step in self.comparison.steps:
             provider = step.resource.provider.rpartition("::")[0]
-            if step.operation in ("same", "update") and provider in moved and impact.is_regional(step.resource):
+            if step.operation in ("same", "update") and provider in moved and table.is_regional(step.resource.type):
                 self._row(step, "", None, None, Impact("refused", "left-behind", "engine"))
 
     def _told_once(self, rows: list[Change]) -> Iterator[Change]:

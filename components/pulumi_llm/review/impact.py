@@ -72,7 +72,6 @@ class ImpactTable:
     sources: Mapping[str, Mapping[str, str]]
     types: Mapping[str, TypeRow]
     properties: Mapping[tuple[str, str], PropertyRow]
-    global_modules: frozenset[str]
 
     def cite(self, source: str) -> str:
         """A source with its date."""
@@ -93,7 +92,6 @@ def impact_table() -> ImpactTable:
         sources=content["sources"],
         types={row["type"]: TypeRow(**row) for row in content["types"]},
         properties={(row.type, row.property): row for row in rows},
-        global_modules=frozenset(content["global_modules"]),
     )
 
 
@@ -138,12 +136,6 @@ def of_property(step: Step, path: str, before: Any, after: Any, *, attached: boo
         again = "not-run-again" if note.startswith("not-run") else "stock"
         note = again if attached else f"{again}-new-address"
     return Impact(code, note, row.source)
-
-
-def is_regional(resource: PlannedResource) -> bool:
-    """Whether the resource is in one region, and has no say itself in which: its provider's."""
-    package, _, rest = resource.type.partition(":")
-    return package in ("alicloud", "tencentcloud") and rest.split("/")[0] not in impact_table().global_modules
 
 
 def of_ignored(resource: PlannedResource) -> Impact:

@@ -140,7 +140,7 @@ class Simulator:
 
     def read(self, token: str, id_: str, state: Props) -> tuple[str, Props] | None:
         """A resource as it is, ``None`` where it no longer exists. What is not in the store is read from ``state``."""
-        found = self.store.get(token, id_)
+        found = self._at_hand(token, id_)
         if found is None:
             return None
         return id_, state or found.properties
@@ -173,7 +173,7 @@ class Simulator:
             return self._secrets(token, {**merged, **dict.fromkeys(names, UNKNOWN)})
         with self.store.transaction():
             call = self._call(token, urn, given, id_=id_, old=old, state=reveal(state))
-            found = self.store.get(token, id_)
+            found = self._at_hand(token, id_)
             if found is None:
                 raise CloudError(
                     f"updating {token} ({id_}): it does not exist any more; refresh the stack and try again"
@@ -197,7 +197,7 @@ class Simulator:
     def delete(self, token: str, urn: str, id_: str, state: Props) -> None:
         """Delete a resource; one that is gone already is fine. Raises :class:`CloudError` when the cloud refuses."""
         with self.store.transaction():
-            found = self.store.get(token, id_)
+            found = self._at_hand(token, id_)
             if found is None:
                 return
             call = self._call(token, urn, {}, id_=id_, state=reveal(state))
@@ -225,6 +225,14 @@ class Simulator:
         return answer(token, normal(reveal(args)), self)
 
     # -- parts
+
+    def _at_hand(self, token: str, id_: str) -> Record | None:
+        """The resource as the provider finds it: in its own region, where the type is regional.
+
+        A provider whose region is another one than when it made the resource asks in vain. It takes that for gone: a
+        delete succeeds, and the resource stays.
+        """
+        return self.store.get(token, id_, self.region if table.is_regional(token) else "")
 
     def _booted(self, call: Call, made: Props) -> Props:
         """Outputs with what a booted machine gave; a resource whose machine could not be had does not exist."""

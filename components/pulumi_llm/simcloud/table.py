@@ -16,6 +16,10 @@ PACKAGES = ("aws", "alicloud", "tencentcloud", "command", "random", "tls")
 """The Pulumi packages that are simulated."""
 
 
+GLOBAL_MODULES = frozenset({"ram", "dns", "Cam", "Dnspod"})
+"""Modules of Aliyun and Tencent Cloud whose resources are the account's, in no region."""
+
+
 @dataclass(frozen=True)
 class Fact:
     """What is known about one input (``facts`` is the row as stored in the data file)."""
@@ -88,3 +92,9 @@ def find(token: str) -> TypeFacts | None:
     """The facts about a type, or ``None`` where the table has none."""
     package = token.split(":", 1)[0]
     return of_package(package).get(token) if package in PACKAGES else None
+
+
+def is_regional(token: str) -> bool:
+    """Whether a type's resources are in one region, and have no say themselves in which: their provider's."""
+    package, _, rest = token.partition(":")
+    return package in ("alicloud", "tencentcloud") and rest.split("/")[0] not in GLOBAL_MODULES
