@@ -215,7 +215,7 @@ def everything(
             DiskRequest(size_gib=int(changes.get("data_disk_gib", 101)), zone=where, tags=TAGS),
             scope,
         )
-        cloud.attach_disk(f"{name}-disk-attachment", disk, machine, scope)
+        cloud.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
 
     return program
 

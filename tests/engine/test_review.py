@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -75,6 +76,10 @@ class Stand:
         found = [each for each in store.everything() if each.package == package and "llm-proxy" not in each.urn]
         return {each.region for each in found}
 
+    def everything(self) -> dict[str, Any]:
+        """What the simulated accounts have, by URN."""
+        return {each.urn: (each.id, each.properties) for each in Store(self.sim.home / FILE).everything()}
+
     def done(self) -> dict[str, str]:
         """Carry it out; what the engine did to each resource, by name."""
         run = self.sim.run("up", "-s", self.sim.stack, "--yes", "--skip-preview", "--json")
@@ -139,13 +144,16 @@ def test_each_change_does_what_the_comment_says(stand: Stand, tmp_path: Path) ->
     assert stand.ids() == first
     stand.settle()
 
-    # A smaller disk is said to be refused, and is.
-    comparison = stand.wish(CASES["disk-shrink"].edit, faults=case.faults)
+    # A smaller disk is said to be refused, and is: in the preview too, before anything at the cloud is touched.
+    comparison = stand.wish(CASES["disk-shrink"].edit, CASES["vectors-removed"].edit, faults=case.faults)
     assert "refused" in codes(comparison)
-    failed = stand.sim.run("up", "-s", stand.sim.stack, "--yes", "--skip-preview", check=False)
-    assert failed.returncode != 0
-    assert any(word in said(failed) for word in ("smaller", "less than", "greater than", "larger")), said(failed)
-    assert stand.ids() == first
+    had = stand.everything()
+    for how in (["preview"], ["up", "--yes", "--skip-preview"]):
+        failed = stand.sim.run(*how, "-s", stand.sim.stack, check=False)
+        assert failed.returncode != 0
+        assert "[cloud.disk-cannot-shrink]" in said(failed), said(failed)
+        assert "`server.model_disk_gib: 300` keeps it" in said(failed), said(failed)
+    assert stand.everything() == had
 
     # Without Weaviate, and with other upstreams where there is a proxy: in place.
     edits = [CASES["disk-grow"].edit, CASES["vectors-removed"].edit]

@@ -89,7 +89,8 @@ def test_json_says_the_same(repository: Path, run: Run) -> None:
     code, out, _ = run("--base", "main", "-s", "aws-t4", "--json")
     content = json.loads(out)
     (stack,) = content["stacks"]
-    assert code == 0
+    assert code == 1
+    assert content["failed"] == ["errors"]
     assert content["base"] == {"name": "main", "commit": git(repository, "rev-parse", "main")}
     assert stack["worst"] == "refused"
     assert {"update"} == set(stack["resources"])
@@ -104,7 +105,7 @@ def test_json_says_the_same(repository: Path, run: Run) -> None:
         ("never", 0),
         ("dearer", 0),
         ("warnings", 1),
-        ("errors", 0),
+        ("errors", 1),
     ],
 )
 def test_a_gate_that_is_not_passed_is_exit_1(repository: Path, run: Run, gate: str, code: int) -> None:

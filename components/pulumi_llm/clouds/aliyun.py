@@ -14,7 +14,7 @@ import pulumi_alicloud as alicloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import support
-from pulumi_llm.clouds.base import AddressHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -215,6 +215,7 @@ class Aliyun:
             deletion_protection=False,
             tags=dict(request.tags),
             opts=scope.options(
+                hooks=support.never_smaller(name, scope, "systemDiskSize", system=True),
                 ignore_changes=support.launch_only(request.renew, "image_id", "user_data", "key_name"),
                 replace_on_changes=replaced_on,
             ),
@@ -257,7 +258,7 @@ class Aliyun:
             opts=scope.options(delete_before_replace=True),
         )
 
-    def disk(self, name: str, request: DiskRequest, scope: Scope) -> pulumi.Output[str]:
+    def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An ESSD that outlives the machine. Destroying it leaves no snapshot."""
         disk = alicloud.ecs.EcsDisk(
             name,
@@ -273,9 +274,9 @@ class Aliyun:
             # Grown while the machine runs; the default waits for a restart.
             type="online",
             tags=dict(request.tags),
-            opts=scope.options(),
+            opts=scope.options(hooks=support.never_smaller(name, scope, "size")),
         )
-        return disk.id
+        return DiskHandle(resource=disk, id=disk.id)
 
     def attach_disk(
         self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope

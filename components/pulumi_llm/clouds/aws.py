@@ -12,7 +12,7 @@ import pulumi_aws as aws
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import support
-from pulumi_llm.clouds.base import AddressHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -195,6 +195,7 @@ class Aws:
             monitoring=False,
             tags=tags,
             opts=scope.options(
+                hooks=support.never_smaller(name, scope, "rootBlockDevice.volumeSize", system=True),
                 ignore_changes=support.launch_only(request.renew, "ami", "user_data", "key_name"),
                 replace_on_changes=["instance_type"] if request.spot else (),
             ),
@@ -225,7 +226,7 @@ class Aws:
             opts=scope.options(delete_before_replace=True),
         )
 
-    def disk(self, name: str, request: DiskRequest, scope: Scope) -> pulumi.Output[str]:
+    def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An EBS volume, encrypted with the account's default key. Destroying it leaves no snapshot."""
         volume = aws.ebs.Volume(
             name,
@@ -235,9 +236,9 @@ class Aws:
             encrypted=True,
             final_snapshot=False,
             tags={**request.tags, "Name": name},
-            opts=scope.options(),
+            opts=scope.options(hooks=support.never_smaller(name, scope, "size")),
         )
-        return volume.id
+        return DiskHandle(resource=volume, id=volume.id)
 
     def attach_disk(
         self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope

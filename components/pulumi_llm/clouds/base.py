@@ -23,6 +23,8 @@ class Scope:
     parent: pulumi.Resource
     provider: pulumi.ProviderResource
     region: str
+    after: tuple[pulumi.Resource, ...] = ()
+    """What every child is made or changed after."""
 
     def options(
         self,
@@ -32,6 +34,7 @@ class Scope:
         depends_on: Sequence[pulumi.Resource] = (),
         delete_before_replace: bool | None = None,
         parent: pulumi.Resource | None = None,
+        hooks: pulumi.ResourceHookBinding | None = None,
     ) -> pulumi.ResourceOptions:
         """Options for one child: parent and provider set, nothing else inherited by accident.
 
@@ -44,8 +47,9 @@ class Scope:
             replacement_trigger=self.region,
             ignore_changes=list(ignore_changes) or None,
             replace_on_changes=list(replace_on_changes) or None,
-            depends_on=list(depends_on) or None,
+            depends_on=[*self.after, *depends_on] or None,
             delete_before_replace=delete_before_replace,
+            hooks=hooks,
         )
 
     def invoke_options(self) -> pulumi.InvokeOutputOptions:
@@ -132,6 +136,14 @@ class AddressHandle:
     ip: pulumi.Input[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskHandle:
+    """A data disk that is being made."""
+
+    resource: pulumi.CustomResource
+    id: pulumi.Output[str]
+
+
 class Cloud(Protocol):
     """What a cloud's adapter does.
 
@@ -203,8 +215,8 @@ class Cloud(Protocol):
         """Give the address to the machine."""
         ...
 
-    def disk(self, name: str, request: DiskRequest, scope: Scope) -> pulumi.Output[str]:
-        """An encrypted data disk. Gives its id."""
+    def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
+        """An encrypted data disk. A smaller size stops a preview or `up` at the disk."""
         ...
 
     def attach_disk(

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 import pulumi
 
-from pulumi_llm import catalog
+from pulumi_llm import catalog, disks
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pulumi_llm.clouds.base import MachineRequest, Rule
+    from pulumi_llm.clouds.base import MachineRequest, Rule, Scope
 
 PURPOSE = "ubuntu-24.04"
 
@@ -118,6 +118,26 @@ def machine_name(name: str, request: MachineRequest, arch: str = "x86_64") -> st
     instructions.
     """
     return f"{name}-{request.zone}" if arch == "x86_64" else f"{name}-{request.zone}-{arch}"
+
+
+def never_smaller(name: str, scope: Scope, path: str, *, system: bool = False) -> pulumi.ResourceHookBinding:
+    """The hook that refuses a smaller disk before the resource is changed, in previews too.
+
+    ``path`` is where the size is in the resource's inputs. A disk that is replaced may have any size. What is held
+    against the new size is what the state holds, so a larger one that the cloud refused is not in the way.
+    """
+
+    def judge(args: pulumi.ResourceHookArgs) -> None:
+        old, new = disks.size_at(args.old_inputs, path), disks.size_at(args.new_inputs, path)
+        found = disks.shrinking(args.urn, path, old, new, system=system)
+        if found is not None:
+            raise Refusal([found])
+
+    # Names of hooks are the whole program's.
+    parent = f"{scope.parent.pulumi_resource_type}::{scope.parent.pulumi_resource_name}"
+    options = pulumi.ResourceHookOptions(on_dry_run=True)
+    hook = pulumi.ResourceHook(f"no smaller disk: {parent}::{name}", judge, options)
+    return pulumi.ResourceHookBinding(before_update=[hook])
 
 
 def after(value: pulumi.Output[str], resources: Iterable[pulumi.Resource]) -> pulumi.Output[str]:

@@ -16,7 +16,7 @@ import tencentcloud_iac_pulumi as tencentcloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import support
-from pulumi_llm.clouds.base import AddressHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
@@ -218,6 +218,7 @@ class Tencent:
             disable_api_termination=False,
             tags=dict(request.tags),
             opts=scope.options(
+                hooks=support.never_smaller(name, scope, "systemDiskSize", system=True),
                 ignore_changes=ignored,
                 replace_on_changes=["instance_type"] if request.spot else (),
             ),
@@ -255,7 +256,7 @@ class Tencent:
             opts=scope.options(delete_before_replace=True),
         )
 
-    def disk(self, name: str, request: DiskRequest, scope: Scope) -> pulumi.Output[str]:
+    def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """A cloud disk that outlives the machine, encrypted with the account's default key."""
         storage = tencentcloud.cbs.Storage(
             name,
@@ -268,9 +269,9 @@ class Tencent:
             # Destroying leaves nothing in the recycle bin.
             force_delete=True,
             tags=dict(request.tags),
-            opts=scope.options(),
+            opts=scope.options(hooks=support.never_smaller(name, scope, "storageSize")),
         )
-        return storage.id
+        return DiskHandle(resource=storage, id=storage.id)
 
     def attach_disk(
         self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, settings, stack
-from pulumi.runtime.proto import provider_pb2, resource_pb2
+from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2
 
 from pulumi_llm import spec
 from pulumi_llm.errors import Finding, Refusal
@@ -118,7 +118,7 @@ def capture(
             stack=stack_name,
             dry_run=True,
             organization="organization",
-            callbacks=None,
+            callbacks=_NoCallbacks(),
         )
     )
     settings.set_root_resource(None)  # type: ignore[arg-type]
@@ -281,6 +281,15 @@ class _NoMocks(mocks.Mocks):
 
     def new_resource(self, args: Any) -> Any:
         return "", {}
+
+
+class _NoCallbacks:
+    """Takes hooks and transforms and calls none: nothing is carried out here. The SDK's own would start a server."""
+
+    def __getattr__(self, name: str) -> Callable[..., callback_pb2.Callback]:
+        if not name.startswith("register_"):
+            raise AttributeError(name)
+        return lambda *_: callback_pb2.Callback()
 
 
 def plain(message: struct_pb2.Struct) -> dict[str, Any]:

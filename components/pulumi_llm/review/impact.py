@@ -138,6 +138,12 @@ def of_property(step: Step, path: str, before: Any, after: Any, *, attached: boo
     return Impact(code, note, row.source)
 
 
+def cannot_shrink(type_: str) -> tuple[str, ...]:
+    """The inputs of a type that hold the size of a disk, which no cloud makes smaller."""
+    rows = impact_table().properties.values()
+    return tuple(row.property for row in rows if row.type == type_ and row.smaller == "refused")
+
+
 def of_ignored(resource: PlannedResource) -> Impact:
     """A change that the program tells the engine to ignore: nothing happens until the resource is made anew."""
     return Impact("on-recreate", "ignored", "engine")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from pulumi_llm import preflight, spec
+from pulumi_llm import disks, preflight, spec
 from pulumi_llm.catalog import Catalog
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.forecast import without_stand_ins
 from pulumi_llm.plan.model import UNKNOWN, Plan, is_secret
-from pulumi_llm.review import picture
+from pulumi_llm.review import impact, picture
 from pulumi_llm.review.bill import Bill, make_bill
 from pulumi_llm.review.changes import Change, Changes, changes_of
 from pulumi_llm.review.difference import Difference, compare
@@ -86,9 +86,8 @@ def review(
     )
     found.bill, found.difference = new_bill, compare(old_bill, new_bill)
     judged = check(after, policy, default_regions=regions, today=today)
-    found.findings = _unique(
-        _masked(each, masker) for each in [*comparison.after.notes, *fit(comparison.after), *judged]
-    )
+    told = [*comparison.after.notes, *smaller_disks(comparison), *fit(comparison.after), *judged]
+    found.findings = _unique(_masked(each, masker) for each in told)
     new, old = list(new_open), list(old_open)
     found.picture = picture.draw(comparison, nodes, found.machines, was, new, old, found.changes, masker)
     return found
@@ -149,6 +148,21 @@ def fit(plan: Plan) -> list[Finding]:
         except Refusal as refused:
             told = list(refused.findings)
         found += [one.placed(each.name) for one in told]
+    return found
+
+
+def smaller_disks(comparison: Comparison) -> list[Finding]:
+    """What the clouds, and before them our own components, refuse: disks that stay and would be smaller."""
+    found = []
+    for step in comparison.steps:
+        if step.operation != "update" or step.before is None or step.after is None:
+            continue
+        for path in impact.cannot_shrink(step.resource.type):
+            sizes = (disks.size_at(each.inputs, path) for each in (step.before, step.after))
+            system = impact.role_of(step.resource) == "machine"
+            told = disks.shrinking(step.resource.urn, path, *sizes, system=system)
+            if told is not None:
+                found.append(told)
     return found
 
 
