@@ -13,6 +13,8 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import (
+    callback_pb2,
+    callback_pb2_grpc,
     engine_pb2_grpc,
     errors_pb2,
     provider_pb2,
@@ -43,14 +45,20 @@ class Registered:
 @dataclass
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     seen: list[Registered] = field(default_factory=list)
+    hooks: list[Any] = field(default_factory=list)
 
     async def SupportsFeature(self, request: Any, context: Any) -> Any:
         return resource_pb2.SupportsFeatureResponse(hasSupport=True)
 
     async def GetDeploymentInfo(self, request: Any, context: Any) -> Any:
-        names = ("SECRETS", "RESOURCE_REFERENCES", "OUTPUT_VALUES", "ALIAS_SPECS", "TRANSFORMS")
+        names = ["SECRETS", "RESOURCE_REFERENCES", "OUTPUT_VALUES", "ALIAS_SPECS", "TRANSFORMS"]
+        names += ["REPLACEMENT_TRIGGER", "RESOURCE_HOOKS"]
         features = [getattr(resource_pb2, f"RESOURCE_MONITOR_FEATURE_{name}") for name in names]
         return resource_pb2.DeploymentInfo(supportedFeatures=features)
+
+    async def RegisterResourceHook(self, request: Any, context: Any) -> Any:
+        self.hooks.append(request)
+        return empty_pb2.Empty()
 
     async def RegisterResource(self, request: Any, context: Any) -> Any:
         inputs = json_format.MessageToDict(request.object)
@@ -109,6 +117,17 @@ class Host:
             )
         )
         return dict(json_format.MessageToDict(answer.state))
+
+
+async def call_hook(hook: Any, urn: str, old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Call a registered hook as the engine does before an update; gives its error."""
+    request = resource_pb2.ResourceHookRequest(urn=urn)
+    request.old_inputs.update(old)
+    request.new_inputs.update(new)
+    async with grpc.aio.insecure_channel(hook.callback.target) as channel:
+        call = callback_pb2.CallbackInvokeRequest(token=hook.callback.token, request=request.SerializeToString())
+        answer = await callback_pb2_grpc.CallbacksStub(channel).Invoke(call)
+    return str(resource_pb2.ResourceHookResponse.FromString(answer.response).error)
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.host import Registered, component_host, explained, secret
+from tests.host import Registered, call_hook, component_host, explained, secret
 
 SERVER = {
     "cloud": "aliyun",
@@ -58,6 +58,23 @@ def test_a_secret_argument_stays_a_secret_in_everything_that_is_registered() -> 
 
     assert [each.name for each in seen if planted(each.inputs)] == []
     assert any("hf_planted" in json.dumps(each.inputs) for each in seen)
+
+
+def test_a_smaller_disk_is_refused_by_the_host_while_it_serves_a_program_in_another_language() -> None:
+    urn = "urn:pulumi:dev::proj::llm:index:ModelServer$alicloud:ecs/ecsDisk:EcsDisk::qwen-disk"
+
+    async def drive() -> tuple[str, str]:
+        async with component_host() as host:
+            await host.construct("ModelServer", "qwen", SERVER)
+            (hook,) = (each for each in host.monitor.hooks if each.name.endswith("qwen-disk"))
+            assert hook.on_dry_run
+            smaller = await call_hook(hook, urn, {"size": 200}, {"size": 100})
+            return smaller, await call_hook(hook, urn, {"size": 200}, {"size": 300})
+
+    smaller, larger = asyncio.run(drive())
+    assert "[cloud.disk-cannot-shrink]" in smaller
+    assert "`model_disk_gib: 200`" in smaller
+    assert larger == ""
 
 
 def test_a_bad_argument_from_another_language_is_refused_with_its_code() -> None:
