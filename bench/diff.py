@@ -1,4 +1,4 @@
-"""How long `pulumi-llm diff` takes: one stack and all of them, each a process of its own, with its base revision."""
+"""How long `pulumi-llm diff` takes: one stack and all of them, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main() -> None:
             file.write_text(file.read_text().replace("requests_per_minute: 60", "requests_per_minute: 90"))
         _diff(project, "-s", "aliyun-t4")
         one = min(timed(lambda: _diff(project, "-s", "aliyun-t4")).wall for _ in range(RUNS))
-        report(f"diff of one stack / {GOAL:g} s", one / GOAL, 1.0, f"{one:.2f} s wall, both processes, warm")
+        report(f"diff of one stack / {GOAL:g} s", one / GOAL, 1.0, f"{one:.2f} s wall, start and both revisions, warm")
         every = min(timed(lambda: _diff(project)).wall for _ in range(RUNS))
         report(f"diff of all six stacks / {GOAL_OF_ALL:g} s", every / GOAL_OF_ALL, 1.0, f"{every:.2f} s wall")
 

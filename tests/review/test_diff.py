@@ -189,6 +189,31 @@ def test_a_program_that_fails_by_itself_is_told_without_a_traceback(repository: 
     assert "Traceback" not in err
 
 
+def test_a_base_planned_here_and_one_planned_in_a_process_of_its_own_are_the_same(repository: Path, run: Run) -> None:
+    (repository / "stacks/limits.py").write_text("PER_MINUTE = 60\n", encoding="utf-8")
+    main = repository / "stacks/__main__.py"
+    text = main.read_text(encoding="utf-8")
+    main.write_text(f"import limits, pulumi\n{text}\npulumi.export('limit', limits.PER_MINUTE)\n", encoding="utf-8")
+    commit(repository)
+    (repository / "stacks/limits.py").write_text("PER_MINUTE = 7\n", encoding="utf-8")
+    edit(repository, "aws-t4", "server.region", "us-west-2")
+    here = run("--base", "main", "-s", "aws-t4", "--json")
+    apart = run("--base", "main", "-s", "aws-t4", "--json", "--base-python", sys.executable)
+    assert here == apart
+    assert "us-west-2" in here[1]
+
+
+def test_a_program_that_leaves_at_the_base_is_told_as_what_it_is(repository: Path, run: Run) -> None:
+    main = repository / "stacks/__main__.py"
+    text = main.read_text(encoding="utf-8")
+    main.write_text("raise SystemExit(3)\n", encoding="utf-8")
+    commit(repository)
+    main.write_text(text, encoding="utf-8")
+    code, out, err = run("--base", "main", "-s", "aws-t4")
+    assert (code, out) == (2, "")
+    assert "[diff.base-failed]" in err
+
+
 def test_the_librarys_own_change_is_a_change_where_it_is_part_of_the_repository(repository: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("components", "templates"):

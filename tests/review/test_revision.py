@@ -33,6 +33,18 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
+def test_folders_are_the_same_only_if_nothing_in_them_was_changed_or_added(repository: Path) -> None:
+    found, project = revision.find("first", repository), repository.resolve() / "infra" / "llm"
+    assert revision.same(found, [])
+    assert not revision.same(found, [project])
+    now = revision.find("second", repository)
+    assert revision.same(now, [project])
+    (repository / "beside.txt").write_text("three", encoding="utf-8")
+    assert revision.same(now, [project])
+    (project / "new.py").write_text("", encoding="utf-8")
+    assert not revision.same(now, [project])
+
+
 def refusal_code(name: str, folder: Path) -> str:
     with pytest.raises(Refusal) as refused:
         revision.find(name, folder)

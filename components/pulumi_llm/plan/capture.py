@@ -26,6 +26,7 @@ from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2
 from pulumi_llm import spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
+from pulumi_llm.plan import sparse_sdk
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm.simcloud import table
 from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package
@@ -124,7 +125,8 @@ def capture(
     settings.set_root_resource(None)  # type: ignore[arg-type]
     runtime_config.set_all_config(dict(config or {}), list(secret_keys))
     try:
-        loop.run_until_complete(stack.run_in_stack(program))
+        with sparse_sdk.sparse():
+            loop.run_until_complete(stack.run_in_stack(program))
     except Refusal as refusal:
         raise Refusal([*refusal.findings, *monitor.failures]) from None
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,12 +35,13 @@ def main(argv: Sequence[str]) -> int:
     found: dict[str, Any] = {}
     with contextlib.redirect_stdout(sys.stderr):  # what a program itself prints is not ours
         for stack in asked.stacks:
-            found[stack] = _one(asked.project, stack)
+            found[stack] = one(asked.project, stack)
     sys.stdout.write(json.dumps({"format": FORMAT, "stacks": found}))
     return 0
 
 
-def _one(project: Path, stack: str) -> dict[str, Any]:
+def one(project: Path, stack: str) -> dict[str, Any]:
+    """What the output holds for one stack."""
     try:
         return {"plan": to_wire(standing(project, stack))}
     except Refusal as refusal:
@@ -109,4 +111,5 @@ _KEYS = tuple(each.name for each in fields(PlannedResource))
 
 
 if __name__ == "__main__":
+    gc.disable()  # it ends after seconds; see `pulumi_llm.cli`
     sys.exit(main(sys.argv[1:]))

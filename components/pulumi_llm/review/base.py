@@ -1,8 +1,9 @@
-"""The plans of a project as it was at a git revision, each run in a process of its own.
+"""The plans of a project as it was at a git revision.
 
 The revision's files are put into a throw-away folder; neither the index nor the work tree is touched. Where the library
-itself is part of the repository, the revision's own library plans it, so that a change of a template or of a pinned
-version is a change like any other. Other packages are those of this environment, or of ``python``.
+itself is part of the repository and was another one, the revision's own library plans it, in a process of its own, so
+that a change of a template or of a pinned version is a change like any other. Otherwise it is planned in this process.
+Other packages are those of this environment, or of ``python``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_llm
+from pulumi_llm.bootstrap import files
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import exchange
 from pulumi_llm.plan import project as projects
+from pulumi_llm.plan.guest import guest
 from pulumi_llm.plan.model import Plan
 from pulumi_llm.review import revision
 
@@ -57,7 +60,7 @@ def plans_at(
     """
     project = projects.find(start)
     found = revision.find(name, project.folder)
-    library = _library_inside(found)
+    library = None if python is None and _same_library(found) else _library_inside(found)
     with _files(found, library) as top:
         folder = top / found.prefix if library else top
         if not (folder / "Pulumi.yaml").is_file() and not (folder / "Pulumi.yml").is_file():
@@ -76,9 +79,33 @@ def plans_at(
         if python is None:
             base.notes += _other_dependencies(name, folder, project.folder)
         wanted = [each for each in stacks if each in base.stacks]
+        if python is None and library is None:
+            wanted = _here(base, folder, wanted)
         if wanted:
             _run(base, folder, wanted, python or sys.executable, top / library if library else None, meanwhile)
         return base
+
+
+def _here(base: Base, folder: Path, stacks: Sequence[str]) -> list[str]:
+    """Plan the stacks in this process, whose library and packages are the right ones. Gives those that are left.
+
+    Left is what fails by itself: a process of its own then says whether it fails there too.
+    """
+    left = []
+    for stack in stacks:
+        with guest(folder):
+            try:
+                found = exchange.one(folder, stack)
+            except SystemExit:
+                found = {}
+        if "plan" in found:
+            # Through JSON like the others, so that a plan is the same whichever way it came.
+            base.plans[stack] = exchange.from_wire(json.loads(json.dumps(found["plan"])))
+        elif found and not any(each["code"] == "diff.program-failed" for each in found["findings"]):
+            base.refused[stack] = [exchange.finding(each) for each in found["findings"]]
+        else:
+            left.append(stack)
+    return left
 
 
 def _files(found: revision.Revision, library: str | None) -> AbstractContextManager[Path]:
@@ -92,6 +119,15 @@ def _library_inside(found: revision.Revision) -> str | None:
         return None
     inside = folder.relative_to(found.top.resolve()).as_posix()
     return inside if revision.has(found, f"{inside}/pulumi_llm/__init__.py") else None
+
+
+def _same_library(found: revision.Revision) -> bool:
+    """Whether the library, where it is part of the repository, is the same now as in the revision."""
+    folders = [Path(pulumi_llm.__file__).resolve().parents[1]]
+    templates = files.templates()
+    folders += [templates.resolve()] if isinstance(templates, Path) else []
+    inside = [each for each in folders if each.is_relative_to(found.top.resolve())]
+    return revision.same(found, inside)
 
 
 def _run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,16 @@ def find(name: str, folder: Path) -> Revision:
 def has(revision: Revision, path: str) -> bool:
     """Whether the revision has a file at ``path``, seen from the repository's top."""
     return _git(revision.top, "cat-file", "-e", f"{revision.commit}:{path}").returncode == 0
+
+
+def same(revision: Revision, folders: Sequence[Path]) -> bool:
+    """Whether the folders, inside the repository, are now as they were at the revision, files new to git included."""
+    if not folders:
+        return True
+    names = [each.relative_to(revision.top.resolve()).as_posix() for each in folders]
+    changed = _git(revision.top, "diff", "--quiet", "--no-ext-diff", revision.commit, "--", *names)
+    new = _git(revision.top, "ls-files", "--others", "--exclude-standard", "--", *names)
+    return changed.returncode == 0 and new.returncode == 0 and not new.stdout.strip()
 
 
 @contextmanager
