@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from pulumi.runtime import rpc
 
@@ -40,11 +41,12 @@ def _forget(names: set[str]) -> None:
     for name in names:
         del sys.modules[name]
     # An SDK that is part of the project would be refused when it registers its types once more.
-    for register in (rpc._RESOURCE_PACKAGES, rpc._RESOURCE_MODULES):
+    registers: list[dict[str, Any]] = [rpc._RESOURCE_PACKAGES, rpc._RESOURCE_MODULES]
+    for register in registers:
         for key, entries in list(register.items()):
             kept = [each for each in entries if type(each).__module__ not in names]
             if kept:
-                register[key] = kept  # type: ignore[assignment]
+                register[key] = kept
             else:
                 del register[key]
 
