@@ -259,7 +259,7 @@ def _firewall(
 def _findings(findings: Sequence[Finding], words: Words, budget: Budget) -> list[str]:
     signs = {"error": "🔴", "warning": "🟠", "info": "⚪"}
     lines = []
-    for each in findings[: budget.findings]:
+    for each in map(words.finding, findings[: budget.findings]):
         place = f"{code(each.where)}: " if each.where else ""
         hint = f"<br>{words('try')}: {plain_words(each.hint)}" if each.hint else ""
         message = plain_words(each.message)
