@@ -59,7 +59,7 @@ def setting(path: str, value: Any) -> Callable[[Platform, str], None]:
 
 
 def _without_vectors(platform: Platform, cloud: str) -> None:
-    platform.pop("vectors")
+    platform.pop("vectors", None)
 
 
 CASES = {
