@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pulumi
@@ -11,13 +12,17 @@ import pulumi_aws as aws
 import pulumi_random as random
 import pytest
 
+from pulumi_llm import catalog
 from pulumi_llm.plan import exchange
 from pulumi_llm.plan.capture import capture
 from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.forecast import Forecast, hidden, labelled, without_stand_ins
 from pulumi_llm.plan.model import UNKNOWN, Plan
+from pulumi_llm.review.stack_review import review
+from tests.clouds.harness import PUBLIC_KEY as KEY
 
 Program = Callable[[], Any]
+TODAY = date(2026, 11, 25)
 
 
 def stands(program: Program) -> Plan:
@@ -44,6 +49,47 @@ def network(cidr: str = "10.0.0.0/16", region: str = "ap-northeast-1", **options
         aws.ec2.Subnet("sub", vpc_id=vpc.id, cidr_block="10.0.0.0/24", opts=pulumi.ResourceOptions(provider=provider))
 
     return program
+
+
+def key(region: str, public_key: str = KEY, provider: str = "p", **options: Any) -> Program:
+    def program() -> None:
+        opts = pulumi.ResourceOptions(provider=alicloud.Provider(provider, region=region), **options)
+        alicloud.ecs.EcsKeyPair("door", key_name_prefix="door-", public_key=public_key, opts=opts)
+        alicloud.vpc.Network("net", cidr_block="10.0.0.0/16", opts=opts)
+
+    return program
+
+
+def test_what_keeps_its_place_while_its_provider_moves_is_told_as_left_behind() -> None:
+    found = review(compare(key("cn-hangzhou"), key("cn-shanghai")), catalog.load(), today=TODAY, environment={})
+    assert {(row.resource, row.impact.code, row.impact.note) for row in found.changes.rows} == {
+        ("door", "refused", "left-behind"),
+        ("net", "refused", "left-behind"),
+    }
+
+
+def test_what_a_provider_would_have_to_delete_where_it_is_no_more_is_told_as_staying_there() -> None:
+    before, moved = key("cn-hangzhou", replacement_trigger="a"), key("cn-shanghai", replacement_trigger="b")
+    found = review(compare(before, moved), catalog.load(), today=TODAY, environment={})
+    (told,) = (each for each in found.findings if each.code == "diff.provider-moved")
+    assert told.where == "p"
+    assert "in cn-hangzhou (door and 1 more)" in told.message
+    renamed = key("cn-shanghai", provider="q", replacement_trigger="b")
+    found = review(compare(before, renamed), catalog.load(), today=TODAY, environment={})
+    assert [each for each in found.findings if each.code == "diff.provider-moved"] == []
+    assert {row.operation for row in found.changes.rows} == {"replace"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "operation"),
+    [("a", "a", "same"), ("a", "b", "replace"), (None, "b", "same"), ("a", None, "same")],
+)
+def test_another_trigger_replaces_and_one_that_comes_or_goes_does_not(
+    before: str | None, after: str | None, operation: str
+) -> None:
+    programs = [key("cn-hangzhou", replacement_trigger=each) for each in (before, after)]
+    steps = {each.resource.name: each.operation for each in compare(*programs).steps}
+    assert steps["net"] == operation
 
 
 def test_the_same_program_changes_nothing() -> None:

@@ -107,14 +107,7 @@ class _Reader:
 
     def _left_behind(self) -> None:
         """What stays in its region while its provider goes to another, and is then looked for there in vain."""
-        moved = {
-            each.resource.urn
-            for each in self.comparison.steps
-            if each.resource.type.startswith("pulumi:providers:")
-            and each.before is not None
-            and each.after is not None
-            and each.before.inputs.get("region") != each.after.inputs.get("region")
-        }
+        moved = moved_providers(self.comparison)
         for step in self.comparison.steps:
             provider = step.resource.provider.rpartition("::")[0]
             if step.operation in ("same", "update") and provider in moved and table.is_regional(step.resource.type):
@@ -268,6 +261,18 @@ class _Reader:
             return SHOWN_UNKNOWN
         text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
         return self._text(text)
+
+
+def moved_providers(comparison: Comparison) -> dict[str, Step]:
+    """The providers, by URN, that stay the same ones and go to another region."""
+    return {
+        each.resource.urn: each
+        for each in comparison.steps
+        if each.resource.type.startswith("pulumi:providers:")
+        and each.before is not None
+        and each.after is not None
+        and each.before.inputs.get("region") != each.after.inputs.get("region")
+    }
 
 
 def _restarts(old: Any, new: Any) -> dict[str, tuple[str, ...]]:

@@ -15,13 +15,14 @@ from pulumi_llm.plan.forecast import without_stand_ins
 from pulumi_llm.plan.model import UNKNOWN, Plan, is_secret
 from pulumi_llm.review import impact, picture
 from pulumi_llm.review.bill import Bill, make_bill
-from pulumi_llm.review.changes import Change, Changes, changes_of
+from pulumi_llm.review.changes import Change, Changes, changes_of, moved_providers
 from pulumi_llm.review.difference import Difference, compare
 from pulumi_llm.review.items import Usage
 from pulumi_llm.review.masking import Masker, secrets_in, secrets_in_environment
 from pulumi_llm.review.nodes import Machine, Nodes, machines_of
 from pulumi_llm.review.openings import Open, is_rule, lists_rules, openings_of
 from pulumi_llm.review.policy import Settings, check
+from pulumi_llm.simcloud import table
 
 
 @dataclass(slots=True)
@@ -86,7 +87,8 @@ def review(
     )
     found.bill, found.difference = new_bill, compare(old_bill, new_bill)
     judged = check(after, policy, default_regions=regions, today=today)
-    told = [*comparison.after.notes, *smaller_disks(comparison), *fit(comparison.after), *judged]
+    refused = [*smaller_disks(comparison), *orphans(comparison)]
+    told = [*comparison.after.notes, *refused, *fit(comparison.after), *judged]
     found.findings = _unique(_masked(each, masker) for each in told)
     new, old = list(new_open), list(old_open)
     found.picture = picture.draw(comparison, nodes, found.machines, was, new, old, found.changes, masker)
@@ -163,6 +165,33 @@ def smaller_disks(comparison: Comparison) -> list[Finding]:
             told = disks.shrinking(step.resource.urn, path, *sizes, system=system)
             if told is not None:
                 found.append(told)
+    return found
+
+
+def orphans(comparison: Comparison) -> list[Finding]:
+    """What is to go from a region that its provider has left: the provider looks for it in the new one, in vain."""
+    found = []
+    for urn, provider in moved_providers(comparison).items():
+        gone = [
+            each.resource.name
+            for each in comparison.steps
+            if each.operation in ("replace", "delete")
+            and (each.before or each.resource).provider.rpartition("::")[0] == urn
+            and table.is_regional(each.resource.type)
+        ]
+        if gone and provider.before is not None:
+            was, now = provider.before.inputs.get("region"), provider.resource.inputs.get("region")
+            more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+            found.append(
+                Finding(
+                    "diff.provider-moved",
+                    f"the provider goes from {was} to {now} in place: what is to be deleted in {was} ({gone[0]}{more}) "
+                    f"is looked for in {now}, not found, and stays there, to be paid for",
+                    "another name for the provider in another region",
+                    severity="warning",
+                    where=provider.resource.name,
+                )
+            )
     return found
 
 
