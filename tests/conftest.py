@@ -34,6 +34,7 @@ THOROUGH = (
     "tests/refresh",
     "tests/simcloud",
     "tests/review",
+    "tests/test_sparse_sdk",
     "tests/bootstrap/test_node",
     "tests/gateway/test_http",
     # Each of these starts processes of its own, which import the SDKs.
