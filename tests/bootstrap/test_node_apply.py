@@ -338,6 +338,43 @@ def test_a_stage_that_failed_before_is_tried_again(tmp_path: Path) -> None:
     assert node.stage("base")["state"] == "done"
 
 
+def killed(node: Node, name: str, times: int) -> None:
+    """Let a stage's program be killed so often, each time after it noted that it is at work."""
+    root, at_work = node.root, {"stage": name, "state": "running", "started": "x", "updated": "x"}
+    node.fake("calm-systemctl", SYSTEMCTL.format(root=root))
+    (root / "kills").write_text("x\n" * times)
+    script = f"""
+calm-systemctl "$@"; code=$?
+case "$*" in
+  "start "*"llm-{name}.service"*)
+    if [ -s {root}/kills ]; then sed -i 1d {root}/kills; touch {root}/dead
+      echo '{json.dumps(at_work)}' > {root}/run/llm/stages/{name}.json
+    else rm -f {root}/dead; fi;;
+  "is-failed "*"llm-{name}.service") [ -e {root}/dead ]; exit;;
+esac
+exit $code
+"""
+    node.fake("systemctl", script)
+
+
+def test_a_stage_that_was_killed_is_started_again_with_those_that_wait_for_it(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, proxy_node())
+    killed(node, "base", 2)
+    up(node, proxy_node())
+    assert node.stage("base")["state"] == "done"
+    starts = [call for call in node.calls if call.startswith("systemctl start") and "llm-base.service" in call]
+    assert len(starts) == 3
+    assert all("llm-services.service" in call for call in starts)
+
+
+def test_a_stage_that_is_killed_again_and_again_is_named(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, proxy_node())
+    killed(node, "base", 99)
+    document = stage(node, proxy_node())
+    done = node.run("apply", stdin=bootstrap.secrets_document(document, secrets_for(proxy_node())))
+    assert done.stderr.splitlines()[-1].startswith("[base.unit-failed] llm-base.service ended before")
+
+
 def test_an_interrupted_apply_is_finished_by_the_next(tmp_path: Path) -> None:
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())

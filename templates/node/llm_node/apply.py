@@ -21,6 +21,7 @@ from llm_node.system import Failure, at, run, write
 
 STAGED, GOOD, ALONE = "/opt/llm/staged.json", "/opt/llm/good.json", "/run/llm/apply.alone"
 POLL = float(os.environ.get("LLM_POLL_SECONDS", "2"))
+KILLS = 3  # times that a stage is started again after it was killed
 FIRST = 2 / 3  # share of the time that a change has before it is taken back; the rest is for that
 
 
@@ -189,14 +190,21 @@ def hold() -> None:
 def wait(settings: dict[str, Any], names: list[str], deadline: float) -> None:
     """Wait until stages are done; say what goes on, so that whoever looks (and the SSH connection) stays awake."""
     told, begun, silent = "", time.monotonic(), time.monotonic()
+    killed: dict[str, int] = {}
     while True:
         entries = {each: status.entry(each) for each in names}
         for name, entry in entries.items():
+            if entry.get("state") != "done" and dead(name):
+                entries[name] = entry = status.entry(name)  # it may have spoken since
+                if entry.get("state") == "running":
+                    killed[name] = killed.get(name, 0) + 1
+                if not entry or killed.get(name, 0) > KILLS:
+                    raise Failure(f"{name}.unit-failed", f"llm-{name}.service ended before it could say why")
+                if entry["state"] == "running":  # what was done stays done, and those that wait for it start too
+                    say(f"{settings['node']}: {name} was killed, and starts again")
+                    run("systemctl", "start", "--no-block", *[f"llm-{each}.service" for each in settings["stages"]])
             if entry.get("state") == "failed":
                 raise Failure(entry["code"], f"{name}: {entry['message']}")
-            unit = "llm-watch.service" if name == "serve" else f"llm-{name}.service"
-            if not entry and run("systemctl", "is-failed", "--quiet", unit)[0] == 0:
-                raise Failure(f"{name}.unit-failed", f"{unit} failed before it could say why")
         busy = [describe(each) for each in entries.values() if each and each["state"] != "done"]
         if all(each.get("state") == "done" for each in entries.values()):
             return
@@ -212,6 +220,12 @@ def wait(settings: dict[str, Any], names: list[str], deadline: float) -> None:
             status.publish()
             told, silent = line, time.monotonic()
         time.sleep(POLL)
+
+
+def dead(name: str) -> bool:
+    """Whether systemd says that a stage's program, or the watch, ended in failure."""
+    unit = "llm-watch.service" if name == "serve" else f"llm-{name}.service"
+    return run("systemctl", "is-failed", "--quiet", unit)[0] == 0
 
 
 def describe(entry: dict[str, Any]) -> str:
