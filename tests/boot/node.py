@@ -15,6 +15,7 @@ from typing import Any
 
 from pulumi_llm import bootstrap
 from pulumi_llm.bootstrap import files as templates
+from pulumi_llm.bootstrap.settings import digest as settings_digest
 from pulumi_llm.simcloud.boot import variant
 from pulumi_llm.simcloud.boot.machine import Machine, MachineSpec, ssh
 from pulumi_llm.simcloud.boot.world import World
@@ -127,7 +128,19 @@ class Node:
         self.machine.start()
         return self
 
+    def impatient(self, seconds: int = 10) -> Node:
+        """Let it call a source stalled or slow after so many seconds, in place of one or two minutes. Before `boot`."""
+        file = self.machine.path("/etc/systemd/system.conf.d/impatient.conf")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"[Manager]\nDefaultEnvironment=LLM_STALL_SECONDS={seconds}\n")
+        return self
+
     # -- what it says
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status document."""
+        return dict(json.loads(self.machine.inside("cat", "/run/llm/status.json")))
 
     def stage(self, name: str) -> dict[str, Any]:
         """A stage's record; empty before it began, and while the machine is off."""
@@ -163,6 +176,12 @@ class Node:
         return f"{inside[-6000:]}\n{self.machine.console(15)}"
 
     # -- what it is told
+
+    def edit_settings(self, old: str, new: str) -> None:
+        """Let other settings come next time, in which a text stands for another; nobody checks whether that is wise."""
+        changed = json.loads(json.dumps(self.settings).replace(old, new))
+        assert changed != self.settings, f"the settings do not hold {old}"
+        self.settings = changed | {"digest": settings_digest(changed)}
 
     def over_ssh(self, line: str, stdin: str = "", seconds: float = 900) -> Applied:
         """Run a line over SSH, as pulumi-command would: dialling until the machine answers."""

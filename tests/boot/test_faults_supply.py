@@ -241,3 +241,98 @@ def test_a_dead_metadata_address_does_not_matter(make: MAKE, world: World) -> No
     world.break_with(*[Fault(do="reset", host=each) for each in ("169.254.*", "100.100.100.200", "metadata.*")])
     done = make(archive_node()).boot().apply()
     assert done.code == 0, done.said
+
+
+def test_a_hub_that_stalls_in_the_middle_is_left_for_the_next_which_goes_on_there(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="stall", host=SCOPE, path=WEIGHTS, share=0.5))
+    node = make(model_node()).impatient().boot()
+    node.until("weights", "done")
+    assert whole(node)
+    ranges = [each["range"] for each in world.requests(host=MIRROR, fault=None) if "safetensors" in each["path"]]
+    assert len(ranges) == 1
+    assert int(ranges[0].removeprefix("bytes=").removesuffix("-")) > len(model.files()["model.safetensors"]) // 4
+
+
+def test_the_only_hub_that_stalls_is_named_and_survived(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="stall", path=WEIGHTS, share=0.1))
+    node = make(model_node("modelscope")).impatient(5).boot()
+    told = node.until("weights", "running", "weights.slow")
+    assert told["progress"]["percent"] > 0
+    world.break_with()
+    node.until("weights", "done")
+    assert whole(node)
+
+
+def test_a_first_hub_that_is_slow_is_left_for_the_next(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="slow", host=SCOPE, path=WEIGHTS, rate=20_000))
+    node = make(model_node()).impatient(5).boot()
+    node.until("weights", "done")
+    assert whole(node)
+    assert hosts_of_weights(world)[-1] == MIRROR
+
+
+def wheels_node() -> NodeRequest:
+    """A node of which only the Python environments matter, from two indexes, the first of which is faster."""
+    request = gpu_node(weaviate=None)
+    indexes = ("https://pypi.tuna.tsinghua.edu.cn/simple", "https://mirrors.cloud.tencent.com/pypi/simple")
+    return replace(request, sources=replace(request.sources, pypi=indexes))
+
+
+def test_a_wrong_wheel_is_named_and_never_installed(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="corrupt", path=r"/files/vllm-"))
+    node = make(wheels_node()).boot()
+    with node.applying():
+        told = node.until("python", "running", "python.wrong-digest")
+        assert "vllm" in told["message"]
+        assert not list(node.machine.path("/opt/llm/venv").glob("vllm-*/bin/vllm"))
+        world.break_with()
+        node.until("python", "done")
+
+
+def test_a_wrong_wheel_of_the_first_index_comes_right_from_the_next(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="corrupt", host="pypi.tuna.tsinghua.edu.cn", path=r"/files/vllm-"))
+    node = make(wheels_node()).boot()
+    with node.applying():
+        node.until("python", "done")
+    assert world.requests(host="mirrors.cloud.tencent.com", fault=None)
+
+
+def test_a_first_index_that_is_slow_is_left_for_the_next(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="slow", host="pypi.tuna.tsinghua.edu.cn", path="/files/", rate=2000))
+    node = make(wheels_node()).impatient().boot()
+    with node.applying():
+        node.until("python", "done")
+    assert world.requests(host="mirrors.cloud.tencent.com", fault=None)
+
+
+def test_a_system_disk_without_room_for_wheels_is_named_before_they_are_fetched(make: MAKE, world: World) -> None:
+    node = make(wheels_node(), system_disk_gib=12).boot()
+    node.wait(lambda: node.stage("disk").get("state") == "done", "the disk")
+    with node.applying():
+        node.until("base", "done")
+        node.machine.inside("sh", "-c", "fallocate -l $(($(df --output=avail -B1 / | tail -1) - 500000000)) /full")
+        node.until("python", "running", "python.disk-full")
+        node.machine.inside("rm", "/full")
+        node.until("python", "done")
+
+
+def images_node() -> NodeRequest:
+    """A node of which only the container images matter."""
+    return gpu_node(vllm=None, gateway=quiet_node().gateway)
+
+
+def test_a_registry_that_is_down_is_left_for_the_next(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="status", status=503, host="m.daocloud.io"))
+    node = make(images_node()).boot()
+    with node.applying():
+        node.until("images", "done")
+    assert [each for each in world.requests(host="cr.weaviate.io", fault=None) if "/blobs/" in each["path"]]
+
+
+def test_registries_that_are_all_down_are_named_and_survived(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="reset", path="^/v2/"))
+    node = make(images_node()).boot()
+    with node.applying():
+        node.until("images", "running", "images.unreachable")
+        world.break_with()
+        node.until("images", "done")

@@ -98,6 +98,7 @@ def watched(root: Path, certificate: Path, port: int, health: str) -> Node:
     (secrets / "probe_key").write_text(KEY)
     node.fake("systemctl", ACTIVE)
     node.fake("journalctl", "exit 0")
+    node.fake("docker", "exit 1")
     return node
 
 
@@ -168,6 +169,21 @@ def test_a_service_that_keeps_dying_is_named_by_what_it_said(
     entry = look(node)
     assert (entry["state"], entry["code"]) == ("failed", code)
     assert entry["hint"]
+
+
+@pytest.mark.parametrize(("times", "code"), [(1, "weaviate.not-ready"), (7, "weaviate.crashes")])
+def test_a_container_that_keeps_dying_is_named_though_its_unit_is_active(
+    tmp_path: Path, certificate: Path, times: int, code: str
+) -> None:
+    with serve(Healthy) as health:
+        node = watched(tmp_path, certificate, 9, health)
+        want = json.loads(node.path("/opt/llm/watch.json").read_text())
+        want["health"]["weaviate"] = "http://127.0.0.1:9/"
+        node.path("/opt/llm/watch.json").write_text(json.dumps(want))
+        node.fake("docker", f'if [ "$1" = inspect ]; then echo {times}; else echo "panic: not a database"; fi')
+        entry = look(node)
+        assert entry["code"] == code
+        assert ("panic: not a database" in entry["message"]) == (times > 3)
 
 
 def test_a_service_that_died_once_is_given_time(tmp_path: Path, certificate: Path) -> None:

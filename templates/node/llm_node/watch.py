@@ -34,7 +34,11 @@ def look(ready: bool) -> bool:
         for name in want["services"]:
             alive(name)
         for name, url in want["health"].items():
-            answer(f"{name}.not-ready", url)
+            try:
+                answer(f"{name}.not-ready", url)
+            except Failure:
+                contained(name)
+                raise
         if not ready:
             through_gateway(want)
     except Failure as failure:
@@ -57,12 +61,22 @@ def alive(unit: str) -> None:
     if not crashed:
         raise Failure(f"{name}.starting", f"{unit} is {state.get('ActiveState')}", True)
     log = run("journalctl", "--unit", unit, "--lines", "200", "--output", "cat", "--no-pager")[1]
+    raise dying(name, unit, state.get("NRestarts"), log)
+
+
+def contained(name: str) -> None:
+    """A Failure if what does not answer runs in a container that keeps dying: its unit is active all the same."""
+    box = f"llm-{name}-1"
+    rc, times = run("docker", "inspect", "--format", "{{.RestartCount}}", box)
+    if rc == 0 and times.strip().isdigit() and int(times) >= CRASHES:
+        raise dying(name, box, int(times), run("docker", "logs", "--tail", "200", box)[1])
+
+
+def dying(name: str, what: str, times: Any, log: str) -> Failure:
+    """The verdict on a service that does not stay, by what it said."""
     signs = status.read(at("/opt/llm/signs.json"))
     kind = next((kind for sign, kind in signs.items() if sign.lower() in log.lower()), "crashes")
-    raise Failure(
-        f"{name}.{kind}",
-        f"{unit} started {state.get('NRestarts')} times and does not stay: {logs.cleaner()(tail(log))}",
-    )
+    return Failure(f"{name}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(tail(log))}")
 
 
 def answer(code: str, url: str, body: Any = None, key: str = "", tls: ssl.SSLContext | None = None) -> Any:

