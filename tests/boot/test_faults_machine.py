@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm.bootstrap import NodeRequest
+from pulumi_llm.simcloud.boot.faults import Fault
 from pulumi_llm.simcloud.boot.support import run
 from pulumi_llm.simcloud.boot.world import World
 from tests.boot.node import Node, quiet_node
-from tests.boot.test_faults_supply import MAKE, make, model_node, whole
+from tests.boot.test_faults_supply import MAKE, images_node, make, model_node, whole
 from tests.bootstrap.samples import gpu_node
 
 __all__ = ["make"]
@@ -85,8 +86,6 @@ def test_a_driver_that_wants_a_reboot_gets_one_and_the_node_goes_on_by_itself(ma
 
 
 def test_power_cut_in_the_middle_of_a_download_ends_with_whole_weights(make: MAKE, world: World) -> None:
-    from pulumi_llm.simcloud.boot.faults import Fault
-
     world.break_with(Fault(do="slow", path=r"model\.safetensors", rate=200_000))
     node = make(model_node("modelscope")).boot()
     node.wait(lambda: (node.stage("weights").get("progress") or {}).get("percent", 0) > 20, "a fifth of the weights")
@@ -109,6 +108,43 @@ def test_power_cut_in_a_stage_and_the_same_end(make: MAKE, stage: str) -> None:
     done = node.apply()
     assert done.code == 0, done.said
     assert node.stage("serve")["state"] == "done"
+
+
+@pytest.mark.parametrize("stage", ["driver", "python", "gateway", "images"])
+def test_power_cut_in_a_stage_that_settings_began_and_it_goes_on_by_itself(make: MAKE, stage: str) -> None:
+    node = make(images_node() if stage == "images" else driver_node()).boot()
+    with node.applying():
+        node.until(stage, "running")
+        node.machine.kill()
+    node.machine.start()
+    node.until(stage, "done")
+
+
+@pytest.mark.parametrize("stage", ["disk", "weights"])
+def test_a_stage_of_the_first_boot_that_is_killed_is_started_again_by_apply(
+    make: MAKE, world: World, stage: str
+) -> None:
+    world.break_with(Fault(do="slow", path=r"model\.safetensors", rate=100_000))
+    node = make(model_node("modelscope")).boot(disk=stage != "disk")
+    node.until(stage, "running")
+    node.machine.inside("systemctl", "kill", "--signal=KILL", f"llm-{stage}")
+    node.wait(lambda: "failed" in node.machine.inside("systemctl", "is-failed", f"llm-{stage}", check=False), "its end")
+    if stage == "disk":
+        node.machine.attach_disk(world.disk("late", node.request.data_disk_gib))
+    world.break_with()
+    with node.applying():
+        node.until("weights", "done")
+    assert whole(node)
+
+
+@pytest.mark.parametrize("stage", ["base", "services"])
+def test_a_stage_that_is_killed_while_apply_waits_for_it_is_started_again(make: MAKE, stage: str) -> None:
+    node = make(quiet_node()).boot()
+    with node.applying() as apply:
+        node.until(stage, "running")
+        node.machine.inside("systemctl", "kill", "--signal=KILL", f"llm-{stage}")
+        node.until("serve", "done")
+        assert apply.wait(60) == 0
 
 
 def test_a_reboot_of_a_ready_node_ends_ready_without_anybody(make: MAKE, tmp_path: Path) -> None:
