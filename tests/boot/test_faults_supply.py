@@ -5,6 +5,7 @@ The machines are real and boot; of a node only the stages concerned are waited f
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -278,8 +279,13 @@ def wheels_node() -> NodeRequest:
     return replace(request, sources=replace(request.sources, pypi=indexes))
 
 
-def test_a_wrong_wheel_is_named_and_never_installed(make: MAKE, world: World) -> None:
-    world.break_with(Fault(do="corrupt", path=r"/files/vllm-"))
+def test_a_wrong_wheel_is_named_and_never_installed(make: MAKE, world: World, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.whl"
+    right = next((world.parts / "wheels/vllm").glob("vllm-*.whl"))
+    with zipfile.ZipFile(right) as read, zipfile.ZipFile(wrong, "w") as written:
+        for each in read.infolist():
+            written.writestr(each, read.read(each) + (b"# and more\n" if each.filename.endswith(".py") else b""))
+    world.break_with(Fault(do="replace", path=r"/files/vllm-", file=str(wrong)))
     node = make(wheels_node()).boot()
     with node.applying():
         told = node.until("python", "running", "python.wrong-digest")
@@ -289,7 +295,17 @@ def test_a_wrong_wheel_is_named_and_never_installed(make: MAKE, world: World) ->
         node.until("python", "done")
 
 
-def test_a_wrong_wheel_of_the_first_index_comes_right_from_the_next(make: MAKE, world: World) -> None:
+def test_a_damaged_wheel_is_named_and_never_installed(make: MAKE, world: World) -> None:
+    world.break_with(Fault(do="corrupt", path=r"/files/vllm-"))
+    node = make(wheels_node()).boot()
+    with node.applying():
+        node.until("python", "running", "python.wrong-digest")
+        assert not list(node.machine.path("/opt/llm/venv").glob("vllm-*/bin/vllm"))
+        world.break_with()
+        node.until("python", "done")
+
+
+def test_a_damaged_wheel_of_the_first_index_comes_right_from_the_next(make: MAKE, world: World) -> None:
     world.break_with(Fault(do="corrupt", host="pypi.tuna.tsinghua.edu.cn", path=r"/files/vllm-"))
     node = make(wheels_node()).boot()
     with node.applying():

@@ -386,6 +386,8 @@ def test_a_dead_index_is_passed_over_for_the_next(gpu: Node) -> None:
         ("Connection timed out", "python.index-unreachable"),
         ("error: Hash mismatch for torch==2.13.0", "python.wrong-digest"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "python.wrong-digest"),
+        ("error: Failed to extract archive: vllm.whl cause: ZIP local header filename", "python.wrong-digest"),
+        ("error: Failed to extract archive: vllm.whl cause: I/O operation failed", "python.index-unreachable"),
     ],
 )
 def test_each_failure_of_an_index_has_its_own_code(gpu: Node, printed: str, code: str) -> None:

@@ -80,6 +80,8 @@ def check(result: tuple[int, str], index: str) -> None:
     if rc:
         signs = {"Hash mismatch": "wrong-digest", "DO NOT MATCH": "wrong-digest", "No space": "disk-full"}
         signs |= {"No solution": "no-such-version", "No matching": "no-such-version", supply.TOO_SLOW: "index-slow"}
+        # uv unpacks while it fetches: a damaged wheel fails before its digest is known, as a broken connection does.
+        signs |= {"I/O operation failed": "index-unreachable", "Failed to extract": "wrong-digest"}
         kind = next((kind for sign, kind in signs.items() if sign in out), "index-unreachable")
         # uv names the package in the first of its lines, and pip in the last.
         raise Failure("python." + kind, f"{index}: {' '.join(out.split())[-500:]}", True)

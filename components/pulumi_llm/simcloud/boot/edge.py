@@ -103,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         answer = edge.services.answer(service, self.command, self.path, body) if service else missing(host)
         if fault is not None and fault.do == "status":
             answer = Answer(fault.status, b"as asked for\n")
+        if fault is not None and fault.do == "replace":
+            answer = Answer(200, Path(fault.file), answer.headers)
         edge.log(
             host=host,
             method=self.command,

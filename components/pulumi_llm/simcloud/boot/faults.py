@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 Action = Literal[
-    "status", "reset", "cut", "stall", "corrupt", "truncate", "slow", "drop", "unknown-host", "not-yet-valid"
+    "status", "reset", "cut", "stall", "corrupt", "truncate", "replace", "slow", "drop", "unknown-host", "not-yet-valid"
 ]
 """``status``: answer with that code. ``reset``: hang up. ``cut``: promise all, send a share, hang up. ``stall``: send a
-share, then nothing. ``corrupt``: another byte in the middle. ``truncate``: a shorter file, whole in itself. ``slow``:
-that many bytes a second. For names: ``drop`` the question, or answer ``unknown-host``. For certificates:
-``not-yet-valid``, as a machine whose clock is a day behind sees them."""
+share, then nothing. ``corrupt``: another byte in the middle. ``truncate``: a shorter file, whole in itself.
+``replace``: another file. ``slow``: that many bytes a second. For names: ``drop`` the question, or answer
+``unknown-host``. For certificates: ``not-yet-valid``, as a machine whose clock is a day behind sees them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,8 @@ class Fault:
     status: int = 503
     rate: int = 65536
     """For slow: bytes a second."""
+    file: str = ""
+    """For replace: its path."""
     unless_token: str = ""
     """It does not happen to a request with this bearer token."""
 

@@ -50,9 +50,9 @@ class World:
         folder.chmod(0o711)  # user data and keys lie below
         (folder / "machines").mkdir(exist_ok=True)
         entry = {"name": name, "parts": str(parts)}
-        REGISTER.mkdir(exist_ok=True)
         mark = {"folder": str(folder), "owner": owner, "since": _since(owner) if owner else None}
-        (REGISTER / f"{name}.json").write_text(json.dumps(mark))
+        with _register():
+            (REGISTER / f"{name}.json").write_text(json.dumps(mark))
         (folder / "world.json").write_text(json.dumps(entry), encoding="utf-8")
         world = cls(folder)
         try:
@@ -196,14 +196,27 @@ def dismantle(name: str, folder: Path) -> None:
 
 
 def reap() -> list[str]:
-    """Take away the worlds whose owner is gone; their names."""
+    """Take away the worlds whose owner is gone; their names. Those of others, and those without one, stay."""
     found = []
-    for file in sorted(REGISTER.glob("*.json")):
-        entry = json.loads(file.read_text())
-        if entry["owner"] is not None and _since(entry["owner"]) != entry["since"]:
-            dismantle(file.stem, Path(entry["folder"]))
-            found.append(file.stem)
+    with _register():
+        for file in sorted(REGISTER.glob("*.json")):
+            try:
+                entry = json.loads(file.read_text())
+            except FileNotFoundError:
+                continue  # its owner has just taken it away
+            if entry["owner"] is not None and _since(entry["owner"]) != entry["since"]:
+                dismantle(file.stem, Path(entry["folder"]))
+                found.append(file.stem)
     return found
+
+
+@contextlib.contextmanager
+def _register() -> Iterator[None]:
+    """The register for one alone: two runs that start at once do not take away the same world."""
+    REGISTER.mkdir(exist_ok=True)
+    with (REGISTER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _since(process: int) -> str | None:
