@@ -402,6 +402,12 @@ def test_a_wheel_with_another_digest_is_sought_at_the_next_index(gpu: Node) -> N
     assert "mirrors.cloud.tencent.com" in gpu.calls[-1]
 
 
+def test_an_index_that_stands_still_while_the_installer_itself_is_fetched_is_left_for_the_next(gpu: Node) -> None:
+    with_python(gpu, 'case "$*" in -m\\ pip*tencentyun*) sleep 50;; esac')
+    assert gpu.run("run", "python", LLM_STALL_SECONDS="0.3").returncode == 0
+    assert "mirrors.cloud.tencent.com" in gpu.calls[-1]
+
+
 def test_a_list_of_wheels_that_was_tampered_with_installs_nothing(gpu: Node) -> None:
     with_python(gpu)
     lock = gpu.path("/opt/llm/locks/vllm.txt")

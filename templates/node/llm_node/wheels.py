@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llm_node import status, supply
-from llm_node.system import Failure, at, first, must, node, run, write
+from llm_node.system import Failure, at, first, must, node, write
 
 ROOM = 2**30  # bytes that stay free on the system disk
 
@@ -61,7 +61,8 @@ def fill(index: str, last: bool, stage: str, name: str, want: dict[str, Any], ca
         trust = ["--trusted-host", str(urlsplit(index).hostname)]
     tool = at("/opt/llm/locks/uv.txt")
     pip = ("-m", "pip", "install", "-q", "--disable-pip-version-check", "-i", index, *trust)
-    check(run(python, *pip, "--no-deps", "--require-hashes", "-r", str(tool)), index)
+    # Watched, too: pip itself never gives up on an index that trickles.
+    check(supply.watched(last, lambda _: None, python, *pip, "--no-deps", "--require-hashes", "-r", str(tool)), index)
 
     def tell(written: int) -> None:
         total = pins["unpacked_bytes"]
