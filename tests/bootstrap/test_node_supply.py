@@ -85,6 +85,21 @@ def test_what_only_its_own_tool_can_ask_keeps_its_place(node: Node) -> None:
     assert ranked(node, "", DEAD) == ["", DEAD]
 
 
+@pytest.mark.parametrize(("answer", "code"), [("EAI_AGAIN", "node.dns-dead"), ("EAI_NONAME", "none")])
+def test_a_name_server_that_never_answers_is_told_before_anything_is_tried(node: Node, answer: str, code: str) -> None:
+    said = supply(
+        node,
+        f"""import socket
+def ask(*_, **__): raise socket.gaierror(socket.{answer}, "so it is")
+socket.getaddrinfo = ask
+try: supply.ranked(["", "https://mirror.invalid/simple"]); print("none")
+except system.Failure as failure: print(failure.code, failure.message, failure.retry)""",
+        LLM_PROBE_SECONDS="0.5",
+    )
+    assert said.startswith(code)
+    assert code == "none" or said.endswith("no name server answers to mirror.invalid True\n")
+
+
 def test_sources_are_not_asked_where_that_is_switched_off(node: Node) -> None:
     assert ranked(node, DEAD, "http://127.0.0.1:8", seconds="0") == [DEAD, "http://127.0.0.1:8"]
 

@@ -36,6 +36,11 @@ def ranked(sources: Iterable[str]) -> list[str]:
         return order
     took = together(answer_time, [address(each) for each in order], PROBE + 1, default=float("inf"))
     best = min(took, default=0)
+    asked = [urlsplit(address(each)).hostname or "" for each in order if address(each)]
+    dead = took.count(float("inf")) == len(asked)
+    if asked and dead and all(together(unanswered, asked, 2 * PROBE, default=True)):
+        # apt alone would take a quarter of an hour to find that out
+        raise Failure("node.dns-dead", f"no name server answers to {', '.join(asked)}", True)
     limit = max(3 * best, 1)  # a second is no reason to pass over the cloud's own mirror, whose traffic is free
     rank = {each: (seconds == float("inf"), seconds > limit) for each, seconds in zip(order, took, strict=True)}
     return sorted(order, key=lambda each: rank[each])
@@ -151,6 +156,17 @@ def diagnosed(failure: Failure) -> Failure:
     if abs(off) > CLOCK:
         return Failure("node.clock-off", f"this machine's clock is {-off / 3600:+.1f} h off", True)
     return failure
+
+
+def unanswered(host: str) -> bool:
+    """Whether nobody says if a host has an address."""
+    try:
+        socket.getaddrinfo(host, None)
+    except socket.gaierror as error:
+        return error.errno == socket.EAI_AGAIN
+    except OSError:
+        pass
+    return False
 
 
 def resolves(host: str) -> bool:
