@@ -108,6 +108,16 @@ def test_a_container_that_crashes_again_and_again_is_named(node: Node) -> None:
     mended(node)
 
 
+def test_a_data_disk_that_is_full_when_weaviate_starts_is_named(node: Node) -> None:
+    node.machine.inside("systemctl", "stop", "llm-weaviate")
+    node.machine.inside("sh", "-c", "fallocate -l $(df --output=avail -B1 /srv/llm | tail -1) /srv/llm/full")
+    restart(node, "llm-weaviate")
+    named(node, "weaviate.disk-full")
+    node.machine.inside("rm", "/srv/llm/full")
+    node.machine.inside("systemctl", "restart", "llm-weaviate")
+    mended(node)
+
+
 def test_a_key_file_that_is_missing_is_named_and_put_back(node: Node) -> None:
     node.machine.inside("rm", "/srv/llm/secrets/tls.key")
     restart(node, "llm-caddy")
