@@ -60,20 +60,26 @@ def alive(unit: str) -> None:
     crashed = int(state.get("NRestarts") or 0) >= CRASHES or state.get("ActiveState") == "failed"
     if not crashed:
         raise Failure(f"{name}.starting", f"{unit} is {state.get('ActiveState')}", True)
-    log = run("journalctl", "--unit", unit, "--lines", "200", "--output", "cat", "--no-pager")[1]
-    raise dying(name, unit, state.get("NRestarts"), log)
+    raise dying(name, unit, state.get("NRestarts"))
 
 
 def contained(name: str) -> None:
     """A Failure if what does not answer runs in a container that keeps dying: its unit is active all the same."""
-    box = f"llm-{name}-1"
-    rc, times = run("docker", "inspect", "--format", "{{.RestartCount}}", box)
+    rc, times = run("docker", "inspect", "--format", "{{.RestartCount}}", box(name))
     if rc == 0 and times.strip().isdigit() and int(times) >= CRASHES:
-        raise dying(name, box, int(times), run("docker", "logs", "--tail", "200", box)[1])
+        raise dying(name, box(name), int(times))
 
 
-def dying(name: str, what: str, times: Any, log: str) -> Failure:
+def box(name: str) -> str:
+    """What docker compose calls a service's container."""
+    return f"llm-{name}-1"
+
+
+def dying(name: str, what: str, times: Any) -> Failure:
     """The verdict on a service that does not stay, by what it said."""
+    log = run("journalctl", "--unit", f"llm-{name}.service", "--lines", "200", "--output", "cat", "--no-pager")[1]
+    rc, inner = run("docker", "logs", "--tail", "200", box(name))
+    log += inner if rc == 0 else ""
     signs = status.read(at("/opt/llm/signs.json"))
     kind = next((kind for sign, kind in signs.items() if sign.lower() in log.lower()), "crashes")
     return Failure(f"{name}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(tail(log))}")
