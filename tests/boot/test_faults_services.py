@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pulumi_llm.simcloud.boot.world import World
-from tests.boot.node import Node
+from tests.boot.node import PATIENCE, Node
 from tests.bootstrap.samples import gpu_node
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
-DROP_IN = "/etc/systemd/system/llm-vllm.service.d/broken.conf"
+
+def drop_in(node: Node, name: str, line: str) -> Path:
+    """Change vLLM's unit by a line, until the file is taken away and systemd is told."""
+    file = node.machine.path(f"/etc/systemd/system/llm-vllm.service.d/{name}.conf")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"[Service]\n{line}\n")
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +31,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """vLLM, Weaviate and the gateway on one machine, in a world of its own."""
     world = World.make(tmp_path_factory.mktemp("served") / "world", owner=os.getpid())
     try:
-        node = Node(world, tmp_path_factory.mktemp("served-node"), gpu_node(), system_disk_gib=60).boot()
+        node = Node(world, tmp_path_factory.mktemp("served-node"), gpu_node(), system_disk_gib=60)
+        drop_in(node, "quick", "RestartSec=1")
+        node.boot()
         done = node.apply()
         assert done.code == 0, f"{done.said}\n{node.story()}"
         yield node
@@ -48,7 +57,7 @@ def mended(node: Node) -> None:
 
 def named(node: Node, code: str) -> None:
     """The watch says a code, with a hint, in the status document."""
-    node.until("serve", "failed", code)
+    node.until("serve", "failed", code, seconds=2 * PATIENCE)
     told = node.status
     assert (told["ready"], told["code"]) == (False, code)
     assert told["hint"], f"{code} has no hint"
@@ -73,11 +82,10 @@ def test_a_flag_that_vllm_does_not_know_is_named_and_taken_back(node: Node) -> N
 
 
 def test_vllm_without_memory_for_its_cache_is_named(node: Node) -> None:
-    node.machine.path(DROP_IN).parent.mkdir(parents=True, exist_ok=True)
-    node.machine.path(DROP_IN).write_text("[Service]\nEnvironment=VLLM_CPU_KVCACHE_SPACE=0\n")
+    broken = drop_in(node, "broken", "Environment=VLLM_CPU_KVCACHE_SPACE=0")
     restart(node, "llm-vllm")
     named(node, "vllm.out-of-memory")
-    node.machine.path(DROP_IN).unlink()
+    broken.unlink()
     node.machine.inside("systemctl", "daemon-reload")
     mended(node)
 
@@ -85,12 +93,11 @@ def test_vllm_without_memory_for_its_cache_is_named(node: Node) -> None:
 def test_a_context_that_does_not_fit_into_vllms_cache_is_named_and_taken_back(node: Node) -> None:
     before = node.settings
     # vLLM's CPU build would go by its own variable
-    node.machine.path(DROP_IN).parent.mkdir(parents=True, exist_ok=True)
-    node.machine.path(DROP_IN).write_text("[Service]\nEnvironment=VLLM_CPU_KVCACHE_SPACE=\n")
+    broken = drop_in(node, "broken", "Environment=VLLM_CPU_KVCACHE_SPACE=")
     node.machine.inside("systemctl", "daemon-reload")
     node.edit_settings("--dtype half", "--kv-cache-memory-bytes 300000 --dtype half")
     done = node.apply()
-    node.machine.path(DROP_IN).unlink()
+    broken.unlink()
     assert done.code == 1
     assert "[vllm.context-too-long]" in done.said
     node.settings = before

@@ -165,9 +165,10 @@ def test_a_service_that_keeps_dying_is_named_by_what_it_said(
     node = watched(tmp_path, certificate, 9, "http://127.0.0.1:9")
     dying = "echo ActiveState=activating; echo SubState=auto-restart; echo NRestarts=4"
     node.fake("systemctl", f'if [ "$2" = llm-vllm.service ]; then {dying}; else {ACTIVE}; fi')
-    node.fake("journalctl", f'echo "{log}"')
+    node.fake("journalctl", f'echo "{log}"; for each in 1 2 3 4 5 6; do echo "  of a traceback"; done')
     entry = look(node)
     assert (entry["state"], entry["code"]) == ("failed", code)
+    assert (log in entry["message"]) == (code != "vllm.crashes")
     assert entry["hint"]
 
 

@@ -14,6 +14,7 @@ from llm_node import keys, logs, status
 from llm_node.system import Failure, at, run, tail
 
 PAUSE = float(os.environ.get("LLM_POLL_SECONDS", "3"))
+LOG = "1000"  # lines that are looked through for a cause
 CRASHES = 3  # restarts after which a service is said to have failed
 
 
@@ -77,12 +78,19 @@ def box(name: str) -> str:
 
 def dying(name: str, what: str, times: Any) -> Failure:
     """The verdict on a service that does not stay, by what it said."""
-    log = run("journalctl", "--unit", f"llm-{name}.service", "--lines", "200", "--output", "cat", "--no-pager")[1]
-    rc, inner = run("docker", "logs", "--tail", "200", box(name))
-    log += inner if rc == 0 else ""
+    log = run("journalctl", "--unit", f"llm-{name}.service", "--lines", LOG, "--output", "cat", "--no-pager")[1]
+    rc, inner = run("docker", "logs", "--tail", LOG, box(name))
+    lines = (log + inner if rc == 0 else log).splitlines()
     signs = status.read(at("/opt/llm/signs.json"))
-    kind = next((kind for sign, kind in signs.items() if sign.lower() in log.lower()), "crashes")
-    return Failure(f"{name}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(tail(log))}")
+    # The cause of a long traceback stands far above its end.
+    found = ((kind, line) for sign, kind in signs.items() if (line := said(sign, lines)))
+    kind, why = next(found, ("crashes", tail("\n".join(lines))))
+    return Failure(f"{name}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(why[-600:])}")
+
+
+def said(sign: str, lines: list[str]) -> str:
+    """The last line in which a sign stands; empty if it does not."""
+    return next((line for line in reversed(lines) if sign.lower() in line.lower()), "")
 
 
 def answer(code: str, url: str, body: Any = None, key: str = "", tls: ssl.SSLContext | None = None) -> Any:
