@@ -36,11 +36,20 @@ THOROUGH = (
     "tests/review",
     "tests/test_sparse_sdk",
     "tests/bootstrap/test_node",
+    "tests/gateway/content/test_documentation",
+    "tests/gateway/content/test_harmless",
+    "tests/gateway/content/test_streams",
+    "tests/gateway/test_checked",
+    "tests/gateway/test_counting",
+    "tests/gateway/test_edges",
     "tests/gateway/test_http",
+    "tests/gateway/test_reload",
+    "tests/gateway/test_routing",
     # Each of these starts processes of its own, which import the SDKs.
     "tests/commands/test_bill.py::test_against_a_revision",
     "tests/commands/test_bill.py::test_a_revision_that_cannot_be_planned",
     "tests/test_component_host.py::test_a_",
+    "tests/test_sparse_sdk.py::test_every_way",
 )
 """Tests that take long and that only a change in their own corner can break: `pytest` leaves them to `make test`."""
 
