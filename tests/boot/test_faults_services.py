@@ -83,7 +83,7 @@ def ready(node: Node) -> Iterator[None]:
     yield
     node.settings = good
     node.machine.path(f"{DROP_INS}/broken.conf").unlink(missing_ok=True)
-    node.machine.inside("systemctl", "daemon-reload")
+    node.machine.inside("sh", "-c", "rm -f /srv/llm/full; systemctl daemon-reload")
 
 
 def mended(node: Node) -> None:
@@ -138,7 +138,9 @@ def test_a_container_that_crashes_again_and_again_is_named(vectors: Node) -> Non
 
 def test_a_data_disk_that_is_full_when_weaviate_starts_is_named(vectors: Node) -> None:
     vectors.machine.inside("systemctl", "stop", "llm-weaviate")
-    vectors.machine.inside("sh", "-c", "fallocate -l $(df --output=avail -B1 /srv/llm | tail -1) /srv/llm/full")
+    fill = "fallocate -l $(($(df --output=avail -B1 /srv/llm | tail -1) - 1000000)) /srv/llm/full"
+    # and the last megabyte byte by byte, until there is no room
+    vectors.machine.inside("sh", "-c", f"{fill}; cat /dev/zero >>/srv/llm/full; true")
     restart(vectors, "llm-weaviate")
     named(vectors, "weaviate.disk-full")
     vectors.machine.inside("rm", "/srv/llm/full")
