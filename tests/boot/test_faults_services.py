@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
 
 DROP_INS = "/etc/systemd/system/llm-vllm.service.d"
+BROKEN: list[Node] = []
+"""What a case has begun to break, and has not mended."""
 
 
 def drop_in(node: Node, name: str, line: str) -> Path:
@@ -78,8 +80,9 @@ def vectors(vector_host: Node) -> Iterator[Node]:
 def ready(node: Node) -> Iterator[None]:
     """It is ready, also where the case before failed in the middle; nothing is broken afterwards."""
     good = node.settings
-    if not node.status["ready"]:
+    if node in BROKEN or not node.status["ready"]:
         mended(node)
+    BROKEN.append(node)
     yield
     node.settings = good
     node.machine.path(f"{DROP_INS}/broken.conf").unlink(missing_ok=True)
@@ -91,6 +94,7 @@ def mended(node: Node) -> None:
     done = node.apply()
     assert done.code == 0, f"{done.said}\n{node.story()}"
     assert node.status["ready"] is True
+    BROKEN[:] = [each for each in BROKEN if each is not node]
 
 
 def named(node: Node, code: str) -> None:
