@@ -40,7 +40,7 @@ def booted(make: pytest.TempPathFactory, request: NodeRequest) -> Iterator[Node]
     world = World.make(make.mktemp("served") / "world", owner=os.getpid())
     try:
         node = Node(world, make.mktemp("served-node"), request, system_disk_gib=60)
-        drop_in(node, "quick", "RestartSec=1")
+        drop_in(node, "quick", "RestartSec=6")  # longer than the watch takes to look again
         node.boot()
         mended(node)
         yield node
