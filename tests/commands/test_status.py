@@ -1,5 +1,6 @@
 """`pulumi-llm status`: who is asked, over what, and what is made of the answer."""
 
+import contextlib
 import json
 import ssl
 import subprocess
@@ -67,7 +68,8 @@ class Gateway:
                 if outer.location:
                     self.send_header("Location", outer.location)
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(OSError):  # whoever has seen enough hangs up
+                    self.wfile.write(body)
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
