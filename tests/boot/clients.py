@@ -9,7 +9,8 @@ import random
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,13 +41,12 @@ def client(ca: str, endpoint: str, key: str) -> Any:
     return openai.OpenAI(base_url=endpoint, api_key=key, http_client=web, max_retries=0)
 
 
-def vectors(ca: str, endpoint: str, grpc: str, key: str, count: int, folder: str) -> dict[str, Any]:
+@contextmanager
+def weaviate_client(ca: str, endpoint: str, grpc: str, key: str, folder: str) -> Iterator[Any]:
     """As docs/user-guide.md says."""
     import grpc as grpc_package
     import weaviate
-    from weaviate.classes.config import Configure
     from weaviate.classes.init import AdditionalConfig, Auth
-    from weaviate.classes.query import MetadataQuery
     from weaviate.config import GrpcConfig
 
     file = Path(folder) / "ca.pem"
@@ -55,8 +55,6 @@ def vectors(ca: str, endpoint: str, grpc: str, key: str, count: int, folder: str
     http_host, http_port = urlsplit(endpoint).netloc.rsplit(":", 1)
     grpc_host, grpc_port = grpc.rsplit(":", 1)
     credentials = grpc_package.ssl_channel_credentials(root_certificates=ca.encode())
-    dice = random.Random(1)
-    rows = [[dice.uniform(-1, 1) for _ in range(32)] for _ in range(count)]
     with weaviate.connect_to_custom(
         http_host=http_host,
         http_port=int(http_port),
@@ -67,22 +65,40 @@ def vectors(ca: str, endpoint: str, grpc: str, key: str, count: int, folder: str
         auth_credentials=Auth.api_key(key),
         additional_config=AdditionalConfig(trust_env=True, grpc_config=GrpcConfig(credentials=credentials)),
     ) as store:
-        papers = store.collections.create("Paper", vector_config=Configure.Vectors.self_provided())
+        yield store
+
+
+def made_up(count: int) -> list[list[float]]:
+    """Vectors, the same at every call."""
+    dice = random.Random(1)
+    return [[dice.uniform(-1, 1) for _ in range(32)] for _ in range(count)]
+
+
+def remember(name: str, count: int, **access: str) -> int:
+    """Make a collection and put vectors in; how many could not be."""
+    from weaviate.classes.config import Configure
+
+    with weaviate_client(**access) as store:
+        papers = store.collections.create(name, vector_config=Configure.Vectors.self_provided())
         with papers.batch.fixed_size(batch_size=1000) as batch:
-            for number, row in enumerate(rows):
+            for number, row in enumerate(made_up(count)):
                 batch.add_object(properties={"number": number}, vector=row)
-        failed = len(papers.batch.failed_objects)
-        found = papers.query.near_vector(
-            rows[count // 2], limit=3, return_metadata=MetadataQuery(distance=True)
-        ).objects
-        total = papers.aggregate.over_all(total_count=True).total_count
-        store.collections.delete("Paper")
-    return {
-        "failed": failed,
-        "total": total,
-        "nearest": found[0].properties["number"],
-        "distance": found[0].metadata.distance,
-    }
+        return len(papers.batch.failed_objects)
+
+
+def recall(name: str, count: int, **access: str) -> dict[str, Any]:
+    """How many vectors a collection has, and which one is nearest to the one in the middle of ``count``."""
+    from weaviate.classes.query import MetadataQuery
+
+    with weaviate_client(**access) as store:
+        papers = store.collections.get(name)
+        middle = made_up(count)[count // 2]
+        found = papers.query.near_vector(middle, limit=3, return_metadata=MetadataQuery(distance=True)).objects
+        return {
+            "total": papers.aggregate.over_all(total_count=True).total_count,
+            "nearest": found[0].properties["number"],
+            "distance": found[0].metadata.distance,
+        }
 
 
 def statuses(ca: str, endpoint: str, requests: list[tuple[str, str]], key: str = "") -> dict[str, int]:
@@ -119,7 +135,7 @@ def open_ports(address: str, ports: list[int]) -> list[int]:
 
 
 WHAT: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (models, complete, stream, vectors, statuses, status, open_ports)
+    each.__name__: each for each in (models, complete, stream, remember, recall, statuses, status, open_ports)
 }
 
 if __name__ == "__main__":

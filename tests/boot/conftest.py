@@ -9,7 +9,7 @@ import pytest
 
 from pulumi_llm.simcloud.boot import support
 from pulumi_llm.simcloud.boot.world import World
-from tests.boot.stack import BootedStack
+from tests.boot.stack import BootedStack, booted
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,12 +22,8 @@ def _machines_can_be_booted() -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedStack]:
     """aliyun-t4: a GPU host with vLLM and Weaviate, and a proxy on AWS; ready."""
-    booted = BootedStack.up(tmp_path_factory.mktemp("booted"), "aliyun-t4")
-    try:
-        yield booted
-    finally:
-        if booted.world.folder.exists():
-            booted.world.destroy()
+    with booted(tmp_path_factory.mktemp("booted"), "aliyun-t4") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

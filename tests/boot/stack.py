@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,31 +23,46 @@ PATIENCE = 1500
 """Seconds in which everything has to be ready; a wait ends as soon as it is."""
 
 
+@contextlib.contextmanager
+def booted(folder: Path, stack: str) -> Iterator[BootedStack]:
+    """A shipped stack, brought up as a user would. It is away afterwards, however its test ends, this process too."""
+    sim = Sim.of_stack(folder, stack)
+    sim.environment["PULUMI_LLM_BOOT_OWNER"] = str(os.getpid())
+    try:
+        made = BootedStack(sim)
+        made.up("--boot")
+        yield made
+    finally:
+        world = World.find(sim.home / "world")
+        if world is not None:
+            world.destroy()
+
+
 @dataclass
 class BootedStack:
     """One stack with its machines."""
 
     sim: Sim
-    world: World
     outputs: dict[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def up(cls, folder: Path, stack: str) -> BootedStack:
-        """Bring a shipped stack up, as a user would. It goes away with this process, if nobody destroys it."""
-        sim = Sim.of_stack(folder, stack)
-        sim.environment["PULUMI_LLM_BOOT_OWNER"] = str(os.getpid())
-        done = sim.run("--boot", "up", "-s", stack, "--yes", "--skip-preview", check=False, timeout=PATIENCE)
-        world = World.find(sim.home / "world")
-        assert world is not None, f"no world was made:\n{done.stdout}\n{done.stderr}"
-        booted = cls(sim, world)
+    @property
+    def world(self) -> World:
+        """What its machines live in."""
+        found = World.find(self.sim.home / "world")
+        assert found is not None, "there is no world"
+        return found
+
+    def up(self, *options: str) -> None:
+        """Carry out what its file says now; its outputs are read anew."""
+        asked = (*options, "up", "-s", self.sim.stack, "--yes", "--skip-preview")
+        done = self.sim.run(*asked, check=False, timeout=PATIENCE)
         if done.returncode:
-            told = "\n".join(booted.story(each) for each in world.machines())
-            world.destroy()
+            world = World.find(self.sim.home / "world")
+            told = "\n".join(self.story(each) for each in world.machines()) if world else "no world was made"
             raise AssertionError(
                 f"up ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{told}"
             )
-        booted.outputs = sim.outputs()
-        return booted
+        self.outputs = self.sim.outputs()
 
     def story(self, machine: Machine) -> str:
         """What a machine says of itself, for a failure's message."""
@@ -91,4 +108,14 @@ class BootedStack:
             "ca": self.outputs["certificate_authority"],
             "endpoint": self.outputs["endpoint"],
             "key": self.outputs["api_keys"]["default"],
+        }
+
+    @property
+    def vectors_access(self) -> dict[str, str]:
+        """What a client of its vector store has to know."""
+        return {
+            "ca": self.outputs["vectors_certificate_authority"],
+            "key": self.outputs["vectors_key"],
+            "endpoint": self.outputs["vectors_endpoint"],
+            "grpc": self.outputs["vectors_grpc"],
         }

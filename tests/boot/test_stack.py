@@ -59,10 +59,10 @@ def test_a_foreign_model_answers_through_both_gateways(stack: BootedStack) -> No
 
 
 def test_the_weaviate_client_imports_ten_thousand_vectors_and_finds_one(stack: BootedStack, tmp_path: Path) -> None:
-    access = {"ca": stack.outputs["vectors_certificate_authority"], "key": stack.outputs["vectors_key"]}
-    where = {"endpoint": stack.outputs["vectors_endpoint"], "grpc": stack.outputs["vectors_grpc"]}
-    found = stack.client("vectors", **access, **where, count=10_000, folder=str(tmp_path))
-    assert (found["failed"], found["total"], found["nearest"]) == (0, 10_000, 5_000)
+    access = {**stack.vectors_access, "folder": str(tmp_path)}
+    assert stack.client("remember", **access, name="Paper", count=10_000) == 0
+    found = stack.client("recall", **access, name="Paper", count=10_000)
+    assert (found["total"], found["nearest"]) == (10_000, 5_000)
     assert found["distance"] == pytest.approx(0, abs=1e-5)
 
 

@@ -132,7 +132,8 @@ def _delete(place: World, call: Call, record: Record) -> Props:
         key, _ = ATTACHMENTS[record.type]
         machine = place.find_machine(str(record.get("instanceId")))
         if machine is not None:
-            machine.detach_disk(place.disk(str(record.get(key)), 0))
+            stop = bool(record.get("stopInstanceBeforeDetaching"))
+            machine.detach_disk(place.disk(str(record.get(key)), 0), stop=stop)
     elif record.type in DISKS:
         place.disk(record.id, 0).unlink(missing_ok=True)
     elif record.type in ASSOCIATIONS:

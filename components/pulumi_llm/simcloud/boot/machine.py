@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +28,8 @@ ExecStart=-/bin/sh -c 'for each in /sys/fs/cgroup/* /proc/sys; do mount -o remou
 [Install]
 WantedBy=sysinit.target
 """
+POWER_OFF = signal.SIGRTMIN + 4
+"""What tells a machine's systemd to end its services and switch it off (systemd(1), Signals)."""
 REBOOTED = 133
 """How systemd-nspawn ends when its machine wants to be started again."""
 VLLM_HOME = "/usr/lib/llm-boot/vllm-cpu"
@@ -123,6 +127,17 @@ class Machine:
         """Cut its power: nothing in it gets a chance to finish anything."""
         cgroups.kill(self.group)
 
+    def shut_down(self, patience: float = 120) -> None:
+        """Switch it off in good order: services end first. What is still there after so many seconds is cut off."""
+        leader = self.leader
+        if leader is None:
+            return
+        os.kill(leader, POWER_OFF)
+        deadline = time.monotonic() + patience
+        while self.is_running and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.kill()
+
     def destroy(self) -> None:
         """Take everything away that it consists of, data disks excepted."""
         self.kill()
@@ -170,17 +185,25 @@ class Machine:
             major, minor = disks.numbers(device)
             self.inside("mknod", "-m", "660", str(device), "b", str(major), str(minor))
 
-    def detach_disk(self, file: Path) -> None:
-        """Pull a data disk out, mounted or not."""
+    def detach_disk(self, file: Path, *, stop: bool = False) -> None:
+        """Take a data disk away.
+
+        With ``stop`` the machine is shut down before and stays off, as the cloud that offers this leaves it. Without,
+        a machine that runs is cut off and comes up again without the disk: machines share this one's kernel, so
+        that a disk pulled out from under running programs would stay with them, their locks on its files too.
+        """
+        was_running = self.is_running
+        if was_running and stop:
+            self.shut_down()
+        elif was_running:
+            self.kill()
         (self.folder / "disks.json").write_text(json.dumps([str(each) for each in self.attached() if each != file]))
         device = disks.device_of(file)
-        if device is None:
-            return
-        (self.folder / "block" / device.name).unlink(missing_ok=True)
-        if self.is_running:
-            self._write_command()
-            self.inside("sh", "-c", f"umount --lazy {device}; rm -f {device}", check=False)
-        disks.detach(file)
+        if device is not None:
+            (self.folder / "block" / device.name).unlink(missing_ok=True)
+            disks.detach(file)
+        if was_running and not stop:
+            self.start()
 
     def give_address(self, public: str) -> None:
         """It gets a public address, and with it a way out."""
