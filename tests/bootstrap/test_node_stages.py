@@ -104,6 +104,14 @@ def test_a_disk_that_was_mounted_at_boot_and_enlarged_since_gets_its_new_room(gp
     assert "resize2fs /dev/vdb" in gpu.calls
 
 
+def test_a_filesystem_that_cannot_grow_is_used_as_it_is_and_the_log_says_why(gpu: Node) -> None:
+    with_disks(gpu, disk(label="llm-data", fstype="ext4"))
+    gpu.fake("resize2fs", "echo 'Permission denied to resize filesystem' >&2; exit 1")
+    done = gpu.run("run", "disk")
+    assert done.returncode == 0
+    assert "Permission denied to resize filesystem" in done.stdout
+
+
 def test_a_disk_that_carries_data_is_never_formatted(gpu: Node) -> None:
     with_disks(gpu, disk(fstype="xfs"), blank=())
     assert failed(gpu, "disk") == "disk.not-empty"

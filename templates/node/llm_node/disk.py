@@ -20,7 +20,7 @@ def main() -> None:
         mount(size)
     elif size:
         # Mounted at boot, and perhaps enlarged since: its new room is there for the asking.
-        run("resize2fs", run("findmnt", "-no", "SOURCE", str(at(MOUNT)))[1].strip())
+        grow(run("findmnt", "-no", "SOURCE", str(at(MOUNT)))[1].strip())
     for name, owner in node()["folders"].items():
         folder = at(f"{MOUNT}/{name}")
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,14 @@ def mount(size: int) -> None:
     at(MOUNT).mkdir(parents=True, exist_ok=True)
     must("disk.mount", "mount", "-onoatime", path, str(at(MOUNT)))
     # A disk that was enlarged in place gets its new room without asking.
-    run("resize2fs", path)
+    grow(path)
+
+
+def grow(path: str) -> None:
+    """Let the filesystem take all of its disk. If it cannot, the log says so, and there is the room that there was."""
+    failed, out = run("resize2fs", path)
+    if failed:
+        print(out, flush=True)
 
 
 def choose(found: list[dict[str, Any]], gib: int) -> tuple[str, bool]:
