@@ -101,8 +101,9 @@ def test_every_rule_has_its_texts() -> None:
     assert set(policy.RULES) <= set(chinese().messages)
 
 
-def test_both_sides_of_a_row_have_the_same_names() -> None:
-    content = json.loads((DATA / "findings.zh.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("file", sorted(DATA.glob("*.zh.json")), ids=lambda file: file.stem)
+def test_both_sides_of_a_row_have_the_same_names(file: Path) -> None:
+    content = json.loads(file.read_text(encoding="utf-8"))
     rows = [row for key in ("parts", "hints", "anywhere") for row in content[key]]
     rows += [row for each in content["messages"].values() for row in each]
     for english, translation in rows:

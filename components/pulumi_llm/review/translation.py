@@ -1,4 +1,6 @@
-"""Findings in another language: texts that are matched with the English ones, from ``data/findings.<language>.json``.
+"""Findings in another language: texts that are matched with the English ones, from ``data/*.<language>.json``.
+
+``findings`` holds what the policy and the comparison say, ``refusals`` what the program and the fit check do.
 
 A row is an English template and its translation, with the same ``{names}``. What stands in a name's place is translated
 in turn if ``parts`` knows it, and kept otherwise: names, addresses and numbers are the same in every language. A text
@@ -45,11 +47,10 @@ class Translator:
 
     def message(self, code: str, text: str) -> str:
         """A message of that code."""
-        own = self.messages.get(code, ())
-        translated = _first(own, text, self.part)
-        if translated is None:
-            translated = _first(self.anywhere, text, lambda inner: self.message(code, inner))
-        return text if translated is None else translated
+        around = _first(self.anywhere, text, lambda inner: self.message(code, inner))
+        if around is not None:
+            return around
+        return _first(self.messages.get(code, ()), text, self.part) or text
 
     def hint(self, text: str) -> str:
         """A hint, whatever it is of."""
@@ -72,12 +73,17 @@ def _first(rows: Iterable[Row], text: str, inner: Callable[[str], str]) -> str |
 @cache
 def translator(language: str) -> Translator | None:
     """The package's own texts of a language; None where there are none, as for English."""
-    file = DATA / f"findings.{language}.json"
-    if not file.is_file():
+    contents = [json.loads(each.read_text(encoding="utf-8")) for each in sorted(DATA.glob(f"*.{language}.json"))]
+    if not contents:
         return None
-    content = json.loads(file.read_text(encoding="utf-8"))
-    messages = {code: _rows(rows) for code, rows in content["messages"].items()}
-    return Translator(messages, *(_rows(content[key]) for key in ("anywhere", "hints", "parts")))
+    messages: dict[str, tuple[Row, ...]] = {}
+    for content in contents:
+        for code, rows in content["messages"].items():
+            messages[code] = (*messages.get(code, ()), *_rows(rows))
+    return Translator(
+        messages,
+        *(_rows(row for content in contents for row in content[key]) for key in ("anywhere", "hints", "parts")),
+    )
 
 
 def _rows(rows: Iterable[Sequence[str]]) -> tuple[Row, ...]:

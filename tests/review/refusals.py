@@ -1,0 +1,478 @@
+"""What the program really says of bad input: specs, models on GPUs, components, stacks and policy settings.
+
+Each table holds the smallest input that makes one thing to be said. Nothing here is asserted; see
+``test_translation_of_refusals``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pulumi
+import pulumi_aws
+import yaml
+
+import pulumi_llm as llm
+from pulumi_llm import bootstrap, catalog, clouds, preflight, spec
+from pulumi_llm._gateway import content_role
+from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, Target, gateway, units
+from pulumi_llm.bootstrap.files import data
+from pulumi_llm.clouds import support
+from pulumi_llm.commands._node_size import with_user_data
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan.capture import capture, capture_stack
+from pulumi_llm.plan.preview import parse as parse_preview
+from pulumi_llm.preflight import placement, suggest
+from pulumi_llm.preflight import platform as platforms
+from pulumi_llm.preflight.report import check
+from pulumi_llm.preflight.request import FitRequest, case_of
+from pulumi_llm.preflight.rules import findings_of
+from pulumi_llm.review.policy_settings import FILE, combined
+from pulumi_llm.stack import run as stack_program
+from tests.bootstrap.samples import MINI, OPENAI, gpu_node
+from tests.preflight.test_bad_input import QWEN
+from tests.preflight.test_verdicts import VERDICTS, asked
+from tests.test_components import PROXY, SERVER
+from tests.test_content_spec import LIST, MODERATOR, moderator
+from tests.test_spec import GOOD, changed, without
+
+ROOT = Path(__file__).parents[2]
+
+
+def told(task: Callable[[], Any]) -> list[Finding]:
+    """The findings with which a task refuses; none where it does not."""
+    try:
+        task()
+    except Refusal as refusal:
+        return list(refusal.findings)
+    return []
+
+
+@cache
+def findings() -> tuple[Finding, ...]:
+    """Everything that is said of all the tables' inputs, each once."""
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        sources = (of_fit, of_configs, of_servers, of_platforms, of_gateways, of_content, of_components, of_stacks)
+        found = [each for source in (*sources, of_policies, of_clouds, of_places) for each in source()]
+    return tuple({(each.code, each.message, each.hint): each for each in found}.values())
+
+
+# -- a model on GPUs
+
+REQUESTS: tuple[dict[str, Any], ...] = (
+    # What stands in the table of verdicts has no warnings' texts of its own; here is one input for each.
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 300},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "driver": 550},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "driver": 570},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "model_disk_gib": 10},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "cloud": "aliyun", "region": "cn-hangzhou"},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "cloud": "aws", "gpu_count": 3},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "L20", "cloud": "aws"},
+    {"model": "google/gemma-2-9b-it", "gpu": "T4", "gpu_count": 4, "dtype": "half"},
+    {"model": "google/gemma-2-9b-it", "gpu": "T4", "gpu_count": 4, "dtype": "bfloat16"},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "quantization": "awq"},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "quantization": "awwq"},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "quantization": "bitsandbytes"},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "quantization": "aqlm"},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "quantization": "mxfp4"},
+    {"model": "Qwen/Qwen2.5-7B-Instruct-AWQ", "gpu": "A10", "quantization": "gptq"},
+    {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu": "A10", "cloud": "aliyun", "region": "cn-hangzhou"},
+    {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu": "A100-80GB", "max_model_len": 32768},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "concurrency": 64},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "L20", "max_model_len": 32768, "concurrency": 64},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "T4", "max_model_len": 131072},
+    {"model": "microsoft/phi-4", "gpu": "T4", "gpu_count": 8, "gpu_memory_utilization": 0.98, "concurrency": 300},
+)
+
+
+def of_fit() -> Iterator[Finding]:
+    """The table of verdicts, and what it does not touch."""
+    for row in VERDICTS:
+        yield from check(asked(row)).findings
+    for each in REQUESTS:
+        yield from told(lambda each=each: check(FitRequest(**each)))
+        try:
+            yield from check(FitRequest(**each)).findings
+        except Refusal:
+            continue
+    yield from with_user_data(check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aws"))).findings
+    yield from _of_other_catalogues()
+
+
+def _of_other_catalogues() -> Iterator[Finding]:
+    """What a catalogue would have to lack: prices, a model's licence, its place at ModelScope."""
+    gated = case_of(FitRequest(model="google/gemma-2-9b-it", gpu="A10"))
+    yield from findings_of(replace(gated, model=replace(gated.model, licence=None, modelscope_id=None)))
+    for concurrency in (None, 300):
+        case = case_of(FitRequest(model="Qwen/Qwen2.5-72B-Instruct", gpu="A10", concurrency=concurrency))
+        found = suggest.cheapest(case)
+        assert found is not None
+        unpriced = replace(found, offer=replace(found.offer, price=None))
+        yield from suggest.with_hints(case, findings_of(case), unpriced)
+
+
+CONFIGS: tuple[dict[str, Any], ...] = (
+    {"quantization_config": {"quant_method": "quark"}},
+    {"quantization_config": {"quant_method": "compressed-tensors"}},
+    {"quantization_config": {"quant_method": "gguf"}},
+    {"quantization_config": {"quant_method": "gptq", "bits": 3}},
+    {"architectures": ["Qwen3VLForConditionalGeneration"]},
+    {"architectures": None, "vision_config": {}},
+    {"layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 7},
+    {"architectures": ["HeliumForCausalLM"]},
+    {"architectures": ["LlamaModel"]},
+    {"architectures": ["QWenLMHeadModel"]},
+    {"architectures": ["BartModel"]},
+    {"architectures": ["Qwen22ForCausalLM"]},
+    {"architectures": ["Qwen2ForCausalLMM"]},
+    {"architectures": ["XxxxForCausalLM"]},
+)
+
+
+def of_configs() -> Iterator[Finding]:
+    """Models by their config.json, which may be of an architecture or in a quantization that the catalogue lacks."""
+    for each in CONFIGS:
+        Path("config.json").write_text(json.dumps({**QWEN, **each}), encoding="utf-8")
+        request = FitRequest(model="config.json", from_config=True, gpu="A10")
+        yield from check(request).findings
+
+
+SERVERS: tuple[dict[str, Any], ...] = (
+    {"model": "Qwen/Qwen2.5-7B-Instruckt"},
+    {"model": "zzz/zzz"},
+    {"model": "LLM-Research/Meta-Llama-3.1-8B-Instruct"},
+    {"override": ["fit.contxt-too-long"]},
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "override": ["fit.weights-exceed-vram"]},
+    {"instance_type": "p4d.24xlarge"},
+    {"instance_type": "g4dn.xlrge"},
+    {"instance_type": "zzz"},
+    {"gpu_count": 3},
+    {"zone": "us-east-1z"},
+    {"zone": "us-east-1"},
+    {"cloud": "tencent", "region": "ap-guangzhou", "gpu": "L4"},
+    {"cloud": "tencent", "region": "ap-guangzhou", "gpu": "A10", "gpu_count": 8},
+    {"region": "me-south-1", "gpu": "A100-80GB", "gpu_count": 8},
+    {"gpu": "A100-80GB", "gpu_count": 2},
+    {"gpu": "P40"},
+    {"region": "ap-south-2", "gpu_count": 2},
+    {"cloud": "aliyun", "region": "ap-southeast-6"},
+)
+
+
+def server(**changes: Any) -> spec.ServerSpec:
+    """A server on one T4 at AWS, changed."""
+    usual = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
+    return spec.ServerSpec.model_validate({**usual, **changes})
+
+
+def of_servers() -> Iterator[Finding]:
+    """What a component says of a server: its fit, its placement, and what it overrides."""
+    for each in SERVERS:
+        wanted = server(**each)
+        yield from told(lambda wanted=wanted: placement.place_server(wanted))
+        yield from preflight.check_server(wanted)
+        try:
+            yield from preflight.require(preflight.check_server(wanted), wanted.override)
+        except Refusal:
+            continue
+    large = {"min_vcpu": 2, "min_memory_gib": 10_000}
+    yield from told(lambda: placement.place_host("aws", "us-east-1", None, **large))
+    foreign = {"min_vcpu": 2, "min_memory_gib": 2, "instance_type": "t3.small"}
+    yield from told(lambda: placement.place_host("aliyun", "cn-hangzhou", None, **foreign))
+
+
+# -- a spec
+
+SPECS: tuple[tuple[str, Any], ...] = (
+    ("serverr", {}),
+    ("server.gpuu", "T4"),
+    ("server.zzz", 1),
+    ("server.cloud", "alyun"),
+    ("server.cloud", "zzz"),
+    ("server.region", "cn-hangzou"),
+    ("server.gpu", "T44"),
+    ("server.gpu", "zzz"),
+    ("server.gpu", "A100"),
+    ("server.model", "Yi-6B-Chat"),
+    ("server.model", "zzz"),
+    ("server.zone", "cn-beijing-a"),
+    ("server.served_name", "gpt-4o-mini"),
+    ("server.served_name", " x"),
+    ("server.keys", {}),
+    ("server.keys", {"Big Key": {}}),
+    ("server.keys", {"app": {"models": ["gpt-5"]}}),
+    ("server.keys", {"app": {"expires": "tomorrow"}}),
+    ("server.routes", {"chat": {"models": {"Qwne": 1}}}),
+    ("access.allowed_cidrs", ["0.0.0.0/0"]),
+    ("access.allowed_cidrs", ["::/0"]),
+    ("access.allowed_cidrs", ["2001:db8::/32"]),
+    ("access.allowed_cidrs", ["203.0.113.7/24"]),
+    ("access.allowed_cidrs", ["everybody"]),
+    ("access.allowed_cidrs", ["203.0.113.0/99"]),
+    ("access.allowed_cidrs", ["203.0.113.300/32"]),
+    ("access.allowed_cidrs", ["fe80::1/64"]),
+    ("access.allowed_cidrs", []),
+    ("access.ssh_cidrs", ["0.0.0.0/0"]),
+    ("access.https_port", 8080),
+    ("access.https_port", 18444),
+    ("proxy.region", "ap-east-1"),
+    ("proxy.region", "cn-north-1"),
+    ("proxy.upstreams", {"opnai": {"models": ["x"]}}),
+    ("proxy.upstreams", {"zzz": {"models": ["x"]}}),
+    ("proxy.upstreams", {}),
+    ("proxy.keys", {"app": {"models": ["gpt-5"]}}),
+    ("proxy.routes", {"chat": {"models": {"gpt-5": 1}}}),
+    ("proxy.upstreams", {"custom": {"models": ["m"]}}),
+    ("proxy.upstreams", {"custom": {"models": ["m"], "base_url": "http://x.example/v1"}}),
+    ("proxy.upstreams", {"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}),
+    ("network.vpc_id", "vpc-1"),
+    ("network.cidr", "8.8.0.0/16"),
+    ("tags", {"aws:x": "y"}),
+    ("tags", {"x": "ö#"}),
+    ("server.content", {"lists": {"a": {"action": "block"}}}),
+    ("server.content", {"lists": {"a": {"action": "block", "words": ["!!!"]}}}),
+    ("server.content", {"lists": {"a": LIST}, "moderators": {"a": MODERATOR}}),
+    ("server.content", {"moderators": {"m": moderator("yidun", options={})}}),
+    ("server.content", {"moderators": {"m": moderator("hook", file=None)}}),
+    ("server.content", {"moderators": {"m": moderator("hook", file="my-own.py")}}),
+    ("server.content", {"moderators": {"m": moderator("hook", file="sub/other.py")}}),
+    ("server.content", {"moderators": {"m": moderator("aliyun", options={"regoin": "cn-beijing"})}}),
+    ("server.content", {"moderators": {"m": moderator("baidu", options={"zzz": "cn"})}}),
+    # What pydantic says of values.
+    ("server", 3),
+    ("server.gpu", 3),
+    ("server.gpu_count", True),
+    ("server.gpu_count", "x"),
+    ("server.gpu_count", 1.5),
+    ("server.gpu_count", []),
+    ("server.gpu_count", 9),
+    ("server.gpu_count", 0),
+    ("server.gpu_count", float("inf")),
+    ("server.gpu_count", "9" * 5000),
+    ("server.spot", "perhaps"),
+    ("server.spot", []),
+    ("server.kv_cache_dtype", "fp16"),
+    ("server.dtype", "fp16"),
+    ("server.quantization", []),
+    ("server.gpu_memory_utilization", 0.05),
+    ("server.gpu_memory_utilization", "x"),
+    ("server.gpu_memory_utilization", []),
+    ("server.extra_args", "x"),
+    ("server.extra_args", 3),
+    ("server.keys", 3),
+    ("server.keys", {"app": 3}),
+    ("server.served_name", "x" * 257),
+    ("server.content", {"mask": ""}),
+    ("server.content", {"mask": "**"}),
+    ("server.content", {"moderators": {"m": {**MODERATOR, "timeout_seconds": 61}}}),
+    ("server.content", {"lists": {"a": {**LIST, "on": []}}}),
+    ("server.routes", {"chat": {"models": {}}}),
+    ("server.routes", {"chat": {"models": {"Yi-6B-Chat": 0}}}),
+    ("server.override", [""]),
+    ("vectors.placement", "x"),
+)
+
+
+def of_platforms() -> Iterator[Finding]:
+    """Whole platforms with one value that is wrong."""
+    for path, value in SPECS:
+        raw = changed(path, value)
+        yield from told(lambda raw=raw: platforms.parse(raw, where="platform"))
+    for path in ("access.allowed_cidrs", "access", "server.model"):
+        raw = without(path)
+        yield from told(lambda raw=raw: platforms.parse(raw))
+    for raw in (None, []):
+        yield from told(lambda raw=raw: platforms.parse(raw, where="platform"))
+    unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
+    yield from told(lambda: platforms.parse(changed("proxy", unserved)))
+
+
+# -- what becomes of a spec
+
+ROLE = GatewayRole(
+    https_port=443, keys=(GatewayKey(name="app"),), upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),)
+)
+UNPRICED = Target(upstream="openai", model="gpt-4o-mini")
+GATEWAYS: tuple[dict[str, Any], ...] = (
+    {"https_port": 22},
+    {"keys": (GatewayKey(name="a"), GatewayKey(name="a"))},
+    {"keys": (GatewayKey(name="node-probe"),)},
+    {"keys": (GatewayKey(name="a", endpoints=("/v1/files",)),)},
+    {"keys": (GatewayKey(name="a", models=("minni",)),)},
+    {"keys": (GatewayKey(name="a", models=("zzz",)),)},
+    {"keys": (GatewayKey(name="a", requests_per_minute=0),)},
+    {"routes": (Route(name="mini", targets=(MINI,)), Route(name="mini", targets=(MINI,)))},
+    {"routes": (Route(name="mini", targets=(replace(MINI, upstream="x"),)),)},
+    {"upstreams": (replace(OPENAI, secret="../x"),)},
+    {"keys": (GatewayKey(name="a", daily_budget_usd=1),), "routes": (Route(name="mini", targets=(UNPRICED,)),)},
+)
+
+
+def of_gateways() -> Iterator[Finding]:
+    """Gateways that would not start, flags that vLLM would not start with, and nodes that are too large."""
+    for each in GATEWAYS:
+        role = replace(ROLE, **each)
+        yield from told(lambda role=role: gateway.check(role))
+    flags = data("vllm/flags.json")
+    for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1"):
+        yield from told(lambda flag=flag: units.check_extra_arguments([flag]))
+    yield from told(lambda: units.quoted("\x7f"))
+    names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]
+    sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))
+    yield from told(lambda: bootstrap.user_data(gpu_node(sources=sources)))
+    alone = replace(gpu_node().sources, hubs=("modelscope",))
+    vllm = gpu_node().vllm
+    assert vllm is not None
+    yield from told(lambda: bootstrap.user_data(gpu_node(sources=alone, vllm=replace(vllm, modelscope_id=None))))
+
+
+def of_content() -> Iterator[Finding]:
+    """Files and secrets that content safety names."""
+    Path("bad.txt").write_text("???\n", encoding="utf-8")
+    Path("gbk.txt").write_bytes("秘密".encode("gb18030"))
+    Path("mine.py").write_text("def make(:\n")
+    lists = {each: {"action": "block", "file": each} for each in ("gone.txt", "bad.txt", "gbk.txt")}
+    moderators = {
+        "m": MODERATOR,
+        "y": moderator("yidun", secret="moderation_yidn_key"),
+        "h": moderator("hook"),
+        "g": moderator("hook", file="gone.py", options={"entry": "gone:make"}),
+    }
+    wanted = spec.parse(spec.ContentSpec, {"lists": lists, "moderators": moderators})
+    yield from told(lambda: content_role(wanted, []))
+
+
+def _proxy(*vendors: str) -> dict[str, Any]:
+    upstreams = {each: {"models": [each]} for each in vendors}
+    return {**PROXY, "openai_api_key": None, "upstreams": upstreams}
+
+
+COMPONENTS: tuple[tuple[Any, dict[str, Any]], ...] = (
+    (llm.ModelServer, {**SERVER, "modle": "x"}),
+    (llm.ModelServer, {**SERVER, "zzz": "x"}),
+    (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
+    (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
+    (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
+    (llm.ModelServer, {**SERVER, "routes": {"chat": {"models": {"Qwne": 1}}}}),
+    (llm.ModelServer, {**SERVER, "gpu": "T4G", "gpu_count": 1, "override": ["fit.arm-without-kernels"], "spot": "x"}),
+    (llm.ModelServer, {**SERVER, "content": {"moderators": {"m": moderator("yidun")}}}),
+    (llm.ModelServer, {**SERVER, "cloud": "tencent", "region": "ap-bangkok", "spot": True}),
+    *(
+        (
+            llm.OverseasProxy,
+            {**PROXY, "openai_api_key": None, "upstreams": {each: {"models": [each]} for each in vendors}},
+        )
+        for vendors in (("openai",), ("groq", "openai"), ("groq", "openai", "qwen"))
+    ),
+    (llm.Network, {"cloud": "aws", "region": "cn-north-1"}),
+    (llm.Platform, changed("network", {"vpc_id": "vpc-1", "subnet_id": "subnet-1"})),
+)
+
+
+def of_components() -> Iterator[Finding]:
+    """Components in somebody's own program."""
+    for kind, args in COMPONENTS:
+        yield from told(lambda kind=kind, args=args: capture(lambda: kind("x", args)))
+    yield from told(lambda: capture(_with_an_output))
+    yield from told(lambda: capture(_in_a_region_that_is_none))
+
+
+def _with_an_output() -> None:
+    llm.ModelServer("x", {**SERVER, "region": pulumi.Output.from_input("ap-northeast-1")})  # type: ignore[typeddict-item]
+
+
+def _in_a_region_that_is_none() -> None:
+    mars = pulumi.ResourceOptions(provider=pulumi_aws.Provider("p", region="mars-1"))
+    pulumi_aws.ec2.Vpc("x", cidr_block="10.0.0.0/16", opts=mars)
+
+
+# -- stacks and projects
+
+PLATFORM = "pulumi-llm:platform"
+STACKS: tuple[dict[str, Any], ...] = (
+    {"pulumi-llm:openAiApiKy": "x"},
+    {"pulumi-llm:zzz": "x"},
+    {PLATFORM: None},
+    {"pulumi-llm:openaiApiKey": "sk-plain"},
+)
+
+
+def of_stacks() -> Iterator[Finding]:
+    """A shipped stack with another configuration, projects that cannot be read, and a preview that failed."""
+    Path("stacks").mkdir()
+    for name in ("Pulumi.yaml", "stacks/__main__.py"):
+        Path(name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    shipped = yaml.safe_load((ROOT / "stacks/Pulumi.aws-t4.yaml").read_text(encoding="utf-8"))
+    file = Path("stacks/Pulumi.aws-t4.yaml")
+    for each in STACKS:
+        config = {key: value for key, value in {**shipped["config"], **each}.items() if value is not None}
+        file.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+        yield from told(lambda: capture_stack(Path(), "aws-t4"))
+    config = {"pulumi-llm:platform": json.dumps(GOOD)}  # as `up` has it: `diff` sets what stands for a secret
+    yield from told(lambda: capture(stack_program, project="pulumi-llm", config=config))
+    for text in ("config: 3\n", "a: [\n", "- 1\n", "a: \x00\n", "[" * 3000, "a: &a [*a]\n"):
+        file.write_text(text, encoding="utf-8")
+        yield from told(lambda: capture_stack(Path(), "aws-t4"))
+    file.write_bytes(b"\xff")
+    yield from told(lambda: capture_stack(Path(), "aws-t4"))
+    file.write_text("{}")
+    Path("stacks/__main__.py").unlink()
+    yield from told(lambda: capture_stack(Path(), "aws-t4"))
+    Path("Pulumi.yaml").write_text("runtime: python\n")
+    yield from told(lambda: capture_stack(Path(), "aws-t4"))
+    failed = json.dumps({"steps": [], "diagnostics": [{"severity": "error", "message": "KeyError: 'x'"}]})
+    yield from told(lambda: parse_preview(failed))
+
+
+POLICIES = (
+    "exceptions: [{rule: policy.opn-to-world, reason: x}]",
+    "exceptions: [{rule: zzz, reason: x}]",
+    "severity: {policy.open-to-world: fatal}",
+    "budget: {per_month: x}",
+    "budget: {per_month: 0, running_hours: 1000}",
+    "budget: {per_month: .inf}",
+    "budget: {per_month: []}",
+    *(
+        f"exceptions: [{{rule: policy.open-to-world, reason: x, expires: {day}}}]"
+        for day in ("x", "'2027-13-45'", "'2027-02-30'", "2027/02/03", "2027-02-03T10:00:00", "[]")
+    ),
+    "a: [",
+    "- 1",
+)
+
+
+def of_policies() -> Iterator[Finding]:
+    """Settings of the policy that are wrong or cannot be read."""
+    for each in POLICIES:
+        Path(FILE).write_text(each, encoding="utf-8")
+        yield from told(lambda: combined(Path(), None))
+    Path(FILE).unlink()
+    for value in ("x", "[1]"):
+        yield from told(lambda value=value: combined(None, value))
+
+
+def of_clouds() -> Iterator[Finding]:
+    """What the clouds' adapters refuse."""
+    yield from told(lambda: support.sold_size("aws", "data", 20_000))
+    yield from told(lambda: support.sold_size("aws", "system", 20_000))
+    yield from support.no_image("aws", "g4dn.xlarge", "us-east-1", "'ubuntu'").findings
+    kept = {key: value for key, value in sys.modules.items() if key != "pulumi_llm.clouds.aws"}
+    with mock.patch.dict(sys.modules, kept | {"pulumi_aws": None}, clear=True):
+        yield from told(lambda: clouds.get("aws"))
+
+
+def of_places() -> Iterator[Finding]:
+    """A catalogue in a folder that is none."""
+    for folder in ("relative", "/nowhere/at/all", str(Path().resolve())):
+        with mock.patch.dict("os.environ", {catalog.ENVIRONMENT: folder}):
+            yield from told(catalog.load)
