@@ -422,7 +422,7 @@ def of_stacks() -> Iterator[Finding]:
         yield from told(lambda: capture_stack(Path(), "aws-t4"))
     config = {"pulumi-llm:platform": json.dumps(GOOD)}  # as `up` has it: `diff` sets what stands for a secret
     yield from told(lambda: capture(stack_program, project="pulumi-llm", config=config))
-    for text in ("config: 3\n", "a: [\n", "- 1\n", "a: \x00\n", "[" * 3000, "a: &a [*a]\n"):
+    for text in ("config: 3\n", "a: [\n", "- 1\n", "a: \x00\n", "- " * 800, "a: &a [*a]\n"):
         file.write_text(text, encoding="utf-8")
         yield from told(lambda: capture_stack(Path(), "aws-t4"))
     file.write_bytes(b"\xff")

@@ -129,6 +129,16 @@ def test_both_sides_of_a_row_have_the_same_names(file: Path) -> None:
         ("policy.plain-secret", "an API key is in plain text", "明文：API 密钥"),
         ("secret.missing", "openaiApiKey is not set; `up` needs it", "没有设置 openaiApiKey，`up` 需要它"),
         ("fit.weights-exceed-vram", "a text that nobody translated", "a text that nobody translated"),
+        (
+            "diff.base-refused",
+            "the program at main refuses (spec.unknown-key: there is no key 'gpuu' here): all of it is shown as new",
+            "main 的程序拒绝执行（spec.unknown-key: 这里没有键 'gpuu'）：全部按新建显示",
+        ),
+        (
+            "fit.model-refuses-fp16",
+            "overridden: google/gemma-2-9b-it is numerically unstable in float16, and vLLM 0.32.0 refuses it",
+            "已用 override 忽略：google/gemma-2-9b-it 在 float16 下数值不稳定，vLLM 0.32.0 拒绝这样运行",
+        ),
     ],
 )
 def test_a_message_keeps_its_names_and_numbers(code: str, message: str, expected: str) -> None:

@@ -57,7 +57,10 @@ class Translator:
         return _first(self.hints, text, self.part) or text
 
     def part(self, text: str) -> str:
-        """What stands in a name's place."""
+        """What stands in a name's place; it may be another finding, behind its code."""
+        code, colon, message = text.partition(": ")
+        if colon and code in self.messages:
+            return f"{code}: {self.message(code, message)}"
         return _first(self.parts, text, self.part) or text
 
 
