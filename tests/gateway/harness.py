@@ -137,12 +137,12 @@ class Home:
     @asynccontextmanager
     async def here(self, *, patience: dict[str, float] | None = None) -> AsyncIterator[Running]:
         """The gateway in this process and loop."""
-        from llm_gate.relay import Patience
+        from llm_gate.attempt import Patience
         from llm_gate.server import Gateway, Paths, runner
 
         paths = Paths(self.root / "settings", self.root / "secrets", self.root / "state")
         gateway = Gateway(paths, patience=Patience(**(patience or {})))
-        await gateway.load_content()
+        await gateway.content.load()
         addresses = []
         runners = [runner(gateway.handle), runner(gateway.measure)]
         for each in runners:

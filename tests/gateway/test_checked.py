@@ -121,7 +121,7 @@ async def test_new_words_are_in_force_without_a_restart(tmp_path: Path) -> None:
         async with client.post(CHAT, json=chat()) as reply:
             assert reply.status == 200
         Home(tmp_path).key().policy(rule("block", "heron"))
-        await gate.gateway.load_content()
+        await gate.gateway.content.load()
         async with client.post(CHAT, json=asked("heron")) as reply:
             assert reply.status == 400
 
@@ -137,7 +137,7 @@ async def test_a_check_that_cannot_be_made_serves_nobody(tmp_path: Path) -> None
 async def test_a_bad_change_leaves_the_last_good_check_in_force(tmp_path: Path) -> None:
     async with stand(tmp_path, content=rule("block", "heron")) as (gate, _, client):
         Home(tmp_path).key().policy({"lists": [{"name": "x"}]})
-        await gate.gateway.load_content()
+        await gate.gateway.content.load()
         for text, status in (("heron", 400), ("plain", 200)):
             async with client.post(CHAT, json=asked(text)) as reply:
                 assert reply.status == status

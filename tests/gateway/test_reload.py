@@ -72,7 +72,7 @@ async def test_a_moderators_key_that_comes_after_the_policy_is_waited_for(tmp_pa
     async with moderated(tmp_path) as (home, gate, _, client):
         assert await answered(client) == (503, "content_check_unavailable")
         secrets(home, "the-secret-key")
-        await gate.gateway.load_content()
+        await gate.gateway.content.load()
         assert await answered(client) == (200, "")
 
 
@@ -80,7 +80,7 @@ async def test_a_moderator_is_asked_no_more_often_than_it_must(tmp_path: Path) -
     parts = [{"type": "text", "text": each} for each in ("one", "two")]
     async with moderated(tmp_path) as (home, gate, vendor, client):
         secrets(home, "the-secret-key")
-        await gate.gateway.load_content()
+        await gate.gateway.content.load()
         assert await answered(client, messages=[{"role": "user", "content": parts}]) == (200, "")
         assert vendor.seen == ["onetwo", ANSWER]
         vendor.seen.clear()
@@ -94,13 +94,13 @@ async def test_a_moderator_is_asked_no_more_often_than_it_must(tmp_path: Path) -
 async def test_a_moderators_new_key_is_used_without_a_restart(tmp_path: Path, capsys: Any) -> None:
     async with moderated(tmp_path) as (home, gate, _, client):
         secrets(home, "an-old-key")
-        await gate.gateway.load_content()
+        await gate.gateway.content.load()
         # The vendor refuses the signature: that is the moderator's failure, and no verdict on the text.
         assert await answered(client) == (503, "content_check_unavailable")
         assert await answered(client) == (503, "content_check_unavailable")
         assert capsys.readouterr().err.count("[gate.moderator] yidun: code-410") == 1
         secrets(home, "the-secret-key")
-        await gate.gateway.load_content()
+        await gate.gateway.content.load()
         assert await answered(client) == (200, "")
 
 
@@ -108,13 +108,13 @@ async def test_a_change_elsewhere_in_the_policy_builds_no_new_check(tmp_path: Pa
     async with Fake() as fake:
         home = Home(tmp_path).key().policy({"lists": [{"name": "a", "words": ["x"], "action": "block"}]})
         async with home.routes(fake.url).here() as gate:
-            before = gate.gateway.checker
+            before = gate.gateway.content.checker
             home.key("more", "sk-other", requests_per_minute=3)
-            await gate.gateway.load_content()
-            assert gate.gateway.checker is before
+            await gate.gateway.content.load()
+            assert gate.gateway.content.checker is before
             home.policy({"lists": [{"name": "a", "words": ["y"], "action": "block"}]})
-            await gate.gateway.load_content()
-            assert gate.gateway.checker is not before
+            await gate.gateway.content.load()
+            assert gate.gateway.content.checker is not before
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -129,8 +129,8 @@ async def test_a_check_that_is_replaced_goes_on_for_the_calls_that_it_has(tmp_pa
             (old,) = MADE
             await old.asked.wait()
             home.policy({"lists": [{"name": "a", "words": ["x"], "action": "block"}]})
-            await gate.gateway.load_content()
-            await gate.gateway.load_content()
+            await gate.gateway.content.load()
+            await gate.gateway.content.load()
             assert not old.closed
             old.go_on.set()
             reply = await asked
@@ -138,7 +138,7 @@ async def test_a_check_that_is_replaced_goes_on_for_the_calls_that_it_has(tmp_pa
             assert "error" not in text
             assert "you" in text
             await gate.settled()
-            await gate.gateway.load_content()
+            await gate.gateway.content.load()
             assert old.closed
 
 
@@ -148,7 +148,7 @@ async def test_a_word_file_that_comes_after_the_policy_is_waited_for(tmp_path: P
         async with home.routes(fake.url).here() as gate, client_of(gate) as client:
             home.policy({"lists": [{"name": "a", "file": "words/0.txt", "action": "block"}]})
             for _ in range(3):
-                await gate.gateway.load_content()
+                await gate.gateway.content.load()
             assert capsys.readouterr().err.count("[gate.content]") == 1
             assert await answered(client, messages=[{"role": "user", "content": "two herons"}]) == (
                 400,
@@ -156,7 +156,7 @@ async def test_a_word_file_that_comes_after_the_policy_is_waited_for(tmp_path: P
             )
             (tmp_path / "settings" / "words").mkdir()
             (tmp_path / "settings" / "words" / "0.txt").write_text("egrets\n")
-            await gate.gateway.load_content()
+            await gate.gateway.content.load()
             for word, status in (("herons", 200), ("egrets", 400)):
                 code, _ = await answered(client, messages=[{"role": "user", "content": word}])
                 assert (word, code) == (word, status)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from llm_gate.relay import Patience
+from llm_gate.attempt import Patience
 from llm_gate.server import Gateway, Paths, runner
 from llm_gate.store import checkpoint
 
@@ -45,7 +45,7 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     front = runner(gateway.handle)
     back = runner(gateway.measure)
     # Before anybody can ask: what is to be checked is never let through because the check is not there yet.
-    await gateway.load_content()
+    await gateway.content.load()
     ports = []
     for each, wanted in ((front, port), (back, metrics_port)):
         await each.setup()
@@ -73,7 +73,7 @@ async def _chores(gateway: Gateway, pause: float = 1.0) -> None:
     for second in itertools.count():
         await asyncio.sleep(pause)
         try:
-            await gateway.load_content()
+            await gateway.content.load()
             if second % 5 == 0:
                 await asyncio.to_thread(checkpoint, gateway.store.path)
             # Each second a few: as many as may come in a second, so that the file does not grow for good.

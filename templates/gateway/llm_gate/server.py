@@ -14,17 +14,17 @@ import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
-from llm_gate import errors, requests, upstream
-from llm_gate.content import Content, ContentError
+from llm_gate import errors, relay, requests, upstream
+from llm_gate.attempt import Exchange, Patience, Tools
+from llm_gate.content_in_force import ContentInForce
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.metrics import Labels, Metrics
 from llm_gate.policy import Policy, Reread, Rules
-from llm_gate.relay import Patience, Progress, Relay
+from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import KINDS, Routes, Target
 from llm_gate.store import Ask, Spent, Store
@@ -66,94 +66,20 @@ class Gateway:
         )
         self.routes = Routes()
         self.metrics = Metrics()
-        self.checker: Content | None = None
-        """The check, where the policy asks for one."""
-        self._content: Content | None = None
-        self._replaced: list[Content] = []
-        """Checks that are no longer in force, and that calls under way still use."""
-        self._content_file = Reread(paths.settings / "policy.json")
-        self._content_made_of: Any = None
-        self._content_failed: list[Any] | None = None
-        """The word files as they were when the check could not be made."""
-        self._secrets_seen: dict[str, str] = {}
-        """SHA-256 of each secret that the content check has asked for."""
         self._complaints: dict[str, float] = {}
         self.held = 0
         """Bytes of the bodies of all requests that are under way."""
-        self._unchecked = ""
-        """Why nothing is served: the content check that is asked for cannot be made."""
-        self._base = paths.settings
         self.sessions = Sessions(paths.secrets / "upstream-ca.pem")
         secrets = Secrets(paths.secrets / "upstream.env")
-        self._secrets = secrets
-        self.relay = Relay(self.routes, secrets, self.sessions, self.metrics, patience or Patience())
+        self.content = ContentInForce(paths.settings, secrets)
+        self._tools = Tools(self.routes, secrets, self.sessions, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
 
     async def close(self) -> None:
         """Let go of connections and files."""
         await self.sessions.close()
-        for each in (*self._replaced, self._content):
-            if each is not None:
-                await each.close()
+        await self.content.close()
         self.store.close()
-
-    async def load_content(self) -> None:
-        """Bring the content check up to date: its part of the policy file, and the word files that it names.
-
-        One that cannot be used is not put in force: the last good one stays, and at the start nothing is served. It is
-        tried again once a secret or a word file is another: they and the policy come one after the other.
-        """
-        for each in [each for each in self._replaced if not each.users]:
-            self._replaced.remove(each)
-            await each.close()
-        self._content_file.fresh()
-        config = self._content_file.content.get("content") or {}
-        failed = self._content_failed
-        other_files = failed is not None and failed != self._word_files(config)
-        if config != self._content_made_of or other_files or self._secrets_have_changed():
-            self._content_made_of, self._secrets_seen = config, {}
-            try:
-                # A hundred thousand words take a while, and callers do not wait for them.
-                new = await asyncio.to_thread(Content.from_policy, config, self._base, secret=self._secret)
-            except ContentError as error:
-                for problem in error.problems:
-                    sys.stderr.write(f"[gate.content] {problem}\n")
-                if self._content is None:
-                    self._unchecked = "the content check cannot be made as it is configured"
-                self._content_failed = self._word_files(config)
-                return
-            self._content_failed = None
-            old, self._content, self._unchecked = self._content, new, ""
-            self.checker = new if config.get("lists") or config.get("moderators") else None
-            if old is not None:
-                self._replaced.append(old)
-        elif self._content is not None:
-            try:
-                await self._content.reload()
-            except ContentError as error:
-                sys.stderr.write(f"[gate.content] {'; '.join(error.problems)}\n")
-
-    def _word_files(self, config: dict[str, Any]) -> list[Any]:
-        """What there is to tell a word file by that changes, for each that is named."""
-        found: list[Any] = []
-        for row in config.get("lists") or ():
-            try:
-                stat = (self._base / str(row["file"])).stat()
-                found.append((stat.st_mtime_ns, stat.st_ino, stat.st_size))
-            except (OSError, KeyError, TypeError, ValueError):
-                found.append(None)
-        return found
-
-    def _secret(self, name: str) -> str:
-        value = self._secrets.get(name) or ""
-        self._secrets_seen[name] = hashlib.sha256(value.encode()).hexdigest()
-        return value
-
-    def _secrets_have_changed(self) -> bool:
-        return any(
-            hashlib.sha256((self._secrets.get(name) or "").encode()).hexdigest() != digest
-            for name, digest in self._secrets_seen.items()
-        )
 
     def _complain(self, *lines: str) -> None:
         """Say something that may be true of each of a thousand requests, once a minute."""
@@ -196,10 +122,9 @@ class Gateway:
         gauges: dict[tuple[str, Labels], float] = {}
         for name, count in self.store.active().items():
             gauges["llm_gateway_active_requests", (("key", name),)] = count
-        if self._content is not None:
-            for (direction, source, action), count in self._content.counts.items():
-                labels = (("direction", direction), ("source", source), ("action", action))
-                gauges["llm_gateway_content_total", labels] = count
+        for (direction, source, action), count in self.content.counts.items():
+            labels = (("direction", direction), ("source", source), ("action", action))
+            gauges["llm_gateway_content_total", labels] = count
         for (where, model), well in self.routes.state().items():
             gauges["llm_gateway_upstream_up", (("upstream", where), ("model", model))] = float(well)
         return web.Response(text=self.metrics.render(gauges), headers={"Content-Type": "text/plain; version=0.0.4"})
@@ -231,8 +156,8 @@ class Gateway:
         self._fresh_routes()
         if path == "/v1/models":
             return self._models(rules)
-        if self._unchecked:
-            raise Refused(503, "api_error", "content_check_unavailable", self._unchecked)
+        if self.content.missing:
+            raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
         body = requests.parse(await self._body(request))
         model = requests.model_of(body)
         route = self.routes.table.get(model)
@@ -259,8 +184,8 @@ class Gateway:
                 "on this endpoint, so they are refused here; use /v1/messages",
                 "field_not_served",
             )
-        if self.checker is not None:
-            refuse_unreadable(self.checker, body, key=rules.name, model=model)
+        if self.content.checker is not None:
+            refuse_unreadable(self.content.checker, body, key=rules.name, model=model)
         return await self._admitted(request, call, rules, targets)
 
     async def _body(self, request: web.BaseRequest) -> bytes:
@@ -306,14 +231,14 @@ class Gateway:
             message = "what keys use cannot be written down at the moment; try again"
             raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
         headers = {"x-request-id": identity, **self.store.headers(rules)}
-        checker = self.checker
+        checker = self.content.checker
         inspection = Inspection(checker, call.endpoint, rules.name, call.model)
         if checker is not None:
             checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
         try:
             await inspection.request(call.body)
-            return await self.relay.answer(request, call, targets, inspection, progress, headers)
+            return await relay.answer(self._tools, Exchange(request, call, inspection, progress, headers), targets)
         except Refused as refused:
             progress.status = refused.status
             refused.headers = {**headers, **refused.headers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from llm_node.system import Failure, at, must, node, own, run, write
@@ -46,7 +47,7 @@ def grow(path: str) -> None:
     """Let the filesystem take all of its disk. If it cannot, the log says so, and there is the room that there was."""
     failed, out = run("resize2fs", path)
     if failed:
-        print(out, flush=True)
+        sys.stdout.write(out)
 
 
 def choose(found: list[dict[str, Any]], gib: int) -> tuple[str, bool]:
