@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from pulumi_llm.plan.sparse_sdk import candidates, files_listed
+from pulumi_llm.sparse_sdk import candidates, files_listed
 
 START = """
 import sys, warnings
 warnings.simplefilter("ignore")
-from pulumi_llm.plan.sparse_sdk import sparse
+from pulumi_llm.sparse_sdk import sparse
 def files(): return {each for each in sys.modules if each.startswith("pulumi_aws.ssm.") and "._" not in each}
 with sparse():
     import pulumi_aws as aws

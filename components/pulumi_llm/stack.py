@@ -9,7 +9,7 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 
 from pulumi_llm import _component as support
-from pulumi_llm import spec
+from pulumi_llm import sparse_sdk, spec
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.platform import Platform
 from pulumi_llm.preflight import platform as platforms
@@ -39,7 +39,8 @@ def run(name: str = "llm") -> Platform:
             lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
     args: Any = {**dict(raw or {}), **secrets}
-    platform = Platform(name, args)
+    with sparse_sdk.sparse():
+        platform = Platform(name, args)
     for output in _OUTPUTS:
         value = getattr(platform, output, None)
         if value is not None:

@@ -23,10 +23,9 @@ from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2
 
-from pulumi_llm import spec
+from pulumi_llm import sparse_sdk, spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
-from pulumi_llm.plan import sparse_sdk
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm.simcloud import table
 from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package

@@ -1,4 +1,4 @@
-"""Import of the clouds' SDKs class by class, while a plan is captured: most of a plan's time was their import.
+"""Import of the clouds' SDKs class by class, for our own program: most of a plan's time was their import.
 
 A module of an SDK such as `pulumi_aws.ec2` is a package that imports one file for each of its resources, 180 of them,
 where a stack uses ten. While :func:`sparse` lasts, such a package comes without them: a name that is asked for is
