@@ -22,9 +22,9 @@ OTHER_GPU = {
 """Another GPU for the same stack, where the catalogue has one in the same region."""
 
 
-@pytest.fixture(scope="module", params=STACKS)
-def sim(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sim:
-    return Sim.of_stack(tmp_path_factory.mktemp(request.param), request.param)
+@pytest.fixture(params=STACKS)
+def sim(request: pytest.FixtureRequest, tmp_path: Path) -> Sim:
+    return Sim.of_stack(tmp_path, request.param)
 
 
 def machine(sim: Sim) -> dict[str, object]:
@@ -79,15 +79,16 @@ def test_preview_up_and_destroy_of_a_shipped_stack(sim: Sim) -> None:
     assert before != b""
 
 
-def test_asking_for_a_newer_image_does_what_that_cloud_does(sim: Sim, tmp_path: Path) -> None:
-    fresh = Sim.of_stack(tmp_path, sim.stack)
-    fresh.up()
-    fresh.edit("server.renew", True)
-    fresh.faults = ["image-date:20271231"]
-    changes = fresh.preview().changes
-    assert of_machine(changes) == (["replace"] if sim.stack.startswith("aws") else ["update"])
+@pytest.mark.parametrize("cloud", ["aliyun", "aws", "tencent"])
+def test_asking_for_a_newer_image_does_what_that_cloud_does(cloud: str, tmp_path: Path) -> None:
+    sim = Sim.of_stack(tmp_path, f"{cloud}-t4")
+    sim.up()
+    sim.edit("server.renew", True)
+    sim.faults = ["image-date:20271231"]
+    changes = sim.preview().changes
+    assert of_machine(changes) == (["replace"] if cloud == "aws" else ["update"])
     assert changes["llm-server-settings"] == "replace", "a fresh system disk has to be told everything again"
     assert "llm-server-disk" not in changes, "the model disk outlives the machine"
-    fresh.up()
-    fresh.destroy()
-    assert simcloud.left_over(fresh.home) == []
+    sim.up()
+    sim.destroy()
+    assert simcloud.left_over(sim.home) == []
