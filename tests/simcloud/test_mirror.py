@@ -42,7 +42,9 @@ def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
         mirror.find_project(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["name: [", "- a list", "name: only", "runtime: python"])
+@pytest.mark.parametrize(
+    "text", ["name: [", "- a list", "name: only", "runtime: python", pytest.param("name: " + "[" * 20_000, id="nested")]
+)
 def test_a_project_file_that_makes_no_sense_is_refused(root: Path, text: str) -> None:
     (root / "Pulumi.yaml").write_text(text)
     with pytest.raises(Refusal, match=r"sim\.bad-yaml"):

@@ -69,7 +69,7 @@ def _of_user_data(text: str) -> dict[str, str]:
         return {"user-data": text}
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # also of a date that there is not
         return {_REST: text}
     if not isinstance(content, Mapping):
         return {_REST: text}

@@ -138,7 +138,8 @@ def _file(path: Path) -> Mapping[str, Any]:
         return {}
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
+    # ValueError: a date that there is not; RecursionError: lists in lists in lists
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as wrong:
         problem = str(wrong).splitlines()[0]
         raise _unreadable(f"{path.name} cannot be read as YAML: {problem}") from None
     return _mapping(content, path.name)

@@ -166,7 +166,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file (nothing in it is an empty one). Raises Refusal ``sim.bad-yaml``."""
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         words = " ".join(str(error).split())
         raise _refused("bad-yaml", f"{path} cannot be read: {words}", "correct the file") from error
     if document is None:
