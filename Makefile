@@ -38,8 +38,8 @@ test: tools ## every test, the slow ones too
 	@failed=0; \
 	echo "test: one shipped stack, booted: about five minutes"; \
 	python -m pytest -m 'boot and not boot_all' --durations=8 || failed=1; \
-	echo "test: all the rest, on three processes (the engine's tests wait more than they work): about ten minutes"; \
-	python -m pytest -m 'not boot' -n 3 --dist worksteal --durations=8 || failed=1; \
+	echo "test: all the rest, on four processes (the engine's tests wait more than they work): about ten minutes"; \
+	python -m pytest -m 'not boot' -n 4 --dist worksteal --durations=8 || failed=1; \
 	exit $$failed
 
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
