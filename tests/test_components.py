@@ -208,6 +208,50 @@ def test_the_proxy_lets_the_servers_address_in_and_its_key_opens_it() -> None:
     assert plan.outputs["models"] == ["Yi-6B-Chat", "gpt-4o-mini"]
 
 
+def waits_for(plan: Plan, name: str) -> set[str]:
+    """The names of everything that has to be there before this resource is made."""
+    by_urn = {each.urn: each for each in plan.resources}
+    found: set[str] = set()
+    left = [each.urn for each in plan.resources if each.name.startswith(name)]
+    assert left
+    while left:
+        each = by_urn.get(left.pop())
+        if each is not None and each.name not in found:
+            found.add(each.name)
+            left += [*each.dependencies, each.parent, each.provider.rpartition("::")[0]]
+    return found
+
+
+def test_the_gpu_host_does_not_wait_for_the_proxy() -> None:
+    args = {
+        "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
+        "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+        "proxy": {key: PROXY[key] for key in ("cloud", "region", "upstreams")},
+        "openai_api_key": "sk-planted",
+    }
+    plan = plan_of(llm.Platform, args)
+    told = waits_for(plan, "x-server-settings")
+    assert "x-proxy-address" in told
+    assert not {each for each in told if each.startswith(("x-proxy-machine", "x-proxy-apply"))}
+
+
+def test_a_gpu_host_that_is_given_a_proxys_endpoint_boots_while_the_proxy_does() -> None:
+    def program() -> None:
+        proxy = llm.OverseasProxy("p", PROXY)  # type: ignore[arg-type]
+        given: Any = {
+            **SERVER,
+            "proxy_endpoint": proxy.endpoint,
+            "proxy_key": proxy.api_keys.apply(lambda keys: keys["default"]),
+            "proxy_certificate_authority": proxy.certificate_authority,
+            "proxy_models": ["gpt-4o-mini"],
+        }
+        llm.ModelServer("x", given)
+
+    plan = capture(program)
+    assert "p-apply" not in waits_for(plan, "x-machine")
+    assert "p-apply" in waits_for(plan, "x-settings")
+
+
 def test_the_node_looks_for_a_disk_of_the_size_that_the_cloud_sells() -> None:
     plan = plan_of(llm.OverseasProxy, {**PROXY, "disk_gib": 15})
     size = next(plan.of_type("tencentcloud:Cbs/storage:Storage")).inputs["storageSize"]

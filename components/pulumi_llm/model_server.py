@@ -394,8 +394,11 @@ def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:
 
 
 def _recorded(args: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that are recorded in the state, so that previews of the component show what was asked."""
-    return {key: value for key, value in dict(args).items() if not is_secret(key)}
+    """The arguments that are recorded in the state, so that previews of the component show what was asked.
+
+    Not the proxy's endpoint: it may be known only when the proxy is ready, and everything here would wait for that.
+    """
+    return {key: value for key, value in dict(args).items() if key != "proxy_endpoint" and not is_secret(key)}
 
 
 __all__ = ["ModelServer", "ModelServerArgs"]

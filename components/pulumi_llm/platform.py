@@ -152,8 +152,10 @@ class Platform(pulumi.ComponentResource):
             **support.pick(args, *_moderator_keys(wanted.server.content)),
         }
         if proxy is not None:
+            # Not its `endpoint`, which is known only when it is ready: the GPU host would wait for that.
+            port = wanted.access.port(in_china=False)
             server_args |= {
-                "proxy_endpoint": proxy.endpoint,
+                "proxy_endpoint": pulumi.Output.concat("https://", proxy.address, f":{port}/v1"),
                 "proxy_key": proxy.api_keys.apply(lambda keys: str(keys[SERVER_KEY])),
                 "proxy_certificate_authority": proxy.certificate_authority,
             }
