@@ -230,7 +230,7 @@ def test_the_gpu_host_does_not_wait_for_the_proxy() -> None:
         "openai_api_key": "sk-planted",
     }
     plan = plan_of(llm.Platform, args)
-    told = waits_for(plan, "x-server-settings")
+    told = waits_for(plan, "x-server-apply")
     assert "x-proxy-address" in told
     assert not {each for each in told if each.startswith(("x-proxy-machine", "x-proxy-apply"))}
 
