@@ -29,6 +29,15 @@ PROXY: dict[str, Any] = {
     "allowed_cidrs": ["203.0.113.0/24"],
     "openai_api_key": "sk-planted",
 }
+PLATFORM: dict[str, Any] = {
+    "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
+    "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+}
+WITH_PROXY: dict[str, Any] = {
+    **PLATFORM,
+    "proxy": {key: PROXY[key] for key in ("cloud", "region", "upstreams")},
+    "openai_api_key": "sk-planted",
+}
 MACHINES = ("aws:ec2/instance:Instance", "alicloud:ecs/instance:Instance", "tencentcloud:Instance/instance:Instance")
 
 
@@ -181,11 +190,7 @@ def test_renew_lets_image_and_user_data_take_effect() -> None:
 
 
 def test_a_platform_with_vectors_of_its_own_makes_a_second_machine_in_the_same_network() -> None:
-    args = {
-        "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
-        "access": {"allowed_cidrs": ["203.0.113.0/24"]},
-        "vectors": {"placement": "own", "memory_gib": 2},
-    }
+    args = {**PLATFORM, "vectors": {"placement": "own", "memory_gib": 2}}
     plan = plan_of(llm.Platform, args)
     machines = list(plan.of_type(*MACHINES))
     assert {each.name.split("-machine")[0] for each in machines} == {"x-server", "x-vectors"}
@@ -194,13 +199,7 @@ def test_a_platform_with_vectors_of_its_own_makes_a_second_machine_in_the_same_n
 
 
 def test_the_proxy_lets_the_servers_address_in_and_its_key_opens_it() -> None:
-    args = {
-        "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
-        "access": {"allowed_cidrs": ["203.0.113.0/24"]},
-        "proxy": {key: PROXY[key] for key in ("cloud", "region", "upstreams")},
-        "openai_api_key": "sk-planted",
-    }
-    plan = plan_of(llm.Platform, args)
+    plan = plan_of(llm.Platform, WITH_PROXY)
     rules = next(plan.of_type("tencentcloud:Security/groupRuleSet:GroupRuleSet")).inputs["ingresses"]
     assert [rule["port"] for rule in rules if rule.get("cidrBlock") == UNKNOWN] == ["443"]
     keys = [each.name for each in plan.of_type("random:index/randomPassword:RandomPassword")]
@@ -223,13 +222,7 @@ def waits_for(plan: Plan, name: str) -> set[str]:
 
 
 def test_the_gpu_host_does_not_wait_for_the_proxy() -> None:
-    args = {
-        "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
-        "access": {"allowed_cidrs": ["203.0.113.0/24"]},
-        "proxy": {key: PROXY[key] for key in ("cloud", "region", "upstreams")},
-        "openai_api_key": "sk-planted",
-    }
-    plan = plan_of(llm.Platform, args)
+    plan = plan_of(llm.Platform, WITH_PROXY)
     told = waits_for(plan, "x-server-apply")
     assert "x-proxy-address" in told
     assert not {each for each in told if each.startswith(("x-proxy-machine", "x-proxy-apply"))}

@@ -354,7 +354,7 @@ def of_content() -> Iterator[Finding]:
     yield from told(lambda: content_role(wanted, []))
 
 
-def _proxy(*vendors: str) -> dict[str, Any]:
+def _without_keys(*vendors: str) -> dict[str, Any]:
     upstreams = {each: {"models": [each]} for each in vendors}
     return {**PROXY, "openai_api_key": None, "upstreams": upstreams}
 
@@ -369,13 +369,9 @@ COMPONENTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     (llm.ModelServer, {**SERVER, "gpu": "T4G", "gpu_count": 1, "override": ["fit.arm-without-kernels"], "spot": "x"}),
     (llm.ModelServer, {**SERVER, "content": {"moderators": {"m": moderator("yidun")}}}),
     (llm.ModelServer, {**SERVER, "cloud": "tencent", "region": "ap-bangkok", "spot": True}),
-    *(
-        (
-            llm.OverseasProxy,
-            {**PROXY, "openai_api_key": None, "upstreams": {each: {"models": [each]} for each in vendors}},
-        )
-        for vendors in (("openai",), ("groq", "openai"), ("groq", "openai", "qwen"))
-    ),
+    (llm.OverseasProxy, _without_keys("openai")),
+    (llm.OverseasProxy, _without_keys("groq", "openai")),
+    (llm.OverseasProxy, _without_keys("groq", "openai", "qwen")),
     (llm.Network, {"cloud": "aws", "region": "cn-north-1"}),
     (llm.Platform, changed("network", {"vpc_id": "vpc-1", "subnet_id": "subnet-1"})),
 )
