@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pulumi_llm import _yaml
 from pulumi_llm.bootstrap.files import unpacked as files_of_archive
 from pulumi_llm.plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, UNKNOWN, is_secret
 from pulumi_llm.review.policy_table import policy_table, unpacked
@@ -68,8 +69,8 @@ def _of_user_data(text: str) -> dict[str, str]:
     if not text.startswith("#cloud-config"):
         return {"user-data": text}
     try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):  # also of a date that there is not
+        content = _yaml.load(text)
+    except yaml.YAMLError:
         return {_REST: text}
     if not isinstance(content, Mapping):
         return {_REST: text}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pulumi_llm import _yaml
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
@@ -165,8 +166,8 @@ def has_value(config: dict[str, Any], path: str) -> bool:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file (nothing in it is an empty one). Raises Refusal ``sim.bad-yaml``."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        document = _yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         words = " ".join(str(error).split())
         raise _refused("bad-yaml", f"{path} cannot be read: {words}", "correct the file") from error
     if document is None:
