@@ -43,6 +43,7 @@ def vllm_arguments(role: VllmRole) -> list[str]:
         "--max-num-seqs": role.max_num_seqs,
         "--quantization": role.quantization,
         "--kv-cache-dtype": role.kv_cache_dtype,
+        "--attention-backend": role.attention_backend,
     }
     for flag, value in optional.items():
         if value is not None:
