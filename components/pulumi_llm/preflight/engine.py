@@ -73,6 +73,7 @@ class Engine:
     bfloat16_capability: Capability
     fp8_arithmetic_capability: Capability
     fp8_kv_cache_capability: Capability
+    sparse_attention_majors: tuple[int, ...]
     min_driver: int
     compatible_drivers: tuple[int, ...]
     legacy_release: str
@@ -108,6 +109,7 @@ def engine() -> Engine:
         bfloat16_capability=_capability(raw["bfloat16_capability"]),
         fp8_arithmetic_capability=_capability(raw["fp8_arithmetic_capability"]),
         fp8_kv_cache_capability=_capability(raw["fp8_kv_cache_capability"]),
+        sparse_attention_majors=tuple(raw["sparse_attention_majors"]),
         min_driver=raw["min_driver"],
         compatible_drivers=tuple(raw["compatible_drivers"]),
         legacy_release=raw["legacy_release"],

@@ -176,6 +176,20 @@ def kv_cache_needs_capability(case: Case) -> Iterator[Finding]:
         )
 
 
+def sparse_attention_needs_capability(case: Case) -> Iterator[Finding]:
+    """Attention that picks tokens by an index has kernels for few GPUs."""
+    majors = case.engine.sparse_attention_majors
+    if case.model.sparse_attention and case.gpu.capability[0] not in majors:
+        yield Finding(
+            "fit.sparse-attention-needs-capability",
+            f"{case.model.id} picks what it attends to by an index (sparse attention), for which vLLM "
+            f"{case.engine.version} has kernels for compute capability {', '.join(f'{each}.x' for each in majors)}, "
+            f"and {case.gpu.name} has {case.gpu.compute_capability}",
+            "an H20, H100 or H200, or a Blackwell GPU",
+            where="gpu",
+        )
+
+
 def driver_too_old(case: Case) -> Iterator[Finding]:
     """The driver must know the CUDA that the wheels are built with."""
     given, release = case.request.driver, case.engine
