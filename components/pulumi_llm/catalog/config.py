@@ -50,7 +50,6 @@ LIKE: Mapping[str, str] = {
     "bailing_moe": "qwen2_moe",
     "bailing_moe_v2": "qwen2_moe",
     "chatglm": "llama",
-    "step3p5_text": "step3p5",
 }
 """Classes that come with the weights, not with transformers, and the one that each is built like.
 
@@ -62,6 +61,9 @@ PER_LAYER = frozenset({"moe_intermediate_size", "moe_topk", "num_experts", "num_
 
 WITHOUT_ATTENTION = frozenset({"mamba", "mamba2", "falcon_mamba"})
 """Model types that have no attention heads, and no limit to their context."""
+
+UNLIMITED = WITHOUT_ATTENTION | {"bloom"}
+"""Model types whose class knows no longest context."""
 
 WIDE_BY_CLASS = WITHOUT_ATTENTION | FOUR_TIMES
 """Model types whose feed-forward width follows from another number where the file says nothing."""
@@ -233,7 +235,7 @@ def _described(reader: _Reader, outer: Mapping[str, object], inner: Mapping[str,
     hidden = reader.number("hidden_size", "n_embd", "d_model", high=131_072)
     heads = reader.number("num_attention_heads", "n_head", high=4_096, needed=kind not in WITHOUT_ATTENTION)
     vocab = reader.number("vocab_size", "padded_vocab_size", high=10_000_000)
-    reader.number(*CONTEXT_KEYS, high=100_000_000, needed=kind not in WITHOUT_ATTENTION)
+    reader.number(*CONTEXT_KEYS, high=100_000_000, needed=kind not in UNLIMITED)
     moe = _experts(reader)
     wide = reader.number(
         "intermediate_size",
@@ -243,7 +245,7 @@ def _described(reader: _Reader, outer: Mapping[str, object], inner: Mapping[str,
         high=1_000_000,
         needed=moe is None and kind not in WIDE_BY_CLASS,
     )
-    mla = _latent_attention(reader)
+    mla = _latent_attention(reader, None if not hidden or not heads else hidden // heads)
     kv_heads, head_dim = _heads(reader, hidden, heads) if mla is None else (heads, None)
     _check_layer_types(reader, layers, kind)
     how = _quantization(reader, outer, inner)
@@ -379,13 +381,13 @@ def _heads(reader: _Reader, hidden: int | None, heads: int | None) -> tuple[int 
     return kv_heads, hidden // heads if head_dim is None else head_dim
 
 
-def _latent_attention(reader: _Reader) -> Mla | None:
+def _latent_attention(reader: _Reader, plain: int | None) -> Mla | None:
     rank = reader.number("kv_lora_rank", high=65_536, needed=False)
     if rank is None:
         return None
     rope = reader.number("qk_rope_head_dim", high=4_096)
     nope = reader.number("qk_nope_head_dim", high=4_096)
-    value = reader.number("v_head_dim", high=4_096)
+    value = reader.number("v_head_dim", high=4_096, needed=plain is None) or plain
     query = reader.number("q_lora_rank", high=65_536, needed=False)
     return Mla(kv_lora_rank=rank, rope_dim=rope or 0, q_lora_rank=query, nope_dim=nope, v_dim=value)
 
@@ -396,7 +398,7 @@ def _experts(reader: _Reader) -> Moe | None:
     if not experts:
         return None
     chosen = ("num_experts_per_tok", "top_k_experts", "moe_k", "moe_topk", "num_experts_per_token")
-    each = reader.number(*chosen, high=experts)
+    each = reader.number(*chosen, high=experts, needed=not _has_experts(reader.values.get("model_type")))
     width = reader.number("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size", high=1_000_000)
     shared = reader.number(
         "n_shared_experts", "num_shared_experts", "moe_num_shared_experts", low=0, high=1_024, needed=False
@@ -409,6 +411,12 @@ def _experts(reader: _Reader) -> Moe | None:
         shared_experts=shared or 0,
         dense_layers=dense or 0,
     )
+
+
+def _has_experts(kind: object) -> bool:
+    """Whether the class itself has experts, so that it knows how many of them to take."""
+    defaults = classes().get(str(kind), {}).get("defaults")
+    return isinstance(defaults, dict) and any("experts" in name for name in defaults)
 
 
 def _check_layer_types(reader: _Reader, layers: int | None, kind: str | None) -> None:

@@ -32,7 +32,6 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_memory.concurrency_too_high,
     rules_memory.utilization_too_high,
     rules_memory.tight,
-    rules_memory.hybrid_is_approximate,
     rules_memory.vision_is_not_counted,
     rules_hardware.fp8_is_weight_only,
 )

@@ -17,7 +17,7 @@ def unknown_shape(case: Case) -> Iterator[Finding]:
             "fit.unknown-shape",
             f"how large {case.model.id} is, or what it keeps for each token, is not known: its config.json says "
             f"{setting}, which is not understood here",
-            "a model of the catalogue (`pulumi-llm catalog show`), or try it on one machine and override this finding",
+            "take a model of the catalogue, or try it on one machine and override this finding",
             where="model",
         )
 
@@ -122,22 +122,6 @@ def tight(case: Case) -> Iterator[Finding]:
             "a somewhat shorter context or fewer max_num_seqs",
             severity="warning",
             where="context_length",
-        )
-
-
-def hybrid_is_approximate(case: Case) -> Iterator[Finding]:
-    """Layers that keep a state per request, which the catalogue's rows do not give."""
-    model = case.model
-    if model.state_bytes or model.unknown_shape is not None:
-        return
-    if model.layers is not None and model.attention_layers is not None and model.attention_layers < model.layers:
-        yield Finding(
-            "fit.hybrid-approximate",
-            f"{model.layers - model.attention_layers} of {model.layers} layers of {model.id} keep a state instead of a "
-            "KV cache, which the estimate leaves out",
-            "leave room: vLLM lowers the number of requests to what the states allow",
-            severity="warning",
-            where="model",
         )
 
 

@@ -70,6 +70,12 @@ LINEAR: Mapping[str, str] = {
 """What ``linear_attention`` stands for in ``layer_types``, by class (transformers 5.19.0)."""
 
 
+PATTERNS = (
+    *("use_sliding_window", "sliding_window", "sliding_window_pattern", "_sliding_window_pattern", "max_window_layers"),
+    *("hybrid_layer_pattern", "hybrid_override_pattern", "layer_types", "layers_block_type", "attention_chunk_size"),
+)
+"""Settings that say which layers see a window, of which a class reads the one that it knows."""
+
 ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "glm4_moe_lite", "laguna"})
 """Classes whose first layer alone is dense where the file does not say (``mlp_layer_types``)."""
 
@@ -79,6 +85,8 @@ def mixers(settings: Settings, layers: int) -> list[str]:
     given = _listed(settings, layers)
     if given is None:
         given = _by_class(settings, layers)
+    for name in PATTERNS:  # said again by the list, or by the class
+        settings.given(name)
     if settings.kind.startswith("gemma4") and given:
         given[-1] = FULL  # transformers forces it
     return given

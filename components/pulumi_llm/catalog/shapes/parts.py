@@ -154,7 +154,7 @@ def _gates(settings: Settings, of: Widths, heads: int, value: int) -> int:
 def _latent(settings: Settings, of: Widths, window: int | None) -> Attention:
     """Multi-head latent attention, with the indexer of sparse attention where there is one."""
     rank, rope = settings.needed("kv_lora_rank"), settings.needed("qk_rope_head_dim")
-    nope, value = settings.needed("qk_nope_head_dim"), settings.needed("v_head_dim")
+    nope, value = settings.needed("qk_nope_head_dim"), settings.number("v_head_dim") or of.hidden // of.heads
     low = settings.number("q_lora_rank")
     query = of.heads * (nope + rope)
     total = of.hidden * query if low is None else low * (of.hidden + query)
@@ -313,6 +313,9 @@ def extras(settings: Settings, of: Widths, layers: int) -> int:
     total = 0
     if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3"):
         total += (settings.number("max_position_embeddings") or settings.number("n_positions") or 0) * of.hidden
+    streams = settings.number("altup_num_inputs")
+    if streams:  # Gemma 3n: alternating updates, and a low-rank path beside attention
+        total += 2 * (streams - 1) * of.hidden**2 + layers * 2 * of.hidden * (settings.number("laurel_rank") or 0)
     per_layer = settings.number("hidden_size_per_layer_input")
     if per_layer:
         words = settings.number("vocab_size_per_layer_input") or of.vocab
