@@ -130,6 +130,10 @@ def test_a_context_is_stretched_as_vllm_stretches_it(tmp_path: Path, change: dic
     assert described(tmp_path, {**LLAMA, **change}).max_context == context
 
 
+def groups(bits: int, kind: str = "int") -> dict[str, Any]:
+    return {"config_groups": {"group_0": {"targets": ["Linear"], "weights": {"num_bits": bits, "type": kind}}}}
+
+
 @pytest.mark.parametrize(
     ("block", "method", "bits"),
     [
@@ -139,8 +143,8 @@ def test_a_context_is_stretched_as_vllm_stretches_it(tmp_path: Path, change: dic
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4", 4),
         ({"quant_method": "modelopt", "quant_algo": "MXFP8"}, "mxfp8", 8),
         ({"quant_algo": "FP8", "producer": {"name": "modelopt"}}, "modelopt", 8),
-        ({"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 8}}}}, "compressed-tensors", 8),
-        ({"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 4, "type": "float"}}}}, "nvfp4", 4),
+        ({"quant_method": "compressed-tensors", **groups(8)}, "compressed-tensors", 8),
+        ({"quant_method": "compressed-tensors", **groups(4, "float")}, "nvfp4", 4),
         ({"quant_method": "torchao", "quant_type": "int4_weight_only"}, "torchao", 4),
         ({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}}, "quark", 8),
     ],

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
+from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.context import context_of
 from pulumi_llm.catalog.models import Mla, Model, Moe
 from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes
-from pulumi_llm.errors import Finding, Refusal
-
-MAX_BYTES = 16 * 2**20
-"""Real files hold a few KiB, and up to 3 MiB where every quantized layer is listed."""
-
-MAX_TEXT = 1_000
-"""Letters of a name, which may be the path that a model had where it was made."""
+from pulumi_llm.errors import Refusal
 
 MAX_PARAMETERS = 20e12
 """More than ten times the largest published model: beyond it the numbers are not meant."""
@@ -56,9 +48,6 @@ LIKE: Mapping[str, str] = {
 By vllm 0.32.0's own implementation of each (model_executor/models, read 2026-11-28); no oracle builds these.
 """
 
-PER_LAYER = frozenset({"moe_intermediate_size", "moe_topk", "num_experts", "num_shared_expert"})
-"""What Hunyuan lists once a layer; a list of one number repeated is that number."""
-
 WITHOUT_ATTENTION = frozenset({"mamba", "mamba2", "falcon_mamba"})
 """Model types that have no attention heads, and no limit to their context."""
 
@@ -77,52 +66,6 @@ OTHER_PARTS = ("vision_config", "audio_config")
 """What a file describes beside the text part, and what the estimate leaves out."""
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Takes numbers out of a config and gathers what is wrong with them."""
-
-    path: Path
-    values: Mapping[str, object]
-    findings: list[Finding] = field(default_factory=list)
-
-    def refuse(self, code: str, message: str, hint: str) -> None:
-        self.findings.append(Finding(f"catalog.bad-config-{code}", message, hint, where=str(self.path)))
-
-    def number(self, *names: str, low: int = 1, high: int, needed: bool = True) -> int | None:
-        """The first of ``names`` that the file gives, an integer between ``low`` and ``high``."""
-        for name in names:
-            value = self.values.get(name)
-            if value is None:
-                continue
-            if isinstance(value, list) and value and name in PER_LAYER and all(each == value[0] for each in value):
-                value = value[0]
-            if isinstance(value, bool) or not isinstance(value, int):
-                self.refuse("type", f"{name} must be a whole number, not {_shown(value)}", "correct the file")
-            elif not low <= value <= high:
-                message = f"{name} is {_shown(value)}, and a model has from {low:,} to {high:,}"
-                self.refuse("range", message, "use the config.json that came with the weights")
-            else:
-                return value
-            return None
-        if needed:
-            hint = "use the config.json of a text generation model as Hugging Face or ModelScope serve it"
-            self.refuse("missing", f"{' or '.join(names)} is not given", hint)
-        return None
-
-    def text(self, name: str) -> str | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, str):
-            if value.isprintable() and len(value) <= MAX_TEXT:
-                return value or None
-            message = f"{name} must be a short text that can be shown, not {_shown(value)}"
-            self.refuse("range", message, "use the config.json that came with the weights")
-            return None
-        self.refuse("type", f"{name} must be text, not {_shown(value)}", "correct the file")
-        return None
-
-
 def model_from_config(path: Path | str) -> Model:
     """The model that a ``config.json`` (or a folder that holds one) describes.
 
@@ -133,9 +76,9 @@ def model_from_config(path: Path | str) -> Model:
     file = Path(path)
     if file.is_dir():
         file = file / "config.json"
-    outer = _read(file)
+    outer = read(file)
     kind, inner = _text_part(outer)
-    reader = _Reader(
+    reader = Reader(
         file, {**_defaults(kind), **{key: value for key, value in outer.items() if key not in inner}, **inner}
     )
     model = _described(reader, outer, inner, kind)
@@ -178,59 +121,7 @@ def _defaults(kind: str | None) -> dict[str, object]:
     return {**renamed, **defaults}
 
 
-def _read(file: Path) -> dict[str, object]:
-    try:
-        with file.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            content = stream.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
-        size = max(size, len(content))  # what is no plain file, such as a device, has a size of 0
-    except OSError as error:
-        _refuse(
-            "unreadable",
-            file,
-            f"it cannot be read: {error.strerror}",
-            "give the path of a config.json or its folder",
-        )
-    except ValueError as error:
-        _refuse("unreadable", file, f"it cannot be read: {error}", "give the path of a config.json or its folder")
-    if size > MAX_BYTES:
-        _refuse(
-            "unreadable",
-            file,
-            f"it has {size:,} bytes, and a config.json at most {MAX_BYTES:,}",
-            "check the path",
-        )
-    try:
-        value = json.loads(content, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        _refuse(
-            "json",
-            file,
-            f"it is not JSON: {str(error)[:200]}",
-            "give the model's config.json, not another file",
-        )
-    if not isinstance(value, dict):
-        _refuse("json", file, f"it holds {_shown(value)}, not an object", "give the model's config.json")
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _refuse(code: str, file: Path, message: str, hint: str) -> NoReturn:
-    raise Refusal([Finding(f"catalog.bad-config-{code}", message, hint, where=str(file))])
-
-
-def _shown(value: object) -> str:
-    """A value as a message can show it: short, and safe for integers too long to print."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**15:
-        return "a number of more than 15 digits"
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _described(reader: _Reader, outer: Mapping[str, object], inner: Mapping[str, object], kind: str | None) -> Model:
+def _described(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object], kind: str | None) -> Model:
     layers = reader.number("num_hidden_layers", "num_layers", "n_layer", high=1_000, needed=kind != "nemotron_h")
     hidden = reader.number("hidden_size", "n_embd", "d_model", high=131_072)
     heads = reader.number("num_attention_heads", "n_head", high=4_096, needed=kind not in WITHOUT_ATTENTION)
@@ -333,15 +224,15 @@ def _moe(shape: Shape, given: Moe | None) -> Moe | None:
 
 
 def _told(unknown: UnknownShapeError) -> str:
-    return unknown.what if unknown.value is None else f"{unknown.what}: {_shown(unknown.value)}"
+    return unknown.what if unknown.value is None else f"{unknown.what}: {shown(unknown.value)}"
 
 
-def _tied(reader: _Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> bool:
+def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> bool:
     """Whether the output head is the embeddings. Where the whole and its text part disagree, it is counted."""
     said = [part["tie_word_embeddings"] for part in (outer, inner) if part.get("tie_word_embeddings") is not None]
     for value in said:
         if not isinstance(value, bool):
-            message = f"tie_word_embeddings must be true or false, not {_shown(value)}"
+            message = f"tie_word_embeddings must be true or false, not {shown(value)}"
             reader.refuse("type", message, "correct the file")
             return False
     if said:
@@ -353,19 +244,19 @@ def _tied(reader: _Reader, outer: Mapping[str, object], inner: Mapping[str, obje
     return False
 
 
-def _architecture(reader: _Reader, outer: Mapping[str, object]) -> str | None:
+def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     """The name of the model's class; one that does not write text, decoder alone, is refused."""
     names = outer.get("architectures", reader.values.get("architectures"))
     name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
     hint = "use the config.json of a text generation model"
     if name is not None and name.endswith(NO_TEXT):
-        reader.refuse("kind", f"architectures names {_shown(name)}, which writes no text", hint)
+        reader.refuse("kind", f"architectures names {shown(name)}, which writes no text", hint)
     if outer.get("is_encoder_decoder") is True:
         reader.refuse("kind", "is_encoder_decoder is true, and the estimate is for decoders alone", hint)
     return name
 
 
-def _heads(reader: _Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:
+def _heads(reader: Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:
     """Key-value heads and head size: what the file gives, or what transformers takes when it does not."""
     kv_heads = reader.number("num_key_value_heads", "multi_query_group_num", high=4_096, needed=False)
     head_dim = reader.number("head_dim", "kv_channels", high=4_096, needed=False)
@@ -381,7 +272,7 @@ def _heads(reader: _Reader, hidden: int | None, heads: int | None) -> tuple[int 
     return kv_heads, hidden // heads if head_dim is None else head_dim
 
 
-def _latent_attention(reader: _Reader, plain: int | None) -> Mla | None:
+def _latent_attention(reader: Reader, plain: int | None) -> Mla | None:
     rank = reader.number("kv_lora_rank", high=65_536, needed=False)
     if rank is None:
         return None
@@ -392,7 +283,7 @@ def _latent_attention(reader: _Reader, plain: int | None) -> Mla | None:
     return Mla(kv_lora_rank=rank, rope_dim=rope or 0, q_lora_rank=query, nope_dim=nope, v_dim=value)
 
 
-def _experts(reader: _Reader) -> Moe | None:
+def _experts(reader: Reader) -> Moe | None:
     names = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
     experts = reader.number(*names, low=0, high=16_384, needed=False)
     if not experts:
@@ -419,18 +310,18 @@ def _has_experts(kind: object) -> bool:
     return isinstance(defaults, dict) and any("experts" in name for name in defaults)
 
 
-def _check_layer_types(reader: _Reader, layers: int | None, kind: str | None) -> None:
+def _check_layer_types(reader: Reader, layers: int | None, kind: str | None) -> None:
     kinds = reader.values.get("layer_types")
     if kinds is None:
         return
     if not isinstance(kinds, list):
-        reader.refuse("type", f"layer_types must be a list, not {_shown(kinds)}", "correct the file")
+        reader.refuse("type", f"layer_types must be a list, not {shown(kinds)}", "correct the file")
     elif layers is not None and len(kinds) != layers and kind != "nemotron_h":
         message = f"layer_types names {len(kinds)} layers, and num_hidden_layers says {layers}"
         reader.refuse("range", message, "use the config.json that came with the weights")
 
 
-def _quantization(reader: _Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:
+def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:
     """How the weights are stored: by the file, its text part, or a file beside it."""
     block = outer.get("quantization_config", inner.get("quantization_config", inner.get("compression_config")))
     block = outer.get("compression_config") if block is None else block
@@ -438,7 +329,7 @@ def _quantization(reader: _Reader, outer: Mapping[str, object], inner: Mapping[s
         for name in QUANTIZATION_FILES:
             beside = reader.path.with_name(name)
             if reader.path.name == "config.json" and beside.is_file():
-                block = _read(beside)
+                block = read(beside)
                 if "quantization" not in block and "quant_method" not in block:
                     block = {"quant_method": "awq" if "w_bit" in block else "gptq", **block}
                 break

@@ -161,6 +161,8 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         if rotated is None:  # absent or empty: every fourth layer sees everything
             rotated = [int((at + 1) % interval != 0) for at in every]
         return _of_length([CHUNK if each else FULL for each in rotated], layers, "no_rope_layers")
+    if kind == "cwm":
+        return [FULL if at % 4 == 0 else WINDOW for at in every]
     if kind == "laguna":
         return [FULL] * layers
     if kind == "mimo_v2_flash":

@@ -40,9 +40,6 @@ FOUR_TIMES = frozenset({"bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gp
 GATED_QUERIES = frozenset({"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"})
 """Classes in which each query head brings a gate of its own size."""
 
-FLOAT32_STATE = frozenset({"kimi_linear", "qwen3_5_text", "qwen3_5_moe_text", "nemotron_h"})
-"""Classes whose state is kept in 32 bit: KDA always, the others by their configuration's default or vLLM's override."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widths:
@@ -185,11 +182,13 @@ def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
 
 
 def _state_size(settings: Settings) -> int:
-    """Bytes per number of the recurrent state."""
+    """Bytes per number of the recurrent state: 4 unless the file names a shorter one.
+
+    vLLM keeps some states in 32 bit whatever is said (KDA, Nemotron-H, Qwen3.5) and others in the model's own 16 bit on
+    a GPU; 32 bit is the upper bound of these.
+    """
     named = settings.value("mamba_ssm_cache_dtype") or settings.value("mamba_ssm_dtype")
-    if named is None:
-        named = "float32" if settings.kind in FLOAT32_STATE else "auto"
-    return 4 if named == "float32" else 2
+    return 2 if named in ("bfloat16", "float16") else 4
 
 
 def _delta(settings: Settings, of: Widths) -> tuple[int, int]:
@@ -226,7 +225,7 @@ def _mamba(settings: Settings, of: Widths) -> tuple[int, int]:
     rank = settings.value("mamba_dt_rank") or settings.value("time_step_rank")
     rank = rank if isinstance(rank, int) and not isinstance(rank, bool) else -(-of.hidden // 16)
     total = of.hidden * 2 * inner + inner * (taps + rank + 2 * state + rank + state + 2) + inner * of.hidden
-    return total, inner * (taps - 1) * 2 + inner * state * (4 if settings.kind == "jamba" else 2)
+    return total, inner * (taps - 1) * 2 + inner * state * _state_size(settings)
 
 
 def _mamba2(settings: Settings, of: Widths) -> tuple[int, int]:
