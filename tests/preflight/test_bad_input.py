@@ -15,6 +15,7 @@ from pulumi_llm.errors import Refusal, UnknownName
 from pulumi_llm.preflight.report import Report, check
 from pulumi_llm.preflight.request import FitRequest
 
+PUBLISHED = Path(__file__).parent.parent / "catalog" / "data" / "published.json"
 QWEN = {
     "architectures": ["Qwen2ForCausalLM"],
     "model_type": "qwen2",
@@ -114,8 +115,9 @@ def test_what_is_not_a_json_object_is_refused(tmp_path: Path, text: str):
 
 
 def test_a_quantization_without_a_figure_gets_no_verdict(tmp_path: Path):
-    report = of_config(tmp_path, {**QWEN, "quantization_config": {"quant_method": "quark"}})
+    report = of_config(tmp_path, {**QWEN, "quantization_config": {"quant_method": "quip"}})
     assert not report.ok
+    assert not report.known
     assert codes(report) >= {"fit.unknown-quantization"}
     assert report.case.memory is None
     assert report.for_json()["memory"] is None
@@ -141,12 +143,31 @@ def test_a_model_that_sees_images_is_told_to_be_larger_than_counted(tmp_path: Pa
     assert "fit.vision-not-counted" in codes(report)
 
 
-def test_a_hybrid_is_told_to_be_approximate(tmp_path: Path):
+def test_the_states_of_a_hybrid_are_counted(tmp_path: Path):
     layers = (["linear_attention"] * 3 + ["full_attention"]) * 7
-    report = of_config(tmp_path, {**QWEN, "layer_types": layers})
-    assert "fit.hybrid-approximate" in codes(report)
+    hybrid = {**QWEN, "architectures": ["Qwen3_5ForCausalLM"], "model_type": "qwen3_5_text", "layer_types": layers}
+    report = of_config(tmp_path, hybrid)
     assert report.case.memory is not None
-    assert report.case.memory.need_gib == pytest.approx(8192 * 7 * 2 * 4 * 128 * 2 / 2**30)
+    state = 21 * (32 * 128 * 128 * 4 + (2 * 16 * 128 + 32 * 128) * 3 * 2)  # of the class's own 16 and 32 heads
+    plain = 8192 * 7 * 2 * 4 * 256 * 2  # and its head size
+    assert report.case.memory.need_gib == pytest.approx((plain + state) / 2**30, rel=0.05)
+
+
+def test_a_shape_that_is_not_understood_gets_no_verdict_and_names_the_setting(tmp_path: Path):
+    report = of_config(tmp_path, {**QWEN, "num_latent_experts": 7})
+    assert codes(report) == {"fit.unknown-shape"}
+    assert "num_latent_experts: 7" in report.findings[0].message
+    assert not report.ok
+    assert "not known" in str(report).splitlines()[0]
+    assert report.for_json()["known"] is False
+
+
+def test_sparse_attention_is_refused_where_no_kernel_is_for_it(tmp_path: Path):
+    row = json.loads(PUBLISHED.read_text(encoding="utf-8"))["models"]["dsv32-awq"]["config"]
+    (tmp_path / "config.json").write_text(json.dumps(row), encoding="utf-8")
+    asked = {"model": str(tmp_path), "from_config": True, "gpu_count": 8}
+    assert "fit.sparse-attention-needs-capability" in codes(check(FitRequest(gpu="A100-80GB", **asked)))
+    assert "fit.sparse-attention-needs-capability" not in codes(check(FitRequest(gpu="H20", **asked)))
 
 
 def test_gemma_by_its_config_refuses_fp16_as_well(tmp_path: Path):

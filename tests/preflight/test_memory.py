@@ -11,7 +11,7 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog import Mla, Model, SlidingWindow
-from pulumi_llm.preflight import memory
+from pulumi_llm.preflight import cache, memory
 from pulumi_llm.preflight.engine import engine
 from tests.preflight.records import DATA, accepted, case
 
@@ -83,10 +83,10 @@ def test_records_that_were_not_fitted_are_met_within_150_mib(record: dict[str, o
 def test_the_kv_cache_is_as_large_as_vllm_logs_on_a_cpu(run: dict[str, Any], tmp_path: Path):
     (tmp_path / "config.json").write_text(json.dumps(run["config"]), encoding="utf-8")
     row = catalog.model_from_config(tmp_path)
-    full, windowed = memory.kv_bytes_per_token(row, 1) or (0, 0)
-    tokens, block = run["max_model_len"], run["block_tokens"]
-    held = None if row.sliding_window is None else row.sliding_window.window - 1 + 2048
-    fitting = run["kv_gib"] / memory.cache_gib(full, windowed, tokens, held, block)
+    kept = cache.footprint(row, 1)
+    assert kept is not None
+    tokens = run["max_model_len"]
+    fitting = run["kv_gib"] / replace(kept, block_tokens=run["block_tokens"]).request_gib(tokens, 2048)
     assert fitting == pytest.approx(run["concurrency"], rel=3e-4)
     assert fitting * tokens == pytest.approx(run["kv_tokens"], rel=3e-4)
 

@@ -124,13 +124,15 @@ def _of_other_catalogues() -> Iterator[Finding]:
 
 
 CONFIGS: tuple[dict[str, Any], ...] = (
-    {"quantization_config": {"quant_method": "quark"}},
+    {"quantization_config": {"quant_method": "quip"}},
     {"quantization_config": {"quant_method": "compressed-tensors"}},
     {"quantization_config": {"quant_method": "gguf"}},
     {"quantization_config": {"quant_method": "gptq", "bits": 3}},
     {"architectures": ["Qwen3VLForConditionalGeneration"]},
     {"architectures": None, "vision_config": {}},
     {"layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 7},
+    {"num_latent_experts": 7},
+    {"architectures": ["DeepseekV32ForCausalLM"], "model_type": "deepseek_v32", "kv_lora_rank": 512},
     {"architectures": ["HeliumForCausalLM"]},
     {"architectures": ["LlamaModel"]},
     {"architectures": ["QWenLMHeadModel"]},
@@ -145,8 +147,8 @@ def of_configs() -> Iterator[Finding]:
     """Models by their config.json, which may be of an architecture or in a quantization that the catalogue lacks."""
     for each in CONFIGS:
         Path("config.json").write_text(json.dumps({**QWEN, **each}), encoding="utf-8")
-        request = FitRequest(model="config.json", from_config=True, gpu="A10")
-        yield from check(request).findings
+        for gpu in ("A10", "H20"):
+            yield from check(FitRequest(model="config.json", from_config=True, gpu=gpu)).findings
 
 
 SERVERS: tuple[dict[str, Any], ...] = (

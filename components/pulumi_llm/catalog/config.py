@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
-from pulumi_llm.catalog.models import Mla, Model, Moe, SlidingWindow, count_parameters
-from pulumi_llm.errors import Finding, Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-MAX_BYTES = 16 * 2**20
-"""Real files hold a few KiB, and up to 3 MiB where every quantized layer is listed."""
-
-MAX_TEXT = 1_000
-"""Letters of a name, which may be the path that a model had where it was made."""
+from pulumi_llm.catalog.config_file import Reader, read, shown
+from pulumi_llm.catalog.context import context_of
+from pulumi_llm.catalog.models import Mla, Model, Moe
+from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
+from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
+from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
+from pulumi_llm.catalog.shapes.settings import classes
+from pulumi_llm.errors import Refusal
 
 MAX_PARAMETERS = 20e12
 """More than ten times the largest published model: beyond it the numbers are not meant."""
@@ -27,58 +22,48 @@ MAX_PARAMETERS = 20e12
 NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 """Model types that vLLM refuses to run in float16 (vllm/config/model.py, read in release 0.32)."""
 
-TIED_BY_DEFAULT = frozenset({"gemma", "gemma2", "gemma3", "gemma3_text", "granite"})
-"""Where a file does not say so: the transformers class of these ties the output head to the embeddings."""
+TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
+"""What the text part is called in the file of a model that has others too; it may hold such a part itself."""
+
+QUANTIZATION_FILES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
+"""Files beside config.json that say how the weights are stored where it does not."""
+
+LIKE: Mapping[str, str] = {
+    "kimi_k2": "deepseek_v3",
+    "internlm2": "llama",
+    "internlm3": "llama",
+    "minicpm": "llama",
+    "orion": "llama",
+    "exaone": "llama",
+    "solar": "llama",
+    "baichuan": "llama",
+    "mimo": "qwen2",
+    "deepseek": "qwen2_moe",
+    "bailing_moe": "qwen2_moe",
+    "bailing_moe_v2": "qwen2_moe",
+    "chatglm": "llama",
+}
+"""Classes that come with the weights, not with transformers, and the one that each is built like.
+
+By vllm 0.32.0's own implementation of each (model_executor/models, read 2026-11-28); no oracle builds these.
+"""
+
+WITHOUT_ATTENTION = frozenset({"mamba", "mamba2", "falcon_mamba"})
+"""Model types that have no attention heads, and no limit to their context."""
+
+UNLIMITED = WITHOUT_ATTENTION | {"bloom"}
+"""Model types whose class knows no longest context."""
+
+WIDE_BY_CLASS = WITHOUT_ATTENTION | FOUR_TIMES
+"""Model types whose feed-forward width follows from another number where the file says nothing."""
+
+CONTEXT_KEYS = ("max_position_embeddings", "seq_length", "model_max_length", "n_positions", "max_sequence_length")
 
 NO_TEXT = ("Classification", "MaskedLM", "QuestionAnswering", "RewardModel", "MultipleChoice", "PreTraining")
 """Ends of the names that transformers gives to models with another head than the one that writes text."""
 
 OTHER_PARTS = ("vision_config", "audio_config")
 """What a file describes beside the text part, and what the estimate leaves out."""
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Takes numbers out of a config and gathers what is wrong with them."""
-
-    path: Path
-    values: Mapping[str, object]
-    findings: list[Finding] = field(default_factory=list)
-
-    def refuse(self, code: str, message: str, hint: str) -> None:
-        self.findings.append(Finding(f"catalog.bad-config-{code}", message, hint, where=str(self.path)))
-
-    def number(self, *names: str, low: int = 1, high: int, needed: bool = True) -> int | None:
-        """The first of ``names`` that the file gives, an integer between ``low`` and ``high``."""
-        for name in names:
-            value = self.values.get(name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                self.refuse("type", f"{name} must be a whole number, not {_shown(value)}", "correct the file")
-            elif not low <= value <= high:
-                message = f"{name} is {_shown(value)}, and a model has from {low:,} to {high:,}"
-                self.refuse("range", message, "use the config.json that came with the weights")
-            else:
-                return value
-            return None
-        if needed:
-            hint = "use the config.json of a text generation model as Hugging Face or ModelScope serve it"
-            self.refuse("missing", f"{' or '.join(names)} is not given", hint)
-        return None
-
-    def text(self, name: str) -> str | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, str):
-            if value.isprintable() and len(value) <= MAX_TEXT:
-                return value or None
-            message = f"{name} must be a short text that can be shown, not {_shown(value)}"
-            self.refuse("range", message, "use the config.json that came with the weights")
-            return None
-        self.refuse("type", f"{name} must be text, not {_shown(value)}", "correct the file")
-        return None
 
 
 def model_from_config(path: Path | str) -> Model:
@@ -91,134 +76,187 @@ def model_from_config(path: Path | str) -> Model:
     file = Path(path)
     if file.is_dir():
         file = file / "config.json"
-    outer = _read(file)
-    inner = outer.get("text_config")
-    values = {**outer, **inner} if isinstance(inner, dict) else outer
-    reader = _Reader(file, values)
-    model = _shape(reader, outer)
-    if not reader.findings:
-        count = count_parameters(model)
-        if count is None or not 0 < count <= MAX_PARAMETERS:
-            size = "no" if count is None else f"{count / 1e9:,.0f} billion"
-            message = f"the numbers together make {size} parameters, more than any model has"
-            reader.refuse("range", message, "use the config.json that came with the weights")
-        else:
-            model = replace(model, parameters_b=count / 1e9)
+    outer = read(file)
+    kind, inner = _text_part(outer)
+    reader = Reader(
+        file, {**_defaults(kind), **{key: value for key, value in outer.items() if key not in inner}, **inner}
+    )
+    model = _described(reader, outer, inner, kind)
     if reader.findings:
+        raise Refusal(reader.findings)
+    if model.parameters_b is not None and not 0 < model.parameters_b * 1e9 <= MAX_PARAMETERS:
+        message = f"the numbers together make {model.parameters_b:,.0f} billion parameters, more than any model has"
+        reader.refuse("range", message, "use the config.json that came with the weights")
         raise Refusal(reader.findings)
     return model
 
 
-def _read(file: Path) -> dict[str, object]:
-    try:
-        with file.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            content = stream.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
-        size = max(size, len(content))  # what is no plain file, such as a device, has a size of 0
-    except OSError as error:
-        _refuse(
-            "unreadable",
-            file,
-            f"it cannot be read: {error.strerror}",
-            "give the path of a config.json or its folder",
-        )
-    except ValueError as error:
-        _refuse("unreadable", file, f"it cannot be read: {error}", "give the path of a config.json or its folder")
-    if size > MAX_BYTES:
-        _refuse(
-            "unreadable",
-            file,
-            f"it has {size:,} bytes, and a config.json at most {MAX_BYTES:,}",
-            "check the path",
-        )
-    try:
-        value = json.loads(content, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        _refuse(
-            "json",
-            file,
-            f"it is not JSON: {str(error)[:200]}",
-            "give the model's config.json, not another file",
-        )
-    if not isinstance(value, dict):
-        _refuse("json", file, f"it holds {_shown(value)}, not an object", "give the model's config.json")
-    return value
+def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, object]]:
+    """The model type and the settings of the part that writes text: the whole file, or a part of it."""
+    kind, values = outer.get("model_type"), dict(outer)
+    deeper = True
+    while deeper:
+        deeper = False
+        of_class = classes().get(str(kind), {}).get("text")
+        for name in TEXT_PARTS:
+            part = values.get(name)
+            if isinstance(part, dict):
+                if "model_type" not in part and isinstance(of_class, dict):
+                    part = {"model_type": of_class.get(name), **part}
+                kind, values, deeper = part.get("model_type", kind), part, True
+                break
+    return kind if isinstance(kind, str) else None, values
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+def _defaults(kind: str | None) -> dict[str, object]:
+    """What the class takes where the file says nothing, under the names that the reader looks for."""
+    row = classes().get(LIKE.get(kind or "", kind or ""), {})
+    defaults = row.get("defaults")
+    if not isinstance(defaults, dict) or (kind or "") in LIKE:
+        return {}
+    names = row.get("names")
+    renamed = (
+        {other: defaults[real] for other, real in names.items() if real in defaults} if isinstance(names, dict) else {}
+    )
+    return {**renamed, **defaults}
 
 
-def _refuse(code: str, file: Path, message: str, hint: str) -> NoReturn:
-    raise Refusal([Finding(f"catalog.bad-config-{code}", message, hint, where=str(file))])
-
-
-def _shown(value: object) -> str:
-    """A value as a message can show it: short, and safe for integers too long to print."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**15:
-        return "a number of more than 15 digits"
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _shape(reader: _Reader, outer: Mapping[str, object]) -> Model:
-    layers = reader.number("num_hidden_layers", "num_layers", high=1_000)
-    hidden = reader.number("hidden_size", high=131_072)
-    heads = reader.number("num_attention_heads", high=4_096)
+def _described(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object], kind: str | None) -> Model:
+    layers = reader.number("num_hidden_layers", "num_layers", "n_layer", high=1_000, needed=kind != "nemotron_h")
+    hidden = reader.number("hidden_size", "n_embd", "d_model", high=131_072)
+    heads = reader.number("num_attention_heads", "n_head", high=4_096, needed=kind not in WITHOUT_ATTENTION)
     vocab = reader.number("vocab_size", "padded_vocab_size", high=10_000_000)
-    context = reader.number("max_position_embeddings", "seq_length", "model_max_length", high=100_000_000)
+    reader.number(*CONTEXT_KEYS, high=100_000_000, needed=kind not in UNLIMITED)
     moe = _experts(reader)
-    wide = reader.number("intermediate_size", "ffn_hidden_size", high=1_000_000, needed=moe is None)
-    mla = _latent_attention(reader)
+    wide = reader.number(
+        "intermediate_size",
+        "ffn_hidden_size",
+        "ffn_dim",
+        "n_inner",
+        high=1_000_000,
+        needed=moe is None and kind not in WIDE_BY_CLASS,
+    )
+    mla = _latent_attention(reader, None if not hidden or not heads else hidden // heads)
     kv_heads, head_dim = _heads(reader, hidden, heads) if mla is None else (heads, None)
-    attending = _attention_layers(reader, layers)
-    method, bits = _quantization(reader, outer)
-    kind = reader.text("model_type")
-    tied = reader.values.get("tie_word_embeddings")
-    if tied is not None and not isinstance(tied, bool):
-        reader.refuse("type", f"tie_word_embeddings must be true or false, not {_shown(tied)}", "correct the file")
+    _check_layer_types(reader, layers, kind)
+    how = _quantization(reader, outer, inner)
+    tied = _tied(reader, outer, inner)
     architecture = _architecture(reader, outer)
-    return Model(
+    settings = Settings(inner, LIKE.get(kind or "", kind))
+    row = Model(
         source=str(reader.path),
         source_date=datetime.now(UTC).date().isoformat(),
         notes="read from a config.json; parameters counted from its shape",
         id=reader.text("_name_or_path") or reader.path.resolve().parent.name or "model",
         architecture=architecture,
         layers=layers,
-        attention_layers=attending,
         hidden=hidden,
         heads=heads,
         kv_heads=kv_heads,
         head_dim=head_dim,
         intermediate=wide if wide is not None else (moe.intermediate if moe else None),
         vocab=vocab,
-        tied_embeddings=tied if isinstance(tied, bool) else kind in TIED_BY_DEFAULT,
-        max_context=context,
+        tied_embeddings=tied,
         dtype=reader.text("torch_dtype") or reader.text("dtype"),
-        quantization=method,
-        quantization_bits=bits,
+        quantization=how.method,
+        quantization_bits=how.bits,
         mla=mla,
         moe=moe,
-        sliding_window=_sliding_window(reader, kind, layers if attending is None else attending),
         other_parts=any(part in outer for part in OTHER_PARTS)
         or any(mark in (architecture or "") for mark in ("ConditionalGeneration", "VL")),
         no_fp16=not NO_FP16.isdisjoint(each for each in (kind, outer.get("model_type")) if isinstance(each, str)),
     )
+    if reader.findings:
+        return row
+    try:
+        return _shaped(row, settings, outer, tied=tied, how=how)
+    except UnknownShapeError as unknown:
+        return replace(row, unknown_shape=_told(unknown))
 
 
-def _architecture(reader: _Reader, outer: Mapping[str, object]) -> str | None:
+def _shaped(row: Model, settings: Settings, outer: Mapping[str, object], *, tied: bool, how: Stored) -> Model:
+    """The row with what the shape says. Raises UnknownShapeError."""
+    if not settings.known_class:
+        raise UnknownShapeError("model_type", settings.kind or None)
+    shape = shape_of(settings, tied=tied)
+    for name, value in settings.unread():
+        raise UnknownShapeError(name, value)
+    if how.unclear:
+        raise UnknownShapeError(f"quantization_config.{how.unclear}")
+    kind = settings.value("expert_dtype") or outer.get("expert_dtype")
+    bits = EXPERT_BITS.get(str(kind)) if kind is not None else None
+    if kind is not None and bits is None:
+        raise UnknownShapeError("expert_dtype", kind)
+    return replace(
+        row,
+        parameters_b=shape.parameters / 1e9,
+        layers=shape.layers,
+        attention_layers=_attending(shape),
+        kv_heads=shape.kv_heads if row.mla is None else row.kv_heads,
+        head_dim=shape.head_dim if row.mla is None else row.head_dim,
+        moe=_moe(shape, row.moe),
+        max_context=context_of(settings),
+        caches=shape.caches,
+        state_bytes=shape.state_bytes,
+        state_layers=shape.state_layers,
+        expert_parameters_b=shape.experts / 1e9 if shape.experts else None,
+        expert_bits=bits,
+        sparse_attention=shape.sparse,
+    )
+
+
+def _attending(shape: Shape) -> int | None:
+    """How many layers keep a cache, where some keep a state or nothing; else None."""
+    count = sum(cache.layers for cache in shape.caches if not cache.fixed)
+    return count if count < shape.layers and not (shape.sparse and not count) else None
+
+
+def _moe(shape: Shape, given: Moe | None) -> Moe | None:
+    if not shape.experts:
+        return None
+    return Moe(
+        experts=shape.expert_count,
+        experts_per_token=shape.experts_per_token,
+        intermediate=shape.expert_width,
+        shared_experts=given.shared_experts if given else 0,
+        dense_layers=given.dense_layers if given else 0,
+    )
+
+
+def _told(unknown: UnknownShapeError) -> str:
+    return unknown.what if unknown.value is None else f"{unknown.what}: {shown(unknown.value)}"
+
+
+def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> bool:
+    """Whether the output head is the embeddings. Where the whole and its text part disagree, it is counted."""
+    said = [part["tie_word_embeddings"] for part in (outer, inner) if part.get("tie_word_embeddings") is not None]
+    for value in said:
+        if not isinstance(value, bool):
+            message = f"tie_word_embeddings must be true or false, not {shown(value)}"
+            reader.refuse("type", message, "correct the file")
+            return False
+    if said:
+        return all(said)
+    for part in (outer, inner):
+        row = classes().get(str(part.get("model_type")), {}).get("defaults")
+        if isinstance(row, dict) and "tie_word_embeddings" in row:
+            return row["tie_word_embeddings"] is True
+    return False
+
+
+def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     """The name of the model's class; one that does not write text, decoder alone, is refused."""
     names = outer.get("architectures", reader.values.get("architectures"))
     name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
     hint = "use the config.json of a text generation model"
     if name is not None and name.endswith(NO_TEXT):
-        reader.refuse("kind", f"architectures names {_shown(name)}, which writes no text", hint)
+        reader.refuse_kind(f"architectures names {shown(name)}, which writes no text", hint)
     if outer.get("is_encoder_decoder") is True:
-        reader.refuse("kind", "is_encoder_decoder is true, and the estimate is for decoders alone", hint)
+        reader.refuse_kind("is_encoder_decoder is true, and the estimate is for decoders alone", hint)
     return name
 
 
-def _heads(reader: _Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:
+def _heads(reader: Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:
     """Key-value heads and head size: what the file gives, or what transformers takes when it does not."""
     kv_heads = reader.number("num_key_value_heads", "multi_query_group_num", high=4_096, needed=False)
     head_dim = reader.number("head_dim", "kv_channels", high=4_096, needed=False)
@@ -234,25 +272,28 @@ def _heads(reader: _Reader, hidden: int | None, heads: int | None) -> tuple[int 
     return kv_heads, hidden // heads if head_dim is None else head_dim
 
 
-def _latent_attention(reader: _Reader) -> Mla | None:
+def _latent_attention(reader: Reader, plain: int | None) -> Mla | None:
     rank = reader.number("kv_lora_rank", high=65_536, needed=False)
     if rank is None:
         return None
     rope = reader.number("qk_rope_head_dim", high=4_096)
     nope = reader.number("qk_nope_head_dim", high=4_096)
-    value = reader.number("v_head_dim", high=4_096)
+    value = reader.number("v_head_dim", high=4_096, needed=plain is None) or plain
     query = reader.number("q_lora_rank", high=65_536, needed=False)
     return Mla(kv_lora_rank=rank, rope_dim=rope or 0, q_lora_rank=query, nope_dim=nope, v_dim=value)
 
 
-def _experts(reader: _Reader) -> Moe | None:
-    names = ("num_experts", "num_local_experts", "n_routed_experts")
+def _experts(reader: Reader) -> Moe | None:
+    names = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
     experts = reader.number(*names, low=0, high=16_384, needed=False)
     if not experts:
         return None
-    each = reader.number("num_experts_per_tok", "top_k_experts", high=experts)
-    width = reader.number("moe_intermediate_size", "intermediate_size", high=1_000_000)
-    shared = reader.number("n_shared_experts", "num_shared_experts", low=0, high=1_024, needed=False)
+    chosen = ("num_experts_per_tok", "top_k_experts", "moe_k", "moe_topk", "num_experts_per_token")
+    each = reader.number(*chosen, high=experts, needed=not _has_experts(reader.values.get("model_type")))
+    width = reader.number("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size", high=1_000_000)
+    shared = reader.number(
+        "n_shared_experts", "num_shared_experts", "moe_num_shared_experts", low=0, high=1_024, needed=False
+    )
     dense = reader.number("first_k_dense_replace", low=0, high=1_000, needed=False)
     return Moe(
         experts=experts,
@@ -263,65 +304,37 @@ def _experts(reader: _Reader) -> Moe | None:
     )
 
 
-def _layer_types(reader: _Reader) -> list[object]:
+def _has_experts(kind: object) -> bool:
+    """Whether the class itself has experts, so that it knows how many of them to take."""
+    defaults = classes().get(str(kind), {}).get("defaults")
+    return isinstance(defaults, dict) and any("experts" in name for name in defaults)
+
+
+def _check_layer_types(reader: Reader, layers: int | None, kind: str | None) -> None:
     kinds = reader.values.get("layer_types")
     if kinds is None:
-        return []
+        return
     if not isinstance(kinds, list):
-        reader.refuse("type", f"layer_types must be a list, not {_shown(kinds)}", "correct the file")
-        return []
-    return kinds
-
-
-def _attention_layers(reader: _Reader, layers: int | None) -> int | None:
-    """How many layers keep a KV cache, where some do not (linear attention); else None."""
-    kinds = _layer_types(reader)
-    if layers is None or not kinds:
-        every = reader.number("full_attention_interval", high=1_000, needed=False)
-        return layers // every if layers is not None and every is not None and every > 1 else None
-    if len(kinds) != layers:
+        reader.refuse("type", f"layer_types must be a list, not {shown(kinds)}", "correct the file")
+    elif layers is not None and len(kinds) != layers and kind != "nemotron_h":
         message = f"layer_types names {len(kinds)} layers, and num_hidden_layers says {layers}"
         reader.refuse("range", message, "use the config.json that came with the weights")
-        return None
-    attending = sum(isinstance(kind, str) and kind.endswith("attention") and "linear" not in kind for kind in kinds)
-    return attending if attending < layers else None
 
 
-def _sliding_window(reader: _Reader, kind: str | None, layers: int | None) -> SlidingWindow | None:
-    window = reader.number("sliding_window", low=0, high=100_000_000, needed=False)
-    if not window or layers is None or reader.values.get("use_sliding_window") is False:
-        return None
-    kinds = _layer_types(reader)
-    if kinds:
-        count = sum(each == "sliding_attention" for each in kinds)
-    elif kind == "gemma2":
-        count = (layers + 1) // 2
-    elif (every := reader.number("sliding_window_pattern", high=1_000, needed=False)) is not None:
-        count = layers - layers // every
-    else:
-        count = layers
-    return SlidingWindow(window=window, layers=count) if count else None
-
-
-def _quantization(reader: _Reader, outer: Mapping[str, object]) -> tuple[str | None, int | None]:
-    """How the weights are stored, by vLLM's name for it, and in how many bits where that is plain."""
-    given = outer.get("quantization_config", reader.values.get("quantization_config"))
-    if given is None:
-        return None, None
-    if not isinstance(given, dict):
-        reader.refuse("type", f"quantization_config must be an object, not {_shown(given)}", "correct the file")
-        return None, None
-    method = given.get("quant_method")
-    if not isinstance(method, str) or not method:
-        hint = "name the method in quantization_config.quant_method"
-        reader.refuse("missing", "quantization_config does not say quant_method", hint)
-        return None, None
-    bits = given.get("bits", given.get("w_bit"))
-    if bits is None:
-        four = bool(given.get("load_in_4bit")) or method in {"mxfp4", "nvfp4"}
-        bits = 4 if four else 8 if method == "fp8" or given.get("load_in_8bit") else None
-    if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 16):
-        message = f"quantization_config.bits must be from 1 to 16, not {_shown(bits)}"
-        reader.refuse("range", message, "use the config.json that came with the weights")
-        return None, None
-    return method, bits
+def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:
+    """How the weights are stored: by the file, its text part, or a file beside it."""
+    block = outer.get("quantization_config", inner.get("quantization_config", inner.get("compression_config")))
+    block = outer.get("compression_config") if block is None else block
+    if block is None:
+        for name in QUANTIZATION_FILES:
+            beside = reader.path.with_name(name)
+            if reader.path.name == "config.json" and beside.is_file():
+                block = read(beside)
+                if "quantization" not in block and "quant_method" not in block:
+                    block = {"quant_method": "awq" if "w_bit" in block else "gptq", **block}
+                break
+    try:
+        return stored(block)
+    except BadBlockError as bad:
+        reader.refuse(bad.code, bad.text, bad.hint)
+        return Stored()

@@ -40,6 +40,21 @@ class SlidingWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """What ``layers`` layers keep for each token: ``bytes`` each in 16 bit, over ``heads`` heads.
+
+    Heads are shared out over GPUs; with ``heads`` 0 every GPU keeps the whole (latent attention). A ``window`` is the
+    number of tokens after which a layer forgets (None: it keeps all). ``fixed``: an fp8 cache makes it no smaller.
+    """
+
+    layers: int
+    bytes: float
+    heads: int
+    window: int | None = None
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model(Row):
     """A model. Numbers that no source gives are None, never guessed.
 
@@ -48,6 +63,11 @@ class Model(Row):
     server logged it. ``attention_layers`` is smaller than ``layers`` in hybrids: only these keep a KV cache.
     ``quantization`` names how the files are stored (``awq``, ``gptq``, ``fp8``, ``mxfp4``, …; None: 16 bit).
     ``other_parts`` says that a config.json describes more than the text part, such as what reads images.
+    ``caches`` says per kind of layer what is kept for each token where a config.json was read; rows of the catalogue
+    leave it out, and ``kept`` makes it from their other numbers. ``state_bytes`` is what ``state_layers`` layers keep
+    for one request whatever its length. ``expert_parameters_b`` is the part of the parameters in routed experts, stored
+    in ``expert_bits`` where these differ from the rest. ``sparse_attention``: attention picks tokens by an index.
+    ``unknown_shape`` is the setting of a config.json that is not understood, with its value: nothing is computed then.
     """
 
     id: str
@@ -76,6 +96,13 @@ class Model(Row):
     gated: bool = False
     no_fp16: bool = False
     other_parts: bool = False
+    caches: tuple[Cache, ...] = ()
+    state_bytes: int = 0
+    state_layers: int = 0
+    expert_parameters_b: float | None = None
+    expert_bits: int | None = None
+    sparse_attention: bool = False
+    unknown_shape: str | None = None
     licence: str | None = None
 
     @property
@@ -91,16 +118,30 @@ class Model(Row):
         return self.vocab * self.hidden * (1 if self.tied_embeddings else 2) / 1e9
 
     @property
-    def kv_bytes_per_token(self) -> int | None:
-        """Bytes of 16-bit KV cache per token, every attention layer whole (with windows an upper bound)."""
+    def kept(self) -> tuple[Cache, ...] | None:
+        """What each kind of layer keeps for each token; None where the numbers for it are not known."""
+        if self.caches or self.state_bytes:
+            return self.caches
         count = self.layers if self.attention_layers is None else self.attention_layers
         if count is None:
             return None
         if self.mla is not None:
-            return count * (self.mla.kv_lora_rank + self.mla.rope_dim) * 2
-        if self.kv_heads is None or self.head_dim is None:
+            size, heads = (self.mla.kv_lora_rank + self.mla.rope_dim) * 2, 0
+        elif self.kv_heads is None or self.head_dim is None:
             return None
-        return 2 * count * self.kv_heads * self.head_dim * 2
+        else:
+            size, heads = 2 * self.kv_heads * self.head_dim * 2, self.kv_heads
+        windowed = min(count, self.sliding_window.layers) if self.sliding_window else 0
+        rows = [Cache(layers=count - windowed, bytes=size, heads=heads)]
+        if self.sliding_window is not None:
+            rows.append(Cache(layers=windowed, bytes=size, heads=heads, window=self.sliding_window.window))
+        return tuple(row for row in rows if row.layers)
+
+    @property
+    def kv_bytes_per_token(self) -> int | None:
+        """Bytes of 16-bit KV cache per token, every attention layer whole (with windows an upper bound)."""
+        rows = self.kept
+        return None if rows is None else round(sum(row.layers * row.bytes for row in rows))
 
 
 def count_parameters(model: Model) -> int | None:

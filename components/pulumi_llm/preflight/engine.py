@@ -74,6 +74,7 @@ class Engine:
     fp8_arithmetic_capability: Capability
     fp8_kv_cache_capability: Capability
     attention_without_compiler: Mapping[str, Mapping[str, object]]
+    sparse_attention_majors: tuple[int, ...]
     min_driver: int
     compatible_drivers: tuple[int, ...]
     legacy_release: str
@@ -119,6 +120,7 @@ def engine() -> Engine:
         fp8_arithmetic_capability=_capability(raw["fp8_arithmetic_capability"]),
         fp8_kv_cache_capability=_capability(raw["fp8_kv_cache_capability"]),
         attention_without_compiler=raw["attention_without_compiler"],
+        sparse_attention_majors=tuple(raw["sparse_attention_majors"]),
         min_driver=raw["min_driver"],
         compatible_drivers=tuple(raw["compatible_drivers"]),
         legacy_release=raw["legacy_release"],

@@ -11,9 +11,13 @@ import math
 from dataclasses import dataclass
 
 from pulumi_llm.catalog.models import GIB, Model
+from pulumi_llm.preflight.cache import footprint
 from pulumi_llm.preflight.engine import Engine, Spending, engine
 
 NO_GRAPHS = 0
+
+EXPERT_BYTES = {4: 0.53, 8: 1.005, 16: 2.0}
+"""Bytes per parameter of experts that are stored otherwise than the rest, with scales (data/vllm.json: mxfp4, fp8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,34 +97,26 @@ def weights_gib(
     if size is None:
         return None
     embeddings = min(model.embedding_parameters_b or 0.0, model.parameters_b)
-    return ((model.parameters_b - embeddings) * size + embeddings * 2) * 1e9 / GIB
+    experts = model.expert_parameters_b if model.expert_bits is not None else None
+    body = model.parameters_b - embeddings - (experts or 0.0)
+    apart = (experts or 0.0) * EXPERT_BYTES.get(model.expert_bits or 0, size)
+    return (body * size + embeddings * 2 + apart) * 1e9 / GIB
 
 
 def kv_bytes_per_token(model: Model, gpu_count: int, *, fp8: bool = False) -> tuple[int, int] | None:
-    """Bytes of cache per token on one GPU: in layers that see everything, and in layers with a sliding window.
-
-    A latent (MLA) cache is whole on every GPU; heads are divided, and repeated where there are fewer than GPUs.
-    """
-    layers = model.layers if model.attention_layers is None else model.attention_layers
-    if layers is None:
+    """Bytes of cache per token on one GPU: in layers that see everything, and in layers with a sliding window."""
+    found = footprint(model, gpu_count, fp8=fp8)
+    if found is None:
         return None
-    if model.mla is not None:
-        per_layer = (model.mla.kv_lora_rank + model.mla.rope_dim) * 2
-    elif model.kv_heads is None or model.head_dim is None:
-        return None
-    else:
-        per_layer = 2 * max(1, model.kv_heads // gpu_count) * model.head_dim * 2
-    if fp8:
-        per_layer //= 2
-    windowed = min(layers, model.sliding_window.layers) if model.sliding_window else 0
-    return (layers - windowed) * per_layer, windowed * per_layer
+    windowed = sum(each.bytes for each in found.kept if each.window is not None)
+    return round(found.per_token - windowed), round(windowed)
 
 
 def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memory | None:
     """What becomes of the GPU's memory, or None where the catalogue does not know enough of the model."""
     spending = spending or engine().spending
     whole = weights_gib(model, load.quantization, load.bits)
-    cache = kv_bytes_per_token(model, load.gpu_count, fp8=load.fp8_kv_cache)
+    cache = footprint(model, load.gpu_count, fp8=load.fp8_kv_cache)
     if whole is None or cache is None:
         return None
     weights = whole / load.gpu_count * (spending.shard_factor if load.gpu_count > 1 else 1.0)
@@ -130,9 +126,10 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
     budget = load.gpu_gib * load.utilization
     overhead = activation + non_torch + (graphs if spending.graphs_in_budget else 0.0)
     kv = budget - weights - overhead
-    full, windowed = cache
-    held = _held_window(model, load) if spending.sliding_windows else None
-    need = cache_gib(full, windowed, load.max_model_len, held)
+    batched = load.max_num_batched_tokens if spending.sliding_windows else None
+    need = cache.request_gib(load.max_model_len, batched)
+    plain = batched is None or not any(each.window for each in cache.kept)
+    requests = max(kv, 0.0) / need if need else 0.0
     return Memory(
         gpu_gib=load.gpu_gib,
         budget_gib=budget,
@@ -142,10 +139,12 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
         non_torch_gib=non_torch,
         graphs_gib=graphs,
         kv_gib=kv,
-        kv_tokens=_tokens(kv, full + windowed) if held is None else int(max(kv, 0.0) / need * load.max_model_len),
+        kv_tokens=_tokens(kv, cache.per_token)
+        if plain and not cache.state_bytes
+        else int(requests * load.max_model_len),
         need_gib=need,
-        max_model_len=_longest(kv, full, windowed, held, model.max_context),
-        max_concurrency=math.floor(max(kv, 0.0) / need * 100) / 100 if need else 0.0,
+        max_model_len=cache.longest(kv, batched, model.max_context),
+        max_concurrency=math.floor(requests * 100) / 100,
     )
 
 
@@ -189,37 +188,6 @@ def _graphs_gib(model: Model, load: Load, spending: Spending) -> float:
     return spending.graph_gib_per_layer * (model.layers or 0) * share
 
 
-def _held_window(model: Model, load: Load) -> int | None:
-    """Tokens that a layer with a window holds for one request: the window and what is being computed."""
-    if model.sliding_window is None:
-        return None
-    return model.sliding_window.window - 1 + load.max_num_batched_tokens
-
-
-def cache_gib(full: int, windowed: int, tokens: int, held: int | None, block: int | None = None) -> float:
-    """GiB of cache that one request of so many tokens holds, in whole blocks.
-
-    ``full`` and ``windowed`` are bytes per token as `kv_bytes_per_token` gives them, ``held`` the tokens that a layer
-    with a window holds at most (None: all). A window may begin inside a block, hence one block more.
-    """
-    block = block or engine().block_tokens
-    rounded = -(-tokens // block) * block
-    inside = rounded if held is None else -(-min(tokens, held) // block) * block + block
-    return (full * rounded + windowed * inside) / GIB
-
-
-def _tokens(kv: float, per_token: int) -> int:
+def _tokens(kv: float, per_token: float) -> int:
     block = engine().block_tokens
     return int(max(kv, 0.0) * GIB / (per_token * block)) * block if per_token else 0
-
-
-def _longest(kv: float, full: int, windowed: int, held: int | None, limit: int | None) -> int:
-    """The longest context of which one request fits, at most what the model was made for."""
-    low, high = 0, limit if limit is not None else 2**24
-    while low < high:
-        middle = (low + high + 1) // 2
-        if cache_gib(full, windowed, middle, held) <= kv:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -9,6 +9,9 @@ from pulumi_llm.preflight import suggest
 from pulumi_llm.preflight.request import Case, FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
 
+NOT_KNOWN = frozenset({"fit.unknown-shape", "fit.unknown-memory", "fit.unknown-quantization"})
+"""Refusals that say that there is no figure, not that it cannot work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -23,11 +26,18 @@ class Report:
         """Whether it would work."""
         return not any(finding.severity == "error" for finding in self.findings)
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a verdict at all: not where the only objection is that something is not known."""
+        objections = {finding.code for finding in self.findings if finding.severity == "error"}
+        return not objections or not objections <= NOT_KNOWN
+
     def for_json(self) -> dict[str, object]:
         """The report as ``check --json`` prints it: sizes per GPU, in GiB."""
         memory = self.case.memory
         return {
             "ok": self.ok,
+            "known": self.known,
             "findings": [
                 {
                     "code": finding.code,
@@ -43,7 +53,7 @@ class Report:
 
     def __str__(self) -> str:
         case, memory = self.case, self.case.memory
-        verdict = "works" if self.ok else "does not work"
+        verdict = "works" if self.ok else "does not work" if self.known else "not known"
         lines = [f"{case.model.id} on {case.request.gpu_count} x {case.gpu.name}: {verdict}"]
         if memory is not None:
             parts = (

@@ -176,6 +176,33 @@ def kv_cache_needs_capability(case: Case) -> Iterator[Finding]:
         )
 
 
+def sparse_attention_needs_capability(case: Case) -> Iterator[Finding]:
+    """Attention that picks tokens by an index has kernels for few GPUs."""
+    majors = case.engine.sparse_attention_majors
+    if case.model.sparse_attention and case.gpu.capability[0] not in majors:
+        yield Finding(
+            "fit.sparse-attention-needs-capability",
+            f"{case.model.id} picks what it attends to by an index (sparse attention), for which vLLM "
+            f"{case.engine.version} has kernels for compute capability {', '.join(f'{each}.x' for each in majors)}, "
+            f"and {case.gpu.name} has {case.gpu.compute_capability}",
+            "an H20, H100 or H200, or a Blackwell GPU",
+            where="gpu",
+        )
+
+
+def sparse_attention_needs_compiler(case: Case) -> Iterator[Finding]:
+    """The index runs in DeepGEMM, which compiles its kernels with nvcc; see docs/decisions/no-cuda-compiler.md."""
+    if case.model.sparse_attention and case.gpu.capability[0] in case.engine.sparse_attention_majors:
+        yield Finding(
+            "fit.sparse-attention-needs-compiler",
+            f"{case.model.id} picks what it attends to with DeepGEMM, which compiles kernels with nvcc 12.9 or newer "
+            "when vLLM starts, and nodes install no CUDA compiler: the memory is enough, a start is not proven",
+            "an image with a CUDA toolkit, and CUDA_HOME set for llm-vllm.service",
+            severity="warning",
+            where="model",
+        )
+
+
 def driver_too_old(case: Case) -> Iterator[Finding]:
     """The driver must know the CUDA that the wheels are built with."""
     given, release = case.request.driver, case.engine

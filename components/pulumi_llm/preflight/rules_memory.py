@@ -9,8 +9,23 @@ from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case
 
 
+def unknown_shape(case: Case) -> Iterator[Finding]:
+    """What a config.json says of the shape and is not understood gives no verdict, rather than a wrong one."""
+    setting = case.model.unknown_shape
+    if setting is not None:
+        yield Finding(
+            "fit.unknown-shape",
+            f"how large {case.model.id} is, or what it keeps for each token, is not known: its config.json says "
+            f"{setting}, which is not understood here",
+            "take a model of the catalogue, or try it on one machine and override this finding",
+            where="model",
+        )
+
+
 def unknown_memory(case: Case) -> Iterator[Finding]:
     """Where the catalogue lacks a number, there is no verdict, rather than a wrong one."""
+    if case.model.unknown_shape is not None:
+        return
     known_method = case.quantization is None or case.method is not None
     if case.memory is None and known_method:
         lacking = [
@@ -107,20 +122,6 @@ def tight(case: Case) -> Iterator[Finding]:
             "a somewhat shorter context or fewer max_num_seqs",
             severity="warning",
             where="context_length",
-        )
-
-
-def hybrid_is_approximate(case: Case) -> Iterator[Finding]:
-    """Layers of linear attention keep a state per request that the estimate leaves out."""
-    model = case.model
-    if model.layers is not None and model.attention_layers is not None and model.attention_layers < model.layers:
-        yield Finding(
-            "fit.hybrid-approximate",
-            f"{model.layers - model.attention_layers} of {model.layers} layers of {model.id} keep a state instead of a "
-            "KV cache, which the estimate leaves out",
-            "leave room: vLLM lowers the number of requests to what the states allow",
-            severity="warning",
-            where="model",
         )
 
 

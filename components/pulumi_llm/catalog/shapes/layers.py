@@ -1,0 +1,239 @@
+"""What kind each layer is: what it attends to, and whether its feed-forward part is one or many experts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pulumi_llm.catalog.shapes.settings import Settings, UnknownShapeError
+
+FULL, WINDOW, CHUNK = "full", "window", "chunk"
+STATE_KINDS = ("delta", "kda", "mamba", "mamba2", "conv", "lightning")
+BOTH = "both"  # attention and mamba2 side by side, as in Falcon-H1
+NOTHING = "nothing"  # a layer that has a feed-forward part alone
+
+NAMES: Mapping[str, str] = {
+    "full_attention": FULL,
+    "attention": FULL,
+    "global_attention": FULL,
+    "indexed_attention": FULL,
+    "full": FULL,
+    "sliding_attention": WINDOW,
+    "local_attention": WINDOW,
+    "swa": WINDOW,
+    "sliding_window": WINDOW,
+    "chunked_attention": CHUNK,
+    "conv": "conv",
+    "mamba": "mamba2",
+    "mamba2": "mamba2",
+    "hybrid": BOTH,
+}
+"""How classes write the kind of a layer in ``layer_types``. What ``linear_attention`` is depends on the class."""
+
+PERIODS: Mapping[str, int] = {
+    "cohere2": 4,
+    "cohere2_moe": 4,
+    "exaone4": 4,
+    "exaone_moe": 4,
+    "olmo3": 4,
+    "gemma2": 2,
+    "vaultgemma": 2,
+    "gpt_oss": 2,
+    "gemma3_text": 6,
+    "gemma3n_text": 5,
+    "gemma4_text": 6,
+    "gemma4_unified_text": 6,
+    "afmoe": 4,
+}
+"""Classes in which each so-many-th layer sees everything and the others a window, where the file does not say.
+
+transformers 5.19.0, ``__post_init__`` of each class's configuration (read 2026-11-28).
+"""
+
+ALL_WINDOWED = frozenset({"mistral", "mixtral", "phi3", "starcoder2", "minicpm3", "phimoe", "ministral"})
+"""Classes whose ``sliding_window`` holds in every layer (vllm 0.32.0: the cache's window is the model's)."""
+
+SWITCHED = frozenset({"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text"})
+"""Classes whose window holds only with ``use_sliding_window``, and from layer ``max_window_layers`` on."""
+
+LINEAR: Mapping[str, str] = {
+    "qwen3_next": "delta",
+    "qwen3_5_text": "delta",
+    "qwen3_5_moe_text": "delta",
+    "olmo_hybrid": "delta",
+    "minimax": "lightning",
+    "kimi_linear": "kda",
+    "jamba": "mamba",
+    "bamba": "mamba2",
+    "granitemoehybrid": "mamba2",
+    "nemotron_h": "mamba2",
+}
+"""What ``linear_attention`` stands for in ``layer_types``, by class (transformers 5.19.0)."""
+
+
+PATTERNS = (
+    *("use_sliding_window", "sliding_window", "sliding_window_pattern", "_sliding_window_pattern", "max_window_layers"),
+    *("hybrid_layer_pattern", "hybrid_override_pattern", "layer_types", "layers_block_type", "attention_chunk_size"),
+)
+"""Settings that say which layers see a window, of which a class reads the one that it knows."""
+
+ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "glm4_moe_lite", "laguna"})
+"""Classes whose first layer alone is dense where the file does not say (``mlp_layer_types``)."""
+
+
+def mixers(settings: Settings, layers: int) -> list[str]:
+    """One kind per layer, from whatever of the file or its class tells it. Raises UnknownShapeError for others."""
+    given = _listed(settings, layers)
+    if given is None:
+        given = _by_class(settings, layers)
+    for name in PATTERNS:  # said again by the list, or by the class
+        settings.given(name)
+    if settings.kind.startswith("gemma4") and given:
+        given[-1] = FULL  # transformers forces it
+    return given
+
+
+def _listed(settings: Settings, layers: int) -> list[str] | None:
+    pattern = settings.value("hybrid_override_pattern")
+    if isinstance(pattern, str):
+        marks = {"M": "mamba2", "*": FULL, "E": NOTHING, "-": NOTHING}
+        if set(pattern) - marks.keys():
+            settings.refuse("hybrid_override_pattern", pattern)
+        return _of_length([marks[each] for each in pattern], layers, "hybrid_override_pattern")
+    for name in ("layer_types", "layers_block_type", "block_types"):
+        kinds = settings.sequence(name)
+        if kinds is not None:
+            return _of_length([_kind(settings, name, each) for each in kinds], layers, name)
+    marks_given = settings.sequence("hybrid_layer_pattern")
+    if marks_given is not None:
+        return _of_length([WINDOW if each == 1 else FULL for each in marks_given], layers, "hybrid_layer_pattern")
+    return None
+
+
+def _kind(settings: Settings, name: str, text: object) -> str:
+    if text == "linear_attention" and settings.kind in LINEAR:
+        return LINEAR[settings.kind]
+    if text in ("moe", "mlp"):  # Nemotron-H's list of blocks
+        return NOTHING
+    if text == "mamba" and settings.kind == "jamba":
+        return "mamba"
+    if isinstance(text, str) and text in NAMES:
+        return NAMES[text]
+    return settings.refuse(name, text)
+
+
+def _of_length(kinds: list[str], layers: int, name: str) -> list[str]:
+    if len(kinds) < layers:
+        raise UnknownShapeError(name, f"{len(kinds)} entries for {layers} layers")
+    return kinds[:layers]
+
+
+def _by_class(settings: Settings, layers: int) -> list[str]:
+    kind, every = settings.kind, range(layers)
+    if kind in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "olmo_hybrid"):
+        interval = settings.number("full_attention_interval") or 4
+        return [FULL if (at + 1) % interval == 0 else LINEAR[kind] for at in every]
+    if kind == "kimi_linear":
+        given = settings.mapping("linear_attn_config").get("full_attn_layers")
+        if not isinstance(given, list):
+            settings.refuse("linear_attn_config", given)
+        return [FULL if at + 1 in given else "kda" for at in every]
+    if kind == "jamba":
+        period, offset = settings.needed("attn_layer_period"), settings.needed("attn_layer_offset")
+        return [FULL if at % period == offset else "mamba" for at in every]
+    if kind in ("mamba", "falcon_mamba"):
+        return ["mamba"] * layers
+    if kind == "mamba2":
+        return ["mamba2"] * layers
+    if kind == "falcon_h1":
+        return [BOTH] * layers
+    if kind == "lfm2":
+        attending = settings.sequence("full_attn_idxs")
+        return [FULL if attending is None or at in attending else "conv" for at in every]
+    if kind == "minimax":
+        return [FULL if (at + 1) % 2 else LINEAR[kind] for at in every]
+    if kind == "bamba":
+        return [FULL if at in (settings.sequence("attn_layer_indices") or []) else "mamba2" for at in every]
+    if kind == "granitemoehybrid":
+        return ["mamba2"] * layers
+    if kind == "llama4_text":
+        rotated = settings.sequence("no_rope_layers")
+        interval = settings.number("no_rope_layer_interval") or 4
+        if rotated is None:  # absent or empty: every fourth layer sees everything
+            rotated = [int((at + 1) % interval != 0) for at in every]
+        return _of_length([CHUNK if each else FULL for each in rotated], layers, "no_rope_layers")
+    if kind == "cwm":
+        return [FULL if at % 4 == 0 else WINDOW for at in every]
+    if kind == "laguna":
+        return [FULL] * layers
+    if kind == "mimo_v2_flash":
+        return [FULL if at == 0 or (at + 1) % 6 == 0 else WINDOW for at in every]
+    return _windows(settings, layers)
+
+
+def _windows(settings: Settings, layers: int) -> list[str]:
+    kind = settings.kind
+    window = settings.number("sliding_window")
+    period = settings.value("sliding_window_pattern") or settings.value("_sliding_window_pattern") or PERIODS.get(kind)
+    period = settings.number("global_attn_every_n_layers") or period
+    if not window:
+        return [FULL] * layers
+    if isinstance(period, str):  # EXAONE writes LLLG
+        return [FULL if period[at % len(period)] == "G" else WINDOW for at in range(layers)]
+    if kind in SWITCHED or settings.given("use_sliding_window") is not None:
+        first = settings.number("max_window_layers")
+        if not settings.flag("use_sliding_window"):
+            return [FULL] * layers
+        return [WINDOW if at >= (first or 0) else FULL for at in range(layers)]
+    if isinstance(period, int) and not isinstance(period, bool) and period > 0:
+        return [FULL if (at + 1) % period == 0 else WINDOW for at in range(layers)]
+    if kind in ALL_WINDOWED or not settings.known_class:
+        return [WINDOW] * layers
+    return [WINDOW] * layers
+
+
+def blocks(settings: Settings) -> list[object]:
+    """Nemotron-H's own list: each layer is one block, a mixer or a feed-forward part."""
+    pattern = settings.value("hybrid_override_pattern")
+    if isinstance(pattern, str):
+        return list(pattern)
+    return settings.sequence("layer_types") or settings.sequence("layers_block_type") or []
+
+
+def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
+    """Whether each layer's feed-forward part is made of experts, where the model has any."""
+    every = range(layers)
+    if settings.kind == "nemotron_h":
+        return [mark in ("E", "moe") for mark in blocks(settings)]
+    listed = settings.sequence("mlp_layer_types")
+    if listed is not None:
+        strange = [each for each in listed if each not in ("dense", "sparse", "moe", "hash_moe")]
+        if strange:
+            settings.refuse("mlp_layer_types", strange[0])
+        return [each != "dense" for each in listed[:layers]]
+    frequency = settings.value("moe_layer_freq")
+    if isinstance(frequency, list):
+        return [bool(each) for each in frequency[:layers]]
+    named = settings.sequence("moe_layers") or settings.value("moe_layers_enum")
+    if isinstance(named, str):
+        named = [int(each) for each in named.split(",") if each.strip().isdigit()]
+    if isinstance(named, list):
+        return [at in named for at in every]
+    step = settings.number("interleave_moe_layer_step")
+    if step is not None and settings.kind == "llama4_text":
+        return [(at + 1) % step == 0 for at in every] if step else [False] * layers
+    period = settings.number("expert_layer_period")
+    if period:
+        offset = settings.number("expert_layer_offset") or 0
+        return [at % period == offset for at in every]
+    sparse = settings.number("decoder_sparse_step")
+    if sparse is not None:
+        dense = settings.sequence("mlp_only_layers") or []
+        return [bool(sparse) and at not in dense and (at + 1) % sparse == 0 for at in every]
+    first = settings.number("first_k_dense_replace")
+    if first is None:
+        first = 1 if settings.kind in ONE_DENSE else 0
+    last = settings.number("moe_layer_end_index")
+    last = layers - 1 if last is None or last < 0 else last
+    interval = settings.number("moe_layer_interval") or (frequency if isinstance(frequency, int) else 1) or 1
+    offset = 1 if settings.value("moe_layer_interval") is not None else 0
+    return [first <= at <= last and (at + offset) % interval == 0 for at in every]

@@ -1,0 +1,169 @@
+"""A model's settings as its class reads them: the file's value, under any spelling, else the class's default."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+DATA = Path(__file__).parent.parent / "data" / "model_classes.json"
+
+SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("n_embd", "d_model", "model_dim"),
+    "num_hidden_layers": ("n_layer", "num_layers", "n_layers"),
+    "num_attention_heads": ("n_head", "num_heads", "n_heads"),
+    "num_key_value_heads": ("num_kv_heads", "n_head_kv", "multi_query_group_num", "num_attention_groups"),
+    "head_dim": ("kv_channels", "attention_head_dim"),
+    "intermediate_size": ("ffn_hidden_size", "ffn_dim", "n_inner"),
+    "vocab_size": ("padded_vocab_size",),
+    "num_experts": ("num_local_experts", "n_routed_experts", "moe_num_experts"),
+    "num_experts_per_tok": (
+        "moe_topk",
+        "moe_top_k",
+        "moe_k",
+        "top_k_experts",
+        "num_experts_per_token",
+        "num_selected_experts",
+    ),
+    "num_shared_experts": ("n_shared_experts", "moe_num_shared_experts", "num_shared_expert"),
+    "moe_intermediate_size": ("expert_ffn_hidden_size", "moe_ffn_hidden_size", "expert_dim"),
+    "first_k_dense_replace": ("num_dense_layers", "moe_layer_start_index", "first_k_dense_layers"),
+}
+"""What one number is called by different classes. The first name is the one that most classes use."""
+
+STRUCTURAL = re.compile(
+    r"expert|moe|pattern|hybrid|window|sliding|(^|_)swa(_|$)|ssm|mamba|state_size|d_state|latent|lora_rank|per_layer"
+    r"|layer_types|layers_block|linear_|conv_|compress|kv_shared|chunk_size|index_(n|head|topk)|altup|laurel|engram|ngram"
+)
+"""Names that may change how large a model is or what it keeps for each token."""
+
+HARMLESS = re.compile(
+    r"routed_scaling|router|norm_topk|topk_(group|method)|n_group|num_expert_group|scoring|aux_loss|renormalize|jitter"
+    r"|norm_min|num_nextn|mtp_|next_n|ep_size|capacity|use_mamba_kernels|use_conv_bias|conv_bias|proj_bias|time_step"
+    r"|dt_(rank|min|max|init|limit|scale|bias)|ssm_cache_dtype|ssm_dtype|mixer|gating|softcap|correction|dropout"
+    r"|chunk_size_feed_forward|mamba_chunk_size|^chunk_size$|expert_dtype|use_mixed_mlp_moe|expert_selection|combine"
+    r"|residual_in|rescale_prenorm|max_window_layers|experts_implementation|norm_before_gate|rms_norm|inner_layernorm"
+    r"|ssm_(in|out)_multiplier|ssm_multipliers|moe_layer_use_mod|swiglu|sliding_window_size|attention_chunk_size|log_scaling"
+    r"|mamba_hidden_act|tensor_parallel|patch_|moe_token_dispatcher|gemm|overlap|activation_sparsity|linear_(lower|allow|a_log|dt)"
+    r"|index_topk_(freq|pattern)|index_skip|logits|embed|num_local_tokens|_alpha|_beta"
+)
+"""Structural by name, but of no weight: how experts are chosen, kernels, training, heads that guess ahead."""
+
+
+class UnknownShapeError(Exception):
+    """A setting, or a class, that says something of the shape and is not understood here: ``what`` and its value."""
+
+    def __init__(self, what: str, value: object = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.value = value
+
+
+@cache
+def classes() -> Mapping[str, Mapping[str, object]]:
+    """What transformers takes where a file says nothing, by model type: see ``data/model_classes.json``."""
+    raw = json.loads(DATA.read_text(encoding="utf-8"))
+    rows: Mapping[str, Mapping[str, object]] = raw["classes"]
+    return rows
+
+
+class Settings:
+    """Reads the text part of a config.json, and remembers what was read.
+
+    ``number``, ``flag`` and ``sequence`` look for the name, the class's other name for it, the spellings above and at
+    last the class's default. What the file gives under a structural name and nobody asked for is in ``unread``.
+    """
+
+    def __init__(self, values: Mapping[str, object], kind: str | None) -> None:
+        self.values = values
+        self.kind = kind or ""
+        self._class = classes().get(self.kind, {})
+        self._read: set[str] = set()
+
+    @property
+    def known_class(self) -> bool:
+        """Whether transformers has a class of this model type, of which the defaults are known."""
+        return bool(self._class)
+
+    def given(self, name: str) -> object:
+        """The file's own value of a setting, under any spelling; None where it says nothing."""
+        for spelling in self._spellings(name):
+            self._read.add(spelling)
+            if self.values.get(spelling) is not None:
+                return self.values[spelling]
+        return None
+
+    def value(self, name: str) -> object:
+        """The file's value, else the class's default, else None."""
+        if self.given(name) is not None:
+            return self.given(name)
+        # A setting that the file gives as null is none: its class's default does not hold.
+        return None if any(each in self.values for each in self._spellings(name)) else self._default(name)
+
+    def number(self, name: str) -> int | None:
+        """A whole number; a list of one number repeated counts as that number."""
+        value = self.value(name)
+        if value is None or (value is False):
+            return None
+        if isinstance(value, list) and value and all(each == value[0] for each in value):
+            value = value[0]
+        if isinstance(value, float) and value == int(value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.refuse(name, value)
+        return value
+
+    def needed(self, name: str) -> int:
+        """A number without which nothing can be computed."""
+        value = self.number(name)
+        if value is None:
+            self.refuse(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """A switch; what is not given is off."""
+        return self.value(name) is True
+
+    def sequence(self, name: str) -> list[object] | None:
+        """A list, such as one entry per layer."""
+        value = self.value(name)
+        return list(value) if isinstance(value, list | tuple) and value else None
+
+    def mapping(self, name: str) -> Mapping[str, object]:
+        """A part of its own, such as ``linear_attn_config``."""
+        value = self.value(name)
+        return value if isinstance(value, dict) else {}
+
+    def refuse(self, name: str, value: object = None) -> NoReturn:
+        """Say that a setting is not understood."""
+        raise UnknownShapeError(name, value)
+
+    def unread(self) -> Iterator[tuple[str, object]]:
+        """What the file says under a structural name, and nothing here has read."""
+        for name, value in self.values.items():
+            if value in (None, False, 0, "") or value in ([], {}):
+                continue
+            if STRUCTURAL.search(name) and not HARMLESS.search(name) and name not in self._read:
+                yield name, value
+
+    def _spellings(self, name: str) -> Iterator[str]:
+        yield name
+        names = self._class.get("names")
+        if isinstance(names, dict):
+            for other, real in names.items():
+                if other == name:
+                    yield real
+                elif real == name:
+                    yield other
+        yield from SPELLINGS.get(name, ())
+
+    def _default(self, name: str) -> object:
+        defaults = self._class.get("defaults")
+        if isinstance(defaults, dict):
+            for spelling in self._spellings(name):
+                if defaults.get(spelling) is not None:
+                    return defaults[spelling]
+        return None

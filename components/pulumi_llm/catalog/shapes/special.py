@@ -1,0 +1,55 @@
+"""Classes that are built like no other: whole shapes of their own."""
+
+from __future__ import annotations
+
+from pulumi_llm.catalog.shapes.settings import Settings
+
+V4_ROW = 584
+"""Bytes of one entry of DeepSeek V4's cache: 448 numbers in 8 bit, 64 in 16 bit, 8 of scales.
+
+vllm 0.32.0: models/deepseek_v4/attention.py (read 2026-11-28).
+"""
+
+V4_BLOCK, V4_ALIGNMENT = 256, 576
+"""Tokens of a block, and what its bytes are rounded up to (ibid.)."""
+
+
+def deepseek_v4_attention(settings: Settings, hidden: int, heads: int, ratio: int) -> int:
+    """Parameters of one attention layer: queries and outputs of low rank, one key for all heads, a compressor."""
+    size, low = settings.needed("head_dim"), settings.needed("q_lora_rank")
+    groups, out = settings.needed("o_groups"), settings.needed("o_lora_rank")
+    total = low * (hidden + heads * size) + hidden * size + heads * size * out + groups * out * hidden
+    if ratio == 4:
+        index_heads, index = settings.needed("index_n_heads"), settings.needed("index_head_dim")
+        total += 4 * hidden * size + 4 * hidden * index + low * index_heads * index + hidden * index_heads
+    elif ratio > 1:
+        total += 2 * hidden * size
+    copies = settings.number("hc_mult") or 4
+    return total + 2 * (copies * copies + 2 * copies) * copies * hidden
+
+
+def deepseek_v4_ratios(settings: Settings, layers: int) -> list[int]:
+    """By how much each layer compresses: 0 (a window alone), 4 or 128."""
+    given = settings.sequence("compress_ratios")
+    if given is not None:
+        ratios = [each for each in given[:layers] if isinstance(each, int) and each in (0, 1, 4, 128)]
+        if len(ratios) != layers:
+            settings.refuse("compress_ratios", given)
+        return ratios
+    names = {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128, "sliding_attention": 0}
+    kinds = settings.sequence("layer_types")
+    if kinds is None:  # the class's own schedule: two of the heavy kind, then in turn
+        return [128 if at < 2 or at % 2 else 4 for at in range(layers)]
+    return [names[str(each)] if str(each) in names else settings.refuse("layer_types", each) for each in kinds[:layers]]
+
+
+def deepseek_v4_bytes(settings: Settings, ratio: int) -> float:
+    """Bytes of cache per token of one layer beside its window, blocks rounded up as the engine does."""
+    if ratio <= 1:
+        return 0.0
+    entries = V4_BLOCK // ratio
+    size = -(-entries * V4_ROW // V4_ALIGNMENT) * V4_ALIGNMENT
+    if ratio == 4:
+        row = settings.needed("index_head_dim") + 4
+        size += -(-entries * row // V4_ALIGNMENT) * V4_ALIGNMENT
+    return size / V4_BLOCK

@@ -1,0 +1,93 @@
+"""What one request keeps on a GPU: keys and values for its tokens, and the state of layers that keep one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pulumi_llm.catalog.models import GIB, Model
+from pulumi_llm.preflight.engine import engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Bytes for each token on one GPU, all layers of a kind together, and the window after which they forget."""
+
+    bytes: float
+    window: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """What requests of a model keep on one GPU.
+
+    ``state_bytes`` is kept once a request. ``block_tokens`` is the number of tokens that memory is handed out for: in a
+    hybrid vLLM makes an attention layer's block as large as a layer's state (v1/core/kv_cache_utils.py, 0.32.0).
+    """
+
+    kept: tuple[Kept, ...]
+    state_bytes: float
+    block_tokens: int
+
+    @property
+    def per_token(self) -> float:
+        """Bytes for each token, windows disregarded."""
+        return sum(each.bytes for each in self.kept)
+
+    def request_gib(self, tokens: int, batched: int | None) -> float:
+        """GiB of one request of so many tokens, in whole blocks.
+
+        ``batched`` is how many tokens are computed at a time: a layer with a window holds the window and these (None:
+        releases that ignore windows). A window may begin inside a block, hence one block more.
+        """
+        block = self.block_tokens
+        total = self.state_bytes
+        for each in self.kept:
+            if each.window is None or batched is None:
+                total += each.bytes * -(-tokens // block) * block
+            else:
+                held = min(tokens, each.window - 1 + batched)
+                total += each.bytes * (-(-held // block) * block + block)
+        return total / GIB
+
+    def longest(self, room_gib: float, batched: int | None, limit: int | None) -> int:
+        """The longest context of which one request fits in so many GiB, at most what the model was made for."""
+        low, high = 0, limit if limit is not None else 2**24
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.request_gib(middle, batched) <= room_gib:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def footprint(model: Model, gpu_count: int, *, fp8: bool = False) -> Footprint | None:
+    """What requests of a model keep on each of so many GPUs; None where the numbers for it are not known.
+
+    A latent cache is whole on every GPU; heads are divided, and repeated where there are fewer of them than GPUs.
+    """
+    rows = model.kept
+    if rows is None:
+        return None
+    kept: dict[int | None, float] = {}
+    for row in rows:
+        size = row.bytes if row.heads == 0 else row.bytes / row.heads * max(1, row.heads // gpu_count)
+        if fp8 and not row.fixed:
+            size //= 2
+        kept[row.window] = kept.get(row.window, 0.0) + row.layers * size
+    state = model.state_bytes / gpu_count
+    return Footprint(
+        kept=tuple(Kept(bytes=size, window=window) for window, size in kept.items()),
+        state_bytes=state,
+        block_tokens=_block(model, kept.values(), state),
+    )
+
+
+def _block(model: Model, sizes: Iterable[float], state: float) -> int:
+    plain = engine().block_tokens
+    layers = model.attention_layers or 0
+    if not model.state_layers or not layers:
+        return plain
+    one = sum(sizes) / layers
+    return max(plain, int(-(-(state / model.state_layers / one) // plain)) * plain) if one else plain

@@ -1,0 +1,167 @@
+"""What a config.json says of a model's size is what two oracles say: transformers' own count, and vLLM's own cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_llm import catalog
+from pulumi_llm.catalog.config import LIKE
+from pulumi_llm.catalog.shapes.settings import classes
+from pulumi_llm.preflight import cache
+
+DATA = Path(__file__).parent / "data"
+SHAPES: list[dict[str, Any]] = json.loads((DATA / "shapes.json").read_text(encoding="utf-8"))["shapes"]
+PUBLISHED: dict[str, dict[str, Any]] = json.loads((DATA / "published.json").read_text(encoding="utf-8"))["models"]
+CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED
+CACHED = {name: row for name, row in CASES.items() if "cache" in row}
+
+
+def described(folder: Path, config: object) -> catalog.Model:
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    model = catalog.model_from_config(folder)
+    assert model.unknown_shape is None
+    return model
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_parameters_are_those_that_transformers_counts(tmp_path: Path, name: str) -> None:
+    model = described(tmp_path, CASES[name]["config"])
+    assert model.parameters_b == pytest.approx(CASES[name]["parameters"] / 1e9, rel=0.01)
+
+
+@pytest.mark.parametrize("name", CACHED)
+def test_a_request_keeps_what_vllm_s_own_specification_says(tmp_path: Path, name: str) -> None:
+    found = cache.footprint(described(tmp_path, CACHED[name]["config"]), 1)
+    assert found is not None
+    said = CACHED[name]["cache"]
+    windows = {each["window_tokens"]: each["bytes_per_token"] for each in said["windowed"]}
+    for tokens in (8 * 1024, 32 * 1024, 128 * 1024):
+        kept = sum(min(tokens, window) * size for window, size in windows.items())
+        wanted = said["full_bytes_per_token"] * tokens + kept + said["state_bytes_per_sequence"]
+        ours = found.state_bytes + sum(min(tokens, each.window or tokens) * each.bytes for each in found.kept)
+        assert ours == pytest.approx(wanted, rel=0.05)
+
+
+@pytest.mark.parametrize("name", CACHED)
+def test_the_context_is_the_one_that_vllm_derives(tmp_path: Path, name: str) -> None:
+    model = described(tmp_path, CACHED[name]["config"])
+    assert model.max_context in (CACHED[name]["cache"]["max_model_len"], None)
+
+
+def test_every_class_of_the_table_is_tried_or_said_to_be_verified_otherwise() -> None:
+    tried = {row["config"]["model_type"] for row in CASES.values()}
+    texts = {kind for kind, row in classes().items() if "text" not in row}
+    assert texts - tried == {"longcat_flash"}  # its class counts experts that have no weights
+
+
+@pytest.mark.parametrize(("kind", "other"), LIKE.items())
+def test_a_class_that_is_like_another_names_one_that_is_known(kind: str, other: str) -> None:
+    assert kind not in classes()
+    assert other in classes()
+
+
+LLAMA: dict[str, Any] = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "max_position_embeddings": 4096,
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "vocab_size": 32000,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"num_local_slow_experts": 4}, "num_local_slow_experts"),
+        ({"layer_types": ["liquid_attention"] * 32}, "layer_types"),
+        ({"ssm_state_width": 128}, "ssm_state_width"),
+        ({"hybrid_window_pattern": [1, 0]}, "hybrid_window_pattern"),
+        ({"model_type": "llamma"}, "model_type"),
+        ({"quantization_config": {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}}, "quant_algo"),
+    ],
+)
+def test_a_setting_that_is_not_understood_is_named_and_nothing_is_computed(
+    tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**LLAMA, **change}), encoding="utf-8")
+    model = catalog.model_from_config(tmp_path)
+    assert named in (model.unknown_shape or "")
+    assert model.parameters_b is None
+
+
+@pytest.mark.parametrize("name", ["routed_scaling_factor", "mamba_chunk_size", "moe_router_topk_scaling_factor"])
+def test_a_setting_of_no_weight_changes_nothing(tmp_path: Path, name: str) -> None:
+    plain = described(tmp_path, LLAMA)
+    assert described(tmp_path, {**LLAMA, name: 2}).parameters_b == plain.parameters_b
+
+
+@pytest.mark.parametrize(
+    ("whole", "text", "tied"),
+    [(None, True, True), (True, None, True), (False, True, False), (True, False, False), (None, None, True)],
+)
+def test_a_head_that_the_two_parts_disagree_on_is_counted(
+    tmp_path: Path, whole: bool | None, text: bool | None, tied: bool
+) -> None:
+    inner = {"model_type": "gemma3_text", "tie_word_embeddings": text}
+    config = {"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "text_config": inner}
+    assert described(tmp_path, {**config, "tie_word_embeddings": whole}).tied_embeddings is tied
+
+
+@pytest.mark.parametrize(
+    ("change", "context"),
+    [
+        ({"rope_scaling": {"type": "linear", "factor": 4.0}}, 16384),
+        ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, 8192),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, 4096),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, 4096),
+        ({"model_max_length": 131072}, 131072),
+        ({"max_sequence_length": 2048}, 2048),
+        ({"rope_scaling": {"type": "linear", "factor": None}}, 4096),
+    ],
+)
+def test_a_context_is_stretched_as_vllm_stretches_it(tmp_path: Path, change: dict[str, Any], context: int) -> None:
+    assert described(tmp_path, {**LLAMA, **change}).max_context == context
+
+
+def groups(bits: int, kind: str = "int") -> dict[str, Any]:
+    return {"config_groups": {"group_0": {"targets": ["Linear"], "weights": {"num_bits": bits, "type": kind}}}}
+
+
+@pytest.mark.parametrize(
+    ("block", "method", "bits"),
+    [
+        ({"quant_method": "auto-round", "bits": 4}, "inc", 4),
+        ({"quant_method": "fbgemm_fp8"}, "fbgemm_fp8", 8),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, "modelopt", 8),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4", 4),
+        ({"quant_method": "modelopt", "quant_algo": "MXFP8"}, "mxfp8", 8),
+        ({"quant_algo": "FP8", "producer": {"name": "modelopt"}}, "modelopt", 8),
+        ({"quant_method": "compressed-tensors", **groups(8)}, "compressed-tensors", 8),
+        ({"quant_method": "compressed-tensors", **groups(4, "float")}, "nvfp4", 4),
+        ({"quant_method": "torchao", "quant_type": "int4_weight_only"}, "torchao", 4),
+        ({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}}, "quark", 8),
+    ],
+)  # fmt: skip
+def test_each_way_of_storing_weights_is_read(tmp_path: Path, block: dict[str, Any], method: str, bits: int) -> None:
+    model = described(tmp_path, {**LLAMA, "quantization_config": block})
+    assert (model.quantization, model.quantization_bits) == (method, bits)
+
+
+def test_a_quantization_file_beside_the_config_is_read(tmp_path: Path) -> None:
+    beside = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8"}}
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps(beside), encoding="utf-8")
+    model = described(tmp_path, LLAMA)
+    assert (model.quantization, model.quantization_bits) == ("nvfp4", 4)
+
+
+def test_experts_that_are_stored_otherwise_are_told_apart(tmp_path: Path) -> None:
+    model = described(tmp_path, PUBLISHED["deepseek-v4-flash"]["config"])
+    assert model.expert_bits == 4
+    assert model.expert_parameters_b == pytest.approx(277, rel=0.01)
