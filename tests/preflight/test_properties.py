@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pulumi_llm import catalog
@@ -102,11 +102,25 @@ def test_more_of_the_card_never_turns_yes_into_no_while_it_is_free(request: FitR
         )
 
 
+FITS = FitRequest(
+    model="cognitivecomputations/Qwen3-30B-A3B-AWQ",
+    gpu="RTX-5090",
+    gpu_count=4,
+    concurrency=1,
+    gpu_memory_utilization=0.203125,
+)
+"""Passes with room for 1.82 requests of the full context: fewer than the one that is asked for there are not."""
+
+
 @given(requests)
+@example(FITS)
+@example(replace(FITS, concurrency=200, max_num_seqs=1, max_model_len=128))
 def test_every_alternative_passes_and_changes_something(request: FitRequest):
     for way in suggest.alternatives(case_of(request)):
         assert way.request != request
         assert passes(case_of(way.request))
+        if way.text.endswith("requests at once"):
+            assert (way.request.concurrency or 0) < (request.concurrency or 0)
 
 
 @settings(max_examples=settings.default.max_examples * 2 // 5)
