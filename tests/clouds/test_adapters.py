@@ -317,6 +317,46 @@ def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -
     assert harness.TYPES[cloud.name] in str(refused.value)
 
 
+LOOKED_UP = {
+    "aliyun": (
+        "alicloud:ecs/getImages:getImages",
+        {
+            "architecture": "x86_64",
+            "instanceType": harness.TYPES["aliyun"],
+            "isSupportCloudInit": True,
+            # The provider sorts by the time of creation only where this is asked for.
+            "mostRecent": True,
+            "nameRegex": "^ubuntu_24_04_x64",
+            "owners": "system",
+            "status": "Available",
+        },
+    ),
+    "aws": (
+        "aws:ssm/getParameter:getParameter",
+        # Canonical's own pointer to its newest image.
+        {"name": "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"},
+    ),
+    "tencent": (
+        "tencentcloud:Images/getInstance:getInstance",
+        {
+            "imageNameRegex": "^Ubuntu Server 24\\.04.*64",
+            "imageTypes": ["PUBLIC_IMAGE"],
+            "instanceType": harness.TYPES["tencent"],
+        },
+    ),
+}
+
+
+def test_the_image_is_looked_up_as_the_newest_of_the_clouds_own(cloud: Cloud, recording: Recording) -> None:
+    assert recording.looked_up == [LOOKED_UP[cloud.name]]
+
+
+def test_aliyun_takes_the_first_of_the_images_which_is_the_newest() -> None:
+    aliyun = clouds.get("aliyun")
+    images = {**harness.IMAGES, "alicloud:ecs/getImages:getImages": {"ids": ["new.vhd", "older.vhd", "oldest.vhd"]}}
+    assert machine_of(aliyun, record(everything(aliyun), images=images)).inputs["imageId"] == "new.vhd"
+
+
 def test_tencent_takes_the_newest_of_the_plain_images() -> None:
     tencent = clouds.get("tencent")
     assert machine_of(tencent, record(everything(tencent))).inputs["imageId"] == "img-new"

@@ -3,15 +3,18 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulumi_llm import cli
 from pulumi_llm.channel import REMOTE
+from pulumi_llm.commands.keys import LIMITS
 from tests.gateway.harness import CODE, Home
 
 sys.path.insert(0, str(CODE))  # the node's own code
@@ -54,10 +57,14 @@ class Machine:
         return found
 
     def works(self, key: str) -> bool:
+        return self.rules(key) is not None
+
+    def rules(self, key: str) -> Any:
+        """What the gateway lets this key do; None: it is no key."""
         from llm_gate.policy import Policy, Reread
 
         files = ("settings/policy.json", "secrets/gateway-keys.json", "state/own-keys.json")
-        return Policy(*(Reread(self.root / name) for name in files)).find(key) is not None
+        return Policy(*(Reread(self.root / name) for name in files)).find(key)
 
 
 @pytest.fixture
@@ -78,6 +85,43 @@ def test_an_added_key_works_at_once_and_is_told_once(machine: Machine, capsys: p
     assert isinstance(row, dict)
     assert row["daily_tokens"] == 500
     assert row["models"] == ["yi*"]
+
+
+def test_an_added_key_is_held_to_every_limit_that_was_given(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers = {name: place for place, name in enumerate(LIMITS, 3)}
+    options = [text for name, value in numbers.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    lists = ["--model", "yi*", "--model", "qwen", "--endpoint", "/v1/embeddings", "--source-cidr", "203.0.113.0/24"]
+    assert cli.main(["keys", "add", "team-b", *STACK, *options, *lists, "--expires", "2099-12-31"]) == 0
+    rules = machine.rules(capsys.readouterr().out.strip())
+    assert {name: getattr(rules, name) for name in LIMITS} == numbers
+    assert rules.models == ("yi*", "qwen")
+    assert rules.endpoints == ("/v1/embeddings",)
+    assert [str(each) for each in rules.cidrs] == ["203.0.113.0/24"]
+    assert rules.expires == 4_102_444_800  # 2100-01-01 00:00 UTC: the day that was named is the last
+    assert (rules.name, rules.managed) == ("team-b", "cli")
+
+
+def test_a_key_that_is_made_here_is_letters_and_digits_that_no_shell_reads(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pulumi_llm.commands.keys import _new_key
+
+    cli.main(["keys", "add", "team-b", *STACK])
+    keys = [capsys.readouterr().out.strip(), *(_new_key()[0] for _ in range(200))]
+    assert [each for each in keys if not re.fullmatch("sk-[A-Za-z0-9]{40}", each)] == []
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_second_key_of_a_name_is_refused_and_the_first_works_on(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["keys", "add", "team-b", *STACK, "--daily-tokens", "5"])
+    key = capsys.readouterr().out.strip()
+    assert cli.main(["keys", "add", "team-b", *STACK]) == 1
+    assert "[keys.exists]" in capsys.readouterr().err
+    assert machine.rules(key).daily_tokens == 5
 
 
 def test_the_key_itself_never_leaves_and_the_private_key_is_nobody_elses(

@@ -1,11 +1,12 @@
 """Tokens are counted whatever the upstream says of them, on every endpoint, streamed or not."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gate.tokens import of_request
+from llm_gate.tokens import of_request, of_text
 
 from tests.gateway.fake import ANSWER
 from tests.gateway.harness import PROMPT, Home, chat, client_of, stand
@@ -92,6 +93,57 @@ async def test_one_request_cannot_pass_a_limit_that_is_smaller_than_it(tmp_path:
         async with client.post(CHAT, json=chat(max_tokens=501)) as reply:
             assert (await reply.json())["error"]["code"] == "request_exceeds_limit"
         assert not fake.seen
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_a_prompt_counts_before_the_call_on_every_endpoint(tmp_path: Path, path: str) -> None:
+    """English has about a token for four characters: 4000 of them are far more than 500 tokens."""
+    long = {
+        key: json.loads(json.dumps(value).replace(PROMPT, PROMPT * (4000 // len(PROMPT) + 1)))
+        for key, value in BODIES[path].items()
+    }
+    bound = {"/v1/responses": "max_output_tokens"}.get(path, "max_tokens")
+    async with stand(tmp_path, kind="gateway", tokens_per_minute=500) as (_, fake, client):
+        async with client.post(path, json={**long, bound: 16}) as reply:
+            # Each protocol has its own form of an error; the message is the same in all.
+            assert reply.status == 400
+            assert "it can never be served" in await reply.text()
+        assert not fake.seen
+        async with client.post(path, json={**BODIES[path], bound: 16}) as reply:
+            assert reply.status == 200
+
+
+TEXT = "blue herons stand in shallow water " * 40
+
+
+@pytest.mark.parametrize(
+    "name", ["messages", "prompt", "input", "instructions", "system", "tools", "functions", "suffix"]
+)
+@pytest.mark.parametrize("form", ["text", "list", "object"])
+def test_every_field_that_a_model_reads_is_counted(name: str, form: str) -> None:
+    value: Any = {"text": TEXT, "list": [TEXT], "object": [{"content": TEXT}]}[form]
+    counted = of_request({"model": "plain", name: value}) - of_request({"model": "plain"})
+    assert len(TEXT) / 4 <= counted <= len(TEXT) / 2
+
+
+@pytest.mark.parametrize("name", ["response_format", "text", "documents"])
+def test_a_schema_or_document_is_counted_and_a_word_in_its_place_is_not(name: str) -> None:
+    assert of_request({name: {"schema": TEXT}}) >= len(TEXT) / 4
+    assert of_request({name: [{"content": TEXT}]}) >= len(TEXT) / 4
+    assert of_request({name: "auto"}) == of_request({})
+
+
+def test_a_prompt_of_token_numbers_counts_as_many_as_it_holds() -> None:
+    assert of_request({"prompt": [7] * 1000}) - of_request({}) == 1000
+    assert of_request({"prompt": [[7] * 600, [7] * 400]}) - of_request({}) == 1000
+    assert of_request({"prompt": []}) == of_request({})
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("a", 1), ("abc", 1), ("abcd", 2), ("你好", 2), ("你好abcd", 4), ("é", 1)]
+)
+def test_a_text_has_a_token_for_three_ascii_characters_and_one_for_each_other(text: str, tokens: int) -> None:
+    assert of_text(text) == tokens
 
 
 async def test_several_answers_at_once_are_reserved_as_several(tmp_path: Path) -> None:

@@ -104,6 +104,46 @@ def test_what_was_not_used_is_given_back(store: Store) -> None:
     store.admit(rules, ask(90))
 
 
+@pytest.mark.parametrize("span", ["daily", "monthly"])
+@pytest.mark.parametrize("unit", ["tokens", "budget_usd"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_not_used_goes_back_to_the_budget(
+    store: Store, clock: Clock, span: str, unit: str, restart: bool
+) -> None:
+    limits: dict[str, float] = {f"{span}_{unit}": 100 if unit == "tokens" else 100 / NANO}
+    rules = Rules("a", **limits)  # type: ignore[arg-type]
+    ticket = store.admit(rules, ask(90, nanos=90))
+    assert refusal(store, rules, ask(20, nanos=20)).code == "budget_exceeded"
+    store.settle(ticket, Spent(tokens_in=5, tokens_out=5, nanos=10))
+    if restart:
+        store.close()
+        store = Store(store.path, clock)
+    assert admitted(store, rules, 1, ask(91, nanos=91)) == 0
+    assert admitted(store, rules, 1, ask(90, nanos=90)) == 1
+
+
+def test_what_was_reserved_yesterday_goes_back_to_the_months_budget_and_not_to_todays(
+    store: Store, clock: Clock
+) -> None:
+    rules = Rules("a", monthly_tokens=100, daily_tokens=95)
+    clock.now = NOON + 12 * 3600 - 1
+    ticket = store.admit(rules, ask(90))
+    clock.now += 2
+    store.settle(ticket, Spent(tokens_in=10))
+    store.admit(rules, ask(90))
+    assert refusal(store, rules, ask(1)).code == "budget_exceeded"
+
+
+def test_what_was_reserved_last_month_gives_nothing_to_this_months_budget(store: Store, clock: Clock) -> None:
+    rules = Rules("a", monthly_tokens=100)
+    clock.now = NOON + 5.5 * 86400 - 1  # the last second of November
+    ticket = store.admit(rules, ask(90))
+    clock.now += 2
+    store.admit(rules, ask(90))
+    store.settle(ticket, Spent(tokens_in=10))
+    assert admitted(store, rules, 20, ask(1)) == 10
+
+
 def test_more_than_was_reserved_is_counted_too(store: Store) -> None:
     rules = Rules("a", tokens_per_minute=100)
     store.settle(store.admit(rules, ask(10)), Spent(tokens_in=50, tokens_out=45))

@@ -174,6 +174,62 @@ def test_words_beside_a_secret_in_an_object_are_no_secrets() -> None:
     assert not found & {"ubuntu", "203.0.113.9"}
 
 
+def test_a_secret_in_a_list_is_nowhere_shown() -> None:
+    def program(version: int) -> Any:
+        def run() -> None:
+            secret = pulumi.Output.secret(PLANTED)
+            command.local.Command("c", create=f"echo {PLANTED}\necho {version}", triggers=["first", secret, version])
+
+        return run
+
+    text = shown(program(1), program(2))
+    assert "echo 2" in text
+    assert [each for each in written(PLANTED) if each in text] == []
+
+
+MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+"""Beside it, ``value`` is a secret: the engine's own mark (sdk/go/common/resource/sig/sig.go)."""
+
+
+def marked(value: Any) -> dict[str, Any]:
+    return {**MARK, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("value", "secrets"),
+    [
+        pytest.param(marked("alone-81"), {"alone-81"}, id="by itself"),
+        pytest.param(["plain-81", marked("in-a-list-81")], {"in-a-list-81"}, id="in a list"),
+        pytest.param(("plain-81", marked("in-a-tuple-81")), {"in-a-tuple-81"}, id="in a tuple"),
+        pytest.param([[{"a": [marked("deep-81")]}]], {"deep-81"}, id="in a list of lists"),
+        pytest.param(marked(marked("twice-81")), {"twice-81"}, id="in a secret"),
+        pytest.param(
+            marked({"user": "ubuntu", "more": marked("in-secret-81")}), {"in-secret-81"}, id="in a secret's object"
+        ),
+        pytest.param(
+            marked(["no-name-nor-length", marked("short"), "x"]),
+            {"no-name-nor-length", "short"},
+            id="in a secret's list",
+        ),
+        pytest.param(marked({"password": "short", "user": "short-2"}), {"short"}, id="by its name in a secret"),
+        pytest.param(marked({"host": "203.0.113.9", "url": "https://example.com/a/long/path"}), set(), id="no secret"),
+        pytest.param(marked({"text": "elevenchars"}), set(), id="too short to tell"),
+        pytest.param(marked({"text": "twelve-chars"}), {"twelve-chars"}, id="long enough to tell"),
+    ],
+)
+@pytest.mark.parametrize("place", ["outputs", "config"])
+def test_a_secret_is_known_wherever_it_lies(place: str, value: Any, secrets: set[str]) -> None:
+    assert secrets_in(Plan("p", "s", **{place: {"k": value}})) == secrets
+
+
+@pytest.mark.parametrize("wrap", [dict, lambda inside: [inside]])
+def test_what_is_in_a_secret_that_is_json_is_known_too(wrap: Any) -> None:
+    text = json.dumps(wrap({"token": "abc-81", "port": "443"}))
+    assert secrets_in(Plan("p", "s", outputs={"k": marked(text)})) == {text, "abc-81"}
+    broken = text[:-1]
+    assert secrets_in(Plan("p", "s", outputs={"k": marked(broken)})) == {broken}
+
+
 def test_secrets_of_the_environment_are_known_by_their_names() -> None:
     environment = {
         "OPENAI_API_KEY": "abcdefgh",
