@@ -23,7 +23,7 @@ BODIES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", BODIES)
 async def test_the_upstreams_own_count_is_taken_on_every_endpoint(tmp_path: Path, path: str, stream: bool) -> None:
-    """Among them LiteLLM's #17706 (/v1/responses was not counted) and #41610 (streams were not)."""
+    """What BerriAI/litellm#17706 and #41610 ask for."""
     async with stand(tmp_path, kind="gateway", tokens_per_minute=100_000) as (gate, _, client):
         async with client.post(path, json={**BODIES[path], "stream": stream}) as reply:
             assert reply.status == 200
@@ -88,7 +88,7 @@ async def test_the_bound_goes_by_the_name_that_the_vendor_knows(
 
 
 async def test_one_request_cannot_pass_a_limit_that_is_smaller_than_it(tmp_path: Path) -> None:
-    """LiteLLM's #4829."""
+    """What BerriAI/litellm#4829 asks for."""
     async with stand(tmp_path, tokens_per_minute=500) as (_, fake, client):
         async with client.post(CHAT, json=chat(max_tokens=501)) as reply:
             assert (await reply.json())["error"]["code"] == "request_exceeds_limit"
@@ -158,7 +158,7 @@ RESERVED = 51
 
 
 async def test_all_of_a_limit_can_be_used_before_it_bites(tmp_path: Path) -> None:
-    """LiteLLM's #24677: its limit fired at 70 %, and then for long."""
+    """What BerriAI/litellm#24677 asks for."""
     async with stand(tmp_path, tokens_per_minute=170 + RESERVED) as (gate, _, client):
         for _ in range(11):  # each takes 17, and RESERVED while it runs
             async with client.post(CHAT, json=chat(max_tokens=20)) as reply:
