@@ -1,0 +1,109 @@
+"""The mutants of a module, and a sample of them that is the same each time."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import random
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+from operators import OWN
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """A mutant that does what the program does."""
+
+    module: str
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A module with one mistake."""
+
+    module: str
+    operator: str
+    line: int
+    code: str
+    diff: str
+
+    def is_(self, row: Equivalent) -> bool:
+        """Whether it is the mutant that a row of equivalent.toml names."""
+        changed = [line for line in self.diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+        taken, put = (" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
+        return (self.module, taken, put) == (row.module, row.before, row.after)
+
+
+def equivalents() -> list[Equivalent]:
+    """The rows of equivalent.toml."""
+    rows = tomllib.loads((HERE / "equivalent.toml").read_text(encoding="utf-8")).get("mutant", [])
+    return [Equivalent(**row) for row in rows]
+
+
+def sample(module: str, source: str, operators: list[str], seed: int, at_most: int) -> tuple[list[Mutant], int]:
+    """Some of a module's mutants, in the order of its lines, and how many places there were to choose from."""
+    places = _places(source, operators)
+    random.Random(f"{seed} {module}").shuffle(places)
+    known = [row for row in equivalents() if row.module == module]
+    found: list[Mutant] = []
+    for name, line, occurrence in places:
+        if len(found) == at_most:
+            break
+        mutant = _mutant(module, source, name, line, occurrence)
+        if mutant is not None and not any(mutant.is_(row) for row in known):
+            found.append(mutant)
+    return sorted(found, key=lambda each: each.line), len(places)
+
+
+def _operator(name: str) -> Any:
+    return OWN[name]() if name in OWN else get_operator(name)()
+
+
+def _places(source: str, operators: list[str]) -> list[tuple[str, int, int]]:
+    tree = get_ast(source)
+    found = []
+    for name in operators:
+        operator = _operator(name)
+        positions = ((node, place) for node in ast_nodes(tree) for place in operator.mutation_positions(node))
+        for occurrence, (node, (start, _)) in enumerate(positions):
+            if not _is_annotation(node):
+                found.append((name, start[0], occurrence))
+    return found
+
+
+def _is_annotation(node: Any) -> bool:
+    """Whether the node stands in an annotation, which nothing evaluates."""
+    while node.parent is not None:
+        above = node.parent
+        if above.type == "annassign" and node is above.children[1]:
+            return True
+        if above.type == "tfpdef" and node is above.children[2]:
+            return True
+        if above.type == "funcdef" and above.annotation is node:
+            return True
+        node = above
+    return False
+
+
+def _mutant(module: str, source: str, name: str, line: int, occurrence: int) -> Mutant | None:
+    code = mutate_code(source, _operator(name), occurrence)
+    if code is None:
+        return None
+    try:
+        if ast.dump(ast.parse(code)) == ast.dump(ast.parse(source)):
+            return None
+    except SyntaxError:
+        return None
+    lines = difflib.unified_diff(source.splitlines(), code.splitlines(), module, name, lineterm="", n=1)
+    return Mutant(module, name, line, code, "\n".join(lines))
