@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,39 @@ def test_the_list_says_who_made_each_key(machine: Machine, capsys: pytest.Captur
     assert "requests per minute 60" in told[1]
 
 
+def test_the_list_tells_which_keys_are_revoked_and_which_are_not(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.home.key("another", "sk-another").key("third", "sk-third", expires=1)
+    cli.main(["keys", "revoke", "another", *STACK])
+    cli.main(["keys", "add", "team-b", *STACK, "--daily-tokens", "5"])
+    cli.main(["keys", "rotate", "team-b", *STACK])
+    capsys.readouterr()
+    assert cli.main(["keys", "list", *STACK, "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    states = {name: row["state"] for name, row in rows.items()}
+    assert states == {"another": "revoked", "default": "valid", "third": "expired", "team-b": "valid"}
+    assert rows["team-b"]["limits"] == {"daily_tokens": 5}
+    assert rows["team-b"]["old_until"] == pytest.approx(time.time() + 3600, abs=60)
+    # Its successor, while the one that was revoked is in the file beside it.
+    machine.home.key("another", "sk-another-next")
+    cli.main(["keys", "list", *STACK, "--json"])
+    (row,) = [row for row in json.loads(capsys.readouterr().out) if row["name"] == "another"]
+    assert row["state"] == "valid"
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_is_of_one_at_least_and_may_be_large(
+    name: str, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    option = f"--{name.replace('_', '-')}"
+    for text in ("0", "-1", "9" * 18, "9" * 30, "x", ""):
+        assert cli.main(["keys", "add", "x", *STACK, option, text]) == 2, text
+    for place, text in enumerate(("1", "90000")):
+        assert cli.main(["keys", "add", f"x{place}", *STACK, option, text]) == 0
+        assert machine.own()["keys"][f"x{place}"][name] == int(text)  # type: ignore[index]
+
+
 def test_pulumi_up_leaves_keys_of_the_command_line_alone(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["keys", "add", "team-b", *STACK])
     key = capsys.readouterr().out.strip()
@@ -271,6 +305,22 @@ def test_usage_is_told_by_key_by_day_and_by_call(machine: Machine, capsys: pytes
     calls = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(calls) == 2
     assert len(calls[0]["input_sha256"]) == len(calls[0]["output_sha256"]) == 64
+
+
+@pytest.mark.parametrize("days", [1, 2, 30])
+def test_usage_is_of_so_many_days_today_among_them(
+    machine: Machine, capsys: pytest.CaptureFixture[str], days: int
+) -> None:
+    from llm_gate.policy import Rules
+    from llm_gate.store import Ask, Spent, Store
+
+    for back in (0, 1, 2, 29, 30):
+        store = Store(machine.root / "state" / "ledger.sqlite", clock=lambda: time.time() - 86400 * back)  # noqa: B023
+        store.settle(store.admit(Rules("default"), Ask("r", "/v1/embeddings", "m", 9)), Spent(tokens_in=1))
+        store.close()
+    assert cli.main(["usage", *STACK, "--days", str(days)]) == 0
+    row = capsys.readouterr().out.splitlines()[2].split()
+    assert row[:2] == ["default", str({1: 1, 2: 2, 30: 4}[days])]
 
 
 def test_usage_before_the_first_start_says_so(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
