@@ -30,7 +30,7 @@ def test_no_module_is_mutated_twice() -> None:
 
 @pytest.mark.parametrize("row", data("equivalent.toml").get("mutant", []), ids=lambda row: row["before"])
 def test_an_equivalent_mutant_is_of_a_line_that_is_there_and_says_why(row: dict[str, str]) -> None:
-    assert set(row) == {"module", "before", "after", "reason"}
+    assert set(row) == {"module", "within", "before", "after", "reason"}
     lines = [line.strip() for line in (ROOT / row["module"]).read_text(encoding="utf-8").splitlines()]
     assert row["before"] in lines
     assert row["before"] != row["after"]

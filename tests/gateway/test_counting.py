@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gate.tokens import of_request, of_text
+from llm_gate.tokens import PER_PICTURE, of_request, of_text
 
 from tests.gateway.fake import ANSWER
 from tests.gateway.harness import PROMPT, Home, chat, client_of, stand
@@ -137,6 +137,23 @@ def test_a_prompt_of_token_numbers_counts_as_many_as_it_holds() -> None:
     assert of_request({"prompt": [7] * 1000}) - of_request({}) == 1000
     assert of_request({"prompt": [[7] * 600, [7] * 400]}) - of_request({}) == 1000
     assert of_request({"prompt": []}) == of_request({})
+
+
+def test_a_picture_counts_as_one_and_a_text_that_looks_like_an_address_as_a_text() -> None:
+    def counted(part: dict[str, Any]) -> int:
+        return of_request({"messages": [part]}) - of_request({"messages": [dict.fromkeys(part, "")]})
+
+    address = "https://example.com/" + "a" * 9_000
+    for picture in ("https://example.com/a.png", "http://example.com/a.png", address, "data:image/png;base64,AAAA"):
+        assert counted({"url": picture}) == PER_PICTURE
+    assert counted({"text": address}) == of_text(address) > PER_PICTURE
+    assert counted({"url": TEXT}) == of_text(TEXT)
+
+
+def test_what_is_no_text_counts_a_token_beside_its_name() -> None:
+    empty = of_request({"tools": [{}]})
+    for value in (5, 1.5, True, None):
+        assert of_request({"tools": [{"abc": value}]}) - empty == of_text("abc") + 1
 
 
 @pytest.mark.parametrize(

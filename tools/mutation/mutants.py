@@ -23,6 +23,8 @@ class Equivalent:
     """A mutant that does what the program does."""
 
     module: str
+    within: str
+    """Function or class (``Class.method``); empty: none."""
     before: str
     after: str
     reason: str
@@ -34,6 +36,7 @@ class Mutant:
 
     module: str
     operator: str
+    within: str
     line: int
     code: str
     diff: str
@@ -42,7 +45,7 @@ class Mutant:
         """Whether it is the mutant that a row of equivalent.toml names."""
         changed = [line for line in self.diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
         taken, put = (" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
-        return (self.module, taken, put) == (row.module, row.before, row.after)
+        return (self.module, self.within, taken, put) == (row.module, row.within, row.before, row.after)
 
 
 def equivalents() -> list[Equivalent]:
@@ -57,10 +60,10 @@ def sample(module: str, source: str, operators: list[str], seed: int, at_most: i
     random.Random(f"{seed} {module}").shuffle(places)
     known = [row for row in equivalents() if row.module == module]
     found: list[Mutant] = []
-    for name, line, occurrence in places:
+    for place in places:
         if len(found) == at_most:
             break
-        mutant = _mutant(module, source, name, line, occurrence)
+        mutant = _mutant(module, source, place)
         if mutant is not None and not any(mutant.is_(row) for row in known):
             found.append(mutant)
     return sorted(found, key=lambda each: each.line), len(places)
@@ -70,7 +73,15 @@ def _operator(name: str) -> Any:
     return OWN[name]() if name in OWN else get_operator(name)()
 
 
-def _places(source: str, operators: list[str]) -> list[tuple[str, int, int]]:
+@dataclass(frozen=True)
+class _Place:
+    operator: str
+    within: str
+    line: int
+    occurrence: int
+
+
+def _places(source: str, operators: list[str]) -> list[_Place]:
     tree = get_ast(source)
     found = []
     for name in operators:
@@ -78,8 +89,17 @@ def _places(source: str, operators: list[str]) -> list[tuple[str, int, int]]:
         positions = ((node, place) for node in ast_nodes(tree) for place in operator.mutation_positions(node))
         for occurrence, (node, (start, _)) in enumerate(positions):
             if not _is_annotation(node) and not _is_figure(node):
-                found.append((name, start[0], occurrence))
+                found.append(_Place(name, _within(node), start[0], occurrence))
     return found
+
+
+def _within(node: Any) -> str:
+    names = []
+    while node.parent is not None:
+        node = node.parent
+        if node.type in ("funcdef", "classdef"):
+            names.append(node.name.value)
+    return ".".join(reversed(names))
 
 
 def _is_annotation(node: Any) -> bool:
@@ -107,8 +127,8 @@ def _is_figure(node: Any) -> bool:
     return power or node.value not in ("0", "1", "2")
 
 
-def _mutant(module: str, source: str, name: str, line: int, occurrence: int) -> Mutant | None:
-    code = mutate_code(source, _operator(name), occurrence)
+def _mutant(module: str, source: str, place: _Place) -> Mutant | None:
+    code = mutate_code(source, _operator(place.operator), place.occurrence)
     if code is None:
         return None
     try:
@@ -116,5 +136,5 @@ def _mutant(module: str, source: str, name: str, line: int, occurrence: int) -> 
             return None
     except SyntaxError:
         return None
-    lines = difflib.unified_diff(source.splitlines(), code.splitlines(), module, name, lineterm="", n=1)
-    return Mutant(module, name, line, code, "\n".join(lines))
+    lines = difflib.unified_diff(source.splitlines(), code.splitlines(), module, place.operator, lineterm="", n=1)
+    return Mutant(module, place.operator, place.within, place.line, code, "\n".join(lines))

@@ -132,7 +132,10 @@ def _try(module: Module, data: dict[str, Any], asked: argparse.Namespace, patien
     share = f"{module.killed:>3} of {len(mutants):>3}"
     print(f"{module.path:<55}{share} noticed, of {module.places:>4} possible, in {took:>4.0f} s", flush=True)
     for mutant in module.survivors:
-        print(f"\nnot noticed: {mutant.module}:{mutant.line} ({mutant.operator})\n{mutant.diff}\n", flush=True)
+        print(
+            f"\nnot noticed: {mutant.module}:{mutant.line}, in {mutant.within} ({mutant.operator})\n{mutant.diff}\n",
+            flush=True,
+        )
 
 
 _stamp = [int(time.time())]
