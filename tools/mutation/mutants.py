@@ -103,9 +103,11 @@ def _within(node: Any) -> str:
 
 
 def _is_annotation(node: Any) -> bool:
-    """Whether the node stands in an annotation, which nothing evaluates."""
+    """Whether the node stands in an annotation, which nothing evaluates, or in a decorator (a frozen data class)."""
     while node.parent is not None:
         above = node.parent
+        if above.type == "decorator":
+            return True
         if above.type == "annassign" and node is above.children[1]:
             return True
         if above.type == "tfpdef" and node is above.children[2]:
