@@ -12,12 +12,13 @@ import pytest
 
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
-from pulumi_llm.preflight.rules import findings_of
+from pulumi_llm.preflight.rules import findings_of, passes
 from tests.preflight.records import DATA
 
 ROOT = Path(__file__).parents[2]
 
 Verdict = Mapping[str, Any]
+OF_PLACE = ("placement.", "fit.disk-too-small")
 
 VERDICTS: list[Verdict] = json.loads((DATA / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
 
@@ -35,6 +36,17 @@ def name(row: Verdict) -> str:
 def test_the_verdict_stands(row: Verdict):
     errors = {finding.code for finding in findings_of(case_of(asked(row))) if finding.severity == "error"}
     assert errors == set(row["errors"]), row["reason"]
+
+
+@pytest.mark.parametrize("row", VERDICTS, ids=[name(row) for row in VERDICTS])
+def test_a_request_passes_where_the_verdict_has_no_error_whatever_it_warns_of(row: Verdict):
+    # The disk and the place are no matter of the model on its GPU.
+    assert passes(case_of(asked(row))) is (not [code for code in row["errors"] if not code.startswith(OF_PLACE)])
+
+
+def test_some_that_pass_are_warned_of():
+    found = [findings_of(case_of(asked(row))) for row in VERDICTS if not row["errors"]]
+    assert any(finding.severity == "warning" for findings in found for finding in findings)
 
 
 def test_every_verdict_says_why_and_from_where():

@@ -7,6 +7,7 @@ import difflib
 import random
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Mutant:
         return (self.module, self.within, taken, put) == (row.module, row.within, row.before, row.after)
 
 
+@cache
 def equivalents() -> list[Equivalent]:
     """The rows of equivalent.toml."""
     rows = tomllib.loads((HERE / "equivalent.toml").read_text(encoding="utf-8")).get("mutant", [])
@@ -103,7 +105,9 @@ def _within(node: Any) -> str:
 
 
 def _is_annotation(node: Any) -> bool:
-    """Whether the node stands in an annotation, which nothing evaluates, or in a decorator (a frozen data class)."""
+    """Whether the node stands where nothing is evaluated that a test could see: an annotation, a decorator."""
+    if node.type == "if_stmt" and node.children[1].get_code().strip() == "TYPE_CHECKING":
+        return True
     while node.parent is not None:
         above = node.parent
         if above.type == "decorator":
