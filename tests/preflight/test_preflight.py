@@ -92,6 +92,18 @@ def test_fp8_on_a_gpu_without_fp8_units_is_told_to_save_memory_and_no_time(
     assert severities == (["warning"] if warned else [])
 
 
+def test_a_gated_model_is_told_with_its_licence_and_where_else_it_is():
+    (told,) = [
+        finding
+        for finding in findings_of(case_of(FitRequest(model="meta-llama/Llama-3.2-1B-Instruct", gpu="A10")))
+        if finding.code == "fit.licence-gate"
+    ]
+    assert told.severity == "warning"
+    assert told.message.endswith("accepted the licence (llama3.2)")
+    assert told.hint.endswith("ModelScope has it as LLM-Research/Llama-3.2-1B-Instruct")
+    assert not {"fit.licence-gate"} & codes(findings_of(case_of(FitRequest(model="01-ai/Yi-6B-Chat", gpu="A10"))))
+
+
 def test_remarks_that_are_no_findings_stay_out_of_a_component():
     found = preflight.check_server(server(cloud="aliyun", region="cn-hangzhou"))
     assert all(finding.severity != "info" for finding in found)
