@@ -10,7 +10,7 @@ import pulumi
 import pytest
 
 from pulumi_llm import catalog, clouds
-from pulumi_llm.clouds.base import Cloud, Rule
+from pulumi_llm.clouds.base import Cloud, MachineRequest, Rule
 from pulumi_llm.errors import Refusal, UnknownName
 from tests.clouds import harness
 from tests.clouds.harness import Made, Recording, everything, record
@@ -74,6 +74,24 @@ def machine_of(cloud: Cloud, recording: Recording) -> Made:
 
 def own(recording: Recording) -> list[Made]:
     return [each for each in recording.made if not each.type.startswith(("llm:", "pulumi:"))]
+
+
+def test_a_child_is_made_after_what_its_scope_and_what_it_itself_waits_for() -> None:
+    seen: list[Any] = []
+
+    def program() -> None:
+        first, second = (pulumi.ComponentResource("llm:index:Test", each) for each in ("first", "second"))
+        scope = dataclasses.replace(harness.scope_of(clouds.get("aws")), after=(first,))
+        seen.append(scope.options(depends_on=[second]).depends_on == [first, second])
+        seen.append(scope.options().depends_on == [first])
+
+    record(program)
+    assert seen == [True, True]
+
+
+def test_a_machine_is_on_demand_and_left_as_it_is_unless_something_else_is_asked_for() -> None:
+    defaults = {each.name: each.default for each in dataclasses.fields(MachineRequest)}
+    assert (defaults["spot"], defaults["renew"]) == (False, False)
 
 
 def test_an_adapter_carries_the_names_of_the_catalogue(cloud: Cloud) -> None:

@@ -123,6 +123,23 @@ def test_every_alternative_passes_and_changes_something(request: FitRequest):
             assert (way.request.concurrency or 0) < (request.concurrency or 0)
 
 
+@given(requests)
+def test_every_quantized_sibling_that_passes_is_an_alternative_to_a_model_in_16_bit(request: FitRequest):
+    case = case_of(request)
+    data = catalog.load()
+    siblings = [] if case.model.quantization or case.memory is None else data.variants(case.model.id)
+    changed = [replace(request, model=row.id, quantization=None) for row in siblings]
+    fit = {each.model for each in changed if passes(case_of(each))}
+    found = {way.request.model for way in suggest.alternatives(case, limit=99)} - {request.model}
+    assert found == fit
+
+
+def test_a_model_that_is_too_large_is_told_its_sibling_that_is_not():
+    case = case_of(FitRequest(model="Qwen/Qwen2.5-14B-Instruct", gpu="A10", max_model_len=4096))
+    assert not passes(case)
+    assert "Qwen/Qwen2.5-14B-Instruct-AWQ on the same GPU" in [way.text for way in suggest.alternatives(case)]
+
+
 @settings(max_examples=settings.default.max_examples * 2 // 5)
 @given(requests)
 def test_the_suggested_machine_passes_and_none_that_costs_less_does(request: FitRequest):
