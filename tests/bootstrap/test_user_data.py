@@ -98,6 +98,10 @@ def test_a_node_installs_the_packages_of_what_is_on_it_and_no_others(node: Calla
     wanted = {"base", *(name for name, role in on_it.items() if role is not None)}
     assert document["base"] == [each for name in ("base", "vllm") if name in wanted for each in packages[name]]
     assert document["services"] == [each for name in ("caddy", "weaviate") if name in wanted for each in packages[name]]
+    driver = {"signed", "compiled", "nvswitch"}
+    assert document.keys() & driver == (driver if "vllm" in wanted else set())
+    images = {"registries", "images"}
+    assert document.keys() & images == (images if "weaviate" in wanted else set())
 
 
 def test_an_unknown_cloud_is_refused() -> None:

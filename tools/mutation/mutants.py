@@ -90,7 +90,7 @@ def _places(source: str, operators: list[str]) -> list[_Place]:
         operator = _operator(name)
         positions = ((node, place) for node in ast_nodes(tree) for place in operator.mutation_positions(node))
         for occurrence, (node, (start, _)) in enumerate(positions):
-            if not _is_annotation(node) and not _is_figure(node):
+            if not _is_unseen(node) and not _is_figure(node):
                 found.append(_Place(name, _within(node), start[0], occurrence))
     return found
 
@@ -104,10 +104,12 @@ def _within(node: Any) -> str:
     return ".".join(reversed(names))
 
 
-def _is_annotation(node: Any) -> bool:
+def _is_unseen(node: Any) -> bool:
     """Whether the node stands where nothing is evaluated that a test could see: an annotation, a decorator."""
     if node.type == "if_stmt" and node.children[1].get_code().strip() == "TYPE_CHECKING":
         return True
+    if node.type == "operator" and node.parent.type in ("parameters", "param"):
+        return True  # the star before arguments that are named
     while node.parent is not None:
         above = node.parent
         if above.type == "decorator":
