@@ -79,6 +79,12 @@ def test_the_disk_holds_the_weights_twice_as_a_model_is_changed_in_place(model: 
     assert placement.model_disk_gib(wanted, 35) == disk + 35
 
 
+def test_a_model_of_unknown_size_gets_a_disk_that_holds_most_and_vectors_beside_it() -> None:
+    unknown = server(model="somebody/a-model-that-nobody-lists")
+    assert placement.download_gib(unknown) is None
+    assert (placement.model_disk_gib(unknown), placement.model_disk_gib(unknown, 35)) == (200, 235)
+
+
 def test_a_disk_that_is_named_is_taken_as_it_is() -> None:
     assert placement.model_disk_gib(server(model_disk_gib=77)) == 77
 
