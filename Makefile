@@ -46,7 +46,7 @@ test-boot-all: setup ## every shipped stack booted, and every fault (an hour and
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot
 	@python -m pytest -m boot --durations=20
 
-mutate: setup ## which mistakes the tests would miss, by a sample of them (an hour; MUTATE="--module '*/store.py' --per-module 20")
+mutate: setup ## which mistakes the tests would miss, by a sample of them (half an hour; MUTATE="--module '*/store.py' --per-module 20")
 	@tools/mutate $(MUTATE)
 
 lint: setup ## formatting, ruff, mypy, shellcheck
