@@ -280,6 +280,19 @@ def test_nothing_is_admitted_that_cannot_be_written_down(store: Store) -> None:
     assert store.active().get("a", 0) == 0
 
 
+def test_what_cannot_be_written_down_leaves_nothing_half_written_and_the_next_call_goes_on(store: Store) -> None:
+    rules = Rules("a")
+    ticket = store.admit(rules, ask(10))
+    store.db.execute("ALTER TABLE days RENAME TO elsewhere")
+    for fails in (lambda: store.admit(rules, ask()), lambda: store.settle(ticket, Spent(tokens_in=3))):
+        with pytest.raises(sqlite3.OperationalError):
+            fails()
+        assert not store.db.in_transaction
+        assert store.db.execute("SELECT count(*), max(state), max(tokens) FROM calls").fetchone() == (1, "open", 10)
+    store.db.execute("ALTER TABLE elsewhere RENAME TO days")
+    store.settle(store.admit(rules, ask()), Spent())
+
+
 def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
     threads = [threading.Thread(target=checkpoint, args=(store.path,)) for _ in range(4)]
     for each in threads:
@@ -287,6 +300,20 @@ def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
     assert admitted(store, Rules("a", requests_per_minute=100), 150) == 100
     for each in threads:
         each.join()
+
+
+def test_a_place_may_be_free_in_a_second(store: Store) -> None:
+    rules = Rules("a", max_concurrency=1)
+    store.admit(rules, ask())
+    assert refusal(store, rules).headers["Retry-After"] == "1"
+
+
+def test_a_days_sums_go_after_four_hundred_days(store: Store, clock: Clock) -> None:
+    store.settle(store.admit(Rules("a"), ask(10)), Spent(tokens_in=10))
+    for days, left in ((400, 1), (401, 0)):
+        clock.now = NOON + days * 86400
+        store.prune()
+        assert store.db.execute("SELECT count(*) FROM days").fetchone() == (left,), days
 
 
 def test_old_calls_go_and_the_days_sums_stay(store: Store, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,10 @@ def test_every_alternative_passes_and_changes_something(request: FitRequest):
     for way in suggest.alternatives(case_of(request)):
         assert way.request != request
         assert passes(case_of(way.request))
+        if way.text.startswith("a context of"):
+            context = way.request.max_model_len or 0
+            assert suggest.SHORTEST_CONTEXT <= context < case_of(request).max_model_len
+            assert context % 256 == 0
         if way.text.endswith("requests at once"):
             assert (way.request.concurrency or 0) < (request.concurrency or 0)
 
@@ -132,6 +137,17 @@ def test_every_quantized_sibling_that_passes_is_an_alternative_to_a_model_in_16_
     fit = {each.model for each in changed if passes(case_of(each))}
     found = {way.request.model for way in suggest.alternatives(case, limit=99)} - {request.model}
     assert found == fit
+
+
+@pytest.mark.parametrize("concurrency", [None, 2])
+def test_a_context_that_is_too_long_is_told_a_shorter_one(concurrency: int | None):
+    model = "Qwen/Qwen2.5-14B-Instruct-AWQ"
+    case = case_of(FitRequest(model=model, gpu="T4", max_model_len=32_768, concurrency=concurrency))
+    assert not passes(case)
+    assert case.memory is not None
+    (way,) = [way for way in suggest.alternatives(case, limit=99) if way.text.startswith("a context of")]
+    longest = case.memory.max_model_len / (concurrency or 1)
+    assert longest - 256 < (way.request.max_model_len or 0) <= longest
 
 
 def test_a_model_that_is_too_large_is_told_its_sibling_that_is_not():
