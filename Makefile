@@ -1,12 +1,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-boot-all lint format bench tools clean setup
+.PHONY: help demo test test-boot-all mutate lint format bench tools clean setup
 
 STACK ?= aliyun-t4
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
 SOURCES := $(wildcard bench components docs/ci policy stacks templates tests tools)
-SCRIPTS := tools/fetch tools/setup components/pulumi_llm/simcloud/tools_go/build .ci/run
+SCRIPTS := tools/fetch tools/mutate tools/setup components/pulumi_llm/simcloud/tools_go/build .ci/run
 
 # The programs that were fetched, and the project's Python, come before the machine's own.
 # Without bytecode every start of the engine's six plugins would compile the SDKs anew.
@@ -45,6 +45,9 @@ test: tools ## every test, the slow ones too
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot
 	@python -m pytest -m boot --durations=20
+
+mutate: setup ## which mistakes the tests would miss, by a sample of them (half an hour; MUTATE="--module '*/store.py' --per-module 20")
+	@tools/mutate $(MUTATE)
 
 lint: setup ## formatting, ruff, mypy, shellcheck
 	@tools/fetch shellcheck

@@ -76,6 +76,19 @@ def test_a_model_server_tells_what_it_is_and_costs() -> None:
     assert "vectors_endpoint" not in outputs
 
 
+@pytest.mark.parametrize(
+    ("component", "args"),
+    [(llm.ModelServer, {**SERVER, "vectors": True}), (llm.OverseasProxy, PROXY), (llm.Platform, WITH_PROXY)],
+)
+def test_every_generated_key_is_letters_and_digits_that_no_shell_reads(component: Any, args: dict[str, Any]) -> None:
+    made = list(plan_of(component, args).of_type("random:index/randomPassword:RandomPassword"))
+    assert made
+    for each in made:
+        assert each.inputs["special"] is False, each.name
+        assert each.inputs["length"] == 40, each.name
+        assert not each.inputs.keys() & {"overrideSpecial", "minSpecial"}, each.name
+
+
 def test_the_flags_of_vllm_come_from_the_gpu_and_the_spec() -> None:
     text = json.dumps(settings(plan_of(llm.ModelServer, SERVER)))
     assert "--dtype half" in text or '"half"' in text or "--dtype=half" in text

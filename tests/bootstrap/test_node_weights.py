@@ -328,6 +328,18 @@ def test_of_a_model_with_one_short_file_only_that_file_is_fetched(tmp_path: Path
     assert hub.requests[-1][1] == "bytes=1000-"
 
 
+@pytest.mark.parametrize("place", range(len(WANTED)))
+def test_of_a_model_that_lost_a_file_only_that_file_is_fetched(tmp_path: Path, hub: Hub, place: int) -> None:
+    node = node_for(tmp_path, hub)
+    node.run("run", "weights")
+    (model(node) / WANTED[place]).unlink()
+    hub.requests.clear()
+    done = node.run("run", "weights")
+    assert done.returncode == 0, done.stderr
+    assert_whole(node)
+    assert len(fetched_files(hub)) == 1
+
+
 def test_a_file_that_was_changed_in_place_is_noticed_and_fetched_again(tmp_path: Path, hub: Hub) -> None:
     node = node_for(tmp_path, hub)
     node.run("run", "weights")

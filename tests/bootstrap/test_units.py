@@ -82,9 +82,18 @@ def test_all_bad_flags_are_reported_at_once() -> None:
     ]
 
 
-def test_a_dotted_flag_and_a_negative_value_pass() -> None:
-    extra = ("--compilation-config.mode", "3", "--seed", "-1")
+@pytest.mark.parametrize("value", ["-1", "-1.5", "-0", "-2e3"])
+def test_a_dotted_flag_and_a_negative_value_pass(value: str) -> None:
+    extra = ("--compilation-config.mode", "3", "--seed", value)
     assert vllm_arguments(replace(ROLE, extra_args=extra))[-4:] == list(extra)
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"), [("--nonsense", "no --nonsense, and"), ("--nonsense=1", "no --nonsense=, and")]
+)
+def test_an_unknown_flag_is_told_as_it_was_written_and_without_its_value(argument: str, told: str) -> None:
+    with pytest.raises(Refusal, match=told):
+        vllm_arguments(replace(ROLE, extra_args=(argument,)))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import ast
 import hashlib
 import json
 import re
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 import yaml
 
 from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap.files import node_code, packed, squeezed, unpacked
+from pulumi_llm.bootstrap.files import data, node_code, packed, squeezed, unpacked
+from pulumi_llm.bootstrap.node_document import supply_document
 from pulumi_llm.bootstrap.user_data import boot_files
 from pulumi_llm.errors import Refusal, UnknownName
 from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node
@@ -70,6 +73,35 @@ def test_user_data_over_the_limit_is_refused_with_both_numbers() -> None:
     finding = refused.value.findings[0]
     assert finding.code == "bootstrap.user-data-too-big"
     assert "12288" in finding.message
+
+
+@pytest.mark.parametrize(("spare", "refused"), [(1, False), (0, False), (-1, True)])
+def test_user_data_may_be_as_large_as_the_limit_and_not_a_byte_more(
+    monkeypatch: pytest.MonkeyPatch, spare: int, refused: bool
+) -> None:
+    size = bootstrap.size_report(gpu_node()).size
+    module = sys.modules["pulumi_llm.bootstrap.user_data"]
+    monkeypatch.setattr(module, "_limit", lambda cloud: {"limit": size + spare, "source": "x"})
+    if refused:
+        with pytest.raises(Refusal, match=str(size)):
+            bootstrap.user_data(gpu_node())
+    else:
+        assert len(bootstrap.user_data(gpu_node()).encode()) == size
+
+
+@pytest.mark.parametrize("node", [gpu_node, vector_node, proxy_node])
+def test_a_node_installs_the_packages_of_what_is_on_it_and_no_others(node: Callable[[], bootstrap.NodeRequest]) -> None:
+    packages = data("versions.json")["packages"]
+    request = node()
+    document = supply_document(request)
+    on_it = {"vllm": request.vllm, "caddy": request.gateway, "weaviate": request.weaviate}
+    wanted = {"base", *(name for name, role in on_it.items() if role is not None)}
+    assert document["base"] == [each for name in ("base", "vllm") if name in wanted for each in packages[name]]
+    assert document["services"] == [each for name in ("caddy", "weaviate") if name in wanted for each in packages[name]]
+    driver = {"signed", "compiled", "nvswitch"}
+    assert document.keys() & driver == (driver if "vllm" in wanted else set())
+    images = {"registries", "images"}
+    assert document.keys() & images == (images if "weaviate" in wanted else set())
 
 
 def test_an_unknown_cloud_is_refused() -> None:

@@ -10,7 +10,7 @@ import pulumi
 import pytest
 
 from pulumi_llm import catalog, clouds
-from pulumi_llm.clouds.base import Cloud, Rule
+from pulumi_llm.clouds.base import Cloud, MachineRequest, Rule
 from pulumi_llm.errors import Refusal, UnknownName
 from tests.clouds import harness
 from tests.clouds.harness import Made, Recording, everything, record
@@ -74,6 +74,24 @@ def machine_of(cloud: Cloud, recording: Recording) -> Made:
 
 def own(recording: Recording) -> list[Made]:
     return [each for each in recording.made if not each.type.startswith(("llm:", "pulumi:"))]
+
+
+def test_a_child_is_made_after_what_its_scope_and_what_it_itself_waits_for() -> None:
+    seen: list[Any] = []
+
+    def program() -> None:
+        first, second = (pulumi.ComponentResource("llm:index:Test", each) for each in ("first", "second"))
+        scope = dataclasses.replace(harness.scope_of(clouds.get("aws")), after=(first,))
+        seen.append(scope.options(depends_on=[second]).depends_on == [first, second])
+        seen.append(scope.options().depends_on == [first])
+
+    record(program)
+    assert seen == [True, True]
+
+
+def test_a_machine_is_on_demand_and_left_as_it_is_unless_something_else_is_asked_for() -> None:
+    defaults = {each.name: each.default for each in dataclasses.fields(MachineRequest)}
+    assert (defaults["spot"], defaults["renew"]) == (False, False)
 
 
 def test_an_adapter_carries_the_names_of_the_catalogue(cloud: Cloud) -> None:
@@ -261,7 +279,8 @@ def test_another_architecture_is_another_machine_on_aws() -> None:
     aws = clouds.get("aws")
     intel = machine_of(aws, record(everything(aws, instance_type="g4dn.xlarge")))
     arm = machine_of(aws, record(everything(aws, instance_type="g5g.xlarge")))
-    assert intel.name != arm.name
+    # A machine of another name is another machine: these must stay as they are from release to release.
+    assert (intel.name, arm.name) == ("qwen-machine-us-west-2a", "qwen-machine-us-west-2a-arm64")
 
 
 def test_an_arm_type_gets_an_arm_image_on_aws() -> None:
@@ -315,6 +334,46 @@ def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -
         record(everything(cloud), images=nothing)
     assert [each.code for each in refused.value.findings] == ["cloud.no-image"]
     assert harness.TYPES[cloud.name] in str(refused.value)
+
+
+LOOKED_UP = {
+    "aliyun": (
+        "alicloud:ecs/getImages:getImages",
+        {
+            "architecture": "x86_64",
+            "instanceType": harness.TYPES["aliyun"],
+            "isSupportCloudInit": True,
+            # The provider sorts by the time of creation only where this is asked for.
+            "mostRecent": True,
+            "nameRegex": "^ubuntu_24_04_x64",
+            "owners": "system",
+            "status": "Available",
+        },
+    ),
+    "aws": (
+        "aws:ssm/getParameter:getParameter",
+        # Canonical's own pointer to its newest image.
+        {"name": "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"},
+    ),
+    "tencent": (
+        "tencentcloud:Images/getInstance:getInstance",
+        {
+            "imageNameRegex": "^Ubuntu Server 24\\.04.*64",
+            "imageTypes": ["PUBLIC_IMAGE"],
+            "instanceType": harness.TYPES["tencent"],
+        },
+    ),
+}
+
+
+def test_the_image_is_looked_up_as_the_newest_of_the_clouds_own(cloud: Cloud, recording: Recording) -> None:
+    assert recording.looked_up == [LOOKED_UP[cloud.name]]
+
+
+def test_aliyun_takes_the_first_of_the_images_which_is_the_newest() -> None:
+    aliyun = clouds.get("aliyun")
+    images = {**harness.IMAGES, "alicloud:ecs/getImages:getImages": {"ids": ["new.vhd", "older.vhd", "oldest.vhd"]}}
+    assert machine_of(aliyun, record(everything(aliyun), images=images)).inputs["imageId"] == "new.vhd"
 
 
 def test_tencent_takes_the_newest_of_the_plain_images() -> None:

@@ -23,6 +23,16 @@ def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(monkeypatch: py
         clouds.get("aws")
 
 
+@pytest.mark.parametrize("name", ["pulumi_llm.clouds.support", "pulumi_llm"])
+def test_a_module_of_ours_that_is_not_there_is_not_taken_for_an_sdk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def missing(_: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(ModuleNotFoundError, match=name):
+        clouds.get("aws")
+
+
 @pytest.mark.parametrize(
     ("name", "sdk"),
     [("aliyun", "pulumi_alicloud"), ("aws", "pulumi_aws"), ("tencent", "tencentcloud_iac_pulumi")],

@@ -3,15 +3,19 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulumi_llm import cli
 from pulumi_llm.channel import REMOTE
+from pulumi_llm.commands.keys import LIMITS
 from tests.gateway.harness import CODE, Home
 
 sys.path.insert(0, str(CODE))  # the node's own code
@@ -54,10 +58,14 @@ class Machine:
         return found
 
     def works(self, key: str) -> bool:
+        return self.rules(key) is not None
+
+    def rules(self, key: str) -> Any:
+        """What the gateway lets this key do; None: it is no key."""
         from llm_gate.policy import Policy, Reread
 
         files = ("settings/policy.json", "secrets/gateway-keys.json", "state/own-keys.json")
-        return Policy(*(Reread(self.root / name) for name in files)).find(key) is not None
+        return Policy(*(Reread(self.root / name) for name in files)).find(key)
 
 
 @pytest.fixture
@@ -78,6 +86,43 @@ def test_an_added_key_works_at_once_and_is_told_once(machine: Machine, capsys: p
     assert isinstance(row, dict)
     assert row["daily_tokens"] == 500
     assert row["models"] == ["yi*"]
+
+
+def test_an_added_key_is_held_to_every_limit_that_was_given(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers = {name: place for place, name in enumerate(LIMITS, 3)}
+    options = [text for name, value in numbers.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    lists = ["--model", "yi*", "--model", "qwen", "--endpoint", "/v1/embeddings", "--source-cidr", "203.0.113.0/24"]
+    assert cli.main(["keys", "add", "team-b", *STACK, *options, *lists, "--expires", "2099-12-31"]) == 0
+    rules = machine.rules(capsys.readouterr().out.strip())
+    assert {name: getattr(rules, name) for name in LIMITS} == numbers
+    assert rules.models == ("yi*", "qwen")
+    assert rules.endpoints == ("/v1/embeddings",)
+    assert [str(each) for each in rules.cidrs] == ["203.0.113.0/24"]
+    assert rules.expires == 4_102_444_800  # 2100-01-01 00:00 UTC: the day that was named is the last
+    assert (rules.name, rules.managed) == ("team-b", "cli")
+
+
+def test_a_key_that_is_made_here_is_letters_and_digits_that_no_shell_reads(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pulumi_llm.commands.keys import _new_key
+
+    cli.main(["keys", "add", "team-b", *STACK])
+    keys = [capsys.readouterr().out.strip(), *(_new_key()[0] for _ in range(200))]
+    assert [each for each in keys if not re.fullmatch("sk-[A-Za-z0-9]{40}", each)] == []
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_second_key_of_a_name_is_refused_and_the_first_works_on(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["keys", "add", "team-b", *STACK, "--daily-tokens", "5"])
+    key = capsys.readouterr().out.strip()
+    assert cli.main(["keys", "add", "team-b", *STACK]) == 1
+    assert "[keys.exists]" in capsys.readouterr().err
+    assert machine.rules(key).daily_tokens == 5
 
 
 def test_the_key_itself_never_leaves_and_the_private_key_is_nobody_elses(
@@ -147,6 +192,39 @@ def test_the_list_says_who_made_each_key(machine: Machine, capsys: pytest.Captur
     told = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in told[1:]] == [["default", "pulumi", "valid"], ["team-b", "cli", "expired"]]
     assert "requests per minute 60" in told[1]
+
+
+def test_the_list_tells_which_keys_are_revoked_and_which_are_not(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.home.key("another", "sk-another").key("third", "sk-third", expires=1)
+    cli.main(["keys", "revoke", "another", *STACK])
+    cli.main(["keys", "add", "team-b", *STACK, "--daily-tokens", "5"])
+    cli.main(["keys", "rotate", "team-b", *STACK])
+    capsys.readouterr()
+    assert cli.main(["keys", "list", *STACK, "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    states = {name: row["state"] for name, row in rows.items()}
+    assert states == {"another": "revoked", "default": "valid", "third": "expired", "team-b": "valid"}
+    assert rows["team-b"]["limits"] == {"daily_tokens": 5}
+    assert rows["team-b"]["old_until"] == pytest.approx(time.time() + 3600, abs=60)
+    # Its successor, while the one that was revoked is in the file beside it.
+    machine.home.key("another", "sk-another-next")
+    cli.main(["keys", "list", *STACK, "--json"])
+    (row,) = [row for row in json.loads(capsys.readouterr().out) if row["name"] == "another"]
+    assert row["state"] == "valid"
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_is_of_one_at_least_and_may_be_large(
+    name: str, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    option = f"--{name.replace('_', '-')}"
+    for text in ("0", "-1", "9" * 18, "9" * 30, "x", ""):
+        assert cli.main(["keys", "add", "x", *STACK, option, text]) == 2, text
+    assert cli.main(["keys", "add", "x", *STACK, option, "1"]) == 0
+    assert machine.own()["keys"]["x"][name] == 1  # type: ignore[index]
+    assert LIMITS[name]("90000") == 90_000
 
 
 def test_pulumi_up_leaves_keys_of_the_command_line_alone(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,6 +305,22 @@ def test_usage_is_told_by_key_by_day_and_by_call(machine: Machine, capsys: pytes
     calls = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(calls) == 2
     assert len(calls[0]["input_sha256"]) == len(calls[0]["output_sha256"]) == 64
+
+
+@pytest.mark.parametrize("days", [1, 2, 30])
+def test_usage_is_of_so_many_days_today_among_them(
+    machine: Machine, capsys: pytest.CaptureFixture[str], days: int
+) -> None:
+    from llm_gate.policy import Rules
+    from llm_gate.store import Ask, Spent, Store
+
+    for back in (0, 1, 2, 29, 30):
+        store = Store(machine.root / "state" / "ledger.sqlite", clock=lambda: time.time() - 86400 * back)  # noqa: B023
+        store.settle(store.admit(Rules("default"), Ask("r", "/v1/embeddings", "m", 9)), Spent(tokens_in=1))
+        store.close()
+    assert cli.main(["usage", *STACK, "--days", str(days)]) == 0
+    row = capsys.readouterr().out.splitlines()[2].split()
+    assert row[:2] == ["default", str({1: 1, 2: 2, 30: 4}[days])]
 
 
 def test_usage_before_the_first_start_says_so(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

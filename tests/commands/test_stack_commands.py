@@ -51,6 +51,19 @@ def test_a_stack_that_does_not_exist_is_exit_code_2_with_the_one_that_was_meant(
     assert "did you mean dev?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["Pulumi.yaml", "Pulumi.dev.yaml"])
+def test_a_key_that_is_there_twice_is_refused_as_the_engine_does(
+    command: tuple[Run, list[str]], project: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, options = command
+    with (project / name).open("a") as file:
+        file.write("config:\n  theirs:a: 1\n  theirs:b: 1\n  theirs:a: 2\n" if "dev" not in name else "config: {}\n")
+    assert run(["-s", "dev", *options]) == 1
+    told = capsys.readouterr().err
+    assert "[project.not-yaml]" in told
+    assert ("'config'" if "dev" in name else "'theirs:a'") in told
+
+
 def test_a_folder_without_a_project_is_exit_code_2(
     command: tuple[Run, list[str]], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

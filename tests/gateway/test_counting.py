@@ -1,11 +1,12 @@
 """Tokens are counted whatever the upstream says of them, on every endpoint, streamed or not."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gate.tokens import of_request
+from llm_gate.tokens import PER_PICTURE, of_request, of_text
 
 from tests.gateway.fake import ANSWER
 from tests.gateway.harness import PROMPT, Home, chat, client_of, stand
@@ -22,7 +23,7 @@ BODIES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", BODIES)
 async def test_the_upstreams_own_count_is_taken_on_every_endpoint(tmp_path: Path, path: str, stream: bool) -> None:
-    """Among them LiteLLM's #17706 (/v1/responses was not counted) and #41610 (streams were not)."""
+    """What BerriAI/litellm#17706 and #41610 ask for."""
     async with stand(tmp_path, kind="gateway", tokens_per_minute=100_000) as (gate, _, client):
         async with client.post(path, json={**BODIES[path], "stream": stream}) as reply:
             assert reply.status == 200
@@ -87,11 +88,79 @@ async def test_the_bound_goes_by_the_name_that_the_vendor_knows(
 
 
 async def test_one_request_cannot_pass_a_limit_that_is_smaller_than_it(tmp_path: Path) -> None:
-    """LiteLLM's #4829."""
+    """What BerriAI/litellm#4829 asks for."""
     async with stand(tmp_path, tokens_per_minute=500) as (_, fake, client):
         async with client.post(CHAT, json=chat(max_tokens=501)) as reply:
             assert (await reply.json())["error"]["code"] == "request_exceeds_limit"
         assert not fake.seen
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_a_prompt_counts_before_the_call_on_every_endpoint(tmp_path: Path, path: str) -> None:
+    """English has about a token for four characters: 4000 of them are far more than 500 tokens."""
+    long = {
+        key: json.loads(json.dumps(value).replace(PROMPT, PROMPT * (4000 // len(PROMPT) + 1)))
+        for key, value in BODIES[path].items()
+    }
+    bound = {"/v1/responses": "max_output_tokens"}.get(path, "max_tokens")
+    async with stand(tmp_path, kind="gateway", tokens_per_minute=500) as (_, fake, client):
+        async with client.post(path, json={**long, bound: 16}) as reply:
+            # Each protocol has its own form of an error; the message is the same in all.
+            assert reply.status == 400
+            assert "it can never be served" in await reply.text()
+        assert not fake.seen
+        async with client.post(path, json={**BODIES[path], bound: 16}) as reply:
+            assert reply.status == 200
+
+
+TEXT = "blue herons stand in shallow water " * 40
+
+
+@pytest.mark.parametrize(
+    "name", ["messages", "prompt", "input", "instructions", "system", "tools", "functions", "suffix"]
+)
+@pytest.mark.parametrize("form", ["text", "list", "object"])
+def test_every_field_that_a_model_reads_is_counted(name: str, form: str) -> None:
+    value: Any = {"text": TEXT, "list": [TEXT], "object": [{"content": TEXT}]}[form]
+    counted = of_request({"model": "plain", name: value}) - of_request({"model": "plain"})
+    assert len(TEXT) / 4 <= counted <= len(TEXT) / 2
+
+
+@pytest.mark.parametrize("name", ["response_format", "text", "documents"])
+def test_a_schema_or_document_is_counted_and_a_word_in_its_place_is_not(name: str) -> None:
+    assert of_request({name: {"schema": TEXT}}) >= len(TEXT) / 4
+    assert of_request({name: [{"content": TEXT}]}) >= len(TEXT) / 4
+    assert of_request({name: "auto"}) == of_request({})
+
+
+def test_a_prompt_of_token_numbers_counts_as_many_as_it_holds() -> None:
+    assert of_request({"prompt": [7] * 1000}) - of_request({}) == 1000
+    assert of_request({"prompt": [[7] * 600, [7] * 400]}) - of_request({}) == 1000
+    assert of_request({"prompt": []}) == of_request({})
+
+
+def test_a_picture_counts_as_one_and_a_text_that_looks_like_an_address_as_a_text() -> None:
+    def counted(part: dict[str, Any]) -> int:
+        return of_request({"messages": [part]}) - of_request({"messages": [dict.fromkeys(part, "")]})
+
+    address = "https://example.com/" + "a" * 9_000
+    for picture in ("https://example.com/a.png", "http://example.com/a.png", address, "data:image/png;base64,AAAA"):
+        assert counted({"url": picture}) == PER_PICTURE
+    assert counted({"text": address}) == of_text(address) > PER_PICTURE
+    assert counted({"url": TEXT}) == of_text(TEXT)
+
+
+def test_what_is_no_text_counts_a_token_beside_its_name() -> None:
+    empty = of_request({"tools": [{}]})
+    for value in (5, 1.5, True, None):
+        assert of_request({"tools": [{"abc": value}]}) - empty == of_text("abc") + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("a", 1), ("abc", 1), ("abcd", 2), ("你好", 2), ("你好abcd", 4), ("é", 1)]
+)
+def test_a_text_has_a_token_for_three_ascii_characters_and_one_for_each_other(text: str, tokens: int) -> None:
+    assert of_text(text) == tokens
 
 
 async def test_several_answers_at_once_are_reserved_as_several(tmp_path: Path) -> None:
@@ -106,7 +175,7 @@ RESERVED = 51
 
 
 async def test_all_of_a_limit_can_be_used_before_it_bites(tmp_path: Path) -> None:
-    """LiteLLM's #24677: its limit fired at 70 %, and then for long."""
+    """What BerriAI/litellm#24677 asks for."""
     async with stand(tmp_path, tokens_per_minute=170 + RESERVED) as (gate, _, client):
         for _ in range(11):  # each takes 17, and RESERVED while it runs
             async with client.post(CHAT, json=chat(max_tokens=20)) as reply:

@@ -1,7 +1,4 @@
-"""Real clients through the real Caddy and the real gateway process, and all that has been seen to leak elsewhere.
-
-openai-forward's holes are those that were measured on 0.8.1 with a fake upstream; LiteLLM's numbers are its issues.
-"""
+"""Real clients through the real Caddy and the real gateway process: who may ask what, and what is counted."""
 
 import asyncio
 import hashlib
@@ -124,8 +121,8 @@ async def test_hanging_up_at_caddy_ends_the_upstreams_work(tmp_path: Path) -> No
 
 
 ELSEWHERE = (
-    ("POST", "/openai/v1/chat/completions"), ("POST", "/openai/deployments/x/chat"),  # LiteLLM's way past
-    ("POST", "/invocations"), ("POST", "/tokenize"), ("POST", "/inference/v1/generate"),  # vLLM's, without its key
+    ("POST", "/openai/v1/chat/completions"), ("POST", "/openai/deployments/x/chat"),
+    ("POST", "/invocations"), ("POST", "/tokenize"), ("POST", "/inference/v1/generate"),  # vLLM: docs/usage/security.md
     ("POST", "/pooling"), ("POST", "/scale_elastic_ep"), ("GET", "/docs"), ("GET", "/openapi.json"),
     ("GET", "/metrics"), ("GET", "/health"), ("GET", "/healthz"), ("GET", "/load"), ("GET", "/version"),
     ("DELETE", "/v1/files/x"), ("GET", "/v1/files"), ("POST", "/v1/images/generations"),
@@ -205,7 +202,7 @@ async def test_a_request_of_two_lengths_hides_no_second_one(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("path", ["/v1/realtime", "/v1/models", CHAT])
 async def test_a_connection_is_never_upgraded(tmp_path: Path, path: str) -> None:
-    """LiteLLM passed web sockets on to any address (fixed by its pull request 39841)."""
+    """What is no HTTP request any more is seen by no check (the kind of thing that BerriAI/litellm#39841 mended)."""
     async with front(tmp_path) as it:
         told = await it.raw(
             f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nConnection: Upgrade, close\r\n"
@@ -215,42 +212,36 @@ async def test_a_connection_is_never_upgraded(tmp_path: Path, path: str) -> None
         assert not it.fake.seen
 
 
-async def test_openai_forwards_holes_are_closed(tmp_path: Path) -> None:
-    """All that was measured on it: each of these was answered, with the vendor's key or the caller's own."""
-    limits = {"models": ["plain"], "requests_per_minute": 3}
-    async with front(tmp_path, **limits) as it:
-        # 1. no key at all was forwarded; 2. a key of the caller's own was passed through
-        for key in (None, "sk-own-key-of-the-caller"):
-            async with plain(it, key) as stranger, stranger.post(CHAT, json=chat()) as reply:
-                assert reply.status == 401
-        async with plain(it) as client:
-            for path in (
-                CHAT,
-                "/v1/responses",
-                "/v1/embeddings",
-            ):  # 3., 4. models were limited on some paths, or on none
-                async with client.post(path, json={**chat("hold"), "input": "x"}) as reply:
-                    assert reply.status in (400, 403), path
-            async with client.delete("/v1/files/x") as reply:  # 5. any path and method
-                assert reply.status == 404
-            assert not it.fake.seen
-            statuses = []
-            for scheme in (
-                "Bearer",
-                "bearer",
-                "BEARER",
-                "Bearer ",
-                "bearer",
-            ):  # 6., 7. limits went by the header's spelling
-                headers = {"Authorization": f"{scheme} {KEY}"}
-                async with client.post(CHAT, json=chat(), headers=headers) as reply:
-                    statuses.append(reply.status)
-            assert statuses == [200, 200, 200, 429, 429]
+@pytest.mark.parametrize("key", [None, "", "sk-own-key-of-the-caller"])
+async def test_nobody_is_let_in_without_a_key_of_this_gateway(tmp_path: Path, key: str | None) -> None:
+    async with front(tmp_path) as it, plain(it, key) as stranger:
+        async with stranger.post(CHAT, json=chat()) as reply:
+            assert reply.status == 401
+        assert not it.fake.seen
+
+
+async def test_a_keys_models_hold_on_every_path(tmp_path: Path) -> None:
+    async with front(tmp_path, models=["plain"]) as it, plain(it) as client:
+        for path in (CHAT, "/v1/responses", "/v1/embeddings"):
+            async with client.post(path, json={**chat("hold"), "input": "x"}) as reply:
+                assert reply.status in (400, 403), path
+        assert not it.fake.seen
+
+
+async def test_a_limit_is_the_keys_however_its_header_is_written(tmp_path: Path) -> None:
+    async with front(tmp_path, requests_per_minute=3) as it, plain(it) as client:
+        statuses = []
+        for scheme in ("Bearer", "bearer", "BEARER", "Bearer ", "bearer"):
+            async with client.post(CHAT, json=chat(), headers={"Authorization": f"{scheme} {KEY}"}) as reply:
+                statuses.append(reply.status)
+        assert statuses == [200, 200, 200, 429, 429]
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_litellms_leaks_are_closed(tmp_path: Path, stream: bool) -> None:
-    """#41610: streams not counted; #24677: fired at 70 %; #17706: /v1/responses not counted; #4829: one big request."""
+async def test_a_limit_counts_every_endpoint_streamed_or_not_and_bites_at_its_number(
+    tmp_path: Path, stream: bool
+) -> None:
+    """What BerriAI/litellm#41610, #24677, #17706 and #4829 ask for, through Caddy."""
     async with front(tmp_path, tokens_per_minute=17 * 4 + 51) as it, plain(it) as client:
         async with client.post(CHAT, json=chat(max_tokens=500)) as reply:
             assert reply.status == 400

@@ -76,7 +76,7 @@ async def test_two_authorization_headers_are_nobodys(tmp_path: Path) -> None:
 async def test_nothing_of_the_callers_headers_goes_on(tmp_path: Path) -> None:
     given = {
         "X-Forwarded-For": "1.2.3.4", "OpenAI-Organization": "org-theirs", "OpenAI-Project": "p", "Cookie": "a=b",
-        "anthropic-beta": "files-api-2025-04-14", "X-Litellm-Api-Base": "http://elsewhere", "User-Agent": "theirs",
+        "anthropic-beta": "files-api-2025-04-14", "X-Api-Base": "http://elsewhere", "User-Agent": "theirs",
         "Forwarded": "for=1.2.3.4", "X-Custom": "1", "Accept-Language": "zh", "Connection": "X-Custom",
     }  # fmt: skip
     async with stand(tmp_path) as (_, fake, client), client.post(CHAT, json=chat(), headers=given):

@@ -104,6 +104,46 @@ def test_what_was_not_used_is_given_back(store: Store) -> None:
     store.admit(rules, ask(90))
 
 
+@pytest.mark.parametrize("span", ["daily", "monthly"])
+@pytest.mark.parametrize("unit", ["tokens", "budget_usd"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_not_used_goes_back_to_the_budget(
+    store: Store, clock: Clock, span: str, unit: str, restart: bool
+) -> None:
+    limits: dict[str, float] = {f"{span}_{unit}": 100 if unit == "tokens" else 100 / NANO}
+    rules = Rules("a", **limits)  # type: ignore[arg-type]
+    ticket = store.admit(rules, ask(90, nanos=90))
+    assert refusal(store, rules, ask(20, nanos=20)).code == "budget_exceeded"
+    store.settle(ticket, Spent(tokens_in=5, tokens_out=5, nanos=10))
+    if restart:
+        store.close()
+        store = Store(store.path, clock)
+    assert admitted(store, rules, 1, ask(91, nanos=91)) == 0
+    assert admitted(store, rules, 1, ask(90, nanos=90)) == 1
+
+
+def test_what_was_reserved_yesterday_goes_back_to_the_months_budget_and_not_to_todays(
+    store: Store, clock: Clock
+) -> None:
+    rules = Rules("a", monthly_tokens=100, daily_tokens=95)
+    clock.now = NOON + 12 * 3600 - 1
+    ticket = store.admit(rules, ask(90))
+    clock.now += 2
+    store.settle(ticket, Spent(tokens_in=10))
+    store.admit(rules, ask(90))
+    assert refusal(store, rules, ask(1)).code == "budget_exceeded"
+
+
+def test_what_was_reserved_last_month_gives_nothing_to_this_months_budget(store: Store, clock: Clock) -> None:
+    rules = Rules("a", monthly_tokens=100)
+    clock.now = NOON + 5.5 * 86400 - 1  # the last second of November
+    ticket = store.admit(rules, ask(90))
+    clock.now += 2
+    store.admit(rules, ask(90))
+    store.settle(ticket, Spent(tokens_in=10))
+    assert admitted(store, rules, 20, ask(1)) == 10
+
+
 def test_more_than_was_reserved_is_counted_too(store: Store) -> None:
     rules = Rules("a", tokens_per_minute=100)
     store.settle(store.admit(rules, ask(10)), Spent(tokens_in=50, tokens_out=45))
@@ -240,6 +280,19 @@ def test_nothing_is_admitted_that_cannot_be_written_down(store: Store) -> None:
     assert store.active().get("a", 0) == 0
 
 
+def test_what_cannot_be_written_down_leaves_nothing_half_written_and_the_next_call_goes_on(store: Store) -> None:
+    rules = Rules("a")
+    ticket = store.admit(rules, ask(10))
+    store.db.execute("ALTER TABLE days RENAME TO elsewhere")
+    for fails in (lambda: store.admit(rules, ask()), lambda: store.settle(ticket, Spent(tokens_in=3))):
+        with pytest.raises(sqlite3.OperationalError):
+            fails()
+        assert not store.db.in_transaction
+        assert store.db.execute("SELECT count(*), max(state), max(tokens) FROM calls").fetchone() == (1, "open", 10)
+    store.db.execute("ALTER TABLE elsewhere RENAME TO days")
+    store.settle(store.admit(rules, ask()), Spent())
+
+
 def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
     threads = [threading.Thread(target=checkpoint, args=(store.path,)) for _ in range(4)]
     for each in threads:
@@ -247,6 +300,20 @@ def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
     assert admitted(store, Rules("a", requests_per_minute=100), 150) == 100
     for each in threads:
         each.join()
+
+
+def test_a_place_may_be_free_in_a_second(store: Store) -> None:
+    rules = Rules("a", max_concurrency=1)
+    store.admit(rules, ask())
+    assert refusal(store, rules).headers["Retry-After"] == "1"
+
+
+def test_a_days_sums_go_after_four_hundred_days(store: Store, clock: Clock) -> None:
+    store.settle(store.admit(Rules("a"), ask(10)), Spent(tokens_in=10))
+    for days, left in ((400, 1), (401, 0)):
+        clock.now = NOON + days * 86400
+        store.prune()
+        assert store.db.execute("SELECT count(*) FROM days").fetchone() == (left,), days
 
 
 def test_old_calls_go_and_the_days_sums_stay(store: Store, clock: Clock) -> None:

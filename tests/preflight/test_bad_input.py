@@ -69,7 +69,7 @@ def test_a_model_that_is_no_text_generating_decoder_is_refused(tmp_path: Path, c
     "change",
     [
         {"architectures": ["Qwen3VLForConditionalGeneration"]},
-        {"architectures": None, "vision_config": {}},  # gpustack/gpustack#4583: a file that names no architecture
+        {"architectures": None, "vision_config": {}},  # a file that names no architecture
     ],
 )
 def test_parts_beside_the_text_part_are_warned_of(tmp_path: Path, change: dict[str, Any]):
@@ -135,7 +135,7 @@ def test_three_bit_weights_get_no_verdict(tmp_path: Path):
 
 
 def test_a_model_that_sees_images_is_told_to_be_larger_than_counted(tmp_path: Path):
-    # gpustack/gpustack#4583: a vision model's estimate was wrong without a word.
+    # What gpustack/gpustack#4583 asks for.
     text = {key: value for key, value in QWEN.items() if key != "architectures"}
     config = {"architectures": ["Qwen3VLForConditionalGeneration"], "model_type": "qwen3_vl", "text_config": text}
     report = of_config(tmp_path, config)

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import preflight, spec
+from pulumi_llm import catalog, preflight, spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.engine import DATA, engine
+from pulumi_llm.preflight.request import FitRequest, case_of
+from pulumi_llm.preflight.rules import findings_of
 
 ROOT = Path(__file__).parents[2]
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
@@ -62,6 +64,44 @@ def test_errors_come_before_warnings():
         (f.severity for f in found), key=["error", "warning"].index
     )
     assert codes(found) == {"fit.weights-exceed-vram", "fit.licence-gate"}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "capability", "warned"),
+    [
+        ("T4", "7.5", True),
+        ("A10", "8.6", True),
+        ("A100-80GB", "8.0", True),
+        ("L20", "8.9", False),
+        ("H100-80GB", "9.0", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("model", "quantization"),
+    [
+        ("Qwen/Qwen2.5-1.5B-Instruct", "fp8"),
+        ("Qwen/Qwen3-4B-FP8", None),
+    ],
+)
+def test_fp8_on_a_gpu_without_fp8_units_is_told_to_save_memory_and_no_time(
+    gpu: str, capability: str, warned: bool, model: str, quantization: str | None
+):
+    assert catalog.load().gpus[gpu].compute_capability == capability
+    found = findings_of(case_of(FitRequest(model=model, gpu=gpu, quantization=quantization)))
+    severities = [finding.severity for finding in found if finding.code == "fit.fp8-weight-only"]
+    assert severities == (["warning"] if warned else [])
+
+
+def test_a_gated_model_is_told_with_its_licence_and_where_else_it_is():
+    (told,) = [
+        finding
+        for finding in findings_of(case_of(FitRequest(model="meta-llama/Llama-3.2-1B-Instruct", gpu="A10")))
+        if finding.code == "fit.licence-gate"
+    ]
+    assert told.severity == "warning"
+    assert told.message.endswith("accepted the licence (llama3.2)")
+    assert told.hint.endswith("ModelScope has it as LLM-Research/Llama-3.2-1B-Instruct")
+    assert not {"fit.licence-gate"} & codes(findings_of(case_of(FitRequest(model="01-ai/Yi-6B-Chat", gpu="A10"))))
 
 
 def test_remarks_that_are_no_findings_stay_out_of_a_component():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pulumi_llm import catalog
@@ -102,11 +103,57 @@ def test_more_of_the_card_never_turns_yes_into_no_while_it_is_free(request: FitR
         )
 
 
+FITS = FitRequest(
+    model="cognitivecomputations/Qwen3-30B-A3B-AWQ",
+    gpu="RTX-5090",
+    gpu_count=4,
+    concurrency=1,
+    gpu_memory_utilization=0.203125,
+)
+"""Passes with room for 1.82 requests of the full context: fewer than the one that is asked for there are not."""
+
+
 @given(requests)
+@example(FITS)
+@example(replace(FITS, concurrency=200, max_num_seqs=1, max_model_len=128))
 def test_every_alternative_passes_and_changes_something(request: FitRequest):
     for way in suggest.alternatives(case_of(request)):
         assert way.request != request
         assert passes(case_of(way.request))
+        if way.text.startswith("a context of"):
+            context = way.request.max_model_len or 0
+            assert suggest.SHORTEST_CONTEXT <= context < case_of(request).max_model_len
+            assert context % 256 == 0
+        if way.text.endswith("requests at once"):
+            assert (way.request.concurrency or 0) < (request.concurrency or 0)
+
+
+@given(requests)
+def test_every_quantized_sibling_that_passes_is_an_alternative_to_a_model_in_16_bit(request: FitRequest):
+    case = case_of(request)
+    data = catalog.load()
+    siblings = [] if case.model.quantization or case.memory is None else data.variants(case.model.id)
+    changed = [replace(request, model=row.id, quantization=None) for row in siblings]
+    fit = {each.model for each in changed if passes(case_of(each))}
+    found = {way.request.model for way in suggest.alternatives(case, limit=99)} - {request.model}
+    assert found == fit
+
+
+@pytest.mark.parametrize("concurrency", [None, 2])
+def test_a_context_that_is_too_long_is_told_a_shorter_one(concurrency: int | None):
+    model = "Qwen/Qwen2.5-14B-Instruct-AWQ"
+    case = case_of(FitRequest(model=model, gpu="T4", max_model_len=32_768, concurrency=concurrency))
+    assert not passes(case)
+    assert case.memory is not None
+    (way,) = [way for way in suggest.alternatives(case, limit=99) if way.text.startswith("a context of")]
+    longest = case.memory.max_model_len / (concurrency or 1)
+    assert longest - 256 < (way.request.max_model_len or 0) <= longest
+
+
+def test_a_model_that_is_too_large_is_told_its_sibling_that_is_not():
+    case = case_of(FitRequest(model="Qwen/Qwen2.5-14B-Instruct", gpu="A10", max_model_len=4096))
+    assert not passes(case)
+    assert "Qwen/Qwen2.5-14B-Instruct-AWQ on the same GPU" in [way.text for way in suggest.alternatives(case)]
 
 
 @settings(max_examples=settings.default.max_examples * 2 // 5)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pulumi_llm import catalog
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
-from pulumi_llm.preflight.rules import findings_of
+from pulumi_llm.preflight.rules import findings_of, passes
 from tests.preflight.records import DATA
 
 ROOT = Path(__file__).parents[2]
 
 Verdict = Mapping[str, Any]
+OF_PLACE = ("placement.", "fit.disk-too-small")
 
 VERDICTS: list[Verdict] = json.loads((DATA / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
 
@@ -35,6 +38,34 @@ def name(row: Verdict) -> str:
 def test_the_verdict_stands(row: Verdict):
     errors = {finding.code for finding in findings_of(case_of(asked(row))) if finding.severity == "error"}
     assert errors == set(row["errors"]), row["reason"]
+
+
+@pytest.mark.parametrize("row", VERDICTS, ids=[name(row) for row in VERDICTS])
+def test_a_request_passes_where_the_verdict_has_no_error_whatever_it_warns_of(row: Verdict):
+    # The disk and the place are no matter of the model on its GPU.
+    assert passes(case_of(asked(row))) is (not [code for code in row["errors"] if not code.startswith(OF_PLACE)])
+
+
+@pytest.mark.parametrize("model", sorted(catalog.load().models))
+def test_a_count_that_is_proposed_divides_what_the_refused_one_did_not(model: str):
+    uneven = ("fit.heads-not-divisible", "fit.groups-not-divisible")
+    for count in range(1, 9):
+        request = FitRequest(model=model, gpu="H100-80GB", gpu_count=count)
+        for finding in findings_of(case_of(request)):
+            if finding.code not in uneven:
+                continue
+            proposed = [int(each) for each in re.findall(r"\b\d+\b", finding.hint.split(",")[0])]
+            assert proposed
+            assert count not in proposed
+            for each in proposed:
+                found = {one.code for one in findings_of(case_of(replace(request, gpu_count=each)))}
+                # Heads are told first, and groups once the heads divide.
+                assert not found & set(uneven if finding.code == uneven[1] else uneven[:1]), (count, each)
+
+
+def test_some_that_pass_are_warned_of():
+    found = [findings_of(case_of(asked(row))) for row in VERDICTS if not row["errors"]]
+    assert any(finding.severity == "warning" for findings in found for finding in findings)
 
 
 def test_every_verdict_says_why_and_from_where():

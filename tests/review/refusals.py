@@ -191,6 +191,7 @@ def of_servers() -> Iterator[Finding]:
             continue
     large = {"min_vcpu": 2, "min_memory_gib": 10_000}
     yield from told(lambda: placement.place_host("aws", "us-east-1", None, **large))
+    yield from told(lambda: placement.place_host("tencent", "na-toronto", None, min_vcpu=2, min_memory_gib=2))
     foreign = {"min_vcpu": 2, "min_memory_gib": 2, "instance_type": "t3.small"}
     yield from told(lambda: placement.place_host("aliyun", "cn-hangzhou", None, **foreign))
 

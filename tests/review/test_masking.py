@@ -162,6 +162,63 @@ def test_a_known_value_is_found_however_it_is_written(value: str, around: str) -
     assert len(kept.replace("[secret]", "")) <= len(base64.b64encode(beside + beside)) + 12
 
 
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ('q"uote\\s-81', 'q"uote\\s-81'),
+        ('q"uote\\s-81', 'q\\"uote\\\\s-81'),
+        ('q"uote\\s-81', "q%22uote%5Cs-81"),
+        ("two\nlines-81", "two\\nlines-81"),
+        ("a+b/c=d&e", "a%2Bb%2Fc%3Dd%26e"),
+        ("schlüssel-81", "schl\\u00fcssel-81"),
+        ("schlüssel-81", "schl%C3%BCssel-81"),
+        (" padded-81\n", "padded-81"),
+    ],
+)
+def test_nothing_is_left_of_a_value_in_any_writing(value: str, form: str) -> None:
+    assert Masker([value]).mask_values(f"<{form}>") == "<[secret]>"
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("size", range(9, 15))
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_of_a_value_in_base64_no_more_is_left_than_its_neighbours_change(before: int, size: int, encode: Any) -> None:
+    value = "~?>" * 5  # in base64 with a + or a / in each group
+    value = value[:size]
+    for after in (0, 1, 2, 3):
+        text = encode(b"\0" * before + value.encode() + b"\xff" * after).decode()
+        shown = Masker([value]).mask_values(text)
+        left, right = shown.split("[secret]")
+        assert len(left) == (0, 2, 3)[before]
+        # Whole groups of four are known; one that the value fills in part may be left.
+        aligned = (before + size) % 3 == 0
+        assert len(right.rstrip("=")) <= (0 if aligned else 3) + -(-8 * after // 6) + (0 if aligned else 1)
+
+
+def test_a_value_too_short_to_tell_from_a_word_is_not_looked_for() -> None:
+    assert Masker(["abcdef"]).mask_values("abcdef abcde") == "[secret] abcde"
+    assert Masker(["abcde"]).mask_values("abcde") == "abcde"
+    assert Masker().mask_values("abcde") == "abcde"
+
+
+def test_of_two_values_of_which_one_holds_the_other_the_longer_is_masked_whole() -> None:
+    assert Masker(["middle", "the-middle-of-it"]).mask_values("the-middle-of-it, middle") == "[secret], [secret]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("password=hunter2hunter2", "password=[secret]"),
+        ("api_key: hunter2hunter2 # it", "api_key: [secret] # it"),
+        ("export SECRET='hunter2hunter2'", "export SECRET='[secret]'"),
+        ("password=[secret]", "password=[secret]"),
+        ("password=short", "password=short"),
+    ],
+)
+def test_of_an_assignment_the_value_alone_is_masked(text: str, shown: str) -> None:
+    assert Masker().mask(text) == shown
+
+
 def test_words_beside_a_secret_in_an_object_are_no_secrets() -> None:
     def program() -> None:
         connection = command.remote.ConnectionArgs(
@@ -172,6 +229,62 @@ def test_words_beside_a_secret_in_an_object_are_no_secrets() -> None:
     found = secrets_in(capture(program))
     assert PLANTED in found
     assert not found & {"ubuntu", "203.0.113.9"}
+
+
+def test_a_secret_in_a_list_is_nowhere_shown() -> None:
+    def program(version: int) -> Any:
+        def run() -> None:
+            secret = pulumi.Output.secret(PLANTED)
+            command.local.Command("c", create=f"echo {PLANTED}\necho {version}", triggers=["first", secret, version])
+
+        return run
+
+    text = shown(program(1), program(2))
+    assert "echo 2" in text
+    assert [each for each in written(PLANTED) if each in text] == []
+
+
+MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+"""Beside it, ``value`` is a secret: the engine's own mark (sdk/go/common/resource/sig/sig.go)."""
+
+
+def marked(value: Any) -> dict[str, Any]:
+    return {**MARK, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("value", "secrets"),
+    [
+        pytest.param(marked("alone-81"), {"alone-81"}, id="by itself"),
+        pytest.param(["plain-81", marked("in-a-list-81")], {"in-a-list-81"}, id="in a list"),
+        pytest.param(("plain-81", marked("in-a-tuple-81")), {"in-a-tuple-81"}, id="in a tuple"),
+        pytest.param([[{"a": [marked("deep-81")]}]], {"deep-81"}, id="in a list of lists"),
+        pytest.param(marked(marked("twice-81")), {"twice-81"}, id="in a secret"),
+        pytest.param(
+            marked({"user": "ubuntu", "more": marked("in-secret-81")}), {"in-secret-81"}, id="in a secret's object"
+        ),
+        pytest.param(
+            marked(["no-name-nor-length", marked("short"), "x"]),
+            {"no-name-nor-length", "short"},
+            id="in a secret's list",
+        ),
+        pytest.param(marked({"password": "short", "user": "short-2"}), {"short"}, id="by its name in a secret"),
+        pytest.param(marked({"host": "203.0.113.9", "url": "https://example.com/a/long/path"}), set(), id="no secret"),
+        pytest.param(marked({"text": "elevenchars"}), set(), id="too short to tell"),
+        pytest.param(marked({"text": "twelve-chars"}), {"twelve-chars"}, id="long enough to tell"),
+    ],
+)
+@pytest.mark.parametrize("place", ["outputs", "config"])
+def test_a_secret_is_known_wherever_it_lies(place: str, value: Any, secrets: set[str]) -> None:
+    assert secrets_in(Plan("p", "s", **{place: {"k": value}})) == secrets
+
+
+@pytest.mark.parametrize("wrap", [dict, lambda inside: [inside]])
+def test_what_is_in_a_secret_that_is_json_is_known_too(wrap: Any) -> None:
+    text = json.dumps(wrap({"token": "abc-81", "port": "443"}))
+    assert secrets_in(Plan("p", "s", outputs={"k": marked(text)})) == {text, "abc-81"}
+    broken = text[:-1]
+    assert secrets_in(Plan("p", "s", outputs={"k": marked(broken)})) == {broken}
 
 
 def test_secrets_of_the_environment_are_known_by_their_names() -> None:

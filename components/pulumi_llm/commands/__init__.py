@@ -68,7 +68,8 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     """A parser of whole numbers from ``low`` to ``high``."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high:
+        # More digits than any bound has are not read: Python refuses thousands of them in words of its own.
+        if not (text.isascii() and text.isdigit() and len(text) <= 18) or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
         return int(text)
 

@@ -119,7 +119,10 @@ def download_gib(server: ServerSpec) -> float | None:
 
 def _placed(offer: Offer, zone: str | None) -> Placement:
     instance = offer.instance
-    if zone is not None and zone not in offer.zones:
+    if zone is None and not offer.zones:
+        what = f"the catalogue knows no zone of {instance.cloud} {offer.region}"
+        raise Refusal([Finding("placement.no-zone", what, "name the zone", where="zone")])
+    if zone is not None and offer.zones and zone not in offer.zones:
         raise UnknownName(
             "placement.zone-not-offered",
             f"zone of {offer.region} that offers {instance.instance_type}",

@@ -152,8 +152,8 @@ def _changes(case: Case) -> Iterator[tuple[FitRequest, str]]:
         longest -= longest % 256
         if SHORTEST_CONTEXT <= longest < case.max_model_len:
             yield replace(request, max_model_len=longest), f"a context of {longest} tokens"
-        if request.concurrency and memory.max_concurrency >= 1:
-            fewer = int(memory.max_concurrency)
+        fewer = int(memory.max_concurrency)
+        if 1 <= fewer < (request.concurrency or 0):
             yield replace(request, concurrency=fewer), f"{fewer} requests at once"
     if request.max_num_seqs is None and (request.concurrency or 0) <= FEW_REQUESTS:
         yield replace(request, max_num_seqs=FEW_REQUESTS), f"max_num_seqs: {FEW_REQUESTS}"

@@ -54,8 +54,6 @@ class Masker:
 
 
 def _assigned(match: re.Match[str]) -> str:
-    if match[1] == SHOWN_SECRET:
-        return match[0]
     start = match.start(1) - match.start(0)
     return match[0][:start] + SHOWN_SECRET
 
