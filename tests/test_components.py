@@ -82,6 +82,19 @@ def test_the_flags_of_vllm_come_from_the_gpu_and_the_spec() -> None:
     assert "4096" in text
 
 
+@pytest.mark.parametrize("written", ["01ai/Yi-6B-Chat", "01-ai/yi-6b-chat", "Yi-6B-Chat"])
+def test_a_model_by_another_of_its_names_makes_the_same_node(written: str) -> None:
+    wanted = {key: value for key, value in SERVER.items() if key != "context_length"}
+    one, other = (plan_of(llm.ModelServer, wanted | {"model": each}) for each in (SERVER["model"], written))
+    assert settings(other) == settings(one)
+    assert machine(other) == machine(one)
+    node = json.loads(
+        next(each["content"] for each in settings(other)["files"] if each["path"] == "/opt/llm/node.json")
+    )
+    assert (node["model"]["huggingface"], node["model"]["modelscope"]) == ("01-ai/Yi-6B-Chat", "01ai/Yi-6B-Chat")
+    assert "--max-model-len 4096" in json.dumps(settings(other))
+
+
 def test_every_mistake_in_the_arguments_is_told_at_once() -> None:
     wrong = {**SERVER, "gpuu": 1}
     assert codes(llm.ModelServer, wrong) == ["spec.unknown-key"]

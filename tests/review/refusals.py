@@ -152,7 +152,6 @@ def of_configs() -> Iterator[Finding]:
 SERVERS: tuple[dict[str, Any], ...] = (
     {"model": "Qwen/Qwen2.5-7B-Instruckt"},
     {"model": "zzz/zzz"},
-    {"model": "LLM-Research/Meta-Llama-3.1-8B-Instruct"},
     {"override": ["fit.contxt-too-long"]},
     {"model": "Qwen/Qwen2.5-7B-Instruct", "override": ["fit.weights-exceed-vram"]},
     {"instance_type": "p4d.24xlarge"},
@@ -205,7 +204,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.gpu", "T44"),
     ("server.gpu", "zzz"),
     ("server.gpu", "A100"),
-    ("server.model", "Yi-6B-Chat"),
+    ("server.model", "Yi-6B-Chatt"),
+    ("server.model", "LLM-Research/Meta-Llama-3.1-8B-Instruct"),
     ("server.model", "zzz"),
     ("server.zone", "cn-beijing-a"),
     ("server.served_name", "gpt-4o-mini"),

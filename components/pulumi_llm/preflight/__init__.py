@@ -75,11 +75,7 @@ def dtype_for(server: ServerSpec) -> str:
     from pulumi_llm.preflight.request import dtype_on
 
     data = catalog.load()
-    try:
-        model = data.model(server.model)
-    except Refusal:
-        model = None
-    return dtype_on(server.dtype, model, data.gpu(server.gpu), engine())
+    return dtype_on(server.dtype, data.models.get(server.model), data.gpus[server.gpu], engine())
 
 
 def _unknown_model(finding: Finding) -> Finding:
