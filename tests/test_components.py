@@ -29,6 +29,7 @@ PROXY: dict[str, Any] = {
     "allowed_cidrs": ["203.0.113.0/24"],
     "openai_api_key": "sk-planted",
 }
+PLACE: dict[str, Any] = {key: SERVER[key] for key in ("cloud", "region", "allowed_cidrs")}
 PLATFORM: dict[str, Any] = {
     "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
     "access": {"allowed_cidrs": ["203.0.113.0/24"]},
@@ -93,6 +94,19 @@ def test_the_flags_of_vllm_come_from_the_gpu_and_the_spec() -> None:
     text = json.dumps(settings(plan_of(llm.ModelServer, SERVER)))
     assert "--dtype half" in text or '"half"' in text or "--dtype=half" in text
     assert "4096" in text
+
+
+@pytest.mark.parametrize("written", ["01ai/Yi-6B-Chat", "01-ai/yi-6b-chat", "Yi-6B-Chat"])
+def test_a_model_by_another_of_its_names_makes_the_same_node(written: str) -> None:
+    wanted = {key: value for key, value in SERVER.items() if key != "context_length"}
+    one, other = (plan_of(llm.ModelServer, wanted | {"model": each}) for each in (SERVER["model"], written))
+    assert settings(other) == settings(one)
+    assert machine(other) == machine(one)
+    node = json.loads(
+        next(each["content"] for each in settings(other)["files"] if each["path"] == "/opt/llm/node.json")
+    )
+    assert (node["model"]["huggingface"], node["model"]["modelscope"]) == ("01-ai/Yi-6B-Chat", "01ai/Yi-6B-Chat")
+    assert "--max-model-len 4096" in json.dumps(settings(other))
 
 
 def test_every_mistake_in_the_arguments_is_told_at_once() -> None:
@@ -165,6 +179,52 @@ def test_a_vector_store_is_a_machine_of_its_own_without_a_model() -> None:
     assert plan.outputs["instance_type"] != "g4dn.xlarge"
 
 
+def ports(plan: Plan, name: str) -> set[int]:
+    """The ports that a machine's firewall opens."""
+    rules = [each for each in plan.resources if each.name.startswith(f"{name}-firewall-in")]
+    return {int(each.inputs["fromPort"]) for each in rules}
+
+
+def test_a_vector_store_opens_weaviates_ports_and_ssh_alone() -> None:
+    plan = plan_of(llm.VectorStore, PLACE)
+    assert ports(plan, "x") == {22, 18444, 18445}
+    assert codes(llm.VectorStore, {**PLACE, "https_port": 8443}) == ["spec.unknown-key"]
+
+
+def test_a_vector_store_takes_what_is_said_of_its_machine() -> None:
+    asked = {"system_disk_gib": 60, "instance_type": "t3.xlarge", "ready_timeout_minutes": 45, "renew": True}
+    plan = plan_of(llm.VectorStore, {**PLACE, **asked})
+    made = next(plan.of_type(*MACHINES))
+    assert made.inputs["rootBlockDevice"]["volumeSize"] == 60
+    assert made.inputs["instanceType"] == "t3.xlarge"
+    assert not {"ami", "userData"} & set(made.ignore_changes)
+    assert "llm-node apply 44" in next(each for each in plan.resources if each.name == "x-apply").inputs["create"]
+
+
+SHARED = frozenset(
+    ["cloud", "region", "zone", "instance_type", "allowed_cidrs", "public", "ssh_cidrs", "vpc_id", "subnet_id",
+     "network_cidr", "system_disk_gib", "renew", "ready_timeout_minutes", "tags"]
+)  # fmt: skip
+"""What every component with a machine takes."""
+OF_GATEWAYS = frozenset(["https_port", "keys", "routes", "blocked_words", "content"])
+ALONE = {
+    llm.VectorStore: {"memory_gib", "disk_gib"},
+    llm.OverseasProxy: {"upstreams", "disk_gib", "client_address"},  # the server's address, which may call it
+}
+
+
+def test_components_with_a_machine_take_the_same_of_it() -> None:
+    taken = {each: set(getattr(llm, f"{each.__name__}Args").__annotations__) for each in (*ALONE, llm.ModelServer)}
+    for each, names in taken.items():
+        assert names >= SHARED, each
+    for each in (llm.OverseasProxy, llm.ModelServer):
+        assert taken[each] >= OF_GATEWAYS
+    for each, own in ALONE.items():
+        of_gateway = OF_GATEWAYS if each is llm.OverseasProxy else frozenset()
+        secrets = {name for name in taken[each] if name.endswith(("_api_key", "_moderation_key", "_moderation_id"))}
+        assert taken[each] - SHARED - of_gateway - secrets == own
+
+
 def test_a_proxy_needs_the_key_of_each_upstream() -> None:
     without = {key: value for key, value in PROXY.items() if key != "openai_api_key"}
     assert codes(llm.OverseasProxy, without) == ["secret.missing"]
@@ -209,6 +269,23 @@ def test_a_platform_with_vectors_of_its_own_makes_a_second_machine_in_the_same_n
     assert {each.name.split("-machine")[0] for each in machines} == {"x-server", "x-vectors"}
     assert len(list(plan.of_type("aws:ec2/vpc:Vpc"))) == 1
     assert plan.outputs["hourly_price"] > 0
+    assert is_secret(plan.outputs["vectors_ssh_private_key"]) or plan.outputs["vectors_ssh_private_key"] == UNKNOWN
+    assert "vectors_address" in plan.outputs
+
+
+def test_a_platforms_vectors_are_renewed_where_that_is_asked_of_them() -> None:
+    def ignored(**vectors: Any) -> set[str]:
+        plan = plan_of(llm.Platform, {**PLATFORM, "vectors": {"placement": "own", **vectors}})
+        return set(next(each for each in plan.of_type(*MACHINES) if each.name.startswith("x-vectors")).ignore_changes)
+
+    assert {"ami", "userData"} <= ignored()
+    assert not {"ami", "userData"} & ignored(renew=True)
+
+
+def test_vectors_beside_the_model_have_no_machine_to_log_in_to() -> None:
+    outputs = plan_of(llm.Platform, {**PLATFORM, "vectors": {"memory_gib": 2}}).outputs
+    assert "vectors_key" in outputs
+    assert not {"vectors_address", "vectors_ssh_private_key"} & set(outputs)
 
 
 def test_the_proxy_lets_the_servers_address_in_and_its_key_opens_it() -> None:

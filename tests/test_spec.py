@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_llm import spec
+from pulumi_llm import catalog, spec
 from pulumi_llm.errors import Refusal
 
 GOOD: dict[str, Any] = {
@@ -65,7 +65,8 @@ def test_a_good_platform_is_accepted() -> None:
         ("server.region", "cn-hangzou", "catalog.unknown-region"),
         ("server.gpu", "T44", "catalog.unknown-gpu"),
         ("server.gpu", "A100", "catalog.ambiguous-gpu"),
-        ("server.model", "Yi-6B-Chat", "spec.bad-model-id"),
+        ("server.model", "Yi-6B-Chatt", "spec.bad-model-id"),
+        ("server.model", "LLM-Research/Meta-Llama-3.1-8B-Instruct", "catalog.ambiguous-model"),
         ("server.model", "a/b; rm -rf /", "spec.bad-model-id"),
         ("server.zone", "cn-beijing-a", "spec.zone-of-other-region"),
         ("server.context_length", 12, "spec.wrong-value"),
@@ -214,6 +215,35 @@ def test_a_key_may_name_its_models_by_a_pattern_or_by_a_routes_name() -> None:
     platform["server"]["routes"] = {"chat": {"models": {"Yi-6B-Chat": 1}}}
     assert codes(changed("server.keys", {"default": {"models": ["Yi*", "chat"]}})) == ["spec.key-of-unserved-model"]
     spec.parse(spec.PlatformSpec, platform)
+
+
+def _meant(written: str) -> str | list[str]:
+    """The model that the catalogue knows by a name, or the codes of its refusal."""
+    try:
+        return catalog.load().model(written).id
+    except Refusal as refused:
+        return [finding.code for finding in refused.findings]
+
+
+def _taken(written: str) -> str | list[str]:
+    """The model that the spec makes of a name, or the codes of its refusal."""
+    try:
+        return spec.parse(spec.ServerSpec, changed("server.model", written)["server"]).model
+    except Refusal as refused:
+        return [finding.code for finding in refused.findings]
+
+
+def test_a_name_that_the_catalogue_resolves_is_the_same_model_to_the_spec() -> None:
+    for row in catalog.load().models.values():
+        ids = [each for each in (row.id, row.modelscope_id) if each]
+        for written in [*ids, row.id.lower(), row.id.upper(), *(each.rpartition("/")[2] for each in ids)]:
+            assert (written, _taken(written)) == (written, _meant(written))
+
+
+def test_a_gated_model_asks_for_the_hubs_token_however_it_is_written() -> None:
+    for written in ("google/gemma-2-9b-it", "LLM-Research/gemma-2-9b-it", "Google/Gemma-2-9b-it", "gemma-2-9b-it"):
+        assert spec.secret_keys_of({"server": {"model": written}}) == ["hfToken"]
+    assert spec.secret_keys_of({"server": {"model": "somebody/gemma-2-9b-it-tuned"}}) == []
 
 
 def test_a_route_leads_to_served_models_only() -> None:

@@ -10,7 +10,7 @@ from pulumi_llm.errors import Finding
 CODE = "cloud.disk-cannot-shrink"
 _ARGUMENTS: Mapping[str, tuple[str, str, str | None]] = {
     "llm:index:ModelServer": ("server", "model_disk_gib", "system_disk_gib"),
-    "llm:index:VectorStore": ("vectors", "disk_gib", None),
+    "llm:index:VectorStore": ("vectors", "disk_gib", "system_disk_gib"),
     "llm:index:OverseasProxy": ("proxy", "disk_gib", "system_disk_gib"),
 }
 """Component to its part of a platform, and its arguments for the data disk and the system disk."""

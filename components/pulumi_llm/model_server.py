@@ -282,7 +282,7 @@ class _Plan:
         self.proxy_prices = {name: spec.parse(spec.PriceSpec, price) for name, price in prices.items()}
         place, warnings = support.gather(
             lambda: placement.place_server(self.server),
-            lambda: preflight.require(preflight.check_server(self.server), self.server.override),
+            lambda: preflight.require(preflight.check_server(self.server, self.vectors), self.server.override),
         )
         self.place: placement.Placement = place
         self.warnings: list[Finding] = warnings

@@ -101,6 +101,8 @@ class Platform(pulumi.ComponentResource):
     """Weaviate's API key (secret), where there is one."""
     vectors_certificate_authority: pulumi.Output[Optional[str]]
     """The authority that signed Weaviate's certificate (PEM), where there is one."""
+    vectors_address: pulumi.Output[Optional[str]]
+    """Weaviate's public IPv4 address, where it has a machine of its own."""
     proxy_endpoint: pulumi.Output[Optional[str]]
     """The proxy's own base URL, where there is one."""
     proxy_api_keys: pulumi.Output[Optional[dict[str, str]]]
@@ -117,6 +119,8 @@ class Platform(pulumi.ComponentResource):
     """The key for SSH to the model server (secret)."""
     proxy_ssh_private_key: pulumi.Output[Optional[str]]
     """The key for SSH to the proxy (secret), where there is one."""
+    vectors_ssh_private_key: pulumi.Output[Optional[str]]
+    """The key for SSH to Weaviate's machine (secret), where it has one of its own."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the platform. A wrong argument ends the program with every mistake named, and no traceback."""
@@ -201,6 +205,8 @@ class Platform(pulumi.ComponentResource):
                 "vectors_grpc": store.grpc,
                 "vectors_key": store.api_key,
                 "vectors_certificate_authority": store.certificate_authority,
+                "vectors_address": store.address,
+                "vectors_ssh_private_key": store.ssh_private_key,
             }
         if proxy is not None:
             hosts.append(proxy)
@@ -267,13 +273,13 @@ class Platform(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> VectorStore:
         assert wanted.vectors is not None  # noqa: S101 - asked by the caller
+        access = {key: value for key, value in _access(wanted).items() if key != "https_port"}
         store_args: Any = {
             "cloud": place.cloud,
             "region": place.region,
             "zone": place.zone,
-            "memory_gib": wanted.vectors.memory_gib,
-            "disk_gib": wanted.vectors.disk_gib,
-            **_access(wanted),
+            **wanted.vectors.model_dump(exclude_none=True, exclude={"placement"}),
+            **access,
             **network,
             "tags": wanted.tags,
         }

@@ -45,7 +45,7 @@ def run(name: str = "llm") -> Platform:
         value = getattr(platform, output, None)
         if value is not None:
             pulumi.export(output, value)
-    for key in ("ssh_private_key", "proxy_ssh_private_key"):
+    for key in (name for name in Platform.__annotations__ if name.endswith("ssh_private_key")):
         if getattr(platform, key, None) is not None:
             pulumi.export(key, pulumi.Output.secret(getattr(platform, key)))
     return platform

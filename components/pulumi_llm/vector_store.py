@@ -14,11 +14,6 @@ from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.spec import AccessSpec, VectorsSpec
 
-SYSTEM_DISK_GIB = 40
-READY_MINUTES = 30
-OVERHEAD_GIB = 2
-"""Host memory besides Weaviate's own, for the system, Docker and Caddy."""
-
 
 class VectorStoreArgs(TypedDict):
     """Where Weaviate runs, how big it is, and who may call it."""
@@ -32,7 +27,7 @@ class VectorStoreArgs(TypedDict):
     memory_gib: NotRequired[int]
     """Memory for Weaviate. Default: 4."""
     disk_gib: NotRequired[int]
-    """The encrypted data disk. Default: 40."""
+    """The encrypted data disk. Weaviate takes no more writes once it is nine tenths full. Default: 40."""
     zone: NotRequired[str]
     """A certain zone. Default: the first that offers the type."""
     instance_type: NotRequired[str]
@@ -41,20 +36,23 @@ class VectorStoreArgs(TypedDict):
     """Say that ranges as wide as the internet are meant. Never applies to SSH."""
     ssh_cidrs: NotRequired[list[str]]
     """The ranges that SSH is open to. Default: ``allowed_cidrs``."""
-    https_port: NotRequired[int]
-    """The port of the status document. Default: 443; 18443 in China. REST is on 18444, gRPC on 18445."""
     vpc_id: NotRequired[pulumi.Input[str]]
     """An existing VPC. Default: a network is made."""
     subnet_id: NotRequired[pulumi.Input[str]]
     """An existing subnet; ``zone`` must then be given too."""
     network_cidr: NotRequired[str]
     """The range of the network that is made. Default: ``10.62.0.0/16``."""
+    system_disk_gib: NotRequired[int]
+    """Default: 40."""
     renew: NotRequired[bool]
     """Take the newest image and boot instructions at this ``up``. Default: false."""
+    ready_timeout_minutes: NotRequired[int]
+    """How long ``up`` waits for the node. Default: 30."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them."""
 
 
+_SPEC_KEYS = tuple(key for key in VectorStoreArgs.__annotations__ if key in VectorsSpec.model_fields)
 _LATE_KEYS = frozenset({"vpc_id", "subnet_id"})
 
 
@@ -91,22 +89,16 @@ class VectorStore(pulumi.ComponentResource):
             support.known_keys(args, VectorStoreArgs)
             support.plain_only(args, {key: None for key in VectorStoreArgs.__annotations__ if key not in _LATE_KEYS})
             place = spec.parse(spec.PlaceSpec, support.pick(args, "cloud", "region", "zone"))
-            vectors = spec.parse(VectorsSpec, {"placement": "own", **support.pick(args, "memory_gib", "disk_gib")})
-            access = spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs", "https_port"))
+            vectors = spec.parse(VectorsSpec, {"placement": "own", **support.pick(args, *_SPEC_KEYS)})
+            access = spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs"))
             cidr = spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.62.0.0/16"}).cidr
             check_existing(args)
-            placed = placement.place_host(
-                place.cloud,
-                place.region,
-                place.zone,
-                min_vcpu=2,
-                min_memory_gib=vectors.memory_gib + OVERHEAD_GIB,
-                instance_type=args.get("instance_type"),
+            placed = placement.place_vectors(
+                place.cloud, place.region, place.zone, vectors.memory_gib, vectors.instance_type
             )
             cloud = support.adapter(place.cloud)
         scope = support.scope_of(self, name, cloud, place.region)
         region = catalog.load().region(place.cloud, place.region)
-        port = access.port(in_china=region.in_china)
         key = hosts.random_key(f"{name}-api-key", scope)
         host = hosts.make_host(
             hosts.HostRequest(
@@ -114,11 +106,10 @@ class VectorStore(pulumi.ComponentResource):
                 cloud=cloud,
                 network=network_for(self, name, args, placed, cidr),
                 place=placed,
-                system_disk_gib=SYSTEM_DISK_GIB,
+                system_disk_gib=vectors.system_disk_gib,
                 access=access,
                 ports={
-                    port: "status (HTTPS)",
-                    spec.VECTORS_HTTPS_PORT: "Weaviate REST (HTTPS)",
+                    spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
                     spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
                 },
                 node=NodeRequest(
@@ -132,7 +123,7 @@ class VectorStore(pulumi.ComponentResource):
                     vllm=None,
                     weaviate=WeaviateRole(memory_gib=vectors.memory_gib),
                     gateway=GatewayRole(
-                        https_port=port,
+                        https_port=None,
                         vectors_https_port=spec.VECTORS_HTTPS_PORT,
                         vectors_grpc_port=spec.VECTORS_GRPC_PORT,
                         keys=(),
@@ -142,8 +133,8 @@ class VectorStore(pulumi.ComponentResource):
                 ),
                 secrets={"weaviate_api_key": key},
                 tags={**dict(args.get("tags") or {}), "pulumi-llm": "vector-store"},
-                ready_timeout_minutes=READY_MINUTES,
-                renew=bool(args.get("renew")),
+                ready_timeout_minutes=vectors.ready_timeout_minutes,
+                renew=vectors.renew,
             ),
             scope,
         )

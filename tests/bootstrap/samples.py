@@ -118,7 +118,7 @@ def vector_node(**changes: Any) -> NodeRequest:
         data_disk_gib=100,
         sources=CHINA,
         weaviate=WeaviateRole(memory_gib=8),
-        gateway=GatewayRole(https_port=18443, vectors_https_port=18444, vectors_grpc_port=18445),
+        gateway=GatewayRole(https_port=None, vectors_https_port=18444, vectors_grpc_port=18445),
     )
     return replace(request, **changes)
 

@@ -369,6 +369,18 @@ def test_what_one_hub_began_another_finishes(tmp_path: Path, hub: Hub) -> None:
     assert_whole(node)
 
 
+def test_what_an_earlier_download_left_and_nobody_reads_goes(tmp_path: Path, hub: Hub) -> None:
+    node = node_for(tmp_path, hub)
+    part = model(node).with_name(model(node).name + ".part")
+    (part / "original").mkdir(parents=True)
+    (part / "consolidated.safetensors").write_bytes(b"half of it")
+    (part / "original/model.safetensors").write_bytes(b"all of it")
+    (part / WANTED[1]).write_bytes(FILES[WANTED[1]][:5000])
+    assert node.run("run", "weights").returncode == 0
+    assert "bytes=5000-" in [asked for _, asked, _ in hub.requests]
+    assert_whole(node)
+
+
 # --- hubs in trouble
 
 

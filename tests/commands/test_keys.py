@@ -279,6 +279,28 @@ def test_a_machine_that_is_not_there_is_said_with_what_helps(
     assert "[outputs.unreadable]" in capsys.readouterr().err
 
 
+def test_weaviates_key_is_listed_and_left_to_pulumi(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.outputs(address="192.0.2.7", ssh_private_key=PRIVATE, vectors_key="weaviate-planted")
+    assert cli.main(["keys", "list", *STACK, "--at", "vectors", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert json.loads(out) == [{"name": "llm", "managed": "pulumi", "state": "valid", "limits": {}}]
+    for argv in (["add", "x"], ["rotate", "llm"], ["revoke", "llm"]):
+        assert cli.main(["keys", *argv, *STACK, "--at", "vectors"]) == 1
+        told = capsys.readouterr()
+        assert "[keys.weaviate-has-one]" in told.err
+        assert "pulumi up --replace" in told.err
+        assert "planted" not in told.out + told.err
+    assert not (machine.root / "ssh.log").exists()
+    machine.outputs(address="192.0.2.7", ssh_private_key=PRIVATE)
+    assert cli.main(["keys", "list", *STACK, "--at", "vectors"]) == 1
+    assert "[channel.no-machine]" in capsys.readouterr().err
+
+
+def test_weaviates_own_user_is_the_one_that_the_list_names() -> None:
+    compose = (CHECKOUT / "templates/weaviate/compose.yaml.j2").read_text()
+    assert "AUTHENTICATION_APIKEY_USERS: llm\n" in compose
+
+
 async def _use(machine: Machine) -> None:
     from tests.gateway.fake import Fake
     from tests.gateway.harness import chat, client_of

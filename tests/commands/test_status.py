@@ -338,6 +338,14 @@ def test_a_stacks_proxy_is_asked_too_and_both_have_to_be_ready(
     assert "[weights.gated] proxy: " in err
 
 
+def test_a_vector_store_of_its_own_is_asked_with_weaviates_key(gateway: Gateway) -> None:
+    beside = outputs(gateway, vectors_endpoint=gateway.address, vectors_key="sk-v", vectors_certificate_authority="PEM")
+    assert [each.name for each in status.targets_of(beside, "x")] == ["server"]
+    server, store = status.targets_of(beside | {"vectors_address": "203.0.113.9"}, "x")
+    assert (server.name, store.name) == ("server", "vectors")
+    assert (store.key, store.authority, store.url) == ("sk-v", "PEM", f"{gateway.address}/status")
+
+
 def test_the_default_key_is_taken_and_the_servers_own_only_where_there_is_no_other(gateway: Gateway) -> None:
     keys = {"app": "sk-a", "default": "sk-d", "server": "sk-s"}
     for expected in ("sk-d", "sk-a", "sk-s"):

@@ -154,7 +154,6 @@ def of_configs() -> Iterator[Finding]:
 SERVERS: tuple[dict[str, Any], ...] = (
     {"model": "Qwen/Qwen2.5-7B-Instruckt"},
     {"model": "zzz/zzz"},
-    {"model": "LLM-Research/Meta-Llama-3.1-8B-Instruct"},
     {"override": ["fit.contxt-too-long"]},
     {"model": "Qwen/Qwen2.5-7B-Instruct", "override": ["fit.weights-exceed-vram"]},
     {"instance_type": "p4d.24xlarge"},
@@ -173,6 +172,19 @@ SERVERS: tuple[dict[str, Any], ...] = (
 )
 
 
+HOSTS: tuple[tuple[dict[str, Any], dict[str, Any] | None], ...] = (
+    ({"model_disk_gib": 20}, None),
+    ({"model_disk_gib": 40}, {"disk_gib": 200}),
+    ({"model": "zzz/zzz", "model_disk_gib": 40}, {"disk_gib": 200}),
+    ({}, {"memory_gib": 12}),
+    ({"instance_type": "g4dn.2xlarge"}, {"memory_gib": 512}),
+    ({"extra_args": ["--cpu-offload-gb=40"]}, None),
+    ({"extra_args": ["--cpu-offload-gb", "5", "--kv-offloading-size", "5000"]}, {"memory_gib": 2}),
+    ({"extra_args": ["--kv-offloading-size", "5000"]}, None),
+)
+"""Servers and what shares their host, too large for it."""
+
+
 def server(**changes: Any) -> spec.ServerSpec:
     """A server on one T4 at AWS, changed."""
     usual = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
@@ -189,11 +201,23 @@ def of_servers() -> Iterator[Finding]:
             yield from preflight.require(preflight.check_server(wanted), wanted.override)
         except Refusal:
             continue
+    for changes, vectors in HOSTS:
+        beside = spec.parse(spec.VectorsSpec, vectors) if vectors is not None else None
+        yield from preflight.check_server(server(**changes), beside)
     large = {"min_vcpu": 2, "min_memory_gib": 10_000}
     yield from told(lambda: placement.place_host("aws", "us-east-1", None, **large))
     yield from told(lambda: placement.place_host("tencent", "na-toronto", None, min_vcpu=2, min_memory_gib=2))
     foreign = {"min_vcpu": 2, "min_memory_gib": 2, "instance_type": "t3.small"}
     yield from told(lambda: placement.place_host("aliyun", "cn-hangzhou", None, **foreign))
+    for cloud, region, name in (
+        ("aliyun", "cn-hangzhou", "t3.small"),
+        ("aws", "us-east-1", "t3.small"),
+        ("aws", "us-east-1", "g4dn.xlarge"),
+    ):
+        named = {"min_vcpu": 2, "min_memory_gib": 6, "instance_type": name}
+        yield from told(
+            lambda cloud=cloud, region=region, named=named: placement.place_host(cloud, region, None, **named)
+        )
 
 
 # -- a spec
@@ -208,7 +232,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.gpu", "T44"),
     ("server.gpu", "zzz"),
     ("server.gpu", "A100"),
-    ("server.model", "Yi-6B-Chat"),
+    ("server.model", "Yi-6B-Chatt"),
+    ("server.model", "LLM-Research/Meta-Llama-3.1-8B-Instruct"),
     ("server.model", "zzz"),
     ("server.zone", "cn-beijing-a"),
     ("server.served_name", "gpt-4o-mini"),
@@ -285,6 +310,11 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.routes", {"chat": {"models": {"Yi-6B-Chat": 0}}}),
     ("server.override", [""]),
     ("vectors.placement", "x"),
+    ("vectors.renew", True),
+    (
+        "vectors",
+        {"instance_type": "t3.large", "system_disk_gib": 50, "renew": True, "ready_timeout_minutes": 30},
+    ),
 )
 
 

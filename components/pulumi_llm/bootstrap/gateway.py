@@ -39,6 +39,8 @@ def check(role: GatewayRole) -> None:
         findings.append(Finding(f"bootstrap.{code}", message, hint))
 
     ports = [each for each in (role.https_port, role.vectors_https_port, role.vectors_grpc_port) if each is not None]
+    if role.https_port is None and (role.routes or role.vectors_https_port is None):
+        ports.append(0)  # nobody could ask it anything
     for port, times in Counter(ports).items():
         if times > 1 or not 1 <= port <= 65535 or port in (22, 4000, 4001, 4100, 8000, 8080, 50051):
             find(

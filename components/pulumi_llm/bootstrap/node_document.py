@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm.bootstrap import gateway
@@ -20,6 +21,20 @@ FOLDERS = {
     "weaviate": ("llm-weaviate", "weaviate"),
     "gateway": ("llm-gateway", "gate"),
 }
+
+
+_HUGGING_FACE = (r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt")
+LOADED: dict[str, tuple[str, ...]] = {
+    "hf": _HUGGING_FACE,
+    **dict.fromkeys(("safetensors", "fastsafetensors", "instanttensor", "runai_streamer"), _HUGGING_FACE[:1]),
+    "mistral": (r"consolidated.*\.safetensors",),
+    "npcache": _HUGGING_FACE[1:],
+    "pt": _HUGGING_FACE[2:],
+}
+"""``--load-format`` to the files of weights that it reads, as patterns in order; of any other format nothing is known.
+
+Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_streamer_loader.py (read 2026-11-28).
+"""
 
 
 def roles(request: NodeRequest) -> tuple[str, ...]:
@@ -69,6 +84,10 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
             "revision": role.revision,
             "path": model_path(role),
         }
+        load_format = _flag(role.extra_args, "--load-format")
+        if load_format not in ("", "auto"):
+            # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
+            document["model"]["kinds"] = list(LOADED.get(load_format, ()))
         document["driver"] = max(role.min_driver, data("versions.json")["vllm"]["min_driver"])
         document["gpus"] = role.tensor_parallel_size
         if not any(document["model"][hub["kind"]] for hub in document["hubs"]):
@@ -82,6 +101,16 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
                 ]
             )
     return document
+
+
+def _flag(arguments: tuple[str, ...], name: str) -> str:
+    """The value that a flag has in the end, whether it follows after a blank or an equals sign; empty without one."""
+    value = ""
+    for argument, following in pairwise((*arguments, "")):
+        flag, equals, rest = argument.partition("=")
+        if flag == name:
+            value = rest if equals else following
+    return value
 
 
 def venvs(request: NodeRequest) -> tuple[str, ...]:

@@ -158,9 +158,12 @@ class ContentRole:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayRole:
-    """Caddy, the only listener, in front of the gateway and (on ports of their own) Weaviate's HTTP and gRPC."""
+    """Caddy, the only listener, in front of the gateway and (on ports of their own) Weaviate's HTTP and gRPC.
 
-    https_port: int
+    ``https_port`` None: there is no gateway, and the status document is on Weaviate's HTTP port, for Weaviate's key.
+    """
+
+    https_port: int | None
     vectors_https_port: int | None = None
     vectors_grpc_port: int | None = None
     keys: tuple[GatewayKey, ...] = ()

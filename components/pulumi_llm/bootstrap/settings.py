@@ -195,7 +195,8 @@ def _watch(request: NodeRequest) -> dict[str, Any]:
     local = {each.name for each in request.gateway.upstreams if each.kind == "vllm"}
     own = [each.name for each in request.gateway.routes if {target.upstream for target in each.targets} <= local]
     return {
-        "https_port": request.gateway.https_port,
+        # Where the status document is.
+        "https_port": request.gateway.https_port or request.gateway.vectors_https_port,
         "services": [f"llm-{name}.service" for name in have],
         "health": {name: url for name, url in health.items() if name in have},
         # A foreign vendor is not asked for a completion: it would cost, and its bad day is not this node's.
@@ -209,6 +210,8 @@ def _secret_files(request: NodeRequest) -> list[dict[str, Any]]:
         return {"path": f"{SECRETS}/{name}", "owner": owner, "format": form, "entries": entries, "restart": units}
 
     hashes = {key_secret(each.name): each.name for each in request.gateway.keys} | {"probe_key": gateway.PROBE}
+    if request.gateway.https_port is None:
+        hashes["weaviate_api_key"] = "weaviate"  # who may read the vectors may read the status
     files = [
         entry("tls.crt", "llm-caddy", "raw", {"tls_certificate": ""}, "caddy"),
         entry("tls.key", "llm-caddy", "raw", {"tls_private_key": ""}, "caddy"),

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm import channel
+from pulumi_llm import channel, outputs
 from pulumi_llm.commands import Parser, guarded, number, one_of, whole
+from pulumi_llm.errors import Finding, Refusal
 
 LIMITS = {
     "requests_per_minute": whole(1, 10**6),
@@ -25,6 +26,9 @@ LIMITS = {
     "monthly_budget_usd": number(0, 10**8),
 }
 """A key's limits, as options of `add`."""
+AT = (*channel.PLACES, "vectors")
+WEAVIATE_USER = "llm"
+"""Whom Weaviate knows its key by: templates/weaviate/compose.yaml.j2."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -58,7 +62,7 @@ def _parser(prog: str, action: str) -> Parser:
         parser.add_argument("name", help="1 to 31 lower-case letters, digits and dashes")
     parser.add_argument("-s", "--stack", required=True)
     parser.add_argument("--sim", action="store_true", help="the stack of `pulumi-llm sim`")
-    parser.add_argument("--at", type=one_of("machine", channel.PLACES), default="server", help="server or proxy")
+    parser.add_argument("--at", type=one_of("place", AT), default="server", help="server or proxy; list also: vectors")
     parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
     if action == "list":
         parser.add_argument("--json", action="store_true")
@@ -84,7 +88,21 @@ def _day(text: str) -> int:
 
 
 def _ask(asked: argparse.Namespace, command: str, question: dict[str, Any]) -> dict[str, Any]:
+    if asked.at == "vectors":
+        return _of_weaviate(asked, command)
     return channel.ask(channel.machine_of(asked.project, asked.stack, asked.at, simulated=asked.sim), command, question)
+
+
+def _of_weaviate(asked: argparse.Namespace, command: str) -> dict[str, Any]:
+    """Weaviate's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
+    if command != "list":
+        message = "Weaviate has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
+        hint = "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
+        raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
+    if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
+        message = f"the stack {asked.stack!r} has no vectors that are up"
+        raise Refusal([Finding("channel.no-machine", message, f"pulumi up -s {asked.stack}")])
+    return {"keys": [{"name": WEAVIATE_USER, "managed": "pulumi", "state": "valid", "limits": {}}]}
 
 
 def _new_key() -> tuple[str, str]:

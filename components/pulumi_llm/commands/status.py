@@ -2,7 +2,8 @@
 
 The nodes are found in the stack's outputs (``pulumi stack output --json --show-secrets``; with ``--sim`` those of the
 simulation), or one is named by ``--endpoint``. Each is asked for its status document over verified TLS, with one of its
-gateway keys. The document is described by templates/node/status.schema.json. ``--json`` prints
+gateway keys; Weaviate's own machine with Weaviate's key. The document is described by
+templates/node/status.schema.json. ``--json`` prints
 ``{"ready": bool, "nodes": [{"name", "endpoint", "document": {…} | null, "problem": {…} | null}]}``, where a problem has
 ``code``, ``message`` and ``hint``; with ``--watch`` one such line for each change.
 
@@ -106,7 +107,7 @@ def _named(asked: argparse.Namespace) -> Target:
 
 
 def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
-    """The nodes that a stack's outputs name: the model server, and the proxy where there is one.
+    """The nodes that a stack's outputs name: the model server, the proxy, and Weaviate's machine, where there are any.
 
     Raises:
         Refusal: ``status.no-outputs`` where they name none.
@@ -118,6 +119,11 @@ def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
             # Any key will do; the default one first, the proxy's key for the server last.
             key = keys[min(keys, key=lambda each: (each == "server", each != "default", each))]
             found.append(Target(name, endpoint, str(key), str(told.get(f"{prefix}certificate_authority") or "")))
+    store = [told.get(f"vectors_{name}") for name in ("endpoint", "key", "address", "certificate_authority")]
+    if all(isinstance(each, str) and each for each in store):
+        # Without an address of its own it runs on the model server, whose document tells of it.
+        endpoint, key, _, authority = map(str, store)
+        found.append(Target("vectors", endpoint, key, authority))
     if not found:
         message = f"the outputs of the stack {stack!r} name no endpoint with keys"
         hint = "`pulumi up` prints how far a node is until it ends; then the outputs are there"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import ServerSpec
+    from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 DEFAULT_CONTEXT = 8192
 """Tokens that are served where no context length is given and the model can do more."""
@@ -17,17 +17,18 @@ DEFAULT_CONTEXT = 8192
 __all__ = ["DEFAULT_CONTEXT", "attention_backend_for", "check_server", "dtype_for", "require"]
 
 
-def check_server(server: ServerSpec) -> list[Finding]:
-    """Every rule's errors and warnings about a server, worst first, all at once.
+def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
+    """Every rule's errors and warnings about a server, with Weaviate beside the model if so; worst first, all at once.
 
     A model that the catalogue does not have is an error, ``fit.unknown-model``, as nothing can be said of it.
     """
-    from pulumi_llm.preflight import report, request  # a component pays for the catalogue's models only here
+    from pulumi_llm.preflight import report, request, rules_host  # a component pays for the models' rows only here
 
+    asked = request.of_server(server, vectors)
     try:
-        found = report.check(request.of_server(server)).findings
+        found = report.check(asked).findings
     except UnknownName as unknown:
-        return [_unknown_model(finding) for finding in unknown.findings]
+        return [*(_unknown_model(finding) for finding in unknown.findings), *rules_host.of_unknown_model(asked)]
     except Refusal as refusal:
         return list(refusal.findings)
     return [finding for finding in found if finding.severity != "info"]
@@ -75,11 +76,7 @@ def dtype_for(server: ServerSpec) -> str:
     from pulumi_llm.preflight.request import dtype_on
 
     data = catalog.load()
-    try:
-        model = data.model(server.model)
-    except Refusal:
-        model = None
-    return dtype_on(server.dtype, model, data.gpu(server.gpu), engine())
+    return dtype_on(server.dtype, data.models.get(server.model), data.gpus[server.gpu], engine())
 
 
 def _unknown_model(finding: Finding) -> Finding:

@@ -65,7 +65,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """One release of vLLM: what it refuses, and how it spends memory."""
+    """One release of vLLM: what it refuses, and how it spends memory. ``host_gib_per_gpu`` is the host's."""
 
     version: str
     min_capability: Capability
@@ -79,6 +79,7 @@ class Engine:
     compatible_drivers: tuple[int, ...]
     legacy_release: str
     block_tokens: int
+    host_gib_per_gpu: float
     spending: Spending
     quantizations: Mapping[str, Quantization]
     removed_quantizations: Mapping[str, str]
@@ -125,6 +126,7 @@ def engine() -> Engine:
         compatible_drivers=tuple(raw["compatible_drivers"]),
         legacy_release=raw["legacy_release"],
         block_tokens=raw["block_tokens"],
+        host_gib_per_gpu=raw["host_gib_per_gpu"],
         spending=spending(raw["memory"]),
         quantizations={name: _quantization(name, row) for name, row in raw["quantizations"].items()},
         removed_quantizations=raw["removed_quantizations"],

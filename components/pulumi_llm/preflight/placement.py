@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from pulumi_llm.spec import ProxySpec, ServerSpec
 
 
+SYSTEM_GIB = 2
+"""Host memory besides Weaviate's and vLLM's own, for the system, Docker, Caddy and the gateway."""
+
+WEAVIATE_DISK_SHARE = 0.9
+"""The share of its disk that Weaviate writes to: above it all is read-only.
+
+Source: weaviate/weaviate, usecases/config/config_handler.go: DefaultDiskUseReadonlyPercentage, which the variable
+DISK_USE_READONLY_PERCENTAGE would change (read 2026-11-28).
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """An instance type in a zone, and its price per hour (None: unknown)."""
@@ -69,6 +80,7 @@ def place_host(
     data = catalog.load()
     offers = data.hosts(cloud=cloud, region=region, min_vcpu=min_vcpu, min_memory_gib=min_memory_gib)
     if instance_type is not None:
+        _check_size(cloud, instance_type, min_vcpu, min_memory_gib)
         offers = [offer for offer in offers if offer.instance.instance_type == instance_type]
     if not offers:
         wanted = instance_type or f"a CPU host with {min_vcpu} vCPU and {min_memory_gib:g} GiB"
@@ -100,14 +112,38 @@ def place_proxy(proxy: ProxySpec) -> Placement:
     )
 
 
+def place_vectors(cloud: str, region: str, zone: str | None, memory_gib: int, instance_type: str | None) -> Placement:
+    """A host for Weaviate alone, with that many GiB of memory for it and what the system takes besides."""
+    return place_host(
+        cloud, region, zone, min_vcpu=2, min_memory_gib=memory_gib + SYSTEM_GIB, instance_type=instance_type
+    )
+
+
 def model_disk_gib(server: ServerSpec, vectors_gib: int = 0) -> int:
-    """GiB of the data disk: the one asked for, else room for the weights twice over (a model is changed in place)."""
+    """GiB of the data disk: the one asked for, else room for the weights twice over (a model is changed in place).
+
+    With vectors beside them, they have their room even while both models are there.
+    """
     if server.model_disk_gib is not None:
         return server.model_disk_gib
     weights = download_gib(server)
     if weights is None:
-        return 200 + vectors_gib
-    return max(60, math.ceil((2.1 * weights + 20) / 10) * 10) + vectors_gib
+        return max(200 + vectors_gib, disk_gib(0.0, vectors_gib))
+    plain = max(60, _tens(2.1 * weights + 20)) + vectors_gib
+    return max(plain, _tens(disk_gib(2 * weights, vectors_gib))) if vectors_gib else plain
+
+
+def disk_gib(weights_gib: float, vectors_gib: int = 0) -> int:
+    """The least GiB of a disk that holds weights of that size, and vectors beside them.
+
+    A tenth more than the weights, and 5 GiB for keys, logs, Weaviate's image and the file system.
+    """
+    used = weights_gib * 1.1 + 5 + vectors_gib
+    return math.ceil(used / WEAVIATE_DISK_SHARE if vectors_gib else used)
+
+
+def _tens(gib: float) -> int:
+    return math.ceil(gib / 10) * 10
 
 
 def download_gib(server: ServerSpec) -> float | None:
@@ -115,6 +151,23 @@ def download_gib(server: ServerSpec) -> float | None:
     row = catalog.load().models.get(server.model)
     # By how the files are, not by what vLLM makes of them while it loads them.
     return memory.weights_gib(row, row.quantization, row.quantization_bits) if row else None
+
+
+def _check_size(cloud: str, instance_type: str, min_vcpu: int, min_memory_gib: float) -> None:
+    """Refuse a type by name that is smaller than what runs on it needs."""
+    row = catalog.load().instance(cloud, instance_type)
+    if row.vcpu < min_vcpu or row.memory_gib < min_memory_gib:
+        raise Refusal(
+            [
+                Finding(
+                    "placement.host-too-small",
+                    f"{instance_type} has {row.vcpu} vCPU and {row.memory_gib:g} GiB of memory, and {min_vcpu} vCPU "
+                    f"and {min_memory_gib:g} GiB are needed",
+                    "leave instance_type out, and the cheapest type that is large enough is taken",
+                    where="instance_type",
+                )
+            ]
+        )
 
 
 def _placed(offer: Offer, zone: str | None) -> Placement:

@@ -20,15 +20,23 @@ def parse(raw: object, *, where: str = "") -> spec.PlatformSpec:
     wanted: spec.PlatformSpec | None = _kept(findings, lambda: spec.parse(spec.PlatformSpec, raw, where=where))
     server = wanted.server if wanted else _part(raw, "server", spec.ServerSpec)
     proxy = wanted.proxy if wanted else _part(raw, "proxy", spec.ProxySpec)
+    vectors = wanted.vectors if wanted else _part(raw, "vectors", spec.VectorsSpec)
     if server is not None:
         place = f"{where}.server" if where else "server"
-        _kept(findings, lambda: placement.place_server(server), place)
-        _kept(findings, lambda: preflight.require(preflight.check_server(server), server.override), place)
+        placed = _kept(findings, lambda: placement.place_server(server), place)
+        _kept(findings, lambda: preflight.require(preflight.check_server(server, vectors), server.override), place)
+        if placed is not None and vectors is not None and vectors.placement == "own":
+            _kept(findings, lambda: place_vectors(placed, vectors), f"{where}.vectors" if where else "vectors")
     if proxy is not None:
         _kept(findings, lambda: placement.place_proxy(proxy), f"{where}.proxy" if where else "proxy")
     if findings or wanted is None:
         raise Refusal(dict.fromkeys(findings))
     return wanted
+
+
+def place_vectors(server: placement.Placement, vectors: spec.VectorsSpec) -> placement.Placement:
+    """Where Weaviate goes that has a machine of its own: beside the model server's, in its zone."""
+    return placement.place_vectors(server.cloud, server.region, server.zone, vectors.memory_gib, vectors.instance_type)
 
 
 def _part(raw: object, name: str, kind: Any) -> Any:

@@ -14,7 +14,7 @@ from pulumi_llm.preflight import DEFAULT_CONTEXT, memory
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import ServerSpec
+    from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,8 @@ class FitRequest:
 
     ``model`` is an id, or the path of a config.json when ``from_config``. ``model_disk_gib`` is the disk for the
     weights, ``driver`` the branch of an NVIDIA driver that is already there (None: the one that nodes install).
+    ``vectors_disk_gib`` and ``vectors_memory_gib`` are Weaviate's parts of that disk and of the host's memory (0: it is
+    not there).
     """
 
     model: str
@@ -43,11 +45,14 @@ class FitRequest:
     kv_cache_dtype: str = "auto"
     driver: int | None = None
     model_disk_gib: int | None = None
+    vectors_disk_gib: int = 0
+    vectors_memory_gib: int = 0
     extra_args: tuple[str, ...] = ()
 
 
-def of_server(server: ServerSpec) -> FitRequest:
-    """What a server's spec asks."""
+def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequest:
+    """What a server's spec asks, with Weaviate beside the model where ``vectors`` places it there."""
+    beside = vectors if vectors is not None and vectors.placement == "server" else None
     return FitRequest(
         model=server.model,
         gpu=server.gpu,
@@ -64,6 +69,8 @@ def of_server(server: ServerSpec) -> FitRequest:
         max_num_seqs=server.max_num_seqs,
         kv_cache_dtype=server.kv_cache_dtype,
         model_disk_gib=server.model_disk_gib,
+        vectors_disk_gib=beside.disk_gib if beside else 0,
+        vectors_memory_gib=beside.memory_gib if beside else 0,
         extra_args=server.extra_args,
     )
 
@@ -116,7 +123,7 @@ def case_of(request: FitRequest, model: Model | None = None) -> Case:
     gpu = data.gpus.get(request.gpu) or data.gpu(request.gpu)
     quantization = request.quantization or model.quantization
     bits = model.quantization_bits if quantization == model.quantization else None
-    flags = dict(_flags(request.extra_args))
+    flags = flags_of(request.extra_args)
     defaults = release.defaults(gpu.name, gpu.memory_gib)
     longest = request.max_model_len or min(DEFAULT_CONTEXT, model.max_context or DEFAULT_CONTEXT)
     load = memory.Load(
@@ -144,6 +151,11 @@ def case_of(request: FitRequest, model: Model | None = None) -> Case:
         load=load,
         memory=memory.estimate(model, load),
     )
+
+
+def flags_of(arguments: tuple[str, ...]) -> dict[str, str]:
+    """The flags among a server's extra arguments, each with the value that it has in the end."""
+    return dict(_flags(arguments))
 
 
 def _flags(arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import rules_hardware, rules_memory, rules_model, rules_place, rules_shape
+from pulumi_llm.preflight import rules_hardware, rules_host, rules_memory, rules_model, rules_place, rules_shape
 from pulumi_llm.preflight.request import Case
 
 Rule = Callable[[Case], Iterable[Finding]]
@@ -40,7 +40,8 @@ MODEL_RULES: tuple[Rule, ...] = (
 
 PLACE_RULES: tuple[Rule, ...] = (
     rules_place.not_offered,
-    rules_place.disk_too_small,
+    rules_host.disk_too_small,
+    rules_host.memory_too_small,
     rules_place.licence_gate,
     rules_place.mainland_ports,
 )

@@ -1,14 +1,13 @@
-"""Where it is to run, on what disk, and under which licence."""
+"""Where it is to run, and under which licence."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import memory, placement
+from pulumi_llm.preflight import placement
 from pulumi_llm.preflight.request import Case
 
 if TYPE_CHECKING:
@@ -37,28 +36,6 @@ def not_offered(case: Case) -> Iterator[Finding]:
             f"gpu_count: {' or '.join(map(str, counts))}" if counts else f"it has {', '.join(there)}",
             where="gpu",
         )
-
-
-def disk_too_small(case: Case) -> Iterator[Finding]:
-    """The files must find room on the data disk before the first byte is fetched."""
-    given = case.request.model_disk_gib
-    stored = memory.weights_gib(case.model, case.model.quantization, case.model.quantization_bits)
-    if given is None or stored is None:
-        return
-    needed = disk_gib(stored)
-    if given < needed:
-        yield Finding(
-            "fit.disk-too-small",
-            f"the files of {case.model.id} take about {stored:.1f} GiB, and a disk of {given} GiB has no room to fetch "
-            "them",
-            f"model_disk_gib: {needed}",
-            where="model_disk_gib",
-        )
-
-
-def disk_gib(weights_gib: float) -> int:
-    """GiB of disk that weights of that size need: a tenth more, and 5 GiB for keys, logs and the file system."""
-    return math.ceil(weights_gib * 1.1 + 5)
 
 
 def licence_gate(case: Case) -> Iterator[Finding]:

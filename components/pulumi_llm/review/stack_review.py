@@ -142,11 +142,14 @@ def fit(plan: Plan) -> list[Finding]:
     found = []
     for each in plan.of_type("llm:index:ModelServer"):
         known = {key: value for key, value in each.inputs.items() if key in spec.ServerSpec.model_fields}
-        if any(is_secret(value) or value == UNKNOWN for value in known.values()):
+        beside = {key: each.inputs.get(f"vectors_{key}") for key in ("memory_gib", "disk_gib")}
+        if any(is_secret(value) or value == UNKNOWN for value in (*known.values(), *beside.values())):
             continue
         try:
             server = spec.parse(spec.ServerSpec, {key: value for key, value in known.items() if value is not None})
-            told = preflight.require(preflight.check_server(server), server.override)
+            sizes = {key: value for key, value in beside.items() if value is not None}
+            vectors = spec.parse(spec.VectorsSpec, sizes) if each.inputs.get("vectors") is True else None
+            told = preflight.require(preflight.check_server(server, vectors), server.override)
         except Refusal as refused:
             told = list(refused.findings)
         found += [one.placed(each.name) for one in told]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm.errors import nearest
+from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec
 from pulumi_llm.spec.fields import Cidr, Count, Day, Part, Text, at_least_one, covers_world, invalid, known
 
@@ -215,6 +215,7 @@ class ServerSpec(PlaceSpec):
     instance_type: Text | None = None
     """Only to choose among several types with the same GPU; by default the cheapest one is taken."""
     model: Text
+    """By its id at Hugging Face or ModelScope; of a model that the catalogue has, in any case, or by its last part."""
     modelscope_id: Text | None = None
     revision: Text | None = None
     served_name: Text | None = None
@@ -253,10 +254,17 @@ class ServerSpec(PlaceSpec):
     @field_validator("model")
     @classmethod
     def _model_is_an_id(cls, value: str) -> str:
+        """The catalogue's own id of the model, however it was written: nothing after this looks a name up again."""
+        data = catalog.load()
+        try:
+            return data.model(value).id
+        except UnknownName:
+            pass  # another model, which the fit check has something to say about
+        except Refusal:
+            known(lambda: data.model(value))
         # The id is written into files on the node, so it may hold nothing but what hub ids hold.
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value):
-            known = catalog.load().models
-            near = nearest(value, known)
+            near = nearest(value, data.models)
             hint = f"did you mean {' or '.join(near)}?" if near else "an id such as Qwen/Qwen2.5-7B-Instruct"
             raise invalid("spec.bad-model-id", f"{value!r} is not a model id (organisation/name)", hint)
         return value
@@ -273,6 +281,25 @@ class VectorsSpec(Part):
     placement: Literal["server", "own"] = "server"
     memory_gib: Annotated[Count, Field(ge=1, le=512)] = 4
     disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
+    """Room for vectors on the model server's data disk; with a machine of its own, that machine's data disk."""
+    instance_type: Text | None = None
+    """Only with ``placement: own``, as are all keys after it; default: the cheapest type with memory enough."""
+    system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
+    renew: bool = False
+    """As the model server's ``renew``, for Weaviate's own machine."""
+    ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
+
+    @model_validator(mode="after")
+    def _has_a_machine_of_its_own(self) -> Self:
+        alone = ("instance_type", "system_disk_gib", "renew", "ready_timeout_minutes")
+        given = [name for name in alone if name in self.model_fields_set]
+        if self.placement == "server" and given:
+            raise invalid(
+                "spec.vectors-on-the-server",
+                f"{', '.join(given)}: for Weaviate on a machine of its own, and it is to run on the model server's",
+                "placement: own, or the same key under `server`",
+            )
+        return self
 
 
 class PriceSpec(Part):

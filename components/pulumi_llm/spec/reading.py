@@ -42,10 +42,17 @@ def secret_keys_of(platform: object) -> list[str]:
             names = [name for _, _, name in secrets_named(moderators, vendors)]
             keys += [MODERATOR_SECRETS[name].config_key for name in names if name in MODERATOR_SECRETS]
         model = server.get("model") if isinstance(server, Mapping) else None
-        row = catalog.load().models.get(model) if isinstance(model, str) else None
-        if row is not None and row.gated:
+        if isinstance(model, str) and _gated(model):
             keys.append(HUB_SECRET)
     return list(dict.fromkeys(keys))
+
+
+def _gated(model: str) -> bool:
+    """Whether a model, by any name that the spec takes, is one that its hub asks a token for."""
+    try:
+        return catalog.load().model(model).gated
+    except Refusal:
+        return False
 
 
 def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list[Finding]:

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ POLL = float(os.environ.get("LLM_POLL_SECONDS", "1"))
 WINDOW = float(os.environ.get("LLM_STALL_SECONDS", "60"))  # seconds over which a hub's pace is measured
 SLOW = 2**18  # bytes per second: less, and the next hub is tried; the last hub may be slow, but not stand still
 ROOM = 2**30  # bytes that stay free on the data disk
+# What vLLM's loader looks for at the top, in this order; node.json has others where --load-format asks for them.
+KINDS = r"consolidated.*\.safetensors", r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt"
 
 
 class Pace:
@@ -65,6 +68,10 @@ def fetch(endpoint: str, last: bool, kind: str, want: dict[str, Any], part: Path
     """Fetch from one hub, four files at a time."""
     files = listing(endpoint, kind, want)
     part.mkdir(parents=True, exist_ok=True)
+    names = [part / each[0] for each in files]
+    for each in part.rglob("*"):
+        if each.is_file() and each not in names:
+            each.unlink()  # of another hub, or by an earlier rule: vLLM would take it for weights
     total = sum(size for _, size, *_ in files)
     need = total - fetched(part)
     if need > shutil.disk_usage(part).free - ROOM:
@@ -103,19 +110,36 @@ def fetched(part: Path) -> int:
 def listing(endpoint: str, kind: str, want: dict[str, Any]) -> list[Any]:
     """The files to fetch: path, bytes, digest where the hub knows one, URL."""
     try:
-        files = rows(endpoint, kind, want[kind], want["revision"])
+        files = read(rows(endpoint, kind, want[kind], want["revision"]), want.get("kinds", KINDS))
     except Failure as failure:
         if failure.code == "weights.not-found" and want["revision"] and rows(endpoint, kind, want[kind], None):
             raise Failure("weights.revision-gone", f"{endpoint} has no revision {want['revision']}", True) from failure
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise Failure("weights.unreachable", f"{endpoint} sent no list of files: {error!r}", True) from error
-    # The same weights in other formats are not loaded where there are safetensors.
-    skip = (".bin", ".pth", ".pt", ".gguf", ".h5", ".msgpack", ".onnx") if "safetensors" in str(files) else (".gguf",)
-    files = [each for each in files if not each[0].endswith(skip) and ".." not in each[0] and each[0][0] not in "./"]
     if not files:
         raise Failure("weights.not-found", f"{endpoint} has no files of {want[kind]}", True)
     return files
+
+
+def read(found: list[Any], kinds: list[str]) -> list[Any]:
+    """What vLLM reads of a hub's files: of the weights only the first kind that lies at the top, as its index has it.
+
+    So does vLLM 0.32 with a folder, in model_loader/default_loader.py: the same weights in other forms are not loaded.
+    """
+    files = {each[0]: each for each in found if ".." not in each[0] and each[0][0] not in "./"}
+    kind, weights = "", set()
+    for kind in kinds:
+        if weights := {name for name in files if "/" not in name and re.fullmatch(kind, name)}:
+            break
+    index = files.get(("consolidated" if kind[:1] == "c" else "model") + ".safetensors.index.json")
+    if index and "safe" in kind:
+        weights = set(json.load(get(index[3]))["weight_map"].values())
+        if gone := weights - set(files):
+            raise ValueError(f"without {gone}")
+    # Weights in a form that nobody knows here are all taken; 2_Dense and its like are layers on top of an embedding.
+    skip = r"(?!\d_).*\.(safetensors|bin|pth?|ckpt|gguf|h5|msgpack|onnx.*)" if weights else r".*\.gguf"
+    return [each for name, each in files.items() if name in weights or not re.fullmatch(skip, name)]
 
 
 def rows(endpoint: str, kind: str, model: str, revision: str | None) -> list[Any]:

@@ -1,0 +1,110 @@
+"""What the machine has besides its GPUs, and what shares it: the data disk and the host's memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import memory, placement
+from pulumi_llm.preflight.engine import engine
+from pulumi_llm.preflight.request import Case, FitRequest, flags_of
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import ServerSpec
+
+
+def disk_too_small(case: Case) -> Iterator[Finding]:
+    """The files, and the vectors beside them, must find room on the data disk before the first byte is fetched."""
+    stored = memory.weights_gib(case.model, case.model.quantization, case.model.quantization_bits)
+    yield from _disk(case.request, case.model.id, stored)
+
+
+def memory_too_small(case: Case) -> Iterator[Finding]:
+    """Weaviate, and what vLLM is told to keep in the host's memory, must find room there beside vLLM itself."""
+    yield from _memory(case.request)
+
+
+def of_unknown_model(request: FitRequest) -> list[Finding]:
+    """What can be said of the host where nothing is known of the model."""
+    return [*_disk(request, None, None), *_memory(request)]
+
+
+def _disk(request: FitRequest, model: str | None, stored: float | None) -> Iterator[Finding]:
+    given, vectors = request.model_disk_gib, request.vectors_disk_gib
+    if given is None or (stored is None and not vectors):
+        return
+    needed = placement.disk_gib(stored or 0.0, vectors)
+    if given >= needed:
+        return
+    share = placement.WEAVIATE_DISK_SHARE
+    if not vectors:
+        why = f"the files of {model} take about {stored:.1f} GiB, and a disk of {given} GiB has no room to fetch them"
+    elif stored is None:
+        why = (
+            f"{vectors} GiB are for vectors, and Weaviate takes no more writes once {share:.0%} of the disk are full: "
+            f"{given} GiB are too few, before the model's files are counted"
+        )
+    else:
+        why = (
+            f"the files of {model} take about {stored:.1f} GiB and {vectors} GiB are for vectors, on one disk of "
+            f"{given} GiB, and Weaviate takes no more writes once {share:.0%} of it are full"
+        )
+    yield Finding("fit.disk-too-small", why, f"model_disk_gib: {needed}", where="model_disk_gib")
+
+
+def _memory(request: FitRequest) -> Iterator[Finding]:
+    flags = flags_of(request.extra_args)
+    offloaded = _gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size")
+    if request.cloud is None or request.region is None or not (request.vectors_memory_gib or offloaded):
+        return
+    try:
+        # A request has all the fields of a spec that a placement looks at.
+        placed = placement.place_server(cast("ServerSpec", request))
+    except Refusal:
+        return  # told by the rule about the place
+    machine = catalog.load().instance(placed.cloud, placed.instance_type)
+    fixed = engine().host_gib_per_gpu * request.gpu_count + offloaded + placement.SYSTEM_GIB
+    if fixed + request.vectors_memory_gib <= machine.memory_gib:
+        return
+    parts = [
+        f"{request.vectors_memory_gib} GiB for Weaviate" if request.vectors_memory_gib else "",
+        f"{engine().host_gib_per_gpu * request.gpu_count:g} for vLLM",
+        f"{offloaded:g} for what it keeps there by its flags" if offloaded else "",
+        f"{placement.SYSTEM_GIB} for the system",
+    ]
+    yield Finding(
+        "fit.host-memory",
+        f"{placed.instance_type} has {machine.memory_gib:g} GiB of memory, and "
+        f"{fixed + request.vectors_memory_gib:g} are asked for: {', '.join(filter(None, parts))}",
+        _roomier(request, fixed, machine.memory_gib),
+        where="instance_type",
+    )
+
+
+def _roomier(request: FitRequest, fixed: float, memory_gib: float) -> str:
+    """What would find room: less for Weaviate, a machine of its own, or a larger one with the same GPUs."""
+    ways = []
+    left = math.floor(memory_gib - fixed)
+    if request.vectors_memory_gib:
+        if left >= 1:
+            ways.append(f"vectors.memory_gib: {left}")
+        ways.append("vectors.placement: own")
+    for offer in catalog.load().offers(
+        gpu=request.gpu, gpu_count=request.gpu_count, cloud=request.cloud, region=request.region, spot=request.spot
+    ):
+        row = offer.instance
+        if row.memory_gib >= fixed + request.vectors_memory_gib and not row.bare_metal:
+            ways.append(f"instance_type: {row.instance_type}, which has {row.memory_gib:g} GiB")
+            break
+    return "; or ".join(ways) or "fewer GiB in the flags among extra_args"
+
+
+def _gib(flags: dict[str, str], name: str) -> float:
+    try:
+        size = float(flags.get(name, "") or 0)
+    except ValueError:
+        return 0.0  # vLLM itself has something to say about it
+    return size if 0 < size < 1e6 else 0.0
