@@ -17,7 +17,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
-from pulumi_llm import _yaml
+from pulumi_llm import _engine_yaml
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import project as projects
 from pulumi_llm.review.money import HOURS_PER_MONTH
@@ -138,7 +138,7 @@ def _file(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = _yaml.load(path.read_text(encoding="utf-8"))
+        content = _engine_yaml.load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
         problem = str(wrong).splitlines()[0]
         raise _unreadable(f"{path.name} cannot be read as YAML: {problem}") from None
