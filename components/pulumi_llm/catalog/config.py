@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from pulumi_llm import _json
 from pulumi_llm.catalog.models import Mla, Model, Moe, SlidingWindow, count_parameters
 from pulumi_llm.errors import Finding, Refusal
 
@@ -132,7 +133,7 @@ def _read(file: Path) -> dict[str, object]:
             "check the path",
         )
     try:
-        value = json.loads(content, parse_constant=_no_constant)
+        value = _json.loads(content, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         _refuse(
             "json",

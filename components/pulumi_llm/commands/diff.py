@@ -1,9 +1,10 @@
 """`pulumi-llm diff --base REF [-s STACK…]`: what a change does to the machines, what it costs, which rule it breaks.
 
-The programs of both revisions are run here, without engine, account or network, and without the caller's variables and
-home (see `pulumi_llm.plan.environment`; it is no sandbox, so a stranger's change is for a machine without
-secrets): the one at REF in a throw-away folder, the other as it is in the work tree. One Markdown comment for all stacks asked for (default: every stack of the project) goes to
-standard output or `--out`; `--json` gives the same as data (see `pulumi_llm.review.output`).
+The programs of both revisions are run here, without engine, account or network: the one at REF in a throw-away folder,
+the other as it is in the work tree. They get a few variables by name and an empty home (`pulumi_llm.plan.environment`),
+which is no sandbox: a stranger's change is for a machine without secrets. One Markdown comment for all stacks asked for
+(default: every stack of the project) goes to standard output or `--out`; `--json` gives the same as data (see
+`pulumi_llm.review.output`).
 
 Exit 0: done. Exit 1: a gate of `--fail-on` is not passed, or a program refuses. Exit 2: called wrongly.
 """

@@ -151,7 +151,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as wrong:
         place = getattr(wrong, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
-        problem = getattr(wrong, "problem", None) or str(wrong) or "it cannot be parsed"
+        unreadable = isinstance(wrong, yaml.reader.ReaderError)  # a character that no text has
+        problem = getattr(wrong, "problem", None) or ("it cannot be parsed" if unreadable else str(wrong))
         raise Refusal([Finding("project.not-yaml", f"{path} is not YAML{line}: {problem}")]) from None
     if content is None:
         return {}
