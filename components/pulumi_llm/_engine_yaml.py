@@ -29,8 +29,12 @@ _WORDS: Mapping[str, Any] = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INTEGERS = ((re.compile(r"[-+]?0[bB][01]+"), 2), (re.compile(r"[-+]?0[oO]?[0-7]+"), 8))
-_INTEGERS += ((re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16), (re.compile(r"[-+]?(0|[1-9][0-9]*)"), 10))
+_INTEGERS: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"[-+]?0[bB][01]+"), 2),
+    (re.compile(r"[-+]?0[oO]?[0-7]+"), 8),
+    (re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16),
+    (re.compile(r"[-+]?(0|[1-9][0-9]*)"), 10),
+)
 _DAY = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,]([0-9]+))?"
 _TIME = re.compile(rf"{_DAY}(?:[Tt]{_CLOCK}(Z|[-+][0-9]{{2}}:[0-9]{{2}})| +{_CLOCK})?")
@@ -77,13 +81,13 @@ class _Reader(yaml.SafeLoader):
     """Composes nodes that say what is written: an alias is one, and a scalar's tag is empty where none is given."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event() if self.check_event(yaml.AliasEvent) else None
+        event: Any = self.peek_event() if self.check_event(yaml.AliasEvent) else None  # type: ignore[no-untyped-call]
         node = super().compose_node(parent, index)
         return node if event is None or node is None else _Alias(node, event.start_mark, event.end_mark)
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
-        event = self.peek_event()
-        node = super().compose_scalar_node(anchor)  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        node = super().compose_scalar_node(anchor)
         node.tag = ("" if event.implicit[0] else "str") if event.tag in (None, "!") else event.tag
         return node
 
@@ -181,8 +185,8 @@ def _resolved(text: str, dates: bool) -> tuple[str, Any]:
     for pattern, base in _INTEGERS if len(plain) < 100 else ():
         if pattern.fullmatch(plain) and -(2**63) <= (number := _integer(plain, base)) < 2**64:
             return "int", number
-    if _FLOAT.fullmatch(plain) and abs(number := float(plain)) != float("inf"):
-        return "float", number
+    if _FLOAT.fullmatch(plain) and abs(real := float(plain)) != float("inf"):
+        return "float", real
     return "str", text
 
 

@@ -34,7 +34,7 @@ def load(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
         raise yaml.YAMLError(str(wrong)) from None
     finally:
         if reading is not None:
-            reading.dispose()  # type: ignore[no-untyped-call]
+            reading.dispose()
 
 
 def _bounded(node: yaml.Node, sizes: dict[int, int]) -> int:
