@@ -123,9 +123,24 @@ def test_an_encrypted_value_stays_encrypted_and_secret(tmp_path: Path) -> None:
 def test_a_missing_project_stack_or_program_is_refused_by_its_code(tmp_path: Path) -> None:
     assert stack_codes(tmp_path) == ["project.not-found"]
     project(tmp_path, "config: {}\n")
-    assert stack_codes(tmp_path, "prod") == ["stack.unknown"]
+    assert stack_codes(tmp_path, "../dev") == ["stack.unknown"]
     (tmp_path / "__main__.py").unlink()
     assert stack_codes(tmp_path) == ["project.no-program"]
+
+
+def test_a_stack_needs_no_file_where_the_project_has_values_for_every_stack(tmp_path: Path) -> None:
+    project(tmp_path, "config: {p:a: of dev}\n", "name: p\nruntime: python\nconfig: {a: {default: of all}}\n")
+    plan = capture_stack(tmp_path, "fresh")
+    assert plan.outputs == {"a": "of all"}
+    assert [each.code for each in plan.notes] == ["stack.no-file"]
+
+
+def test_a_mistyped_stack_is_told_with_what_its_program_misses(tmp_path: Path) -> None:
+    (project(tmp_path, "config: {p:a: here}\n") / "__main__.py").write_text(
+        "import pulumi\npulumi.Config().require('a')\n"
+    )
+    with pytest.raises(Refusal, match="did you mean dev"):
+        capture_stack(tmp_path, "deb")
 
 
 @pytest.mark.parametrize(

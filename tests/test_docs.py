@@ -60,7 +60,7 @@ def test_the_codes_are_really_found() -> None:
     ways = {
         "spec.open-to-world",  # an argument
         "secret.in-the-clear",  # in a table that is looped over
-        "sim.no-project",  # its end alone is the argument
+        "sim.home-unusable",  # its end alone is the argument
         "bootstrap.bad-port",
         "weights.gated",  # put together from a table
         "disk.absent",  # chosen by an expression

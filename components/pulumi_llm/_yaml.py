@@ -1,4 +1,8 @@
-"""YAML that other people wrote: whatever is wrong with it is a ``yaml.YAMLError``."""
+"""YAML that other people wrote: whatever is wrong with it is a ``yaml.YAMLError``, and none of it runs without end.
+
+:func:`load` reads a text as PyYAML does, which is also how cloud-init reads user data; ``_engine_yaml`` reads the
+files that are Pulumi's as Pulumi does.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,44 @@ from typing import Any
 
 import yaml
 
+MOST_NODES = 1_000_000
+"""Values that a text may hold, those that an alias repeats counted each time. User data has some hundred."""
+
 
 def load(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
     """What a text holds.
 
     Raises:
-        yaml.YAMLError: it is not YAML. PyYAML itself says so of a date that there is not, and of an endless number,
-            with a ValueError, and of lists in lists in lists with a RecursionError.
+        yaml.YAMLError: it is not YAML, or more than :data:`MOST_NODES` values. PyYAML itself says so of a date that
+            there is not, and of an endless number, with a ValueError, and of lists in lists in lists with a
+            RecursionError.
     """
+    reading = None
     try:
-        return yaml.load(text, loader)  # noqa: S506 - a safe loader
+        reading = loader(text)
+        node = reading.get_single_node()
+        if node is None:
+            return None
+        _bounded(node, {})
+        return reading.construct_document(node)
     except (ValueError, RecursionError) as wrong:
         raise yaml.YAMLError(str(wrong)) from None
+    finally:
+        if reading is not None:
+            reading.dispose()
+
+
+def _bounded(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many values a node holds once every alias is written out, without writing them out."""
+    known = sizes.get(id(node))
+    if known is not None:
+        return known
+    sizes[id(node)] = 1  # one that holds itself: PyYAML makes a value that does too
+    children = [each for pair in node.value for each in pair] if isinstance(node, yaml.MappingNode) else ()
+    if isinstance(node, yaml.SequenceNode):
+        children = node.value
+    size = 1 + sum(_bounded(each, sizes) for each in children)
+    if size > MOST_NODES:
+        raise yaml.YAMLError("its aliases stand for more values than anything here needs")
+    sizes[id(node)] = size
+    return size

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm import catalog, outputs
+from pulumi_llm import _json, catalog, outputs
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
 
@@ -76,16 +76,19 @@ def ask(machine: Machine, command: str, question: Mapping[str, Any]) -> dict[str
         except subprocess.TimeoutExpired:
             raise _unreachable(machine, "no answer within two minutes", "is this machine in ssh_cidrs?") from None
     try:
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
+        answer = _json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
         last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
         raise _unreachable(
             machine, last[:300], "is this machine in ssh_cidrs, and has `pulumi up` ended well?"
         ) from None
-    if "error" in answer:
-        error = answer["error"]
-        raise Refusal([Finding(str(error["code"]), str(error["message"]), str(error.get("hint", "")))])
-    return dict(answer)
+    if not isinstance(answer, dict):
+        raise _unreachable(machine, "its answer is none of ours", "is it a node of ours, set up by this version?")
+    error = answer.get("error")
+    if isinstance(error, dict):
+        code, message = str(error.get("code", "channel.unreachable")), str(error.get("message", "it does not say why"))
+        raise Refusal([Finding(code, message, str(error.get("hint", "")))])
+    return answer
 
 
 def _unreachable(machine: Machine, why: str, hint: str) -> Refusal:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import _json
 from pulumi_llm.errors import Finding, Refusal
 
 SECONDS = 120.0
@@ -46,7 +46,7 @@ def read(project: Path, stack: str, *, simulated: bool = False) -> dict[str, Any
     except OSError as error:
         raise _unreadable(stack, error.strerror or type(error).__name__) from None
     try:
-        found = json.loads(done.stdout) if done.returncode == 0 else None
+        found = _json.loads(done.stdout) if done.returncode == 0 else None
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -240,7 +240,7 @@ def test_the_key_goes_to_no_other_server(gateway: Gateway, pair: Path, capsys: p
     assert elsewhere.asked == []
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b"null", b'{"schema": "1"}', b"x" * 2_000_000])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b"null", b'{"schema": "1"}', b"x" * 2_000_000, b"[" * 5000])
 def test_what_is_no_document_is_a_code(gateway: Gateway, body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     gateway.says(body)
     assert run(gateway) == 1

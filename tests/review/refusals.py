@@ -449,9 +449,10 @@ def of_stacks() -> Iterator[Finding]:
         config = {key: value for key, value in {**shipped["config"], **each}.items() if value is not None}
         file.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
         yield from told(lambda: capture_stack(Path(), "aws-t4"))
+    yield from told(lambda: capture_stack(Path(), "nowhere"))
     config = {"pulumi-llm:platform": json.dumps(GOOD)}  # as `up` has it: `diff` sets what stands for a secret
     yield from told(lambda: capture(stack_program, project="pulumi-llm", config=config))
-    for text in ("config: 3\n", "a: [\n", "- 1\n", "a: \x00\n", "- " * 800, "a: &a [*a]\n"):
+    for text in ("config: 3\n", "a: [\n", "- 1\n", "a: \x00\n", "- " * 800, "a: &a [*a]\n", "a: .nan\n"):
         file.write_text(text, encoding="utf-8")
         yield from told(lambda: capture_stack(Path(), "aws-t4"))
     file.write_bytes(b"\xff")
@@ -461,8 +462,9 @@ def of_stacks() -> Iterator[Finding]:
     yield from told(lambda: capture_stack(Path(), "aws-t4"))
     Path("Pulumi.yaml").write_text("runtime: python\n")
     yield from told(lambda: capture_stack(Path(), "aws-t4"))
-    failed = json.dumps({"steps": [], "diagnostics": [{"severity": "error", "message": "KeyError: 'x'"}]})
-    yield from told(lambda: parse_preview(failed))
+    for message in ("KeyError: 'x'", "error: preview failed\n"):
+        failed = json.dumps({"steps": [], "diagnostics": [{"severity": "error", "message": message}]})
+        yield from told(lambda failed=failed: parse_preview(failed))  # type: ignore[misc]
 
 
 POLICIES = (

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
+from pulumi_llm.commands import comment
 from pulumi_llm.errors import Refusal
 from pulumi_llm.plan import preview
 from pulumi_llm.plan.model import UNKNOWN, is_secret
 from pulumi_llm.review.comment import render
 from pulumi_llm.review.stack_review import review
 
+PREVIEWS = Path(__file__).parent / "data" / "previews"
 MACHINE = "aws:ec2/instance:Instance"
 
 
@@ -109,6 +111,55 @@ def test_what_is_no_preview_is_refused(text: str) -> None:
 def test_a_preview_that_failed_is_told_as_such() -> None:
     failed = {"message": "error: no such stack", "severity": "error"}
     assert codes(json.dumps({"steps": [], "diagnostics": [failed]})) == ["diff.preview-failed"]
+
+
+FAILED = {
+    "program-raises": ["Program failed with an unhandled exception: KeyError: 'the program itself is wrong'"],
+    "provider-refuses": ["is not a valid CIDR block: invalid CIDR address: not a block"],
+    "provider-refuses-two": ["invalid CIDR address: 10.0.0.0/99"],
+    "mandatory-policy": ["preview failed"],
+}
+"""What the engine (3.259.0) wrote of previews that failed, `changeSummary` and all, and what went wrong in each."""
+
+
+@pytest.mark.parametrize("name", FAILED)
+@pytest.mark.parametrize(("language", "told"), [("en", "failed: "), ("zh", "预览失败了：")])
+def test_a_preview_that_failed_halfway_is_told_by_its_errors_alone(
+    name: str, language: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = PREVIEWS / f"{name}.json"
+    assert json.loads(path.read_text(encoding="utf-8"))["changeSummary"]
+    assert comment.run(["--preview", str(path), "--lang", language]) == 1
+    text = capsys.readouterr().out
+    for words in FAILED[name]:
+        assert words in text
+    assert told in text
+    assert "`dev`" in text
+    assert "first" not in text, "what was planned before the error is not shown"
+    assert "No change" not in text
+    assert "没有变化" not in text
+
+
+def test_every_error_of_a_preview_is_told_once() -> None:
+    words = ("one", "two", "one")
+    errors = [{"message": f"error: {each}", "severity": "error", "urn": urn(each)} for each in words]
+    with pytest.raises(preview.PreviewFailed) as failed:
+        preview.parse(digest(update(ami="update"), diagnostics=errors, changeSummary={"update": 1}))
+    assert [each.where for each in failed.value.findings] == ["one", "two"]
+    assert failed.value.stack == "dev"
+
+
+def test_a_warning_is_no_failure() -> None:
+    warning = {"message": "warning: old", "severity": "warning"}
+    assert len(preview.parse(digest(update(ami="update"), diagnostics=[warning])).changes) == 1
+
+
+def test_a_preview_that_is_nested_without_end_is_refused() -> None:
+    deep: Any = "x"
+    for _ in range(200):
+        deep = [deep]
+    assert codes(digest(update(ami="update"), config={"a": deep})) == ["diff.bad-preview"]
+    assert codes('{"steps": ' + "[" * 5000) == ["diff.bad-preview"]
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -282,14 +282,14 @@ def test_without_a_project_nothing_is_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert bench.run("up", "-s", "dev") == 1
-    assert "sim.no-project" in capfd.readouterr().err
+    assert "project.not-found" in capfd.readouterr().err
 
 
 def test_a_stack_file_that_is_no_yaml_is_one_message(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     bench.stack_file.write_text("config: [")
     assert bench.run("up", "-s", "dev") == 1
     error = capfd.readouterr().err
-    assert "sim.bad-yaml" in error
+    assert "project.not-yaml" in error
     assert str(bench.stack_file) in error
 
 

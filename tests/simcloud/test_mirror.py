@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pulumi_llm.errors import Refusal
+from pulumi_llm.plan import project as projects
 from pulumi_llm.simcloud import mirror
 
 if TYPE_CHECKING:
@@ -24,22 +25,22 @@ def synced(root: Path, shipped: str | None = None) -> mirror.StackCopy:
     source = root / "stacks" / "Pulumi.dev.yaml"
     if shipped is not None:
         source.write_text(shipped)
-    return mirror.mirror_stack(mirror.find_project(root), root.parent / "mirror", "dev", source)
+    return mirror.mirror_stack(projects.find(root), root.parent / "mirror", "dev", source)
 
 
 def set_in_simulation(copied: mirror.StackCopy, key: str, value: Any) -> None:
-    document = mirror.read_yaml(copied.path)
+    document = projects.read_yaml(copied.path)
     document.setdefault("config", {})[key] = value
     mirror.write_yaml(copied.path, document)
 
 
 def test_a_project_is_found_from_a_folder_below_it(root: Path) -> None:
-    assert mirror.find_project(root / "stacks").root == root
+    assert projects.find(root / "stacks").folder == root
 
 
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"sim\.no-project"):
-        mirror.find_project(tmp_path)
+    with pytest.raises(Refusal, match=r"project\.not-found"):
+        projects.find(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -47,25 +48,25 @@ def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
 )
 def test_a_project_file_that_makes_no_sense_is_refused(root: Path, text: str) -> None:
     (root / "Pulumi.yaml").write_text(text)
-    with pytest.raises(Refusal, match=r"sim\.bad-yaml"):
-        mirror.find_project(root)
+    with pytest.raises(Refusal, match=r"project\.(not-yaml|unreadable)"):
+        projects.find(root)
 
 
 def test_stack_files_are_found_in_the_folder_that_the_project_names(root: Path) -> None:
     (root / "stacks" / "Pulumi.dev.yaml").write_text("")
     (root / "Pulumi.elsewhere.yaml").write_text("")
-    assert mirror.find_project(root).stack_files == {"dev": root / "stacks" / "Pulumi.dev.yaml"}
+    assert projects.find(root).stacks() == ["dev"]
 
 
 def test_stack_files_lie_beside_the_project_file_by_default(root: Path) -> None:
     (root / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     (root / "Pulumi.dev.yaml").write_text("")
-    assert mirror.find_project(root).stack_files == {"dev": root / "Pulumi.dev.yaml"}
+    assert projects.find(root).stacks() == ["dev"]
 
 
 def test_the_mirror_runs_the_users_program_where_it_lies(root: Path, tmp_path: Path) -> None:
-    mirror.mirror_project(mirror.find_project(root), tmp_path / "mirror")
-    document = mirror.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
+    mirror.mirror_project(projects.find(root), tmp_path / "mirror")
+    document = projects.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
     assert document["main"] == str(root / "stacks")
     assert "stackConfigDir" not in document
 
@@ -74,8 +75,8 @@ def test_the_mirror_rebases_local_plugins_and_packages(root: Path, tmp_path: Pat
     with (root / "Pulumi.yaml").open("a") as file:
         file.write("plugins: {providers: [{name: x, path: ./x}]}\n")
         file.write("packages: {a: ./a, b: {source: ../b}, c: registry/c, d: {source: d}}\n")
-    mirror.mirror_project(mirror.find_project(root), tmp_path / "mirror")
-    document = mirror.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
+    mirror.mirror_project(projects.find(root), tmp_path / "mirror")
+    document = projects.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
     assert document["plugins"]["providers"][0]["path"] == str(root / "x")
     assert document["packages"] == {
         "a": str(root / "a"),
@@ -100,12 +101,12 @@ def test_a_copy_has_the_shipped_values_under_full_names(root: Path) -> None:
 
 def test_scalars_are_read_as_the_engine_reads_them(root: Path) -> None:
     copied = synced(root, "config: {a: yes, b: true, c: 8:30, d: 2026-01-01, e: 010, f: 1.5, g: ~, h: 0x1f}")
-    assert mirror.read_yaml(copied.path)["config"] == {
+    assert projects.read_yaml(copied.path)["config"] == {
         "shop:a": "yes",
         "shop:b": True,
         "shop:c": "8:30",
-        "shop:d": "2026-01-01",
-        "shop:e": "010",
+        "shop:d": "2026-01-01 00:00:00 +0000 UTC",
+        "shop:e": 8,
         "shop:f": 1.5,
         "shop:g": None,
         "shop:h": 31,
@@ -154,10 +155,10 @@ def test_a_value_removed_in_the_simulation_stays_away(root: Path) -> None:
 
 def test_the_simulations_own_salt_stays_and_the_users_is_not_copied(root: Path) -> None:
     copied = synced(root, "encryptionsalt: theirs\nsecretsprovider: awskms://x\nconfig: {size: 1}\n")
-    assert set(mirror.read_yaml(copied.path)) == {"config"}
-    mirror.write_yaml(copied.path, {"encryptionsalt": "ours", **mirror.read_yaml(copied.path)})
+    assert set(projects.read_yaml(copied.path)) == {"config"}
+    mirror.write_yaml(copied.path, {"encryptionsalt": "ours", **projects.read_yaml(copied.path)})
     synced(root)
-    assert mirror.read_yaml(copied.path)["encryptionsalt"] == "ours"
+    assert projects.read_yaml(copied.path)["encryptionsalt"] == "ours"
 
 
 def test_values_that_only_the_real_stack_can_decrypt_are_withheld(root: Path) -> None:
@@ -180,7 +181,7 @@ def test_a_secret_with_a_default_need_not_be_set(root: Path) -> None:
         "  plain: {type: string}\n"
         "  other:must: {type: string, secret: true}\n"
     )
-    assert mirror.find_project(root).declared_secrets == ["shop:must", "other:must"]
+    assert projects.find(root).declared_secrets == ["shop:must", "other:must"]
 
 
 @pytest.mark.parametrize(("path", "known"), [("a", True), ("b.c", True), ("b.d", False), ("a.b", False), ("z", False)])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from pulumi_llm import _json
 from pulumi_llm.errors import Finding, Refusal
 
 MAX_BYTES = 16 * 2**20
@@ -97,7 +98,7 @@ def read(file: Path) -> dict[str, object]:
             "check the path",
         )
     try:
-        value = json.loads(content, parse_constant=_no_constant)
+        value = _json.loads(content, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         _refuse(
             "json",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pulumi_llm import _json
 from pulumi_llm.catalog.models import Mla, Model, Moe, SlidingWindow
 from pulumi_llm.catalog.rows import (
     CloudFacts,
@@ -65,7 +65,7 @@ def broken(path: Path, message: str) -> Refusal:
 def read_file(path: Path) -> dict[str, Any]:
     """The file's JSON object. Raises Refusal ``catalog.broken-file``."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = _json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise broken(path, "the file is missing") from None
     except OSError as error:

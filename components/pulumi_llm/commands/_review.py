@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pulumi_llm import _files
 from pulumi_llm.commands import DONE, REFUSED, UsageError
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.review import comment, output
@@ -53,8 +54,7 @@ def write(reviews: Sequence[StackReview], asked: argparse.Namespace, base: dict[
         sys.stdout.write(text)
     else:
         try:
-            asked.out.parent.mkdir(parents=True, exist_ok=True)
-            asked.out.write_text(text, encoding="utf-8")
+            _files.write_text(asked.out, text)
         except OSError as wrong:
             raise Refusal([Finding("diff.unwritable", f"{asked.out} cannot be written: {wrong.strerror}")]) from None
     for gate in not_passed:

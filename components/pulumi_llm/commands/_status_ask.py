@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -11,6 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
+from pulumi_llm import _json
 from pulumi_llm.errors import Finding
 
 TIMEOUT_SECONDS = 10.0
@@ -107,7 +107,7 @@ def ask(target: Target) -> Answer:
 
 def _read(target: Target, body: bytes) -> Answer:
     try:
-        document = json.loads(body) if len(body) <= LONGEST else None
+        document = _json.loads(body, largest=LONGEST)
     except ValueError:
         document = None
     fits = isinstance(document, dict) and all(isinstance(document.get(name), kind) for name, kind in FIELDS.items())

@@ -1,6 +1,7 @@
 """`pulumi-llm bill -s STACK`: what a stack costs per hour and per month, and what a change to it costs.
 
-Read from the plan, without engine, account or network. `--against REF` plans the project as it was at that git
+Read from the plan, without engine, account or network: the program of `stacks/` is run, without the
+caller's variables and home (see docs/review.md). `--against REF` plans the project as it was at that git
 revision, with the library that is installed now, and tells the difference; `--against FILE` takes a bill that `--json`
 wrote. The JSON is described in `pulumi_llm.review.bill_file` and `pulumi_llm.review.difference`; the command adds
 `"against": {"name", "commit" | null} | null`, `"difference": {…} | null` and
@@ -16,6 +17,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -25,6 +27,7 @@ from typing import Any
 from pulumi_llm import catalog
 from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded, one_of
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.review import bill_file, bill_text, difference, revision
@@ -102,7 +105,7 @@ def _before(asked: argparse.Namespace) -> tuple[Bill, dict[str, Any]]:
                 ]
             )
         named = {"name": asked.against, "commit": found.commit}
-        if asked.stack not in then.stacks():
+        if asked.stack in project.stacks() and asked.stack not in then.stacks():
             sys.stderr.write(f"note: {asked.against} has no stack {asked.stack}: all of it is new\n")
             return _nothing(asked), named
         return _planned(folder, asked), named
@@ -114,7 +117,9 @@ def _planned(folder: Path, asked: argparse.Namespace) -> Bill:
     command += ["--stack", asked.stack, "--project", str(folder), "--traffic-gib", str(asked.traffic_gib)]
     for option, value in (("--hours-per-day", asked.hours_per_day), ("--days", asked.days)):
         command += [option, str(value)] if value is not None else []
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    with tempfile.TemporaryDirectory(prefix="pulumi-llm-home-") as home:
+        variables = environment.of_program(home)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=variables)
     if done.returncode != 0:
         said = done.stderr.strip().replace(str(folder), asked.against)
         if "Traceback (most recent call last)" in said:  # the program itself failed: its last line says how

@@ -1,8 +1,9 @@
 """`pulumi-llm comment --preview FILE…`: the comment of `pulumi-llm diff`, from the engine's own `preview --json`.
 
 For whoever has credentials and a state: `pulumi preview --json --show-sames > preview.json`, once for each stack. What
-the program tells the engine to ignore (other boot instructions, say) is not in it. Options and exit codes are those of
-`pulumi-llm diff`; policy settings are read from the project that one stands in, where there is one.
+the program tells the engine to ignore (other boot instructions, say) is not in it. A preview that failed is told by its
+errors, never by what it planned before them. Options and exit codes are those of `pulumi-llm diff`; policy settings are
+read from the project that one stands in, where there is one.
 """
 
 from __future__ import annotations
@@ -37,10 +38,8 @@ def _run(argv: Sequence[str]) -> int:
 def _one(path: Path, project: Path) -> StackReview:
     try:
         comparison = preview.read(path)
-    except Refusal as refused:
-        if any(each.code == "diff.bad-preview" for each in refused.findings):
-            raise
-        return refusal(path.stem, refused.findings)
+    except preview.PreviewFailed as failed:
+        return refusal(failed.stack or path.stem, failed.findings)
     return review(comparison, catalog.load(), policy=_settings(project, comparison), today=datetime.now(UTC).date())
 
 

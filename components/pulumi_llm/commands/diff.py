@@ -1,8 +1,10 @@
 """`pulumi-llm diff --base REF [-s STACK…]`: what a change does to the machines, what it costs, which rule it breaks.
 
-Both revisions are run here, without engine, account or network: the one at REF in a throw-away folder, the other as it
-is in the work tree. One Markdown comment for all stacks asked for (default: every stack of the project) goes to
-standard output or `--out`; `--json` gives the same as data (see `pulumi_llm.review.output`).
+The programs of both revisions are run here, without engine, account or network: the one at REF in a throw-away folder,
+the other as it is in the work tree. They get a few variables by name and an empty home (`pulumi_llm.plan.environment`),
+which is no sandbox: a stranger's change is for a machine without secrets. One Markdown comment for all stacks asked for
+(default: every stack of the project) goes to standard output or `--out`; `--json` gives the same as data (see
+`pulumi_llm.review.output`).
 
 Exit 0: done. Exit 1: a gate of `--fail-on` is not passed, or a program refuses. Exit 2: called wrongly.
 """
@@ -19,7 +21,7 @@ from pathlib import Path
 from pulumi_llm import catalog
 from pulumi_llm.commands import Parser, guarded
 from pulumi_llm.commands import _review as shared
-from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.forecast import Forecast
@@ -45,22 +47,19 @@ def _run(argv: Sequence[str]) -> int:
         raise Refusal([Finding("diff.no-stacks", f"the project {project.name} has no stack's file", hint)])
     warm = partial(_warm, project, stacks)
     base = plans_at(asked.base, asked.project, stacks, asked.base_python, meanwhile=warm)
-    for each in stacks:
-        if each not in project.stacks() and each not in base.stacks:
-            raise UnknownName("stack.unknown", "stack", each, {*project.stacks(), *base.stacks})
     reviews = [_one(project, each, base) for each in stacks]
     return shared.write(reviews, asked, {"name": base.name, "commit": base.commit})
 
 
 def _warm(project: projects.Project, stacks: Sequence[str]) -> None:
     """Load what the program needs while the other process is at work: the SDKs take longer than all the rest."""
-    present = [each for each in stacks if each in project.stacks()]
+    present = [each for each in stacks if each in project.stacks()] or stacks
     with contextlib.suppress(Exception), contextlib.redirect_stdout(sys.stderr):
         capture_stack(project.folder, present[0])
 
 
 def _one(project: projects.Project, stack: str, base: Base) -> StackReview:
-    if stack not in project.stacks():
+    if stack not in project.stacks() and stack in base.stacks:
         message = f"the stack's file is there at {base.name} and gone now; nothing destroys what it made"
         return refusal(
             stack, [Finding("diff.stack-gone", message, f"`pulumi destroy -s {stack}` before the file goes")]
@@ -88,7 +87,11 @@ def _one(project: projects.Project, stack: str, base: Base) -> StackReview:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog=PROG, description="What a change does to the machines: one comment, made without credentials.")
+    parser = Parser(
+        prog=PROG,
+        description="What a change does to the machines: one comment, made without credentials. The programs of both "
+        "revisions are run on this machine, with a few named variables and an empty home; that is no sandbox.",
+    )
     parser.add_argument(
         "--base", required=True, metavar="REF", help="the git revision to compare with, such as origin/main"
     )

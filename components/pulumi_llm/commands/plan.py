@@ -1,5 +1,8 @@
 """`pulumi-llm plan -s STACK [--json]`: what a stack would make, without engine, account or network.
 
+The program is run on this machine, with a few named variables and an empty home: it finds no
+credentials by accident, but that is no sandbox.
+
 Exit 0: done. Exit 1: the program refuses. Exit 2: called wrongly, or there is no such project or stack.
 """
 

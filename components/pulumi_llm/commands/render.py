@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pulumi_llm import _files
 from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture_stack
@@ -31,8 +32,7 @@ def _run(argv: Sequence[str]) -> int:
     for machine, text in sorted(capture_stack(asked.project, asked.stack).user_data().items()):
         path = asked.out / machine / "user-data.yaml"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            _files.write_text(path, text, below=asked.out)
         except OSError as wrong:
             raise Refusal([Finding("render.unwritable", f"{path} cannot be written: {wrong.strerror}")]) from None
         sys.stdout.write(f"{path}  ({len(text.encode()):,} bytes)\n")

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from google.protobuf import empty_pb2, struct_pb2
+from pulumi.config import ConfigMissingError
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2
 
 from pulumi_llm import sparse_sdk, spec
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm.simcloud import table
@@ -54,10 +56,14 @@ class Standing(Protocol):
 def capture_stack(start: Path, stack_name: str, standing: Standing | None = None) -> Plan:
     """The plan of one stack of the project that ``start`` is in, where asked held against what is ``standing``.
 
-    Raises :class:`Refusal` where there is no such project or stack, and where the program refuses.
+    The program is run without the caller's environment: see :mod:`pulumi_llm.plan.environment`.
+    A stack needs no file: then its values are those that the Pulumi.yaml has for every stack, and a note says so.
+    Raises :class:`Refusal` where there is no such project, where the program refuses, and (``stack.unknown``) for what
+    is no stack's name, or for one without a file whose program cannot do without its values.
     """
     project = projects.find(start)
     config = projects.read_stack(project, stack_name)
+    fileless = None if project.stack_file(stack_name).is_file() else _fileless(project, stack_name)
     values, secret_keys = dict(config.values), set(config.secret_keys)
     notes = []
     for key in spec.secret_keys_of(config.raw.get(f"{project.name}:platform")):
@@ -73,19 +79,36 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
                     severity="warning",
                 )
             )
-    plan = capture(
-        lambda: _run_main(project.main),
-        project=project.name,
-        stack_name=stack_name,
-        config=values,
-        secret_keys=secret_keys,
-        standing=standing,
-    )
+    try:
+        with environment.bare():
+            plan = capture(
+                lambda: _run_main(project.main),
+                project=project.name,
+                stack_name=stack_name,
+                config=values,
+                secret_keys=secret_keys,
+                standing=standing,
+            )
+    except (Refusal, ConfigMissingError) as refused:
+        if fileless is None:
+            raise
+        said = refused.findings if isinstance(refused, Refusal) else ()
+        raise Refusal([*said, fileless]) from None
+    if fileless is not None:
+        message = f"{fileless.message}: its values are those that {project.path.name} has for every stack"
+        notes.insert(0, Finding("stack.no-file", message, fileless.hint, severity="info"))
     plan.notes[:0] = notes
     plan.config = {
         key: {SIGNATURE: SECRET, "value": text} if key in secret_keys else text for key, text in values.items()
     }
     return plan
+
+
+def _fileless(project: projects.Project, stack: str) -> Finding:
+    """What to say of a stack that has no file, should its program want values that are not there."""
+    near = nearest(stack, project.stacks())
+    meant = f"did you mean {' or '.join(near)}?" if near else f"`pulumi config set -s {stack}` makes the file"
+    return Finding("stack.unknown", f"there is no file {project.stack_file(stack).name} for the stack {stack!r}", meant)
 
 
 def capture(

@@ -9,10 +9,11 @@ without it the comparison holds the changes alone, and a note says so. Format: p
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import _json
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.comparison import Comparison, Operation, Step
 from pulumi_llm.plan.model import SECRET, SHOWN_SECRET, SIGNATURE, Plan, PlannedResource
@@ -35,6 +36,19 @@ OPERATIONS: Mapping[str, Operation] = {
     "remove-pending-replace": "delete",
 }
 _ROOT = "pulumi:pulumi:Stack"
+MOST_STARTS = 100
+"""Braces at which the document is looked for; words around it have a few."""
+MOST_ERROR = 1000
+"""Characters of one error that are told."""
+
+
+class PreviewFailed(Refusal):
+    """A preview that the engine did not end: what it planned before its first error is not what `up` would do."""
+
+    def __init__(self, stack: str, findings: Iterable[Finding]) -> None:
+        super().__init__(findings)
+        self.stack = stack
+        """The stack that was previewed, empty where the engine came to none of its resources."""
 
 
 def read(path: Path) -> Comparison:
@@ -43,33 +57,45 @@ def read(path: Path) -> Comparison:
     Raises :class:`Refusal` (``diff.bad-preview``) where it holds none, and where the preview itself failed.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_json.LARGEST + 1)
     except OSError as wrong:
         raise _bad(path, f"it cannot be read: {wrong.strerror}") from None
     return parse(text, str(path))
 
 
 def parse(text: str, name: str = "preview") -> Comparison:
-    """The comparison in the text of `preview --json`, which may have lines of other words before and after it."""
-    content = _digest(text)
+    """The comparison in the text of `preview --json`, which may have lines of other words before and after it.
+
+    Raises :class:`PreviewFailed` with every error that the engine tells, and :class:`Refusal` (``diff.bad-preview``).
+    """
+    try:
+        content = _digest(text)
+    except ValueError as wrong:
+        raise _bad(name, str(wrong)) from None
     if content is None:
         raise _bad(name, "it holds no JSON with `steps`, as `pulumi preview --json` writes it")
-    failed = [each for each in content.get("diagnostics") or () if each.get("severity") == "error"]
-    if failed and not content.get("changeSummary"):
-        words = " ".join(str(each.get("message", "")).strip() for each in failed)[:2000]
-        raise Refusal([Finding("diff.preview-failed", f"the preview in {name} failed: {words}", "mend the program")])
     try:
+        failed = _errors(content, Path(name).name)
+        if failed:
+            raise PreviewFailed(_stack_of(content), failed)
         return _comparison(content)
     except (KeyError, TypeError, AttributeError, ValueError) as wrong:
         raise _bad(name, f"a step is not as the engine writes it ({type(wrong).__name__}: {wrong})") from None
 
 
 def _digest(text: str) -> dict[str, Any] | None:
+    if len(text) > _json.LARGEST:
+        raise ValueError(f"it is longer than {_json.LARGEST:,} characters")
     decoder = json.JSONDecoder()
-    at = text.find("{")
-    while at >= 0:
+    at, starts = text.find("{"), 0
+    while at >= 0 and starts < MOST_STARTS:
+        starts += 1
         try:
             found, end = decoder.raw_decode(text, at)
+            _json.bounded(found)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         except ValueError:
             at = text.find("{", at + 1)
             continue
@@ -77,6 +103,33 @@ def _digest(text: str) -> dict[str, Any] | None:
             return found
         at = text.find("{", end)
     return None
+
+
+def _errors(content: Mapping[str, Any], name: str) -> list[Finding]:
+    """Every error that the engine tells, each once. A violated mandatory policy is told as `preview failed` alone."""
+    found: dict[tuple[str, str], Finding] = {}
+    for each in content.get("diagnostics") or ():
+        if each.get("severity") != "error":
+            continue
+        words, where = _words(str(each.get("message", ""))), str(each.get("urn") or "").rsplit("::", 1)[-1]
+        hint = "mend the program" if words != "preview failed" else "`pulumi preview` without --json tells more"
+        message = f"the preview in {name} failed: {words}"
+        found[words, where] = Finding("diff.preview-failed", message, hint, where=where)
+    return list(found.values())
+
+
+def _words(message: str) -> str:
+    """An error's own words in one line. Of a Python traceback what it says first, and its last line."""
+    lines = [each.strip() for each in message.strip().removeprefix("error: ").splitlines() if each.strip()]
+    if any(each.startswith("Traceback (most recent call last)") for each in lines):
+        lines = [lines[0], lines[-1]]
+    text = " ".join(lines) or "the engine does not say why"
+    return text if len(text) <= MOST_ERROR else f"{text[: MOST_ERROR - 1]}…"
+
+
+def _stack_of(content: Mapping[str, Any]) -> str:
+    urns = (str(each.get("urn", "")) for each in content["steps"])
+    return next((urn.split("::")[0].rsplit(":", 1)[-1] for urn in urns if "::" in urn), "")
 
 
 def _comparison(content: Mapping[str, Any]) -> Comparison:

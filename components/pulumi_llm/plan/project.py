@@ -1,8 +1,8 @@
-"""Find a Pulumi project and read one stack's configuration, without the engine."""
+"""Find a Pulumi project and read one stack's configuration as the engine reads it, without the engine."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,53 +10,79 @@ from typing import Any
 
 import yaml
 
+from pulumi_llm import _engine_yaml
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 ENCRYPTED = "[encrypted]"
 """Stands for a secret that only the engine can decrypt."""
+LARGEST = 4 << 20
+"""Bytes of a Pulumi.yaml or a stack's file that are read; the largest that we know has some ten thousand."""
 
-
-class _Loader(yaml.SafeLoader):
-    """Refuses what the engine refuses, or what no text can be made of: a key twice, a value that holds itself."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[tuple[str, str]] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if (key.tag, key.value) in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} is there twice", key.start_mark
-                    )
-                seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder with a Pulumi.yaml."""
+    """A folder with a Pulumi.yaml, and what that says."""
 
-    folder: Path
-    name: str
-    main: Path
-    stack_folder: Path
-    defaults: Mapping[str, Any]
+    path: Path
+    document: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where the Pulumi.yaml is."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """The project's name, which is the namespace of its own config keys."""
+        return str(self.document["name"])
+
+    @property
+    def main(self) -> Path:
+        """The program, or the folder that it is in."""
+        return self.folder / str(self.document.get("main") or ".")
+
+    @property
+    def stack_folder(self) -> Path:
+        """Where the stacks' files are."""
+        old_spelling = self.document.get("config")
+        named = self.document.get("stackConfigDir") or (old_spelling if isinstance(old_spelling, str) else ".")
+        return self.folder / str(named)
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What the Pulumi.yaml declares of the configuration, by key."""
+        declared = self.document.get("config")
+        return declared if isinstance(declared, Mapping) else {}
+
+    @property
+    def declared_secrets(self) -> list[str]:
+        """The secret keys that are declared and have no default, as full names (``project:key``)."""
+        return [
+            full_name(self.name, key)
+            for key, entry in self.defaults.items()
+            if isinstance(entry, Mapping) and entry.get("secret") and not {"default", "value"} & entry.keys()
+        ]
 
     def stacks(self) -> list[str]:
-        """The stacks that have a file."""
+        """The stacks that have a file, which ends as the Pulumi.yaml does."""
+        ending = self.path.suffix
         return sorted(
-            path.name[len("Pulumi.") : -len(".yaml")]
-            for path in self.stack_folder.glob("Pulumi.*.yaml")
+            path.name[len("Pulumi.") : -len(ending)]
+            for path in self.stack_folder.glob(f"Pulumi.*{ending}")
             if path.is_file()
         )
 
     def stack_file(self, stack: str) -> Path:
-        """The stack's file. Raises :class:`UnknownName` (``stack.unknown``) where there is none."""
-        path = self.stack_folder / f"Pulumi.{stack}.yaml"
-        if not path.is_file():
-            raise UnknownName(
-                "stack.unknown", "stack", stack, self.stacks(), hint=f"(files are in {self.stack_folder})"
-            )
-        return path
+        """Where the stack's file is, or would be: a stack needs none.
+
+        Raises :class:`UnknownName` (``stack.unknown``) for what cannot be a stack's name.
+        """
+        if not _NAME.fullmatch(stack):
+            hint = "(letters, digits, `-`, `_` and `.`)"
+            raise UnknownName("stack.unknown", "stack", stack, self.stacks(), hint=hint)
+        return self.stack_folder / f"Pulumi.{stack}{self.path.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +100,7 @@ def find(start: Path) -> Project:
     for folder in (start, *start.parents):
         for name in ("Pulumi.yaml", "Pulumi.yml"):
             if (folder / name).is_file():
-                return _read(folder, folder / name)
+                return _read(folder / name)
     raise Refusal(
         [
             Finding(
@@ -87,78 +113,81 @@ def find(start: Path) -> Project:
 
 
 def read_stack(project: Project, stack: str) -> StackConfig:
-    """The stack's configuration. Secrets that are encrypted stay so: see :data:`ENCRYPTED`."""
-    content = _yaml(project.stack_file(stack))
+    """The stack's configuration; where it has no file, what the Pulumi.yaml says of every stack.
+
+    Secrets that are encrypted stay so: see :data:`ENCRYPTED`. Raises :class:`Refusal` (``stack.unreadable``,
+    ``project.not-yaml``, ``project.unreadable``).
+    """
     raw: dict[str, Any] = {}
     for key, declared in project.defaults.items():
         value = declared.get("value", declared.get("default")) if isinstance(declared, Mapping) else declared
         if value is not None:
-            raw[_namespaced(project, key)] = value
-    config = content.get("config") or {}
+            raw[full_name(project.name, key)] = value
+    path = project.stack_file(stack)
+    config = (read_yaml(path).get("config") if path.is_file() else None) or {}
     if not isinstance(config, Mapping):
-        raise Refusal([Finding("stack.unreadable", f"`config:` in {project.stack_file(stack)} is not a mapping")])
-    raw |= {_namespaced(project, str(key)): value for key, value in config.items()}
+        raise Refusal([Finding("stack.unreadable", f"`config:` in {path} is not a mapping")])
+    raw |= {full_name(project.name, key): "" if value is None else value for key, value in config.items()}
     secret = frozenset(key for key, value in raw.items() if _has_secure(value))
     return StackConfig({key: _text(value) for key, value in raw.items()}, secret, raw)
 
 
-def _read(folder: Path, path: Path) -> Project:
-    content = _yaml(path)
-    name = content.get("name")
-    if not isinstance(name, str) or not name:
-        raise Refusal([Finding("project.unreadable", f"{path} has no `name:`")])
-    main = folder / str(content.get("main") or ".")
-    config_folder = content.get("stackConfigDir") or "."
-    declared = content.get("config")
-    return Project(
-        folder=folder,
-        name=name,
-        main=main,
-        stack_folder=folder / str(config_folder),
-        defaults=declared if isinstance(declared, Mapping) else {},
-    )
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a file of Pulumi's (nothing in it is an empty one).
 
-
-def _yaml(path: Path) -> Mapping[str, Any]:
+    Raises :class:`Refusal` (``project.not-yaml``, ``project.unreadable``).
+    """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
-        json.dumps(content, default=str, skipkeys=True)  # a value that holds itself, or one nested without end
+        with path.open("rb") as file:
+            read = file.read(LARGEST + 1)
+        if len(read) > LARGEST:
+            raise Refusal([Finding("project.unreadable", f"{path} is larger than {LARGEST >> 20} MiB")])
+        content = _engine_yaml.load(read.decode("utf-8"))
+        _engine_yaml.to_text(content)  # a number that is none
     except (OSError, UnicodeDecodeError) as wrong:
         raise Refusal([Finding("project.unreadable", f"{path} cannot be read: {wrong}")]) from None
-    except RecursionError:
-        raise Refusal([Finding("project.not-yaml", f"{path} is not YAML: it is nested too deeply")]) from None
     except ValueError as wrong:
         raise Refusal([Finding("project.not-yaml", f"{path} cannot be used: {wrong}")]) from None
     except yaml.YAMLError as wrong:
         place = getattr(wrong, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
-        problem = getattr(wrong, "problem", None) or "it cannot be parsed"
+        unreadable = isinstance(wrong, yaml.reader.ReaderError)  # a character that no text has
+        problem = getattr(wrong, "problem", None) or ("it cannot be parsed" if unreadable else str(wrong))
         raise Refusal([Finding("project.not-yaml", f"{path} is not YAML{line}: {problem}")]) from None
     if content is None:
         return {}
-    if not isinstance(content, Mapping):
+    if not isinstance(content, dict):
         raise Refusal([Finding("project.not-yaml", f"{path} does not hold a mapping")])
     return content
 
 
-def _namespaced(project: Project, key: str) -> str:
-    return key if ":" in key else f"{project.name}:{key}"
+def full_name(project: str, key: str) -> str:
+    """A config key with its namespace, which is the project's where none is written."""
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _read(path: Path) -> Project:
+    content = read_yaml(path)
+    name = content.get("name")
+    if not isinstance(name, str) or not name:
+        raise Refusal([Finding("project.unreadable", f"{path} has no `name:`")])
+    if "runtime" not in content:
+        raise Refusal([Finding("project.unreadable", f"{path} has no `runtime:`", "runtime: python")])
+    return Project(path, content)
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, Mapping) and set(value) == {"secure"}:
-        return ENCRYPTED
-    if isinstance(value, str):
-        return value
-    return json.dumps(_opened(value), ensure_ascii=False)
+    return _engine_yaml.to_text(_opened(value))
 
 
 def _opened(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return ENCRYPTED if set(value) == {"secure"} else {str(key): _opened(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_opened(each) for each in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+        return ENCRYPTED if _is_secure(value) else {key: _opened(each) for key, each in value.items()}
+    return [_opened(each) for each in value] if isinstance(value, list) else value
+
+
+def _is_secure(value: Mapping[str, Any]) -> bool:
+    return set(value) == {"secure"} and isinstance(value["secure"], str)
 
 
 def _has_secure(value: Any) -> bool:
@@ -167,7 +196,7 @@ def _has_secure(value: Any) -> bool:
 
 def _secures(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
-        if set(value) == {"secure"}:
+        if _is_secure(value):
             yield value
         for each in value.values():
             yield from _secures(each)

@@ -22,7 +22,7 @@ from typing import Any
 import pulumi_llm
 from pulumi_llm.bootstrap import files
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.plan import exchange
+from pulumi_llm.plan import environment, exchange
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.guest import guest
 from pulumi_llm.plan.model import Plan
@@ -54,8 +54,9 @@ def plans_at(
 ) -> Base:
     """The plans of ``stacks`` at the revision ``name`` of the project that ``start`` is in.
 
-    A stack that the revision does not have is in none of the results. ``python`` is the interpreter of another
-    environment to run the revision with; ``meanwhile`` is called while that goes on.
+    A stack whose file is new since the revision is in none of the results; one that never had a file is planned.
+    ``python`` is the interpreter of another environment to run the revision with; ``meanwhile`` is called
+    while that goes on.
     Raises :class:`Refusal` where there is no such revision, or no project in it.
     """
     project = projects.find(start)
@@ -76,9 +77,10 @@ def plans_at(
             )
         then = projects.find(folder)
         base = Base(name, found.commit, stacks=then.stacks())
+        fileless = [each for each in stacks if each not in base.stacks and each not in project.stacks()]
         if python is None:
             base.notes += _other_dependencies(name, folder, project.folder)
-        wanted = [each for each in stacks if each in base.stacks]
+        wanted = [each for each in stacks if each in base.stacks or each in fileless]
         if python is None and library is None:
             wanted = _here(base, folder, wanted)
         if wanted:
@@ -168,18 +170,19 @@ def _run(
 def _started(
     command: Sequence[str], library: Path | None, meanwhile: Callable[[], object] = lambda: None
 ) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ)
-    if library is not None:
-        before = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(library), *([before] if before else [])])
-    given: dict[str, Any] = {"text": True, "errors": "replace", "env": environment, "stdin": subprocess.DEVNULL}
+    given: dict[str, Any] = {"text": True, "errors": "replace", "stdin": subprocess.DEVNULL}
     try:
         # Into files, not pipes: nobody reads while we are busy, and a pipe holds 64 KiB.
         with (
             tempfile.TemporaryFile("w+", errors="replace") as out,
             tempfile.TemporaryFile("w+", errors="replace") as err,
+            tempfile.TemporaryDirectory(prefix="pulumi-llm-home-") as home,
         ):
-            with subprocess.Popen(command, stdout=out, stderr=err, **given) as running:
+            variables = environment.of_program(home)
+            if library is not None:
+                before = variables.get("PYTHONPATH")
+                variables["PYTHONPATH"] = os.pathsep.join([str(library), *([before] if before else [])])
+            with subprocess.Popen(command, stdout=out, stderr=err, env=variables, **given) as running:
                 meanwhile()
                 code = running.wait()
             out.seek(0)

@@ -23,13 +23,13 @@ that it does not know.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import _json
 from pulumi_llm.catalog import ExchangeRate
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.review.bill import Bill, Line, PriceTag
@@ -82,7 +82,7 @@ def read(path: Path) -> Bill:
 def parse(text: str, name: str) -> Bill:
     """The bill that ``text`` holds; ``name`` is what a refusal (``bill.bad-file``) calls it."""
     try:
-        content = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        content = _json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as wrong:
         raise _bad(name, f"it is not JSON: {wrong}") from None
     if not isinstance(content, dict) or "format" not in content:

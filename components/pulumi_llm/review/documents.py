@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pulumi_llm import _yaml
+from pulumi_llm import _json, _yaml
 from pulumi_llm.bootstrap.files import unpacked as files_of_archive
 from pulumi_llm.plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, UNKNOWN, is_secret
 from pulumi_llm.review.policy_table import policy_table, unpacked
@@ -47,7 +47,7 @@ def settings_document(text: Any) -> dict[str, Any] | None:
     if not isinstance(text, str) or not text.startswith("{"):
         return None
     try:
-        content = json.loads(text)
+        content = _json.loads(text)
     except ValueError:
         return None
     known = isinstance(content, dict) and {"schema", "node", "files", "services", "digest"} <= content.keys()

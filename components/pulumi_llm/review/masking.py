@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from pulumi_llm import _json
 from pulumi_llm.plan.model import SHOWN_SECRET, Plan, is_secret
 from pulumi_llm.review.policy_secrets import is_secret_name
 from pulumi_llm.review.policy_table import policy_table
@@ -97,7 +98,7 @@ def _leaves(value: Any, name: str | None = None) -> Iterable[str]:
     if isinstance(value, str):
         if value[:1] in "{[" and len(value) < MOST_JSON:
             try:
-                inside = json.loads(value)
+                inside = _json.loads(value)
             except ValueError:
                 inside = None
             if isinstance(inside, (dict, list)):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi_llm import catalog
+from pulumi_llm import _json, catalog
 from pulumi_llm.plan.model import PlannedResource
 from pulumi_llm.review.bill import Bill, make_bill
 from pulumi_llm.review.items import Usage
@@ -97,7 +96,7 @@ def _default_tags(provider: Mapping[str, Any]) -> Mapping[str, Any]:
     given = provider.get("defaultTags")
     if isinstance(given, str):
         try:
-            given = json.loads(given)
+            given = _json.loads(given)
         except ValueError:
             return {}
     tags = given.get("tags") if isinstance(given, Mapping) else None

@@ -6,7 +6,6 @@ keys come over the file's. docs/policy.md explains every key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -17,7 +16,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
-from pulumi_llm import _yaml
+from pulumi_llm import _engine_yaml, _json
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import project as projects
 from pulumi_llm.review.money import HOURS_PER_MONTH
@@ -138,7 +137,7 @@ def _file(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = _yaml.load(path.read_text(encoding="utf-8"))
+        content = _engine_yaml.load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
         problem = str(wrong).splitlines()[0]
         raise _unreadable(f"{path.name} cannot be read as YAML: {problem}") from None
@@ -148,7 +147,7 @@ def _file(path: Path) -> Mapping[str, Any]:
 def _of_config(value: object) -> Mapping[str, Any]:
     if isinstance(value, str):  # as `pulumi config set` without --path writes it
         try:
-            value = json.loads(value)
+            value = _json.loads(value)
         except ValueError:
             raise _unreadable(f"the config value {CONFIG_KEY} is not a mapping") from None
     return _mapping(value, f"the config value {CONFIG_KEY}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.plan import project as projects
 from pulumi_llm.simcloud import faults, localstate, mirror
 from pulumi_llm.simcloud.arguments import Request, parse
 from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
@@ -60,9 +61,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run(request: Request) -> int:
-    project: mirror.Project | None = None
+    project: projects.Project | None = None
     try:
-        project = mirror.find_project(request.project or Path())
+        project = projects.find(request.project or Path())
     except Refusal:
         if request.is_on_a_stack:
             raise
@@ -95,11 +96,11 @@ def _run(request: Request) -> int:
     return call(engine, request.arguments, environment, folder)
 
 
-def _home(request: Request, project: mirror.Project | None) -> Path:
+def _home(request: Request, project: projects.Project | None) -> Path:
     set_outside = os.environ.get("PULUMI_LLM_SIM_HOME")
     named = request.home or (Path(set_outside) if set_outside else None)
     if named is None:
-        named = project.root / ".pulumi-sim" if project else user_cache() / "sim"
+        named = project.folder / ".pulumi-sim" if project else user_cache() / "sim"
     return named.expanduser().resolve()
 
 
@@ -123,12 +124,12 @@ def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _ready(request: Request, project: mirror.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
+def _ready(request: Request, project: projects.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
     """Bring the mirror up to date; make the stack that the command is about, with its secrets; its name."""
     folder = home / "project"
     mirror.mirror_project(project, folder)
     stack = request.stack or _selected(engine, environment, folder)
-    sources = project.stack_files
+    sources = {name: project.stack_file(name) for name in project.stacks()}
     if request.config_file is not None and stack:
         sources[stack] = request.config_file
     copies = {name: mirror.mirror_stack(project, folder, name, source) for name, source in sources.items()}
@@ -146,7 +147,7 @@ def _ready(request: Request, project: mirror.Project, home: Path, engine: Engine
 
 
 def _set_secrets(
-    project: mirror.Project,
+    project: projects.Project,
     copied: mirror.StackCopy | None,
     stack: str,
     engine: Engine,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from pulumi_llm import _json
 from pulumi_llm.errors import nearest
 
 from . import schema
@@ -33,7 +33,7 @@ def settings(package: str, news: Props) -> dict[str, Any]:
         found[key] = value
         if isinstance(value, str) and kinds.get(key, "string") != "string" and not is_unknown(value):
             try:
-                found[key] = json.loads(value)
+                found[key] = _json.loads(value)
             except ValueError:
                 continue
     return found

@@ -10,71 +10,15 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-import yaml
-
-from pulumi_llm import _yaml
-from pulumi_llm.errors import Finding, Refusal
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pulumi_llm import _engine_yaml
+from pulumi_llm.plan.project import Project, full_name, read_yaml
 
 _FOREIGN_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 _MISSING: Any = object()
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads scalars as the engine does (YAML 1.2): ``yes``, ``8:30`` and ``2026-01-01`` are strings."""
-
-
-_KEPT = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in pairs if tag in _KEPT]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*|0x[0-9a-fA-F]+)$", "-+0123456789"),
-    ("float", r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A Pulumi project as it lies on disk: its folder and what its Pulumi.yaml says."""
-
-    root: Path
-    document: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The project's name, which is the namespace of its own config keys."""
-        return str(self.document["name"])
-
-    @property
-    def stack_files(self) -> dict[str, Path]:
-        """The stack files that the project ships, by stack name."""
-        old_spelling = self.document.get("config")
-        folder = self.document.get("stackConfigDir") or (old_spelling if isinstance(old_spelling, str) else ".")
-        found: dict[str, Path] = {}
-        for ending in ("yml", "yaml"):
-            for path in sorted((self.root / folder).glob(f"Pulumi.*.{ending}")):
-                found[path.name[len("Pulumi.") : -len(ending) - 1]] = path
-        return found
-
-    @property
-    def declared_secrets(self) -> list[str]:
-        """The secret keys that Pulumi.yaml declares and gives no default, as full names (``project:key``)."""
-        declared = self.document.get("config")
-        return [
-            _full_name(self.name, key)
-            for key, entry in (declared.items() if isinstance(declared, dict) else ())
-            if isinstance(entry, dict) and entry.get("secret") and not {"default", "value"} & entry.keys()
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,51 +31,27 @@ class StackCopy:
     """Config paths (``project:key`` or ``project:key.leaf``) whose value is encrypted for the real stack."""
 
 
-def find_project(start: Path) -> Project:
-    """The project in ``start`` or the nearest folder above it.
-
-    Raises Refusal ``sim.no-project`` or ``sim.bad-yaml``.
-    """
-    place = start.expanduser().resolve()
-    for folder in (place, *place.parents):
-        for name in ("Pulumi.yaml", "Pulumi.yml"):
-            if (folder / name).is_file():
-                document = read_yaml(folder / name)
-                if not isinstance(document.get("name"), str) or "runtime" not in document:
-                    raise _refused(
-                        "bad-yaml",
-                        f"{folder / name} has no `name:` or no `runtime:`",
-                        "Pulumi wants both: add them",
-                    )
-                return Project(folder, document)
-    raise _refused(
-        "no-project",
-        f"there is no Pulumi.yaml in {place} or any folder above it",
-        "run it inside a Pulumi project, or name one: pulumi-llm sim --project DIR …",
-    )
-
-
 def mirror_project(project: Project, folder: Path) -> None:
     """Write ``folder``/Pulumi.yaml, which runs the user's program where it lies."""
-    document = copy.deepcopy(project.document)
-    document["main"] = str((project.root / str(document.get("main") or ".")).resolve())
+    document = copy.deepcopy(dict(project.document))
+    document["main"] = str(project.main.resolve())
     document.pop("stackConfigDir", None)
     document.pop("backend", None)
     if isinstance(document.get("config"), str):
         del document["config"]
-    runtime = document["runtime"]
+    runtime = document.get("runtime")
     if (runtime.get("name") if isinstance(runtime, dict) else runtime) == "python":
         # Without a tool chain of its own the host runs the `python` on PATH, which is the one we put there.
         document["runtime"] = {"name": "python", "options": {"toolchain": "pip"}}
     for kind in (document.get("plugins") or {}).values():
         for plugin in kind or ():
             if isinstance(plugin, dict) and "path" in plugin:
-                plugin["path"] = str((project.root / str(plugin["path"])).resolve())
+                plugin["path"] = str((project.folder / str(plugin["path"])).resolve())
     packages = document.get("packages") or {}
     for name, package in packages.items():
         source = package.get("source") if isinstance(package, dict) else package
         if isinstance(source, str) and source.startswith("."):
-            absolute = str((project.root / source).resolve())
+            absolute = str((project.folder / source).resolve())
             packages[name] = {**package, "source": absolute} if isinstance(package, dict) else absolute
     write_yaml(folder / "Pulumi.yaml", document)
 
@@ -163,30 +83,12 @@ def has_value(config: dict[str, Any], path: str) -> bool:
     return True
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file (nothing in it is an empty one). Raises Refusal ``sim.bad-yaml``."""
-    try:
-        document = _yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        words = " ".join(str(error).split())
-        raise _refused("bad-yaml", f"{path} cannot be read: {words}", "correct the file") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise _refused("bad-yaml", f"{path} holds a {type(document).__name__}, not keys and values", "correct the file")
-    return document
-
-
 def write_yaml(path: Path, document: dict[str, Any]) -> None:
     """Write a YAML file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    partial.write_text(_engine_yaml.dump(document), encoding="utf-8")
     partial.replace(path)
-
-
-def _full_name(project: str, key: str) -> str:
-    return key if ":" in key else f"{project}:{key}"
 
 
 def _normal(document: dict[str, Any], project: str) -> dict[str, Any]:
@@ -194,7 +96,7 @@ def _normal(document: dict[str, Any], project: str) -> dict[str, Any]:
     config = document.get("config")
     if not isinstance(config, dict):
         return dict(document)
-    return {**document, "config": {_full_name(project, str(key)): value for key, value in config.items()}}
+    return {**document, "config": {full_name(project, key): value for key, value in config.items()}}
 
 
 def _without_secrets(node: Any, path: str, withheld: list[str]) -> Any:
@@ -228,7 +130,3 @@ def _merged(base: Any, shipped: Any, ours: Any) -> Any:
                 result[key] = value
         return result
     return shipped if shipped != base else ours
-
-
-def _refused(code: str, message: str, hint: str) -> Refusal:
-    return Refusal([Finding(f"sim.{code}", message, hint)])
