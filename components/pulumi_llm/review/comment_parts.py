@@ -184,7 +184,7 @@ def _about(node: str, review: StackReview, words: Words) -> str:
     if found is None:
         return ""
     place = " ".join(each for each in (found.cloud, found.zone or found.region) if each)
-    told = [words.of("kinds", found.kind), code(found.instance_type) if found.instance_type else "", place]
+    told = [words.of("kinds", found.kind), code(found.instance_type) if found.instance_type else "", plain_words(place)]
     return f" · {' · '.join(each for each in told if each)}"
 
 
