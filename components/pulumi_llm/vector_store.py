@@ -51,6 +51,8 @@ class VectorStoreArgs(TypedDict):
     """The range of the network that is made. Default: ``10.62.0.0/16``."""
     renew: NotRequired[bool]
     """Take the newest image and boot instructions at this ``up``. Default: false."""
+    protect: NotRequired[bool]
+    """Keep the data disk: what would delete or replace it is refused. Default: not, and the policy reminds."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them."""
 
@@ -95,6 +97,7 @@ class VectorStore(pulumi.ComponentResource):
             access = spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs", "https_port"))
             cidr = spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.62.0.0/16"}).cidr
             check_existing(args)
+            support.protection(args)
             placed = placement.place_host(
                 place.cloud,
                 place.region,
@@ -144,6 +147,7 @@ class VectorStore(pulumi.ComponentResource):
                 tags={**dict(args.get("tags") or {}), "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=READY_MINUTES,
                 renew=bool(args.get("renew")),
+                protect=support.protection(args),
             ),
             scope,
         )

@@ -106,7 +106,8 @@ def of_step(step: Step) -> Impact:
     row = impact_table().types.get(step.resource.type)
     if not step.resource.custom or step.operation == "same":
         return Impact("recorded", source="engine")
-    if step.resource.protect and step.operation in ("replace", "delete"):
+    # The engine asks the state: protection that comes with the change comes too late, and one that goes still holds.
+    if step.before is not None and step.before.protect and step.operation in ("replace", "delete"):
         return Impact("refused", "protected", "engine")
     named = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}[step.operation]
     code = getattr(row, named) if row else None
