@@ -139,6 +139,17 @@ def of_property(step: Step, path: str, before: Any, after: Any, *, attached: boo
     return Impact(code, note, row.source)
 
 
+def without_gpu(note: str) -> str:
+    """The remark as it is about a machine that has no GPU, which is sold almost everywhere."""
+    return {
+        "replaces-machine": "plain-machine",
+        "deletes-machine": "plain-machine-gone",
+        "moved": "moved-plain",
+        "stock": "",
+        "stock-new-address": "changes-address",
+    }.get(note, note)
+
+
 def cannot_shrink(type_: str) -> tuple[str, ...]:
     """The inputs of a type that hold the size of a disk, which no cloud makes smaller."""
     rows = impact_table().properties.values()
