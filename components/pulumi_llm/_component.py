@@ -87,6 +87,14 @@ def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
     return bool(given)
 
 
+def protection(args: Mapping[str, Any]) -> bool:
+    """Whether ``protect`` is asked for. Raises :class:`Refusal` (``spec.wrong-type``) where it is no truth value."""
+    value = args.get("protect")
+    if value is not None and not isinstance(value, bool):
+        refuse("spec.wrong-type", f"{value!r} is not true or false", "true, or false", where="protect")
+    return bool(value)
+
+
 def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Those of ``names`` that are given, as a mapping."""
     return {name: args[name] for name in names if args.get(name) is not None}

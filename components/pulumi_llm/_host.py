@@ -53,6 +53,8 @@ class HostRequest:
     ready_timeout_minutes: int
     spot: bool = False
     renew: bool = False
+    protect: bool = False
+    """Keep the data disk from being deleted or replaced."""
     address: AddressHandle | None = None
 
 
@@ -95,7 +97,9 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
     name, cloud = request.name, request.cloud
     disk = cloud.disk(
         f"{name}-disk",
-        DiskRequest(size_gib=request.node.data_disk_gib, zone=request.place.zone, tags=request.tags),
+        DiskRequest(
+            size_gib=request.node.data_disk_gib, zone=request.place.zone, tags=request.tags, protect=request.protect
+        ),
         scope,
     )
     # The one change that is refused on sight, a smaller disk, is seen before anything else at the cloud is touched.

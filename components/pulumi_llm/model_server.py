@@ -76,6 +76,8 @@ class ModelServerArgs(TypedDict):
     """Default: 80."""
     model_disk_gib: NotRequired[int]
     """The encrypted data disk. Default: by the size of the weights."""
+    protect: NotRequired[bool]
+    """Keep the data disk: what would delete or replace it is refused. Default: not, and the policy reminds."""
     spot: NotRequired[bool]
     """Take a spot machine, which the cloud may take back. Default: false."""
     renew: NotRequired[bool]
@@ -237,6 +239,7 @@ class ModelServer(pulumi.ComponentResource):
                 ready_timeout_minutes=plan.server.ready_timeout_minutes,
                 spot=plan.server.spot,
                 renew=plan.server.renew,
+                protect=support.protection(args),
                 address=_given_address(args),
             ),
             scope,
@@ -276,6 +279,7 @@ class _Plan:
             args, "proxy_endpoint", "proxy_key", "proxy_certificate_authority", "proxy_models"
         )
         support.all_or_none(args, "address_id", "address")
+        support.protection(args)
         check_existing(args)
         self.proxy_models: tuple[str, ...] = tuple(args.get("proxy_models") or ())
         prices = args.get("proxy_prices") or {}

@@ -95,6 +95,8 @@ class OverseasProxyArgs(TypedDict):
     """The encrypted data disk, which holds the keys. Default: 20."""
     renew: NotRequired[bool]
     """Take the newest image and boot instructions at this ``up``. Default: false."""
+    protect: NotRequired[bool]
+    """Keep the data disk: what would delete or replace it is refused. Default: not, and the policy reminds."""
     ready_timeout_minutes: NotRequired[int]
     """How long ``up`` waits for the node. Default: 30."""
     tags: NotRequired[dict[str, str]]
@@ -150,6 +152,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 lambda: spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.61.0.0/16"}),
             )
             check_existing(args)
+            support.protection(args)
             upstream_keys, place = support.gather(
                 lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
             )
@@ -181,6 +184,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 tags={**tags, "pulumi-llm": "overseas-proxy"},
                 ready_timeout_minutes=proxy.ready_timeout_minutes,
                 renew=proxy.renew,
+                protect=support.protection(args),
             ),
             scope,
         )

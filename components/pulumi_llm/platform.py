@@ -33,6 +33,8 @@ class PlatformArgs(TypedDict):
     """The overseas proxy: see ``ProxySpec``. Default: none."""
     network: NotRequired[dict[str, Any]]
     """The model server's network: see ``NetworkSpec``. Default: one is made."""
+    protect: NotRequired[bool]
+    """Keep all data disks: what would delete or replace one is refused. Default: not, and the policy reminds."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them."""
     openai_api_key: NotRequired[pulumi.Input[str]]
@@ -154,6 +156,7 @@ class Platform(pulumi.ComponentResource):
             "tags": wanted.tags,
             "hub_token": args.get("hub_token"),
             **support.pick(args, *_moderator_keys(wanted.server.content)),
+            **_protection(wanted),
         }
         if proxy is not None:
             # Not its `endpoint`, which is known only when it is ready: the GPU host would wait for that.
@@ -256,6 +259,7 @@ class Platform(pulumi.ComponentResource):
             "keys": {key: value.model_dump() for key, value in keys.items()},
             "client_address": server_address,
             "tags": wanted.tags,
+            **_protection(wanted),
             **support.pick(args, *_VENDOR_KEYS, *_moderator_keys(proxy.content, proxy.upstreams)),
         }
         # A provider fixes the region, so the server's serves the proxy only if nobody needs another one.
@@ -280,6 +284,7 @@ class Platform(pulumi.ComponentResource):
             "zone": place.zone,
             **wanted.vectors.model_dump(exclude_none=True, exclude={"placement"}),
             **access,
+            **_protection(wanted),
             **network,
             "tags": wanted.tags,
         }
@@ -295,6 +300,10 @@ def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | 
 
 def _access(wanted: PlatformSpec) -> dict[str, Any]:
     return {key: value for key, value in wanted.access.model_dump().items() if value is not None}
+
+
+def _protection(wanted: PlatformSpec) -> dict[str, Any]:
+    return {} if wanted.protect is None else {"protect": wanted.protect}
 
 
 def _total(prices: list[list[Any]]) -> tuple[float | None, str | None]:

@@ -48,6 +48,8 @@ class VectorStoreArgs(TypedDict):
     """Take the newest image and boot instructions at this ``up``. Default: false."""
     ready_timeout_minutes: NotRequired[int]
     """How long ``up`` waits for the node. Default: 30."""
+    protect: NotRequired[bool]
+    """Keep the data disk: what would delete or replace it is refused. Default: not, and the policy reminds."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them."""
 
@@ -93,6 +95,7 @@ class VectorStore(pulumi.ComponentResource):
             access = spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs"))
             cidr = spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.62.0.0/16"}).cidr
             check_existing(args)
+            support.protection(args)
             placed = placement.place_vectors(
                 place.cloud, place.region, place.zone, vectors.memory_gib, vectors.instance_type
             )
@@ -135,6 +138,7 @@ class VectorStore(pulumi.ComponentResource):
                 tags={**dict(args.get("tags") or {}), "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=vectors.ready_timeout_minutes,
                 renew=vectors.renew,
+                protect=support.protection(args),
             ),
             scope,
         )

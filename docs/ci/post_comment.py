@@ -15,6 +15,7 @@ Exit 0: posted, unchanged, or out of date and left alone. Exit 1: refused, or th
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -39,6 +40,20 @@ MOST_PAGES = 30
 
 JOINER = "\u2060"
 """A word joiner: it is not seen, and the word that it is in is no command any more."""
+
+MARKS = frozenset("@#!$%&~^[")
+"""What a reference begins with."""
+
+ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);(?=[\w&\"])")
+REFERENCE = re.compile(
+    r"(?<!&)#(?=[\d&])|[!$%^](?=[\d&])|&(?=\d)|[~%](?=[\w\"])|\b(?:GH|GL|gh|gl)-(?=\d)"
+    r"|\[(?=(?:vulnerability|feature_flag|contact|cadence|issue|work_item|epic|wiki_page|design):)"
+    r"|/(?:issues|pulls?|discussions|merge_requests|work_items|epics|commits?|compare)/(?=\w)"
+)
+"""An issue (`#12`, `GH-12`), a merge request (`!12`), GitLab's other marks, or the address of one of them."""
+
+COMMIT = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]*[0-9])[0-9a-f]{7,64}(?![0-9A-Za-z])")
+"""Hexadecimal digits that a host may take for a commit."""
 
 PLAIN_ATTRIBUTES = re.compile(r"(?: open| align=\"(?:left|right|center)\")*\s*/?")
 HARMLESS = {"details", "summary", "br", "sub", "sup", "b", "i", "code", "pre", "table", "tr", "td", "th", "ins", "del"}
@@ -85,22 +100,57 @@ def checked(path: Path, *, quick_actions: bool) -> tuple[str, str]:
 
 
 def harmless(text: str, *, quick_actions: bool) -> str:
-    """``text`` with mentions, pictures from elsewhere and active HTML made into plain words.
+    """``text`` with what calls somebody, links to something or is active made into plain words.
 
-    ``quick_actions``: GitLab's too, which are lines such as `/merge`.
+    ``quick_actions``: GitLab's too, which are lines such as `/merge`. What calls and what is fetched is parted wherever
+    it is. What only makes a link (an issue, a commit) is left as it is in blocks of code, where no host looks for it,
+    so that a digest can be copied from a difference.
     """
-    text = re.sub(r"(?<![\w/])@(?=[A-Za-z0-9_])", f"@{JOINER}", text)
+    text = re.sub(r"@(?=[\w&])", f"@{JOINER}", text)
     if quick_actions:
         text = re.sub(r"(?m)^([ \t>*+-]*)/(?=[a-z])", rf"\1{JOINER}/", text)
     text = re.sub(r"!(?=\[)", f"!{JOINER}", text)
     text = re.sub(r"<(?=!--)", f"<{JOINER}", text)
+    # An entity is a character once it is shown: `&#64;` before a name calls as `@` does.
+    text = re.sub(ENTITY, _parted_entity, text)
 
     def tag(match: re.Match[str]) -> str:
         name, rest = match[2].lower(), match[3]
         plain = PLAIN_ATTRIBUTES.fullmatch(rest) is not None
         return match[0] if name in HARMLESS and plain else f"<{JOINER}{match[0][1:]}"
 
-    return re.sub(r"<(/?)([A-Za-z][A-Za-z0-9-]*)([^<>]*)>?", tag, text)
+    text = re.sub(r"<(/?)([A-Za-z][A-Za-z0-9-]*)([^<>]*)>?", tag, text)
+    return "".join(part if is_code else _unlinked(part) for is_code, part in _blocks(text))
+
+
+def _parted_entity(match: re.Match[str]) -> str:
+    return match[0] + JOINER if html.unescape(match[0]) in MARKS else match[0]
+
+
+def _unlinked(text: str) -> str:
+    """``text`` without references to issues, requests, labels and commits."""
+    text = re.sub(REFERENCE, lambda match: match[0] + JOINER, text)
+    return re.sub(COMMIT, lambda match: JOINER.join(re.findall(".{1,6}", match[0])), text)
+
+
+def _blocks(text: str) -> Iterator[tuple[bool, str]]:
+    """The text in parts, each with whether it is surely a block of code.
+
+    Only what every reading of Markdown takes for one counts: a fence at the line's start, after an empty line.
+    """
+    fence, empty, part = "", True, ""
+    for line in text.splitlines(keepends=True):
+        opening = re.match(r"(`{3,})[\w-]*\n", line) if empty and not fence else None
+        if opening:
+            yield False, part
+            fence, part = opening[1], line
+        elif fence and re.fullmatch(rf" {{0,3}}{fence}`*\s*", line):
+            yield True, part + line
+            fence, part = "", ""
+        else:
+            part += line
+        empty = not line.strip()
+    yield bool(fence), part
 
 
 def post(host: Any, marker: str, body: str) -> str:

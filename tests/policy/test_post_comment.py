@@ -235,7 +235,7 @@ def test_a_link_in_place_of_the_file_is_refused(api: Api, tmp_path: Path) -> Non
 def test_what_would_do_something_is_made_into_plain_words(api: Api, tmp_path: Path) -> None:
     api.pulls = [pull(12)]
     bad = """\
-@octocat and @team/all, but not me@example.com
+@octocat and @team/all, and me@example.com
 ![see](https://elsewhere.example/pixel.png) and ![ref][one]
 <img src="https://elsewhere.example/p.png"> <a href="https://bad.example">click</a> <script>x</script> <!-- hidden -->
 <details open><summary>fine</summary><br/></details> <td align="right"> <details onclick="x">
@@ -244,7 +244,7 @@ def test_what_would_do_something_is_made_into_plain_words(api: Api, tmp_path: Pa
     assert run(api, tmp_path, BODY + bad).returncode == 0
     (posted,) = api.comments
     text = posted["body"]
-    assert f"@{JOINER}octocat and @{JOINER}team/all, but not me@example.com" in text
+    assert f"@{JOINER}octocat and @{JOINER}team/all, and me@{JOINER}example.com" in text
     assert "![" not in text
     for tag in ("<img", "<a ", "</a", "<script", "</script", "<details onclick"):
         assert tag not in text

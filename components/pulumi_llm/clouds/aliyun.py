@@ -274,7 +274,7 @@ class Aliyun:
             # Grown while the machine runs; the default waits for a restart.
             type="online",
             tags=dict(request.tags),
-            opts=scope.options(hooks=support.never_smaller(name, scope, "size")),
+            opts=scope.options(hooks=support.never_smaller(name, scope, "size"), protect=request.protect),
         )
         return DiskHandle(resource=disk, id=disk.id)
 

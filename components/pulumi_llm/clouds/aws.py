@@ -236,7 +236,7 @@ class Aws:
             encrypted=True,
             final_snapshot=False,
             tags={**request.tags, "Name": name},
-            opts=scope.options(hooks=support.never_smaller(name, scope, "size")),
+            opts=scope.options(hooks=support.never_smaller(name, scope, "size"), protect=request.protect),
         )
         return DiskHandle(resource=volume, id=volume.id)
 

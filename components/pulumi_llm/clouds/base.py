@@ -33,6 +33,7 @@ class Scope:
         replace_on_changes: Sequence[str] = (),
         depends_on: Sequence[pulumi.Resource] = (),
         delete_before_replace: bool | None = None,
+        protect: bool = False,
         parent: pulumi.Resource | None = None,
         hooks: pulumi.ResourceHookBinding | None = None,
     ) -> pulumi.ResourceOptions:
@@ -49,6 +50,7 @@ class Scope:
             replace_on_changes=list(replace_on_changes) or None,
             depends_on=[*self.after, *depends_on] or None,
             delete_before_replace=delete_before_replace,
+            protect=protect or None,
             hooks=hooks,
         )
 
@@ -125,6 +127,8 @@ class DiskRequest:
 
     size_gib: int
     zone: str
+    protect: bool = False
+    """Have the engine refuse whatever would delete or replace it."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

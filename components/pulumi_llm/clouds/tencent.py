@@ -269,7 +269,7 @@ class Tencent:
             # Destroying leaves nothing in the recycle bin.
             force_delete=True,
             tags=dict(request.tags),
-            opts=scope.options(hooks=support.never_smaller(name, scope, "storageSize")),
+            opts=scope.options(hooks=support.never_smaller(name, scope, "storageSize"), protect=request.protect),
         )
         return DiskHandle(resource=storage, id=storage.id)
 

@@ -27,8 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="GATE",
-        help="exit 1 at any of: errors (the default), warnings, changes, dearer, never, or an impact or worse, "
-        "such as replaces-machine",
+        help="exit 1 at any of: errors (the default), warnings, changes, callers, dearer, never, or an impact or "
+        "worse, such as replaces-machine",
     )
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
+    from pulumi_llm.preflight.report import Report
     from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 DEFAULT_CONTEXT = 8192
 """Tokens that are served where no context length is given and the model can do more."""
 
-__all__ = ["DEFAULT_CONTEXT", "attention_backend_for", "check_server", "dtype_for", "require"]
+__all__ = ["DEFAULT_CONTEXT", "attention_backend_for", "check_server", "dtype_for", "report_of", "require"]
 
 
 def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
@@ -32,6 +33,16 @@ def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list
     except Refusal as refusal:
         return list(refusal.findings)
     return [finding for finding in found if finding.severity != "info"]
+
+
+def report_of(server: ServerSpec) -> Report | None:
+    """The whole verdict on a server, with its memory; None where the catalogue does not know its model."""
+    from pulumi_llm.preflight import report, request
+
+    try:
+        return report.check(request.of_server(server))
+    except Refusal:
+        return None
 
 
 def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding
+from pulumi_llm.review import caller_parts
 from pulumi_llm.review.changes import Change, TextChange
 from pulumi_llm.review.impact import impact_table
 from pulumi_llm.review.markdown import code, fenced, folded, html_code, html_words, names, table
@@ -55,6 +56,8 @@ def _summary_cells(review: StackReview, words: Words) -> list[str]:
     )
     if not worst:
         worst = f"⚪ {words.of('impacts', 'recorded')}" if review.changed else words("no-change")
+    if review.broken:
+        worst += f"<br>🟠 {words('breaks-callers')} ×{len(review.broken)}"
     return [worst, _money(review, words), _finding_counts(review.findings, words)]
 
 
@@ -83,6 +86,8 @@ def stack(review: StackReview, words: Words, budget: Budget, left_out: LeftOut, 
     if review.refused:
         return [*lines, *_findings(review.refused, words, budget)]
     lines += _asked(review, words, budget)
+    lines += caller_parts.for_callers(review, words, budget)
+    lines += caller_parts.room(review, words, budget)
     lines += _changes(review, words, budget, left_out)
     serious = [each for each in review.findings if each.severity == "error"]
     if review.findings:
@@ -184,7 +189,7 @@ def _about(node: str, review: StackReview, words: Words) -> str:
     if found is None:
         return ""
     place = " ".join(each for each in (found.cloud, found.zone or found.region) if each)
-    told = [words.of("kinds", found.kind), code(found.instance_type) if found.instance_type else "", place]
+    told = [words.of("kinds", found.kind), code(found.instance_type) if found.instance_type else "", plain_words(place)]
     return f" · {' · '.join(each for each in told if each)}"
 
 

@@ -106,7 +106,8 @@ def of_step(step: Step) -> Impact:
     row = impact_table().types.get(step.resource.type)
     if not step.resource.custom or step.operation == "same":
         return Impact("recorded", source="engine")
-    if step.resource.protect and step.operation in ("replace", "delete"):
+    # The engine asks the state: protection that comes with the change comes too late, and one that goes still holds.
+    if step.before is not None and step.before.protect and step.operation in ("replace", "delete"):
         return Impact("refused", "protected", "engine")
     named = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}[step.operation]
     code = getattr(row, named) if row else None
@@ -136,6 +137,17 @@ def of_property(step: Step, path: str, before: Any, after: Any, *, attached: boo
         again = "not-run-again" if note.startswith("not-run") else "stock"
         note = again if attached else f"{again}-new-address"
     return Impact(code, note, row.source)
+
+
+def without_gpu(note: str) -> str:
+    """The remark as it is about a machine that has no GPU, which is sold almost everywhere."""
+    return {
+        "replaces-machine": "plain-machine",
+        "deletes-machine": "plain-machine-gone",
+        "moved": "moved-plain",
+        "stock": "",
+        "stock-new-address": "changes-address",
+    }.get(note, note)
 
 
 def cannot_shrink(type_: str) -> tuple[str, ...]:

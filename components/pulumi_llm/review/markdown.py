@@ -1,4 +1,10 @@
-"""Markdown that holds whatever is put into it: code spans, table cells, fences and folds."""
+"""Markdown that holds whatever is put into it: code spans, table cells, fences and folds.
+
+What a host makes of a comment is found in the *rendered* text: `\\#12` and `&#35;12` are `#12` there, and a link to an
+issue that is told so. So what would call somebody, or link to something, is parted by a character that is not seen
+(:func:`plain`), and not by Markdown's escapes. Inside of code nothing is looked for, on GitHub (html-pipeline's
+MentionFilter: `pre`, `code` and `a` are left alone) and on GitLab (`Banzai::Filter::References`: the same and `style`).
+"""
 
 from __future__ import annotations
 
@@ -9,26 +15,48 @@ from collections.abc import Iterable, Sequence
 MOST_OF_A_VALUE = 80
 """Characters of a value in a table; the line diffs have the whole."""
 
+JOINER = "\u2060"
+"""A word joiner: it is not seen, and parts a mark from the name or number behind it."""
+
+_CALLS = re.compile(
+    r"@(?=\w)"  # somebody, or a group
+    r"|[#!$%&^](?=\d)"  # an issue, a merge request, a snippet, a milestone, an epic, an alert
+    r"|[~%](?=[\w\"])"  # a label, a milestone, by name
+    r"|\b(?:GH|GL|gh|gl)-(?=\d)"
+    r"|\[(?=(?:vulnerability|feature_flag|contact|cadence|issue|work_item|epic|wiki_page|design):)"
+    r"|/(?:issues|pulls?|discussions|merge_requests|work_items|epics|commits?|compare)/(?=\w)"  # in an address
+    r"|:(?=[a-z0-9_+-]+:)"  # a picture by name
+)
+_HASH = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]*[0-9])[0-9a-f]{7,64}(?![0-9A-Za-z])")
+"""What may be a commit: 7 to 40 hexadecimal digits at GitHub and GitLab, 64 where a repository has SHA-256."""
+
+
+def plain(text: str) -> str:
+    """``text`` that calls nobody and links to nothing where it is shown, though it looks the same."""
+    parted = _CALLS.sub(lambda match: match[0] + JOINER, text)
+    return _HASH.sub(lambda match: JOINER.join(re.findall(".{1,6}", match[0])), parted)
+
 
 def code(text: str, most: int = MOST_OF_A_VALUE) -> str:
     """``text`` as a code span of one line, also inside a table."""
-    plain = re.sub(r"\s+", " ", text).strip()
-    plain = plain if len(plain) <= most else f"{plain[: most - 1]}…"
-    ticks = "`" * (max((len(each) for each in re.findall("`+", plain)), default=0) + 1)
-    pad = " " if plain.startswith("`") or plain.endswith("`") else ""
-    return f"{ticks}{pad}{plain}{pad}{ticks}".replace("|", "\\|") if plain else "``` ```"
+    short = re.sub(r"\s+", " ", text).strip()
+    short = short if len(short) <= most else f"{short[: most - 1]}…"
+    if "|" in short:  # it ends a table's cell, even in a code span; and where no table is, its escape would be seen
+        return html_code(short)
+    ticks = "`" * (max((len(each) for each in re.findall("`+", short)), default=0) + 1)
+    pad = " " if short.startswith("`") or short.endswith("`") else ""
+    return f"{ticks}{pad}{short}{pad}{ticks}" if short else "``` ```"
 
 
 def words(text: str) -> str:
-    """``text`` as words: no markup of its own takes effect but ``code``, and nobody is called by an @."""
+    """``text`` as words: no markup of its own takes effect but ``code``, and nobody is called."""
     parts = re.split(r"`([^`\n]+)`", text)
     return "".join(code(part, len(part)) if index % 2 else _inert(part) for index, part in enumerate(parts)).strip()
 
 
 def _inert(text: str) -> str:
-    plain = html.escape(re.sub(r"\s+", " ", text), quote=False)
-    plain = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", plain)
-    return plain.replace("@", "@\u200b")
+    escaped = html.escape(plain(re.sub(r"\s+", " ", text)), quote=False)
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", escaped)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
@@ -52,12 +80,14 @@ def folded(summary: str, lines: Sequence[str], *, opened: bool = False) -> list[
 
 def html_words(text: str) -> str:
     """``text`` inside HTML, such as a fold's summary."""
-    return html.escape(re.sub(r"\s+", " ", text).strip()).replace("@", "@\u200b")
+    return html.escape(plain(re.sub(r"\s+", " ", text).strip()))
 
 
 def html_code(text: str) -> str:
-    """``text`` as code inside HTML."""
-    return f"<code>{html_words(text)}</code>"
+    """``text`` as code inside HTML, or where a code span cannot be: its marks are entities, which Markdown leaves."""
+    escaped = html.escape(re.sub(r"\s+", " ", text).strip())
+    kept = re.sub(r"[\\`*_{}\[\]|~:@!$^]", lambda match: f"&#{ord(match[0])};", escaped)
+    return f"<code>{kept}</code>"
 
 
 def names(all_names: Sequence[str], most: int, others: str) -> str:

@@ -11,6 +11,8 @@ Format 1, one object; everything is masked::
                               "note", "source", "services": [str], "files": [str]}],
                  "texts": [{"node", "resource", "name", "before", "after"}],
                  "opened": [{"node", "port", "source"}], "closed": […],
+                 "callers": [{"node", "kind", "what": [str], "now": [str]}],        what breaks callers
+                 "capacities": [{"node", "before": room | null, "after", "downloads": bool, "download_gib"}],
                  "machines": [{"node", "kind", "cloud", "region", "zone", "instance_type"}],
                  "bill": {"per_month": {"CNY", "USD"}, "at_least": bool} | null,
                  "difference": … | null,                   see pulumi_llm.review.difference
@@ -22,6 +24,7 @@ Format 1, one object; everything is masked::
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pulumi_llm.errors import Finding
@@ -29,7 +32,7 @@ from pulumi_llm.review.impact import impact_table
 from pulumi_llm.review.stack_review import StackReview
 
 FORMAT = 1
-GATES = ("errors", "warnings", "changes", "dearer", "never")
+GATES = ("errors", "warnings", "changes", "callers", "dearer", "never")
 """What `--fail-on` takes besides the names of impacts, each of which stands for itself and everything worse."""
 
 
@@ -58,6 +61,8 @@ def _fails(review: StackReview, gate: str) -> bool:
         return bool(severities & {"error", "warning"})
     if gate == "changes":
         return review.changed
+    if gate == "callers":
+        return bool(review.broken)
     if gate == "dearer":
         return review.difference is not None and review.difference.per_month.cny > 0
     if gate == "never":
@@ -96,6 +101,11 @@ def _stack(review: StackReview) -> dict[str, Any]:
         "texts": [_plain(each, "node", "resource", "name", "before", "after") for each in changes.texts],
         "opened": [_plain(each, "node", "port", "source") for each in review.opened],
         "closed": [_plain(each, "node", "port", "source") for each in review.closed],
+        "callers": [
+            {"node": each.node, "kind": each.kind, "what": list(each.what), "now": list(each.now)}
+            for each in review.broken
+        ],
+        "capacities": [asdict(each) for each in review.capacities],
         "machines": [
             _plain(each, "node", "kind", "cloud", "region", "zone", "instance_type") for each in review.machines
         ],

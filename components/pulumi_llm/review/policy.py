@@ -17,7 +17,7 @@ from pulumi_llm.review import policy_account, policy_demands, policy_images, pol
 from pulumi_llm.review.policy_model import Breach, Rule, View
 from pulumi_llm.review.policy_settings import CODES, FILE, Exemption, Settings, of_stack, read
 
-__all__ = ["CODES", "FILE", "RULES", "Exemption", "Judged", "Settings", "check", "judge", "of_stack", "read"]
+__all__ = ["CODES", "FILE", "RULES", "Exemption", "Judged", "Settings", "check", "judge", "judged", "of_stack", "read"]
 
 RULES: dict[str, Rule] = {
     "policy.open-to-world": policy_network.open_to_world,
@@ -90,7 +90,7 @@ def judge(
     day = today or datetime.now(UTC).date()
     view = View(plan, settings, day, dict(default_regions or {}))
     asked = {code: rule for code, rule in RULES.items() if rules is None or code in rules}
-    found = [_judged(code, breach, view) for code, rule in asked.items() for breach in rule(view)]
+    found = [judged(code, breach, view) for code, rule in asked.items() for breach in rule(view)]
     used = {id(each.exemption) for each in found}
     found += [
         Judged(_idle(each, day), "") for each in settings.exceptions if each.rule in asked and id(each) not in used
@@ -98,7 +98,8 @@ def judge(
     return sorted(found, key=lambda each: (_ORDER[each.finding.severity], each.finding.code, each.finding.where))
 
 
-def _judged(code: str, breach: Breach, view: View) -> Judged:
+def judged(code: str, breach: Breach, view: View) -> Judged:
+    """A breach as it is told: weighed by the settings, and excepted where they say so."""
     severity = view.settings.severity_of(code)
     covering = [each for each in view.settings.exceptions if each.covers(code, breach.urn)]
     exemption = next((each for each in covering if each.expires is None or each.expires >= view.today), None)

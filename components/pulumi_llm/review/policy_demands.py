@@ -51,9 +51,14 @@ def password_login(view: View) -> Iterator[Breach]:
 def disk_not_protected(view: View) -> Iterator[Breach]:
     """A data disk is protected, so that no change and no `destroy` takes its data along."""
     for each in view.plan.resources:
-        if each.type in policy_table().data_disks and not each.protect:
-            message = "nothing keeps a change, or `destroy`, from deleting the disk with its data"
+        if each.type not in policy_table().data_disks or each.protect:
+            continue
+        message = "nothing keeps a change, or `destroy`, from deleting the disk with its data"
+        maker = view.by_urn.get(each.parent)
+        if maker is None or not maker.type.startswith("llm:index:"):
             yield Breach(each.urn, message, "the resource option protect: true")
+        elif maker.inputs.get("protect") is not False:  # who says false has decided
+            yield Breach(each.urn, message, "`protect: true`; or `protect: false`, where the data may go")
 
 
 def cannot_be_had(view: View) -> Iterator[Breach]:

@@ -118,6 +118,7 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
         self.seen[resource.urn] = resource
         provider = request.provider if request.HasField("provider") else None
         around = [] if provider is None else [_resource(provider)]
+        around += [self.seen[resource.parent]] if resource.parent in self.seen else []
         codes = policy.RULES.keys() - OF_THE_STACK - NOT_SEEN
         return self._answer([*around, resource], codes, only=resource.urn)
 

@@ -49,6 +49,9 @@ CODES: dict[str, Literal["error", "warning", "info"]] = {
 }
 """Every rule, and how much it weighs unless ``severity`` says otherwise."""
 
+OF_CHANGES: dict[str, Literal["error", "warning", "info"]] = {"diff.deletes-data": "error"}
+"""What is asked of a change and not of a plan; it can be weighed and excepted like a rule."""
+
 
 class Budget(Part):
     """What a stack may cost per month, at list prices."""
@@ -95,15 +98,15 @@ class Settings(Part):
 
     def severity_of(self, code: str) -> Literal["error", "warning", "info"]:
         """How much a finding of that rule weighs."""
-        return self.severity.get(code, CODES[code])
+        return self.severity.get(code, {**CODES, **OF_CHANGES}[code])
 
 
 def known_rule(code: str) -> str:
     """``code``, if it is a rule's."""
-    if code not in CODES:
+    if code not in CODES and code not in OF_CHANGES:
         # Without what all of them begin with, which would make every code look like every other.
         near = [f"policy.{each}" for each in nearest(code.removeprefix("policy."), (each[7:] for each in CODES))]
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(CODES)}"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join([*CODES, *OF_CHANGES])}"
         raise invalid("policy.unknown-rule", f"there is no rule {code!r}", hint)
     return code
 

@@ -12,8 +12,8 @@ from pulumi_llm.catalog import Catalog
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.forecast import without_stand_ins
-from pulumi_llm.plan.model import UNKNOWN, Plan, is_secret
-from pulumi_llm.review import impact, picture
+from pulumi_llm.plan.model import UNKNOWN, Plan, PlannedResource, is_secret
+from pulumi_llm.review import callers, capacity, impact, losses, picture
 from pulumi_llm.review.bill import Bill, make_bill
 from pulumi_llm.review.changes import Change, Changes, changes_of, moved_providers
 from pulumi_llm.review.difference import Difference, compare
@@ -22,6 +22,7 @@ from pulumi_llm.review.masking import Masker, secrets_in, secrets_in_environment
 from pulumi_llm.review.nodes import Machine, Nodes, machines_of
 from pulumi_llm.review.openings import Open, is_rule, lists_rules, openings_of
 from pulumi_llm.review.policy import Settings, check
+from pulumi_llm.review.table import cost_table
 from pulumi_llm.simcloud import table
 
 
@@ -35,6 +36,9 @@ class StackReview:
     changes: Changes = field(default_factory=Changes)
     opened: list[Open] = field(default_factory=list)
     closed: list[Open] = field(default_factory=list)
+    broken: list[callers.Broken] = field(default_factory=list)
+    """What breaks callers."""
+    capacities: list[capacity.Capacity] = field(default_factory=list)
     machines: list[Machine] = field(default_factory=list)
     gone_machines: list[Machine] = field(default_factory=list)
     bill: Bill | None = None
@@ -80,6 +84,7 @@ def review(
     was = list(machines_of(comparison.before, nodes, catalog, regions))
     found.gone_machines = [each for each in was if each.urn not in {one.urn for one in found.machines}]
     found.changes.rows = list(_moved(found.changes.rows, was, found.machines))
+    found.changes.rows = list(_as_it_is(found.changes.rows, nodes, {each.node for each in found.machines}, catalog))
     usage = Usage()
     new_bill = make_bill(after, catalog, usage, today=today, default_regions=regions)
     old_bill = make_bill(
@@ -88,9 +93,16 @@ def review(
     found.bill, found.difference = new_bill, compare(old_bill, new_bill)
     judged = check(after, policy, default_regions=regions, today=today)
     refused = [*smaller_disks(comparison), *orphans(comparison)]
-    told = [*comparison.after.notes, *refused, *fit(comparison.after), *judged]
+    lost = losses.of(comparison, found.changes.rows, policy or Settings(), today)
+    told = [*comparison.after.notes, *refused, *lost, *fit(comparison.after), *judged]
     found.findings = _unique(_masked(each, masker) for each in told)
     new, old = list(new_open), list(old_open)
+    broken = callers.broken(comparison, nodes, found.closed, found.opened)
+    found.broken = [
+        replace(each, node=masker.mask(each.node), what=_all(masker, each.what), now=_all(masker, each.now))
+        for each in broken
+    ]
+    found.capacities = list(capacity.capacities(comparison, nodes))
     found.picture = picture.draw(comparison, nodes, found.machines, was, new, old, found.changes, masker)
     return found
 
@@ -119,6 +131,30 @@ def _moved(rows: list[Change], was: list[Machine], now: list[Machine]) -> Iterab
                 yield replace(row, impact=code, before=before, after=row.resource)
                 continue
         yield row
+
+
+def _as_it_is(rows: Iterable[Change], nodes: Nodes, standing: set[str], catalog: Catalog) -> Iterable[Change]:
+    """The rows without what is only said of machines with a GPU, and of nodes that stay."""
+    for row in rows:
+        role = impact.role_of(nodes.by_urn[row.urn])
+        if role == "machine" and not _has_gpu(nodes.by_urn[row.urn], catalog):
+            note = row.impact.note or row.impact.code
+            row = replace(row, impact=replace(row.impact, note=impact.without_gpu(note)))
+        elif role == "address" and row.operation == "delete" and row.node not in standing:
+            row = replace(row, impact=replace(row.impact, code="deletes", note="address-gone"))
+        yield row
+
+
+def _has_gpu(machine: PlannedResource, catalog: Catalog) -> bool:
+    """Whether the machine has a GPU; true where the catalogue does not know its type, so that nothing is hidden."""
+    rule = cost_table().rules.get(machine.type)
+    name = machine.inputs.get(rule.instance_type) if rule is not None and rule.instance_type else None
+    known = [each for each in catalog.instances if each.instance_type == name]
+    return not known or any(each.gpu for each in known)
+
+
+def _all(masker: Masker, texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(masker.mask(each) for each in texts)
 
 
 def refusal(stack: str, findings: Iterable[Finding], masker: Masker | None = None) -> StackReview:

@@ -429,6 +429,8 @@ class PlatformSpec(Part):
     vectors: VectorsSpec | None = None
     proxy: ProxySpec | None = None
     network: NetworkSpec = Field(default_factory=NetworkSpec)
+    protect: Annotated[bool, Field(strict=True)] | None = None
+    """Whether the data disks are kept from whatever would delete or replace them; None: not decided, so not."""
     tags: Annotated[dict[str, str], AfterValidator(_tag_names)] = Field(default_factory=dict)
 
     @model_validator(mode="after")

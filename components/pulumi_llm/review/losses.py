@@ -1,0 +1,31 @@
+"""Data that a change destroys: an error until somebody has said yes to it, by an exception with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from pulumi_llm.errors import Finding
+from pulumi_llm.plan.comparison import Comparison
+from pulumi_llm.review import policy
+from pulumi_llm.review.changes import Change
+from pulumi_llm.review.policy_model import Breach, View
+
+CODE = "diff.deletes-data"
+
+
+def of(comparison: Comparison, rows: Iterable[Change], settings: policy.Settings, today: date) -> list[Finding]:
+    """A finding for each disk or bucket that goes with its data."""
+    view = View(comparison.after, settings, today)
+    found = []
+    for row in rows:
+        if row.impact.code == "deletes-data":
+            verb = "replaces" if row.operation == "replace" else "deletes"
+            breach = Breach(
+                row.urn,
+                f"the change {verb} it, and what is on it is gone",
+                "copy the data first; to agree, an exception of diff.deletes-data for it in pulumi-llm.policy.yaml, "
+                "with a reason and an end",
+            )
+            found.append(policy.judged(CODE, breach, view).finding)
+    return found
