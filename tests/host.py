@@ -46,6 +46,8 @@ class Registered:
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     seen: list[Registered] = field(default_factory=list)
     hooks: list[Any] = field(default_factory=list)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Look-ups that are answered otherwise than by the simulated clouds."""
 
     async def SupportsFeature(self, request: Any, context: Any) -> Any:
         return resource_pb2.SupportsFeatureResponse(hasSupport=True)
@@ -78,7 +80,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         simulator = for_package(request.tok.split(":", 1)[0])
         simulator.configure({"region": region})
         answer = struct_pb2.Struct()
-        answer.update(simulator.invoke(request.tok, json_format.MessageToDict(request.args)))
+        args = json_format.MessageToDict(request.args)
+        answer.update(self.answers[request.tok] if request.tok in self.answers else simulator.invoke(request.tok, args))
         return resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
     async def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:
@@ -154,15 +157,28 @@ async def component_host() -> AsyncIterator[Host]:
         await server.stop(0)
 
 
-def explained(error: grpc.aio.AioRpcError) -> str:
-    """An error's text together with its input-property details."""
-    parts = [error.details() or ""]
+@dataclass(frozen=True)
+class Refused:
+    """What the engine is told of a call that failed: a message, and what is wrong with which property."""
+
+    code: grpc.StatusCode
+    message: str
+    properties: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join([self.message, *(f"{path}: {reason}" for path, reason in self.properties.items())])
+
+
+def explained(error: grpc.aio.AioRpcError) -> Refused:
+    """An error as the engine reads it (pulumi's sdk/go/common/util/rpcutil/rpcerror)."""
+    properties: dict[str, str] = {}
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             status = status_pb2.Status()
             status.ParseFromString(value)
             for detail in status.details:
                 message = errors_pb2.InputPropertiesError()
-                detail.Unpack(message)
-                parts.append(str(message))
-    return "\n".join(parts)
+                assert detail.Unpack(message)
+                properties |= {each.property_path: each.reason for each in message.errors}
+    return Refused(error.code(), error.details() or "", properties)

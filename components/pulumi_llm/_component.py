@@ -1,28 +1,18 @@
-"""What the components share: refusing without a traceback, flat arguments, providers, and names."""
+"""What the components share: refusing without a traceback, providers, and names."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import pulumi
 
 from pulumi_llm import clouds
+from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
+from pulumi_llm._secrets import is_secret
 from pulumi_llm.clouds.base import Cloud, Scope
-from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.errors import Finding, Refusal
 
 PACKAGE = "llm"
-
-
-class ComponentRefusal(Refusal, pulumi.RunError):
-    """A refusal that ends the program with its message alone: the engine prints no traceback for a RunError."""
-
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__(findings)
-
-    def __str__(self) -> str:
-        count = len(self.findings)
-        head = "this cannot work" if count == 1 else f"this cannot work, for {count} reasons"
-        return "\n".join([f"{head}:", *(str(finding) for finding in self.findings)])
 
 
 @contextlib.contextmanager
@@ -30,21 +20,30 @@ def refusing(where: str) -> Iterator[None]:
     """Turn a refusal inside into one that the engine shows as a message, with ``where`` before each finding."""
     try:
         yield
-    except ComponentRefusal:
+    except (ComponentRefusal, HostedRefusal):
         raise
     except Refusal as refusal:
-        raise ComponentRefusal(tuple(each.placed(where) for each in refusal.findings)) from None
+        raise ending(each.placed(where) for each in refusal.findings) from None
 
 
-def gather(*parts: Callable[[], Any]) -> list[Any]:
-    """What each part gives. Raises :class:`Refusal` with the findings of all of them, not of the first that fails."""
+def gather(*parts: Callable[[], Any], beside: Iterable[Finding] = ()) -> list[Any]:
+    """What each part gives. Raises :class:`Refusal` with the findings of all of them, not of the first that fails.
+
+    ``beside``: what is known to be wrong already, with the argument that is meant in ``where``. A part that misses such
+    an argument, since it was not given it, says nothing new.
+    """
     results: list[Any] = []
-    findings: list[Finding] = []
+    findings: list[Finding] = list(beside)
+    told = {finding.where.split(".")[0] for finding in findings}
     for part in parts:
         try:
             results.append(part())
         except Refusal as refusal:
-            findings += refusal.findings
+            findings += (
+                each
+                for each in refusal.findings
+                if each.code != "spec.missing-key" or each.where.split(".")[0] not in told
+            )
     if findings:
         raise Refusal(dict.fromkeys(findings))
     return results
@@ -53,25 +52,6 @@ def gather(*parts: Callable[[], Any]) -> list[Any]:
 def refuse(code: str, message: str, hint: str = "", where: str = "") -> NoReturn:
     """Refuse with one finding."""
     raise Refusal([Finding(code, message, hint, where=where)])
-
-
-def known_keys(args: Mapping[str, Any], typed_dict: type) -> None:
-    """Raise :class:`Refusal` where ``args`` holds keys that the component does not know, or lacks required ones."""
-    annotations = {key for base in typed_dict.__mro__ for key in getattr(base, "__annotations__", {})}
-    findings = []
-    for key in args:
-        if key not in annotations:
-            near = nearest(str(key), annotations)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(annotations))}"
-            findings.append(Finding("spec.unknown-key", f"there is no argument {key!r}", hint))
-    required: frozenset[str] = getattr(typed_dict, "__required_keys__", frozenset())
-    findings += [
-        Finding("spec.missing-key", f"the argument {key!r} is required")
-        for key in sorted(required)
-        if args.get(key) is None
-    ]
-    if findings:
-        raise Refusal(findings)
 
 
 def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
@@ -85,6 +65,16 @@ def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
             "give all of them, or none",
         )
     return bool(given)
+
+
+def recorded(args: object, *left_out: str) -> dict[str, Any]:
+    """The arguments that the state records, so that previews show what was asked: no secrets, nor ``left_out``.
+
+    Arguments that are no mapping are refused later, with the other mistakes.
+    """
+    if not isinstance(args, Mapping):
+        return {}
+    return {key: value for key, value in args.items() if not is_secret(str(key)) and key not in left_out}
 
 
 def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -113,21 +103,6 @@ def regional_provider(
 def adapter(cloud: str) -> Cloud:
     """The adapter of a cloud; its SDK is imported here, and not before."""
     return clouds.get(cloud)
-
-
-def plain_only(args: Mapping[str, Any], names: Mapping[str, Any]) -> None:
-    """Refuse Outputs where a value is needed before anything is made (the machine type depends on it)."""
-    findings = [
-        Finding(
-            "spec.output-not-plain",
-            f"the argument {key!r} is an Output, and its value is needed to plan",
-            "a plain value, such as one from pulumi.Config",
-        )
-        for key in names
-        if isinstance(args.get(key), pulumi.Output)
-    ]
-    if findings:
-        raise Refusal(findings)
 
 
 def publish(component: pulumi.ComponentResource, outputs: Mapping[str, Any]) -> None:

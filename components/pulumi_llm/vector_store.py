@@ -7,6 +7,7 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, spec
+from pulumi_llm._arguments import checked
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, WeaviateRole
 from pulumi_llm.clouds.support import sold_size
@@ -55,9 +56,6 @@ class VectorStoreArgs(TypedDict):
     """Tags for everything that takes them."""
 
 
-_LATE_KEYS = frozenset({"vpc_id", "subnet_id"})
-
-
 class VectorStore(pulumi.ComponentResource):
     """Weaviate on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
 
@@ -86,15 +84,18 @@ class VectorStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: VectorStoreArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the store. A wrong argument ends the program with every mistake named, and no traceback."""
-        super().__init__(f"{support.PACKAGE}:index:VectorStore", name, dict(args), opts)
         with support.refusing(name):
-            support.known_keys(args, VectorStoreArgs)
-            support.plain_only(args, {key: None for key in VectorStoreArgs.__annotations__ if key not in _LATE_KEYS})
-            place = spec.parse(spec.PlaceSpec, support.pick(args, "cloud", "region", "zone"))
-            vectors = spec.parse(VectorsSpec, {"placement": "own", **support.pick(args, "memory_gib", "disk_gib")})
-            access = spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs", "https_port"))
-            cidr = spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.62.0.0/16"}).cidr
-            check_existing(args)
+            given = checked(args, VectorStoreArgs)
+            fit = given.fit
+            place, vectors, access, network, tags, _ = support.gather(
+                lambda: spec.parse(spec.PlaceSpec, support.pick(fit, "cloud", "region", "zone")),
+                lambda: spec.parse(VectorsSpec, {"placement": "own", **support.pick(fit, "memory_gib", "disk_gib")}),
+                lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
+                lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.62.0.0/16"}),
+                lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
+                lambda: check_existing(fit),
+                beside=given.findings,
+            )
             placed = placement.place_host(
                 place.cloud,
                 place.region,
@@ -104,6 +105,7 @@ class VectorStore(pulumi.ComponentResource):
                 instance_type=args.get("instance_type"),
             )
             cloud = support.adapter(place.cloud)
+        super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, place.region)
         region = catalog.load().region(place.cloud, place.region)
         port = access.port(in_china=region.in_china)
@@ -112,7 +114,7 @@ class VectorStore(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(self, name, args, placed, cidr),
+                network=network_for(self, name, args, placed, network.cidr),
                 place=placed,
                 system_disk_gib=SYSTEM_DISK_GIB,
                 access=access,
@@ -141,7 +143,7 @@ class VectorStore(pulumi.ComponentResource):
                     ),
                 ),
                 secrets={"weaviate_api_key": key},
-                tags={**dict(args.get("tags") or {}), "pulumi-llm": "vector-store"},
+                tags={**tags.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=READY_MINUTES,
                 renew=bool(args.get("renew")),
             ),

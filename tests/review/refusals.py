@@ -359,7 +359,7 @@ def _without_keys(*vendors: str) -> dict[str, Any]:
     return {**PROXY, "openai_api_key": None, "upstreams": upstreams}
 
 
-COMPONENTS: tuple[tuple[Any, dict[str, Any]], ...] = (
+COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "modle": "x"}),
     (llm.ModelServer, {**SERVER, "zzz": "x"}),
     (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
@@ -367,6 +367,16 @@ COMPONENTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
     (llm.ModelServer, {**SERVER, "routes": {"chat": {"models": {"Qwne": 1}}}}),
     (llm.ModelServer, {**SERVER, "gpu": "T4G", "gpu_count": 1, "override": ["fit.arm-without-kernels"], "spot": "x"}),
+    # Every kind of value, and every kind that is wanted.
+    (
+        llm.ModelServer,
+        {**SERVER, "vectors": {"memory_gib": 2}, "keys": "x", "override": "x", "gpu_memory_utilization": []},
+    ),
+    (llm.ModelServer, {**SERVER, "gpu_count": "2", "max_num_seqs": 1.5, "spot": "no", "hub_token": True}),
+    (llm.ModelServer, {**SERVER, "hub_token": 3, "proxy_key": 1.5, "openai_moderation_key": "x", "extra_args": [None]}),
+    (llm.ModelServer, {**SERVER, "vpc_id": object(), "zone": 3, "tags": {3: "x"}}),
+    (llm.ModelServer, []),
+    (llm.ModelServer, "x"),
     (llm.ModelServer, {**SERVER, "content": {"moderators": {"m": moderator("yidun")}}}),
     (llm.ModelServer, {**SERVER, "cloud": "tencent", "region": "ap-bangkok", "spot": True}),
     (llm.OverseasProxy, _without_keys("openai")),

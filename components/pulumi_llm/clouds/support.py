@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pulumi
 
 from pulumi_llm import catalog, disks
+from pulumi_llm._refusal import ending
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
@@ -89,12 +90,13 @@ def image_row(cloud: str, instance_type: str) -> catalog.Image:
 def no_image(cloud: str, instance_type: str, region: str, asked: str) -> Refusal:
     """The refusal for a look-up that the cloud answers with no image at all."""
     title = catalog.load().cloud(cloud).title
-    return Refusal(
+    # Found out when the cloud answers, outside of any component's constructor.
+    return ending(
         [
             Finding(
                 "cloud.no-image",
                 f"{title} lists no image that matches {asked} for {instance_type} in {region}",
-                "another region or instance type, or an image id of your own",
+                "another region or instance type, or an image of your own with image_id",
             )
         ]
     )

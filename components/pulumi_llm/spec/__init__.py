@@ -20,10 +20,11 @@ from pulumi_llm.spec.parts import (
     ProxySpec,
     RouteSpec,
     ServerSpec,
+    TagsSpec,
     UpstreamSpec,
     VectorsSpec,
 )
-from pulumi_llm.spec.reading import parse, secret_keys_of
+from pulumi_llm.spec.reading import parse, parse_each, secret_keys_of
 
 __all__ = [
     "MODERATOR_SECRETS",
@@ -41,11 +42,13 @@ __all__ = [
     "ProxySpec",
     "RouteSpec",
     "ServerSpec",
+    "TagsSpec",
     "UpstreamSpec",
     "VectorsSpec",
     "WordListSpec",
     "covers_world",
     "parse",
+    "parse_each",
     "secret_keys_of",
     "secrets_named",
 ]
