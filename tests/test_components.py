@@ -295,3 +295,58 @@ def test_each_gateway_of_a_platform_gets_the_secrets_of_its_own_moderators_alone
         assert required(plan, "x-server-settings") == {"moderation_aliyun_id", "moderation_aliyun_key"}
     for planted in ("LTAI-planted", "planted-key", "sk-planted"):
         assert planted not in json.dumps(plan.to_json())
+
+
+# An image of one's own.
+
+IMAGES = {"aws": "ami-0123456789abcdef0", "aliyun": "m-bp1234567890abcdefgh", "tencent": "img-0123abcd"}
+PLACES: dict[str, dict[str, Any]] = {
+    "aws": {"cloud": "aws", "region": "ap-northeast-1"},
+    "aliyun": {"cloud": "aliyun", "region": "ap-southeast-1"},
+    "tencent": {"cloud": "tencent", "region": "ap-singapore"},
+}
+IMAGE_INPUTS = {"aws": "ami", "aliyun": "imageId", "tencent": "imageId"}
+
+
+def made_from(plan: Plan, cloud: str) -> list[str]:
+    return [each.inputs[IMAGE_INPUTS[cloud]] for each in plan.of_type(*MACHINES)]
+
+
+@pytest.mark.parametrize("cloud", IMAGES)
+def test_a_machine_starts_from_the_image_that_is_named_and_none_is_looked_up(cloud: str) -> None:
+    server = {**SERVER, **PLACES[cloud], "image_id": IMAGES[cloud]}
+    store = {**PLACES[cloud], "allowed_cidrs": SERVER["allowed_cidrs"], "image_id": IMAGES[cloud]}
+    proxy = {**PROXY, **PLACES[cloud], "image_id": IMAGES[cloud]}
+    for component, args in ((llm.ModelServer, server), (llm.VectorStore, store), (llm.OverseasProxy, proxy)):
+        plan = plan_of(component, args)
+        assert made_from(plan, cloud) == [IMAGES[cloud]]
+        assert plan.look_ups == []
+
+
+@pytest.mark.parametrize("cloud", IMAGES)
+def test_a_platform_hands_each_machine_its_own_image(cloud: str) -> None:
+    others = {"aws": "ami-0fedcba9876543210", "aliyun": "m-uf6other", "tencent": "img-other123"}
+    args = {
+        **PLATFORM,
+        "server": {**PLATFORM["server"], **PLACES[cloud], "image_id": IMAGES[cloud]},
+        "vectors": {"placement": "own", "image_id": others[cloud]},
+    }
+    assert sorted(made_from(plan_of(llm.Platform, args), cloud)) == sorted([IMAGES[cloud], others[cloud]])
+
+
+def test_another_image_waits_for_renew_as_a_newer_one_does() -> None:
+    named = {**SERVER, "image_id": IMAGES["aws"]}
+    assert "ami" in next(plan_of(llm.ModelServer, named).of_type(*MACHINES)).ignore_changes
+    assert "ami" not in next(plan_of(llm.ModelServer, {**named, "renew": True}).of_type(*MACHINES)).ignore_changes
+
+
+def test_an_image_may_be_an_output_and_a_wrong_id_is_refused_beforehand() -> None:
+    def program() -> None:
+        late: Any = {**SERVER, "image_id": pulumi.Output.from_input(IMAGES["aws"])}
+        llm.ModelServer("x", late)
+
+    assert made_from(capture(program), "aws") == [IMAGES["aws"]]
+    for wrong in ("ubuntu-24.04", IMAGES["tencent"]):
+        assert codes(llm.ModelServer, {**SERVER, "image_id": wrong}) == ["spec.bad-image-id"]
+    beside = {**PLATFORM, "vectors": {"image_id": IMAGES["aws"]}}
+    assert codes(llm.Platform, beside) == ["spec.bad-image-id"]

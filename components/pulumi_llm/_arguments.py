@@ -69,9 +69,14 @@ def may_come_late(kind: Any) -> bool:
     return any(typing.get_origin(each) is pulumi.Output or each is pulumi.Output for each in _choices(kind))
 
 
+def is_late(value: object) -> bool:
+    """Whether a value may be known only later: an Output, or what another language sends for one."""
+    return isinstance(value, pulumi.Output | Unknown) or inspect.isawaitable(value)
+
+
 def _misfits(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterator[Finding]:
     """What in ``value`` is not of ``kind``: one finding for each place."""
-    if isinstance(value, pulumi.Output | Unknown) or inspect.isawaitable(value):
+    if is_late(value):
         if not may_come_late(kind):
             yield Finding(
                 "spec.output-not-plain",

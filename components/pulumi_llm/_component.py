@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import pulumi
 
 from pulumi_llm import clouds
+from pulumi_llm._arguments import is_late
 from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
 from pulumi_llm._secrets import is_secret
 from pulumi_llm.clouds.base import Cloud, Scope
@@ -80,6 +81,11 @@ def recorded(args: object, *left_out: str) -> dict[str, Any]:
 def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Those of ``names`` that are given, as a mapping."""
     return {name: args[name] for name in names if args.get(name) is not None}
+
+
+def pick_known(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Those of ``names`` that are given and known by now, as a mapping."""
+    return {name: value for name, value in pick(args, *names).items() if not is_late(value)}
 
 
 def scope_of(component: pulumi.ComponentResource, name: str, cloud: Cloud, region: str) -> Scope:

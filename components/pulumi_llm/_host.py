@@ -53,6 +53,8 @@ class HostRequest:
     ready_timeout_minutes: int
     spot: bool = False
     renew: bool = False
+    image_id: pulumi.Input[str] | None = None
+    """An image of the user's; default: the newest that the cloud lists."""
     address: AddressHandle | None = None
 
 
@@ -113,7 +115,7 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         MachineRequest(
             instance_type=request.place.instance_type,
             zone=request.place.zone,
-            image_id=cloud.image(request.place.instance_type, scope),
+            image_id=cloud.image(request.place.instance_type, scope) if request.image_id is None else request.image_id,
             vpc_id=request.network.vpc_id,
             subnet_id=request.network.subnet_id,
             firewall_id=firewall_id,

@@ -51,6 +51,8 @@ class ModelServerArgs(TypedDict):
     """A certain instance type, where several have the GPU. Default: the cheapest."""
     zone: NotRequired[str]
     """A certain zone. Default: the first that offers the type."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
     modelscope_id: NotRequired[str]
     """The model's id at ModelScope, where it differs and the catalogue does not know it."""
     revision: NotRequired[str]
@@ -227,6 +229,7 @@ class ModelServer(pulumi.ComponentResource):
                 ready_timeout_minutes=plan.server.ready_timeout_minutes,
                 spot=plan.server.spot,
                 renew=plan.server.renew,
+                image_id=args.get("image_id"),
                 address=_given_address(args),
             ),
             scope,
@@ -254,7 +257,7 @@ class _Plan:
         vectors = {"memory_gib": fit.get("vectors_memory_gib"), "disk_gib": fit.get("vectors_disk_gib")}
         prices: Mapping[str, Any] = fit.get("proxy_prices") or {}
         server, access, of_vectors, network, tags, proxy_prices, proxied, *_ = support.gather(
-            lambda: spec.parse(ServerSpec, support.pick(fit, *_SERVER_KEYS)),
+            lambda: spec.parse(ServerSpec, support.pick_known(fit, *_SERVER_KEYS)),
             lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
             lambda: spec.parse(spec.VectorsSpec, support.pick(vectors, *vectors)),
             lambda: spec.parse(spec.NetworkSpec, support.pick({"cidr": fit.get("network_cidr")}, "cidr")),

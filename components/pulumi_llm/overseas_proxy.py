@@ -70,6 +70,8 @@ class OverseasProxyArgs(TypedDict):
     """A certain zone. Default: the first that offers the type."""
     instance_type: NotRequired[str]
     """Default: the cheapest with 2 vCPU and 2 GiB."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
     public: NotRequired[bool]
     """Say that ranges as wide as the internet are meant. Never applies to SSH."""
     ssh_cidrs: NotRequired[list[str]]
@@ -137,7 +139,7 @@ class OverseasProxy(pulumi.ComponentResource):
             given = checked(args, OverseasProxyArgs)
             fit = given.fit
             proxy, access, network, tags, _ = support.gather(
-                lambda: spec.parse(ProxySpec, support.pick(fit, *_SPEC_KEYS)),
+                lambda: spec.parse(ProxySpec, support.pick_known(fit, *_SPEC_KEYS)),
                 lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
                 lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.61.0.0/16"}),
                 lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
@@ -175,6 +177,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 tags={**tags.tags, "pulumi-llm": "overseas-proxy"},
                 ready_timeout_minutes=proxy.ready_timeout_minutes,
                 renew=proxy.renew,
+                image_id=args.get("image_id"),
             ),
             scope,
         )

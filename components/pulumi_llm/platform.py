@@ -273,6 +273,7 @@ class Platform(pulumi.ComponentResource):
             "zone": place.zone,
             "memory_gib": wanted.vectors.memory_gib,
             "disk_gib": wanted.vectors.disk_gib,
+            "image_id": wanted.vectors.image_id,
             **_access(wanted),
             **network,
             "tags": wanted.tags,

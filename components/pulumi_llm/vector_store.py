@@ -38,6 +38,8 @@ class VectorStoreArgs(TypedDict):
     """A certain zone. Default: the first that offers the type."""
     instance_type: NotRequired[str]
     """Default: the cheapest with 2 vCPU and memory enough."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
     public: NotRequired[bool]
     """Say that ranges as wide as the internet are meant. Never applies to SSH."""
     ssh_cidrs: NotRequired[list[str]]
@@ -88,7 +90,7 @@ class VectorStore(pulumi.ComponentResource):
             given = checked(args, VectorStoreArgs)
             fit = given.fit
             place, vectors, access, network, tags, _ = support.gather(
-                lambda: spec.parse(spec.PlaceSpec, support.pick(fit, "cloud", "region", "zone")),
+                lambda: spec.parse(spec.MachineSpec, support.pick_known(fit, "cloud", "region", "zone", "image_id")),
                 lambda: spec.parse(VectorsSpec, {"placement": "own", **support.pick(fit, "memory_gib", "disk_gib")}),
                 lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
                 lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.62.0.0/16"}),
@@ -146,6 +148,7 @@ class VectorStore(pulumi.ComponentResource):
                 tags={**tags.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=READY_MINUTES,
                 renew=bool(args.get("renew")),
+                image_id=args.get("image_id"),
             ),
             scope,
         )

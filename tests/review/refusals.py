@@ -250,6 +250,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.content", {"moderators": {"m": moderator("hook", file="sub/other.py")}}),
     ("server.content", {"moderators": {"m": moderator("aliyun", options={"regoin": "cn-beijing"})}}),
     ("server.content", {"moderators": {"m": moderator("baidu", options={"zzz": "cn"})}}),
+    ("server.image_id", "ubuntu-24.04"),
+    ("vectors", {"image_id": "m-bp1"}),
     # What pydantic says of values.
     ("server", 3),
     ("server.gpu", 3),

@@ -202,6 +202,31 @@ class PlaceSpec(Part):
         return value
 
 
+def _image_of(cloud: str | None, image_id: str | None) -> None:
+    """Refuse an image id that is none of that cloud's: a name, say, or the id of another cloud."""
+    facts = catalog.load().clouds.get(cloud or "")
+    if facts is not None and image_id is not None and not re.fullmatch(facts.image_id, image_id):
+        raise invalid(
+            "spec.bad-image-id",
+            f"{image_id!r} is not the id of an image on {facts.title}",
+            f"an id of the form {facts.image_id}, of an Ubuntu 24.04 with cloud-init",
+        )
+
+
+class MachineSpec(PlaceSpec):
+    """A machine's place, and what it starts from."""
+
+    image_id: Text | None = None
+    """An image of one's own (Ubuntu 24.04 with cloud-init); default: the cloud's newest. As every image it is taken at
+    launch, and by a machine that runs with ``renew`` only."""
+
+    @field_validator("image_id")
+    @classmethod
+    def _image_is_an_id(cls, value: str | None, info: ValidationInfo) -> str | None:
+        _image_of(info.data.get("cloud"), value)
+        return value
+
+
 class RouteSpec(Part):
     """A name that callers may ask for, and the served models that answer for it."""
 
@@ -219,7 +244,7 @@ class RouteSpec(Part):
 Routes = dict[str, RouteSpec]
 
 
-class ServerSpec(PlaceSpec):
+class ServerSpec(MachineSpec):
     """The GPU host and the model on it."""
 
     gpu: Text
@@ -285,6 +310,8 @@ class VectorsSpec(Part):
     placement: Literal["server", "own"] = "server"
     memory_gib: Annotated[Count, Field(ge=1, le=512)] = 4
     disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
+    image_id: Text | None = None
+    """As the server's, for a machine of its own."""
 
 
 class PriceSpec(Part):
@@ -327,7 +354,7 @@ class UpstreamSpec(Part):
         return self
 
 
-class ProxySpec(PlaceSpec):
+class ProxySpec(MachineSpec):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     upstreams: dict[str, UpstreamSpec]
@@ -424,6 +451,18 @@ class PlatformSpec(Part):
     proxy: ProxySpec | None = None
     network: NetworkSpec = Field(default_factory=NetworkSpec)
     tags: Tags = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _image_is_of_the_stores_machine(self) -> Self:
+        if self.vectors is not None and self.vectors.image_id is not None:
+            if self.vectors.placement == "server":
+                raise invalid(
+                    "spec.bad-image-id",
+                    "vectors.image_id is the image of a machine that is not made: Weaviate is on the server's",
+                    "server.image_id, or placement: own",
+                )
+            _image_of(self.server.cloud, self.vectors.image_id)
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
