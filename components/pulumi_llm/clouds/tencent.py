@@ -143,9 +143,9 @@ class Tencent:
         """
         pair = tencentcloud.key.Pair(
             name,
-            # At most 25 letters, digits and underscores.
+            # At most 25 letters, digits and underscores. In a unit test with bare mocks there is no key.
             key_name=pulumi.Output.from_input(public_key).apply(
-                lambda key: f"llm_{hashlib.sha256(key.strip().encode()).hexdigest()[:16]}"
+                lambda key: f"llm_{hashlib.sha256((key or '').strip().encode()).hexdigest()[:16]}"
             ),
             public_key=public_key,
             tags=dict(tags),
