@@ -41,6 +41,10 @@ class Registered:
     parent: str
     inputs: dict[str, Any]
 
+    @property
+    def urn(self) -> str:
+        return f"urn:pulumi:dev::proj::{self.type}::{self.name}"
+
 
 @dataclass
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -75,6 +79,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     async def Invoke(self, request: Any, context: Any) -> Any:
+        if request.tok == "pulumi:pulumi:getResource":  # as the engine's built-in provider
+            urn = request.args["urn"]
+            state = next(each.inputs for each in self.seen if each.urn == urn)
+            answer = struct_pb2.Struct()
+            answer.update({"urn": urn, "id": "known", "state": state})
+            return resource_pb2.ResourceInvokeResponse(**{"return": answer})
         provider = request.provider.rsplit("::", 2)[1]
         region = next(each.inputs["region"] for each in self.seen if each.name == provider)
         simulator = for_package(request.tok.split(":", 1)[0])
@@ -105,7 +115,9 @@ class Host:
         answer = await self.stub.GetSchema(provider_pb2.GetSchemaRequest())
         return dict(json.loads(answer.schema))
 
-    async def construct(self, component: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    async def construct(
+        self, component: str, name: str, inputs: dict[str, Any], providers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         message = struct_pb2.Struct()
         json_format.ParseDict(inputs, message)
         answer = await self.stub.Construct(
@@ -117,6 +129,7 @@ class Host:
                 type=f"llm:index:{component}",
                 name=name,
                 inputs=message,
+                providers=providers or {},
             )
         )
         return dict(json_format.MessageToDict(answer.state))

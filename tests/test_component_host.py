@@ -191,3 +191,20 @@ def test_the_schema_of_the_package_is_the_recorded_one(golden: Any) -> None:
         f"llm:index:{name}" for name in ("ModelServer", "Network", "OverseasProxy", "Platform", "VectorStore")
     ]
     golden(Path("schema.json"), json.dumps(schema, indent=2, sort_keys=True) + "\n")
+
+
+def test_a_provider_of_another_region_is_refused_for_a_program_in_another_language_too() -> None:
+    async def drive() -> Refused:
+        async with component_host() as host:
+            provider = Registered("pulumi:providers:alicloud", "mine", "", {"region": "cn-shanghai"})
+            host.monitor.seen.append(provider)
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await host.construct("ModelServer", "x", SERVER, providers={"alicloud": f"{provider.urn}::known"})
+            made = [each.type for each in host.monitor.seen if each is not provider]
+            assert [each for each in made if not each.startswith("llm:")] == []
+            return explained(failed.value)
+
+    answer = asyncio.run(drive())
+    assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "[cloud.other-region] x: the provider that is handed in is of cn-shanghai" in answer.message
+    assert "Traceback" not in answer.text

@@ -2,11 +2,11 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import pulumi
 
-from pulumi_llm import clouds
+from pulumi_llm import catalog, clouds
 from pulumi_llm._arguments import is_late
 from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
 from pulumi_llm._secrets import is_secret
@@ -91,8 +91,68 @@ def pick_known(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def scope_of(component: pulumi.ComponentResource, name: str, cloud: Cloud, region: str) -> Scope:
     """The scope for a component's children: the provider that the user handed in, else one for the region."""
     given = component.get_provider(f"{cloud.package}:index:any")
-    provider = given or regional_provider(name, cloud, region, component)
-    return Scope(parent=component, provider=provider, region=region)
+    if given is None:
+        return Scope(parent=component, provider=regional_provider(name, cloud, region, component), region=region)
+    return Scope(parent=component, provider=given, region=region, checked=_of_the_region(given, region, name))
+
+
+def _of_the_region(provider: pulumi.ProviderResource, region: str, where: str) -> pulumi.Output[None]:
+    """Nothing, as soon as it is known that the provider is of the region; a refusal where it is of another.
+
+    Its resources would be asked of a region that knows neither the zone nor the image. Where the provider's region is
+    not known yet (a preview), or is left to the environment, there is nothing to hold against it.
+    """
+
+    async def no_resources() -> set[pulumi.Resource]:
+        return set()
+
+    async def yes(answer: bool) -> bool:
+        return answer
+
+    async def hold() -> None:
+        found = await _region_of(provider)
+        if found and found != region:
+            raise ending(
+                [
+                    Finding(
+                        "cloud.other-region",
+                        f"the provider that is handed in is of {found}, and the region that is asked for is {region}",
+                        f"a provider of {region}, or region: {found}",
+                        where=where,
+                    )
+                ]
+            )
+
+    return pulumi.Output(no_resources(), hold(), yes(True), yes(False))
+
+
+async def _region_of(provider: pulumi.ProviderResource) -> str | None:
+    """The region of a provider; None where it is not known yet, or not said."""
+    told = getattr(provider, "region", None)
+    if isinstance(told, pulumi.Output):
+        return cast("str | None", await told.future())
+    # In the host of another language's program a provider is no more than a reference. The engine knows the rest.
+    asked = {"urn": await provider.urn.future()}
+    with contextlib.suppress(Exception):  # an engine that does not tell it leaves it unknown
+        answer = await pulumi.runtime.invoke_async("pulumi:pulumi:getResource", asked)
+        return cast("str | None", answer["state"].get("region"))
+    return None
+
+
+def check_name(name: str, *on: str, below: str = "") -> None:
+    """Refuse a component's name that one of the clouds would not take for what is named after it.
+
+    ``below``: the longest ending that its own components put behind it.
+    """
+    for cloud in on:
+        facts = catalog.load().cloud(cloud)
+        rule = facts.name_rules.get("component")
+        if rule is not None and not rule.accepts(name + below):
+            refuse(
+                "spec.bad-name",
+                f"what is made is named after the component, and {facts.title} does not take {name!r}",
+                f"letters, digits and dashes, at most {rule.max_length - len(below)} of them, and not sg- first",
+            )
 
 
 def regional_provider(

@@ -196,6 +196,7 @@ class ModelServer(pulumi.ComponentResource):
         """Make the server. A wrong argument ends the program with every mistake named, and no traceback."""
         with support.refusing(name):
             plan = _Plan(args)
+            support.check_name(name, plan.server.cloud, below="-network")
             cloud = support.adapter(plan.server.cloud)
             of_moderators = moderator_keys(plan.node(name).gateway, args)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
@@ -217,7 +218,7 @@ class ModelServer(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(self, name, args, plan.place, plan.network_cidr),
+                network=network_for(scope, name, args, plan.place, plan.network_cidr),
                 place=plan.place,
                 system_disk_gib=plan.server.system_disk_gib,
                 access=plan.access,

@@ -146,6 +146,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 lambda: check_existing(fit),
                 beside=given.findings,
             )
+            support.check_name(name, proxy.cloud, below="-network")
             upstream_keys, place = support.gather(
                 lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
             )
@@ -162,7 +163,7 @@ class OverseasProxy(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(self, name, args, place, network.cidr),
+                network=network_for(scope, name, args, place, network.cidr),
                 place=place,
                 system_disk_gib=proxy.system_disk_gib,
                 access=access,

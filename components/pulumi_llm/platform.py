@@ -125,6 +125,8 @@ class Platform(pulumi.ComponentResource):
             given = checked(args, PlatformArgs)
             parts = {key: value for key, value in given.fit.items() if key not in _SECRETS}
             (wanted,) = support.gather(lambda: platforms.parse(parts), beside=given.findings)
+            on = {wanted.server.cloud, *([wanted.proxy.cloud] if wanted.proxy else ())}
+            support.check_name(name, *sorted(on), below="-vectors-network")
             place = placement.place_server(wanted.server)
             if wanted.network.exists and wanted.server.zone is None:
                 support.refuse(

@@ -98,6 +98,7 @@ class VectorStore(pulumi.ComponentResource):
                 lambda: check_existing(fit),
                 beside=given.findings,
             )
+            support.check_name(name, place.cloud, below="-network")
             placed = placement.place_host(
                 place.cloud,
                 place.region,
@@ -116,7 +117,7 @@ class VectorStore(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(self, name, args, placed, network.cidr),
+                network=network_for(scope, name, args, placed, network.cidr),
                 place=placed,
                 system_disk_gib=SYSTEM_DISK_GIB,
                 access=access,

@@ -394,11 +394,18 @@ def of_components() -> Iterator[Finding]:
     for kind, args in COMPONENTS:
         yield from told(lambda kind=kind, args=args: capture(lambda: kind("x", args)))
     yield from told(lambda: capture(_with_an_output))
+    yield from told(lambda: capture(lambda: llm.Network("sg-x", {"cloud": "aws", "region": "us-west-2"})))
+    yield from told(lambda: capture(_with_a_provider_of_another_region))
     yield from told(lambda: capture(_in_a_region_that_is_none))
 
 
 def _with_an_output() -> None:
     llm.ModelServer("x", {**SERVER, "region": pulumi.Output.from_input("ap-northeast-1")})  # type: ignore[typeddict-item]
+
+
+def _with_a_provider_of_another_region() -> None:
+    other = pulumi.ResourceOptions(providers=[pulumi_aws.Provider("p", region="us-west-2")])
+    llm.Network("x", {"cloud": "aws", "region": "us-east-1"}, other)
 
 
 def _in_a_region_that_is_none() -> None:

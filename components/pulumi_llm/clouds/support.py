@@ -31,9 +31,14 @@ def fitted(name: str, limit: int, forbidden: str = r"[^A-Za-z0-9_-]") -> str:
     clean = re.sub(forbidden, "-", name)
     if not re.match(r"[A-Za-z]", clean):
         clean = f"llm-{clean}"
-    if len(clean) <= limit:
-        return clean
-    return f"{clean[: limit - 7]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return shortened(clean, limit, name)
+
+
+def shortened(name: str, limit: int, whole: str | None = None) -> str:
+    """``name`` in at most ``limit`` characters; one that is cut ends in a digest of the ``whole`` name."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 7]}-{hashlib.sha256((whole or name).encode()).hexdigest()[:6]}"
 
 
 def openings(rules: Iterable[Rule]) -> Iterator[tuple[str, Rule, pulumi.Input[str]]]:
