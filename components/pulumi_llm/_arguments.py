@@ -165,7 +165,7 @@ def _named(value: object) -> str:
         (list | tuple, "a list"),
         (type(None), "nothing"),
     ):
-        if isinstance(value, kinds):  # type: ignore[arg-type]
+        if isinstance(value, kinds):
             return name
     return f"an object ({type(value).__name__})"
 

@@ -72,8 +72,11 @@ class Mocks(pulumi.runtime.Mocks):
         }
         return args.resource_id or f"{args.name}-id", {**added, **args.inputs}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
-        """The answer to a look-up."""
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        """The answer to a look-up, and no failures."""
+        return self._answer(args), []
+
+    def _answer(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         if args.token in self.answers:
             return dict(self.answers[args.token])
         package = args.token.split(":", 1)[0]
