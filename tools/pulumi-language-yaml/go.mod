@@ -1,4 +1,4 @@
-module pulumi-llm/tools/yaml
+module pulumi-llm/tools/pulumi-language-yaml
 
 go 1.25
 
