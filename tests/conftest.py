@@ -50,6 +50,7 @@ THOROUGH = (
     "tests/commands/test_bill.py::test_a_revision_that_cannot_be_planned",
     "tests/test_component_host.py::test_a_",
     "tests/test_sparse_sdk.py::test_every_way",
+    "tests/test_testing.py",
 )
 """Tests that take long and that only a change in their own corner can break: `pytest` leaves them to `make test`."""
 

@@ -41,11 +41,17 @@ class Registered:
     parent: str
     inputs: dict[str, Any]
 
+    @property
+    def urn(self) -> str:
+        return f"urn:pulumi:dev::proj::{self.type}::{self.name}"
+
 
 @dataclass
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     seen: list[Registered] = field(default_factory=list)
     hooks: list[Any] = field(default_factory=list)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Look-ups that are answered otherwise than by the simulated clouds."""
 
     async def SupportsFeature(self, request: Any, context: Any) -> Any:
         return resource_pb2.SupportsFeatureResponse(hasSupport=True)
@@ -73,12 +79,19 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     async def Invoke(self, request: Any, context: Any) -> Any:
+        if request.tok == "pulumi:pulumi:getResource":  # as the engine's built-in provider
+            urn = request.args["urn"]
+            state = next(each.inputs for each in self.seen if each.urn == urn)
+            answer = struct_pb2.Struct()
+            answer.update({"urn": urn, "id": "known", "state": state})
+            return resource_pb2.ResourceInvokeResponse(**{"return": answer})
         provider = request.provider.rsplit("::", 2)[1]
         region = next(each.inputs["region"] for each in self.seen if each.name == provider)
         simulator = for_package(request.tok.split(":", 1)[0])
         simulator.configure({"region": region})
         answer = struct_pb2.Struct()
-        answer.update(simulator.invoke(request.tok, json_format.MessageToDict(request.args)))
+        args = json_format.MessageToDict(request.args)
+        answer.update(self.answers[request.tok] if request.tok in self.answers else simulator.invoke(request.tok, args))
         return resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
     async def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:
@@ -102,7 +115,9 @@ class Host:
         answer = await self.stub.GetSchema(provider_pb2.GetSchemaRequest())
         return dict(json.loads(answer.schema))
 
-    async def construct(self, component: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    async def construct(
+        self, component: str, name: str, inputs: dict[str, Any], providers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         message = struct_pb2.Struct()
         json_format.ParseDict(inputs, message)
         answer = await self.stub.Construct(
@@ -114,6 +129,7 @@ class Host:
                 type=f"llm:index:{component}",
                 name=name,
                 inputs=message,
+                providers=providers or {},
             )
         )
         return dict(json_format.MessageToDict(answer.state))
@@ -154,15 +170,28 @@ async def component_host() -> AsyncIterator[Host]:
         await server.stop(0)
 
 
-def explained(error: grpc.aio.AioRpcError) -> str:
-    """An error's text together with its input-property details."""
-    parts = [error.details() or ""]
+@dataclass(frozen=True)
+class Refused:
+    """What the engine is told of a call that failed: a message, and what is wrong with which property."""
+
+    code: grpc.StatusCode
+    message: str
+    properties: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join([self.message, *(f"{path}: {reason}" for path, reason in self.properties.items())])
+
+
+def explained(error: grpc.aio.AioRpcError) -> Refused:
+    """An error as the engine reads it (pulumi's sdk/go/common/util/rpcutil/rpcerror)."""
+    properties: dict[str, str] = {}
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             status = status_pb2.Status()
             status.ParseFromString(value)
             for detail in status.details:
                 message = errors_pb2.InputPropertiesError()
-                detail.Unpack(message)
-                parts.append(str(message))
-    return "\n".join(parts)
+                assert detail.Unpack(message)
+                properties |= {each.property_path: each.reason for each in message.errors}
+    return Refused(error.code(), error.details() or "", properties)

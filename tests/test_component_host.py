@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.host import Registered, call_hook, component_host, explained, secret
+from tests.host import Refused, Registered, call_hook, component_host, explained, secret
 
 SERVER = {
     "cloud": "aliyun",
@@ -77,10 +77,99 @@ def test_a_smaller_disk_is_refused_by_the_host_while_it_serves_a_program_in_anot
     assert larger == ""
 
 
-def test_a_bad_argument_from_another_language_is_refused_with_its_code() -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        construct("ModelServer", {**SERVER, "gpu": "T44"})
-    assert "catalog.unknown-gpu" in explained(refused.value)
+# Arguments that are wrong, and the properties that are named; every component has its row.
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "ModelServer": (
+        {**SERVER, "gpu": "T44", "spot": "no", "vectorsMemoryGib": 2.5, "keys": {"a": {"requests_per_minute": 0}}},
+        {
+            "gpu": "[catalog.unknown-gpu] ",
+            "spot": "[spec.wrong-type] 'no' is given, and true or false is wanted",
+            "vectorsMemoryGib": "[spec.wrong-type] 2.5 is given, and a whole number is wanted",
+            "keys.a.requests_per_minute": "[spec.wrong-value] ",
+        },
+    ),
+    "Network": ({"cloud": "awss", "cidr": 3}, {"cidr": "[spec.wrong-type] ", "cloud": "[spec.", "region": "[spec."}),
+    "OverseasProxy": (
+        {"cloud": "aws", "region": "eu-west-1", "upstreams": {"openai": {"models": "x"}}, "allowedCidrs": ["x", 3.0]},
+        {"allowedCidrs[1]": "[spec.wrong-type] ", "upstreams.openai.models": "[spec."},
+    ),
+    "Platform": (
+        {"server": "x", "acess": {}},
+        {"server": "[spec.", "acess": "[spec.unknown-key] ", "access": "[spec."},
+    ),
+    "VectorStore": ({"cloud": "aws"}, {"region": "[spec.missing-key] ", "allowedCidrs": "[spec.missing-key] "}),
+}
+
+
+def refused(*calls: tuple[str, dict[str, Any]]) -> list[Refused]:
+    async def drive() -> list[Refused]:
+        answers = []
+        async with component_host() as host:
+            for component, inputs in calls:
+                with pytest.raises(grpc.aio.AioRpcError) as failed:
+                    await host.construct(component, "x", inputs)
+                answers.append(explained(failed.value))
+            assert host.monitor.seen == []
+        return answers
+
+    return asyncio.run(drive())
+
+
+def test_a_refusal_of_each_component_is_a_message_with_the_property_paths_and_nothing_is_registered() -> None:
+    schema = json.loads((Path(__file__).parent / "golden" / "schema.json").read_text())
+    assert set(REFUSED) == {each.rsplit(":", 1)[1] for each in schema["resources"]}
+    answers = refused(*((component, inputs) for component, (inputs, _) in REFUSED.items()))
+    for answer, (_, properties) in zip(answers, REFUSED.values(), strict=True):
+        assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert answer.message.startswith("x: this cannot work, for ")
+        for noise in ("Traceback", "File ", "Unexpected", "<class"):
+            assert noise not in answer.text
+        assert set(answer.properties) == set(properties)
+        for path, start in properties.items():
+            assert answer.properties[path].startswith(start), path
+
+
+def test_the_names_in_a_message_are_spelt_as_its_reader_writes_them() -> None:
+    wrong: dict[str, Any] = {**SERVER, "vectors": {"memory_gib": 2}, "alowedCidrs": []}
+    half = {**SERVER, "addressId": "eip-1"}
+    proxy = {"cloud": "aws", "region": "eu-west-1", "allowedCidrs": ["203.0.113.0/24"]}
+    proxy["upstreams"] = {"openai": {"models": ["gpt-5"]}}
+    named, parted, lacking = refused(("ModelServer", wrong), ("ModelServer", half), ("OverseasProxy", proxy))
+    assert "try: the arguments vectorsDiskGib, vectorsMemoryGib" in named.properties["vectors"]
+    assert "did you mean allowedCidrs?" in named.properties["alowedCidrs"]
+    assert "addressId is given, but address is not" in parted.message
+    assert "the argument openaiApiKey" in lacking.message
+
+
+def test_the_value_of_a_secret_is_in_no_message_and_its_property_is_not_one_that_the_engine_prints() -> None:
+    hidden: dict[str, Any] = {
+        **SERVER,
+        "hubToken": 20261128,
+        "extraArgs": secret(["planted-secret"]),
+        "tags": {"team": secret("planted-secret")},
+        "keys": {"a": {"expires": secret("planted-secret"), "requests_per_minute": "planted"}},
+    }
+    (answer,) = refused(("ModelServer", hidden))
+    assert answer.properties == {}
+    for path in ("x.hubToken", "x.extraArgs", "x.tags", "x.keys"):
+        assert path in answer.message
+    assert "planted-secret" not in answer.text
+    assert "20261128" not in answer.text
+
+
+def test_an_image_that_is_not_found_is_told_without_a_traceback() -> None:
+    async def drive() -> Refused:
+        async with component_host() as host:
+            host.monitor.answers["alicloud:ecs/getImages:getImages"] = {"ids": []}
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await host.construct("ModelServer", "x", SERVER)
+            return explained(failed.value)
+
+    answer = asyncio.run(drive())
+    assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "[cloud.no-image]" in answer.message
+    assert "Traceback" not in answer.text
+    assert "File " not in answer.text
 
 
 @pytest.mark.parametrize("arguments", [[], ["plan", "-s", "aliyun-t4"], ["--help"]])
@@ -102,3 +191,20 @@ def test_the_schema_of_the_package_is_the_recorded_one(golden: Any) -> None:
         f"llm:index:{name}" for name in ("ModelServer", "Network", "OverseasProxy", "Platform", "VectorStore")
     ]
     golden(Path("schema.json"), json.dumps(schema, indent=2, sort_keys=True) + "\n")
+
+
+def test_a_provider_of_another_region_is_refused_for_a_program_in_another_language_too() -> None:
+    async def drive() -> Refused:
+        async with component_host() as host:
+            provider = Registered("pulumi:providers:alicloud", "mine", "", {"region": "cn-shanghai"})
+            host.monitor.seen.append(provider)
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await host.construct("ModelServer", "x", SERVER, providers={"alicloud": f"{provider.urn}::known"})
+            made = [each.type for each in host.monitor.seen if each is not provider]
+            assert [each for each in made if not each.startswith("llm:")] == []
+            return explained(failed.value)
+
+    answer = asyncio.run(drive())
+    assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "[cloud.other-region] x: the provider that is handed in is of cn-shanghai" in answer.message
+    assert "Traceback" not in answer.text

@@ -11,6 +11,7 @@ import pytest
 
 import pulumi_llm as llm
 from pulumi_llm.errors import Refusal
+from pulumi_llm.plan import capture as capturing
 from pulumi_llm.plan.capture import capture
 from pulumi_llm.plan.model import UNKNOWN, Plan, is_secret
 
@@ -385,3 +386,145 @@ def test_each_gateway_of_a_platform_gets_the_secrets_of_its_own_moderators_alone
         assert required(plan, "x-server-settings") == {"moderation_aliyun_id", "moderation_aliyun_key"}
     for planted in ("LTAI-planted", "planted-key", "sk-planted"):
         assert planted not in json.dumps(plan.to_json())
+
+
+# An image of one's own.
+
+IMAGES = {"aws": "ami-0123456789abcdef0", "aliyun": "m-bp1234567890abcdefgh", "tencent": "img-0123abcd"}
+PLACES: dict[str, dict[str, Any]] = {
+    "aws": {"cloud": "aws", "region": "ap-northeast-1"},
+    "aliyun": {"cloud": "aliyun", "region": "ap-southeast-1"},
+    "tencent": {"cloud": "tencent", "region": "ap-singapore"},
+}
+IMAGE_INPUTS = {"aws": "ami", "aliyun": "imageId", "tencent": "imageId"}
+
+
+def made_from(plan: Plan, cloud: str) -> list[str]:
+    return [each.inputs[IMAGE_INPUTS[cloud]] for each in plan.of_type(*MACHINES)]
+
+
+@pytest.mark.parametrize("cloud", IMAGES)
+def test_a_machine_starts_from_the_image_that_is_named_and_none_is_looked_up(cloud: str) -> None:
+    server = {**SERVER, **PLACES[cloud], "image_id": IMAGES[cloud]}
+    store = {**PLACES[cloud], "allowed_cidrs": SERVER["allowed_cidrs"], "image_id": IMAGES[cloud]}
+    proxy = {**PROXY, **PLACES[cloud], "image_id": IMAGES[cloud]}
+    for component, args in ((llm.ModelServer, server), (llm.VectorStore, store), (llm.OverseasProxy, proxy)):
+        plan = plan_of(component, args)
+        assert made_from(plan, cloud) == [IMAGES[cloud]]
+        assert plan.look_ups == []
+
+
+@pytest.mark.parametrize("cloud", IMAGES)
+def test_a_platform_hands_each_machine_its_own_image(cloud: str) -> None:
+    others = {"aws": "ami-0fedcba9876543210", "aliyun": "m-uf6other", "tencent": "img-other123"}
+    args = {
+        **PLATFORM,
+        "server": {**PLATFORM["server"], **PLACES[cloud], "image_id": IMAGES[cloud]},
+        "vectors": {"placement": "own", "image_id": others[cloud]},
+    }
+    assert sorted(made_from(plan_of(llm.Platform, args), cloud)) == sorted([IMAGES[cloud], others[cloud]])
+
+
+def test_another_image_waits_for_renew_as_a_newer_one_does() -> None:
+    named = {**SERVER, "image_id": IMAGES["aws"]}
+    assert "ami" in next(plan_of(llm.ModelServer, named).of_type(*MACHINES)).ignore_changes
+    assert "ami" not in next(plan_of(llm.ModelServer, {**named, "renew": True}).of_type(*MACHINES)).ignore_changes
+
+
+def test_an_image_may_be_an_output_and_a_wrong_id_is_refused_beforehand() -> None:
+    def program() -> None:
+        late: Any = {**SERVER, "image_id": pulumi.Output.from_input(IMAGES["aws"])}
+        llm.ModelServer("x", late)
+
+    assert made_from(capture(program), "aws") == [IMAGES["aws"]]
+    for wrong in ("ubuntu-24.04", IMAGES["tencent"]):
+        assert codes(llm.ModelServer, {**SERVER, "image_id": wrong}) == ["spec.bad-image-id"]
+    beside = {**PLATFORM, "vectors": {"image_id": IMAGES["aws"]}}
+    assert codes(llm.Platform, beside) == ["spec.bad-image-id"]
+
+
+# Providers, and names.
+
+
+def test_a_component_makes_one_provider_for_one_region() -> None:
+    store = {key: SERVER[key] for key in ("cloud", "region", "allowed_cidrs")}
+    for component, args in ((llm.ModelServer, SERVER), (llm.VectorStore, store), (llm.Platform, PLATFORM)):
+        plan = plan_of(component, args)
+        made = [each.name for each in plan.resources if each.type == "pulumi:providers:aws"]
+        assert len(made) == 1
+        assert {each.provider.split("::")[-2] for each in plan.of_type("aws:ec2/vpc:Vpc")} == set(made)
+
+
+@pytest.mark.parametrize(
+    ("component", "args"),
+    [
+        (llm.ModelServer, SERVER),
+        (llm.VectorStore, {key: SERVER[key] for key in ("cloud", "region", "allowed_cidrs")}),
+        (llm.OverseasProxy, {**PROXY, "cloud": "aws", "region": "ap-northeast-1"}),
+        (llm.Platform, PLATFORM),
+        (llm.Network, {"cloud": "aws", "region": "ap-northeast-1"}),
+    ],
+)
+def test_a_provider_of_another_region_is_refused_with_both_regions_before_anything_is_registered(
+    component: Any, args: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def program() -> None:
+        region = pulumi.Output.from_input("us-west-2") if component is llm.ModelServer else "us-west-2"
+        provider = aws.Provider("mine", region=region)
+        component("x", args, pulumi.ResourceOptions(providers=[provider]))
+
+    def note(monitor: Any, request: Any) -> Any:
+        made.append(request.type)
+        return registered(monitor, request)
+
+    registered = capturing._Monitor.RegisterResource
+    monkeypatch.setattr(capturing._Monitor, "RegisterResource", note)
+    with pytest.raises(Refusal) as refused:
+        capture(program)
+    (found,) = {str(each) for each in refused.value.findings}
+    assert "[cloud.other-region]" in found
+    assert "of us-west-2, and the region that is asked for is ap-northeast-1" in found
+    assert {each for each in made if not each.startswith(("pulumi:", "llm:"))} == set()
+
+
+def test_a_provider_whose_region_is_not_known_is_taken() -> None:
+    def program() -> None:
+        provider = aws.Provider("mine", profile="production")
+        llm.Network("x", {"cloud": "aws", "region": "us-west-2"}, pulumi.ResourceOptions(providers=[provider]))
+
+    assert list(capture(program, config={"aws:region": "us-west-2"}).of_type("aws:ec2/vpc:Vpc"))
+
+
+def test_a_long_name_is_cut_where_a_certificate_would_not_take_it_and_two_stay_two() -> None:
+    def common_names(name: str) -> set[str]:
+        plan = capture(lambda: llm.ModelServer(name, SERVER))  # type: ignore[arg-type,return-value]
+        kinds = ("tls:index/selfSignedCert:SelfSignedCert", "tls:index/certRequest:CertRequest")
+        return {each.inputs["subject"]["commonName"] for each in plan.of_type(*kinds)}
+
+    assert common_names("x") == {"x", "x authority"}
+    assert common_names("y" * 54) == {"y" * 54, f"{'y' * 54} authority"}
+    one, other = common_names("z" * 150 + "1"), common_names("z" * 150 + "2")
+    assert all(len(each) <= 64 for each in one | other)
+    assert one.isdisjoint(other)
+
+
+@pytest.mark.parametrize("name", ["sg-chat", "模型", "x" * 221])
+def test_a_name_that_the_cloud_would_not_take_is_refused_beforehand(name: str) -> None:
+    for component, args in ((llm.ModelServer, SERVER), (llm.Platform, PLATFORM)):
+        with pytest.raises(Refusal) as refused:
+            capture(lambda component=component, args=args: component(name, args))
+        assert [each.code for each in refused.value.findings] == ["spec.bad-name"]
+    long = capture(lambda: llm.OverseasProxy(name, PROXY))  # type: ignore[arg-type,return-value]
+    assert long.resources  # Tencent Cloud: our names are made to fit
+
+
+def test_the_longest_name_that_is_taken_passes_every_check_of_its_cloud() -> None:
+    args = {**PLATFORM, "vectors": {"placement": "own"}}
+    plan = capture(lambda: llm.Platform("x" * 204, args))  # type: ignore[arg-type,return-value]
+    for each in plan.resources:
+        tag = (each.inputs.get("tags") or {}).get("Name", "") if isinstance(each.inputs.get("tags"), dict) else ""
+        assert len(tag) <= 256
+        if each.type == "aws:ec2/securityGroup:SecurityGroup":
+            assert len(each.name) + len("-1234567") <= 255

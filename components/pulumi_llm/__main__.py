@@ -25,14 +25,12 @@ def main(arguments: Sequence[str]) -> int:
     if not any(ADDRESS.fullmatch(each) for each in arguments):
         sys.stderr.write(BY_HAND)
         return 2
-    from pulumi.provider.experimental import component_provider_host
-
     from pulumi_llm import Network, OverseasProxy, Platform, VectorStore, __version__
+    from pulumi_llm._component import PACKAGE
+    from pulumi_llm._hosting import serve
     from pulumi_llm.model_server import ModelServer
 
-    component_provider_host(
-        [ModelServer, Network, OverseasProxy, Platform, VectorStore], name="llm", version=__version__
-    )
+    serve([ModelServer, Network, OverseasProxy, Platform, VectorStore], PACKAGE, __version__, arguments)
     return 0
 
 

@@ -1,28 +1,19 @@
-"""What the components share: refusing without a traceback, flat arguments, providers, and names."""
+"""What the components share: refusing without a traceback, providers, and names."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn, cast
 
 import pulumi
 
-from pulumi_llm import clouds
+from pulumi_llm import catalog, clouds
+from pulumi_llm._arguments import is_late
+from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
+from pulumi_llm._secrets import is_secret
 from pulumi_llm.clouds.base import Cloud, Scope
-from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.errors import Finding, Refusal
 
 PACKAGE = "llm"
-
-
-class ComponentRefusal(Refusal, pulumi.RunError):
-    """A refusal that ends the program with its message alone: the engine prints no traceback for a RunError."""
-
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__(findings)
-
-    def __str__(self) -> str:
-        count = len(self.findings)
-        head = "this cannot work" if count == 1 else f"this cannot work, for {count} reasons"
-        return "\n".join([f"{head}:", *(str(finding) for finding in self.findings)])
 
 
 @contextlib.contextmanager
@@ -30,21 +21,30 @@ def refusing(where: str) -> Iterator[None]:
     """Turn a refusal inside into one that the engine shows as a message, with ``where`` before each finding."""
     try:
         yield
-    except ComponentRefusal:
+    except (ComponentRefusal, HostedRefusal):
         raise
     except Refusal as refusal:
-        raise ComponentRefusal(tuple(each.placed(where) for each in refusal.findings)) from None
+        raise ending(each.placed(where) for each in refusal.findings) from None
 
 
-def gather(*parts: Callable[[], Any]) -> list[Any]:
-    """What each part gives. Raises :class:`Refusal` with the findings of all of them, not of the first that fails."""
+def gather(*parts: Callable[[], Any], beside: Iterable[Finding] = ()) -> list[Any]:
+    """What each part gives. Raises :class:`Refusal` with the findings of all of them, not of the first that fails.
+
+    ``beside``: what is known to be wrong already, with the argument that is meant in ``where``. A part that misses such
+    an argument, since it was not given it, says nothing new.
+    """
     results: list[Any] = []
-    findings: list[Finding] = []
+    findings: list[Finding] = list(beside)
+    told = {finding.where.split(".")[0] for finding in findings}
     for part in parts:
         try:
             results.append(part())
         except Refusal as refusal:
-            findings += refusal.findings
+            findings += (
+                each
+                for each in refusal.findings
+                if each.code != "spec.missing-key" or each.where.split(".")[0] not in told
+            )
     if findings:
         raise Refusal(dict.fromkeys(findings))
     return results
@@ -53,25 +53,6 @@ def gather(*parts: Callable[[], Any]) -> list[Any]:
 def refuse(code: str, message: str, hint: str = "", where: str = "") -> NoReturn:
     """Refuse with one finding."""
     raise Refusal([Finding(code, message, hint, where=where)])
-
-
-def known_keys(args: Mapping[str, Any], typed_dict: type) -> None:
-    """Raise :class:`Refusal` where ``args`` holds keys that the component does not know, or lacks required ones."""
-    annotations = {key for base in typed_dict.__mro__ for key in getattr(base, "__annotations__", {})}
-    findings = []
-    for key in args:
-        if key not in annotations:
-            near = nearest(str(key), annotations)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(annotations))}"
-            findings.append(Finding("spec.unknown-key", f"there is no argument {key!r}", hint))
-    required: frozenset[str] = getattr(typed_dict, "__required_keys__", frozenset())
-    findings += [
-        Finding("spec.missing-key", f"the argument {key!r} is required")
-        for key in sorted(required)
-        if args.get(key) is None
-    ]
-    if findings:
-        raise Refusal(findings)
 
 
 def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
@@ -88,11 +69,18 @@ def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
 
 
 def protection(args: Mapping[str, Any]) -> bool:
-    """Whether ``protect`` is asked for. Raises :class:`Refusal` (``spec.wrong-type``) where it is no truth value."""
-    value = args.get("protect")
-    if value is not None and not isinstance(value, bool):
-        refuse("spec.wrong-type", f"{value!r} is not true or false", "true, or false", where="protect")
-    return bool(value)
+    """Whether ``protect`` is asked for; left out, it is not."""
+    return bool(args.get("protect"))
+
+
+def recorded(args: object, *left_out: str) -> dict[str, Any]:
+    """The arguments that the state records, so that previews show what was asked: no secrets, nor ``left_out``.
+
+    Arguments that are no mapping are refused later, with the other mistakes.
+    """
+    if not isinstance(args, Mapping):
+        return {}
+    return {key: value for key, value in args.items() if not is_secret(str(key)) and key not in left_out}
 
 
 def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -100,11 +88,76 @@ def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: args[name] for name in names if args.get(name) is not None}
 
 
+def pick_known(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Those of ``names`` that are given and known by now, as a mapping."""
+    return {name: value for name, value in pick(args, *names).items() if not is_late(value)}
+
+
 def scope_of(component: pulumi.ComponentResource, name: str, cloud: Cloud, region: str) -> Scope:
     """The scope for a component's children: the provider that the user handed in, else one for the region."""
     given = component.get_provider(f"{cloud.package}:index:any")
-    provider = given or regional_provider(name, cloud, region, component)
-    return Scope(parent=component, provider=provider, region=region)
+    if given is None:
+        return Scope(parent=component, provider=regional_provider(name, cloud, region, component), region=region)
+    return Scope(parent=component, provider=given, region=region, checked=_of_the_region(given, region, name))
+
+
+def _of_the_region(provider: pulumi.ProviderResource, region: str, where: str) -> pulumi.Output[None]:
+    """Nothing, as soon as it is known that the provider is of the region; a refusal where it is of another.
+
+    Its resources would be asked of a region that knows neither the zone nor the image. Where the provider's region is
+    not known yet (a preview), or is left to the environment, there is nothing to hold against it.
+    """
+
+    async def no_resources() -> set[pulumi.Resource]:
+        return set()
+
+    async def yes(answer: bool) -> bool:
+        return answer
+
+    async def hold() -> None:
+        found = await _region_of(provider)
+        if found and found != region:
+            raise ending(
+                [
+                    Finding(
+                        "cloud.other-region",
+                        f"the provider that is handed in is of {found}, and the region that is asked for is {region}",
+                        f"a provider of {region}, or region: {found}",
+                        where=where,
+                    )
+                ]
+            )
+
+    return pulumi.Output(no_resources(), hold(), yes(True), yes(False))
+
+
+async def _region_of(provider: pulumi.ProviderResource) -> str | None:
+    """The region of a provider; None where it is not known yet, or not said."""
+    told = getattr(provider, "region", None)
+    if isinstance(told, pulumi.Output):
+        return cast("str | None", await told.future())
+    # In the host of another language's program a provider is no more than a reference. The engine knows the rest.
+    asked = {"urn": await provider.urn.future()}
+    with contextlib.suppress(Exception):  # an engine that does not tell it leaves it unknown
+        answer = await pulumi.runtime.invoke_async("pulumi:pulumi:getResource", asked)
+        return cast("str | None", answer["state"].get("region"))
+    return None
+
+
+def check_name(name: str, *on: str, below: str = "") -> None:
+    """Refuse a component's name that one of the clouds would not take for what is named after it.
+
+    ``below``: the longest ending that its own components put behind it.
+    """
+    for cloud in on:
+        facts = catalog.load().cloud(cloud)
+        rule = facts.name_rules.get("component")
+        if rule is not None and not rule.accepts(name + below):
+            refuse(
+                "spec.bad-name",
+                f"what is made is named after the component, and {facts.title} does not take {name!r}",
+                f"letters, digits and dashes, at most {rule.max_length - len(below)} of them, and not sg- first",
+            )
 
 
 def regional_provider(
@@ -121,21 +174,6 @@ def regional_provider(
 def adapter(cloud: str) -> Cloud:
     """The adapter of a cloud; its SDK is imported here, and not before."""
     return clouds.get(cloud)
-
-
-def plain_only(args: Mapping[str, Any], names: Mapping[str, Any]) -> None:
-    """Refuse Outputs where a value is needed before anything is made (the machine type depends on it)."""
-    findings = [
-        Finding(
-            "spec.output-not-plain",
-            f"the argument {key!r} is an Output, and its value is needed to plan",
-            "a plain value, such as one from pulumi.Config",
-        )
-        for key in names
-        if isinstance(args.get(key), pulumi.Output)
-    ]
-    if findings:
-        raise Refusal(findings)
 
 
 def publish(component: pulumi.ComponentResource, outputs: Mapping[str, Any]) -> None:

@@ -22,9 +22,12 @@ from pulumi_llm.clouds.base import (
     Rule,
     Scope,
 )
+from pulumi_llm.clouds.support import shortened
 from pulumi_llm.preflight.placement import Placement
 from pulumi_llm.spec import AccessSpec, KeySpec
 
+COMMON_NAME_LIMIT = 64
+"""Characters of a certificate's common name (ub-common-name, RFC 5280, appendix A.1)."""
 CA_HOURS = 10 * 365 * 24
 CERTIFICATE_HOURS = 2 * 365 * 24
 RENEW_EARLY_HOURS = 90 * 24
@@ -55,6 +58,8 @@ class HostRequest:
     renew: bool = False
     protect: bool = False
     """Keep the data disk from being deleted or replaced."""
+    image_id: pulumi.Input[str] | None = None
+    """An image of the user's; default: the newest that the cloud lists."""
     address: AddressHandle | None = None
 
 
@@ -117,7 +122,7 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         MachineRequest(
             instance_type=request.place.instance_type,
             zone=request.place.zone,
-            image_id=cloud.image(request.place.instance_type, scope),
+            image_id=cloud.image(request.place.instance_type, scope) if request.image_id is None else request.image_id,
             vpc_id=request.network.vpc_id,
             subnet_id=request.network.subnet_id,
             firewall_id=firewall_id,
@@ -258,7 +263,9 @@ def _certificate(
         validity_period_hours=CA_HOURS,
         early_renewal_hours=RENEW_EARLY_HOURS,
         allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
-        subject=tls.SelfSignedCertSubjectArgs(common_name=f"{name} authority", organization="pulumi-llm"),
+        subject=tls.SelfSignedCertSubjectArgs(
+            common_name=f"{shortened(name, COMMON_NAME_LIMIT - len(' authority'))} authority", organization="pulumi-llm"
+        ),
         set_subject_key_id=True,
         opts=_child(scope),
     )
@@ -267,7 +274,7 @@ def _certificate(
         f"{name}-certificate-request",
         private_key_pem=key.private_key_pem,
         ip_addresses=[ip],
-        subject=tls.CertRequestSubjectArgs(common_name=name),
+        subject=tls.CertRequestSubjectArgs(common_name=shortened(name, COMMON_NAME_LIMIT)),
         opts=_child(scope),
     )
     signed = tls.LocallySignedCert(
@@ -288,4 +295,5 @@ def _child(
 ) -> pulumi.ResourceOptions:
     """Options for a child of a package that has no region (tls, random, command): parent only."""
     timeouts = pulumi.CustomTimeouts(create=f"{minutes}m", update=f"{minutes}m") if minutes else None
-    return pulumi.ResourceOptions(parent=scope.parent, depends_on=depends_on, custom_timeouts=timeouts)
+    waits = [*(depends_on or ()), *scope.gates]
+    return pulumi.ResourceOptions(parent=scope.parent, depends_on=waits or None, custom_timeouts=timeouts)

@@ -8,8 +8,9 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, preflight, spec
+from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import content_role, priced, routes_of
-from pulumi_llm._secrets import MODERATOR_ARGUMENTS, is_secret, moderator_keys
+from pulumi_llm._secrets import moderator_keys
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import (
     GatewayRole,
@@ -50,6 +51,8 @@ class ModelServerArgs(TypedDict):
     """A certain instance type, where several have the GPU. Default: the cheapest."""
     zone: NotRequired[str]
     """A certain zone. Default: the first that offers the type."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
     modelscope_id: NotRequired[str]
     """The model's id at ModelScope, where it differs and the catalogue does not know it."""
     revision: NotRequired[str]
@@ -153,19 +156,8 @@ class ModelServerArgs(TypedDict):
 
 
 _SERVER_KEYS = tuple(key for key in ModelServerArgs.__annotations__ if key in ServerSpec.model_fields)
-_LATE_KEYS = frozenset(
-    {
-        "vpc_id",
-        "subnet_id",
-        "address_id",
-        "address",
-        "proxy_endpoint",
-        "proxy_key",
-        "proxy_certificate_authority",
-    }
-    | {"hub_token"}
-    | MODERATOR_ARGUMENTS
-)
+_WAITS = ("proxy_endpoint",)
+"""Not recorded in the state: it may be known only when the proxy is ready, and everything here would wait for that."""
 
 
 class ModelServer(pulumi.ComponentResource):
@@ -204,11 +196,12 @@ class ModelServer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ModelServerArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the server. A wrong argument ends the program with every mistake named, and no traceback."""
-        super().__init__(f"{support.PACKAGE}:index:ModelServer", name, _recorded(args), opts)
         with support.refusing(name):
             plan = _Plan(args)
+            support.check_name(name, plan.server.cloud, below="-network")
             cloud = support.adapter(plan.server.cloud)
             of_moderators = moderator_keys(plan.node(name).gateway, args)
+        super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         for warning in plan.warnings:
             pulumi.log.warn(str(warning), self)
         scope = support.scope_of(self, name, cloud, plan.server.region)
@@ -227,7 +220,7 @@ class ModelServer(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(self, name, args, plan.place, plan.network_cidr),
+                network=network_for(scope, name, args, plan.place, plan.network_cidr),
                 place=plan.place,
                 system_disk_gib=plan.server.system_disk_gib,
                 access=plan.access,
@@ -235,11 +228,12 @@ class ModelServer(pulumi.ComponentResource):
                 node=plan.node(name),
                 settings=plan.settings(name, args),
                 secrets=secrets,
-                tags={**dict(args.get("tags") or {}), "pulumi-llm": "model-server"},
+                tags={**plan.tags, "pulumi-llm": "model-server"},
                 ready_timeout_minutes=plan.server.ready_timeout_minutes,
                 spot=plan.server.spot,
                 renew=plan.server.renew,
                 protect=support.protection(args),
+                image_id=args.get("image_id"),
                 address=_given_address(args),
             ),
             scope,
@@ -262,28 +256,32 @@ class _Plan:
     """Everything that is settled before the first resource is made."""
 
     def __init__(self, args: ModelServerArgs) -> None:
-        support.known_keys(args, ModelServerArgs)
-        support.plain_only(args, {key: None for key in ModelServerArgs.__annotations__ if key not in _LATE_KEYS})
-        vectors = {"memory_gib": args.get("vectors_memory_gib"), "disk_gib": args.get("vectors_disk_gib")}
-        server, access, of_vectors, network = support.gather(
-            lambda: spec.parse(ServerSpec, support.pick(args, *_SERVER_KEYS)),
-            lambda: spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
+        given = checked(args, ModelServerArgs)
+        fit = given.fit
+        vectors = {"memory_gib": fit.get("vectors_memory_gib"), "disk_gib": fit.get("vectors_disk_gib")}
+        prices: Mapping[str, Any] = fit.get("proxy_prices") or {}
+        server, access, of_vectors, network, tags, proxy_prices, proxied, *_ = support.gather(
+            lambda: spec.parse(ServerSpec, support.pick_known(fit, *_SERVER_KEYS)),
+            lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
             lambda: spec.parse(spec.VectorsSpec, support.pick(vectors, *vectors)),
-            lambda: spec.parse(spec.NetworkSpec, support.pick({"cidr": args.get("network_cidr")}, "cidr")),
+            lambda: spec.parse(spec.NetworkSpec, support.pick({"cidr": fit.get("network_cidr")}, "cidr")),
+            lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
+            lambda: spec.parse_each(spec.PriceSpec, prices, where="proxy_prices"),
+            lambda: support.all_or_none(
+                fit, "proxy_endpoint", "proxy_key", "proxy_certificate_authority", "proxy_models"
+            ),
+            lambda: support.all_or_none(fit, "address_id", "address"),
+            lambda: check_existing(fit),
+            beside=given.findings,
         )
         self.server: ServerSpec = server
         self.access: AccessSpec = access
         self.vectors: spec.VectorsSpec | None = of_vectors if args.get("vectors") else None
         self.network_cidr: str = network.cidr
-        self.proxied = support.all_or_none(
-            args, "proxy_endpoint", "proxy_key", "proxy_certificate_authority", "proxy_models"
-        )
-        support.all_or_none(args, "address_id", "address")
-        support.protection(args)
-        check_existing(args)
+        self.tags: Mapping[str, str] = tags.tags
+        self.proxied: bool = proxied
         self.proxy_models: tuple[str, ...] = tuple(args.get("proxy_models") or ())
-        prices = args.get("proxy_prices") or {}
-        self.proxy_prices = {name: spec.parse(spec.PriceSpec, price) for name, price in prices.items()}
+        self.proxy_prices: Mapping[str, spec.PriceSpec] = proxy_prices
         place, warnings = support.gather(
             lambda: placement.place_server(self.server),
             lambda: preflight.require(preflight.check_server(self.server, self.vectors), self.server.override),
@@ -396,14 +394,6 @@ class _Plan:
 
 def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:
     return AddressHandle(id=args["address_id"], ip=args["address"]) if args.get("address_id") is not None else None
-
-
-def _recorded(args: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that are recorded in the state, so that previews of the component show what was asked.
-
-    Not the proxy's endpoint: it may be known only when the proxy is ready, and everything here would wait for that.
-    """
-    return {key: value for key, value in dict(args).items() if key != "proxy_endpoint" and not is_secret(key)}
 
 
 __all__ = ["ModelServer", "ModelServerArgs"]

@@ -7,7 +7,8 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import catalog, spec
-from pulumi_llm.clouds.base import NetworkHandle, NetworkRequest
+from pulumi_llm._arguments import checked
+from pulumi_llm.clouds.base import NetworkHandle, NetworkRequest, Scope
 from pulumi_llm.preflight.placement import Placement
 
 
@@ -38,20 +39,22 @@ class Network(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the network. A wrong argument ends the program with every mistake named, and no traceback."""
-        super().__init__(f"{support.PACKAGE}:index:Network", name, dict(args), opts)
         with support.refusing(name):
-            support.known_keys(args, NetworkArgs)
-            support.plain_only(args, NetworkArgs.__annotations__)
-            place = spec.parse(spec.PlaceSpec, support.pick(args, "cloud", "region", "zone"))
-            wanted = spec.parse(spec.NetworkSpec, support.pick(args, "cidr"))
+            given = checked(args, NetworkArgs)
+            place, wanted, tags = support.gather(
+                lambda: spec.parse(spec.PlaceSpec, support.pick(given.fit, "cloud", "region", "zone")),
+                lambda: spec.parse(spec.NetworkSpec, support.pick(given.fit, "cidr")),
+                lambda: spec.parse(spec.TagsSpec, support.pick(given.fit, "tags")),
+                beside=given.findings,
+            )
+            support.check_name(name, place.cloud)
             zone = place.zone or _first_zone(place.cloud, place.region)
             cloud = support.adapter(place.cloud)
+        super().__init__(f"{support.PACKAGE}:index:Network", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, place.region)
         handle = cloud.network(
             name,
-            NetworkRequest(
-                cidr=wanted.cidr, subnet_cidr=wanted.subnet_cidr, zone=zone, tags=dict(args.get("tags") or {})
-            ),
+            NetworkRequest(cidr=wanted.cidr, subnet_cidr=wanted.subnet_cidr, zone=zone, tags=dict(tags.tags)),
             scope,
         )
         support.publish(
@@ -64,10 +67,8 @@ class Network(pulumi.ComponentResource):
         )
 
 
-def network_for(
-    component: pulumi.ComponentResource, name: str, args: Mapping[str, Any], place: Placement, cidr: str
-) -> NetworkHandle:
-    """The existing network that ``args`` name, or one made as a child of ``component``, in the placement's zone."""
+def network_for(scope: Scope, name: str, args: Mapping[str, Any], place: Placement, cidr: str) -> NetworkHandle:
+    """The existing network that ``args`` name, or one made beside the other children, in the placement's zone."""
     if args.get("vpc_id") is not None:
         return NetworkHandle(vpc_id=args["vpc_id"], subnet_id=args["subnet_id"], zone=place.zone)
     network = Network(
@@ -79,7 +80,8 @@ def network_for(
             "cidr": cidr,
             "tags": dict(args.get("tags") or {}),
         },
-        pulumi.ResourceOptions(parent=component),
+        # With the same provider: another one of its own would be the second for one region.
+        pulumi.ResourceOptions(parent=scope.parent, providers=[scope.provider]),
     )
     return NetworkHandle(vpc_id=network.vpc_id, subnet_id=network.subnet_id, zone=place.zone)
 

@@ -7,8 +7,9 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, spec
+from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
-from pulumi_llm._secrets import MODERATOR_ARGUMENTS, is_secret, moderator_keys
+from pulumi_llm._secrets import moderator_keys
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, check_gateway
 from pulumi_llm.clouds.support import sold_size
@@ -69,6 +70,8 @@ class OverseasProxyArgs(TypedDict):
     """A certain zone. Default: the first that offers the type."""
     instance_type: NotRequired[str]
     """Default: the cheapest with 2 vCPU and 2 GiB."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
     public: NotRequired[bool]
     """Say that ranges as wide as the internet are meant. Never applies to SSH."""
     ssh_cidrs: NotRequired[list[str]]
@@ -104,11 +107,6 @@ class OverseasProxyArgs(TypedDict):
 
 
 _SPEC_KEYS = tuple(key for key in OverseasProxyArgs.__annotations__ if key in ProxySpec.model_fields)
-_LATE_KEYS = frozenset(
-    {f"{vendor}_api_key" for vendor in spec.VENDOR_SECRETS}
-    | MODERATOR_ARGUMENTS
-    | {"client_address", "vpc_id", "subnet_id"}
-)
 
 
 class OverseasProxy(pulumi.ComponentResource):
@@ -139,20 +137,18 @@ class OverseasProxy(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: OverseasProxyArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback."""
-        recorded = {key: value for key, value in dict(args).items() if not is_secret(key)}
-        super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, recorded, opts)
         with support.refusing(name):
-            support.known_keys(args, OverseasProxyArgs)
-            support.plain_only(args, {key: None for key in OverseasProxyArgs.__annotations__ if key not in _LATE_KEYS})
-            proxy, access, network = support.gather(
-                lambda: spec.parse(ProxySpec, support.pick(args, *_SPEC_KEYS)),
-                lambda: spec.parse(
-                    AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs", "https_port")
-                ),
-                lambda: spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.61.0.0/16"}),
+            given = checked(args, OverseasProxyArgs)
+            fit = given.fit
+            proxy, access, network, tags, _ = support.gather(
+                lambda: spec.parse(ProxySpec, support.pick_known(fit, *_SPEC_KEYS)),
+                lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
+                lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.61.0.0/16"}),
+                lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
+                lambda: check_existing(fit),
+                beside=given.findings,
             )
-            check_existing(args)
-            support.protection(args)
+            support.check_name(name, proxy.cloud, below="-network")
             upstream_keys, place = support.gather(
                 lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
             )
@@ -161,15 +157,15 @@ class OverseasProxy(pulumi.ComponentResource):
             node = _node(name, proxy, port)
             check_gateway(node.gateway)
             of_moderators = moderator_keys(node.gateway, args)
+        super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, proxy.region)
         keys = hosts.gateway_keys(name, proxy.keys, scope)
         client = args.get("client_address")
-        tags = dict(args.get("tags") or {})
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(self, name, args, place, network.cidr),
+                network=network_for(scope, name, args, place, network.cidr),
                 place=place,
                 system_disk_gib=proxy.system_disk_gib,
                 access=access,
@@ -181,10 +177,11 @@ class OverseasProxy(pulumi.ComponentResource):
                     **{f"gateway_key_{key}": value for key, value in keys.items()},
                     **of_moderators,
                 },
-                tags={**tags, "pulumi-llm": "overseas-proxy"},
+                tags={**tags.tags, "pulumi-llm": "overseas-proxy"},
                 ready_timeout_minutes=proxy.ready_timeout_minutes,
                 renew=proxy.renew,
                 protect=support.protection(args),
+                image_id=args.get("image_id"),
             ),
             scope,
         )

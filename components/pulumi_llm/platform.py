@@ -7,6 +7,7 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import catalog
+from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import foreign_models, prices_of
 from pulumi_llm.model_server import ModelServer
 from pulumi_llm.network import Network
@@ -126,12 +127,12 @@ class Platform(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PlatformArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the platform. A wrong argument ends the program with every mistake named, and no traceback."""
-        recorded = {key: value for key, value in dict(args).items() if key not in _SECRETS}
-        super().__init__(f"{support.PACKAGE}:index:Platform", name, recorded, opts)
         with support.refusing(name):
-            support.known_keys(args, PlatformArgs)
-            parts = {key: value for key, value in dict(args).items() if key not in _SECRETS and value is not None}
-            wanted = platforms.parse(parts)
+            given = checked(args, PlatformArgs)
+            parts = {key: value for key, value in given.fit.items() if key not in _SECRETS}
+            (wanted,) = support.gather(lambda: platforms.parse(parts), beside=given.findings)
+            on = {wanted.server.cloud, *([wanted.proxy.cloud] if wanted.proxy else ())}
+            support.check_name(name, *sorted(on), below="-vectors-network")
             place = placement.place_server(wanted.server)
             if wanted.network.exists and wanted.server.zone is None:
                 support.refuse(
@@ -140,6 +141,7 @@ class Platform(pulumi.ComponentResource):
                     "server.zone: the subnet's zone",
                 )
             cloud = support.adapter(wanted.server.cloud)
+        super().__init__(f"{support.PACKAGE}:index:Platform", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, wanted.server.region)
         at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])
         network = self._network(name, wanted, place, at_server)

@@ -7,6 +7,7 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, spec
+from pulumi_llm._arguments import checked
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, WeaviateRole
 from pulumi_llm.clouds.support import sold_size
@@ -32,6 +33,8 @@ class VectorStoreArgs(TypedDict):
     """A certain zone. Default: the first that offers the type."""
     instance_type: NotRequired[str]
     """Default: the cheapest with 2 vCPU and memory enough."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
     public: NotRequired[bool]
     """Say that ranges as wide as the internet are meant. Never applies to SSH."""
     ssh_cidrs: NotRequired[list[str]]
@@ -54,8 +57,9 @@ class VectorStoreArgs(TypedDict):
     """Tags for everything that takes them."""
 
 
-_SPEC_KEYS = tuple(key for key in VectorStoreArgs.__annotations__ if key in VectorsSpec.model_fields)
-_LATE_KEYS = frozenset({"vpc_id", "subnet_id"})
+_SPEC_KEYS = tuple(
+    key for key in VectorStoreArgs.__annotations__ if key in VectorsSpec.model_fields and key != "image_id"
+)
 
 
 class VectorStore(pulumi.ComponentResource):
@@ -86,20 +90,24 @@ class VectorStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: VectorStoreArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Make the store. A wrong argument ends the program with every mistake named, and no traceback."""
-        super().__init__(f"{support.PACKAGE}:index:VectorStore", name, dict(args), opts)
         with support.refusing(name):
-            support.known_keys(args, VectorStoreArgs)
-            support.plain_only(args, {key: None for key in VectorStoreArgs.__annotations__ if key not in _LATE_KEYS})
-            place = spec.parse(spec.PlaceSpec, support.pick(args, "cloud", "region", "zone"))
-            vectors = spec.parse(VectorsSpec, {"placement": "own", **support.pick(args, *_SPEC_KEYS)})
-            access = spec.parse(AccessSpec, support.pick(args, "allowed_cidrs", "public", "ssh_cidrs"))
-            cidr = spec.parse(spec.NetworkSpec, {"cidr": args.get("network_cidr") or "10.62.0.0/16"}).cidr
-            check_existing(args)
-            support.protection(args)
+            given = checked(args, VectorStoreArgs)
+            fit = given.fit
+            place, vectors, access, network, tags, _ = support.gather(
+                lambda: spec.parse(spec.MachineSpec, support.pick_known(fit, "cloud", "region", "zone", "image_id")),
+                lambda: spec.parse(VectorsSpec, {"placement": "own", **support.pick(fit, *_SPEC_KEYS)}),
+                lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs")),
+                lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.62.0.0/16"}),
+                lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
+                lambda: check_existing(fit),
+                beside=given.findings,
+            )
+            support.check_name(name, place.cloud, below="-network")
             placed = placement.place_vectors(
                 place.cloud, place.region, place.zone, vectors.memory_gib, vectors.instance_type
             )
             cloud = support.adapter(place.cloud)
+        super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, place.region)
         region = catalog.load().region(place.cloud, place.region)
         key = hosts.random_key(f"{name}-api-key", scope)
@@ -107,7 +115,7 @@ class VectorStore(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(self, name, args, placed, cidr),
+                network=network_for(scope, name, args, placed, network.cidr),
                 place=placed,
                 system_disk_gib=vectors.system_disk_gib,
                 access=access,
@@ -135,10 +143,11 @@ class VectorStore(pulumi.ComponentResource):
                     ),
                 ),
                 secrets={"weaviate_api_key": key},
-                tags={**dict(args.get("tags") or {}), "pulumi-llm": "vector-store"},
+                tags={**tags.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=vectors.ready_timeout_minutes,
                 renew=vectors.renew,
                 protect=support.protection(args),
+                image_id=args.get("image_id"),
             ),
             scope,
         )

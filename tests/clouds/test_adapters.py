@@ -451,6 +451,8 @@ def test_a_tencent_spot_machine_without_a_known_price_is_refused(monkeypatch: py
     with pytest.raises(Refusal) as refused:
         record(everything(clouds.get("tencent"), spot=True))
     assert [each.code for each in refused.value.findings] == ["cloud.spot-price-unknown"]
+    # Outside of a component's constructor too, it ends the program without a traceback.
+    assert isinstance(refused.value, pulumi.RunError)
 
 
 def test_the_handle_tells_the_image_that_the_machine_has(cloud: Cloud) -> None:

@@ -278,6 +278,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.content", {"moderators": {"m": moderator("hook", file="sub/other.py")}}),
     ("server.content", {"moderators": {"m": moderator("aliyun", options={"regoin": "cn-beijing"})}}),
     ("server.content", {"moderators": {"m": moderator("baidu", options={"zzz": "cn"})}}),
+    ("server.image_id", "ubuntu-24.04"),
+    ("vectors", {"image_id": "m-bp1"}),
     # What pydantic says of values.
     ("server", 3),
     ("server.gpu", 3),
@@ -392,7 +394,7 @@ def _without_keys(*vendors: str) -> dict[str, Any]:
     return {**PROXY, "openai_api_key": None, "upstreams": upstreams}
 
 
-COMPONENTS: tuple[tuple[Any, dict[str, Any]], ...] = (
+COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "modle": "x"}),
     (llm.ModelServer, {**SERVER, "zzz": "x"}),
     (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
@@ -400,6 +402,16 @@ COMPONENTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
     (llm.ModelServer, {**SERVER, "routes": {"chat": {"models": {"Qwne": 1}}}}),
     (llm.ModelServer, {**SERVER, "gpu": "T4G", "gpu_count": 1, "override": ["fit.arm-without-kernels"], "spot": "x"}),
+    # Every kind of value, and every kind that is wanted.
+    (
+        llm.ModelServer,
+        {**SERVER, "vectors": {"memory_gib": 2}, "keys": "x", "override": "x", "gpu_memory_utilization": []},
+    ),
+    (llm.ModelServer, {**SERVER, "gpu_count": "2", "max_num_seqs": 1.5, "spot": "no", "hub_token": True}),
+    (llm.ModelServer, {**SERVER, "hub_token": 3, "proxy_key": 1.5, "openai_moderation_key": "x", "extra_args": [None]}),
+    (llm.ModelServer, {**SERVER, "vpc_id": object(), "zone": 3, "tags": {3: "x"}}),
+    (llm.ModelServer, []),
+    (llm.ModelServer, "x"),
     (llm.ModelServer, {**SERVER, "content": {"moderators": {"m": moderator("yidun")}}}),
     (llm.ModelServer, {**SERVER, "cloud": "tencent", "region": "ap-bangkok", "spot": True}),
     (llm.OverseasProxy, _without_keys("openai")),
@@ -415,11 +427,18 @@ def of_components() -> Iterator[Finding]:
     for kind, args in COMPONENTS:
         yield from told(lambda kind=kind, args=args: capture(lambda: kind("x", args)))
     yield from told(lambda: capture(_with_an_output))
+    yield from told(lambda: capture(lambda: llm.Network("sg-x", {"cloud": "aws", "region": "us-west-2"})))
+    yield from told(lambda: capture(_with_a_provider_of_another_region))
     yield from told(lambda: capture(_in_a_region_that_is_none))
 
 
 def _with_an_output() -> None:
     llm.ModelServer("x", {**SERVER, "region": pulumi.Output.from_input("ap-northeast-1")})  # type: ignore[typeddict-item]
+
+
+def _with_a_provider_of_another_region() -> None:
+    other = pulumi.ResourceOptions(providers=[pulumi_aws.Provider("p", region="us-west-2")])
+    llm.Network("x", {"cloud": "aws", "region": "us-east-1"}, other)
 
 
 def _in_a_region_that_is_none() -> None:

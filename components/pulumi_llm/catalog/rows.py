@@ -79,13 +79,17 @@ class NameRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudFacts(Row):
-    """What is true of a whole cloud. ``user_data_limit`` is in bytes before any base64."""
+    """What is true of a whole cloud.
+
+    ``user_data_limit`` is in bytes before any base64; ``image_id``: the form of an image's id (a pattern).
+    """
 
     name: str
     title: str
     pulumi_package: str
     user_data_limit: int
     login_user: str
+    image_id: str
     metadata_url: str
     default_region: str
     system_disk: Disk

@@ -8,7 +8,7 @@ types) is data in the catalogue (:class:`pulumi_llm.catalog.CloudFacts`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pulumi
 
@@ -25,6 +25,13 @@ class Scope:
     region: str
     after: tuple[pulumi.Resource, ...] = ()
     """What every child is made or changed after."""
+    checked: pulumi.Output[None] | None = None
+    """What every child waits for besides: it fails where the provider turns out to be a wrong one."""
+
+    @property
+    def gates(self) -> list[pulumi.Input[pulumi.Resource]]:
+        """``checked`` as an entry of `depends_on`: it names no resource, and is waited for all the same."""
+        return [] if self.checked is None else [cast("pulumi.Output[pulumi.Resource]", self.checked)]
 
     def options(
         self,
@@ -48,7 +55,7 @@ class Scope:
             replacement_trigger=self.region,
             ignore_changes=list(ignore_changes) or None,
             replace_on_changes=list(replace_on_changes) or None,
-            depends_on=[*self.after, *depends_on] or None,
+            depends_on=[*self.after, *depends_on, *self.gates] or None,
             delete_before_replace=delete_before_replace,
             protect=protect or None,
             hooks=hooks,

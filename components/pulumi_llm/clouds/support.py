@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pulumi
 
 from pulumi_llm import catalog, disks
+from pulumi_llm._refusal import ending
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ def fitted(name: str, limit: int, forbidden: str = r"[^A-Za-z0-9_-]") -> str:
     clean = re.sub(forbidden, "-", name)
     if not re.match(r"[A-Za-z]", clean):
         clean = f"llm-{clean}"
-    if len(clean) <= limit:
-        return clean
-    return f"{clean[: limit - 7]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return shortened(clean, limit, name)
+
+
+def shortened(name: str, limit: int, whole: str | None = None) -> str:
+    """``name`` in at most ``limit`` characters; one that is cut ends in a digest of the ``whole`` name."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 7]}-{hashlib.sha256((whole or name).encode()).hexdigest()[:6]}"
 
 
 def openings(rules: Iterable[Rule]) -> Iterator[tuple[str, Rule, pulumi.Input[str]]]:
@@ -89,12 +95,13 @@ def image_row(cloud: str, instance_type: str) -> catalog.Image:
 def no_image(cloud: str, instance_type: str, region: str, asked: str) -> Refusal:
     """The refusal for a look-up that the cloud answers with no image at all."""
     title = catalog.load().cloud(cloud).title
-    return Refusal(
+    # Found out when the cloud answers, outside of any component's constructor.
+    return ending(
         [
             Finding(
                 "cloud.no-image",
                 f"{title} lists no image that matches {asked} for {instance_type} in {region}",
-                "another region or instance type, or an image id of your own",
+                "another region or instance type, or an image of your own with image_id",
             )
         ]
     )

@@ -15,9 +15,10 @@ import pulumi
 import tencentcloud_iac_pulumi as tencentcloud
 
 from pulumi_llm import catalog
+from pulumi_llm._refusal import ending
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.errors import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,9 +144,9 @@ class Tencent:
         """
         pair = tencentcloud.key.Pair(
             name,
-            # At most 25 letters, digits and underscores.
+            # At most 25 letters, digits and underscores. In a unit test with bare mocks there is no key.
             key_name=pulumi.Output.from_input(public_key).apply(
-                lambda key: f"llm_{hashlib.sha256(key.strip().encode()).hexdigest()[:16]}"
+                lambda key: f"llm_{hashlib.sha256((key or '').strip().encode()).hexdigest()[:16]}"
             ),
             public_key=public_key,
             tags=dict(tags),
@@ -177,7 +178,7 @@ class Tencent:
 
         With ``renew`` a newer image reinstalls the system disk in place (id and addresses stay), and other
         boot instructions replace the machine. Spot is for accounts of the Chinese site: the international one
-        has none. Raises :class:`Refusal` (``cloud.spot-price-unknown``) where the catalogue knows no price to
+        has none. Raises a refusal (``cloud.spot-price-unknown``) where the catalogue knows no price to
         bid.
         """
         # The price may change in a later catalogue, and that must not replace a running machine.
@@ -290,7 +291,7 @@ class Tencent:
         data = catalog.load()
         price = data.price(self.name, request.instance_type, scope.region)
         if price is None:
-            raise Refusal(
+            raise ending(
                 [
                     Finding(
                         "cloud.spot-price-unknown",

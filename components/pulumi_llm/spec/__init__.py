@@ -13,6 +13,7 @@ from pulumi_llm.spec.parts import (
     VENDOR_SECRETS,
     AccessSpec,
     KeySpec,
+    MachineSpec,
     NetworkSpec,
     PlaceSpec,
     PlatformSpec,
@@ -20,10 +21,11 @@ from pulumi_llm.spec.parts import (
     ProxySpec,
     RouteSpec,
     ServerSpec,
+    TagsSpec,
     UpstreamSpec,
     VectorsSpec,
 )
-from pulumi_llm.spec.reading import parse, secret_keys_of
+from pulumi_llm.spec.reading import parse, parse_each, secret_keys_of
 
 __all__ = [
     "MODERATOR_SECRETS",
@@ -33,6 +35,7 @@ __all__ = [
     "AccessSpec",
     "ContentSpec",
     "KeySpec",
+    "MachineSpec",
     "ModeratorSpec",
     "NetworkSpec",
     "PlaceSpec",
@@ -41,11 +44,13 @@ __all__ = [
     "ProxySpec",
     "RouteSpec",
     "ServerSpec",
+    "TagsSpec",
     "UpstreamSpec",
     "VectorsSpec",
     "WordListSpec",
     "covers_world",
     "parse",
+    "parse_each",
     "secret_keys_of",
     "secrets_named",
 ]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pulumi_llm.errors import nearest
-from pulumi_llm.spec.fields import Count, Part, Text, invalid
+from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
 from pulumi_llm.spec.moderation import OPTIONS, REQUIRED_OPTIONS
 
 Direction = Literal["input", "output"]
@@ -27,7 +27,7 @@ class WordListSpec(Part):
     file: Text | None = None
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
     separators: Literal["guarded", "any", "none"] = "guarded"
-    leet: bool = False
+    leet: Flag = False
     keys: Patterns = ("*",)
     models: Patterns = ("*",)
 
@@ -52,7 +52,7 @@ class ModeratorSpec(Part):
     """The name of a secret that the gateway has; default: the kind's own, such as ``moderation_yidun_key``."""
     secret_id: Text | None = None
     """The same for the key's id; default: the kind's own, such as ``moderation_yidun_id``."""
-    timeout_seconds: Annotated[float, Field(ge=0.05, le=60)] = 5.0
+    timeout_seconds: Annotated[Number, Field(ge=0.05, le=60)] = 5.0
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
     output: Literal["batches", "end"] = "batches"
     batch_chars: Annotated[Count, Field(ge=1, le=10_000)] = 120

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm.errors import Refusal
@@ -80,9 +80,16 @@ def _plain_text(value: str) -> str:
 Text = Annotated[str, AfterValidator(_plain_text), Field(max_length=256)]
 
 
+Flag = Annotated[bool, Strict()]
+"""``true`` or ``false``, and no text that looks like it."""
+
+Number = Annotated[float, Strict()]
+"""A number, whole or not, and no text that looks like it."""
+
+
 def _whole(value: object) -> object:
-    # Component hosts of other languages send every number as a float; `true` is not a number.
-    if isinstance(value, bool):
+    # Component hosts of other languages send every number as a float; neither `true` nor "3" is a number.
+    if isinstance(value, bool | str):
         raise invalid("spec.wrong-type", f"{value!r} is not a whole number")
     return value
 

@@ -13,7 +13,19 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from pulumi_llm import catalog
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec
-from pulumi_llm.spec.fields import Cidr, Count, Day, Part, Text, at_least_one, covers_world, invalid, known
+from pulumi_llm.spec.fields import (
+    Cidr,
+    Count,
+    Day,
+    Flag,
+    Number,
+    Part,
+    Text,
+    at_least_one,
+    covers_world,
+    invalid,
+    known,
+)
 
 VENDOR_SECRETS: Mapping[str, str] = {
     "openai": "openaiApiKey",
@@ -47,9 +59,9 @@ class KeySpec(Part):
     requests_per_minute: Annotated[Count, Field(ge=1)] | None = 60
     tokens_per_minute: Annotated[Count, Field(ge=1)] | None = None
     max_concurrency: Annotated[Count, Field(ge=1)] | None = 8
-    daily_budget_usd: Annotated[float, Field(gt=0)] | None = None
+    daily_budget_usd: Annotated[Number, Field(gt=0)] | None = None
     """USD per UTC day, at the upstream vendors' prices; models of one's own cost nothing here."""
-    monthly_budget_usd: Annotated[float, Field(gt=0)] | None = None
+    monthly_budget_usd: Annotated[Number, Field(gt=0)] | None = None
     daily_tokens: Annotated[Count, Field(ge=1)] | None = None
     monthly_tokens: Annotated[Count, Field(ge=1)] | None = None
     expires: Day | None = None
@@ -116,7 +128,7 @@ class AccessSpec(Part):
     """Who may reach the machines. Nothing is open to the world unless ``public: true`` is written out, SSH never."""
 
     allowed_cidrs: Annotated[tuple[Cidr, ...], AfterValidator(at_least_one)]
-    public: bool = False
+    public: Flag = False
     ssh_cidrs: tuple[Cidr, ...] | None = None
     """From where SSH is allowed (the machine that runs Pulumi must be among them); default: ``allowed_cidrs``."""
     https_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
@@ -190,10 +202,35 @@ class PlaceSpec(Part):
         return value
 
 
+def _image_of(cloud: str | None, image_id: str | None) -> None:
+    """Refuse an image id that is none of that cloud's: a name, say, or the id of another cloud."""
+    facts = catalog.load().clouds.get(cloud or "")
+    if facts is not None and image_id is not None and not re.fullmatch(facts.image_id, image_id):
+        raise invalid(
+            "spec.bad-image-id",
+            f"{image_id!r} is not the id of an image on {facts.title}",
+            f"an id of the form {facts.image_id}, of an Ubuntu 24.04 with cloud-init",
+        )
+
+
+class MachineSpec(PlaceSpec):
+    """A machine's place, and what it starts from."""
+
+    image_id: Text | None = None
+    """An image of one's own (Ubuntu 24.04 with cloud-init); default: the cloud's newest. As every image it is taken at
+    launch, and by a machine that runs with ``renew`` only."""
+
+    @field_validator("image_id")
+    @classmethod
+    def _image_is_an_id(cls, value: str | None, info: ValidationInfo) -> str | None:
+        _image_of(info.data.get("cloud"), value)
+        return value
+
+
 class RouteSpec(Part):
     """A name that callers may ask for, and the served models that answer for it."""
 
-    models: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    models: Annotated[dict[str, Annotated[Number, Field(gt=0)]], Field(min_length=1)]
     """Served model to its share of the requests."""
     fallback: tuple[Text, ...] = ()
     """Served models to ask, in order, where none of those begins to answer."""
@@ -207,7 +244,7 @@ class RouteSpec(Part):
 Routes = dict[str, RouteSpec]
 
 
-class ServerSpec(PlaceSpec):
+class ServerSpec(MachineSpec):
     """The GPU host and the model on it."""
 
     gpu: Text
@@ -223,17 +260,17 @@ class ServerSpec(PlaceSpec):
     dtype: Literal["auto", "half", "bfloat16"] = "auto"
     context_length: Annotated[Count, Field(ge=128)] | None = None
     """Tokens of prompt and answer together; default: what the model was trained for, capped at 8192."""
-    gpu_memory_utilization: Annotated[float, Field(gt=0.1, le=0.98)] = 0.9
+    gpu_memory_utilization: Annotated[Number, Field(gt=0.1, le=0.98)] = 0.9
     max_num_seqs: Annotated[Count, Field(ge=1, le=4096)] | None = None
     kv_cache_dtype: Literal["auto", "fp8"] = "auto"
-    trust_remote_code: bool = False
+    trust_remote_code: Flag = False
     extra_args: tuple[Text, ...] = ()
     """More flags for ``vllm serve``, as they are."""
     system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 80
     model_disk_gib: Annotated[Count, Field(ge=20, le=16000)] | None = None
     """The encrypted data disk for weights, keys and vectors; default: by the size of the weights."""
-    spot: bool = False
-    renew: bool = False
+    spot: Flag = False
+    renew: Flag = False
     """Take the newest image and the newest boot instructions at the next ``up``. A newer image replaces the machine on
     AWS and reinstalls its system disk on Aliyun and Tencent Cloud; other boot instructions replace the machine on all
     three. The model disk stays. Set it back to false afterwards."""
@@ -285,13 +322,16 @@ class VectorsSpec(Part):
     instance_type: Text | None = None
     """Only with ``placement: own``, as are all keys after it; default: the cheapest type with memory enough."""
     system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
-    renew: bool = False
+    renew: Flag = False
     """As the model server's ``renew``, for Weaviate's own machine."""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
 
+    image_id: Text | None = None
+    """As the server's, for that machine."""
+
     @model_validator(mode="after")
     def _has_a_machine_of_its_own(self) -> Self:
-        alone = ("instance_type", "system_disk_gib", "renew", "ready_timeout_minutes")
+        alone = ("instance_type", "system_disk_gib", "renew", "ready_timeout_minutes", "image_id")
         given = [name for name in alone if name in self.model_fields_set]
         if self.placement == "server" and given:
             raise invalid(
@@ -305,8 +345,8 @@ class VectorsSpec(Part):
 class PriceSpec(Part):
     """What a model's vendor charges, USD per million tokens."""
 
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)] = 0
+    input: Annotated[Number, Field(ge=0)]
+    output: Annotated[Number, Field(ge=0)] = 0
 
 
 class UpstreamSpec(Part):
@@ -342,7 +382,7 @@ class UpstreamSpec(Part):
         return self
 
 
-class ProxySpec(PlaceSpec):
+class ProxySpec(MachineSpec):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     upstreams: dict[str, UpstreamSpec]
@@ -354,7 +394,7 @@ class ProxySpec(PlaceSpec):
     instance_type: Text | None = None
     system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
     disk_gib: Annotated[Count, Field(ge=10, le=1000)] = 20
-    renew: bool = False
+    renew: Flag = False
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
 
     @field_validator("upstreams")
@@ -421,6 +461,15 @@ def _tag_names(tags: Mapping[str, str]) -> Mapping[str, str]:
     return tags
 
 
+Tags = Annotated[dict[str, str], AfterValidator(_tag_names)]
+
+
+class TagsSpec(Part):
+    """The tags of a component: for everything at the cloud that takes some."""
+
+    tags: Tags = Field(default_factory=dict)
+
+
 class PlatformSpec(Part):
     """A whole platform: what ``stacks/Pulumi.<stack>.yaml`` holds under ``platform``."""
 
@@ -429,9 +478,15 @@ class PlatformSpec(Part):
     vectors: VectorsSpec | None = None
     proxy: ProxySpec | None = None
     network: NetworkSpec = Field(default_factory=NetworkSpec)
-    protect: Annotated[bool, Field(strict=True)] | None = None
+    protect: Flag | None = None
     """Whether the data disks are kept from whatever would delete or replace them; None: not decided, so not."""
-    tags: Annotated[dict[str, str], AfterValidator(_tag_names)] = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _image_is_of_the_cloud(self) -> Self:
+        if self.vectors is not None and self.vectors.image_id is not None:
+            _image_of(self.server.cloud, self.vectors.image_id)
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -27,6 +27,20 @@ def parse(kind: type[Kind], raw: object, *, where: str = "") -> Kind:
         raise Refusal(_findings(kind, wrong, where)) from None
 
 
+def parse_each(kind: type[Kind], raw: Mapping[str, object], *, where: str) -> dict[str, Kind]:
+    """Every value of ``raw`` as a ``kind``. Raises :class:`Refusal` with every mistake in all of them."""
+    parsed: dict[str, Kind] = {}
+    findings: list[Finding] = []
+    for name, value in raw.items():
+        try:
+            parsed[name] = parse(kind, value, where=f"{where}.{name}")
+        except Refusal as refusal:
+            findings += refusal.findings
+    if findings:
+        raise Refusal(findings)
+    return parsed
+
+
 def secret_keys_of(platform: object) -> list[str]:
     """The secret config keys that a stack's ``platform`` value calls for, whether or not the rest of it is valid."""
     keys: list[str] = []

@@ -1,0 +1,96 @@
+"""Mocks for unit tests of programs that use the components, for Pulumi's `set_mocks`. docs/testing.md shows their use.
+
+They answer the look-ups of the components from the catalogue's and the simulated clouds' data: no account, no network,
+and no cloud's SDK beside the one that the program itself uses. Nothing is checked as the clouds would check it; for
+that there is `pulumi-llm sim`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from pulumi_llm import catalog
+from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm.simcloud.simulator import for_package
+
+ADDRESS = "203.0.113.10"
+"""The public address of every machine (RFC 5737: one of documentation's own)."""
+PRIVATE_ADDRESS = "10.60.0.10"
+
+_PEM = "-----BEGIN {0}-----\n{1}\n-----END {0}-----\n"
+_COMPUTED: Mapping[str, Mapping[str, str]] = {
+    "alicloud:ecs/eipAddress:EipAddress": {"ipAddress": ADDRESS},
+    "alicloud:ecs/instance:Instance": {"primaryIpAddress": PRIVATE_ADDRESS},
+    "aws:ec2/eip:Eip": {"publicIp": ADDRESS},
+    "aws:ec2/instance:Instance": {"privateIp": PRIVATE_ADDRESS},
+    "aws:ec2/keyPair:KeyPair": {"keyName": "{name}"},
+    "command:remote:Command": {"stdout": "ready"},
+    "random:index/randomPassword:RandomPassword": {"result": "{digest}"},
+    "tencentcloud:Eip/instance:Instance": {"publicIp": ADDRESS},
+    "tencentcloud:Instance/instance:Instance": {"privateIp": PRIVATE_ADDRESS},
+    "tls:index/certRequest:CertRequest": {"certRequestPem": _PEM.format("CERTIFICATE REQUEST", "{digest}")},
+    "tls:index/locallySignedCert:LocallySignedCert": {"certPem": _PEM.format("CERTIFICATE", "{digest}")},
+    "tls:index/privateKey:PrivateKey": {
+        "privateKeyOpenssh": _PEM.format("OPENSSH PRIVATE KEY", "{digest}"),
+        "privateKeyPem": _PEM.format("PRIVATE KEY", "{digest}"),
+        "publicKeyOpenssh": "ssh-rsa {digest}",
+    },
+    "tls:index/selfSignedCert:SelfSignedCert": {"certPem": _PEM.format("CERTIFICATE", "{digest}")},
+}
+"""What a cloud or a provider would fill in, for the types that the components make and read from."""
+
+
+class Mocks(pulumi.runtime.Mocks):
+    """Records every resource, gives it an id and what the components read of it, and answers their look-ups.
+
+    ``answers``: look-up token to its result (a dict as the provider gives it), before the built-in ones; for the
+    program's own look-ups. One that nothing answers gets ``{}``, as with Pulumi's own example.
+    """
+
+    def __init__(self, answers: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.resources: list[pulumi.runtime.MockResourceArgs] = []
+        self._regions: dict[str, str] = {}
+
+    def inputs_of(self, type_: str) -> list[dict[str, Any]]:
+        """The inputs of every resource of a type (``aws:ec2/instance:Instance``) that was registered so far."""
+        return [dict(each.inputs) for each in self.resources if each.typ == type_]
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Its id is its name and ``-id``; its outputs are its inputs and what a provider would add."""
+        self.resources.append(args)
+        if args.typ.startswith("pulumi:providers:"):
+            self._regions[args.name] = str(args.inputs.get("region") or "")
+        digest = hashlib.sha256(f"{args.typ} {args.name}".encode()).hexdigest()[:40]
+        added = {
+            key: text.replace("{name}", args.name).replace("{digest}", digest)
+            for key, text in _COMPUTED.get(args.typ, {}).items()
+        }
+        return args.resource_id or f"{args.name}-id", {**added, **args.inputs}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        """The answer to a look-up, and no failures."""
+        return self._answer(args), []
+
+    def _answer(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        if args.token in self.answers:
+            return dict(self.answers[args.token])
+        package = args.token.split(":", 1)[0]
+        cloud = next((each for each in catalog.load().clouds.values() if each.pulumi_package == package), None)
+        if cloud is None:
+            return {}
+        simulator = for_package(package)
+        # provider: its URN and id, urn:pulumi:stack::project::pulumi:providers:aws::name::id
+        name = (args.provider or "").split("::")[-2:][0]
+        simulator.configure({"region": self._regions.get(name) or cloud.default_region})
+        try:
+            return dict(simulator.invoke(args.token, dict(args.args)))
+        except CloudError:
+            return {}
+
+
+__all__ = ["ADDRESS", "PRIVATE_ADDRESS", "Mocks"]

@@ -1,0 +1,72 @@
+"""Programs in YAML under the real engine: it starts the component host, and shows what the host says."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pulumi_llm.simcloud.engine import tool_folders
+from tests.engine.sim import Sim, said
+
+pytestmark = pytest.mark.engine
+
+STORE: dict[str, Any] = {
+    "cloud": "aws",
+    "region": "ap-northeast-1",
+    "allowedCidrs": ["203.0.113.0/24"],
+    "memoryGib": 2,
+}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Sim:
+    """A YAML project, and this package as the plugin of its own name on PATH, where the engine finds it."""
+    path = ":".join(str(folder / "bin") for folder in tool_folders())
+    host = shutil.which("pulumi-language-yaml", path=path) or shutil.which("pulumi-language-yaml")
+    if host is None:
+        pytest.skip("there is no pulumi-language-yaml: tools/fetch yaml")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    plugin = programs / "pulumi-resource-llm"
+    plugin.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m pulumi_llm "$@"\n')
+    plugin.chmod(0o755)
+    (programs / "pulumi-language-yaml").symlink_to(host)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.dev.yaml").write_text("{}\n")
+    return Sim(project, tmp_path / "home", "dev", environment={"PATH": f"{programs}:{os.environ['PATH']}"})
+
+
+def write(sim: Sim, properties: dict[str, Any]) -> None:
+    resource = {"type": "llm:VectorStore", "properties": properties}
+    text = {"name": "mine", "runtime": "yaml", "resources": {"docs": resource}, "outputs": {"url": "${docs.endpoint}"}}
+    (sim.project / "Pulumi.yaml").write_text(yaml.safe_dump(text))
+
+
+def test_a_yaml_program_makes_a_component_and_reads_its_outputs(program: Sim) -> None:
+    write(program, STORE)
+    assert program.up()["create"] > 20
+    assert program.outputs()["url"].startswith("https://")
+    assert program.up() == {}
+    program.destroy()
+
+
+def test_a_yaml_program_that_is_refused_gets_the_reasons_and_no_traceback_and_nothing_is_made(program: Sim) -> None:
+    write(program, {**STORE, "memoryGib": 0, "cloud": "awss", "tags": {"team": {"fn::secret": "planted-secret"}}})
+    done = program.run("up", "-s", "dev", "--yes", "--skip-preview", check=False)
+    assert done.returncode != 0
+    told = said(done) + done.stderr
+    assert "llm:index:VectorStore resource 'docs' has a problem: docs: this cannot work, for 3 reasons:" in told
+    assert "property memoryGib with value '{0}' has a problem: [spec.wrong-value]" in told
+    assert "property cloud with value '{awss}' has a problem: [spec.unknown-cloud]" in told
+    assert "[spec.output-not-plain] docs.tags.team" in told
+    for noise in ("Traceback", "Unexpected <class", 'File "', "planted-secret"):
+        assert noise not in told
+    assert not [each for each in program.state().values() if "llm:" in each["type"] or "aws" in each["type"]]
