@@ -133,7 +133,9 @@ class Platform(pulumi.ComponentResource):
                     "an existing subnet is named, but not its zone",
                     "server.zone: the subnet's zone",
                 )
-            cloud = support.adapter(wanted.server.cloud)
+            # Both SDKs before anything is made.
+            places = [wanted.server.cloud, *([wanted.proxy.cloud] if wanted.proxy else [])]
+            cloud, *_ = support.gather(*[lambda each=each: support.adapter(each) for each in places])
         scope = support.scope_of(self, name, cloud, wanted.server.region)
         at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])
         network = self._network(name, wanted, place, at_server)

@@ -20,6 +20,7 @@ from pulumi_llm import _yaml
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _FOREIGN_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment")
@@ -111,8 +112,12 @@ def find_project(start: Path) -> Project:
     )
 
 
-def mirror_project(project: Project, folder: Path) -> None:
-    """Write ``folder``/Pulumi.yaml, which runs the user's program where it lies."""
+def mirror_project(project: Project, folder: Path, simulated: Mapping[str, Path]) -> None:
+    """Write ``folder``/Pulumi.yaml, which runs the user's program where it lies.
+
+    ``simulated`` gives the folder with the plugin of each simulated package. Those that are named here are used without
+    the warning that the engine gives for each one that it finds on PATH, and in place of the project's own.
+    """
     document = copy.deepcopy(project.document)
     document["main"] = str((project.root / str(document.get("main") or ".")).resolve())
     document.pop("stackConfigDir", None)
@@ -127,6 +132,10 @@ def mirror_project(project: Project, folder: Path) -> None:
         for plugin in kind or ():
             if isinstance(plugin, dict) and "path" in plugin:
                 plugin["path"] = str((project.root / str(plugin["path"])).resolve())
+    plugins = dict(document.get("plugins") or {})
+    own = [each for each in plugins.get("providers") or () if not _is_named(each, simulated)]
+    rows = [{"name": name, "path": str(place)} for name, place in simulated.items()]
+    document["plugins"] = {**plugins, "providers": [*rows, *own]}
     packages = document.get("packages") or {}
     for name, package in packages.items():
         source = package.get("source") if isinstance(package, dict) else package
@@ -134,6 +143,10 @@ def mirror_project(project: Project, folder: Path) -> None:
             absolute = str((project.root / source).resolve())
             packages[name] = {**package, "source": absolute} if isinstance(package, dict) else absolute
     write_yaml(folder / "Pulumi.yaml", document)
+
+
+def _is_named(plugin: object, names: Mapping[str, Path]) -> bool:
+    return isinstance(plugin, dict) and plugin.get("name") in names
 
 
 def mirror_stack(project: Project, folder: Path, stack: str, source: Path | None) -> StackCopy:
