@@ -93,9 +93,9 @@ class Clone:
             "UV_PYTHON": sys.executable,
             "UV_PYTHON_DOWNLOADS": "never",
         }
-        # As the reader has it: `pulumi login --local`, with a home of its own.
-        for name in ("PULUMI_BACKEND_URL", "PULUMI_HOME", "PULUMI_LLM_TOOLS", "PULUMI_CONFIG_FILE"):
-            self.environment.pop(name, None)
+        # As the reader has it after `pulumi login --local`, which takes the home from the system's list of users: said
+        # here by the environment, so that nothing reaches the real one.
+        self.environment |= {"PULUMI_HOME": str(home / ".pulumi"), "PULUMI_BACKEND_URL": home.as_uri()}
 
     def run(self, script: str, said: str = "") -> str:
         done = subprocess.run(
@@ -124,9 +124,7 @@ def steps(page: str) -> str:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    made = Clone(tmp_path_factory.mktemp("fresh"))
-    made.run("pulumi login --local")
-    return made
+    return Clone(tmp_path_factory.mktemp("fresh"))
 
 
 @pytest.mark.engine
