@@ -6,7 +6,7 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, spec
+from pulumi_llm import catalog, notices, spec
 from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._secrets import MODERATOR_ARGUMENTS, is_secret, moderator_keys
 from pulumi_llm._sources import node_sources
@@ -159,6 +159,7 @@ class OverseasProxy(pulumi.ComponentResource):
             check_gateway(node.gateway)
             of_moderators = moderator_keys(node.gateway, args)
         scope = support.scope_of(self, name, cloud, proxy.region)
+        notices.warn(self, name, hosts.expired(proxy.keys))
         keys = hosts.gateway_keys(name, proxy.keys, scope)
         client = args.get("client_address")
         tags = dict(args.get("tags") or {})

@@ -88,7 +88,8 @@ def review(
     found.bill, found.difference = new_bill, compare(old_bill, new_bill)
     judged = check(after, policy, default_regions=regions, today=today)
     refused = [*smaller_disks(comparison), *orphans(comparison)]
-    told = [*comparison.after.notes, *refused, *fit(comparison.after), *judged]
+    # A plan's notes hold what the components warn of, the fit check's findings among it.
+    told = list(dict.fromkeys([*comparison.after.notes, *refused, *fit(comparison.after), *judged]))
     found.findings = _unique(_masked(each, masker) for each in told)
     new, old = list(new_open), list(old_open)
     found.picture = picture.draw(comparison, nodes, found.machines, was, new, old, found.changes, masker)
