@@ -128,6 +128,7 @@ def test_a_foreign_project_brings_up_a_model_server_with_nothing_but_the_wheel(w
             [*sim, *arguments], cwd=project, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        assert "from $PATH" not in done.stdout + done.stderr  # the engine's warning of plugins that it found there
         return done.stdout
 
     run("up", "-s", "dev", "--yes", "--skip-preview")
