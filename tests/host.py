@@ -147,7 +147,7 @@ async def call_hook(hook: Any, urn: str, old: dict[str, Any], new: dict[str, Any
 
 
 @contextlib.asynccontextmanager
-async def component_host() -> AsyncIterator[Host]:
+async def component_host(python: str = sys.executable) -> AsyncIterator[Host]:
     """Start the host the way the engine's language plugin does for a source-based plugin."""
     monitor = Monitor()
     server = grpc.aio.server()
@@ -156,7 +156,7 @@ async def component_host() -> AsyncIterator[Host]:
     endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pulumi.run.plugin", "pulumi-llm", endpoint, stdout=asyncio.subprocess.PIPE
+        python, "-m", "pulumi.run.plugin", "pulumi-llm", endpoint, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from pulumi_llm import catalog, spec
 from pulumi_llm.errors import Refusal
+from pulumi_llm.spec import reading
 
 GOOD: dict[str, Any] = {
     "server": {"cloud": "aliyun", "region": "cn-hangzhou", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"},
@@ -71,6 +75,17 @@ def test_a_good_platform_is_accepted() -> None:
         ("server.zone", "cn-beijing-a", "spec.zone-of-other-region"),
         ("server.context_length", 12, "spec.wrong-value"),
         ("server.gpu_count", True, "spec.wrong-type"),
+        ("server.gpu_count", None, "spec.wrong-type"),
+        ("server.gpu_count", "two", "spec.wrong-type"),
+        ("server.gpu_count", 1.5, "spec.wrong-type"),
+        ("server.gpu_count", 9, "spec.wrong-value"),
+        ("server.gpu", 4, "spec.wrong-type"),
+        ("server.spot", "maybe", "spec.wrong-type"),
+        ("server.keys", ["default"], "spec.wrong-type"),
+        ("server.keys", {"default": {"expires": 5}}, "spec.bad-day"),
+        ("server.quantization", "awqq", "spec.wrong-value"),
+        ("access.allowed_cidrs", "203.0.113.0/24", "spec.wrong-type"),
+        ("vectors", True, "spec.wrong-type"),
         ("server.keys", {}, "spec.no-keys"),
         ("server.keys", {"Big Key": {}}, "spec.bad-key-name"),
         ("server.keys", {"app": {"models": ["gpt-5"]}}, "spec.key-of-unserved-model"),
@@ -273,3 +288,92 @@ def test_every_upstream_vendor_has_a_secret_an_address_and_a_kind() -> None:
 
     assert set(spec.VENDOR_SECRETS) == set(catalog.load().upstream_urls)
     assert set(spec.VENDOR_SECRETS) < set(get_args(UpstreamKind))
+
+
+RAW = re.compile(
+    r"Input should|valid (tuple|dictionary|string|integer|number|boolean|list|date)|validation, not|Decimal"
+)
+"""Words of pydantic's own, which no user of ours has to know."""
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates() | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4) | st.integers(), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def places() -> list[str]:
+    """Every key of a platform, as a path from its top."""
+
+    def within(part: type[BaseModel], path: str) -> Iterator[str]:
+        for name, field in part.model_fields.items():
+            here = f"{path}.{name}" if path else name
+            yield here
+            inner = reading._part_in(field.annotation)
+            named = {"keys": ".default", "routes": ".r", "upstreams": ".openai", "moderators": ".m", "lists": ".l"}
+            if inner is not None:
+                yield from within(inner, here + named.get(name, ""))
+
+    return list(within(spec.PlatformSpec, ""))
+
+
+@given(st.sampled_from(places()), ODD)
+def test_what_is_wrong_is_never_told_in_pydantics_words(path: str, value: Any) -> None:
+    with contextlib.suppress(Refusal):
+        try:
+            spec.parse(spec.PlatformSpec, changed(path, value))
+        except Refusal as refused:
+            for finding in refused.findings:
+                said = f"{finding.message} {finding.hint}".replace(repr(value), "")
+                assert not RAW.search(said), finding
+                assert finding.code.split(".")[0] in ("spec", "catalog")
+            raise
+
+
+def test_every_kind_of_error_that_the_spec_can_raise_has_words_of_ours() -> None:
+    # A value that nothing expects, at each key: what then has no words of its own is told as "not what is wanted here".
+    for path in places():
+        for value in (object(), b"\xff", {1, 2}, [[]], {"": {}}, "", -1, float("nan"), float("inf")):
+            try:
+                spec.parse(spec.PlatformSpec, changed(path, value))
+            except Refusal as refused:
+                told = [finding for finding in refused.findings if "not what is wanted here" in finding.message]
+                assert told == [], (path, value)
+
+
+def test_one_range_where_a_list_is_wanted_is_answered_with_the_list() -> None:
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, changed("access.allowed_cidrs", "203.0.113.0/24"))
+    (finding,) = refused.value.findings
+    assert finding.message == "'203.0.113.0/24' will not do: a list is wanted"
+    assert finding.hint == "[203.0.113.0/24]"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "known"),
+    [
+        ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDOR_SECRETS)),
+        ("server.cloud", "alyun", ["aliyun", "aws", "tencent"]),
+        ("server.keys", {"app": {"models": ["Yi-6B-Cht"]}}, ["Yi-6B-Chat", "gpt-4o-mini"]),
+    ],
+)
+def test_a_typing_error_is_answered_with_the_nearest_and_with_all_that_there_are(
+    path: str, value: Any, known: list[str]
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, changed(path, value))
+    (finding,) = refused.value.findings
+    assert finding.hint.startswith("did you mean ")
+    assert finding.hint.endswith(f"There are: {', '.join(known)}")
+
+
+def test_a_place_without_its_region_is_answered_with_the_regions_that_sell_the_gpu() -> None:
+    platform = without("server.region")
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, platform)
+    (finding,) = refused.value.findings
+    rows = [row for row in catalog.load().instances if (row.cloud, row.gpu) == ("aliyun", "T4")]
+    sold = sorted({region for row in rows for region in row.regions})
+    assert finding.code == "spec.missing-key"
+    assert finding.hint.startswith("one of ")
+    assert set(finding.hint.removeprefix("one of ").removesuffix(", …").split(", ")) <= set(sold)

@@ -48,6 +48,43 @@ def test_the_wheel_holds_templates_data_and_what_keeps_the_engine_from_seeking_a
     assert json.loads(zipfile.ZipFile(wheel).read("pulumi_llm/pulumi-plugin.json")) == {"resource": False}
 
 
+@pytest.mark.engine
+def test_the_wheel_holds_the_pages_that_explain_the_codes(wheel: Path) -> None:
+    pages = {f"pulumi_llm/docs/{path.relative_to(ROOT / 'docs')}" for path in files(ROOT / "docs")}
+    assert pages <= set(names(wheel))
+
+
+@pytest.mark.engine
+def test_a_wheel_with_one_cloud_alone_refuses_to_simulate_before_anything_is_made(wheel: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PULUMI_LLM_TOOLS": str(ROOT / ".tools")}
+    venv = tmp_path / "venv"
+    subprocess.run([UV, "venv", "-q", "--python", sys.executable, str(venv)], check=True, env=environment)
+    install = [UV, "pip", "install", "-q", "--python", str(venv / "bin/python"), f"{wheel}[tencent]"]
+    subprocess.run(install, check=True, env=environment)
+    shutil.copytree(ROOT / "stacks", tmp_path / "project/stacks")
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path / "project")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(venv / "bin/pulumi-llm"), *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path / "project", env=environment, capture_output=True, text=True, check=False
+        )
+
+    refused = run("sim", "--home", str(tmp_path / "home"), "up", "-s", "tencent-t4", "--yes")
+    assert refused.returncode == 1
+    assert "[sim.not-installed]" in refused.stderr
+    assert "pip install 'cryptography>=44' (the extra 'sim' of pulumi-llm)" in refused.stderr
+    assert not (tmp_path / "home").exists()
+    # The proxy of this stack is on another cloud, whose SDK is not there: a plan needs no more than the SDKs.
+    assert run("plan", "-s", "tencent-t4").returncode == 0
+    other = run("plan", "-s", "tencent-a100")
+    assert other.returncode == 1
+    assert "[cloud.sdk-missing]" in other.stderr
+    # An installed user reads what the message points to.
+    told = run("explain", "cloud.sdk-missing")
+    assert (told.returncode, told.stdout.split("\n")[0]) == (0, "### `cloud.sdk-missing`")
+
+
 def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
@@ -91,6 +128,7 @@ def test_a_foreign_project_brings_up_a_model_server_with_nothing_but_the_wheel(w
             [*sim, *arguments], cwd=project, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        assert "from $PATH" not in done.stdout + done.stderr  # the engine's warning of plugins that it found there
         return done.stdout
 
     run("up", "-s", "dev", "--yes", "--skip-preview")

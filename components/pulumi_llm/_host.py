@@ -23,6 +23,7 @@ from pulumi_llm.clouds.base import (
     Scope,
 )
 from pulumi_llm.clouds.support import shortened
+from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.placement import Placement
 from pulumi_llm.spec import AccessSpec, KeySpec
 
@@ -196,6 +197,22 @@ def gateway_keys(name: str, keys: Mapping[str, KeySpec], scope: Scope) -> dict[s
         )
         made[key] = password.result.apply(lambda text: f"sk-{text}")
     return made
+
+
+def expired(keys: Mapping[str, KeySpec], today: datetime.date | None = None) -> list[Finding]:
+    """A warning for each key whose last day (UTC) is over. Not a refusal: days pass, and a stack must stay usable."""
+    today = today or datetime.datetime.now(datetime.UTC).date()
+    return [
+        Finding(
+            "spec.key-expired",
+            f"the key {name!r} has stopped working: its last day was {key.expires}",
+            "another day for expires, or leave the key out",
+            severity="warning",
+            where=f"keys.{name}.expires",
+        )
+        for name, key in sorted(keys.items())
+        if key.expires is not None and datetime.date.fromisoformat(key.expires) < today
+    ]
 
 
 def gateway_key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:

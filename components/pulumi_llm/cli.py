@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": ("pulumi_llm.commands.diff", "what a change does to the machines, what it costs, which rule it breaks"),
     "comment": ("pulumi_llm.commands.comment", "the same comment from the engine's own `preview --json`"),
     "catalog": ("pulumi_llm.commands.catalog", "how old the catalogue is, and today's prices from the clouds' APIs"),
+    "explain": ("pulumi_llm.commands.explain", "what a message's code means, and what to do"),
     "sim": ("pulumi_llm.simcloud.command", "run pulumi against the simulated clouds"),
 }
 

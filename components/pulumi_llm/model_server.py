@@ -7,7 +7,7 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, preflight, spec
+from pulumi_llm import catalog, notices, preflight, spec
 from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import content_role, priced, routes_of
 from pulumi_llm._secrets import moderator_keys
@@ -23,7 +23,7 @@ from pulumi_llm.bootstrap import (
 )
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.errors import Finding, nearest
+from pulumi_llm.errors import Finding, among
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.spec import AccessSpec, ServerSpec
@@ -202,8 +202,7 @@ class ModelServer(pulumi.ComponentResource):
             cloud = support.adapter(plan.server.cloud)
             of_moderators = moderator_keys(plan.node(name).gateway, args)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
-        for warning in plan.warnings:
-            pulumi.log.warn(str(warning), self)
+        notices.warn(self, name, [*plan.warnings, *hosts.expired(plan.server.keys)])
         scope = support.scope_of(self, name, cloud, plan.server.region)
         keys = hosts.gateway_keys(name, plan.server.keys, scope)
         secrets: dict[str, pulumi.Input[str]] = {f"gateway_key_{key}": value for key, value in keys.items()}
@@ -301,11 +300,10 @@ class _Plan:
         for name, route in self.server.routes.items():
             for model in route.all:
                 if model not in served:
-                    near = nearest(model, served) or served
                     support.refuse(
                         "spec.route-to-unserved-model",
                         f"the route {name!r} names {model!r}, which is not served here",
-                        f"one of {', '.join(near)}",
+                        among(model, served),
                     )
         check_gateway(self.node("server", "https://proxy.invalid/v1" if self.proxied else None).gateway)
 

@@ -6,7 +6,7 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, spec
+from pulumi_llm import catalog, notices, spec
 from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._secrets import moderator_keys
@@ -159,6 +159,7 @@ class OverseasProxy(pulumi.ComponentResource):
             of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, proxy.region)
+        notices.warn(self, name, hosts.expired(proxy.keys))
         keys = hosts.gateway_keys(name, proxy.keys, scope)
         client = args.get("client_address")
         host = hosts.make_host(

@@ -140,7 +140,9 @@ class Platform(pulumi.ComponentResource):
                     "an existing subnet is named, but not its zone",
                     "server.zone: the subnet's zone",
                 )
-            cloud = support.adapter(wanted.server.cloud)
+            # Both SDKs before anything is made.
+            places = [wanted.server.cloud, *([wanted.proxy.cloud] if wanted.proxy else [])]
+            cloud, *_ = support.gather(*[lambda each=each: support.adapter(each) for each in places])
         super().__init__(f"{support.PACKAGE}:index:Platform", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, wanted.server.region)
         at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from pulumi_llm import catalog
+from pulumi_llm.catalog import pooling
 from pulumi_llm.errors import Refusal, UnknownName
 
 DATA = catalog.load()
@@ -222,3 +223,27 @@ def test_an_undated_row_is_always_old() -> None:
     assert traffic is not None
     assert traffic.age_days(date(2026, 1, 1)) is None
     assert traffic.stale(date(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("BAAI/bge-m3", "an embedding model"),
+        ("intfloat/multilingual-e5-large", "an embedding model"),
+        ("Qwen/Qwen3-Embedding-0.6B", "an embedding model"),
+        ("nomic-ai/nomic-embed-text-v1", "an embedding model"),
+        ("BAAI/bge-reranker-v2-m3", "a reranker"),
+        ("jinaai/jina-reranker-m0", "a reranker"),
+    ],
+)
+def test_a_model_that_writes_no_text_is_told_what_it_is(name: str, kind: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        catalog.load().model(name)
+    (finding,) = refused.value.findings
+    assert finding.code == "catalog.not-a-chat-model"
+    assert f"{name} is {kind}" in finding.message
+    assert len(finding.hint) < 200  # not twenty chat models
+
+
+def test_no_chat_model_of_the_catalogue_is_taken_for_another_kind() -> None:
+    assert [name for name in catalog.load().models if pooling.kind_of(name)] == []

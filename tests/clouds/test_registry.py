@@ -19,7 +19,7 @@ def test_an_unknown_cloud_is_refused_with_the_nearest_name() -> None:
 def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pulumi_aws", None)
     monkeypatch.delitem(sys.modules, "pulumi_llm.clouds.aws", raising=False)
-    with pytest.raises(Refusal, match=r"pip install 'pulumi-llm\[aws\]'"):
+    with pytest.raises(Refusal, match=r"pip install 'pulumi-aws<8,>=7\.5'"):
         clouds.get("aws")
 
 

@@ -1,5 +1,6 @@
 """Keys of a machine that runs. `ssh` and `pulumi` are stand-ins; what `ssh` runs is the node's own."""
 
+import datetime
 import hashlib
 import json
 import os
@@ -185,7 +186,10 @@ def test_an_unknown_key_is_told_with_those_that_there_are(machine: Machine, caps
     assert "default" in told
 
 
-def test_the_list_says_who_made_each_key(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_says_who_made_each_key(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulumi_llm.commands.keys._today", lambda: datetime.date(1999, 12, 31))
     cli.main(["keys", "add", "team-b", *STACK, "--expires", "2000-01-01"])
     capsys.readouterr()
     assert cli.main(["keys", "list", *STACK]) == 0
@@ -253,6 +257,7 @@ def test_two_at_once_lose_nothing(machine: Machine) -> None:
         (["keys", "add", "x", *STACK, "--daily-tokns", "5"], "did you mean --daily-tokens"),
         (["keys", "add", "x", *STACK, "--daily-tokens", "many"], "whole number"),
         (["keys", "add", "x", *STACK, "--expires", "soon"], "2027-12-31"),
+        (["keys", "add", "x", *STACK, "--expires", "2000-01-01"], "the key would never work"),
         (["keys", "list", *STACK, "--at", "prxy"], "did you mean proxy"),
     ],
 )

@@ -144,7 +144,7 @@ def test_a_node_that_failed_is_exit_1_with_code_and_hint(gateway: Gateway, capsy
     assert run(gateway) == 1
     assert capsys.readouterr().err == (
         "[weights.gated] node: weights: HTTP Error 401\n    try: accept the model's terms\n"
-        "    see: docs/troubleshooting.md#weights-gated\n"
+        "    see: pulumi-llm explain weights.gated\n"
     )
 
 

@@ -141,7 +141,7 @@ def test_an_sdk_that_is_missing_is_named_with_the_extra_that_brings_it(
     code, _, err = said(capsys, "refresh", "--cloud", cloud, "--gpu", "T4", "--tencent-site", "china")
     assert code == 1
     assert "[refresh.no-sdk]" in err
-    assert "pip install 'pulumi-llm[refresh]'" in err
+    assert "(the extra 'refresh' of pulumi-llm)" in err
 
 
 @pytest.mark.parametrize(

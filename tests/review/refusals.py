@@ -430,6 +430,10 @@ def of_components() -> Iterator[Finding]:
     yield from told(lambda: capture(lambda: llm.Network("sg-x", {"cloud": "aws", "region": "us-west-2"})))
     yield from told(lambda: capture(_with_a_provider_of_another_region))
     yield from told(lambda: capture(_in_a_region_that_is_none))
+    ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
+    yield from capture(lambda: llm.ModelServer("x", ended)).notes
+    for model in ("BAAI/bge-m3", "BAAI/bge-reranker-v2-m3"):
+        yield from told(lambda model=model: catalog.load().model(model))
 
 
 def _with_an_output() -> None:

@@ -65,7 +65,7 @@ def test_stack_files_lie_beside_the_project_file_by_default(root: Path) -> None:
 
 
 def test_the_mirror_runs_the_users_program_where_it_lies(root: Path, tmp_path: Path) -> None:
-    mirror.mirror_project(projects.find(root), tmp_path / "mirror")
+    mirror.mirror_project(projects.find(root), tmp_path / "mirror", {"aws": tmp_path / "bin"})
     document = projects.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
     assert document["main"] == str(root / "stacks")
     assert "stackConfigDir" not in document
@@ -75,15 +75,28 @@ def test_the_mirror_rebases_local_plugins_and_packages(root: Path, tmp_path: Pat
     with (root / "Pulumi.yaml").open("a") as file:
         file.write("plugins: {providers: [{name: x, path: ./x}]}\n")
         file.write("packages: {a: ./a, b: {source: ../b}, c: registry/c, d: {source: d}}\n")
-    mirror.mirror_project(projects.find(root), tmp_path / "mirror")
+    mirror.mirror_project(projects.find(root), tmp_path / "mirror", {"aws": tmp_path / "bin"})
     document = projects.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
-    assert document["plugins"]["providers"][0]["path"] == str(root / "x")
+    assert document["plugins"]["providers"] == [
+        {"name": "aws", "path": str(tmp_path / "bin")},
+        {"name": "x", "path": str(root / "x")},
+    ]
     assert document["packages"] == {
         "a": str(root / "a"),
         "b": {"source": str(root.parent / "b")},
         "c": "registry/c",
         "d": {"source": "d"},
     }
+
+
+def test_a_real_plugin_that_the_project_names_is_not_used_in_place_of_a_simulated_one(
+    root: Path, tmp_path: Path
+) -> None:
+    with (root / "Pulumi.yaml").open("a") as file:
+        file.write("plugins: {providers: [{name: aws, path: ./real}]}\n")
+    mirror.mirror_project(mirror.find_project(root), tmp_path / "mirror", {"aws": tmp_path / "bin"})
+    document = mirror.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
+    assert document["plugins"]["providers"] == [{"name": "aws", "path": str(tmp_path / "bin")}]
 
 
 def test_the_users_stack_file_is_left_as_it_is(root: Path) -> None:

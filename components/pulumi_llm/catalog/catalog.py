@@ -281,7 +281,8 @@ class Catalog:
     def model(self, name: str) -> Model:
         """The model with that Hugging Face or ModelScope id, or with that last part of an id, in any case.
 
-        Raises Refusal ``catalog.ambiguous-model`` or UnknownName ``catalog.unknown-model``.
+        Raises Refusal ``catalog.ambiguous-model`` or ``catalog.not-a-chat-model``, or UnknownName
+        ``catalog.unknown-model``.
         """
         found = self.models.get(name)
         return found if found is not None else self.models[names.resolve_model(name, self.models.values())]

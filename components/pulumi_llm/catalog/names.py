@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pulumi_llm.catalog import pooling
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def resolve_gpu(name: str, index: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def resolve_model(name: str, models: Iterable[Model]) -> str:
-    """The id of the model. Raises ``catalog.ambiguous-model`` or ``catalog.unknown-model``."""
+    """The id of the model.
+
+    Raises ``catalog.ambiguous-model``, ``catalog.not-a-chat-model`` or ``catalog.unknown-model``.
+    """
     rows = tuple(models)
     folded = name.casefold()
     for written in (_ids, _modelscope_ids, _short_ids):
@@ -59,6 +63,7 @@ def resolve_model(name: str, models: Iterable[Model]) -> str:
         if found:
             message = f"{name!r} is the name of {len(found)} models: {', '.join(found)}"
             raise Refusal([Finding("catalog.ambiguous-model", message, "write the whole id, with its owner")])
+    pooling.refuse_pooling(name)
     hint = "A model outside the catalogue can be given by its config.json."
     raise UnknownName("catalog.unknown-model", "model", name, [row.id for row in rows], hint=hint)
 

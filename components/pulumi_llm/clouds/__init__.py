@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def get(name: str) -> Cloud:
                 Finding(
                     "cloud.sdk-missing",
                     f"{name} is asked for, but its Pulumi SDK ({missing.name}) is not installed",
-                    f"pip install 'pulumi-llm[{name}]'",
+                    extras.advice(name),
                 )
             ]
         ) from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from pulumi_llm.commands._status_ask import Answer
-from pulumi_llm.errors import TROUBLESHOOTING
+from pulumi_llm.errors import explained
 
 BAR = 24
 LOG_LINES = 8
@@ -94,8 +94,8 @@ def verdict(answer: Answer) -> str:
     if not code:
         return f"{answer.target.name}: not ready: {_text(document, 'stage')} is {_text(document, 'state')}"
     hint = f"\n    try: {_text(document, 'hint')}" if _text(document, "hint") else ""
-    see = f"\n    see: {TROUBLESHOOTING}#{code.replace('.', '-')}"
-    return f"[{code}] {answer.target.name}: {_text(document, 'stage')}: {_text(document, 'message')}{hint}{see}"
+    said = f"[{code}] {answer.target.name}: {_text(document, 'stage')}: {_text(document, 'message')}{hint}"
+    return f"{said}\n    see: {explained(code)}"
 
 
 def bar(progress: Any) -> str:

@@ -1,7 +1,7 @@
 """`pulumi-llm catalog show | refresh`: how old the catalogue is, and a new one from the clouds' own APIs.
 
 The package's catalogue has a date on each row. `refresh` asks the clouds' APIs for list prices, spot prices and stock,
-with the vendors' SDKs (pip install 'pulumi-llm[refresh]') and your credentials, and writes a catalogue of its own. It
+with the vendors' SDKs (the extra refresh) and your credentials, and writes a catalogue of its own. It
 is used where the environment variable PULUMI_LLM_CATALOG names its folder, by every command and by `pulumi up`:
 
   export PULUMI_LLM_CATALOG=~/.local/share/pulumi-llm/catalog

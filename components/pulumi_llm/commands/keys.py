@@ -78,11 +78,17 @@ def _parser(prog: str, action: str) -> Parser:
     return parser
 
 
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
 def _day(text: str) -> int:
     try:
         day = datetime.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2027-12-31") from None
+    if day < _today():
+        raise argparse.ArgumentTypeError(f"{text} is over: the key would never work")
     midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
     return int(midnight.timestamp()) + 86400
 

@@ -24,7 +24,7 @@ from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2
 
-from pulumi_llm import sparse_sdk, spec
+from pulumi_llm import notices, sparse_sdk, spec
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
@@ -147,7 +147,7 @@ def capture(
     settings.set_root_resource(None)  # type: ignore[arg-type]
     runtime_config.set_all_config(dict(config or {}), list(secret_keys))
     try:
-        with sparse_sdk.sparse():
+        with sparse_sdk.sparse(), notices.kept_in(plan.notes):
             loop.run_until_complete(stack.run_in_stack(program))
     except Refusal as refusal:
         raise Refusal([*refusal.findings, *monitor.failures]) from None

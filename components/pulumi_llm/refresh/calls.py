@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
+from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal
 
 Result = TypeVar("Result")
@@ -67,7 +68,7 @@ def no_sdk(cloud: str, module: str) -> Refusal:
             Finding(
                 "refresh.no-sdk",
                 f"{cloud}: the vendor's SDK is not installed (there is no module {module})",
-                "pip install 'pulumi-llm[refresh]'",
+                extras.advice("refresh"),
             )
         ]
     )

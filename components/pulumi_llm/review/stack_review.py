@@ -94,7 +94,8 @@ def review(
     judged = check(after, policy, default_regions=regions, today=today)
     refused = [*smaller_disks(comparison), *orphans(comparison)]
     lost = losses.of(comparison, found.changes.rows, policy or Settings(), today)
-    told = [*comparison.after.notes, *refused, *lost, *fit(comparison.after), *judged]
+    # A plan's notes hold what the components warn of, the fit check's findings among it.
+    told = list(dict.fromkeys([*comparison.after.notes, *refused, *lost, *fit(comparison.after), *judged]))
     found.findings = _unique(_masked(each, masker) for each in told)
     new, old = list(new_open), list(old_open)
     broken = callers.broken(comparison, nodes, found.closed, found.opened)

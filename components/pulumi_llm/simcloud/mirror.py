@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,12 @@ class StackCopy:
     """Config paths (``project:key`` or ``project:key.leaf``) whose value is encrypted for the real stack."""
 
 
-def mirror_project(project: Project, folder: Path) -> None:
-    """Write ``folder``/Pulumi.yaml, which runs the user's program where it lies."""
+def mirror_project(project: Project, folder: Path, simulated: Mapping[str, Path]) -> None:
+    """Write ``folder``/Pulumi.yaml, which runs the user's program where it lies.
+
+    ``simulated`` gives the folder with the plugin of each simulated package. Those that are named here are used without
+    the warning that the engine gives for each one that it finds on PATH, and in place of the project's own.
+    """
     document = copy.deepcopy(dict(project.document))
     document["main"] = str(project.main.resolve())
     document.pop("stackConfigDir", None)
@@ -47,6 +52,10 @@ def mirror_project(project: Project, folder: Path) -> None:
         for plugin in kind or ():
             if isinstance(plugin, dict) and "path" in plugin:
                 plugin["path"] = str((project.folder / str(plugin["path"])).resolve())
+    plugins = dict(document.get("plugins") or {})
+    own = [each for each in plugins.get("providers") or () if not _is_named(each, simulated)]
+    rows = [{"name": name, "path": str(place)} for name, place in simulated.items()]
+    document["plugins"] = {**plugins, "providers": [*rows, *own]}
     packages = document.get("packages") or {}
     for name, package in packages.items():
         source = package.get("source") if isinstance(package, dict) else package
@@ -54,6 +63,10 @@ def mirror_project(project: Project, folder: Path) -> None:
             absolute = str((project.folder / source).resolve())
             packages[name] = {**package, "source": absolute} if isinstance(package, dict) else absolute
     write_yaml(folder / "Pulumi.yaml", document)
+
+
+def _is_named(plugin: object, names: Mapping[str, Path]) -> bool:
+    return isinstance(plugin, dict) and plugin.get("name") in names
 
 
 def mirror_stack(project: Project, folder: Path, stack: str, source: Path | None) -> StackCopy:

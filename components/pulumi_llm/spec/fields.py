@@ -97,6 +97,14 @@ def _whole(value: object) -> object:
 Count = Annotated[int, BeforeValidator(_whole)]
 
 
+def _calendar(value: object) -> object:
+    if isinstance(value, date):  # as YAML 1.1 reads one
+        return str(value)
+    if not isinstance(value, str):
+        raise invalid("spec.bad-day", f"{value!r} is not a day", "2027-12-31")
+    return value
+
+
 def _day(value: str) -> str:
     try:
         date.fromisoformat(value)
@@ -105,9 +113,7 @@ def _day(value: str) -> str:
     return value
 
 
-Day = Annotated[
-    str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value), AfterValidator(_day)
-]
+Day = Annotated[str, BeforeValidator(_calendar), AfterValidator(_day)]
 """A day of the calendar, ``2027-12-31``."""
 
 

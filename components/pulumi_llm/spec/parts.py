@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm.errors import Refusal, UnknownName, nearest
+from pulumi_llm.errors import Refusal, UnknownName, among, nearest
 from pulumi_llm.spec.content import ContentSpec
 from pulumi_llm.spec.fields import (
     Cidr,
@@ -181,8 +181,8 @@ class PlaceSpec(Part):
     def _cloud_exists(cls, value: str) -> str:
         clouds = catalog.load().clouds
         if value not in clouds:
-            near = nearest(value, clouds) or sorted(clouds)
-            raise invalid("spec.unknown-cloud", f"there is no cloud called {value!r}", f"one of {', '.join(near)}")
+            hint = among(value, sorted(clouds))
+            raise invalid("spec.unknown-cloud", f"there is no cloud called {value!r}", hint)
         return value
 
     @field_validator("region")
@@ -373,11 +373,10 @@ class UpstreamSpec(Part):
     def _prices_are_of_its_models(self) -> Self:
         for model in self.prices:
             if model not in self.models:
-                near = nearest(model, self.models) or list(self.models)
                 raise invalid(
                     "spec.price-of-unserved-model",
                     f"there is a price for {model!r}, which is not among this upstream's models",
-                    f"one of {', '.join(near)}",
+                    among(model, self.models),
                 )
         return self
 
@@ -404,11 +403,10 @@ class ProxySpec(MachineSpec):
             raise invalid("spec.no-upstreams", "a proxy without upstreams has nothing to serve", "openai, anthropic")
         for vendor in value:
             if vendor not in VENDOR_SECRETS:
-                near = nearest(vendor, VENDOR_SECRETS) or sorted(VENDOR_SECRETS)
                 raise invalid(
                     "spec.unknown-vendor",
                     f"there is no upstream vendor {vendor!r}",
-                    f"one of {', '.join(near)}",
+                    among(vendor, VENDOR_SECRETS),
                 )
         if "custom" in value and value["custom"].base_url is None:
             raise invalid(
@@ -511,21 +509,19 @@ class PlatformSpec(Part):
             for name, route in routes.items():
                 for model in route.all:
                     if model not in models:
-                        near = nearest(model, models) or models
                         raise invalid(
                             "spec.route-to-unserved-model",
                             f"the {where}'s route {name!r} names {model!r}, which that gateway does not serve",
-                            f"one of {', '.join(near)}",
+                            among(model, models),
                         )
             served = [*models, *routes]
             for name, key in keys.items():
                 for model in key.models:
                     if not any(fnmatchcase(each, model) for each in served):
-                        near = nearest(model, served) or served
                         raise invalid(
                             "spec.key-of-unserved-model",
                             f"the {where}'s key {name!r} names {model!r}, which that gateway does not serve",
-                            f"one of {', '.join(near)}",
+                            among(model, served),
                         )
         return self
 

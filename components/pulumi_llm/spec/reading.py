@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pulumi_llm import catalog
-from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
+from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.parts import HUB_SECRET, VENDOR_SECRETS
 
@@ -80,15 +81,31 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
             hint = f"did you mean {' or '.join(near)}?" if near else "see docs/user-guide.md for the keys that exist"
             found.append(Finding("spec.unknown-key", f"there is no key {key!r} here", hint, where=place))
         elif error["type"] == "missing":
-            hint = "allowed_cidrs: [the ranges that may call, e.g. 203.0.113.0/24]" if "allowed_cidrs" in place else ""
-            found.append(Finding("spec.missing-key", "this key is required", hint, where=place))
+            found.append(Finding("spec.missing-key", "this key is required", _what_to_give(error), where=place))
         elif "text" in context:
             found.append(Finding(error["type"], str(context["text"]), str(context.get("hint", "")), where=place))
         else:
-            given = repr(error.get("input"))
-            shown = given if len(given) <= 60 else f"{given[:57]}..."
-            found.append(Finding("spec.wrong-value", f"{shown} will not do: {error['msg']}", where=place))
+            found.append(wording.finding(error, place))
     return found
+
+
+def _what_to_give(error: Any) -> str:
+    """What to write where a key is missing, as far as what stands beside it tells."""
+    key, beside = error["loc"][-1], error.get("input")
+    if key == "allowed_cidrs":
+        return "allowed_cidrs: [the ranges that may call, e.g. 203.0.113.0/24]"
+    if key == "region" and isinstance(beside, Mapping):
+        return regions_hint(beside)
+    return ""
+
+
+def regions_hint(place: Mapping[str, Any]) -> str:
+    """The regions in which the ``cloud`` of a place sells its ``gpu``, or any machine; "" where that is not known."""
+    cloud, gpu = place.get("cloud"), place.get("gpu")
+    rows = [row for row in catalog.load().instances if row.cloud == cloud]
+    fit = [row for row in rows if isinstance(gpu, str) and row.gpu == gpu] or rows
+    names = sorted({region for row in fit for region in row.regions})
+    return f"one of {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}" if names else ""
 
 
 def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

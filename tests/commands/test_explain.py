@@ -1,0 +1,76 @@
+"""`pulumi-llm explain`: what a message's code means, for a user who has nothing but the wheel."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm import cli, docpages, errors
+from pulumi_llm.errors import Finding
+
+PAGE = (Path(__file__).parents[2] / "docs" / errors.GUIDE).read_text(encoding="utf-8")
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.main(["explain", *arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_every_code_of_the_guide_is_explained_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    codes = [each.replace("-", ".", 1) for each in re.findall(r'<a id="([^"]+)"></a>', PAGE)]
+    assert len(codes) > 300
+    for code in codes:
+        exit_code, out, _ = said(capsys, code)
+        assert (exit_code, f"`{code}`" in out, "**Do**" in out) == (0, True, True), code
+
+
+def test_what_a_message_ends_with_is_a_call_that_works(capsys: pytest.CaptureFixture[str]) -> None:
+    last = str(Finding("fit.weights-exceed-vram", "too large")).splitlines()[-1]
+    assert last == "    see: pulumi-llm explain fit.weights-exceed-vram"
+    assert said(capsys, last.split()[-1])[0] == 0
+
+
+@pytest.mark.parametrize("spelt", ["[spec.wrong-type]", "spec-wrong-type", "Spec.Wrong-Type", "a.md#spec-wrong-type"])
+def test_a_code_may_be_copied_as_it_stands(spelt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, spelt)[1].startswith("### `spec.wrong-type`\n")
+
+
+def test_without_a_code_all_are_listed_under_their_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys)
+    assert code == 0
+    assert out.startswith("The specification\n  spec.unknown-key\n")
+    assert "\n\nDoes it fit\n  fit." in out
+    listed = re.findall(r"^  (\S+)$", out, re.MULTILINE)
+    assert listed == [code for section in docpages.sections() for code in section.codes]
+
+
+def test_a_code_with_a_typing_error_is_answered_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "fit.weights-exced-vram")
+    assert (code, out) == (2, "")
+    assert "did you mean fit.weights-exceed-vram?" in err
+
+
+def test_links_to_other_pages_name_the_place_where_these_lie(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "spec.unknown-key")[1]
+    named = re.search(r"user guide \((\S+?)#the-specification\)", out)
+    assert named is not None
+    assert Path(named[1]).is_file()
+
+
+def test_an_address_in_the_packages_metadata_is_named_beside_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Declared:
+        @staticmethod
+        def get_all(name: str) -> list[str]:
+            return ["Source, https://example.com/code", "Documentation, https://example.com/docs/"]
+
+    monkeypatch.setattr(metadata, "metadata", lambda _: Declared)
+    errors._documentation.cache_clear()
+    try:
+        page = "https://example.com/docs/troubleshooting.md#spec-ipv6"
+        assert errors.explained("spec.ipv6") == f"pulumi-llm explain spec.ipv6 or {page}"
+    finally:
+        errors._documentation.cache_clear()
