@@ -204,7 +204,7 @@ def test_a_vector_store_takes_what_is_said_of_its_machine() -> None:
 
 SHARED = frozenset(
     ["cloud", "region", "zone", "instance_type", "allowed_cidrs", "public", "ssh_cidrs", "vpc_id", "subnet_id",
-     "network_cidr", "system_disk_gib", "renew", "ready_timeout_minutes", "tags"]
+     "network_cidr", "system_disk_gib", "image_id", "renew", "protect", "ready_timeout_minutes", "tags"]
 )  # fmt: skip
 """What every component with a machine takes."""
 OF_GATEWAYS = frozenset(["https_port", "keys", "routes", "blocked_words", "content"])
@@ -440,7 +440,9 @@ def test_an_image_may_be_an_output_and_a_wrong_id_is_refused_beforehand() -> Non
     for wrong in ("ubuntu-24.04", IMAGES["tencent"]):
         assert codes(llm.ModelServer, {**SERVER, "image_id": wrong}) == ["spec.bad-image-id"]
     beside = {**PLATFORM, "vectors": {"image_id": IMAGES["aws"]}}
-    assert codes(llm.Platform, beside) == ["spec.bad-image-id"]
+    assert codes(llm.Platform, beside) == ["spec.vectors-on-the-server"]
+    own = {**PLATFORM, "vectors": {"placement": "own", "image_id": IMAGES["tencent"]}}
+    assert codes(llm.Platform, own) == ["spec.bad-image-id"]
 
 
 # Providers, and names.

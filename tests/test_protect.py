@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import _component as support
+import pulumi_llm as llm
 from pulumi_llm import spec
+from pulumi_llm._arguments import checked
 from pulumi_llm.errors import Refusal
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.model import Plan
@@ -63,9 +64,11 @@ def test_who_says_nothing_is_reminded_of_each_disk_with_the_key_that_answers(tmp
 
 @pytest.mark.parametrize("value", ["yes", "false", 1])
 def test_protect_is_true_or_false(value: Any) -> None:
-    with pytest.raises(Refusal) as refused:
-        support.protection({"protect": value})
-    assert [(each.where, each.code) for each in refused.value.findings] == [("protect", "spec.wrong-type")]
+    for component in (llm.ModelServer, llm.VectorStore, llm.OverseasProxy):
+        arguments = getattr(llm, f"{component.__name__}Args")
+        given: Any = {"protect": value}
+        found = {(each.where, each.code) for each in checked(given, arguments).findings}
+        assert ("protect", "spec.wrong-type") in found
     content = {"server": {}, "access": {}, "protect": value}
     with pytest.raises(Refusal) as refused:
         spec.parse(spec.PlatformSpec, content)

@@ -106,6 +106,7 @@ def test_a_mainland_region_is_remarked_on_and_changes_no_verdict(capsys: pytest.
         ("--driver", "550", "fit.driver-too-old"),
         ("--model-disk-gib", "10", "fit.disk-too-small"),
         ("--gpu-count", "8", "fit.heads-not-divisible"),
+        ("--kv-cache-dtype", "fp8", "fit.kv-cache-needs-capability"),
     ],
 )
 def test_each_option_counts(capsys: pytest.CaptureFixture[str], option: str, value: str, code: str):
@@ -119,7 +120,7 @@ def test_each_option_counts(capsys: pytest.CaptureFixture[str], option: str, val
     [
         ("--max-model-len", "8K"),
         ("--max-num-seqs", "16"),
-        ("--kv-cache-dtype", "fp8"),
+        ("--kv-cache-dtype", "auto"),
         ("--dtype", "float16"),
         ("--dtype", "BFloat16"),
         ("--driver", "580"),

@@ -159,7 +159,7 @@ def test_a_shape_that_is_not_understood_gets_no_verdict_and_names_the_setting(tm
     assert "num_latent_experts: 7" in report.findings[0].message
     assert not report.ok
     assert "not known" in str(report).splitlines()[0]
-    assert report.for_json()["known"] is False
+    assert not report.known
 
 
 def test_sparse_attention_is_refused_where_no_kernel_is_for_it(tmp_path: Path):

@@ -76,7 +76,9 @@ def test_the_disk_holds_the_weights_twice_as_a_model_is_changed_in_place(model: 
     else:
         assert 2 * weights + 10 <= disk <= max(60, 2.1 * weights + 30)
         assert disk >= 60
-    assert placement.model_disk_gib(wanted, 35) == disk + 35
+        # Weaviate takes no more writes from nine tenths on, whatever fills the disk.
+        assert 0.9 * placement.model_disk_gib(wanted, 35) >= 2 * weights + 35
+    assert placement.model_disk_gib(wanted, 35) >= disk + 35
 
 
 def test_a_model_of_unknown_size_gets_a_disk_that_holds_most_and_vectors_beside_it() -> None:
@@ -134,4 +136,4 @@ def test_what_is_not_sold_is_told_with_what_is() -> None:
     named = refused(
         placement.place_host, "aws", "us-east-1", None, min_vcpu=2, min_memory_gib=2, instance_type="no.such"
     )
-    assert "a region that has: " in named
+    assert named.startswith("catalog.unknown-instance-type")

@@ -37,7 +37,6 @@ class Report:
         memory = self.case.memory
         return {
             "ok": self.ok,
-            "known": self.known,
             "findings": [
                 {
                     "code": finding.code,
