@@ -363,7 +363,6 @@ class _Plan:
                 gpu_memory_utilization=server.gpu_memory_utilization,
                 max_num_seqs=server.max_num_seqs,
                 kv_cache_dtype=None if server.kv_cache_dtype == "auto" else server.kv_cache_dtype,
-                attention_backend=preflight.attention_backend_for(server),
                 trust_remote_code=server.trust_remote_code,
                 extra_args=server.extra_args,
                 weights_gib=placement.download_gib(server),

@@ -69,6 +69,34 @@ def test_a_flag_that_is_not_the_callers_is_refused(flag: str) -> None:
     assert codes(flag) == ["bootstrap.flag-reserved"]
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ("--attention-backend", "FLASHINFER"),
+        ("--attention-backend=FLASHINFER_MLA",),
+        ("--moe-backend", "deep_gemm"),
+        ("--linear-backend=flashinfer_cutlass",),
+        ("--gdn-prefill-backend", "flashinfer"),
+        ("--attention-config.backend", "FLASHINFER"),
+        ("--attention-config", '{"backend": "FLASHINFER"}'),
+    ],
+)
+def test_a_backend_that_needs_a_cuda_compiler_is_refused(extra: tuple[str, ...]) -> None:
+    assert codes(*extra) == ["bootstrap.needs-cuda-compiler"]
+
+
+def test_another_backend_passes() -> None:
+    extra = ("--attention-backend", "TRITON_ATTN", "--moe-backend=triton", "--seed", "1")
+    assert vllm_arguments(replace(ROLE, extra_args=extra))[-5:] == list(extra)
+
+
+def test_gated_delta_nets_take_triton_unless_told_otherwise() -> None:
+    arguments = vllm_arguments(ROLE)
+    assert arguments[arguments.index("--gdn-prefill-backend") + 1] == "triton"
+    told = vllm_arguments(replace(ROLE, extra_args=("--gdn-prefill-backend=cutedsl",)))
+    assert [each for each in told if each.startswith("--gdn")] == ["--gdn-prefill-backend=cutedsl"]
+
+
 def test_a_misspelt_flag_is_refused_with_the_right_one() -> None:
     with pytest.raises(Refusal, match="did you mean --enable-prefix-caching"):
         vllm_arguments(replace(ROLE, extra_args=("--enable-prefix-cachin",)))

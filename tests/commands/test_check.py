@@ -131,6 +131,15 @@ def test_each_option_is_taken(capsys: pytest.CaptureFixture[str], option: str, v
     assert verdict(capsys, *FITS, option, value)[0] == 0
 
 
+@pytest.mark.parametrize(("gpu", "refused"), [("T4", 1), ("A100-80GB", 1), ("A10", 1), ("L20", 0), ("H100-80GB", 0)])
+def test_an_fp8_cache_is_taken_where_a_kernel_that_needs_no_compiler_reads_it(
+    capsys: pytest.CaptureFixture[str], gpu: str, refused: int
+):
+    code, found = verdict(capsys, "Qwen/Qwen3-8B", "--gpu", gpu, "--max-model-len", "4096", "--kv-cache-dtype", "fp8")
+    assert code == refused
+    assert ("fit.kv-cache-needs-capability" in json.dumps(found)) == bool(refused)
+
+
 def test_8k_is_1024_times_8_and_lower_case_is_1000(capsys: pytest.CaptureFixture[str]):
     capital, lower = (
         verdict(capsys, *FITS, "--max-model-len", each)[1]["memory"]["max_concurrency"] for each in ("8K", "8k")

@@ -48,8 +48,7 @@ class VllmRole:
     ``model_id`` is the Hugging Face id, ``modelscope_id`` that hub's own id for the same model (None: not there).
     ``revision`` pins the hub's branch, tag or commit. ``gpu_memory_utilization`` is a share of the whole card (0 to 1).
     ``weights_gib`` is what the download is expected to take (None: unknown, then only the hub's own numbers are
-    checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``attention_backend`` is
-    named where vLLM's own choice would need a CUDA compiler (None: vLLM chooses).
+    checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580.
     """
 
     model_id: str
@@ -64,7 +63,6 @@ class VllmRole:
     gpu_memory_utilization: float = 0.9
     max_num_seqs: int | None = None
     kv_cache_dtype: str | None = None
-    attention_backend: str | None = None
     trust_remote_code: bool = False
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None

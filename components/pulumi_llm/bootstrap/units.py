@@ -9,9 +9,12 @@ from pulumi_llm.bootstrap.node_document import model_path
 from pulumi_llm.errors import Finding, Refusal, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pulumi_llm.bootstrap.roles import VllmRole
+
+
+GDN = "--gdn-prefill-backend"
 
 
 def quoted(argument: str) -> str:
@@ -43,13 +46,15 @@ def vllm_arguments(role: VllmRole) -> list[str]:
         "--max-num-seqs": role.max_num_seqs,
         "--quantization": role.quantization,
         "--kv-cache-dtype": role.kv_cache_dtype,
-        "--attention-backend": role.attention_backend,
     }
     for flag, value in optional.items():
         if value is not None:
             arguments += [flag, str(value)]
     if role.trust_remote_code:
         arguments.append("--trust-remote-code")
+    # On Hopper vLLM takes FlashInfer's kernel for gated delta nets without asking whether it can be compiled.
+    if not any(each.split("=")[0] == GDN for each in role.extra_args):
+        arguments += [GDN, "triton"]
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
     return [*arguments, *role.extra_args]
@@ -59,10 +64,11 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
     """Refuse what this vLLM would not start with, and what is not for the caller to set.
 
     Raises:
-        Refusal: ``bootstrap.flag-reserved``, ``bootstrap.flag-gone``, ``bootstrap.unknown-flag``, all at once.
+        Refusal: ``bootstrap.flag-reserved``, ``bootstrap.flag-gone``, ``bootstrap.unknown-flag``,
+            ``bootstrap.needs-cuda-compiler``, all at once.
     """
     known = data("vllm/flags.json")
-    findings = []
+    findings = list(_compiled(list(extra), known["compiled"]["kernels"]))
     for argument in extra:
         flag, _, rest = argument.partition("=")
         if not flag.startswith("-") or flag.lstrip("-")[:1].isdigit():
@@ -102,6 +108,25 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
             )
     if findings:
         raise Refusal(findings)
+
+
+def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
+    """A finding for each backend asked for whose kernels are compiled by nvcc, which a node does not have."""
+    flag = ""
+    for argument in extra:
+        name, has_value, value = argument.partition("=")
+        if argument.startswith("--"):
+            flag, value = name, value if has_value else ""
+        else:
+            value = argument
+        spelt = value.lower().replace("_", "").replace("-", "")
+        if ("backend" in flag or "config" in flag) and any(each in spelt for each in kernels):
+            yield Finding(
+                "bootstrap.needs-cuda-compiler",
+                f"{flag} asks for {value}, whose kernels are compiled by nvcc when vLLM starts, and a node has no nvcc",
+                "leave it out: vLLM then takes kernels that come compiled, or that Triton compiles",
+                where=f"extra_args {argument!r}",
+            )
 
 
 def vllm_unit(role: VllmRole) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = 8192
 """Tokens that are served where no context length is given and the model can do more."""
 
-__all__ = ["DEFAULT_CONTEXT", "attention_backend_for", "check_server", "dtype_for", "report_of", "require"]
+__all__ = ["DEFAULT_CONTEXT", "check_server", "dtype_for", "report_of", "require"]
 
 
 def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
@@ -98,25 +98,3 @@ def _unknown_model(finding: Finding) -> Finding:
         else finding.hint
     )
     return replace(finding, code=code, hint=hint, where=finding.where or "model")
-
-
-def attention_backend_for(server: ServerSpec) -> str | None:
-    """What is passed to vLLM as ``--attention-backend``, where its own choice would need a CUDA compiler; else None.
-
-    Who names one in ``extra_args`` keeps it.
-    """
-    from pulumi_llm import catalog
-    from pulumi_llm.preflight.engine import engine
-
-    if any(each.startswith(("--attention-backend", "--attention-config")) for each in server.extra_args):
-        return None
-    data = catalog.load()
-    try:
-        model = data.model(server.model)
-    except Refusal:
-        model = None
-    return engine().attention_backend(
-        data.gpu(server.gpu).capability,
-        latent=model is not None and model.mla is not None,
-        fp8_cache=server.kv_cache_dtype.startswith("fp8"),
-    )

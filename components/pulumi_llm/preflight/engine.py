@@ -73,7 +73,6 @@ class Engine:
     bfloat16_capability: Capability
     fp8_arithmetic_capability: Capability
     fp8_kv_cache_capability: Capability
-    attention_without_compiler: Mapping[str, Mapping[str, object]]
     sparse_attention_majors: tuple[int, ...]
     min_driver: int
     compatible_drivers: tuple[int, ...]
@@ -89,15 +88,6 @@ class Engine:
     sizes: Mapping[str, Defaults]
     fp8_block: int
     fp8_block_publishers: tuple[str, ...]
-
-    def attention_backend(self, capability: Capability, *, latent: bool, fp8_cache: bool) -> str | None:
-        """The attention back end to name on a machine without a CUDA compiler; None where vLLM's own choice starts."""
-        rows = self.attention_without_compiler
-        if capability[0] == rows["blackwell"]["major"]:
-            return str(rows["blackwell"]["latent" if latent else "plain"])
-        if fp8_cache and not latent and capability < _capability(str(rows["fp8_cache"]["below"])):
-            return str(rows["fp8_cache"]["plain"])
-        return None
 
     def defaults(self, gpu: str, gpu_gib: float) -> Defaults:
         """The batch sizes that this release takes on a GPU of that name and memory (GiB)."""
@@ -120,7 +110,6 @@ def engine() -> Engine:
         bfloat16_capability=_capability(raw["bfloat16_capability"]),
         fp8_arithmetic_capability=_capability(raw["fp8_arithmetic_capability"]),
         fp8_kv_cache_capability=_capability(raw["fp8_kv_cache_capability"]),
-        attention_without_compiler=raw["attention_without_compiler"],
         sparse_attention_majors=tuple(raw["sparse_attention_majors"]),
         min_driver=raw["min_driver"],
         compatible_drivers=tuple(raw["compatible_drivers"]),
