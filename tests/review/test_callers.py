@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -105,6 +106,19 @@ def test_what_breaks_a_caller_is_told_and_nothing_else(name: str, changed: Calla
     english, chinese = render([found]), render([found], "zh")
     assert ("For callers" in english, "对调用方的影响" in chinese) == (bool(wanted), bool(wanted))
     assert (output.failed([found], ["callers"]) == ["callers"]) is bool(wanted)
+
+
+def test_an_authority_that_is_made_anew_is_told_to_callers(tmp_path: Path, before: Plan) -> None:
+    """No key of a stack asks for it; the engine does, when its end is near."""
+    comparison = compared(tmp_path, "aws", before, setting("server.context_length", 2048))
+    steps = [
+        dataclasses.replace(each, operation="replace") if each.resource.name == "llm-server-ca" else each
+        for each in comparison.steps
+    ]
+    comparison = dataclasses.replace(comparison, steps=steps)
+    found = review(comparison, catalog.load(), today=TODAY, environment={})
+    assert [(each.node, each.kind) for each in found.broken] == [("llm-server", "authority")]
+    assert "authority" in render([found]).partition("**For callers**")[2].splitlines()[2]
 
 
 def test_the_room_before_and_after_is_told_with_what_is_downloaded_again(changed: Callable[..., StackReview]) -> None:

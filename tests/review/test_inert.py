@@ -18,6 +18,8 @@ import pytest
 
 from pulumi_llm.errors import Finding
 from pulumi_llm.review import markdown
+from pulumi_llm.review.callers import KINDS, Broken
+from pulumi_llm.review.capacity import Capacity, Room
 from pulumi_llm.review.changes import Change, Changes, TextChange
 from pulumi_llm.review.comment import marker_line, render
 from pulumi_llm.review.impact import Impact
@@ -106,8 +108,22 @@ def reviews_full_of(text: str) -> list[StackReview]:
     gone = dataclasses.replace(machine, node=f"{text} too")
     opened = [filled(Open, text), dataclasses.replace(filled(Open, text), node=f"{text} too")]
     changes = Changes(rows, texts, asked, {"update": [text] * 3})
+    broken = [Broken(text, kind, (text, text), (text,)) for kind in KINDS]
+    capacities = [Capacity(text, Room(4096, 2.5, 8192), None, downloads=True)]
     return [
-        StackReview(text, text, "program", changes, opened, opened, [machine], [gone], findings=[finding]),
+        StackReview(
+            text,
+            text,
+            "program",
+            changes,
+            opened=opened,
+            closed=opened,
+            broken=broken,
+            capacities=capacities,
+            machines=[machine],
+            gone_machines=[gone],
+            findings=[finding],
+        ),
         StackReview(text, refused=[finding]),
     ]
 
