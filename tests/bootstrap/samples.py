@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -185,8 +186,9 @@ class Node:
         """Let a stage fail at once where it would try again for a quarter of an hour."""
         main = self.path("/opt/llm/lib/llm_node/main.py")
         source = main.read_text()
-        assert "PATIENCE = " in source
-        main.write_text(source.replace("PATIENCE = 900", "PATIENCE = -1"))
+        changed = re.sub(r"^PATIENCE ?= ?900", "PATIENCE=-1", source, flags=re.MULTILINE)
+        assert changed != source
+        main.write_text(changed)
 
 
 def booted(root: Path, request: NodeRequest, **node: Any) -> Node:
