@@ -1,5 +1,6 @@
 """A small machine overseas that runs the gateway in front of the foreign model APIs."""
 
+from datetime import UTC, datetime
 from typing import Any, NotRequired, Optional, TypedDict
 
 import pulumi
@@ -14,6 +15,7 @@ from pulumi_llm.bootstrap import GatewayRole, NodeRequest, check_gateway
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
+from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.spec import AccessSpec, ProxySpec
 
 
@@ -158,6 +160,8 @@ class OverseasProxy(pulumi.ComponentResource):
             node = _node(name, proxy, port)
             check_gateway(node.gateway)
             of_moderators = moderator_keys(node.gateway, args)
+        for warning in ending_models(proxy.upstreams, datetime.now(UTC).date()):
+            pulumi.log.warn(str(warning), self)
         scope = support.scope_of(self, name, cloud, proxy.region)
         keys = hosts.gateway_keys(name, proxy.keys, scope)
         client = args.get("client_address")
