@@ -26,7 +26,7 @@ SERVER: dict[str, Any] = {
 PROXY: dict[str, Any] = {
     "cloud": "tencent",
     "region": "ap-singapore",
-    "upstreams": {"openai": {"models": ["gpt-4o-mini"]}},
+    "upstreams": {"openai": {"models": ["gpt-6-luna"]}},
     "allowed_cidrs": ["203.0.113.0/24"],
     "openai_api_key": "sk-planted",
 }
@@ -295,7 +295,7 @@ def test_the_proxy_lets_the_servers_address_in_and_its_key_opens_it() -> None:
     assert [rule["port"] for rule in rules if rule.get("cidrBlock") == UNKNOWN] == ["443"]
     keys = [each.name for each in plan.of_type("random:index/randomPassword:RandomPassword")]
     assert "x-proxy-key-server" in keys
-    assert plan.outputs["models"] == ["Yi-6B-Chat", "gpt-4o-mini"]
+    assert plan.outputs["models"] == ["Yi-6B-Chat", "gpt-6-luna"]
 
 
 def waits_for(plan: Plan, name: str) -> set[str]:
@@ -327,7 +327,7 @@ def test_a_gpu_host_that_is_given_a_proxys_endpoint_boots_while_the_proxy_does()
             "proxy_endpoint": proxy.endpoint,
             "proxy_key": proxy.api_keys.apply(lambda keys: keys["default"]),
             "proxy_certificate_authority": proxy.certificate_authority,
-            "proxy_models": ["gpt-4o-mini"],
+            "proxy_models": ["gpt-6-luna"],
         }
         llm.ModelServer("x", given)
 

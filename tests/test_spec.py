@@ -22,7 +22,7 @@ GOOD: dict[str, Any] = {
     "proxy": {
         "cloud": "aws",
         "region": "ap-southeast-1",
-        "upstreams": {"openai": {"models": ["gpt-4o-mini"]}},
+        "upstreams": {"openai": {"models": ["gpt-6-luna"]}},
     },
     "vectors": {"memory_gib": 4},
     "access": {"allowed_cidrs": ["203.0.113.0/24"]},
@@ -89,7 +89,7 @@ def test_a_good_platform_is_accepted() -> None:
         ("server.keys", {}, "spec.no-keys"),
         ("server.keys", {"Big Key": {}}, "spec.bad-key-name"),
         ("server.keys", {"app": {"models": ["gpt-5"]}}, "spec.key-of-unserved-model"),
-        ("server.served_name", "gpt-4o-mini", "spec.model-twice"),
+        ("server.served_name", "gpt-6-luna", "spec.model-twice"),
         ("access.allowed_cidrs", ["0.0.0.0/0"], "spec.open-to-world"),
         ("access.allowed_cidrs", ["0.0.0.0/1", "128.0.0.0/1"], "spec.open-to-world"),
         ("access.allowed_cidrs", ["::/0"], "spec.open-to-world"),

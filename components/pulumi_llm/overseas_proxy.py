@@ -1,5 +1,6 @@
 """A small machine overseas that runs the gateway in front of the foreign model APIs."""
 
+from datetime import UTC, datetime
 from typing import Any, NotRequired, Optional, TypedDict
 
 import pulumi
@@ -15,6 +16,7 @@ from pulumi_llm.bootstrap import GatewayRole, NodeRequest, check_gateway
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
+from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.spec import AccessSpec, ProxySpec
 
 
@@ -159,7 +161,8 @@ class OverseasProxy(pulumi.ComponentResource):
             of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, proxy.region)
-        notices.warn(self, name, hosts.expired(proxy.keys))
+        today = datetime.now(UTC).date()
+        notices.warn(self, name, [*hosts.expired(proxy.keys), *ending_models(proxy.upstreams, today)])
         keys = hosts.gateway_keys(name, proxy.keys, scope)
         client = args.get("client_address")
         host = hosts.make_host(

@@ -38,7 +38,7 @@ def test_up_ends_when_a_real_completion_came_back(stack: BootedStack) -> None:
 
 
 def test_the_openai_client_lists_the_models(stack: BootedStack) -> None:
-    assert stack.client("models", **stack.access) == ["Yi-6B-Chat", "gpt-4o-mini"]
+    assert stack.client("models", **stack.access) == ["Yi-6B-Chat", "gpt-6-luna"]
 
 
 def test_the_openai_client_gets_a_completion_from_vllm(stack: BootedStack) -> None:
@@ -52,7 +52,7 @@ def test_the_openai_client_gets_a_stream_piece_by_piece(stack: BootedStack) -> N
 
 
 def test_a_foreign_model_answers_through_both_gateways(stack: BootedStack) -> None:
-    answer = stack.client("complete", **stack.access, model="gpt-4o-mini")
+    answer = stack.client("complete", **stack.access, model="gpt-6-luna")
     assert answer["content"] == "hello from upstream"
     asked = stack.world.requests(host="api.openai.com", method="POST")
     assert {each["client"] for each in asked} == {stack.machine("proxy").address}, "the GPU host itself went abroad"

@@ -39,9 +39,9 @@ CHINA = Sources(
 )
 LOCAL = "http://127.0.0.1:8000/v1"
 OWN = Target(upstream="vllm", model="yi-6b-chat", price_in=0, price_out=0)
-MINI_BY_PROXY = Target(upstream="proxy", model="gpt-4o-mini")
+MINI_BY_PROXY = Target(upstream="proxy", model="gpt-6-luna")
 OPENAI = Upstream(name="openai", kind="openai", base_url="https://api.openai.com/v1", secret="upstream_openai")
-MINI = Target(upstream="openai", model="gpt-4o-mini", price_in=0.15, price_out=0.6)
+MINI = Target(upstream="openai", model="gpt-6-luna", price_in=0.2, price_out=0.75)
 
 
 def gpu_node(**changes: Any) -> NodeRequest:
@@ -81,7 +81,7 @@ def gpu_node(**changes: Any) -> NodeRequest:
             ),
             routes=(
                 Route(name="yi-6b-chat", targets=(OWN,), fallback=(MINI_BY_PROXY,)),
-                Route(name="gpt-4o-mini", targets=(MINI_BY_PROXY,)),
+                Route(name="gpt-6-luna", targets=(MINI_BY_PROXY,)),
             ),
             blocked_words=("敏感词",),
         ),
@@ -102,7 +102,7 @@ def proxy_node(**changes: Any) -> NodeRequest:
             https_port=443,
             keys=(GatewayKey(name="home", endpoints=("/v1/chat/completions",), daily_budget_usd=5),),
             upstreams=(OPENAI,),
-            routes=(Route(name="gpt-4o-mini", targets=(MINI,)),),
+            routes=(Route(name="gpt-6-luna", targets=(MINI,)),),
         ),
     )
     return replace(request, **changes)

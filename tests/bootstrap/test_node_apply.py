@@ -387,7 +387,7 @@ def test_a_new_route_restarts_nothing(tmp_path: Path) -> None:
     node = ready_node(tmp_path, proxy_node())
     up(node, proxy_node())
     request = proxy_node()
-    more = Route(name="gpt-4o", targets=(replace(MINI, model="gpt-4o"),))
+    more = Route(name="gpt-6-sol", targets=(replace(MINI, model="gpt-6-sol"),))
     changed = replace(request, gateway=replace(request.gateway, routes=(*request.gateway.routes, more)))
     assert restarted(up(node, changed)) == {"llm-watch.service"}
 

@@ -460,7 +460,7 @@ def test_an_image_keeps_its_own_name_whatever_registry_answered(tmp_path: Path) 
     node.fake("docker", '[ "$1" = image ] && exit 1; exit 0')
     node.fake("systemctl", "exit 0")
     assert node.run("run", "images").returncode == 0
-    image = "cr.weaviate.io/semitechnologies/weaviate:1.35.2"
+    image = "cr.weaviate.io/semitechnologies/weaviate:1.40.4"
     assert f"docker pull -q m.daocloud.io/{image}" in node.calls
     assert f"docker tag m.daocloud.io/{image} {image}" in node.calls
 

@@ -49,7 +49,7 @@ def test_preview_up_and_destroy_of_a_shipped_stack(sim: Sim) -> None:
     assert outputs["endpoint"].endswith("/v1")
     assert "BEGIN CERTIFICATE" in outputs["certificate_authority"]
     assert outputs["api_keys"]["default"].startswith("sk-")
-    assert "gpt-4o-mini" in outputs["models"]
+    assert "gpt-6-luna" in outputs["models"]
 
     assert sim.up() == {}, "a second up changes something"
 

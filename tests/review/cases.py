@@ -85,7 +85,9 @@ CASES = {
         words=("nothing copies it", "its GPU may be sold out", "another public address"),
     ),
     "upstream": Case(
-        setting("proxy.upstreams.openai.models", ["gpt-4o-mini", "gpt-4o"]), "applied-over-ssh", words=("routes.json",)
+        setting("proxy.upstreams.openai.models", ["gpt-6-luna", "gpt-6-sol"]),
+        "applied-over-ssh",
+        words=("routes.json",),
     ),
     "disk-grow": Case(setting("server.model_disk_gib", 300), "applied-over-ssh", words=("200",)),
     "disk-shrink": Case(setting("server.model_disk_gib", 100), "refused", words=("`up` fails",)),

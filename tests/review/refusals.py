@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from pulumi_llm.plan.capture import capture, capture_stack
 from pulumi_llm.plan.preview import parse as parse_preview
 from pulumi_llm.preflight import placement, suggest
 from pulumi_llm.preflight import platform as platforms
+from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
@@ -62,7 +64,17 @@ def told(task: Callable[[], Any]) -> list[Finding]:
 def findings() -> tuple[Finding, ...]:
     """Everything that is said of all the tables' inputs, each once."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        sources = (of_fit, of_configs, of_servers, of_platforms, of_gateways, of_content, of_components, of_stacks)
+        sources = (
+            of_fit,
+            of_configs,
+            of_servers,
+            of_platforms,
+            of_gateways,
+            of_endings,
+            of_content,
+            of_components,
+            of_stacks,
+        )
         found = [each for source in (*sources, of_policies, of_clouds, of_places) for each in source()]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
 
@@ -236,7 +248,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.model", "LLM-Research/Meta-Llama-3.1-8B-Instruct"),
     ("server.model", "zzz"),
     ("server.zone", "cn-beijing-a"),
-    ("server.served_name", "gpt-4o-mini"),
+    ("server.served_name", "gpt-6-luna"),
     ("server.served_name", " x"),
     ("server.keys", {}),
     ("server.keys", {"Big Key": {}}),
@@ -339,7 +351,7 @@ def of_platforms() -> Iterator[Finding]:
 ROLE = GatewayRole(
     https_port=443, keys=(GatewayKey(name="app"),), upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),)
 )
-UNPRICED = Target(upstream="openai", model="gpt-4o-mini")
+UNPRICED = Target(upstream="openai", model="gpt-6-luna")
 GATEWAYS: tuple[dict[str, Any], ...] = (
     {"https_port": 22},
     {"keys": (GatewayKey(name="a"), GatewayKey(name="a"))},
@@ -371,6 +383,12 @@ def of_gateways() -> Iterator[Finding]:
     vllm = gpu_node().vllm
     assert vllm is not None
     yield from told(lambda: bootstrap.user_data(gpu_node(sources=alone, vllm=replace(vllm, modelscope_id=None))))
+
+
+def of_endings() -> Iterator[Finding]:
+    """Models that have ended, and that end soon."""
+    upstreams = {"openai": spec.UpstreamSpec(models=("gpt-4", "gpt-4o"))}
+    yield from ending_models(upstreams, date(2026, 12, 1))
 
 
 def of_content() -> Iterator[Finding]:

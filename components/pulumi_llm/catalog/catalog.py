@@ -10,6 +10,7 @@ from pulumi_llm.catalog import names, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
     CloudFacts,
+    Ending,
     ExchangeRate,
     ExtraPrice,
     Gpu,
@@ -68,6 +69,12 @@ class Catalog:
     def token_prices(self) -> Mapping[tuple[str, str], TokenPrice]:
         """What upstream vendors charge, by (vendor, model)."""
         rows = reader.rows_of(self.directory / "token_prices.json", TokenPrice)
+        return {(row.vendor, row.model): row for row in rows}
+
+    @cached_property
+    def endings(self) -> Mapping[tuple[str, str], Ending]:
+        """When vendors switch models off, by (vendor, model); a model without a row has no end that is known."""
+        rows = reader.rows_of(self.directory / "endings.json", Ending)
         return {(row.vendor, row.model): row for row in rows}
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pulumi_llm.catalog import reader
 from pulumi_llm.catalog.models import Model, count_parameters
 from pulumi_llm.catalog.rows import Gpu, Instance, Price, Row, source_day
 from pulumi_llm.errors import Refusal
@@ -28,7 +29,7 @@ def problems(catalog: Catalog) -> list[str]:
     """What is wrong, one sentence each. A file that does not read is one; the rest is still checked."""
     checks: tuple[Callable[[Catalog], Iterator[str]], ...] = (
         _clouds, _regions, _gpus, _instances, _prices, _extras, _models, _images, _mirrors,
-        _token_prices,
+        _token_prices, _endings,
     )  # fmt: skip
     found: list[str] = []
     for check in checks:
@@ -205,6 +206,26 @@ def _token_prices(catalog: Catalog) -> Iterator[str]:
         # The dearest that was seen is 600 USD per million tokens; a price per token would be far below the least.
         if not 0.001 <= row.input <= 1000 or not (row.output == 0 or 0.001 <= row.output <= 1000):
             yield f"{what}: {row.input} and {row.output} USD per million tokens"
+
+
+def _endings(catalog: Catalog) -> Iterator[str]:
+    yield from _repeated(
+        "end of a model",
+        ((row["vendor"], row["model"]) for row in reader.raw_rows(catalog.directory / "endings.json")),
+    )
+    for row in catalog.endings.values():
+        what = f"end of {row.vendor}/{row.model}"
+        yield from _sourced(what, row)
+        if row.vendor not in catalog.upstreams:
+            yield f"{what}: the vendor is not in the catalogue"
+        try:
+            day = row.day
+        except ValueError:
+            yield f"{what}: {row.ends!r} is not a day"
+            continue
+        after = catalog.endings.get((row.vendor, row.instead or ""))
+        if after is not None and after.day <= day:
+            yield f"{what}: {row.instead}, which is named in its place, ends no later"
 
 
 def _extras(catalog: Catalog) -> Iterator[str]:

@@ -140,6 +140,24 @@ class TokenPrice(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ending(Row):
+    """The day on which a vendor switches a model off: ``ends`` (YYYY-MM-DD, the first day without it).
+
+    ``instead`` is the model that the vendor names in its place; None: it names none that we know of.
+    """
+
+    vendor: str
+    model: str
+    ends: str
+    instead: str | None = None
+
+    @property
+    def day(self) -> date:
+        """``ends`` as a date."""
+        return date.fromisoformat(self.ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu(Row):
     """A GPU model.
 

@@ -13,6 +13,7 @@ from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.forecast import without_stand_ins
 from pulumi_llm.plan.model import UNKNOWN, Plan, PlannedResource, is_secret
+from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.review import callers, capacity, impact, losses, picture
 from pulumi_llm.review.bill import Bill, make_bill
 from pulumi_llm.review.changes import Change, Changes, changes_of, moved_providers
@@ -95,7 +96,18 @@ def review(
     refused = [*smaller_disks(comparison), *orphans(comparison)]
     lost = losses.of(comparison, found.changes.rows, policy or Settings(), today)
     # A plan's notes hold what the components warn of, the fit check's findings among it.
-    told = list(dict.fromkeys([*comparison.after.notes, *refused, *lost, *fit(comparison.after), *judged]))
+    told = list(
+        dict.fromkeys(
+            [
+                *comparison.after.notes,
+                *refused,
+                *lost,
+                *fit(comparison.after),
+                *endings(comparison.after, today),
+                *judged,
+            ]
+        )
+    )
     found.findings = _unique(_masked(each, masker) for each in told)
     new, old = list(new_open), list(old_open)
     broken = callers.broken(comparison, nodes, found.closed, found.opened)
@@ -190,6 +202,22 @@ def fit(plan: Plan) -> list[Finding]:
         except Refusal as refused:
             told = list(refused.findings)
         found += [one.placed(each.name) for one in told]
+    return found
+
+
+def endings(plan: Plan, today: date) -> list[Finding]:
+    """The models of the plan's proxies that their vendors have switched off, or soon do."""
+    found = []
+    for each in plan.of_type("llm:index:OverseasProxy"):
+        given = each.inputs.get("upstreams")
+        if not isinstance(given, Mapping):
+            continue
+        for vendor, raw in given.items():
+            try:
+                upstream = spec.parse(spec.UpstreamSpec, raw)
+            except Refusal:  # not settled before it is deployed, or refused by the component itself
+                continue
+            found += [one.placed(each.name) for one in ending_models({str(vendor): upstream}, today)]
     return found
 
 

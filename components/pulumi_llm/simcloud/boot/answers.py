@@ -157,7 +157,7 @@ def upstream(path: str, body: bytes) -> Answer:
         return document({"error": {"message": "not JSON", "type": "invalid_request_error"}}, 400)
     if urlsplit(path).path == "/v1/models":
         return document(
-            {"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model", "created": 0, "owned_by": "upstream"}]}
+            {"object": "list", "data": [{"id": "gpt-6-luna", "object": "model", "created": 0, "owned_by": "upstream"}]}
         )
     if urlsplit(path).path != "/v1/chat/completions":
         return missing(path)

@@ -1,0 +1,41 @@
+"""Models that their vendors switch off: a warning, not a refusal, as another server may go on serving the name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pulumi_llm.errors import Finding
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import UpstreamSpec
+
+NOTICE_DAYS = 90
+"""How long before its end a model is warned of."""
+
+
+def ending_models(upstreams: Mapping[str, UpstreamSpec], today: date) -> list[Finding]:
+    """A warning for each model that has ended by ``today``, or ends within 90 days: ``upstream.model-ended``,
+    ``upstream.model-ends``.
+
+    A price or a ``base_url`` of one's own changes nothing: the name is the vendor's, and who serves it after the end
+    is for the reader to know.
+    """
+    from pulumi_llm import catalog
+
+    known = catalog.load().endings
+    found = []
+    for vendor in sorted(upstreams):
+        for model in dict.fromkeys(upstreams[vendor].models):
+            row = known.get((vendor, model))
+            if row is None or (row.day - today).days > NOTICE_DAYS:
+                continue
+            if row.day <= today:
+                code, message = "upstream.model-ended", f"{vendor} switched {model} off on {row.ends}"
+            else:
+                code, message = "upstream.model-ends", f"{vendor} switches {model} off on {row.ends}"
+            hint = f"models: [{row.instead}], which {vendor} names in its place" if row.instead else ""
+            where = f"upstreams.{vendor}.models"
+            found.append(Finding(code, message, hint, severity="warning", where=where))
+    return found
