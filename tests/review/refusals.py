@@ -428,6 +428,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "gpu_count": "2", "max_num_seqs": 1.5, "spot": "no", "hub_token": True}),
     (llm.ModelServer, {**SERVER, "hub_token": 3, "proxy_key": 1.5, "openai_moderation_key": "x", "extra_args": [None]}),
     (llm.ModelServer, {**SERVER, "vpc_id": object(), "zone": 3, "tags": {3: "x"}}),
+    (llm.ModelServer, {**SERVER, "extra_args": ["--attention-backend", "FLASHINFER"]}),
     (llm.ModelServer, []),
     (llm.ModelServer, "x"),
     (llm.ModelServer, {**SERVER, "content": {"moderators": {"m": moderator("yidun")}}}),

@@ -85,7 +85,7 @@ def test_a_change_is_compared_with_a_revision_and_leaves_the_repository_alone(re
 
 
 def test_json_says_the_same(repository: Path, run: Run) -> None:
-    edit(repository, "aws-t4", "server.model_disk_gib", 20)
+    edit(repository, "aws-t4", "server.model_disk_gib", 70)
     code, out, _ = run("--base", "main", "-s", "aws-t4", "--json")
     content = json.loads(out)
     (stack,) = content["stacks"]
@@ -109,7 +109,7 @@ def test_json_says_the_same(repository: Path, run: Run) -> None:
     ],
 )
 def test_a_gate_that_is_not_passed_is_exit_1(repository: Path, run: Run, gate: str, code: int) -> None:
-    edit(repository, "aws-t4", "server.model_disk_gib", 20)
+    edit(repository, "aws-t4", "server.model_disk_gib", 70)
     found, out, err = run("--base", "main", "-s", "aws-t4", "--fail-on", gate)
     assert found == code
     assert out.startswith("<!-- pulumi-llm:review -->")

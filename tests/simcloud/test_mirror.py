@@ -94,8 +94,8 @@ def test_a_real_plugin_that_the_project_names_is_not_used_in_place_of_a_simulate
 ) -> None:
     with (root / "Pulumi.yaml").open("a") as file:
         file.write("plugins: {providers: [{name: aws, path: ./real}]}\n")
-    mirror.mirror_project(mirror.find_project(root), tmp_path / "mirror", {"aws": tmp_path / "bin"})
-    document = mirror.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
+    mirror.mirror_project(projects.find(root), tmp_path / "mirror", {"aws": tmp_path / "bin"})
+    document = projects.read_yaml(tmp_path / "mirror" / "Pulumi.yaml")
     assert document["plugins"]["providers"] == [{"name": "aws", "path": str(tmp_path / "bin")}]
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from pulumi_llm import catalog
 from pulumi_llm.commands import Parser, guarded
 from pulumi_llm.commands import _review as shared
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.forecast import Forecast
@@ -47,6 +47,10 @@ def _run(argv: Sequence[str]) -> int:
         raise Refusal([Finding("diff.no-stacks", f"the project {project.name} has no stack's file", hint)])
     warm = partial(_warm, project, stacks)
     base = plans_at(asked.base, asked.project, stacks, asked.base_python, meanwhile=warm)
+    known = {*project.stacks(), *base.stacks}
+    for each in stacks:  # a stack needs no file, but one that is nearly another's name is a typing error
+        if each not in known and nearest(each, known):
+            raise UnknownName("stack.unknown", "stack", each, known)
     reviews = [_one(project, each, base) for each in stacks]
     return shared.write(reviews, asked, {"name": base.name, "commit": base.commit})
 

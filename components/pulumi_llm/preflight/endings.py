@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -31,11 +32,10 @@ def ending_models(upstreams: Mapping[str, UpstreamSpec], today: date) -> list[Fi
             row = known.get((vendor, model))
             if row is None or (row.day - today).days > NOTICE_DAYS:
                 continue
-            if row.day <= today:
-                code, message = "upstream.model-ended", f"{vendor} switched {model} off on {row.ends}"
-            else:
-                code, message = "upstream.model-ends", f"{vendor} switches {model} off on {row.ends}"
             hint = f"models: [{row.instead}], which {vendor} names in its place" if row.instead else ""
-            where = f"upstreams.{vendor}.models"
-            found.append(Finding(code, message, hint, severity="warning", where=where))
+            if row.day <= today:
+                told = Finding("upstream.model-ended", f"{vendor} switched {model} off on {row.ends}", hint)
+            else:
+                told = Finding("upstream.model-ends", f"{vendor} switches {model} off on {row.ends}", hint)
+            found.append(replace(told, severity="warning", where=f"upstreams.{vendor}.models"))
     return found
