@@ -49,9 +49,6 @@ PERIODS: Mapping[str, int] = {
 transformers 5.19.0, ``__post_init__`` of each class's configuration (read 2026-11-28).
 """
 
-ALL_WINDOWED = frozenset({"mistral", "mixtral", "phi3", "starcoder2", "minicpm3", "phimoe", "ministral"})
-"""Classes whose ``sliding_window`` holds in every layer (vllm 0.32.0: the cache's window is the model's)."""
-
 SWITCHED = frozenset({"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text"})
 """Classes whose window holds only with ``use_sliding_window``, and from layer ``max_window_layers`` on."""
 
@@ -161,9 +158,9 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         if rotated is None:  # absent or empty: every fourth layer sees everything
             rotated = [int((at + 1) % interval != 0) for at in every]
         return _of_length([CHUNK if each else FULL for each in rotated], layers, "no_rope_layers")
-    if kind == "cwm":
+    if kind in ("cwm", "granite_swa", "granitemoe_swa"):
         return [FULL if at % 4 == 0 else WINDOW for at in every]
-    if kind == "laguna":
+    if kind in ("laguna", "mellum"):
         return [FULL] * layers
     if kind == "mimo_v2_flash":
         return [FULL if at == 0 or (at + 1) % 6 == 0 else WINDOW for at in every]
@@ -186,9 +183,7 @@ def _windows(settings: Settings, layers: int) -> list[str]:
         return [WINDOW if at >= (first or 0) else FULL for at in range(layers)]
     if isinstance(period, int) and not isinstance(period, bool) and period > 0:
         return [FULL if (at + 1) % period == 0 else WINDOW for at in range(layers)]
-    if kind in ALL_WINDOWED or not settings.known_class:
-        return [WINDOW] * layers
-    return [WINDOW] * layers
+    return [WINDOW] * layers  # as in Mistral: vllm 0.32.0 takes the model's window for every layer
 
 
 def blocks(settings: Settings) -> list[object]:

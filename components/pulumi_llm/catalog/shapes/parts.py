@@ -159,6 +159,10 @@ def _latent(settings: Settings, of: Widths, window: int | None) -> Attention:
     index_heads, index_dim = settings.number("index_n_heads"), settings.number("index_head_dim")
     if index_heads and index_dim and settings.number("index_topk"):
         total += (low or of.hidden) * index_heads * index_dim + of.hidden * (index_dim + index_heads)
+    if settings.kind == "minicpm3":  # vLLM keeps its keys and values whole (model_executor/models/minicpm3.py)
+        return Attention(
+            parameters=total, key_parameters=0, bytes=of.heads * (nope + rope) * 4, heads=of.heads, window=window
+        )
     return Attention(parameters=total, key_parameters=0, bytes=(rank + rope) * 2, heads=0, window=window)
 
 
