@@ -37,6 +37,9 @@ TEXT_PART = "text|llm|language|thinker"
 BY_HAND = {"deepseek_v4", "kimi_linear", "longcat_flash", "nemotron_h"}
 """Classes whose defaults make no model, or one that their checkpoints do not have: verified by real configurations."""
 
+DOUBTED = {"zaya"}
+"""Classes whose parameters agree, but not what they keep: Zaya's attention compresses keys by a rule of its own."""
+
 OF_NO_WEIGHT = re.compile(
     r"dropout|_eps$|^eps|epsilon|token|theta|init|_act$|activation|layernorm|return_dict|output_|use_cache|problem_type"
     r"|has_no_defaults|keys_to_ignore|chunk_size_feed|is_encoder_decoder|pretraining_tp|rope_(theta|scal|param|inter)"
@@ -162,8 +165,8 @@ def write_classes() -> None:
         row(kind, rows)
     save_classes(rows)
     counted = counts()
-    wrong = {each["config"]["model_type"] for each in counted if not agrees(each)} - BY_HAND
-    right = {each["config"]["model_type"] for each in counted} - wrong | BY_HAND
+    wrong = {text_of(each["config"])["model_type"] for each in counted if not agrees(each)} - BY_HAND
+    right = {text_of(each["config"])["model_type"] for each in counted} - wrong - DOUBTED | BY_HAND
     kept = {kind for kind, value in rows.items() if kind in right or set(value.get("text", {}).values()) & right}
     save_classes({kind: value for kind, value in rows.items() if kind in kept})
     print(f"{len(kept)} classes; left out, as our arithmetic is not theirs: {', '.join(sorted(wrong))}")
@@ -190,8 +193,10 @@ def agrees(case: dict[str, Any]) -> bool:
     """Whether our arithmetic finds the parameters that were counted."""
     from pulumi_llm.catalog.shapes import Settings, UnknownShapeError, shape_of
 
-    config = case["config"]
-    tied = config.get("tie_word_embeddings", fields(config["model_type"]).get("tie_word_embeddings"))
+    config = text_of(case["config"])
+    said = [each.get("tie_word_embeddings") for each in (case["config"], config)]
+    said += [fields(each["model_type"]).get("tie_word_embeddings") for each in (case["config"], config)]
+    tied = next((each for each in said if each is not None), False)
     try:
         found = shape_of(Settings(config, config["model_type"]), tied=bool(tied)).parameters
     except UnknownShapeError:
@@ -207,23 +212,51 @@ def counts() -> list[dict[str, Any]]:
 
     found = []
     for name, kind in architectures():
-        if any(re.search(TEXT_PART, part) for part in CONFIG_MAPPING[kind].sub_configs or {}):
-            continue  # its text part has a class of its own
-        for changed in variants(kind, random.Random(7)):
+        part, text = text_part(kind)
+        if part is not None and text is None:
+            continue  # whatever the file names: a class that is counted by itself
+        own = fields(text or kind)
+        heads, hidden = own.get("num_attention_heads"), own.get("hidden_size")
+        uneven = heads and hidden and own.get("head_dim") is None and hidden % heads
+        for changed in variants(text or kind, random.Random(7)):
+            if uneven and not changed:
+                continue  # defaults that no checkpoint has, and that our reader refuses
+            given = changed
+            if part is not None:  # the head is tied where the whole says so
+                tied = (
+                    {"tie_word_embeddings": changed["tie_word_embeddings"]} if "tie_word_embeddings" in changed else {}
+                )
+                given = {part: {"model_type": text, **changed}, **tied}
             try:
                 with torch.device("meta"):
-                    parameters = count(getattr(transformers, name)(CONFIG_MAPPING[kind](**changed)))
+                    parameters = count(getattr(transformers, name)(CONFIG_MAPPING[kind](**given)))
             except Exception as error:
                 print(f"{name} {changed}: {error!r}"[:160], file=sys.stderr)
                 continue
-            found.append({"config": {"architectures": [name], "model_type": kind, **changed}, "parameters": parameters})
+            found.append({"config": {"architectures": [name], "model_type": kind, **given}, "parameters": parameters})
     return found
+
+
+def text_part(kind: str) -> tuple[str | None, str | None]:
+    """What the text part of a class's configuration is called, and that part's own model type."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    for part, config in (CONFIG_MAPPING[kind].sub_configs or {}).items():
+        if re.search(TEXT_PART, part):
+            return part, getattr(config, "model_type", None)
+    return None, None
+
+
+def text_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The text part of a case's configuration, which may be the whole."""
+    part, text = text_part(config["model_type"])
+    return config[part] if part is not None and text is not None else config
 
 
 def write_parameters() -> None:
     """The counts of the classes that are kept."""
     kept = json.loads(CLASSES.read_text(encoding="utf-8"))["classes"]
-    rows = [each for each in counts() if each["config"]["model_type"] in kept.keys() - BY_HAND]
+    rows = [each for each in counts() if text_of(each["config"])["model_type"] in kept.keys() - BY_HAND]
     save_shapes(rows)
 
 
@@ -246,7 +279,7 @@ def write_caches() -> None:
     rows = json.loads(SHAPES.read_text(encoding="utf-8"))["shapes"]
     done: Counter[str] = Counter()
     for each in rows:
-        kind = each["config"]["model_type"]
+        kind = text_of(each["config"])["model_type"]
         if done[kind] == 2:
             continue
         try:

@@ -105,6 +105,9 @@ def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, objec
                     part = {"model_type": of_class.get(name), **part}
                 kind, values, deeper = part.get("model_type", kind), part, True
                 break
+    whole = classes().get(str(kind), {}).get("text")
+    if isinstance(whole, dict) and whole:  # older files have the text part's settings beside the others'
+        kind = next(iter(whole.values()))
     return kind if isinstance(kind, str) else None, values
 
 
