@@ -97,6 +97,25 @@ def test_a_setting_that_is_not_understood_is_named_and_nothing_is_computed(
     assert model.parameters_b is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "more", "billions"),
+    [
+        ("chatglm", {"num_layers": 40, "padded_vocab_size": 151552, "seq_length": 131072, "kv_channels": 128,
+                     "ffn_hidden_size": 13696, "multi_query_attention": True, "multi_query_group_num": 2}, 9.4),
+        ("internlm2", {"num_hidden_layers": 32, "vocab_size": 92544, "intermediate_size": 14336,
+                       "num_key_value_heads": 8, "max_position_embeddings": 131072}, 7.74),
+    ],
+)  # fmt: skip
+def test_a_class_that_is_like_another_takes_nothing_of_its_defaults(
+    tmp_path: Path, kind: str, more: dict[str, Any], billions: float
+) -> None:
+    # Published: GLM-4-9B-chat has 9.4 billion parameters, InternLM2.5-7B 7.74.
+    shared = {"model_type": kind, "hidden_size": 4096, "num_attention_heads": 32, "tie_word_embeddings": False}
+    model = described(tmp_path, {**shared, **more})
+    assert model.parameters_b == pytest.approx(billions, rel=0.01)
+    assert model.max_context == 131072
+
+
 @pytest.mark.parametrize("name", ["routed_scaling_factor", "mamba_chunk_size", "moe_router_topk_scaling_factor"])
 def test_a_setting_of_no_weight_changes_nothing(tmp_path: Path, name: str) -> None:
     plain = described(tmp_path, LLAMA)

@@ -145,7 +145,7 @@ def _described(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, 
     how = _quantization(reader, outer, inner)
     tied = _tied(reader, outer, inner)
     architecture = _architecture(reader, outer)
-    settings = Settings(inner, LIKE.get(kind or "", kind))
+    settings = Settings(inner, LIKE.get(kind or "", kind), like=kind in LIKE)
     row = Model(
         source=str(reader.path),
         source_date=datetime.now(UTC).date().isoformat(),
@@ -291,7 +291,15 @@ def _experts(reader: Reader) -> Moe | None:
     experts = reader.number(*names, low=0, high=16_384, needed=False)
     if not experts:
         return None
-    chosen = ("num_experts_per_tok", "top_k_experts", "moe_k", "moe_topk", "num_experts_per_token")
+    chosen = (
+        "num_experts_per_tok",
+        "top_k_experts",
+        "moe_k",
+        "moe_topk",
+        "num_experts_per_token",
+        "moe_top_k",
+        "experts_per_token",
+    )
     each = reader.number(*chosen, high=experts, needed=not _has_experts(reader.values.get("model_type")))
     width = reader.number("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size", high=1_000_000)
     shared = reader.number(

@@ -259,6 +259,8 @@ def has_feed_forward(settings: Settings, kind: str, at: int) -> bool:
     """Whether a layer has a feed-forward part: Nemotron-H and Mamba have none beside the mixer."""
     if settings.kind == "nemotron_h":
         return blocks(settings)[at] in ("E", "-", "moe", "mlp")
+    if settings.kind == "falcon_h1" and settings.given("mamba_use_mlp") is False:
+        return False
     return settings.kind not in ("mamba", "mamba2", "falcon_mamba")
 
 

@@ -27,6 +27,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
         "top_k_experts",
         "num_experts_per_token",
         "num_selected_experts",
+        "experts_per_token",
     ),
     "num_shared_experts": ("n_shared_experts", "moe_num_shared_experts", "num_shared_expert"),
     "moe_intermediate_size": ("expert_ffn_hidden_size", "moe_ffn_hidden_size", "expert_dim"),
@@ -41,7 +42,7 @@ STRUCTURAL = re.compile(
 """Names that may change how large a model is or what it keeps for each token."""
 
 HARMLESS = re.compile(
-    r"routed_scaling|router|norm_topk|topk_(group|method)|n_group|num_expert_group|scoring|aux_loss|renormalize|jitter"
+    r"routed_scaling|moe_use_|moe_gate|router|norm_topk|topk_(group|method)|n_group|num_expert_group|scoring|aux_loss|renormalize|jitter"
     r"|norm_min|num_nextn|mtp_|next_n|ep_size|capacity|use_mamba_kernels|use_conv_bias|conv_bias|proj_bias|time_step"
     r"|dt_(rank|min|max|init|limit|scale|bias)|ssm_cache_dtype|ssm_dtype|mixer|gating|softcap|correction|dropout"
     r"|chunk_size_feed_forward|mamba_chunk_size|^chunk_size$|expert_dtype|use_mixed_mlp_moe|expert_selection|combine"
@@ -74,12 +75,14 @@ class Settings:
     """Reads the text part of a config.json, and remembers what was read.
 
     ``number``, ``flag`` and ``sequence`` look for the name, the class's other name for it, the spellings above and at
-    last the class's default. What the file gives under a structural name and nobody asked for is in ``unread``.
+    last the class's default. With ``like`` that does not count: a class that is built like another has its own. What
+    the file gives under a structural name and nobody asked for is in ``unread``.
     """
 
-    def __init__(self, values: Mapping[str, object], kind: str | None) -> None:
+    def __init__(self, values: Mapping[str, object], kind: str | None, *, like: bool = False) -> None:
         self.values = values
         self.kind = kind or ""
+        self.like = like
         self._class = classes().get(self.kind, {})
         self._read: set[str] = set()
 
@@ -90,11 +93,9 @@ class Settings:
 
     def given(self, name: str) -> object:
         """The file's own value of a setting, under any spelling; None where it says nothing."""
-        for spelling in self._spellings(name):
-            self._read.add(spelling)
-            if self.values.get(spelling) is not None:
-                return self.values[spelling]
-        return None
+        spellings = list(self._spellings(name))
+        self._read.update(spellings)
+        return next((self.values[each] for each in spellings if self.values.get(each) is not None), None)
 
     def value(self, name: str) -> object:
         """The file's value, else the class's default, else None."""
@@ -161,7 +162,7 @@ class Settings:
         yield from SPELLINGS.get(name, ())
 
     def _default(self, name: str) -> object:
-        defaults = self._class.get("defaults")
+        defaults = None if self.like else self._class.get("defaults")
         if isinstance(defaults, dict):
             for spelling in self._spellings(name):
                 if defaults.get(spelling) is not None:
