@@ -168,6 +168,15 @@ QWEN, YI = {"id": "Qwen/Qwen2.5-7B-Instruct"}, {"id": "01-ai/Yi-6B-Chat"}
             "no vendor serves",
             id="HK served",
         ),
+        pytest.param("endings.json", lambda c: c["rows"][0].update(ends="2026-13-01"), "not a day", id="no such day"),
+        pytest.param("endings.json", lambda c: c["rows"][0].update(vendor="x"), "vendor is not", id="end of no vendor"),
+        pytest.param("endings.json", lambda c: c["rows"].append(c["rows"][0]), "there 2 times", id="end twice"),
+        pytest.param(
+            "endings.json",
+            lambda c: row(c, model="gpt-4o").update(instead="gpt-4"),
+            "ends no later",
+            id="in place of it something older",
+        ),
         pytest.param("clouds.json", lambda c: c["rows"][0].update(user_data_limit=1), "1 bytes", id="user data limit"),
         pytest.param(
             "clouds.json", lambda c: c["rows"][0].update(default_region="x"), "default region x", id="default region"
