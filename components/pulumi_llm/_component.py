@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn, cast
+from weakref import WeakKeyDictionary
 
 import pulumi
 
@@ -105,8 +106,12 @@ def _of_the_region(provider: pulumi.ProviderResource, region: str, where: str) -
     """Nothing, as soon as it is known that the provider is of the region; a refusal where it is of another.
 
     Its resources would be asked of a region that knows neither the zone nor the image. Where the provider's region is
-    not known yet (a preview), or is left to the environment, there is nothing to hold against it.
+    not known yet (a preview), or is left to the environment, there is nothing to hold against it. A component and the
+    network below it are handed the same provider: it is asked once, so the message names the one that the user wrote.
     """
+    held = _HELD.setdefault(provider, {})
+    if region in held:
+        return held[region]
 
     async def no_resources() -> set[pulumi.Resource]:
         return set()
@@ -128,7 +133,12 @@ def _of_the_region(provider: pulumi.ProviderResource, region: str, where: str) -
                 ]
             )
 
-    return pulumi.Output(no_resources(), hold(), yes(True), yes(False))
+    held[region] = pulumi.Output(no_resources(), hold(), yes(True), yes(False))
+    return held[region]
+
+
+_HELD: WeakKeyDictionary[pulumi.ProviderResource, dict[str, pulumi.Output[None]]] = WeakKeyDictionary()
+"""For each provider, its check by the region that was asked for."""
 
 
 async def _region_of(provider: pulumi.ProviderResource) -> str | None:

@@ -137,7 +137,7 @@ def test_several_mistakes_are_told_in_one_run(sim: Sim) -> None:
     sim.edit("access.allowed_cidrs", ["x"])
     sim.edit("proxy.instance_type", "t99.nano")
     words = refused(sim)
-    for code in ("spec.unknown-key", "spec.bad-cidr", "placement.host-not-offered"):
+    for code in ("spec.unknown-key", "spec.bad-cidr", "catalog.unknown-instance-type"):
         assert f"[{code}]" in words
 
 
