@@ -73,15 +73,16 @@ def unseen(root: Path) -> list[str]:
     """What looks like a pin in a tracked file and is at no place of the table: one line each."""
     rules = table()
     seen = pins(root, locked=True)
-    at = {(each.path, each.version) for each in seen}
-    paths = {each.path for each in seen}
+    at: dict[str, set[str]] = {}
+    for each in seen:
+        at.setdefault(each.path, set()).add(each.version)
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
     lines = []
     for path in filter(None, listed.split("\0")):
-        if any(_matches(path, pattern) for row in rules["no_pin"] for pattern in row["files"]):
+        if any(fnmatch.fnmatchcase(path, pattern) for row in rules["no_pin"] for pattern in row["files"]):
             continue
         name = path.rsplit("/", 1)[-1]
-        if path not in paths and any(fnmatch.fnmatchcase(name, each) for each in rules["file_sign"]["names"]):
+        if path not in at and any(fnmatch.fnmatchcase(name, each) for each in rules["file_sign"]["names"]):
             lines.append(f"{path}: a file of pins")
             continue
         if path.endswith((".lock", ".sum")) or not (root / path).is_file():
@@ -89,18 +90,17 @@ def unseen(root: Path) -> list[str]:
         text = _text(root / path)
         for sign in rules["sign"]:
             for match in re.finditer(sign["pattern"], text):
-                if not any(where == path and _same(version, match["version"], text) for where, version in at):
+                if not _covered(at.get(path, set()), match["version"], text):
                     lines.append(f"{path}: {match.group().strip()}")
     return lines
 
 
-def _same(pinned: str, written: str, text: str) -> bool:
-    """Whether what is written is the pin, or the commit beside which its release is named."""
-    return pinned == written or re.search(rf"{re.escape(written)}[^\n]*\bv?{re.escape(pinned)}\b", text) is not None
-
-
-def _matches(path: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(path, pattern)
+def _covered(pinned: set[str], written: str, text: str) -> bool:
+    """Whether what is written is a pin, or the commit beside which a pinned release is named."""
+    if written in pinned:
+        return True
+    lines = [line for line in text.splitlines() if written in line]
+    return any(re.search(rf"\bv?{re.escape(each)}(?![\w.])", line) for each in pinned for line in lines)
 
 
 def _text(path: Path) -> str:

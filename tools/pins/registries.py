@@ -6,7 +6,7 @@ import http.client
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -188,15 +188,14 @@ def _go(at: Registries, name: str, pinned: str) -> Answer:
             unknown = unknown or str(error)
             continue
         if later:
-            found, newest = f"{stem}/v{number}", later
+            found, newest, unknown = f"{stem}/v{number}", later, ""
     if newest is None:
         raise NoAnswerError(f"{at.go}/{module}/@v/list lists no release")
-    times = []
-    for path, each in ((module, pinned), (found, newest)):
-        page = f"{at.go}/{path}/@v/v{each}.info"
-        times.append(_time(page, at.data(page).get("Time")))
+    pages = [f"{at.go}/{path}/@v/v{each}.info" for path, each in ((module, pinned), (found, newest))]
+    pinned_at, newest_at = (_time(page, at.data(page).get("Time")) for page in pages)
     moved = re.sub(r"!(\w)", lambda letter: letter[1].upper(), found) if found != module else ""
-    return Answer(newest, *times, no_advisories="the Go proxy tells none", newest_name=moved, unknown=unknown)
+    none = "the Go proxy tells none"
+    return Answer(newest, pinned_at, newest_at, no_advisories=none, newest_name=moved, unknown=unknown)
 
 
 def _go_list(at: Registries, module: str) -> set[str]:
@@ -220,7 +219,7 @@ def _debian(at: Registries, _name: str, pinned: str) -> Answer:
     return Answer(newest, pinned_at, newest_at, no_advisories="a release of Debian is mended by its point releases")
 
 
-def _newest(versions: Any, pinned: str) -> str | None:
+def _newest(versions: Iterable[str], pinned: str) -> str | None:
     """The newest that is a release; a pre-release counts where the pin is one."""
     ours = version(pinned)
     early = ours is not None and ours.is_prerelease

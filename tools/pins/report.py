@@ -1,8 +1,10 @@
 """Tell how old each pin of the project is, by asking the registries. Run by hand, with the network; no test or CI does.
 
-Exit codes: 0: every pin that can be asked is the newest, and no advisory is known;
-1: something is newer, or an advisory is known; 2: wrong usage, or the table of places (tools/pins/places.toml) is wrong;
-3: not every question was answered, whatever the other answers say.
+exit codes:
+  0  every pin that can be asked about is the newest, and no advisory is known
+  1  something is newer, or an advisory is known
+  2  wrong usage, or the table of places (tools/pins/places.toml) is wrong
+  3  not every question was answered, whatever the other answers say
 """
 
 from __future__ import annotations
@@ -114,6 +116,7 @@ def report(rows: Sequence[Row], places: int, now: datetime) -> list[str]:
         "with a newer release": sum(row.newer for row in rows),
         "with advisories": len({row.pin.key for row, _ in known}),
         "not answered": sum(bool(row.failure) for row in rows),
+        "answered in part": sum(row.unanswered and not row.failure for row in rows),
         "not asked": sum(not row.pin.registry for row in rows),
     }
     sums = ", ".join(f"{number} {what}" for what, number in count.items())
