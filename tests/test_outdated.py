@@ -249,12 +249,14 @@ def test_early_withdrawn_and_empty_releases_are_not_the_newest(registry: Registr
 def test_an_advisory_against_the_pinned_release_is_told_and_a_withdrawn_one_is_not(registry: Registry) -> None:
     package(registry, RELEASES)
     known = {"id": "PYSEC-1", "aliases": ["GHSA-x", "CVE-2026-1"], "fixed_in": ["1.2.1"], "details": "It leaks.\nMore."}
+    again = {"id": "GHSA-x", "aliases": ["CVE-2026-1", "PYSEC-1"], "fixed_in": ["1.2.1"], "summary": "It leaks."}
     gone = {"id": "PYSEC-2", "fixed_in": [], "withdrawn": "2026-01-01T00:00:00Z"}
-    registry.page("/pypi/thing/1.2.0/json", {"vulnerabilities": [known, gone]})
+    registry.page("/pypi/thing/1.2.0/json", {"vulnerabilities": [known, again, gone]})
     rows = report.answers([reading.Pin("thing", "1.2.0", "a", "pypi")], registry.at())
     lines = report.report(rows, 1, NOW)
     assert "  thing 1.2.0: PYSEC-1 = CVE-2026-1; fixed in 1.2.1; It leaks." in lines
     assert "PYSEC-2" not in "\n".join(lines)
+    assert "1 ADVISORIES" in lines[0]
     assert report.code(rows) == 1
 
 

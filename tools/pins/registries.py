@@ -164,10 +164,12 @@ def _advisories(
     rows = data.get("vulnerabilities")
     if not isinstance(rows, list):
         return None, "not answered: this index does not tell advisories"
-    found = []
+    found, told = [], set[str]()
     for row in rows:
-        if row.get("withdrawn"):
+        called = {str(each) for each in (row.get("id"), *(row.get("aliases") or []))}
+        if row.get("withdrawn") or told & called:  # one weakness has a row for each database that lists it
             continue
+        told |= called
         names = [str(row.get("id", "?")), *(each for each in row.get("aliases") or [] if str(each).startswith("CVE-"))]
         summary = str(row.get("summary") or row.get("details") or "").strip().split("\n", 1)[0][:160]
         found.append(Advisory(" = ".join(dict.fromkeys(names)), tuple(map(str, row.get("fixed_in") or [])), summary))
