@@ -322,10 +322,12 @@ HTML = "<html><body>Sign in to the network</body></html>"
         ("[]", 200, 0, "no object"),
         ("{}", 200, 0, "no releases"),
         ('{"releases": {"1.0": [{"upload_time_iso_8601": "soon"}]}}', 200, 0, "'soon' as a date"),
+        ('{"releases": {"1.0": ["row"]}}', 200, 0, "not of its form"),
+        ('{"releases": {"1.0": 7}}', 200, 0, "not of its form"),
         ("{}", 200, 5, "took longer than 0.3 s"),
         ('{"releases": "' + "x" * 100 + '"}', 200, 0.05, "took longer than 0.3 s"),
     ],
-    ids=["404", "503", "html", "list", "empty", "date", "slow", "trickle"],
+    ids=["404", "503", "html", "list", "empty", "date", "row", "rows", "slow", "trickle"],
 )
 def test_an_index_that_fails_is_told_for_its_pin_and_the_others_are_answered(
     registry: Registry, body: str, status: int, slow: float, said: str
@@ -359,6 +361,18 @@ def test_without_a_network_each_pin_of_the_tree_is_listed_and_the_end_is_3(
         (line,) = [line for line in lines if re.match(rf"{re.escape(each.name)} {re.escape(each.version)}\s", line)]
         assert ("NOT ANSWERED" if each.registry else "not asked: ") in line
         assert each.path in line
+
+
+@pytest.mark.parametrize("address", ["file:///etc", "nowhere", "http://[", "http://127.0.0.1:x", ""])
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    at = registries.Registries(address, address, address, 5)
+    assert report.answers([reading.Pin("thing", "1.0", "a", "pypi")], at)[0].failure
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_a_time_that_is_none_is_wrong_usage(seconds: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        report.main(["--seconds", seconds])
 
 
 def test_the_command_is_no_part_of_the_tests_or_of_ci_and_tells_its_exit_codes() -> None:

@@ -76,7 +76,15 @@ class Registries:
 
     def ask(self, registry: str, name: str, version: str) -> Answer:
         """What ``registry`` says about ``name`` at ``version``. Raises NoAnswerError."""
-        return self.kinds[registry](self, name, version)
+        try:
+            return self.kinds[registry](self, name, version)
+        except (
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:  # rows that are no rows, an address that is none
+            raise NoAnswerError(f"what {registry} answers for {name} is not of its form: {error}") from None
 
     def text(self, address: str) -> str:
         """The answer at ``address``. Raises NoAnswerError, NotThereError for 404 and 410."""

@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser.add_argument("--debian", default=usual.debian, metavar="URL", help="Debian's archive (%(default)s)")
     parser.add_argument("--seconds", type=float, default=usual.seconds, help="for one answer (%(default)g)")
     asked = parser.parse_args(arguments)
-    if not asked.seconds > 0:
-        parser.error("--seconds must be more than 0")
+    if not 0 < asked.seconds <= 3600:
+        parser.error("--seconds must be more than 0, and at most 3600")
     try:
         found = pins(root, locked=asked.all)
     except PlaceError as error:
