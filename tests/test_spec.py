@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from pulumi_llm import catalog, spec
+from pulumi_llm import _engine_yaml, catalog, spec
 from pulumi_llm.errors import Refusal
 from pulumi_llm.spec import reading
 
@@ -225,6 +225,13 @@ def test_a_limit_that_makes_no_sense_is_refused(key: dict[str, Any], code: str) 
     assert codes(changed("server.keys", {"default": key})) == [code]
 
 
+@pytest.mark.parametrize("written", ["2027-12-31", '"2027-12-31"', "'2027-12-31'"])
+def test_a_day_may_be_written_as_the_hint_shows_it_with_or_without_quotes(written: str) -> None:
+    key = _engine_yaml.load(f"expires: {written}")
+    platform = spec.parse(spec.PlatformSpec, changed("server.keys", {"default": key}))
+    assert platform.server.keys["default"].expires == "2027-12-31"
+
+
 def test_a_key_may_name_its_models_by_a_pattern_or_by_a_routes_name() -> None:
     platform = changed("server.keys", {"default": {"models": ["Yi*", "chat"]}})
     platform["server"]["routes"] = {"chat": {"models": {"Yi-6B-Chat": 1}}}
@@ -354,7 +361,7 @@ def test_one_range_where_a_list_is_wanted_is_answered_with_the_list() -> None:
     [
         ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDOR_SECRETS)),
         ("server.cloud", "alyun", ["aliyun", "aws", "tencent"]),
-        ("server.keys", {"app": {"models": ["Yi-6B-Cht"]}}, ["Yi-6B-Chat", "gpt-4o-mini"]),
+        ("server.keys", {"app": {"models": ["Yi-6B-Cht"]}}, ["Yi-6B-Chat", "gpt-6-luna"]),
     ],
 )
 def test_a_typing_error_is_answered_with_the_nearest_and_with_all_that_there_are(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_llm import catalog
+from pulumi_llm.catalog import config as config_reader
+from pulumi_llm.catalog import context, quantized
+from pulumi_llm.catalog.shapes import layers, parts, settings, shape, special
+from pulumi_llm.catalog.shapes.settings import classes
 from pulumi_llm.errors import Refusal
 
 QWEN3_8B: dict[str, Any] = {
@@ -213,19 +219,46 @@ def test_a_file_of_weights_is_refused_unread(tmp_path: Path) -> None:
     assert codes(file) == ["catalog.bad-config-unreadable"]
 
 
-FIELDS = [*QWEN3_8B, *DEEPSEEK_V3, "text_config", "layer_types", "num_experts", "full_attention_interval", "dtype"]
+SOURCES = [config_reader, context, quantized, layers, parts, settings, shape, special]
+READ = {name for source in SOURCES for name in re.findall(r'"([A-Za-z_]\w{3,})"', inspect.getsource(source))}
+CLASSES = sorted({*classes(), *config_reader.LIKE})
+DEFAULTS = [row.get("defaults") for row in classes().values()]
+FIELDS = sorted({*READ, *QWEN3_8B, *DEEPSEEK_V3, *(name for row in DEFAULTS if isinstance(row, dict) for name in row)})
+NUMBERS = st.sampled_from([0, -1, 1, 2, 7, 64, 4096, 10**6, 10**12, 10**400, -(10**30), 0.5, 8.0, -3.0, 1e308])
+KINDS = st.sampled_from(
+    ["full_attention", "sliding_attention", "linear_attention", "mamba", "conv", "moe", "sparse", "²"]
+)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([1, 8, 64, 4096]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    st.none() | st.booleans() | NUMBERS | KINDS | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | inner.map(lambda each: [each] * 36)
+        | st.dictionaries(st.sampled_from([*FIELDS, "rope_type", "factor", "num_heads", "bits"]), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 
 
-@given(base=st.sampled_from([{}, QWEN3_8B, DEEPSEEK_V3]), changes=st.dictionaries(st.sampled_from(FIELDS), VALUES))
+def of_class(kind: str, *, whole: bool) -> dict[str, Any]:
+    """A config of this class, with its own numbers (``whole``) or those that every file gives."""
+    own = classes().get(config_reader.LIKE.get(kind, kind), {}).get("defaults") if whole else {}
+    plain = {name: QWEN3_8B[name] for name in (*NEEDED, *(() if whole else ("num_key_value_heads",)))}
+    return {**plain, "model_type": kind, **(own if isinstance(own, dict) else {})}
+
+
+BASES = st.sampled_from([{}, QWEN3_8B, DEEPSEEK_V3]) | st.builds(
+    of_class, st.sampled_from(CLASSES), whole=st.booleans()
+)
+
+
+@given(base=BASES, changes=st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4), nested=st.integers(0, 3))
 def test_any_config_is_either_described_in_sane_numbers_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, base: Mapping[str, Any], changes: Mapping[str, Any]
+    tmp_path_factory: pytest.TempPathFactory, base: Mapping[str, Any], changes: Mapping[str, Any], nested: int
 ) -> None:
-    file = written(tmp_path_factory.mktemp("model"), {**base, **changes})
+    config: Mapping[str, Any] = {**base, **changes}
+    for _ in range(nested):
+        config = {"text_config": config}
+    file = written(tmp_path_factory.mktemp("model"), config)
     model, refused = None, set()
     try:
         model = catalog.model_from_config(file)
@@ -241,7 +274,56 @@ def test_any_config_is_either_described_in_sane_numbers_or_refused(
     assert 0 < model.parameters_b <= 20_000
     assert model.kv_bytes_per_token is not None
     assert model.kv_bytes_per_token >= 0
-    assert model.max_context
+    assert model.state_bytes >= 0
+    assert all(
+        each.bytes >= 0 and each.layers > 0 and (each.window is None or each.window > 0) for each in model.caches
+    )
+    assert 0 <= (model.expert_parameters_b or 0) <= model.parameters_b
+    assert model.max_context is None or model.max_context > 0
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_config_of_any_class_is_described_or_said_to_be_unknown(tmp_path: Path, kind: str) -> None:
+    model = catalog.model_from_config(written(tmp_path, of_class(kind, whole=False)))
+    assert (model.parameters_b is None) == (model.unknown_shape is not None)
+
+
+@pytest.mark.parametrize(
+    ("change", "unknown"),
+    [
+        ({"model_type": "nemotron_h"}, "layers_block_type"),
+        ({"model_type": "nemotron_h", "hybrid_override_pattern": "M*E-" * 1_000}, "layers_block_type"),
+        ({"model_type": "bamba", "mamba_n_heads": 0}, "mamba_n_heads"),
+        ({"model_type": "jamba", "attn_layer_period": 0}, "attn_layer_period"),
+        ({"model_type": "afmoe", "num_experts": 8, "num_experts_per_tok": 2, "moe_layer_freq": [1]}, "moe_layer_freq"),
+        ({"model_type": "hy_v3", "num_experts": 8, "num_experts_per_tok": 2, "mlp_layer_types": ["moe"]}, "mlp_layer_"),
+        ({"model_type": "mistral", "sliding_window": -1}, "sliding_window"),
+        ({"model_type": "olmo3", "attention_head_dim": -128}, "head_dim"),
+        ({"model_type": "qwen3", "model_max_length": -1}, "model_max_length"),
+        ({"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 1e308}}, "rope_scaling"),
+        ({"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 10**400}}, "rope_scaling"),
+    ],
+)
+def test_a_number_of_no_sense_in_any_setting_is_unknown_and_not_computed_with(
+    tmp_path: Path, change: Mapping[str, Any], unknown: str
+) -> None:
+    model = catalog.model_from_config(written(tmp_path, {**of_class(change["model_type"], whole=True), **change}))
+    assert model.unknown_shape is not None
+    assert model.unknown_shape.startswith(unknown)
+
+
+def test_a_way_of_stretching_that_is_no_text_is_read_as_one_that_stretches(tmp_path: Path) -> None:
+    config = {**QWEN3_8B, "rope_scaling": {"rope_type": ["yarn"], "factor": 2.0}}
+    assert catalog.model_from_config(written(tmp_path, config)).max_context == 2 * 40960
+
+
+@pytest.mark.parametrize("name", ["moe_\x1b[31mred", "moe_\ud800", "moe_" + "x" * 500])
+def test_a_setting_s_name_cannot_write_to_the_terminal(tmp_path: Path, name: str) -> None:
+    unknown = catalog.model_from_config(written(tmp_path, {**QWEN3_8B, name: 5})).unknown_shape
+    assert unknown is not None
+    assert unknown.startswith('"moe_')
+    assert unknown.isprintable()
+    assert len(unknown) < 80
 
 
 @given(content=st.binary(max_size=200))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ OPEN = resource(
     name="web-https",
 )
 TODAY = date(2026, 11, 25)
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def excepted(**exception: Any) -> policy.Settings:
@@ -64,6 +66,24 @@ def test_an_exception_ends_after_its_day(day: date, holds: bool) -> None:
         assert by_code == {"policy.open-to-world": "info"}
     else:
         assert by_code == {"policy.open-to-world": "error", "policy.exception-expired": "warning"}
+
+
+@pytest.mark.parametrize("page", ["policy.md", "policy.zh.md", "review.md", "review.zh.md"])
+def test_the_exceptions_that_the_pages_show_are_read_with_their_day(tmp_path: Path, page: str) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    (shown,) = (block for block in blocks if "exceptions:" in block)
+    (exception,) = policy.of_stack(project(tmp_path, shown), "dev").exceptions
+    assert exception.expires is not None
+    assert f"expires: {exception.expires}\n" in shown
+
+
+@pytest.mark.parametrize("day", ["2027-03-31", '"2027-03-31"'])
+def test_the_day_of_an_exception_may_stand_in_quotes_or_not(tmp_path: Path, day: str) -> None:
+    rules = f"{{rule: policy.open-to-world, reason: moving, expires: {day}}}"
+    file = project(tmp_path, f"exceptions: [{rules}]\n", f"  {CONFIG_KEY}: {{exceptions: [{rules}]}}\n")
+    assert policy.of_stack(file, "dev").exceptions[0].expires == date(2027, 3, 31)
+    (tmp_path / FILE).unlink()
+    assert policy.of_stack(file, "dev").exceptions[0].expires == date(2027, 3, 31)
 
 
 def test_an_exception_without_a_reason_is_refused(tmp_path: Path) -> None:

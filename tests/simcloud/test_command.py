@@ -85,6 +85,14 @@ def test_the_engine_gets_a_local_state_and_nothing_of_the_users_own(bench: Bench
     assert seen["PULUMI_SKIP_UPDATE_CHECK"] == "true"
 
 
+@pytest.mark.parametrize("option", ["--preview-only", "--preview-only=true"])
+def test_a_preview_of_a_destroy_is_not_also_told_to_go_on_unasked(bench: Bench, option: str) -> None:
+    assert bench.run("destroy", "-s", "dev") == 0
+    assert bench.environment["PULUMI_SKIP_CONFIRMATIONS"] == "true"
+    assert bench.run("destroy", "-s", "dev", option) == 0
+    assert "PULUMI_SKIP_CONFIRMATIONS" not in bench.environment
+
+
 def test_real_credentials_do_not_reach_the_engine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     planted = [
         *("AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALICLOUD_SECRET_KEY"),

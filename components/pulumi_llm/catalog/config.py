@@ -19,6 +19,9 @@ from pulumi_llm.errors import Refusal
 MAX_PARAMETERS = 20e12
 """More than ten times the largest published model: beyond it the numbers are not meant."""
 
+MAX_NAME = 60
+"""Letters of a setting's name that a message shows as it is."""
+
 NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 """Model types that vLLM refuses to run in float16 (vllm/config/model.py, read in release 0.32)."""
 
@@ -227,7 +230,8 @@ def _moe(shape: Shape, given: Moe | None) -> Moe | None:
 
 
 def _told(unknown: UnknownShapeError) -> str:
-    return unknown.what if unknown.value is None else f"{unknown.what}: {shown(unknown.value)}"
+    what = unknown.what if unknown.what.isprintable() and len(unknown.what) <= MAX_NAME else shown(unknown.what)
+    return what if unknown.value is None else f"{what}: {shown(unknown.value)}"
 
 
 def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pulumi_llm.catalog.shapes import Settings
+from pulumi_llm.catalog.shapes.settings import LARGEST
 
 KEYS = (
     "max_position_embeddings",
@@ -38,7 +39,11 @@ def context_of(settings: Settings) -> int | None:
     for rope in _ropes(settings):
         kind = rope.get("rope_type", rope.get("type"))
         given = rope.get("factor")
-        if kind not in SCALED_ALREADY and isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
+        if isinstance(kind, str) and kind in SCALED_ALREADY:
+            continue
+        if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
+            if given > LARGEST:
+                settings.refuse("rope_scaling", given)
             factor = float(given)
     return int(length * factor)
 

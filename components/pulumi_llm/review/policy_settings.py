@@ -11,16 +11,16 @@ from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from pulumi_llm import _engine_yaml, _json
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import project as projects
 from pulumi_llm.review.money import HOURS_PER_MONTH
-from pulumi_llm.spec.fields import Part, Text, invalid
+from pulumi_llm.spec.fields import Part, Text, invalid, without_midnight
 from pulumi_llm.spec.reading import parse
 
 FILE = "pulumi-llm.policy.yaml"
@@ -67,7 +67,7 @@ class Exemption(Part):
     rule: str
     resource: Text = "*"
     reason: Text
-    expires: date | None = None
+    expires: Annotated[date | None, BeforeValidator(without_midnight)] = None
 
     @field_validator("rule")
     @classmethod

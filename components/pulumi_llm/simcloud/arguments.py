@@ -67,6 +67,11 @@ class Request:
         return [value for option, value in pairs if option == "--policy-pack"]
 
     @property
+    def only_previews(self) -> bool:
+        """Whether ``destroy`` or ``refresh`` is asked to show what it would do, and no more."""
+        return not {"--preview-only", "--preview-only=true"}.isdisjoint(self.arguments)
+
+    @property
     def makes_a_stack(self) -> bool:
         """Whether the stack that is named is made where it is not there yet."""
         return self.command in _MAKES_A_STACK

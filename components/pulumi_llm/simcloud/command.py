@@ -77,6 +77,8 @@ def _run(request: Request) -> int:
         home.mkdir(parents=True, exist_ok=True)
         engine = find_engine()
         environment = prepare(home, engine, wanted)
+        if request.only_previews:  # with which the engine refuses --yes
+            environment.pop("PULUMI_SKIP_CONFIRMATIONS", None)
         if len(request.policy_packs) == 1:
             environment[POLICY_PACK] = request.policy_packs[0]
         if project is None or not request.is_on_a_stack:

@@ -97,12 +97,21 @@ def _whole(value: object) -> object:
 Count = Annotated[int, BeforeValidator(_whole)]
 
 
+MIDNIGHT = " 00:00:00 +0000 UTC"
+"""What the engine puts behind a day that stands without quotes in a stack's file: pulumi 3.259, by its YAML reader."""
+
+
+def without_midnight(value: object) -> object:
+    """A day as it was written, without quotes or with them; anything else as it is."""
+    return value.removesuffix(MIDNIGHT) if isinstance(value, str) else value
+
+
 def _calendar(value: object) -> object:
     if isinstance(value, date):  # as YAML 1.1 reads one
         return str(value)
     if not isinstance(value, str):
         raise invalid("spec.bad-day", f"{value!r} is not a day", "2027-12-31")
-    return value
+    return without_midnight(value)
 
 
 def _day(value: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 from pulumi_llm.catalog.shapes.settings import Settings, UnknownShapeError
+
+Each = TypeVar("Each")
 
 FULL, WINDOW, CHUNK = "full", "window", "chunk"
 STATE_KINDS = ("delta", "kda", "mamba", "mamba2", "conv", "lightning")
@@ -118,7 +122,7 @@ def _kind(settings: Settings, name: str, text: object) -> str:
     return settings.refuse(name, text)
 
 
-def _of_length(kinds: list[str], layers: int, name: str) -> list[str]:
+def _of_length(kinds: list[Each], layers: int, name: str) -> list[Each]:
     if len(kinds) < layers:
         raise UnknownShapeError(name, f"{len(kinds)} entries for {layers} layers")
     return kinds[:layers]
@@ -135,7 +139,7 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
             settings.refuse("linear_attn_config", given)
         return [FULL if at + 1 in given else "kda" for at in every]
     if kind == "jamba":
-        period, offset = settings.needed("attn_layer_period"), settings.needed("attn_layer_offset")
+        period, offset = settings.needed("attn_layer_period"), settings.needed("attn_layer_offset", low=0)
         return [FULL if at % period == offset else "mamba" for at in every]
     if kind in ("mamba", "falcon_mamba"):
         return ["mamba"] * layers
@@ -204,13 +208,13 @@ def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
         strange = [each for each in listed if each not in ("dense", "sparse", "moe", "hash_moe")]
         if strange:
             settings.refuse("mlp_layer_types", strange[0])
-        return [each != "dense" for each in listed[:layers]]
+        return _of_length([each != "dense" for each in listed], layers, "mlp_layer_types")
     frequency = settings.value("moe_layer_freq")
     if isinstance(frequency, list):
-        return [bool(each) for each in frequency[:layers]]
+        return _of_length([bool(each) for each in frequency], layers, "moe_layer_freq")
     named = settings.sequence("moe_layers") or settings.value("moe_layers_enum")
     if isinstance(named, str):
-        named = [int(each) for each in named.split(",") if each.strip().isdigit()]
+        named = [int(each) for each in named.split(",") if re.fullmatch(r" *[0-9]{1,9} *", each)]
     if isinstance(named, list):
         return [at in named for at in every]
     step = settings.number("interleave_moe_layer_step")
@@ -227,8 +231,8 @@ def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
     first = settings.number("first_k_dense_replace")
     if first is None:
         first = 1 if settings.kind in ONE_DENSE else 0
-    last = settings.number("moe_layer_end_index")
+    last = settings.number("moe_layer_end_index", low=-1)
     last = layers - 1 if last is None or last < 0 else last
-    interval = settings.number("moe_layer_interval") or (frequency if isinstance(frequency, int) else 1) or 1
+    interval = settings.number("moe_layer_interval") or settings.number("moe_layer_freq") or 1
     offset = 1 if settings.value("moe_layer_interval") is not None else 0
     return [first <= at <= last and (at + offset) % interval == 0 for at in every]

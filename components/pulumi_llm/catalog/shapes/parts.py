@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pulumi_llm.catalog.shapes.layers import CHUNK, FULL, WINDOW, blocks
-from pulumi_llm.catalog.shapes.settings import Settings
+from pulumi_llm.catalog.shapes.settings import Settings, is_size
 
 TWO_MATRICES = frozenset(
     [
@@ -129,7 +129,7 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     listed = settings.sequence("num_attention_heads_per_layer")
     if listed is not None:
         each = listed[at] if at < len(listed) else None
-        heads = each if isinstance(each, int) else settings.refuse("num_attention_heads_per_layer", each)
+        heads = each if is_size(each) else settings.refuse("num_attention_heads_per_layer", each)
     queries = of.hidden * heads * key * (2 if settings.kind in GATED_QUERIES else 1)
     one_of_both = settings.kind.startswith("gemma4") and kind == FULL and settings.flag("attention_k_eq_v")
     keys = of.hidden * kv_heads * (key if one_of_both else key + value)
@@ -213,7 +213,7 @@ def _kda(settings: Settings, of: Widths) -> tuple[int, int]:
     taps = given.get("short_conv_kernel_size", settings.number("linear_conv_kernel_dim"))
     heads = heads if heads is not None else settings.number("linear_num_heads")
     size = size if size is not None else settings.number("linear_head_dim")
-    if not isinstance(heads, int) or not isinstance(size, int) or not isinstance(taps, int):
+    if not is_size(heads) or not is_size(size) or not is_size(taps):
         return settings.refuse("linear_attn_config", dict(given))
     width = heads * size
     total = of.hidden * (4 * width + heads + 2 * size) + 2 * size * width + 3 * width * taps
@@ -227,7 +227,7 @@ def _mamba(settings: Settings, of: Widths) -> tuple[int, int]:
     state = settings.number("mamba_d_state") or settings.number("state_size") or 16
     taps = settings.number("mamba_d_conv") or settings.number("conv_kernel") or 4
     rank = settings.value("mamba_dt_rank") or settings.value("time_step_rank")
-    rank = rank if isinstance(rank, int) and not isinstance(rank, bool) else -(-of.hidden // 16)
+    rank = rank if is_size(rank) else -(-of.hidden // 16)  # "auto"
     total = of.hidden * 2 * inner + inner * (taps + rank + 2 * state + rank + state + 2) + inner * of.hidden
     return total, inner * (taps - 1) * 2 + inner * state * _state_size(settings)
 
@@ -249,7 +249,7 @@ def _mamba2(settings: Settings, of: Widths) -> tuple[int, int]:
 
 def _first(settings: Settings, *names: str) -> int:
     for name in names:
-        value = settings.number(name)
+        value = settings.number(name, low=1)
         if value is not None:
             return value
     return settings.refuse(names[0])

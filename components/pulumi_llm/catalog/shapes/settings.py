@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 DATA = Path(__file__).parent.parent / "data" / "model_classes.json"
 
@@ -54,6 +54,10 @@ HARMLESS = re.compile(
 """Structural by name, but of no weight: how experts are chosen, kernels, training, heads that guess ahead."""
 
 
+LARGEST = 10**9
+"""Far beyond any number in a real file: a larger one, or one below zero, is not meant, and gives sizes of no sense."""
+
+
 class UnknownShapeError(Exception):
     """A setting, or a class, that says something of the shape and is not understood here: ``what`` and its value."""
 
@@ -61,6 +65,11 @@ class UnknownShapeError(Exception):
         super().__init__(what)
         self.what = what
         self.value = value
+
+
+def is_size(value: object) -> TypeGuard[int]:
+    """Whether a value that stands in a list or a part of its own is a number above zero that can be meant."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST
 
 
 @cache
@@ -104,22 +113,22 @@ class Settings:
         # A setting that the file gives as null is none: its class's default does not hold.
         return None if any(each in self.values for each in self._spellings(name)) else self._default(name)
 
-    def number(self, name: str) -> int | None:
-        """A whole number; a list of one number repeated counts as that number."""
+    def number(self, name: str, *, low: int = 0) -> int | None:
+        """A whole number from ``low`` on; a list of one number repeated counts as that number."""
         value = self.value(name)
         if value is None or (value is False):
             return None
         if isinstance(value, list) and value and all(each == value[0] for each in value):
             value = value[0]
-        if isinstance(value, float) and value == int(value):
+        if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= LARGEST:
             self.refuse(name, value)
         return value
 
-    def needed(self, name: str) -> int:
+    def needed(self, name: str, *, low: int = 1) -> int:
         """A number without which nothing can be computed."""
-        value = self.number(name)
+        value = self.number(name, low=low)
         if value is None:
             self.refuse(name)
         return value

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from pulumi_llm.catalog.models import Cache
 from pulumi_llm.catalog.shapes import parts
-from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, FULL, NOTHING, WINDOW, experts_at, mixers
+from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
 from pulumi_llm.catalog.shapes.settings import Settings
 from pulumi_llm.catalog.shapes.special import V4_ROW, deepseek_v4_attention, deepseek_v4_bytes, deepseek_v4_ratios
+
+MOST_LAYERS = 1_000
+"""Several times those of any published model; a longer list is not meant, and would take minutes to walk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +102,8 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
 
 def _layers(settings: Settings) -> int:
     if settings.kind == "nemotron_h":  # the list of blocks counts, not the number
-        for name in ("hybrid_override_pattern", "layer_types", "layers_block_type"):
-            blocks = settings.value(name)
-            if isinstance(blocks, str | list) and blocks:
-                return len(blocks)
+        count = len(blocks(settings))
+        return count if 0 < count <= MOST_LAYERS else settings.refuse("layers_block_type", f"{count} blocks")
     return settings.needed("num_hidden_layers")
 
 
