@@ -97,6 +97,22 @@ def test_the_flags_of_vllm_come_from_the_gpu_and_the_spec() -> None:
     assert "4096" in text
 
 
+@pytest.mark.parametrize(
+    ("model", "flags"),
+    [
+        ("Qwen/Qwen3-0.6B", "--enable-auto-tool-choice|--tool-call-parser hermes|--reasoning-parser qwen3"),
+        ("Qwen/Qwen2.5-1.5B-Instruct-AWQ", "--enable-auto-tool-choice|--tool-call-parser hermes"),
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "--reasoning-parser deepseek_r1"),
+        ("01-ai/Yi-6B-Chat", ""),
+    ],
+)
+def test_a_server_is_started_with_the_parsers_that_the_catalogue_has_for_its_model(model: str, flags: str) -> None:
+    rows = settings(plan_of(llm.ModelServer, SERVER | {"model": model, "context_length": 2048}))["files"]
+    [unit] = [row["content"] for row in rows if row["path"].endswith("/llm-vllm.service")]
+    lines = [line.removesuffix("\\").strip() for line in unit.splitlines()]
+    assert "|".join(line for line in lines if "parser" in line or "tool" in line) == flags
+
+
 @pytest.mark.parametrize("written", ["01ai/Yi-6B-Chat", "01-ai/yi-6b-chat", "Yi-6B-Chat"])
 def test_a_model_by_another_of_its_names_makes_the_same_node(written: str) -> None:
     wanted = {key: value for key, value in SERVER.items() if key != "context_length"}

@@ -21,6 +21,7 @@ from pulumi_llm.bootstrap import (
     WeaviateRole,
     check_gateway,
 )
+from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.errors import Finding, among
@@ -324,6 +325,7 @@ class _Plan:
         """The node. Without the proxy's endpoint it is what user data needs: nothing that is known only later."""
         data, server = catalog.load(), self.server
         model = data.models.get(server.model)
+        able = abilities_of(server.model, model.base_model if model else None)
         upstreams = [Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")]
         own = server.name_served
         targets = {own: Target(upstream="vllm", model=own, price_in=0, price_out=0)}
@@ -364,6 +366,8 @@ class _Plan:
                 max_num_seqs=server.max_num_seqs,
                 kv_cache_dtype=None if server.kv_cache_dtype == "auto" else server.kv_cache_dtype,
                 trust_remote_code=server.trust_remote_code,
+                tool_call_parser=able.tool_call_parser,
+                reasoning_parser=able.reasoning_parser,
                 extra_args=server.extra_args,
                 weights_gib=placement.download_gib(server),
                 min_driver=MIN_DRIVER,

@@ -30,7 +30,8 @@ def test_every_rendered_flag_is_one_that_this_vllm_accepts() -> None:
         max_num_seqs=16,
         kv_cache_dtype="fp8",
         trust_remote_code=True,
-        extra_args=("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
+        tool_call_parser="hermes",
+        reasoning_parser="qwen3",
     )
     assert set(flags(role)) <= set(data("vllm/flags.json")["flags"])
 
@@ -95,6 +96,42 @@ def test_gated_delta_nets_take_triton_unless_told_otherwise() -> None:
     assert arguments[arguments.index("--gdn-prefill-backend") + 1] == "triton"
     told = vllm_arguments(replace(ROLE, extra_args=("--gdn-prefill-backend=cutedsl",)))
     assert [each for each in told if each.startswith("--gdn")] == ["--gdn-prefill-backend=cutedsl"]
+
+
+ABLE = replace(ROLE, tool_call_parser="hermes", reasoning_parser="qwen3")
+TOOLS, REASONING = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"], ["--reasoning-parser", "qwen3"]
+
+
+def abilities(*extra: str) -> list[str]:
+    """What `ABLE` is rendered with, less what a role without abilities is."""
+    plain = vllm_arguments(replace(ROLE, extra_args=extra))
+    return [each for each in vllm_arguments(replace(ABLE, extra_args=extra)) if each not in plain]
+
+
+def test_tool_calls_and_reasoning_are_read_where_a_parser_is_known() -> None:
+    assert abilities() == [*TOOLS, *REASONING]
+    assert vllm_arguments(replace(ABLE, tool_call_parser=None, reasoning_parser=None)) == vllm_arguments(ROLE)
+
+
+@pytest.mark.parametrize(
+    ("extra", "left"),
+    [
+        (("--tool-call-parser", "xlam", "--enable-auto-tool-choice"), REASONING),
+        (("--tool-call-parser=xlam",), REASONING),
+        (("--no-enable-auto-tool-choice",), REASONING),
+        (("--enable-auto-tool-choice",), [*TOOLS[1:], *REASONING]),
+        (("--reasoning-parser", "deepseek_r1"), TOOLS),
+        (("--reasoning-parser=",), TOOLS),
+        (("--structured-outputs-config.reasoning_parser", "deepseek_r1"), TOOLS),
+        (("--structured-outputs-config", '{"reasoning_parser": "deepseek_r1"}'), TOOLS),
+        (("--no-enable-auto-tool-choice", "--reasoning-parser="), []),
+        (("--enable-auto-tool-choice", "--tool-call-parser", "hf"), []),
+        (("--reasoning-parser=hf",), []),
+    ],
+)
+def test_extra_args_go_before_the_parsers_of_the_catalogue(extra: tuple[str, ...], left: list[str]) -> None:
+    assert abilities(*extra) == left
+    assert vllm_arguments(replace(ABLE, extra_args=extra))[-len(extra) :] == list(extra)
 
 
 def test_a_misspelt_flag_is_refused_with_the_right_one() -> None:

@@ -84,7 +84,7 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
             "revision": role.revision,
             "path": model_path(role),
         }
-        load_format = _flag(role.extra_args, "--load-format")
+        load_format = flag_value(role.extra_args, "--load-format")
         if load_format not in ("", "auto"):
             # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
             document["model"]["kinds"] = list(LOADED.get(load_format, ()))
@@ -103,7 +103,7 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
     return document
 
 
-def _flag(arguments: tuple[str, ...], name: str) -> str:
+def flag_value(arguments: tuple[str, ...], name: str) -> str:
     """The value that a flag has in the end, whether it follows after a blank or an equals sign; empty without one."""
     value = ""
     for argument, following in pairwise((*arguments, "")):

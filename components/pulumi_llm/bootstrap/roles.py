@@ -48,7 +48,8 @@ class VllmRole:
     ``model_id`` is the Hugging Face id, ``modelscope_id`` that hub's own id for the same model (None: not there).
     ``revision`` pins the hub's branch, tag or commit. ``gpu_memory_utilization`` is a share of the whole card (0 to 1).
     ``weights_gib`` is what the download is expected to take (None: unknown, then only the hub's own numbers are
-    checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580.
+    checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
+    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them.
     """
 
     model_id: str
@@ -64,6 +65,8 @@ class VllmRole:
     max_num_seqs: int | None = None
     kv_cache_dtype: str | None = None
     trust_remote_code: bool = False
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None
 

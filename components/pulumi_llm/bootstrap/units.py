@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pulumi_llm.bootstrap.files import data, fill
-from pulumi_llm.bootstrap.node_document import model_path
+from pulumi_llm.bootstrap.node_document import flag_value, model_path
 from pulumi_llm.errors import Finding, Refusal, nearest
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 GDN = "--gdn-prefill-backend"
+AUTO, TOOLS, REASONING = "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser"
 
 
 def quoted(argument: str) -> str:
@@ -55,9 +56,31 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     # On Hopper vLLM takes FlashInfer's kernel for gated delta nets without asking whether it can be compiled.
     if not any(each.split("=")[0] == GDN for each in role.extra_args):
         arguments += [GDN, "triton"]
+    arguments += parser_arguments(role)
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
     return [*arguments, *role.extra_args]
+
+
+def parser_arguments(role: VllmRole) -> list[str]:
+    """The flags for tool calls and reasoning that ``extra_args`` neither set nor contradict.
+
+    Without them vLLM answers 400 to a request that offers tools, and leaves a model's reasoning in its answer.
+    ``--no-enable-auto-tool-choice`` and an empty ``--reasoning-parser=`` switch them off.
+    """
+    given = {each.split("=")[0] for each in role.extra_args}
+    # vLLM does not start where its `hf` parser stands beside another one.
+    if "hf" in (flag_value(role.extra_args, TOOLS), flag_value(role.extra_args, REASONING)):
+        return []
+    arguments: list[str] = []
+    if role.tool_call_parser and not given & {TOOLS, "--no-enable-auto-tool-choice"}:
+        arguments += [] if AUTO in given else [AUTO]
+        arguments += [TOOLS, role.tool_call_parser]
+    # The flag would go before the same setting in --structured-outputs-config.
+    settings = any("reasoning_parser" in each for each in role.extra_args)
+    if role.reasoning_parser and REASONING not in given and not settings:
+        arguments += [REASONING, role.reasoning_parser]
+    return arguments
 
 
 def check_extra_arguments(extra: Iterable[str]) -> None:
