@@ -71,12 +71,12 @@ BROKEN: dict[str, tuple[Callable[[Platform, str], None], list[tuple[str, str, tu
     ),
     "one foreign model for another": (
         setting("proxy.upstreams.openai.models", ["gpt-4o"]),
-        [("llm-proxy", "model-gone", ("gpt-4o-mini",), ()), ("llm-server", "model-gone", ("gpt-4o-mini",), ())],
+        [("llm-proxy", "model-gone", ("gpt-6-luna",), ()), ("llm-server", "model-gone", ("gpt-6-luna",), ())],
     ),
-    "one more foreign model": (setting("proxy.upstreams.openai.models", ["gpt-4o-mini", "gpt-4o"]), []),
+    "one more foreign model": (setting("proxy.upstreams.openai.models", ["gpt-6-luna", "gpt-4o"]), []),
     "no proxy": (
         without_proxy,
-        [("llm-proxy", "node-gone", (), ()), ("llm-server", "model-gone", ("gpt-4o-mini",), ())],
+        [("llm-proxy", "node-gone", (), ()), ("llm-server", "model-gone", ("gpt-6-luna",), ())],
     ),
     "no vectors": (CASES["vectors-removed"].edit, [("llm-server", "port-gone", ("18444", "18445"), ())]),
     "another port": (
