@@ -71,12 +71,12 @@ BROKEN: dict[str, tuple[Callable[[Platform, str], None], list[tuple[str, str, tu
     ),
     "one foreign model for another": (
         setting("proxy.upstreams.openai.models", ["gpt-4o"]),
-        [("llm-proxy", "model-gone", ("gpt-4o-mini",), ()), ("llm-server", "model-gone", ("gpt-4o-mini",), ())],
+        [("llm-proxy", "model-gone", ("gpt-6-luna",), ()), ("llm-server", "model-gone", ("gpt-6-luna",), ())],
     ),
-    "one more foreign model": (setting("proxy.upstreams.openai.models", ["gpt-4o-mini", "gpt-4o"]), []),
+    "one more foreign model": (setting("proxy.upstreams.openai.models", ["gpt-6-luna", "gpt-4o"]), []),
     "no proxy": (
         without_proxy,
-        [("llm-proxy", "node-gone", (), ()), ("llm-server", "model-gone", ("gpt-4o-mini",), ())],
+        [("llm-proxy", "node-gone", (), ()), ("llm-server", "model-gone", ("gpt-6-luna",), ())],
     ),
     "no vectors": (CASES["vectors-removed"].edit, [("llm-server", "port-gone", ("18444", "18445"), ())]),
     "another port": (
@@ -142,6 +142,27 @@ def test_a_machine_without_a_gpu_is_never_said_to_be_sold_out(changed: Callable[
     assert "sold out" not in text
     assert "another public address" not in text
     assert "the public address is given back" in text
+
+
+def test_the_keys_of_a_node_that_goes_are_not_told_to_be_other_keys(changed: Callable[..., StackReview]) -> None:
+    text = render([changed(without_proxy)])
+    assert "llm-proxy-key-default" in text
+    assert "another key" not in text
+    assert "clients with the old one" not in text
+
+
+def test_the_bill_before_is_at_least_what_it_was_when_what_goes_had_no_known_price(
+    changed: Callable[..., StackReview],
+) -> None:
+    review = changed(without_proxy)
+    assert review.bill is not None
+    assert review.difference is not None
+    went = [each.before for each in review.difference.changes if each.before is not None]
+    assert any(line.per_month is None for line in went)
+    known = review.bill.per_month.cny + sum(line.per_month.cny for line in went if line.per_month is not None)
+    whole = dataclasses.replace(review, bill=dataclasses.replace(review.bill, lines=[]))
+    known_of_what_went = known - review.bill.per_month.cny
+    assert f"at least {known_of_what_went:,.2f} → 0.00" in render([whole])
 
 
 def test_destroying_data_needs_a_yes_that_reviewers_see(changed: Callable[..., StackReview]) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding
 from pulumi_llm.review import caller_parts
+from pulumi_llm.review.bill import Bill
 from pulumi_llm.review.changes import Change, TextChange
+from pulumi_llm.review.difference import Difference
 from pulumi_llm.review.impact import impact_table
 from pulumi_llm.review.markdown import code, fenced, folded, html_code, html_words, names, table
 from pulumi_llm.review.markdown import words as plain_words
@@ -331,10 +333,21 @@ def _bill(review: StackReview, words: Words, budget: Budget) -> list[str]:
     rows.append([f"**{words('difference')}**", "", *_amounts(difference.per_month, words)])
     least = f"{words('at-least')} " if bill.at_least else ""
     rows.append([words("total"), "", f"{least}{bill.per_month.cny:,.2f}", f"{least}{bill.per_month.usd:,.2f}"])
-    before = bill.per_month.cny - difference.per_month.cny
-    title = words("bill", before=f"{least}{before:,.2f}", after=f"{least}{bill.per_month.cny:,.2f}")
+    title = words("bill", before=_before(difference, bill, words), after=f"{least}{bill.per_month.cny:,.2f}")
     head = [words("line"), "", f"CNY {words('per-month')}", f"USD {words('per-month')}"]
     return folded(title, table(head, rows, right=(2, 3)))
+
+
+def _before(difference: Difference, bill: Bill, words: Words) -> str:
+    """The month's bill before the change, in CNY, with what of it was not known."""
+    cny, unknown = bill.per_month.cny, len(bill.unknown)
+    for each in difference.changes:
+        for line, sign in ((each.after, -1), (each.before, 1)):
+            if line is not None and line.per_month is not None:
+                cny += sign * line.per_month.cny
+            elif line is not None:
+                unknown += sign
+    return f"{words('at-least')} {cny:,.2f}" if unknown else f"{cny:,.2f}"
 
 
 def _amounts(amounts: Amounts | None, words: Words) -> list[str]:

@@ -155,6 +155,8 @@ def _as_it_is(rows: Iterable[Change], nodes: Nodes, standing: set[str], catalog:
             row = replace(row, impact=replace(row.impact, note=impact.without_gpu(note)))
         elif role == "address" and row.operation == "delete" and row.node not in standing:
             row = replace(row, impact=replace(row.impact, code="deletes", note="address-gone"))
+        elif role == "secret" and row.operation == "delete" and row.node not in standing:
+            row = replace(row, impact=replace(row.impact, code="deletes", note=""))
         yield row
 
 
