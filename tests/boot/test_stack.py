@@ -159,5 +159,11 @@ def test_the_usage_report_tells_what_a_key_has_taken(stack: BootedStack) -> None
     assert row["reserved"] == 0
 
 
+def test_the_data_disk_says_which_weaviate_wrote_the_vectors(stack: BootedStack) -> None:
+    kept = stack.machine("server").inside("cat", "/srv/llm/weaviate.yaml")
+    assert kept == stack.machine("server").inside("cat", "/opt/llm/weaviate/compose.yaml")
+    assert "image: cr.weaviate.io/semitechnologies/weaviate:" in kept
+
+
 def test_a_second_up_changes_nothing(stack: BootedStack) -> None:
     assert stack.sim.up() == {}

@@ -490,6 +490,35 @@ def test_a_docker_that_does_not_start_is_a_code_and_nothing_is_pulled(tmp_path: 
     assert not [call for call in node.calls if call.startswith("docker pull")]
 
 
+def with_vectors(tmp_path: Path, wrote: str | None) -> Node:
+    """A node whose data disk has vectors, and the compose file that they were written under."""
+    node = supplied(tmp_path, vector_node())
+    node.fake("docker", "exit 0")
+    node.fake("systemctl", "exit 0")
+    node.path("/srv/llm/weaviate/collection").mkdir(parents=True)
+    if wrote:
+        image = f"    image: cr.weaviate.io/semitechnologies/weaviate:{wrote}\n"
+        volumes = '    volumes: ["/srv/llm/weaviate:/var/lib/weaviate"]\n'
+        node.path("/srv/llm/weaviate.yaml").write_text(volumes + image)
+    return node
+
+
+@pytest.mark.parametrize("wrote", ["1.35.2", "1.38.9", None])
+def test_a_weaviate_that_skips_a_minor_version_is_refused_and_nothing_is_fetched(
+    tmp_path: Path, wrote: str | None
+) -> None:
+    node = with_vectors(tmp_path, wrote)
+    assert failed(node, "images") == "images.vectors-too-old"
+    said = wrote.rpartition(".")[0] if wrote else "1.35"
+    assert f"of Weaviate {said}, and 1.40 is to take them over" in node.stage("images")["message"]
+    assert not [call for call in node.calls if call.startswith("docker")]
+
+
+@pytest.mark.parametrize("wrote", ["1.39.0", "1.40.0", "1.41.3"])
+def test_the_next_minor_version_takes_vectors_over_and_an_older_one_may_come_back(tmp_path: Path, wrote: str) -> None:
+    assert with_vectors(tmp_path, wrote).run("run", "images").returncode == 0
+
+
 # --- llm-node itself
 
 
