@@ -25,7 +25,7 @@ def main() -> None:
 def follows(image: str) -> None:
     """Refuse a Weaviate that is further than one minor version past the one that wrote the vectors.
 
-    Its makers test no other way (docs.weaviate.io, "Migration and Upgrades", 2026-11-28). What runs now goes on running.
+    Its makers test no other way (docs.weaviate.io, "Migration and Upgrades", 2026-11-28). What runs now goes on.
     """
     wanted = minor(image)
     if not wanted or not at(VECTORS).is_dir() or not any(at(VECTORS).iterdir()):
