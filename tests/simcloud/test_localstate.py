@@ -65,7 +65,10 @@ def test_a_lock_of_a_running_engine_is_not_stale(tmp_path: Path, engine_process:
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only /proc tells what a process is")  # noqa: PTH112
 def test_a_lock_is_stale_when_its_number_now_belongs_to_another_program(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as other:
+    waits = "import sys; print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()  # only then does /proc surely know its command line
         lock(tmp_path, other.pid)
         found = stale(tmp_path)
         other.kill()
