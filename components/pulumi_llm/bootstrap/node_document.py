@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from pulumi_llm._flags import flags_of
 from pulumi_llm.bootstrap import gateway
 from pulumi_llm.bootstrap.files import data
 from pulumi_llm.errors import Finding, Refusal, UnknownName
@@ -84,7 +84,7 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
             "revision": role.revision,
             "path": model_path(role),
         }
-        load_format = flag_value(role.extra_args, "--load-format")
+        load_format = flags_of(role.extra_args).get("--load-format", "")
         if load_format not in ("", "auto"):
             # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
             document["model"]["kinds"] = list(LOADED.get(load_format, ()))
@@ -101,16 +101,6 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
                 ]
             )
     return document
-
-
-def flag_value(arguments: tuple[str, ...], name: str) -> str:
-    """The value that a flag has in the end, whether it follows after a blank or an equals sign; empty without one."""
-    value = ""
-    for argument, following in pairwise((*arguments, "")):
-        flag, equals, rest = argument.partition("=")
-        if flag == name:
-            value = rest if equals else following
-    return value
 
 
 def venvs(request: NodeRequest) -> tuple[str, ...]:

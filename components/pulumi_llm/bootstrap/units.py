@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pulumi_llm._flags import flags_of
 from pulumi_llm.bootstrap.files import data, fill
-from pulumi_llm.bootstrap.node_document import flag_value, model_path
+from pulumi_llm.bootstrap.node_document import model_path
 from pulumi_llm.errors import Finding, Refusal, nearest
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     if role.trust_remote_code:
         arguments.append("--trust-remote-code")
     # On Hopper vLLM takes FlashInfer's kernel for gated delta nets without asking whether it can be compiled.
-    if not any(each.split("=")[0] == GDN for each in role.extra_args):
+    if GDN not in flags_of(role.extra_args):
         arguments += [GDN, "triton"]
     arguments += parser_arguments(role)
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
@@ -68,12 +69,12 @@ def parser_arguments(role: VllmRole) -> list[str]:
     Without them vLLM answers 400 to a request that offers tools, and leaves a model's reasoning in its answer.
     ``--no-enable-auto-tool-choice`` and an empty ``--reasoning-parser=`` switch them off.
     """
-    given = {each.split("=")[0] for each in role.extra_args}
+    given = flags_of(role.extra_args)
     # vLLM does not start where its `hf` parser stands beside another one.
-    if "hf" in (flag_value(role.extra_args, TOOLS), flag_value(role.extra_args, REASONING)):
+    if "hf" in (given.get(TOOLS), given.get(REASONING)):
         return []
     arguments: list[str] = []
-    if role.tool_call_parser and not given & {TOOLS, "--no-enable-auto-tool-choice"}:
+    if role.tool_call_parser and not given.keys() & {TOOLS, "--no-enable-auto-tool-choice"}:
         arguments += [] if AUTO in given else [AUTO]
         arguments += [TOOLS, role.tool_call_parser]
     # The flag would go before the same setting in --structured-outputs-config.

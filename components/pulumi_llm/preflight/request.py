@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.preflight import DEFAULT_CONTEXT, memory
@@ -151,20 +151,6 @@ def case_of(request: FitRequest, model: Model | None = None) -> Case:
         load=load,
         memory=memory.estimate(model, load),
     )
-
-
-def flags_of(arguments: tuple[str, ...]) -> dict[str, str]:
-    """The flags among a server's extra arguments, each with the value that it has in the end."""
-    return dict(_flags(arguments))
-
-
-def _flags(arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Flags with their values, whether these follow after a blank or an equals sign."""
-    for at, argument in enumerate(arguments):
-        if argument.startswith("--"):
-            name, equals, value = argument.partition("=")
-            following = arguments[at + 1] if at + 1 < len(arguments) else ""
-            yield name, value if equals else following
 
 
 def _number(flags: dict[str, str], name: str) -> int | None:

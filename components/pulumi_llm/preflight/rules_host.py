@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
+from pulumi_llm._flags import flags_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import memory, placement
 from pulumi_llm.preflight.engine import engine
-from pulumi_llm.preflight.request import Case, FitRequest, flags_of
+from pulumi_llm.preflight.request import Case, FitRequest
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec
