@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -93,3 +94,23 @@ def test_help_is_exit_code_0(command: tuple[Run, list[str]], capsys: pytest.Capt
     run, _ = command
     assert run(["--help"]) == 0
     assert "--project" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["--json", "--picture"])
+def test_what_a_program_prints_is_no_part_of_its_plan(
+    form: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "__main__.py").write_text("print('hello')\n")
+    assert plan.run(["-s", "dev", form]) == 0
+    said = capsys.readouterr()
+    assert "hello" in said.err
+    assert "hello" not in said.out
+    if form == "--json":
+        assert json.loads(said.out)["stack"] == "dev"
+    else:
+        assert "there is nothing to draw" in said.err
+
+
+def test_a_picture_is_drawn_of_the_plan_or_the_plan_is_data_not_both(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan.run(["-s", "dev", "--picture", "--json"]) == 2
+    assert "not allowed with" in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""`pulumi-llm plan -s STACK [--json]`: what a stack would make, without engine, account or network.
+"""`pulumi-llm plan -s STACK [--json | --picture]`: what a stack would make, without engine, account or network.
+
+`--picture` draws it as a Mermaid flow chart: machines in their regions, open ports, where requests go on to.
 
 The program is run on this machine, with a few named variables and an empty home: it finds no
 credentials by accident, but that is no sandbox.
@@ -8,6 +10,7 @@ Exit 0: done. Exit 1: the program refuses. Exit 2: called wrongly, or there is n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -29,13 +32,29 @@ def _run(argv: Sequence[str]) -> int:
     parser = Parser(PROG, __doc__)
     parser.add_argument("-s", "--stack", required=True)
     parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-    parser.add_argument("--json", action="store_true")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true")
+    form.add_argument("--picture", action="store_true", help="a Mermaid flow chart")
     asked = parser.parse(argv)
-    plan = capture_stack(asked.project, asked.stack)
+    if asked.picture:
+        return _draw(asked.project, asked.stack)
+    with contextlib.redirect_stdout(sys.stderr):  # what the program itself prints is not part of the plan
+        plan = capture_stack(asked.project, asked.stack)
     if asked.json:
         sys.stdout.write(json.dumps(plan.to_json(), indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(as_tree(plan))
+    return DONE
+
+
+def _draw(folder: Path, stack: str) -> int:
+    from pulumi_llm.review.portrait import portrait
+
+    with contextlib.redirect_stdout(sys.stderr):
+        drawn = portrait(folder, stack)
+    sys.stdout.write(drawn)
+    if not drawn:
+        sys.stderr.write(f"{PROG}: {stack} makes no machine: there is nothing to draw\n")
     return DONE
 
 
