@@ -1,4 +1,4 @@
-"""A fresh clone on a fresh home: the README's steps for a real account, with what `uv sync` installs and nothing else.
+"""A fresh clone on a fresh home: the steps for a real account, with what `uv sync` installs and nothing else.
 
 Pulumi's uv tool chain runs `uv sync` in `pulumi install` and `uv sync --inexact` before each program (pulumi/pulumi
 1b59498 of 2026-08-21, sdk/python/toolchain/uv.go: InstallDependencies and Command). The language host that can be built
@@ -27,6 +27,7 @@ from pulumi_llm.simcloud.invocation import prepare
 from tests.host import component_host
 
 ROOT = Path(__file__).parents[2]
+ACCOUNT = "docs/real-account.md"
 UV = next((str(each) for each in (shutil.which("uv"), ROOT / ".tools/uv/bin/uv") if each and Path(each).exists()), "")
 
 PULUMI = """\
@@ -112,7 +113,7 @@ class Clone:
 
 
 def steps(page: str) -> str:
-    """The shell lines under "A real account"."""
+    """The shell lines that lead to a stack on a real account."""
     section = re.split(r"^## ", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     block = next(
         re.findall(r"^```sh\n(.*?)^```", each, re.MULTILINE | re.DOTALL)
@@ -128,8 +129,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.mark.engine
-def test_the_readmes_steps_for_a_real_account_work_word_for_word(clone: Clone) -> None:
-    said = clone.run(steps("README.md"), said="sk-of-nobody")
+def test_the_documented_steps_for_a_real_account_work_word_for_word(clone: Clone) -> None:
+    said = clone.run(steps(ACCOUNT), said="sk-of-nobody")
     created = re.findall(r"\+ (\d+) created", said)
     deleted = re.findall(r"- (\d+) deleted", said)
     assert created, said
@@ -159,9 +160,9 @@ def test_a_component_for_other_languages_starts_with_what_the_tool_chain_install
     clone.run(f"{clone.python} -c 'from pulumi_llm import clouds; [clouds.get(each) for each in clouds.NAMES]'")
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
-def test_both_readmes_have_the_same_steps(page: str) -> None:
-    assert steps(page) == steps("README.md")
+@pytest.mark.parametrize("page", [ACCOUNT, "docs/real-account.zh.md"])
+def test_both_languages_have_the_same_steps(page: str) -> None:
+    assert steps(page) == steps(ACCOUNT)
     assert steps(page).startswith("pulumi install\n")
 
 

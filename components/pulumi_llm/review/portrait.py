@@ -17,7 +17,7 @@ from pulumi_llm.review.stack_review import review
 def portrait(folder: Path, stack: str, language: Language = "en") -> str:
     """The Mermaid text of the stack in the project at ``folder``; empty where it makes no machine.
 
-    The program is run as if `up` had been carried out, so that the machines' own addresses are told from those of others.
+    The program runs as if `up` had been carried out, so that the machines' own addresses are told from those of others.
     Raises Refusal as the program does.
     """
     plan = capture_stack(folder, stack, Forecast(None))
