@@ -1,0 +1,106 @@
+"""Recipes that need code: a rule of the fit check, a limit of a key."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.recipes.checkout import Checkout
+
+PACKAGE = "components/pulumi_llm"
+GATE = "templates/gateway/llm_gate"
+
+
+def add_a_rule(tree: Checkout) -> None:
+    rule = '''
+
+def context_too_short(case: Case) -> Iterator[Finding]:
+    """A conversation hardly fits into so few tokens."""
+    if case.max_model_len < 256:
+        yield Finding(
+            "fit.context-too-short",
+            f"{case.max_model_len} tokens of prompt and answer together are too few for a conversation",
+            "context_length: 2048",
+            severity="warning",
+            where="context_length",
+        )
+'''
+    module = tree.path / PACKAGE / "preflight/rules_shape.py"
+    module.write_text(module.read_text(encoding="utf-8") + rule, encoding="utf-8")
+    listed = "    rules_shape.context_beyond_model,\n"
+    tree.after(f"{PACKAGE}/preflight", listed, "    rules_shape.context_too_short,\n")
+    section = """\
+<a id="fit-context-too-short"></a>
+
+### `fit.context-too-short`
+
+The context is so short that a conversation hardly fits. The model starts all the same.
+
+**Do**: Write a longer `context_length`, such as 2048.
+
+"""
+    tree.before("docs", '<a id="fit-tight"></a>\n', section)
+    english = "{tokens} tokens of prompt and answer together are too few for a conversation"
+    chinese = "提示和回答一共 {tokens} 个 token，不够对话"
+    translation = f'    "fit.context-too-short": [\n      ["{english}", "{chinese}"]\n    ],\n'
+    tree.before(f"{PACKAGE}/review/data", '    "fit.tight": [\n', translation)
+    sample = '    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "max_model_len": 200},\n'
+    tree.after("tests/review", "REQUESTS: tuple[dict[str, Any], ...] = (\n", sample)
+
+
+def the_rule_warns_and_is_explained(tree: Checkout) -> None:
+    short = ("check", "01-ai/Yi-6B-Chat", "--gpu", "T4", "--max-model-len")
+    assert "[fit.context-too-short]" in tree.command(*short, "200")
+    assert "[fit.context-too-short]" not in tree.command(*short, "300")
+    assert "a conversation hardly fits" in tree.command("explain", "fit.context-too-short")
+    tree.tests("tests/test_docs.py", "tests/preflight/test_verdicts.py", "tests/review/test_translation_of_refusals.py")
+
+
+def add_a_key_limit(tree: Checkout) -> None:
+    limit = "tokens_per_request"
+    described = "    monthly_tokens: Annotated[Count, Field(ge=1)] | None = None\n"
+    tree.after(f"{PACKAGE}/spec", described, f"    {limit}: Annotated[Count, Field(ge=1)] | None = None\n")
+    handed = "            monthly_tokens=spec.monthly_tokens,\n"
+    tree.after(PACKAGE, handed, f"            {limit}=spec.{limit},\n")
+    tree.after(f"{PACKAGE}/bootstrap", "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
+    tree.after(f"{PACKAGE}/bootstrap", '    "monthly_tokens",\n', f'    "{limit}",\n')
+    option = '    "monthly_tokens": whole(1, 10**12),\n'
+    tree.after(f"{PACKAGE}/commands", option, f'    "{limit}": whole(1, 10**9),\n')
+    tree.after(GATE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
+    tree.after(GATE, "            self.monthly_tokens,\n", f"            self.{limit},\n")
+    tree.after(GATE, '    "monthly_tokens",\n', f'    "{limit}",\n')
+    refused = '            (rules.monthly_tokens, "tokens per month"),\n'
+    tree.after(GATE, refused, f'            (rules.{limit}, "tokens per request"),\n')
+    tree.after(GATE, "rules.tokens_per_minute, rules.daily_tokens, rules.monthly_tokens", f", rules.{limit}")
+    rows = {
+        "user-guide.md": (
+            "| `monthly_tokens` | from 1 |",
+            "| from 1 | none | Tokens of one request, prompt and answer. |",
+        ),
+        "user-guide.zh.md": (
+            "| `monthly_tokens` | 至少 1 |",
+            "| 至少 1 | none | 一次请求的 token 数，含提示和回答。 |",
+        ),
+    }
+    for page, (line, row) in rows.items():
+        tree.before(f"docs/{page}", line, f"| `{limit}` {row}\n")
+    tree.before("tests/gateway", '    "expires": 4_000_000_000,\n', f'    "{limit}": 8,\n')
+
+
+def the_limit_is_kept(tree: Checkout) -> None:
+    plan = tree.plan("aliyun-t4", daily_budget_usd="5\n          tokens_per_request: 77")
+    commands = [each for each in plan["resources"] if each["type"].startswith("command:")]
+    told_to_nodes = [each["name"] for each in commands if re.search(r"tokens_per_request\W{1,12}77", json.dumps(each))]
+    assert "llm-proxy-settings" in told_to_nodes
+    told = tree.python(
+        "from llm_gate.policy import rules_of; from llm_gate.store import Ask, Store\n"
+        "from llm_gate.errors import Refused\n"
+        "rules, store = rules_of('a', {'tokens_per_request': 77}), Store(':memory:')\n"
+        "for tokens in (77, 78):\n"
+        "    try: store.admit(rules, Ask('r', '/v1/completions', 'm', tokens)); print(tokens, 'passes')\n"
+        "    except Refused as refused: print(refused)\n"
+    )
+    assert told.splitlines()[0] == "77 passes"
+    assert "77 tokens per request" in told.splitlines()[1]
+    assert "--tokens-per-request" in tree.command("keys", "add", "--help")
+    tree.tests("tests/test_docs.py", "tests/gateway/test_policy.py", "tests/commands/test_keys.py")

@@ -1,0 +1,56 @@
+"""What CONTRIBUTING.md says of adding things is done here, in a copy of this checkout.
+
+The files are counted by git, the result is used, and the copy's own tests of that corner pass.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.recipes import code, data
+from tests.recipes.checkout import ROOT, Checkout
+
+pytestmark = pytest.mark.thorough
+
+PAGE = ROOT / "CONTRIBUTING.md"
+RECIPES: dict[str, tuple[Callable[[Checkout], None], Callable[[Checkout], None]]] = {
+    "a model": (data.add_a_model, data.the_model_is_checked_and_served),
+    "a card": (data.add_a_card, data.the_card_is_offered_and_bought),
+    "a rule": (code.add_a_rule, code.the_rule_warns_and_is_explained),
+    "a key limit": (code.add_a_key_limit, code.the_limit_is_kept),
+}
+
+
+@pytest.mark.parametrize("what", RECIPES)
+def test_adding_it_touches_the_files_that_the_page_lists_and_it_works(what: str, tmp_path: Path) -> None:
+    """UPDATE_GOLDEN=1 writes the page's row."""
+    add, use = RECIPES[what]
+    tree = Checkout.made(tmp_path / "checkout")
+    add(tree)
+    row = f"| [{what}](#{what.replace(' ', '-')}) | {_row(tree.touched())} |\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        text = re.sub(rf"^\| \[{what}\].*\n", lambda _: row, PAGE.read_text(), flags=re.MULTILINE)
+        PAGE.write_text(text)
+    assert row in PAGE.read_text(), f"the page should say: {row}"
+    use(tree)
+
+
+def _row(touched: list[str]) -> str:
+    """How many files, and which: the tests' own come last, as nobody who uses the thing needs them."""
+    shipped = [each for each in touched if not each.startswith("tests/")]
+    tests = [each for each in touched if each.startswith("tests/")]
+    return f"{len(shipped)} | {_listed(shipped)} | {_listed(tests)}"
+
+
+def _listed(files: list[str]) -> str:
+    return "<br>".join(f"`{each}`" for each in files)
+
+
+def test_every_row_of_the_page_is_tried_or_said_not_to_be() -> None:
+    rows = re.findall(r"^\| \[(an? [a-z ]+)\]", PAGE.read_text(), re.MULTILINE)
+    assert rows == list(RECIPES)
