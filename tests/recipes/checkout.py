@@ -113,10 +113,10 @@ class Checkout:
         finally:
             file.unlink()  # the copy's own tests know the shipped stacks alone
 
-    def tests(self, *chosen: str) -> None:
-        """The copy's own tests of that corner pass: so nothing that has to be touched was left out."""
+    def tests(self, *chosen: str, only: str) -> None:
+        """The copy's own tests of that corner pass (`pytest -k`), so nothing that has to be touched was left out."""
         options = ("-q", "-n0", "-x", "-p", "no:cacheprovider", "-m", "not engine and not artefact and not boot")
-        done = self._run("-m", "pytest", *options, *chosen)
+        done = self._run("-m", "pytest", *options, "-k", only, *chosen)
         assert done.returncode == 0, done.stdout[-6000:]
 
 

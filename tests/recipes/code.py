@@ -53,7 +53,7 @@ def the_rule_warns_and_is_explained(tree: Checkout) -> None:
     assert "[fit.context-too-short]" in tree.command(*short, "200")
     assert "[fit.context-too-short]" not in tree.command(*short, "300")
     assert "a conversation hardly fits" in tree.command("explain", "fit.context-too-short")
-    tree.tests("tests/test_docs.py", "tests/preflight/test_verdicts.py", "tests/review/test_translation_of_refusals.py")
+    tree.tests("tests/test_docs.py", "tests/review/test_translation_of_refusals.py", only="code or said")
 
 
 def add_a_key_limit(tree: Checkout) -> None:
@@ -103,4 +103,6 @@ def the_limit_is_kept(tree: Checkout) -> None:
     assert told.splitlines()[0] == "77 passes"
     assert "77 tokens per request" in told.splitlines()[1]
     assert "--tokens-per-request" in tree.command("keys", "add", "--help")
-    tree.tests("tests/test_docs.py", "tests/gateway/test_policy.py", "tests/commands/test_keys.py")
+    tree.tests(
+        "tests/test_docs.py", "tests/gateway/test_policy.py", "tests/commands/test_keys.py", only="limit or guide"
+    )
