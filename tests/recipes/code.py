@@ -63,7 +63,6 @@ def add_a_key_limit(tree: Checkout) -> None:
     handed = "            monthly_tokens=spec.monthly_tokens,\n"
     tree.after(PACKAGE, handed, f"            {limit}=spec.{limit},\n")
     tree.after(f"{PACKAGE}/bootstrap", "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
-    tree.after(f"{PACKAGE}/bootstrap", '    "monthly_tokens",\n', f'    "{limit}",\n')
     option = '    "monthly_tokens": whole(1, 10**12),\n'
     tree.after(f"{PACKAGE}/commands", option, f'    "{limit}": whole(1, 10**9),\n')
     tree.after(GATE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
@@ -93,15 +92,19 @@ def the_limit_is_kept(tree: Checkout) -> None:
     told_to_nodes = [each["name"] for each in commands if re.search(r"tokens_per_request\W{1,12}77", json.dumps(each))]
     assert "llm-proxy-settings" in told_to_nodes
     told = tree.python(
+        "from llm_gate import requests\n"
         "from llm_gate.policy import rules_of; from llm_gate.store import Ask, Store\n"
         "from llm_gate.errors import Refused\n"
         "rules, store = rules_of('a', {'tokens_per_request': 77}), Store(':memory:')\n"
+        "call = requests.check('/v1/completions', {'model': 'm', 'prompt': 'Hi'}, rules, vllm=False, most_out=4096)\n"
+        "print('unbounded requests get', call.bound)\n"
         "for tokens in (77, 78):\n"
         "    try: store.admit(rules, Ask('r', '/v1/completions', 'm', tokens)); print(tokens, 'passes')\n"
         "    except Refused as refused: print(refused)\n"
     )
-    assert told.splitlines()[0] == "77 passes"
-    assert "77 tokens per request" in told.splitlines()[1]
+    bound, passes, refused = told.splitlines()
+    assert (bound, passes) == ("unbounded requests get 38", "77 passes")
+    assert "77 tokens per request" in refused
     assert "--tokens-per-request" in tree.command("keys", "add", "--help")
     tree.tests(
         "tests/test_docs.py", "tests/gateway/test_policy.py", "tests/commands/test_keys.py", only="limit or guide"
