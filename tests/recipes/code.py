@@ -59,8 +59,8 @@ def the_rule_warns_and_is_explained(tree: Checkout) -> None:
 def add_a_key_limit(tree: Checkout) -> None:
     limit = "tokens_per_request"
     described = "    monthly_tokens: Annotated[Count, Field(ge=1)] | None = None\n"
-    field = f'    {limit}: Annotated[Count, Field(ge=1)] | None = None\n    """Tokens of one request, prompt and answer."""\n'
-    tree.before(f"{PACKAGE}/spec", described, field)
+    meaning = '    """Tokens of one request, prompt and answer."""\n'
+    tree.before(f"{PACKAGE}/spec", described, described.replace("monthly_tokens", limit) + meaning)
     tree.after(PACKAGE, "            monthly_tokens=spec.monthly_tokens,\n", f"            {limit}=spec.{limit},\n")
     tree.after(PACKAGE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
     option = '    "monthly_tokens": whole(1, 10**12),\n'
