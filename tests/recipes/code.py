@@ -63,6 +63,7 @@ def add_a_key_limit(tree: Checkout) -> None:
     tree.before(f"{PACKAGE}/spec", described, described.replace("monthly_tokens", limit) + meaning)
     tree.after(PACKAGE, "            monthly_tokens=spec.monthly_tokens,\n", f"            {limit}=spec.{limit},\n")
     tree.after(PACKAGE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
+    tree.after(PACKAGE, '    "monthly_tokens",\n', f'    "{limit}",\n')
     option = '    "monthly_tokens": whole(1, 10**12),\n'
     tree.after(f"{PACKAGE}/commands", option, f'    "{limit}": whole(1, 10**9),\n')
     tree.after(GATE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")

@@ -16,6 +16,15 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 SECRET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PROBE = "node-probe"
+LIMITS = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_concurrency",
+    "daily_budget_usd",
+    "monthly_budget_usd",
+    "daily_tokens",
+    "monthly_tokens",
+)
 
 
 def check(role: GatewayRole) -> None:
@@ -62,8 +71,8 @@ def check(role: GatewayRole) -> None:
                     f"key {key.name!r}: no route answers to {model!r}",
                     f"did you mean {near[0]}?" if near else "add a route",
                 )
-        limits = [each for each in dataclasses.asdict(key).values() if isinstance(each, int | float)]
-        if any(each <= 0 for each in limits):
+        limits = [getattr(key, name) for name in LIMITS]
+        if any(each is not None and each <= 0 for each in limits):
             find("bad-limit", f"key {key.name!r} has a limit that is not above 0", "leave it out for no limit")
     upstreams = {each.name for each in role.upstreams}
     for upstream in role.upstreams:
