@@ -94,6 +94,17 @@ class Checkout:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file or folder."""
+        return (self.path / name).exists()
+
+    def tool(self, name: str, *options: str, given: str = "") -> None:
+        """Run one of the repository's tools; ``given`` is a file that it reads, which is no part of the copy."""
+        file = self.path.with_name("given.json")
+        file.write_text(given, encoding="utf-8")
+        done = self._run(name, *options, *([str(file)] if given else ()))
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
     def command(self, *arguments: str, code: int = 0) -> str:
         """What the copy's `pulumi-llm` says, with this exit code."""
         done = self._run("-m", "pulumi_llm.cli", *arguments)

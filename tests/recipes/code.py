@@ -11,15 +11,22 @@ PACKAGE = "components/pulumi_llm"
 GATE = "templates/gateway/llm_gate"
 
 
+ENGLISH = "{tokens} tokens of prompt and answer together are too few for a conversation"
+CHINESE = "提示和回答一共 {tokens} 个 token，不够对话"
+
+
 def add_a_rule(tree: Checkout) -> None:
-    rule = '''
+    marked = tree.has("tools/messages")
+    message = f'_("{ENGLISH}", tokens=tokens)' if marked else f'f"{ENGLISH}"'
+    rule = f'''
 
 def context_too_short(case: Case) -> Iterator[Finding]:
     """A conversation hardly fits into so few tokens."""
-    if case.max_model_len < 256:
+    tokens = case.max_model_len
+    if tokens < 256:
         yield Finding(
             "fit.context-too-short",
-            f"{case.max_model_len} tokens of prompt and answer together are too few for a conversation",
+            {message},
             "context_length: 2048",
             severity="warning",
             where="context_length",
@@ -40,10 +47,11 @@ The context is so short that a conversation hardly fits. The model starts all th
 
 """
     tree.before("docs", '<a id="fit-tight"></a>\n', section)
-    english = "{tokens} tokens of prompt and answer together are too few for a conversation"
-    chinese = "提示和回答一共 {tokens} 个 token，不够对话"
-    translation = f'    "fit.context-too-short": [\n      ["{english}", "{chinese}"]\n    ],\n'
-    tree.before(f"{PACKAGE}/review/data", '    "fit.tight": [\n', translation)
+    if marked:
+        tree.tool("tools/messages", "--fill", given=json.dumps({ENGLISH: CHINESE}))
+    else:
+        translation = f'    "fit.context-too-short": [\n      ["{ENGLISH}", "{CHINESE}"]\n    ],\n'
+        tree.before(f"{PACKAGE}/review/data", '    "fit.tight": [\n', translation)
     sample = '    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "max_model_len": 200},\n'
     tree.after("tests/review", "REQUESTS: tuple[dict[str, Any], ...] = (\n", sample)
 
