@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes import code, data
+from tests.recipes import code, data, folders
 from tests.recipes.checkout import ROOT, Checkout
 
 pytestmark = pytest.mark.thorough
@@ -24,6 +24,8 @@ RECIPES: dict[str, tuple[Callable[[Checkout], None], Callable[[Checkout], None]]
     "a rule": (code.add_a_rule, code.the_rule_warns_and_is_explained),
     "a key limit": (code.add_a_key_limit, code.the_limit_is_kept),
 }
+if folders.ROLES:
+    RECIPES["a role"] = (folders.add_a_role, folders.the_role_is_asked_for_in_a_stack)
 
 
 @pytest.mark.parametrize("what", RECIPES)
@@ -34,17 +36,24 @@ def test_adding_it_touches_the_files_that_the_page_lists_and_it_works(what: str,
     add(tree)
     row = f"| [{what}](#{what.replace(' ', '-')}) | {_row(tree.touched())} |\n"
     if os.environ.get("UPDATE_GOLDEN"):
-        text = re.sub(rf"^\| \[{what}\].*\n", lambda _: row, PAGE.read_text(), flags=re.MULTILINE)
-        PAGE.write_text(text)
+        text, there = re.subn(rf"^\| \[{what}\].*\n", lambda _: row, PAGE.read_text(), flags=re.MULTILINE)
+        PAGE.write_text(text if there else re.sub(r"((?:^\|.*\n)+)", rf"\g<1>{row}", text, count=1, flags=re.MULTILINE))
     assert row in PAGE.read_text(), f"the page should say: {row}"
     use(tree)
 
 
 def _row(touched: list[str]) -> str:
     """How many files, and which: the tests' own come last, as nobody who uses the thing needs them."""
+    touched = list(dict.fromkeys(map(_new_folder, touched)))
     shipped = [each for each in touched if not each.startswith("tests/")]
     tests = [each for each in touched if each.startswith("tests/")]
     return f"{len(shipped)} | {_listed(shipped)} | {_listed(tests)}"
+
+
+def _new_folder(file: str) -> str:
+    """The highest folder of a file that was not there before, as one thing; else the file."""
+    above = [each for each in Path(file).parents if not (ROOT / each).exists()]
+    return f"{above[-1]}/" if above else file
 
 
 def _listed(files: list[str]) -> str:
