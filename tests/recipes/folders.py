@@ -1,0 +1,66 @@
+"""Recipes that are a folder: a role, which here is a container service."""
+
+from __future__ import annotations
+
+import json
+
+from tests.recipes.checkout import ROOT, Checkout
+
+ROLES = (ROOT / "templates/weaviate/role.yaml").is_file()
+"""Whether what runs on a node is said by roles."""
+
+ROLE = """\
+title: Ledger
+needs:
+  roles: [gateway, docker]
+  memory_gib: 2
+  disk_gib: 10
+loopback: [7300]
+
+install:
+  images:
+    ledger:
+      image: registry.example.com/acme/ledger:2.4.1
+      source: an example
+      source_date: "2026-11-28"
+
+users:
+  llm-ledger: {id: 490, title: Ledger, home: /srv/llm/ledger}
+folders:
+  ledger: {owner: llm-ledger}
+
+service: {name: ledger}
+compose: {keeps: books}
+health: {url: "http://127.0.0.1:7300/healthz"}
+
+listeners:
+  api: {title: Ledger, port: 18500, to: "127.0.0.1:7300", key: gate, paths: "^/api/"}
+
+outputs:
+  endpoint: {url: api}
+"""
+COMPOSE = """\
+services:
+  ledger:
+    image: {{ image.ledger }}
+    pull_policy: never
+    restart: unless-stopped
+    user: "{{ users['llm-ledger'] }}"
+    ports: ["127.0.0.1:7300:7300"]
+    volumes: ["{{ data }}:/var/lib/ledger"]
+    mem_limit: {{ memory_gib }}g
+"""
+
+
+def add_a_role(tree: Checkout) -> None:
+    folder = tree.path / "templates/ledger"
+    folder.mkdir()
+    (folder / "role.yaml").write_text(ROLE, encoding="utf-8")
+    (folder / "compose.yaml.j2").write_text(COMPOSE, encoding="utf-8")
+
+
+def the_role_is_asked_for_in_a_stack(tree: Checkout) -> None:
+    plan = json.dumps(tree.plan("aliyun-t4", gpu_count="1\n      services: {ledger: {}}"))
+    assert "18500" in plan
+    assert "18500" not in json.dumps(tree.plan("aliyun-t4"))
+    tree.tests("tests/roles", "tests/test_docs.py", only="role or code or manifest")
