@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tests.recipes.checkout import ROOT, Checkout
+from pulumi_llm import spec
+from tests.recipes.checkout import Checkout
 
-ROLES = (ROOT / "templates/weaviate/role.yaml").is_file()
-"""Whether what runs on a node is said by roles."""
+ROLES = "services" in spec.ServerSpec.model_fields
+"""Whether a stack can ask for a role by its name."""
 
 ROLE = """\
 title: Ledger
