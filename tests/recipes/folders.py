@@ -11,7 +11,7 @@ ROLES = "services" in spec.ServerSpec.model_fields
 """Whether a stack can ask for a role by its name."""
 
 ROLE = """\
-title: Ledger
+title: Notes
 needs:
   roles: [gateway, docker]
   memory_gib: 2
@@ -20,48 +20,48 @@ loopback: [7300]
 
 install:
   images:
-    ledger:
-      image: registry.example.com/acme/ledger:2.4.1
+    notes:
+      image: registry.example.com/example/notes:2.4.1
       source: an example
       source_date: "2026-11-28"
 
 users:
-  llm-ledger: {id: 490, title: Ledger, home: /srv/llm/ledger}
+  llm-notes: {id: 490, title: Notes, home: /srv/llm/notes}
 folders:
-  ledger: {owner: llm-ledger}
+  notes: {owner: llm-notes}
 
-service: {name: ledger}
-compose: {keeps: books}
+service: {name: notes}
+compose: {keeps: notes}
 health: {url: "http://127.0.0.1:7300/healthz"}
 
 listeners:
-  api: {title: Ledger, port: 18500, to: "127.0.0.1:7300", key: gate, paths: "^/api/"}
+  api: {title: Notes, port: 18500, to: "127.0.0.1:7300", key: gate, paths: "^/api/"}
 
 outputs:
   endpoint: {url: api}
 """
 COMPOSE = """\
 services:
-  ledger:
-    image: {{ image.ledger }}
+  notes:
+    image: {{ image.notes }}
     pull_policy: never
     restart: unless-stopped
-    user: "{{ users['llm-ledger'] }}"
+    user: "{{ users['llm-notes'] }}"
     ports: ["127.0.0.1:7300:7300"]
-    volumes: ["{{ data }}:/var/lib/ledger"]
+    volumes: ["{{ data }}:/var/lib/notes"]
     mem_limit: {{ memory_gib }}g
 """
 
 
 def add_a_role(tree: Checkout) -> None:
-    folder = tree.path / "templates/ledger"
+    folder = tree.path / "templates/notes"
     folder.mkdir()
     (folder / "role.yaml").write_text(ROLE, encoding="utf-8")
     (folder / "compose.yaml.j2").write_text(COMPOSE, encoding="utf-8")
 
 
 def the_role_is_asked_for_in_a_stack(tree: Checkout) -> None:
-    plan = json.dumps(tree.plan("aliyun-t4", gpu_count="1\n      services: {ledger: {}}"))
+    plan = json.dumps(tree.plan("aliyun-t4", gpu_count="1\n      services: {notes: {}}"))
     assert "18500" in plan
     assert "18500" not in json.dumps(tree.plan("aliyun-t4"))
     tree.tests("tests/roles", "tests/test_docs.py", only="role or code or manifest")
