@@ -108,7 +108,7 @@ def test_an_added_key_is_held_to_every_limit_that_was_given(
 def test_a_key_that_is_made_here_is_letters_and_digits_that_no_shell_reads(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pulumi_llm.commands.keys import _new_key
+    from pulumi_llm.commands._keys import _new_key
 
     cli.main(["keys", "add", "team-b", *STACK])
     keys = [capsys.readouterr().out.strip(), *(_new_key()[0] for _ in range(200))]

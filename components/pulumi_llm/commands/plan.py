@@ -10,27 +10,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.model import Plan
+from pulumi_llm.commands import DONE, WRONG_CALL, Command
+from pulumi_llm.commands._options import JSON, PROJECT, STACK
 
-PROG = "pulumi-llm plan"
+if TYPE_CHECKING:
+    from argparse import Namespace
 
-
-def run(argv: Sequence[str]) -> int:
-    """Print the plan. See the module for the exit codes."""
-    return guarded(PROG, lambda: _run(argv), WRONG_CALL)
+    from pulumi_llm.plan.model import Plan
 
 
-def _run(argv: Sequence[str]) -> int:
-    parser = Parser(PROG, __doc__)
-    parser.add_argument("-s", "--stack", required=True)
-    parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse(argv)
+def _plan(asked: Namespace) -> int:
+    from pulumi_llm.plan.capture import capture_stack
+
     plan = capture_stack(asked.project, asked.stack)
     if asked.json:
         sys.stdout.write(json.dumps(plan.to_json(), indent=2, ensure_ascii=False) + "\n")
@@ -65,3 +58,13 @@ def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     first = text.strip().split("\n", 1)[0]
     return first if len(first) <= 80 and first == text.strip() else f"{first[:77]}..."
+
+
+COMMAND = Command(
+    name="plan",
+    help="what a stack would make, without engine, account or network",
+    about=__doc__,
+    options=(STACK, PROJECT, JSON),
+    body=_plan,
+    wrong_call=WRONG_CALL,
+)
