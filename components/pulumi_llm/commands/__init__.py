@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pulumi_llm._tables import aligned
+
 if TYPE_CHECKING:
     from pulumi_llm.commands._parser import Parser
 
@@ -140,8 +142,7 @@ def find(name: str) -> Command:
 
 def listed(commands: Sequence[Command]) -> str:
     """The commands as a list, each with its line."""
-    width = max(len(each.name) for each in commands)
-    return "\n".join(f"  {each.name:<{width}}  {each.help}" for each in commands)
+    return "\n".join(f"  {line}" for line in aligned([(each.name, each.help) for each in commands]))
 
 
 def meant(name: str, known: Sequence[str] | dict[str, Command]) -> str:

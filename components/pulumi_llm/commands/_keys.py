@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pulumi_llm import channel, outputs
+from pulumi_llm._tables import aligned
 from pulumi_llm.commands import DONE
 from pulumi_llm.commands.keys import LIMITS
 from pulumi_llm.errors import Finding, Refusal
@@ -80,13 +81,11 @@ def _list(asked: Namespace) -> int:
     if asked.json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return DONE
-    width = max([len(row["name"]) for row in rows], default=4)
-    sys.stdout.write(f"{'key':<{width}}  made by  state    limits\n")
+    table = [("key", "made by", "state", "limits")]
     for row in rows:
         old = f"; the old key until {_time(row['old_until'])}" if row.get("old_until") else ""
-        sys.stdout.write(
-            f"{row['name']:<{width}}  {row['managed']:<7}  {row['state']:<7}  {_limits(row['limits'])}{old}\n"
-        )
+        table.append((row["name"], row["managed"], row["state"], f"{_limits(row['limits'])}{old}"))
+    sys.stdout.write("\n".join(aligned(table, least=(0, 7, 7))) + "\n")
     return DONE
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from pulumi_llm import catalog
+from pulumi_llm._tables import aligned
 from pulumi_llm.catalog import Catalog, GuidePrice, Offer
 from pulumi_llm.commands import DONE
 
@@ -119,15 +120,7 @@ def _table(data: Catalog, asked: Namespace, rows: list[_Row], today: date) -> st
         return _no_spot_price(rows)
     limit = len(rows) if asked.all else asked.limit
     lines = [HEAD, *(_cells(row, today) for row in rows[:limit])]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
-    right = {0, 1, 5, 6}
-    shown = [
-        "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
+    shown = aligned(lines, right={0, 1, 5, 6})
     rate = data.exchange_rate
     notes = [
         f"{asked.currency} per hour, {'spot' if asked.spot else 'on demand'}, without disks, addresses and traffic"

@@ -60,21 +60,13 @@ def as_table(rows: list[dict[str, Any]], since: str) -> str:
     """The rows for people."""
     if not rows:
         return f"no key has been used since {since}\n"
-    head = {name: name.replace("_", " ") for name in rows[0]}
-    shown = [
-        head,
-        *(
-            {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in row.items()}
-            for row in rows
-        ),
-    ]
-    widths = {name: max(len(row[name]) for row in shown) for name in head}
-    lines = [
-        "  ".join(
-            row[name].ljust(widths[name]) if name in ("key", "day") else row[name].rjust(widths[name]) for name in head
-        ).rstrip()
-        for row in shown
-    ]
+    from pulumi_llm._tables import aligned
+
+    names = list(rows[0])
+    head = [name.replace("_", " ") for name in names]
+    cells = [[f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in names] for row in rows]
+    figures = {at for at, name in enumerate(names) if name not in ("key", "day")}
+    lines = aligned([head, *cells], right=figures)
     return "\n".join([f"since {since} (UTC)", *lines]) + "\n"
 
 
