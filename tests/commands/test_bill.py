@@ -158,6 +158,17 @@ def test_against_a_revision_the_program_is_that_of_the_revision(
     assert changed["per_month"]["USD"] < 0
 
 
+def test_a_project_whose_file_ends_in_yml_is_found_at_the_revision_too(
+    committed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Pulumi", "Pulumi.dev"):
+        (committed / f"{name}.yaml").rename(committed / f"{name}.yml")
+    commit(committed)
+    (committed / "parts.py").write_text("DISK_GIB = 50\n", encoding="utf-8")
+    assert call(committed, "--json", "--against", "HEAD") == 0
+    assert [each["resource"] for each in data(capsys)["difference"]["lines"]] == ["disk"]
+
+
 def test_a_stack_that_the_revision_does_not_have_is_all_new(
     committed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

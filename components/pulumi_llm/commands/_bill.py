@@ -74,7 +74,7 @@ def _before(asked: Namespace) -> tuple[Bill, dict[str, Any]]:
     project.stack_file(asked.stack)
     found = revision.find(asked.against, project.folder)
     with revision.files_of(found) as folder:
-        then = projects.find(folder) if (folder / "Pulumi.yaml").is_file() else None
+        then = projects.at(folder)
         if then is None:
             raise Refusal(
                 [
