@@ -26,6 +26,3 @@ REVIEW = (
     ),
 )
 """Of the commands that review a change."""
-
-PLACES = ("server", "proxy")
-"""A stack's machines that have a gateway; `channel.PLACES` says how each is reached."""

@@ -74,6 +74,20 @@ def one_of(kind: str, names: Iterable[str] | Callable[[], Iterable[str]]) -> Cal
     return parse
 
 
+def places() -> Iterable[str]:
+    """A stack's machines that have a gateway."""
+    from pulumi_llm.channel import PLACES
+
+    return PLACES
+
+
+def currency(text: str) -> str:
+    """A currency that money is shown in, in any case."""
+    from pulumi_llm.review.money import CURRENCIES
+
+    return one_of("currency", CURRENCIES)(text)
+
+
 def folder(text: str) -> Path:
     """A folder that is there."""
     path = Path(text)

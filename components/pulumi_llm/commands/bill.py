@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from pulumi_llm.commands import WRONG_CALL, Command, Option, option
 from pulumi_llm.commands._options import JSON, PROJECT, STACK
-from pulumi_llm.commands._values import amount, one_of
+from pulumi_llm.commands._values import amount, currency
 
 
 def _options() -> Sequence[Option]:
@@ -42,7 +42,7 @@ def _options() -> Sequence[Option]:
         option("--budget", type=amount(10**12), metavar="N", help="per month; exit 1 where it is exceeded"),
         option(
             "--currency",
-            type=one_of("currency", ["CNY", "USD"]),
+            type=currency,
             default="CNY",
             help="of the budget: CNY (default) or USD",
         ),

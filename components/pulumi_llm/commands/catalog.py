@@ -67,7 +67,9 @@ COMMAND = Command(
             help="a new one, from the clouds' own APIs",
             about=REFRESH,
             options=(
-                option("--cloud", help="aliyun, tencent or aws (default: each that this machine has credentials for)"),
+                option(
+                    "--cloud", help="one cloud, such as aliyun (default: each that this machine has credentials for)"
+                ),
                 option(
                     "--region",
                     action="append",

@@ -39,7 +39,7 @@ COMMAND = Command(
         option("model", nargs="?", help="a model's id, or the path of a config.json"),
         option("--gpu", help="a GPU, such as T4 or A100-80GB"),
         option("--gpu-count", type=whole(1, 64), default=1, metavar="N", help="GPUs in one machine (default: 1)"),
-        option("--cloud", help="aliyun, tencent or aws"),
+        option("--cloud", help="a cloud, such as aliyun"),
         option("--region", help="a region of that cloud"),
         option("--zone", help="a zone of that region"),
         option(

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pulumi_llm.commands import Command, Option, option
-from pulumi_llm.commands._options import JSON, PLACES, PROJECT, SIMULATED, STACK
-from pulumi_llm.commands._values import number, one_of, unfit, whole
+from pulumi_llm.commands._options import JSON, PROJECT, SIMULATED, STACK
+from pulumi_llm.commands._values import number, one_of, places, unfit, whole
 
 if TYPE_CHECKING:
     import datetime
@@ -52,7 +52,7 @@ COMMON = (
     SIMULATED,
     option(
         "--at",
-        type=one_of("place", (*PLACES, "vectors")),
+        type=one_of("place", lambda: (*places(), "vectors")),
         default="server",
         help="server or proxy; list also: vectors",
     ),

@@ -7,7 +7,7 @@ called wrongly or with a name that is not known.
 from __future__ import annotations
 
 from pulumi_llm.commands import EVERY, Command, option
-from pulumi_llm.commands._values import number, one_of, whole
+from pulumi_llm.commands._values import currency, number, whole
 
 COMMAND = Command(
     name="offers",
@@ -16,11 +16,11 @@ COMMAND = Command(
     options=(
         option("--gpu", help="a GPU, such as T4 or A100-80GB"),
         option("--count", type=whole(1, 64), metavar="N", help="GPUs in one machine"),
-        option("--cloud", help="aliyun, tencent or aws"),
+        option("--cloud", help="a cloud, such as aliyun"),
         option("--region", help="a region"),
         option("--model", help="only what this model fits on, at the defaults of `pulumi-llm check`"),
         option("--max-price", type=number(0, 1e9), metavar="P", help="per hour, in the currency shown"),
-        option("--currency", type=one_of("currency", ["CNY", "USD"]), default="CNY", help="CNY (default) or USD"),
+        option("--currency", type=currency, default="CNY", help="CNY (default) or USD"),
         option("--spot", action="store_true", help="spot prices"),
         option("--limit", type=whole(1, 100_000), default=20, metavar="N", help="rows to show (default: %(default)s)"),
         option("--all", action="store_true", help="every row"),

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm.commands import DONE, Command, OneOf, option
-from pulumi_llm.commands._options import JSON, PLACES, PROJECT, SIMULATED, STACK
-from pulumi_llm.commands._values import one_of, whole
+from pulumi_llm.commands._options import JSON, PROJECT, SIMULATED, STACK
+from pulumi_llm.commands._values import one_of, places, whole
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -77,7 +77,7 @@ COMMAND = Command(
     options=(
         STACK,
         SIMULATED,
-        option("--at", type=one_of("machine", PLACES), default="server", help="server or proxy"),
+        option("--at", type=one_of("machine", places), default="server", help="server or proxy"),
         PROJECT,
         option("--days", type=whole(1, 400), default=30, help="how many days back (default: 30)"),
         option("--by-day", action="store_true", help="one row for each key and day"),
