@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap, catalog
+from pulumi_llm import bootstrap
 from pulumi_llm.bootstrap.files import data, node_code, packed, squeezed, unpacked
 from pulumi_llm.bootstrap.node_document import supply_document
 from pulumi_llm.bootstrap.user_data import boot_files
 from pulumi_llm.errors import Refusal, UnknownName
-from pulumi_llm.simcloud import table
 from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node
 
 
@@ -62,21 +61,7 @@ def test_user_data_fits_every_cloud(cloud: str, name: str) -> None:
 
 
 def test_tencent_counts_bytes_before_base64() -> None:
-    assert catalog.load().cloud("tencent").user_data_limit * 4 // 3 == 16 * 1024
-
-
-@pytest.mark.parametrize("cloud", catalog.load().clouds)
-def test_the_limit_is_the_catalogues_own_and_the_simulated_cloud_takes_no_less(cloud: str) -> None:
-    facts = catalog.load().cloud(cloud)
-    report = bootstrap.size_report(replace(gpu_node(), cloud=cloud))
-    assert (report.limit, report.source) == (facts.user_data_limit, facts.user_data_source)
-    simulated = [
-        fact.allowed["max_len"]
-        for types in table.of_package(facts.pulumi_package).values()
-        for path, fact in types.inputs.items()
-        if path == "userData" and "max_len" in (fact.allowed or {})
-    ]
-    assert set(simulated) <= {facts.user_data_limit}
+    assert bootstrap.user_data_limit("tencent") * 4 // 3 == 16 * 1024
 
 
 def test_user_data_over_the_limit_is_refused_with_both_numbers() -> None:
@@ -96,7 +81,7 @@ def test_user_data_may_be_as_large_as_the_limit_and_not_a_byte_more(
 ) -> None:
     size = bootstrap.size_report(gpu_node()).size
     module = sys.modules["pulumi_llm.bootstrap.user_data"]
-    monkeypatch.setattr(module, "_limit", lambda cloud: (size + spare, "x"))
+    monkeypatch.setattr(module, "_limit", lambda cloud: {"limit": size + spare, "source": "x"})
     if refused:
         with pytest.raises(Refusal, match=str(size)):
             bootstrap.user_data(gpu_node())

@@ -248,7 +248,7 @@ def test_the_size_that_is_told_is_that_of_a_server_that_is_planned():
 
 def test_user_data_over_the_limit_is_an_error_of_the_verdict(monkeypatch: pytest.MonkeyPatch):
     module = importlib.import_module("pulumi_llm.bootstrap.user_data")
-    monkeypatch.setattr(module, "_limit", lambda cloud: (100, "here"))
+    monkeypatch.setattr(module, "_limit", lambda cloud: {"limit": 100, "source": "here"})
     report = with_user_data(check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aws")))
     assert report.findings[0].code == "bootstrap.user-data-too-big"
     assert not report.ok

@@ -27,7 +27,7 @@ from pulumi_llm.bootstrap.settings import (
     settings,
     stage_command,
 )
-from pulumi_llm.bootstrap.user_data import SizeReport, size_report, user_data
+from pulumi_llm.bootstrap.user_data import SizeReport, size_report, user_data, user_data_limit
 
 __all__ = [
     "ENDPOINTS",
@@ -50,4 +50,5 @@ __all__ = [
     "size_report",
     "stage_command",
     "user_data",
+    "user_data_limit",
 ]

@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm import catalog
-from pulumi_llm.bootstrap.files import fill, node_code, packed, squeezed, text
+from pulumi_llm.bootstrap.files import data, fill, node_code, packed, squeezed, text
 from pulumi_llm.bootstrap.node_document import node_document, roles, stages
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
@@ -95,17 +94,22 @@ def size_report(request: NodeRequest) -> SizeReport:
     return _report(request, user_data(request))
 
 
-def _limit(cloud: str) -> tuple[int, str]:
-    """A cloud's user data limit in bytes before encoding, and where that is known from."""
-    clouds = catalog.load().clouds
+def user_data_limit(cloud: str) -> int:
+    """A cloud's user data limit in bytes before encoding."""
+    return int(_limit(cloud)["limit"])
+
+
+def _limit(cloud: str) -> dict[str, Any]:
+    clouds = data("node/user_data_limits.json")["clouds"]
     if cloud not in clouds:
         raise UnknownName("bootstrap.unknown-cloud", "cloud", cloud, clouds)
-    return clouds[cloud].user_data_limit, clouds[cloud].user_data_source
+    row: dict[str, Any] = clouds[cloud]
+    return row
 
 
 def _report(request: NodeRequest, rendered: str) -> SizeReport:
-    limit, source = _limit(request.cloud)
-    return SizeReport(len(rendered.encode()), limit, source)
+    row = _limit(request.cloud)
+    return SizeReport(len(rendered.encode()), int(row["limit"]), str(row["source"]))
 
 
 def _render(request: NodeRequest) -> str:
