@@ -53,7 +53,7 @@ def _options() -> Sequence[Option]:
 COMMAND = Command(
     name="bill",
     help="what a stack costs, line by line, and against another revision",
-    about=__doc__,
+    about="What a stack costs, per hour and per month, in CNY and USD.",
     options=_options,
     wrong_call=(*WRONG_CALL, "bill.bad-file", "bill.no-git", "bill.no-such-revision", "bill.not-in-revision"),
 )

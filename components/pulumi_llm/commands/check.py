@@ -46,7 +46,7 @@ COMMAND = Command(
             "--quantization",
             type=one_of("quantization", _methods),
             metavar="Q",
-            help="default: as it is stored",
+            help="default: as the files are stored",
         ),
         option("--dtype", type=one_of("dtype", DTYPES), default="auto", metavar="D"),
         option("--max-model-len", type=_tokens, metavar="N", help="tokens of prompt and answer together"),
@@ -56,7 +56,9 @@ COMMAND = Command(
         option("--gpu-memory-utilization", type=number(0, 1), default=0.9, metavar="U", help="default: 0.9"),
         option("--max-num-seqs", type=whole(1, 100_000), metavar="N", help="default: vLLM's for the GPU"),
         option("--kv-cache-dtype", type=one_of("dtype of a KV cache", CACHE_DTYPES), default="auto", metavar="D"),
-        option("--driver", type=whole(300, 2000), metavar="N", help="the branch of the driver there, such as 570"),
+        option(
+            "--driver", type=whole(300, 2000), metavar="N", help="the branch of a driver that is there, such as 570"
+        ),
         option("--model-disk-gib", type=whole(1, 100_000), metavar="N", help="GiB of the disk for the weights"),
         option("--json", action="store_true", help="the verdict as JSON"),
     ),

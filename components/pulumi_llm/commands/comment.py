@@ -16,7 +16,7 @@ from pulumi_llm.commands._options import REVIEW
 COMMAND = Command(
     name="comment",
     help="the same comment from the engine's own `preview --json`",
-    about=__doc__,
+    about="One comment from the engine's `preview --json --show-sames`.",
     options=(
         option(
             "--preview",

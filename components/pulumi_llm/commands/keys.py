@@ -60,13 +60,13 @@ COMMON = (
 )
 
 
-def _own(name: str, about: str, *options: Option) -> Command:
+def _own(name: str, *options: Option, line: str) -> Command:
     def body(asked: Namespace) -> int:
         from pulumi_llm.commands import _keys
 
         return _keys.ACTIONS[name](asked)
 
-    return Command(name=name, help=about, about=about, options=options, body=body)
+    return Command(name=name, help=line, about=line, options=options, body=body)
 
 
 COMMAND = Command(
@@ -76,7 +76,6 @@ COMMAND = Command(
     commands=(
         _own(
             "add",
-            "a new key, with limits of its own",
             NAME,
             *COMMON,
             *(option(f"--{name.replace('_', '-')}", type=kind) for name, kind in LIMITS.items()),
@@ -84,15 +83,16 @@ COMMAND = Command(
             option("--endpoint", action="append", default=[], help="a path that it may use; may be repeated"),
             option("--source-cidr", action="append", default=[], help="from where; may be repeated"),
             option("--expires", type=_day, help="the last day (UTC) on which it works: 2027-12-31"),
+            line="a new key, with limits of its own",
         ),
-        _own("list", "the keys, their limits and how they were made", *COMMON, JSON),
+        _own("list", *COMMON, JSON, line="the keys, their limits and how they were made"),
         _own(
             "rotate",
-            "a new key in place of an old one, which works on for a while",
             NAME,
             *COMMON,
             option("--overlap-minutes", type=whole(0, 10080), default=60, help="how long the old one works on"),
+            line="a new key in place of an old one, which works on for a while",
         ),
-        _own("revoke", "a key that works no more from now on", NAME, *COMMON),
+        _own("revoke", NAME, *COMMON, line="a key that works no more from now on"),
     ),
 )

@@ -32,7 +32,7 @@ def _seconds(text: str) -> float:
 COMMAND = Command(
     name="status",
     help="what a stack's nodes are at, and what is in the way",
-    about=__doc__,
+    about="What a stack's nodes are at, and what is in the way.",
     options=(
         OneOf(
             (
