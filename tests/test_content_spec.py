@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pulumi_llm import spec
 from pulumi_llm._gateway import content_role
@@ -17,7 +21,7 @@ from pulumi_llm.errors import Refusal
 
 sys.path.insert(0, str(templates() / "gateway"))
 
-from llm_gate.content import Content
+from llm_gate.content import Content, ContentError
 
 LIST = {"action": "mask", "words": ["代开发票"]}
 OPENAI = Upstream(name="openai", kind="openai", base_url="https://api.openai.com/v1", secret="upstream_openai")
@@ -100,6 +104,94 @@ def test_missing_files_bad_lines_and_unknown_secrets_are_told_together_and_no_wo
         "content.unknown-secret",
     ]
     assert "秘密" not in str(refused.value)
+
+
+UNFIT = ["!!!", "x" * 65, "\ufb00" * 33, "\u0640", "\u3164"]
+"""Nothing that counts, too long, too long once ligatures are two letters, and letters that nobody sees."""
+FIT = ["x" * 64, "\ufb00" * 32, "x" + "\u200b" * 100, "\u093f", "①"]
+
+
+@pytest.mark.parametrize("word", [*UNFIT, *FIT])
+def test_a_word_that_a_plan_takes_is_one_that_the_gateway_takes(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "words.txt").write_text(f"fine\n{word}\n", encoding="utf-8")
+    parts: dict[str, Callable[[], object]] = {
+        "a list": lambda: parsed(lists={"a": {"action": "block", "words": [word]}}),
+        "a file": lambda: content_role(parsed(lists={"a": {"action": "block", "file": "words.txt"}}), []),
+        "the server": lambda: spec.parse(spec.ServerSpec, {"gpu": "T4", "model": "a/b", "blocked_words": ["ok", word]}),
+    }
+    try:
+        Content.from_policy({"lists": [{"name": "a", "action": "block", "words": [word]}]}, Path())
+        taken = True
+    except ContentError:
+        taken = False
+    assert taken == (word in FIT)
+    for part, ask in parts.items():
+        found: list[str] = []
+        try:
+            ask()
+        except Refusal as refusal:
+            found = [each.code for each in refusal.findings if each.code.endswith(("word-list", "word-file"))]
+        assert found == ([] if taken else ["content.bad-word-file" if part == "a file" else "spec.bad-word-list"]), part
+
+
+def test_what_a_plan_asks_of_the_gateways_code_loads_no_server() -> None:
+    code = "import sys; from pulumi_llm import _gate; _gate.is_word('x'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {each for each in done.stdout.split() if each.startswith(("llm_gate", "aiohttp", "asyncio"))} == set()
+
+
+BOUNDS = {"timeout_seconds": (0.05, 60), "batch_chars": (1, 10_000), "longest_chars": (100, 10_000_000)}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_moderators_figures_have_the_bounds_that_the_gateway_has(name: str) -> None:
+    low, high = BOUNDS[name]
+    for value, fits in ((low, True), (high, True), (low - 0.01 if low < 1 else low - 1, False), (high + 1, False)):
+        row = {"kind": "openai", "action": "block", "on_error": "pass", name: value}
+        theirs = {"moderators": [row | {"name": "m", "secret": "s"}]}
+        assert answers(lambda given=row: parsed(moderators={"m": given}), Refusal) == fits, value
+        assert answers(lambda given=theirs: Content.from_policy(given, Path(), secret=str), ContentError) == fits, value
+
+
+def answers(ask: Callable[[], object], refused: type[Exception]) -> bool:
+    try:
+        ask()
+    except refused:
+        return False
+    return True
+
+
+VALUES = {
+    "action": ["block", "mask", "log", "drop", None],
+    "on_error": ["block", "pass", "maybe", None],
+    "on": [["input"], ["output", "input"], [], ["both"], None],
+    "separators": ["guarded", "any", "none", "some", None],
+    "leet": [True, False, "yes", None],
+    "words": [["x"], ["x", "代开发票"], [], ["!"], None],
+    "keys": [["*"], ["a", "b*"], [""], None],
+    "output": ["batches", "end", "never", None],
+    "review": ["block", "log", "pass", None],
+    "kind": ["openai", "baidu", "nobody", None],
+    "colour": ["red", None],
+}
+"""Good and bad values of each key; None leaves the key out."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.fixed_dictionaries({key: st.sampled_from(values) for key, values in VALUES.items()}), st.booleans())
+def test_whatever_content_a_plan_takes_the_gateway_takes(row: dict[str, Any], is_list: bool) -> None:
+    keys = ("action", "on", "keys", "colour", *(("separators", "leet", "words") if is_list else ()))
+    keys += () if is_list else ("on_error", "output", "review", "kind")
+    given_row = {key: row[key] for key in keys if row[key] is not None}
+    try:
+        role = content_role(parsed(**{"lists" if is_list else "moderators": {"part": given_row}}), [])
+    except Refusal:
+        return
+    assert role is not None
+    Content.from_policy(dict(role.document), Path(), secret=str)
 
 
 def moderator(kind: str, **more: Any) -> dict[str, Any]:

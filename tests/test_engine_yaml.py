@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pulumi_llm
 from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm.plan import project as projects
 from tests.yaml_rows import READ, REFUSED, repeated
@@ -62,3 +64,11 @@ def test_the_tags_of_the_example_reach_the_program_as_the_engine_gives_them(tmp_
     config = projects.read_stack(projects.find(tmp_path), "dev")
     assert config.values["p:tags"] == '{"nightly":"yes","team":7,"window":"22:30"}'
     assert config.raw["p:tags"] == {"nightly": "yes", "window": "22:30", "team": 7}
+
+
+def test_only_the_two_readers_know_the_parser() -> None:
+    # A third one would take `yes` for true or 0644 for 420 where the engine does not, or run without end on aliases.
+    package = Path(pulumi_llm.__file__).parent
+    imports = re.compile(r"^\s*(import yaml\b|from yaml\b)", re.MULTILINE)
+    found = {path.name for path in package.rglob("*.py") if imports.search(path.read_text(encoding="utf-8"))}
+    assert found == {"_engine_yaml.py", "_yaml.py"}

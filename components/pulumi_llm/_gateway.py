@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from pulumi_llm import catalog
+from pulumi_llm import _gate, catalog
 from pulumi_llm.bootstrap import Route, Target, Upstream
 from pulumi_llm.bootstrap.roles import ContentRole, UpstreamKind
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.spec import MODERATOR_SECRETS, ContentSpec, PriceSpec, RouteSpec, UpstreamSpec, secrets_named
-from pulumi_llm.spec.content import LONGEST_WORD
 
 
 def foreign_models(upstreams: Mapping[str, UpstreamSpec]) -> tuple[str, ...]:
@@ -147,10 +146,7 @@ def _words_in(path: Path, name: str, findings: list[Finding]) -> str:
         message = f"the file of word list {name!r}, {path}, is not UTF-8"
         findings.append(Finding("content.bad-word-file", message, f"iconv -f GB18030 -t UTF-8 {path}"))
         return ""
-    for number, line in enumerate(words.splitlines(), 1):
-        word = line.strip()
-        counted = sum(each.isalnum() for each in word)
-        if word and word != "#" and not word.startswith("# ") and not 0 < counted <= LONGEST_WORD:
-            message = f"{path}, line {number}: a word needs 1 to {LONGEST_WORD} letters or digits"
-            findings.append(Finding("content.bad-word-file", message, "one word a line; comments begin with '# '"))
+    for number in _gate.lines_without_a_word(words):
+        message = f"{path}, line {number}: a word needs 1 to {_gate.longest_word()} letters or digits"
+        findings.append(Finding("content.bad-word-file", message, "one word a line; comments begin with '# '"))
     return words

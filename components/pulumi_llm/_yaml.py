@@ -1,7 +1,8 @@
-"""YAML that other people wrote: whatever is wrong with it is a ``yaml.YAMLError``, and none of it runs without end.
+"""YAML that other people wrote: whatever is wrong with it is a :data:`YAMLError`, and none of it runs without end.
 
-:func:`load` reads a text as PyYAML does, which is also how cloud-init reads user data; ``_engine_yaml`` reads the
-files that are Pulumi's as Pulumi does.
+There are two readers, as two programs read what we look at, and differ (`yes`, `0644`, `22:30`): ``_engine_yaml`` reads
+as Pulumi does, and whatever a person writes for us; :func:`load` reads as PyYAML does, which is how cloud-init reads
+user data. Only these two modules know the parser.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+
+YAMLError = yaml.YAMLError
+BadCharacter = yaml.reader.ReaderError
+"""A :data:`YAMLError` for a character that no text has."""
 
 MOST_NODES = 1_000_000
 """Values that a text may hold, those that an alias repeats counted each time. User data has some hundred."""
@@ -35,6 +40,11 @@ def load(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
     finally:
         if reading is not None:
             reading.dispose()
+
+
+def dump(document: Any, width: int = 120) -> str:
+    """A document as text, its keys in order, to be looked at: `_engine_yaml.dump` writes for the engine."""
+    return str(yaml.safe_dump(document, sort_keys=True, width=width))
 
 
 def _bounded(node: yaml.Node, sizes: dict[int, int]) -> int:

@@ -1,39 +1,21 @@
-"""The command `pulumi-llm`. Each subcommand is a module that is imported only when it is called."""
+"""The command `pulumi-llm`: its streams, its own options, and the subcommand that is called."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import gc
-import importlib
 import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pulumi_llm.errors import Refusal, UnknownName, nearest
+from pulumi_llm import commands
 
-COMMANDS = {
-    "plan": ("pulumi_llm.commands.plan", "what a stack would make, without engine, account or network"),
-    "render": ("pulumi_llm.commands.render", "write each machine's user data to files"),
-    "check": ("pulumi_llm.commands.check", "does a model fit on a GPU, and what would"),
-    "offers": ("pulumi_llm.commands.offers", "GPU machines and what they cost, cheapest first"),
-    "bill": ("pulumi_llm.commands.bill", "what a stack costs, line by line, and against another revision"),
-    "keys": ("pulumi_llm.commands.keys", "add, list, rotate and revoke keys of a gateway that runs"),
-    "usage": ("pulumi_llm.commands.usage", "what each key of a gateway has used"),
-    "status": ("pulumi_llm.commands.status", "what a stack's nodes are at, and what is in the way"),
-    "diff": ("pulumi_llm.commands.diff", "what a change does to the machines, what it costs, which rule it breaks"),
-    "comment": ("pulumi_llm.commands.comment", "the same comment from the engine's own `preview --json`"),
-    "catalog": ("pulumi_llm.commands.catalog", "how old the catalogue is, and today's prices from the clouds' APIs"),
-    "explain": ("pulumi_llm.commands.explain", "what a message's code means, and what to do"),
-    "sim": ("pulumi_llm.simcloud.command", "run pulumi against the simulated clouds"),
-}
+COMMANDS = commands.NAMES
 
-LONG = frozenset({"status", "sim"})
-"""Commands that may run for long; all others end after seconds."""
-
-USAGE = 2
+USAGE = commands.USAGE
 BROKEN_PIPE = 141
 
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
@@ -76,17 +58,11 @@ def _run(arguments: list[str]) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        near = nearest(name, COMMANDS)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(COMMANDS)}"
-        _complain(f"pulumi-llm: there is no command {name!r}; {hint}")
+        _complain(f"pulumi-llm: there is no command {name!r}; {commands.meant(name, COMMANDS)}")
         return USAGE
-    try:
-        with contextlib.nullcontext() if name in LONG else _uncollected():
-            return int(importlib.import_module(COMMANDS[name][0]).run(rest))
-    except Refusal as refusal:
-        for finding in refusal.findings:
-            _complain(str(finding))
-        return USAGE if isinstance(refusal, UnknownName) and name in ("check", "offers") else 1
+    command = commands.find(name)
+    with contextlib.nullcontext() if command.long else _uncollected():
+        return command.run(rest)
 
 
 @contextlib.contextmanager
@@ -120,10 +96,8 @@ def _give_up_output() -> None:
 
 
 def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = ["usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)", ""]
-    lines += [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
-    return "\n".join(lines)
+    usage = "usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)"
+    return f"{usage}\n\n{commands.listed([commands.find(each) for each in COMMANDS])}"
 
 
 def _say(text: str) -> None:

@@ -27,10 +27,8 @@ from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.errors import Finding, among
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
+from pulumi_llm.preflight.engine import engine
 from pulumi_llm.spec import AccessSpec, ServerSpec
-
-MIN_DRIVER = 580
-"""The NVIDIA driver branch that vLLM's CUDA 13 wheels need (vLLM docs, getting_started/installation/gpu)."""
 
 
 class ModelServerArgs(TypedDict):
@@ -370,7 +368,7 @@ class _Plan:
                 reasoning_parser=able.reasoning_parser,
                 extra_args=server.extra_args,
                 weights_gib=placement.download_gib(server),
-                min_driver=MIN_DRIVER,
+                min_driver=engine().min_driver,
             ),
             weaviate=WeaviateRole(memory_gib=self.vectors.memory_gib) if self.vectors else None,
             gateway=GatewayRole(

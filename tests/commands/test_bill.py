@@ -78,7 +78,7 @@ def commit(folder: Path) -> None:
 def call(folder: Path, *arguments: str) -> int:
     """The command's exit code, as from a process that has not loaded another test's program."""
     sys.modules.pop("parts", None)
-    return bill.run(["--project", str(folder), "-s", "dev", *arguments])
+    return bill.COMMAND.run(["--project", str(folder), "-s", "dev", *arguments])
 
 
 def data(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -158,11 +158,22 @@ def test_against_a_revision_the_program_is_that_of_the_revision(
     assert changed["per_month"]["USD"] < 0
 
 
+def test_a_project_whose_file_ends_in_yml_is_found_at_the_revision_too(
+    committed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Pulumi", "Pulumi.dev"):
+        (committed / f"{name}.yaml").rename(committed / f"{name}.yml")
+    commit(committed)
+    (committed / "parts.py").write_text("DISK_GIB = 50\n", encoding="utf-8")
+    assert call(committed, "--json", "--against", "HEAD") == 0
+    assert [each["resource"] for each in data(capsys)["difference"]["lines"]] == ["disk"]
+
+
 def test_a_stack_that_the_revision_does_not_have_is_all_new(
     committed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     choose(committed, stack="live", machine="g4dn.xlarge")
-    assert bill.run(["--project", str(committed), "-s", "live", "--json", "--against", "main"]) == 0
+    assert bill.COMMAND.run(["--project", str(committed), "-s", "live", "--json", "--against", "main"]) == 0
     shown = capsys.readouterr()
     content = json.loads(shown.out)
     assert content["difference"]["per_month"] == content["total"]["per_month"]
@@ -277,9 +288,9 @@ def test_what_can_be_compared_with_neither_as_file_nor_as_revision_exits_with_2(
 def test_an_unknown_stack_or_project_exits_with_2(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bill.run(["--project", str(project), "-s", "dve"]) == 2
+    assert bill.COMMAND.run(["--project", str(project), "-s", "dve"]) == 2
     assert "did you mean dev" in capsys.readouterr().err
-    assert bill.run(["--project", str(tmp_path), "-s", "dev"]) == 2
+    assert bill.COMMAND.run(["--project", str(tmp_path), "-s", "dev"]) == 2
     assert "project.not-found" in capsys.readouterr().err
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm.commands import check as command
 from pulumi_llm.commands._node_size import with_user_data
-from pulumi_llm.commands.check import run
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
 
+run = command.COMMAND.run
 FITS = ("Qwen/Qwen2.5-7B-Instruct", "--gpu", "A10")
 DOES_NOT = ("Qwen/Qwen2.5-72B-Instruct", "--gpu", "A10")
 
@@ -272,7 +273,7 @@ def test_a_zone_without_its_region_is_a_wrong_call(capsys: pytest.CaptureFixture
 
 def test_a_check_with_a_cloud_loads_neither_pydantic_nor_pulumi():
     code = (
-        "import sys; from pulumi_llm.commands.check import run; run(sys.argv[1:]);"
+        "import sys; from pulumi_llm.cli import main; main(['check', *sys.argv[1:]]);"
         "print({'pydantic', 'pulumi'} & set(sys.modules))"
     )
     arguments = [*FITS, "--cloud", "aliyun"]

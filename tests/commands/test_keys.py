@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import cli
+from pulumi_llm import cli, spec
 from pulumi_llm.channel import REMOTE
 from pulumi_llm.commands.keys import LIMITS
 from tests.gateway.harness import CODE, Home
@@ -108,7 +108,7 @@ def test_an_added_key_is_held_to_every_limit_that_was_given(
 def test_a_key_that_is_made_here_is_letters_and_digits_that_no_shell_reads(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pulumi_llm.commands.keys import _new_key
+    from pulumi_llm.commands._keys import _new_key
 
     cli.main(["keys", "add", "team-b", *STACK])
     keys = [capsys.readouterr().out.strip(), *(_new_key()[0] for _ in range(200))]
@@ -229,6 +229,17 @@ def test_a_limit_is_of_one_at_least_and_may_be_large(
     assert cli.main(["keys", "add", "x", *STACK, option, "1"]) == 0
     assert machine.own()["keys"]["x"][name] == 1  # type: ignore[index]
     assert LIMITS[name]("90000") == 90_000
+
+
+def test_the_limits_of_a_key_are_the_same_on_the_command_line_in_the_stack_and_on_the_node() -> None:
+    # The command line and the gateway can read neither each other's list nor the spec's, so they are held equal here.
+    from llm_gate.policy import _NUMBERS
+
+    from pulumi_llm.bootstrap import GatewayKey, gateway
+
+    assert set(LIMITS) == set(gateway.LIMITS) == set(_NUMBERS)
+    assert set(LIMITS) < set(spec.KeySpec.model_fields)
+    assert set(LIMITS) < set(GatewayKey.__dataclass_fields__)
 
 
 def test_pulumi_up_leaves_keys_of_the_command_line_alone(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

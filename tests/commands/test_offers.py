@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.commands import offers
-from pulumi_llm.commands.offers import run
+from pulumi_llm.commands import _offers, offers
+
+run = offers.COMMAND.run
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -160,5 +161,5 @@ def test_a_broken_catalogue_is_told_and_gives_no_price(
     shutil.copytree(catalog.DATA, tmp_path / "data")
     (tmp_path / "data" / "prices.json").write_text("{", encoding="utf-8")
     broken = catalog.load(tmp_path / "data")
-    monkeypatch.setattr(offers.catalog, "load", lambda: broken)
+    monkeypatch.setattr(_offers.catalog, "load", lambda: broken)
     assert "catalog.broken-file" in complaint(capsys, "--gpu", "T4")

@@ -29,11 +29,11 @@ with open({seen!r}, "a") as file:
     file.write(json.dumps({{"variables": dict(os.environ), "home": home}}) + "\\n")
 """
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "plan": lambda where: plan.run(["-s", "dev", *where]),
-    "render": lambda where: render.run(["-s", "dev", "--out", "out", *where]),
-    "bill": lambda where: bill.run(["-s", "dev", "--against", "HEAD", *where]),
-    "diff": lambda where: diff.run(["-s", "dev", "--base", "HEAD", *where]),
-    "diff-of-another-python": lambda where: diff.run(
+    "plan": lambda where: plan.COMMAND.run(["-s", "dev", *where]),
+    "render": lambda where: render.COMMAND.run(["-s", "dev", "--out", "out", *where]),
+    "bill": lambda where: bill.COMMAND.run(["-s", "dev", "--against", "HEAD", *where]),
+    "diff": lambda where: diff.COMMAND.run(["-s", "dev", "--base", "HEAD", *where]),
+    "diff-of-another-python": lambda where: diff.COMMAND.run(
         ["-s", "dev", "--base", "HEAD", "--base-python", sys.executable, *where]
     ),
 }

@@ -13,9 +13,9 @@ from pulumi_llm.commands import bill, plan, render
 Run = Callable[[Sequence[str]], int]
 
 COMMANDS = {
-    "bill": (bill.run, []),
-    "plan": (plan.run, []),
-    "render": (render.run, ["--out", "rendered"]),
+    "bill": (bill.COMMAND.run, []),
+    "plan": (plan.COMMAND.run, []),
+    "render": (render.COMMAND.run, ["--out", "rendered"]),
 }
 
 

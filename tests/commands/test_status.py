@@ -15,8 +15,8 @@ import pytest
 
 from pulumi_llm import cli
 from pulumi_llm.bootstrap.files import data
+from pulumi_llm.commands import _status as status
 from pulumi_llm.commands import _status_text as text
-from pulumi_llm.commands import status
 from pulumi_llm.commands._status_ask import Answer, Target
 from pulumi_llm.errors import Refusal
 
@@ -281,10 +281,9 @@ def test_a_terminal_is_not_told_what_to_do_by_a_node(gateway: Gateway, capsys: p
         ["-s", "a", "--project", "/no/such/folder"],
     ],
 )
-def test_a_wrong_call_is_exit_2(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["status", *arguments])
-    assert ended.value.code == 2
+def test_a_wrong_call_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", *arguments]) == 2
+    assert capsys.readouterr().err.endswith("pulumi-llm status --help tells the options\n")
 
 
 def test_all_that_is_wrong_with_the_options_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ def test_kaito_s_worked_example_is_reproduced_under_its_assumptions():
     assert (full, windowed) == (131072, 0)
     kv = 2048 * full / 2**30
     assert kv == 0.25
-    left = memory.room_for_weights(80 * 0.84, 2.3, kv, share=0.05)
+    left = (80 * 0.84 - 2.3 - kv) / 1.05
     assert round(left, 2) == 61.57
 
 

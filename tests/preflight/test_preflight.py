@@ -183,6 +183,16 @@ def test_the_release_is_the_one_that_nodes_install():
     assert engine().min_driver == pinned["min_driver"]
 
 
+def test_the_driver_that_nodes_install_is_the_one_that_the_release_needs():
+    # No newer one: a branch that a node installs over one that would do is a change of machines that work.
+    driver = json.loads((ROOT / "templates" / "versions.json").read_text(encoding="utf-8"))["driver"]
+    assert driver["branch"] == engine().min_driver
+    for names in ("signed", "compiled", "nvswitch"):
+        assert f"-{driver['branch']}" in driver[names][0]
+    for page in ("troubleshooting.md", "user-guide.md", "user-guide.zh.md"):
+        assert str(engine().min_driver) in (ROOT / "docs" / page).read_text(encoding="utf-8"), page
+
+
 def test_every_fact_about_the_release_names_its_source():
     raw = json.loads(DATA.read_text(encoding="utf-8"))
     for name, row in raw["quantizations"].items():

@@ -35,7 +35,7 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = catalog.run(arguments)
+    code = catalog.COMMAND.run(arguments)
     shown = capsys.readouterr()
     return code, shown.out, shown.err
 
@@ -94,7 +94,7 @@ def test_another_region_s_refresh_keeps_the_first(account: Server, capsys: pytes
     elsewhere = [{**each, "Zone": each["Zone"].replace("guangzhou", "shanghai")} for each in items()]
     answers(account, elsewhere)
     asked = [each.replace("guangzhou", "shanghai") for each in T4_IN_GUANGZHOU]
-    assert catalog.run(["refresh", *asked]) == 0
+    assert catalog.COMMAND.run(["refresh", *asked]) == 0
     made = catalogue.load(store.default_directory())
     prices = [made.price("tencent", TENCENT_T4, region) for region in ("ap-guangzhou", "ap-shanghai")]
     assert [each and each.amount for each in prices] == [8.68, 8.68]
@@ -252,7 +252,7 @@ def test_show_refuses_such_a_variable_with_exit_code_1(
 
 def test_importing_the_command_imports_no_sdk() -> None:
     code = (
-        "import sys, pulumi_llm.commands.catalog, pulumi_llm.refresh.run;"
+        "import sys, pulumi_llm.commands._catalog, pulumi_llm.refresh.run;"
         "print([n for n in ('boto3', 'botocore', 'tencentcloud', 'alibabacloud_ecs20140526') if n in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

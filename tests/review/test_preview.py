@@ -129,7 +129,7 @@ def test_a_preview_that_failed_halfway_is_told_by_its_errors_alone(
 ) -> None:
     path = PREVIEWS / f"{name}.json"
     assert json.loads(path.read_text(encoding="utf-8"))["changeSummary"]
-    assert comment.run(["--preview", str(path), "--lang", language]) == 1
+    assert comment.COMMAND.run(["--preview", str(path), "--lang", language]) == 1
     text = capsys.readouterr().out
     for words in FAILED[name]:
         assert words in text

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_llm.commands import sim as sim_command
 from pulumi_llm.errors import Refusal
 from pulumi_llm.simcloud import arguments, command, localstate, mirror
 
@@ -45,7 +46,7 @@ class Bench:
         self.stack_file.write_text("# mine\nconfig:\n  shop:size: 1\n")
 
     def run(self, *argv: str) -> int:
-        return command.run(argv)
+        return sim_command.COMMAND.run(argv)
 
     @property
     def calls(self) -> list[str]:
@@ -352,17 +353,17 @@ def test_what_a_killed_run_left_half_done_is_explained(bench: Bench, capfd: pyte
 
 
 def test_help_is_told_without_an_engine(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.run(["--help"]) == 0
+    assert sim_command.COMMAND.run(["--help"]) == 0
     assert "pulumi-llm sim up -s" in capsys.readouterr().out
 
 
 def test_no_command_at_all_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.run([]) == 2
+    assert sim_command.COMMAND.run([]) == 2
     assert "usage:" in capsys.readouterr().err
 
 
 def test_an_option_without_its_value_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.run(["--home"]) == 1
+    assert sim_command.COMMAND.run(["--home"]) == 1
     assert "sim.usage" in capsys.readouterr().err
 
 
@@ -422,7 +423,7 @@ def real(tmp_path: Path) -> Path:
 
 
 def sim(root: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from pulumi_llm.simcloud.command import run; sys.exit(run(sys.argv[1:]))"
+    code = "import sys; from pulumi_llm.cli import main; sys.exit(main(['sim', *sys.argv[1:]]))"
     return subprocess.run(
         [sys.executable, "-c", code, *argv],
         cwd=root,
@@ -466,7 +467,7 @@ def test_a_run_after_a_killed_one_clears_its_lock_and_converges(
     state = real / ".pulumi-sim" / "state"
     mark = tmp_path / "started"
     monkeypatch.setenv("MARK", str(mark))
-    code = "import sys; from pulumi_llm.simcloud.command import run; sys.exit(run(sys.argv[1:]))"
+    code = "import sys; from pulumi_llm.cli import main; sys.exit(main(['sim', *sys.argv[1:]]))"
     with subprocess.Popen(
         [sys.executable, "-c", code, "up", "--skip-preview", "-s", "dev"],
         cwd=real,

@@ -106,11 +106,6 @@ class Model(Row):
     licence: str | None = None
 
     @property
-    def weights_gib_16bit(self) -> float | None:
-        """The weights in GiB at two bytes a parameter."""
-        return None if self.parameters_b is None else self.parameters_b * 2e9 / GIB
-
-    @property
     def embedding_parameters_b(self) -> float | None:
         """Embeddings and output head, in billions: what weight quantization usually leaves in 16 bit."""
         if self.vocab is None or self.hidden is None:

@@ -49,34 +49,6 @@ class Sources:
         """The model hubs in the order to try: ``modelscope``, ``hf-mirror``, ``huggingface``."""
         return tuple(hub.name for hub in self.hubs if hub.name)
 
-    @property
-    def docker_mirrors(self) -> tuple[str, ...]:
-        """URLs for Docker's ``registry-mirrors`` (docker.io only). A dead one stalls each pull: probe."""
-        return tuple(each.url for each in self.containers if each.form == "mirror" and each.registry == "docker.io")
-
-    def image_names(self, image: str) -> tuple[str, ...]:
-        """The names under which ``image`` can be pulled, best first.
-
-        >>> sources.image_names("cr.weaviate.io/semitechnologies/weaviate:1.40.3")[0]
-        'm.daocloud.io/cr.weaviate.io/semitechnologies/weaviate:1.40.3'
-        """
-        full = qualified(image)
-        names: list[str] = []
-        for each in self.containers:
-            if each.form == "prefix":
-                names.append(f"{each.url}/{full}")
-            elif each.form == "direct":
-                names.append(full)
-        return tuple(names)
-
-
-def qualified(image: str) -> str:
-    """The image's name with its registry: ``nginx`` is ``docker.io/library/nginx``."""
-    first, slash, _ = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return image
-    return f"docker.io/{image}" if slash else f"docker.io/library/{image}"
-
 
 def sources_for(region: Region, mirrors: Iterable[Mirror]) -> Sources:
     """The sources fit for ``region``: in mainland China the cloud's own first, then public mirrors there."""

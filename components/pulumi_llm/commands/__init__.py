@@ -1,106 +1,153 @@
-"""The subcommands of `pulumi-llm`, one module each, with `run(argv) -> exit code`."""
+"""The subcommands of `pulumi-llm`: what a command is, and the one way in which all of them are run.
+
+A command is one module of this package with a :class:`Command` called ``COMMAND``. `pulumi-llm --help` imports all of
+them, so a module is light: what its body works with is imported by the body.
+"""
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pulumi_llm.errors import Refusal, nearest
+from pulumi_llm._tables import aligned
+
+if TYPE_CHECKING:
+    from pulumi_llm.commands._parser import Parser
+
+NAMES = (
+    "plan",
+    "render",
+    "check",
+    "offers",
+    "bill",
+    "keys",
+    "usage",
+    "status",
+    "diff",
+    "comment",
+    "catalog",
+    "explain",
+    "sim",
+)
+"""The commands in the order in which they are shown."""
 
 DONE, REFUSED, USAGE = 0, 1, 2
 """Exit codes: it was done, it was refused or failed, it was called wrongly."""
 
-WRONG_CALL = frozenset({"project.not-found", "stack.unknown"})
+WRONG_CALL = ("project.not-found", "stack.unknown")
 """What says that a command which runs a stack's program was called wrongly, rather than that the program refuses."""
+
+EVERY = ("*",)
+"""Each refusal is a wrong call: the command gives its verdict in another way."""
 
 
 class UsageError(Exception):
     """A command was called wrongly; the message says how, and what would be right."""
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse with no abbreviations, and errors that are raised and say what was meant."""
+class Option(NamedTuple):
+    """An option, or an argument by its place, in argparse's own words."""
 
-    def __init__(self, prog: str, description: str | None) -> None:
-        super().__init__(prog=prog, description=description, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print and exit with."""
-        raise UsageError(message)
-
-    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """The arguments. Raises UsageError, with the nearest options for one that does not exist."""
-        asked, rest = self.parse_known_args(list(argv))
-        if rest:
-            options = [option for action in self._actions for option in action.option_strings]
-            wrong = rest[0].partition("=")[0]
-            if not wrong.startswith("-"):
-                raise UsageError(f"{wrong!r} is one argument too many")
-            near = nearest(wrong, options)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise UsageError(f"there is no option {wrong}{hint}")
-        return asked
+    names: tuple[str, ...]
+    settings: dict[str, Any]
 
 
-def guarded(prog: str, body: Callable[[], int], wrong_call: frozenset[str] | None = None) -> int:
-    """Run a command's body; a wrong call or a name that is not known is told on stderr, with exit code 2.
+class OneOf(NamedTuple):
+    """Options that exclude each other."""
 
-    A refusal is a wrong call too where ``wrong_call`` is None (the command itself gives its verdict in another way), or
-    where it holds one of the refusal's codes; else the exit code is 1.
+    options: tuple[Option, ...]
+    required: bool = False
+
+
+Options = Sequence[Option | OneOf]
+
+
+def option(*names: str, **settings: Any) -> Option:
+    """An option as ``ArgumentParser.add_argument`` takes it."""
+    return Option(names, settings)
+
+
+class Command(NamedTuple):
+    """A command, or one of a command's own.
+
+    ``help`` is its line in a list, ``about`` what its ``--help`` says first. ``options`` are a function where data has
+    a part in them, and ``reader`` takes their place where not argparse reads the arguments. The ``body`` gets what was
+    read, and gives the exit code; without one it is ``run`` in the module that is called as the command is, with an
+    underscore. ``wrong_call`` has the codes of refusals that mean exit code 2 (patterns; one of them in a refusal is
+    enough), all others mean 1. A command that runs ``long`` has its cyclic garbage collected.
+
+    (A named tuple, as the import of `dataclasses` takes a fifth of the time of `pulumi-llm --help`.)
     """
-    try:
-        return body()
-    except UsageError as wrong:
-        sys.stderr.write(f"{prog}: {wrong}\n  {prog} --help tells the options\n")
-    except Refusal as refusal:
-        for finding in refusal.findings:
-            sys.stderr.write(f"{finding}\n")
-        if wrong_call is not None and wrong_call.isdisjoint(finding.code for finding in refusal.findings):
-            return REFUSED
-    except SystemExit as left:  # --help
-        return left.code if isinstance(left.code, int) else DONE
-    return USAGE
 
+    name: str
+    help: str
+    about: str = ""
+    options: Options | Callable[[], Options] = ()
+    body: Callable[[Any], int] | None = None
+    reader: Callable[[Sequence[str]], Any] | None = None
+    wrong_call: Sequence[str] = ()
+    long: bool = False
+    commands: tuple[Command, ...] = ()
 
-def whole(low: int, high: int) -> Callable[[str], int]:
-    """A parser of whole numbers from ``low`` to ``high``."""
+    def run(self, argv: Sequence[str], within: str = "pulumi-llm") -> int:
+        """Run it. What is refused is told on standard error; see the exit codes above."""
+        from pulumi_llm.errors import Refusal
 
-    def parse(text: str) -> int:
-        # More digits than any bound has are not read: Python refuses thousands of them in words of its own.
-        if not (text.isascii() and text.isdigit() and len(text) <= 18) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def number(low: float, high: float) -> Callable[[str], float]:
-    """A parser of numbers above ``low`` and up to ``high``."""
-
-    def parse(text: str) -> float:
+        prog = f"{within} {self.name}"
         try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low < value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number above {low:g} and up to {high:g}")
-        return value
+            if self.commands:
+                return self._one_of_its_own(list(argv), prog)
+            asked = self.reader(argv) if self.reader else self._parser(prog).parse(argv)
+            body = self.body or importlib.import_module(f"{__name__}._{self.name}").run
+            return int(body(asked))
+        except UsageError as wrong:
+            sys.stderr.write(f"{prog}: {wrong}\n  {prog} --help tells the options\n")
+            return USAGE
+        except Refusal as refusal:
+            for finding in refusal.findings:
+                sys.stderr.write(f"{finding}\n")
+            codes = [finding.code for finding in refusal.findings]
+            wrong_call = any(fnmatchcase(code, pattern) for code in codes for pattern in self.wrong_call)
+            return USAGE if wrong_call else REFUSED
+        except SystemExit as left:  # --help
+            return left.code if isinstance(left.code, int) else DONE
 
-    return parse
+    def _parser(self, prog: str) -> Parser:
+        from pulumi_llm.commands._parser import Parser
+
+        return Parser(prog, self.about, self.options() if callable(self.options) else self.options)
+
+    def _one_of_its_own(self, argv: list[str], prog: str) -> int:
+        own = {each.name: each for each in self.commands}
+        if not argv:
+            raise UsageError(f"name what to do: {prog} {' | '.join(own)}")
+        if argv[0] in ("-h", "--help"):
+            sys.stdout.write(f"usage: {prog} {{{','.join(own)}}} [options]\n\n{self.about.strip()}\n\n")
+            sys.stdout.write(f"{listed(self.commands)}\n\n{prog} {self.commands[0].name} --help tells its options\n")
+            return DONE
+        if argv[0] not in own:
+            raise UsageError(f"there is no {argv[0]!r}; {meant(argv[0], own)}")
+        return own[argv[0]].run(argv[1:], prog)
 
 
-def one_of(kind: str, names: Iterable[str]) -> Callable[[str], str]:
-    """A parser of names, in any case."""
-    known = list(names)
+def find(name: str) -> Command:
+    """The command of that name, which is one of :data:`NAMES`."""
+    found = importlib.import_module(f"{__name__}.{name}").COMMAND
+    assert isinstance(found, Command)  # noqa: S101 - each module has one
+    return found
 
-    def parse(text: str) -> str:
-        for name in known:
-            if text.casefold() == name.casefold():
-                return name
-        near = nearest(text, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
-        raise argparse.ArgumentTypeError(f"there is no {kind} {text!r}; {hint}")
 
-    return parse
+def listed(commands: Sequence[Command]) -> str:
+    """The commands as a list, each with its line."""
+    return "\n".join(f"  {line}" for line in aligned([(each.name, each.help) for each in commands]))
+
+
+def meant(name: str, known: Sequence[str] | dict[str, Command]) -> str:
+    """What was meant by a name that is none of those known; all of them where none is near."""
+    from pulumi_llm.errors import nearest
+
+    near = nearest(name, known)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from pulumi_llm import _files
 from pulumi_llm.commands import DONE, REFUSED, UsageError
@@ -14,22 +13,6 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.review import comment, output
 from pulumi_llm.review.masking import Masker, secrets_in_environment
 from pulumi_llm.review.stack_review import StackReview
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options that both commands have."""
-    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="the comment's language (default: en)")
-    parser.add_argument("--marker", default="", metavar="NAME", help="tells several comments on one pull request apart")
-    parser.add_argument("--json", action="store_true", help="data in place of the comment")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write to a file (default: standard output)")
-    parser.add_argument(
-        "--fail-on",
-        nargs="+",
-        action="extend",
-        metavar="GATE",
-        help="exit 1 at any of: errors (the default), warnings, changes, callers, dearer, never, or an impact or "
-        "worse, such as replaces-machine",
-    )
 
 
 def check_gates(asked: Iterable[str] | None) -> None:

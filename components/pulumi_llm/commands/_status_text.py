@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from pulumi_llm._tables import padded, width
 from pulumi_llm.commands._status_ask import Answer
 from pulumi_llm.errors import explained
 
@@ -38,8 +39,8 @@ class Screen:
         self.out.flush()
 
     def _draw(self, lines: list[str]) -> None:
-        width, height = shutil.get_terminal_size()
-        fit = [line[: width - 1] for line in lines][: height - 1]
+        columns, lines_high = shutil.get_terminal_size()
+        fit = [line[: columns - 1] for line in lines][: lines_high - 1]
         back = f"\x1b[{self.drawn}F" if self.drawn else ""
         self.out.write(back + "".join(f"{line}\x1b[K\n" for line in fit) + "\x1b[J")
         self.drawn = len(fit)
@@ -54,13 +55,14 @@ def picture(answer: Answer) -> Iterator[str]:
         return
     state = "ready" if answer.ready else f"not ready ({_text(document, 'state')})"
     yield f"{answer.target.name} {_text(document, 'node')}: {state}, as of {_text(document, 'updated') or 'never'}"
-    width = max((len(_text(each, "stage")) for each in document["stages"]), default=0)
+    columns = max((width(_text(each, "stage")) for each in document["stages"]), default=0)
     for each in document["stages"]:
-        yield f"  {_text(each, 'stage'):<{width}}  {_text(each, 'state'):<8}{bar(each.get('progress'))}".rstrip()
+        name, state = padded(_text(each, "stage"), columns), padded(_text(each, "state"), 8)
+        yield f"  {name}  {state}{bar(each.get('progress'))}".rstrip()
         if _text(each, "code"):
-            yield f"  {'':<{width}}  [{_text(each, 'code')}] {_text(each, 'message')}"
+            yield f"  {' ' * columns}  [{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
-                yield f"  {'':<{width}}  try: {_text(each, 'hint')}"
+                yield f"  {' ' * columns}  try: {_text(each, 'hint')}"
     lines = document.get("log") or []
     if isinstance(lines, list) and lines:
         yield "  last lines:"

@@ -12,215 +12,48 @@ Exit 0: done. Exit 1: over budget, undecided because of unknown prices, or the p
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
-from typing import Any
 
-from pulumi_llm import catalog
-from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded, one_of
-from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.plan import environment
-from pulumi_llm.plan import project as projects
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.review import bill_file, bill_text, difference, revision
-from pulumi_llm.review.bill import Bill, make_bill
-from pulumi_llm.review.items import DEFAULT_TRAFFIC_GIB, Usage
-from pulumi_llm.review.money import HOURS_PER_MONTH
-
-PROG = "pulumi-llm bill"
-STEP = Decimal("0.01")
-"""What hours and GiB are rounded to, so that a bill that went through JSON still says the same."""
-CALLED_WRONGLY = WRONG_CALL | {"bill.bad-file", "bill.no-git", "bill.no-such-revision", "bill.not-in-revision"}
+from pulumi_llm.commands import WRONG_CALL, Command, Option, option
+from pulumi_llm.commands._options import JSON, PROJECT, STACK
+from pulumi_llm.commands._values import amount, currency
 
 
-def run(argv: Sequence[str]) -> int:
-    """Print the bill. See the module for the exit codes."""
-    return guarded(PROG, lambda: _run(_parser().parse(argv)), CALLED_WRONGLY)
+def _options() -> Sequence[Option]:
+    from decimal import Decimal
 
+    from pulumi_llm.review.items import DEFAULT_TRAFFIC_GIB
 
-def _run(asked: argparse.Namespace) -> int:
-    usage = _usage(asked)
-    before = against = None
-    if asked.against is not None:
-        before, against = _before(asked)
-    now = _bill(asked.project, asked.stack, usage)
-    change = difference.compare(before, now) if before is not None else None
-    verdict = _verdict(now, asked.budget, asked.currency) if asked.budget is not None else None
-    if asked.json:
-        content = bill_file.to_json(now)
-        content["against"] = against
-        content["difference"] = change.to_json() if change is not None else None
-        content["budget"] = (
-            {"amount": float(asked.budget), "currency": asked.currency, "verdict": verdict} if verdict else None
-        )
-        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(bill_text.bill_text(now, asked.currency))
-        if change is not None and against is not None:
-            sys.stdout.write(bill_text.difference_text(change, _named(against), asked.currency))
-        if verdict is not None:
-            sys.stdout.write(bill_text.budget_text(verdict, asked.budget, asked.currency, now))
-    if verdict in ("over", "undecided"):
-        raise Refusal([_over(verdict, now, asked.budget, asked.currency)])
-    return DONE
-
-
-def _bill(folder: Path, stack: str, usage: Usage) -> Bill:
-    project = projects.find(folder)
-    values = projects.read_stack(project, stack).values
-    with contextlib.redirect_stdout(sys.stderr):  # what the program itself prints is not part of the bill
-        plan = capture_stack(folder, stack)
-    data = catalog.load()
-    packages = [facts.pulumi_package for facts in data.clouds.values()]
-    regions = {each: values[f"{each}:region"] for each in packages if values.get(f"{each}:region")}
-    return make_bill(plan, data, usage, today=datetime.now(UTC).date(), default_regions=regions)
-
-
-def _before(asked: argparse.Namespace) -> tuple[Bill, dict[str, Any]]:
-    """The bill to compare with, and what it is called."""
-    path = Path(asked.against)
-    if path.is_file():
-        return bill_file.read(path), {"name": asked.against, "commit": None}
-    project = projects.find(asked.project)
-    project.stack_file(asked.stack)
-    found = revision.find(asked.against, project.folder)
-    with revision.files_of(found) as folder:
-        then = projects.find(folder) if (folder / "Pulumi.yaml").is_file() else None
-        if then is None:
-            raise Refusal(
-                [
-                    Finding(
-                        "bill.not-in-revision",
-                        f"{asked.against} has no Pulumi.yaml in {found.prefix or 'its top folder'}",
-                        "a revision in which the project is in the same folder",
-                    )
-                ]
-            )
-        named = {"name": asked.against, "commit": found.commit}
-        if asked.stack in project.stacks() and asked.stack not in then.stacks():
-            sys.stderr.write(f"note: {asked.against} has no stack {asked.stack}: all of it is new\n")
-            return _nothing(asked), named
-        return _planned(folder, asked), named
-
-
-def _planned(folder: Path, asked: argparse.Namespace) -> Bill:
-    """The bill of the project in ``folder``, from a process of its own: the program's modules are loaded once each."""
-    command = [sys.executable, "-P", "-m", "pulumi_llm.commands.bill", "--json"]
-    command += ["--stack", asked.stack, "--project", str(folder), "--traffic-gib", str(asked.traffic_gib)]
-    for option, value in (("--hours-per-day", asked.hours_per_day), ("--days", asked.days)):
-        command += [option, str(value)] if value is not None else []
-    with tempfile.TemporaryDirectory(prefix="pulumi-llm-home-") as home:
-        variables = environment.of_program(home)
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=variables)
-    if done.returncode != 0:
-        said = done.stderr.strip().replace(str(folder), asked.against)
-        if "Traceback (most recent call last)" in said:  # the program itself failed: its last line says how
-            said = said.splitlines()[-1]
-        stack = f"the stack {asked.stack} as it was at {asked.against}"
-        raise Refusal(
-            [
-                Finding(
-                    "bill.revision-refused",
-                    f"{stack} cannot be planned with this version:\n{said}",
-                    "a later revision, or a file that `--json` wrote at the time",
-                )
-            ]
-        )
-    return bill_file.parse(done.stdout, asked.against)
-
-
-def _nothing(asked: argparse.Namespace) -> Bill:
-    usage = _usage(asked)
-    today = datetime.now(UTC).date()
-    return Bill("", asked.stack, today, usage.running, usage.traffic_gib, catalog.load().exchange_rate)
-
-
-def _verdict(bill: Bill, budget: Decimal, currency: str) -> str:
-    if bill.per_month.of(currency) > budget:
-        return "over"
-    return "undecided" if bill.at_least else "within"
-
-
-def _over(verdict: str, bill: Bill, budget: Decimal, currency: str) -> Finding:
-    monthly = bill.per_month.of(currency)
-    if verdict == "over":
-        least = "at least " if bill.at_least else ""
-        message = f"the stack costs {least}{monthly:,.2f} {currency} a month, and the budget is {budget:,.2f}"
-        return Finding(
-            "bill.over-budget", message, "fewer hours, a smaller machine (`pulumi-llm offers`), or a new budget"
-        )
-    count = len(bill.unknown)
-    message = (
-        f"what is known costs {monthly:,.2f} {currency} of a budget of {budget:,.2f} a month, but {count} "
-        f"price{'s are' if count > 1 else ' is'} unknown: nobody can say whether the whole is within it"
-    )
-    return Finding(
-        "bill.budget-undecided", message, "look the unknown prices up, and take them off the budget yourself"
+    return (
+        STACK,
+        PROJECT,
+        option(
+            "--hours-per-day", type=amount(24, zero=False), metavar="H", help="the machines run that long (default: 24)"
+        ),
+        option("--days", type=amount(31, zero=False), metavar="D", help="on that many days a month (default: all)"),
+        option(
+            "--traffic-gib",
+            type=amount(10**7),
+            default=Decimal(DEFAULT_TRAFFIC_GIB),
+            metavar="N",
+            help="GiB a month out of each public address, an assumption (default: %(default)s)",
+        ),
+        option("--against", metavar="REF|FILE", help="a git revision, or a file that --json wrote"),
+        option("--budget", type=amount(10**12), metavar="N", help="per month; exit 1 where it is exceeded"),
+        option(
+            "--currency",
+            type=currency,
+            default="CNY",
+            help="of the budget: CNY (default) or USD",
+        ),
+        JSON,
     )
 
 
-def _usage(asked: argparse.Namespace) -> Usage:
-    running = HOURS_PER_MONTH
-    if asked.hours_per_day is not None or asked.days is not None:
-        hours = asked.hours_per_day if asked.hours_per_day is not None else Decimal(24)
-        # 24 hours on 31 days are more than the month of 730 hours that prices are multiplied by.
-        asked_for = hours * asked.days if asked.days is not None else HOURS_PER_MONTH * hours / 24
-        running = max(min(HOURS_PER_MONTH, asked_for).quantize(STEP), STEP)
-    return Usage(running=running, traffic_gib=asked.traffic_gib)
-
-
-def _named(against: dict[str, Any]) -> str:
-    commit = against["commit"]
-    return against["name"] if commit is None else f"{against['name']} ({commit[:10]})"
-
-
-def _parser() -> Parser:
-    parser = Parser(PROG, "What a stack costs, per hour and per month, in CNY and USD.")
-    parser.add_argument("-s", "--stack", required=True)
-    parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-    parser.add_argument(
-        "--hours-per-day", type=_number(24, zero=False), metavar="H", help="the machines run that long (default: 24)"
-    )
-    parser.add_argument(
-        "--days", type=_number(31, zero=False), metavar="D", help="on that many days a month (default: all)"
-    )
-    parser.add_argument(
-        "--traffic-gib",
-        type=_number(10**7),
-        default=Decimal(DEFAULT_TRAFFIC_GIB),
-        metavar="N",
-        help="GiB a month out of each public address, an assumption (default: %(default)s)",
-    )
-    parser.add_argument("--against", metavar="REF|FILE", help="a git revision, or a file that --json wrote")
-    parser.add_argument("--budget", type=_number(10**12), metavar="N", help="per month; exit 1 where it is exceeded")
-    currencies = one_of("currency", ["CNY", "USD"])
-    parser.add_argument("--currency", type=currencies, default="CNY", help="of the budget: CNY (default) or USD")
-    parser.add_argument("--json", action="store_true")
-    return parser
-
-
-def _number(most: int, *, zero: bool = True) -> Any:
-    """A parser of numbers from 0 (or above it) to ``most``."""
-
-    def read(text: str) -> Decimal:
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-        if not (number.is_finite() and 0 <= number <= most) or (number == 0 and not zero):
-            raise argparse.ArgumentTypeError(f"{text} is not between 0 and {most}")
-        return number.quantize(STEP) if number >= STEP else number
-
-    return read
-
-
-if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+COMMAND = Command(
+    name="bill",
+    help="what a stack costs, line by line, and against another revision",
+    about="What a stack costs, per hour and per month, in CNY and USD.",
+    options=_options,
+    wrong_call=(*WRONG_CALL, "bill.bad-file", "bill.no-git", "bill.no-such-revision", "bill.not-in-revision"),
+)

@@ -13,22 +13,16 @@ nor its instance type may be given others by another catalogue: see `pulumi prev
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pulumi_llm import catalog
-from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded
-from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
+from pulumi_llm.commands import Command, option
+from pulumi_llm.commands._options import JSON
 
-PROG = "pulumi-llm catalog"
-SUBCOMMANDS = ("show", "refresh")
+if TYPE_CHECKING:
+    from argparse import Namespace
 
-REFRESH_HELP = """Fetch list prices, spot prices and stock, and write a catalogue with them.
+REFRESH = """Fetch list prices, spot prices and stock, and write a catalogue with them.
 
 Clouds without credentials are named and skipped. Exit 0: everything asked was answered; 1: something failed (what was
 answered is written, what was not is kept), or nothing could be asked; 2: called wrongly.
@@ -38,108 +32,71 @@ Aliyun is asked twice for each type in each region, some two thousand calls for 
 It was never run against a real account, only against recorded answers and a server on the same machine.
 """
 
-SHOW_HELP = "Tell what the catalogue holds, how old it is, and the guide's prices beside today's."
+SHOW = "Tell what the catalogue holds, how old it is, and the guide's prices beside today's."
+
+UNKNOWN_NAMES = ("catalog.unknown-*",)
+"""A cloud, a region or a GPU that is called something else."""
 
 
-def run(argv: Sequence[str]) -> int:
-    """Run one of the subcommands."""
-    arguments = list(argv)
-    if arguments and arguments[0] in SUBCOMMANDS:
-        name, rest = arguments[0], arguments[1:]
-        return guarded(f"{PROG} {name}", lambda: _refresh(rest) if name == "refresh" else _show(rest))
-    return guarded(PROG, lambda: _neither(arguments))
+def _show(asked: Namespace) -> int:
+    from pulumi_llm.commands import _catalog
+
+    return _catalog.show(asked)
 
 
-def _neither(arguments: list[str]) -> int:
-    if arguments and arguments[0] in ("-h", "--help"):
-        sys.stdout.write(f"usage: {PROG} {{{','.join(SUBCOMMANDS)}}} [options]\n\n{__doc__}")
-        return DONE
-    if not arguments:
-        raise UsageError(f"what about it? {' or '.join(SUBCOMMANDS)}")
-    near = nearest(arguments[0], SUBCOMMANDS)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(SUBCOMMANDS)}"
-    raise UsageError(f"there is no {arguments[0]!r}; {hint}")
+def _refresh(asked: Namespace) -> int:
+    from pulumi_llm.commands import _catalog
+
+    return _catalog.refresh(asked)
 
 
-def _show(argv: Sequence[str]) -> int:
-    from pulumi_llm.refresh import show
-
-    parser = _parser("show", SHOW_HELP)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse(argv)
-    today = datetime.now(UTC).date()
-    try:
-        data = catalog.load()
-        text = _dumped(show.as_json(data, today)) if asked.json else show.as_text(data, today)
-    except Refusal as refusal:
-        return _refused(refusal)
-    sys.stdout.write(text)
-    return DONE
-
-
-def _refresh(argv: Sequence[str]) -> int:
-    asked = _refresh_parser().parse(argv)
-    from pulumi_llm.refresh import report, run, store  # the parser alone answers --help and wrong calls
-
-    request = run.Request(
-        cloud=asked.cloud,
-        regions=tuple(dict.fromkeys(asked.region)),
-        gpu=asked.gpu,
-        tencent_site=asked.tencent_site,
-        accept_jumps=asked.accept_jumps,
-        directory=(asked.out.expanduser() if asked.out else store.default_directory()).absolute(),
-    )
-    try:
-        outcome = run.refresh(request, datetime.now(UTC).date(), lambda line: _complain(f"{line} …"))
-    except UnknownName:
-        raise
-    except Refusal as refusal:
-        return _refused(refusal)
-    if asked.json:
-        sys.stdout.write(_dumped(report.as_json(outcome)))
-    else:
-        for finding in outcome.findings:
-            _tell(finding)
-        sys.stdout.write(report.as_text(outcome))
-    return DONE if outcome.complete else REFUSED
-
-
-def _refused(refusal: Refusal) -> int:
-    for finding in refusal.findings:
-        _complain(str(finding))
-    return REFUSED
-
-
-def _tell(finding: Finding) -> None:
-    _complain(str(finding) if finding.severity == "error" else f"[{finding.code}] {finding.message}")
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
-def _dumped(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _parser(name: str, text: str) -> Parser:
-    parser = Parser(f"{PROG} {name}", text)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    return parser
-
-
-def _refresh_parser() -> Parser:
-    parser = _parser("refresh", REFRESH_HELP)
-    add = parser.add_argument
-    add("--cloud", help="aliyun, tencent or aws (default: each that this machine has credentials for)")
-    add("--region", action="append", default=[], help="a region; may be repeated (default: all that have the types)")
-    add("--gpu", help="only machines with this GPU (default: all, and the CPU hosts for proxies)")
-    add("--out", type=Path, metavar="DIR", help="where to write (default: pulumi-llm/catalog in your data folder)")
-    add(
-        "--tencent-site",
-        choices=("china", "international"),
-        help="where the Tencent account was opened: its API answers prices without a currency, CNY or USD",
-    )
-    add("--accept-jumps", action="store_true", help="take list prices that are four times those known, or a quarter")
-    add("--json", action="store_true", help="changes, stock and findings as JSON")
-    return parser
+COMMAND = Command(
+    name="catalog",
+    help="how old the catalogue is, and today's prices from the clouds' APIs",
+    about=__doc__,
+    commands=(
+        Command(
+            name="show",
+            help="what it holds and how old that is",
+            about=SHOW,
+            options=(JSON,),
+            body=_show,
+        ),
+        Command(
+            name="refresh",
+            help="a new one, from the clouds' own APIs",
+            about=REFRESH,
+            options=(
+                option(
+                    "--cloud", help="one cloud, such as aliyun (default: each that this machine has credentials for)"
+                ),
+                option(
+                    "--region",
+                    action="append",
+                    default=[],
+                    help="a region; may be repeated (default: all that have the types)",
+                ),
+                option("--gpu", help="only machines with this GPU (default: all, and the CPU hosts for proxies)"),
+                option(
+                    "--out",
+                    type=Path,
+                    metavar="DIR",
+                    help="where to write (default: pulumi-llm/catalog in your data folder)",
+                ),
+                option(
+                    "--tencent-site",
+                    choices=("china", "international"),
+                    help="where the Tencent account was opened: its API answers prices without a currency, CNY or USD",
+                ),
+                option(
+                    "--accept-jumps",
+                    action="store_true",
+                    help="take list prices that are four times those known, or a quarter",
+                ),
+                option("--json", action="store_true", help="changes, stock and findings as JSON"),
+            ),
+            body=_refresh,
+            wrong_call=UNKNOWN_NAMES,
+        ),
+    ),
+)

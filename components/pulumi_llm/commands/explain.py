@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from pulumi_llm import docpages
-from pulumi_llm.commands import DONE, Parser, guarded
-from pulumi_llm.errors import UnknownName
+from pulumi_llm.commands import DONE, EVERY, Command, option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from pulumi_llm.docpages import Section
 
 PROG = "pulumi-llm explain"
 
 
-def run(argv: Sequence[str]) -> int:
-    """Print a section of the troubleshooting guide, or the list of codes. See the module for the exit codes."""
-    return guarded(PROG, lambda: _run(argv))
+def _explain(asked: Namespace) -> int:
+    from pulumi_llm import docpages
+    from pulumi_llm.errors import UnknownName
 
-
-def _run(argv: Sequence[str]) -> int:
-    parser = Parser(PROG, __doc__)
-    parser.add_argument("code", nargs="?", help="such as fit.weights-exceed-vram, as a message has it in brackets")
-    asked = parser.parse(argv)
     sections = docpages.sections()
     if asked.code is None:
         sys.stdout.write(_listed(sections))
@@ -43,7 +42,7 @@ def _meant(text: str) -> str:
     return code if "." in code else code.replace("-", ".", 1)
 
 
-def _listed(sections: Iterable[docpages.Section]) -> str:
+def _listed(sections: Iterable[Section]) -> str:
     lines: list[str] = []
     group = ""
     for section in sections:
@@ -56,6 +55,8 @@ def _listed(sections: Iterable[docpages.Section]) -> str:
 
 def _plain(text: str) -> str:
     """Markdown as a terminal shows it: links to other pages become the places where these lie."""
+    from pulumi_llm import docpages
+
     pages = docpages.folder()
 
     def place(link: re.Match[str]) -> str:
@@ -68,3 +69,13 @@ def _plain(text: str) -> str:
         return f"{words} ({pages / page}{mark}{part})"
 
     return re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", place, text)
+
+
+COMMAND = Command(
+    name="explain",
+    help="what a message's code means, and what to do",
+    about=__doc__,
+    options=(option("code", nargs="?", help="such as fit.weights-exceed-vram, as a message has it in brackets"),),
+    body=_explain,
+    wrong_call=EVERY,
+)

@@ -6,208 +6,25 @@ called wrongly or with a name that is not known.
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from pulumi_llm.commands import EVERY, Command, option
+from pulumi_llm.commands._values import currency, number, whole
 
-from pulumi_llm import catalog
-from pulumi_llm.catalog import Catalog, GuidePrice, Offer
-from pulumi_llm.commands import DONE, Parser, guarded, number, one_of, whole
-
-PROG = "pulumi-llm offers"
-
-SCREEN = 20
-"""Rows that are shown unless more are asked for."""
-
-HEAD = ("price/h", "per GPU", "cloud", "type", "GPUs", "vCPU", "GiB", "region", "dated")
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """An offer with its price per hour in the currency of the table (None: unknown)."""
-
-    offer: Offer
-    amount: float | None
-
-    @property
-    def per_gpu(self) -> float | None:
-        return None if self.amount is None else self.amount / max(1, self.offer.instance.gpu_count)
-
-
-def run(argv: Sequence[str]) -> int:
-    """Print the offers, as a table of one screen or all of them as JSON."""
-    return guarded(PROG, lambda: _run(argv))
-
-
-def _run(argv: Sequence[str]) -> int:
-    asked = _parser().parse(argv)
-    data = catalog.load()
-    rows = _rows(data, asked)
-    today = datetime.now(UTC).date()
-    if asked.json:
-        found = {
-            "currency": asked.currency,
-            "exchange_rate": {
-                "cny_per_usd": data.exchange_rate.rate,
-                "source": data.exchange_rate.source,
-                "source_date": data.exchange_rate.source_date,
-            },
-            "offers": [_for_json(row, today) for row in rows],
-            "guide_prices": [_guide_for_json(row) for row in _guides(data, asked)],
-        }
-        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(_table(data, asked, rows, today))
-    return DONE
-
-
-def _rows(data: Catalog, asked: argparse.Namespace) -> list[_Row]:
-    offers = data.offers(gpu=asked.gpu, gpu_count=asked.count, cloud=asked.cloud, region=asked.region, spot=asked.spot)
-    if asked.model is not None:
-        from pulumi_llm.preflight import suggest  # only this option needs the estimator
-        from pulumi_llm.preflight.request import FitRequest
-
-        model = data.model(asked.model)
-        offers = list(suggest.fitting(FitRequest(model=model.id, gpu=""), offers, model))
-    rows = [_Row(offer, _amount(data, offer, asked.currency)) for offer in offers]
-    if asked.max_price is not None:
-        rows = [row for row in rows if row.amount is not None and row.amount <= asked.max_price]
-    return rows
-
-
-def _amount(data: Catalog, offer: Offer, currency: str) -> float | None:
-    if offer.price is None:
-        return None
-    return data.exchange_rate.convert(offer.price.amount, offer.price.currency, currency)
-
-
-def _guides(data: Catalog, asked: argparse.Namespace) -> list[GuidePrice]:
-    """The guide's prices for what is asked, where that is a GPU that it names."""
-    if asked.gpu is None or asked.count not in (None, 1) or asked.spot:
-        return []
-    gpu = data.gpu(asked.gpu).name
-    return [row for row in data.guide_prices if row.gpu == gpu and asked.cloud in (None, row.cloud)]
-
-
-def _for_json(row: _Row, today: date) -> dict[str, object]:
-    machine, price = row.offer.instance, row.offer.price
-    return {
-        "cloud": machine.cloud,
-        "instance_type": machine.instance_type,
-        "region": row.offer.region,
-        "zones": list(row.offer.zones),
-        "gpu": machine.gpu,
-        "gpu_count": machine.gpu_count,
-        "vcpu": machine.vcpu,
-        "memory_gib": machine.memory_gib,
-        "access": machine.access,
-        "price_per_hour": None if row.amount is None else round(row.amount, 4),
-        "price_per_gpu_hour": None if row.per_gpu is None else round(row.per_gpu, 4),
-        "listed": None if price is None else {"amount": price.amount, "currency": price.currency},
-        "spot": price.spot if price is not None else None,
-        "derived": price.derived if price is not None else None,
-        "source": None if price is None else price.source,
-        "source_date": None if price is None else price.source_date,
-        "old": None if price is None else price.stale(today),
-    }
-
-
-def _guide_for_json(row: GuidePrice) -> dict[str, object]:
-    return {
-        "cloud": row.cloud,
-        "instance_type": row.instance_type,
-        "gpu": row.gpu,
-        "amount": row.amount,
-        "currency": row.currency,
-        "source": row.source,
-        "source_date": row.source_date,
-    }
-
-
-def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: date) -> str:
-    if not rows:
-        return f"nothing in the catalogue answers this{_why_nothing(asked)}\n"
-    if asked.spot and not asked.all and all(row.amount is None for row in rows):
-        return _no_spot_price(rows)
-    limit = len(rows) if asked.all else asked.limit
-    lines = [HEAD, *(_cells(row, today) for row in rows[:limit])]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
-    right = {0, 1, 5, 6}
-    shown = [
-        "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-    rate = data.exchange_rate
-    notes = [
-        f"{asked.currency} per hour, {'spot' if asked.spot else 'on demand'}, without disks, addresses and traffic"
-    ]
-    if any(row.offer.price is not None and row.offer.price.currency != asked.currency for row in rows[:limit]):
-        notes.append(f"other currencies at {rate.rate:g} CNY per USD ({rate.source_date})")
-    if any(row.offer.price is not None and row.offer.price.stale(today) for row in rows[:limit]):
-        notes.append("* dated more than a year ago")
-    if any(row.offer.price is not None and row.offer.price.derived for row in rows[:limit]):
-        notes.append("~ estimated from another region's price")
-    shown += ["", "; ".join(notes)]
-    if len(rows) > limit:
-        shown.append(f"{len(rows) - limit} more; --all shows them")
-    for guide in _guides(data, asked):
-        amount = rate.convert(guide.amount, guide.currency, asked.currency)
-        name = guide.instance_type or guide.cloud
-        shown.append(f"the guide of {guide.source_date} gave {amount:.2f} for {name} ({guide.cloud}, 1 x {guide.gpu})")
-    return "\n".join(shown) + "\n"
-
-
-def _cells(row: _Row, today: date) -> tuple[str, ...]:
-    machine, price = row.offer.instance, row.offer.price
-    return (
-        "unknown" if row.amount is None else f"{'~' if price and price.derived else ''}{row.amount:.2f}",
-        "" if row.per_gpu is None else f"{row.per_gpu:.2f}",
-        machine.cloud,
-        machine.instance_type,
-        f"{machine.gpu_count} x {machine.gpu}",
-        f"{machine.vcpu:g}",
-        f"{machine.memory_gib:g}",
-        row.offer.region,
-        "" if price is None else f"{price.source_date}{'*' if price.stale(today) else ''}",
-    )
-
-
-def _no_spot_price(rows: list[_Row]) -> str:
-    clouds = " and ".join(sorted({row.offer.instance.cloud for row in rows}))
-    count = f"{len(rows)} offers" if len(rows) > 1 else "the one offer"
-    return (
-        f"no spot price is known on {clouds}, for {count} that answer{'' if len(rows) > 1 else 's'} this\n"
-        "    try: list prices, without --spot; or `pulumi-llm catalog refresh`, which asks the cloud with your "
-        "credentials; --all shows the offers\n"
-    )
-
-
-def _why_nothing(asked: argparse.Namespace) -> str:
-    if asked.max_price is not None:
-        return f": nothing with a known price costs {asked.max_price:g} {asked.currency} per hour or less"
-    if asked.model is not None:
-        return f": {asked.model} fits on nothing of the kind (`pulumi-llm check {asked.model} --gpu G` says why)"
-    return "; ask with fewer conditions"
-
-
-def _parser() -> Parser:
-    parser = Parser(PROG, __doc__)
-    add = parser.add_argument
-    add("--gpu", help="a GPU, such as T4 or A100-80GB")
-    add("--count", type=whole(1, 64), metavar="N", help="GPUs in one machine")
-    add("--cloud", help="aliyun, tencent or aws")
-    add("--region", help="a region")
-    add("--model", help="only what this model fits on, at the defaults of `pulumi-llm check`")
-    add("--max-price", type=number(0, 1e9), metavar="P", help="per hour, in the currency shown")
-    add("--currency", type=one_of("currency", ["CNY", "USD"]), default="CNY", help="CNY (default) or USD")
-    add("--spot", action="store_true", help="spot prices")
-    add("--limit", type=whole(1, 100_000), default=SCREEN, metavar="N", help=f"rows to show (default: {SCREEN})")
-    add("--all", action="store_true", help="every row")
-    add("--json", action="store_true", help="every row as JSON")
-    return parser
+COMMAND = Command(
+    name="offers",
+    help="GPU machines and what they cost, cheapest first",
+    about=__doc__,
+    options=(
+        option("--gpu", help="a GPU, such as T4 or A100-80GB"),
+        option("--count", type=whole(1, 64), metavar="N", help="GPUs in one machine"),
+        option("--cloud", help="a cloud, such as aliyun"),
+        option("--region", help="a region"),
+        option("--model", help="only what this model fits on, at the defaults of `pulumi-llm check`"),
+        option("--max-price", type=number(0, 1e9), metavar="P", help="per hour, in the currency shown"),
+        option("--currency", type=currency, default="CNY", help="CNY (default) or USD"),
+        option("--spot", action="store_true", help="spot prices"),
+        option("--limit", type=whole(1, 100_000), default=20, metavar="N", help="rows to show (default: %(default)s)"),
+        option("--all", action="store_true", help="every row"),
+        option("--json", action="store_true", help="every row as JSON"),
+    ),
+    wrong_call=EVERY,
+)

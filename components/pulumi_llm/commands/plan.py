@@ -13,29 +13,21 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.model import Plan
+from pulumi_llm.commands import DONE, WRONG_CALL, Command, OneOf, option
+from pulumi_llm.commands._options import JSON, PROJECT, STACK
 
-PROG = "pulumi-llm plan"
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
 
-
-def run(argv: Sequence[str]) -> int:
-    """Print the plan. See the module for the exit codes."""
-    return guarded(PROG, lambda: _run(argv), WRONG_CALL)
+    from pulumi_llm.plan.model import Plan
 
 
-def _run(argv: Sequence[str]) -> int:
-    parser = Parser(PROG, __doc__)
-    parser.add_argument("-s", "--stack", required=True)
-    parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true")
-    form.add_argument("--picture", action="store_true", help="a Mermaid flow chart")
-    asked = parser.parse(argv)
+def _plan(asked: Namespace) -> int:
+    from pulumi_llm.plan.capture import capture_stack
+
     if asked.picture:
         return _draw(asked.project, asked.stack)
     with contextlib.redirect_stdout(sys.stderr):  # what the program itself prints is not part of the plan
@@ -54,7 +46,7 @@ def _draw(folder: Path, stack: str) -> int:
         drawn = portrait(folder, stack)
     sys.stdout.write(drawn)
     if not drawn:
-        sys.stderr.write(f"{PROG}: {stack} makes no machine: there is nothing to draw\n")
+        sys.stderr.write(f"pulumi-llm plan: {stack} makes no machine: there is nothing to draw\n")
     return DONE
 
 
@@ -84,3 +76,13 @@ def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     first = text.strip().split("\n", 1)[0]
     return first if len(first) <= 80 and first == text.strip() else f"{first[:77]}..."
+
+
+COMMAND = Command(
+    name="plan",
+    help="what a stack would make, without engine, account or network",
+    about=__doc__,
+    options=(STACK, PROJECT, OneOf((JSON, option("--picture", action="store_true", help="a Mermaid flow chart")))),
+    body=_plan,
+    wrong_call=WRONG_CALL,
+)

@@ -7,28 +7,21 @@ project or stack.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pulumi_llm import _files
-from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
-from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.plan.capture import capture_stack
+from pulumi_llm.commands import DONE, WRONG_CALL, Command, option
+from pulumi_llm.commands._options import PROJECT, STACK
 
-PROG = "pulumi-llm render"
-
-
-def run(argv: Sequence[str]) -> int:
-    """Write the files and name them. See the module for the exit codes."""
-    return guarded(PROG, lambda: _run(argv), WRONG_CALL)
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 
-def _run(argv: Sequence[str]) -> int:
-    parser = Parser(PROG, __doc__)
-    parser.add_argument("-s", "--stack", required=True)
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
-    parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-    asked = parser.parse(argv)
+def _render(asked: Namespace) -> int:
+    from pulumi_llm import _files
+    from pulumi_llm.errors import Finding, Refusal
+    from pulumi_llm.plan.capture import capture_stack
+
     for machine, text in sorted(capture_stack(asked.project, asked.stack).user_data().items()):
         path = asked.out / machine / "user-data.yaml"
         try:
@@ -37,3 +30,13 @@ def _run(argv: Sequence[str]) -> int:
             raise Refusal([Finding("render.unwritable", f"{path} cannot be written: {wrong.strerror}")]) from None
         sys.stdout.write(f"{path}  ({len(text.encode()):,} bytes)\n")
     return DONE
+
+
+COMMAND = Command(
+    name="render",
+    help="write each machine's user data to files",
+    about=__doc__,
+    options=(STACK, option("--out", type=Path, required=True, help="the folder to write to"), PROJECT),
+    body=_render,
+    wrong_call=WRONG_CALL,
+)

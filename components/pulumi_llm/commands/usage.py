@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
-import argparse
-import csv
-import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pulumi_llm import channel
-from pulumi_llm.commands import Parser, guarded, one_of, whole
+from pulumi_llm.commands import DONE, Command, OneOf, option
+from pulumi_llm.commands._options import JSON, PROJECT, SIMULATED, STACK
+from pulumi_llm.commands._values import one_of, places, whole
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 NANO = 1_000_000_000
 
 
-def run(argv: Sequence[str]) -> int:
-    """Print the report. Exit 0; 1 where the machine does not answer; 2 where called wrongly."""
-    asked: argparse.Namespace | None = None
+def _usage(asked: Namespace) -> int:
+    import json
 
-    def read() -> int:
-        nonlocal asked
-        parser = Parser("pulumi-llm usage", __doc__)
-        parser.add_argument("-s", "--stack", required=True)
-        parser.add_argument("--sim", action="store_true", help="the stack of `pulumi-llm sim`")
-        parser.add_argument("--at", type=one_of("machine", channel.PLACES), default="server", help="server or proxy")
-        parser.add_argument("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
-        parser.add_argument("--days", type=whole(1, 400), default=30, help="how many days back (default: 30)")
-        parser.add_argument("--by-day", action="store_true", help="one row for each key and day")
-        parser.add_argument(
-            "--audit", type=whole(1, 100_000), metavar="N", help="the last N calls instead, as JSON lines"
-        )
-        form = parser.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_true")
-        form.add_argument("--csv", action="store_true")
-        asked = parser.parse(argv)
-        return 0
+    from pulumi_llm import channel
 
-    left = guarded("pulumi-llm usage", read)
-    return left if asked is None else _report(asked)
-
-
-def _report(asked: argparse.Namespace) -> int:
     machine = channel.machine_of(asked.project, asked.stack, asked.at, simulated=asked.sim)
     if asked.audit:
         for call in channel.ask(machine, "audit", {"last": asked.audit})["calls"]:
             sys.stdout.write(json.dumps(call) + "\n")
-        return 0
+        return DONE
     answer = channel.ask(machine, "usage", {"days": asked.days})
     rows = rows_of(answer["days"], by_day=asked.by_day)
     if asked.json:
         sys.stdout.write(json.dumps({"since": answer["since"], "rows": rows}, indent=2) + "\n")
     elif asked.csv:
+        import csv
+
         table = csv.DictWriter(sys.stdout, list(rows[0]) if rows else ["key"])
         table.writeheader()
         table.writerows(rows)
     else:
         sys.stdout.write(as_table(rows, answer["since"]))
-    return 0
+    return DONE
 
 
 def rows_of(days: list[dict[str, Any]], *, by_day: bool) -> list[dict[str, Any]]:
@@ -81,19 +60,29 @@ def as_table(rows: list[dict[str, Any]], since: str) -> str:
     """The rows for people."""
     if not rows:
         return f"no key has been used since {since}\n"
-    head = {name: name.replace("_", " ") for name in rows[0]}
-    shown = [
-        head,
-        *(
-            {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in row.items()}
-            for row in rows
-        ),
-    ]
-    widths = {name: max(len(row[name]) for row in shown) for name in head}
-    lines = [
-        "  ".join(
-            row[name].ljust(widths[name]) if name in ("key", "day") else row[name].rjust(widths[name]) for name in head
-        ).rstrip()
-        for row in shown
-    ]
+    from pulumi_llm._tables import aligned
+
+    names = list(rows[0])
+    head = [name.replace("_", " ") for name in names]
+    cells = [[f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in names] for row in rows]
+    figures = {at for at, name in enumerate(names) if name not in ("key", "day")}
+    lines = aligned([head, *cells], right=figures)
     return "\n".join([f"since {since} (UTC)", *lines]) + "\n"
+
+
+COMMAND = Command(
+    name="usage",
+    help="what each key of a gateway has used",
+    about=__doc__,
+    options=(
+        STACK,
+        SIMULATED,
+        option("--at", type=one_of("machine", places), default="server", help="server or proxy"),
+        PROJECT,
+        option("--days", type=whole(1, 400), default=30, help="how many days back (default: 30)"),
+        option("--by-day", action="store_true", help="one row for each key and day"),
+        option("--audit", type=whole(1, 100_000), metavar="N", help="the last N calls instead, as JSON lines"),
+        OneOf((JSON, option("--csv", action="store_true", help="as CSV"))),
+    ),
+    body=_usage,
+)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pulumi_llm import _engine_yaml
+from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 ENCRYPTED = "[encrypted]"
@@ -98,9 +96,9 @@ def find(start: Path) -> Project:
     """The project that ``start`` is in. Raises :class:`Refusal` (``project.not-found``, ``project.unreadable``)."""
     start = start.resolve()
     for folder in (start, *start.parents):
-        for name in ("Pulumi.yaml", "Pulumi.yml"):
-            if (folder / name).is_file():
-                return _read(folder / name)
+        found = at(folder)
+        if found is not None:
+            return found
     raise Refusal(
         [
             Finding(
@@ -110,6 +108,12 @@ def find(start: Path) -> Project:
             )
         ]
     )
+
+
+def at(folder: Path) -> Project | None:
+    """The project whose Pulumi.yaml is in ``folder`` itself. Raises :class:`Refusal` (``project.unreadable``)."""
+    paths = (folder / name for name in ("Pulumi.yaml", "Pulumi.yml"))
+    return next((_read(path) for path in paths if path.is_file()), None)
 
 
 def read_stack(project: Project, stack: str) -> StackConfig:
@@ -148,10 +152,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise Refusal([Finding("project.unreadable", f"{path} cannot be read: {wrong}")]) from None
     except ValueError as wrong:
         raise Refusal([Finding("project.not-yaml", f"{path} cannot be used: {wrong}")]) from None
-    except yaml.YAMLError as wrong:
+    except _yaml.YAMLError as wrong:
         place = getattr(wrong, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
-        unreadable = isinstance(wrong, yaml.reader.ReaderError)  # a character that no text has
+        unreadable = isinstance(wrong, _yaml.BadCharacter)  # a character that no text has
         problem = getattr(wrong, "problem", None) or ("it cannot be parsed" if unreadable else str(wrong))
         raise Refusal([Finding("project.not-yaml", f"{path} is not YAML{line}: {problem}")]) from None
     if content is None:

@@ -14,8 +14,6 @@ from pulumi_llm.catalog.models import GIB, Model
 from pulumi_llm.preflight.cache import footprint
 from pulumi_llm.preflight.engine import Engine, Spending, engine
 
-NO_GRAPHS = 0
-
 EXPERT_BYTES = {4: 0.53, 8: 1.005, 16: 2.0}
 """Bytes per parameter of experts that are stored otherwise than the rest, with scales (data/vllm.json: mxfp4, fp8)."""
 
@@ -146,15 +144,6 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
         max_model_len=cache.longest(kv, batched, model.max_context),
         max_concurrency=math.floor(requests * 100) / 100,
     )
-
-
-def room_for_weights(budget_gib: float, fixed_gib: float, kv_gib: float, *, share: float = 0.0) -> float:
-    """GiB that are left for weights in a budget after a fixed overhead and a KV cache.
-
-    ``share`` is overhead that grows with the weights, as a part of them: 0 here, where it was found not to grow with
-    them, 0.05 in KAITO's estimator.
-    """
-    return (budget_gib - fixed_gib - kv_gib) / (1 + share)
 
 
 def _activation_gib(model: Model, load: Load, spending: Spending) -> float:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from pulumi_llm import __version__
+from pulumi_llm._tables import aligned
 from pulumi_llm.catalog import STALE_AFTER_DAYS, Catalog, GuidePrice, Price
 from pulumi_llm.catalog.rows import Row, source_day
 from pulumi_llm.refresh import store
@@ -43,13 +44,13 @@ def as_text(data: Catalog, today: date) -> str:
     cells = [HEAD]
     for kind in shown["kinds"]:
         cells.append((kind["kind"], str(kind["rows"]), kind["oldest"] or "", kind["newest"] or "", str(kind["old"])))
-    lines += ["", *_aligned(cells, right={1, 4}), ""]
+    lines += ["", *aligned(cells, right={1, 4}), ""]
     lines.append(f"old: dated more than {STALE_AFTER_DAYS} days ago, or not dated")
     for name, counts in shown["clouds"].items():
         lines.append(f"{name}: {counts['types']} types, {counts['prices']} list prices, {counts['spot']} spot prices")
     lines += ["", "the guide's prices beside today's, one GPU, per hour"]
-    lines += _aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    lines += aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
+    return "\n".join(lines) + "\n"
 
 
 def _kinds(data: Catalog) -> list[tuple[str, Sequence[Row]]]:
@@ -139,14 +140,3 @@ def _guide_cells(each: dict[str, Any]) -> tuple[str, ...]:
         today = f"today from {now['cny']:.2f} CNY{native} in {now['region']}, dated {now['source_date']}"
     what = each["instance_type"] or "(type not named)"
     return f"{each['cloud']} {each['gpu']}", what, f"{guide['amount']:.2f} {guide['currency']}", today
-
-
-def _aligned(cells: Sequence[Sequence[str]], right: set[int]) -> list[str]:
-    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]

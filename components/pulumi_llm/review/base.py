@@ -64,7 +64,8 @@ def plans_at(
     library = None if python is None and _same_library(found) else _library_inside(found)
     with _files(found, library) as top:
         folder = top / found.prefix if library else top
-        if not (folder / "Pulumi.yaml").is_file() and not (folder / "Pulumi.yml").is_file():
+        then = projects.at(folder)
+        if then is None:
             place = found.prefix or "its top folder"
             raise Refusal(
                 [
@@ -75,7 +76,6 @@ def plans_at(
                     )
                 ]
             )
-        then = projects.find(folder)
         base = Base(name, found.commit, stacks=then.stacks())
         fileless = [each for each in stacks if each not in base.stacks and each not in project.stacks()]
         if python is None:

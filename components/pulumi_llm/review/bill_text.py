@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from itertools import groupby
 
+from pulumi_llm import _tables
+from pulumi_llm._tables import padded
 from pulumi_llm.review.bill import Bill, Line
 from pulumi_llm.review.difference import Difference, LineChange
 from pulumi_llm.review.money import CURRENCIES, HOURS_PER_MONTH, Amounts, plain
@@ -21,8 +23,8 @@ def bill_text(bill: Bill, currency: str) -> str:
         f"{bill.project} / {bill.stack}: list prices; 1 {rate.base} = {rate.rate} {rate.quote} ({rate.source_date})",
         _assumptions(bill),
         "",
-        f"{'':<{WIDTH}}{'per hour':>22}{'per month':>26}",
-        f"{'':<{WIDTH}}{order[0]:>11}{order[1]:>11}{order[0]:>13}{order[1]:>13}   price of",
+        f"{' ' * WIDTH}{'per hour':>22}{'per month':>26}",
+        f"{' ' * WIDTH}{order[0]:>11}{order[1]:>11}{order[0]:>13}{order[1]:>13}   price of",
     ]
     for (urn, resource), group in groupby(bill.lines, key=lambda line: (line.urn, line.resource)):
         parts = list(group)
@@ -32,7 +34,10 @@ def bill_text(bill: Bill, currency: str) -> str:
     if not bill.lines:
         lines.append("nothing that costs")
     word = "at least" if bill.at_least else "total"
-    lines += ["", f"{word:<{WIDTH}}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}"]
+    lines += [
+        "",
+        f"{padded(word, WIDTH)}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}",
+    ]
     lines += _remarks(bill)
     return "\n".join(lines) + "\n"
 
@@ -43,7 +48,7 @@ def difference_text(difference: Difference, against: str, currency: str) -> str:
     if not difference.changes:
         return f"\nagainst {against}: no difference\n"
     width = WIDTH + 22
-    lines = ["", f"{f'against {against}':<{width}}{order[0]:>13}{order[1]:>13}   per month"]
+    lines = ["", f"{padded(f'against {against}', width)}{order[0]:>13}{order[1]:>13}   per month"]
     for each in difference.changes:
         if each.per_month is None:
             figures = f"{'unknown':>13}{'unknown':>13}"
@@ -51,7 +56,7 @@ def difference_text(difference: Difference, against: str, currency: str) -> str:
             figures = _figures(each.per_month, order, 13, 2, sign=True)
         lines.append(_fitted(f"  {each.change:<8} {each.line.resource}: {_step(each)}", width) + figures)
     word = "difference" if difference.complete else "difference, without what is unknown"
-    lines.append(f"{word:<{width}}{_figures(difference.per_month, order, 13, 2, sign=True)}")
+    lines.append(f"{padded(word, width)}{_figures(difference.per_month, order, 13, 2, sign=True)}")
     if not difference.same_assumptions:
         lines.append(
             "note: the two bills assume other hours, traffic or exchange rates; that is part of the difference"
@@ -119,4 +124,4 @@ def _figures(amounts: Amounts, order: tuple[str, ...], width: int, digits: int, 
 
 def _fitted(text: str, width: int) -> str:
     """``text`` in a column of that width; what is too long has a line of its own."""
-    return f"{text:<{width}}" if len(text) < width else f"{text}\n{'':<{width}}"
+    return padded(text, width) if _tables.width(text) < width else f"{text}\n{' ' * width}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -314,11 +314,6 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any,
                 yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
     else:
         yield path, old, new
-
-
-def resources_of(rows: Iterable[Change]) -> set[str]:
-    """The URNs that rows are about."""
-    return {each.urn for each in rows}
 
 
 def named(resource: PlannedResource) -> str:

@@ -6,13 +6,14 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from pulumi_llm._tables import markdown
 from pulumi_llm.errors import Finding
 from pulumi_llm.review import caller_parts
 from pulumi_llm.review.bill import Bill
 from pulumi_llm.review.changes import Change, TextChange
 from pulumi_llm.review.difference import Difference
 from pulumi_llm.review.impact import impact_table
-from pulumi_llm.review.markdown import code, fenced, folded, html_code, html_words, names, table
+from pulumi_llm.review.markdown import code, fenced, folded, html_code, html_words, names
 from pulumi_llm.review.markdown import words as plain_words
 from pulumi_llm.review.money import Amounts
 from pulumi_llm.review.openings import Open
@@ -41,7 +42,7 @@ def sign(impact: str) -> str:
 def summary(reviews: Sequence[StackReview], words: Words) -> list[str]:
     """The table that comes first: each stack with its worst, its cost and its findings."""
     rows = [[code(each.stack), *_summary_cells(each, words)] for each in reviews]
-    return table([words("stack"), words("worst"), words("per-month"), words("findings")], rows)
+    return markdown([words("stack"), words("worst"), words("per-month"), words("findings")], rows)
 
 
 def _summary_cells(review: StackReview, words: Words) -> list[str]:
@@ -177,11 +178,11 @@ def _tables(review: StackReview, by_node: dict[str, list[list[str]]], words: Wor
             for node, of_node in by_node.items()
             for number, row in enumerate(of_node)
         ]
-        return [*table([words("machine"), *head], rows[:left]), ""]
+        return [*markdown([words("machine"), *head], rows[:left]), ""]
     for node, of_node in by_node.items():
         shown, left = of_node[:left], max(0, left - len(of_node))
         if shown:
-            lines += [f"**{_node(node, words)}**{_about(node, review, words)}", "", *table(head, shown), ""]
+            lines += [f"**{_node(node, words)}**{_about(node, review, words)}", "", *markdown(head, shown), ""]
     return lines
 
 
@@ -335,7 +336,7 @@ def _bill(review: StackReview, words: Words, budget: Budget) -> list[str]:
     rows.append([words("total"), "", f"{least}{bill.per_month.cny:,.2f}", f"{least}{bill.per_month.usd:,.2f}"])
     title = words("bill", before=_before(difference, bill, words), after=f"{least}{bill.per_month.cny:,.2f}")
     head = [words("line"), "", f"CNY {words('per-month')}", f"USD {words('per-month')}"]
-    return folded(title, table(head, rows, right=(2, 3)))
+    return folded(title, markdown(head, rows, right=(2, 3)))
 
 
 def _before(difference: Difference, bill: Bill, words: Words) -> str:

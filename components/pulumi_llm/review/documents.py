@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from pulumi_llm import _json, _yaml
 from pulumi_llm.bootstrap.files import unpacked as files_of_archive
 from pulumi_llm.plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, UNKNOWN, is_secret
@@ -70,7 +68,7 @@ def _of_user_data(text: str) -> dict[str, str]:
         return {"user-data": text}
     try:
         content = _yaml.load(text)
-    except yaml.YAMLError:
+    except _yaml.YAMLError:
         return {_REST: text}
     if not isinstance(content, Mapping):
         return {_REST: text}
@@ -88,4 +86,4 @@ def _of_user_data(text: str) -> dict[str, str]:
                 found[path] = body
         found[path] = unpacked(body) if each.get("encoding") else body
     rest = {key: value for key, value in content.items() if key != "write_files"}
-    return found | {_REST: yaml.safe_dump(rest, sort_keys=True, width=120)}
+    return found | {_REST: _yaml.dump(rest)}

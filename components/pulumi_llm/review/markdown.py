@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 MOST_OF_A_VALUE = 80
 """Characters of a value in a table; the line diffs have the whole."""
@@ -57,12 +57,6 @@ def words(text: str) -> str:
 def _inert(text: str) -> str:
     escaped = html.escape(plain(re.sub(r"\s+", " ", text)), quote=False)
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", escaped)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """A table; ``right`` are the columns that are aligned so."""
-    marks = ["---:" if index in right else "---" for index in range(len(head))]
-    return [f"| {' | '.join(row)} |" for row in [head, marks, *rows]]
 
 
 def fenced(text: str, language: str) -> list[str]:

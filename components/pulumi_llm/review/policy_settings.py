@@ -13,10 +13,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BeforeValidator, Field, field_validator
 
-from pulumi_llm import _engine_yaml, _json
+from pulumi_llm import _engine_yaml, _json, _yaml
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import project as projects
 from pulumi_llm.review.money import HOURS_PER_MONTH
@@ -141,7 +140,7 @@ def _file(path: Path) -> Mapping[str, Any]:
         return {}
     try:
         content = _engine_yaml.load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
+    except (OSError, UnicodeDecodeError, _yaml.YAMLError) as wrong:
         problem = str(wrong).splitlines()[0]
         raise _unreadable(f"{path.name} cannot be read as YAML: {problem}") from None
     return _mapping(content, path.name)

@@ -1,4 +1,4 @@
-"""``pulumi-llm sim``: any Pulumi command, run by the real engine against the simulated clouds.
+"""The body of ``pulumi-llm sim``: any Pulumi command, run by the real engine against the simulated clouds.
 
 No account and no network are used. State, plugins, the engine's own home and a copy of the project lie in
 one folder (HOME, by default ``.pulumi-sim`` beside Pulumi.yaml); the user's files are only read, a login
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,47 +16,23 @@ from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.plan import project as projects
 from pulumi_llm.simcloud import faults, localstate, mirror
-from pulumi_llm.simcloud.arguments import Request, parse
+from pulumi_llm.simcloud.arguments import Request
 from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
 from pulumi_llm.simcloud.invocation import PACKAGES, POLICY_PACK, call, cannot_start, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-USAGE = """\
-usage: pulumi-llm sim [--home DIR] [--project DIR] [--fault SPEC]… [--boot] PULUMI-COMMAND [its arguments]
-
-Runs the real Pulumi engine against simulated clouds: no account, no network, nothing bought.
-
-  --home DIR      where the simulation keeps its state (default: .pulumi-sim beside Pulumi.yaml)
-  --project DIR   the Pulumi project (default: searched for from the current folder upwards)
-  --fault SPEC    make the simulated cloud fail, such as no-stock:cn-shanghai-b; may be given several times
-  --boot          instances become machines that really boot (root on Linux; see docs/boot-tests.md)
-
-examples:
-  pulumi-llm sim preview -s aliyun-t4        what would be made
-  pulumi-llm sim up -s aliyun-t4             make it
-  pulumi-llm sim stack output -s aliyun-t4   what came of it
-  pulumi-llm sim destroy -s aliyun-t4        and away with it
-"""
+    from collections.abc import Mapping
 
 
-def run(argv: Sequence[str]) -> int:
-    """The body of ``pulumi-llm sim``.
+def run(request: Request) -> int:
+    """Do what is asked for. Returns Pulumi's own exit code.
 
-    Returns Pulumi's own exit code; 1, after one clear message, where Pulumi could not be run; 2 for no
-    arguments.
+    Raises:
+        Refusal: Pulumi could not be run.
     """
     try:
-        request = parse(argv)
-        if request.help or not request.arguments:
-            print(USAGE, end="", file=sys.stdout if request.help else sys.stderr)
-            return 0 if request.help else 2
         return _run(request)
-    except Refusal as refusal:
-        tell(str(refusal))
-        return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # of which Pulumi has told
         return 130
 
 

@@ -6,8 +6,9 @@ import re
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from pulumi_llm import _gate
 from pulumi_llm.errors import nearest
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
 from pulumi_llm.spec.moderation import OPTIONS, REQUIRED_OPTIONS
@@ -15,15 +16,23 @@ from pulumi_llm.spec.moderation import OPTIONS, REQUIRED_OPTIONS
 Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 
-LONGEST_WORD = 64
-"""Letters that a word may have; the gateway refuses longer ones too."""
+
+def _word(value: str) -> str:
+    if not _gate.is_word(value):
+        hint = f"1 to {_gate.longest_word()} letters or digits"
+        raise invalid("spec.bad-word-list", f"{value!r} cannot be looked for", hint)
+    return value
+
+
+Word = Annotated[Text, AfterValidator(_word)]
+"""A word that the gateway can look for, as its own code says."""
 
 
 class WordListSpec(Part):
     """One word list: ``words``, or a ``file`` with one word a line, relative to the project's folder."""
 
     action: Literal["block", "mask", "log"]
-    words: tuple[Text, ...] = ()
+    words: tuple[Word, ...] = ()
     file: Text | None = None
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
     separators: Literal["guarded", "any", "none"] = "guarded"
@@ -35,10 +44,6 @@ class WordListSpec(Part):
     def _words_or_a_file(self) -> Self:
         if (self.file is None) == (not self.words):
             raise invalid("spec.bad-word-list", "a word list needs either words or a file", "words: [project-x]")
-        for word in self.words:
-            if not 0 < sum(each.isalnum() for each in word) <= LONGEST_WORD:
-                hint = f"1 to {LONGEST_WORD} letters or digits"
-                raise invalid("spec.bad-word-list", f"{word!r} cannot be looked for", hint)
         return self
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Refusal, UnknownName, among, nearest
-from pulumi_llm.spec.content import ContentSpec
+from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.fields import (
     Cidr,
     Count,
@@ -276,7 +276,7 @@ class ServerSpec(MachineSpec):
     three. The model disk stays. Set it back to false afterwards."""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
     routes: Routes = Field(default_factory=dict)
-    blocked_words: tuple[Text, ...] = ()
+    blocked_words: tuple[Word, ...] = ()
     content: ContentSpec | None = None
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
     override: tuple[Text, ...] = ()
@@ -387,7 +387,7 @@ class ProxySpec(MachineSpec):
     upstreams: dict[str, UpstreamSpec]
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
     routes: Routes = Field(default_factory=dict)
-    blocked_words: tuple[Text, ...] = ()
+    blocked_words: tuple[Word, ...] = ()
     content: ContentSpec | None = None
     network: NetworkSpec = Field(default_factory=lambda: NetworkSpec(cidr="10.61.0.0/16"))
     instance_type: Text | None = None

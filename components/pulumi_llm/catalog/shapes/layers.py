@@ -11,7 +11,6 @@ from pulumi_llm.catalog.shapes.settings import Settings, UnknownShapeError
 Each = TypeVar("Each")
 
 FULL, WINDOW, CHUNK = "full", "window", "chunk"
-STATE_KINDS = ("delta", "kda", "mamba", "mamba2", "conv", "lightning")
 BOTH = "both"  # attention and mamba2 side by side, as in Falcon-H1
 NOTHING = "nothing"  # a layer that has a feed-forward part alone
 

@@ -1,0 +1,71 @@
+"""A request, checked, and the verdict as text or JSON: the body of `pulumi-llm check`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from pulumi_llm import catalog
+from pulumi_llm.commands import DONE, REFUSED, UsageError
+from pulumi_llm.commands._node_size import with_user_data
+from pulumi_llm.preflight.report import check
+from pulumi_llm.preflight.request import FitRequest
+
+PROG = "pulumi-llm check"
+
+
+def run(asked: Namespace) -> int:
+    """Print the verdict, as text or JSON. Gives the exit code."""
+    report = with_user_data(check(_request(asked)))
+    if asked.json:
+        sys.stdout.write(json.dumps(report.for_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(str(report))
+    return DONE if report.ok else REFUSED
+
+
+def _request(asked: Namespace) -> FitRequest:
+    if not asked.model:
+        raise UsageError(f"name a model: {PROG} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json")
+    if asked.gpu is None:
+        raise UsageError(
+            f"name a GPU with --gpu; `pulumi-llm offers --model {asked.model}` lists those that it fits on"
+        )
+    if asked.concurrency and asked.max_num_seqs and asked.concurrency > asked.max_num_seqs:
+        raise UsageError(
+            f"--concurrency {asked.concurrency} contradicts --max-num-seqs {asked.max_num_seqs}, with which vLLM lets "
+            f"the others wait: --max-num-seqs {asked.concurrency} or more, or neither"
+        )
+    if asked.region is not None and asked.cloud is None:
+        raise UsageError("--region needs --cloud: several clouds have regions of the same name")
+    if asked.zone is not None and asked.region is None:
+        raise UsageError("--zone needs --region, whose zone it is")
+    if asked.cloud is not None:
+        catalog.load().cloud(asked.cloud)
+        if asked.region is not None:
+            catalog.load().region(asked.cloud, asked.region)
+    return FitRequest(
+        model=asked.model,
+        from_config=_is_path(asked.model),
+        gpu=catalog.load().gpu(asked.gpu).name,
+        gpu_count=asked.gpu_count,
+        cloud=asked.cloud,
+        region=asked.region,
+        zone=asked.zone,
+        quantization=asked.quantization,
+        dtype="half" if asked.dtype == "float16" else asked.dtype,
+        max_model_len=asked.max_model_len,
+        concurrency=asked.concurrency,
+        gpu_memory_utilization=asked.gpu_memory_utilization,
+        max_num_seqs=asked.max_num_seqs,
+        kv_cache_dtype=asked.kv_cache_dtype,
+        driver=asked.driver,
+        model_disk_gib=asked.model_disk_gib,
+    )
+
+
+def _is_path(model: str) -> bool:
+    """Whether a model is given by its config.json, or the folder of it, rather than by its id."""
+    return model.endswith(".json") or model.startswith((".", "/", "~")) or Path(model).is_dir()

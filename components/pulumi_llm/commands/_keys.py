@@ -1,0 +1,106 @@
+"""Keys that are added, listed, rotated and revoked: the bodies of `pulumi-llm keys`."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import secrets
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+from pulumi_llm import channel, outputs
+from pulumi_llm._tables import aligned
+from pulumi_llm.commands import DONE
+from pulumi_llm.commands.keys import LIMITS
+from pulumi_llm.errors import Finding, Refusal
+
+WEAVIATE_USER = "llm"
+"""Whom Weaviate knows its key by: templates/weaviate/compose.yaml.j2."""
+
+
+def _ask(asked: Namespace, command: str, question: dict[str, Any]) -> dict[str, Any]:
+    if asked.at == "vectors":
+        return _of_weaviate(asked, command)
+    return channel.ask(channel.machine_of(asked.project, asked.stack, asked.at, simulated=asked.sim), command, question)
+
+
+def _of_weaviate(asked: Namespace, command: str) -> dict[str, Any]:
+    """Weaviate's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
+    if command != "list":
+        message = "Weaviate has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
+        hint = "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
+        raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
+    if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
+        message = f"the stack {asked.stack!r} has no vectors that are up"
+        raise Refusal([Finding("channel.no-machine", message, f"pulumi up -s {asked.stack}")])
+    return {"keys": [{"name": WEAVIATE_USER, "managed": "pulumi", "state": "valid", "limits": {}}]}
+
+
+def _new_key() -> tuple[str, str]:
+    """A key and its SHA-256: the key stays here, and the hash alone travels."""
+    key = "sk-" + secrets.token_urlsafe(30).replace("-", "x").replace("_", "y")
+    return key, hashlib.sha256(key.encode()).hexdigest()
+
+
+def _show(key: str, said: str) -> int:
+    sys.stderr.write(f"{said}\nIt is shown once, and kept nowhere:\n")
+    sys.stdout.write(f"{key}\n")
+    return DONE
+
+
+def _add(asked: Namespace) -> int:
+    limits: dict[str, Any] = {name: getattr(asked, name) for name in LIMITS if getattr(asked, name) is not None}
+    limits |= {"models": asked.model, "endpoints": asked.endpoint, "source_cidrs": asked.source_cidr}
+    if asked.expires:
+        limits["expires"] = asked.expires
+    key, digest = _new_key()
+    _ask(asked, "add", {"name": asked.name, "hash": digest, "limits": {k: v for k, v in limits.items() if v}})
+    return _show(key, f"The key {asked.name!r} works from now on.")
+
+
+def _rotate(asked: Namespace) -> int:
+    key, digest = _new_key()
+    question = {"name": asked.name, "hash": digest, "overlap_seconds": 60 * asked.overlap_minutes}
+    answer = _ask(asked, "rotate", question)
+    return _show(key, f"The key {asked.name!r} is new; the old one works until {_time(answer['old_until'])}.")
+
+
+def _revoke(asked: Namespace) -> int:
+    answer = _ask(asked, "revoke", {"name": asked.name})
+    sys.stdout.write(f"No key called {asked.name!r} works any more.\n")
+    if answer["managed"] == "pulumi":
+        sys.stdout.write("Pulumi made it: raise its `generation` and run `pulumi up` for a new one.\n")
+    return DONE
+
+
+def _list(asked: Namespace) -> int:
+    rows = _ask(asked, "list", {})["keys"]
+    if asked.json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return DONE
+    table = [("key", "made by", "state", "limits")]
+    for row in rows:
+        old = f"; the old key until {_time(row['old_until'])}" if row.get("old_until") else ""
+        table.append((row["name"], row["managed"], row["state"], f"{_limits(row['limits'])}{old}"))
+    sys.stdout.write("\n".join(aligned(table, least=(0, 7, 7))) + "\n")
+    return DONE
+
+
+def _limits(limits: dict[str, Any]) -> str:
+    shown = []
+    for name, value in limits.items():
+        if name in ("managed",) or value in (None, [], ""):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        shown.append(f"{name.replace('_', ' ')} {_time(value) if name == 'expires' else text}")
+    return "; ".join(shown) or "none"
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+ACTIONS: dict[str, Callable[[Namespace], int]] = {"add": _add, "list": _list, "rotate": _rotate, "revoke": _revoke}

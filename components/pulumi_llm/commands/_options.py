@@ -1,0 +1,28 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pulumi_llm.commands import option
+
+STACK = option("-s", "--stack", required=True, help="the stack")
+PROJECT = option("--project", type=Path, default=Path(), help="a folder in the project (default: this one)")
+SIMULATED = option("--sim", action="store_true", help="the stack of `pulumi-llm sim`")
+JSON = option("--json", action="store_true", help="as JSON")
+
+REVIEW = (
+    option("--lang", choices=("en", "zh"), default="en", help="the comment's language (default: en)"),
+    option("--marker", default="", metavar="NAME", help="tells several comments on one pull request apart"),
+    option("--json", action="store_true", help="data in place of the comment"),
+    option("--out", type=Path, metavar="FILE", help="write to a file (default: standard output)"),
+    option(
+        "--fail-on",
+        nargs="+",
+        action="extend",
+        metavar="GATE",
+        help="exit 1 at any of: errors (the default), warnings, changes, callers, dearer, never, or an impact or "
+        "worse, such as replaces-machine",
+    ),
+)
+"""Of the commands that review a change."""
