@@ -101,7 +101,7 @@ def test_what_a_program_prints_is_no_part_of_its_plan(
     form: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "__main__.py").write_text("print('hello')\n")
-    assert plan.run(["-s", "dev", form]) == 0
+    assert plan.COMMAND.run(["-s", "dev", form]) == 0
     said = capsys.readouterr()
     assert "hello" in said.err
     assert "hello" not in said.out
@@ -112,5 +112,5 @@ def test_what_a_program_prints_is_no_part_of_its_plan(
 
 
 def test_a_picture_is_drawn_of_the_plan_or_the_plan_is_data_not_both(capsys: pytest.CaptureFixture[str]) -> None:
-    assert plan.run(["-s", "dev", "--picture", "--json"]) == 2
+    assert plan.COMMAND.run(["-s", "dev", "--picture", "--json"]) == 2
     assert "not allowed with" in capsys.readouterr().err
