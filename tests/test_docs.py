@@ -373,7 +373,8 @@ def test_python_and_data_in_the_docs_can_be_read(page: Path) -> None:
     for text in blocks(page, "json"):
         json.loads(text)
     for text in blocks(page, "yaml"):
-        yaml.safe_load(text)
+        if "{{ " not in text:  # a template becomes YAML when it is filled in
+            yaml.safe_load(text)
 
 
 @pytest.mark.parametrize("page", [README, GUIDE], ids=lambda page: page.name)
