@@ -24,6 +24,8 @@ RECIPES: dict[str, tuple[Callable[[Checkout], None], Callable[[Checkout], None]]
     "a rule": (code.add_a_rule, code.the_rule_warns_and_is_explained),
     "a key limit": (code.add_a_key_limit, code.the_limit_is_kept),
 }
+if (ROOT / "tools/arguments").is_dir():
+    RECIPES["a vendor"] = (data.add_a_vendor, data.the_vendor_is_asked_for_its_key)
 if folders.ROLES:
     RECIPES["a role"] = (folders.add_a_role, folders.the_role_is_asked_for_in_a_stack)
 
