@@ -106,6 +106,9 @@ def add_a_vendor(tree: Checkout) -> None:
 
 
 def the_vendor_is_asked_for_its_key(tree: Checkout) -> None:
-    plan = tree.plan("aliyun-t4", upstreams="\n        example: {models: [example-1]}")
+    plan = tree.plan(
+        "aliyun-t4",
+        models="[gpt-6-luna]\n        example: {models: [example-1], prices: {example-1: {input: 1, output: 2}}}",
+    )
     assert "example-1" in plan["outputs"]["models"]
     tree.tests("tests/test_docs.py", "tests/test_arguments.py", only="guide or schema or arguments")
