@@ -24,6 +24,8 @@ RECIPES: dict[str, tuple[Callable[[Checkout], None], Callable[[Checkout], None]]
     "a rule": (code.add_a_rule, code.the_rule_warns_and_is_explained),
     "a key limit": (code.add_a_key_limit, code.the_limit_is_kept),
 }
+if (ROOT / "tools/arguments").is_dir():
+    RECIPES["a vendor"] = (data.add_a_vendor, data.the_vendor_is_asked_for_its_key)
 if folders.ROLES:
     RECIPES["a role"] = (folders.add_a_role, folders.the_role_is_asked_for_in_a_stack)
 
@@ -34,7 +36,7 @@ def test_adding_it_touches_the_files_that_the_page_lists_and_it_works(what: str,
     add, use = RECIPES[what]
     tree = Checkout.made(tmp_path / "checkout")
     add(tree)
-    row = f"| [{what}](#{what.replace(' ', '-')}) | {_row(tree.touched())} |\n"
+    row = f"| [{what}](#{what.replace(' ', '-')}) | {_row(tree)} |\n"
     if os.environ.get("UPDATE_GOLDEN"):
         text, there = re.subn(rf"^\| \[{what}\].*\n", lambda _: row, PAGE.read_text(), flags=re.MULTILINE)
         PAGE.write_text(text if there else re.sub(r"((?:^\|.*\n)+)", rf"\g<1>{row}", text, count=1, flags=re.MULTILINE))
@@ -42,12 +44,14 @@ def test_adding_it_touches_the_files_that_the_page_lists_and_it_works(what: str,
     use(tree)
 
 
-def _row(touched: list[str]) -> str:
-    """How many files, and which: the tests' own come last, as nobody who uses the thing needs them."""
-    touched = list(dict.fromkeys(map(_new_folder, touched)))
+def _row(tree: Checkout) -> str:
+    """How many files a hand touches, and which; those that a tool writes; those of the tests alone."""
+    touched = list(dict.fromkeys(map(_new_folder, tree.touched())))
     shipped = [each for each in touched if not each.startswith("tests/")]
-    tests = [each for each in touched if each.startswith("tests/")]
-    return f"{len(shipped)} | {_listed(shipped)} | {_listed(tests)}"
+    by_hand = [each for each in shipped if each not in tree.written]
+    tests = [each for each in touched if each not in shipped]
+    made = [each for each in shipped if each in tree.written]
+    return f"{len(by_hand)} | {_listed(by_hand)} | {_listed(made)} | {_listed(tests)}"
 
 
 def _new_folder(file: str) -> str:

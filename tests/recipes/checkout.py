@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ class Checkout:
     """The copy, with its own git history of one commit."""
 
     path: Path
+    written: set[str] = field(default_factory=set)
+    """The files that a tool of the repository wrote, rather than a hand."""
 
     @staticmethod
     def made(path: Path) -> Checkout:
@@ -102,8 +104,10 @@ class Checkout:
         """Run one of the repository's tools; ``given`` is a file that it reads, which is no part of the copy."""
         file = self.path.with_name("given.json")
         file.write_text(given, encoding="utf-8")
+        before = set(self.touched())
         done = self._run(name, *options, *([str(file)] if given else ()))
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        self.written.update(set(self.touched()) - before)
 
     def command(self, *arguments: str, code: int = 0) -> str:
         """What the copy's `pulumi-llm` says, with this exit code."""

@@ -96,3 +96,19 @@ def the_card_is_offered_and_bought(tree: Checkout) -> None:
     machines = [each for each in plan["resources"] if each["type"] == "alicloud:ecs/instance:Instance"]
     assert [each["inputs"]["instanceType"] for each in machines] == ["ecs.gn99i-c8g1.2xlarge"]
     tree.tests("tests/catalog", only="data or lookups or offers")
+
+
+def add_a_vendor(tree: Checkout) -> None:
+    row = {"vendor": "example", "title": "Example", "endpoints": ["/v1/chat/completions"]}
+    place = {"base_url": "https://api.example.com/v1", "countries": ["SG"], "notes": ""}
+    tree.row(f"{CATALOG}/upstreams.json", SOURCE, {**row, **place, "source": "example"})
+    tree.tool("tools/arguments/write.py")
+
+
+def the_vendor_is_asked_for_its_key(tree: Checkout) -> None:
+    plan = tree.plan(
+        "aliyun-t4",
+        models="[gpt-6-luna]\n        example: {models: [example-1], prices: {example-1: {input: 1, output: 2}}}",
+    )
+    assert "example-1" in plan["outputs"]["models"]
+    tree.tests("tests/test_docs.py", "tests/test_arguments.py", only="guide or schema or arguments")

@@ -58,6 +58,15 @@ def add_a_role(tree: Checkout) -> None:
     folder.mkdir()
     (folder / "role.yaml").write_text(ROLE, encoding="utf-8")
     (folder / "compose.yaml.j2").write_text(COMPOSE, encoding="utf-8")
+    wanted = "import sys; sys.path.insert(0, '.'); import tests.test_docs as docs\n"
+    codes = tree.python(f"{wanted}print(*sorted(docs.codes() - set(docs.sections())))").split()
+    if codes:
+        anchors = "".join(f'<a id="{each.replace(".", "-", 1)}"></a>\n' for each in codes)
+        heading = ", ".join(f"`{each}`" for each in codes)
+        text = f"{anchors}\n### {heading}\n\nThe container of the example does not run, or does not answer.\n\n"
+        tree.before(
+            "docs", '<a id="weaviate-crashes"></a>\n', f"{text}**Do**: `sudo docker logs llm-notes-notes-1`.\n\n"
+        )
 
 
 def the_role_is_asked_for_in_a_stack(tree: Checkout) -> None:
