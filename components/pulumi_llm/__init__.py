@@ -10,28 +10,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pulumi_llm._args import ModelServerArgs, NetworkArgs, OverseasProxyArgs, PlatformArgs, VectorStoreArgs
     from pulumi_llm.errors import Finding, Refusal
-    from pulumi_llm.model_server import ModelServer, ModelServerArgs
-    from pulumi_llm.network import Network, NetworkArgs
-    from pulumi_llm.overseas_proxy import OverseasProxy, OverseasProxyArgs
-    from pulumi_llm.platform import Platform, PlatformArgs
-    from pulumi_llm.vector_store import VectorStore, VectorStoreArgs
+    from pulumi_llm.model_server import ModelServer
+    from pulumi_llm.network import Network
+    from pulumi_llm.overseas_proxy import OverseasProxy
+    from pulumi_llm.platform import Platform
+    from pulumi_llm.vector_store import VectorStore
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Finding": "errors",
     "ModelServer": "model_server",
-    "ModelServerArgs": "model_server",
+    "ModelServerArgs": "_args",
     "Network": "network",
-    "NetworkArgs": "network",
+    "NetworkArgs": "_args",
     "OverseasProxy": "overseas_proxy",
-    "OverseasProxyArgs": "overseas_proxy",
+    "OverseasProxyArgs": "_args",
     "Platform": "platform",
-    "PlatformArgs": "platform",
+    "PlatformArgs": "_args",
     "Refusal": "errors",
     "VectorStore": "vector_store",
-    "VectorStoreArgs": "vector_store",
+    "VectorStoreArgs": "_args",
 }
 
 __all__ = [
