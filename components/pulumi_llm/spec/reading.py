@@ -11,7 +11,8 @@ from pulumi_llm import catalog
 from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
-from pulumi_llm.spec.parts import HUB_SECRET, VENDOR_SECRETS
+from pulumi_llm.spec.server import HUB_SECRET
+from pulumi_llm.spec.vendors import VENDOR_SECRETS
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
