@@ -287,14 +287,14 @@ def test_an_upstream_that_cannot_be_reached_is_refused(upstreams: dict[str, Any]
     assert codes(changed("proxy.upstreams", upstreams)) == [code]
 
 
-def test_every_upstream_vendor_has_a_secret_an_address_and_a_kind() -> None:
-    from typing import get_args
-
+def test_every_upstream_vendor_has_a_secret_an_address_and_endpoints() -> None:
     from pulumi_llm import catalog
-    from pulumi_llm.bootstrap.roles import UpstreamKind
 
-    assert set(spec.VENDOR_SECRETS) == set(catalog.load().upstream_urls)
-    assert set(spec.VENDOR_SECRETS) < set(get_args(UpstreamKind))
+    assert set(spec.VENDORS) == set(catalog.load().upstream_urls)
+    assert all(each.endpoints for each in spec.VENDORS.values())
+    for of_secret in ("config_key", "argument", "name"):
+        names = [getattr(each, of_secret) for each in spec.SECRETS]
+        assert sorted(set(names)) == sorted(names)
 
 
 RAW = re.compile(

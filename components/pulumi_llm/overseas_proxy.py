@@ -89,7 +89,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 ports={port: "gateway (HTTPS)"},
                 node=node,
                 secrets={
-                    **{f"upstream_{vendor}": value for vendor, value in upstream_keys.items()},
+                    **{spec.VENDORS[vendor].secret.name: value for vendor, value in upstream_keys.items()},
                     **{f"gateway_key_{key}": value for key, value in keys.items()},
                     **of_moderators,
                 },
@@ -116,7 +116,7 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
     keys: dict[str, pulumi.Input[str]] = {}
     missing = []
     for vendor in sorted(proxy.upstreams):
-        value: Any = args.get(f"{vendor}_api_key")
+        value: Any = args.get(spec.VENDORS[vendor].secret.argument)
         if value is None:
             missing.append(vendor)
         else:
@@ -126,8 +126,8 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
             "secret.missing",
             f"the upstream {' and '.join(missing)} needs an API key, and none is given",
             " and ".join(
-                f"`pulumi config set --secret {spec.VENDOR_SECRETS[vendor]}`, or the argument {vendor}_api_key"
-                for vendor in missing
+                f"`pulumi config set --secret {each.config_key}`, or the argument {each.argument}"
+                for each in (spec.VENDORS[vendor].secret for vendor in missing)
             ),
         )
     return keys

@@ -15,16 +15,15 @@ from pulumi_llm.network import Network
 from pulumi_llm.overseas_proxy import OverseasProxy
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight import platform as platforms
-from pulumi_llm.spec import MODERATOR_SECRETS, VENDOR_SECRETS, ContentSpec, KeySpec, PlatformSpec, secrets_named
+from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS, VENDORS, ContentSpec, KeySpec, PlatformSpec, secrets_named
 from pulumi_llm.vector_store import VectorStore
 
 SERVER_KEY = "server"
 """The proxy's key that the model server's gateway uses."""
 
 
-_VENDOR_KEYS = tuple(f"{vendor}_api_key" for vendor in VENDOR_SECRETS)
-_MODERATOR_KEYS = tuple(each.argument for each in MODERATOR_SECRETS.values())
-_SECRETS = (*_VENDOR_KEYS, *_MODERATOR_KEYS, "hub_token")
+_VENDOR_KEYS = tuple(each.secret.argument for each in VENDORS.values())
+_SECRETS = tuple(each.argument for each in SECRETS)
 
 
 class Platform(pulumi.ComponentResource):

@@ -17,12 +17,16 @@ from pulumi_llm.spec.reading import parse, parse_each, secret_keys_of
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.vectors import VectorsSpec
-from pulumi_llm.spec.vendors import VENDOR_SECRETS
+from pulumi_llm.spec.vendors import HUB, MODERATORS, SECRETS, VENDOR_SECRETS, VENDORS
 
 __all__ = [
+    "HUB",
+    "MODERATORS",
     "MODERATOR_SECRETS",
+    "SECRETS",
     "VECTORS_GRPC_PORT",
     "VECTORS_HTTPS_PORT",
+    "VENDORS",
     "VENDOR_SECRETS",
     "AccessSpec",
     "ContentSpec",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pulumi_llm.errors import nearest
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
-from pulumi_llm.spec.moderation import OPTIONS, REQUIRED_OPTIONS
+from pulumi_llm.spec.vendors import MODERATORS
 
 Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+# The kinds are rows, which a type checker does not read.
+ModeratorKind = str if TYPE_CHECKING else Literal[tuple(MODERATORS)]
 
 LONGEST_WORD = 64
 """Letters that a word may have; the gateway refuses longer ones too."""
@@ -45,7 +48,7 @@ class WordListSpec(Part):
 class ModeratorSpec(Part):
     """One remote moderator. Whether a failure blocks has no default, so that nobody is surprised by it."""
 
-    kind: Literal["openai", "yidun", "baidu", "aliyun", "tencent", "hook"]
+    kind: ModeratorKind
     action: Literal["block", "log"]
     on_error: Literal["block", "pass"]
     secret: Text | None = None
@@ -81,11 +84,11 @@ class ModeratorSpec(Part):
 
     @model_validator(mode="after")
     def _options_are_of_its_kind(self) -> Self:
-        required = REQUIRED_OPTIONS.get(self.kind)
+        required = MODERATORS[self.kind].required_option
         if required is not None and not self.options.get(required):
             message = f"a moderator of kind {self.kind!r} needs the option {required!r}"
             raise invalid("spec.bad-moderator", message, f"options: {{{required}: …}}")
-        known = OPTIONS.get(self.kind)
+        known = MODERATORS[self.kind].options
         for option in self.options if known is not None else ():
             if option not in (known or ()):
                 near = nearest(option, known or ())

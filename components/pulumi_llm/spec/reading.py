@@ -11,8 +11,7 @@ from pulumi_llm import catalog
 from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
-from pulumi_llm.spec.server import HUB_SECRET
-from pulumi_llm.spec.vendors import VENDOR_SECRETS
+from pulumi_llm.spec.vendors import HUB, VENDOR_SECRETS
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -59,7 +58,7 @@ def secret_keys_of(platform: object) -> list[str]:
             keys += [MODERATOR_SECRETS[name].config_key for name in names if name in MODERATOR_SECRETS]
         model = server.get("model") if isinstance(server, Mapping) else None
         if isinstance(model, str) and _gated(model):
-            keys.append(HUB_SECRET)
+            keys.append(HUB.config_key)
     return list(dict.fromkeys(keys))
 
 

@@ -14,9 +14,6 @@ from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.place import MachineSpec
 
-HUB_SECRET = "hfToken"  # noqa: S105 - the name of a config key, not a secret
-"""The secret config key that holds the model hub's token, needed for gated models only."""
-
 
 class ServerSpec(MachineSpec):
     """The GPU host and the model on it."""
