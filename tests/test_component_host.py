@@ -80,12 +80,12 @@ def test_a_smaller_disk_is_refused_by_the_host_while_it_serves_a_program_in_anot
 # Arguments that are wrong, and the properties that are named; every component has its row.
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "ModelServer": (
-        {**SERVER, "gpu": "T44", "spot": "no", "vectorsMemoryGib": 2.5, "keys": {"a": {"requests_per_minute": 0}}},
+        {**SERVER, "gpu": "T44", "spot": "no", "vectorsMemoryGib": 2.5, "keys": {"a": {"requestsPerMinute": 0}}},
         {
             "gpu": "[catalog.unknown-gpu] ",
             "spot": "[spec.wrong-type] 'no' is given, and true or false is wanted",
             "vectorsMemoryGib": "[spec.wrong-type] 2.5 is given, and a whole number is wanted",
-            "keys.a.requests_per_minute": "[spec.wrong-value] ",
+            "keys.a.requestsPerMinute": "[spec.wrong-value] ",
         },
     ),
     "Network": ({"cloud": "awss", "cidr": 3}, {"cidr": "[spec.wrong-type] ", "cloud": "[spec.", "region": "[spec."}),
@@ -147,7 +147,7 @@ def test_the_value_of_a_secret_is_in_no_message_and_its_property_is_not_one_that
         "hubToken": 20261128,
         "extraArgs": secret(["planted-secret"]),
         "tags": {"team": secret("planted-secret")},
-        "keys": {"a": {"expires": secret("planted-secret"), "requests_per_minute": "planted"}},
+        "keys": {"a": {"expires": secret("planted-secret"), "requestsPerMinute": "planted"}},
     }
     (answer,) = refused(("ModelServer", hidden))
     assert answer.properties == {}

@@ -20,11 +20,14 @@ class AccessSpec(Part):
     """Who may reach the machines. Nothing is open to the world unless ``public: true`` is written out, SSH never."""
 
     allowed_cidrs: Annotated[tuple[Cidr, ...], AfterValidator(at_least_one)]
+    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs``
+    names it."""
     public: Flag = False
+    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
     ssh_cidrs: tuple[Cidr, ...] | None = None
-    """From where SSH is allowed (the machine that runs Pulumi must be among them); default: ``allowed_cidrs``."""
+    """From where SSH is open. Left out: ``allowed_cidrs``."""
     https_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
-    """Default: 443; 18443 in mainland China, where 80, 443 and 8080 need an ICP filing."""
+    """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too."""
 
     @field_validator("https_port")
     @classmethod

@@ -26,13 +26,21 @@ class WordListSpec(Part):
     """One word list: ``words``, or a ``file`` with one word a line, relative to the project's folder."""
 
     action: Literal["block", "mask", "log"]
+    """What happens where a word is found."""
     words: tuple[Text, ...] = ()
+    """The words; either these or a file."""
     file: Text | None = None
+    """One word a line, UTF-8; relative to the project's folder."""
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
+    """Requests, answers, or both."""
     separators: Literal["guarded", "any", "none"] = "guarded"
+    """What may stand between the letters."""
     leet: Flag = False
+    """Read digits and signs as letters too."""
     keys: Patterns = ("*",)
+    """The keys that it is for."""
     models: Patterns = ("*",)
+    """The models that it is for."""
 
     @model_validator(mode="after")
     def _words_or_a_file(self) -> Self:
@@ -49,23 +57,36 @@ class ModeratorSpec(Part):
     """One remote moderator. Whether a failure blocks has no default, so that nobody is surprised by it."""
 
     kind: ModeratorKind
+    """The service."""
     action: Literal["block", "log"]
+    """What its refusal means."""
     on_error: Literal["block", "pass"]
+    """What a failure of the service means."""
     secret: Text | None = None
-    """The name of a secret that the gateway has; default: the kind's own, such as ``moderation_yidun_key``."""
+    """The name of the secret with its key, such as ``upstream_openai``; default: its kind's own, see "Content safety".
+    """
     secret_id: Text | None = None
-    """The same for the key's id; default: the kind's own, such as ``moderation_yidun_id``."""
+    """The name of the secret with the key's id; default: its kind's own."""
     timeout_seconds: Annotated[Number, Field(ge=0.05, le=60)] = 5.0
+    """Seconds for one question."""
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
+    """Requests, answers, or both."""
     output: Literal["batches", "end"] = "batches"
+    """What it sees of a streamed answer."""
     batch_chars: Annotated[Count, Field(ge=1, le=10_000)] = 120
+    """Characters after which a batch may end."""
     review: Literal["block", "log"] = "block"
+    """What a doubtful verdict means."""
     longest_chars: Annotated[Count, Field(ge=100, le=10_000_000)] = 100_000
+    """Longer texts count as a failure."""
     keys: Patterns = ("*",)
+    """The keys that it is for."""
     models: Patterns = ("*",)
+    """The models that it is for."""
     file: Text | None = None
-    """For ``hook``: the Python file with it, relative to the project's folder."""
+    """For ``hook``: the Python file with it; relative to the project's folder."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """What the kind takes."""
 
     @model_validator(mode="after")
     def _a_hook_is_a_file_of_ones_own(self) -> Self:
@@ -101,7 +122,9 @@ class ContentSpec(Part):
     """What is looked for in requests and answers. Names are shown in logs and metrics."""
 
     lists: dict[Text, WordListSpec] = Field(default_factory=dict)
+    """Word lists by name."""
     moderators: dict[Text, ModeratorSpec] = Field(default_factory=dict)
+    """Remote moderators by name."""
     mask: Annotated[str, Field(min_length=1, max_length=1)] = "*"
     """What each letter of a masked word becomes."""
 

@@ -15,23 +15,29 @@ class KeySpec(Part):
     """What one gateway key may do. A limit that is left out does not exist."""
 
     models: tuple[Text, ...] = ()
-    """Served models that the key may ask, by name or by a pattern with ``*``; empty means all of that gateway."""
+    """Served models that the key may ask, by name or by a pattern such as ``gpt-*``. Empty: all."""
     endpoints: tuple[Text, ...] = ()
-    """Paths that the key may use, such as ``/v1/chat/completions``; empty means all."""
+    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all."""
     requests_per_minute: Annotated[Count, Field(ge=1)] | None = 60
+    """Requests in any 60 seconds. ``null``: no limit."""
     tokens_per_minute: Annotated[Count, Field(ge=1)] | None = None
+    """Tokens in any 60 seconds, prompt and answer."""
     max_concurrency: Annotated[Count, Field(ge=1)] | None = 8
+    """Requests at the same time. ``null``: no limit."""
     daily_budget_usd: Annotated[Number, Field(gt=0)] | None = None
-    """USD per UTC day, at the upstream vendors' prices; models of one's own cost nothing here."""
+    """USD per UTC day at the upstream vendors' prices. Your own models cost nothing here."""
     monthly_budget_usd: Annotated[Number, Field(gt=0)] | None = None
+    """The same per UTC month."""
     daily_tokens: Annotated[Count, Field(ge=1)] | None = None
+    """Tokens per UTC day."""
     monthly_tokens: Annotated[Count, Field(ge=1)] | None = None
+    """Tokens per UTC month."""
     expires: Day | None = None
-    """The last day (UTC) on which the key works."""
+    """The last day (UTC) on which the key works: ``2027-12-31``."""
     source_cidrs: tuple[Cidr, ...] = ()
-    """Where the key may be used from, within ``access.allowed_cidrs``; empty means all of them."""
+    """From where the key may be used, within ``allowed_cidrs``. Empty: from all of them."""
     generation: Annotated[Count, Field(ge=1)] = 1
-    """Raise it to have a new key made; the old one stays valid for 15 minutes after the change has been applied."""
+    """Raise it to have a new key made; the old one stays valid for 15 minutes."""
 
 
 def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:

@@ -14,8 +14,11 @@ class NetworkSpec(Part):
     """The network: made with ``cidr``, or one that exists, by its ids."""
 
     cidr: Cidr = "10.60.0.0/16"
+    """The range of the network that is made: private, /16 to /24. The subnet is its first /24."""
     vpc_id: Text | None = None
+    """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
     subnet_id: Text | None = None
+    """An existing subnet (a vSwitch on Aliyun)."""
 
     @model_validator(mode="after")
     def _whole_or_none(self) -> Self:

@@ -15,8 +15,11 @@ class PlaceSpec(Part):
     """One region of one cloud, and perhaps a zone of it."""
 
     cloud: Text
+    """``aliyun``, ``tencent`` or ``aws``."""
     region: Text
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: Text | None = None
+    """A certain zone. Left out: the first in which the catalogue has the type."""
 
     @field_validator("cloud")
     @classmethod
@@ -59,8 +62,7 @@ class MachineSpec(PlaceSpec):
     """A machine's place, and what it starts from."""
 
     image_id: Text | None = None
-    """An image of one's own (Ubuntu 24.04 with cloud-init); default: the cloud's newest. As every image it is taken at
-    launch, and by a machine that runs with ``renew`` only."""
+    """An image of your own: see ``image_id``. Left out: the newest Ubuntu 24.04 that the cloud lists."""
 
     @field_validator("image_id")
     @classmethod

@@ -25,13 +25,19 @@ class PlatformSpec(Part):
     """A whole platform: what ``stacks/Pulumi.<stack>.yaml`` holds under ``platform``."""
 
     server: ServerSpec
+    """The GPU host and the model: see ``server``."""
     access: AccessSpec
+    """Who may reach the machines: see ``access``."""
     vectors: VectorsSpec | None = None
+    """Weaviate: see ``vectors``. Left out: none."""
     proxy: ProxySpec | None = None
+    """The overseas proxy: see ``proxy``. Left out: none."""
     network: NetworkSpec = Field(default_factory=NetworkSpec)
+    """The network of the server (and of Weaviate on its own machine): see ``network``."""
     protect: Flag | None = None
-    """Whether the data disks are kept from whatever would delete or replace them; None: not decided, so not."""
+    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go: see ``protect``."""
     tags: Tags = Field(default_factory=dict)
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""
 
     @model_validator(mode="after")
     def _image_is_of_the_cloud(self) -> Self:

@@ -22,17 +22,20 @@ class PriceSpec(Part):
     """What a model's vendor charges, USD per million tokens."""
 
     input: Annotated[Number, Field(ge=0)]
+    """USD per million tokens of prompts."""
     output: Annotated[Number, Field(ge=0)] = 0
+    """USD per million tokens of answers."""
 
 
 class UpstreamSpec(Part):
     """A vendor's models that the proxy may be asked for."""
 
     models: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """The vendor's model names, at least one, such as ``gpt-6-luna``."""
     base_url: Text | None = None
-    """Where it answers, up to ``/v1``. Required for ``custom``; for a vendor only where it is another than usual."""
+    """Where it answers, up to ``/v1``. Required for ``custom``, any server that speaks the OpenAI protocol."""
     prices: dict[str, PriceSpec] = Field(default_factory=dict)
-    """Prices by model, for budgets in USD: what the catalogue does not know, or what you pay instead."""
+    """By model, where the catalogue has no price or you pay another one. Needed only for budgets in USD."""
 
     @field_validator("base_url")
     @classmethod
@@ -61,16 +64,27 @@ class ProxySpec(MachineSpec):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     upstreams: dict[str, UpstreamSpec]
+    """The vendors and their models, by the vendor's name: {vendors}."""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
+    """The proxy's own keys. One more, ``server``, is made for the model server's gateway."""
     routes: Routes = Field(default_factory=dict)
+    """More names that callers may ask for: aliases, weights, fallback."""
     blocked_words: tuple[Text, ...] = ()
+    """Requests and answers that hold one of these are refused."""
     content: ContentSpec | None = None
+    """Word lists and moderators: see ``content``."""
     network: NetworkSpec = Field(default_factory=lambda: NetworkSpec(cidr="10.61.0.0/16"))
+    """The proxy's own network: the keys of ``network``."""
     instance_type: Text | None = None
+    """Left out: the cheapest with 2 vCPU and 2 GiB."""
     system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
+    """GiB. System and gateway."""
     disk_gib: Annotated[Count, Field(ge=10, le=1000)] = 20
+    """GiB. The encrypted data disk, which holds the keys."""
     renew: Flag = False
+    """As for the server: see ``renew``."""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
+    """Minutes that ``up`` waits for the node."""
 
     @field_validator("upstreams")
     @classmethod

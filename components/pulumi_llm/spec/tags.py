@@ -31,3 +31,4 @@ class TagsSpec(Part):
     """The tags of a component: for everything at the cloud that takes some."""
 
     tags: Tags = Field(default_factory=dict)
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""

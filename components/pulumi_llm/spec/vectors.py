@@ -13,17 +13,21 @@ class VectorsSpec(Part):
     """Weaviate: on the model server's host, or on a machine of its own."""
 
     placement: Literal["server", "own"] = "server"
+    """On the model server's host, or on a machine of its own."""
     memory_gib: Annotated[Count, Field(ge=1, le=512)] = 4
+    """GiB of host memory that the container may take."""
     disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
-    """Room for vectors on the model server's data disk; with a machine of its own, that machine's data disk."""
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk."""
     instance_type: Text | None = None
-    """Only with ``placement: own``, as are all keys after it; default: the cheapest type with memory enough."""
+    """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
+    """GiB."""
     renew: Flag = False
-    """As the model server's ``renew``, for Weaviate's own machine."""
+    """As ``renew`` of the server, for Weaviate's machine."""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
+    """Minutes that ``up`` waits for Weaviate to answer."""
     image_id: Text | None = None
-    """As the server's, for that machine."""
+    """As for the server, with ``placement: own`` only: see ``image_id``."""
 
     @model_validator(mode="after")
     def _has_a_machine_of_its_own(self) -> Self:
