@@ -1,12 +1,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-boot-all mutate lint format bench tools clean setup
+.PHONY: help demo test test-boot-all mutate lint format generate bench tools clean setup
 
 STACK ?= aliyun-t4
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
 SOURCES := $(wildcard bench components docs/ci policy stacks templates tests tools)
-SCRIPTS := tools/fetch tools/mutate tools/outdated tools/setup components/pulumi_llm/simcloud/tools_go/build .ci/run
+SCRIPTS := tools/fetch tools/generate tools/mutate tools/outdated tools/setup components/pulumi_llm/simcloud/tools_go/build .ci/run
 
 # The programs that were fetched, and the project's Python, come before the machine's own.
 # Without bytecode every start of the engine's six plugins would compile the SDKs anew.
@@ -56,6 +56,9 @@ lint: setup ## formatting, ruff, mypy, shellcheck
 	@echo "lint: mypy (at first it reads the SDKs: some minutes)"
 	@mypy
 	@shellcheck $(SCRIPTS)
+
+generate: setup ## arguments, schema and tables of the docs, from spec/ and the rows of vendors and moderators
+	@tools/generate
 
 format: setup ## formats the Python sources
 	@ruff format $(SOURCES)

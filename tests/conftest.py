@@ -49,6 +49,7 @@ THOROUGH = (
     "tests/commands/test_bill.py::test_against_a_revision",
     "tests/commands/test_bill.py::test_a_revision_that_cannot_be_planned",
     "tests/test_component_host.py::test_a_",
+    "tests/test_generated.py::test_a_",
     "tests/test_sparse_sdk.py::test_every_way",
     "tests/test_testing.py",
 )

@@ -40,7 +40,7 @@ def snake(name: str) -> str:
 
 
 def kind_of(declared: dict[str, Any]) -> str:
-    return str(declared.get("type", "any"))
+    return "object" if "$ref" in declared else str(declared["type"])
 
 
 def wrong_for(declared: dict[str, Any]) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.generated import breaking
 from tests.host import Refused, Registered, call_hook, component_host, explained, secret
 
 SERVER = {
@@ -80,12 +82,12 @@ def test_a_smaller_disk_is_refused_by_the_host_while_it_serves_a_program_in_anot
 # Arguments that are wrong, and the properties that are named; every component has its row.
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "ModelServer": (
-        {**SERVER, "gpu": "T44", "spot": "no", "vectorsMemoryGib": 2.5, "keys": {"a": {"requests_per_minute": 0}}},
+        {**SERVER, "gpu": "T44", "spot": "no", "vectorsMemoryGib": 2.5, "keys": {"a": {"requestsPerMinute": 0}}},
         {
             "gpu": "[catalog.unknown-gpu] ",
             "spot": "[spec.wrong-type] 'no' is given, and true or false is wanted",
             "vectorsMemoryGib": "[spec.wrong-type] 2.5 is given, and a whole number is wanted",
-            "keys.a.requests_per_minute": "[spec.wrong-value] ",
+            "keys.a.requestsPerMinute": "[spec.wrong-value] ",
         },
     ),
     "Network": ({"cloud": "awss", "cidr": 3}, {"cidr": "[spec.wrong-type] ", "cloud": "[spec.", "region": "[spec."}),
@@ -116,8 +118,6 @@ def refused(*calls: tuple[str, dict[str, Any]]) -> list[Refused]:
 
 
 def test_a_refusal_of_each_component_is_a_message_with_the_property_paths_and_nothing_is_registered() -> None:
-    schema = json.loads((Path(__file__).parent / "golden" / "schema.json").read_text())
-    assert set(REFUSED) == {each.rsplit(":", 1)[1] for each in schema["resources"]}
     answers = refused(*((component, inputs) for component, (inputs, _) in REFUSED.items()))
     for answer, (_, properties) in zip(answers, REFUSED.values(), strict=True):
         assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
@@ -147,7 +147,7 @@ def test_the_value_of_a_secret_is_in_no_message_and_its_property_is_not_one_that
         "hubToken": 20261128,
         "extraArgs": secret(["planted-secret"]),
         "tags": {"team": secret("planted-secret")},
-        "keys": {"a": {"expires": secret("planted-secret"), "requests_per_minute": "planted"}},
+        "keys": {"a": {"expires": secret("planted-secret"), "requestsPerMinute": "planted"}},
     }
     (answer,) = refused(("ModelServer", hidden))
     assert answer.properties == {}
@@ -181,16 +181,138 @@ def test_without_an_engine_the_host_says_what_it_is_and_names_the_command(argume
     assert "Traceback" not in done.stderr
 
 
-def test_the_schema_of_the_package_is_the_recorded_one(golden: Any) -> None:
+def served_schema() -> dict[str, Any]:
     async def read() -> dict[str, Any]:
         async with component_host() as host:
             return await host.schema()
 
-    schema = asyncio.run(read())
-    assert sorted(schema["resources"]) == [
-        f"llm:index:{name}" for name in ("ModelServer", "Network", "OverseasProxy", "Platform", "VectorStore")
+    return asyncio.run(read())
+
+
+RECORDED = json.loads((Path(__file__).parent / "golden" / "schema.json").read_text())
+
+
+def test_the_schema_that_the_host_serves_breaks_no_program_that_was_written_for_the_recorded_one() -> None:
+    assert list(breaking(RECORDED, served_schema())) == []
+
+
+def test_the_recorded_schema_is_the_one_that_the_host_serves() -> None:
+    assert served_schema() == RECORDED, "something was added: make generate records it"
+
+
+# Programs in other languages spell names in camelCase, at every level.
+
+KEYS = {"web-1": {"requestsPerMinute": 30.0, "sourceCidrs": ["203.0.113.7/32"], "dailyBudgetUsd": 2.5}}
+CONTENT = {
+    "lists": {"own_words": {"action": "block", "words": ["project-x"]}},
+    "moderators": {
+        "my_yidun": {"kind": "yidun", "action": "block", "onError": "pass", "options": {"business_id": "b"}},
+    },
+}
+PROXY = {
+    "cloud": "aws",
+    "region": "ap-southeast-1",
+    "upstreams": {"openai": {"models": ["gpt_x"], "prices": {"gpt_x": {"input": 1.0}}}},
+    "keys": KEYS,
+    "routes": {"my_chat": {"models": {"gpt_x": 1.0}}},
+}
+OPEN = {"allowedCidrs": ["203.0.113.0/24"]}
+MODERATION = {"yidunModerationId": secret("id"), "yidunModerationKey": secret("planted-key")}
+GOOD: dict[str, dict[str, Any]] = {
+    "ModelServer": {**SERVER, "keys": KEYS, "content": CONTENT, **MODERATION},
+    "Network": {"cloud": "aws", "region": "ap-southeast-1", "tags": {"cost_centre": "a_b"}},
+    "OverseasProxy": {**PROXY, **OPEN, "content": CONTENT, **MODERATION, "openaiApiKey": secret("sk-planted")},
+    "Platform": {
+        "server": {
+            **{name: value for name, value in SERVER.items() if name not in ("allowedCidrs", "hubToken")},
+            "keys": KEYS,
+            "content": CONTENT,
+            "systemDiskGib": 90.0,
+        },
+        "access": {**OPEN, "httpsPort": 8444.0},
+        "vectors": {"memoryGib": 2.0, "placement": "own"},
+        "proxy": PROXY,
+        "network": {"cidr": "10.9.0.0/16"},
+        "hubToken": secret("hf_planted"),
+        "openaiApiKey": secret("sk-planted"),
+        **MODERATION,
+    },
+    "VectorStore": {"cloud": "aws", "region": "ap-northeast-1", "memoryGib": 2.0, **OPEN},
+}
+
+
+@pytest.mark.parametrize("component", GOOD)
+def test_a_component_takes_camel_case_at_every_level_and_leaves_the_names_of_others_as_they_are(component: str) -> None:
+    _, seen = construct(component, GOOD[component])
+    made = next(each for each in seen if each.type == f"llm:index:{component}")
+    told = json.dumps(made.inputs)
+    assert not {"requestsPerMinute", "allowedCidrs", "onError", "systemDiskGib"} & set(re.findall(r'"(\w+)":', told))
+    for own in ("web-1", "own_words", "my_yidun", "business_id", "my_chat", "gpt_x", "cost_centre"):
+        if own in json.dumps(GOOD[component]):
+            assert f'"{own}":' in told or own == "gpt_x"
+    if "keys" in GOOD[component]:
+        assert made.inputs["keys"]["web-1"]["requests_per_minute"] == 30
+    for planted in ("sk-planted", "planted-key", "hf_planted"):
+        assert planted not in told
+
+
+def test_every_component_of_the_schema_has_good_and_wrong_arguments_here() -> None:
+    names = {each.rsplit(":", 1)[1] for each in RECORDED["resources"]}
+    assert set(GOOD) == set(REFUSED) == names
+    said = {name for component in GOOD.values() for name in re.findall(r'"(\w+)":', json.dumps(component))}
+    # Every part of the schema is in one of them.
+    for token, row in RECORDED["types"].items():
+        assert said & set(row["properties"]), token
+
+
+# A name that nothing declares, below the top: what is put there, and what is said of it.
+UNKNOWN: list[tuple[str, dict[str, Any], str, str]] = [
+    ("ModelServer", {"keys": {"web-1": {"requestPerMinute": 3}}}, "keys.web-1.requestPerMinute", "requestsPerMinute"),
+    ("Platform", {"access": {**OPEN, "httpPort": 8444}}, "access.httpPort", "httpsPort"),
+    ("Platform", {"proxy": {**PROXY, "upstream": {}}}, "proxy.upstream", "upstreams"),
+    ("OverseasProxy", {"routes": {"r": {"models": {"gpt_x": 1}, "fallbacks": []}}}, "routes.r.fallbacks", "fallback"),
+]
+
+
+def test_an_unknown_name_inside_a_part_is_refused_with_the_one_that_was_meant_as_its_reader_spells_it() -> None:
+    answers = refused(*((component, {**GOOD[component], **change}) for component, change, _, _ in UNKNOWN))
+    for answer, (component, _, path, meant) in zip(answers, UNKNOWN, strict=True):
+        told = answer.text
+        assert f"did you mean {meant}" in told, (component, told)
+        assert path in told
+        assert "[spec.unknown-key]" in told
+        assert "Traceback" not in told
+
+
+def test_an_output_inside_a_part_is_refused_by_its_path_and_one_for_an_address_is_taken() -> None:
+    late = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what the engine sends for a text that is not known yet
+    inside: list[tuple[str, dict[str, Any], str]] = [
+        ("ModelServer", {"keys": {"web-1": {"requestsPerMinute": late}}}, "keys.web-1.requestsPerMinute"),
+        ("OverseasProxy", {"routes": secret({"r": {"models": {"gpt_x": 1}}})}, "routes"),
+        ("Platform", {"server": {**GOOD["Platform"]["server"], "gpu": secret("T4")}}, "server"),
+        ("Network", {"zone": late}, "zone"),
+        ("VectorStore", {"memoryGib": late}, "memoryGib"),
     ]
-    golden(Path("schema.json"), json.dumps(schema, indent=2, sort_keys=True) + "\n")
+    answers = refused(*((component, {**GOOD[component], **change}) for component, change, _ in inside))
+    for answer, (component, _, path) in zip(answers, inside, strict=True):
+        assert "[spec.output-not-plain]" in answer.text, (component, answer.text)
+        assert f"x.{path}" in answer.text or path in answer.properties
+        assert "Traceback" not in answer.text
+    construct("OverseasProxy", {**GOOD["OverseasProxy"], "clientAddress": late})
+
+
+def test_an_argument_that_is_given_in_both_spellings_is_refused() -> None:
+    both = {**SERVER, "keys": {"a": {"requestsPerMinute": 3, "requests_per_minute": 4}}}
+    (answer,) = refused(("ModelServer", both))
+    assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "requestsPerMinute is given twice" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_the_value_of_a_misspelt_secret_is_not_one_that_the_engine_prints() -> None:
+    (answer,) = refused(("OverseasProxy", {**GOOD["OverseasProxy"], "opnaiApiKey": "sk-typed-in-the-clear"}))
+    assert "did you mean openaiApiKey" in answer.message
+    assert answer.properties == {}
 
 
 def test_a_provider_of_another_region_is_refused_for_a_program_in_another_language_too() -> None:

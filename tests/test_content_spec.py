@@ -280,17 +280,17 @@ def test_options_that_the_kind_does_not_take_are_refused_before_anything_is_made
 def test_the_options_and_secrets_that_the_spec_knows_are_those_that_the_gateway_reads(kind: str) -> None:
     from llm_gate.content import ContentError
 
-    from pulumi_llm.spec.moderation import NEEDED, OPTIONS
+    from pulumi_llm.spec.moderation import NEEDED
 
     fit: dict[str, Any] = {"url": "https://a.example", "endpoint": "https://a.example", "thresholds": {"violence": 0.5}}
-    row = moderator(kind, options={each: fit.get(each, "x") for each in OPTIONS[kind]})
+    row = moderator(kind, options={each: fit.get(each, "x") for each in spec.MODERATORS[kind].options or ()})
     role = content_role(parsed(moderators={"m": row}), [])
     assert role is not None
     asked: list[str] = []
     Content.from_policy(dict(role.document), Path(), secret=lambda name: asked.append(name) or name)
     assert len(asked) == len(NEEDED[kind])
     (made,) = role.document["moderators"]
-    for option in OPTIONS[kind]:
+    for option in spec.MODERATORS[kind].options or ():
         more = {**made, "options": {**made["options"], option + "x": "y"}}
         with pytest.raises(ContentError, match="unknown options"):
             Content.from_policy({"moderators": [more]}, Path(), secret=str)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -272,63 +271,6 @@ def default_of(model: type[BaseModel], name: str) -> str:
     if value is PydanticUndefined:
         return "**required**"
     return "none" if value is None else f"`{json.dumps(value)}`"
-
-
-@pytest.mark.parametrize("component", ["Network", "ModelServer", "VectorStore", "OverseasProxy", "Platform"])
-def test_the_components_page_has_the_arguments_and_outputs_of_the_schema(component: str) -> None:
-    """UPDATE_GOLDEN=1 writes the tables."""
-    resource = json.loads((ROOT / "tests/golden/schema.json").read_text())["resources"][f"llm:index:{component}"]
-    for part, table in (("arguments", arguments(resource)), ("outputs", outputs(resource))):
-        marks = f"<!-- {component} {part} -->\n", f"\n<!-- end of {component} {part} -->"
-        page = COMPONENTS.read_text()
-        before, _, rest = page.partition(marks[0])
-        found, _, after = rest.partition(marks[1])
-        if os.environ.get("UPDATE_GOLDEN"):
-            COMPONENTS.write_text(before + marks[0] + table + marks[1] + after)
-        else:
-            assert found == table, f"the {part} of {component} differ (UPDATE_GOLDEN=1 writes them)"
-
-
-def arguments(resource: dict[str, Any]) -> str:
-    required = resource.get("requiredInputs", [])
-    properties = resource["inputProperties"]
-    order = [*required, *(name for name in properties if name not in required)]
-    rows = [
-        (f"`{snake(name)}`", kind(properties[name]), "yes" if name in required else "", words(properties[name]))
-        for name in order
-    ]
-    return markdown(("argument", "type", "required", "meaning"), rows)
-
-
-def outputs(resource: dict[str, Any]) -> str:
-    always = resource.get("required", [])
-    properties = resource["properties"]
-    rows = [
-        (f"`{snake(name)}`", kind(properties[name]), "" if name in always else "may be absent", words(properties[name]))
-        for name in properties
-    ]
-    return markdown(("output", "type", "", "meaning"), rows)
-
-
-def snake(name: str) -> str:
-    return re.sub(r"([A-Z])", lambda match: f"_{match[1].lower()}", name)
-
-
-def kind(described: dict[str, Any]) -> str:
-    if "items" in described:
-        return f"list of {kind(described['items'])}"
-    if "additionalProperties" in described:
-        return f"map of {kind(described['additionalProperties'])}"
-    return str(described.get("type", "any"))
-
-
-def words(described: dict[str, Any]) -> str:
-    return str(described["description"]).replace("``", "`").replace("|", "\\|")
-
-
-def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 # What is shown.

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from pulumi_llm import _engine_yaml, catalog, spec
 from pulumi_llm.errors import Refusal
-from pulumi_llm.spec import reading
 
 GOOD: dict[str, Any] = {
     "server": {"cloud": "aliyun", "region": "cn-hangzhou", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"},
@@ -287,14 +286,14 @@ def test_an_upstream_that_cannot_be_reached_is_refused(upstreams: dict[str, Any]
     assert codes(changed("proxy.upstreams", upstreams)) == [code]
 
 
-def test_every_upstream_vendor_has_a_secret_an_address_and_a_kind() -> None:
-    from typing import get_args
-
+def test_every_upstream_vendor_has_a_secret_an_address_and_endpoints() -> None:
     from pulumi_llm import catalog
-    from pulumi_llm.bootstrap.roles import UpstreamKind
 
-    assert set(spec.VENDOR_SECRETS) == set(catalog.load().upstream_urls)
-    assert set(spec.VENDOR_SECRETS) < set(get_args(UpstreamKind))
+    assert set(spec.VENDORS) == set(catalog.load().upstream_urls)
+    assert all(each.endpoints for each in spec.VENDORS.values())
+    for of_secret in ("config_key", "argument", "name"):
+        names = [getattr(each, of_secret) for each in spec.SECRETS]
+        assert sorted(set(names)) == sorted(names)
 
 
 RAW = re.compile(
@@ -309,6 +308,12 @@ ODD = st.recursive(
 )
 
 
+def part_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((part for inner in get_args(annotation) if (part := part_in(inner))), None)
+
+
 def places() -> list[str]:
     """Every key of a platform, as a path from its top."""
 
@@ -316,7 +321,7 @@ def places() -> list[str]:
         for name, field in part.model_fields.items():
             here = f"{path}.{name}" if path else name
             yield here
-            inner = reading._part_in(field.annotation)
+            inner = part_in(field.annotation)
             named = {"keys": ".default", "routes": ".r", "upstreams": ".openai", "moderators": ".m", "lists": ".l"}
             if inner is not None:
                 yield from within(inner, here + named.get(name, ""))
@@ -384,3 +389,21 @@ def test_a_place_without_its_region_is_answered_with_the_regions_that_sell_the_g
     assert finding.code == "spec.missing-key"
     assert finding.hint.startswith("one of ")
     assert set(finding.hint.removeprefix("one of ").removesuffix(", …").split(", ")) <= set(sold)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "meant"),
+    [
+        ("server.keys", {"web": {"request_per_minute": 3}}, "requests_per_minute"),
+        ("server.routes", {"chat": {"models": {"Yi-6B-Chat": 1}, "fallbacks": []}}, "fallback"),
+        ("proxy.upstreams", {"openai": {"model": ["m"], "models": ["m"]}}, "models"),
+        ("server.content", {"lists": {"names": {"action": "log", "word": ["x"]}}}, "words"),
+    ],
+)
+def test_a_misspelt_key_of_something_with_a_name_of_its_own_is_answered_with_the_right_one(
+    path: str, wrong: dict[str, Any], meant: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, changed(path, wrong))
+    (found,) = [each for each in refused.value.findings if each.code == "spec.unknown-key"]
+    assert f"did you mean {meant}" in found.hint

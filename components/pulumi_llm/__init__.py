@@ -10,43 +10,86 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pulumi_llm._args import (
+        AccessArgs,
+        ContentArgs,
+        KeyArgs,
+        ModelServerArgs,
+        ModeratorArgs,
+        NetworkArgs,
+        NetworkChoiceArgs,
+        OverseasProxyArgs,
+        PlatformArgs,
+        PriceArgs,
+        ProxyArgs,
+        RouteArgs,
+        ServerArgs,
+        UpstreamArgs,
+        VectorsArgs,
+        VectorStoreArgs,
+        WordListArgs,
+    )
     from pulumi_llm.errors import Finding, Refusal
-    from pulumi_llm.model_server import ModelServer, ModelServerArgs
-    from pulumi_llm.network import Network, NetworkArgs
-    from pulumi_llm.overseas_proxy import OverseasProxy, OverseasProxyArgs
-    from pulumi_llm.platform import Platform, PlatformArgs
-    from pulumi_llm.vector_store import VectorStore, VectorStoreArgs
+    from pulumi_llm.model_server import ModelServer
+    from pulumi_llm.network import Network
+    from pulumi_llm.overseas_proxy import OverseasProxy
+    from pulumi_llm.platform import Platform
+    from pulumi_llm.vector_store import VectorStore
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AccessArgs": "_args",
+    "ContentArgs": "_args",
     "Finding": "errors",
+    "KeyArgs": "_args",
     "ModelServer": "model_server",
-    "ModelServerArgs": "model_server",
+    "ModelServerArgs": "_args",
+    "ModeratorArgs": "_args",
     "Network": "network",
-    "NetworkArgs": "network",
+    "NetworkArgs": "_args",
+    "NetworkChoiceArgs": "_args",
     "OverseasProxy": "overseas_proxy",
-    "OverseasProxyArgs": "overseas_proxy",
+    "OverseasProxyArgs": "_args",
     "Platform": "platform",
-    "PlatformArgs": "platform",
+    "PlatformArgs": "_args",
+    "PriceArgs": "_args",
+    "ProxyArgs": "_args",
     "Refusal": "errors",
+    "RouteArgs": "_args",
+    "ServerArgs": "_args",
+    "UpstreamArgs": "_args",
     "VectorStore": "vector_store",
-    "VectorStoreArgs": "vector_store",
+    "VectorStoreArgs": "_args",
+    "VectorsArgs": "_args",
+    "WordListArgs": "_args",
 }
 
 __all__ = [
+    "AccessArgs",
+    "ContentArgs",
     "Finding",
+    "KeyArgs",
     "ModelServer",
     "ModelServerArgs",
+    "ModeratorArgs",
     "Network",
     "NetworkArgs",
+    "NetworkChoiceArgs",
     "OverseasProxy",
     "OverseasProxyArgs",
     "Platform",
     "PlatformArgs",
+    "PriceArgs",
+    "ProxyArgs",
     "Refusal",
+    "RouteArgs",
+    "ServerArgs",
+    "UpstreamArgs",
     "VectorStore",
     "VectorStoreArgs",
+    "VectorsArgs",
+    "WordListArgs",
 ]
 
 

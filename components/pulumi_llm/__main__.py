@@ -25,12 +25,11 @@ def main(arguments: Sequence[str]) -> int:
     if not any(ADDRESS.fullmatch(each) for each in arguments):
         sys.stderr.write(BY_HAND)
         return 2
-    from pulumi_llm import Network, OverseasProxy, Platform, VectorStore, __version__
+    import pulumi_llm
     from pulumi_llm._component import PACKAGE
-    from pulumi_llm._hosting import serve
-    from pulumi_llm.model_server import ModelServer
+    from pulumi_llm._hosting import COMPONENTS, serve
 
-    serve([ModelServer, Network, OverseasProxy, Platform, VectorStore], PACKAGE, __version__, arguments)
+    serve([getattr(pulumi_llm, name) for name in COMPONENTS], PACKAGE, pulumi_llm.__version__, arguments)
     return 0
 
 

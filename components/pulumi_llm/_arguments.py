@@ -66,7 +66,7 @@ def kinds_of(declared: type) -> Mapping[str, Any]:
 
 def may_come_late(kind: Any) -> bool:
     """Whether a type is a ``pulumi.Input``: its value may be known only when something else has been made."""
-    return any(typing.get_origin(each) is pulumi.Output or each is pulumi.Output for each in _choices(kind))
+    return any(typing.get_origin(each) is pulumi.Output or each is pulumi.Output for each in choices(kind))
 
 
 def is_late(value: object) -> bool:
@@ -85,11 +85,11 @@ def _misfits(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterator[Fin
                 where=where,
             )
         return
-    choices = [each for each in _choices(kind) if not _is_late(each)]
-    if len(choices) != 1:
+    plain = [each for each in choices(kind) if not _is_late(each)]
+    if len(plain) != 1:
         # None of our arguments is a union of several plain types; other languages could not name one either.
         return
-    yield from _misfits_plain(value, choices[0], where, hidden=hidden)
+    yield from _misfits_plain(value, plain[0], where, hidden=hidden)
 
 
 def _misfits_plain(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterator[Finding]:
@@ -101,7 +101,8 @@ def _misfits_plain(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterat
         for step, part in parts:
             yield from _misfits(part, Any, f"{where}.{step}", hidden=hidden)
     elif typing.is_typeddict(kind) and isinstance(value, Mapping):
-        yield from (each.placed(where) for each in checked(value, kind).findings)
+        # What is in a part is the spec's to judge. Here: none of it may come late, as all of it is planned with.
+        yield from _misfits(value, Any, where, hidden=hidden)
     elif origin in (dict, collections.abc.Mapping) or typing.is_typeddict(kind):
         if not isinstance(value, Mapping):
             yield _wrong(value, "a mapping", where, hidden=hidden)
@@ -110,7 +111,8 @@ def _misfits_plain(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterat
             if not isinstance(key, str):
                 yield _wrong(key, "text", f"{where}.{key}", hidden=hidden)
             else:
-                yield from _misfits(part, inner[1] if inner else Any, f"{where}.{key}", hidden=hidden)
+                below = inner[1] if inner and not typing.is_typeddict(inner[1]) else Any
+                yield from _misfits(part, below, f"{where}.{key}", hidden=hidden)
     elif origin in (list, tuple, collections.abc.Sequence):
         if not _is_list(value):
             yield _wrong(value, "a list", where, hidden=hidden)
@@ -174,14 +176,14 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _choices(kind: Any) -> tuple[Any, ...]:
+def choices(kind: Any) -> tuple[Any, ...]:
     """The members of a union but for None; the type itself where it is none."""
     origin = typing.get_origin(kind)
     if origin in (NotRequired, Required, Annotated):
-        return _choices(typing.get_args(kind)[0])
+        return choices(typing.get_args(kind)[0])
     if origin in (Union, types.UnionType):
         members = typing.get_args(kind)
-        return tuple(inner for each in members if each is not type(None) for inner in _choices(each))
+        return tuple(inner for each in members if each is not type(None) for inner in choices(each))
     return (kind,)
 
 

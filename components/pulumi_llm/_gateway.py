@@ -4,13 +4,13 @@ import ast
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pulumi_llm import _gate, catalog
 from pulumi_llm.bootstrap import Route, Target, Upstream
-from pulumi_llm.bootstrap.roles import ContentRole, UpstreamKind
+from pulumi_llm.bootstrap.roles import ContentRole
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.spec import MODERATOR_SECRETS, ContentSpec, PriceSpec, RouteSpec, UpstreamSpec, secrets_named
+from pulumi_llm.spec import MODERATOR_SECRETS, VENDORS, ContentSpec, PriceSpec, RouteSpec, UpstreamSpec, secrets_named
 
 
 def foreign_models(upstreams: Mapping[str, UpstreamSpec]) -> tuple[str, ...]:
@@ -24,9 +24,9 @@ def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec]) -> tuple[Upstream, .
     return tuple(
         Upstream(
             name=vendor,
-            kind=cast("UpstreamKind", vendor),
+            kind=vendor,
             base_url=upstreams[vendor].base_url or urls[vendor] or "",
-            secret=f"upstream_{vendor}",
+            secret=VENDORS[vendor].secret.name,
         )
         for vendor in sorted(upstreams)
     )

@@ -1,7 +1,7 @@
 """How a refusal ends a program: with its message alone, in Python as in programs of other languages."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -46,24 +46,31 @@ def ending(findings: Iterable[Finding]) -> Refusal:
     return HostedRefusal(findings) if _hosted else ComponentRefusal(findings)
 
 
-def of_properties(refusal: Refusal, name: str, inputs: Mapping[str, Any], spelling: Mapping[str, str]) -> HostedRefusal:
+def of_properties(
+    refusal: Refusal,
+    name: str,
+    inputs: Mapping[str, Any],
+    names: Mapping[str, str],
+    path_of: Callable[[Sequence[str]], list[str]],
+) -> HostedRefusal:
     """The refusal of the hosted component ``name``, spelt as its caller spells the arguments.
 
-    ``spelling``: the schema's name of each argument (``allowedCidrs``) and the Python one. A finding about an argument
-    becomes an error of that property. Not so where the value is or may hold a secret: the engine prints it.
+    ``names``: each argument's name in Python and in the schema (``allowedCidrs``); ``path_of``: a path of steps in the
+    schema's spelling. A finding about an argument becomes an error of that property. Not so where the value is or may
+    hold a secret: the engine prints it.
     """
-    schema_names = {python: schema for schema, python in spelling.items()}
     findings: list[Finding] = []
     errors: list[InputPropertyErrorDetails] = []
     for each in refusal.findings:
-        found = Finding(each.code, _spelt(each.message, schema_names), _spelt(each.hint, schema_names))
+        found = Finding(each.code, _spelt(each.message, names), _spelt(each.hint, names))
         steps = each.where.removeprefix(f"{name}.").split(".") if each.where.startswith(f"{name}.") else []
-        top = schema_names.get(steps[0], steps[0]) if steps else ""
+        path = path_of(steps)
+        top = path[0] if path else ""
         if steps and not is_secret(steps[0]) and not _is_late(inputs.get(top)):
-            rest = (f"[{step}]" if step.isdecimal() else f".{step}" for step in steps[1:])
+            rest = (f"[{step}]" if step.isdecimal() else f".{step}" for step in path[1:])
             errors.append({"property_path": top + "".join(rest), "reason": str(found)})
         else:
-            findings.append(found.placed(".".join([name, top, *steps[1:]]) if steps else each.where))
+            findings.append(found.placed(".".join([name, *path]) if steps else each.where))
     made = HostedRefusal(refusal.findings, errors)
     made.message = _text(findings, len(refusal.findings), name)
     return made

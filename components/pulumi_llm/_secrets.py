@@ -1,5 +1,6 @@
 """Secrets among a component's arguments: which they are, and those that a gateway's moderators need."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,14 +9,18 @@ import pulumi
 from pulumi_llm.bootstrap import GatewayRole
 from pulumi_llm.bootstrap.gateway import moderator_secrets
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.spec import MODERATOR_SECRETS
+from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS
 
-MODERATOR_ARGUMENTS = frozenset(each.argument for each in MODERATOR_SECRETS.values())
+ARGUMENTS = frozenset({*(each.argument for each in SECRETS), "proxy_key"})
+"""The arguments that are secrets. The proxy's key is one that a component makes, and no config key holds it."""
+
+LOOKS_LIKE_ONE = re.compile(r"(api_?key|moderation_?(key|id)|hub_?token)$", re.IGNORECASE)
+"""Where such a name is misspelt, or another language's spelling, its value is a secret all the same."""
 
 
 def is_secret(argument: str) -> bool:
     """Whether an argument of this name is a secret, and therefore not recorded among a component's inputs."""
-    return argument in MODERATOR_ARGUMENTS or argument.endswith("_api_key") or argument in ("proxy_key", "hub_token")
+    return argument in ARGUMENTS or LOOKS_LIKE_ONE.search(argument) is not None
 
 
 def moderator_keys(gateway: GatewayRole, args: Mapping[str, Any]) -> dict[str, pulumi.Output[str]]:

@@ -1,13 +1,14 @@
 """A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, Optional, TypedDict, cast
+from typing import Any, Optional, cast
 
 import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, notices, preflight, spec
+from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import content_role, priced, routes_of
 from pulumi_llm._secrets import moderator_keys
@@ -29,130 +30,6 @@ from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.spec import AccessSpec, ServerSpec
-
-
-class ModelServerArgs(TypedDict):
-    """Which model, on which GPU, and who may call it."""
-
-    cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
-    region: str
-    """The cloud's own name of the region, such as ``cn-hangzhou``."""
-    gpu: str
-    """The GPU by name, such as ``T4`` or ``A100-80GB``."""
-    model: str
-    """The model's id at the hub, such as ``Qwen/Qwen2.5-7B-Instruct``."""
-    allowed_cidrs: list[str]
-    """The IPv4 ranges that may call the gateway. The whole internet is refused unless ``public`` is true."""
-    gpu_count: NotRequired[int]
-    """How many GPUs of one machine the model is spread over (tensor parallelism). Default: 1."""
-    instance_type: NotRequired[str]
-    """A certain instance type, where several have the GPU. Default: the cheapest."""
-    zone: NotRequired[str]
-    """A certain zone. Default: the first that offers the type."""
-    image_id: NotRequired[pulumi.Input[str]]
-    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
-    modelscope_id: NotRequired[str]
-    """The model's id at ModelScope, where it differs and the catalogue does not know it."""
-    revision: NotRequired[str]
-    """The model's revision at the hub. Default: the newest when the node first fetches it."""
-    served_name: NotRequired[str]
-    """What clients call the model. Default: the part of its id after the slash."""
-    quantization: NotRequired[str]
-    """``awq``, ``gptq``, ``fp8`` or ``mxfp4``. Default: what the model's files say."""
-    dtype: NotRequired[str]
-    """``auto``, ``half`` or ``bfloat16``. Default: by the GPU."""
-    context_length: NotRequired[int]
-    """Tokens of prompt and answer together. Default: the model's own, at most 8192."""
-    gpu_memory_utilization: NotRequired[float]
-    """The share of the GPU's memory that vLLM may use. Default: 0.9."""
-    max_num_seqs: NotRequired[int]
-    """How many requests are worked on at a time. Default: vLLM's own."""
-    kv_cache_dtype: NotRequired[str]
-    """``auto`` or ``fp8``."""
-    trust_remote_code: NotRequired[bool]
-    """Let the model's repository run its own code on the host. Default: false."""
-    extra_args: NotRequired[list[str]]
-    """More flags for ``vllm serve``."""
-    system_disk_gib: NotRequired[int]
-    """Default: 80."""
-    model_disk_gib: NotRequired[int]
-    """The encrypted data disk. Default: by the size of the weights."""
-    protect: NotRequired[bool]
-    """Keep the data disk: what would delete or replace it is refused. Default: not, and the policy reminds."""
-    spot: NotRequired[bool]
-    """Take a spot machine, which the cloud may take back. Default: false."""
-    renew: NotRequired[bool]
-    """Take the newest image and boot instructions at this ``up``. Default: false."""
-    public: NotRequired[bool]
-    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
-    ssh_cidrs: NotRequired[list[str]]
-    """The ranges that SSH is open to. Default: ``allowed_cidrs``."""
-    https_port: NotRequired[int]
-    """Default: 443; 18443 in mainland China."""
-    keys: NotRequired[dict[str, Any]]
-    """Gateway keys by name, each with its limits: see ``KeySpec``. Default: one called ``default``."""
-    routes: NotRequired[dict[str, Any]]
-    """More names that callers may ask for, each with the models that answer for it: see ``RouteSpec``."""
-    blocked_words: NotRequired[list[str]]
-    """Prompts that hold one of these are refused."""
-    content: NotRequired[dict[str, Any]]
-    """Word lists and moderators for requests and answers: see ``ContentSpec``."""
-    vectors: NotRequired[bool]
-    """Run Weaviate on the same host. Default: false."""
-    vectors_memory_gib: NotRequired[int]
-    """Host memory for Weaviate. Default: 4."""
-    vectors_disk_gib: NotRequired[int]
-    """Room for vectors on the data disk. Default: 40."""
-    vpc_id: NotRequired[pulumi.Input[str]]
-    """An existing VPC. Default: a network is made."""
-    subnet_id: NotRequired[pulumi.Input[str]]
-    """An existing subnet; ``zone`` must then be given too."""
-    network_cidr: NotRequired[str]
-    """The range of the network that is made. Default: ``10.60.0.0/16``."""
-    address_id: NotRequired[pulumi.Input[str]]
-    """The id of a public address that exists. Default: one is made."""
-    address: NotRequired[pulumi.Input[str]]
-    """The public address that ``address_id`` stands for."""
-    proxy_endpoint: NotRequired[pulumi.Input[str]]
-    """The ``endpoint`` of an ``OverseasProxy``: its models are then served here too."""
-    proxy_key: NotRequired[pulumi.Input[str]]
-    """A key of that proxy. Keep it secret."""
-    proxy_certificate_authority: NotRequired[pulumi.Input[str]]
-    """The certificate authority of that proxy (PEM)."""
-    proxy_models: NotRequired[list[str]]
-    """The models of that proxy."""
-    proxy_prices: NotRequired[dict[str, Any]]
-    """What those models cost, USD per million tokens, for keys with a budget in USD: see ``PriceSpec``."""
-    openai_moderation_key: NotRequired[pulumi.Input[str]]
-    """The key of a moderator of kind ``openai``; an upstream ``openai`` lends its own. Keep it secret."""
-    yidun_moderation_id: NotRequired[pulumi.Input[str]]
-    """The SecretId of a moderator of kind ``yidun``. Keep it secret."""
-    yidun_moderation_key: NotRequired[pulumi.Input[str]]
-    """The SecretKey of a moderator of kind ``yidun``. Keep it secret."""
-    baidu_moderation_id: NotRequired[pulumi.Input[str]]
-    """The API key of a moderator of kind ``baidu``. Keep it secret."""
-    baidu_moderation_key: NotRequired[pulumi.Input[str]]
-    """The secret key of a moderator of kind ``baidu``. Keep it secret."""
-    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
-    """The AccessKey id of a moderator of kind ``aliyun``. Keep it secret."""
-    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
-    """The AccessKey secret of a moderator of kind ``aliyun``. Keep it secret."""
-    tencent_moderation_id: NotRequired[pulumi.Input[str]]
-    """The SecretId of a moderator of kind ``tencent``. Keep it secret."""
-    tencent_moderation_key: NotRequired[pulumi.Input[str]]
-    """The SecretKey of a moderator of kind ``tencent``. Keep it secret."""
-    hook_moderation_key: NotRequired[pulumi.Input[str]]
-    """The key of a moderator of one's own, which names it ``moderation_hook_key``. Keep it secret."""
-    hub_token: NotRequired[pulumi.Input[str]]
-    """The model hub's token, for gated models. Keep it secret."""
-    ready_timeout_minutes: NotRequired[int]
-    """How long ``up`` waits for the node to answer a completion. Default: 90."""
-    override: NotRequired[list[str]]
-    """Codes of the fit check's findings to go on in spite of, such as ``fit.unknown-model``; shown as warnings."""
-    tags: NotRequired[dict[str, str]]
-    """Tags for everything that takes them."""
-
 
 _SERVER_KEYS = tuple(key for key in ModelServerArgs.__annotations__ if key in ServerSpec.model_fields)
 _WAITS = ("proxy_endpoint",)
@@ -395,4 +272,4 @@ def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:
     return AddressHandle(id=args["address_id"], ip=args["address"]) if args.get("address_id") is not None else None
 
 
-__all__ = ["ModelServer", "ModelServerArgs"]
+__all__ = ["ModelServer"]

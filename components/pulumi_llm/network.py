@@ -1,30 +1,16 @@
 """A network of one's own: a VPC with one subnet in one zone of one cloud."""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, Optional, TypedDict
+from typing import Any, Optional
 
 import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import catalog, spec
+from pulumi_llm._args import NetworkArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm.clouds.base import NetworkHandle, NetworkRequest, Scope
 from pulumi_llm.preflight.placement import Placement
-
-
-class NetworkArgs(TypedDict):
-    """Where the network is made, and its range."""
-
-    cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
-    region: str
-    """The cloud's own name of the region, such as ``cn-hangzhou``."""
-    zone: NotRequired[str]
-    """The zone of the subnet; default: the first zone of the region that the catalogue knows."""
-    cidr: NotRequired[str]
-    """A private range between /16 and /24; the subnet is its first /24. Default: ``10.60.0.0/16``."""
-    tags: NotRequired[dict[str, str]]
-    """Tags for everything that takes them."""
 
 
 class Network(pulumi.ComponentResource):

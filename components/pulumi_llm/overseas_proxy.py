@@ -1,13 +1,14 @@
 """A small machine overseas that runs the gateway in front of the foreign model APIs."""
 
 from datetime import UTC, datetime
-from typing import Any, NotRequired, Optional, TypedDict
+from typing import Any, Optional
 
 import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, notices, spec
+from pulumi_llm._args import OverseasProxyArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._secrets import moderator_keys
@@ -18,95 +19,6 @@ from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.spec import AccessSpec, ProxySpec
-
-
-class OverseasProxyArgs(TypedDict):
-    """Where the proxy stands, what it serves, and who may call it."""
-
-    cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
-    region: str
-    """A region that the vendors serve: never mainland China or Hong Kong."""
-    upstreams: dict[str, Any]
-    """Vendor (``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``custom``) to
-    ``{"models": [...], "base_url": ..., "prices": {...}}``."""
-    allowed_cidrs: list[str]
-    """The IPv4 ranges that may call the gateway. The whole internet is refused unless ``public`` is true."""
-    openai_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``openai``. Keep it secret."""
-    anthropic_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``anthropic``. Keep it secret."""
-    gemini_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``gemini``. Keep it secret."""
-    groq_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``groq``. Keep it secret."""
-    deepseek_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``deepseek``. Keep it secret."""
-    qwen_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``qwen``. Keep it secret."""
-    custom_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``custom``. Keep it secret."""
-    openai_moderation_key: NotRequired[pulumi.Input[str]]
-    """The key of a moderator of kind ``openai``; an upstream ``openai`` lends its own. Keep it secret."""
-    yidun_moderation_id: NotRequired[pulumi.Input[str]]
-    """The SecretId of a moderator of kind ``yidun``. Keep it secret."""
-    yidun_moderation_key: NotRequired[pulumi.Input[str]]
-    """The SecretKey of a moderator of kind ``yidun``. Keep it secret."""
-    baidu_moderation_id: NotRequired[pulumi.Input[str]]
-    """The API key of a moderator of kind ``baidu``. Keep it secret."""
-    baidu_moderation_key: NotRequired[pulumi.Input[str]]
-    """The secret key of a moderator of kind ``baidu``. Keep it secret."""
-    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
-    """The AccessKey id of a moderator of kind ``aliyun``. Keep it secret."""
-    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
-    """The AccessKey secret of a moderator of kind ``aliyun``. Keep it secret."""
-    tencent_moderation_id: NotRequired[pulumi.Input[str]]
-    """The SecretId of a moderator of kind ``tencent``. Keep it secret."""
-    tencent_moderation_key: NotRequired[pulumi.Input[str]]
-    """The SecretKey of a moderator of kind ``tencent``. Keep it secret."""
-    hook_moderation_key: NotRequired[pulumi.Input[str]]
-    """The key of a moderator of one's own, which names it ``moderation_hook_key``. Keep it secret."""
-    client_address: NotRequired[pulumi.Input[str]]
-    """The public IPv4 address of a machine that may call too, such as a ``ModelServer``'s ``address``."""
-    zone: NotRequired[str]
-    """A certain zone. Default: the first that offers the type."""
-    instance_type: NotRequired[str]
-    """Default: the cheapest with 2 vCPU and 2 GiB."""
-    image_id: NotRequired[pulumi.Input[str]]
-    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
-    public: NotRequired[bool]
-    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
-    ssh_cidrs: NotRequired[list[str]]
-    """The ranges that SSH is open to. Default: ``allowed_cidrs``."""
-    https_port: NotRequired[int]
-    """Default: 443."""
-    keys: NotRequired[dict[str, Any]]
-    """Gateway keys by name, each with its limits: see ``KeySpec``. Default: one called ``default``."""
-    routes: NotRequired[dict[str, Any]]
-    """More names that callers may ask for, each with the models that answer for it: see ``RouteSpec``."""
-    blocked_words: NotRequired[list[str]]
-    """Prompts that hold one of these are refused."""
-    content: NotRequired[dict[str, Any]]
-    """Word lists and moderators for requests and answers: see ``ContentSpec``."""
-    vpc_id: NotRequired[pulumi.Input[str]]
-    """An existing VPC. Default: a network is made."""
-    subnet_id: NotRequired[pulumi.Input[str]]
-    """An existing subnet; ``zone`` must then be given too."""
-    network_cidr: NotRequired[str]
-    """The range of the network that is made. Default: ``10.61.0.0/16``."""
-    system_disk_gib: NotRequired[int]
-    """Default: 40."""
-    disk_gib: NotRequired[int]
-    """The encrypted data disk, which holds the keys. Default: 20."""
-    renew: NotRequired[bool]
-    """Take the newest image and boot instructions at this ``up``. Default: false."""
-    protect: NotRequired[bool]
-    """Keep the data disk: what would delete or replace it is refused. Default: not, and the policy reminds."""
-    ready_timeout_minutes: NotRequired[int]
-    """How long ``up`` waits for the node. Default: 30."""
-    tags: NotRequired[dict[str, str]]
-    """Tags for everything that takes them."""
-
 
 _SPEC_KEYS = tuple(key for key in OverseasProxyArgs.__annotations__ if key in ProxySpec.model_fields)
 
@@ -177,7 +89,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 ports={port: "gateway (HTTPS)"},
                 node=node,
                 secrets={
-                    **{f"upstream_{vendor}": value for vendor, value in upstream_keys.items()},
+                    **{spec.VENDORS[vendor].secret.name: value for vendor, value in upstream_keys.items()},
                     **{f"gateway_key_{key}": value for key, value in keys.items()},
                     **of_moderators,
                 },
@@ -204,7 +116,7 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
     keys: dict[str, pulumi.Input[str]] = {}
     missing = []
     for vendor in sorted(proxy.upstreams):
-        value: Any = args.get(f"{vendor}_api_key")
+        value: Any = args.get(spec.VENDORS[vendor].secret.argument)
         if value is None:
             missing.append(vendor)
         else:
@@ -214,8 +126,8 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
             "secret.missing",
             f"the upstream {' and '.join(missing)} needs an API key, and none is given",
             " and ".join(
-                f"`pulumi config set --secret {spec.VENDOR_SECRETS[vendor]}`, or the argument {vendor}_api_key"
-                for vendor in missing
+                f"`pulumi config set --secret {each.config_key}`, or the argument {each.argument}"
+                for each in (spec.VENDORS[vendor].secret for vendor in missing)
             ),
         )
     return keys

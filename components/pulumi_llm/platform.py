@@ -1,12 +1,13 @@
 """A whole platform from one spec: model server, vectors, overseas proxy, and the ways between them."""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, Optional, TypedDict
+from typing import Any, Optional
 
 import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import catalog
+from pulumi_llm._args import PlatformArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import foreign_models, prices_of
 from pulumi_llm.model_server import ModelServer
@@ -14,71 +15,15 @@ from pulumi_llm.network import Network
 from pulumi_llm.overseas_proxy import OverseasProxy
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight import platform as platforms
-from pulumi_llm.spec import MODERATOR_SECRETS, VENDOR_SECRETS, ContentSpec, KeySpec, PlatformSpec, secrets_named
+from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS, VENDORS, ContentSpec, KeySpec, PlatformSpec, secrets_named
 from pulumi_llm.vector_store import VectorStore
 
 SERVER_KEY = "server"
 """The proxy's key that the model server's gateway uses."""
 
 
-class PlatformArgs(TypedDict):
-    """The spec of a platform (see docs/user-guide.md), and the secrets that it needs."""
-
-    server: dict[str, Any]
-    """The GPU host and the model: see ``ServerSpec``."""
-    access: dict[str, Any]
-    """Who may call: see ``AccessSpec``."""
-    vectors: NotRequired[dict[str, Any]]
-    """Weaviate: see ``VectorsSpec``. Default: none."""
-    proxy: NotRequired[dict[str, Any]]
-    """The overseas proxy: see ``ProxySpec``. Default: none."""
-    network: NotRequired[dict[str, Any]]
-    """The model server's network: see ``NetworkSpec``. Default: one is made."""
-    protect: NotRequired[bool]
-    """Keep all data disks: what would delete or replace one is refused. Default: not, and the policy reminds."""
-    tags: NotRequired[dict[str, str]]
-    """Tags for everything that takes them."""
-    openai_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``openai``. Keep it secret."""
-    anthropic_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``anthropic``. Keep it secret."""
-    gemini_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``gemini``. Keep it secret."""
-    groq_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``groq``. Keep it secret."""
-    deepseek_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``deepseek``. Keep it secret."""
-    qwen_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``qwen``. Keep it secret."""
-    custom_api_key: NotRequired[pulumi.Input[str]]
-    """Needed for the upstream ``custom``. Keep it secret."""
-    openai_moderation_key: NotRequired[pulumi.Input[str]]
-    """The key of a moderator of kind ``openai``; an upstream ``openai`` lends its own. Keep it secret."""
-    yidun_moderation_id: NotRequired[pulumi.Input[str]]
-    """The SecretId of a moderator of kind ``yidun``. Keep it secret."""
-    yidun_moderation_key: NotRequired[pulumi.Input[str]]
-    """The SecretKey of a moderator of kind ``yidun``. Keep it secret."""
-    baidu_moderation_id: NotRequired[pulumi.Input[str]]
-    """The API key of a moderator of kind ``baidu``. Keep it secret."""
-    baidu_moderation_key: NotRequired[pulumi.Input[str]]
-    """The secret key of a moderator of kind ``baidu``. Keep it secret."""
-    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
-    """The AccessKey id of a moderator of kind ``aliyun``. Keep it secret."""
-    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
-    """The AccessKey secret of a moderator of kind ``aliyun``. Keep it secret."""
-    tencent_moderation_id: NotRequired[pulumi.Input[str]]
-    """The SecretId of a moderator of kind ``tencent``. Keep it secret."""
-    tencent_moderation_key: NotRequired[pulumi.Input[str]]
-    """The SecretKey of a moderator of kind ``tencent``. Keep it secret."""
-    hook_moderation_key: NotRequired[pulumi.Input[str]]
-    """The key of a moderator of one's own, which names it ``moderation_hook_key``. Keep it secret."""
-    hub_token: NotRequired[pulumi.Input[str]]
-    """The model hub's token, for gated models. Keep it secret."""
-
-
-_VENDOR_KEYS = tuple(f"{vendor}_api_key" for vendor in VENDOR_SECRETS)
-_MODERATOR_KEYS = tuple(each.argument for each in MODERATOR_SECRETS.values())
-_SECRETS = (*_VENDOR_KEYS, *_MODERATOR_KEYS, "hub_token")
+_VENDOR_KEYS = tuple(each.secret.argument for each in VENDORS.values())
+_SECRETS = tuple(each.argument for each in SECRETS)
 
 
 class Platform(pulumi.ComponentResource):

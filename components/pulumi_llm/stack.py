@@ -14,17 +14,7 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.platform import Platform
 from pulumi_llm.preflight import platform as platforms
 
-_SECRET_ARGS = {
-    "openaiApiKey": "openai_api_key",
-    "anthropicApiKey": "anthropic_api_key",
-    "geminiApiKey": "gemini_api_key",
-    "groqApiKey": "groq_api_key",
-    "deepseekApiKey": "deepseek_api_key",
-    "qwenApiKey": "qwen_api_key",
-    "customApiKey": "custom_api_key",
-    "hfToken": "hub_token",
-    **{each.config_key: each.argument for each in spec.MODERATOR_SECRETS.values()},
-}
+_SECRET_ARGS = {each.config_key: each.argument for each in spec.SECRETS}
 """Secret config key to the argument that it becomes."""
 
 _OUTPUTS = tuple(name for name in Platform.__annotations__ if not name.endswith("ssh_private_key"))

@@ -1,12 +1,13 @@
 """Weaviate with API-key auth and TLS: on a machine of its own, or the one on a model server's host."""
 
-from typing import NotRequired, Optional, TypedDict
+from typing import Optional
 
 import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import catalog, spec
+from pulumi_llm._args import VectorStoreArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, WeaviateRole
@@ -14,48 +15,6 @@ from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.spec import AccessSpec, VectorsSpec
-
-
-class VectorStoreArgs(TypedDict):
-    """Where Weaviate runs, how big it is, and who may call it."""
-
-    cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
-    region: str
-    """The cloud's own name of the region, such as ``cn-hangzhou``."""
-    allowed_cidrs: list[str]
-    """The IPv4 ranges that may call it. The whole internet is refused unless ``public`` is true."""
-    memory_gib: NotRequired[int]
-    """Memory for Weaviate. Default: 4."""
-    disk_gib: NotRequired[int]
-    """The encrypted data disk. Weaviate takes no more writes once it is nine tenths full. Default: 40."""
-    zone: NotRequired[str]
-    """A certain zone. Default: the first that offers the type."""
-    instance_type: NotRequired[str]
-    """Default: the cheapest with 2 vCPU and memory enough."""
-    image_id: NotRequired[pulumi.Input[str]]
-    """The id of your own Ubuntu 24.04 image. Default: the newest. A machine that runs takes it with ``renew`` only."""
-    public: NotRequired[bool]
-    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
-    ssh_cidrs: NotRequired[list[str]]
-    """The ranges that SSH is open to. Default: ``allowed_cidrs``."""
-    vpc_id: NotRequired[pulumi.Input[str]]
-    """An existing VPC. Default: a network is made."""
-    subnet_id: NotRequired[pulumi.Input[str]]
-    """An existing subnet; ``zone`` must then be given too."""
-    network_cidr: NotRequired[str]
-    """The range of the network that is made. Default: ``10.62.0.0/16``."""
-    system_disk_gib: NotRequired[int]
-    """Default: 40."""
-    renew: NotRequired[bool]
-    """Take the newest image and boot instructions at this ``up``. Default: false."""
-    ready_timeout_minutes: NotRequired[int]
-    """How long ``up`` waits for the node. Default: 30."""
-    protect: NotRequired[bool]
-    """Keep the data disk: what would delete or replace it is refused. Default: not, and the policy reminds."""
-    tags: NotRequired[dict[str, str]]
-    """Tags for everything that takes them."""
-
 
 _SPEC_KEYS = tuple(
     key for key in VectorStoreArgs.__annotations__ if key in VectorsSpec.model_fields and key != "image_id"

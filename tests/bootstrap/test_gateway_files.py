@@ -115,14 +115,13 @@ def test_the_gateway_reads_what_is_written_for_it(tmp_path: Path) -> None:
 
 
 def test_kinds_of_upstream_and_paths_are_the_same_on_both_sides() -> None:
-    from typing import get_args
-
     from llm_gate.requests import POSTS
     from llm_gate.routes import KINDS
 
-    from pulumi_llm.bootstrap.roles import UpstreamKind
+    from pulumi_llm.spec import VENDORS
 
-    assert set(KINDS) == set(get_args(UpstreamKind))
+    assert set(KINDS) == {"vllm", "gateway", *VENDORS}
+    assert {name: KINDS[name] for name in VENDORS} == {name: each.endpoints for name, each in VENDORS.items()}
     assert {*POSTS, "/v1/models"} == set(ENDPOINTS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -44,8 +45,8 @@ def program(tmp_path: Path) -> Sim:
     return Sim(project, tmp_path / "home", "dev", environment={"PATH": f"{programs}:{os.environ['PATH']}"})
 
 
-def write(sim: Sim, properties: dict[str, Any]) -> None:
-    resource = {"type": "llm:VectorStore", "properties": properties}
+def write(sim: Sim, properties: dict[str, Any], component: str = "VectorStore") -> None:
+    resource = {"type": f"llm:{component}", "properties": properties}
     text = {"name": "mine", "runtime": "yaml", "resources": {"docs": resource}, "outputs": {"url": "${docs.endpoint}"}}
     (sim.project / "Pulumi.yaml").write_text(yaml.safe_dump(text))
 
@@ -70,3 +71,52 @@ def test_a_yaml_program_that_is_refused_gets_the_reasons_and_no_traceback_and_no
     for noise in ("Traceback", "Unexpected <class", 'File "', "planted-secret"):
         assert noise not in told
     assert not [each for each in program.state().values() if "llm:" in each["type"] or "aws" in each["type"]]
+
+
+PLATFORM: dict[str, Any] = {
+    "server": {
+        "cloud": "aws",
+        "region": "ap-northeast-1",
+        "gpu": "T4",
+        "model": "01-ai/Yi-6B-Chat",
+        "contextLength": 4096,
+        "keys": {"web": {"requestsPerMinute": 30}},
+        "blockedWords": ["project-x"],
+        "routes": {"my_chat": {"models": {"Yi-6B-Chat": 1}}},
+    },
+    "access": {"allowedCidrs": ["203.0.113.0/24"], "httpsPort": 8444},
+    "vectors": {"memoryGib": 2},
+}
+
+
+def test_a_yaml_program_writes_the_parts_of_a_platform_in_camel_case_at_every_level(program: Sim) -> None:
+    write(program, PLATFORM, "Platform")
+    assert program.up()["create"] > 20
+    made = next(each for each in program.state().values() if each["type"] == "llm:index:Platform")
+    server = made["inputs"]["server"]
+    assert server["keys"]["web"]["requests_per_minute"] == 30
+    assert set(server["routes"]) == {"my_chat"}
+    assert program.up() == {}
+    program.destroy()
+
+
+def test_a_yaml_program_is_told_by_the_engine_which_names_a_part_has(program: Sim) -> None:
+    write(program, {**PLATFORM, "access": {**PLATFORM["access"], "https_port": 8444}}, "Platform")
+    done = program.run("up", "-s", "dev", "--yes", "--skip-preview", check=False)
+    assert done.returncode != 0
+    told = said(done) + done.stderr
+    assert "https_port" in told
+    assert "httpsPort" in told
+    assert "Traceback" not in told
+
+
+def test_the_engine_reads_the_whole_schema(program: Sim, tmp_path: Path) -> None:
+    """`package get-schema` binds it: a reference to no type, or a type that is not one, is an error there."""
+    plugin = tmp_path / "programs" / "pulumi-resource-llm"
+    done = program.run("package", "get-schema", str(plugin))
+    read = json.loads(done.stdout)
+    recorded = json.loads((Path(__file__).parents[1] / "golden" / "schema.json").read_text())
+    for section in ("types", "resources"):
+        assert set(read[section]) == set(recorded[section])
+    for token, row in recorded["types"].items():
+        assert set(read["types"][token]["properties"]) == set(row["properties"])

@@ -22,8 +22,6 @@ ENDPOINTS: tuple[str, ...] = (
 )
 """The paths that a gateway serves. All others answer 404, whatever the servers behind it would do with them."""
 
-UpstreamKind = Literal["vllm", "gateway", "openai", "anthropic", "gemini", "groq", "deepseek", "qwen", "custom"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
@@ -115,7 +113,7 @@ class Upstream:
     """
 
     name: str
-    kind: UpstreamKind
+    kind: str
     base_url: str
     secret: str | None = None
     ca_secret: str | None = None

@@ -4,33 +4,29 @@ Sizes are GiB. Names of clouds, regions and GPUs are checked against the catalog
 is reported at once; whether the whole can work together is the business of :mod:`pulumi_llm.preflight`.
 """
 
+from pulumi_llm.spec.access import VECTORS_GRPC_PORT, VECTORS_HTTPS_PORT, AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.fields import covers_world
+from pulumi_llm.spec.keys import KeySpec, RouteSpec
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
-from pulumi_llm.spec.parts import (
-    VECTORS_GRPC_PORT,
-    VECTORS_HTTPS_PORT,
-    VENDOR_SECRETS,
-    AccessSpec,
-    KeySpec,
-    MachineSpec,
-    NetworkSpec,
-    PlaceSpec,
-    PlatformSpec,
-    PriceSpec,
-    ProxySpec,
-    RouteSpec,
-    ServerSpec,
-    TagsSpec,
-    UpstreamSpec,
-    VectorsSpec,
-)
+from pulumi_llm.spec.network import NetworkSpec
+from pulumi_llm.spec.place import MachineSpec, PlaceSpec
+from pulumi_llm.spec.platform import PlatformSpec
+from pulumi_llm.spec.proxy import PriceSpec, ProxySpec, UpstreamSpec
 from pulumi_llm.spec.reading import parse, parse_each, secret_keys_of
+from pulumi_llm.spec.server import ServerSpec
+from pulumi_llm.spec.tags import TagsSpec
+from pulumi_llm.spec.vectors import VectorsSpec
+from pulumi_llm.spec.vendors import HUB, MODERATORS, SECRETS, VENDOR_SECRETS, VENDORS
 
 __all__ = [
+    "HUB",
+    "MODERATORS",
     "MODERATOR_SECRETS",
+    "SECRETS",
     "VECTORS_GRPC_PORT",
     "VECTORS_HTTPS_PORT",
+    "VENDORS",
     "VENDOR_SECRETS",
     "AccessSpec",
     "ContentSpec",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pulumi_llm import _gate
 from pulumi_llm.errors import nearest
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
-from pulumi_llm.spec.moderation import OPTIONS, REQUIRED_OPTIONS
+from pulumi_llm.spec.vendors import MODERATORS
 
 Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+# The kinds are rows, which a type checker does not read.
+ModeratorKind = str if TYPE_CHECKING else Literal[tuple(MODERATORS)]
 
 
 def _word(value: str) -> str:
@@ -32,13 +36,21 @@ class WordListSpec(Part):
     """One word list: ``words``, or a ``file`` with one word a line, relative to the project's folder."""
 
     action: Literal["block", "mask", "log"]
+    """What happens where a word is found."""
     words: tuple[Word, ...] = ()
+    """The words; either these or a file."""
     file: Text | None = None
+    """One word a line, UTF-8; relative to the project's folder."""
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
+    """Requests, answers, or both."""
     separators: Literal["guarded", "any", "none"] = "guarded"
+    """What may stand between the letters."""
     leet: Flag = False
+    """Read digits and signs as letters too."""
     keys: Patterns = ("*",)
+    """The keys that it is for."""
     models: Patterns = ("*",)
+    """The models that it is for."""
 
     @model_validator(mode="after")
     def _words_or_a_file(self) -> Self:
@@ -50,24 +62,37 @@ class WordListSpec(Part):
 class ModeratorSpec(Part):
     """One remote moderator. Whether a failure blocks has no default, so that nobody is surprised by it."""
 
-    kind: Literal["openai", "yidun", "baidu", "aliyun", "tencent", "hook"]
+    kind: ModeratorKind
+    """The service."""
     action: Literal["block", "log"]
+    """What its refusal means."""
     on_error: Literal["block", "pass"]
+    """What a failure of the service means."""
     secret: Text | None = None
-    """The name of a secret that the gateway has; default: the kind's own, such as ``moderation_yidun_key``."""
+    """The name of the secret with its key, such as ``upstream_openai``; default: its kind's own, see "Content safety".
+    """
     secret_id: Text | None = None
-    """The same for the key's id; default: the kind's own, such as ``moderation_yidun_id``."""
+    """The name of the secret with the key's id; default: its kind's own."""
     timeout_seconds: Annotated[Number, Field(ge=0.05, le=60)] = 5.0
+    """Seconds for one question."""
     on: Annotated[tuple[Direction, ...], Field(min_length=1)] = ("input", "output")
+    """Requests, answers, or both."""
     output: Literal["batches", "end"] = "batches"
+    """What it sees of a streamed answer."""
     batch_chars: Annotated[Count, Field(ge=1, le=10_000)] = 120
+    """Characters after which a batch may end."""
     review: Literal["block", "log"] = "block"
+    """What a doubtful verdict means."""
     longest_chars: Annotated[Count, Field(ge=100, le=10_000_000)] = 100_000
+    """Longer texts count as a failure."""
     keys: Patterns = ("*",)
+    """The keys that it is for."""
     models: Patterns = ("*",)
+    """The models that it is for."""
     file: Text | None = None
-    """For ``hook``: the Python file with it, relative to the project's folder."""
+    """For ``hook``: the Python file with it; relative to the project's folder."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """What the kind takes."""
 
     @model_validator(mode="after")
     def _a_hook_is_a_file_of_ones_own(self) -> Self:
@@ -86,11 +111,11 @@ class ModeratorSpec(Part):
 
     @model_validator(mode="after")
     def _options_are_of_its_kind(self) -> Self:
-        required = REQUIRED_OPTIONS.get(self.kind)
+        required = MODERATORS[self.kind].required_option
         if required is not None and not self.options.get(required):
             message = f"a moderator of kind {self.kind!r} needs the option {required!r}"
             raise invalid("spec.bad-moderator", message, f"options: {{{required}: …}}")
-        known = OPTIONS.get(self.kind)
+        known = MODERATORS[self.kind].options
         for option in self.options if known is not None else ():
             if option not in (known or ()):
                 near = nearest(option, known or ())
@@ -103,7 +128,9 @@ class ContentSpec(Part):
     """What is looked for in requests and answers. Names are shown in logs and metrics."""
 
     lists: dict[Text, WordListSpec] = Field(default_factory=dict)
+    """Word lists by name."""
     moderators: dict[Text, ModeratorSpec] = Field(default_factory=dict)
+    """Remote moderators by name."""
     mask: Annotated[str, Field(min_length=1, max_length=1)] = "*"
     """What each letter of a masked word becomes."""
 

@@ -1,57 +1,22 @@
-"""What each kind of moderator needs: its options, and its secrets under the names that they have on their way."""
+"""The secrets of moderators: which each kind needs, and which of them a gateway's moderators call for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, cast
+
+from pulumi_llm.spec.vendors import MODERATORS, Secret
 
 Field = Literal["secret", "secret_id"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModeratorSecret:
-    """One secret of a moderator: the stack's config key, the components' argument, and the name that the node knows."""
-
-    config_key: str
-    argument: str
-    name: str
-
-
-def _of(kind: str, field: Field) -> ModeratorSecret:
-    what = "id" if field == "secret_id" else "key"
-    return ModeratorSecret(
-        f"{kind}Moderation{what.capitalize()}", f"{kind}_moderation_{what}", f"moderation_{kind}_{what}"
-    )
-
-
 NEEDED: Mapping[str, tuple[Field, ...]] = {
-    "openai": ("secret",),
-    "yidun": ("secret_id", "secret"),
-    "baidu": ("secret_id", "secret"),
-    "aliyun": ("secret_id", "secret"),
-    "tencent": ("secret_id", "secret"),
-    "hook": (),
+    kind: tuple(cast("Iterable[Field]", each.secrets)) if each.needed else () for kind, each in MODERATORS.items()
 }
 """The secrets that each kind cannot do without. A hook says itself whether it needs one."""
 
-OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("model", "thresholds", "url"),
-    "yidun": ("business_id", "url"),
-    "baidu": ("url",),
-    "aliyun": ("endpoint", "input_service", "output_service", "region"),
-    "tencent": ("biz_type", "endpoint", "region"),
-}
-"""The options that each kind takes (llm_gate's `vendors` and `moderators`). A hook takes what its factory reads."""
-
-REQUIRED_OPTIONS: Mapping[str, str] = {"yidun": "business_id", "hook": "entry"}
-
-MODERATOR_SECRETS: Mapping[str, ModeratorSecret] = {
-    each.name: each
-    for each in (
-        *(_of(kind, field) for kind, fields in NEEDED.items() for field in fields),
-        _of("hook", "secret"),
-    )
+MODERATOR_SECRETS: Mapping[str, Secret] = {
+    secret.name: secret for each in MODERATORS.values() for secret in each.secrets.values()
 }
 """Every secret that is a moderator's own, by the name that the node knows it by."""
 
@@ -77,4 +42,4 @@ def secrets_named(moderators: object, upstreams: object = ()) -> Iterator[tuple[
                 yield str(name), field, given
             elif field in needed:
                 by_upstream = kind == "openai" and "openai" in vendors
-                yield str(name), field, "upstream_openai" if by_upstream else _of(kind, field).name
+                yield str(name), field, "upstream_openai" if by_upstream else MODERATORS[kind].secrets[field].name

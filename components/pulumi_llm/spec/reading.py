@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -11,7 +13,7 @@ from pulumi_llm import catalog
 from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
-from pulumi_llm.spec.parts import HUB_SECRET, VENDOR_SECRETS
+from pulumi_llm.spec.vendors import HUB, VENDOR_SECRETS
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -58,7 +60,7 @@ def secret_keys_of(platform: object) -> list[str]:
             keys += [MODERATOR_SECRETS[name].config_key for name in names if name in MODERATOR_SECRETS]
         model = server.get("model") if isinstance(server, Mapping) else None
         if isinstance(model, str) and _gated(model):
-            keys.append(HUB_SECRET)
+            keys.append(HUB.config_key)
     return list(dict.fromkeys(keys))
 
 
@@ -114,16 +116,17 @@ def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     for step in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(str(step))
-            here = _part_in(field.annotation) if field else None
-        # A step through a list or mapping (an index or a free name) stays with the part inside it.
+            here = _bare(field.annotation) if field else None
+        else:  # an index, or a name that is free: what is inside
+            inner = typing.get_args(here)
+            here = _bare(inner[1] if typing.get_origin(here) is dict else inner[0]) if inner else None
     return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
 
 
-def _part_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        part = _part_in(inner)
-        if part is not None:
-            return part
-    return None
+def _bare(annotation: Any) -> Any:
+    """A type without ``| None`` and ``Annotated``."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _bare(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return _bare(next(each for each in typing.get_args(annotation) if each is not type(None)))
+    return annotation

@@ -1,0 +1,617 @@
+"""The components' arguments, as Pulumi's analyzer reads them. Written by tools/generate from spec/.
+
+No ``from __future__ import annotations`` here: the analyzer (pulumi 3.272) reads the annotations as they are.
+"""
+
+from typing import Any, NotRequired, Optional, TypedDict
+
+import pulumi
+
+__all__ = [
+    "AccessArgs",
+    "ContentArgs",
+    "KeyArgs",
+    "ModelServerArgs",
+    "ModeratorArgs",
+    "NetworkArgs",
+    "NetworkChoiceArgs",
+    "OverseasProxyArgs",
+    "PlatformArgs",
+    "PriceArgs",
+    "ProxyArgs",
+    "RouteArgs",
+    "ServerArgs",
+    "UpstreamArgs",
+    "VectorStoreArgs",
+    "VectorsArgs",
+    "WordListArgs",
+]
+
+
+class KeyArgs(TypedDict):
+    """What one gateway key may do. A limit that is left out does not exist."""
+
+    models: NotRequired[list[str]]
+    """Served models that the key may ask, by name or by a pattern such as ``gpt-*``. Empty: all."""
+    endpoints: NotRequired[list[str]]
+    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all."""
+    requests_per_minute: NotRequired[Optional[int]]
+    """Requests in any 60 seconds. ``null``: no limit. At least 1. Default: ``60``."""
+    tokens_per_minute: NotRequired[int]
+    """Tokens in any 60 seconds, prompt and answer. At least 1."""
+    max_concurrency: NotRequired[Optional[int]]
+    """Requests at the same time. ``null``: no limit. At least 1. Default: ``8``."""
+    daily_budget_usd: NotRequired[float]
+    """USD per UTC day at the upstream vendors' prices. Your own models cost nothing here. Above 0."""
+    monthly_budget_usd: NotRequired[float]
+    """The same per UTC month. Above 0."""
+    daily_tokens: NotRequired[int]
+    """Tokens per UTC day. At least 1."""
+    monthly_tokens: NotRequired[int]
+    """Tokens per UTC month. At least 1."""
+    expires: NotRequired[str]
+    """The last day (UTC) on which the key works: ``2027-12-31``."""
+    source_cidrs: NotRequired[list[str]]
+    """From where the key may be used, within ``allowed_cidrs``. Empty: from all of them."""
+    generation: NotRequired[int]
+    """Raise it to have a new key made; the old one stays valid for 15 minutes. At least 1. Default: ``1``."""
+
+
+class RouteArgs(TypedDict):
+    """A name that callers may ask for, and the served models that answer for it."""
+
+    models: dict[str, float]
+    """Served model to its share of the requests."""
+    fallback: NotRequired[list[str]]
+    """Served models to ask, in order, where none of those begins to answer."""
+
+
+class WordListArgs(TypedDict):
+    """One word list: ``words``, or a ``file`` with one word a line, relative to the project's folder."""
+
+    action: str
+    """What happens where a word is found. One of ``block``, ``mask``, ``log``."""
+    words: NotRequired[list[str]]
+    """The words; either these or a file."""
+    file: NotRequired[str]
+    """One word a line, UTF-8; relative to the project's folder."""
+    on: NotRequired[list[str]]
+    """Requests, answers, or both. Of ``input``, ``output``. Default: ``["input", "output"]``."""
+    separators: NotRequired[str]
+    """What may stand between the letters. One of ``guarded``, ``any``, ``none``. Default: ``guarded``."""
+    leet: NotRequired[bool]
+    """Read digits and signs as letters too. Default: ``false``."""
+    keys: NotRequired[list[str]]
+    """The keys that it is for. Default: ``["*"]``."""
+    models: NotRequired[list[str]]
+    """The models that it is for. Default: ``["*"]``."""
+
+
+class ModeratorArgs(TypedDict):
+    """One remote moderator. Whether a failure blocks has no default, so that nobody is surprised by it."""
+
+    kind: str
+    """The service. One of ``openai``, ``yidun``, ``baidu``, ``aliyun``, ``tencent``, ``hook``."""
+    action: str
+    """What its refusal means. One of ``block``, ``log``."""
+    on_error: str
+    """What a failure of the service means. One of ``block``, ``pass``."""
+    secret: NotRequired[str]
+    """The name of the secret with its key, such as ``upstream_openai``; default: its kind's own, see "Content safety"."""
+    secret_id: NotRequired[str]
+    """The name of the secret with the key's id; default: its kind's own."""
+    timeout_seconds: NotRequired[float]
+    """Seconds for one question. From 0.05 to 60. Default: ``5.0``."""
+    on: NotRequired[list[str]]
+    """Requests, answers, or both. Of ``input``, ``output``. Default: ``["input", "output"]``."""
+    output: NotRequired[str]
+    """What it sees of a streamed answer. One of ``batches``, ``end``. Default: ``batches``."""
+    batch_chars: NotRequired[int]
+    """Characters after which a batch may end. From 1 to 10000. Default: ``120``."""
+    review: NotRequired[str]
+    """What a doubtful verdict means. One of ``block``, ``log``. Default: ``block``."""
+    longest_chars: NotRequired[int]
+    """Longer texts count as a failure. From 100 to 10000000. Default: ``100000``."""
+    keys: NotRequired[list[str]]
+    """The keys that it is for. Default: ``["*"]``."""
+    models: NotRequired[list[str]]
+    """The models that it is for. Default: ``["*"]``."""
+    file: NotRequired[str]
+    """For ``hook``: the Python file with it; relative to the project's folder."""
+    options: NotRequired[dict[str, Any]]
+    """What the kind takes."""
+
+
+class ContentArgs(TypedDict):
+    """What is looked for in requests and answers. Names are shown in logs and metrics."""
+
+    lists: NotRequired[dict[str, WordListArgs]]
+    """Word lists by name."""
+    moderators: NotRequired[dict[str, ModeratorArgs]]
+    """Remote moderators by name."""
+    mask: NotRequired[str]
+    """What each letter of a masked word becomes. Default: ``*``."""
+
+
+class PriceArgs(TypedDict):
+    """What a model's vendor charges, USD per million tokens."""
+
+    input: float
+    """USD per million tokens of prompts. At least 0."""
+    output: NotRequired[float]
+    """USD per million tokens of answers. At least 0. Default: ``0``."""
+
+
+class UpstreamArgs(TypedDict):
+    """A vendor's models that the proxy may be asked for."""
+
+    models: list[str]
+    """The vendor's model names, at least one, such as ``gpt-6-luna``."""
+    base_url: NotRequired[str]
+    """Where it answers, up to ``/v1``. Required for ``custom``, any server that speaks the OpenAI protocol."""
+    prices: NotRequired[dict[str, PriceArgs]]
+    """By model, where the catalogue has no price or you pay another one. Needed only for budgets in USD."""
+
+
+class ServerArgs(TypedDict):
+    """The GPU host and the model on it."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    zone: NotRequired[str]
+    """A certain zone. Left out: the first in which the catalogue has the type."""
+    image_id: NotRequired[str]
+    """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    gpu: str
+    """The GPU by name, such as ``T4`` or ``A100-80GB``."""
+    gpu_count: NotRequired[int]
+    """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
+    instance_type: NotRequired[str]
+    """Only to choose among several types with the same GPU. Left out: the cheapest."""
+    model: str
+    """The model's id at Hugging Face or ModelScope (``organisation/name``). A model that the catalogue has may be written in any case, or by the part after the slash; it is always the catalogue's own id that is used."""
+    modelscope_id: NotRequired[str]
+    """Its id at ModelScope, where that differs and the catalogue does not know it."""
+    revision: NotRequired[str]
+    """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it."""
+    served_name: NotRequired[str]
+    """What clients call the model. Left out: the part of the id after the slash."""
+    quantization: NotRequired[str]
+    """Left out: what the model's files say, which is nearly always right. One of ``awq``, ``gptq``, ``fp8``, ``mxfp4``."""
+    dtype: NotRequired[str]
+    """``auto`` takes ``half`` where the GPU has no bfloat16 (T4). One of ``auto``, ``half``, ``bfloat16``. Default: ``auto``."""
+    context_length: NotRequired[int]
+    """Tokens of prompt and answer together. Left out: the model's own, at most 8192. At least 128."""
+    gpu_memory_utilization: NotRequired[float]
+    """Share of the GPU's memory that vLLM may use. Above 0.1, at most 0.98. Default: ``0.9``."""
+    max_num_seqs: NotRequired[int]
+    """Requests worked on at a time. Left out: vLLM's own. From 1 to 4096."""
+    kv_cache_dtype: NotRequired[str]
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). One of ``auto``, ``fp8``. Default: ``auto``."""
+    trust_remote_code: NotRequired[bool]
+    """Let code from the model's repository run on the host. Default: ``false``."""
+    extra_args: NotRequired[list[str]]
+    """More flags for ``vllm serve``, each an item of its own. Flags that the pinned vLLM lacks, and those that the spec sets itself, are refused. See "tool calls and reasoning"."""
+    system_disk_gib: NotRequired[int]
+    """GiB. System, driver and Python environments: about 30 GiB. From 40 to 500. Default: ``80``."""
+    model_disk_gib: NotRequired[int]
+    """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
+    spot: NotRequired[bool]
+    """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
+    renew: NotRequired[bool]
+    """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
+    keys: NotRequired[dict[str, KeyArgs]]
+    """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
+    routes: NotRequired[dict[str, RouteArgs]]
+    """More names that callers may ask for: aliases, weights, fallback."""
+    blocked_words: NotRequired[list[str]]
+    """Requests and answers that hold one of these are refused."""
+    content: NotRequired[ContentArgs]
+    """Word lists and moderators."""
+    ready_timeout_minutes: NotRequired[int]
+    """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
+    override: NotRequired[list[str]]
+    """Findings of the fit check to go on in spite of."""
+
+
+class AccessArgs(TypedDict):
+    """Who may reach the machines. Nothing is open to the world unless ``public: true`` is written out, SSH never."""
+
+    allowed_cidrs: list[str]
+    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    public: NotRequired[bool]
+    """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
+    ssh_cidrs: NotRequired[list[str]]
+    """From where SSH is open. Left out: ``allowed_cidrs``."""
+    https_port: NotRequired[int]
+    """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
+
+
+class VectorsArgs(TypedDict):
+    """Weaviate: on the model server's host, or on a machine of its own."""
+
+    placement: NotRequired[str]
+    """On the model server's host, or on a machine of its own. One of ``server``, ``own``. Default: ``server``."""
+    memory_gib: NotRequired[int]
+    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    disk_gib: NotRequired[int]
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    instance_type: NotRequired[str]
+    """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
+    system_disk_gib: NotRequired[int]
+    """GiB. From 40 to 500. Default: ``40``."""
+    renew: NotRequired[bool]
+    """As ``renew`` of the server, for Weaviate's machine. Default: ``false``."""
+    ready_timeout_minutes: NotRequired[int]
+    """Minutes that ``up`` waits for Weaviate to answer. From 5 to 480. Default: ``30``."""
+    image_id: NotRequired[str]
+    """As for the server, with ``placement: own`` only."""
+
+
+class NetworkChoiceArgs(TypedDict):
+    """The network: made with ``cidr``, or one that exists, by its ids."""
+
+    cidr: NotRequired[str]
+    """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.60.0.0/16``."""
+    vpc_id: NotRequired[str]
+    """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
+    subnet_id: NotRequired[str]
+    """An existing subnet (a vSwitch on Aliyun)."""
+
+
+class ProxyArgs(TypedDict):
+    """The overseas proxy: a small machine in a region that the upstream vendors serve."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    zone: NotRequired[str]
+    """A certain zone. Left out: the first in which the catalogue has the type."""
+    image_id: NotRequired[str]
+    """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    upstreams: dict[str, UpstreamArgs]
+    """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``custom``."""
+    keys: NotRequired[dict[str, KeyArgs]]
+    """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
+    routes: NotRequired[dict[str, RouteArgs]]
+    """More names that callers may ask for: aliases, weights, fallback."""
+    blocked_words: NotRequired[list[str]]
+    """Requests and answers that hold one of these are refused."""
+    content: NotRequired[ContentArgs]
+    """Word lists and moderators."""
+    network: NotRequired[NetworkChoiceArgs]
+    """The proxy's own network: the keys of ``network``. Default: ``{"cidr": "10.61.0.0/16"}``."""
+    instance_type: NotRequired[str]
+    """Left out: the cheapest with 2 vCPU and 2 GiB."""
+    system_disk_gib: NotRequired[int]
+    """GiB. System and gateway. From 40 to 500. Default: ``40``."""
+    disk_gib: NotRequired[int]
+    """GiB. The encrypted data disk, which holds the keys. From 10 to 1000. Default: ``20``."""
+    renew: NotRequired[bool]
+    """As for the server. Default: ``false``."""
+    ready_timeout_minutes: NotRequired[int]
+    """Minutes that ``up`` waits for the node. From 5 to 480. Default: ``30``."""
+
+
+class NetworkArgs(TypedDict):
+    """Where the network is made, and its range."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    zone: NotRequired[str]
+    """A certain zone. Left out: the first in which the catalogue has the type."""
+    cidr: NotRequired[str]
+    """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.60.0.0/16``."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+
+
+class ModelServerArgs(TypedDict):
+    """Which model, on which GPU, and who may call it."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    gpu: str
+    """The GPU by name, such as ``T4`` or ``A100-80GB``."""
+    model: str
+    """The model's id at Hugging Face or ModelScope (``organisation/name``). A model that the catalogue has may be written in any case, or by the part after the slash; it is always the catalogue's own id that is used."""
+    allowed_cidrs: list[str]
+    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    zone: NotRequired[str]
+    """A certain zone. Left out: the first in which the catalogue has the type."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    gpu_count: NotRequired[int]
+    """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
+    instance_type: NotRequired[str]
+    """Only to choose among several types with the same GPU. Left out: the cheapest."""
+    modelscope_id: NotRequired[str]
+    """Its id at ModelScope, where that differs and the catalogue does not know it."""
+    revision: NotRequired[str]
+    """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it."""
+    served_name: NotRequired[str]
+    """What clients call the model. Left out: the part of the id after the slash."""
+    quantization: NotRequired[str]
+    """Left out: what the model's files say, which is nearly always right. One of ``awq``, ``gptq``, ``fp8``, ``mxfp4``."""
+    dtype: NotRequired[str]
+    """``auto`` takes ``half`` where the GPU has no bfloat16 (T4). One of ``auto``, ``half``, ``bfloat16``. Default: ``auto``."""
+    context_length: NotRequired[int]
+    """Tokens of prompt and answer together. Left out: the model's own, at most 8192. At least 128."""
+    gpu_memory_utilization: NotRequired[float]
+    """Share of the GPU's memory that vLLM may use. Above 0.1, at most 0.98. Default: ``0.9``."""
+    max_num_seqs: NotRequired[int]
+    """Requests worked on at a time. Left out: vLLM's own. From 1 to 4096."""
+    kv_cache_dtype: NotRequired[str]
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). One of ``auto``, ``fp8``. Default: ``auto``."""
+    trust_remote_code: NotRequired[bool]
+    """Let code from the model's repository run on the host. Default: ``false``."""
+    extra_args: NotRequired[list[str]]
+    """More flags for ``vllm serve``, each an item of its own. Flags that the pinned vLLM lacks, and those that the spec sets itself, are refused. See "tool calls and reasoning"."""
+    system_disk_gib: NotRequired[int]
+    """GiB. System, driver and Python environments: about 30 GiB. From 40 to 500. Default: ``80``."""
+    model_disk_gib: NotRequired[int]
+    """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
+    spot: NotRequired[bool]
+    """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
+    renew: NotRequired[bool]
+    """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
+    keys: NotRequired[dict[str, KeyArgs]]
+    """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
+    routes: NotRequired[dict[str, RouteArgs]]
+    """More names that callers may ask for: aliases, weights, fallback."""
+    blocked_words: NotRequired[list[str]]
+    """Requests and answers that hold one of these are refused."""
+    content: NotRequired[ContentArgs]
+    """Word lists and moderators."""
+    ready_timeout_minutes: NotRequired[int]
+    """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
+    override: NotRequired[list[str]]
+    """Findings of the fit check to go on in spite of."""
+    public: NotRequired[bool]
+    """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
+    ssh_cidrs: NotRequired[list[str]]
+    """From where SSH is open. Left out: ``allowed_cidrs``."""
+    https_port: NotRequired[int]
+    """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
+    vectors_memory_gib: NotRequired[int]
+    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    vectors_disk_gib: NotRequired[int]
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    vectors: NotRequired[bool]
+    """Run Weaviate on the same host. Default: ``false``."""
+    address_id: NotRequired[pulumi.Input[str]]
+    """The id of a public address that exists; ``address`` must then be given too. Left out: one is made."""
+    address: NotRequired[pulumi.Input[str]]
+    """The public IPv4 address that ``address_id`` stands for."""
+    proxy_endpoint: NotRequired[pulumi.Input[str]]
+    """The ``endpoint`` of an ``OverseasProxy``: its models are then served here too."""
+    proxy_key: NotRequired[pulumi.Input[str]]
+    """A key of that proxy. Keep it secret."""
+    proxy_certificate_authority: NotRequired[pulumi.Input[str]]
+    """The certificate authority of that proxy (PEM)."""
+    proxy_models: NotRequired[list[str]]
+    """The models of that proxy."""
+    proxy_prices: NotRequired[dict[str, PriceArgs]]
+    """What those models cost, by model, for keys with a budget in USD."""
+    network_cidr: NotRequired[str]
+    """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.60.0.0/16``."""
+    vpc_id: NotRequired[pulumi.Input[str]]
+    """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
+    subnet_id: NotRequired[pulumi.Input[str]]
+    """An existing subnet (a vSwitch on Aliyun)."""
+    protect: NotRequired[bool]
+    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    openai_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a content moderator of kind ``openai``, where no upstream ``openai`` lends its own. Keep it secret."""
+    yidun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a content moderator of kind ``yidun``. Keep it secret."""
+    yidun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a content moderator of kind ``yidun``. Keep it secret."""
+    baidu_moderation_id: NotRequired[pulumi.Input[str]]
+    """The API key of a content moderator of kind ``baidu``. Keep it secret."""
+    baidu_moderation_key: NotRequired[pulumi.Input[str]]
+    """The secret key of a content moderator of kind ``baidu``. Keep it secret."""
+    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The AccessKey id of a content moderator of kind ``aliyun``. Keep it secret."""
+    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The AccessKey secret of a content moderator of kind ``aliyun``. Keep it secret."""
+    tencent_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a content moderator of kind ``tencent``. Keep it secret."""
+    tencent_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a content moderator of kind ``tencent``. Keep it secret."""
+    hook_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""
+    hub_token: NotRequired[pulumi.Input[str]]
+    """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+
+
+class VectorStoreArgs(TypedDict):
+    """Where Weaviate runs, how big it is, and who may call it."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    allowed_cidrs: list[str]
+    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    zone: NotRequired[str]
+    """A certain zone. Left out: the first in which the catalogue has the type."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    public: NotRequired[bool]
+    """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
+    ssh_cidrs: NotRequired[list[str]]
+    """From where SSH is open. Left out: ``allowed_cidrs``."""
+    memory_gib: NotRequired[int]
+    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    disk_gib: NotRequired[int]
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    instance_type: NotRequired[str]
+    """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
+    system_disk_gib: NotRequired[int]
+    """GiB. From 40 to 500. Default: ``40``."""
+    renew: NotRequired[bool]
+    """As ``renew`` of the server, for Weaviate's machine. Default: ``false``."""
+    ready_timeout_minutes: NotRequired[int]
+    """Minutes that ``up`` waits for Weaviate to answer. From 5 to 480. Default: ``30``."""
+    network_cidr: NotRequired[str]
+    """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.62.0.0/16``."""
+    vpc_id: NotRequired[pulumi.Input[str]]
+    """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
+    subnet_id: NotRequired[pulumi.Input[str]]
+    """An existing subnet (a vSwitch on Aliyun)."""
+    protect: NotRequired[bool]
+    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+
+
+class OverseasProxyArgs(TypedDict):
+    """Where the proxy stands, what it serves, and who may call it."""
+
+    cloud: str
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: str
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    upstreams: dict[str, UpstreamArgs]
+    """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``custom``."""
+    allowed_cidrs: list[str]
+    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    zone: NotRequired[str]
+    """A certain zone. Left out: the first in which the catalogue has the type."""
+    image_id: NotRequired[pulumi.Input[str]]
+    """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    keys: NotRequired[dict[str, KeyArgs]]
+    """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
+    routes: NotRequired[dict[str, RouteArgs]]
+    """More names that callers may ask for: aliases, weights, fallback."""
+    blocked_words: NotRequired[list[str]]
+    """Requests and answers that hold one of these are refused."""
+    content: NotRequired[ContentArgs]
+    """Word lists and moderators."""
+    instance_type: NotRequired[str]
+    """Left out: the cheapest with 2 vCPU and 2 GiB."""
+    system_disk_gib: NotRequired[int]
+    """GiB. System and gateway. From 40 to 500. Default: ``40``."""
+    disk_gib: NotRequired[int]
+    """GiB. The encrypted data disk, which holds the keys. From 10 to 1000. Default: ``20``."""
+    renew: NotRequired[bool]
+    """As for the server. Default: ``false``."""
+    ready_timeout_minutes: NotRequired[int]
+    """Minutes that ``up`` waits for the node. From 5 to 480. Default: ``30``."""
+    public: NotRequired[bool]
+    """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
+    ssh_cidrs: NotRequired[list[str]]
+    """From where SSH is open. Left out: ``allowed_cidrs``."""
+    https_port: NotRequired[int]
+    """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
+    client_address: NotRequired[pulumi.Input[str]]
+    """The public IPv4 address of a machine that may call too, such as a ``ModelServer``'s ``address``."""
+    network_cidr: NotRequired[str]
+    """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.61.0.0/16``."""
+    vpc_id: NotRequired[pulumi.Input[str]]
+    """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
+    subnet_id: NotRequired[pulumi.Input[str]]
+    """An existing subnet (a vSwitch on Aliyun)."""
+    protect: NotRequired[bool]
+    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    openai_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for OpenAI; needed where ``proxy.upstreams`` names ``openai``. Keep it secret."""
+    anthropic_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Anthropic; needed where ``proxy.upstreams`` names ``anthropic``. Keep it secret."""
+    gemini_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Gemini; needed where ``proxy.upstreams`` names ``gemini``. Keep it secret."""
+    groq_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Groq; needed where ``proxy.upstreams`` names ``groq``. Keep it secret."""
+    deepseek_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for DeepSeek; needed where ``proxy.upstreams`` names ``deepseek``. Keep it secret."""
+    qwen_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Qwen (Bailian); needed where ``proxy.upstreams`` names ``qwen``. Keep it secret."""
+    custom_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for an upstream of your own; needed where ``proxy.upstreams`` names ``custom``. Keep it secret."""
+    openai_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a content moderator of kind ``openai``, where no upstream ``openai`` lends its own. Keep it secret."""
+    yidun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a content moderator of kind ``yidun``. Keep it secret."""
+    yidun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a content moderator of kind ``yidun``. Keep it secret."""
+    baidu_moderation_id: NotRequired[pulumi.Input[str]]
+    """The API key of a content moderator of kind ``baidu``. Keep it secret."""
+    baidu_moderation_key: NotRequired[pulumi.Input[str]]
+    """The secret key of a content moderator of kind ``baidu``. Keep it secret."""
+    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The AccessKey id of a content moderator of kind ``aliyun``. Keep it secret."""
+    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The AccessKey secret of a content moderator of kind ``aliyun``. Keep it secret."""
+    tencent_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a content moderator of kind ``tencent``. Keep it secret."""
+    tencent_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a content moderator of kind ``tencent``. Keep it secret."""
+    hook_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""
+
+
+class PlatformArgs(TypedDict):
+    """The spec of a platform (see docs/user-guide.md), and the secrets that it needs."""
+
+    server: ServerArgs
+    """The GPU host and the model."""
+    access: AccessArgs
+    """Who may reach the machines."""
+    vectors: NotRequired[VectorsArgs]
+    """Weaviate. Left out: none."""
+    proxy: NotRequired[ProxyArgs]
+    """The overseas proxy. Left out: none."""
+    network: NotRequired[NetworkChoiceArgs]
+    """The network of the server (and of Weaviate on its own machine). Default: ``{"cidr": "10.60.0.0/16"}``."""
+    protect: NotRequired[bool]
+    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    openai_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for OpenAI; needed where ``proxy.upstreams`` names ``openai``. Keep it secret."""
+    anthropic_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Anthropic; needed where ``proxy.upstreams`` names ``anthropic``. Keep it secret."""
+    gemini_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Gemini; needed where ``proxy.upstreams`` names ``gemini``. Keep it secret."""
+    groq_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Groq; needed where ``proxy.upstreams`` names ``groq``. Keep it secret."""
+    deepseek_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for DeepSeek; needed where ``proxy.upstreams`` names ``deepseek``. Keep it secret."""
+    qwen_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for Qwen (Bailian); needed where ``proxy.upstreams`` names ``qwen``. Keep it secret."""
+    custom_api_key: NotRequired[pulumi.Input[str]]
+    """The proxy's key for an upstream of your own; needed where ``proxy.upstreams`` names ``custom``. Keep it secret."""
+    hub_token: NotRequired[pulumi.Input[str]]
+    """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+    openai_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a content moderator of kind ``openai``, where no upstream ``openai`` lends its own. Keep it secret."""
+    yidun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a content moderator of kind ``yidun``. Keep it secret."""
+    yidun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a content moderator of kind ``yidun``. Keep it secret."""
+    baidu_moderation_id: NotRequired[pulumi.Input[str]]
+    """The API key of a content moderator of kind ``baidu``. Keep it secret."""
+    baidu_moderation_key: NotRequired[pulumi.Input[str]]
+    """The secret key of a content moderator of kind ``baidu``. Keep it secret."""
+    aliyun_moderation_id: NotRequired[pulumi.Input[str]]
+    """The AccessKey id of a content moderator of kind ``aliyun``. Keep it secret."""
+    aliyun_moderation_key: NotRequired[pulumi.Input[str]]
+    """The AccessKey secret of a content moderator of kind ``aliyun``. Keep it secret."""
+    tencent_moderation_id: NotRequired[pulumi.Input[str]]
+    """The SecretId of a content moderator of kind ``tencent``. Keep it secret."""
+    tencent_moderation_key: NotRequired[pulumi.Input[str]]
+    """The SecretKey of a content moderator of kind ``tencent``. Keep it secret."""
+    hook_moderation_key: NotRequired[pulumi.Input[str]]
+    """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""

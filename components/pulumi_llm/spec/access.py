@@ -1,0 +1,64 @@
+"""Who may reach the machines, and on which ports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from pulumi_llm.spec.fields import Cidr, Count, Flag, Part, at_least_one, covers_world, invalid
+
+FILED_PORTS = frozenset({80, 443, 8080, 8443})
+"""Ports that a mainland host may not answer on without an ICP filing (commonly 8080 and 8443 too)."""
+
+VECTORS_HTTPS_PORT = 18444
+VECTORS_GRPC_PORT = 18445
+"""Where Weaviate answers (REST, then gRPC), in the mainland and elsewhere: high ports that nobody filters."""
+
+
+class AccessSpec(Part):
+    """Who may reach the machines. Nothing is open to the world unless ``public: true`` is written out, SSH never."""
+
+    allowed_cidrs: Annotated[tuple[Cidr, ...], AfterValidator(at_least_one)]
+    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs``
+    names it."""
+    public: Flag = False
+    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
+    ssh_cidrs: tuple[Cidr, ...] | None = None
+    """From where SSH is open. Left out: ``allowed_cidrs``."""
+    https_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
+    """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too."""
+
+    @field_validator("https_port")
+    @classmethod
+    def _port_is_free(cls, value: int | None) -> int | None:
+        taken = {22: "SSH", VECTORS_HTTPS_PORT: "Weaviate", VECTORS_GRPC_PORT: "Weaviate"}
+        if value in taken:
+            raise invalid("spec.port-taken", f"port {value} is {taken[value]}'s", "443, or 18443 in the mainland")
+        return value
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> Self:
+        world = covers_world(self.allowed_cidrs)
+        if world and not self.public:
+            raise invalid(
+                "spec.open-to-world",
+                f"allowed_cidrs covers {world}, which is as good as the whole internet",
+                "your own ranges, or write `public: true` beside it if that is meant",
+            )
+        ssh_world = covers_world(self.ssh())
+        if ssh_world:
+            raise invalid(
+                "spec.ssh-open-to-world",
+                f"SSH would be open to {ssh_world}; that is refused always, `public` or not",
+                "ssh_cidrs: [the address of the machine that runs Pulumi, as a /32]",
+            )
+        return self
+
+    def ssh(self) -> tuple[str, ...]:
+        """The ranges that SSH is open to."""
+        return self.allowed_cidrs if self.ssh_cidrs is None else self.ssh_cidrs
+
+    def port(self, *, in_china: bool) -> int:
+        """The gateway's HTTPS port for a host in mainland China, or elsewhere."""
+        return self.https_port or (18443 if in_china else 443)

@@ -1,0 +1,71 @@
+"""Where a machine stands, and what it starts from."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import ValidationInfo, field_validator
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import among
+from pulumi_llm.spec.fields import Part, Text, invalid, known
+
+
+class PlaceSpec(Part):
+    """One region of one cloud, and perhaps a zone of it."""
+
+    cloud: Text
+    """``aliyun``, ``tencent`` or ``aws``."""
+    region: Text
+    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    zone: Text | None = None
+    """A certain zone. Left out: the first in which the catalogue has the type."""
+
+    @field_validator("cloud")
+    @classmethod
+    def _cloud_exists(cls, value: str) -> str:
+        clouds = catalog.load().clouds
+        if value not in clouds:
+            hint = among(value, sorted(clouds))
+            raise invalid("spec.unknown-cloud", f"there is no cloud called {value!r}", hint)
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _region_exists(cls, value: str, info: ValidationInfo) -> str:
+        cloud = info.data.get("cloud")
+        if cloud is not None:
+            known(lambda: catalog.load().region(cloud, value))
+        return value
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_of_the_region(cls, value: str | None, info: ValidationInfo) -> str | None:
+        region = info.data.get("region")
+        if value is not None and region is not None and not value.startswith(region):
+            raise invalid("spec.zone-of-other-region", f"zone {value!r} is not in region {region!r}")
+        return value
+
+
+def image_of(cloud: str | None, image_id: str | None) -> None:
+    """Refuse an image id that is none of that cloud's: a name, say, or the id of another cloud."""
+    facts = catalog.load().clouds.get(cloud or "")
+    if facts is not None and image_id is not None and not re.fullmatch(facts.image_id, image_id):
+        raise invalid(
+            "spec.bad-image-id",
+            f"{image_id!r} is not the id of an image on {facts.title}",
+            f"an id of the form {facts.image_id}, of an Ubuntu 24.04 with cloud-init",
+        )
+
+
+class MachineSpec(PlaceSpec):
+    """A machine's place, and what it starts from."""
+
+    image_id: Text | None = None
+    """An image of your own: see ``image_id``. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+
+    @field_validator("image_id")
+    @classmethod
+    def _image_is_an_id(cls, value: str | None, info: ValidationInfo) -> str | None:
+        image_of(info.data.get("cloud"), value)
+        return value

@@ -1,0 +1,88 @@
+"""A whole platform: its parts, and what they ask of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from pulumi_llm import catalog
+from pulumi_llm.errors import among
+from pulumi_llm.spec.access import FILED_PORTS, AccessSpec
+from pulumi_llm.spec.fields import Flag, Part, invalid
+from pulumi_llm.spec.keys import KeySpec
+from pulumi_llm.spec.network import NetworkSpec
+from pulumi_llm.spec.place import image_of
+from pulumi_llm.spec.proxy import ProxySpec
+from pulumi_llm.spec.server import ServerSpec
+from pulumi_llm.spec.tags import Tags
+from pulumi_llm.spec.vectors import VectorsSpec
+
+
+class PlatformSpec(Part):
+    """A whole platform: what ``stacks/Pulumi.<stack>.yaml`` holds under ``platform``."""
+
+    server: ServerSpec
+    """The GPU host and the model: see ``server``."""
+    access: AccessSpec
+    """Who may reach the machines: see ``access``."""
+    vectors: VectorsSpec | None = None
+    """Weaviate: see ``vectors``. Left out: none."""
+    proxy: ProxySpec | None = None
+    """The overseas proxy: see ``proxy``. Left out: none."""
+    network: NetworkSpec = Field(default_factory=NetworkSpec)
+    """The network of the server (and of Weaviate on its own machine): see ``network``."""
+    protect: Flag | None = None
+    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go: see ``protect``."""
+    tags: Tags = Field(default_factory=dict)
+    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+
+    @model_validator(mode="after")
+    def _image_is_of_the_cloud(self) -> Self:
+        if self.vectors is not None and self.vectors.image_id is not None:
+            image_of(self.server.cloud, self.vectors.image_id)
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for place in (self.server, self.proxy):
+            if place is None or self.access.https_port is None:
+                continue
+            if catalog.load().region(place.cloud, place.region).in_china and self.access.https_port in FILED_PORTS:
+                raise invalid(
+                    "spec.port-needs-filing",
+                    f"port {self.access.https_port} needs an ICP filing on a host in {place.region}",
+                    "leave https_port out (18443 is taken), or a high port",
+                )
+        ours = [self.server.name_served]
+        theirs = [model for each in (self.proxy.upstreams.values() if self.proxy else ()) for model in each.models]
+        twice = {model for model in [*ours, *theirs] if [*ours, *theirs].count(model) > 1}
+        if twice:
+            raise invalid("spec.model-twice", f"two models are served by the name {sorted(twice)[0]!r}", "served_name")
+        for where, keys, routes, models in (
+            ("server", self.server.keys, self.server.routes, [*ours, *theirs]),
+            ("proxy", self._proxy_keys(), self.proxy.routes if self.proxy else {}, theirs),
+        ):
+            for name, route in routes.items():
+                for model in route.all:
+                    if model not in models:
+                        raise invalid(
+                            "spec.route-to-unserved-model",
+                            f"the {where}'s route {name!r} names {model!r}, which that gateway does not serve",
+                            among(model, models),
+                        )
+            served = [*models, *routes]
+            for name, key in keys.items():
+                for model in key.models:
+                    if not any(fnmatchcase(each, model) for each in served):
+                        raise invalid(
+                            "spec.key-of-unserved-model",
+                            f"the {where}'s key {name!r} names {model!r}, which that gateway does not serve",
+                            among(model, served),
+                        )
+        return self
+
+    def _proxy_keys(self) -> Mapping[str, KeySpec]:
+        return self.proxy.keys if self.proxy else {}

@@ -1,0 +1,42 @@
+"""The vector store. Sizes are GiB."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid
+
+
+class VectorsSpec(Part):
+    """Weaviate: on the model server's host, or on a machine of its own."""
+
+    placement: Literal["server", "own"] = "server"
+    """On the model server's host, or on a machine of its own."""
+    memory_gib: Annotated[Count, Field(ge=1, le=512)] = 4
+    """GiB of host memory that the container may take."""
+    disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk."""
+    instance_type: Text | None = None
+    """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
+    system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 40
+    """GiB."""
+    renew: Flag = False
+    """As ``renew`` of the server, for Weaviate's machine."""
+    ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
+    """Minutes that ``up`` waits for Weaviate to answer."""
+    image_id: Text | None = None
+    """As for the server, with ``placement: own`` only: see ``image_id``."""
+
+    @model_validator(mode="after")
+    def _has_a_machine_of_its_own(self) -> Self:
+        alone = ("instance_type", "system_disk_gib", "renew", "ready_timeout_minutes", "image_id")
+        given = [name for name in alone if name in self.model_fields_set]
+        if self.placement == "server" and given:
+            raise invalid(
+                "spec.vectors-on-the-server",
+                f"{', '.join(given)}: for Weaviate on a machine of its own, and it is to run on the model server's",
+                "placement: own, or the same key under `server`",
+            )
+        return self
