@@ -15,11 +15,6 @@ from pulumi_llm.spec import MODERATOR_SECRETS, ContentSpec, KeySpec, PriceSpec, 
 from pulumi_llm.spec.content import LONGEST_WORD
 
 
-def foreign_models(upstreams: Mapping[str, UpstreamSpec]) -> tuple[str, ...]:
-    """Every model that the upstreams name, in order."""
-    return tuple(model for vendor in sorted(upstreams) for model in upstreams[vendor].models)
-
-
 def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec]) -> tuple[Upstream, ...]:
     """The vendors as the gateway reaches them, each with the name of the secret that holds its key."""
     urls = catalog.load().upstream_urls
@@ -32,20 +27,6 @@ def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec]) -> tuple[Upstream, .
         )
         for vendor in sorted(upstreams)
     )
-
-
-def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:
-    """What each model costs: as the spec says, else as the catalogue has it; a model without a price is left out."""
-    found: dict[str, PriceSpec] = {}
-    known = catalog.load().token_prices
-    for vendor, spec in upstreams.items():
-        for model in spec.models:
-            row = known.get((vendor, model))
-            if model in spec.prices:
-                found[model] = spec.prices[model]
-            elif row is not None:
-                found[model] = PriceSpec(input=row.input, output=row.output)
-    return found
 
 
 def vendor_targets(upstreams: Mapping[str, UpstreamSpec], prices: Mapping[str, PriceSpec]) -> dict[str, Target]:

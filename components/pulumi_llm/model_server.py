@@ -7,18 +7,15 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes, catalog, notices, preflight, spec
+from pulumi_llm import _nodes, notices
 from pulumi_llm._arguments import checked
+from pulumi_llm._findings import refuse
 from pulumi_llm._secrets import moderator_keys
 from pulumi_llm.bootstrap import NodeRequest, check_gateway
-from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.clouds.base import AddressHandle
-from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.errors import Finding, among
-from pulumi_llm.network import check_existing, network_for
-from pulumi_llm.preflight import placement
-from pulumi_llm.resolve import Foreign, ResolvedServer, Site
-from pulumi_llm.spec import AccessSpec, ServerSpec
+from pulumi_llm.errors import among
+from pulumi_llm.network import network_for
+from pulumi_llm.resolve import ResolvedServer, arguments, resolve_server
 
 
 class ModelServerArgs(TypedDict):
@@ -144,7 +141,6 @@ class ModelServerArgs(TypedDict):
     """Tags for everything that takes them."""
 
 
-_SERVER_KEYS = tuple(key for key in ModelServerArgs.__annotations__ if key in ServerSpec.model_fields)
 _WAITS = ("proxy_endpoint",)
 """Not recorded in the state: it may be known only when the proxy is ready, and everything here would wait for that."""
 
@@ -183,135 +179,95 @@ class ModelServer(pulumi.ComponentResource):
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
 
-    def __init__(self, name: str, args: ModelServerArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Make the server. A wrong argument ends the program with every mistake named, and no traceback."""
+    def __init__(
+        self,
+        name: str,
+        args: ModelServerArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _resolved: Optional[ResolvedServer] = None,
+    ) -> None:
+        """Make the server. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        """
         with support.refusing(name):
-            plan = _Plan(args)
-            support.check_name(name, plan.server.cloud, below="-network")
-            cloud = support.adapter(plan.server.cloud)
-            of_moderators = moderator_keys(plan.node(name).gateway, args)
+            server = _resolved or _resolve(args)
+            support.check_name(name, server.site.cloud.name, below="-network")
+            cloud = support.adapter(server.site.cloud.name)
+            node = _nodes.server_node(name, server)
+            _check_gateway(node, server)
+            of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
-        notices.warn(self, name, [*plan.warnings, *hosts.expired(plan.server.keys)])
-        scope = support.scope_of(self, name, cloud, plan.server.region)
-        keys = hosts.gateway_keys(name, plan.server.keys, scope)
+        notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys)])
+        scope = support.scope_of(self, name, cloud, server.site.region.name)
+        keys = hosts.gateway_keys(name, server.spec.keys, scope)
         secrets: dict[str, pulumi.Input[str]] = {**_nodes.key_secrets(keys), **of_moderators}
-        vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if plan.vectors else None
+        vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
         if vectors_key is not None:
             secrets |= _nodes.vectors_secrets(vectors_key)
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
-        if plan.proxied:
+        if server.foreign is not None:
             secrets |= _nodes.proxy_secrets(args["proxy_key"], args["proxy_certificate_authority"])
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(scope, name, args, plan.place, plan.network_cidr),
-                place=plan.place,
-                system_disk_gib=plan.server.system_disk_gib,
-                access=plan.access,
-                ports=_nodes.server_ports(plan.resolved),
-                node=plan.node(name),
-                settings=plan.settings(name, args),
+                network=network_for(scope, name, args, server),
+                place=server.site.place,
+                system_disk_gib=server.system_disk_gib,
+                access=server.access,
+                ports=_nodes.server_ports(server),
+                node=node,
+                settings=_settings(node, server, args),
                 secrets=secrets,
-                tags={**plan.tags, "pulumi-llm": "model-server"},
-                ready_timeout_minutes=plan.server.ready_timeout_minutes,
-                spot=plan.server.spot,
-                renew=plan.server.renew,
-                protect=support.protection(args),
+                tags={**server.tags, "pulumi-llm": "model-server"},
+                ready_timeout_minutes=server.spec.ready_timeout_minutes,
+                spot=server.spec.spot,
+                renew=server.spec.renew,
+                protect=server.protect,
                 image_id=args.get("image_id"),
                 address=_given_address(args),
             ),
             scope,
         )
         outputs: dict[str, Any] = {
-            "model": pulumi.Output.from_input(plan.server.name_served),
-            "models": pulumi.Output.from_input(_nodes.server_models(plan.resolved)),
+            "model": pulumi.Output.from_input(server.spec.name_served),
+            "models": pulumi.Output.from_input(_nodes.server_models(server)),
             "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
-            **_nodes.server_outputs(host, plan.resolved, vectors_key),
-            **host.outputs(plan.place),
+            **_nodes.server_outputs(host, server, vectors_key),
+            **host.outputs(server.site.place),
         }
         support.publish(self, outputs)
 
 
-class _Plan:
-    """Everything that is settled before the first resource is made."""
+def _resolve(args: ModelServerArgs) -> ResolvedServer:
+    given = checked(args, ModelServerArgs)
+    parts = arguments.of_server(given.fit, support.known(given.fit), given.findings)
+    return resolve_server(parts.server, parts.shared, vectors=parts.vectors, foreign=parts.foreign)
 
-    def __init__(self, args: ModelServerArgs) -> None:
-        given = checked(args, ModelServerArgs)
-        fit = given.fit
-        vectors = {"memory_gib": fit.get("vectors_memory_gib"), "disk_gib": fit.get("vectors_disk_gib")}
-        prices: Mapping[str, Any] = fit.get("proxy_prices") or {}
-        server, access, of_vectors, network, tags, proxy_prices, proxied, *_ = support.gather(
-            lambda: spec.parse(ServerSpec, support.pick_known(fit, *_SERVER_KEYS)),
-            lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
-            lambda: spec.parse(spec.VectorsSpec, support.pick(vectors, *vectors)),
-            lambda: spec.parse(spec.NetworkSpec, support.pick({"cidr": fit.get("network_cidr")}, "cidr")),
-            lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
-            lambda: spec.parse_each(spec.PriceSpec, prices, where="proxy_prices"),
-            lambda: support.all_or_none(
-                fit, "proxy_endpoint", "proxy_key", "proxy_certificate_authority", "proxy_models"
-            ),
-            lambda: support.all_or_none(fit, "address_id", "address"),
-            lambda: check_existing(fit),
-            beside=given.findings,
-        )
-        self.server: ServerSpec = server
-        self.access: AccessSpec = access
-        self.vectors: spec.VectorsSpec | None = of_vectors if args.get("vectors") else None
-        self.network_cidr: str = network.cidr
-        self.tags: Mapping[str, str] = tags.tags
-        self.proxied: bool = proxied
-        place, warnings = support.gather(
-            lambda: placement.place_server(self.server),
-            lambda: preflight.require(preflight.check_server(self.server, self.vectors), self.server.override),
-        )
-        self.place: placement.Placement = place
-        self.warnings: list[Finding] = warnings
-        data, beside = catalog.load(), self.vectors
-        region = data.region(server.cloud, server.region)
-        model = data.models.get(server.model)
-        asked_gib = placement.model_disk_gib(server, beside.disk_gib if beside else 0)
-        self.resolved = ResolvedServer(
-            spec=server,
-            site=Site(cloud=data.clouds[server.cloud], region=region, place=place),
-            model=model,
-            abilities=abilities_of(server.model, model.base_model if model else None),
-            dtype=preflight.dtype_for(server),
-            context_length=server.context_length
-            or (min(preflight.DEFAULT_CONTEXT, model.max_context) if model and model.max_context else None),
-            weights_gib=placement.download_gib(server),
-            # The node knows its disk by its size, and a cloud sells disks in steps.
-            data_disk_gib=sold_size(server.cloud, "data", asked_gib),
-            port=access.port(in_china=region.in_china),
-            vectors=beside,
-            foreign=Foreign(models=tuple(args.get("proxy_models") or ()), prices=proxy_prices) if proxied else None,
-        )
-        self._check_gateway()
 
-    def _check_gateway(self) -> None:
-        """Refuse now what the gateway would refuse once the proxy's address is known."""
-        served = [self.server.name_served, *(self.resolved.foreign.models if self.resolved.foreign else ())]
-        for name, route in self.server.routes.items():
-            for model in route.all:
-                if model not in served:
-                    support.refuse(
-                        "spec.route-to-unserved-model",
-                        f"the route {name!r} names {model!r}, which is not served here",
-                        among(model, served),
-                    )
-        check_gateway(self.node("server", "https://proxy.invalid/v1" if self.proxied else None).gateway)
+def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:
+    """Refuse now what the gateway would refuse once the proxy's address is known."""
+    for name, route in server.spec.routes.items():
+        for model in route.all:
+            if model not in server.served:
+                refuse(
+                    "spec.route-to-unserved-model",
+                    f"the route {name!r} names {model!r}, which is not served here",
+                    among(model, server.served),
+                )
+    whole = node if server.foreign is None else _nodes.server_node(node.name, server, "https://proxy.invalid/v1")
+    check_gateway(whole.gateway)
 
-    def node(self, name: str, proxy_endpoint: str | None = None) -> NodeRequest:
-        """The node. Without the proxy's endpoint it is what user data needs: nothing that is known only later."""
-        return _nodes.server_node(name, self.resolved, proxy_endpoint)
 
-    def settings(self, name: str, args: Mapping[str, Any]) -> pulumi.Input[str]:
-        """The settings document; it waits for the proxy where there is one."""
-        if not self.proxied:
-            return hosts.settings_document(self.node(name))
-        endpoint = pulumi.Output.from_input(args["proxy_endpoint"])
-        return endpoint.apply(lambda url: hosts.settings_document(self.node(name, url)))
+def _settings(node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any]) -> pulumi.Input[str]:
+    """The settings document; it waits for the proxy where there is one."""
+    if server.foreign is None:
+        return hosts.settings_document(node)
+    endpoint = pulumi.Output.from_input(args["proxy_endpoint"])
+    return endpoint.apply(lambda url: hosts.settings_document(_nodes.server_node(node.name, server, url)))
 
 
 def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:

@@ -7,17 +7,15 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes, catalog, notices, spec
+from pulumi_llm import _nodes, notices, spec
 from pulumi_llm._arguments import checked
-from pulumi_llm._gateway import prices_of
+from pulumi_llm._findings import gather, refuse
 from pulumi_llm._secrets import moderator_keys
 from pulumi_llm.bootstrap import check_gateway
-from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.network import check_existing, network_for
-from pulumi_llm.preflight import placement
+from pulumi_llm.network import network_for
 from pulumi_llm.preflight.endings import ending_models
-from pulumi_llm.resolve import ResolvedProxy, Site
-from pulumi_llm.spec import AccessSpec, ProxySpec
+from pulumi_llm.resolve import ResolvedProxy, arguments, resolve_proxy
+from pulumi_llm.spec import ProxySpec
 
 
 class OverseasProxyArgs(TypedDict):
@@ -108,9 +106,6 @@ class OverseasProxyArgs(TypedDict):
     """Tags for everything that takes them."""
 
 
-_SPEC_KEYS = tuple(key for key in OverseasProxyArgs.__annotations__ if key in ProxySpec.model_fields)
-
-
 class OverseasProxy(pulumi.ComponentResource):
     """The gateway, overseas: foreign models under your own keys and limits. The vendors' keys never leave it."""
 
@@ -137,61 +132,52 @@ class OverseasProxy(pulumi.ComponentResource):
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
 
-    def __init__(self, name: str, args: OverseasProxyArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback."""
+    def __init__(
+        self,
+        name: str,
+        args: OverseasProxyArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _resolved: Optional[ResolvedProxy] = None,
+    ) -> None:
+        """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        """
         with support.refusing(name):
-            given = checked(args, OverseasProxyArgs)
-            fit = given.fit
-            proxy, access, network, tags, _ = support.gather(
-                lambda: spec.parse(ProxySpec, support.pick_known(fit, *_SPEC_KEYS)),
-                lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
-                lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.61.0.0/16"}),
-                lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
-                lambda: check_existing(fit),
-                beside=given.findings,
+            proxy, upstream_keys = (
+                _resolve(name, args) if _resolved is None else (_resolved, _keys(_resolved.spec, args))
             )
-            support.check_name(name, proxy.cloud, below="-network")
-            upstream_keys, place = support.gather(
-                lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
-            )
-            cloud = support.adapter(proxy.cloud)
-            data = catalog.load()
-            resolved = ResolvedProxy(
-                spec=proxy,
-                site=Site(cloud=data.clouds[proxy.cloud], region=data.region(proxy.cloud, proxy.region), place=place),
-                prices=prices_of(proxy.upstreams),
-                data_disk_gib=sold_size(proxy.cloud, "data", proxy.disk_gib),
-                port=access.port(in_china=False),
-            )
-            node = _nodes.proxy_node(name, resolved)
+            cloud = support.adapter(proxy.site.cloud.name)
+            node = _nodes.proxy_node(name, proxy)
             check_gateway(node.gateway)
             of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
-        scope = support.scope_of(self, name, cloud, proxy.region)
+        scope = support.scope_of(self, name, cloud, proxy.site.region.name)
         today = datetime.now(UTC).date()
-        notices.warn(self, name, [*hosts.expired(proxy.keys), *ending_models(proxy.upstreams, today)])
-        keys = hosts.gateway_keys(name, proxy.keys, scope)
+        notices.warn(self, name, [*hosts.expired(proxy.spec.keys), *ending_models(proxy.spec.upstreams, today)])
+        keys = hosts.gateway_keys(name, proxy.spec.keys, scope)
         client = args.get("client_address")
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(scope, name, args, place, network.cidr),
-                place=place,
+                network=network_for(scope, name, args, proxy),
+                place=proxy.site.place,
                 system_disk_gib=proxy.system_disk_gib,
-                access=access,
+                access=proxy.access,
                 clients=(pulumi.Output.concat(client, "/32"),) if client is not None else (),
-                ports=_nodes.proxy_ports(resolved),
+                ports=_nodes.proxy_ports(proxy),
                 node=node,
                 secrets={
                     **_nodes.vendor_secrets(upstream_keys),
                     **_nodes.key_secrets(keys),
                     **of_moderators,
                 },
-                tags={**tags.tags, "pulumi-llm": "overseas-proxy"},
-                ready_timeout_minutes=proxy.ready_timeout_minutes,
-                renew=proxy.renew,
-                protect=support.protection(args),
+                tags={**proxy.tags, "pulumi-llm": "overseas-proxy"},
+                ready_timeout_minutes=proxy.spec.ready_timeout_minutes,
+                renew=proxy.spec.renew,
+                protect=proxy.protect,
                 image_id=args.get("image_id"),
             ),
             scope,
@@ -199,15 +185,23 @@ class OverseasProxy(pulumi.ComponentResource):
         support.publish(
             self,
             {
-                **_nodes.proxy_outputs(host, resolved),
+                **_nodes.proxy_outputs(host, proxy),
                 "models": pulumi.Output.from_input([each.name for each in node.gateway.routes]),
                 "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
-                **host.outputs(place),
+                **host.outputs(proxy.site.place),
             },
         )
 
 
-def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulumi.Input[str]]:
+def _resolve(name: str, args: OverseasProxyArgs) -> tuple[ResolvedProxy, dict[str, pulumi.Input[str]]]:
+    given = checked(args, OverseasProxyArgs)
+    parts = arguments.of_proxy(given.fit, support.known(given.fit), given.findings)
+    support.check_name(name, parts.proxy.cloud, below="-network")
+    proxy, keys = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: _keys(parts.proxy, args))
+    return proxy, keys
+
+
+def _keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulumi.Input[str]]:
     keys: dict[str, pulumi.Input[str]] = {}
     missing = []
     for vendor in sorted(proxy.upstreams):
@@ -217,7 +211,7 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
         else:
             keys[vendor] = pulumi.Output.secret(value)
     if missing:
-        support.refuse(
+        refuse(
             "secret.missing",
             f"the upstream {' and '.join(missing)} needs an API key, and none is given",
             " and ".join(

@@ -6,13 +6,10 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes, catalog, spec
+from pulumi_llm import _nodes
 from pulumi_llm._arguments import checked
-from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.network import check_existing, network_for
-from pulumi_llm.preflight import placement
-from pulumi_llm.resolve import ResolvedVectors, Site
-from pulumi_llm.spec import AccessSpec, VectorsSpec
+from pulumi_llm.network import network_for
+from pulumi_llm.resolve import ResolvedVectors, arguments, resolve_vectors, stand_of_vectors
 
 
 class VectorStoreArgs(TypedDict):
@@ -56,11 +53,6 @@ class VectorStoreArgs(TypedDict):
     """Tags for everything that takes them."""
 
 
-_SPEC_KEYS = tuple(
-    key for key in VectorStoreArgs.__annotations__ if key in VectorsSpec.model_fields and key != "image_id"
-)
-
-
 class VectorStore(pulumi.ComponentResource):
     """Weaviate on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
 
@@ -87,51 +79,50 @@ class VectorStore(pulumi.ComponentResource):
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
 
-    def __init__(self, name: str, args: VectorStoreArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Make the store. A wrong argument ends the program with every mistake named, and no traceback."""
+    def __init__(
+        self,
+        name: str,
+        args: VectorStoreArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _resolved: Optional[ResolvedVectors] = None,
+    ) -> None:
+        """Make the store. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        """
         with support.refusing(name):
-            given = checked(args, VectorStoreArgs)
-            fit = given.fit
-            place, vectors, access, network, tags, _ = support.gather(
-                lambda: spec.parse(spec.MachineSpec, support.pick_known(fit, "cloud", "region", "zone", "image_id")),
-                lambda: spec.parse(VectorsSpec, {"placement": "own", **support.pick(fit, *_SPEC_KEYS)}),
-                lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs")),
-                lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.62.0.0/16"}),
-                lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
-                lambda: check_existing(fit),
-                beside=given.findings,
-            )
-            support.check_name(name, place.cloud, below="-network")
-            placed = placement.place_vectors(
-                place.cloud, place.region, place.zone, vectors.memory_gib, vectors.instance_type
-            )
-            cloud = support.adapter(place.cloud)
-            data = catalog.load()
-            store = ResolvedVectors(
-                spec=vectors,
-                site=Site(cloud=data.clouds[place.cloud], region=data.region(place.cloud, place.region), place=placed),
-                data_disk_gib=sold_size(place.cloud, "data", vectors.disk_gib),
-            )
+            store = _resolved or _resolve(name, args)
+            cloud = support.adapter(store.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
-        scope = support.scope_of(self, name, cloud, place.region)
+        scope = support.scope_of(self, name, cloud, store.site.region.name)
         key = hosts.random_key(f"{name}-api-key", scope)
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(scope, name, args, placed, network.cidr),
-                place=placed,
-                system_disk_gib=vectors.system_disk_gib,
-                access=access,
+                network=network_for(scope, name, args, store),
+                place=store.site.place,
+                system_disk_gib=store.system_disk_gib,
+                access=store.access,
                 ports=_nodes.store_ports(),
                 node=_nodes.store_node(name, store),
                 secrets=_nodes.vectors_secrets(key),
-                tags={**tags.tags, "pulumi-llm": "vector-store"},
-                ready_timeout_minutes=vectors.ready_timeout_minutes,
-                renew=vectors.renew,
-                protect=support.protection(args),
+                tags={**store.tags, "pulumi-llm": "vector-store"},
+                ready_timeout_minutes=store.spec.ready_timeout_minutes,
+                renew=store.spec.renew,
+                protect=store.protect,
                 image_id=args.get("image_id"),
             ),
             scope,
         )
-        support.publish(self, {**_nodes.store_outputs(host, key), **host.outputs(placed)})
+        support.publish(self, {**_nodes.store_outputs(host, key), **host.outputs(store.site.place)})
+
+
+def _resolve(name: str, args: VectorStoreArgs) -> ResolvedVectors:
+    given = checked(args, VectorStoreArgs)
+    parts = arguments.of_vectors(given.fit, support.known(given.fit), given.findings)
+    place = parts.place
+    support.check_name(name, place.cloud, below="-network")
+    stand = stand_of_vectors(place.cloud, place.region, place.zone, parts.vectors)
+    return resolve_vectors(parts.vectors, parts.shared, stand)

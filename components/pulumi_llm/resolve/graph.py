@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pulumi_llm import catalog
+
 if TYPE_CHECKING:
-    from pulumi_llm.catalog import CloudFacts, Region
+    from pulumi_llm.catalog import CloudFacts, Model, Region
     from pulumi_llm.catalog.abilities import Abilities
-    from pulumi_llm.catalog.models import Model
+    from pulumi_llm.errors import Finding
     from pulumi_llm.preflight.placement import Placement
-    from pulumi_llm.spec import PriceSpec, ProxySpec, ServerSpec, VectorsSpec
+    from pulumi_llm.spec import AccessSpec, NetworkSpec, PlatformSpec, PriceSpec, ProxySpec, ServerSpec, VectorsSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,22 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedMachine:
+    """What is settled of every machine, whatever runs on it. Disks are as the cloud sells them.
+
+    ``network`` is made in the machine's own region, where its caller names none that exists.
+    """
+
+    site: Site
+    access: AccessSpec
+    network: NetworkSpec
+    system_disk_gib: int
+    data_disk_gib: int
+    tags: Mapping[str, str]
+    protect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
     """The models of an overseas proxy that a model server serves too. A model without a price is not in ``prices``."""
 
@@ -35,41 +53,74 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedServer:
+class ResolvedServer(ResolvedMachine):
     """A GPU host and the model on it.
 
-    ``model`` is None where the catalogue does not know it; then ``context_length`` (tokens) and ``weights_gib`` may be
-    None too. ``dtype`` is what vLLM is told. ``vectors``: Weaviate beside the model.
+    ``model`` is None where the catalogue does not know it. ``context_length`` is in tokens, ``dtype`` what vLLM is told
+    and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: Weaviate beside
+    the model. ``warnings``: what the fit check says of it that does not refuse it.
     """
 
     spec: ServerSpec
-    site: Site
     model: Model | None
     abilities: Abilities
     dtype: str
     context_length: int | None
     weights_gib: float | None
-    data_disk_gib: int
     port: int
     vectors: VectorsSpec | None
     foreign: Foreign | None
+    warnings: tuple[Finding, ...]
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The models that the gateway serves, the proxy's included; its routes are more names for them."""
+        return (self.spec.name_served, *(self.foreign.models if self.foreign else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedVectors:
+class ResolvedVectors(ResolvedMachine):
     """Weaviate on a machine of its own."""
 
     spec: VectorsSpec
-    site: Site
-    data_disk_gib: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedProxy:
+class ResolvedProxy(ResolvedMachine):
     """The overseas proxy. A model without a price is not in ``prices``."""
 
     spec: ProxySpec
-    site: Site
+    models: tuple[str, ...]
     prices: Mapping[str, PriceSpec]
-    data_disk_gib: int
     port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedPlatform:
+    """A whole platform. ``vectors`` is None where Weaviate runs beside the model, or nowhere."""
+
+    spec: PlatformSpec
+    server: ResolvedServer
+    vectors: ResolvedVectors | None
+    proxy: ResolvedProxy | None
+
+    @property
+    def machines(self) -> tuple[ResolvedMachine, ...]:
+        """Every machine, the model server first."""
+        return tuple(each for each in (self.server, self.vectors, self.proxy) if each is not None)
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of the model server's price; None where that is unknown."""
+        price = self.server.site.place.price
+        return price.currency if price is not None else None
+
+    @property
+    def hourly_price(self) -> float | None:
+        """The list price of all machines per hour in ``currency``, without disks; None where one is unknown."""
+        prices = [each.site.place.price for each in self.machines]
+        known = [each for each in prices if each is not None]
+        if self.currency is None or len(known) < len(prices):
+            return None
+        convert = catalog.load().exchange_rate.convert
+        return round(sum(convert(each.amount, each.currency, self.currency) for each in known), 4)

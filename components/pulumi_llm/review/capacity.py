@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pulumi_llm import preflight, spec
+from pulumi_llm import catalog, preflight, spec
 from pulumi_llm.errors import Refusal
 from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.model import UNKNOWN, PlannedResource, is_secret
@@ -55,7 +55,8 @@ def capacities(comparison: Comparison, nodes: Nodes) -> Iterator[Capacity]:
         downloads = other or each.name in new_disks
         old, new = room_of(was), room_of(now)
         if downloads or old != new:
-            size = placement.download_gib(now) if downloads else None
+            row = catalog.load().models.get(now.model) if downloads else None
+            size = placement.download_gib(row) if row is not None else None
             yield Capacity(each.name, old, new, downloads, size)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pulumi_llm.errors import Refusal
-from pulumi_llm.preflight.platform import parse
+from pulumi_llm.resolve import resolve_platform
 
 SERVER: dict[str, Any] = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
 PROXY: dict[str, Any] = {
@@ -22,14 +22,14 @@ NOWHERE = {"cloud": "tencent", "region": "na-toronto"}
 
 def told(raw: Any, where: str = "") -> list[tuple[str, str]]:
     with pytest.raises(Refusal) as refused:
-        parse(raw, where=where)
+        resolve_platform(raw, where=where)
     return [(finding.code, finding.where) for finding in refused.value.findings]
 
 
 def test_a_sound_platform_is_given_back() -> None:
-    whole = parse({"server": SERVER, "access": ACCESS, "proxy": PROXY})
-    assert (whole.server.gpu, whole.proxy and whole.proxy.region) == ("T4", "ap-southeast-1")
-    assert parse({"server": SERVER, "access": ACCESS}).proxy is None
+    whole = resolve_platform({"server": SERVER, "access": ACCESS, "proxy": PROXY})
+    assert (whole.spec.server.gpu, whole.proxy and whole.proxy.site.region.name) == ("T4", "ap-southeast-1")
+    assert resolve_platform({"server": SERVER, "access": ACCESS}).proxy is None
 
 
 @pytest.mark.parametrize(("where", "before"), [("", ""), ("platform", "platform.")])
