@@ -15,7 +15,7 @@ from pulumi_llm.bootstrap import NodeRequest, check_gateway
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import among
 from pulumi_llm.network import network_for
-from pulumi_llm.resolve import ResolvedServer, arguments, resolve_server
+from pulumi_llm.resolve import ResolvedServer, arguments, kept, resolve_server
 
 
 class ModelServerArgs(TypedDict):
@@ -199,6 +199,7 @@ class ModelServer(pulumi.ComponentResource):
             _check_gateway(node, server)
             of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
+        _keep(self, server)
         notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys)])
         scope = support.scope_of(self, name, cloud, server.site.region.name)
         keys = hosts.gateway_keys(name, server.spec.keys, scope)
@@ -246,6 +247,13 @@ def _resolve(args: ModelServerArgs) -> ResolvedServer:
     given = checked(args, ModelServerArgs)
     parts = arguments.of_server(given.fit, support.known(given.fit), given.findings)
     return resolve_server(parts.server, parts.shared, vectors=parts.vectors, foreign=parts.foreign)
+
+
+def _keep(component: pulumi.Resource, server: ResolvedServer) -> None:
+    """Keep what was resolved for whoever captures the program, by the URN that the component gets."""
+    servers = kept.keeper()
+    if servers is not None:
+        component.urn.apply(lambda urn: servers.__setitem__(urn, server))
 
 
 def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 
 if TYPE_CHECKING:
+    from pulumi_llm.preflight.memory import Memory
     from pulumi_llm.preflight.placement import Placing
-    from pulumi_llm.preflight.report import Report
     from pulumi_llm.spec import ServerSpec, VectorsSpec
 
-DEFAULT_CONTEXT = 8192
-"""Tokens that are served where no context length is given and the model can do more."""
-
-__all__ = ["DEFAULT_CONTEXT", "check_server", "report_of", "require"]
+__all__ = ["DEFAULT_CONTEXT", "Verdict", "check_server", "judge", "require"]
 
 
-def check_server(
-    server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placing | None = None
-) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the fit check says of a server: errors and warnings, worst first, and the memory where it can be told."""
+
+    findings: tuple[Finding, ...]
+    memory: Memory | None = None
+
+
+def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
+    """The findings of :func:`judge`."""
+    return list(judge(server, vectors).findings)
+
+
+def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placing | None = None) -> Verdict:
     """Every rule's errors and warnings about a server, with Weaviate beside the model if so; worst first, all at once.
 
     ``placing``: what came of looking for its place, where somebody has looked already. A model that the catalogue does
@@ -32,23 +41,14 @@ def check_server(
     asked = request.of_server(server, vectors)
     placing = placing or request.placing_of(asked)
     try:
-        found = report.findings(request.case_of(asked, placing=placing))
+        case = request.case_of(asked, placing=placing)
+        found = report.findings(case)
     except UnknownName as unknown:
         of_model = (_unknown_model(finding) for finding in unknown.findings)
-        return [*of_model, *rules_host.of_unknown_model(asked, placing.place)]
+        return Verdict((*of_model, *rules_host.of_unknown_model(asked, placing.place)))
     except Refusal as refusal:
-        return list(refusal.findings)
-    return [finding for finding in found if finding.severity != "info"]
-
-
-def report_of(server: ServerSpec) -> Report | None:
-    """The whole verdict on a server, with its memory; None where the catalogue does not know its model."""
-    from pulumi_llm.preflight import report, request
-
-    try:
-        return report.check(request.of_server(server))
-    except Refusal:
-        return None
+        return Verdict(refusal.findings)
+    return Verdict(tuple(each for each in found if each.severity != "info"), case.memory)
 
 
 def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list[Finding]:

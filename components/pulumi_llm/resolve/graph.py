@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pulumi_llm.catalog import CloudFacts, Model, Region
     from pulumi_llm.catalog.abilities import Abilities
     from pulumi_llm.errors import Finding
+    from pulumi_llm.preflight.memory import Memory
     from pulumi_llm.preflight.placement import Placement
     from pulumi_llm.spec import AccessSpec, NetworkSpec, PlatformSpec, PriceSpec, ProxySpec, ServerSpec, VectorsSpec
 
@@ -58,7 +59,8 @@ class ResolvedServer(ResolvedMachine):
 
     ``model`` is None where the catalogue does not know it. ``context_length`` is in tokens, ``dtype`` what vLLM is told
     and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: Weaviate beside
-    the model. ``warnings``: what the fit check says of it that does not refuse it.
+    the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate, where
+    there is one.
     """
 
     spec: ServerSpec
@@ -71,6 +73,7 @@ class ResolvedServer(ResolvedMachine):
     vectors: VectorsSpec | None
     foreign: Foreign | None
     warnings: tuple[Finding, ...]
+    memory: Memory | None
 
     @property
     def served(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pulumi_llm.spec import PriceSpec
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model
+    from pulumi_llm.preflight.memory import Memory
     from pulumi_llm.preflight.placement import Placement, Placing
     from pulumi_llm.spec import AccessSpec, NetworkSpec, ProxySpec, ServerSpec, UpstreamSpec, VectorsSpec
 
@@ -50,6 +51,7 @@ class Stand:
     model: Model | None = None
     weights_gib: float | None = None
     warnings: tuple[Finding, ...] = ()
+    memory: Memory | None = None
 
     def fields(self) -> dict[str, Any]:
         """As fields of a resolved machine."""
@@ -71,7 +73,8 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     """
     placing = placing or placement.attempt(lambda: placement.place_server(server))
     findings = list(placing.findings)
-    told = keep(findings, lambda: preflight.require(preflight.check_server(server, vectors, placing), server.override))
+    verdict = preflight.judge(server, vectors, placing)
+    told = keep(findings, lambda: preflight.require(verdict.findings, server.override))
     model = catalog.load().models.get(server.model)
     weights = placement.download_gib(model) if model is not None else None
     asked = server.model_disk_gib
@@ -88,6 +91,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         model=model,
         weights_gib=weights,
         warnings=tuple(told),
+        memory=verdict.memory,
     )
 
 
@@ -132,6 +136,7 @@ def resolve_server(
         vectors=_beside(vectors),
         foreign=foreign,
         warnings=stand.warnings,
+        memory=stand.memory,
     )
 
 
