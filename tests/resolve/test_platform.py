@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import pulumi_llm as llm
 from pulumi_llm.errors import Refusal
+from pulumi_llm.plan.capture import capture
 from pulumi_llm.resolve import resolve_platform
 
 SERVER: dict[str, Any] = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
@@ -59,3 +61,48 @@ def test_what_is_wrong_in_one_part_does_not_hide_what_is_wrong_in_another() -> N
 @pytest.mark.parametrize("raw", [None, "server", ["server"], 5, {}])
 def test_what_is_no_platform_is_refused(raw: Any) -> None:
     assert all(code.startswith("spec.") for code, _ in told(raw))
+
+
+NETWORK = {"vpc_id": "vpc-1", "subnet_id": "subnet-1"}
+LARGE = {"disk_gib": 16000}
+"""More vectors than fit on the largest disk of AWS (16384 GiB), as Weaviate stops at nine tenths."""
+
+
+def test_a_disk_that_the_cloud_does_not_sell_is_told_with_the_rest() -> None:
+    raw = {"server": SERVER, "access": ACCESS, "vectors": LARGE}
+    assert told(raw, "platform") == [("cloud.disk-too-large", "platform.server")]
+    assert told({**raw, "server": {**SERVER, "gpu_count": 7}, "proxy": {**PROXY, **NOWHERE}})[-2:] == [
+        ("cloud.disk-too-large", "server"),
+        ("placement.no-zone", "proxy.zone"),
+    ]
+    large = {"cloud": "aliyun", "region": "cn-hangzhou"}  # whose disks go to 65536 GiB
+    assert resolve_platform({**raw, "server": {**SERVER, **large}}).server.data_disk_gib > 16384
+
+
+def test_a_subnet_whose_zone_is_not_named_is_told_with_the_rest() -> None:
+    raw = {"server": SERVER, "access": ACCESS, "network": NETWORK, "proxy": {**PROXY, "network": NETWORK}}
+    both = [("spec.zone-needed", "platform.server"), ("spec.zone-needed", "platform.proxy")]
+    assert told(raw, "platform") == both
+    assert set(told({**raw, "vectors": LARGE}, "platform")) == {*both, ("cloud.disk-too-large", "platform.server")}
+    zones = {"network": NETWORK, "server": {**SERVER, "zone": "us-east-1a"}}
+    proxy = {**PROXY, "network": NETWORK, "zone": "ap-southeast-1a"}
+    assert resolve_platform({**raw, **zones, "proxy": proxy}).spec.network.exists
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"vectors": LARGE}, {"proxy": {**PROXY, "network": NETWORK}, "openai_api_key": "sk-planted"}],
+    ids=["disk", "zone"],
+)
+def test_what_was_found_wrong_in_a_part_ends_a_program_before_anything_is_registered(wrong: dict[str, Any]) -> None:
+    made: list[str] = []
+
+    class Watched(llm.Platform):
+        def get_provider(self, module_member: str) -> Any:
+            made.append(module_member)
+            return super().get_provider(module_member)
+
+    args: Any = {"server": SERVER, "access": ACCESS, **wrong}
+    with pytest.raises(Refusal):
+        capture(lambda: Watched("x", args))
+    assert not made
