@@ -1,6 +1,7 @@
 """A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NotRequired, Optional, TypedDict
 
 import pulumi
@@ -185,25 +186,23 @@ class ModelServer(pulumi.ComponentResource):
         args: ModelServerArgs,
         opts: Optional[pulumi.ResourceOptions] = None,
         *,
-        _resolved: Optional[ResolvedServer] = None,
+        _settled: Optional["Settled"] = None,
     ) -> None:
         """Make the server. A wrong argument ends the program with every mistake named, and no traceback.
 
-        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        ``_settled`` is what ``args`` come to, where a platform has settled it already.
         """
         with support.refusing(name):
-            server = _resolved or _resolve(args)
+            settled = _settled or settle(name, args, _resolve(args))
+            server, node = settled.server, settled.node
             support.check_name(name, server.site.cloud.name, below="-network")
             cloud = support.adapter(server.site.cloud.name)
-            node = _nodes.server_node(name, server)
-            _check_gateway(node, server)
-            of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
         notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys)])
         scope = support.scope_of(self, name, cloud, server.site.region.name)
         keys = hosts.gateway_keys(name, server.spec.keys, scope)
-        secrets: dict[str, pulumi.Input[str]] = {**_nodes.key_secrets(keys), **of_moderators}
+        secrets: dict[str, pulumi.Input[str]] = {**_nodes.key_secrets(keys), **settled.of_moderators}
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
         if vectors_key is not None:
             secrets |= _nodes.vectors_secrets(vectors_key)
@@ -241,6 +240,22 @@ class ModelServer(pulumi.ComponentResource):
             **host.outputs(server.site.place),
         }
         support.publish(self, outputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """All that is settled before the first resource is made: the server, its node, the moderators' secrets."""
+
+    server: ResolvedServer
+    node: NodeRequest
+    of_moderators: Mapping[str, pulumi.Output[str]]
+
+
+def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settled:
+    """What a server of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
+    node = _nodes.server_node(name, server)
+    _check_gateway(node, server)
+    return Settled(server=server, node=node, of_moderators=moderator_keys(node.gateway, args))
 
 
 def _resolve(args: ModelServerArgs) -> ResolvedServer:

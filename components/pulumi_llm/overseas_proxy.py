@@ -1,5 +1,7 @@
 """A small machine overseas that runs the gateway in front of the foreign model APIs."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NotRequired, Optional, TypedDict
 
@@ -11,7 +13,7 @@ from pulumi_llm import _nodes, notices, spec
 from pulumi_llm._arguments import checked
 from pulumi_llm._findings import gather, refuse
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm.bootstrap import check_gateway
+from pulumi_llm.bootstrap import NodeRequest, check_gateway
 from pulumi_llm.network import network_for
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.resolve import ResolvedProxy, arguments, resolve_proxy
@@ -138,20 +140,17 @@ class OverseasProxy(pulumi.ComponentResource):
         args: OverseasProxyArgs,
         opts: Optional[pulumi.ResourceOptions] = None,
         *,
-        _resolved: Optional[ResolvedProxy] = None,
+        _settled: Optional["Settled"] = None,
     ) -> None:
         """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback.
 
-        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        ``_settled`` is what ``args`` come to, where a platform has settled it already.
         """
         with support.refusing(name):
-            proxy, upstream_keys = (
-                _resolve(name, args) if _resolved is None else (_resolved, _keys(_resolved.spec, args))
-            )
+            settled = _settled or _settle_alone(name, args)
+            proxy, node = settled.proxy, settled.node
+            support.check_name(name, proxy.site.cloud.name, below="-network")
             cloud = support.adapter(proxy.site.cloud.name)
-            node = _nodes.proxy_node(name, proxy)
-            check_gateway(node.gateway)
-            of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, proxy.site.region.name)
         today = datetime.now(UTC).date()
@@ -170,9 +169,9 @@ class OverseasProxy(pulumi.ComponentResource):
                 ports=_nodes.proxy_ports(proxy),
                 node=node,
                 secrets={
-                    **_nodes.vendor_secrets(upstream_keys),
+                    **_nodes.vendor_secrets(settled.of_vendors),
                     **_nodes.key_secrets(keys),
-                    **of_moderators,
+                    **settled.of_moderators,
                 },
                 tags={**proxy.tags, "pulumi-llm": "overseas-proxy"},
                 ready_timeout_minutes=proxy.spec.ready_timeout_minutes,
@@ -193,19 +192,42 @@ class OverseasProxy(pulumi.ComponentResource):
         )
 
 
-def _resolve(name: str, args: OverseasProxyArgs) -> tuple[ResolvedProxy, dict[str, pulumi.Input[str]]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """All that is settled before the first resource is made: the proxy, its node, and the secrets that are given."""
+
+    proxy: ResolvedProxy
+    node: NodeRequest
+    of_vendors: Mapping[str, pulumi.Input[str]]
+    of_moderators: Mapping[str, pulumi.Output[str]]
+
+
+def settle(name: str, args: Mapping[str, Any], proxy: ResolvedProxy) -> Settled:
+    """What a proxy of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
+    of_vendors, (node, of_moderators) = gather(lambda: _keys(proxy.spec, args), lambda: _node(name, args, proxy))
+    return Settled(proxy=proxy, node=node, of_vendors=of_vendors, of_moderators=of_moderators)
+
+
+def _node(
+    name: str, args: Mapping[str, Any], proxy: ResolvedProxy
+) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
+    node = _nodes.proxy_node(name, proxy)
+    check_gateway(node.gateway)
+    return node, moderator_keys(node.gateway, args)
+
+
+def _settle_alone(name: str, args: OverseasProxyArgs) -> Settled:
     given = checked(args, OverseasProxyArgs)
     parts = arguments.of_proxy(given.fit, support.known(given.fit), given.findings)
-    support.check_name(name, parts.proxy.cloud, below="-network")
-    proxy, keys = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: _keys(parts.proxy, args))
-    return proxy, keys
+    proxy, _ = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: _keys(parts.proxy, args))
+    return settle(name, args, proxy)
 
 
-def _keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulumi.Input[str]]:
+def _keys(proxy: ProxySpec, args: Mapping[str, Any]) -> dict[str, pulumi.Input[str]]:
     keys: dict[str, pulumi.Input[str]] = {}
     missing = []
     for vendor in sorted(proxy.upstreams):
-        value: Any = args.get(f"{vendor}_api_key")
+        value = args.get(f"{vendor}_api_key")
         if value is None:
             missing.append(vendor)
         else:

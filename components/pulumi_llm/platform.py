@@ -6,9 +6,12 @@ from typing import Any, NotRequired, Optional, TypedDict, cast
 import pulumi
 
 from pulumi_llm import _component as support
+from pulumi_llm import model_server, overseas_proxy
 from pulumi_llm._arguments import checked
-from pulumi_llm._findings import gather, pick
+from pulumi_llm._findings import gather, keep, pick
+from pulumi_llm._refusal import ending
 from pulumi_llm.clouds.base import AddressHandle
+from pulumi_llm.errors import Finding
 from pulumi_llm.model_server import ModelServer
 from pulumi_llm.network import Network, network_args
 from pulumi_llm.overseas_proxy import OverseasProxy
@@ -139,14 +142,15 @@ class Platform(pulumi.ComponentResource):
             support.check_name(name, *sorted(on), below="-vectors-network")
             # Every SDK before anything is made.
             cloud, *_ = gather(*[lambda each=each: support.adapter(each.site.cloud.name) for each in wanted.machines])
+        of_server, of_proxy = _settled(name, args, wanted)
         super().__init__(f"{support.PACKAGE}:index:Platform", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, wanted.server.site.region.name)
         at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])
         network = self._network(name, wanted, at_server)
         # The address comes first: the proxy's firewall lets it in, and the server's settings name the proxy.
         address = cloud.address(f"{name}-address", wanted.spec.tags, scope)
-        proxy = self._proxy(name, wanted, args, address.ip) if wanted.proxy else None
-        server = self._server(name, wanted, args, network, address, proxy, at_server)
+        proxy = self._proxy(name, wanted, args, address.ip, of_proxy) if of_proxy is not None else None
+        server = self._server(name, wanted, args, network, address, proxy, at_server, of_server)
         outputs: dict[str, Any] = {
             key: getattr(server, key)
             for key in (
@@ -204,6 +208,7 @@ class Platform(pulumi.ComponentResource):
         address: AddressHandle,
         proxy: OverseasProxy | None,
         opts: pulumi.ResourceOptions,
+        settled: model_server.Settled,
     ) -> ModelServer:
         server, vectors, foreign = wanted.spec.server, wanted.server.vectors, wanted.server.foreign
         server_args: Any = {
@@ -235,13 +240,17 @@ class Platform(pulumi.ComponentResource):
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
             }
-        return ModelServer(f"{name}-server", server_args, opts, _resolved=wanted.server)
+        return ModelServer(f"{name}-server", server_args, opts, _settled=settled)
 
     def _proxy(
-        self, name: str, wanted: ResolvedPlatform, args: PlatformArgs, server_address: pulumi.Input[str]
+        self,
+        name: str,
+        wanted: ResolvedPlatform,
+        args: PlatformArgs,
+        server_address: pulumi.Input[str],
+        settled: overseas_proxy.Settled,
     ) -> OverseasProxy:
-        assert wanted.proxy is not None  # noqa: S101 - asked by the caller
-        proxy = wanted.proxy.spec
+        proxy = settled.proxy.spec
         network: dict[str, Any] = {"network_cidr": proxy.network.cidr}
         if proxy.network.exists:
             network = {"vpc_id": proxy.network.vpc_id, "subnet_id": proxy.network.subnet_id}
@@ -258,7 +267,7 @@ class Platform(pulumi.ComponentResource):
         given = self.get_provider(f"{cloud.package}:index:any") if proxy.cloud != wanted.spec.server.cloud else None
         provider = given or support.regional_provider(f"{name}-proxy", cloud, proxy.region, self)
         opts = pulumi.ResourceOptions(parent=self, providers=[provider])
-        return OverseasProxy(f"{name}-proxy", proxy_args, opts, _resolved=wanted.proxy)
+        return OverseasProxy(f"{name}-proxy", proxy_args, opts, _settled=settled)
 
     def _vectors(
         self,
@@ -285,6 +294,22 @@ def _resolve(args: PlatformArgs) -> ResolvedPlatform:
     parts = {key: value for key, value in given.fit.items() if key not in _SECRETS}
     (resolved,) = gather(lambda: resolve_platform(parts), beside=given.findings)
     return cast("ResolvedPlatform", resolved)
+
+
+def _settled(
+    name: str, args: PlatformArgs, wanted: ResolvedPlatform
+) -> tuple[model_server.Settled, overseas_proxy.Settled | None]:
+    """What the gateways' machines are made from. What is wrong with one ends the program before anything is made."""
+    findings: list[Finding] = []
+    at_server, at_proxy = f"{name}-server", f"{name}-proxy"
+    server = keep(findings, lambda: model_server.settle(at_server, args, wanted.server), at_server)
+    proxy = None
+    if wanted.proxy is not None:
+        asked = wanted.proxy
+        proxy = keep(findings, lambda: overseas_proxy.settle(at_proxy, args, asked), at_proxy)
+    if findings or server is None:
+        raise ending(findings)
+    return server, proxy
 
 
 def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | None = None) -> list[str]:

@@ -148,7 +148,7 @@ def test_what_a_review_says_of_a_server_is_the_same_whether_it_was_resolved_here
 def test_what_a_platform_hands_to_its_parts_is_not_recorded() -> None:
     plan = capture(lambda: llm.Platform("x", {**PLATFORM, "vectors": {"placement": "own"}}))
     for each in plan.of_type("llm:index:ModelServer", "llm:index:VectorStore", "llm:index:Platform"):
-        assert not {"_resolved", "resolved"} & set(each.inputs)
+        assert not {"_settled", "_resolved", "settled", "resolved"} & set(each.inputs)
 
 
 def test_the_graph_that_a_stack_made_is_the_one_that_its_platform_makes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_the_graph_that_a_stack_made_is_the_one_that_its_platform_makes(monkeypa
     made = llm.ModelServer.__init__
 
     def keep(self: Any, name: str, args: Any, opts: Any = None, **rest: Any) -> None:
-        given.append(rest["_resolved"])
+        given.append(rest["_settled"].server)
         made(self, name, args, opts, **rest)
 
     monkeypatch.setattr(llm.ModelServer, "__init__", keep)

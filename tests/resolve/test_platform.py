@@ -63,6 +63,9 @@ def test_what_is_no_platform_is_refused(raw: Any) -> None:
     assert all(code.startswith("spec.") for code, _ in told(raw))
 
 
+ACTS = {"action": "block", "on_error": "block"}
+HOOK = {"moderators": {"own": {"kind": "hook", "file": "nowhere/hook.py", "options": {"entry": "hook:judge"}, **ACTS}}}
+MODERATED = {"moderators": {"m": {"kind": "yidun", "options": {"business_id": "b"}, **ACTS}}}
 NETWORK = {"vpc_id": "vpc-1", "subnet_id": "subnet-1"}
 LARGE = {"disk_gib": 16000}
 """More vectors than fit on the largest disk of AWS (16384 GiB), as Weaviate stops at nine tenths."""
@@ -90,19 +93,45 @@ def test_a_subnet_whose_zone_is_not_named_is_told_with_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"vectors": LARGE}, {"proxy": {**PROXY, "network": NETWORK}, "openai_api_key": "sk-planted"}],
-    ids=["disk", "zone"],
+    ("wrong", "code"),
+    [
+        ({}, ""),
+        ({"vectors": LARGE}, "cloud.disk-too-large"),
+        ({"proxy": {**PROXY, "network": NETWORK}, "openai_api_key": "sk-planted"}, "spec.zone-needed"),
+        ({"proxy": PROXY}, "secret.missing"),
+        ({"server": {**SERVER, "content": HOOK}}, "content.bad-hook"),
+        ({"proxy": {**PROXY, "content": MODERATED}, "openai_api_key": "sk-planted"}, "secret.missing"),
+    ],
+    ids=["nothing", "disk", "zone", "vendor's key", "hook", "moderator's key"],
 )
-def test_what_was_found_wrong_in_a_part_ends_a_program_before_anything_is_registered(wrong: dict[str, Any]) -> None:
+def test_what_is_wrong_with_a_part_ends_a_program_before_anything_is_registered(wrong: Any, code: str) -> None:
     made: list[str] = []
 
     class Watched(llm.Platform):
-        def get_provider(self, module_member: str) -> Any:
+        def get_provider(self, module_member: str) -> Any:  # asked for right after the platform is registered
             made.append(module_member)
             return super().get_provider(module_member)
 
     args: Any = {"server": SERVER, "access": ACCESS, **wrong}
-    with pytest.raises(Refusal):
+    told: set[str] = set()
+    try:
         capture(lambda: Watched("x", args))
-    assert not made
+    except Refusal as refusal:
+        told = {each.code for each in refusal.findings}
+    assert told == ({code} if code else set())
+    assert bool(made) is (not code)
+
+
+def test_what_is_wrong_with_the_gateways_of_a_platform_is_told_at_once() -> None:
+    args: Any = {
+        "server": {**SERVER, "content": HOOK},
+        "access": ACCESS,
+        "proxy": {**PROXY, "content": HOOK},
+    }
+    with pytest.raises(Refusal) as refused:
+        capture(lambda: llm.Platform("x", args))
+    assert [(each.code, each.where) for each in refused.value.findings] == [
+        ("content.bad-hook", "x-server"),
+        ("secret.missing", "x-proxy"),
+        ("content.bad-hook", "x-proxy"),
+    ]

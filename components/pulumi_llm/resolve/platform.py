@@ -35,16 +35,16 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
     )
     server = wanted.server if wanted else _part(raw, "server", ServerSpec)
     proxy = wanted.proxy if wanted else _part(raw, "proxy", ProxySpec)
-    vectors = wanted.vectors if wanted else _part(raw, "vectors", VectorsSpec)
+    vectors: VectorsSpec | None = wanted.vectors if wanted else _part(raw, "vectors", VectorsSpec)
+    own = vectors if vectors is not None and vectors.placement == "own" else None
     of_server = of_vectors = of_proxy = None
-    own = vectors is not None and vectors.placement == "own"
     if server is not None:
         placing = placement.attempt(lambda: placement.place_server(server))
         of_server = kept(lambda: parts.stand_of_server(server, vectors, placing), "server")
-        if own and placing.place is not None:
+        if own is not None and placing.place is not None:
             # Beside the model server, in its zone.
             place = placing.place
-            of_vectors = kept(lambda: parts.stand_of_vectors(place.cloud, place.region, place.zone, vectors), "vectors")
+            of_vectors = kept(lambda: parts.stand_of_vectors(place.cloud, place.region, place.zone, own), "vectors")
     if proxy is not None:
         of_proxy = kept(lambda: parts.stand_of_proxy(proxy), "proxy")
     if wanted is not None:
@@ -57,7 +57,7 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
     return ResolvedPlatform(
         spec=wanted,
         server=parts.resolve_server(wanted.server, shared, vectors=vectors, foreign=foreign, stand=of_server),
-        vectors=parts.resolve_vectors(vectors, shared, of_vectors) if own else None,
+        vectors=parts.resolve_vectors(own, shared, of_vectors) if own is not None and of_vectors is not None else None,
         proxy=theirs,
     )
 
