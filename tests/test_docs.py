@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from pulumi_llm import catalog, cli, spec
 from pulumi_llm.plan.project import find
-from pulumi_llm.preflight import platform as platforms
+from pulumi_llm.resolve import resolve_platform
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "templates/README.md"])
@@ -325,7 +325,7 @@ def test_a_stack_that_the_docs_show_passes_the_spec_and_the_fit_check(page: Path
     stacks = [each["config"]["pulumi-llm:platform"] for each in shown if "config" in each]
     assert stacks
     for each in stacks:
-        assert platforms.parse(each).server.model
+        assert resolve_platform(each).server.model
 
 
 def test_the_commands_that_the_docs_name_exist() -> None:

@@ -1,14 +1,15 @@
 """What the components share: refusing without a traceback, providers, and names."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import pulumi
 
 from pulumi_llm import catalog, clouds
 from pulumi_llm._arguments import is_late
+from pulumi_llm._findings import refuse
 from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
 from pulumi_llm._secrets import is_secret
 from pulumi_llm.clouds.base import Cloud, Scope
@@ -28,52 +29,6 @@ def refusing(where: str) -> Iterator[None]:
         raise ending(each.placed(where) for each in refusal.findings) from None
 
 
-def gather(*parts: Callable[[], Any], beside: Iterable[Finding] = ()) -> list[Any]:
-    """What each part gives. Raises :class:`Refusal` with the findings of all of them, not of the first that fails.
-
-    ``beside``: what is known to be wrong already, with the argument that is meant in ``where``. A part that misses such
-    an argument, since it was not given it, says nothing new.
-    """
-    results: list[Any] = []
-    findings: list[Finding] = list(beside)
-    told = {finding.where.split(".")[0] for finding in findings}
-    for part in parts:
-        try:
-            results.append(part())
-        except Refusal as refusal:
-            findings += (
-                each
-                for each in refusal.findings
-                if each.code != "spec.missing-key" or each.where.split(".")[0] not in told
-            )
-    if findings:
-        raise Refusal(dict.fromkeys(findings))
-    return results
-
-
-def refuse(code: str, message: str, hint: str = "", where: str = "") -> NoReturn:
-    """Refuse with one finding."""
-    raise Refusal([Finding(code, message, hint, where=where)])
-
-
-def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
-    """Whether the arguments are given; refuse where only some of them are."""
-    given = [name for name in names if args.get(name) is not None]
-    if given and len(given) < len(names):
-        lacking = ", ".join(name for name in names if name not in given)
-        refuse(
-            "spec.missing-key",
-            f"{', '.join(given)} is given, but {lacking} is not",
-            "give all of them, or none",
-        )
-    return bool(given)
-
-
-def protection(args: Mapping[str, Any]) -> bool:
-    """Whether ``protect`` is asked for; left out, it is not."""
-    return bool(args.get("protect"))
-
-
 def recorded(args: object, *left_out: str) -> dict[str, Any]:
     """The arguments that the state records, so that previews show what was asked: no secrets, nor ``left_out``.
 
@@ -84,14 +39,9 @@ def recorded(args: object, *left_out: str) -> dict[str, Any]:
     return {key: value for key, value in args.items() if not is_secret(str(key)) and key not in left_out}
 
 
-def pick(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Those of ``names`` that are given, as a mapping."""
-    return {name: args[name] for name in names if args.get(name) is not None}
-
-
-def pick_known(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Those of ``names`` that are given and known by now, as a mapping."""
-    return {name: value for name, value in pick(args, *names).items() if not is_late(value)}
+def known(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that are given, and whose values are known by now."""
+    return {name: value for name, value in args.items() if value is not None and not is_late(value)}
 
 
 def scope_of(component: pulumi.ComponentResource, name: str, cloud: Cloud, region: str) -> Scope:

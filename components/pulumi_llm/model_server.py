@@ -1,37 +1,24 @@
 """A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
 
 from collections.abc import Mapping
-from typing import Any, Optional, cast
+from dataclasses import dataclass
+from typing import Any, Optional
 
 import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, notices, preflight, spec
+from pulumi_llm import _nodes, notices
 from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
-from pulumi_llm._gateway import content_role, priced, routes_of
+from pulumi_llm._findings import refuse
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import (
-    GatewayRole,
-    NodeRequest,
-    Target,
-    Upstream,
-    VllmRole,
-    WeaviateRole,
-    check_gateway,
-)
-from pulumi_llm.catalog.abilities import abilities_of
+from pulumi_llm.bootstrap import NodeRequest, check_gateway
 from pulumi_llm.clouds.base import AddressHandle
-from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.errors import Finding, among
-from pulumi_llm.network import check_existing, network_for
-from pulumi_llm.preflight import placement
-from pulumi_llm.preflight.engine import engine
-from pulumi_llm.spec import AccessSpec, ServerSpec
+from pulumi_llm.errors import among
+from pulumi_llm.network import network_for
+from pulumi_llm.resolve import ResolvedServer, arguments, kept, resolve_server
 
-_SERVER_KEYS = tuple(key for key in ModelServerArgs.__annotations__ if key in ServerSpec.model_fields)
 _WAITS = ("proxy_endpoint",)
 """Not recorded in the state: it may be known only when the proxy is ready, and everything here would wait for that."""
 
@@ -70,202 +57,117 @@ class ModelServer(pulumi.ComponentResource):
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
 
-    def __init__(self, name: str, args: ModelServerArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Make the server. A wrong argument ends the program with every mistake named, and no traceback."""
+    def __init__(
+        self,
+        name: str,
+        args: ModelServerArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _settled: Optional["Settled"] = None,
+    ) -> None:
+        """Make the server. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_settled`` is what ``args`` come to, where a platform has settled it already.
+        """
         with support.refusing(name):
-            plan = _Plan(args)
-            support.check_name(name, plan.server.cloud, below="-network")
-            cloud = support.adapter(plan.server.cloud)
-            of_moderators = moderator_keys(plan.node(name).gateway, args)
+            settled = _settled or settle(name, args, _resolve(args))
+            server, node = settled.server, settled.node
+            support.check_name(name, server.site.cloud.name, below="-network")
+            cloud = support.adapter(server.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
-        notices.warn(self, name, [*plan.warnings, *hosts.expired(plan.server.keys)])
-        scope = support.scope_of(self, name, cloud, plan.server.region)
-        keys = hosts.gateway_keys(name, plan.server.keys, scope)
-        secrets: dict[str, pulumi.Input[str]] = {f"gateway_key_{key}": value for key, value in keys.items()}
-        secrets |= of_moderators
-        vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if plan.vectors else None
+        _keep(self, server)
+        notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys)])
+        scope = support.scope_of(self, name, cloud, server.site.region.name)
+        keys = hosts.gateway_keys(name, server.spec.keys, scope)
+        secrets: dict[str, pulumi.Input[str]] = {**_nodes.key_secrets(keys), **settled.of_moderators}
+        vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
         if vectors_key is not None:
-            secrets["weaviate_api_key"] = vectors_key
+            secrets |= _nodes.vectors_secrets(vectors_key)
         if args.get("hub_token") is not None:
-            secrets["hf_token"] = args["hub_token"]
-        if plan.proxied:
-            secrets["upstream_proxy"] = args["proxy_key"]
-            secrets["proxy_certificate_authority"] = args["proxy_certificate_authority"]
+            secrets |= _nodes.hub_secrets(args["hub_token"])
+        if server.foreign is not None:
+            secrets |= _nodes.proxy_secrets(args["proxy_key"], args["proxy_certificate_authority"])
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(scope, name, args, plan.place, plan.network_cidr),
-                place=plan.place,
-                system_disk_gib=plan.server.system_disk_gib,
-                access=plan.access,
-                ports=plan.ports,
-                node=plan.node(name),
-                settings=plan.settings(name, args),
+                network=network_for(scope, name, args, server),
+                place=server.site.place,
+                system_disk_gib=server.system_disk_gib,
+                access=server.access,
+                ports=_nodes.server_ports(server),
+                node=node,
+                settings=_settings(node, server, args),
                 secrets=secrets,
-                tags={**plan.tags, "pulumi-llm": "model-server"},
-                ready_timeout_minutes=plan.server.ready_timeout_minutes,
-                spot=plan.server.spot,
-                renew=plan.server.renew,
-                protect=support.protection(args),
+                tags={**server.tags, "pulumi-llm": "model-server"},
+                ready_timeout_minutes=server.spec.ready_timeout_minutes,
+                spot=server.spec.spot,
+                renew=server.spec.renew,
+                protect=server.protect,
                 image_id=args.get("image_id"),
                 address=_given_address(args),
             ),
             scope,
         )
         outputs: dict[str, Any] = {
-            "endpoint": host.url(plan.port, "/v1"),
-            "model": pulumi.Output.from_input(plan.server.name_served),
-            "models": pulumi.Output.from_input(plan.models),
+            "model": pulumi.Output.from_input(server.spec.name_served),
+            "models": pulumi.Output.from_input(_nodes.server_models(server)),
             "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
-            **host.outputs(plan.place),
+            **_nodes.server_outputs(host, server, vectors_key),
+            **host.outputs(server.site.place),
         }
-        if vectors_key is not None:
-            outputs["vectors_endpoint"] = host.url(spec.VECTORS_HTTPS_PORT)
-            outputs["vectors_grpc"] = host.authority(spec.VECTORS_GRPC_PORT)
-            outputs["vectors_key"] = vectors_key
         support.publish(self, outputs)
 
 
-class _Plan:
-    """Everything that is settled before the first resource is made."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """All that is settled before the first resource is made: the server, its node, the moderators' secrets."""
 
-    def __init__(self, args: ModelServerArgs) -> None:
-        given = checked(args, ModelServerArgs)
-        fit = given.fit
-        vectors = {"memory_gib": fit.get("vectors_memory_gib"), "disk_gib": fit.get("vectors_disk_gib")}
-        prices: Mapping[str, Any] = fit.get("proxy_prices") or {}
-        server, access, of_vectors, network, tags, proxy_prices, proxied, *_ = support.gather(
-            lambda: spec.parse(ServerSpec, support.pick_known(fit, *_SERVER_KEYS)),
-            lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
-            lambda: spec.parse(spec.VectorsSpec, support.pick(vectors, *vectors)),
-            lambda: spec.parse(spec.NetworkSpec, support.pick({"cidr": fit.get("network_cidr")}, "cidr")),
-            lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
-            lambda: spec.parse_each(spec.PriceSpec, prices, where="proxy_prices"),
-            lambda: support.all_or_none(
-                fit, "proxy_endpoint", "proxy_key", "proxy_certificate_authority", "proxy_models"
-            ),
-            lambda: support.all_or_none(fit, "address_id", "address"),
-            lambda: check_existing(fit),
-            beside=given.findings,
-        )
-        self.server: ServerSpec = server
-        self.access: AccessSpec = access
-        self.vectors: spec.VectorsSpec | None = of_vectors if args.get("vectors") else None
-        self.network_cidr: str = network.cidr
-        self.tags: Mapping[str, str] = tags.tags
-        self.proxied: bool = proxied
-        self.proxy_models: tuple[str, ...] = tuple(args.get("proxy_models") or ())
-        self.proxy_prices: Mapping[str, spec.PriceSpec] = proxy_prices
-        place, warnings = support.gather(
-            lambda: placement.place_server(self.server),
-            lambda: preflight.require(preflight.check_server(self.server, self.vectors), self.server.override),
-        )
-        self.place: placement.Placement = place
-        self.warnings: list[Finding] = warnings
-        self.region = catalog.load().region(self.server.cloud, self.server.region)
-        asked_gib = placement.model_disk_gib(self.server, self.vectors.disk_gib if self.vectors else 0)
-        # The node knows its disk by its size, and a cloud sells disks in steps.
-        self.data_disk_gib = sold_size(self.server.cloud, "data", asked_gib)
-        self.port = self.access.port(in_china=self.region.in_china)
-        self._check_gateway()
+    server: ResolvedServer
+    node: NodeRequest
+    of_moderators: Mapping[str, pulumi.Output[str]]
 
-    def _check_gateway(self) -> None:
-        """Refuse now what the gateway would refuse once the proxy's address is known."""
-        served = [self.server.name_served, *self.proxy_models]
-        for name, route in self.server.routes.items():
-            for model in route.all:
-                if model not in served:
-                    support.refuse(
-                        "spec.route-to-unserved-model",
-                        f"the route {name!r} names {model!r}, which is not served here",
-                        among(model, served),
-                    )
-        check_gateway(self.node("server", "https://proxy.invalid/v1" if self.proxied else None).gateway)
 
-    @property
-    def models(self) -> list[str]:
-        """Every name that callers may ask for."""
-        return list(dict.fromkeys([self.server.name_served, *self.proxy_models, *self.server.routes]))
+def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settled:
+    """What a server of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
+    node = _nodes.server_node(name, server)
+    _check_gateway(node, server)
+    return Settled(server=server, node=node, of_moderators=moderator_keys(node.gateway, args))
 
-    @property
-    def ports(self) -> dict[int, str]:
-        """The ports that callers need."""
-        ports = {self.port: "gateway (HTTPS)"}
-        if self.vectors:
-            ports |= {spec.VECTORS_HTTPS_PORT: "Weaviate REST (HTTPS)", spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)"}
-        return ports
 
-    def node(self, name: str, proxy_endpoint: str | None = None) -> NodeRequest:
-        """The node. Without the proxy's endpoint it is what user data needs: nothing that is known only later."""
-        data, server = catalog.load(), self.server
-        model = data.models.get(server.model)
-        able = abilities_of(server.model, model.base_model if model else None)
-        upstreams = [Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")]
-        own = server.name_served
-        targets = {own: Target(upstream="vllm", model=own, price_in=0, price_out=0)}
-        if proxy_endpoint is not None:
-            upstreams.append(
-                Upstream(
-                    name="proxy",
-                    kind="gateway",
-                    base_url=proxy_endpoint,
-                    secret="upstream_proxy",  # noqa: S106 - the name of a secret
-                    ca_secret="proxy_certificate_authority",  # noqa: S106 - the name of a secret
+def _resolve(args: ModelServerArgs) -> ResolvedServer:
+    given = checked(args, ModelServerArgs)
+    parts = arguments.of_server(given.fit, support.known(given.fit), given.findings)
+    return resolve_server(parts.server, parts.shared, vectors=parts.vectors, foreign=parts.foreign)
+
+
+def _keep(component: pulumi.Resource, server: ResolvedServer) -> None:
+    """Keep what was resolved for whoever captures the program, by the URN that the component gets."""
+    servers = kept.keeper()
+    if servers is not None:
+        component.urn.apply(lambda urn: servers.__setitem__(urn, server))
+
+
+def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:
+    """Refuse now what the gateway would refuse once the proxy's address is known."""
+    for name, route in server.spec.routes.items():
+        for model in route.all:
+            if model not in server.served:
+                refuse(
+                    "spec.route-to-unserved-model",
+                    f"the route {name!r} names {model!r}, which is not served here",
+                    among(model, server.served),
                 )
-            )
-            for model_name in self.proxy_models:
-                price = priced(self.proxy_prices.get(model_name))
-                targets[model_name] = Target(upstream="proxy", model=model_name, **price)
-        # Before the proxy's address is known, a route to one of its models is not there yet.
-        routes = {name: route for name, route in server.routes.items() if set(route.all) <= targets.keys()}
-        return NodeRequest(
-            name=name,
-            cloud=server.cloud,
-            region=server.region,
-            login_user=data.clouds[server.cloud].login_user,
-            in_china=self.region.in_china,
-            data_disk_gib=self.data_disk_gib,
-            sources=node_sources(server.cloud, server.region),
-            vllm=VllmRole(
-                model_id=server.model,
-                modelscope_id=server.modelscope_id or (model.modelscope_id if model else None),
-                revision=server.revision,
-                served_name=server.name_served,
-                dtype=cast("Any", preflight.dtype_for(server)),
-                quantization=server.quantization,
-                tensor_parallel_size=server.gpu_count,
-                max_model_len=server.context_length
-                or (min(preflight.DEFAULT_CONTEXT, model.max_context) if model and model.max_context else None),
-                gpu_memory_utilization=server.gpu_memory_utilization,
-                max_num_seqs=server.max_num_seqs,
-                kv_cache_dtype=None if server.kv_cache_dtype == "auto" else server.kv_cache_dtype,
-                trust_remote_code=server.trust_remote_code,
-                tool_call_parser=able.tool_call_parser,
-                reasoning_parser=able.reasoning_parser,
-                extra_args=server.extra_args,
-                weights_gib=placement.download_gib(server),
-                min_driver=engine().min_driver,
-            ),
-            weaviate=WeaviateRole(memory_gib=self.vectors.memory_gib) if self.vectors else None,
-            gateway=GatewayRole(
-                https_port=self.port,
-                vectors_https_port=spec.VECTORS_HTTPS_PORT if self.vectors else None,
-                vectors_grpc_port=spec.VECTORS_GRPC_PORT if self.vectors else None,
-                keys=hosts.gateway_key_rows(server.keys),
-                upstreams=tuple(upstreams),
-                routes=routes_of(targets, routes),
-                blocked_words=server.blocked_words,
-                content=content_role(server.content, upstreams),
-            ),
-        )
+    whole = node if server.foreign is None else _nodes.server_node(node.name, server, "https://proxy.invalid/v1")
+    check_gateway(whole.gateway)
 
-    def settings(self, name: str, args: Mapping[str, Any]) -> pulumi.Input[str]:
-        """The settings document; it waits for the proxy where there is one."""
-        if not self.proxied:
-            return hosts.settings_document(self.node(name))
-        endpoint = pulumi.Output.from_input(args["proxy_endpoint"])
-        return endpoint.apply(lambda url: hosts.settings_document(self.node(name, url)))
+
+def _settings(node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any]) -> pulumi.Input[str]:
+    """The settings document; it waits for the proxy where there is one."""
+    if server.foreign is None:
+        return hosts.settings_document(node)
+    endpoint = pulumi.Output.from_input(args["proxy_endpoint"])
+    return endpoint.apply(lambda url: hosts.settings_document(_nodes.server_node(node.name, server, url)))
 
 
 def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:

@@ -9,8 +9,9 @@ from pulumi_llm import _component as support
 from pulumi_llm import catalog, spec
 from pulumi_llm._args import NetworkArgs
 from pulumi_llm._arguments import checked
+from pulumi_llm._findings import gather, pick, refuse
 from pulumi_llm.clouds.base import NetworkHandle, NetworkRequest, Scope
-from pulumi_llm.preflight.placement import Placement
+from pulumi_llm.resolve import ResolvedMachine
 
 
 class Network(pulumi.ComponentResource):
@@ -27,10 +28,10 @@ class Network(pulumi.ComponentResource):
         """Make the network. A wrong argument ends the program with every mistake named, and no traceback."""
         with support.refusing(name):
             given = checked(args, NetworkArgs)
-            place, wanted, tags = support.gather(
-                lambda: spec.parse(spec.PlaceSpec, support.pick(given.fit, "cloud", "region", "zone")),
-                lambda: spec.parse(spec.NetworkSpec, support.pick(given.fit, "cidr")),
-                lambda: spec.parse(spec.TagsSpec, support.pick(given.fit, "tags")),
+            place, wanted, tags = gather(
+                lambda: spec.parse(spec.PlaceSpec, pick(given.fit, "cloud", "region", "zone")),
+                lambda: spec.parse(spec.NetworkSpec, pick(given.fit, "cidr")),
+                lambda: spec.parse(spec.TagsSpec, pick(given.fit, "tags")),
                 beside=given.findings,
             )
             support.check_name(name, place.cloud)
@@ -53,35 +54,36 @@ class Network(pulumi.ComponentResource):
         )
 
 
-def network_for(scope: Scope, name: str, args: Mapping[str, Any], place: Placement, cidr: str) -> NetworkHandle:
-    """The existing network that ``args`` name, or one made beside the other children, in the placement's zone."""
+def network_for(scope: Scope, name: str, args: Mapping[str, Any], machine: ResolvedMachine) -> NetworkHandle:
+    """The existing network that ``args`` name, or one made beside the other children, in the machine's zone."""
+    place = machine.site.place
     if args.get("vpc_id") is not None:
         return NetworkHandle(vpc_id=args["vpc_id"], subnet_id=args["subnet_id"], zone=place.zone)
     network = Network(
         f"{name}-network",
-        {
-            "cloud": place.cloud,
-            "region": place.region,
-            "zone": place.zone,
-            "cidr": cidr,
-            "tags": dict(args.get("tags") or {}),
-        },
+        network_args(machine),
         # With the same provider: another one of its own would be the second for one region.
         pulumi.ResourceOptions(parent=scope.parent, providers=[scope.provider]),
     )
     return NetworkHandle(vpc_id=network.vpc_id, subnet_id=network.subnet_id, zone=place.zone)
 
 
-def check_existing(args: Mapping[str, Any]) -> None:
-    """Refuse an existing network that is named by halves."""
-    if support.all_or_none(args, "vpc_id", "subnet_id") and args.get("zone") is None:
-        support.refuse("spec.zone-needed", "an existing subnet is named, but not its zone", "zone: the subnet's zone")
+def network_args(machine: ResolvedMachine) -> NetworkArgs:
+    """The network that is made for a machine, in its zone and with its tags."""
+    place = machine.site.place
+    return {
+        "cloud": place.cloud,
+        "region": place.region,
+        "zone": place.zone,
+        "cidr": machine.network.cidr,
+        "tags": dict(machine.tags),
+    }
 
 
 def _first_zone(cloud: str, region: str) -> str:
     zones = catalog.load().region(cloud, region).zones
     if not zones:
-        support.refuse(
+        refuse(
             "placement.no-zone",
             f"the catalogue knows no zone of {cloud} {region}",
             "name the zone",

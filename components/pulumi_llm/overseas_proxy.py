@@ -1,5 +1,7 @@
 """A small machine overseas that runs the gateway in front of the foreign model APIs."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Optional
 
@@ -7,20 +9,16 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, notices, spec
+from pulumi_llm import _nodes, notices, spec
 from pulumi_llm._args import OverseasProxyArgs
 from pulumi_llm._arguments import checked
-from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
+from pulumi_llm._findings import gather, refuse
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, check_gateway
-from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.network import check_existing, network_for
-from pulumi_llm.preflight import placement
+from pulumi_llm.bootstrap import NodeRequest, check_gateway
+from pulumi_llm.network import network_for
 from pulumi_llm.preflight.endings import ending_models
-from pulumi_llm.spec import AccessSpec, ProxySpec
-
-_SPEC_KEYS = tuple(key for key in OverseasProxyArgs.__annotations__ if key in ProxySpec.model_fields)
+from pulumi_llm.resolve import ResolvedProxy, arguments, resolve_proxy
+from pulumi_llm.spec import ProxySpec
 
 
 class OverseasProxy(pulumi.ComponentResource):
@@ -49,54 +47,49 @@ class OverseasProxy(pulumi.ComponentResource):
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
 
-    def __init__(self, name: str, args: OverseasProxyArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback."""
+    def __init__(
+        self,
+        name: str,
+        args: OverseasProxyArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _settled: Optional["Settled"] = None,
+    ) -> None:
+        """Make the proxy. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_settled`` is what ``args`` come to, where a platform has settled it already.
+        """
         with support.refusing(name):
-            given = checked(args, OverseasProxyArgs)
-            fit = given.fit
-            proxy, access, network, tags, _ = support.gather(
-                lambda: spec.parse(ProxySpec, support.pick_known(fit, *_SPEC_KEYS)),
-                lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
-                lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.61.0.0/16"}),
-                lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
-                lambda: check_existing(fit),
-                beside=given.findings,
-            )
-            support.check_name(name, proxy.cloud, below="-network")
-            upstream_keys, place = support.gather(
-                lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
-            )
-            cloud = support.adapter(proxy.cloud)
-            port = access.port(in_china=False)
-            node = _node(name, proxy, port)
-            check_gateway(node.gateway)
-            of_moderators = moderator_keys(node.gateway, args)
+            settled = _settled or _settle_alone(name, args)
+            proxy, node = settled.proxy, settled.node
+            support.check_name(name, proxy.site.cloud.name, below="-network")
+            cloud = support.adapter(proxy.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
-        scope = support.scope_of(self, name, cloud, proxy.region)
+        scope = support.scope_of(self, name, cloud, proxy.site.region.name)
         today = datetime.now(UTC).date()
-        notices.warn(self, name, [*hosts.expired(proxy.keys), *ending_models(proxy.upstreams, today)])
-        keys = hosts.gateway_keys(name, proxy.keys, scope)
+        notices.warn(self, name, [*hosts.expired(proxy.spec.keys), *ending_models(proxy.spec.upstreams, today)])
+        keys = hosts.gateway_keys(name, proxy.spec.keys, scope)
         client = args.get("client_address")
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(scope, name, args, place, network.cidr),
-                place=place,
+                network=network_for(scope, name, args, proxy),
+                place=proxy.site.place,
                 system_disk_gib=proxy.system_disk_gib,
-                access=access,
+                access=proxy.access,
                 clients=(pulumi.Output.concat(client, "/32"),) if client is not None else (),
-                ports={port: "gateway (HTTPS)"},
+                ports=_nodes.proxy_ports(proxy),
                 node=node,
                 secrets={
-                    **{spec.VENDORS[vendor].secret.name: value for vendor, value in upstream_keys.items()},
-                    **{f"gateway_key_{key}": value for key, value in keys.items()},
-                    **of_moderators,
+                    **_nodes.vendor_secrets(settled.of_vendors),
+                    **_nodes.key_secrets(keys),
+                    **settled.of_moderators,
                 },
-                tags={**tags.tags, "pulumi-llm": "overseas-proxy"},
-                ready_timeout_minutes=proxy.ready_timeout_minutes,
-                renew=proxy.renew,
-                protect=support.protection(args),
+                tags={**proxy.tags, "pulumi-llm": "overseas-proxy"},
+                ready_timeout_minutes=proxy.spec.ready_timeout_minutes,
+                renew=proxy.spec.renew,
+                protect=proxy.protect,
                 image_id=args.get("image_id"),
             ),
             scope,
@@ -104,15 +97,46 @@ class OverseasProxy(pulumi.ComponentResource):
         support.publish(
             self,
             {
-                "endpoint": host.url(port, "/v1"),
+                **_nodes.proxy_outputs(host, proxy),
                 "models": pulumi.Output.from_input([each.name for each in node.gateway.routes]),
                 "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
-                **host.outputs(place),
+                **host.outputs(proxy.site.place),
             },
         )
 
 
-def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulumi.Input[str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """All that is settled before the first resource is made: the proxy, its node, and the secrets that are given."""
+
+    proxy: ResolvedProxy
+    node: NodeRequest
+    of_vendors: Mapping[str, pulumi.Input[str]]
+    of_moderators: Mapping[str, pulumi.Output[str]]
+
+
+def settle(name: str, args: Mapping[str, Any], proxy: ResolvedProxy) -> Settled:
+    """What a proxy of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
+    of_vendors, (node, of_moderators) = gather(lambda: _keys(proxy.spec, args), lambda: _node(name, args, proxy))
+    return Settled(proxy=proxy, node=node, of_vendors=of_vendors, of_moderators=of_moderators)
+
+
+def _node(
+    name: str, args: Mapping[str, Any], proxy: ResolvedProxy
+) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
+    node = _nodes.proxy_node(name, proxy)
+    check_gateway(node.gateway)
+    return node, moderator_keys(node.gateway, args)
+
+
+def _settle_alone(name: str, args: OverseasProxyArgs) -> Settled:
+    given = checked(args, OverseasProxyArgs)
+    parts = arguments.of_proxy(given.fit, support.known(given.fit), given.findings)
+    proxy, _ = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: _keys(parts.proxy, args))
+    return settle(name, args, proxy)
+
+
+def _keys(proxy: ProxySpec, args: Mapping[str, Any]) -> dict[str, pulumi.Input[str]]:
     keys: dict[str, pulumi.Input[str]] = {}
     missing = []
     for vendor in sorted(proxy.upstreams):
@@ -122,7 +146,7 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
         else:
             keys[vendor] = pulumi.Output.secret(value)
     if missing:
-        support.refuse(
+        refuse(
             "secret.missing",
             f"the upstream {' and '.join(missing)} needs an API key, and none is given",
             " and ".join(
@@ -131,28 +155,3 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
             ),
         )
     return keys
-
-
-def _node(name: str, proxy: ProxySpec, port: int) -> NodeRequest:
-    data = catalog.load()
-    return NodeRequest(
-        name=name,
-        cloud=proxy.cloud,
-        region=proxy.region,
-        login_user=data.clouds[proxy.cloud].login_user,
-        in_china=False,
-        data_disk_gib=sold_size(proxy.cloud, "data", proxy.disk_gib),
-        sources=node_sources(proxy.cloud, proxy.region),
-        vllm=None,
-        weaviate=None,
-        gateway=GatewayRole(
-            https_port=port,
-            vectors_https_port=None,
-            vectors_grpc_port=None,
-            keys=hosts.gateway_key_rows(proxy.keys),
-            upstreams=vendor_upstreams(proxy.upstreams),
-            routes=routes_of(vendor_targets(proxy.upstreams), proxy.routes),
-            blocked_words=proxy.blocked_words,
-            content=content_role(proxy.content, vendor_upstreams(proxy.upstreams)),
-        ),
-    )

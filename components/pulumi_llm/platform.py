@@ -1,26 +1,24 @@
 """A whole platform from one spec: model server, vectors, overseas proxy, and the ways between them."""
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import pulumi
 
 from pulumi_llm import _component as support
-from pulumi_llm import catalog
+from pulumi_llm import model_server, overseas_proxy
 from pulumi_llm._args import PlatformArgs
 from pulumi_llm._arguments import checked
-from pulumi_llm._gateway import foreign_models, prices_of
+from pulumi_llm._findings import gather, keep, pick
+from pulumi_llm._refusal import ending
+from pulumi_llm.clouds.base import AddressHandle
+from pulumi_llm.errors import Finding
 from pulumi_llm.model_server import ModelServer
-from pulumi_llm.network import Network
+from pulumi_llm.network import Network, network_args
 from pulumi_llm.overseas_proxy import OverseasProxy
-from pulumi_llm.preflight import placement
-from pulumi_llm.preflight import platform as platforms
-from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS, VENDORS, ContentSpec, KeySpec, PlatformSpec, secrets_named
+from pulumi_llm.resolve import SERVER_KEY, ResolvedPlatform, ResolvedVectors, resolve_platform
+from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS, VENDORS, ContentSpec, secrets_named
 from pulumi_llm.vector_store import VectorStore
-
-SERVER_KEY = "server"
-"""The proxy's key that the model server's gateway uses."""
-
 
 _VENDOR_KEYS = tuple(each.secret.argument for each in VENDORS.values())
 _SECRETS = tuple(each.argument for each in SECRETS)
@@ -70,65 +68,33 @@ class Platform(pulumi.ComponentResource):
     vectors_ssh_private_key: pulumi.Output[Optional[str]]
     """The key for SSH to Weaviate's machine (secret), where it has one of its own."""
 
-    def __init__(self, name: str, args: PlatformArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Make the platform. A wrong argument ends the program with every mistake named, and no traceback."""
+    def __init__(
+        self,
+        name: str,
+        args: PlatformArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _resolved: Optional[ResolvedPlatform] = None,
+    ) -> None:
+        """Make the platform. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_resolved`` is what ``args`` come to, where a stack's program has settled it already.
+        """
         with support.refusing(name):
-            given = checked(args, PlatformArgs)
-            parts = {key: value for key, value in given.fit.items() if key not in _SECRETS}
-            (wanted,) = support.gather(lambda: platforms.parse(parts), beside=given.findings)
-            on = {wanted.server.cloud, *([wanted.proxy.cloud] if wanted.proxy else ())}
+            wanted = _resolved or _resolve(args)
+            on = {each.site.cloud.name for each in wanted.machines}
             support.check_name(name, *sorted(on), below="-vectors-network")
-            place = placement.place_server(wanted.server)
-            if wanted.network.exists and wanted.server.zone is None:
-                support.refuse(
-                    "spec.zone-needed",
-                    "an existing subnet is named, but not its zone",
-                    "server.zone: the subnet's zone",
-                )
-            # Both SDKs before anything is made.
-            places = [wanted.server.cloud, *([wanted.proxy.cloud] if wanted.proxy else [])]
-            cloud, *_ = support.gather(*[lambda each=each: support.adapter(each) for each in places])
+            # Every SDK before anything is made.
+            cloud, *_ = gather(*[lambda each=each: support.adapter(each.site.cloud.name) for each in wanted.machines])
+        of_server, of_proxy = _settled(name, args, wanted)
         super().__init__(f"{support.PACKAGE}:index:Platform", name, support.recorded(args), opts)
-        scope = support.scope_of(self, name, cloud, wanted.server.region)
+        scope = support.scope_of(self, name, cloud, wanted.server.site.region.name)
         at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])
-        network = self._network(name, wanted, place, at_server)
+        network = self._network(name, wanted, at_server)
         # The address comes first: the proxy's firewall lets it in, and the server's settings name the proxy.
-        address = cloud.address(f"{name}-address", wanted.tags, scope)
-        proxy = self._proxy(name, wanted, args, address.ip) if wanted.proxy else None
-        server_args: Any = {
-            **wanted.server.model_dump(exclude_none=True),
-            **_access(wanted),
-            **network,
-            "zone": place.zone,
-            "address_id": address.id,
-            "address": address.ip,
-            "tags": wanted.tags,
-            "hub_token": args.get("hub_token"),
-            **support.pick(args, *_moderator_keys(wanted.server.content)),
-            **_protection(wanted),
-        }
-        if proxy is not None:
-            # Not its `endpoint`, which is known only when it is ready: the GPU host would wait for that.
-            port = wanted.access.port(in_china=False)
-            server_args |= {
-                "proxy_endpoint": pulumi.Output.concat("https://", proxy.address, f":{port}/v1"),
-                "proxy_key": proxy.api_keys.apply(lambda keys: str(keys[SERVER_KEY])),
-                "proxy_certificate_authority": proxy.certificate_authority,
-            }
-        if wanted.proxy is not None:
-            prices = prices_of(wanted.proxy.upstreams)
-            server_args |= {
-                "proxy_models": list(foreign_models(wanted.proxy.upstreams)),
-                "proxy_prices": {model: price.model_dump() for model, price in prices.items()},
-            }
-        beside = wanted.vectors is not None and wanted.vectors.placement == "server"
-        if beside and wanted.vectors is not None:
-            server_args |= {
-                "vectors": True,
-                "vectors_memory_gib": wanted.vectors.memory_gib,
-                "vectors_disk_gib": wanted.vectors.disk_gib,
-            }
-        server = ModelServer(f"{name}-server", server_args, at_server)
+        address = cloud.address(f"{name}-address", wanted.spec.tags, scope)
+        proxy = self._proxy(name, wanted, args, address.ip, of_proxy) if of_proxy is not None else None
+        server = self._server(name, wanted, args, network, address, proxy, at_server, of_server)
         outputs: dict[str, Any] = {
             key: getattr(server, key)
             for key in (
@@ -141,8 +107,7 @@ class Platform(pulumi.ComponentResource):
                 "ssh_private_key",
             )
         }
-        hosts: list[ModelServer | OverseasProxy | VectorStore] = [server]
-        if beside:
+        if wanted.server.vectors is not None:
             outputs |= {
                 "vectors_endpoint": server.vectors_endpoint,
                 "vectors_grpc": server.vectors_grpc,
@@ -150,8 +115,7 @@ class Platform(pulumi.ComponentResource):
                 "vectors_certificate_authority": server.certificate_authority,
             }
         elif wanted.vectors is not None:
-            store = self._vectors(name, wanted, network, place, at_server)
-            hosts.append(store)
+            store = self._vectors(name, wanted, wanted.vectors, network, at_server)
             outputs |= {
                 "vectors_endpoint": store.endpoint,
                 "vectors_grpc": store.grpc,
@@ -161,7 +125,6 @@ class Platform(pulumi.ComponentResource):
                 "vectors_ssh_private_key": store.ssh_private_key,
             }
         if proxy is not None:
-            hosts.append(proxy)
             outputs |= {
                 "proxy_endpoint": proxy.endpoint,
                 "proxy_api_keys": proxy.api_keys,
@@ -169,75 +132,128 @@ class Platform(pulumi.ComponentResource):
                 "proxy_certificate_authority": proxy.certificate_authority,
                 "proxy_ssh_private_key": proxy.ssh_private_key,
             }
-        total = pulumi.Output.all(*[[each.hourly_price, each.currency] for each in hosts]).apply(_total)
-        outputs["hourly_price"] = total.apply(lambda both: both[0])
-        outputs["currency"] = total.apply(lambda both: both[1])
+        outputs["hourly_price"] = pulumi.Output.from_input(wanted.hourly_price)
+        outputs["currency"] = pulumi.Output.from_input(wanted.currency)
         support.publish(self, outputs)
 
-    def _network(
-        self, name: str, wanted: PlatformSpec, place: placement.Placement, opts: pulumi.ResourceOptions
-    ) -> dict[str, Any]:
-        if wanted.network.exists:
-            return {"vpc_id": wanted.network.vpc_id, "subnet_id": wanted.network.subnet_id}
-        network = Network(
-            f"{name}-network",
-            {
-                "cloud": place.cloud,
-                "region": place.region,
-                "zone": place.zone,
-                "cidr": wanted.network.cidr,
-                "tags": wanted.tags,
-            },
-            opts,
-        )
+    def _network(self, name: str, wanted: ResolvedPlatform, opts: pulumi.ResourceOptions) -> dict[str, Any]:
+        asked = wanted.spec.network
+        if asked.exists:
+            return {"vpc_id": asked.vpc_id, "subnet_id": asked.subnet_id}
+        network = Network(f"{name}-network", network_args(wanted.server), opts)
         return {"vpc_id": network.vpc_id, "subnet_id": network.subnet_id}
 
+    def _server(
+        self,
+        name: str,
+        wanted: ResolvedPlatform,
+        args: PlatformArgs,
+        network: dict[str, Any],
+        address: AddressHandle,
+        proxy: OverseasProxy | None,
+        opts: pulumi.ResourceOptions,
+        settled: model_server.Settled,
+    ) -> ModelServer:
+        server, vectors, foreign = wanted.spec.server, wanted.server.vectors, wanted.server.foreign
+        server_args: Any = {
+            **server.model_dump(exclude_none=True),
+            **_shared(wanted),
+            **network,
+            "zone": wanted.server.site.place.zone,
+            "address_id": address.id,
+            "address": address.ip,
+            "hub_token": args.get("hub_token"),
+            **pick(args, *_moderator_keys(server.content)),
+        }
+        if proxy is not None:
+            # Not its `endpoint`, which is known only when it is ready: the GPU host would wait for that.
+            port = wanted.proxy.port if wanted.proxy else None
+            server_args |= {
+                "proxy_endpoint": pulumi.Output.concat("https://", proxy.address, f":{port}/v1"),
+                "proxy_key": proxy.api_keys.apply(lambda keys: str(keys[SERVER_KEY])),
+                "proxy_certificate_authority": proxy.certificate_authority,
+            }
+        if foreign is not None:
+            server_args |= {
+                "proxy_models": list(foreign.models),
+                "proxy_prices": {model: price.model_dump() for model, price in foreign.prices.items()},
+            }
+        if vectors is not None:
+            server_args |= {
+                "vectors": True,
+                "vectors_memory_gib": vectors.memory_gib,
+                "vectors_disk_gib": vectors.disk_gib,
+            }
+        return ModelServer(f"{name}-server", server_args, opts, _settled=settled)
+
     def _proxy(
-        self, name: str, wanted: PlatformSpec, args: Mapping[str, Any], server_address: pulumi.Input[str]
+        self,
+        name: str,
+        wanted: ResolvedPlatform,
+        args: PlatformArgs,
+        server_address: pulumi.Input[str],
+        settled: overseas_proxy.Settled,
     ) -> OverseasProxy:
-        assert wanted.proxy is not None  # noqa: S101 - asked by the caller
-        proxy = wanted.proxy
-        keys = {SERVER_KEY: KeySpec(requests_per_minute=None, max_concurrency=None), **proxy.keys}
+        proxy = settled.proxy.spec
         network: dict[str, Any] = {"network_cidr": proxy.network.cidr}
         if proxy.network.exists:
             network = {"vpc_id": proxy.network.vpc_id, "subnet_id": proxy.network.subnet_id}
         proxy_args: Any = {
             **proxy.model_dump(exclude_none=True, exclude={"network", "keys"}),
-            **_access(wanted),
+            **_shared(wanted),
             **network,
-            "keys": {key: value.model_dump() for key, value in keys.items()},
+            "keys": {key: value.model_dump() for key, value in proxy.keys.items()},
             "client_address": server_address,
-            "tags": wanted.tags,
-            **_protection(wanted),
-            **support.pick(args, *_VENDOR_KEYS, *_moderator_keys(proxy.content, proxy.upstreams)),
+            **pick(args, *_VENDOR_KEYS, *_moderator_keys(proxy.content, proxy.upstreams)),
         }
         # A provider fixes the region, so the server's serves the proxy only if nobody needs another one.
         cloud = support.adapter(proxy.cloud)
-        given = self.get_provider(f"{cloud.package}:index:any") if proxy.cloud != wanted.server.cloud else None
+        given = self.get_provider(f"{cloud.package}:index:any") if proxy.cloud != wanted.spec.server.cloud else None
         provider = given or support.regional_provider(f"{name}-proxy", cloud, proxy.region, self)
-        return OverseasProxy(f"{name}-proxy", proxy_args, pulumi.ResourceOptions(parent=self, providers=[provider]))
+        opts = pulumi.ResourceOptions(parent=self, providers=[provider])
+        return OverseasProxy(f"{name}-proxy", proxy_args, opts, _settled=settled)
 
     def _vectors(
         self,
         name: str,
-        wanted: PlatformSpec,
+        wanted: ResolvedPlatform,
+        vectors: ResolvedVectors,
         network: dict[str, Any],
-        place: placement.Placement,
         opts: pulumi.ResourceOptions,
     ) -> VectorStore:
-        assert wanted.vectors is not None  # noqa: S101 - asked by the caller
-        access = {key: value for key, value in _access(wanted).items() if key != "https_port"}
+        place = vectors.site.place
         store_args: Any = {
             "cloud": place.cloud,
             "region": place.region,
             "zone": place.zone,
-            **wanted.vectors.model_dump(exclude_none=True, exclude={"placement"}),
-            **access,
-            **_protection(wanted),
+            **vectors.spec.model_dump(exclude_none=True, exclude={"placement"}),
+            **{key: value for key, value in _shared(wanted).items() if key != "https_port"},
             **network,
-            "tags": wanted.tags,
         }
-        return VectorStore(f"{name}-vectors", store_args, opts)
+        return VectorStore(f"{name}-vectors", store_args, opts, _resolved=vectors)
+
+
+def _resolve(args: PlatformArgs) -> ResolvedPlatform:
+    given = checked(args, PlatformArgs)
+    parts = {key: value for key, value in given.fit.items() if key not in _SECRETS}
+    (resolved,) = gather(lambda: resolve_platform(parts), beside=given.findings)
+    return cast("ResolvedPlatform", resolved)
+
+
+def _settled(
+    name: str, args: PlatformArgs, wanted: ResolvedPlatform
+) -> tuple[model_server.Settled, overseas_proxy.Settled | None]:
+    """What the gateways' machines are made from. What is wrong with one ends the program before anything is made."""
+    findings: list[Finding] = []
+    at_server, at_proxy = f"{name}-server", f"{name}-proxy"
+    server = keep(findings, lambda: model_server.settle(at_server, args, wanted.server), at_server)
+    proxy = None
+    if wanted.proxy is not None:
+        asked = wanted.proxy
+        proxy = keep(findings, lambda: overseas_proxy.settle(at_proxy, args, asked), at_proxy)
+    if findings or server is None:
+        raise ending(findings)
+    return server, proxy
 
 
 def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | None = None) -> list[str]:
@@ -247,18 +263,9 @@ def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | 
     return [MODERATOR_SECRETS[name].argument for name in names if name in MODERATOR_SECRETS]
 
 
-def _access(wanted: PlatformSpec) -> dict[str, Any]:
-    return {key: value for key, value in wanted.access.model_dump().items() if value is not None}
-
-
-def _protection(wanted: PlatformSpec) -> dict[str, Any]:
-    return {} if wanted.protect is None else {"protect": wanted.protect}
-
-
-def _total(prices: list[list[Any]]) -> tuple[float | None, str | None]:
-    """The sum in the first price's currency, or nothing where one is unknown."""
-    currency = prices[0][1]
-    if any(amount is None or each is None for amount, each in prices):
-        return None, currency
-    convert = catalog.load().exchange_rate.convert
-    return round(sum(convert(amount, each, currency) for amount, each in prices), 4), currency
+def _shared(wanted: ResolvedPlatform) -> dict[str, Any]:
+    """What the platform gives to each of its machines, as the arguments of a component."""
+    asked = wanted.spec
+    access = {key: value for key, value in asked.access.model_dump().items() if value is not None}
+    protect = {} if asked.protect is None else {"protect": asked.protect}
+    return {**access, **protect, "tags": asked.tags}

@@ -10,9 +10,10 @@ from pulumi.runtime import config as runtime_config
 
 from pulumi_llm import _component as support
 from pulumi_llm import sparse_sdk, spec
+from pulumi_llm._findings import gather, refuse
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.platform import Platform
-from pulumi_llm.preflight import platform as platforms
+from pulumi_llm.resolve import ResolvedPlatform, resolve_platform
 
 _SECRET_ARGS = {each.config_key: each.argument for each in spec.SECRETS}
 """Secret config key to the argument that it becomes."""
@@ -25,12 +26,12 @@ def run(name: str = "llm") -> Platform:
     config = pulumi.Config()
     with support.refusing(f"stack {pulumi.get_stack()}"):
         raw: Any = config.get_object("platform")
-        _, _, secrets = support.gather(
+        _, resolved, secrets = gather(
             lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
     args: Any = {**dict(raw or {}), **secrets}
     with sparse_sdk.sparse():
-        platform = Platform(name, args)
+        platform = Platform(name, args, _resolved=resolved)
     for output in _OUTPUTS:
         value = getattr(platform, output, None)
         if value is not None:
@@ -41,14 +42,14 @@ def run(name: str = "llm") -> Platform:
     return platform
 
 
-def _platform(config: pulumi.Config, raw: object) -> spec.PlatformSpec:
+def _platform(config: pulumi.Config, raw: object) -> ResolvedPlatform:
     if raw is None:
-        support.refuse(
+        refuse(
             "stack.no-platform",
             f"the stack {pulumi.get_stack()!r} has no value {config.name}:platform",
             "copy one of the shipped stacks/Pulumi.<cloud>-<gpu>.yaml and edit it",
         )
-    return platforms.parse(raw, where="platform")
+    return resolve_platform(raw, where="platform")
 
 
 def _known_keys(namespace: str) -> None:

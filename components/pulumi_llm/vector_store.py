@@ -6,19 +6,11 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, spec
+from pulumi_llm import _nodes
 from pulumi_llm._args import VectorStoreArgs
 from pulumi_llm._arguments import checked
-from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, WeaviateRole
-from pulumi_llm.clouds.support import sold_size
-from pulumi_llm.network import check_existing, network_for
-from pulumi_llm.preflight import placement
-from pulumi_llm.spec import AccessSpec, VectorsSpec
-
-_SPEC_KEYS = tuple(
-    key for key in VectorStoreArgs.__annotations__ if key in VectorsSpec.model_fields and key != "image_id"
-)
+from pulumi_llm.network import network_for
+from pulumi_llm.resolve import ResolvedVectors, arguments, resolve_vectors, stand_of_vectors
 
 
 class VectorStore(pulumi.ComponentResource):
@@ -47,75 +39,50 @@ class VectorStore(pulumi.ComponentResource):
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
 
-    def __init__(self, name: str, args: VectorStoreArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Make the store. A wrong argument ends the program with every mistake named, and no traceback."""
+    def __init__(
+        self,
+        name: str,
+        args: VectorStoreArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _resolved: Optional[ResolvedVectors] = None,
+    ) -> None:
+        """Make the store. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        """
         with support.refusing(name):
-            given = checked(args, VectorStoreArgs)
-            fit = given.fit
-            place, vectors, access, network, tags, _ = support.gather(
-                lambda: spec.parse(spec.MachineSpec, support.pick_known(fit, "cloud", "region", "zone", "image_id")),
-                lambda: spec.parse(VectorsSpec, {"placement": "own", **support.pick(fit, *_SPEC_KEYS)}),
-                lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs")),
-                lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.62.0.0/16"}),
-                lambda: spec.parse(spec.TagsSpec, support.pick(fit, "tags")),
-                lambda: check_existing(fit),
-                beside=given.findings,
-            )
-            support.check_name(name, place.cloud, below="-network")
-            placed = placement.place_vectors(
-                place.cloud, place.region, place.zone, vectors.memory_gib, vectors.instance_type
-            )
-            cloud = support.adapter(place.cloud)
+            store = _resolved or _resolve(name, args)
+            cloud = support.adapter(store.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
-        scope = support.scope_of(self, name, cloud, place.region)
-        region = catalog.load().region(place.cloud, place.region)
+        scope = support.scope_of(self, name, cloud, store.site.region.name)
         key = hosts.random_key(f"{name}-api-key", scope)
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=network_for(scope, name, args, placed, network.cidr),
-                place=placed,
-                system_disk_gib=vectors.system_disk_gib,
-                access=access,
-                ports={
-                    spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
-                    spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
-                },
-                node=NodeRequest(
-                    name=name,
-                    cloud=place.cloud,
-                    region=place.region,
-                    login_user=catalog.load().clouds[place.cloud].login_user,
-                    in_china=region.in_china,
-                    data_disk_gib=sold_size(place.cloud, "data", vectors.disk_gib),
-                    sources=node_sources(place.cloud, place.region),
-                    vllm=None,
-                    weaviate=WeaviateRole(memory_gib=vectors.memory_gib),
-                    gateway=GatewayRole(
-                        https_port=None,
-                        vectors_https_port=spec.VECTORS_HTTPS_PORT,
-                        vectors_grpc_port=spec.VECTORS_GRPC_PORT,
-                        keys=(),
-                        routes=(),
-                        blocked_words=(),
-                    ),
-                ),
-                secrets={"weaviate_api_key": key},
-                tags={**tags.tags, "pulumi-llm": "vector-store"},
-                ready_timeout_minutes=vectors.ready_timeout_minutes,
-                renew=vectors.renew,
-                protect=support.protection(args),
+                network=network_for(scope, name, args, store),
+                place=store.site.place,
+                system_disk_gib=store.system_disk_gib,
+                access=store.access,
+                ports=_nodes.store_ports(),
+                node=_nodes.store_node(name, store),
+                secrets=_nodes.vectors_secrets(key),
+                tags={**store.tags, "pulumi-llm": "vector-store"},
+                ready_timeout_minutes=store.spec.ready_timeout_minutes,
+                renew=store.spec.renew,
+                protect=store.protect,
                 image_id=args.get("image_id"),
             ),
             scope,
         )
-        support.publish(
-            self,
-            {
-                "endpoint": host.url(spec.VECTORS_HTTPS_PORT),
-                "grpc": host.authority(spec.VECTORS_GRPC_PORT),
-                "api_key": key,
-                **host.outputs(placed),
-            },
-        )
+        support.publish(self, {**_nodes.store_outputs(host, key), **host.outputs(store.site.place)})
+
+
+def _resolve(name: str, args: VectorStoreArgs) -> ResolvedVectors:
+    given = checked(args, VectorStoreArgs)
+    parts = arguments.of_vectors(given.fit, support.known(given.fit), given.findings)
+    place = parts.place
+    support.check_name(name, place.cloud, below="-network")
+    stand = stand_of_vectors(place.cloud, place.region, place.zone, parts.vectors)
+    return resolve_vectors(parts.vectors, parts.shared, stand)

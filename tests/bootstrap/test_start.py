@@ -40,14 +40,14 @@ OURS = ("VLLM_USE_FLASHINFER_SAMPLER", "VLLM_USE_DEEP_GEMM")
 def unit_of(stack: str) -> str:
     """The unit that a shipped stack's server gets."""
     nodes = []
-    settings = model_server._Plan.settings
+    settings = model_server._settings
     with pytest.MonkeyPatch.context() as patch:
 
-        def keep(plan: Any, name: str, args: Mapping[str, Any]) -> Any:
-            nodes.append(plan.node(name))
-            return settings(plan, name, args)
+        def keep(node: Any, *rest: Any) -> Any:
+            nodes.append(node)
+            return settings(node, *rest)
 
-        patch.setattr(model_server._Plan, "settings", keep)
+        patch.setattr(model_server, "_settings", keep)
         capture_stack(ROOT, stack)
     [node] = nodes
     [unit] = [row["content"] for row in bootstrap.settings(node)["files"] if row["path"].endswith("/llm-vllm.service")]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pulumi_llm import catalog, preflight, spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import placement
-from pulumi_llm.preflight import platform as platforms
 from pulumi_llm.preflight.memory import weights_gib
+from pulumi_llm.resolve import resolve_platform
 
 MODELS = sorted(catalog.load().models)
 LARGE = {"gpu": "A100-40GB", "gpu_count": 8, "model": "Qwen/Qwen2.5-72B-Instruct"}
@@ -61,8 +61,8 @@ def test_vectors_that_fill_the_disk_are_refused_beside_a_model_that_nobody_knows
 @settings(max_examples=60)
 @given(st.sampled_from(MODELS), st.one_of(st.just(0), st.integers(10, 16000)))
 def test_the_default_disk_holds_the_model_twice_and_its_vectors_below_weaviates_limit(model: str, vectors: int) -> None:
-    size = placement.model_disk_gib(server(model=model), vectors)
     row = catalog.load().models[model]
+    size = placement.model_disk_gib(placement.download_gib(row), vectors)
     weights = weights_gib(row, row.quantization, row.quantization_bits) or 0.0
     assert size * (0.9 if vectors else 1) >= 2 * weights + vectors + 5
 
@@ -124,5 +124,5 @@ def platform(**parts: Any) -> dict[str, Any]:
 )
 def test_a_platform_is_refused_before_its_first_machine_is_made(vectors: dict[str, Any], code: str, where: str) -> None:
     with pytest.raises(Refusal) as refused:
-        platforms.parse(platform(vectors=vectors))
+        resolve_platform(platform(vectors=vectors))
     assert [(each.code, each.where) for each in refused.value.findings] == [(code, where)]

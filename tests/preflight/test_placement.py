@@ -69,26 +69,20 @@ def test_a_proxy_gets_two_processors_and_two_gib_and_nothing_dearer(monkeypatch:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_disk_holds_the_weights_twice_as_a_model_is_changed_in_place(model: str) -> None:
-    wanted = server(model=model)
-    weights, disk = placement.download_gib(wanted), placement.model_disk_gib(wanted)
+    weights = placement.download_gib(catalog.load().models[model])
+    disk = placement.model_disk_gib(weights)
     if weights is None:
         assert disk == 200
     else:
         assert 2 * weights + 10 <= disk <= max(60, 2.1 * weights + 30)
         assert disk >= 60
         # Weaviate takes no more writes from nine tenths on, whatever fills the disk.
-        assert 0.9 * placement.model_disk_gib(wanted, 35) >= 2 * weights + 35
-    assert placement.model_disk_gib(wanted, 35) >= disk + 35
+        assert 0.9 * placement.model_disk_gib(weights, 35) >= 2 * weights + 35
+    assert placement.model_disk_gib(weights, 35) >= disk + 35
 
 
 def test_a_model_of_unknown_size_gets_a_disk_that_holds_most_and_vectors_beside_it() -> None:
-    unknown = server(model="somebody/a-model-that-nobody-lists")
-    assert placement.download_gib(unknown) is None
-    assert (placement.model_disk_gib(unknown), placement.model_disk_gib(unknown, 35)) == (200, 235)
-
-
-def test_a_disk_that_is_named_is_taken_as_it_is() -> None:
-    assert placement.model_disk_gib(server(model_disk_gib=77)) == 77
+    assert (placement.model_disk_gib(None), placement.model_disk_gib(None, 35)) == (200, 235)
 
 
 def test_a_server_is_the_cheapest_type_that_carries_its_gpus_or_the_one_that_is_named() -> None:

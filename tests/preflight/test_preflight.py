@@ -13,7 +13,7 @@ import yaml
 from pulumi_llm import catalog, preflight, spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.engine import DATA, engine
-from pulumi_llm.preflight.request import FitRequest, case_of
+from pulumi_llm.preflight.request import FitRequest, case_of, dtype_on
 from pulumi_llm.preflight.rules import findings_of
 
 ROOT = Path(__file__).parents[2]
@@ -174,7 +174,8 @@ def test_an_override_of_nothing_is_told():
     ],
 )
 def test_the_dtype_that_is_passed_is_what_the_gpu_has(changes: dict[str, object], dtype: str):
-    assert preflight.dtype_for(server(**changes)) == dtype
+    wanted, data = server(**changes), catalog.load()
+    assert dtype_on(wanted.dtype, data.models.get(wanted.model), data.gpus[wanted.gpu], engine()) == dtype
 
 
 def test_the_release_is_the_one_that_nodes_install():

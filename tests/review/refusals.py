@@ -34,11 +34,11 @@ from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture, capture_stack
 from pulumi_llm.plan.preview import parse as parse_preview
 from pulumi_llm.preflight import placement, suggest
-from pulumi_llm.preflight import platform as platforms
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
+from pulumi_llm.resolve import resolve_platform
 from pulumi_llm.review.policy_settings import FILE, combined
 from pulumi_llm.stack import run as stack_program
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node
@@ -336,14 +336,14 @@ def of_platforms() -> Iterator[Finding]:
     """Whole platforms with one value that is wrong."""
     for path, value in SPECS:
         raw = changed(path, value)
-        yield from told(lambda raw=raw: platforms.parse(raw, where="platform"))
+        yield from told(lambda raw=raw: resolve_platform(raw, where="platform"))
     for path in ("access.allowed_cidrs", "access", "server.model"):
         raw = without(path)
-        yield from told(lambda raw=raw: platforms.parse(raw))
+        yield from told(lambda raw=raw: resolve_platform(raw))
     for raw in (None, []):
-        yield from told(lambda raw=raw: platforms.parse(raw, where="platform"))
+        yield from told(lambda raw=raw: resolve_platform(raw, where="platform"))
     unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
-    yield from told(lambda: platforms.parse(changed("proxy", unserved)))
+    yield from told(lambda: resolve_platform(changed("proxy", unserved)))
 
 
 # -- what becomes of a spec

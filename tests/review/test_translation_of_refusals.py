@@ -135,7 +135,18 @@ SAYS = ("Finding", "UnknownName", "invalid", "refuse", "find")
 NAMED = ("message", "hint", "why", "what", "past", "wanted", "advice")
 """Variables that hold a part of it."""
 MODULES = (
-    *("preflight", "spec", "_component.py", "_gateway.py", "_secrets.py", "stack.py", "platform.py", "network.py"),
+    *(
+        "preflight",
+        "spec",
+        "resolve",
+        "_findings.py",
+        "_component.py",
+        "_gateway.py",
+        "_secrets.py",
+        "stack.py",
+        "platform.py",
+        "network.py",
+    ),
     *("model_server.py", "overseas_proxy.py", "vector_store.py", "catalog/catalog.py", "catalog/names.py"),
     *("catalog/__init__.py", "clouds", "bootstrap/gateway.py", "bootstrap/units.py", "bootstrap/user_data.py"),
 )

@@ -14,6 +14,7 @@ import pulumi
 from pulumi_llm import catalog, disks
 from pulumi_llm._refusal import ending
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight.placement import sold_size as sold_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,28 +60,6 @@ def openings(rules: Iterable[Rule]) -> Iterator[tuple[str, Rule, pulumi.Input[st
             if label not in seen:
                 seen.add(label)
                 yield label, rule, cidr
-
-
-def sold_size(cloud: str, kind: str, gib: int) -> int:
-    """The smallest disk in GiB that ``cloud`` sells and that holds ``gib``; ``kind``: ``system`` or ``data``.
-
-    Raises :class:`Refusal` (``cloud.disk-too-large``) above the cloud's largest disk.
-    """
-    facts = catalog.load().cloud(cloud)
-    disk = facts.system_disk if kind == "system" else facts.data_disk
-    size = disk.round_up(gib)
-    if size > disk.max_gib:
-        raise Refusal(
-            [
-                Finding(
-                    "cloud.disk-too-large",
-                    f"a {kind} disk of {gib} GiB is asked for; the largest {disk.type} on {facts.title} has "
-                    f"{disk.max_gib} GiB",
-                    f"{disk.max_gib} GiB or less",
-                )
-            ]
-        )
-    return size
 
 
 def image_row(cloud: str, instance_type: str) -> catalog.Image:

@@ -29,6 +29,7 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
+from pulumi_llm.resolve import kept
 from pulumi_llm.simcloud import table
 from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package
 
@@ -147,7 +148,7 @@ def capture(
     settings.set_root_resource(None)  # type: ignore[arg-type]
     runtime_config.set_all_config(dict(config or {}), list(secret_keys))
     try:
-        with sparse_sdk.sparse(), notices.kept_in(plan.notes):
+        with sparse_sdk.sparse(), notices.kept_in(plan.notes), kept.kept_in(plan.servers):
             loop.run_until_complete(stack.run_in_stack(program))
     except Refusal as refusal:
         raise Refusal([*refusal.findings, *monitor.failures]) from None

@@ -92,6 +92,7 @@ def without_stand_ins(plan: Plan) -> Plan:
         plan.look_ups,
         plan.notes,
         config=plan.config,
+        servers=plan.servers,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pulumi_llm.errors import Finding
+    from pulumi_llm.resolve import ResolvedServer
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the engine's marker of a secret value, the same for everybody
@@ -69,6 +70,8 @@ class Plan:
     """The stack's configuration by its full keys, secrets marked."""
     stand_ins: dict[str, str] = field(default_factory=dict)
     """Text that stands for what only a cloud could tell, to what it is: ``llm-address.publicIp``."""
+    servers: dict[str, ResolvedServer] = field(default_factory=dict, repr=False, compare=False)
+    """The model servers as the program's components resolved them, by URN; empty where the program ran elsewhere."""
 
     def of_type(self, *types: str) -> Iterator[PlannedResource]:
         """The resources of the given types."""

@@ -3,46 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 
 if TYPE_CHECKING:
-    from pulumi_llm.preflight.report import Report
+    from pulumi_llm.preflight.memory import Memory
+    from pulumi_llm.preflight.placement import Placing
     from pulumi_llm.spec import ServerSpec, VectorsSpec
 
-DEFAULT_CONTEXT = 8192
-"""Tokens that are served where no context length is given and the model can do more."""
+__all__ = ["DEFAULT_CONTEXT", "Verdict", "check_server", "judge", "require"]
 
-__all__ = ["DEFAULT_CONTEXT", "check_server", "dtype_for", "report_of", "require"]
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the fit check says of a server: errors and warnings, worst first, and the memory where it can be told."""
+
+    findings: tuple[Finding, ...]
+    memory: Memory | None = None
 
 
 def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
+    """The findings of :func:`judge`."""
+    return list(judge(server, vectors).findings)
+
+
+def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placing | None = None) -> Verdict:
     """Every rule's errors and warnings about a server, with Weaviate beside the model if so; worst first, all at once.
 
-    A model that the catalogue does not have is an error, ``fit.unknown-model``, as nothing can be said of it.
+    ``placing``: what came of looking for its place, where somebody has looked already. A model that the catalogue does
+    not have is an error, ``fit.unknown-model``, as nothing can be said of it.
     """
     from pulumi_llm.preflight import report, request, rules_host  # a component pays for the models' rows only here
 
     asked = request.of_server(server, vectors)
+    placing = placing or request.placing_of(asked)
     try:
-        found = report.check(asked).findings
+        case = request.case_of(asked, placing=placing)
+        found = report.findings(case)
     except UnknownName as unknown:
-        return [*(_unknown_model(finding) for finding in unknown.findings), *rules_host.of_unknown_model(asked)]
+        of_model = (_unknown_model(finding) for finding in unknown.findings)
+        return Verdict((*of_model, *rules_host.of_unknown_model(asked, placing.place)))
     except Refusal as refusal:
-        return list(refusal.findings)
-    return [finding for finding in found if finding.severity != "info"]
-
-
-def report_of(server: ServerSpec) -> Report | None:
-    """The whole verdict on a server, with its memory; None where the catalogue does not know its model."""
-    from pulumi_llm.preflight import report, request
-
-    try:
-        return report.check(request.of_server(server))
-    except Refusal:
-        return None
+        return Verdict(refusal.findings)
+    return Verdict(tuple(each for each in found if each.severity != "info"), case.memory)
 
 
 def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list[Finding]:
@@ -75,19 +81,6 @@ def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list
         for code in sorted(set(override) - codes)
     ]
     return told
-
-
-def dtype_for(server: ServerSpec) -> str:
-    """What is passed to vLLM as ``--dtype``: ``half``, ``bfloat16`` or ``auto`` (as the model's files say).
-
-    What the spec asks, else ``half`` on GPUs that have no bfloat16 (T4), unless the model is refused in it.
-    """
-    from pulumi_llm import catalog
-    from pulumi_llm.preflight.engine import engine
-    from pulumi_llm.preflight.request import dtype_on
-
-    data = catalog.load()
-    return dtype_on(server.dtype, data.models.get(server.model), data.gpus[server.gpu], engine())
 
 
 def _unknown_model(finding: Finding) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight import memory
 
 if TYPE_CHECKING:
-    from pulumi_llm.catalog import Offer, Price
+    from pulumi_llm.catalog import Model, Offer, Price
     from pulumi_llm.spec import ProxySpec, ServerSpec
 
 
@@ -35,6 +36,22 @@ class Placement:
     zone: str
     instance_type: str
     price: Price | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What came of looking for a place: the place, or why there is none. Looked for once, and read by many."""
+
+    place: Placement | None
+    findings: tuple[Finding, ...] = ()
+
+
+def attempt(place: Callable[[], Placement]) -> Placing:
+    """What comes of ``place``, a look for a place that may raise :class:`Refusal`."""
+    try:
+        return Placing(place())
+    except Refusal as refusal:
+        return Placing(None, refusal.findings)
 
 
 def place_server(server: ServerSpec) -> Placement:
@@ -119,14 +136,12 @@ def place_vectors(cloud: str, region: str, zone: str | None, memory_gib: int, in
     )
 
 
-def model_disk_gib(server: ServerSpec, vectors_gib: int = 0) -> int:
-    """GiB of the data disk: the one asked for, else room for the weights twice over (a model is changed in place).
+def model_disk_gib(weights: float | None, vectors_gib: int = 0) -> int:
+    """GiB of a data disk that nobody asked a size of: room for the weights twice over (a model is changed in place).
 
-    With vectors beside them, they have their room even while both models are there.
+    ``weights``: GiB of the model's files, None where that is not known. With vectors beside them, they have their room
+    even while both models are there.
     """
-    if server.model_disk_gib is not None:
-        return server.model_disk_gib
-    weights = download_gib(server)
     if weights is None:
         return max(200 + vectors_gib, disk_gib(0.0, vectors_gib))
     plain = max(60, _tens(2.1 * weights + 20)) + vectors_gib
@@ -146,11 +161,34 @@ def _tens(gib: float) -> int:
     return math.ceil(gib / 10) * 10
 
 
-def download_gib(server: ServerSpec) -> float | None:
-    """GiB of the weights' files: as a server's log showed them, else by the memory model; None for an unknown model."""
-    row = catalog.load().models.get(server.model)
-    # By how the files are, not by what vLLM makes of them while it loads them.
-    return memory.weights_gib(row, row.quantization, row.quantization_bits) if row else None
+def download_gib(model: Model) -> float | None:
+    """GiB of the weights' files: as a server's log showed them, else by the memory model; None where neither can say.
+
+    By how the files are, not by what vLLM makes of them while it loads them.
+    """
+    return memory.weights_gib(model, model.quantization, model.quantization_bits)
+
+
+def sold_size(cloud: str, kind: str, gib: int) -> int:
+    """The smallest disk in GiB that ``cloud`` sells and that holds ``gib``; ``kind``: ``system`` or ``data``.
+
+    Raises :class:`Refusal` (``cloud.disk-too-large``) above the cloud's largest disk.
+    """
+    facts = catalog.load().cloud(cloud)
+    disk = facts.system_disk if kind == "system" else facts.data_disk
+    size = disk.round_up(gib)
+    if size > disk.max_gib:
+        raise Refusal(
+            [
+                Finding(
+                    "cloud.disk-too-large",
+                    f"a {kind} disk of {gib} GiB is asked for; the largest {disk.type} on {facts.title} has "
+                    f"{disk.max_gib} GiB",
+                    f"{disk.max_gib} GiB or less",
+                )
+            ]
+        )
+    return size
 
 
 def _check_size(cloud: str, instance_type: str, min_vcpu: int, min_memory_gib: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pulumi_llm.errors import Finding
@@ -86,8 +87,17 @@ _ORDER = {"error": 0, "warning": 1, "info": 2}
 def check(request: FitRequest) -> Report:
     """The whole verdict. Raises UnknownName for a model or GPU that the catalogue does not have."""
     case = case_of(request)
-    findings = findings_of(case)
     suggestion = suggest.cheapest(case)
-    findings = suggest.with_hints(case, findings, suggestion)
-    findings.sort(key=lambda finding: _ORDER[finding.severity])
-    return Report(case, tuple(findings), suggestion)
+    return Report(case, _sorted(suggest.with_hints(case, findings_of(case), suggestion)), suggestion)
+
+
+def findings(case: Case) -> tuple[Finding, ...]:
+    """The findings of a verdict alone: a machine is looked for only where one of them has to say what would work."""
+    told = findings_of(case)
+    if suggest.wants_hint(told):
+        told = suggest.with_hints(case, told, suggest.cheapest(case))
+    return _sorted(told)
+
+
+def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda finding: _ORDER[finding.severity]))

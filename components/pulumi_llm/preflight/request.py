@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import DEFAULT_CONTEXT, memory
+from pulumi_llm.preflight import memory, placement
+from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
 if TYPE_CHECKING:
@@ -75,9 +77,12 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
-    """A request with its rows of the catalogue and the estimate: what each rule looks at."""
+    """A request with its rows of the catalogue and the estimate: what each rule looks at.
+
+    ``found``: what came of looking for a place, where somebody has looked already.
+    """
 
     request: FitRequest
     model: Model
@@ -88,6 +93,12 @@ class Case:
     max_model_len: int
     load: memory.Load
     memory: memory.Memory | None
+    found: placement.Placing | None = None
+
+    @cached_property
+    def placing(self) -> placement.Placing:
+        """What came of looking for a place in the request's region; nothing at all where it names none."""
+        return self.found or placing_of(self.request)
 
     @property
     def method(self) -> Quantization | None:
@@ -101,12 +112,33 @@ class Case:
 
 
 def dtype_on(asked: str, model: Model | None, gpu: Gpu, release: Engine) -> str:
-    """The dtype that is passed to vLLM: what was asked, else ``half`` on GPUs without bfloat16."""
+    """What is passed to vLLM as ``--dtype``: ``half``, ``bfloat16`` or ``auto`` (as the model's files say).
+
+    What was asked, else ``half`` on GPUs that have no bfloat16 (T4), unless the model is refused in it.
+    """
     if asked != "auto":
         return "half" if asked == "float16" else asked
     if gpu.capability < release.bfloat16_capability and (model is None or not model.no_fp16):
         return "half"
     return "auto"
+
+
+def placing_of(request: FitRequest) -> placement.Placing:
+    """What comes of looking for a place in the request's region; nothing at all where it names none."""
+    if request.cloud is None or request.region is None:
+        return placement.Placing(None)
+    # A request has all the fields of a spec that a placement looks at.
+    return placement.attempt(lambda: placement.place_server(cast("ServerSpec", request)))
+
+
+def context_of(asked: int | None, model: Model | None) -> int | None:
+    """Tokens of prompt and answer together: what was asked, else what the model was trained for, within the default.
+
+    None: what the model was trained for is not known, and vLLM takes it from the model's files.
+    """
+    if asked is not None:
+        return asked
+    return min(DEFAULT_CONTEXT, model.max_context) if model is not None and model.max_context else None
 
 
 def find_model(request: FitRequest) -> Model:
@@ -116,7 +148,7 @@ def find_model(request: FitRequest) -> Model:
     return catalog.load().model(request.model)
 
 
-def case_of(request: FitRequest, model: Model | None = None) -> Case:
+def case_of(request: FitRequest, model: Model | None = None, placing: placement.Placing | None = None) -> Case:
     """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have."""
     data, release = catalog.load(), engine()
     model = model or find_model(request)
@@ -125,7 +157,7 @@ def case_of(request: FitRequest, model: Model | None = None) -> Case:
     bits = model.quantization_bits if quantization == model.quantization else None
     flags = flags_of(request.extra_args)
     defaults = release.defaults(gpu.name, gpu.memory_gib)
-    longest = request.max_model_len or min(DEFAULT_CONTEXT, model.max_context or DEFAULT_CONTEXT)
+    longest = context_of(request.max_model_len, model) or DEFAULT_CONTEXT
     load = memory.Load(
         gpu=gpu.name,
         gpu_gib=gpu.memory_gib,
@@ -150,6 +182,7 @@ def case_of(request: FitRequest, model: Model | None = None) -> Case:
         max_model_len=longest,
         load=load,
         memory=memory.estimate(model, load),
+        found=placing,
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import memory, placement
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.request import Case, FitRequest
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import ServerSpec
+    from pulumi_llm.preflight.placement import Placement
 
 
 def disk_too_small(case: Case) -> Iterator[Finding]:
@@ -25,12 +25,12 @@ def disk_too_small(case: Case) -> Iterator[Finding]:
 
 def memory_too_small(case: Case) -> Iterator[Finding]:
     """Weaviate, and what vLLM is told to keep in the host's memory, must find room there beside vLLM itself."""
-    yield from _memory(case.request)
+    yield from _memory(case.request, case.placing.place)
 
 
-def of_unknown_model(request: FitRequest) -> list[Finding]:
-    """What can be said of the host where nothing is known of the model."""
-    return [*_disk(request, None, None), *_memory(request)]
+def of_unknown_model(request: FitRequest, place: Placement | None) -> list[Finding]:
+    """What can be said of the host where nothing is known of the model; ``place`` None: there is none."""
+    return [*_disk(request, None, None), *_memory(request, place)]
 
 
 def _disk(request: FitRequest, model: str | None, stored: float | None) -> Iterator[Finding]:
@@ -56,17 +56,12 @@ def _disk(request: FitRequest, model: str | None, stored: float | None) -> Itera
     yield Finding("fit.disk-too-small", why, f"model_disk_gib: {needed}", where="model_disk_gib")
 
 
-def _memory(request: FitRequest) -> Iterator[Finding]:
+def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     flags = flags_of(request.extra_args)
     offloaded = _gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size")
-    if request.cloud is None or request.region is None or not (request.vectors_memory_gib or offloaded):
-        return
-    try:
-        # A request has all the fields of a spec that a placement looks at.
-        placed = placement.place_server(cast("ServerSpec", request))
-    except Refusal:
-        return  # told by the rule about the place
-    machine = catalog.load().instance(placed.cloud, placed.instance_type)
+    if place is None or not (request.vectors_memory_gib or offloaded):
+        return  # where there is no place, the rule about it says so
+    machine = catalog.load().instance(place.cloud, place.instance_type)
     fixed = engine().host_gib_per_gpu * request.gpu_count + offloaded + placement.SYSTEM_GIB
     if fixed + request.vectors_memory_gib <= machine.memory_gib:
         return
@@ -78,7 +73,7 @@ def _memory(request: FitRequest) -> Iterator[Finding]:
     ]
     yield Finding(
         "fit.host-memory",
-        f"{placed.instance_type} has {machine.memory_gib:g} GiB of memory, and "
+        f"{place.instance_type} has {machine.memory_gib:g} GiB of memory, and "
         f"{fixed + request.vectors_memory_gib:g} are asked for: {', '.join(filter(None, parts))}",
         _roomier(request, fixed, machine.memory_gib),
         where="instance_type",

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
-from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import placement
+from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.request import Case
-
-if TYPE_CHECKING:
-    from pulumi_llm.spec import ServerSpec
 
 
 def not_offered(case: Case) -> Iterator[Finding]:
@@ -20,11 +15,7 @@ def not_offered(case: Case) -> Iterator[Finding]:
     if request.cloud is None:
         return
     if request.region is not None:
-        try:
-            # A request has all the fields of a spec that a placement looks at.
-            placement.place_server(cast("ServerSpec", request))
-        except Refusal as refusal:
-            yield from refusal.findings
+        yield from case.placing.findings
         return
     if not data.offers(gpu=case.gpu.name, gpu_count=request.gpu_count, cloud=request.cloud):
         offers = data.offers(gpu=case.gpu.name, cloud=request.cloud)

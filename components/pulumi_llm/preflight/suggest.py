@@ -124,10 +124,15 @@ def alternatives(case: Case, *, limit: int = 3) -> list[Alternative]:
     return found
 
 
+def wants_hint(findings: Iterable[Finding]) -> bool:
+    """Whether one of the findings is about memory and says nothing yet of what would work."""
+    return any(finding.code in MEMORY_CODES and not finding.hint for finding in findings)
+
+
 def with_hints(case: Case, findings: Iterable[Finding], suggestion: Suggestion | None) -> list[Finding]:
     """The findings about memory, told what would work."""
     told = list(findings)
-    if not any(finding.code in MEMORY_CODES and not finding.hint for finding in told):
+    if not wants_hint(told):
         return told
     ways = [way.text for way in alternatives(case)]
     if suggestion is not None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pulumi_llm import preflight, spec
 from pulumi_llm.errors import Refusal
 from pulumi_llm.plan.comparison import Comparison
-from pulumi_llm.plan.model import UNKNOWN, PlannedResource, is_secret
+from pulumi_llm.plan.model import UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm.preflight import placement
+from pulumi_llm.preflight.memory import Memory
+from pulumi_llm.preflight.request import case_of, of_server
 from pulumi_llm.review.impact import role_of
 from pulumi_llm.review.nodes import Nodes
 
@@ -21,6 +23,15 @@ class Room:
     context: int
     at_once: float
     longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A model server: what it is, its room, and what its weights take to download; None where nothing can be said."""
+
+    spec: spec.ServerSpec
+    room: Room | None
+    download_gib: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +59,31 @@ def capacities(comparison: Comparison, nodes: Nodes) -> Iterator[Capacity]:
     for each in sorted(comparison.after.of_type("llm:index:ModelServer"), key=lambda found: found.name):
         if each.name not in before:
             continue
-        was, now = server_of(before[each.name]), server_of(each)
+        was, now = seen(comparison.before, before[each.name]), seen(comparison.after, each)
         if was is None or now is None:
             continue
-        other = any(getattr(was, key) != getattr(now, key) for key in ("model", "revision", "modelscope_id"))
+        other = any(getattr(was.spec, key) != getattr(now.spec, key) for key in ("model", "revision", "modelscope_id"))
         downloads = other or each.name in new_disks
-        old, new = room_of(was), room_of(now)
-        if downloads or old != new:
-            size = placement.download_gib(now) if downloads else None
-            yield Capacity(each.name, old, new, downloads, size)
+        if downloads or was.room != now.room:
+            yield Capacity(each.name, was.room, now.room, downloads, now.download_gib if downloads else None)
+
+
+def seen(plan: Plan, resource: PlannedResource) -> Seen | None:
+    """A model server of a plan, as its program resolved it or else by its inputs.
+
+    None where these hold what is not known, or are refused.
+    """
+    resolved = plan.servers.get(resource.urn)
+    if resolved is not None:
+        return Seen(resolved.spec, _room(resolved.context_length, resolved.memory), resolved.weights_gib)
+    server = server_of(resource)
+    if server is None:
+        return None
+    try:
+        case = case_of(of_server(server))
+    except Refusal:
+        return Seen(server, None, None)
+    return Seen(server, _room(case.max_model_len, case.memory), placement.download_gib(case.model))
 
 
 def server_of(resource: PlannedResource) -> spec.ServerSpec | None:
@@ -70,10 +97,7 @@ def server_of(resource: PlannedResource) -> spec.ServerSpec | None:
         return None
 
 
-def room_of(server: spec.ServerSpec) -> Room | None:
-    """What fits; None for a model that the catalogue does not know."""
-    report = preflight.report_of(server)
-    memory = report.case.memory if report is not None else None
-    if report is None or memory is None:
+def _room(context: int | None, memory: Memory | None) -> Room | None:
+    if memory is None:
         return None
-    return Room(report.case.max_model_len, round(memory.max_concurrency, 1), memory.max_model_len)
+    return Room(context or preflight.DEFAULT_CONTEXT, round(memory.max_concurrency, 1), memory.max_model_len)

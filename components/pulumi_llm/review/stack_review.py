@@ -192,6 +192,10 @@ def fit(plan: Plan) -> list[Finding]:
     """What the check of models against GPUs says of each model server in the plan."""
     found = []
     for each in plan.of_type("llm:index:ModelServer"):
+        resolved = plan.servers.get(each.urn)
+        if resolved is not None:
+            found += [one.placed(each.name) for one in resolved.warnings]
+            continue
         known = {key: value for key, value in each.inputs.items() if key in spec.ServerSpec.model_fields}
         beside = {key: each.inputs.get(f"vectors_{key}") for key in ("memory_gib", "disk_gib")}
         if any(is_secret(value) or value == UNKNOWN for value in (*known.values(), *beside.values())):

@@ -1,0 +1,129 @@
+"""The resolved parts of a platform: plain, frozen data. Each fact was looked up or worked out once. Sizes are GiB.
+
+Each part keeps its ``spec``, whose names are the catalogue's own. What the spec leaves open stands beside it, settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pulumi_llm import catalog
+
+if TYPE_CHECKING:
+    from pulumi_llm.catalog import CloudFacts, Model, Region
+    from pulumi_llm.catalog.abilities import Abilities
+    from pulumi_llm.errors import Finding
+    from pulumi_llm.preflight.memory import Memory
+    from pulumi_llm.preflight.placement import Placement
+    from pulumi_llm.spec import AccessSpec, NetworkSpec, PlatformSpec, PriceSpec, ProxySpec, ServerSpec, VectorsSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a machine stands: its cloud and region as the catalogue has them, its zone, type and price."""
+
+    cloud: CloudFacts
+    region: Region
+    place: Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedMachine:
+    """What is settled of every machine, whatever runs on it. Disks are as the cloud sells them.
+
+    ``network`` is made in the machine's own region, where its caller names none that exists.
+    """
+
+    site: Site
+    access: AccessSpec
+    network: NetworkSpec
+    system_disk_gib: int
+    data_disk_gib: int
+    tags: Mapping[str, str]
+    protect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """The models of an overseas proxy that a model server serves too. A model without a price is not in ``prices``."""
+
+    models: tuple[str, ...]
+    prices: Mapping[str, PriceSpec]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedServer(ResolvedMachine):
+    """A GPU host and the model on it.
+
+    ``model`` is None where the catalogue does not know it. ``context_length`` is in tokens, ``dtype`` what vLLM is told
+    and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: Weaviate beside
+    the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate, where
+    there is one.
+    """
+
+    spec: ServerSpec
+    model: Model | None
+    abilities: Abilities
+    dtype: str
+    context_length: int | None
+    weights_gib: float | None
+    port: int
+    vectors: VectorsSpec | None
+    foreign: Foreign | None
+    warnings: tuple[Finding, ...]
+    memory: Memory | None
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The models that the gateway serves, the proxy's included; its routes are more names for them."""
+        return (self.spec.name_served, *(self.foreign.models if self.foreign else ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedVectors(ResolvedMachine):
+    """Weaviate on a machine of its own."""
+
+    spec: VectorsSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedProxy(ResolvedMachine):
+    """The overseas proxy. A model without a price is not in ``prices``."""
+
+    spec: ProxySpec
+    models: tuple[str, ...]
+    prices: Mapping[str, PriceSpec]
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedPlatform:
+    """A whole platform. ``vectors`` is None where Weaviate runs beside the model, or nowhere."""
+
+    spec: PlatformSpec
+    server: ResolvedServer
+    vectors: ResolvedVectors | None
+    proxy: ResolvedProxy | None
+
+    @property
+    def machines(self) -> tuple[ResolvedMachine, ...]:
+        """Every machine, the model server first."""
+        return tuple(each for each in (self.server, self.vectors, self.proxy) if each is not None)
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of the model server's price; None where that is unknown."""
+        price = self.server.site.place.price
+        return price.currency if price is not None else None
+
+    @property
+    def hourly_price(self) -> float | None:
+        """The list price of all machines per hour in ``currency``, without disks; None where one is unknown."""
+        prices = [each.site.place.price for each in self.machines]
+        known = [each for each in prices if each is not None]
+        if self.currency is None or len(known) < len(prices):
+            return None
+        convert = catalog.load().exchange_rate.convert
+        return round(sum(convert(each.amount, each.currency, self.currency) for each in known), 4)
