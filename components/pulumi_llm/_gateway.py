@@ -2,15 +2,16 @@
 
 import ast
 import dataclasses
+import datetime
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from pulumi_llm import catalog
-from pulumi_llm.bootstrap import Route, Target, Upstream
+from pulumi_llm.bootstrap import GatewayKey, Route, Target, Upstream
 from pulumi_llm.bootstrap.roles import ContentRole, UpstreamKind
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.spec import MODERATOR_SECRETS, ContentSpec, PriceSpec, RouteSpec, UpstreamSpec, secrets_named
+from pulumi_llm.spec import MODERATOR_SECRETS, ContentSpec, KeySpec, PriceSpec, RouteSpec, UpstreamSpec, secrets_named
 from pulumi_llm.spec.content import LONGEST_WORD
 
 
@@ -47,9 +48,8 @@ def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:
     return found
 
 
-def vendor_targets(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, Target]:
-    """Every model of the vendors, and where its requests go."""
-    prices = prices_of(upstreams)
+def vendor_targets(upstreams: Mapping[str, UpstreamSpec], prices: Mapping[str, PriceSpec]) -> dict[str, Target]:
+    """Every model of the vendors, where its requests go, and what they cost."""
     return {
         model: Target(upstream=vendor, model=model, **priced(prices.get(model)))
         for vendor in sorted(upstreams)
@@ -74,6 +74,33 @@ def routes_of(targets: Mapping[str, Target], wanted: Mapping[str, RouteSpec]) ->
         for name, spec in wanted.items()
     }
     return tuple({**plain, **asked}.values())
+
+
+def key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:
+    """The keys and their limits as the node's gateway reads them (without the keys themselves)."""
+    return tuple(
+        GatewayKey(
+            name=name,
+            models=spec.models,
+            endpoints=spec.endpoints,
+            requests_per_minute=spec.requests_per_minute,
+            tokens_per_minute=spec.tokens_per_minute,
+            max_concurrency=spec.max_concurrency,
+            daily_budget_usd=spec.daily_budget_usd,
+            monthly_budget_usd=spec.monthly_budget_usd,
+            daily_tokens=spec.daily_tokens,
+            monthly_tokens=spec.monthly_tokens,
+            expires=_end_of(spec.expires) if spec.expires else None,
+            source_cidrs=spec.source_cidrs,
+        )
+        for name, spec in sorted(keys.items())
+    )
+
+
+def _end_of(day: str) -> int:
+    """The end of a day (UTC), in seconds since 1970."""
+    midnight = datetime.datetime.combine(datetime.date.fromisoformat(day), datetime.time(), datetime.UTC)
+    return int(midnight.timestamp()) + 86400
 
 
 def content_role(content: ContentSpec | None, upstreams: Iterable[Upstream]) -> ContentRole | None:

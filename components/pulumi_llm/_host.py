@@ -11,7 +11,7 @@ import pulumi_random as random
 import pulumi_tls as tls
 
 from pulumi_llm import bootstrap, catalog
-from pulumi_llm.bootstrap import GatewayKey, NodeRequest
+from pulumi_llm.bootstrap import NodeRequest
 from pulumi_llm.clouds.base import (
     AddressHandle,
     Cloud,
@@ -213,33 +213,6 @@ def expired(keys: Mapping[str, KeySpec], today: datetime.date | None = None) -> 
         for name, key in sorted(keys.items())
         if key.expires is not None and datetime.date.fromisoformat(key.expires) < today
     ]
-
-
-def gateway_key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:
-    """The keys and their limits as the node's gateway reads them (without the keys themselves)."""
-    return tuple(
-        GatewayKey(
-            name=name,
-            models=spec.models,
-            endpoints=spec.endpoints,
-            requests_per_minute=spec.requests_per_minute,
-            tokens_per_minute=spec.tokens_per_minute,
-            max_concurrency=spec.max_concurrency,
-            daily_budget_usd=spec.daily_budget_usd,
-            monthly_budget_usd=spec.monthly_budget_usd,
-            daily_tokens=spec.daily_tokens,
-            monthly_tokens=spec.monthly_tokens,
-            expires=_end_of(spec.expires) if spec.expires else None,
-            source_cidrs=spec.source_cidrs,
-        )
-        for name, spec in sorted(keys.items())
-    )
-
-
-def _end_of(day: str) -> int:
-    """The end of a day (UTC), in seconds since 1970."""
-    midnight = datetime.datetime.combine(datetime.date.fromisoformat(day), datetime.time(), datetime.UTC)
-    return int(midnight.timestamp()) + 86400
 
 
 def random_key(name: str, scope: Scope) -> pulumi.Output[str]:

@@ -1,36 +1,24 @@
 """A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, Optional, TypedDict, cast
+from typing import Any, NotRequired, Optional, TypedDict
 
 import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, notices, preflight, spec
+from pulumi_llm import _nodes, catalog, notices, preflight, spec
 from pulumi_llm._arguments import checked
-from pulumi_llm._gateway import content_role, priced, routes_of
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import (
-    GatewayRole,
-    NodeRequest,
-    Target,
-    Upstream,
-    VllmRole,
-    WeaviateRole,
-    check_gateway,
-)
+from pulumi_llm.bootstrap import NodeRequest, check_gateway
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.errors import Finding, among
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
+from pulumi_llm.resolve import Foreign, ResolvedServer, Site
 from pulumi_llm.spec import AccessSpec, ServerSpec
-
-MIN_DRIVER = 580
-"""The NVIDIA driver branch that vLLM's CUDA 13 wheels need (vLLM docs, getting_started/installation/gpu)."""
 
 
 class ModelServerArgs(TypedDict):
@@ -206,16 +194,14 @@ class ModelServer(pulumi.ComponentResource):
         notices.warn(self, name, [*plan.warnings, *hosts.expired(plan.server.keys)])
         scope = support.scope_of(self, name, cloud, plan.server.region)
         keys = hosts.gateway_keys(name, plan.server.keys, scope)
-        secrets: dict[str, pulumi.Input[str]] = {f"gateway_key_{key}": value for key, value in keys.items()}
-        secrets |= of_moderators
+        secrets: dict[str, pulumi.Input[str]] = {**_nodes.key_secrets(keys), **of_moderators}
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if plan.vectors else None
         if vectors_key is not None:
-            secrets["weaviate_api_key"] = vectors_key
+            secrets |= _nodes.vectors_secrets(vectors_key)
         if args.get("hub_token") is not None:
-            secrets["hf_token"] = args["hub_token"]
+            secrets |= _nodes.hub_secrets(args["hub_token"])
         if plan.proxied:
-            secrets["upstream_proxy"] = args["proxy_key"]
-            secrets["proxy_certificate_authority"] = args["proxy_certificate_authority"]
+            secrets |= _nodes.proxy_secrets(args["proxy_key"], args["proxy_certificate_authority"])
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
@@ -224,7 +210,7 @@ class ModelServer(pulumi.ComponentResource):
                 place=plan.place,
                 system_disk_gib=plan.server.system_disk_gib,
                 access=plan.access,
-                ports=plan.ports,
+                ports=_nodes.server_ports(plan.resolved),
                 node=plan.node(name),
                 settings=plan.settings(name, args),
                 secrets=secrets,
@@ -239,16 +225,12 @@ class ModelServer(pulumi.ComponentResource):
             scope,
         )
         outputs: dict[str, Any] = {
-            "endpoint": host.url(plan.port, "/v1"),
             "model": pulumi.Output.from_input(plan.server.name_served),
-            "models": pulumi.Output.from_input(plan.models),
+            "models": pulumi.Output.from_input(_nodes.server_models(plan.resolved)),
             "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
+            **_nodes.server_outputs(host, plan.resolved, vectors_key),
             **host.outputs(plan.place),
         }
-        if vectors_key is not None:
-            outputs["vectors_endpoint"] = host.url(spec.VECTORS_HTTPS_PORT)
-            outputs["vectors_grpc"] = host.authority(spec.VECTORS_GRPC_PORT)
-            outputs["vectors_key"] = vectors_key
         support.publish(self, outputs)
 
 
@@ -280,24 +262,36 @@ class _Plan:
         self.network_cidr: str = network.cidr
         self.tags: Mapping[str, str] = tags.tags
         self.proxied: bool = proxied
-        self.proxy_models: tuple[str, ...] = tuple(args.get("proxy_models") or ())
-        self.proxy_prices: Mapping[str, spec.PriceSpec] = proxy_prices
         place, warnings = support.gather(
             lambda: placement.place_server(self.server),
             lambda: preflight.require(preflight.check_server(self.server, self.vectors), self.server.override),
         )
         self.place: placement.Placement = place
         self.warnings: list[Finding] = warnings
-        self.region = catalog.load().region(self.server.cloud, self.server.region)
-        asked_gib = placement.model_disk_gib(self.server, self.vectors.disk_gib if self.vectors else 0)
-        # The node knows its disk by its size, and a cloud sells disks in steps.
-        self.data_disk_gib = sold_size(self.server.cloud, "data", asked_gib)
-        self.port = self.access.port(in_china=self.region.in_china)
+        data, beside = catalog.load(), self.vectors
+        region = data.region(server.cloud, server.region)
+        model = data.models.get(server.model)
+        asked_gib = placement.model_disk_gib(server, beside.disk_gib if beside else 0)
+        self.resolved = ResolvedServer(
+            spec=server,
+            site=Site(cloud=data.clouds[server.cloud], region=region, place=place),
+            model=model,
+            abilities=abilities_of(server.model, model.base_model if model else None),
+            dtype=preflight.dtype_for(server),
+            context_length=server.context_length
+            or (min(preflight.DEFAULT_CONTEXT, model.max_context) if model and model.max_context else None),
+            weights_gib=placement.download_gib(server),
+            # The node knows its disk by its size, and a cloud sells disks in steps.
+            data_disk_gib=sold_size(server.cloud, "data", asked_gib),
+            port=access.port(in_china=region.in_china),
+            vectors=beside,
+            foreign=Foreign(models=tuple(args.get("proxy_models") or ()), prices=proxy_prices) if proxied else None,
+        )
         self._check_gateway()
 
     def _check_gateway(self) -> None:
         """Refuse now what the gateway would refuse once the proxy's address is known."""
-        served = [self.server.name_served, *self.proxy_models]
+        served = [self.server.name_served, *(self.resolved.foreign.models if self.resolved.foreign else ())]
         for name, route in self.server.routes.items():
             for model in route.all:
                 if model not in served:
@@ -308,82 +302,9 @@ class _Plan:
                     )
         check_gateway(self.node("server", "https://proxy.invalid/v1" if self.proxied else None).gateway)
 
-    @property
-    def models(self) -> list[str]:
-        """Every name that callers may ask for."""
-        return list(dict.fromkeys([self.server.name_served, *self.proxy_models, *self.server.routes]))
-
-    @property
-    def ports(self) -> dict[int, str]:
-        """The ports that callers need."""
-        ports = {self.port: "gateway (HTTPS)"}
-        if self.vectors:
-            ports |= {spec.VECTORS_HTTPS_PORT: "Weaviate REST (HTTPS)", spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)"}
-        return ports
-
     def node(self, name: str, proxy_endpoint: str | None = None) -> NodeRequest:
         """The node. Without the proxy's endpoint it is what user data needs: nothing that is known only later."""
-        data, server = catalog.load(), self.server
-        model = data.models.get(server.model)
-        able = abilities_of(server.model, model.base_model if model else None)
-        upstreams = [Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")]
-        own = server.name_served
-        targets = {own: Target(upstream="vllm", model=own, price_in=0, price_out=0)}
-        if proxy_endpoint is not None:
-            upstreams.append(
-                Upstream(
-                    name="proxy",
-                    kind="gateway",
-                    base_url=proxy_endpoint,
-                    secret="upstream_proxy",  # noqa: S106 - the name of a secret
-                    ca_secret="proxy_certificate_authority",  # noqa: S106 - the name of a secret
-                )
-            )
-            for model_name in self.proxy_models:
-                price = priced(self.proxy_prices.get(model_name))
-                targets[model_name] = Target(upstream="proxy", model=model_name, **price)
-        # Before the proxy's address is known, a route to one of its models is not there yet.
-        routes = {name: route for name, route in server.routes.items() if set(route.all) <= targets.keys()}
-        return NodeRequest(
-            name=name,
-            cloud=server.cloud,
-            region=server.region,
-            login_user=data.clouds[server.cloud].login_user,
-            in_china=self.region.in_china,
-            data_disk_gib=self.data_disk_gib,
-            sources=node_sources(server.cloud, server.region),
-            vllm=VllmRole(
-                model_id=server.model,
-                modelscope_id=server.modelscope_id or (model.modelscope_id if model else None),
-                revision=server.revision,
-                served_name=server.name_served,
-                dtype=cast("Any", preflight.dtype_for(server)),
-                quantization=server.quantization,
-                tensor_parallel_size=server.gpu_count,
-                max_model_len=server.context_length
-                or (min(preflight.DEFAULT_CONTEXT, model.max_context) if model and model.max_context else None),
-                gpu_memory_utilization=server.gpu_memory_utilization,
-                max_num_seqs=server.max_num_seqs,
-                kv_cache_dtype=None if server.kv_cache_dtype == "auto" else server.kv_cache_dtype,
-                trust_remote_code=server.trust_remote_code,
-                tool_call_parser=able.tool_call_parser,
-                reasoning_parser=able.reasoning_parser,
-                extra_args=server.extra_args,
-                weights_gib=placement.download_gib(server),
-                min_driver=MIN_DRIVER,
-            ),
-            weaviate=WeaviateRole(memory_gib=self.vectors.memory_gib) if self.vectors else None,
-            gateway=GatewayRole(
-                https_port=self.port,
-                vectors_https_port=spec.VECTORS_HTTPS_PORT if self.vectors else None,
-                vectors_grpc_port=spec.VECTORS_GRPC_PORT if self.vectors else None,
-                keys=hosts.gateway_key_rows(server.keys),
-                upstreams=tuple(upstreams),
-                routes=routes_of(targets, routes),
-                blocked_words=server.blocked_words,
-                content=content_role(server.content, upstreams),
-            ),
-        )
+        return _nodes.server_node(name, self.resolved, proxy_endpoint)
 
     def settings(self, name: str, args: Mapping[str, Any]) -> pulumi.Input[str]:
         """The settings document; it waits for the proxy where there is one."""

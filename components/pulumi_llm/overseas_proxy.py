@@ -7,16 +7,16 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, notices, spec
+from pulumi_llm import _nodes, catalog, notices, spec
 from pulumi_llm._arguments import checked
-from pulumi_llm._gateway import content_role, routes_of, vendor_targets, vendor_upstreams
+from pulumi_llm._gateway import prices_of
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, check_gateway
+from pulumi_llm.bootstrap import check_gateway
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight.endings import ending_models
+from pulumi_llm.resolve import ResolvedProxy, Site
 from pulumi_llm.spec import AccessSpec, ProxySpec
 
 
@@ -155,8 +155,15 @@ class OverseasProxy(pulumi.ComponentResource):
                 lambda: _upstream_keys(proxy, args), lambda: placement.place_proxy(proxy)
             )
             cloud = support.adapter(proxy.cloud)
-            port = access.port(in_china=False)
-            node = _node(name, proxy, port)
+            data = catalog.load()
+            resolved = ResolvedProxy(
+                spec=proxy,
+                site=Site(cloud=data.clouds[proxy.cloud], region=data.region(proxy.cloud, proxy.region), place=place),
+                prices=prices_of(proxy.upstreams),
+                data_disk_gib=sold_size(proxy.cloud, "data", proxy.disk_gib),
+                port=access.port(in_china=False),
+            )
+            node = _nodes.proxy_node(name, resolved)
             check_gateway(node.gateway)
             of_moderators = moderator_keys(node.gateway, args)
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
@@ -174,11 +181,11 @@ class OverseasProxy(pulumi.ComponentResource):
                 system_disk_gib=proxy.system_disk_gib,
                 access=access,
                 clients=(pulumi.Output.concat(client, "/32"),) if client is not None else (),
-                ports={port: "gateway (HTTPS)"},
+                ports=_nodes.proxy_ports(resolved),
                 node=node,
                 secrets={
-                    **{f"upstream_{vendor}": value for vendor, value in upstream_keys.items()},
-                    **{f"gateway_key_{key}": value for key, value in keys.items()},
+                    **_nodes.vendor_secrets(upstream_keys),
+                    **_nodes.key_secrets(keys),
                     **of_moderators,
                 },
                 tags={**tags.tags, "pulumi-llm": "overseas-proxy"},
@@ -192,7 +199,7 @@ class OverseasProxy(pulumi.ComponentResource):
         support.publish(
             self,
             {
-                "endpoint": host.url(port, "/v1"),
+                **_nodes.proxy_outputs(host, resolved),
                 "models": pulumi.Output.from_input([each.name for each in node.gateway.routes]),
                 "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
                 **host.outputs(place),
@@ -219,28 +226,3 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
             ),
         )
     return keys
-
-
-def _node(name: str, proxy: ProxySpec, port: int) -> NodeRequest:
-    data = catalog.load()
-    return NodeRequest(
-        name=name,
-        cloud=proxy.cloud,
-        region=proxy.region,
-        login_user=data.clouds[proxy.cloud].login_user,
-        in_china=False,
-        data_disk_gib=sold_size(proxy.cloud, "data", proxy.disk_gib),
-        sources=node_sources(proxy.cloud, proxy.region),
-        vllm=None,
-        weaviate=None,
-        gateway=GatewayRole(
-            https_port=port,
-            vectors_https_port=None,
-            vectors_grpc_port=None,
-            keys=hosts.gateway_key_rows(proxy.keys),
-            upstreams=vendor_upstreams(proxy.upstreams),
-            routes=routes_of(vendor_targets(proxy.upstreams), proxy.routes),
-            blocked_words=proxy.blocked_words,
-            content=content_role(proxy.content, vendor_upstreams(proxy.upstreams)),
-        ),
-    )

@@ -6,13 +6,12 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import catalog, spec
+from pulumi_llm import _nodes, catalog, spec
 from pulumi_llm._arguments import checked
-from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, WeaviateRole
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
+from pulumi_llm.resolve import ResolvedVectors, Site
 from pulumi_llm.spec import AccessSpec, VectorsSpec
 
 
@@ -107,9 +106,14 @@ class VectorStore(pulumi.ComponentResource):
                 place.cloud, place.region, place.zone, vectors.memory_gib, vectors.instance_type
             )
             cloud = support.adapter(place.cloud)
+            data = catalog.load()
+            store = ResolvedVectors(
+                spec=vectors,
+                site=Site(cloud=data.clouds[place.cloud], region=data.region(place.cloud, place.region), place=placed),
+                data_disk_gib=sold_size(place.cloud, "data", vectors.disk_gib),
+            )
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, place.region)
-        region = catalog.load().region(place.cloud, place.region)
         key = hosts.random_key(f"{name}-api-key", scope)
         host = hosts.make_host(
             hosts.HostRequest(
@@ -119,30 +123,9 @@ class VectorStore(pulumi.ComponentResource):
                 place=placed,
                 system_disk_gib=vectors.system_disk_gib,
                 access=access,
-                ports={
-                    spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
-                    spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
-                },
-                node=NodeRequest(
-                    name=name,
-                    cloud=place.cloud,
-                    region=place.region,
-                    login_user=catalog.load().clouds[place.cloud].login_user,
-                    in_china=region.in_china,
-                    data_disk_gib=sold_size(place.cloud, "data", vectors.disk_gib),
-                    sources=node_sources(place.cloud, place.region),
-                    vllm=None,
-                    weaviate=WeaviateRole(memory_gib=vectors.memory_gib),
-                    gateway=GatewayRole(
-                        https_port=None,
-                        vectors_https_port=spec.VECTORS_HTTPS_PORT,
-                        vectors_grpc_port=spec.VECTORS_GRPC_PORT,
-                        keys=(),
-                        routes=(),
-                        blocked_words=(),
-                    ),
-                ),
-                secrets={"weaviate_api_key": key},
+                ports=_nodes.store_ports(),
+                node=_nodes.store_node(name, store),
+                secrets=_nodes.vectors_secrets(key),
                 tags={**tags.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=vectors.ready_timeout_minutes,
                 renew=vectors.renew,
@@ -151,12 +134,4 @@ class VectorStore(pulumi.ComponentResource):
             ),
             scope,
         )
-        support.publish(
-            self,
-            {
-                "endpoint": host.url(spec.VECTORS_HTTPS_PORT),
-                "grpc": host.authority(spec.VECTORS_GRPC_PORT),
-                "api_key": key,
-                **host.outputs(placed),
-            },
-        )
+        support.publish(self, {**_nodes.store_outputs(host, key), **host.outputs(placed)})

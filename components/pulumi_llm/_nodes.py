@@ -1,0 +1,225 @@
+"""What runs on each machine: its node, the ports that callers need, its secrets by name, and what it tells about them.
+
+Plain functions of the resolved parts. No Pulumi here: what is known only later is passed through as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pulumi_llm import spec
+from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
+from pulumi_llm._sources import node_sources
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Target, Upstream, VllmRole, WeaviateRole
+
+if TYPE_CHECKING:
+    from pulumi_llm._host import Host
+    from pulumi_llm.resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+
+MIN_DRIVER = 580
+"""The NVIDIA driver branch that vLLM's CUDA 13 wheels need (vLLM docs, getting_started/installation/gpu)."""
+
+PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
+"""A model server's key of the overseas proxy."""
+PROXY_AUTHORITY = "proxy_certificate_authority"
+
+Value = TypeVar("Value")
+
+
+def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = None) -> NodeRequest:
+    """A model server's node. Without the proxy's endpoint it is what user data needs: nothing that is known only later.
+
+    Raises:
+        Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
+    """
+    wanted, vectors = server.spec, server.vectors
+    own = wanted.name_served
+    upstreams = [Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")]
+    targets = {own: Target(upstream="vllm", model=own, price_in=0, price_out=0)}
+    if proxy_endpoint is not None and server.foreign is not None:
+        upstreams.append(
+            Upstream(
+                name="proxy",
+                kind="gateway",
+                base_url=proxy_endpoint,
+                secret=PROXY_SECRET,
+                ca_secret=PROXY_AUTHORITY,
+            )
+        )
+        for model in server.foreign.models:
+            targets[model] = Target(upstream="proxy", model=model, **priced(server.foreign.prices.get(model)))
+    # Before the proxy's address is known, a route to one of its models is not there yet.
+    routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
+    return NodeRequest(
+        name=name,
+        **_site(server.site),
+        data_disk_gib=server.data_disk_gib,
+        vllm=_vllm(server),
+        weaviate=WeaviateRole(memory_gib=vectors.memory_gib) if vectors else None,
+        gateway=GatewayRole(
+            https_port=server.port,
+            vectors_https_port=spec.VECTORS_HTTPS_PORT if vectors else None,
+            vectors_grpc_port=spec.VECTORS_GRPC_PORT if vectors else None,
+            keys=key_rows(wanted.keys),
+            upstreams=tuple(upstreams),
+            routes=routes_of(targets, routes),
+            blocked_words=wanted.blocked_words,
+            content=content_role(wanted.content, upstreams),
+        ),
+    )
+
+
+def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
+    """The node of Weaviate on a machine of its own."""
+    return NodeRequest(
+        name=name,
+        **_site(store.site),
+        data_disk_gib=store.data_disk_gib,
+        vllm=None,
+        weaviate=WeaviateRole(memory_gib=store.spec.memory_gib),
+        gateway=GatewayRole(
+            https_port=None,
+            vectors_https_port=spec.VECTORS_HTTPS_PORT,
+            vectors_grpc_port=spec.VECTORS_GRPC_PORT,
+            keys=(),
+            routes=(),
+            blocked_words=(),
+        ),
+    )
+
+
+def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
+    """An overseas proxy's node.
+
+    Raises:
+        Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
+    """
+    wanted = proxy.spec
+    upstreams = vendor_upstreams(wanted.upstreams)
+    return NodeRequest(
+        name=name,
+        **_site(proxy.site),
+        data_disk_gib=proxy.data_disk_gib,
+        vllm=None,
+        weaviate=None,
+        gateway=GatewayRole(
+            https_port=proxy.port,
+            vectors_https_port=None,
+            vectors_grpc_port=None,
+            keys=key_rows(wanted.keys),
+            upstreams=upstreams,
+            routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
+            blocked_words=wanted.blocked_words,
+            content=content_role(wanted.content, upstreams),
+        ),
+    )
+
+
+def server_ports(server: ResolvedServer) -> dict[int, str]:
+    """The ports of a model server that callers need, each with what answers there."""
+    ports = {server.port: "gateway (HTTPS)"}
+    if server.vectors:
+        ports |= {spec.VECTORS_HTTPS_PORT: "Weaviate REST (HTTPS)", spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)"}
+    return ports
+
+
+def store_ports() -> dict[int, str]:
+    """The ports of Weaviate's own machine that callers need; without a gateway, the status is there too."""
+    return {
+        spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
+        spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
+    }
+
+
+def proxy_ports(proxy: ResolvedProxy) -> dict[int, str]:
+    """The port of an overseas proxy that callers need."""
+    return {proxy.port: "gateway (HTTPS)"}
+
+
+def key_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
+    """The gateway's keys, by the names that the node knows them by."""
+    return {f"gateway_key_{key}": value for key, value in keys.items()}
+
+
+def vendor_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
+    """The vendors' keys, by the names that the node knows them by."""
+    return {f"upstream_{vendor}": value for vendor, value in keys.items()}
+
+
+def vectors_secrets(key: Value) -> dict[str, Value]:
+    """Weaviate's key, by the name that the node knows it by."""
+    return {"weaviate_api_key": key}
+
+
+def hub_secrets(token: Value) -> dict[str, Value]:
+    """The model hub's token, by the name that the node knows it by."""
+    return {"hf_token": token}
+
+
+def proxy_secrets(key: Value, authority: Value) -> dict[str, Value]:
+    """A model server's key of the proxy, and the authority that signed the proxy's certificate."""
+    return {PROXY_SECRET: key, PROXY_AUTHORITY: authority}
+
+
+def server_models(server: ResolvedServer) -> list[str]:
+    """Every name that callers of a model server may ask for."""
+    foreign = server.foreign.models if server.foreign else ()
+    return list(dict.fromkeys([server.spec.name_served, *foreign, *server.spec.routes]))
+
+
+def server_outputs(host: Host, server: ResolvedServer, vectors_key: Any = None) -> dict[str, Any]:
+    """What a model server tells about what runs on it; what is known only when the node is ready waits for that."""
+    outputs: dict[str, Any] = {"endpoint": host.url(server.port, "/v1")}
+    if server.vectors:
+        outputs |= {f"vectors_{name}": value for name, value in _vectors_outputs(host).items()}
+        outputs["vectors_key"] = vectors_key
+    return outputs
+
+
+def store_outputs(host: Host, key: Any) -> dict[str, Any]:
+    """What Weaviate's own machine tells about it."""
+    return {**_vectors_outputs(host), "api_key": key}
+
+
+def proxy_outputs(host: Host, proxy: ResolvedProxy) -> dict[str, Any]:
+    """What an overseas proxy tells about what runs on it."""
+    return {"endpoint": host.url(proxy.port, "/v1")}
+
+
+def _vectors_outputs(host: Host) -> dict[str, Any]:
+    return {"endpoint": host.url(spec.VECTORS_HTTPS_PORT), "grpc": host.authority(spec.VECTORS_GRPC_PORT)}
+
+
+def _site(site: Site) -> dict[str, Any]:
+    cloud, region = site.cloud, site.region
+    return {
+        "cloud": cloud.name,
+        "region": region.name,
+        "login_user": cloud.login_user,
+        "in_china": region.in_china,
+        "sources": node_sources(cloud.name, region.name),
+    }
+
+
+def _vllm(server: ResolvedServer) -> VllmRole:
+    wanted = server.spec
+    return VllmRole(
+        model_id=wanted.model,
+        modelscope_id=wanted.modelscope_id or (server.model.modelscope_id if server.model else None),
+        revision=wanted.revision,
+        served_name=wanted.name_served,
+        dtype=cast("Any", server.dtype),
+        quantization=wanted.quantization,
+        tensor_parallel_size=wanted.gpu_count,
+        max_model_len=server.context_length,
+        gpu_memory_utilization=wanted.gpu_memory_utilization,
+        max_num_seqs=wanted.max_num_seqs,
+        kv_cache_dtype=None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
+        trust_remote_code=wanted.trust_remote_code,
+        tool_call_parser=server.abilities.tool_call_parser,
+        reasoning_parser=server.abilities.reasoning_parser,
+        extra_args=wanted.extra_args,
+        weights_gib=server.weights_gib,
+        min_driver=MIN_DRIVER,
+    )
