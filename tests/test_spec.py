@@ -291,7 +291,7 @@ def test_every_upstream_vendor_has_a_secret_an_address_and_a_kind() -> None:
     from typing import get_args
 
     from pulumi_llm import catalog
-    from pulumi_llm.bootstrap.roles import UpstreamKind
+    from pulumi_llm.roles.requests import UpstreamKind
 
     assert set(spec.VENDOR_SECRETS) == set(catalog.load().upstream_urls)
     assert set(spec.VENDOR_SECRETS) < set(get_args(UpstreamKind))

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from pulumi_llm import catalog
 from pulumi_llm.bootstrap import GatewayKey, Route, Target, Upstream
-from pulumi_llm.bootstrap.roles import ContentRole, UpstreamKind
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.roles.requests import ContentRole, UpstreamKind
 from pulumi_llm.spec import MODERATOR_SECRETS, ContentSpec, KeySpec, PriceSpec, RouteSpec, UpstreamSpec, secrets_named
 from pulumi_llm.spec.content import LONGEST_WORD
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pulumi_llm import spec
+from pulumi_llm import roles
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Target, Upstream, VllmRole, WeaviateRole
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
+from pulumi_llm.roles import order
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm.resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 
-MIN_DRIVER = 580
-"""The NVIDIA driver branch that vLLM's CUDA 13 wheels need (vLLM docs, getting_started/installation/gpu)."""
-
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
+VECTORS = "weaviate"
+"""The role of a vector store, beside a model or on a machine of its own."""
 PROXY_AUTHORITY = "proxy_certificate_authority"
 
 Value = TypeVar("Value")
@@ -51,42 +51,24 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
             targets[model] = Target(upstream="proxy", model=model, **priced(server.foreign.prices.get(model)))
     # Before the proxy's address is known, a route to one of its models is not there yet.
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
-    return NodeRequest(
-        name=name,
-        **_site(server.site),
-        data_disk_gib=server.data_disk_gib,
-        vllm=_vllm(server),
-        weaviate=WeaviateRole(memory_gib=vectors.memory_gib) if vectors else None,
-        gateway=GatewayRole(
-            https_port=server.port,
-            vectors_https_port=spec.VECTORS_HTTPS_PORT if vectors else None,
-            vectors_grpc_port=spec.VECTORS_GRPC_PORT if vectors else None,
-            keys=key_rows(wanted.keys),
-            upstreams=tuple(upstreams),
-            routes=routes_of(targets, routes),
-            blocked_words=wanted.blocked_words,
-            content=content_role(wanted.content, upstreams),
-        ),
+    gateway = GatewayRole(
+        https_port=server.port,
+        keys=key_rows(wanted.keys),
+        upstreams=tuple(upstreams),
+        routes=routes_of(targets, routes),
+        blocked_words=wanted.blocked_words,
+        content=content_role(wanted.content, upstreams),
     )
+    asked: list[RoleRequest] = [gateway, _vllm(server)]
+    if vectors:
+        asked.append(ServiceRole(role=VECTORS, memory_gib=vectors.memory_gib))
+    return NodeRequest(name=name, **_site(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
-    """The node of Weaviate on a machine of its own."""
-    return NodeRequest(
-        name=name,
-        **_site(store.site),
-        data_disk_gib=store.data_disk_gib,
-        vllm=None,
-        weaviate=WeaviateRole(memory_gib=store.spec.memory_gib),
-        gateway=GatewayRole(
-            https_port=None,
-            vectors_https_port=spec.VECTORS_HTTPS_PORT,
-            vectors_grpc_port=spec.VECTORS_GRPC_PORT,
-            keys=(),
-            routes=(),
-            blocked_words=(),
-        ),
-    )
+    """The node of a vector store on a machine of its own."""
+    asked = ServiceRole(role=VECTORS, memory_gib=store.spec.memory_gib)
+    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=(asked,))
 
 
 def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
@@ -97,44 +79,20 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
     """
     wanted = proxy.spec
     upstreams = vendor_upstreams(wanted.upstreams)
-    return NodeRequest(
-        name=name,
-        **_site(proxy.site),
-        data_disk_gib=proxy.data_disk_gib,
-        vllm=None,
-        weaviate=None,
-        gateway=GatewayRole(
-            https_port=proxy.port,
-            vectors_https_port=None,
-            vectors_grpc_port=None,
-            keys=key_rows(wanted.keys),
-            upstreams=upstreams,
-            routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
-            blocked_words=wanted.blocked_words,
-            content=content_role(wanted.content, upstreams),
-        ),
+    gateway = GatewayRole(
+        https_port=proxy.port,
+        keys=key_rows(wanted.keys),
+        upstreams=upstreams,
+        routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
+        blocked_words=wanted.blocked_words,
+        content=content_role(wanted.content, upstreams),
     )
+    return NodeRequest(name=name, **_site(proxy.site), data_disk_gib=proxy.data_disk_gib, roles=(gateway,))
 
 
-def server_ports(server: ResolvedServer) -> dict[int, str]:
-    """The ports of a model server that callers need, each with what answers there."""
-    ports = {server.port: "gateway (HTTPS)"}
-    if server.vectors:
-        ports |= {spec.VECTORS_HTTPS_PORT: "Weaviate REST (HTTPS)", spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)"}
-    return ports
-
-
-def store_ports() -> dict[int, str]:
-    """The ports of Weaviate's own machine that callers need; without a gateway, the status is there too."""
-    return {
-        spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
-        spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
-    }
-
-
-def proxy_ports(proxy: ResolvedProxy) -> dict[int, str]:
-    """The port of an overseas proxy that callers need."""
-    return {proxy.port: "gateway (HTTPS)"}
+def ports(node: NodeRequest) -> dict[int, str]:
+    """The ports of a node that callers need, each with what answers there."""
+    return order.ports(node)
 
 
 def key_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
@@ -148,8 +106,8 @@ def vendor_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def vectors_secrets(key: Value) -> dict[str, Value]:
-    """Weaviate's key, by the name that the node knows it by."""
-    return {"weaviate_api_key": key}
+    """A vector store's key, by the name that the node knows it by."""
+    return {name: key for name, each in roles.role(VECTORS).manifest.secrets.items() if each.generate}
 
 
 def hub_secrets(token: Value) -> dict[str, Value]:
@@ -162,6 +120,12 @@ def proxy_secrets(key: Value, authority: Value) -> dict[str, Value]:
     return {PROXY_SECRET: key, PROXY_AUTHORITY: authority}
 
 
+def models(node: NodeRequest) -> list[str]:
+    """Every model that a node's gateway answers for."""
+    gateway = node.of(GatewayRole)
+    return [each.name for each in gateway.routes] if gateway else []
+
+
 def server_models(server: ResolvedServer) -> list[str]:
     """Every name that callers of a model server may ask for."""
     foreign = server.foreign.models if server.foreign else ()
@@ -172,23 +136,35 @@ def server_outputs(host: Host, server: ResolvedServer, vectors_key: Any = None) 
     """What a model server tells about what runs on it; what is known only when the node is ready waits for that."""
     outputs: dict[str, Any] = {"endpoint": host.url(server.port, "/v1")}
     if server.vectors:
-        outputs |= {f"vectors_{name}": value for name, value in _vectors_outputs(host).items()}
-        outputs["vectors_key"] = vectors_key
+        told = service_outputs(host, ServiceRole(role=VECTORS), vectors_secrets(vectors_key))
+        outputs |= {f"vectors_{name}": value for name, value in told.items()}
     return outputs
 
 
 def store_outputs(host: Host, key: Any) -> dict[str, Any]:
-    """What Weaviate's own machine tells about it."""
-    return {**_vectors_outputs(host), "api_key": key}
+    """What a vector store's own machine tells about it."""
+    told = service_outputs(host, ServiceRole(role=VECTORS), vectors_secrets(key))
+    return {"api_key": told.pop("key"), **told}
+
+
+def service_outputs(host: Host, asked: ServiceRole, secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told about a service: the addresses and secrets that its role.yaml lists under ``outputs``."""
+    manifest = roles.role(asked.role).manifest
+    port = {name: asked.ports.get(name, each.port) for name, each in manifest.listeners.items()}
+    outputs: dict[str, Any] = {}
+    for name, each in manifest.outputs.items():
+        if each.url:
+            outputs[name] = host.url(port[each.url])
+        elif each.authority:
+            outputs[name] = host.authority(port[each.authority])
+        elif each.secret:
+            outputs[name] = secrets[each.secret]
+    return outputs
 
 
 def proxy_outputs(host: Host, proxy: ResolvedProxy) -> dict[str, Any]:
     """What an overseas proxy tells about what runs on it."""
     return {"endpoint": host.url(proxy.port, "/v1")}
-
-
-def _vectors_outputs(host: Host) -> dict[str, Any]:
-    return {"endpoint": host.url(spec.VECTORS_HTTPS_PORT), "grpc": host.authority(spec.VECTORS_GRPC_PORT)}
 
 
 def _site(site: Site) -> dict[str, Any]:
@@ -221,5 +197,4 @@ def _vllm(server: ResolvedServer) -> VllmRole:
         reasoning_parser=server.abilities.reasoning_parser,
         extra_args=wanted.extra_args,
         weights_gib=server.weights_gib,
-        min_driver=MIN_DRIVER,
     )

@@ -5,9 +5,9 @@ from typing import Any
 
 import pulumi
 
-from pulumi_llm.bootstrap import GatewayRole
-from pulumi_llm.bootstrap.gateway import moderator_secrets
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles.gateway import moderator_secrets
 from pulumi_llm.spec import MODERATOR_SECRETS
 
 MODERATOR_ARGUMENTS = frozenset(each.argument for each in MODERATOR_SECRETS.values())
@@ -18,13 +18,15 @@ def is_secret(argument: str) -> bool:
     return argument in MODERATOR_ARGUMENTS or argument.endswith("_api_key") or argument in ("proxy_key", "hub_token")
 
 
-def moderator_keys(gateway: GatewayRole, args: Mapping[str, Any]) -> dict[str, pulumi.Output[str]]:
-    """The secrets of this gateway's moderators, by the names that the node knows.
+def moderator_keys(node: NodeRequest, args: Mapping[str, Any]) -> dict[str, pulumi.Output[str]]:
+    """The secrets of the moderators of a node's gateway, by the names that the node knows.
 
     Raises:
         Refusal: ``secret.missing`` for each that is not given.
     """
-    wanted = [MODERATOR_SECRETS[name] for name in moderator_secrets(gateway) if name in MODERATOR_SECRETS]
+    gateway = node.of(GatewayRole)
+    names = moderator_secrets(gateway) if gateway else ()
+    wanted = [MODERATOR_SECRETS[name] for name in names if name in MODERATOR_SECRETS]
     missing = [
         Finding(
             "secret.missing",

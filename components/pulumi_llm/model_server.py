@@ -10,7 +10,7 @@ from pulumi_llm import _host as hosts
 from pulumi_llm import _nodes, catalog, notices, preflight, spec
 from pulumi_llm._arguments import checked
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm.bootstrap import NodeRequest, check_gateway
+from pulumi_llm.bootstrap import NodeRequest, check
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.clouds.support import sold_size
@@ -189,7 +189,7 @@ class ModelServer(pulumi.ComponentResource):
             plan = _Plan(args)
             support.check_name(name, plan.server.cloud, below="-network")
             cloud = support.adapter(plan.server.cloud)
-            of_moderators = moderator_keys(plan.node(name).gateway, args)
+            of_moderators = moderator_keys(plan.node(name), args)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         notices.warn(self, name, [*plan.warnings, *hosts.expired(plan.server.keys)])
         scope = support.scope_of(self, name, cloud, plan.server.region)
@@ -210,7 +210,7 @@ class ModelServer(pulumi.ComponentResource):
                 place=plan.place,
                 system_disk_gib=plan.server.system_disk_gib,
                 access=plan.access,
-                ports=_nodes.server_ports(plan.resolved),
+                ports=_nodes.ports(plan.node(name)),
                 node=plan.node(name),
                 settings=plan.settings(name, args),
                 secrets=secrets,
@@ -300,7 +300,7 @@ class _Plan:
                         f"the route {name!r} names {model!r}, which is not served here",
                         among(model, served),
                     )
-        check_gateway(self.node("server", "https://proxy.invalid/v1" if self.proxied else None).gateway)
+        check(self.node("server", "https://proxy.invalid/v1" if self.proxied else None))
 
     def node(self, name: str, proxy_endpoint: str | None = None) -> NodeRequest:
         """The node. Without the proxy's endpoint it is what user data needs: nothing that is known only later."""

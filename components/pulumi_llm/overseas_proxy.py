@@ -11,7 +11,7 @@ from pulumi_llm import _nodes, catalog, notices, spec
 from pulumi_llm._arguments import checked
 from pulumi_llm._gateway import prices_of
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm.bootstrap import check_gateway
+from pulumi_llm.bootstrap import check
 from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
@@ -164,8 +164,8 @@ class OverseasProxy(pulumi.ComponentResource):
                 port=access.port(in_china=False),
             )
             node = _nodes.proxy_node(name, resolved)
-            check_gateway(node.gateway)
-            of_moderators = moderator_keys(node.gateway, args)
+            check(node)
+            of_moderators = moderator_keys(node, args)
         super().__init__(f"{support.PACKAGE}:index:OverseasProxy", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, proxy.region)
         today = datetime.now(UTC).date()
@@ -181,7 +181,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 system_disk_gib=proxy.system_disk_gib,
                 access=access,
                 clients=(pulumi.Output.concat(client, "/32"),) if client is not None else (),
-                ports=_nodes.proxy_ports(resolved),
+                ports=_nodes.ports(node),
                 node=node,
                 secrets={
                     **_nodes.vendor_secrets(upstream_keys),
@@ -200,7 +200,7 @@ class OverseasProxy(pulumi.ComponentResource):
             self,
             {
                 **_nodes.proxy_outputs(host, resolved),
-                "models": pulumi.Output.from_input([each.name for each in node.gateway.routes]),
+                "models": pulumi.Output.from_input(_nodes.models(node)),
                 "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
                 **host.outputs(place),
             },

@@ -112,6 +112,7 @@ class VectorStore(pulumi.ComponentResource):
                 site=Site(cloud=data.clouds[place.cloud], region=data.region(place.cloud, place.region), place=placed),
                 data_disk_gib=sold_size(place.cloud, "data", vectors.disk_gib),
             )
+            node = _nodes.store_node(name, store)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, place.region)
         key = hosts.random_key(f"{name}-api-key", scope)
@@ -123,8 +124,8 @@ class VectorStore(pulumi.ComponentResource):
                 place=placed,
                 system_disk_gib=vectors.system_disk_gib,
                 access=access,
-                ports=_nodes.store_ports(),
-                node=_nodes.store_node(name, store),
+                ports=_nodes.ports(node),
+                node=node,
                 secrets=_nodes.vectors_secrets(key),
                 tags={**tags.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=vectors.ready_timeout_minutes,

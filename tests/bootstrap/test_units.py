@@ -4,12 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from pulumi_llm.bootstrap.files import data
-from pulumi_llm.bootstrap.roles import VllmRole
-from pulumi_llm.bootstrap.units import quoted, vllm_arguments, vllm_unit
 from pulumi_llm.errors import Refusal
+from pulumi_llm.roles import registry
+from pulumi_llm.roles.files import data
+from pulumi_llm.roles.requests import VllmRole
+from pulumi_llm.roles.vllm_flags import quoted, vllm_arguments
+from tests.bootstrap.samples import gpu_node
 
 ROLE = VllmRole(model_id="Qwen/Qwen2.5-7B-Instruct", served_name="qwen", min_driver=580)
+
+
+def vllm_unit(role: VllmRole) -> str:
+    """The unit of a node with this vLLM."""
+    rows = registry.role("vllm").files(gpu_node().having(role))
+    (unit,) = (each["content"] for each in rows if each["path"].endswith("/llm-vllm.service"))
+    return str(unit)
 
 
 def flags(role: VllmRole) -> list[str]:
@@ -37,7 +46,7 @@ def test_every_rendered_flag_is_one_that_this_vllm_accepts() -> None:
 
 
 def test_the_flags_are_those_of_the_pinned_version() -> None:
-    assert data("vllm/flags.json")["version"] == data("versions.json")["vllm"]["version"]
+    assert data("vllm/flags.json")["version"] == registry.environments()["vllm"].version
 
 
 def test_tensor_parallel_size_and_dtype_are_always_given() -> None:

@@ -137,7 +137,8 @@ NAMED = ("message", "hint", "why", "what", "past", "wanted", "advice")
 MODULES = (
     *("preflight", "spec", "_component.py", "_gateway.py", "_secrets.py", "stack.py", "platform.py", "network.py"),
     *("model_server.py", "overseas_proxy.py", "vector_store.py", "catalog/catalog.py", "catalog/names.py"),
-    *("catalog/__init__.py", "clouds", "bootstrap/gateway.py", "bootstrap/units.py", "bootstrap/user_data.py"),
+    *("catalog/__init__.py", "clouds", "bootstrap/user_data.py"),
+    *("roles/caddy.py", "roles/gateway.py", "roles/vllm.py", "roles/vllm_flags.py"),
 )
 
 

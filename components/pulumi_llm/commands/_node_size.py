@@ -54,23 +54,25 @@ def _node(report: Report) -> NodeRequest:
         in_china=data.region(cloud, region).in_china,
         data_disk_gib=case.request.model_disk_gib or 1000,
         sources=node_sources(cloud, region),
-        vllm=bootstrap.VllmRole(
-            model_id=model.id,
-            modelscope_id=model.modelscope_id,
-            served_name=served,
-            dtype=cast("Any", case.dtype),
-            quantization=case.request.quantization,
-            tensor_parallel_size=case.request.gpu_count,
-            max_model_len=case.max_model_len,
-            gpu_memory_utilization=case.request.gpu_memory_utilization,
-            max_num_seqs=case.request.max_num_seqs,
-            kv_cache_dtype=None if case.request.kv_cache_dtype == "auto" else case.request.kv_cache_dtype,
-            weights_gib=weights,
-            min_driver=release.min_driver,
+        roles=(
+            # Of the gateway the user data only holds that there is one; the rest travels with the settings.
+            bootstrap.GatewayRole(https_port=18443),
+            bootstrap.VllmRole(
+                model_id=model.id,
+                modelscope_id=model.modelscope_id,
+                served_name=served,
+                dtype=cast("Any", case.dtype),
+                quantization=case.request.quantization,
+                tensor_parallel_size=case.request.gpu_count,
+                max_model_len=case.max_model_len,
+                gpu_memory_utilization=case.request.gpu_memory_utilization,
+                max_num_seqs=case.request.max_num_seqs,
+                kv_cache_dtype=None if case.request.kv_cache_dtype == "auto" else case.request.kv_cache_dtype,
+                weights_gib=weights,
+                min_driver=release.min_driver,
+            ),
+            bootstrap.ServiceRole(role="weaviate", memory_gib=LARGEST_VECTORS_GIB),
         ),
-        weaviate=bootstrap.WeaviateRole(memory_gib=LARGEST_VECTORS_GIB),
-        # Of the gateway the user data only holds that there is one; the rest travels with the settings.
-        gateway=bootstrap.GatewayRole(https_port=18443),
     )
 
 

@@ -1,22 +1,28 @@
-"""systemd units and the command line that vLLM is started with."""
+"""The command line that vLLM is started with."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pulumi_llm._flags import flags_of
-from pulumi_llm.bootstrap.files import data, fill
-from pulumi_llm.bootstrap.node_document import model_path
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.roles.files import data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pulumi_llm.bootstrap.roles import VllmRole
+    from pulumi_llm.roles.requests import VllmRole
 
 
 GDN = "--gdn-prefill-backend"
 AUTO, TOOLS, REASONING = "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser"
+
+
+def model_path(role: VllmRole) -> str:
+    """Where a model lies on the data disk; another revision lies beside it."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "--", f"{role.model_id}@{role.revision or 'main'}".replace("@", "--"))
+    return f"/srv/llm/models/{name}"
 
 
 def quoted(argument: str) -> str:
@@ -153,11 +159,9 @@ def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
             )
 
 
-def vllm_unit(role: VllmRole) -> str:
-    """llm-vllm.service."""
-    folder = f"/opt/llm/venv/vllm-{data('versions.json')['vllm']['version']}/bin"
-    command = " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
-    return fill("vllm/llm-vllm.service.j2", model=role.model_id.replace("%", "%%"), command=command, folder=folder)
+def command_line(role: VllmRole, folder: str) -> str:
+    """ExecStart= of llm-vllm.service: the program in ``folder``, a flag and its values on one line each."""
+    return " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
 
 
 def _pairs(arguments: list[str]) -> list[str]:
