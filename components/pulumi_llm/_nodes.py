@@ -12,7 +12,7 @@ from pulumi_llm import roles
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
-from pulumi_llm.roles import order
+from pulumi_llm.roles import order, registry
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
-VECTORS = "weaviate"
-"""The role of a vector store, beside a model or on a machine of its own."""
 PROXY_AUTHORITY = "proxy_certificate_authority"
 
 Value = TypeVar("Value")
@@ -61,13 +59,13 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     )
     asked: list[RoleRequest] = [gateway, _vllm(server)]
     if vectors:
-        asked.append(ServiceRole(role=VECTORS, memory_gib=vectors.memory_gib))
+        asked.append(ServiceRole(role=vectors_role(), memory_gib=vectors.memory_gib))
     return NodeRequest(name=name, **_site(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
     """The node of a vector store on a machine of its own."""
-    asked = ServiceRole(role=VECTORS, memory_gib=store.spec.memory_gib)
+    asked = ServiceRole(role=vectors_role(), memory_gib=store.spec.memory_gib)
     return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=(asked,))
 
 
@@ -90,6 +88,11 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
     return NodeRequest(name=name, **_site(proxy.site), data_disk_gib=proxy.data_disk_gib, roles=(gateway,))
 
 
+def vectors_role() -> str:
+    """The role of a vector store, beside a model or on a machine of its own."""
+    return registry.of_argument("vectors").name
+
+
 def ports(node: NodeRequest) -> dict[int, str]:
     """The ports of a node that callers need, each with what answers there."""
     return order.ports(node)
@@ -107,7 +110,7 @@ def vendor_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
 
 def vectors_secrets(key: Value) -> dict[str, Value]:
     """A vector store's key, by the name that the node knows it by."""
-    return {name: key for name, each in roles.role(VECTORS).manifest.secrets.items() if each.generate}
+    return {name: key for name, each in roles.role(vectors_role()).manifest.secrets.items() if each.generate}
 
 
 def hub_secrets(token: Value) -> dict[str, Value]:
@@ -136,14 +139,14 @@ def server_outputs(host: Host, server: ResolvedServer, vectors_key: Any = None) 
     """What a model server tells about what runs on it; what is known only when the node is ready waits for that."""
     outputs: dict[str, Any] = {"endpoint": host.url(server.port, "/v1")}
     if server.vectors:
-        told = service_outputs(host, ServiceRole(role=VECTORS), vectors_secrets(vectors_key))
+        told = service_outputs(host, ServiceRole(role=vectors_role()), vectors_secrets(vectors_key))
         outputs |= {f"vectors_{name}": value for name, value in told.items()}
     return outputs
 
 
 def store_outputs(host: Host, key: Any) -> dict[str, Any]:
     """What a vector store's own machine tells about it."""
-    told = service_outputs(host, ServiceRole(role=VECTORS), vectors_secrets(key))
+    told = service_outputs(host, ServiceRole(role=vectors_role()), vectors_secrets(key))
     return {"api_key": told.pop("key"), **told}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pulumi_llm import channel, outputs
 from pulumi_llm.commands import Parser, guarded, number, one_of, whole
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles import registry
 
 LIMITS = {
     "requests_per_minute": whole(1, 10**6),
@@ -27,8 +28,6 @@ LIMITS = {
 }
 """A key's limits, as options of `add`."""
 AT = (*channel.PLACES, "vectors")
-WEAVIATE_USER = "llm"
-"""Whom Weaviate knows its key by: templates/weaviate/compose.yaml.j2."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -95,20 +94,22 @@ def _day(text: str) -> int:
 
 def _ask(asked: argparse.Namespace, command: str, question: dict[str, Any]) -> dict[str, Any]:
     if asked.at == "vectors":
-        return _of_weaviate(asked, command)
+        return _of_vectors(asked, command)
     return channel.ask(channel.machine_of(asked.project, asked.stack, asked.at, simulated=asked.sim), command, question)
 
 
-def _of_weaviate(asked: argparse.Namespace, command: str) -> dict[str, Any]:
-    """Weaviate's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
+def _of_vectors(asked: argparse.Namespace, command: str) -> dict[str, Any]:
+    """A vector store's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
+    role = registry.of_argument("vectors").manifest
     if command != "list":
-        message = "Weaviate has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
+        message = f"{role.title} has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
         hint = "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
         raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
     if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
         message = f"the stack {asked.stack!r} has no vectors that are up"
         raise Refusal([Finding("channel.no-machine", message, f"pulumi up -s {asked.stack}")])
-    return {"keys": [{"name": WEAVIATE_USER, "managed": "pulumi", "state": "valid", "limits": {}}]}
+    users = [each.user or name for name, each in role.secrets.items() if each.generate]
+    return {"keys": [{"name": user, "managed": "pulumi", "state": "valid", "limits": {}} for user in users]}
 
 
 def _new_key() -> tuple[str, str]:

@@ -71,6 +71,30 @@ def every() -> Mapping[str, Role]:
     return {**built_in(), **{name: _made(name) for name in sorted(_places())}}
 
 
+def of_argument(argument: str) -> Role:
+    """The built-in role that the components' own argument asks for.
+
+    Raises:
+        UnknownName: ``roles.unknown``.
+    """
+    known = {each.manifest.argument: each for each in reversed([*built_in().values()])}
+    if argument not in known:
+        raise UnknownName("roles.unknown", "role for the argument", argument, filter(None, known))
+    return known[argument]
+
+
+def titles(inputs: Mapping[str, Any]) -> list[str]:
+    """What the services that a component's inputs ask for are called; one that is not installed here by its name."""
+    asked = [each.manifest.title for each in built_in().values() if inputs.get(each.manifest.argument or "")]
+    services = inputs.get("services")
+    for name in services if isinstance(services, Mapping) else ():
+        try:
+            asked.append(role(str(name)).manifest.title)
+        except Refusal:
+            asked.append(str(name))
+    return asked
+
+
 def environments() -> dict[str, Environment]:
     """Every Python environment of the built-in roles, by name."""
     return {name: each for role in built_in().values() for name, each in role.manifest.install.environments.items()}
@@ -178,4 +202,4 @@ def _bad(name: str, place: str, message: str) -> Finding:
     return Finding("roles.bad-role", f"the role {name!r}: {place}: {message}", "docs/roles.md tells every key")
 
 
-__all__ = ["FILE", "GROUP", "OURS", "built_in", "every", "forget", "role"]
+__all__ = ["FILE", "GROUP", "OURS", "built_in", "environments", "every", "forget", "of_argument", "role", "titles"]
