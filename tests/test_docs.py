@@ -197,6 +197,7 @@ def test_the_dates_of_prices_in_the_readme_are_those_of_the_catalogue(readme: Pa
 MODELS = (
     spec.PlatformSpec,
     spec.ServerSpec,
+    spec.ServiceSpec,
     spec.AccessSpec,
     spec.VectorsSpec,
     spec.ProxySpec,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Refusal, UnknownName, among, nearest
+from pulumi_llm.roles import registry
 from pulumi_llm.spec.content import ContentSpec
 from pulumi_llm.spec.fields import (
     Cidr,
@@ -244,6 +245,32 @@ class RouteSpec(Part):
 Routes = dict[str, RouteSpec]
 
 
+class ServiceSpec(Part):
+    """A service beside the model: how much of the machine it may take. What is left out is as its role says."""
+
+    memory_gib: Annotated[Count, Field(ge=1, le=512)] | None = None
+    disk_gib: Annotated[Count, Field(ge=1, le=16000)] | None = None
+    """Room on the data disk."""
+
+
+def _services_exist(value: dict[str, ServiceSpec]) -> dict[str, ServiceSpec]:
+    """Each is a role that can be asked for, and comes out with the sizes that it really takes."""
+    found: dict[str, ServiceSpec] = {}
+    for name, asked in value.items():
+        known(lambda name=name: registry.role(name))
+        role = registry.role(name).manifest
+        given = [secret for secret, each in role.secrets.items() if not each.generate and not each.optional]
+        if role.service is None or role.code is not None or role.needs.gpu or given:
+            why = f"it needs the secret {given[0]}" if given else "it is no service of its own"
+            raise invalid("spec.not-a-service", f"the role {name!r} cannot be asked for here: {why}", "docs/roles.md")
+        if role.argument is not None:
+            message = f"the role {name!r} cannot be asked for here: it has a key of its own"
+            raise invalid("spec.not-a-service", message, f"{role.argument}: {{}}")
+        sizes = {"memory_gib": role.needs.memory_gib or None, "disk_gib": role.needs.disk_gib or None}
+        found[name] = ServiceSpec(**sizes | asked.model_dump(exclude_none=True))
+    return found
+
+
 class ServerSpec(MachineSpec):
     """The GPU host and the model on it."""
 
@@ -278,6 +305,8 @@ class ServerSpec(MachineSpec):
     routes: Routes = Field(default_factory=dict)
     blocked_words: tuple[Text, ...] = ()
     content: ContentSpec | None = None
+    services: Annotated[dict[str, ServiceSpec], AfterValidator(_services_exist)] = Field(default_factory=dict)
+    """More services on the same host, by the names of their roles: see docs/roles.md."""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
     override: tuple[Text, ...] = ()
     """Codes of the fit check's findings to go on in spite of; each is still shown, as a warning."""
