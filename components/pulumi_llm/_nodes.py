@@ -1,12 +1,14 @@
 """What runs on each machine: its node, the ports that callers need, its secrets by name, and what it tells about them.
 
-Plain functions of the resolved parts. No Pulumi here: what is known only later is passed through as it is.
+Plain functions of the resolved parts. Nothing is made here: what is known only later is passed through as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pulumi
 
 from pulumi_llm import roles
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
@@ -60,6 +62,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     asked: list[RoleRequest] = [gateway, _vllm(server)]
     if vectors:
         asked.append(ServiceRole(role=vectors_role(), memory_gib=vectors.memory_gib))
+    asked += services(server)
     return NodeRequest(name=name, **_site(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
@@ -113,6 +116,24 @@ def vectors_secrets(key: Value) -> dict[str, Value]:
     return {name: key for name, each in roles.role(vectors_role()).manifest.secrets.items() if each.generate}
 
 
+def services(server: ResolvedServer) -> list[ServiceRole]:
+    """The services beside a model that are asked for by their roles' names."""
+    return [
+        ServiceRole(role=name, memory_gib=each.memory_gib, disk_gib=each.disk_gib)
+        for name, each in server.spec.services.items()
+    ]
+
+
+def service_secrets(server: ResolvedServer) -> dict[str, str]:
+    """The secrets that are made for those services: the node's name of each, and what its resource is called after."""
+    return {
+        secret: f"{each.role}-{secret.removeprefix(each.role.replace('-', '_')).strip('_').replace('_', '-')}"
+        for each in services(server)
+        for secret, row in roles.role(each.role).manifest.secrets.items()
+        if row.generate
+    }
+
+
 def hub_secrets(token: Value) -> dict[str, Value]:
     """The model hub's token, by the name that the node knows it by."""
     return {"hf_token": token}
@@ -135,12 +156,20 @@ def server_models(server: ResolvedServer) -> list[str]:
     return list(dict.fromkeys([server.spec.name_served, *foreign, *server.spec.routes]))
 
 
-def server_outputs(host: Host, server: ResolvedServer, vectors_key: Any = None) -> dict[str, Any]:
-    """What a model server tells about what runs on it; what is known only when the node is ready waits for that."""
+def server_outputs(
+    host: Host, server: ResolvedServer, vectors_key: Any = None, made: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a model server tells about what runs on it; what is known only when the node is ready waits for that.
+
+    ``made`` are the secrets of its services, by the names of :func:`service_secrets`.
+    """
     outputs: dict[str, Any] = {"endpoint": host.url(server.port, "/v1")}
     if server.vectors:
         told = service_outputs(host, ServiceRole(role=vectors_role()), vectors_secrets(vectors_key))
         outputs |= {f"vectors_{name}": value for name, value in told.items()}
+    if asked := services(server):
+        told = {each.role: service_outputs(host, each, made or {}) for each in asked}
+        outputs["services"] = pulumi.Output.secret(told)
     return outputs
 
 

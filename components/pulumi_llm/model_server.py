@@ -94,6 +94,8 @@ class ModelServerArgs(TypedDict):
     """Host memory for Weaviate. Default: 4."""
     vectors_disk_gib: NotRequired[int]
     """Room for vectors on the data disk. Default: 40."""
+    services: NotRequired[dict[str, Any]]
+    """More services on the same host, by the names of their roles, each with its ``ServiceSpec``. Default: none."""
     vpc_id: NotRequired[pulumi.Input[str]]
     """An existing VPC. Default: a network is made."""
     subnet_id: NotRequired[pulumi.Input[str]]
@@ -172,6 +174,8 @@ class ModelServer(pulumi.ComponentResource):
     """Weaviate's gRPC address (``host:port``, TLS), where it runs here."""
     vectors_key: pulumi.Output[Optional[str]]
     """Weaviate's API key (secret), where it runs here."""
+    services: pulumi.Output[Optional[dict[str, Any]]]
+    """What each of ``services`` tells, its addresses and its password among it (secret)."""
     instance_id: pulumi.Output[str]
     """The machine's id at the cloud."""
     instance_type: pulumi.Output[str]
@@ -198,6 +202,11 @@ class ModelServer(pulumi.ComponentResource):
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if plan.vectors else None
         if vectors_key is not None:
             secrets |= _nodes.vectors_secrets(vectors_key)
+        made = {
+            secret: hosts.random_key(f"{name}-{called}", scope)
+            for secret, called in _nodes.service_secrets(plan.resolved).items()
+        }
+        secrets |= made
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if plan.proxied:
@@ -228,7 +237,7 @@ class ModelServer(pulumi.ComponentResource):
             "model": pulumi.Output.from_input(plan.server.name_served),
             "models": pulumi.Output.from_input(_nodes.server_models(plan.resolved)),
             "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
-            **_nodes.server_outputs(host, plan.resolved, vectors_key),
+            **_nodes.server_outputs(host, plan.resolved, vectors_key, made),
             **host.outputs(plan.place),
         }
         support.publish(self, outputs)

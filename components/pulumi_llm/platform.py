@@ -96,6 +96,8 @@ class Platform(pulumi.ComponentResource):
     """The model server's public IPv4 address."""
     certificate_authority: pulumi.Output[str]
     """The authority that signed the model server's certificate (PEM). Clients must trust it."""
+    services: pulumi.Output[Optional[dict[str, Any]]]
+    """What each of the server's ``services`` tells (secret), where there are any."""
     vectors_endpoint: pulumi.Output[Optional[str]]
     """Weaviate's REST URL, where there is one."""
     vectors_grpc: pulumi.Output[Optional[str]]
@@ -183,6 +185,8 @@ class Platform(pulumi.ComponentResource):
                 "vectors_memory_gib": wanted.vectors.memory_gib,
                 "vectors_disk_gib": wanted.vectors.disk_gib,
             }
+        if not wanted.server.services:
+            del server_args["services"]  # what nobody asked for is not recorded
         server = ModelServer(f"{name}-server", server_args, at_server)
         outputs: dict[str, Any] = {
             key: getattr(server, key)
@@ -196,6 +200,8 @@ class Platform(pulumi.ComponentResource):
                 "ssh_private_key",
             )
         }
+        if wanted.server.services:
+            outputs["services"] = server.services
         hosts: list[ModelServer | OverseasProxy | VectorStore] = [server]
         if beside:
             outputs |= {

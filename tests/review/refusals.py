@@ -45,6 +45,8 @@ from pulumi_llm.stack import run as stack_program
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
+from tests.roles.sample import ROLE as LEDGER
+from tests.roles.sample import installed
 from tests.test_components import PROXY, SERVER
 from tests.test_content_spec import LIST, MODERATOR, moderator
 from tests.test_spec import GOOD, changed, without
@@ -70,6 +72,7 @@ def findings() -> tuple[Finding, ...]:
             of_configs,
             of_servers,
             of_platforms,
+            of_services,
             of_gateways,
             of_endings,
             of_content,
@@ -345,6 +348,18 @@ def of_platforms() -> Iterator[Finding]:
         yield from told(lambda raw=raw: platforms.parse(raw, where="platform"))
     unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
     yield from told(lambda: platforms.parse(changed("proxy", unserved)))
+
+
+def of_services() -> Iterator[Finding]:
+    """Services beside a model: roles that are not there, that are none, and that find no room."""
+    for name in ("legder", "caddy", "weaviate"):
+        yield from told(lambda name=name: platforms.parse(changed("server.services", {name: {}})))
+    with installed(Path("kept"), role=LEDGER.replace("generate: true, ", "")):
+        yield from told(lambda: platforms.parse(changed("server.services", {"ledger": {}})))
+    with installed(Path("site")):
+        for sizes in ({"memory_gib": 400}, {"disk_gib": 900}):
+            wanted = platforms.parse(changed("server.services", {"ledger": sizes})).server
+            yield from preflight.check_server(wanted.model_copy(update={"model_disk_gib": 40}))
 
 
 # -- what becomes of a spec

@@ -23,7 +23,7 @@ from tests.review.test_translation import CHINESE, chinese
 SOURCE = Path(pulumi_llm.__file__).parent
 FAMILIES = (
     *("fit", "spec", "placement", "preflight", "catalog", "cloud", "bootstrap", "gateway", "content"),
-    *("secret", "stack", "project", "policy", "plan", "diff"),
+    *("secret", "stack", "project", "policy", "plan", "diff", "roles"),
 )
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {
