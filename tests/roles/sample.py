@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,12 +83,16 @@ def package(site: Path, role: str = ROLE, compose: str = COMPOSE, name: str = "l
 @contextmanager
 def installed(folder: Path, **changes: Any) -> Iterator[Path]:
     """The package, found by Python as an installed one is."""
-    with pytest.MonkeyPatch.context() as patch:
-        made = package(folder, **changes)
-        patch.syspath_prepend(str(folder))
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            made = package(folder, **changes)
+            patch.syspath_prepend(str(folder))
+            registry.forget()
+            yield made
+    finally:
+        for name in [each for each in sys.modules if each.startswith("acme_")]:
+            del sys.modules[name]  # the next test's package is another one
         registry.forget()
-        yield made
-    registry.forget()
 
 
 def node_with_ledger(**options: Any) -> NodeRequest:

@@ -122,7 +122,7 @@ def test_its_ports_are_opened_with_what_answers_there() -> None:
 def test_what_its_paths_leave_out_and_what_has_no_key_does_not_reach_it() -> None:
     text = caddy.caddyfile(node_with_ledger())
     site = text[text.index("\n:18500 {") : text.index("\n:18501 {")]
-    assert '@api expression `{http.request.uri}.matches("^/api/")`' in site
+    assert '@api expression `{http.request.uri}.matches("^/api/") && !' in site
     assert site.index("forward_auth 127.0.0.1:4000") < site.index("reverse_proxy 127.0.0.1:7300")
     assert "request_header -Authorization" in site
     assert "respond 404" in site

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pulumi_llm.roles.reading import Between, Like, key
+from pulumi_llm.roles.reading import Between, Like, called
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 """A role, a service, a stage: part of file names and of systemd's."""
@@ -30,6 +30,9 @@ ImageName = Annotated[
     str,
     Like(r"[a-z0-9.-]+(:\d+)?/[\w./-]+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?", "an image by its full name, registry too"),
 ]
+
+ODD = r"^[^?]*(//|/\.\.?(/|$)|%2[ef]|%2[EF])"
+"""A doubled slash, a dot or two for a folder, and either of them in disguise."""
 
 part = dataclass(frozen=True, kw_only=True)
 
@@ -199,8 +202,8 @@ class Listener:
     """Why nobody asks for a key."""
     paths: Text = "^/"
     """What is let through of the request line's own path and query: a regular expression as Go reads it (RE2)."""
-    excluded: Text | None = key("except")
-    """And what of that is not."""
+    excluded: Text | None = called("except", ODD)
+    """And what of that is not; default: paths that the server behind may read otherwise than they are written."""
     max_body: Annotated[str, Like(r"\d+[KMG]B", "a size such as 8MB")] = "8MB"
     about: Text | None = None
     """A comment in Caddy's configuration."""

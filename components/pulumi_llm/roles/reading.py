@@ -46,9 +46,9 @@ def read(kind: type[Kind], raw: object, tell: Tell) -> Kind | None:
     return made
 
 
-def key(name: str) -> Any:
+def called(name: str, default: Any) -> Any:
     """A field whose key is another than its name, such as a word that Python keeps for itself."""
-    return dataclasses.field(default=None, metadata={"key": name})
+    return dataclasses.field(default=default, metadata={"key": name})
 
 
 @cache
@@ -80,7 +80,8 @@ def _value(kind: Any, raw: object, place: str, tell: Tell) -> Any:
     if origin is tuple:
         return _list(get_args(kind)[0], raw, place, tell)
     if origin is dict:
-        return _mapping(*get_args(kind), raw, place, tell)
+        keys, values = get_args(kind)
+        return _mapping(keys, values, raw, place, tell)
     if kind is not Any and (not isinstance(raw, kind) or (kind is int and isinstance(raw, bool))):
         names = {str: "a text", int: "a whole number", bool: "true or false"}
         raise _told(tell, place, f"{raw!r} is not {names.get(kind, kind.__name__)}")
@@ -158,4 +159,4 @@ def _told(tell: Tell, place: str, message: str) -> _WrongError:
     return _WrongError()
 
 
-__all__ = ["Between", "Like", "key", "read"]
+__all__ = ["Between", "Like", "called", "read"]

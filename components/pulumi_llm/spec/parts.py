@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -257,7 +258,7 @@ def _services_exist(value: dict[str, ServiceSpec]) -> dict[str, ServiceSpec]:
     """Each is a role that can be asked for, and comes out with the sizes that it really takes."""
     found: dict[str, ServiceSpec] = {}
     for name, asked in value.items():
-        known(lambda name=name: registry.role(name))
+        known(partial(registry.role, name))
         role = registry.role(name).manifest
         given = [secret for secret, each in role.secrets.items() if not each.generate and not each.optional]
         if role.service is None or role.code is not None or role.needs.gpu or given:
