@@ -15,6 +15,7 @@ from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendo
 from pulumi_llm._sources import node_sources
 from pulumi_llm.bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
 from pulumi_llm.roles import order, registry
+from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
@@ -218,15 +219,14 @@ def _vllm(server: ResolvedServer) -> VllmRole:
         revision=wanted.revision,
         served_name=wanted.name_served,
         dtype=cast("Any", server.dtype),
-        quantization=wanted.quantization,
         tensor_parallel_size=wanted.gpu_count,
         max_model_len=server.context_length,
         gpu_memory_utilization=wanted.gpu_memory_utilization,
-        max_num_seqs=wanted.max_num_seqs,
         kv_cache_dtype=None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
         trust_remote_code=wanted.trust_remote_code,
         tool_call_parser=server.abilities.tool_call_parser,
         reasoning_parser=server.abilities.reasoning_parser,
+        flags=flags_of_spec(wanted),
         extra_args=wanted.extra_args,
         weights_gib=server.weights_gib,
     )

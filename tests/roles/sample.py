@@ -72,7 +72,8 @@ def package(site: Path, role: str = ROLE, compose: str = COMPOSE, name: str = "l
     code.mkdir(parents=True)
     (code / "__init__.py").write_text("")
     (code / "role.yaml").write_text(role)
-    (code / "compose.yaml.j2").write_text(compose)
+    if compose:
+        (code / "compose.yaml.j2").write_text(compose)
     info = site / f"acme_{name}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-{name}\nVersion: 1.0\n")

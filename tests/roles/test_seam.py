@@ -67,3 +67,33 @@ print(spec.parse(spec.ServerSpec, wanted).services["ledger"].memory_gib)
         "['llm-status.service', 'llm-ledger.service', 'llm-gate.service', 'llm-caddy.service', 'llm-watch.service'] 0"
     )
     assert second == "3"
+
+
+def test_a_typed_flag_of_vllm_is_a_key_of_the_spec_and_a_row_of_its_role(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("components", "templates"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    key = "    max_num_seqs: Annotated[Count"
+    row = "    max_num_seqs: --max-num-seqs\n"
+    changed = []
+    for old, new, folder in ((key, f"    block_size: Count | None = None\n{key}", "components/pulumi_llm/spec"),
+                             (row, f"{row}    block_size: --block-size\n", "templates/vllm")):  # fmt: skip
+        for path in sorted((tmp_path / folder).iterdir()):
+            if path.is_file() and old in path.read_text():
+                path.write_text(path.read_text().replace(old, new))
+                changed.append(path.name)
+    assert len(changed) == 2
+    program = """
+from pulumi_llm import spec
+from pulumi_llm.bootstrap import VllmRole
+from pulumi_llm.roles.vllm_flags import flags_of_spec, vllm_arguments
+wanted = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat", "block_size": 32}
+flags = flags_of_spec(spec.parse(spec.ServerSpec, wanted))
+print(vllm_arguments(VllmRole(model_id="01-ai/Yi-6B-Chat", served_name="m", flags=flags)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120,
+        env={"PYTHONPATH": str(tmp_path / "components"), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "'--block-size', '32'" in done.stdout

@@ -69,6 +69,8 @@ def supply_document(request: NodeRequest) -> dict[str, Any]:
             for name, each in environments(request).items()
         },
     }
+    if mine := [name for name, each in environments(request).items() if each.stage == "environments"]:
+        document["environments"] = mine
     images = [each.image for role in have for each in role.manifest.install.images.values()]
     if images:
         document["registries"] = list(dict.fromkeys(request.sources.registries)) or [""]

@@ -40,6 +40,7 @@ def _node(report: Report) -> NodeRequest:
     """The node that a server of this request would be, apart from its name."""
     from pulumi_llm import bootstrap
     from pulumi_llm._sources import node_sources
+    from pulumi_llm.roles.vllm_flags import flags_of_spec
 
     case, data = report.case, catalog.load()
     cloud, region = str(case.request.cloud), _region(report)
@@ -62,11 +63,10 @@ def _node(report: Report) -> NodeRequest:
                 modelscope_id=model.modelscope_id,
                 served_name=served,
                 dtype=cast("Any", case.dtype),
-                quantization=case.request.quantization,
                 tensor_parallel_size=case.request.gpu_count,
                 max_model_len=case.max_model_len,
                 gpu_memory_utilization=case.request.gpu_memory_utilization,
-                max_num_seqs=case.request.max_num_seqs,
+                flags=flags_of_spec(case.request),
                 kv_cache_dtype=None if case.request.kv_cache_dtype == "auto" else case.request.kv_cache_dtype,
                 weights_gib=weights,
                 min_driver=release.min_driver,

@@ -83,6 +83,8 @@ class Environment:
     source: Text
     source_date: Text
     wheels: Wheels
+    stage: Name = "environments"
+    """The stage that installs it."""
     tool: bool = False
     """It installs the other environments, and is none itself."""
 
@@ -298,6 +300,9 @@ class Manifest:
         ports = {int(each.to.rpartition(":")[2]) for each in self.listeners.values()} - {*self.loopback}
         if ports:
             yield f"loopback leaves out {', '.join(map(str, sorted(ports)))}, where its listeners lead"
+        mine = any(each.stage == "environments" and not each.tool for each in self.install.environments.values())
+        if mine and "wheels" not in self.needs.roles:
+            yield "install.environments: they are installed by the role wheels, which it needs"
         if self.compose is not None and (self.service is None or "docker" not in self.needs.roles):
             yield "a compose file is run by a service, and needs the role docker"
         if self.compose is not None and self.compose.minor_by_minor is not None and not self.compose.keeps:

@@ -49,7 +49,8 @@ class VllmRole:
     ``revision`` pins the hub's branch, tag or commit. ``gpu_memory_utilization`` is a share of the whole card (0 to 1).
     ``weights_gib`` is what the download is expected to take (None: unknown, then only the hub's own numbers are
     checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
-    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them.
+    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them. ``flags`` are
+    values by the names that its role.yaml has flags for (`facts.flags`); what is None is not given.
     """
 
     role: ClassVar[str] = "vllm"
@@ -60,15 +61,14 @@ class VllmRole:
     modelscope_id: str | None = None
     revision: str | None = None
     dtype: Dtype = "auto"
-    quantization: str | None = None
     tensor_parallel_size: int = 1
     max_model_len: int | None = None
     gpu_memory_utilization: float = 0.9
-    max_num_seqs: int | None = None
     kv_cache_dtype: str | None = None
     trust_remote_code: bool = False
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None
 
