@@ -10,19 +10,21 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bench._ratio import report
-from pulumi_llm.bootstrap.files import data
 from pulumi_llm.bootstrap.user_data import stage_units
+from pulumi_llm.roles import order, registry
+from pulumi_llm.roles.manifest import Stage
 
 GOAL = 1.1
 ROUNDS = 3
 SECONDS: Mapping[str, float] = {
     "disk": 1, "base": 3, "weights": 12, "driver": 5, "python": 8, "services": 4, "images": 3, "gateway": 2,
+    "environments": 2,
 }  # fmt: skip
 """A length for each stage, in seconds; in about the proportion that they have on a real boot."""
 
@@ -30,18 +32,18 @@ Run = Callable[[str], str]
 """Runs a shell command as root on the machine, and returns what it printed. Raises where it fails."""
 
 
-def longest_chain(stages: list[dict[str, Any]], seconds: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
+def longest_chain(stages: Sequence[Stage], seconds: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
     """The chain of stages that takes longest when each begins as soon as it can: seconds, and names."""
     best: dict[str, tuple[float, tuple[str, ...]]] = {}
     for each in stages:  # in an order that respects what each needs
-        before = max((best[name] for name in each["after"]), default=(0.0, ()))
-        best[each["name"]] = (before[0] + seconds[each["name"]], (*before[1], each["name"]))
+        before = max((best[name] for name in each.after), default=(0.0, ()))
+        best[each.name] = (before[0] + seconds[each.name], (*before[1], each.name))
     return max(best.values())
 
 
-def one_after_the_other(stages: list[dict[str, Any]], seconds: Mapping[str, float]) -> float:
+def one_after_the_other(stages: Sequence[Stage], seconds: Mapping[str, float]) -> float:
     """What all stages would take in a row, in seconds."""
-    return sum(seconds[each["name"]] for each in stages)
+    return sum(seconds[each.name] for each in stages)
 
 
 def units(request: Any, seconds: Mapping[str, float]) -> dict[str, str]:
@@ -73,13 +75,11 @@ def measure(run: Run, names: list[str]) -> float:
 
 def compare(run: Run, request: Any, seconds: Mapping[str, float] = SECONDS) -> float:
     """Install a node's graph with stages of these lengths on a machine, run it, report, and return the ratio."""
-    from pulumi_llm.bootstrap.node_document import stages
-
-    wanted = stages(request)
+    wanted = order.stages(request)
     for path, unit in units(request, seconds).items():
         run(f"cat > {path} <<'END_OF_UNIT'\n{unit}\nEND_OF_UNIT")
     run("systemctl daemon-reload")
-    took = measure(run, [each["name"] for each in wanted])
+    took = measure(run, [each.name for each in wanted])
     chain, names = longest_chain(wanted, seconds)
     ratio = took / chain
     report(
@@ -91,7 +91,9 @@ def compare(run: Run, request: Any, seconds: Mapping[str, float] = SECONDS) -> f
 def main() -> None:
     from pulumi_llm.simcloud.boot import support
 
-    stages = data("stages.json")["stages"]
+    stages = sorted(
+        (each for role in registry.built_in().values() for each in role.manifest.stages), key=lambda each: each.order
+    )
     chain, names = longest_chain(stages, SECONDS)
     row = one_after_the_other(stages, SECONDS)
     print(f"the graph's longest chain: {chain:g} s ({' > '.join(names)}); one after the other: {row:g} s", flush=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench._ratio import alternately, report, timed
-from pulumi_llm.bootstrap.files import templates
+from pulumi_llm.roles.files import templates
 
 if TYPE_CHECKING:
     from llm_gate.content import Content

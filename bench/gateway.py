@@ -21,8 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench._ratio import report
-from pulumi_llm.bootstrap import GatewayRole, Route, Target, Upstream
-from pulumi_llm.bootstrap import gateway as files
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Route, Target, Upstream
+from pulumi_llm.roles import caddy as front
+from pulumi_llm.roles import gateway as files
 
 ROOT = Path(__file__).parents[1]
 TOOLS = Path(os.environ.get("PULUMI_LLM_TOOLS", ROOT / ".tools"))
@@ -115,7 +116,16 @@ def our_files(home: Path, upstream_port: int, https_port: int, gate_port: int) -
     (home / "settings/routes.json").write_text(files.routes(role))
     (home / "secrets/gateway-keys.json").write_text(json.dumps({hashlib.sha256(KEY.encode()).hexdigest(): "bench"}))
     (home / "secrets/upstream.env").write_text(f"U={UPSTREAM_KEY}\n")
-    text = files.caddyfile(role).replace("/srv/llm/secrets", str(home)).replace("/var/lib/llm-caddy", str(home / "c"))
+    node = NodeRequest(
+        name="bench",
+        cloud="aws",
+        region="us-east-1",
+        login_user="ubuntu",
+        in_china=False,
+        data_disk_gib=0,
+        roles=(role,),
+    )
+    text = front.caddyfile(node).replace("/srv/llm/secrets", str(home)).replace("/var/lib/llm-caddy", str(home / "c"))
     bound = text.replace(f":{https_port} {{", f":{https_port} {{\n\tbind 127.0.0.1")
     return bound.replace("127.0.0.1:4000", f"127.0.0.1:{gate_port}")
 

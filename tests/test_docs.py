@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from pulumi_llm import catalog, cli, spec
 from pulumi_llm.plan.project import find
 from pulumi_llm.resolve import resolve_platform
+from pulumi_llm.roles import registry
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "templates/README.md"])
@@ -81,17 +82,18 @@ def codes_of_the_library() -> set[str]:
 @cache
 def codes_of_the_node() -> set[str]:
     node = ROOT / "templates/node"
-    found = set(json.loads((node / "hints.json").read_text()))
+    found = {code for role in registry.built_in().values() for code in role.manifest.hints}
     found |= codes_in(sorted((node / "llm_node").rglob("*.py")))
     found |= codes_in(sorted((ROOT / "templates/gateway/llm_gate").glob("*.py")))
-    stages = [each["name"] for each in json.loads((ROOT / "templates/stages.json").read_text())["stages"]]
+    stages = [each.name for role in registry.built_in().values() for each in role.manifest.stages]
     found |= {f"{stage}.{end}" for stage in stages for end in ("internal", "unit-failed")}
     found.add("serve.unit-failed")
     signs = set(json.loads((node / "signs.json").read_text()).values())
-    services = ("vllm", "gate", "caddy", "weaviate")
+    roles = [each for each in registry.built_in().values() if each.manifest.service]
+    services = [str(each.unit).removeprefix("llm-").removesuffix(".service") for each in roles]
     found |= {f"{each}.{kind}" for each in services for kind in {*OF_EVERY_SERVICE, "starting"}}
     found |= {f"vllm.{kind}" for kind in signs - OF_EVERY_SERVICE}
-    return found | {f"{each}.not-ready" for each in ("vllm", "gate", "weaviate")}
+    return found | {f"{name}.not-ready" for name, each in zip(services, roles, strict=True) if each.manifest.health}
 
 
 def codes_in(paths: list[Path]) -> set[str]:
@@ -208,6 +210,7 @@ def test_the_price_of_a_stack_that_the_docs_tell_is_the_one_in_its_file(page: Pa
 MODELS = (
     spec.PlatformSpec,
     spec.ServerSpec,
+    spec.ServiceSpec,
     spec.AccessSpec,
     spec.VectorsSpec,
     spec.ProxySpec,

@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm import roles
+from pulumi_llm.roles.registry import environments
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools" / "pins"))
 
@@ -45,17 +48,22 @@ def test_every_pin_of_the_tree_is_at_a_place_of_the_table() -> None:
 
 
 def test_what_a_node_installs_is_read_from_where_the_node_has_it() -> None:
-    data = json.loads((ROOT / "templates/versions.json").read_text(encoding="utf-8"))
-    seen = versions("templates/versions.json")
     for name in ("vllm", "uv"):
-        assert seen[name] == data[name]["version"]
-    for line in (data["gate"]["requirement"] + "\n" + data["gate-sdks"]["requirement"]).splitlines():
-        name, version = line.split("==")
-        assert seen[name] == version
-    image, _, tag = data["weaviate"]["image"].rpartition(":")
-    assert seen[image] == tag
-    assert seen["NVIDIA driver branch"] == str(data["driver"]["branch"])
-    assert seen["Ubuntu"] == data["ubuntu"]["version"]
+        row = environments()[name]
+        assert row.requirement == f"{name}=={row.version}"
+    for role in roles.built_in().values():
+        seen, install = versions(f"templates/{role.name}/role.yaml"), role.manifest.install
+        for environment in install.environments.values():
+            for line in environment.requirement.splitlines():
+                name, version = line.split("==")
+                assert seen[name] == version
+        for each in install.images.values():
+            image, _, tag = each.image.rpartition(":")
+            assert seen[image] == tag
+    driver = roles.role("vllm").manifest.facts["driver"]
+    assert versions("templates/vllm/role.yaml")["NVIDIA driver branch"] == str(driver["branch"])
+    ubuntu = roles.role("node").manifest.facts["ubuntu"]
+    assert versions("templates/node/role.yaml")["Ubuntu"] == ubuntu["version"]
 
 
 @pytest.mark.parametrize("path", GO_MODULES)

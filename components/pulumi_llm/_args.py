@@ -21,6 +21,7 @@ __all__ = [
     "ProxyArgs",
     "RouteArgs",
     "ServerArgs",
+    "ServiceArgs",
     "UpstreamArgs",
     "VectorStoreArgs",
     "VectorsArgs",
@@ -133,6 +134,15 @@ class ContentArgs(TypedDict):
     """What each letter of a masked word becomes. Default: ``*``."""
 
 
+class ServiceArgs(TypedDict):
+    """A service beside the model: how much of the machine it may take. What is left out is as its role says."""
+
+    memory_gib: NotRequired[int]
+    """GiB of host memory that it may take. Left out: as its role says. From 1 to 512."""
+    disk_gib: NotRequired[int]
+    """GiB for it on the data disk. Left out: as its role says. From 1 to 16000."""
+
+
 class PriceArgs(TypedDict):
     """What a model's vendor charges, USD per million tokens."""
 
@@ -210,6 +220,8 @@ class ServerArgs(TypedDict):
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
     """Word lists and moderators."""
+    services: NotRequired[dict[str, ServiceArgs]]
+    """More services on the same host, by the names of their roles."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]
@@ -370,6 +382,8 @@ class ModelServerArgs(TypedDict):
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
     """Word lists and moderators."""
+    services: NotRequired[dict[str, ServiceArgs]]
+    """More services on the same host, by the names of their roles."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]

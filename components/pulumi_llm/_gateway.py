@@ -9,8 +9,8 @@ from typing import Any
 
 from pulumi_llm import _gate, catalog
 from pulumi_llm.bootstrap import GatewayKey, Route, Target, Upstream
-from pulumi_llm.bootstrap.roles import ContentRole
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.roles.requests import ContentRole
 from pulumi_llm.spec import (
     MODERATOR_SECRETS,
     VENDORS,

@@ -1,6 +1,6 @@
 """What runs on each machine: its node, the ports that callers need, its secrets by name, and what it tells about them.
 
-Plain functions of the resolved parts. No Pulumi here: what is known only later is passed through as it is.
+Plain functions of the resolved parts. Nothing is made here: what is known only later is passed through as it is.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pulumi_llm import spec
+import pulumi
+
+from pulumi_llm import roles, spec
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Target, Upstream, VllmRole, WeaviateRole
-from pulumi_llm.preflight.engine import engine
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
+from pulumi_llm.roles import order, registry
+from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
@@ -49,42 +52,25 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
             targets[model] = Target(upstream="proxy", model=model, **priced(server.foreign.prices.get(model)))
     # Before the proxy's address is known, a route to one of its models is not there yet.
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
-    return NodeRequest(
-        name=name,
-        **_site(server.site),
-        data_disk_gib=server.data_disk_gib,
-        vllm=_vllm(server),
-        weaviate=WeaviateRole(memory_gib=vectors.memory_gib) if vectors else None,
-        gateway=GatewayRole(
-            https_port=server.port,
-            vectors_https_port=spec.VECTORS_HTTPS_PORT if vectors else None,
-            vectors_grpc_port=spec.VECTORS_GRPC_PORT if vectors else None,
-            keys=key_rows(wanted.keys),
-            upstreams=tuple(upstreams),
-            routes=routes_of(targets, routes),
-            blocked_words=wanted.blocked_words,
-            content=content_role(wanted.content, upstreams),
-        ),
+    gateway = GatewayRole(
+        https_port=server.port,
+        keys=key_rows(wanted.keys),
+        upstreams=tuple(upstreams),
+        routes=routes_of(targets, routes),
+        blocked_words=wanted.blocked_words,
+        content=content_role(wanted.content, upstreams),
     )
+    asked: list[RoleRequest] = [gateway, _vllm(server)]
+    if vectors:
+        asked.append(ServiceRole(role=vectors_role(), memory_gib=vectors.memory_gib))
+    asked += services(server)
+    return NodeRequest(name=name, **_site(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
-    """The node of Weaviate on a machine of its own."""
-    return NodeRequest(
-        name=name,
-        **_site(store.site),
-        data_disk_gib=store.data_disk_gib,
-        vllm=None,
-        weaviate=WeaviateRole(memory_gib=store.spec.memory_gib),
-        gateway=GatewayRole(
-            https_port=None,
-            vectors_https_port=spec.VECTORS_HTTPS_PORT,
-            vectors_grpc_port=spec.VECTORS_GRPC_PORT,
-            keys=(),
-            routes=(),
-            blocked_words=(),
-        ),
-    )
+    """The node of a vector store on a machine of its own."""
+    asked = ServiceRole(role=vectors_role(), memory_gib=store.spec.memory_gib)
+    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=(asked,))
 
 
 def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
@@ -95,44 +81,25 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
     """
     wanted = proxy.spec
     upstreams = vendor_upstreams(wanted.upstreams)
-    return NodeRequest(
-        name=name,
-        **_site(proxy.site),
-        data_disk_gib=proxy.data_disk_gib,
-        vllm=None,
-        weaviate=None,
-        gateway=GatewayRole(
-            https_port=proxy.port,
-            vectors_https_port=None,
-            vectors_grpc_port=None,
-            keys=key_rows(wanted.keys),
-            upstreams=upstreams,
-            routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
-            blocked_words=wanted.blocked_words,
-            content=content_role(wanted.content, upstreams),
-        ),
+    gateway = GatewayRole(
+        https_port=proxy.port,
+        keys=key_rows(wanted.keys),
+        upstreams=upstreams,
+        routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
+        blocked_words=wanted.blocked_words,
+        content=content_role(wanted.content, upstreams),
     )
+    return NodeRequest(name=name, **_site(proxy.site), data_disk_gib=proxy.data_disk_gib, roles=(gateway,))
 
 
-def server_ports(server: ResolvedServer) -> dict[int, str]:
-    """The ports of a model server that callers need, each with what answers there."""
-    ports = {server.port: "gateway (HTTPS)"}
-    if server.vectors:
-        ports |= {spec.VECTORS_HTTPS_PORT: "Weaviate REST (HTTPS)", spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)"}
-    return ports
+def vectors_role() -> str:
+    """The role of a vector store, beside a model or on a machine of its own."""
+    return registry.of_argument("vectors").name
 
 
-def store_ports() -> dict[int, str]:
-    """The ports of Weaviate's own machine that callers need; without a gateway, the status is there too."""
-    return {
-        spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
-        spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
-    }
-
-
-def proxy_ports(proxy: ResolvedProxy) -> dict[int, str]:
-    """The port of an overseas proxy that callers need."""
-    return {proxy.port: "gateway (HTTPS)"}
+def ports(node: NodeRequest) -> dict[int, str]:
+    """The ports of a node that callers need, each with what answers there."""
+    return order.ports(node)
 
 
 def key_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
@@ -146,8 +113,26 @@ def vendor_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def vectors_secrets(key: Value) -> dict[str, Value]:
-    """Weaviate's key, by the name that the node knows it by."""
-    return {"weaviate_api_key": key}
+    """A vector store's key, by the name that the node knows it by."""
+    return {name: key for name, each in roles.role(vectors_role()).manifest.secrets.items() if each.generate}
+
+
+def services(server: ResolvedServer) -> list[ServiceRole]:
+    """The services beside a model that are asked for by their roles' names."""
+    return [
+        ServiceRole(role=name, memory_gib=each.memory_gib, disk_gib=each.disk_gib)
+        for name, each in server.spec.services.items()
+    ]
+
+
+def service_secrets(server: ResolvedServer) -> dict[str, str]:
+    """The secrets that are made for those services: the node's name of each, and what its resource is called after."""
+    return {
+        secret: f"{each.role}-{secret.removeprefix(each.role.replace('-', '_')).strip('_').replace('_', '-')}"
+        for each in services(server)
+        for secret, row in roles.role(each.role).manifest.secrets.items()
+        if row.generate
+    }
 
 
 def hub_secrets(token: Value) -> dict[str, Value]:
@@ -160,33 +145,59 @@ def proxy_secrets(key: Value, authority: Value) -> dict[str, Value]:
     return {PROXY_SECRET: key, PROXY_AUTHORITY: authority}
 
 
+def models(node: NodeRequest) -> list[str]:
+    """Every model that a node's gateway answers for."""
+    gateway = node.of(GatewayRole)
+    return [each.name for each in gateway.routes] if gateway else []
+
+
 def server_models(server: ResolvedServer) -> list[str]:
     """Every name that callers of a model server may ask for."""
     foreign = server.foreign.models if server.foreign else ()
     return list(dict.fromkeys([server.spec.name_served, *foreign, *server.spec.routes]))
 
 
-def server_outputs(host: Host, server: ResolvedServer, vectors_key: Any = None) -> dict[str, Any]:
-    """What a model server tells about what runs on it; what is known only when the node is ready waits for that."""
+def server_outputs(
+    host: Host, server: ResolvedServer, vectors_key: Any = None, made: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a model server tells about what runs on it; what is known only when the node is ready waits for that.
+
+    ``made`` are the secrets of its services, by the names of :func:`service_secrets`.
+    """
     outputs: dict[str, Any] = {"endpoint": host.url(server.port, "/v1")}
     if server.vectors:
-        outputs |= {f"vectors_{name}": value for name, value in _vectors_outputs(host).items()}
-        outputs["vectors_key"] = vectors_key
+        told = service_outputs(host, ServiceRole(role=vectors_role()), vectors_secrets(vectors_key))
+        outputs |= {f"vectors_{name}": value for name, value in told.items()}
+    if asked := services(server):
+        told = {each.role: service_outputs(host, each, made or {}) for each in asked}
+        outputs["services"] = pulumi.Output.secret(told)
     return outputs
 
 
 def store_outputs(host: Host, key: Any) -> dict[str, Any]:
-    """What Weaviate's own machine tells about it."""
-    return {**_vectors_outputs(host), "api_key": key}
+    """What a vector store's own machine tells about it."""
+    told = service_outputs(host, ServiceRole(role=vectors_role()), vectors_secrets(key))
+    return {"api_key": told.pop("key"), **told}
+
+
+def service_outputs(host: Host, asked: ServiceRole, secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told about a service: the addresses and secrets that its role.yaml lists under ``outputs``."""
+    manifest = roles.role(asked.role).manifest
+    port = {name: asked.ports.get(name, each.port) for name, each in manifest.listeners.items()}
+    outputs: dict[str, Any] = {}
+    for name, each in manifest.outputs.items():
+        if each.url:
+            outputs[name] = host.url(port[each.url])
+        elif each.authority:
+            outputs[name] = host.authority(port[each.authority])
+        elif each.secret:
+            outputs[name] = secrets[each.secret]
+    return outputs
 
 
 def proxy_outputs(host: Host, proxy: ResolvedProxy) -> dict[str, Any]:
     """What an overseas proxy tells about what runs on it."""
     return {"endpoint": host.url(proxy.port, "/v1")}
-
-
-def _vectors_outputs(host: Host) -> dict[str, Any]:
-    return {"endpoint": host.url(spec.VECTORS_HTTPS_PORT), "grpc": host.authority(spec.VECTORS_GRPC_PORT)}
 
 
 def _site(site: Site) -> dict[str, Any]:
@@ -208,16 +219,14 @@ def _vllm(server: ResolvedServer) -> VllmRole:
         revision=wanted.revision,
         served_name=wanted.name_served,
         dtype=cast("Any", server.dtype),
-        quantization=wanted.quantization,
         tensor_parallel_size=wanted.gpu_count,
         max_model_len=server.context_length,
         gpu_memory_utilization=wanted.gpu_memory_utilization,
-        max_num_seqs=wanted.max_num_seqs,
         kv_cache_dtype=None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
         trust_remote_code=wanted.trust_remote_code,
         tool_call_parser=server.abilities.tool_call_parser,
         reasoning_parser=server.abilities.reasoning_parser,
+        flags=flags_of_spec(wanted),
         extra_args=wanted.extra_args,
         weights_gib=server.weights_gib,
-        min_driver=engine().min_driver,
     )

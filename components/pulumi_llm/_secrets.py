@@ -6,9 +6,9 @@ from typing import Any
 
 import pulumi
 
-from pulumi_llm.bootstrap import GatewayRole
-from pulumi_llm.bootstrap.gateway import moderator_secrets
+from pulumi_llm.bootstrap import GatewayRole, NodeRequest
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles.gateway import moderator_secrets
 from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS
 
 ARGUMENTS = frozenset({*(each.argument for each in SECRETS), "proxy_key"})
@@ -23,13 +23,15 @@ def is_secret(argument: str) -> bool:
     return argument in ARGUMENTS or LOOKS_LIKE_ONE.search(argument) is not None
 
 
-def moderator_keys(gateway: GatewayRole, args: Mapping[str, Any]) -> dict[str, pulumi.Output[str]]:
-    """The secrets of this gateway's moderators, by the names that the node knows.
+def moderator_keys(node: NodeRequest, args: Mapping[str, Any]) -> dict[str, pulumi.Output[str]]:
+    """The secrets of the moderators of a node's gateway, by the names that the node knows.
 
     Raises:
         Refusal: ``secret.missing`` for each that is not given.
     """
-    wanted = [MODERATOR_SECRETS[name] for name in moderator_secrets(gateway) if name in MODERATOR_SECRETS]
+    gateway = node.of(GatewayRole)
+    names = moderator_secrets(gateway) if gateway else ()
+    wanted = [MODERATOR_SECRETS[name] for name in names if name in MODERATOR_SECRETS]
     missing = [
         Finding(
             "secret.missing",

@@ -13,7 +13,7 @@ from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._findings import refuse
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm.bootstrap import NodeRequest, check_gateway
+from pulumi_llm.bootstrap import NodeRequest, check
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import among
 from pulumi_llm.network import network_for
@@ -46,6 +46,8 @@ class ModelServer(pulumi.ComponentResource):
     """Weaviate's gRPC address (``host:port``, TLS), where it runs here."""
     vectors_key: pulumi.Output[Optional[str]]
     """Weaviate's API key (secret), where it runs here."""
+    services: pulumi.Output[Optional[dict[str, Any]]]
+    """What each of ``services`` tells, its addresses and its password among it (secret)."""
     instance_id: pulumi.Output[str]
     """The machine's id at the cloud."""
     instance_type: pulumi.Output[str]
@@ -83,6 +85,11 @@ class ModelServer(pulumi.ComponentResource):
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
         if vectors_key is not None:
             secrets |= _nodes.vectors_secrets(vectors_key)
+        made = {
+            secret: hosts.random_key(f"{name}-{called}", scope)
+            for secret, called in _nodes.service_secrets(server).items()
+        }
+        secrets |= made
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if server.foreign is not None:
@@ -95,7 +102,7 @@ class ModelServer(pulumi.ComponentResource):
                 place=server.site.place,
                 system_disk_gib=server.system_disk_gib,
                 access=server.access,
-                ports=_nodes.server_ports(server),
+                ports=_nodes.ports(node),
                 node=node,
                 settings=_settings(node, server, args),
                 secrets=secrets,
@@ -113,7 +120,7 @@ class ModelServer(pulumi.ComponentResource):
             "model": pulumi.Output.from_input(server.spec.name_served),
             "models": pulumi.Output.from_input(_nodes.server_models(server)),
             "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
-            **_nodes.server_outputs(host, server, vectors_key),
+            **_nodes.server_outputs(host, server, vectors_key, made),
             **host.outputs(server.site.place),
         }
         support.publish(self, outputs)
@@ -132,7 +139,7 @@ def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settle
     """What a server of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
     node = _nodes.server_node(name, server)
     _check_gateway(node, server)
-    return Settled(server=server, node=node, of_moderators=moderator_keys(node.gateway, args))
+    return Settled(server=server, node=node, of_moderators=moderator_keys(node, args))
 
 
 def _resolve(args: ModelServerArgs) -> ResolvedServer:
@@ -159,7 +166,7 @@ def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:
                     among(model, server.served),
                 )
     whole = node if server.foreign is None else _nodes.server_node(node.name, server, "https://proxy.invalid/v1")
-    check_gateway(whole.gateway)
+    check(whole)
 
 
 def _settings(node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any]) -> pulumi.Input[str]:

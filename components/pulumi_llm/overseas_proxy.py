@@ -14,7 +14,7 @@ from pulumi_llm._args import OverseasProxyArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._findings import gather, refuse
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm.bootstrap import NodeRequest, check_gateway
+from pulumi_llm.bootstrap import NodeRequest, check
 from pulumi_llm.network import network_for
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.resolve import ResolvedProxy, arguments, resolve_proxy
@@ -79,7 +79,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 system_disk_gib=proxy.system_disk_gib,
                 access=proxy.access,
                 clients=(pulumi.Output.concat(client, "/32"),) if client is not None else (),
-                ports=_nodes.proxy_ports(proxy),
+                ports=_nodes.ports(node),
                 node=node,
                 secrets={
                     **_nodes.vendor_secrets(settled.of_vendors),
@@ -98,7 +98,7 @@ class OverseasProxy(pulumi.ComponentResource):
             self,
             {
                 **_nodes.proxy_outputs(host, proxy),
-                "models": pulumi.Output.from_input([each.name for each in node.gateway.routes]),
+                "models": pulumi.Output.from_input(_nodes.models(node)),
                 "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
                 **host.outputs(proxy.site.place),
             },
@@ -125,8 +125,8 @@ def _node(
     name: str, args: Mapping[str, Any], proxy: ResolvedProxy
 ) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
     node = _nodes.proxy_node(name, proxy)
-    check_gateway(node.gateway)
-    return node, moderator_keys(node.gateway, args)
+    check(node)
+    return node, moderator_keys(node, args)
 
 
 def _settle_alone(name: str, args: OverseasProxyArgs) -> Settled:

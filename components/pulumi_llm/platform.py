@@ -39,6 +39,8 @@ class Platform(pulumi.ComponentResource):
     """The model server's public IPv4 address."""
     certificate_authority: pulumi.Output[str]
     """The authority that signed the model server's certificate (PEM). Clients must trust it."""
+    services: pulumi.Output[Optional[dict[str, Any]]]
+    """What each of the server's ``services`` tells (secret), where there are any."""
     vectors_endpoint: pulumi.Output[Optional[str]]
     """Weaviate's REST URL, where there is one."""
     vectors_grpc: pulumi.Output[Optional[str]]
@@ -107,6 +109,8 @@ class Platform(pulumi.ComponentResource):
                 "ssh_private_key",
             )
         }
+        if wanted.spec.server.services:
+            outputs["services"] = server.services
         if wanted.server.vectors is not None:
             outputs |= {
                 "vectors_endpoint": server.vectors_endpoint,
@@ -184,6 +188,8 @@ class Platform(pulumi.ComponentResource):
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
             }
+        if not server.services:
+            del server_args["services"]  # what nobody asked for is not recorded
         return ModelServer(f"{name}-server", server_args, opts, _settled=settled)
 
     def _proxy(

@@ -54,6 +54,7 @@ class VectorStore(pulumi.ComponentResource):
         with support.refusing(name):
             store = _resolved or _resolve(name, args)
             cloud = support.adapter(store.site.cloud.name)
+            node = _nodes.store_node(name, store)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, store.site.region.name)
         key = hosts.random_key(f"{name}-api-key", scope)
@@ -65,8 +66,8 @@ class VectorStore(pulumi.ComponentResource):
                 place=store.site.place,
                 system_disk_gib=store.system_disk_gib,
                 access=store.access,
-                ports=_nodes.store_ports(),
-                node=_nodes.store_node(name, store),
+                ports=_nodes.ports(node),
+                node=node,
                 secrets=_nodes.vectors_secrets(key),
                 tags={**store.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=store.spec.ready_timeout_minutes,

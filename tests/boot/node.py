@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap import files as templates
 from pulumi_llm.bootstrap.settings import digest as settings_digest
+from pulumi_llm.roles import files as templates
+from pulumi_llm.roles import registry
 from pulumi_llm.simcloud.boot import variant
 from pulumi_llm.simcloud.boot.machine import Machine, MachineSpec, ssh
 from pulumi_llm.simcloud.boot.world import World
-from tests.bootstrap.samples import gpu_node
+from tests.bootstrap.samples import gateway_of, gpu_node
 
 ADDRESS = "203.0.113.1"
 PATIENCE = 240
@@ -28,10 +29,8 @@ PATIENCE = 240
 
 def quiet_node(**changes: Any) -> bootstrap.NodeRequest:
     """The smallest node: a data disk, Caddy, the status page."""
-    gateway = replace(
-        gpu_node().gateway, routes=(), keys=gpu_node().gateway.keys[:1], vectors_https_port=None, vectors_grpc_port=None
-    )
-    return replace(gpu_node(vllm=None, weaviate=None, gateway=gateway), **changes)
+    gateway = gateway_of(gpu_node())
+    return gpu_node(roles=(replace(gateway, routes=(), keys=gateway.keys[:1]),), **changes)
 
 
 @contextmanager
@@ -42,6 +41,7 @@ def of_booted_machines(folder: Path, parts: Path) -> Iterator[None]:
     def clear() -> None:
         for each in caches:
             each.cache_clear()
+        registry.forget()
 
     made = variant.make(folder, parts)
     before = os.environ.get(templates.VARIABLE)
@@ -115,7 +115,7 @@ class Node:
         self.key = folder / "key"
         self.key.touch(mode=0o600)
         self.key.write_text(private)
-        more = {"gpus": 1 if request.vllm else 0} | spec
+        more = {"gpus": 1 if request.asked("vllm") else 0} | spec
         self.machine: Machine = world.machine(
             MachineSpec(name="node", user_data=text, login_user=request.login_user, public_key=public, **more)
         )

@@ -13,7 +13,7 @@ from pulumi_llm.simcloud.boot.support import run
 from pulumi_llm.simcloud.boot.world import World
 from tests.boot.node import Node, quiet_node
 from tests.boot.test_faults_supply import MAKE, images_node, make, model_node, whole
-from tests.bootstrap.samples import gpu_node
+from tests.bootstrap.samples import gpu_node, vllm_of, without
 
 __all__ = ["make"]
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
@@ -46,7 +46,7 @@ def test_a_disk_with_somebody_elses_data_is_not_formatted(make: MAKE, world: Wor
 
 def driver_node() -> NodeRequest:
     """A node with a GPU; what is after its driver is not waited for."""
-    return gpu_node(weaviate=None)
+    return without(gpu_node(), "weaviate")
 
 
 def test_a_machine_without_a_gpu_is_named(make: MAKE) -> None:
@@ -65,8 +65,7 @@ def test_a_driver_that_is_too_old_and_not_the_archives_is_named(make: MAKE) -> N
 
 def test_fewer_gpus_than_the_model_is_spread_over_are_named(make: MAKE) -> None:
     request = driver_node()
-    assert request.vllm is not None
-    node = make(replace(request, vllm=replace(request.vllm, tensor_parallel_size=2)), gpus=1).boot()
+    node = make(request.having(replace(vllm_of(request), tensor_parallel_size=2)), gpus=1).boot()
     done = node.apply()
     assert done.code == 1
     assert "[driver.too-few-gpus]" in done.said

@@ -16,7 +16,7 @@ from pulumi_llm.bootstrap import NodeRequest
 from pulumi_llm.simcloud.boot.world import World
 from tests.boot.node import PATIENCE, Node
 from tests.boot.test_faults_supply import images_node
-from tests.bootstrap.samples import gpu_node
+from tests.bootstrap.samples import gpu_node, without
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
@@ -51,7 +51,7 @@ def booted(make: pytest.TempPathFactory, request: NodeRequest) -> Iterator[Node]
 @pytest.fixture(scope="module")
 def gpu_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """vLLM behind the gateway."""
-    with booted(tmp_path_factory, gpu_node(weaviate=None)) as node:
+    with booted(tmp_path_factory, without(gpu_node(), "weaviate")) as node:
         yield node
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.bootstrap import NodeRequest, Sources
+from pulumi_llm.bootstrap import NodeRequest, ServiceRole, Sources
 from pulumi_llm.simcloud.boot import model
 from pulumi_llm.simcloud.boot.faults import Fault
 from pulumi_llm.simcloud.boot.world import World
 from tests.boot.node import Node, quiet_node
-from tests.bootstrap.samples import gpu_node
+from tests.bootstrap.samples import gateway_of, gpu_node, vllm_of, without
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
@@ -104,9 +104,8 @@ def test_weights_that_are_truncated_at_one_hub_come_from_the_next(make: MAKE, wo
 
 def test_a_revision_that_is_gone_is_named(make: MAKE, world: World) -> None:
     request = model_node("modelscope")
-    assert request.vllm is not None
     world.break_with(Fault(do="status", status=404, path="Revision=v9"))
-    node = make(replace(request, vllm=replace(request.vllm, revision="v9"))).boot()
+    node = make(request.having(replace(vllm_of(request), revision="v9"))).boot()
     node.until("weights", "running", "weights.revision-gone")
 
 
@@ -273,7 +272,7 @@ def test_a_first_hub_that_is_slow_is_left_for_the_next(make: MAKE, world: World)
 
 def wheels_node() -> NodeRequest:
     """A node of which only the Python environments matter, from two indexes, the first of which is faster."""
-    request = gpu_node(weaviate=None)
+    request = without(gpu_node(), "weaviate")
     indexes = ("https://pypi.tuna.tsinghua.edu.cn/simple", "https://mirrors.cloud.tencent.com/pypi/simple")
     return replace(request, sources=replace(request.sources, pypi=indexes))
 
@@ -333,7 +332,7 @@ def test_a_system_disk_without_room_for_wheels_is_named_before_they_are_fetched(
 
 def images_node() -> NodeRequest:
     """A node of which only the container images matter."""
-    return gpu_node(vllm=None, gateway=quiet_node().gateway)
+    return gpu_node(roles=(gateway_of(quiet_node()), ServiceRole(role="weaviate", memory_gib=4)))
 
 
 def test_a_registry_that_is_down_is_left_for_the_next(make: MAKE, world: World) -> None:

@@ -18,11 +18,11 @@ from pulumi_llm.bootstrap import (
     GatewayRole,
     NodeRequest,
     Route,
+    ServiceRole,
     Sources,
     Target,
     Upstream,
     VllmRole,
-    WeaviateRole,
     settings,
 )
 from pulumi_llm.bootstrap.user_data import boot_files
@@ -43,6 +43,26 @@ MINI_BY_PROXY = Target(upstream="proxy", model="gpt-6-luna")
 OPENAI = Upstream(name="openai", kind="openai", base_url="https://api.openai.com/v1", secret="upstream_openai")
 MINI = Target(upstream="openai", model="gpt-6-luna", price_in=0.2, price_out=0.75)
 
+GPU_GATEWAY = GatewayRole(
+    https_port=18443,
+    keys=(GatewayKey(name="app"), GatewayKey(name="team", models=("yi-6b-chat",), requests_per_minute=30)),
+    upstreams=(
+        Upstream(name="vllm", kind="vllm", base_url=LOCAL),
+        Upstream(
+            name="proxy",
+            kind="gateway",
+            base_url="https://203.0.113.9:443/v1",
+            secret="proxy_key",
+            ca_secret="proxy_ca",
+        ),
+    ),
+    routes=(
+        Route(name="yi-6b-chat", targets=(OWN,), fallback=(MINI_BY_PROXY,)),
+        Route(name="gpt-6-luna", targets=(MINI_BY_PROXY,)),
+    ),
+    blocked_words=("敏感词",),
+)
+
 
 def gpu_node(**changes: Any) -> NodeRequest:
     """A mainland GPU host with everything on it."""
@@ -54,36 +74,18 @@ def gpu_node(**changes: Any) -> NodeRequest:
         in_china=True,
         data_disk_gib=200,
         sources=CHINA,
-        vllm=VllmRole(
-            model_id="01-ai/Yi-6B-Chat",
-            modelscope_id="01ai/Yi-6B-Chat",
-            served_name="yi-6b-chat",
-            min_driver=580,
-            dtype="half",
-            max_model_len=4096,
-            weights_gib=11.3,
-        ),
-        weaviate=WeaviateRole(memory_gib=4),
-        gateway=GatewayRole(
-            https_port=18443,
-            vectors_https_port=18444,
-            vectors_grpc_port=18445,
-            keys=(GatewayKey(name="app"), GatewayKey(name="team", models=("yi-6b-chat",), requests_per_minute=30)),
-            upstreams=(
-                Upstream(name="vllm", kind="vllm", base_url=LOCAL),
-                Upstream(
-                    name="proxy",
-                    kind="gateway",
-                    base_url="https://203.0.113.9:443/v1",
-                    secret="proxy_key",
-                    ca_secret="proxy_ca",
-                ),
+        roles=(
+            GPU_GATEWAY,
+            VllmRole(
+                model_id="01-ai/Yi-6B-Chat",
+                modelscope_id="01ai/Yi-6B-Chat",
+                served_name="yi-6b-chat",
+                min_driver=580,
+                dtype="half",
+                max_model_len=4096,
+                weights_gib=11.3,
             ),
-            routes=(
-                Route(name="yi-6b-chat", targets=(OWN,), fallback=(MINI_BY_PROXY,)),
-                Route(name="gpt-6-luna", targets=(MINI_BY_PROXY,)),
-            ),
-            blocked_words=("敏感词",),
+            ServiceRole(role="weaviate", memory_gib=4),
         ),
     )
     return replace(request, **changes)
@@ -98,11 +100,13 @@ def proxy_node(**changes: Any) -> NodeRequest:
         login_user="ubuntu",
         in_china=False,
         data_disk_gib=20,
-        gateway=GatewayRole(
-            https_port=443,
-            keys=(GatewayKey(name="home", endpoints=("/v1/chat/completions",), daily_budget_usd=5),),
-            upstreams=(OPENAI,),
-            routes=(Route(name="gpt-6-luna", targets=(MINI,)),),
+        roles=(
+            GatewayRole(
+                https_port=443,
+                keys=(GatewayKey(name="home", endpoints=("/v1/chat/completions",), daily_budget_usd=5),),
+                upstreams=(OPENAI,),
+                routes=(Route(name="gpt-6-luna", targets=(MINI,)),),
+            ),
         ),
     )
     return replace(request, **changes)
@@ -118,10 +122,33 @@ def vector_node(**changes: Any) -> NodeRequest:
         in_china=True,
         data_disk_gib=100,
         sources=CHINA,
-        weaviate=WeaviateRole(memory_gib=8),
-        gateway=GatewayRole(https_port=None, vectors_https_port=18444, vectors_grpc_port=18445),
+        roles=(ServiceRole(role="weaviate", memory_gib=8),),
     )
     return replace(request, **changes)
+
+
+def asked(request: NodeRequest, kind: Any) -> Any:
+    """What the sample asks of a role that has a class of its own."""
+    found = request.of(kind)
+    assert found is not None
+    return found
+
+
+def gateway_of(request: NodeRequest) -> GatewayRole:
+    """A sample's gateway."""
+    found: GatewayRole = asked(request, GatewayRole)
+    return found
+
+
+def vllm_of(request: NodeRequest) -> VllmRole:
+    """A sample's vLLM."""
+    found: VllmRole = asked(request, VllmRole)
+    return found
+
+
+def without(request: NodeRequest, *roles: str) -> NodeRequest:
+    """A sample without some of its roles."""
+    return replace(request, roles=tuple(each for each in request.roles if each.role not in roles))
 
 
 SAMPLES = {"gpu": gpu_node(), "proxy": proxy_node(), "vectors": vector_node()}

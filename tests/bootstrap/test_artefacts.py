@@ -9,11 +9,13 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from pulumi_llm import bootstrap
+from pulumi_llm.roles import Role, order
 from tests.bootstrap.samples import SAMPLES, booted, gpu_node
 
 pytestmark = pytest.mark.artefact
@@ -125,15 +127,28 @@ def test_caddy_accepts_its_configuration(tmp_path: Path, name: str) -> None:
     assert "Valid configuration" in out
 
 
-@pytest.mark.parametrize("name", ["gpu", "vectors"])
-def test_docker_compose_accepts_the_compose_file(tmp_path: Path, name: str) -> None:
-    path = settings_root(tmp_path, name)["/opt/llm/weaviate/compose.yaml"]
-    (tmp_path / "weaviate.env").write_text("AUTHENTICATION_APIKEY_ALLOWED_KEYS=key\n")
-    path.write_text(path.read_text().replace("/srv/llm/secrets", str(tmp_path)))
+@pytest.mark.parametrize("name", SAMPLES)
+def test_docker_compose_accepts_every_compose_file(tmp_path: Path, name: str) -> None:
+    files, request = settings_root(tmp_path, name), SAMPLES[name]
+    containers = [each for each in order.listed(request) if each.manifest.compose]
+    assert bool(containers) == (request.asked("weaviate") is not None)
+    for role in containers:
+        services = composed(tmp_path, files[f"/opt/llm/{role.name}/compose.yaml"], role)
+        for service in services.values():
+            assert {each["host_ip"] for each in service["ports"]} == {"127.0.0.1"}
+        for secret in role.manifest.secrets.values():
+            assert any(each["environment"].get(secret.variable) == "key" for each in services.values())
+
+
+def composed(root: Path, path: Path, role: Role) -> dict[str, Any]:
+    """A role's services as docker compose reads them, with a key in each of its variables."""
+    for each in role.secret_files(gpu_node()):
+        lines = "".join(f"{variable}=key\n" for variable in each["entries"].values())
+        (root / Path(each["path"]).name).write_text(lines)
+    path.write_text(path.read_text().replace("/srv/llm/secrets", str(root)))
     out = check(tool("docker-compose"), "--file", path, "config", "--format", "json")
-    service = json.loads(out[out.index("{") :])["services"]["weaviate"]
-    assert {each["host_ip"] for each in service["ports"]} == {"127.0.0.1"}
-    assert service["environment"]["AUTHENTICATION_APIKEY_ALLOWED_KEYS"] == "key"
+    services: dict[str, Any] = json.loads(out[out.index("{") :])["services"]
+    return services
 
 
 def shell(lines: Sequence[str]) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, gateway
-from pulumi_llm.bootstrap.files import data
-from pulumi_llm.bootstrap.roles import ENDPOINTS
+from pulumi_llm import bootstrap
+from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, ServiceRole
 from pulumi_llm.errors import Refusal
-from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vector_node
+from pulumi_llm.roles import caddy, gateway, registry
+from pulumi_llm.roles.requests import ENDPOINTS
+from tests.bootstrap.samples import MINI, OPENAI, gateway_of, gpu_node, proxy_node, vector_node
 
 CHECKOUT = Path(__file__).parents[2]
 sys.path.insert(0, str(CHECKOUT / "templates" / "gateway"))  # the node's own code
@@ -26,20 +27,24 @@ ROLE = GatewayRole(
 )
 
 
-def codes(**changes: Any) -> list[str]:
+def check(role: GatewayRole, *others: ServiceRole) -> None:
+    bootstrap.check(proxy_node(roles=(role, *others)))
+
+
+def codes(*others: ServiceRole, **changes: Any) -> list[str]:
     with pytest.raises(Refusal) as refused:
-        gateway.check(replace(ROLE, **changes))
+        check(replace(ROLE, **changes), *others)
     return [each.code for each in refused.value.findings]
 
 
 def test_a_sound_gateway_is_not_refused() -> None:
-    gateway.check(ROLE)
-    gateway.check(gpu_node().gateway)
-    gateway.check(vector_node().gateway)
+    check(ROLE)
+    for node in (gpu_node(), proxy_node(), vector_node()):
+        bootstrap.check(node)
 
 
 def test_two_listeners_cannot_share_a_port() -> None:
-    assert codes(vectors_https_port=443) == ["bootstrap.bad-port"]
+    assert codes(ServiceRole(role="weaviate", ports={"vectors": 443})) == ["bootstrap.bad-port"]
 
 
 @pytest.mark.parametrize("port", [0, 70000, 22, 4000, 4001, 8000, 8080])
@@ -84,8 +89,8 @@ def test_a_budget_in_money_needs_every_price_that_it_may_meet() -> None:
         poor = GatewayKey(name="poor", **{budget: 1.0})  # type: ignore[arg-type]
         assert codes(keys=(poor,), routes=(*ROLE.routes, new)) == ["gateway.unknown-price"]
         # Of what it may not ask it need not know the price.
-        gateway.check(replace(ROLE, keys=(replace(poor, models=("mini",)),), routes=(*ROLE.routes, new)))
-    gateway.check(replace(ROLE, keys=(GatewayKey(name="poor", daily_tokens=9),), routes=(*ROLE.routes, new)))
+        check(replace(ROLE, keys=(replace(poor, models=("mini",)),), routes=(*ROLE.routes, new)))
+    check(replace(ROLE, keys=(GatewayKey(name="poor", daily_tokens=9),), routes=(*ROLE.routes, new)))
 
 
 def test_a_route_to_an_upstream_that_is_not_there_is_refused() -> None:
@@ -94,7 +99,7 @@ def test_a_route_to_an_upstream_that_is_not_there_is_refused() -> None:
 
 
 def test_a_keys_models_may_be_a_pattern() -> None:
-    gateway.check(replace(ROLE, keys=(GatewayKey(name="a", models=("m*",)),)))
+    check(replace(ROLE, keys=(GatewayKey(name="a", models=("m*",)),)))
     assert codes(keys=(GatewayKey(name="a", models=("x*",)),)) == ["bootstrap.unknown-model"]
 
 
@@ -102,7 +107,7 @@ def test_the_gateway_reads_what_is_written_for_it(tmp_path: Path) -> None:
     from llm_gate.policy import rules_of
     from llm_gate.routes import Routes
 
-    for role in (ROLE, gpu_node().gateway):
+    for role in (ROLE, gateway_of(gpu_node())):
         routes = Routes()
         routes.load(json.loads(gateway.routes(role)))
         assert set(routes.table) == {each.name for each in role.routes}
@@ -133,8 +138,8 @@ def locked(name: str) -> dict[str, str]:
 
 def test_the_environment_with_the_clouds_sdks_has_all_of_the_other_in_the_same_versions() -> None:
     assert locked("gate").items() < locked("gate-sdks").items()
-    versions = data("versions.json")
-    assert versions["gate-sdks"]["requirement"].startswith(versions["gate"]["requirement"] + "\n")
+    pins = registry.environments()
+    assert pins["gate-sdks"].requirement.startswith(pins["gate"].requirement + "\n")
 
 
 def test_what_is_tested_is_what_a_node_gets() -> None:
@@ -145,7 +150,7 @@ def test_what_is_tested_is_what_a_node_gets() -> None:
         assert locked("gate-sdks")[sdk] == tested[sdk]
     assert {"aiohttp", "pyahocorasick", "yarl", "multidict"} <= set(pinned)
     assert {name: tested[name] for name in pinned} == pinned
-    assert data("versions.json")["gate"]["version"] == pinned["aiohttp"]
+    assert registry.environments()["gate"].version == pinned["aiohttp"]
 
 
 def test_upstream_keys_are_in_no_file_of_the_settings() -> None:
@@ -155,7 +160,7 @@ def test_upstream_keys_are_in_no_file_of_the_settings() -> None:
 
 
 def test_prompts_are_not_logged() -> None:
-    text = gateway.caddyfile(ROLE)
+    text = caddy.caddyfile(proxy_node(roles=(ROLE,)))
     assert "request>headers delete" in text
     assert text.count("log {") == 1  # of Caddy itself; no site logs accesses
 
@@ -166,13 +171,13 @@ def test_no_endpoints_means_all_that_are_served() -> None:
 
 
 def test_a_gateway_without_routes_serves_no_model_endpoint() -> None:
-    text = gateway.caddyfile(vector_node().gateway)
+    text = caddy.caddyfile(vector_node())
     assert "127.0.0.1:4000" not in text
     assert "127.0.0.1:8080" in text
     assert "h2c://127.0.0.1:50051" in text
 
 
 def test_nobody_finds_weaviate_where_no_port_was_given() -> None:
-    text = gateway.caddyfile(ROLE)
+    text = caddy.caddyfile(proxy_node(roles=(ROLE,)))
     assert "8080" not in text
     assert "50051" not in text

@@ -10,7 +10,17 @@ import pytest
 
 from pulumi_llm import bootstrap
 from pulumi_llm.bootstrap import NodeRequest, Route
-from tests.bootstrap.samples import MINI, Node, booted, gpu_node, proxy_node, vector_node
+from tests.bootstrap.samples import (
+    MINI,
+    Node,
+    booted,
+    gateway_of,
+    gpu_node,
+    proxy_node,
+    vector_node,
+    vllm_of,
+    without,
+)
 
 PLANTED = "planted-secret-value"
 
@@ -243,8 +253,7 @@ def test_a_new_context_length_restarts_vllm_alone(tmp_path: Path) -> None:
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())
     request = gpu_node()
-    assert request.vllm
-    calls = up(node, replace(request, vllm=replace(request.vllm, max_model_len=2048)))
+    calls = up(node, request.having(replace(vllm_of(request), max_model_len=2048)))
     assert restarted(calls) == {"llm-vllm.service", "llm-watch.service"}
     assert "--max-model-len 2048" in node.path("/etc/systemd/system/llm-vllm.service").read_text()
 
@@ -283,10 +292,7 @@ def test_a_new_model_makes_the_stages_look_again(tmp_path: Path) -> None:
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())
     request = gpu_node()
-    assert request.vllm
-    calls = up(
-        node, replace(request, vllm=replace(request.vllm, model_id="Qwen/Qwen3-4B", modelscope_id="Qwen/Qwen3-4B"))
-    )
+    calls = up(node, request.having(replace(vllm_of(request), model_id="Qwen/Qwen3-4B", modelscope_id="Qwen/Qwen3-4B")))
     assert [call for call in calls if call.startswith("systemctl stop") and "llm-weights.service" in call]
     assert "llm-vllm.service" in restarted(calls)
     assert "Qwen--Qwen3-4B" in node.path("/opt/llm/node.json").read_text()
@@ -295,8 +301,7 @@ def test_a_new_model_makes_the_stages_look_again(tmp_path: Path) -> None:
 def test_what_is_no_longer_wanted_is_stopped_and_removed(tmp_path: Path) -> None:
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())
-    request = replace(gpu_node(), weaviate=None)
-    request = replace(request, gateway=replace(request.gateway, vectors_https_port=None, vectors_grpc_port=None))
+    request = without(gpu_node(), "weaviate")
     calls = up(node, request)
     assert "systemctl disable --now llm-weaviate.service" in calls
     assert not node.path("/etc/systemd/system/llm-weaviate.service").exists()
@@ -388,7 +393,8 @@ def test_a_new_route_restarts_nothing(tmp_path: Path) -> None:
     up(node, proxy_node())
     request = proxy_node()
     more = Route(name="gpt-6-sol", targets=(replace(MINI, model="gpt-6-sol"),))
-    changed = replace(request, gateway=replace(request.gateway, routes=(*request.gateway.routes, more)))
+    gateway = gateway_of(request)
+    changed = request.having(replace(gateway, routes=(*gateway.routes, more)))
     assert restarted(up(node, changed)) == {"llm-watch.service"}
 
 
@@ -430,8 +436,7 @@ def fails(root: Path, name: str, code: str, when: str) -> None:
 
 def with_vllm(**changes: Any) -> NodeRequest:
     request = gpu_node()
-    assert request.vllm
-    return replace(request, vllm=replace(request.vllm, **changes))
+    return request.having(replace(vllm_of(request), **changes))
 
 
 def refused_change(node: Node, request: NodeRequest, **changes: str) -> str:
@@ -486,9 +491,8 @@ def test_what_was_taken_away_comes_back_with_the_old_configuration(tmp_path: Pat
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())
     request = with_vllm(max_model_len=99999)
-    bare = replace(request.gateway, vectors_https_port=None, vectors_grpc_port=None)
     fails(tmp_path, "serve", "vllm.crashes", "--max-model-len 99999")
-    refused_change(node, replace(request, weaviate=None, gateway=bare))
+    refused_change(node, without(request, "weaviate"))
     assert node.path("/etc/systemd/system/llm-weaviate.service").exists()
     assert node.path("/srv/llm/secrets/weaviate.env").exists()
 
@@ -554,7 +558,8 @@ def test_a_key_whose_name_is_taken_away_stops_at_once(tmp_path: Path) -> None:
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node(), gateway_key_team="sk-team")
     request = gpu_node()
-    fewer = replace(request, gateway=replace(request.gateway, keys=request.gateway.keys[:1]))
+    gateway = gateway_of(request)
+    fewer = request.having(replace(gateway, keys=gateway.keys[:1]))
     up(node, fewer)
     assert of("sk-team") not in keys_of(node)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.bootstrap.files import data
+from pulumi_llm.roles import registry
 from tests.bootstrap.samples import Node, booted, gpu_node, proxy_node, supplied, vector_node
 
 GIB = 2**30
@@ -368,7 +368,7 @@ def test_vllm_is_installed_from_the_first_index_by_a_pinned_uv(gpu: Node) -> Non
     for call, lock in ((first, "uv"), (second, "vllm")):
         assert call.endswith(f"-r {gpu.path(f'/opt/llm/locks/{lock}.txt')}")
         assert "--no-deps --require-hashes" in call
-    digest = data("versions.json")["vllm"]["wheels"]["digest"]
+    digest = registry.environments()["vllm"].wheels.digest
     assert gpu.path("/opt/llm/venv/vllm-0.32.0/complete").read_text() == digest
 
 

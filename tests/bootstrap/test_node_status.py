@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pulumi_llm.bootstrap.files import data
+from pulumi_llm.roles.files import data
 from tests.bootstrap.samples import SAMPLES, Node, gpu_node, proxy_node, supplied
 
 PLANTED = {

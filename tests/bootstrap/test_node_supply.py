@@ -12,7 +12,8 @@ from threading import Event
 
 import pytest
 
-from pulumi_llm.bootstrap.files import data, text
+from pulumi_llm.roles import registry
+from pulumi_llm.roles.files import text
 from tests.bootstrap.samples import Node, gpu_node, serve, supplied
 
 DEAD = "http://127.0.0.1:9/simple"
@@ -206,16 +207,16 @@ def test_nothing_on_the_node_asks_a_metadata_address() -> None:
 # --- locks
 
 
-@pytest.mark.parametrize("name", [name for name, row in data("versions.json").items() if "requirement" in row])
+@pytest.mark.parametrize("name", sorted(registry.environments()))
 def test_each_lock_is_the_one_whose_digest_is_pinned(node: Node, name: str) -> None:
-    pins = data("versions.json")[name]
+    pins = registry.environments()[name]
     lock = text(f"locks/{name}.txt")
-    package = re.split(r"[\[=]", pins["requirement"])[0]
+    package = re.split(r"[\[=]", pins.requirement)[0]
     code = f"from llm_node import wheels; print(wheels.digest(open({str(node.root / 'lock')!r}).read()))"
     (node.root / "lock").write_text(lock)
-    assert node.python(code).strip() == pins["wheels"]["digest"]
-    assert len(lock.splitlines()) == pins["wheels"]["count"]
-    assert any(line.startswith(f"{package}=={pins['version']} --hash=sha256:") for line in lock.splitlines())
+    assert node.python(code).strip() == pins.wheels.digest
+    assert len(lock.splitlines()) == pins.wheels.count
+    assert any(line.startswith(f"{package}=={pins.version} --hash=sha256:") for line in lock.splitlines())
 
 
 def test_the_tool_that_makes_locks_computes_the_same_digest() -> None:
@@ -230,11 +231,10 @@ def test_the_locked_wheels_are_for_the_processor_and_the_python_of_every_node() 
     from pulumi_llm import catalog
     from pulumi_llm.preflight.rules_hardware import _only_on_arm
 
-    pins, known = data("versions.json"), catalog.load()
-    for name, row in pins.items():
-        if isinstance(row, dict) and "wheels" in row:
-            assert "Python 3.12, x86_64" in row["wheels"]["source"], name
-    assert pins["ubuntu"]["version"] == "24.04"
+    known = catalog.load()
+    for name, row in registry.environments().items():
+        assert "Python 3.12, x86_64" in row.wheels.source, name
+    assert registry.role("node").manifest.facts["ubuntu"]["version"] == "24.04"
     # Machines with a GPU: another processor only under a GPU that `fit.arm-without-kernels` refuses.
     others = {row.gpu for row in known.instances if row.gpu and row.arch != "x86_64"}
     assert all(_only_on_arm(gpu) for gpu in others)

@@ -8,10 +8,10 @@ import pytest
 
 from pulumi_llm import bootstrap
 from pulumi_llm.bootstrap import NodeRequest
-from pulumi_llm.bootstrap.roles import ContentRole
 from pulumi_llm.bootstrap.settings import digest
 from pulumi_llm.errors import Refusal
-from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node
+from pulumi_llm.roles.requests import ContentRole
+from tests.bootstrap.samples import SAMPLES, gateway_of, gpu_node, proxy_node, vector_node, vllm_of
 
 
 def files(request: bootstrap.NodeRequest) -> dict[str, str]:
@@ -91,15 +91,14 @@ def test_missing_secrets_are_all_named_at_once() -> None:
 
 def test_a_new_context_length_changes_vllm_alone() -> None:
     request = gpu_node()
-    assert request.vllm
-    before, after = files(request), files(replace(request, vllm=replace(request.vllm, max_model_len=2048)))
+    before, after = files(request), files(request.having(replace(vllm_of(request), max_model_len=2048)))
     assert [path for path in after if after[path] != before[path]] == ["/etc/systemd/system/llm-vllm.service"]
 
 
 def test_a_new_limit_changes_a_file_that_nothing_is_restarted_for() -> None:
     request = proxy_node()
-    key = replace(request.gateway.keys[0], requests_per_minute=5)
-    changed = replace(request, gateway=replace(request.gateway, keys=(key,)))
+    gateway = gateway_of(request)
+    changed = request.having(replace(gateway, keys=(replace(gateway.keys[0], requests_per_minute=5),)))
     before, after = files(request), files(changed)
     paths = [path for path in after if after[path] != before[path]]
     assert paths == ["/opt/llm/gateway/policy.json"]
@@ -178,7 +177,7 @@ def moderated(*kinds: str) -> NodeRequest:
     ]
     request = proxy_node()
     content = ContentRole(document={"moderators": rows}, files={})
-    return replace(request, gateway=replace(request.gateway, content=content))
+    return request.having(replace(gateway_of(request), content=content))
 
 
 def test_moderators_secrets_go_into_the_file_that_the_gateway_reads_and_restart_nothing() -> None:

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from pulumi_llm import bootstrap, model_server
-from pulumi_llm.bootstrap.files import data
 from pulumi_llm.plan.capture import capture_stack
+from pulumi_llm.roles import registry
 from tests.bootstrap import lookups
 from tests.bootstrap.wheel_files import files, locked
 
@@ -109,15 +109,16 @@ def test_flashinfer_would_find_no_compiler_on_a_node() -> None:
 def test_a_node_does_not_install_flashinfer() -> None:
     # The attention selector takes it wherever it can be imported, whether or not it can compile.
     assert locked("flashinfer-python") is None
-    assert "flashinfer-python" in data("versions.json")["vllm"]["without"]
+    assert "flashinfer-python" in registry.environments()["vllm"].without
     assert locked("vllm") is not None
 
 
 @pytest.mark.artefact
 @pytest.mark.parametrize("stack", STACKS)
 def test_triton_builds_its_helper_with_what_a_node_installs(stack: str, tmp_path: Path) -> None:
-    for needed in ("gcc", "libc6-dev", "python3-dev"):
-        assert needed in data("versions.json")["packages"]["vllm"]
+    packages = registry.role("vllm").manifest.install.packages
+    assert packages is not None
+    assert {"gcc", "libc6-dev", "python3-dev"} <= set(packages.base)
     if not shutil.which("gcc") or not Path(sysconfig.get_paths()["include"], "Python.h").exists():
         pytest.skip("this machine has no gcc or no Python.h, which a node installs")
     triton = files(

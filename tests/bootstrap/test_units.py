@@ -4,12 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from pulumi_llm.bootstrap.files import data
-from pulumi_llm.bootstrap.roles import VllmRole
-from pulumi_llm.bootstrap.units import quoted, vllm_arguments, vllm_unit
 from pulumi_llm.errors import Refusal
+from pulumi_llm.roles import registry
+from pulumi_llm.roles.files import data
+from pulumi_llm.roles.requests import VllmRole
+from pulumi_llm.roles.vllm_flags import quoted, vllm_arguments
+from pulumi_llm.spec import ServerSpec
+from tests.bootstrap.samples import gpu_node
 
 ROLE = VllmRole(model_id="Qwen/Qwen2.5-7B-Instruct", served_name="qwen", min_driver=580)
+
+
+def vllm_unit(role: VllmRole) -> str:
+    """The unit of a node with this vLLM."""
+    rows = registry.role("vllm").files(gpu_node().having(role))
+    (unit,) = (each["content"] for each in rows if each["path"].endswith("/llm-vllm.service"))
+    return str(unit)
 
 
 def flags(role: VllmRole) -> list[str]:
@@ -25,9 +35,8 @@ def codes(*extra: str) -> list[str]:
 def test_every_rendered_flag_is_one_that_this_vllm_accepts() -> None:
     role = replace(
         ROLE,
-        quantization="awq",
+        flags={"quantization": "awq", "max_num_seqs": 16},
         max_model_len=8192,
-        max_num_seqs=16,
         kv_cache_dtype="fp8",
         trust_remote_code=True,
         tool_call_parser="hermes",
@@ -36,8 +45,28 @@ def test_every_rendered_flag_is_one_that_this_vllm_accepts() -> None:
     assert set(flags(role)) <= set(data("vllm/flags.json")["flags"])
 
 
+def test_a_key_of_the_spec_that_has_a_flag_is_given_as_it_is_and_left_out_where_it_is_none() -> None:
+    table = registry.role("vllm").manifest.facts["flags"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("eager", "prefixes", "seed", "names", "empty"):
+            patch.setitem(table, name, f"--{name}")
+        values = {"eager": True, "prefixes": False, "seed": 7, "names": ("a", "b"), "empty": (), "quantization": None}
+        arguments = vllm_arguments(replace(ROLE, flags=values))
+    assert "--eager" in arguments
+    assert arguments[arguments.index("--seed") + 1] == "7"
+    at = arguments.index("--names")
+    assert arguments[at + 1 : at + 3] == ["a", "b"]
+    assert not {"--prefixes", "--empty", "--quantization", "--max-num-seqs"} & set(arguments)
+
+
+def test_every_flag_of_the_table_is_one_of_this_vllm_and_a_key_of_the_spec() -> None:
+    table = registry.role("vllm").manifest.facts["flags"]
+    assert set(table.values()) <= set(data("vllm/flags.json")["flags"])
+    assert set(table) <= set(ServerSpec.model_fields)
+
+
 def test_the_flags_are_those_of_the_pinned_version() -> None:
-    assert data("vllm/flags.json")["version"] == data("versions.json")["vllm"]["version"]
+    assert data("vllm/flags.json")["version"] == registry.environments()["vllm"].version
 
 
 def test_tensor_parallel_size_and_dtype_are_always_given() -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap.files import data, node_code, packed, squeezed, unpacked
+from pulumi_llm import bootstrap, roles
+from pulumi_llm.bootstrap.files import node_code, packed, squeezed, unpacked
 from pulumi_llm.bootstrap.node_document import supply_document
 from pulumi_llm.bootstrap.user_data import boot_files
 from pulumi_llm.errors import Refusal, UnknownName
-from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node
+from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node, vllm_of
 
 
 def archive(text: str) -> dict[str, str]:
@@ -91,13 +91,15 @@ def test_user_data_may_be_as_large_as_the_limit_and_not_a_byte_more(
 
 @pytest.mark.parametrize("node", [gpu_node, vector_node, proxy_node])
 def test_a_node_installs_the_packages_of_what_is_on_it_and_no_others(node: Callable[[], bootstrap.NodeRequest]) -> None:
-    packages = data("versions.json")["packages"]
+    packages = {name: each.manifest.install.packages for name, each in roles.built_in().items()}
     request = node()
     document = supply_document(request)
-    on_it = {"vllm": request.vllm, "caddy": request.gateway, "weaviate": request.weaviate}
-    wanted = {"base", *(name for name, role in on_it.items() if role is not None)}
-    assert document["base"] == [each for name in ("base", "vllm") if name in wanted for each in packages[name]]
-    assert document["services"] == [each for name in ("caddy", "weaviate") if name in wanted for each in packages[name]]
+    wanted = {"node", "caddy", *(each.role for each in request.roles)}
+    wanted |= {"docker"} & {need for name in wanted for need in roles.role(name).manifest.needs.roles}
+    for stage in ("base", "services"):
+        expected = [set(getattr(packages[name], stage)) for name in wanted if packages[name]]
+        assert set(document[stage]) == set().union(*expected)
+        assert len(document[stage]) == sum(map(len, expected))
     driver = {"signed", "compiled", "nvswitch"}
     assert document.keys() & driver == (driver if "vllm" in wanted else set())
     images = {"registries", "images"}
@@ -116,9 +118,8 @@ def test_an_unknown_hub_is_refused() -> None:
 
 def test_a_hub_that_does_not_have_the_model_is_refused() -> None:
     request = gpu_node(sources=bootstrap.Sources(hubs=("modelscope",)))
-    assert request.vllm
     with pytest.raises(Refusal, match=r"bootstrap\.no-hub"):
-        bootstrap.user_data(replace(request, vllm=replace(request.vllm, modelscope_id=None)))
+        bootstrap.user_data(request.having(replace(vllm_of(request), modelscope_id=None)))
 
 
 def test_a_hub_of_ones_own_is_taken_by_its_address() -> None:
@@ -151,7 +152,7 @@ def test_every_stage_has_a_unit_and_code_before_it_is_started(name: str) -> None
     node = json.loads(next(each["content"] for each in document["write_files"] if each["path"].endswith("node.json")))
     enabled = [each.removeprefix("llm-") for each in document["runcmd"][-2].split()[3:]]
     assert "disk" in enabled
-    assert ("weights" in enabled) == (SAMPLES[name].vllm is not None)
+    assert ("weights" in enabled) == (SAMPLES[name].asked("vllm") is not None)
     for stage in node["stages"]:
         unit = f"/etc/systemd/system/llm-{stage}.service"
         where = files if stage in enabled else later

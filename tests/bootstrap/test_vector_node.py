@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap import GatewayRole, gateway
 from pulumi_llm.commands._status_ask import Target, ask
 from pulumi_llm.errors import Refusal
+from pulumi_llm.roles import RoleRequest, ServiceRole, caddy
 from tests.bootstrap.samples import Node, supplied, vector_node
 from tests.gateway.front import certificate, free_port, program
 
@@ -24,7 +24,7 @@ KEY = "weaviate-key-planted"
 
 def caddyfile(root: Path, **ports: int) -> str:
     """The node's own, with its paths and ports moved."""
-    text = gateway.caddyfile(vector_node().gateway)
+    text = caddy.caddyfile(vector_node())
     text = text.replace("/srv/llm/secrets", str(root)).replace("/var/lib/llm-caddy", str(root / "caddy"))
     for old, new in ports.items():
         text = text.replace(old.removeprefix("p"), str(new))
@@ -81,7 +81,7 @@ def test_the_status_is_told_over_tls_to_whoever_has_weaviates_key(tmp_path: Path
 
 @pytest.mark.artefact
 def test_only_weaviates_two_ports_are_listened_on(tmp_path: Path) -> None:
-    (tmp_path / "Caddyfile").write_text(gateway.caddyfile(vector_node().gateway))
+    (tmp_path / "Caddyfile").write_text(caddy.caddyfile(vector_node()))
     argv = [program("caddy"), "adapt", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile"]
     adapted = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
     servers = adapted["apps"]["http"]["servers"].values()
@@ -94,13 +94,13 @@ def test_the_node_asks_itself_where_its_status_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "role",
-    [GatewayRole(https_port=None), GatewayRole(https_port=None, vectors_grpc_port=18445)],
-    ids=["nothing", "grpc alone"],
+    "roles",
+    [(ServiceRole(role="docker"),), (ServiceRole(role="caddy"),)],
+    ids=["nothing", "a listener for nothing"],
 )
-def test_a_node_that_nobody_could_ask_is_refused(role: GatewayRole) -> None:
+def test_a_node_that_nobody_could_ask_is_refused(roles: tuple[RoleRequest, ...]) -> None:
     with pytest.raises(Refusal, match=r"bootstrap\.bad-port"):
-        gateway.check(role)
+        bootstrap.check(vector_node(roles=roles))
 
 
 def test_the_nodes_own_key_is_let_in_beside_weaviates() -> None:

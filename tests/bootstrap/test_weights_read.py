@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.bootstrap.node_document import LOADED, node_document
-from tests.bootstrap.samples import gpu_node
+from pulumi_llm.bootstrap.node_document import node_document
+from pulumi_llm.roles.vllm import LOADED
+from tests.bootstrap.samples import gpu_node, vllm_of
 
 ROOT = Path(__file__).parents[2]
 LISTINGS: dict[str, Any] = {
@@ -96,9 +97,8 @@ def test_mistrals_own_form_is_taken_with_its_own_parameters(weights: Any, monkey
 def test_another_load_format_fetches_what_it_reads(weights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     mistral = LISTINGS["mistralai/Mistral-7B-Instruct-v0.3"]
     for arguments in (("--load-format=safetensors",), ("--load-format", "hf")):
-        role = gpu_node().vllm
-        assert role is not None
-        document = node_document(gpu_node(vllm=replace(role, extra_args=arguments)))
+        role = vllm_of(gpu_node())
+        document = node_document(gpu_node().having(replace(role, extra_args=arguments)))
         found = fetched(weights, monkeypatch, mistral, kinds=document["model"]["kinds"])
         assert "consolidated.safetensors" not in found
         assert "model-00001-of-00003.safetensors" in found

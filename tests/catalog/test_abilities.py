@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.bootstrap.files import data
 from pulumi_llm.catalog.abilities import DATA, Abilities, abilities_of
+from pulumi_llm.roles import registry
+from pulumi_llm.roles.files import data
 
 PARSERS = data("vllm/parsers.json")
 TABLE: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
@@ -24,7 +25,7 @@ def test_every_named_parser_is_one_that_the_pinned_vllm_registers() -> None:
 
 
 def test_the_parsers_are_those_of_the_pinned_version() -> None:
-    assert PARSERS["version"] == data("versions.json")["vllm"]["version"]
+    assert PARSERS["version"] == registry.environments()["vllm"].version
 
 
 def test_every_row_says_where_it_is_from_and_when_that_was_read() -> None:

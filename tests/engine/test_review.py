@@ -223,7 +223,7 @@ def test_a_newer_engine_is_installed_on_the_same_machine(tmp_path: Path, monkeyp
     stand.wish(lambda platform, cloud: platform.pop("proxy"))
     stand.done()
     before = stand.ids()
-    pins = library / "templates" / "versions.json"
+    pins = library / "templates/vllm/role.yaml"
     pins.write_text(pins.read_text(encoding="utf-8").replace("0.32.0", "0.33.0"), encoding="utf-8")
     assert stand.done() == {"llm-server-settings": "update", "llm-server-apply": "update"}
     assert stand.ids() == before

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm.bootstrap import GatewayRole, Route, gateway
-from tests.bootstrap.samples import MINI, OPENAI
+from pulumi_llm.bootstrap import GatewayRole, Route
+from pulumi_llm.roles import caddy
+from tests.bootstrap.samples import MINI, OPENAI, proxy_node
 from tests.gateway.fake import Fake
 from tests.gateway.harness import Home, Running
 
@@ -73,9 +74,8 @@ def free_port() -> int:
 
 def caddyfile(root: Path, port: int, gate_url: str) -> str:
     """The node's own, with its paths and ports moved."""
-    text = gateway.caddyfile(
-        GatewayRole(https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),))
-    )
+    role = GatewayRole(https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),))
+    text = caddy.caddyfile(proxy_node(roles=(role,)))
     moved = text.replace("/srv/llm/secrets", str(root)).replace("/var/lib/llm-caddy", str(root / "caddy"))
     moved = moved.replace("127.0.0.1:4000", gate_url.removeprefix("http://"))
     # The tests are on loopback, and so is everything else.

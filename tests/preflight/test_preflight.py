@@ -15,6 +15,7 @@ from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.engine import DATA, engine
 from pulumi_llm.preflight.request import FitRequest, case_of, dtype_on
 from pulumi_llm.preflight.rules import findings_of
+from pulumi_llm.roles import registry
 
 ROOT = Path(__file__).parents[2]
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
@@ -179,9 +180,8 @@ def test_the_dtype_that_is_passed_is_what_the_gpu_has(changes: dict[str, object]
 
 
 def test_the_release_is_the_one_that_nodes_install():
-    pinned = json.loads((ROOT / "templates" / "versions.json").read_text(encoding="utf-8"))["vllm"]
-    assert engine().version == pinned["version"]
-    assert engine().min_driver == pinned["min_driver"]
+    assert engine().version == registry.environments()["vllm"].version
+    assert engine().min_driver == registry.role("vllm").manifest.facts["engine"]["min_driver"]
 
 
 def test_the_driver_that_nodes_install_is_the_one_that_the_release_needs():

@@ -26,8 +26,7 @@ import yaml
 import pulumi_llm as llm
 from pulumi_llm import bootstrap, catalog, clouds, preflight, spec
 from pulumi_llm._gateway import content_role
-from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, Target, gateway, units
-from pulumi_llm.bootstrap.files import data
+from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, Target
 from pulumi_llm.clouds import support
 from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.errors import Finding, Refusal
@@ -40,10 +39,14 @@ from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
 from pulumi_llm.resolve import resolve_platform
 from pulumi_llm.review.policy_settings import FILE, combined
+from pulumi_llm.roles import vllm_flags
+from pulumi_llm.roles.files import data
 from pulumi_llm.stack import run as stack_program
-from tests.bootstrap.samples import MINI, OPENAI, gpu_node
+from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
+from tests.roles.sample import ROLE as LEDGER
+from tests.roles.sample import installed
 from tests.test_components import PROXY, SERVER
 from tests.test_content_spec import LIST, MODERATOR, moderator
 from tests.test_spec import GOOD, changed, without
@@ -69,6 +72,7 @@ def findings() -> tuple[Finding, ...]:
             of_configs,
             of_servers,
             of_platforms,
+            of_services,
             of_gateways,
             of_endings,
             of_content,
@@ -346,6 +350,18 @@ def of_platforms() -> Iterator[Finding]:
     yield from told(lambda: resolve_platform(changed("proxy", unserved)))
 
 
+def of_services() -> Iterator[Finding]:
+    """Services beside a model: roles that are not there, that are none, and that find no room."""
+    for name in ("legder", "caddy", "weaviate"):
+        yield from told(lambda name=name: resolve_platform(changed("server.services", {name: {}})))
+    with installed(Path("kept"), role=LEDGER.replace("generate: true, ", "")):
+        yield from told(lambda: resolve_platform(changed("server.services", {"ledger": {}})))
+    with installed(Path("site")):
+        for sizes in ({"memory_gib": 400}, {"disk_gib": 900}):
+            wanted = spec.parse(spec.PlatformSpec, changed("server.services", {"ledger": sizes})).server
+            yield from preflight.check_server(wanted.model_copy(update={"model_disk_gib": 40}))
+
+
 # -- what becomes of a spec
 
 ROLE = GatewayRole(
@@ -371,18 +387,17 @@ def of_gateways() -> Iterator[Finding]:
     """Gateways that would not start, flags that vLLM would not start with, and nodes that are too large."""
     for each in GATEWAYS:
         role = replace(ROLE, **each)
-        yield from told(lambda role=role: gateway.check(role))
+        yield from told(lambda role=role: bootstrap.check(gpu_node(roles=(role,))))
     flags = data("vllm/flags.json")
     for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1"):
-        yield from told(lambda flag=flag: units.check_extra_arguments([flag]))
-    yield from told(lambda: units.quoted("\x7f"))
+        yield from told(lambda flag=flag: vllm_flags.check_extra_arguments([flag]))
+    yield from told(lambda: vllm_flags.quoted("\x7f"))
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]
     sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))
     yield from told(lambda: bootstrap.user_data(gpu_node(sources=sources)))
     alone = replace(gpu_node().sources, hubs=("modelscope",))
-    vllm = gpu_node().vllm
-    assert vllm is not None
-    yield from told(lambda: bootstrap.user_data(gpu_node(sources=alone, vllm=replace(vllm, modelscope_id=None))))
+    vllm = replace(vllm_of(gpu_node()), modelscope_id=None)
+    yield from told(lambda: bootstrap.user_data(gpu_node(sources=alone).having(vllm)))
 
 
 def of_endings() -> Iterator[Finding]:

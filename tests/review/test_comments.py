@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.bootstrap import files
 from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.model import Plan
 from pulumi_llm.review.comment import render
 from pulumi_llm.review.stack_review import StackReview, review
+from pulumi_llm.roles import registry
 from pulumi_llm.simcloud.faults import VARIABLE
 from tests.review.cases import CASES, CLOUDS, Case, base, compared
 
@@ -43,9 +44,9 @@ def compare(
         with monkeypatch.context() as patch:
             patch.setenv(VARIABLE, case.faults)
             if case.vllm:
-                pins = files.data("versions.json")["vllm"]
-                patch.setitem(pins, "version", case.vllm)
-                patch.setitem(pins, "requirement", f"vllm=={case.vllm}")
+                pins = registry.role("vllm").manifest.install.environments
+                newer = {"version": case.vllm, "requirement": f"vllm=={case.vllm}"}
+                patch.setitem(pins, "vllm", replace(pins["vllm"], **newer))
             return compared(tmp_path, cloud, before, case.edit)
 
     return run

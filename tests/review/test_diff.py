@@ -219,7 +219,7 @@ def test_the_librarys_own_change_is_a_change_where_it_is_part_of_the_repository(
     for name in ("components", "templates"):
         shutil.copytree(ROOT / name, repository / name, ignore=ignored)
     commit(repository)
-    pins = repository / "templates/versions.json"
+    pins = repository / "templates/vllm/role.yaml"
     pins.write_text(pins.read_text(encoding="utf-8").replace("0.32.0", "0.33.0"), encoding="utf-8")
     content = json.loads(called(repository, "--base", "main", "-s", "aws-t4", "--json").stdout)
     (stack,) = content["stacks"]

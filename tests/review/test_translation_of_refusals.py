@@ -23,7 +23,7 @@ from tests.review.test_translation import CHINESE, chinese
 SOURCE = Path(pulumi_llm.__file__).parent
 FAMILIES = (
     *("fit", "spec", "placement", "preflight", "catalog", "cloud", "bootstrap", "gateway", "content"),
-    *("secret", "stack", "project", "policy", "plan", "diff"),
+    *("secret", "stack", "project", "policy", "plan", "diff", "roles"),
 )
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {
@@ -148,7 +148,8 @@ MODULES = (
         "network.py",
     ),
     *("model_server.py", "overseas_proxy.py", "vector_store.py", "catalog/catalog.py", "catalog/names.py"),
-    *("catalog/__init__.py", "clouds", "bootstrap/gateway.py", "bootstrap/units.py", "bootstrap/user_data.py"),
+    *("catalog/__init__.py", "clouds", "bootstrap/user_data.py"),
+    *("roles/caddy.py", "roles/gateway.py", "roles/vllm.py", "roles/vllm_flags.py"),
 )
 
 

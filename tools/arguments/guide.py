@@ -80,6 +80,7 @@ CHINESE = {
 LINKS = {
     "KeySpec": ("[keys](#keys-and-limits)", "[密钥](#密钥和限额)"),
     "RouteSpec": ("[routes](#routes)", "[路由](#routes)"),
+    "ServiceSpec": ("[services](#services)", "[服务](#services)"),
     "UpstreamSpec": ("[vendors](#proxy)", "[厂商](#proxy)"),
     "PriceSpec": ("[prices](#proxy)", "[价格](#proxy)"),
     "WordListSpec": ("lists", "词表"),

@@ -96,6 +96,7 @@ PLACES = {
     "NetworkChoice": "network",
     "Key": "keys-and-limits",
     "Route": "routes",
+    "Service": "services",
     "Content": "content",
     "Upstream": "proxy",
     "Price": "proxy",

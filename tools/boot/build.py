@@ -25,12 +25,13 @@ from pathlib import Path
 import archive
 import authority
 import image
+import pins
 import wheels
 
 HERE = Path(__file__).resolve().parent
 TEMPLATES = HERE.parents[1] / "templates"
 PARTS = json.loads((HERE / "parts.json").read_text())
-VERSIONS = json.loads((TEMPLATES / "versions.json").read_text())
+VERSIONS = pins.of_roles(TEMPLATES)
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 

@@ -6,21 +6,9 @@ and is put in force by `stage_command` and `apply_command`, at first and for eve
 
 from __future__ import annotations
 
-from pulumi_llm.bootstrap.gateway import check as check_gateway
-from pulumi_llm.bootstrap.roles import (
-    ENDPOINTS,
-    GatewayKey,
-    GatewayRole,
-    NodeRequest,
-    Route,
-    Sources,
-    Target,
-    Upstream,
-    VllmRole,
-    WeaviateRole,
-)
 from pulumi_llm.bootstrap.settings import (
     apply_command,
+    check,
     optional_secret_names,
     secret_names,
     secrets_document,
@@ -28,21 +16,35 @@ from pulumi_llm.bootstrap.settings import (
     stage_command,
 )
 from pulumi_llm.bootstrap.user_data import SizeReport, size_report, user_data, user_data_limit
+from pulumi_llm.roles.requests import (
+    ENDPOINTS,
+    GatewayKey,
+    GatewayRole,
+    NodeRequest,
+    RoleRequest,
+    Route,
+    ServiceRole,
+    Sources,
+    Target,
+    Upstream,
+    VllmRole,
+)
 
 __all__ = [
     "ENDPOINTS",
     "GatewayKey",
     "GatewayRole",
     "NodeRequest",
+    "RoleRequest",
     "Route",
+    "ServiceRole",
     "SizeReport",
     "Sources",
     "Target",
     "Upstream",
     "VllmRole",
-    "WeaviateRole",
     "apply_command",
-    "check_gateway",
+    "check",
     "optional_secret_names",
     "secret_names",
     "secrets_document",

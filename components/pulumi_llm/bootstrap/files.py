@@ -1,80 +1,15 @@
-"""Reading templates, filling them in, and squeezing code for user data."""
+"""The node's own code, and squeezing code for user data."""
 
 from __future__ import annotations
 
 import ast
 import base64
 import io
-import json
 import lzma
-import os
 import tokenize
 from functools import cache
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, StrictUndefined
-
-from pulumi_llm.errors import Finding, Refusal
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
-VARIABLE = "PULUMI_LLM_TEMPLATES"
-"""Environment variable naming the folder of templates to use in place of the package's own."""
-
-
-@cache
-def templates() -> Traversable:
-    """Where the templates are: inside the installed package, or at the top of a checkout.
-
-    ``$PULUMI_LLM_TEMPLATES`` names others, such as those of booted machines without a GPU (docs/boot-tests.md).
-
-    Raises:
-        Refusal: ``bootstrap.no-templates`` if neither has them.
-    """
-    if named := os.environ.get(VARIABLE):
-        return Path(named)
-    installed = resources.files("pulumi_llm") / "templates"
-    if installed.is_dir():
-        return installed
-    checkout = Path(__file__).resolve().parents[3] / "templates"
-    if checkout.is_dir():
-        return checkout
-    raise Refusal(
-        [Finding("bootstrap.no-templates", f"no templates in {installed} nor in {checkout}", "install the wheel again")]
-    )
-
-
-@cache
-def text(name: str) -> str:
-    """A template file as it is."""
-    return (templates() / name).read_text(encoding="utf-8")
-
-
-@cache
-def data(name: str) -> Any:
-    """A JSON data file of the templates. Callers must not change what they get."""
-    return json.loads(text(name))
-
-
-@cache
-def _environment() -> Environment:
-    # Not HTML: what is rendered are unit files and configuration, which have escapes of their own (see units.py).
-    return Environment(  # noqa: S701
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-
-
-@cache
-def _compiled(name: str) -> Any:
-    return _environment().from_string(text(name))
-
-
-def fill(template: str, /, **values: object) -> str:
-    """A template with its values filled in; a missing value is an error."""
-    return str(_compiled(template).render(**values))
+from pulumi_llm.roles.files import templates, text
 
 
 def node_code() -> dict[str, str]:
@@ -82,21 +17,6 @@ def node_code() -> dict[str, str]:
     folder = templates() / "node" / "llm_node"
     names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".py"))
     return {f"llm_node/{name}": text(f"node/llm_node/{name}") for name in names}
-
-
-def gate_code() -> dict[str, str]:
-    """The gateway's Python package with its data, as it is: relative path to content."""
-    found: dict[str, str] = {}
-
-    def walk(folder: Traversable, path: str) -> None:
-        for each in folder.iterdir():
-            if each.is_dir() and each.name != "__pycache__":
-                walk(each, f"{path}/{each.name}")
-            elif each.name.endswith((".py", ".json", ".txt")):
-                found[f"{path}/{each.name}"] = text(f"gateway/{path}/{each.name}")
-
-    walk(templates() / "gateway" / "llm_gate", "llm_gate")
-    return dict(sorted(found.items()))
 
 
 @cache

@@ -2,148 +2,104 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from pulumi_llm._flags import flags_of
-from pulumi_llm.bootstrap import gateway
-from pulumi_llm.bootstrap.files import data
-from pulumi_llm.errors import Finding, Refusal, UnknownName
-
-if TYPE_CHECKING:
-    from pulumi_llm.bootstrap.roles import NodeRequest, VllmRole
-
-# Folder on the data disk: whose it is, and the role that needs it.
-FOLDERS = {
-    "secrets": ("root", "caddy"),
-    "models": ("root", "vllm"),
-    "docker": ("root", "weaviate"),
-    "weaviate": ("llm-weaviate", "weaviate"),
-    "gateway": ("llm-gateway", "gate"),
-}
-
-
-_HUGGING_FACE = (r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt")
-LOADED: dict[str, tuple[str, ...]] = {
-    "hf": _HUGGING_FACE,
-    **dict.fromkeys(("safetensors", "fastsafetensors", "instanttensor", "runai_streamer"), _HUGGING_FACE[:1]),
-    "mistral": (r"consolidated.*\.safetensors",),
-    "npcache": _HUGGING_FACE[1:],
-    "pt": _HUGGING_FACE[2:],
-}
-"""``--load-format`` to the files of weights that it reads, as patterns in order; of any other format nothing is known.
-
-Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_streamer_loader.py (read 2026-11-28).
-"""
-
-
-def roles(request: NodeRequest) -> tuple[str, ...]:
-    """What this node runs, of vllm, weaviate, gate, caddy."""
-    wanted = {
-        "vllm": request.vllm is not None,
-        "weaviate": request.weaviate is not None,
-        "gate": bool(request.gateway.routes),
-        "caddy": True,
-    }
-    return tuple(name for name, wants in wanted.items() if wants)
-
-
-def stages(request: NodeRequest) -> list[dict[str, Any]]:
-    """The stages of this node's boot, in an order that respects what each needs."""
-    have = roles(request)
-    return [each for each in data("stages.json")["stages"] if each.get("role", "caddy") in have]
-
-
-def model_path(role: VllmRole) -> str:
-    """Where a model lies on the data disk; another revision lies beside it."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "--", f"{role.model_id}@{role.revision or 'main'}".replace("@", "--"))
-    return f"/srv/llm/models/{name}"
+from pulumi_llm.roles import order, registry
+from pulumi_llm.roles.base import Role
+from pulumi_llm.roles.manifest import Environment, User
+from pulumi_llm.roles.requests import NodeRequest
 
 
 def node_document(request: NodeRequest) -> dict[str, Any]:
     """The document, complete and in a fixed order.
 
     Raises:
-        UnknownName: ``bootstrap.unknown-hub`` for a hub that is neither known nor given as ``kind=https://host``.
-        Refusal: ``bootstrap.no-hub`` if none of the hubs has the model.
+        Refusal: what `Role.document` of its roles raises.
     """
     document: dict[str, Any] = {
         "name": request.name,
         "cloud": request.cloud,
         "region": request.region,
-        "stages": [each["name"] for each in stages(request)],
+        "stages": [each.name for each in order.stages(request)],
         "data_disk_gib": request.data_disk_gib,
-        "folders": {name: owner for name, (owner, role) in FOLDERS.items() if role in roles(request)},
+        "folders": folders(request, early=True),
     }
-    if request.vllm:
-        role = request.vllm
-        document["hubs"] = _hubs(request)
-        document["model"] = {
-            "huggingface": role.model_id,
-            "modelscope": role.modelscope_id,
-            "revision": role.revision,
-            "path": model_path(role),
-        }
-        load_format = flags_of(role.extra_args).get("--load-format", "")
-        if load_format not in ("", "auto"):
-            # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
-            document["model"]["kinds"] = list(LOADED.get(load_format, ()))
-        document["driver"] = max(role.min_driver, data("versions.json")["vllm"]["min_driver"])
-        document["gpus"] = role.tensor_parallel_size
-        if not any(document["model"][hub["kind"]] for hub in document["hubs"]):
-            raise Refusal(
-                [
-                    Finding(
-                        "bootstrap.no-hub",
-                        f"none of the hubs {list(request.sources.hubs)} has {role.model_id}",
-                        "give modelscope_id, or add huggingface or hf-mirror to the hubs",
-                    )
-                ]
-            )
+    for role in order.listed(request):
+        document |= role.document(request)
     return document
 
 
-def venvs(request: NodeRequest) -> tuple[str, ...]:
-    """The Python environments that a node has: names in versions.json, each with a lock in locks/."""
-    names = {"vllm": "vllm", "gate": gateway.environment(request.gateway)}
-    return tuple(name for role, name in names.items() if role in roles(request))
+def folders(request: NodeRequest, *, early: bool) -> dict[str, str]:
+    """Folders of the data disk and whose they are: those made at boot, or those that come with the settings."""
+    return {
+        name: each.owner
+        for role in order.started(request)
+        if role.runs(request)
+        for name, each in role.manifest.folders.items()
+        if each.early is early
+    }
+
+
+def environments(request: NodeRequest) -> dict[str, Environment]:
+    """The Python environments that a node has, each with a lock."""
+    return {
+        name: role.manifest.install.environments[name]
+        for role in order.started(request)
+        for name in role.environments(request)
+    }
 
 
 def supply_document(request: NodeRequest) -> dict[str, Any]:
     """/opt/llm/supply.json: packages, images, digests, and where they come from, in the order in which it is tried."""
-    pins, have = data("versions.json"), roles(request)
-    packages = pins["packages"]
+    have = [each for each in order.listed(request) if each.runs(request)]
+    packages = [each.manifest.install.packages for each in have if each.manifest.install.packages]
     document: dict[str, Any] = {
-        "base": [each for role in ("base", "vllm") if role in ("base", *have) for each in packages[role]],
-        "services": [each for role in ("caddy", "weaviate") if role in have for each in packages[role]],
+        "base": [name for each in packages for name in each.base],
+        "services": [name for each in packages for name in each.services],
         "apt": list(dict.fromkeys(request.sources.apt)),
         "pypi": list(dict.fromkeys(request.sources.pypi)),
         "venvs": {
             name: {
-                "version": pins[name]["version"],
-                **{key: pins[name]["wheels"][key] for key in ("digest", "download_bytes", "unpacked_bytes")},
+                "version": each.version,
+                "digest": each.wheels.digest,
+                "download_bytes": each.wheels.download_bytes,
+                "unpacked_bytes": each.wheels.unpacked_bytes,
             }
-            for name in venvs(request)
+            for name, each in environments(request).items()
         },
     }
-    if "weaviate" in have:
+    if mine := [name for name, each in environments(request).items() if each.stage == "environments"]:
+        document["environments"] = mine
+    images = [each.image for role in have for each in role.manifest.install.images.values()]
+    if images:
         document["registries"] = list(dict.fromkeys(request.sources.registries)) or [""]
-        document["images"] = [pins["weaviate"]["image"]]
-    if "vllm" in have:
-        document.update({key: pins["driver"][key] for key in ("signed", "compiled", "nvswitch")})
+        document["images"] = images
+    if steps := [step for role in have for step in role.takes_over()]:
+        document["takes_over"] = steps
+    for role in have:
+        document |= role.supply(request)
     return document
 
 
-def _hubs(request: NodeRequest) -> list[dict[str, Any]]:
-    known = data("hubs.json")["hubs"]
-    found = []
-    for each in request.sources.hubs:
-        name, _, own = each.partition("=")
-        if name not in known or (own and not own.startswith(("https://", "http://"))):
-            raise UnknownName("bootstrap.unknown-hub", "model hub", each, known, hint="or kind=https://host")
-        hub = known[name]
-        # A token goes to the hub that issued it, or to one that somebody named, not to a public mirror.
-        found.append(
-            {"kind": hub["kind"], "endpoint": own or hub["endpoint"], "token": bool(own) or name == "huggingface"}
-        )
-    return found
+def early_users() -> str:
+    """Lines of sysusers.d for the users that every machine has from its first boot on, with fixed numbers."""
+    return _lines({name: each for role in registry.built_in().values() for name, each in _users(role) if each.early})
+
+
+def users(request: NodeRequest) -> str:
+    """/etc/sysusers.d/llm.conf: the users that every machine has, and those of this node's roles."""
+    found = {name: each for role in registry.built_in().values() for name, each in _users(role) if each.early}
+    for role in order.listed(request):
+        found |= dict(_users(role))
+    about = "# Fixed numbers: the data disk outlives the machine, and files on it must belong to the same users on the"
+    return f"{about} next one.\n{_lines(found)}"
+
+
+def _users(role: Role) -> Iterable[tuple[str, User]]:
+    return role.manifest.users.items()
+
+
+def _lines(found: Mapping[str, User]) -> str:
+    rows = sorted(found.items(), key=lambda pair: pair[1].id)
+    return "".join(f'u {name} {each.id} "{each.title}" {each.home}\n' for name, each in rows)

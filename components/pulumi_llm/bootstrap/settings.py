@@ -6,45 +6,58 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm.bootstrap import gateway
-from pulumi_llm.bootstrap.files import data, fill, gate_code, node_code, text
-from pulumi_llm.bootstrap.node_document import node_document, roles, stages, supply_document, venvs
-from pulumi_llm.bootstrap.units import vllm_unit
+from pulumi_llm.bootstrap.files import node_code
+from pulumi_llm.bootstrap.node_document import folders, node_document, supply_document, users
 from pulumi_llm.bootstrap.user_data import one_key_a_line, stage_units
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles import order
+from pulumi_llm.roles.base import UNITS, Role, file_row
+from pulumi_llm.roles.files import fill, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_llm.bootstrap.roles import NodeRequest
-
-UNITS = "/etc/systemd/system"
-SECRETS = "/srv/llm/secrets"
+    from pulumi_llm.roles.requests import NodeRequest
 
 
 def settings(request: NodeRequest) -> dict[str, Any]:
     """The node's complete desired state without its secrets, with the digest over all of it.
 
     Raises:
-        Refusal: for a gateway or a vLLM that would not start: see `gateway.check` and `units.vllm_arguments`.
+        Refusal: what `check` says, and for what a role's files cannot be made of.
     """
-    gateway.check(request.gateway)
+    check(request)
+    roles = order.listed(request)
     document: dict[str, Any] = {
         "schema": 1,
         "node": request.name,
-        "stages": [each["name"] for each in stages(request)],
-        "services": [f"llm-{name}.service" for name in services(request)],
+        "stages": [each.name for each in order.stages(request)],
+        "services": services(request),
         "files": _files(request),
         "secrets": {
             "required": list(secret_names(request)),
             "optional": list(optional_secret_names(request)),
             "generated": ["probe_key"],
         },
-        "secret_files": _secret_files(request),
-        "code": node_code(),
-        "hints": data("node/hints.json"),
+        "secret_files": [
+            row for optional in (False, True) for role in roles for row in role.secret_files(request, optional=optional)
+        ],
+        "code": _code(request),
+        "hints": {code: hint for role in roles for code, hint in role.hints().items()},
     }
+    if late := folders(request, early=False):
+        document["folders"] = late
     return document | {"digest": digest(document)}
+
+
+def check(request: NodeRequest) -> None:
+    """Refuse a node whose roles would not start, before anything is made.
+
+    Raises:
+        Refusal: with all findings at once.
+    """
+    if findings := order.check(request):
+        raise Refusal(findings)
 
 
 def digest(document: Mapping[str, Any]) -> str:
@@ -54,31 +67,18 @@ def digest(document: Mapping[str, Any]) -> str:
 
 
 def services(request: NodeRequest) -> list[str]:
-    """What runs in the end, in the order in which it is started; the watch comes last."""
-    return ["status", *roles(request), "watch"]
+    """The units that run in the end, in the order in which they are started; the watch comes last."""
+    return ["llm-status.service", *(str(each.unit) for each in order.services(request)), "llm-watch.service"]
 
 
 def secret_names(request: NodeRequest) -> tuple[str, ...]:
     """Names that the secrets document must carry."""
-    names = ["tls_certificate", "tls_private_key"]
-    names += [key_secret(each.name) for each in request.gateway.keys]
-    for upstream in request.gateway.upstreams:
-        names += [each for each in (upstream.secret, upstream.ca_secret) if each]
-    if request.gateway.routes:
-        names += gateway.moderator_secrets(request.gateway)
-    if request.weaviate:
-        names.append("weaviate_api_key")
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(each for role in order.listed(request) for each in role.required_secrets(request)))
 
 
 def optional_secret_names(request: NodeRequest) -> tuple[str, ...]:
     """Names that the secrets document may carry: a hub token for gated models."""
-    return ("hf_token",) if request.vllm else ()
-
-
-def key_secret(name: str) -> str:
-    """The secret that holds a gateway key."""
-    return f"gateway_key_{name}"
+    return tuple(dict.fromkeys(each for role in order.listed(request) for each in role.optional_secrets(request)))
 
 
 def secrets_document(request_settings: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
@@ -125,108 +125,68 @@ def apply_command(minutes: int = 180) -> str:
     return f"exec sudo -n /opt/llm/bin/llm-node apply {minutes}"
 
 
-def _file(path: str, content: str, *restart: str, mode: str = "0644", early: bool = False) -> dict[str, Any]:
-    """One file; ``restart``: the services that have to notice; ``early``: needed by the stages already."""
-    units = [f"llm-{each}.service" for each in restart]
-    return {"path": path, "mode": mode, "owner": "root", "content": content, "restart": units, "early": early}
+def _code(request: NodeRequest) -> dict[str, str]:
+    """The node's own code, and the stages of roles that bring theirs."""
+    code = node_code()
+    for role in order.listed(request):
+        for name, source in role.code().items():
+            if name in code:
+                message = f"the role {role.name!r} has a module {name}, which the node has already"
+                raise Refusal([Finding("roles.bad-role", message, "call the stage otherwise")])
+            code[name] = source
+    return code
 
 
 def _files(request: NodeRequest) -> list[dict[str, Any]]:
-    have = roles(request)
-    files = [
-        _file("/opt/llm/node.json", one_key_a_line(node_document(request)) + "\n", early=True),
-        _file("/opt/llm/bin/llm-node", text("node/llm-node"), mode="0755", early=True),
-        _file("/etc/sysusers.d/llm.conf", text("node/sysusers.conf"), early=True),
-        _file("/etc/apt/apt.conf.d/52llm", text("node/apt.conf"), early=True),
-        _file(f"{UNITS}/llm.target", text("node/llm.target"), early=True),
-        *[_file(path, content, early=True) for path, content in stage_units(request).items()],
-        _file("/opt/llm/supply.json", json.dumps(supply_document(request), indent=1) + "\n", early=True),
-        *[_file(f"/opt/llm/locks/{name}.txt", text(f"locks/{name}.txt"), early=True) for name in _locks(request)],
-        _file("/opt/llm/signs.json", text("node/signs.json")),
-        _file("/opt/llm/watch.json", json.dumps(_watch(request), indent=1) + "\n", "watch"),
-        _file(f"{UNITS}/llm-watch.service", text("node/llm-watch.service"), "watch"),
-        _file(f"{UNITS}/llm-status.service", text("node/llm-status.service"), "status"),
-        _file("/opt/llm/gateway/Caddyfile", gateway.caddyfile(request.gateway), "caddy"),
-        _file(f"{UNITS}/llm-caddy.service", text("gateway/llm-caddy.service"), "caddy"),
+    return [
+        file_row("/opt/llm/node.json", one_key_a_line(node_document(request)) + "\n", early=True),
+        file_row("/opt/llm/bin/llm-node", text("node/llm-node"), mode="0755", early=True),
+        file_row("/etc/sysusers.d/llm.conf", users(request), early=True),
+        file_row("/etc/apt/apt.conf.d/52llm", text("node/apt.conf"), early=True),
+        file_row(f"{UNITS}/llm.target", text("node/llm.target"), early=True),
+        *[file_row(path, content, early=True) for path, content in stage_units(request).items()],
+        file_row("/opt/llm/supply.json", json.dumps(supply_document(request), indent=1) + "\n", early=True),
+        *[file_row(f"/opt/llm/locks/{name}.txt", lock, early=True) for name, lock in _locks(request).items()],
+        file_row("/opt/llm/signs.json", text("node/signs.json")),
+        file_row("/opt/llm/watch.json", json.dumps(_watch(request), indent=1) + "\n", "llm-watch.service"),
+        file_row(f"{UNITS}/llm-watch.service", _watch_unit(request), "llm-watch.service"),
+        file_row(f"{UNITS}/llm-status.service", text("node/llm-status.service"), "llm-status.service"),
+        *[row for role in order.listed(request) for row in role.files(request)],
     ]
-    if "gate" in have:
-        environment = gateway.environment(request.gateway)
-        venv = f"{environment}-{data('versions.json')[environment]['version']}"
-        files += [
-            # Read again by the gateway when they change: a new limit or route costs nobody a request.
-            _file("/opt/llm/gateway/policy.json", gateway.policy(request.gateway)),
-            _file("/opt/llm/gateway/routes.json", gateway.routes(request.gateway)),
-            *[_file(f"/opt/llm/gateway/{name}", words) for name, words in gateway.word_files(request.gateway).items()],
-            *[
-                _file(f"/opt/llm/gateway/{name}", content, "gate")
-                for name, content in {**gate_code(), **gateway.hooks(request.gateway)}.items()
-            ],
-            _file(f"{UNITS}/llm-gate.service", fill("gateway/llm-gate.service.j2", venv=venv), "gate"),
-        ]
-    if request.vllm:
-        files.append(_file(f"{UNITS}/llm-vllm.service", vllm_unit(request.vllm), "vllm"))
-    if request.weaviate:
-        memory = request.weaviate.memory_gib
-        compose = fill(
-            "weaviate/compose.yaml.j2",
-            image=data("versions.json")["weaviate"]["image"],
-            memory_gib=memory,
-            # Go gives memory back late: it is told of nine tenths of what the container may take.
-            go_memory_mib=memory * 1024 * 9 // 10,
-        )
-        files += [
-            _file("/etc/docker/daemon.json", text("node/docker-daemon.json"), early=True),
-            _file(f"{UNITS}/docker.service.d/llm.conf", text("node/docker-mount.conf"), early=True),
-            _file("/opt/llm/weaviate/compose.yaml", compose, "weaviate"),
-            _file(f"{UNITS}/llm-weaviate.service", text("weaviate/llm-weaviate.service"), "weaviate"),
-        ]
-    return files
 
 
-def _locks(request: NodeRequest) -> list[str]:
-    wanted = venvs(request)
-    return [*wanted, "uv"] if wanted else []
+def _locks(request: NodeRequest) -> dict[str, str]:
+    """The locks of the node's environments, and of what installs them."""
+    roles = order.listed(request)
+    found = {name: role.lock(name) for role in order.started(request) for name in role.environments(request)}
+    tools = {name: role.lock(name) for role in roles for name, each in role.manifest.install.environments.items()
+             if each.tool}  # fmt: skip
+    return {**found, **tools} if found else {}
+
+
+def _watch_unit(request: NodeRequest) -> str:
+    running = [str(role.unit) for role in order.listed(request) if role.unit and role.runs(request)]
+    return fill("node/llm-watch.service.j2", after=" ".join(running))
 
 
 def _watch(request: NodeRequest) -> dict[str, Any]:
-    health = {"vllm": "http://127.0.0.1:8000/health", "weaviate": "http://127.0.0.1:8080/v1/.well-known/ready"}
-    health["gate"] = "http://127.0.0.1:4001/health"
-    have = roles(request)
-    local = {each.name for each in request.gateway.upstreams if each.kind == "vllm"}
-    own = [each.name for each in request.gateway.routes if {target.upstream for target in each.targets} <= local]
+    have = order.services(request)
+    watched: dict[str, Any] = {"models": None}
+    # The others' one container is called as docker compose would call it: llm-NAME-1.
+    boxes = {_service(each): each.containers(request) for each in have}
+    if other := {name: each for name, each in boxes.items() if each and each != [f"llm-{name}-1"]}:
+        watched["containers"] = other
+    for role in order.listed(request):
+        watched |= role.watched(request)
     return {
         # Where the status document is.
-        "https_port": request.gateway.https_port or request.gateway.vectors_https_port,
-        "services": [f"llm-{name}.service" for name in have],
-        "health": {name: url for name, url in health.items() if name in have},
-        # A foreign vendor is not asked for a completion: it would cost, and its bad day is not this node's.
-        "models": own if "gate" in have else None,
+        "https_port": order.status_port(request),
+        "services": [each.unit for each in have],
+        "health": {_service(each): each.manifest.health.url for each in have if each.manifest.health},
+        **watched,
     }
 
 
-def _secret_files(request: NodeRequest) -> list[dict[str, Any]]:
-    def entry(name: str, owner: str, form: str, entries: dict[str, str], *restart: str) -> dict[str, Any]:
-        units = [f"llm-{each}.service" for each in restart]
-        return {"path": f"{SECRETS}/{name}", "owner": owner, "format": form, "entries": entries, "restart": units}
-
-    hashes = {key_secret(each.name): each.name for each in request.gateway.keys} | {"probe_key": gateway.PROBE}
-    if request.gateway.https_port is None:
-        hashes["weaviate_api_key"] = "weaviate"  # who may read the vectors may read the status
-    files = [
-        entry("tls.crt", "llm-caddy", "raw", {"tls_certificate": ""}, "caddy"),
-        entry("tls.key", "llm-caddy", "raw", {"tls_private_key": ""}, "caddy"),
-        entry("gateway-keys.json", "llm-gateway", "hashes", hashes),
-    ]
-    if request.gateway.routes:
-        upstreams = request.gateway.upstreams
-        names = [*(each.secret for each in upstreams if each.secret), *gateway.moderator_secrets(request.gateway)]
-        keys = {name: name.upper() for name in names}
-        authorities = {each.ca_secret: "" for each in upstreams if each.ca_secret}
-        files.append(entry("upstream.env", "llm-gateway", "env", keys))
-        files.append(entry("upstream-ca.pem", "llm-gateway", "bundle", authorities, "gate"))
-    if request.weaviate:
-        key = {"weaviate_api_key": "AUTHENTICATION_APIKEY_ALLOWED_KEYS"}
-        files.append(entry("weaviate.env", "root", "env", key, "weaviate"))
-    if request.vllm:
-        files.append(entry("hf_token", "root", "raw", {"hf_token": ""}))
-    return files
+def _service(role: Role) -> str:
+    """A role's service as the node's codes call it."""
+    return str(role.unit).removeprefix("llm-").removesuffix(".service")

@@ -6,16 +6,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm.bootstrap.files import data, fill, node_code, packed, squeezed, text
-from pulumi_llm.bootstrap.node_document import node_document, roles, stages
+from pulumi_llm.bootstrap.files import node_code, packed, squeezed
+from pulumi_llm.bootstrap.node_document import early_users, node_document
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.roles import order
+from pulumi_llm.roles.files import data, fill, text
 
 if TYPE_CHECKING:
-    from pulumi_llm.bootstrap.roles import NodeRequest
+    from pulumi_llm.roles.manifest import Stage
+    from pulumi_llm.roles.requests import NodeRequest
 
-# What the first boot needs of the node's code; the rest comes with the settings, over SSH.
-BOOT_MODULES = ("__init__", "disk", "main", "receive", "status", "system")
-BOOT_MODULES_VLLM = ("weights",)
+# What the first boot needs of the node's code beside its stages; the rest comes with the settings, over SSH.
+BOOT_MODULES = ("__init__", "main", "receive", "status", "system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +36,31 @@ class SizeReport:
 
 def boot_files(request: NodeRequest) -> dict[str, str]:
     """What user data packs: absolute path to content."""
-    have = roles(request)
-    wanted = BOOT_MODULES + (BOOT_MODULES_VLLM if "vllm" in have else ())
+    wanted = (*BOOT_MODULES, *(each.name for each in boot_stages(request)))
     code = node_code()
     files = {f"/opt/llm/lib/llm_node/{name}.py": squeezed(code[f"llm_node/{name}.py"]) for name in wanted}
     files["/opt/llm/bin/llm-node"] = squeezed(text("node/llm-node"))
     files.update(stage_units(request, at_boot=True))
     files["/etc/systemd/system/llm.target"] = _without_comments(text("node/llm.target"))
-    files["/etc/sysusers.d/llm.conf"] = _without_comments(text("node/sysusers.conf"))
+    files["/etc/sysusers.d/llm.conf"] = early_users()
     files["/etc/apt/apt.conf.d/52llm"] = _without_comments(text("node/apt.conf"))
     return files
 
 
-def boot_stages(request: NodeRequest) -> list[dict[str, Any]]:
+def boot_stages(request: NodeRequest) -> list[Stage]:
     """The stages that begin with the user data alone; the others need what only the settings carry."""
-    return [each for each in stages(request) if each["starts"] == "user-data"]
+    return [each for each in order.stages(request) if each.starts == "user-data"]
 
 
 def stage_units(request: NodeRequest, *, at_boot: bool = False) -> dict[str, str]:
     """One oneshot unit per stage; their After= and Requires= are the boot graph. ``at_boot``: see `boot_stages`."""
-    wanted = boot_stages(request) if at_boot else stages(request)
+    wanted = boot_stages(request) if at_boot else order.stages(request)
     return {
-        f"/etc/systemd/system/llm-{each['name']}.service": fill(
+        f"/etc/systemd/system/llm-{each.name}.service": fill(
             "node/stage.service.j2",
-            name=each["name"],
-            title=each["title"],
-            after=" ".join(f"llm-{before}.service" for before in each["after"]),
+            name=each.name,
+            title=each.title,
+            after=" ".join(f"llm-{before}.service" for before in each.after),
         )
         for each in wanted
     }
@@ -113,7 +114,7 @@ def _report(request: NodeRequest, rendered: str) -> SizeReport:
 
 
 def _render(request: NodeRequest) -> str:
-    units = " ".join(f"llm-{each['name']}" for each in boot_stages(request))
+    units = " ".join(f"llm-{each.name}" for each in boot_stages(request))
     return fill(
         "node/user_data.yaml.j2",
         name=request.name,

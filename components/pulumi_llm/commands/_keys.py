@@ -16,27 +16,27 @@ from pulumi_llm._tables import aligned
 from pulumi_llm.commands import DONE
 from pulumi_llm.commands.keys import LIMITS
 from pulumi_llm.errors import Finding, Refusal
-
-WEAVIATE_USER = "llm"
-"""Whom Weaviate knows its key by: templates/weaviate/compose.yaml.j2."""
+from pulumi_llm.roles import registry
 
 
 def _ask(asked: Namespace, command: str, question: dict[str, Any]) -> dict[str, Any]:
     if asked.at == "vectors":
-        return _of_weaviate(asked, command)
+        return _of_vectors(asked, command)
     return channel.ask(channel.machine_of(asked.project, asked.stack, asked.at, simulated=asked.sim), command, question)
 
 
-def _of_weaviate(asked: Namespace, command: str) -> dict[str, Any]:
-    """Weaviate's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
+def _of_vectors(asked: Namespace, command: str) -> dict[str, Any]:
+    """A vector store's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
+    role = registry.of_argument("vectors").manifest
     if command != "list":
-        message = "Weaviate has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
+        message = f"{role.title} has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
         hint = "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
         raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
     if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
         message = f"the stack {asked.stack!r} has no vectors that are up"
         raise Refusal([Finding("channel.no-machine", message, f"pulumi up -s {asked.stack}")])
-    return {"keys": [{"name": WEAVIATE_USER, "managed": "pulumi", "state": "valid", "limits": {}}]}
+    users = [each.user or name for name, each in role.secrets.items() if each.generate]
+    return {"keys": [{"name": user, "managed": "pulumi", "state": "valid", "limits": {}} for user in users]}
 
 
 def _new_key() -> tuple[str, str]:

@@ -40,6 +40,7 @@ def _node(report: Report) -> NodeRequest:
     """The node that a server of this request would be, apart from its name."""
     from pulumi_llm import bootstrap
     from pulumi_llm._sources import node_sources
+    from pulumi_llm.roles.vllm_flags import flags_of_spec
 
     case, data = report.case, catalog.load()
     cloud, region = str(case.request.cloud), _region(report)
@@ -54,23 +55,24 @@ def _node(report: Report) -> NodeRequest:
         in_china=data.region(cloud, region).in_china,
         data_disk_gib=case.request.model_disk_gib or 1000,
         sources=node_sources(cloud, region),
-        vllm=bootstrap.VllmRole(
-            model_id=model.id,
-            modelscope_id=model.modelscope_id,
-            served_name=served,
-            dtype=cast("Any", case.dtype),
-            quantization=case.request.quantization,
-            tensor_parallel_size=case.request.gpu_count,
-            max_model_len=case.max_model_len,
-            gpu_memory_utilization=case.request.gpu_memory_utilization,
-            max_num_seqs=case.request.max_num_seqs,
-            kv_cache_dtype=None if case.request.kv_cache_dtype == "auto" else case.request.kv_cache_dtype,
-            weights_gib=weights,
-            min_driver=release.min_driver,
+        roles=(
+            # Of the gateway the user data only holds that there is one; the rest travels with the settings.
+            bootstrap.GatewayRole(https_port=18443),
+            bootstrap.VllmRole(
+                model_id=model.id,
+                modelscope_id=model.modelscope_id,
+                served_name=served,
+                dtype=cast("Any", case.dtype),
+                tensor_parallel_size=case.request.gpu_count,
+                max_model_len=case.max_model_len,
+                gpu_memory_utilization=case.request.gpu_memory_utilization,
+                flags=flags_of_spec(case.request),
+                kv_cache_dtype=None if case.request.kv_cache_dtype == "auto" else case.request.kv_cache_dtype,
+                weights_gib=weights,
+                min_driver=release.min_driver,
+            ),
+            bootstrap.ServiceRole(role="weaviate", memory_gib=LARGEST_VECTORS_GIB),
         ),
-        weaviate=bootstrap.WeaviateRole(memory_gib=LARGEST_VECTORS_GIB),
-        # Of the gateway the user data only holds that there is one; the rest travels with the settings.
-        gateway=bootstrap.GatewayRole(https_port=18443),
     )
 
 

@@ -136,24 +136,24 @@ def place_vectors(cloud: str, region: str, zone: str | None, memory_gib: int, in
     )
 
 
-def model_disk_gib(weights: float | None, vectors_gib: int = 0) -> int:
+def model_disk_gib(weights: float | None, vectors_gib: int = 0, services: int = 0) -> int:
     """GiB of a data disk that nobody asked a size of: room for the weights twice over (a model is changed in place).
 
-    ``weights``: GiB of the model's files, None where that is not known. With vectors beside them, they have their room
-    even while both models are there.
+    ``weights``: GiB of the model's files, None where that is not known. With vectors and other ``services`` (GiB)
+    beside them, they have their room even while both models are there.
     """
     if weights is None:
-        return max(200 + vectors_gib, disk_gib(0.0, vectors_gib))
-    plain = max(60, _tens(2.1 * weights + 20)) + vectors_gib
-    return max(plain, _tens(disk_gib(2 * weights, vectors_gib))) if vectors_gib else plain
+        return max(200 + vectors_gib + services, disk_gib(0.0, vectors_gib, services))
+    plain = max(60, _tens(2.1 * weights + 20)) + vectors_gib + services
+    return max(plain, _tens(disk_gib(2 * weights, vectors_gib, services))) if vectors_gib else plain
 
 
-def disk_gib(weights_gib: float, vectors_gib: int = 0) -> int:
-    """The least GiB of a disk that holds weights of that size, and vectors beside them.
+def disk_gib(weights_gib: float, vectors_gib: int = 0, services_gib: int = 0) -> int:
+    """The least GiB of a disk that holds weights of that size, and vectors and other services' data beside them.
 
     A tenth more than the weights, and 5 GiB for keys, logs, Weaviate's image and the file system.
     """
-    used = weights_gib * 1.1 + 5 + vectors_gib
+    used = weights_gib * 1.1 + 5 + vectors_gib + services_gib
     return math.ceil(used / WEAVIATE_DISK_SHARE if vectors_gib else used)
 
 

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A service beside the model: its role's name, what people call it, and its GiB of host memory and of the disk."""
+
+    name: str
+    title: str
+    memory_gib: int
+    disk_gib: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRequest:
     """A model on so many GPUs of one kind. What is None is left to the defaults of vLLM or of the components.
@@ -26,7 +36,7 @@ class FitRequest:
     ``model`` is an id, or the path of a config.json when ``from_config``. ``model_disk_gib`` is the disk for the
     weights, ``driver`` the branch of an NVIDIA driver that is already there (None: the one that nodes install).
     ``vectors_disk_gib`` and ``vectors_memory_gib`` are Weaviate's parts of that disk and of the host's memory (0: it is
-    not there).
+    not there); ``services`` are others'.
     """
 
     model: str
@@ -49,11 +59,14 @@ class FitRequest:
     model_disk_gib: int | None = None
     vectors_disk_gib: int = 0
     vectors_memory_gib: int = 0
+    services: tuple[Beside, ...] = ()
     extra_args: tuple[str, ...] = ()
 
 
 def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequest:
     """What a server's spec asks, with Weaviate beside the model where ``vectors`` places it there."""
+    from pulumi_llm.roles import registry  # a question about a model and a GPU asks for no role
+
     beside = vectors if vectors is not None and vectors.placement == "server" else None
     return FitRequest(
         model=server.model,
@@ -73,6 +86,10 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         model_disk_gib=server.model_disk_gib,
         vectors_disk_gib=beside.disk_gib if beside else 0,
         vectors_memory_gib=beside.memory_gib if beside else 0,
+        services=tuple(
+            Beside(name, registry.role(name).manifest.title, each.memory_gib or 0, each.disk_gib or 0)
+            for name, each in server.services.items()
+        ),
         extra_args=server.extra_args,
     )
 

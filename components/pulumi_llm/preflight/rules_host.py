@@ -35,13 +35,17 @@ def of_unknown_model(request: FitRequest, place: Placement | None) -> list[Findi
 
 def _disk(request: FitRequest, model: str | None, stored: float | None) -> Iterator[Finding]:
     given, vectors = request.model_disk_gib, request.vectors_disk_gib
-    if given is None or (stored is None and not vectors):
+    others = sum(each.disk_gib for each in request.services)
+    if given is None or (stored is None and not vectors and not others):
         return
-    needed = placement.disk_gib(stored or 0.0, vectors)
+    needed = placement.disk_gib(stored or 0.0, vectors, others)
     if given >= needed:
         return
     share = placement.WEAVIATE_DISK_SHARE
-    if not vectors:
+    if others:
+        titles = ", ".join(each.title for each in request.services if each.disk_gib)
+        why = f"{others} GiB are for {titles}, and the rest of a disk of {given} GiB is too little for all else on it"
+    elif not vectors:
         why = f"the files of {model} take about {stored:.1f} GiB, and a disk of {given} GiB has no room to fetch them"
     elif stored is None:
         why = (
@@ -58,15 +62,17 @@ def _disk(request: FitRequest, model: str | None, stored: float | None) -> Itera
 
 def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     flags = flags_of(request.extra_args)
+    beside = request.vectors_memory_gib + sum(each.memory_gib for each in request.services)
     offloaded = _gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size")
-    if place is None or not (request.vectors_memory_gib or offloaded):
+    if place is None or not (beside or offloaded):
         return  # where there is no place, the rule about it says so
     machine = catalog.load().instance(place.cloud, place.instance_type)
     fixed = engine().host_gib_per_gpu * request.gpu_count + offloaded + placement.SYSTEM_GIB
-    if fixed + request.vectors_memory_gib <= machine.memory_gib:
+    if fixed + beside <= machine.memory_gib:
         return
     parts = [
         f"{request.vectors_memory_gib} GiB for Weaviate" if request.vectors_memory_gib else "",
+        *[f"{each.memory_gib} GiB for {each.title}" for each in request.services if each.memory_gib],
         f"{engine().host_gib_per_gpu * request.gpu_count:g} for vLLM",
         f"{offloaded:g} for what it keeps there by its flags" if offloaded else "",
         f"{placement.SYSTEM_GIB} for the system",
@@ -74,7 +80,7 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     yield Finding(
         "fit.host-memory",
         f"{place.instance_type} has {machine.memory_gib:g} GiB of memory, and "
-        f"{fixed + request.vectors_memory_gib:g} are asked for: {', '.join(filter(None, parts))}",
+        f"{fixed + beside:g} are asked for: {', '.join(filter(None, parts))}",
         _roomier(request, fixed, machine.memory_gib),
         where="instance_type",
     )
@@ -83,7 +89,9 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
 def _roomier(request: FitRequest, fixed: float, memory_gib: float) -> str:
     """What would find room: less for Weaviate, a machine of its own, or a larger one with the same GPUs."""
     ways = []
-    left = math.floor(memory_gib - fixed)
+    others = sum(each.memory_gib for each in request.services)
+    left = math.floor(memory_gib - fixed - others)
+    ways += [f"a smaller services.{each.name}.memory_gib" for each in request.services if each.memory_gib]
     if request.vectors_memory_gib:
         if left >= 1:
             ways.append(f"vectors.memory_gib: {left}")
@@ -92,7 +100,7 @@ def _roomier(request: FitRequest, fixed: float, memory_gib: float) -> str:
         gpu=request.gpu, gpu_count=request.gpu_count, cloud=request.cloud, region=request.region, spot=request.spot
     ):
         row = offer.instance
-        if row.memory_gib >= fixed + request.vectors_memory_gib and not row.bare_metal:
+        if row.memory_gib >= fixed + others + request.vectors_memory_gib and not row.bare_metal:
             ways.append(f"instance_type: {row.instance_type}, which has {row.memory_gib:g} GiB")
             break
     return "; or ".join(ways) or "fewer GiB in the flags among extra_args"

@@ -80,7 +80,8 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     asked = server.model_disk_gib
     if asked is None:
         beside = _beside(vectors)
-        asked = placement.model_disk_gib(weights, beside.disk_gib if beside is not None else 0)
+        services = sum(each.disk_gib or 0 for each in server.services.values())
+        asked = placement.model_disk_gib(weights, beside.disk_gib if beside is not None else 0, services)
     disks = keep(findings, lambda: _sold(server.cloud, server.system_disk_gib, asked))
     if findings or placing.place is None or disks is None or told is None:
         raise Refusal(dict.fromkeys(findings))

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_llm
-from pulumi_llm.bootstrap import files
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import environment, exchange
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.guest import guest
 from pulumi_llm.plan.model import Plan
 from pulumi_llm.review import revision
+from pulumi_llm.roles import files
 
 DEPENDENCIES = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock")
 _MODULE = "pulumi_llm.plan.exchange"

@@ -17,6 +17,7 @@ from pulumi_llm.review.impact import role_of
 from pulumi_llm.review.masking import Masker
 from pulumi_llm.review.nodes import Machine, Nodes
 from pulumi_llm.review.openings import Open
+from pulumi_llm.roles import registry
 
 MOST_NODES = 30
 """Machines in a picture: with more nobody sees anything, and the text gets long."""
@@ -41,7 +42,7 @@ class Picture:
     flows: tuple[tuple[str, str, str, bool], ...]
     """From, to, label, and whether it goes away. ``from`` and ``to`` are nodes, ranges or vendors."""
     labels: Mapping[str, tuple[str, ...]]
-    """More lines for a node: its model, Weaviate."""
+    """More lines for a node: its model, and the services beside it."""
     left_out: int = 0
 
 
@@ -176,10 +177,10 @@ def _labels(plan: Plan) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for each in plan.of_type("llm:index:ModelServer"):
         lines = [_plain(each.inputs.get("model"))]
-        lines += ["Weaviate"] if each.inputs.get("vectors") else []
+        lines += registry.titles(each.inputs)
         found[each.name] = tuple(line for line in lines if line)
     for each in plan.of_type("llm:index:VectorStore"):
-        found[each.name] = ("Weaviate",)
+        found[each.name] = (registry.of_argument("vectors").manifest.title,)
     return found
 
 

@@ -15,6 +15,7 @@ from pulumi_llm.spec.platform import PlatformSpec
 from pulumi_llm.spec.proxy import PriceSpec, ProxySpec, UpstreamSpec
 from pulumi_llm.spec.reading import parse, parse_each, secret_keys_of
 from pulumi_llm.spec.server import ServerSpec
+from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.vectors import VectorsSpec
 from pulumi_llm.spec.vendors import HUB, MODERATORS, SECRETS, VENDOR_SECRETS, VENDORS
@@ -40,6 +41,7 @@ __all__ = [
     "ProxySpec",
     "RouteSpec",
     "ServerSpec",
+    "ServiceSpec",
     "TagsSpec",
     "UpstreamSpec",
     "VectorsSpec",

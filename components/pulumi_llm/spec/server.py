@@ -13,6 +13,7 @@ from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.place import MachineSpec
+from pulumi_llm.spec.services import Services
 
 
 class ServerSpec(MachineSpec):
@@ -68,6 +69,8 @@ class ServerSpec(MachineSpec):
     """Requests and answers that hold one of these are refused."""
     content: ContentSpec | None = None
     """Word lists and moderators: see ``content``."""
+    services: Services = Field(default_factory=dict)
+    """More services on the same host, by the names of their roles: see ``services``."""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
     """Minutes that ``up`` waits for the node to answer a completion."""
     override: tuple[Text, ...] = ()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from llm_node import keys, logs, status, sweep
-from llm_node.system import Failure, at, run, write
+from llm_node.system import Failure, at, own, run, write
 
 STAGED, GOOD, ALONE = "/opt/llm/staged.json", "/opt/llm/good.json", "/run/llm/apply.alone"
 POLL = float(os.environ.get("LLM_POLL_SECONDS", "2"))
@@ -134,6 +134,10 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
     wait(settings, stages, deadline)
     if "driver" in stages:
         hold()
+    for name, owner in settings.get("folders", {}).items():
+        folder = at(f"/srv/llm/{name}")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own(folder, owner)
 
     changed |= new_keys | put(late)
     rows = [*settings["files"], *settings["secret_files"]]

@@ -4,44 +4,45 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
 from llm_node.system import Failure, at, first, must, node, run, tail
-
-VECTORS = "/srv/llm/weaviate"
-LAST = "/srv/llm/weaviate.yaml"  # the compose file that Weaviate last started with: llm-weaviate.service keeps it
-UNSAID = (1, 35)  # what the first release ran, which kept no such file
 
 
 def main() -> None:
     """Pull what is missing."""
     # A daemon that gave up at its first start stays down for good, unless somebody asks.
     must("services.docker", "systemctl", "start", "docker")
-    for image in node()["images"]:
-        follows(image)
+    want = node()
+    for each in want.get("takes_over", []):
+        follows(each)
+    for image in want["images"]:
         if run("docker", "image", "inspect", image)[0]:
-            first("images.unreachable", node()["registries"], partial(pull, image=image))
+            first("images.unreachable", want["registries"], partial(pull, image=image))
 
 
-def follows(image: str) -> None:
-    """Refuse a Weaviate that is further than one minor version past the one that wrote the vectors.
+def follows(step: dict[str, Any]) -> None:
+    """Refuse an image that is further than one minor version past the one that wrote its data. What runs now goes on.
 
-    Its makers test no other way (docs.weaviate.io, "Migration and Upgrades", 2026-11-28). What runs now goes on.
+    ``wrote`` is the compose file that the service last started with, which its unit keeps beside the ``data``;
+    ``first`` is what the first release ran, which kept none.
     """
-    wanted = minor(image)
-    if not wanted or not at(VECTORS).is_dir() or not any(at(VECTORS).iterdir()):
+    data, wrote, wanted = at(step["data"]), at(step["wrote"]), minor(step["image"], step["image"])
+    if not wanted or not data.is_dir() or not any(data.iterdir()):
         return
-    wrote = (minor(at(LAST).read_text()) if at(LAST).exists() else None) or UNSAID
-    if wanted[0] != wrote[0] or wanted[1] > wrote[1] + 1:
+    was = (minor(step["image"], wrote.read_text()) if wrote.exists() else None) or tuple(step["first"])
+    if wanted[0] != was[0] or wanted[1] > was[1] + 1:
         raise Failure(
-            "images.vectors-too-old",
-            f"the vectors on the data disk are of Weaviate {wrote[0]}.{wrote[1]}, and {wanted[0]}.{wanted[1]} is to "
-            "take them over: it does so from one minor version to the next",
+            step["code"],
+            f"the {step['keeps']} on the data disk are of {step['title']} {was[0]}.{was[1]}, and "
+            f"{wanted[0]}.{wanted[1]} is to take them over: it does so from one minor version to the next",
         )
 
 
-def minor(text: str) -> tuple[int, int] | None:
-    """The major and minor version of the Weaviate image that a text names."""
-    found = re.search(r"weaviate:(\d+)\.(\d+)\.", text)
+def minor(image: str, text: str) -> tuple[int, int] | None:
+    """The major and minor version of an image that a text names, whatever its registry and version there."""
+    name = image.rpartition("/")[2].partition(":")[0]
+    found = re.search(rf"{re.escape(name)}:v?(\d+)\.(\d+)\.", text)
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -25,11 +25,16 @@ def main(name: str = "") -> None:
     clean = cleaner()
     for line in journal([f"llm-{name or '*'}.service"], 1000):
         print(clean(line))
-    if name == "weaviate":
-        for line in run("docker", "compose", "--project-name", "llm", "logs", "--no-color", "--tail", "1000")[
-            1
-        ].splitlines():
-            print(clean(line))
+    if at(f"/opt/llm/{name}/compose.yaml").exists():
+        for each in boxes(name):
+            for line in run("docker", "logs", "--tail", "1000", each)[1].splitlines():
+                print(clean(line))
+
+
+def boxes(name: str) -> list[str]:
+    """What docker calls the containers of a service."""
+    other = status.read(at("/opt/llm/watch.json")).get("containers", {})
+    return list(other.get(name, [f"llm-{name}-1"]))
 
 
 def journal(units: list[str], lines: int, *more: str) -> list[str]:

@@ -66,21 +66,17 @@ def alive(unit: str) -> None:
 
 def contained(name: str) -> None:
     """A Failure if what does not answer runs in a container that keeps dying: its unit is active all the same."""
-    rc, times = run("docker", "inspect", "--format", "{{.RestartCount}}", box(name))
-    if rc == 0 and times.strip().isdigit() and int(times) >= CRASHES:
-        raise dying(name, box(name), int(times))
-
-
-def box(name: str) -> str:
-    """What docker compose calls a service's container."""
-    return f"llm-{name}-1"
+    for box in logs.boxes(name):
+        rc, times = run("docker", "inspect", "--format", "{{.RestartCount}}", box)
+        if rc == 0 and times.strip().isdigit() and int(times) >= CRASHES:
+            raise dying(name, box, int(times))
 
 
 def dying(name: str, what: str, times: Any) -> Failure:
     """The verdict on a service that does not stay, by what it said."""
     log = run("journalctl", "--unit", f"llm-{name}.service", "--lines", LOG, "--output", "cat", "--no-pager")[1]
-    rc, inner = run("docker", "logs", "--tail", LOG, box(name))
-    lines = (log + inner if rc == 0 else log).splitlines()
+    inner = (run("docker", "logs", "--tail", LOG, each) for each in logs.boxes(name))
+    lines = (log + "".join(said for rc, said in inner if rc == 0)).splitlines()
     signs = status.read(at("/opt/llm/signs.json"))
     # The cause of a long traceback stands far above its end.
     found = ((kind, line) for sign, kind in signs.items() if (line := said(sign, lines)))

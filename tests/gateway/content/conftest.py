@@ -2,6 +2,6 @@
 
 import sys
 
-from pulumi_llm.bootstrap.files import templates
+from pulumi_llm.roles.files import templates
 
 sys.path.insert(0, str(templates() / "gateway"))

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from pulumi_llm.bootstrap.files import templates
+from pulumi_llm.roles.files import templates
 
 TABLE = Path(str(templates())) / "gateway/llm_gate/content/fold.json"
 

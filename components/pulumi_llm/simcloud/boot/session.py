@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pulumi_llm.bootstrap.files import VARIABLE
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles.files import VARIABLE
 from pulumi_llm.simcloud.arguments import Request
 from pulumi_llm.simcloud.boot import variant
 from pulumi_llm.simcloud.boot.cloud import FOLDER, MACHINES

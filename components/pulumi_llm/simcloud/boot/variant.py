@@ -10,7 +10,9 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-from pulumi_llm.bootstrap.files import templates
+import yaml
+
+from pulumi_llm.roles.files import templates
 
 
 def make(target: Path, parts: Path) -> Path:
@@ -18,9 +20,12 @@ def make(target: Path, parts: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     with resources.as_file(templates()) as source:
         shutil.copytree(source, target)
-    versions = json.loads((target / "versions.json").read_text(encoding="utf-8"))
-    for name, pins in json.loads((parts / "wheels" / "pins.json").read_text(encoding="utf-8")).items():
+    wheels = json.loads((parts / "wheels" / "pins.json").read_text(encoding="utf-8"))
+    for name in wheels:
         shutil.copy(parts / "wheels" / f"{name}.txt", target / "locks")
-        versions[name]["wheels"] |= pins
-    (target / "versions.json").write_text(json.dumps(versions, indent=1), encoding="utf-8")
+    for file in target.glob("*/role.yaml"):
+        role = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for name, row in role.get("install", {}).get("environments", {}).items():
+            row["wheels"] |= wheels.get(name, {})
+        file.write_text(json.dumps(role, indent=1), encoding="utf-8")  # which is YAML too
     return target

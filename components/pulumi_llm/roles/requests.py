@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 Dtype = Literal["auto", "half", "float16", "bfloat16", "float32", "float"]
 
@@ -47,33 +47,42 @@ class VllmRole:
     ``revision`` pins the hub's branch, tag or commit. ``gpu_memory_utilization`` is a share of the whole card (0 to 1).
     ``weights_gib`` is what the download is expected to take (None: unknown, then only the hub's own numbers are
     checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
-    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them.
+    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them. ``flags`` are
+    values by the names that its role.yaml has flags for (`facts.flags`); what is None is not given.
     """
+
+    role: ClassVar[str] = "vllm"
 
     model_id: str
     served_name: str
-    min_driver: int
+    min_driver: int = 0
     modelscope_id: str | None = None
     revision: str | None = None
     dtype: Dtype = "auto"
-    quantization: str | None = None
     tensor_parallel_size: int = 1
     max_model_len: int | None = None
     gpu_memory_utilization: float = 0.9
-    max_num_seqs: int | None = None
     kv_cache_dtype: str | None = None
     trust_remote_code: bool = False
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WeaviateRole:
-    """A Weaviate server with API-key authentication, published on loopback only. ``memory_gib`` caps its container."""
+class ServiceRole:
+    """A service that needs no code, by its role: one of ours, or one that somebody else's package brings.
 
-    memory_gib: int
+    ``memory_gib`` and ``disk_gib`` are host memory and room on the data disk (None: what its role.yaml says).
+    ``ports`` are listeners' ports by name, where they are others than its role.yaml has.
+    """
+
+    role: str
+    memory_gib: int | None = None
+    disk_gib: int | None = None
+    ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,14 +166,11 @@ class ContentRole:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayRole:
-    """Caddy, the only listener, in front of the gateway and (on ports of their own) Weaviate's HTTP and gRPC.
+    """The gateway behind Caddy's port ``https_port``: who may ask, which models, and where the requests go."""
 
-    ``https_port`` None: there is no gateway, and the status document is on Weaviate's HTTP port, for Weaviate's key.
-    """
+    role: ClassVar[str] = "gateway"
 
-    https_port: int | None
-    vectors_https_port: int | None = None
-    vectors_grpc_port: int | None = None
+    https_port: int
     keys: tuple[GatewayKey, ...] = ()
     upstreams: tuple[Upstream, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -172,12 +178,19 @@ class GatewayRole:
     content: ContentRole | None = None
 
 
+RoleRequest = VllmRole | GatewayRole | ServiceRole
+"""A role that is asked for, with what is asked of it; ``role`` is its name."""
+
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeRequest:
     """One machine and all that runs on it.
 
     ``name`` is the resource's name, ``login_user`` who pulumi-command logs in as. ``data_disk_gib`` 0 means that
-    there is no data disk and that ``/srv/llm`` lies on the (then encrypted) system disk.
+    there is no data disk and that ``/srv/llm`` lies on the (then encrypted) system disk. ``roles`` are those that are
+    asked for; what they need comes with them (see `pulumi_llm.roles.order`).
     """
 
     name: str
@@ -186,7 +199,19 @@ class NodeRequest:
     login_user: str
     in_china: bool
     data_disk_gib: int
-    gateway: GatewayRole
+    roles: tuple[RoleRequest, ...]
     sources: Sources = Sources()
-    vllm: VllmRole | None = None
-    weaviate: WeaviateRole | None = None
+
+    def of(self, kind: type[Asked]) -> Asked | None:
+        """What is asked of the role that has a class of its own; None: it is not on this node."""
+        return next((each for each in self.roles if isinstance(each, kind)), None)
+
+    def asked(self, role: str) -> RoleRequest | None:
+        """What is asked of a role, by its name; None: it is not asked for, though another one may bring it."""
+        return next((each for each in self.roles if each.role == role), None)
+
+    def having(self, *roles: RoleRequest) -> NodeRequest:
+        """The same node, with these in the place of the roles of their names, or besides."""
+        new = {each.role: each for each in roles}
+        kept = [new.pop(each.role, each) for each in self.roles]
+        return dataclasses.replace(self, roles=(*kept, *new.values()))

@@ -1,22 +1,29 @@
-"""systemd units and the command line that vLLM is started with."""
+"""The command line that vLLM is started with."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._flags import flags_of
-from pulumi_llm.bootstrap.files import data, fill
-from pulumi_llm.bootstrap.node_document import model_path
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.roles import registry
+from pulumi_llm.roles.files import data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pulumi_llm.bootstrap.roles import VllmRole
+    from pulumi_llm.roles.requests import VllmRole
 
 
 GDN = "--gdn-prefill-backend"
 AUTO, TOOLS, REASONING = "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser"
+
+
+def model_path(role: VllmRole) -> str:
+    """Where a model lies on the data disk; another revision lies beside it."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "--", f"{role.model_id}@{role.revision or 'main'}".replace("@", "--"))
+    return f"/srv/llm/models/{name}"
 
 
 def quoted(argument: str) -> str:
@@ -43,15 +50,11 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     arguments += ["--served-model-name", role.served_name, "--dtype", role.dtype]
     arguments += ["--tensor-parallel-size", str(role.tensor_parallel_size)]
     arguments += ["--gpu-memory-utilization", str(role.gpu_memory_utilization)]
-    optional = {
-        "--max-model-len": role.max_model_len,
-        "--max-num-seqs": role.max_num_seqs,
-        "--quantization": role.quantization,
-        "--kv-cache-dtype": role.kv_cache_dtype,
-    }
-    for flag, value in optional.items():
-        if value is not None:
-            arguments += [flag, str(value)]
+    if role.max_model_len is not None:
+        arguments += ["--max-model-len", str(role.max_model_len)]
+    arguments += typed_arguments(role)
+    if role.kv_cache_dtype is not None:
+        arguments += ["--kv-cache-dtype", role.kv_cache_dtype]
     if role.trust_remote_code:
         arguments.append("--trust-remote-code")
     # On Hopper vLLM takes FlashInfer's kernel for gated delta nets without asking whether it can be compiled.
@@ -61,6 +64,25 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
     return [*arguments, *role.extra_args]
+
+
+def typed_arguments(role: VllmRole) -> list[str]:
+    """The flags that role.yaml has for keys of the spec; true is a flag without a value, false and None are none."""
+    arguments: list[str] = []
+    for name, flag in registry.role(role.role).manifest.facts["flags"].items():
+        value = role.flags.get(name)
+        if value is True:
+            arguments.append(flag)
+        elif isinstance(value, list | tuple):
+            arguments += [flag, *map(str, value)] if value else []
+        elif value is not None and value is not False:
+            arguments += [flag, str(value)]
+    return arguments
+
+
+def flags_of_spec(wanted: Any) -> dict[str, Any]:
+    """What a spec, or anything with its fields, says of the keys that have a flag."""
+    return {name: getattr(wanted, name) for name in registry.role("vllm").manifest.facts["flags"]}
 
 
 def parser_arguments(role: VllmRole) -> list[str]:
@@ -153,11 +175,9 @@ def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
             )
 
 
-def vllm_unit(role: VllmRole) -> str:
-    """llm-vllm.service."""
-    folder = f"/opt/llm/venv/vllm-{data('versions.json')['vllm']['version']}/bin"
-    command = " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
-    return fill("vllm/llm-vllm.service.j2", model=role.model_id.replace("%", "%%"), command=command, folder=folder)
+def command_line(role: VllmRole, folder: str) -> str:
+    """ExecStart= of llm-vllm.service: the program in ``folder``, a flag and its values on one line each."""
+    return " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
 
 
 def _pairs(arguments: list[str]) -> list[str]:

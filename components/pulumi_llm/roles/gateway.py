@@ -7,15 +7,19 @@ import json
 import re
 from collections import Counter
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pulumi_llm.bootstrap.files import fill
-from pulumi_llm.bootstrap.roles import ENDPOINTS, GatewayKey, GatewayRole, Target
-from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.errors import Finding, nearest
+from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, told
+from pulumi_llm.roles.files import fill, templates, text
+from pulumi_llm.roles.manifest import Listener
+from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 SECRET = re.compile(r"[a-z][a-z0-9_]{0,62}")
-PROBE = "node-probe"
 LIMITS = (
     "requests_per_minute",
     "tokens_per_minute",
@@ -27,25 +31,16 @@ LIMITS = (
 )
 
 
-def check(role: GatewayRole) -> None:
+def mistakes(role: GatewayRole) -> list[Finding]:
     """Everything that would make a gateway refuse to start, or serve what nobody asked for.
 
-    Raises:
-        Refusal: with all findings, codes ``bootstrap.bad-…`` and ``bootstrap.duplicate-…``.
+    Codes ``bootstrap.bad-…``, ``bootstrap.duplicate-…``, ``bootstrap.unknown-…`` and ``gateway.unknown-price``.
     """
     findings: list[Finding] = []
 
     def find(code: str, message: str, hint: str) -> None:
         findings.append(Finding(f"bootstrap.{code}", message, hint))
 
-    ports = [each for each in (role.https_port, role.vectors_https_port, role.vectors_grpc_port) if each is not None]
-    if role.https_port is None and (role.routes or role.vectors_https_port is None):
-        ports.append(0)  # nobody could ask it anything
-    for port, times in Counter(ports).items():
-        if times > 1 or not 1 <= port <= 65535 or port in (22, 4000, 4001, 4100, 8000, 8080, 50051):
-            find(
-                "bad-port", f"the gateway cannot listen on {port}", "give each listener a free port, such as 443, 18443"
-            )
     for name, times in Counter(each.name for each in role.keys).items():
         if times > 1:
             find("duplicate-key", f"{times} keys are called {name!r}", "each key needs a name of its own")
@@ -92,20 +87,7 @@ def check(role: GatewayRole) -> None:
                     f"there are: {', '.join(sorted(upstreams))}",
                 )
     findings += _unknown_prices(role)
-    if findings:
-        raise Refusal(findings)
-
-
-def caddyfile(role: GatewayRole) -> str:
-    """Caddy's configuration."""
-    return fill(
-        "gateway/Caddyfile.j2",
-        https_port=role.https_port,
-        vectors_https_port=role.vectors_https_port,
-        vectors_grpc_port=role.vectors_grpc_port,
-        gate=bool(role.routes),
-        posts=[each for each in ENDPOINTS if each != "/v1/models"],
-    )
+    return findings
 
 
 def _unknown_prices(role: GatewayRole) -> list[Finding]:
@@ -193,7 +175,7 @@ def moderator_secrets(role: GatewayRole) -> tuple[str, ...]:
 
 
 def environment(role: GatewayRole) -> str:
-    """The Python environment that the gateway runs in: a name in versions.json."""
+    """The Python environment that the gateway runs in: a name in its role.yaml."""
     return "gate-sdks" if any(each["kind"] in SDK_KINDS for each in _moderators(role)) else "gate"
 
 
@@ -209,3 +191,108 @@ def hooks(role: GatewayRole) -> dict[str, str]:
 def word_files(role: GatewayRole) -> dict[str, str]:
     """The word lists' files, by their path in the policy's folder; read again by the gateway when they change."""
     return dict(role.content.files) if role.content else {}
+
+
+class Gateway(Role):
+    """Keys, limits and routes. Without a route there is nothing to run, and Caddy's port tells the status alone."""
+
+    def runs(self, node: NodeRequest) -> bool:
+        """Whether it has anything to serve."""
+        return bool(_asked(node).routes)
+
+    def check(self, node: NodeRequest) -> list[Finding]:
+        """See `mistakes`."""
+        return mistakes(_asked(node))
+
+    def listeners(self, node: NodeRequest) -> dict[str, tuple[int, Listener]]:
+        """The one port that callers of models need."""
+        ((name, listener),) = self.manifest.listeners.items()
+        return {name: (_asked(node).https_port, listener)}
+
+    def environments(self, node: NodeRequest) -> tuple[str, ...]:
+        """One of its two: with the clouds' SDKs where a moderator needs one."""
+        return (environment(_asked(node)),) if self.runs(node) else ()
+
+    def values(self, node: NodeRequest) -> Row:
+        """For the unit: its Python environment."""
+        values = super().values(node)
+        return {**values, "venv": next(iter(values["venv"].values())).rpartition("/")[2]}
+
+    def files(self, node: NodeRequest) -> list[Row]:
+        """Policy, routes, word lists, its own code, hooks, and the unit."""
+        if not self.runs(node):
+            return []
+        role, folder = _asked(node), "/opt/llm/gateway"
+        return [
+            # Read again by the gateway when they change: a new limit or route costs nobody a request.
+            file_row(f"{folder}/policy.json", policy(role)),
+            file_row(f"{folder}/routes.json", routes(role)),
+            *[file_row(f"{folder}/{name}", words) for name, words in word_files(role).items()],
+            *[
+                file_row(f"{folder}/{name}", code, str(self.unit))
+                for name, code in {**gate_code(), **hooks(role)}.items()
+            ],
+            *super().files(node),
+        ]
+
+    def required_secrets(self, node: NodeRequest) -> list[str]:
+        """Its clients' keys, its own for upstreams and moderators, and authorities of upstreams."""
+        role = _asked(node)
+        names = [key_secret(each.name) for each in role.keys]
+        for upstream in role.upstreams:
+            names += [each for each in (upstream.secret, upstream.ca_secret) if each]
+        return [*names, *(moderator_secrets(role) if role.routes else ())]
+
+    def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
+        """What it asks others with, and whom it believes."""
+        role = _asked(node)
+        if optional or not self.runs(node):
+            return []
+        names = [*(each.secret for each in role.upstreams if each.secret), *moderator_secrets(role)]
+        authorities = {each.ca_secret: "" for each in role.upstreams if each.ca_secret}
+        return [
+            secret_row("upstream.env", "llm-gateway", "env", {name: name.upper() for name in names}),
+            secret_row("upstream-ca.pem", "llm-gateway", "bundle", authorities, str(self.unit)),
+        ]
+
+    def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:
+        """Its clients, by their keys."""
+        return {key_secret(each.name): each.name for each in _asked(node).keys}
+
+    def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
+        """Its port, where the paths of `ENDPOINTS` are let through and no other."""
+        role = _asked(node)
+        posts = [each for each in ENDPOINTS if each != "/v1/models"]
+        return [fill("gateway/site.j2", https_port=role.https_port, gate=bool(role.routes), posts=posts)]
+
+    def watched(self, node: NodeRequest) -> Row:
+        """The models that are asked for a completion: those that this node itself serves."""
+        role = _asked(node)
+        local = {each.name for each in role.upstreams if each.kind == "vllm"}
+        own = [each.name for each in role.routes if {target.upstream for target in each.targets} <= local]
+        # A foreign vendor is not asked: it would cost, and its bad day is not this node's.
+        return {"models": own} if self.runs(node) else {}
+
+
+def key_secret(name: str) -> str:
+    """The secret that holds a gateway key."""
+    return f"gateway_key_{name}"
+
+
+def _asked(node: NodeRequest) -> GatewayRole:
+    return told("gateway", node.of(GatewayRole))
+
+
+def gate_code() -> dict[str, str]:
+    """The gateway's Python package with its data, as it is: relative path to content."""
+    found: dict[str, str] = {}
+
+    def walk(folder: Traversable, path: str) -> None:
+        for each in folder.iterdir():
+            if each.is_dir() and each.name != "__pycache__":
+                walk(each, f"{path}/{each.name}")
+            elif each.name.endswith((".py", ".json", ".txt")):
+                found[f"{path}/{each.name}"] = text(f"gateway/{path}/{each.name}")
+
+    walk(templates() / "gateway" / "llm_gate", "llm_gate")
+    return dict(sorted(found.items()))

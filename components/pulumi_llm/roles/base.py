@@ -1,0 +1,279 @@
+"""A role as its folder says it: everything that it puts on a node. A role with code of its own overrides what it must.
+
+Methods take the node, because what a role does may depend on what runs beside it. None has a side effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import TemplateError
+
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles import compose, files
+from pulumi_llm.roles.requests import Asked, NodeRequest, ServiceRole
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from pulumi_llm.roles.manifest import Listener, Manifest, Stage
+
+UNITS = "/etc/systemd/system"
+SECRETS = "/srv/llm/secrets"
+PROBE = "node-probe"
+"""Whom the node's own key belongs to, with which it asks itself whether it answers."""
+
+EVERY = {
+    "crashes": "the last lines say why",
+    "port-taken": "another program listens where it would; ss -ltnp",
+    "missing-file": "it names the file; pulumi up with any change puts files back",
+    "permission-denied": "it names the file",
+    "disk-full": "enlarge the disk",
+    "out-of-memory": "raise its memory_gib, or take an instance type with more memory",
+}
+"""What can happen to any service (templates/node/signs.json), and what to do where its role.yaml says nothing."""
+
+Row = dict[str, Any]
+
+
+def file_row(path: str, content: str, *restart: str, mode: str = "0644", early: bool = False) -> Row:
+    """One file of the settings; ``restart``: units that have to notice; ``early``: the stages need it already."""
+    return {"path": path, "mode": mode, "owner": "root", "content": content, "restart": [*restart], "early": early}
+
+
+def secret_row(name: str, owner: str, form: str, entries: Mapping[str, str], *restart: str) -> Row:
+    """One file of secrets, by its name under `SECRETS`; ``entries``: secret to what it is called there."""
+    path = f"{SECRETS}/{name}"
+    return {"path": path, "owner": owner, "format": form, "entries": {**entries}, "restart": [*restart]}
+
+
+def told(role: str, asked: Asked | None) -> Asked:
+    """What is asked of a role that cannot be had without being asked.
+
+    Raises:
+        Refusal: ``roles.not-asked`` where another role needs it and nobody said how it shall be.
+    """
+    if asked is None:
+        message = f"a role of this node needs the role {role!r}, and nothing says what that shall be like"
+        raise Refusal([Finding("roles.not-asked", message, "a model server and an overseas proxy have a gateway")])
+    return asked
+
+
+class Role:
+    """A role whose role.yaml says all: a container with its compose file, or Python wheels with a unit."""
+
+    def __init__(self, name: str, manifest: Manifest, folder: Traversable, *, ours: bool) -> None:
+        self.name, self.manifest, self.folder, self.ours = name, manifest, folder, ours
+        self._texts: dict[str, str] = {}
+
+    # Its folder.
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file in its folder."""
+        return self.folder.joinpath(*name.split("/")).is_file()
+
+    def text(self, name: str) -> str:
+        """A file of its folder, as it is."""
+        if name not in self._texts:
+            self._texts[name] = self.folder.joinpath(*name.split("/")).read_text(encoding="utf-8")
+        return self._texts[name]
+
+    def filled(self, name: str, node: NodeRequest) -> str:
+        """A file of its folder; one whose name ends in ``.j2`` with the values filled in.
+
+        Raises:
+            Refusal: ``roles.bad-template`` where there is none, or it cannot be filled in.
+        """
+        try:
+            text = self.text(name)
+            return files.filled(text, self.values(node)) if name.endswith(".j2") else text
+        except (OSError, UnicodeDecodeError, TemplateError) as wrong:
+            message = f"the role {self.name!r}: {name} cannot be used: {wrong}"
+            hint = "docs/roles.md tells which values a template is given"
+            raise Refusal([Finding("roles.bad-template", message, hint, where=node.name)]) from None
+
+    def lock(self, environment: str) -> str:
+        """The locked wheels of one of its environments."""
+        own = f"locks/{environment}.txt"
+        return self.text(own) if self.has(own) else files.text(own)
+
+    # What is asked of it.
+
+    def runs(self, node: NodeRequest) -> bool:
+        """Whether its stages and its service are on this node."""
+        return True
+
+    @property
+    def unit(self) -> str | None:
+        """Its service's unit."""
+        return f"llm-{self.manifest.service.name}.service" if self.manifest.service else None
+
+    def memory_gib(self, node: NodeRequest) -> int:
+        """Host memory that it takes."""
+        asked = node.asked(self.name)
+        given = asked.memory_gib if isinstance(asked, ServiceRole) else None
+        return self.manifest.needs.memory_gib if given is None else given
+
+    def disk_gib(self, node: NodeRequest) -> int:
+        """Room that it takes on the data disk."""
+        asked = node.asked(self.name)
+        given = asked.disk_gib if isinstance(asked, ServiceRole) else None
+        return self.manifest.needs.disk_gib if given is None else given
+
+    def listeners(self, node: NodeRequest) -> dict[str, tuple[int, Listener]]:
+        """Caddy's ports that lead to it, with what may pass, by name."""
+        asked = node.asked(self.name)
+        ports = asked.ports if isinstance(asked, ServiceRole) else {}
+        return {name: (ports.get(name, each.port), each) for name, each in self.manifest.listeners.items()}
+
+    def check(self, node: NodeRequest) -> list[Finding]:
+        """What would keep it from starting on this node."""
+        return []
+
+    # What it puts on the node.
+
+    def stages(self, node: NodeRequest) -> tuple[Stage, ...]:
+        """The parts of the boot that it needs."""
+        return self.manifest.stages if self.runs(node) else ()
+
+    def document(self, node: NodeRequest) -> Row:
+        """What its stages read in /opt/llm/node.json, which is part of the user data: as little as can be."""
+        return {}
+
+    def supply(self, node: NodeRequest) -> Row:
+        """What its stages read in /opt/llm/supply.json beside packages, images and environments."""
+        return {}
+
+    def environments(self, node: NodeRequest) -> tuple[str, ...]:
+        """The Python environments that it has on this node: names in its role.yaml, each with a lock."""
+        return tuple(name for name, each in self.manifest.install.environments.items() if not each.tool)
+
+    def values(self, node: NodeRequest) -> Row:
+        """What its templates are filled in with."""
+        install = self.manifest.install
+        return {
+            "name": self.name,
+            "title": self.manifest.title,
+            "memory_gib": self.memory_gib(node),
+            "disk_gib": self.disk_gib(node),
+            "image": {name: each.image for name, each in install.images.items()},
+            "venv": {
+                name: f"/opt/llm/venv/{name}-{install.environments[name].version}" for name in self.environments(node)
+            },
+            "port": {name: port for name, (port, _) in self.listeners(node).items()},
+            "secrets": SECRETS,
+            "data": f"/srv/llm/{self.name}",
+            "users": {name: each.id for name, each in self.manifest.users.items()},
+            "node": node,
+        }
+
+    def files(self, node: NodeRequest) -> list[Row]:
+        """The files of the settings: those that its role.yaml names, its compose file, its unit."""
+        if not self.runs(node):
+            return []
+        restart = (self.unit,) if self.unit else ()
+        rows = [
+            file_row(
+                each.path,
+                self.filled(each.template, node),
+                *(restart if each.restarts else ()),
+                mode=each.mode,
+                early=each.early,
+            )
+            for each in self.manifest.files
+        ]
+        if self.manifest.compose is not None:
+            rows.append(file_row(compose.path(self.name), self._compose(node), *restart))
+        if self.unit is not None:
+            rows.append(file_row(f"{UNITS}/{self.unit}", self._unit(self.unit, node), *restart))
+        return rows
+
+    def _compose(self, node: NodeRequest) -> str:
+        text = self.filled("compose.yaml.j2", node)
+        images = [each.image for each in self.manifest.install.images.values()]
+        if mistakes := compose.mistakes(self.name, text, images):
+            raise Refusal([each.placed(node.name) for each in mistakes])
+        return text
+
+    def _unit(self, unit: str, node: NodeRequest) -> str:
+        for name in (f"{unit}.j2", unit):
+            if self.has(name):
+                return self.filled(name, node)
+        how = self.manifest.compose
+        if how is None:
+            message = f"the role {self.name!r} has a service, and neither {unit} nor a compose file in its folder"
+            raise Refusal([Finding("roles.bad-role", message, f"{unit}.j2, or `compose`", where=node.name)])
+        values = {"title": self.manifest.title, "name": self.name, "keeps": how.keeps, "on_stop": how.on_stop}
+        return files.fill("docker/service.j2", **values, project=how.project or f"llm-{self.name}")
+
+    def containers(self, node: NodeRequest) -> list[str]:
+        """What docker calls its containers."""
+        if self.manifest.compose is None:
+            return []
+        project = self.manifest.compose.project or f"llm-{self.name}"
+        return [f"{project}-{each}-1" for each in compose.services(self._compose(node))]
+
+    def takes_over(self) -> list[Row]:
+        """What the stage ``images`` compares before it fetches: the version that wrote data, and the one to come."""
+        how = self.manifest.compose
+        if how is None or how.minor_by_minor is None:
+            return []
+        data, first = f"/srv/llm/{self.name}", [int(each) for each in how.minor_by_minor.first.split(".")]
+        step = {"code": how.minor_by_minor.code, "title": self.manifest.title, "keeps": how.keeps, "first": first}
+        return [{**step, "image": self.manifest.install.images[self.name].image, "data": data, "wrote": f"{data}.yaml"}]
+
+    def code(self) -> dict[str, str]:
+        """Modules of its own for the node, such as a stage's: path under the node's library to source."""
+        folder = self.folder / "stages"
+        names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+        return {f"llm_node/{name}": self.text(f"stages/{name}") for name in names if name.endswith(".py")}
+
+    # Secrets and keys.
+
+    def required_secrets(self, node: NodeRequest) -> list[str]:
+        """Secrets that the node must be given."""
+        return [name for name, each in self.manifest.secrets.items() if not each.optional]
+
+    def optional_secrets(self, node: NodeRequest) -> list[str]:
+        """Secrets that the node may be given."""
+        return [name for name, each in self.manifest.secrets.items() if each.optional]
+
+    def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
+        """The files that its secrets are written to; those of optional ones apart."""
+        rows: dict[str, Row] = {}
+        for name, each in self.manifest.secrets.items():
+            if each.optional is not optional:
+                continue
+            form = "env" if each.variable else "raw"
+            restart = (self.unit,) if self.unit and each.restarts else ()
+            row = rows.setdefault(each.file, secret_row(each.file, each.owner, form, {}, *restart))
+            row["entries"][name] = each.variable or ""
+        return list(rows.values())
+
+    def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:
+        """Secrets by which a caller of the node is known, and the caller's name. ``gateway``: there is one."""
+        named = {name: each.reads_status for name, each in self.manifest.secrets.items() if each.reads_status}
+        return {} if gateway else {name: str(user) for name, user in named.items()}
+
+    # While it runs.
+
+    def hints(self) -> dict[str, str]:
+        """What to do about its codes; of a service, about those that every service can have."""
+        service = self.manifest.service.name if self.manifest.service else None
+        own = {f"{service}.{kind}": f"sudo /opt/llm/bin/llm-node logs {service}: {why}" for kind, why in EVERY.items()}
+        return {**(own if service else {}), **self.manifest.hints}
+
+    def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
+        """Its parts of Caddy's configuration. The status document is told on ``status_port``."""
+        return [
+            files.fill("caddy/site.j2", name=name, port=port, each=each, status=port == status_port)
+            for name, (port, each) in self.listeners(node).items()
+        ]
+
+    def watched(self, node: NodeRequest) -> Row:
+        """What the watch asks of it beside its health; see templates/node/llm_node/watch.py."""
+        return {}
+
+
+__all__ = ["PROBE", "SECRETS", "UNITS", "Role", "Row", "file_row", "secret_row"]

@@ -1,0 +1,57 @@
+"""Caddy: one configuration out of what all roles of a node listen on."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pulumi_llm.errors import Finding
+from pulumi_llm.roles import files, order, registry
+from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row
+from pulumi_llm.roles.requests import GatewayRole, NodeRequest
+
+CONFIG = "/opt/llm/gateway/Caddyfile"
+KEYS_FILE = "gateway-keys.json"
+
+
+class Caddy(Role):
+    """The only listener, and the list of who may ask."""
+
+    def check(self, node: NodeRequest) -> list[Finding]:
+        """Ports that two want, that are taken, or that are missing: ``bootstrap.bad-port``."""
+        ports = [port for role in order.listed(node) for port, _ in role.listeners(node).values()]
+        if order.status_port(node) is None:
+            ports.append(0)  # nobody could ask it anything
+        mine = {role.name: role for role in (*registry.built_in().values(), *order.listed(node))}
+        taken = {22, *(port for role in mine.values() for port in role.manifest.loopback)}
+        return [
+            Finding(
+                "bootstrap.bad-port",
+                f"the gateway cannot listen on {port}",
+                "give each listener a free port, such as 443, 18443",
+            )
+            for port, times in Counter(ports).items()
+            if times > 1 or not 1 <= port <= 65535 or port in taken
+        ]
+
+    def files(self, node: NodeRequest) -> list[Row]:
+        """Its configuration and its unit."""
+        return [file_row(CONFIG, caddyfile(node), str(self.unit)), *super().files(node)]
+
+    def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
+        """The certificate, and the digests of the keys of whoever may ask this node anything."""
+        rows = super().secret_files(node, optional=optional)
+        if optional:
+            return rows
+        gateway = node.of(GatewayRole) is not None
+        theirs: dict[str, str] = {}
+        for role in order.listed(node):
+            theirs |= role.callers(node, gateway=gateway)
+        probe = {"probe_key": PROBE}
+        return [*rows, secret_row(KEYS_FILE, "llm-gateway", "hashes", theirs | probe if gateway else probe | theirs)]
+
+
+def caddyfile(node: NodeRequest) -> str:
+    """Caddy's configuration."""
+    status = order.status_port(node)
+    sites = [site for role in order.listed(node) for site in role.sites(node, status)]
+    return files.fill("caddy/Caddyfile.j2", sites=sites)

@@ -1,0 +1,205 @@
+"""Which roles there are: every folder with a role.yaml behind an entry point of `GROUP`, our own among them.
+
+An entry point leads to a package, or to a function that returns a folder. The folder is a role, by the entry point's
+name, if it has a role.yaml; else each folder in it that has one is a role, by its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module, resources
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from pulumi_llm import _yaml
+from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.roles.base import Role
+from pulumi_llm.roles.compose import LOADER
+from pulumi_llm.roles.manifest import NAME, Environment, Manifest
+from pulumi_llm.roles.reading import read
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+GROUP = "pulumi_llm.roles"
+
+
+class Door(NamedTuple):
+    """An entry point: its name, and ``package`` or ``module:function``."""
+
+    name: str
+    value: str
+
+    def load(self) -> Any:
+        """What it leads to."""
+        module, _, attribute = self.value.partition(":")
+        return getattr(import_module(module), attribute) if attribute else import_module(module)
+
+
+OURS = Door("pulumi-llm", "pulumi_llm.roles.files:templates")
+"""Our own entry point, as pyproject.toml has it: a checkout that was never installed has no metadata to find it in."""
+FILE = "role.yaml"
+
+
+def role(name: str) -> Role:
+    """A role by its name.
+
+    Raises:
+        UnknownName: ``roles.unknown``.
+        Refusal: ``roles.bad-role``, ``roles.bad-entry-point``, ``roles.twice``.
+    """
+    # Others' packages are asked only for what is not ours: finding them takes as long as all the rest.
+    ours = _folders(OURS)
+    if name in ours:
+        return _made(name)
+    if name not in _places():
+        raise UnknownName("roles.unknown", "role", name, [*ours, *_places()], hint="docs/roles.md: a role of one's own")
+    return _made(name)
+
+
+@cache
+def built_in() -> Mapping[str, Role]:
+    """The roles that come with this package."""
+    return {name: _made(name) for name in sorted(_folders(OURS))}
+
+
+def every() -> Mapping[str, Role]:
+    """All roles, others' packages' too."""
+    return {**built_in(), **{name: _made(name) for name in sorted(_places())}}
+
+
+def of_argument(argument: str) -> Role:
+    """The built-in role that the components' own argument asks for.
+
+    Raises:
+        UnknownName: ``roles.unknown``.
+    """
+    known = {each.manifest.argument: each for each in reversed([*built_in().values()])}
+    if argument not in known:
+        raise UnknownName("roles.unknown", "role for the argument", argument, filter(None, known))
+    return known[argument]
+
+
+def titles(inputs: Mapping[str, Any]) -> list[str]:
+    """What the services that a component's inputs ask for are called; one that is not installed here by its name."""
+    asked = [each.manifest.title for each in built_in().values() if inputs.get(each.manifest.argument or "")]
+    services = inputs.get("services")
+    for name in services if isinstance(services, Mapping) else ():
+        try:
+            asked.append(role(str(name)).manifest.title)
+        except Refusal:
+            asked.append(str(name))
+    return asked
+
+
+def environments() -> dict[str, Environment]:
+    """Every Python environment of the built-in roles, by name."""
+    return {name: each for role in built_in().values() for name, each in role.manifest.install.environments.items()}
+
+
+def forget() -> None:
+    """Look for roles anew, as after a package was installed."""
+    for each in (_folders, _places, _made, built_in):
+        each.cache_clear()
+
+
+@cache
+def _folders(entry: Door) -> Mapping[str, Traversable]:
+    """The folders of the roles behind an entry point, by name."""
+    try:
+        loaded = entry.load()
+        folder = resources.files(loaded) if isinstance(loaded, ModuleType) else loaded()
+        if (folder / FILE).is_file():
+            return {entry.name: folder}
+        return {each.name: each for each in folder.iterdir() if (each / FILE).is_file()}
+    except Refusal:
+        raise
+    except Exception as wrong:
+        message = f"the entry point {entry.name} = {entry.value} of {GROUP} cannot be used: {wrong!r}"
+        hint = f"it leads to a package with a {FILE}, or to a function that returns such a folder"
+        raise Refusal([Finding("roles.bad-entry-point", message, hint)]) from wrong
+
+
+@cache
+def _places() -> Mapping[str, Traversable]:
+    """The folders of the roles that other packages bring."""
+    found: dict[str, Traversable] = {}
+    from importlib import metadata  # it takes its time, and what is ours is found without
+
+    for entry in (Door(each.name, each.value) for each in metadata.entry_points(group=GROUP)):
+        if entry.value == OURS.value:
+            continue
+        for name, folder in _folders(entry).items():
+            if name in found or name in _folders(OURS):
+                message = f"{entry.name} = {entry.value} brings the role {name!r}, which there is already"
+                raise Refusal([Finding("roles.twice", message, "give it another name, or uninstall one of the two")])
+            found[name] = folder
+    return found
+
+
+@cache
+def _made(name: str) -> Role:
+    ours = _folders(OURS).get(name)
+    folder = _places()[name] if ours is None else ours
+    findings = list(_wrong_name(name))
+    manifest: Manifest | None = None
+    try:
+        raw = _yaml.load((folder / FILE).read_text(encoding="utf-8"), LOADER)
+        manifest = read(Manifest, raw, lambda place, message: findings.append(_bad(name, place or FILE, message)))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
+        findings.append(_bad(name, FILE, str(wrong)))
+    if manifest is not None and ours is None:
+        findings += _only_ours(name, manifest)
+    if findings or manifest is None:
+        raise Refusal(findings)
+    kind: Any = Role
+    if manifest.code is not None:
+        module, _, attribute = manifest.code.partition(":")
+        try:
+            kind = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as wrong:
+            raise Refusal([_bad(name, "code", f"{manifest.code} cannot be imported: {wrong}")]) from wrong
+    made: Role = kind(name, manifest, folder, ours=ours is not None)
+    return made
+
+
+def _wrong_name(name: str) -> Iterator[Finding]:
+    if not NAME.fullmatch(name):
+        yield _bad(name, "its name", "1 to 31 small letters, digits and dashes, a letter first")
+
+
+def _only_ours(name: str, manifest: Manifest) -> Iterator[Finding]:
+    """What the user data of every machine would grow by, or a service could take from another."""
+    early = [*(f"users.{key}" for key, each in manifest.users.items() if each.early)]
+    early += [f"folders.{key}" for key, each in manifest.folders.items() if each.early]
+    early += [f"stages.{each.name}" for each in manifest.stages if each.starts == "user-data"]
+    for place in early:
+        yield _bad(name, place, "the user data is this package's alone: what others bring comes with the settings")
+    for key in manifest.folders:
+        if key.partition(".")[0] != name:
+            yield _bad(name, f"folders.{key}", f"a role's folders are {name} and {name}.*")
+    allowed = (f"/opt/llm/{name}/", f"/etc/{name}/", f"/etc/systemd/system/llm-{name}")
+    for each in manifest.files:
+        if not each.path.startswith(allowed):
+            yield _bad(name, "files", f"{each.path} is not under {', '.join(allowed)}")
+    if manifest.service is not None and manifest.service.name != name:
+        yield _bad(name, "service", f"the service of another's role is called as the role is: {name}")
+    own = name.replace("-", "_")
+    for secret, row in manifest.secrets.items():
+        if not secret.startswith(own) or not row.file.startswith((f"{name}.", f"{name}-")):
+            yield _bad(
+                name, f"secrets.{secret}", f"its secrets are called {own}…, and their files {name}.… or {name}-…"
+            )
+    for code in manifest.hints:
+        if code.partition(".")[0] != name:
+            yield _bad(name, f"hints.{code}", f"its codes begin with {name}.")
+
+
+def _bad(name: str, place: str, message: str) -> Finding:
+    return Finding("roles.bad-role", f"the role {name!r}: {place}: {message}", "docs/roles.md tells every key")
+
+
+__all__ = ["FILE", "GROUP", "OURS", "built_in", "environments", "every", "forget", "of_argument", "role", "titles"]

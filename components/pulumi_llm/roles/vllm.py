@@ -1,0 +1,97 @@
+"""vLLM: where its model comes from and lies, which driver it wants, and how it is started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi_llm._flags import flags_of
+from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.roles import vllm_flags
+from pulumi_llm.roles.base import Role, Row, told
+from pulumi_llm.roles.files import data
+from pulumi_llm.roles.requests import NodeRequest, VllmRole
+from pulumi_llm.roles.vllm_flags import model_path
+
+_HUGGING_FACE = (r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt")
+LOADED: dict[str, tuple[str, ...]] = {
+    "hf": _HUGGING_FACE,
+    **dict.fromkeys(("safetensors", "fastsafetensors", "instanttensor", "runai_streamer"), _HUGGING_FACE[:1]),
+    "mistral": (r"consolidated.*\.safetensors",),
+    "npcache": _HUGGING_FACE[1:],
+    "pt": _HUGGING_FACE[2:],
+}
+"""``--load-format`` to the files of weights that it reads, as patterns in order; of any other format nothing is known.
+
+Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_streamer_loader.py (read 2026-11-28).
+"""
+
+
+class Vllm(Role):
+    """A vLLM server for one model, on loopback."""
+
+    def document(self, node: NodeRequest) -> Row:
+        """Hubs, model, driver and GPUs: the weights are fetched from the first minute on.
+
+        Raises:
+            UnknownName: ``bootstrap.unknown-hub`` for a hub that is neither known nor given as ``kind=https://host``.
+            Refusal: ``bootstrap.no-hub`` if none of the hubs has the model.
+        """
+        role = _asked(node)
+        hubs = _hubs(node)
+        model: dict[str, Any] = {
+            "huggingface": role.model_id,
+            "modelscope": role.modelscope_id,
+            "revision": role.revision,
+            "path": model_path(role),
+        }
+        load_format = flags_of(role.extra_args).get("--load-format", "")
+        if load_format not in ("", "auto"):
+            # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
+            model["kinds"] = list(LOADED.get(load_format, ()))
+        if not any(model[hub["kind"]] for hub in hubs):
+            raise Refusal(
+                [
+                    Finding(
+                        "bootstrap.no-hub",
+                        f"none of the hubs {list(node.sources.hubs)} has {role.model_id}",
+                        "give modelscope_id, or add huggingface or hf-mirror to the hubs",
+                    )
+                ]
+            )
+        return {
+            "hubs": hubs,
+            "model": model,
+            "driver": max(role.min_driver, self.manifest.facts["engine"]["min_driver"]),
+            "gpus": role.tensor_parallel_size,
+        }
+
+    def supply(self, node: NodeRequest) -> Row:
+        """The driver's packages."""
+        return {key: self.manifest.facts["driver"][key] for key in ("signed", "compiled", "nvswitch")}
+
+    def values(self, node: NodeRequest) -> Row:
+        """For the unit: the command line, and where its programs are."""
+        role = _asked(node)
+        values = super().values(node)
+        folder = f"{values['venv']['vllm']}/bin"
+        command = vllm_flags.command_line(role, folder)
+        return {**values, "model": role.model_id.replace("%", "%%"), "command": command, "folder": folder}
+
+
+def _asked(node: NodeRequest) -> VllmRole:
+    return told("vllm", node.of(VllmRole))
+
+
+def _hubs(node: NodeRequest) -> list[dict[str, Any]]:
+    known = data("hubs.json")["hubs"]
+    found = []
+    for each in node.sources.hubs:
+        name, _, own = each.partition("=")
+        if name not in known or (own and not own.startswith(("https://", "http://"))):
+            raise UnknownName("bootstrap.unknown-hub", "model hub", each, known, hint="or kind=https://host")
+        hub = known[name]
+        # A token goes to the hub that issued it, or to one that somebody named, not to a public mirror.
+        found.append(
+            {"kind": hub["kind"], "endpoint": own or hub["endpoint"], "token": bool(own) or name == "huggingface"}
+        )
+    return found

@@ -1,0 +1,41 @@
+"""Services beside the model, by the names of their roles. Sizes are GiB."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from pulumi_llm.roles import registry
+from pulumi_llm.spec.fields import Count, Part, invalid, known
+
+
+class ServiceSpec(Part):
+    """A service beside the model: how much of the machine it may take. What is left out is as its role says."""
+
+    memory_gib: Annotated[Count, Field(ge=1, le=512)] | None = None
+    """GiB of host memory that it may take. Left out: as its role says."""
+    disk_gib: Annotated[Count, Field(ge=1, le=16000)] | None = None
+    """GiB for it on the data disk. Left out: as its role says."""
+
+
+def _services_exist(value: dict[str, ServiceSpec]) -> dict[str, ServiceSpec]:
+    """Each is a role that can be asked for, and comes out with the sizes that it really takes."""
+    found: dict[str, ServiceSpec] = {}
+    for name, asked in value.items():
+        known(partial(registry.role, name))
+        role = registry.role(name).manifest
+        given = [secret for secret, each in role.secrets.items() if not each.generate and not each.optional]
+        if role.service is None or role.code is not None or role.needs.gpu or given:
+            why = f"it needs the secret {given[0]}" if given else "it is no service of its own"
+            raise invalid("spec.not-a-service", f"the role {name!r} cannot be asked for here: {why}", "docs/roles.md")
+        if role.argument is not None:
+            message = f"the role {name!r} cannot be asked for here: it has a key of its own"
+            raise invalid("spec.not-a-service", message, f"{role.argument}: {{}}")
+        sizes = {"memory_gib": role.needs.memory_gib or None, "disk_gib": role.needs.disk_gib or None}
+        found[name] = ServiceSpec(**sizes | asked.model_dump(exclude_none=True))
+    return found
+
+
+Services = Annotated[dict[str, ServiceSpec], AfterValidator(_services_exist)]

@@ -1,0 +1,109 @@
+"""A service beside a model, asked for in a stack by its role's name: what is made, what is told, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pulumi_llm as llm
+from pulumi_llm import preflight, spec
+from pulumi_llm.errors import Refusal
+from pulumi_llm.plan.model import Plan, is_secret
+from pulumi_llm.preflight import placement
+from pulumi_llm.review import picture
+from tests.roles.sample import installed
+from tests.test_components import PLATFORM, SERVER, plan_of, settings
+
+WITH = {**SERVER, "services": {"ledger": {}}}
+DESCRIBED = {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")}
+
+
+@pytest.fixture(autouse=True)
+def _package(tmp_path: Path) -> Iterator[None]:
+    with installed(tmp_path / "site"):
+        yield
+
+
+def server(**services: Any) -> spec.ServerSpec:
+    return spec.parse(spec.ServerSpec, {**DESCRIBED, "services": services})
+
+
+def codes(component: Any, args: dict[str, Any]) -> list[str]:
+    with pytest.raises(Refusal) as refused:
+        plan_of(component, args)
+    return sorted({finding.code for finding in refused.value.findings})
+
+
+def firewall(plan: Plan) -> str:
+    return json.dumps([each.inputs for each in plan.resources if "firewall" in each.name])
+
+
+def test_a_service_is_asked_for_by_its_roles_name() -> None:
+    plan = plan_of(llm.ModelServer, WITH)
+    assert "llm-ledger.service" in settings(plan)["services"]
+    assert "18500" in firewall(plan)
+    told = plan.outputs["services"]
+    assert is_secret(told)
+    password = next(each for each in plan.resources if each.name == "x-ledger-password")
+    assert password.type == "random:index/randomPassword:RandomPassword"
+
+
+def test_a_platform_hands_it_on_to_its_server() -> None:
+    described = {**PLATFORM, "server": {**PLATFORM["server"], "services": {"ledger": {"memory_gib": 2}}}}
+    plan = plan_of(llm.Platform, described)
+    rows = settings(plan, "x-server-settings")["files"]
+    (compose,) = (each["content"] for each in rows if each["path"] == "/opt/llm/ledger/compose.yaml")
+    assert "mem_limit: 2g" in compose
+    assert is_secret(plan.outputs["services"])
+
+
+def test_a_server_without_services_tells_none() -> None:
+    assert "services" not in plan_of(llm.ModelServer, SERVER).outputs
+
+
+def test_the_picture_calls_it_by_its_title() -> None:
+    labels = picture._labels(plan_of(llm.ModelServer, WITH))
+    assert labels["x"][-1] == "Ledger"
+
+
+def test_the_data_disk_has_room_for_it() -> None:
+    plain, with_service = placement.model_disk_gib(server()), placement.model_disk_gib(server(ledger={}))
+    assert with_service == plain + 25
+    assert placement.model_disk_gib(server(ledger={"disk_gib": 100})) == plain + 100
+
+
+def test_memory_that_the_machine_does_not_have_is_refused_with_everybodys_share() -> None:
+    found = {each.code: each for each in preflight.check_server(server(ledger={"memory_gib": 400}))}
+    assert "400 GiB for Ledger" in found["fit.host-memory"].message
+    assert "services.ledger.memory_gib" in found["fit.host-memory"].hint
+    assert "fit.host-memory" not in {each.code for each in preflight.check_server(server(ledger={}))}
+
+
+def test_a_disk_that_is_too_small_is_refused_with_everybodys_share() -> None:
+    wanted = spec.parse(spec.ServerSpec, {**DESCRIBED, "model_disk_gib": 40, "services": {"ledger": {"disk_gib": 60}}})
+    found = {each.code: each for each in preflight.check_server(wanted)}
+    assert "60 GiB are for Ledger" in found["fit.disk-too-small"].message
+
+
+@pytest.mark.parametrize(
+    ("services", "code"),
+    [
+        ({"legder": {}}, "roles.unknown"),
+        ({"vllm": {}}, "spec.not-a-service"),
+        ({"caddy": {}}, "spec.not-a-service"),
+        ({"weaviate": {}}, "spec.not-a-service"),
+        ({"ledger": {"memory": 4}}, "spec.unknown-key"),
+        ({"ledger": {"memory_gib": 0}}, "spec.wrong-value"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(services: dict[str, Any], code: str) -> None:
+    assert codes(llm.ModelServer, {**SERVER, "services": services}) == [code]
+
+
+def test_a_name_that_is_nearly_right_is_told() -> None:
+    with pytest.raises(Refusal, match="did you mean ledger"):
+        server(legder={})
