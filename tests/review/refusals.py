@@ -541,7 +541,7 @@ def of_clouds() -> Iterator[Finding]:
     yield from told(lambda: support.sold_size("aws", "data", 20_000))
     yield from told(lambda: support.sold_size("aws", "system", 20_000))
     yield from support.no_image("aws", "g4dn.xlarge", "us-east-1", "'ubuntu'").findings
-    kept = {key: value for key, value in sys.modules.items() if key != "pulumi_llm.clouds.aws"}
+    kept = {key: value for key, value in sys.modules.items() if key != "pulumi_llm.clouds.aws.adapter"}
     with mock.patch.dict(sys.modules, kept | {"pulumi_aws": None}, clear=True):
         yield from told(lambda: clouds.get("aws"))
 

@@ -10,11 +10,11 @@ import pytest
 
 from pulumi_llm.plan.comparison import Step
 from pulumi_llm.plan.model import PlannedResource
+from pulumi_llm.provider_facts import table
 from pulumi_llm.review import impact
 from pulumi_llm.review.comment import words_of
 from pulumi_llm.review.impact import impact_table
 from pulumi_llm.review.table import cost_table
-from pulumi_llm.simcloud import table
 
 MACHINES = [row.type for row in impact_table().types.values() if row.role == "machine" and table.find(row.type)]
 HURTS = re.compile(r"stop/start|stop,|reboot|ForceStop|ResetInstance|ReplaceSystemDisk|shut down")

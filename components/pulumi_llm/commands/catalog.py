@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm import catalog
+from pulumi_llm import catalog, clouds
+from pulumi_llm.clouds.folder import RefreshOption
 from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded
 from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
 
@@ -85,7 +86,11 @@ def _refresh(argv: Sequence[str]) -> int:
         cloud=asked.cloud,
         regions=tuple(dict.fromkeys(asked.region)),
         gpu=asked.gpu,
-        tencent_site=asked.tencent_site,
+        options={
+            name: value
+            for name, option in _cloud_options()
+            if (value := getattr(asked, f"{name}_{option.name}".replace("-", "_")))
+        },
         accept_jumps=asked.accept_jumps,
         directory=(asked.out.expanduser() if asked.out else store.default_directory()).absolute(),
     )
@@ -128,6 +133,10 @@ def _parser(name: str, text: str) -> Parser:
     return parser
 
 
+def _cloud_options() -> list[tuple[str, RefreshOption]]:
+    return [(name, each.refresh_option) for name, each in clouds.folders().items() if each.refresh_option]
+
+
 def _refresh_parser() -> Parser:
     parser = _parser("refresh", REFRESH_HELP)
     add = parser.add_argument
@@ -135,11 +144,8 @@ def _refresh_parser() -> Parser:
     add("--region", action="append", default=[], help="a region; may be repeated (default: all that have the types)")
     add("--gpu", help="only machines with this GPU (default: all, and the CPU hosts for proxies)")
     add("--out", type=Path, metavar="DIR", help="where to write (default: pulumi-llm/catalog in your data folder)")
-    add(
-        "--tencent-site",
-        choices=("china", "international"),
-        help="where the Tencent account was opened: its API answers prices without a currency, CNY or USD",
-    )
+    for name, option in _cloud_options():
+        add(f"--{name}-{option.name}", choices=option.choices, help=option.help)
     add("--accept-jumps", action="store_true", help="take list prices that are four times those known, or a quarter")
     add("--json", action="store_true", help="changes, stock and findings as JSON")
     return parser

@@ -173,6 +173,6 @@ def _row(type_: str, path: str) -> PropertyRow | None:
 
 def _known(resource: PlannedResource) -> bool:
     """Whether the simulated clouds' tables, which say what replaces it, have the type."""
-    from pulumi_llm.simcloud import table
+    from pulumi_llm.provider_facts import table
 
     return table.find(resource.type) is not None or resource.type.startswith("pulumi:")

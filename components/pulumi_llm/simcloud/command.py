@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.plan import project as projects
+from pulumi_llm.provider_facts import packages
 from pulumi_llm.simcloud import faults, localstate, mirror
 from pulumi_llm.simcloud.arguments import Request, parse
 from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
-from pulumi_llm.simcloud.invocation import PACKAGES, POLICY_PACK, call, cannot_start, prepare
+from pulumi_llm.simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +133,7 @@ def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:
 def _ready(request: Request, project: projects.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
     """Bring the mirror up to date; make the stack that the command is about, with its secrets; its name."""
     folder = home / "project"
-    mirror.mirror_project(project, folder, dict.fromkeys(PACKAGES, home / "bin"))
+    mirror.mirror_project(project, folder, dict.fromkeys(packages(), home / "bin"))
     stack = request.stack or _selected(engine, environment, folder)
     sources = {name: project.stack_file(name) for name in project.stacks()}
     if request.config_file is not None and stack:

@@ -15,42 +15,33 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pulumi_llm import clouds
 from pulumi_llm.simcloud.boot import disks, network
 from pulumi_llm.simcloud.boot.machine import Machine, MachineSpec, ssh
 from pulumi_llm.simcloud.boot.world import World
-from pulumi_llm.simcloud.offers import CLOUDS
 from pulumi_llm.simcloud.rules.base import Call, CloudError
-from pulumi_llm.simcloud.rules.reach import ADDRESSES, INSTANCES, KEYS
+from pulumi_llm.simcloud.rules.reach import instance_types, reaches
 from pulumi_llm.simcloud.store import HOME
 
 if TYPE_CHECKING:
+    from pulumi_llm.provider_facts.values import Props
     from pulumi_llm.simcloud.store import Record, Store
-    from pulumi_llm.simcloud.values import Props
 
 FOLDER = "world"
 """Where in the simulation's home the machines lie."""
 
-SUBNETS = {
-    "aws:ec2/instance:Instance": ("subnetId", "aws:ec2/subnet:Subnet"),
-    "alicloud:ecs/instance:Instance": ("vswitchId", "alicloud:vpc/switch:Switch"),
-    "tencentcloud:Instance/instance:Instance": ("subnetId", "tencentcloud:Subnet/instance:Instance"),
-}
-DISKS = {
-    "aws:ebs/volume:Volume": "size",
-    "alicloud:ecs/ecsDisk:EcsDisk": "size",
-    "tencentcloud:Cbs/storage:Storage": "storageSize",
-}
+SUBNETS = {each.instance: (each.machine_subnet, each.subnet) for each in reaches()}
+DISKS = {each.disk: each.disk_size for each in reaches()}
 """Disk type to the property with its size in GiB."""
 
-ATTACHMENTS = {
-    "aws:ec2/volumeAttachment:VolumeAttachment": ("volumeId", "aws:ebs/volume:Volume"),
-    "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment": ("diskId", "alicloud:ecs/ecsDisk:EcsDisk"),
-    "tencentcloud:Cbs/storageAttachment:StorageAttachment": ("storageId", "tencentcloud:Cbs/storage:Storage"),
-}
+ATTACHMENTS = {each.attachment: (each.attachment_disk, each.disk) for each in reaches()}
 IMAGES = ("imageId", "ami")
 REMOTE = "command:remote:Command"
-MACHINES = frozenset(INSTANCES.values())
-ASSOCIATIONS = {association: (type_, field, key, target) for type_, field, association, key, target in ADDRESSES}
+MACHINES = frozenset(instance_types())
+ASSOCIATIONS = {
+    each.association: (each.address, each.address_ip, each.association_address, each.association_instance)
+    for each in reaches()
+}
 
 
 def world() -> World | None:
@@ -161,13 +152,14 @@ def _spec(call: Call, made: Props) -> MachineSpec:
     subnet = call.store.get(type_, str(given.get(key)))
     prefix = network.prefix_of(str(subnet.get("cidrBlock"))) if subnet else 24
     private = made.get("primaryIpAddress") or made.get("privateIp")
-    package = call.token.partition(":")[0]
+    folder = clouds.of_package(call.token.partition(":")[0])
+    assert folder is not None  # noqa: S101 - a machine is some cloud's
     row = call.offers.types.get(str(given.get("instanceType")))
     root = given.get("rootBlockDevice") or {}
     return MachineSpec(
         name=call.id,
         user_data=_user_data(given),
-        login_user=catalog.load().clouds[CLOUDS[package]].login_user,
+        login_user=catalog.load().cloud(folder.name).login_user,
         public_key=_public_key(call.store, given),
         private_address=f"{private}/{prefix}",
         gpus=row.gpu_count if row else 0,
@@ -185,7 +177,10 @@ def _user_data(given: Props) -> str:
 
 def _public_key(store: Store, given: Props) -> str:
     named = {given.get("keyName"), *(given.get("keyIds") or ())}
-    return next((str(each.get("publicKey")) for each in store.list(*KEYS) if each.id in named), "")
+    return next(
+        (str(each.get("publicKey")) for each in store.list(*(each.key_pair for each in reaches())) if each.id in named),
+        "",
+    )
 
 
 def _over_ssh(place: World, call: Call, line: str) -> Props:
