@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import clouds
+from pulumi_llm import _entry_points, clouds
+from pulumi_llm._entry_points import Entry
 from pulumi_llm.errors import Refusal, UnknownName
 
 
@@ -54,10 +55,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def entries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[metadata.EntryPoint]]:
-    """What installed packages enter besides; the registry is read anew, before and after."""
-    entered: list[metadata.EntryPoint] = []
-    monkeypatch.setattr(metadata, "entry_points", lambda group: [each for each in entered if each.group == group])
+def entries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Entry]]:
+    """What installed packages enter, in place of what they do; the registry is read anew, before and after."""
+    entered: list[Entry] = []
+    monkeypatch.setattr(_entry_points, "entries", lambda group: entered if group == clouds.GROUP else [])
     clouds.folders.cache_clear()
     yield entered
     clouds.folders.cache_clear()
@@ -70,13 +71,13 @@ def test_every_folder_of_ours_has_an_entry_point_and_every_entry_point_a_folder(
 
 
 def test_our_clouds_are_there_in_a_checkout_whose_entry_points_nobody_installed(
-    entries: list[metadata.EntryPoint],
+    entries: list[Entry],
 ) -> None:
     assert clouds.names() == ("aliyun", "aws", "tencent")
 
 
-def test_a_cloud_that_two_doors_lead_to_is_there_once(entries: list[metadata.EntryPoint]) -> None:
-    entries.append(metadata.EntryPoint("aws", "pulumi_llm.clouds.aws:CLOUD", clouds.GROUP))
+def test_a_cloud_that_two_doors_lead_to_is_there_once(entries: list[Entry]) -> None:
+    entries.append(Entry("aws", "pulumi_llm.clouds.aws:CLOUD", "pulumi-llm"))
     assert clouds.names() == ("aliyun", "aws", "tencent")
 
 
@@ -90,14 +91,15 @@ def test_a_cloud_that_two_doors_lead_to_is_there_once(entries: list[metadata.Ent
     ],
 )
 def test_an_entry_point_that_leads_to_no_cloud_is_refused_with_its_package(
-    entries: list[metadata.EntryPoint], name: str, value: str, why: str
+    entries: list[Entry], name: str, value: str, why: str
 ) -> None:
-    entries.append(metadata.EntryPoint(name, value, clouds.GROUP))
+    entries.append(Entry(name, value, "mars-for-llm"))
     with pytest.raises(Refusal) as refused:
         clouds.names()
     (finding,) = refused.value.findings
     assert finding.code == "cloud.bad-entry-point"
     assert why in finding.message
+    assert "mars-for-llm" in finding.message
 
 
 def test_folders_are_found_without_pulumi_and_without_any_sdk() -> None:
@@ -107,3 +109,11 @@ def test_folders_are_found_without_pulumi_and_without_any_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == []
+
+
+def test_entry_points_are_those_that_python_itself_reads() -> None:
+    groups = {each.group for each in metadata.entry_points()}
+    assert len(groups) > 3
+    for group in groups:
+        read = {(each.name, each.value) for each in _entry_points.entries(group)}
+        assert read == {(each.name, each.value) for each in metadata.entry_points(group=group)}

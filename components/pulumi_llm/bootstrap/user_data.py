@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm.bootstrap.files import data, fill, node_code, packed, squeezed, text
+from pulumi_llm import catalog
+from pulumi_llm.bootstrap.files import fill, node_code, packed, squeezed, text
 from pulumi_llm.bootstrap.node_document import node_document, roles, stages
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
     from pulumi_llm.bootstrap.roles import NodeRequest
+    from pulumi_llm.catalog import CloudFacts
 
 # What the first boot needs of the node's code; the rest comes with the settings, over SSH.
 BOOT_MODULES = ("__init__", "disk", "main", "receive", "status", "system")
@@ -96,20 +98,19 @@ def size_report(request: NodeRequest) -> SizeReport:
 
 def user_data_limit(cloud: str) -> int:
     """A cloud's user data limit in bytes before encoding."""
-    return int(_limit(cloud)["limit"])
+    return _facts(cloud).user_data_limit
 
 
-def _limit(cloud: str) -> dict[str, Any]:
-    clouds = data("node/user_data_limits.json")["clouds"]
+def _facts(cloud: str) -> CloudFacts:
+    clouds = catalog.load().clouds
     if cloud not in clouds:
         raise UnknownName("bootstrap.unknown-cloud", "cloud", cloud, clouds)
-    row: dict[str, Any] = clouds[cloud]
-    return row
+    return clouds[cloud]
 
 
 def _report(request: NodeRequest, rendered: str) -> SizeReport:
-    row = _limit(request.cloud)
-    return SizeReport(len(rendered.encode()), int(row["limit"]), str(row["source"]))
+    facts = _facts(request.cloud)
+    return SizeReport(len(rendered.encode()), facts.user_data_limit, facts.user_data_source)
 
 
 def _render(request: NodeRequest) -> str:

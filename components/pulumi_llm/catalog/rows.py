@@ -81,13 +81,15 @@ class NameRule:
 class CloudFacts(Row):
     """What is true of a whole cloud.
 
-    ``user_data_limit`` is in bytes before any base64; ``image_id``: the form of an image's id (a pattern).
+    ``user_data_limit`` is in bytes before any base64, and ``user_data_source`` says where that is known from;
+    ``image_id``: the form of an image's id (a pattern).
     """
 
     name: str
     title: str
     pulumi_package: str
     user_data_limit: int
+    user_data_source: str = ""
     login_user: str
     image_id: str
     metadata_url: str

@@ -9,10 +9,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING, cast
 
-from pulumi_llm import extras
+from pulumi_llm import _entry_points
 from pulumi_llm.clouds.folder import CloudFolder
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
@@ -84,16 +83,17 @@ def get(name: str) -> Cloud:
 
 
 def _how_to_get(folder: CloudFolder) -> str:
+    from pulumi_llm import extras  # reads the metadata of installed packages, which takes its time
+
     return extras.advice(folder.name) if extras.requirements(folder.name) else f"pip install {folder.distribution}"
 
 
-def _entries() -> Iterator[tuple[str, str, str]]:
-    """Name, what it leads to, and who says so: first our own folders, then everybody's entry points."""
+def _entries() -> Iterator[_entry_points.Entry]:
+    """First our own folders, then everybody's entry points."""
     for each in pkgutil.iter_modules(__path__):
         if each.ispkg:
-            yield each.name, f"{__name__}.{each.name}:CLOUD", extras.PACKAGE
-    for entry in metadata.entry_points(group=GROUP):
-        yield entry.name, entry.value, entry.dist.name if entry.dist else "an installed package"
+            yield _entry_points.Entry(each.name, f"{__name__}.{each.name}:CLOUD", "pulumi-llm")
+    yield from _entry_points.entries(GROUP)
 
 
 def _load(name: str, value: str) -> CloudFolder:
