@@ -127,7 +127,7 @@ class _Walk:
         fact = self.facts.at(row)
         if old == new or fact.output_only:
             return
-        if _suppressed(self.context, row, old, new):
+        if _overlooked(fact.overlooked, self.context, old, new):
             return
         if not fact.computed and _is_zero(old) and _is_zero(new):
             return
@@ -257,28 +257,28 @@ def _entries(value: Any) -> Props:
     return {key: each for key, each in (value or {}).items() if each is not None}
 
 
-def _suppressed(context: Context, row: str, old: Any, new: Any) -> bool:
-    """Differences that the provider itself overlooks (its DiffSuppressFunc)."""
-    new_inputs, kind = context.new, context.token
-    if kind == "alicloud:ecs/instance:Instance":
-        if row in ("internetChargeType", "internetMaxBandwidthIn"):
-            return not new_inputs.get("internetMaxBandwidthOut")
-        if row in ("spotStrategy", "spotPriceLimit"):
-            return bool(new_inputs.get("instanceChargeType", "PostPaid") != "PostPaid")
-        if row == "systemDiskPerformanceLevel":
-            return bool(new_inputs.get("systemDiskCategory") != "cloud_essd")
-        if row in ("period", "periodUnit", "renewalStatus", "autoRenewPeriod", "includeDataDisks", "forceDelete"):
-            return bool(new_inputs.get("instanceChargeType", "PostPaid") == "PostPaid")
-    if kind == "alicloud:ecs/securityGroupRule:SecurityGroupRule" and row == "portRange":
-        ports = new_inputs.get("ipProtocol") in ("tcp", "udp")
-        return bool((new == "-1/-1") == ports)
-    if kind == "alicloud:ecs/ecsDisk:EcsDisk" and row == "performanceLevel":
-        return bool(new_inputs.get("category") != "cloud_essd")
-    if kind == "tencentcloud:Instance/instance:Instance" and row == "keepImageLogin":
-        return _is_zero(old) and _is_zero(new)
-    if kind.startswith("aws:vpc/securityGroup") and row == "ipProtocol":
-        return _protocol(old) == _protocol(new)
-    return False
+def _overlooked(rule: str | None, context: Context, old: Any, new: Any) -> bool:
+    """Whether the provider itself overlooks this difference (its DiffSuppressFunc).
+
+    ``without:INPUT``: where that input is not given. ``when:INPUT=A|B`` and ``unless:INPUT=A|B``: where the input has,
+    or has not, one of the values, of which the empty one stands for an input that is not given.
+    """
+    if rule is None:
+        return False
+    name, _, argument = rule.partition(":")
+    wanted, _, values = argument.partition("=")
+    given = context.new.get(wanted)
+    if name == "without":
+        return not given
+    if name in ("when", "unless"):
+        return (str(given or "") in values.split("|")) == (name == "when")
+    rules = {
+        "both-empty": lambda: _is_zero(old) and _is_zero(new),
+        "same-protocol": lambda: _protocol(old) == _protocol(new),
+        # All ports is what the provider makes of no port, and of any protocol without ports.
+        "port-range": lambda: (new == "-1/-1") == (context.new.get("ipProtocol") in ("tcp", "udp")),
+    }
+    return bool(rules[name]())
 
 
 def _protocol(value: Any) -> str:
