@@ -46,7 +46,7 @@ def test_a_type_that_the_sdk_does_not_have_has_no_schema() -> None:
 
 
 def test_an_unknown_package_is_refused_with_the_ones_that_there_are() -> None:
-    with pytest.raises(schema.MissingSdk, match="there are aws, alicloud"):
+    with pytest.raises(schema.MissingSdk, match="there are alicloud, aws"):
         schema.sdk_version("gcp")
 
 

@@ -15,6 +15,7 @@ import pulumi_alicloud as alicloud
 from pulumi_llm import catalog
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.parts import FromParts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ An EIP paid by traffic takes 1 to 200 (SDK 4.0.0).
 """
 
 
-class Aliyun:
+class Aliyun(FromParts):
     """The adapter for Alibaba Cloud."""
 
     name = "aliyun"

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from pulumi_llm import catalog
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.parts import FromParts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ DATA_DEVICE = "/dev/sdf"
 """The first name that EC2 recommends for data volumes. On Nitro machines it shows up as an NVMe device."""
 
 
-class Aws:
+class Aws(FromParts):
     """The adapter for Amazon Web Services."""
 
     name = "aws"

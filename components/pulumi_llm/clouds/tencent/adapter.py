@@ -18,6 +18,7 @@ from pulumi_llm import catalog
 from pulumi_llm._refusal import ending
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.errors import Finding
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ BANDWIDTH_MBPS = 100
 """A ceiling, not a purchase: what is paid for is the traffic."""
 
 
-class Tencent:
+class Tencent(FromParts):
     """The adapter for Tencent Cloud."""
 
     name = "tencent"
