@@ -11,10 +11,13 @@ import pulumi_random as random
 import pulumi_tls as tls
 
 from pulumi_llm import bootstrap
+from pulumi_llm._refusal import ending
 from pulumi_llm.bootstrap import GatewayKey, NodeRequest
 from pulumi_llm.clouds.base import AddressHandle, BareHost, Cloud, HostOrder, NetworkHandle, Rule, Scope
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.support import shortened
 from pulumi_llm.errors import Finding
+from pulumi_llm.preflight import capabilities
 from pulumi_llm.preflight.placement import Placement
 from pulumi_llm.spec import AccessSpec, KeySpec
 
@@ -94,6 +97,10 @@ class Host:
 
 def make_host(request: HostRequest, scope: Scope) -> Host:
     """Provision the host, and tell it what to run. Raises what refuses it (``cloud.cannot``)."""
+    if request.image_id is None:
+        findings = capabilities.lacking(request.cloud.name, [Capability.IMAGE])
+        if findings:
+            raise ending(each.placed(request.name) for each in findings)
     name = request.name
     host = request.cloud.provision(_order(request), scope)
     authority, certificate, key = _certificate(name, host.address, scope)
