@@ -29,7 +29,8 @@ class DiskRule:
     slot: str
     name: str
     size: str
-    type: str
+    type: str = ""
+    """Empty: the cloud sells one kind alone, ``default_type``."""
     at: str = ""
     each: str | None = None
     default_size: int | None = None

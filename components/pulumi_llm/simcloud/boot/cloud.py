@@ -20,7 +20,7 @@ from pulumi_llm.simcloud.boot import disks, network
 from pulumi_llm.simcloud.boot.machine import Machine, MachineSpec, ssh
 from pulumi_llm.simcloud.boot.world import World
 from pulumi_llm.simcloud.rules.base import Call, CloudError
-from pulumi_llm.simcloud.rules.reach import instance_types, reaches
+from pulumi_llm.simcloud.rules.reach import instance_types, key_pairs_of, reaches
 from pulumi_llm.simcloud.store import HOME
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _spec(call: Call, made: Props) -> MachineSpec:
         name=call.id,
         user_data=_user_data(given),
         login_user=catalog.load().cloud(folder.name).login_user,
-        public_key=_public_key(call.store, given),
+        public_key=_public_key(call.store, call.token, given),
         private_address=f"{private}/{prefix}",
         gpus=row.gpu_count if row else 0,
         system_disk_gib=float(given.get("systemDiskSize") or root.get("volumeSize") or 40),
@@ -175,8 +175,8 @@ def _user_data(given: Props) -> str:
     return text
 
 
-def _public_key(store: Store, given: Props) -> str:
-    named = {given.get("keyName"), *(given.get("keyIds") or ())}
+def _public_key(store: Store, type_: str, given: Props) -> str:
+    named = key_pairs_of(type_, given)
     return next(
         (str(each.get("publicKey")) for each in store.list(*(each.key_pair for each in reaches())) if each.id in named),
         "",

@@ -20,6 +20,8 @@ class Reach:
     package: str
     instance: str
     key_pair: str
+    machine_key: str
+    """The machine's property that names its key pair, or a list of them."""
     address: str
     address_ip: str
     association: str
@@ -65,6 +67,16 @@ def machine_at(store: Store, address: str, *, private: bool = False) -> Record |
     return None
 
 
+def key_pairs_of(type_: str, properties: Props) -> set[str]:
+    """The ids of the key pairs that a machine of that type lets in."""
+    found: set[str] = set()
+    for each in reaches():
+        if each.instance == type_:
+            named = properties.get(each.machine_key) or []
+            found |= {str(name) for name in (named if isinstance(named, list) else [named])}
+    return found
+
+
 def lets_in(store: Store, machine: Record, private_key: str) -> bool:
     """Whether a private key opens an instance: its key pair, or a key that its user data installs.
 
@@ -82,7 +94,7 @@ def lets_in(store: Store, machine: Record, private_key: str) -> bool:
     except Exception:
         return False
     wanted = public_key(line.decode())
-    named = {machine.get("keyName"), *(machine.get("keyIds") or ())}
+    named = key_pairs_of(machine.type, machine.properties)
     pairs = [
         each for each in store.list(*(each.key_pair for each in reaches()), region=machine.region) if each.id in named
     ]
