@@ -17,7 +17,7 @@ from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.plan import project as projects
 from pulumi_llm.provider_facts import packages
-from pulumi_llm.simcloud import faults, localstate, mirror
+from pulumi_llm.simcloud import booting, faults, localstate, mirror
 from pulumi_llm.simcloud.arguments import Request, parse
 from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
 from pulumi_llm.simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
@@ -33,7 +33,7 @@ Runs the real Pulumi engine against simulated clouds: no account, no network, no
   --home DIR      where the simulation keeps its state (default: .pulumi-sim beside Pulumi.yaml)
   --project DIR   the Pulumi project (default: searched for from the current folder upwards)
   --fault SPEC    make the simulated cloud fail, such as no-stock:cn-shanghai-b; may be given several times
-  --boot          instances become machines that really boot (root on Linux; see docs/boot-tests.md)
+  --boot          instances become machines that really boot (in a checkout, as root on Linux: docs/boot-tests.md)
 
 examples:
   pulumi-llm sim preview -s aliyun-t4        what would be made
@@ -96,9 +96,11 @@ def _run(request: Request) -> int:
         _clear_stale_locks(engine, environment, folder, project.name, stack)
         _explain_pending(home, project.name, stack)
     if request.boot or (home / "world").exists():
-        from pulumi_llm.simcloud.boot import session
-
-        return session.call(home, request, environment, lambda: call(engine, request.arguments, environment, folder))
+        session = booting.part("session")
+        code: int = session.call(
+            home, request, environment, lambda: call(engine, request.arguments, environment, folder)
+        )
+        return code
     return call(engine, request.arguments, environment, folder)
 
 

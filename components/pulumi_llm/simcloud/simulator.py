@@ -19,9 +19,9 @@ from pulumi_llm.provider_facts.check import DEFAULTS, Failure
 from pulumi_llm.provider_facts.diff import Difference
 from pulumi_llm.provider_facts.values import UNKNOWN, Props, is_asset, normal, reveal, secret
 
+from . import booting, identities
 from . import config as configuring
 from . import faults as failing
-from . import identities
 from .faults import Faults
 from .offers import Offers
 from .offers import of as offers_of
@@ -61,7 +61,7 @@ class Simulator:
         self.config: Mapping[str, Any] = {}
         self.region = ""
         self.boots = store.file is not None and (store.file.parent / "world" / "world.json").exists()
-        """Whether instances are booted: see `pulumi_llm.simcloud.boot`."""
+        """Whether instances are booted: see `pulumi_llm.simcloud.booting`."""
 
     @property
     def offers(self) -> Offers:
@@ -184,7 +184,7 @@ class Simulator:
             merged = self._secrets(token, merged)
             self.store.put(Record(self.package, token, id_, found.region, found.urn, merged, found.made))
         if self.boots:
-            from .boot import cloud
+            cloud = booting.part("cloud")
 
             outputs = cloud.updated(call, reveal(merged))
             merged = self._secrets(token, {**merged, **outputs})
@@ -211,7 +211,7 @@ class Simulator:
         if refused:
             raise refused
         if self.boots:
-            from .boot import cloud
+            cloud = booting.part("cloud")
 
             cloud.deleted(call, found)
 
@@ -233,7 +233,7 @@ class Simulator:
 
     def _booted(self, call: Call, made: Props) -> Props:
         """Outputs with what a booted machine gave; a resource whose machine could not be had does not exist."""
-        from .boot import cloud
+        cloud = booting.part("cloud")
 
         try:
             outputs = cloud.created(call, reveal(made))

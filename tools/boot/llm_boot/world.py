@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm.simcloud.boot import cgroups, disks, faults, network
-from pulumi_llm.simcloud.boot.edge import table
-from pulumi_llm.simcloud.boot.faults import Fault
-from pulumi_llm.simcloud.boot.machine import Machine, MachineSpec
-from pulumi_llm.simcloud.boot.support import require, run
+from llm_boot import cgroups, disks, faults, network
+from llm_boot.edge import table
+from llm_boot.faults import Fault
+from llm_boot.machine import Machine, MachineSpec
+from llm_boot.support import require, run
 
+HARNESS = Path(__file__).parents[1]
 REGISTER = Path("/run/pulumi-llm-boot")
 """One file a world: its folder, and the process that it belongs to."""
 
@@ -153,10 +154,12 @@ class World:
                     sys.executable,
                     "-P",
                     "-m",
-                    "pulumi_llm.simcloud.boot.edge",
+                    "llm_boot.edge",
                     str(self.folder),
                     str(self.parts),
                 ],
+                # The harness is in a folder of its own, which no other process has on its path.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HARNESS), os.environ.get("PYTHONPATH", "")])},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pulumi_llm.simcloud.boot import cgroups, disks, network
-from pulumi_llm.simcloud.boot.support import run
+from llm_boot import cgroups, disks, network
+from llm_boot.support import run
 
 CGROUPS_V1 = """\
 [Unit]

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from llm_boot import variant
+from llm_boot.cloud import FOLDER, MACHINES
+from llm_boot.support import require
+from llm_boot.world import World, describe
 from pulumi_llm.bootstrap.files import VARIABLE
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.simcloud.arguments import Request
-from pulumi_llm.simcloud.boot import variant
-from pulumi_llm.simcloud.boot.cloud import FOLDER, MACHINES
-from pulumi_llm.simcloud.boot.support import require
-from pulumi_llm.simcloud.boot.world import World, describe
 from pulumi_llm.simcloud.engine import tell
 from pulumi_llm.simcloud.store import open_store
 

@@ -20,7 +20,7 @@ def context(signing: Path, names: list[str], folder: Path, *, days_ahead: int) -
     """
     authority = x509.load_pem_x509_certificate((signing / "ca.crt").read_bytes())
     signer = serialization.load_pem_private_key((signing / "ca.key").read_bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)  # noqa: S101 - tools/boot made it
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     start = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days_ahead, hours=-1 if not days_ahead else 0)
     made = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
-from pulumi_llm.simcloud.boot.support import run
+from llm_boot.support import run
 
 NAMESPACES = Path("/run/netns")
 

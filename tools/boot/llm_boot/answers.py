@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pulumi_llm.simcloud.boot import model
+from llm_boot import model
 
 
 @dataclass
@@ -112,7 +112,7 @@ def hub(path: str) -> Answer:
     parts = urlsplit(path)
     plain, query = unquote(parts.path), parse_qs(parts.query)
     files = model.files()
-    commit = hashlib.sha1(model.files()["model.safetensors"]).hexdigest()  # noqa: S324 - a name, as a hub makes them
+    commit = hashlib.sha1(model.files()["model.safetensors"]).hexdigest()
     if re.fullmatch(r"/api/v1/models/[^/]+/[^/]+/repo/files", plain):
         rows = [
             {"Path": name, "Name": name, "Type": "blob", "Size": len(data), "Sha256": _sha256(data), "Revision": commit}
@@ -128,7 +128,7 @@ def hub(path: str) -> Answer:
                 "type": "file",
                 "path": name,
                 "size": len(data),
-                "oid": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest(),  # noqa: S324 - as git names it
+                "oid": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest(),
             }
             if name.endswith(".safetensors"):
                 row["lfs"] = {"oid": _sha256(data), "size": len(data), "pointerSize": 134}

@@ -1,4 +1,4 @@
-"""``python -m pulumi_llm.simcloud.boot.edge FOLDER PARTS``: the world outside, run inside the world's namespace.
+"""``python -m llm_boot.edge FOLDER PARTS``: the world outside, run inside the world's namespace.
 
 It answers names (UDP 53), HTTP (80) and HTTPS (443) for the hosts in data/edge.json. ``FOLDER/ready`` appears once it
 listens, ``FOLDER/requests.jsonl`` tells what was asked, ``FOLDER/faults.json`` what shall go wrong (see `faults`).
@@ -21,15 +21,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm.simcloud.boot import certificates
-from pulumi_llm.simcloud.boot.answers import Answer, Services, missing
-from pulumi_llm.simcloud.boot.faults import Fault, Faults
+from llm_boot import certificates
+from llm_boot.answers import Answer, Services, missing
+from llm_boot.faults import Fault, Faults
 
 
 @cache
 def table() -> dict[str, Any]:
     """Hosts and addresses."""
-    text = (resources.files("pulumi_llm.simcloud.boot") / "data" / "edge.json").read_text(encoding="utf-8")
+    text = (resources.files("llm_boot") / "data" / "edge.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
 
 
@@ -70,7 +70,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, edge: Edge, context: ssl.SSLContext | None = None) -> None:
         self.edge, self.context = edge, context
-        super().__init__(("0.0.0.0", port), Handler)  # noqa: S104 - in a namespace of its own
+        super().__init__(("0.0.0.0", port), Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands first, where it is HTTPS."""

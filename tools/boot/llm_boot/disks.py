@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from pulumi_llm.simcloud.boot.support import run
+from llm_boot.support import run
 
 GIB = 2**30
 

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_boot import disks, network
+from llm_boot.machine import Machine, MachineSpec, ssh
+from llm_boot.world import World
 from pulumi_llm import clouds
-from pulumi_llm.simcloud.boot import disks, network
-from pulumi_llm.simcloud.boot.machine import Machine, MachineSpec, ssh
-from pulumi_llm.simcloud.boot.world import World
 from pulumi_llm.simcloud.rules.base import Call, CloudError
 from pulumi_llm.simcloud.rules.reach import instance_types, key_pairs_of, reaches
 from pulumi_llm.simcloud.store import HOME
@@ -153,7 +153,7 @@ def _spec(call: Call, made: Props) -> MachineSpec:
     prefix = network.prefix_of(str(subnet.get("cidrBlock"))) if subnet else 24
     private = made.get("primaryIpAddress") or made.get("privateIp")
     folder = clouds.of_package(call.token.partition(":")[0])
-    assert folder is not None  # noqa: S101 - a machine is some cloud's
+    assert folder is not None
     row = call.offers.types.get(str(given.get("instanceType")))
     root = given.get("rootBlockDevice") or {}
     return MachineSpec(
