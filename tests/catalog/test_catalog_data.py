@@ -142,7 +142,7 @@ QWEN, YI = {"id": "Qwen/Qwen2.5-7B-Instruct"}, {"id": "01-ai/Yi-6B-Chat"}
             "guide_prices.json", lambda c: c["rows"][0].update(instance_type="x"), "x is not", id="guide's type"
         ),
         pytest.param("extras.json", lambda c: c["rows"][0].update(unit="acre"), "acre", id="unknown unit"),
-        pytest.param("extras.json", lambda c: c["rows"][0].update(amount=0), "0 USD", id="free without a word"),
+        pytest.param("extras.json", lambda c: c["rows"][0].update(amount=0), "0 CNY", id="free without a word"),
         pytest.param(
             "extras.json", lambda c: c["rows"][0].update(region="mars"), "the region is not", id="disk on Mars"
         ),
@@ -270,4 +270,4 @@ def test_a_missing_file_is_one_problem_and_the_rest_is_still_checked(tmp_path: P
     (copy.directory / "models.json").unlink()
     found = copy.problems()
     assert [problem for problem in found if problem == "models.json: the file is missing"]
-    assert [problem for problem in found if "0 USD" in problem]
+    assert [problem for problem in found if "0 CNY" in problem]

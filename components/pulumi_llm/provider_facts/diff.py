@@ -272,13 +272,13 @@ def _overlooked(rule: str | None, context: Context, old: Any, new: Any) -> bool:
         return not given
     if name in ("when", "unless"):
         return (str(given or "") in values.split("|")) == (name == "when")
-    rules = {
+    rules: dict[str, Callable[[], bool]] = {
         "both-empty": lambda: _is_zero(old) and _is_zero(new),
         "same-protocol": lambda: _protocol(old) == _protocol(new),
         # All ports is what the provider makes of no port, and of any protocol without ports.
-        "port-range": lambda: (new == "-1/-1") == (context.new.get("ipProtocol") in ("tcp", "udp")),
+        "port-range": lambda: bool((new == "-1/-1") == (context.new.get("ipProtocol") in ("tcp", "udp"))),
     }
-    return bool(rules[name]())
+    return rules[name]()
 
 
 def _protocol(value: Any) -> str:
