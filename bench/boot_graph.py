@@ -19,6 +19,7 @@ from bench._ratio import report
 from pulumi_llm.bootstrap.user_data import stage_units
 from pulumi_llm.roles import order, registry
 from pulumi_llm.roles.manifest import Stage
+from pulumi_llm.simcloud import booting
 
 GOAL = 1.1
 ROUNDS = 3
@@ -89,7 +90,7 @@ def compare(run: Run, request: Any, seconds: Mapping[str, float] = SECONDS) -> f
 
 
 def main() -> None:
-    from pulumi_llm.simcloud.boot import support
+    support = booting.part("support")
 
     stages = sorted(
         (each for role in registry.built_in().values() for each in role.manifest.stages), key=lambda each: each.order
@@ -112,15 +113,15 @@ def booted() -> Iterator[tuple[Run, Any]]:
     from tests.bootstrap.samples import gpu_node
 
     from pulumi_llm import bootstrap
-    from pulumi_llm.simcloud.boot.machine import MachineSpec
-    from pulumi_llm.simcloud.boot.world import World
+
+    spec_of, worlds = booting.part("machine").MachineSpec, booting.part("world").World
 
     request = gpu_node(data_disk_gib=0)
     with tempfile.TemporaryDirectory() as folder:
-        world = World.make(Path(folder) / "world", owner=os.getpid())
+        world = worlds.make(Path(folder) / "world", owner=os.getpid())
         try:
             text = bootstrap.user_data(request)
-            machine = world.machine(MachineSpec(name="bench", user_data=text, login_user="ubuntu", public_key=""))
+            machine = world.machine(spec_of(name="bench", user_data=text, login_user="ubuntu", public_key=""))
             machine.start()
             run = shell(["nsenter", "--target", str(machine.leader), "--all", "--"])
             machine.until(lambda: "done" in run("cloud-init status || true"), "the end of cloud-init", 120)

@@ -17,7 +17,7 @@ from pulumi import _types
 from bench._ratio import alternately, report, timed
 from pulumi_llm.plan.capture import capture, capture_stack
 from pulumi_llm.plan.model import SIGNATURE, UNKNOWN, Plan, PlannedResource
-from pulumi_llm.simcloud import schema
+from pulumi_llm.provider_facts import schema
 from pulumi_llm.simcloud.engine import find_engine
 from pulumi_llm.simcloud.invocation import prepare
 
@@ -170,10 +170,7 @@ def _row(each: PlannedResource) -> dict[str, Any]:
 
 
 def _class_of(token: str) -> tuple[str, str]:
-    package = schema.package_of(token)
-    if token.startswith("pulumi:providers:"):
-        return schema.SDKS[package][0], "Provider"
-    return schema.tokens(package)[token]
+    return schema.tokens(schema.package_of(token))[token]
 
 
 def _urn(provider: str) -> str:

@@ -76,7 +76,8 @@ def codes() -> set[str]:
 
 @cache
 def codes_of_the_library() -> set[str]:
-    return codes_in(sorted((ROOT / "components/pulumi_llm").rglob("*.py")))
+    harness = (ROOT / "tools/boot/llm_boot").rglob("*.py")
+    return codes_in(sorted([*(ROOT / "components/pulumi_llm").rglob("*.py"), *harness]))
 
 
 @cache

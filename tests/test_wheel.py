@@ -28,6 +28,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
+def read(wheel: Path, name: str) -> bytes:
+    return zipfile.ZipFile(wheel).read(name)
+
+
 def names(wheel: Path) -> list[str]:
     return zipfile.ZipFile(wheel).namelist()
 
@@ -46,6 +50,32 @@ def test_the_wheel_holds_templates_data_and_what_keeps_the_engine_from_seeking_a
     assert templates <= held
     assert data <= held
     assert json.loads(zipfile.ZipFile(wheel).read("pulumi_llm/pulumi-plugin.json")) == {"resource": False}
+
+
+@pytest.mark.engine
+def test_the_wheel_holds_nothing_of_the_harness_that_boots_machines_as_root(wheel: Path) -> None:
+    harness = {path.name for path in files(ROOT / "tools/boot/llm_boot")}
+    assert {"machine.py", "world.py", "edge.json"} <= {Path(name).name for name in harness}
+    assert [name for name in names(wheel) if "boot/" in name and "simcloud" in name] == []
+    assert [name for name in names(wheel) if "llm_boot" in name] == []
+    for name in ("systemd-nspawn", "losetup"):
+        told = [
+            each
+            for each in names(wheel)
+            if each.startswith("pulumi_llm/simcloud/") and name.encode() in read(wheel, each)
+        ]
+        assert told == []
+
+
+@pytest.mark.engine
+def test_the_wheel_leads_to_every_cloud_that_it_holds_by_an_entry_point(wheel: Path) -> None:
+    (noted,) = [name for name in names(wheel) if name.endswith(".dist-info/entry_points.txt")]
+    lines = read(wheel, noted).decode().split("[pulumi_llm.clouds]")[1].split("[")[0].split()
+    entered = {line for line in lines if line != "="}
+    held = {
+        name.split("/")[2] for name in names(wheel) if name.startswith("pulumi_llm/clouds/") and name.count("/") > 2
+    }
+    assert entered == held | {f"pulumi_llm.clouds.{name}:CLOUD" for name in held}
 
 
 @pytest.mark.engine

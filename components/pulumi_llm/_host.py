@@ -1,4 +1,4 @@
-"""One machine with its key, disk, address, certificate and the SSH channel that settings and secrets travel over."""
+"""What a host gets once it is there, wherever it came from: certificate, settings and secrets, over SSH."""
 
 import dataclasses
 import datetime
@@ -10,20 +10,14 @@ import pulumi_command as command
 import pulumi_random as random
 import pulumi_tls as tls
 
-from pulumi_llm import bootstrap, catalog
+from pulumi_llm import bootstrap
+from pulumi_llm._refusal import ending
 from pulumi_llm.bootstrap import NodeRequest
-from pulumi_llm.clouds.base import (
-    AddressHandle,
-    Cloud,
-    DiskRequest,
-    MachineHandle,
-    MachineRequest,
-    NetworkHandle,
-    Rule,
-    Scope,
-)
+from pulumi_llm.clouds.base import AddressHandle, BareHost, Cloud, HostOrder, NetworkHandle, Rule, Scope
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.support import shortened
 from pulumi_llm.errors import Finding
+from pulumi_llm.preflight import capabilities
 from pulumi_llm.preflight.placement import Placement
 from pulumi_llm.spec import AccessSpec, KeySpec
 
@@ -66,14 +60,17 @@ class HostRequest:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Host:
-    """A host that is being made."""
+    """A host that is being made, with what runs on it."""
 
-    machine: MachineHandle
-    address: pulumi.Output[str]
+    bare: BareHost
     certificate_authority: pulumi.Output[str]
-    ssh_private_key: pulumi.Output[str]
     ready: pulumi.Output[str]
     """What the node's last apply said; known when the node answers a completion through its gateway."""
+
+    @property
+    def address(self) -> pulumi.Output[str]:
+        """Where it answers, known before it is ready."""
+        return self.bare.address
 
     def url(self, port: int, path: str = "") -> pulumi.Output[str]:
         """``https://address:port`` and the path, known only when the node is ready: whoever uses it waits for that."""
@@ -88,69 +85,34 @@ class Host:
         """What every component with a host of its own tells about it."""
         return {
             "address": self.address,
-            "private_address": self.machine.private_ip,
+            "private_address": self.bare.private_address,
             "certificate_authority": self.certificate_authority,
-            "instance_id": self.machine.id,
+            "instance_id": self.bare.id,
             "instance_type": pulumi.Output.from_input(place.instance_type),
             "hourly_price": pulumi.Output.from_input(place.price.amount if place.price else None),
             "currency": pulumi.Output.from_input(place.price.currency if place.price else None),
-            "ssh_private_key": self.ssh_private_key,
+            "ssh_private_key": self.bare.private_key,
         }
 
 
 def make_host(request: HostRequest, scope: Scope) -> Host:
-    """Make the machine and everything that belongs to it alone."""
-    name, cloud = request.name, request.cloud
-    disk = cloud.disk(
-        f"{name}-disk",
-        DiskRequest(
-            size_gib=request.node.data_disk_gib, zone=request.place.zone, tags=request.tags, protect=request.protect
-        ),
-        scope,
-    )
-    # The one change that is refused on sight, a smaller disk, is seen before anything else at the cloud is touched.
-    scope = dataclasses.replace(scope, after=(disk.resource,))
-    # RSA, because Tencent Cloud takes no other kind of key.
-    ssh = tls.PrivateKey(f"{name}-ssh-{scope.region}", algorithm="RSA", rsa_bits=3072, opts=_child(scope))
-    # The region is in both names: a pair ignores another key, even where it is replaced. And Tencent Cloud, whose
-    # documentation says both that pairs belong to a region and that they do not, takes no public key twice.
-    key_id = cloud.key_pair(
-        f"{name}-key-{scope.region}", ssh.public_key_openssh, request.tags, scope, renew=request.renew
-    )
-    firewall_id = cloud.firewall(f"{name}-firewall", request.network.vpc_id, _rules(request), request.tags, scope)
-    machine = cloud.machine(
-        f"{name}-machine",
-        MachineRequest(
-            instance_type=request.place.instance_type,
-            zone=request.place.zone,
-            image_id=cloud.image(request.place.instance_type, scope) if request.image_id is None else request.image_id,
-            vpc_id=request.network.vpc_id,
-            subnet_id=request.network.subnet_id,
-            firewall_id=firewall_id,
-            key_id=key_id,
-            user_data=bootstrap.user_data(request.node),
-            system_disk_gib=request.system_disk_gib,
-            spot=request.spot,
-            renew=request.renew,
-            tags=request.tags,
-        ),
-        scope,
-    )
-    attached_disk = cloud.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
-    address = request.address or cloud.address(f"{name}-address", request.tags, scope)
-    attached_address = cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
-    ip = pulumi.Output.from_input(address.ip)
-    authority, certificate, key = _certificate(name, ip, scope)
+    """Provision the host, and tell it what to run. Raises what refuses it (``cloud.cannot``)."""
+    if request.image_id is None:
+        findings = capabilities.lacking(request.cloud.name, [Capability.IMAGE])
+        if findings:
+            raise ending(each.placed(request.name) for each in findings)
+    name = request.name
+    host = request.cloud.provision(_order(request), scope)
+    authority, certificate, key = _certificate(name, host.address, scope)
     connection = command.remote.ConnectionArgs(
-        host=ip,
-        user=catalog.load().clouds[cloud.name].login_user,
-        private_key=ssh.private_key_openssh,
+        host=host.address,
+        user=host.user,
+        private_key=host.private_key,
         # A machine answers SSH some 30 s to 3 min after it was made; 10 tries, the default, are too few.
         dial_error_limit=60,
         per_dial_timeout=15,
     )
-    # A new machine, or a fresh system disk on the same one, has to be told everything again.
-    triggers = [machine.id, machine.image_id]
+    triggers = list(host.told_anew_with)
     staged = command.remote.Command(
         f"{name}-settings",
         connection=connection,
@@ -159,7 +121,7 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         stdin=request.settings if request.settings is not None else settings_document(request.node),
         triggers=triggers,
         add_previous_output_in_env=False,
-        opts=_child(scope, depends_on=[attached_disk, attached_address]),
+        opts=scope.child(depends_on=host.after),
     )
     # A minute less than Pulumi waits: what ends it is the node's own code and hint, not a time-out.
     apply_command = bootstrap.apply_command(request.ready_timeout_minutes - 1)
@@ -173,14 +135,26 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         ),
         triggers=triggers,
         add_previous_output_in_env=False,
-        opts=_child(scope, depends_on=[staged], minutes=request.ready_timeout_minutes),
+        opts=scope.child(depends_on=[staged], minutes=request.ready_timeout_minutes),
     )
-    return Host(
-        machine=machine,
-        address=ip,
-        certificate_authority=authority,
-        ssh_private_key=ssh.private_key_openssh,
-        ready=applied.stdout,
+    return Host(bare=host, certificate_authority=authority, ready=applied.stdout)
+
+
+def _order(request: HostRequest) -> HostOrder:
+    return HostOrder(
+        name=request.name,
+        network=request.network,
+        instance_type=request.place.instance_type,
+        system_disk_gib=request.system_disk_gib,
+        data_disk_gib=request.node.data_disk_gib,
+        rules=tuple(_rules(request)),
+        user_data=bootstrap.user_data(request.node),
+        tags=request.tags,
+        spot=request.spot,
+        renew=request.renew,
+        protect=request.protect,
+        image_id=request.image_id,
+        address=request.address,
     )
 
 
@@ -193,7 +167,7 @@ def gateway_keys(name: str, keys: Mapping[str, KeySpec], scope: Scope) -> dict[s
             length=40,
             special=False,
             keepers={"generation": str(spec.generation)},
-            opts=_child(scope),
+            opts=scope.child(),
         )
         made[key] = password.result.apply(lambda text: f"sk-{text}")
     return made
@@ -217,7 +191,7 @@ def expired(keys: Mapping[str, KeySpec], today: datetime.date | None = None) -> 
 
 def random_key(name: str, scope: Scope) -> pulumi.Output[str]:
     """A random secret of 40 letters and digits."""
-    password = random.RandomPassword(name, length=40, special=False, opts=_child(scope))
+    password = random.RandomPassword(name, length=40, special=False, opts=scope.child())
     return password.result
 
 
@@ -245,7 +219,7 @@ def _certificate(
     name: str, ip: pulumi.Output[str], scope: Scope
 ) -> tuple[pulumi.Output[str], pulumi.Output[str], pulumi.Output[str]]:
     """Our own authority, and a certificate by it for the address: (authority, certificate, private key), PEM."""
-    ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm="ECDSA", ecdsa_curve="P256", opts=_child(scope))
+    ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm="ECDSA", ecdsa_curve="P256", opts=scope.child())
     ca = tls.SelfSignedCert(
         f"{name}-ca",
         private_key_pem=ca_key.private_key_pem,
@@ -257,15 +231,15 @@ def _certificate(
             common_name=f"{shortened(name, COMMON_NAME_LIMIT - len(' authority'))} authority", organization="pulumi-llm"
         ),
         set_subject_key_id=True,
-        opts=_child(scope),
+        opts=scope.child(),
     )
-    key = tls.PrivateKey(f"{name}-tls-key", algorithm="ECDSA", ecdsa_curve="P256", opts=_child(scope))
+    key = tls.PrivateKey(f"{name}-tls-key", algorithm="ECDSA", ecdsa_curve="P256", opts=scope.child())
     asked = tls.CertRequest(
         f"{name}-certificate-request",
         private_key_pem=key.private_key_pem,
         ip_addresses=[ip],
         subject=tls.CertRequestSubjectArgs(common_name=shortened(name, COMMON_NAME_LIMIT)),
-        opts=_child(scope),
+        opts=scope.child(),
     )
     signed = tls.LocallySignedCert(
         f"{name}-certificate",
@@ -275,15 +249,6 @@ def _certificate(
         validity_period_hours=CERTIFICATE_HOURS,
         early_renewal_hours=RENEW_EARLY_HOURS,
         allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
-        opts=_child(scope),
+        opts=scope.child(),
     )
     return ca.cert_pem, signed.cert_pem, key.private_key_pem
-
-
-def _child(
-    scope: Scope, *, depends_on: list[pulumi.Resource] | None = None, minutes: int | None = None
-) -> pulumi.ResourceOptions:
-    """Options for a child of a package that has no region (tls, random, command): parent only."""
-    timeouts = pulumi.CustomTimeouts(create=f"{minutes}m", update=f"{minutes}m") if minutes else None
-    waits = [*(depends_on or ()), *scope.gates]
-    return pulumi.ResourceOptions(parent=scope.parent, depends_on=waits or None, custom_timeouts=timeouts)

@@ -11,6 +11,8 @@ from pulumi_llm._args import NetworkArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._findings import gather, pick, refuse
 from pulumi_llm.clouds.base import NetworkHandle, NetworkRequest, Scope
+from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.preflight import capabilities
 from pulumi_llm.resolve import ResolvedMachine
 
 
@@ -37,6 +39,7 @@ class Network(pulumi.ComponentResource):
             support.check_name(name, place.cloud)
             zone = place.zone or _first_zone(place.cloud, place.region)
             cloud = support.adapter(place.cloud)
+            capabilities.demand(place.cloud, [Capability.PRIVATE_NET])
         super().__init__(f"{support.PACKAGE}:index:Network", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, place.region)
         handle = cloud.network(

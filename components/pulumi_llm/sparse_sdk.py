@@ -20,7 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-SDKS = ("pulumi_aws", "pulumi_alicloud", "tencentcloud_iac_pulumi")
+from pulumi_llm import clouds
+
 _FILE = re.compile(r"from \.(\w+) import \*")
 _REST = re.compile(
     r"(#.*|import builtins as _builtins|import typing|from \.\. import _utilities|from \. import outputs)?"
@@ -63,11 +64,14 @@ def candidates(name: str) -> Iterator[str]:
 
 
 class _Finder(MetaPathFinder):
+    def __init__(self) -> None:
+        self.sdks = frozenset(each.sdk for each in clouds.folders().values())
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         parent, _, name = fullname.rpartition(".")
-        if parent not in SDKS or name.startswith("_"):
+        if parent not in self.sdks or name.startswith("_"):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or not spec.submodule_search_locations or not isinstance(spec.loader, SourceFileLoader):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pulumi
 
 from pulumi_llm import catalog
 from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm.simcloud.rules.reach import reaches
 from pulumi_llm.simcloud.simulator import for_package
 
 ADDRESS = "203.0.113.10"
@@ -23,15 +25,8 @@ PRIVATE_ADDRESS = "10.60.0.10"
 
 _PEM = "-----BEGIN {0}-----\n{1}\n-----END {0}-----\n"
 _COMPUTED: Mapping[str, Mapping[str, str]] = {
-    "alicloud:ecs/eipAddress:EipAddress": {"ipAddress": ADDRESS},
-    "alicloud:ecs/instance:Instance": {"primaryIpAddress": PRIVATE_ADDRESS},
-    "aws:ec2/eip:Eip": {"publicIp": ADDRESS},
-    "aws:ec2/instance:Instance": {"privateIp": PRIVATE_ADDRESS},
-    "aws:ec2/keyPair:KeyPair": {"keyName": "{name}"},
     "command:remote:Command": {"stdout": "ready"},
     "random:index/randomPassword:RandomPassword": {"result": "{digest}"},
-    "tencentcloud:Eip/instance:Instance": {"publicIp": ADDRESS},
-    "tencentcloud:Instance/instance:Instance": {"privateIp": PRIVATE_ADDRESS},
     "tls:index/certRequest:CertRequest": {"certRequestPem": _PEM.format("CERTIFICATE REQUEST", "{digest}")},
     "tls:index/locallySignedCert:LocallySignedCert": {"certPem": _PEM.format("CERTIFICATE", "{digest}")},
     "tls:index/privateKey:PrivateKey": {
@@ -41,7 +36,19 @@ _COMPUTED: Mapping[str, Mapping[str, str]] = {
     },
     "tls:index/selfSignedCert:SelfSignedCert": {"certPem": _PEM.format("CERTIFICATE", "{digest}")},
 }
-"""What a cloud or a provider would fill in, for the types that the components make and read from."""
+"""What a provider that is no cloud's would fill in, for the types that the components make and read from."""
+
+
+@cache
+def _computed() -> Mapping[str, Mapping[str, str]]:
+    """What a cloud or a provider would fill in. The clouds' part is in their folders."""
+    found = dict(_COMPUTED)
+    for reach in reaches():
+        found[reach.address] = {reach.address_ip: ADDRESS}
+        found[reach.instance] = {reach.private_ip: PRIVATE_ADDRESS}
+        if reach.key_name:
+            found[reach.key_pair] = {reach.key_name: "{name}"}
+    return found
 
 
 class Mocks(pulumi.runtime.Mocks):
@@ -68,7 +75,7 @@ class Mocks(pulumi.runtime.Mocks):
         digest = hashlib.sha256(f"{args.typ} {args.name}".encode()).hexdigest()[:40]
         added = {
             key: text.replace("{name}", args.name).replace("{digest}", digest)
-            for key, text in _COMPUTED.get(args.typ, {}).items()
+            for key, text in _computed().get(args.typ, {}).items()
         }
         return args.resource_id or f"{args.name}-id", {**added, **args.inputs}
 

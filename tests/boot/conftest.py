@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pulumi_llm.simcloud.boot import support
-from pulumi_llm.simcloud.boot.world import World
+from llm_boot import support
+from llm_boot.world import World
 from tests.boot.stack import BootedStack, booted
 
 

@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from llm_boot import variant
+from llm_boot.machine import Machine, MachineSpec, ssh
+from llm_boot.world import World
 from pulumi_llm import bootstrap
 from pulumi_llm.bootstrap.settings import digest as settings_digest
 from pulumi_llm.roles import files as templates
 from pulumi_llm.roles import registry
-from pulumi_llm.simcloud.boot import variant
-from pulumi_llm.simcloud.boot.machine import Machine, MachineSpec, ssh
-from pulumi_llm.simcloud.boot.world import World
 from tests.bootstrap.samples import gateway_of, gpu_node
 
 ADDRESS = "203.0.113.1"

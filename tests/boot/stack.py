@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm.simcloud.boot.machine import Machine
-from pulumi_llm.simcloud.boot.world import World
+from llm_boot.machine import Machine
+from llm_boot.world import World
 from tests.engine.sim import Sim
 
 CLIENT = "203.0.113.200"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.simcloud.boot.machine import Machine
+from llm_boot.machine import Machine
 from tests.boot.stack import BootedStack, booted
 
 CAP_SYS_RESOURCE = 24

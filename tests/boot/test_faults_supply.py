@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from llm_boot import model
+from llm_boot.faults import Fault
+from llm_boot.world import World
 from pulumi_llm.bootstrap import NodeRequest, ServiceRole, Sources
-from pulumi_llm.simcloud.boot import model
-from pulumi_llm.simcloud.boot.faults import Fault
-from pulumi_llm.simcloud.boot.world import World
 from tests.boot.node import Node, quiet_node
 from tests.bootstrap.samples import gateway_of, gpu_node, vllm_of, without
 

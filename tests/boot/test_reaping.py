@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.simcloud.boot import cgroups, network
-from pulumi_llm.simcloud.boot.support import run
-from pulumi_llm.simcloud.boot.world import REGISTER, World, reap
+from llm_boot import cgroups, network
+from llm_boot.support import run
+from llm_boot.world import REGISTER, World, reap
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 RUN = """
 import os, sys, time
 from pathlib import Path
-from pulumi_llm.simcloud.boot.world import World
+sys.path.append("tools/boot")
+from llm_boot.world import World
 from tests.boot.node import Node, quiet_node
 place = Path(sys.argv[1])
 world = World.make(place / "world", owner=os.getpid() if sys.argv[2] == "owned" else None)

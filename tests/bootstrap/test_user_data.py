@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap, roles
+from pulumi_llm import bootstrap, catalog, roles
 from pulumi_llm.bootstrap.files import node_code, packed, squeezed, unpacked
 from pulumi_llm.bootstrap.node_document import supply_document
 from pulumi_llm.bootstrap.user_data import boot_files
@@ -81,7 +81,8 @@ def test_user_data_may_be_as_large_as_the_limit_and_not_a_byte_more(
 ) -> None:
     size = bootstrap.size_report(gpu_node()).size
     module = sys.modules["pulumi_llm.bootstrap.user_data"]
-    monkeypatch.setattr(module, "_limit", lambda cloud: {"limit": size + spare, "source": "x"})
+    facts = replace(catalog.load().cloud("aliyun"), user_data_limit=size + spare)
+    monkeypatch.setattr(module, "_facts", lambda cloud: facts)
     if refused:
         with pytest.raises(Refusal, match=str(size)):
             bootstrap.user_data(gpu_node())

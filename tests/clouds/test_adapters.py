@@ -58,7 +58,7 @@ UNTAGGED = {
 """Resources whose SDK class takes no tags."""
 
 
-@pytest.fixture(params=clouds.NAMES)
+@pytest.fixture(params=clouds.names())
 def cloud(request: pytest.FixtureRequest) -> Cloud:
     return clouds.get(request.param)
 

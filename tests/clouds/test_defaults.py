@@ -20,7 +20,7 @@ from tests.clouds.defaults import DEFAULTS, SPOT, broken
 CASES = [
     (name, spot, row) for spot, table in ((False, DEFAULTS), (True, SPOT)) for name in table for row in table[name]
 ]
-ADAPTERS = [(name, spot) for name in clouds.NAMES for spot in (False, True)]
+ADAPTERS = [(name, spot) for name in clouds.names() for spot in (False, True)]
 TABLES = {False: DEFAULTS, True: SPOT}
 
 
@@ -58,7 +58,7 @@ def test_switching_off_any_option_is_noticed(
     assert unnoticed == []
 
 
-@pytest.mark.parametrize("name", clouds.NAMES)
+@pytest.mark.parametrize("name", clouds.names())
 def test_every_constant_of_an_adapter_reaches_the_cloud(
     recordings: dict[tuple[str, bool], harness.Recording], name: str
 ) -> None:

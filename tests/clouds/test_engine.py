@@ -61,7 +61,7 @@ class Account:
         return found
 
 
-@pytest.fixture(params=clouds.NAMES)
+@pytest.fixture(params=clouds.names())
 def account(request: pytest.FixtureRequest, tmp_path: Path) -> Account:
     return Account(tmp_path, request.param)
 

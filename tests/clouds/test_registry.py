@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
-from pulumi_llm import clouds
+from pulumi_llm import _entry_points, clouds
+from pulumi_llm._entry_points import Entry
 from pulumi_llm.errors import Refusal, UnknownName
 
 
@@ -18,7 +23,7 @@ def test_an_unknown_cloud_is_refused_with_the_nearest_name() -> None:
 
 def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pulumi_aws", None)
-    monkeypatch.delitem(sys.modules, "pulumi_llm.clouds.aws", raising=False)
+    monkeypatch.delitem(sys.modules, "pulumi_llm.clouds.aws.adapter", raising=False)
     with pytest.raises(Refusal, match=r"pip install 'pulumi-aws<8,>=7\.5'"):
         clouds.get("aws")
 
@@ -44,3 +49,71 @@ def test_only_the_sdk_of_the_cloud_that_is_asked_for_is_imported(name: str, sdk:
     )
     done = subprocess.run([sys.executable, "-c", program, name], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == [sdk]
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def entries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Entry]]:
+    """What installed packages enter, in place of what they do; the registry is read anew, before and after."""
+    entered: list[Entry] = []
+    monkeypatch.setattr(_entry_points, "entries", lambda group: entered if group == clouds.GROUP else [])
+    clouds.folders.cache_clear()
+    yield entered
+    clouds.folders.cache_clear()
+
+
+def test_every_folder_of_ours_has_an_entry_point_and_every_entry_point_a_folder() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ours = {each.parent.name for each in (ROOT / "components/pulumi_llm/clouds").glob("*/__init__.py")}
+    assert project["entry-points"][clouds.GROUP] == {name: f"pulumi_llm.clouds.{name}:CLOUD" for name in ours}
+
+
+def test_our_clouds_are_there_in_a_checkout_whose_entry_points_nobody_installed(
+    entries: list[Entry],
+) -> None:
+    assert clouds.names() == ("aliyun", "aws", "tencent")
+
+
+def test_a_cloud_that_two_doors_lead_to_is_there_once(entries: list[Entry]) -> None:
+    entries.append(Entry("aws", "pulumi_llm.clouds.aws:CLOUD", "pulumi-llm"))
+    assert clouds.names() == ("aliyun", "aws", "tencent")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("mars", "no_such_package.mars:CLOUD", "No module named 'no_such_package'"),
+        ("mars", "pulumi_llm.errors:CLOUD", "has no attribute 'CLOUD'"),
+        ("mars", "pulumi_llm.errors:Finding", "not the CloudFolder of 'mars'"),
+        ("mars", "pulumi_llm.clouds.aws:CLOUD", "not the CloudFolder of 'mars'"),
+    ],
+)
+def test_an_entry_point_that_leads_to_no_cloud_is_refused_with_its_package(
+    entries: list[Entry], name: str, value: str, why: str
+) -> None:
+    entries.append(Entry(name, value, "mars-for-llm"))
+    with pytest.raises(Refusal) as refused:
+        clouds.names()
+    (finding,) = refused.value.findings
+    assert finding.code == "cloud.bad-entry-point"
+    assert why in finding.message
+    assert "mars-for-llm" in finding.message
+
+
+def test_folders_are_found_without_pulumi_and_without_any_sdk() -> None:
+    program = (
+        "import sys; from pulumi_llm import clouds; clouds.folders();"
+        "print(*sorted({'pulumi', 'pulumi_alicloud', 'pulumi_aws', 'tencentcloud_iac_pulumi'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []
+
+
+def test_entry_points_are_those_that_python_itself_reads() -> None:
+    groups = {each.group for each in metadata.entry_points()}
+    assert len(groups) > 3
+    for group in groups:
+        read = {(each.name, each.value) for each in _entry_points.entries(group)}
+        assert read == {(each.name, each.value) for each in metadata.entry_points(group=group)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +157,8 @@ def test_nothing_found_is_no_error_and_says_why(capsys: pytest.CaptureFixture[st
 def test_a_broken_catalogue_is_told_and_gives_no_price(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    shutil.copytree(catalog.DATA, tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    catalog.load(catalog.DATA).copy_to(tmp_path / "data")
     (tmp_path / "data" / "prices.json").write_text("{", encoding="utf-8")
     broken = catalog.load(tmp_path / "data")
     monkeypatch.setattr(_offers.catalog, "load", lambda: broken)

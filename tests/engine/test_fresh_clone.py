@@ -157,7 +157,7 @@ def test_a_component_for_other_languages_starts_with_what_the_tool_chain_install
             return [each.type for each in host.monitor.seen]
 
     assert "alicloud:ecs/instance:Instance" in asyncio.run(made())
-    clone.run(f"{clone.python} -c 'from pulumi_llm import clouds; [clouds.get(each) for each in clouds.NAMES]'")
+    clone.run(f"{clone.python} -c 'from pulumi_llm import clouds; [clouds.get(each) for each in clouds.names()]'")
 
 
 @pytest.mark.parametrize("page", [ACCOUNT, "docs/real-account.zh.md"])
@@ -172,4 +172,4 @@ def test_plain_uv_sync_installs_every_extra() -> None:
     assert "pulumi-llm[all]" in [each for name in project["tool"]["uv"]["default-groups"] for each in groups[name]]
     extras = set(project["project"]["optional-dependencies"]) - {"all"}
     assert project["project"]["optional-dependencies"]["all"] == [f"pulumi-llm[{','.join(sorted(extras))}]"]
-    assert set(clouds.NAMES) <= extras
+    assert set(clouds.names()) <= extras

@@ -119,7 +119,7 @@ DEMANDS = policy.Settings.model_validate(
 )
 
 
-@pytest.mark.parametrize("cloud", clouds.NAMES)
+@pytest.mark.parametrize("cloud", clouds.names())
 @pytest.mark.parametrize("spot", [False, True], ids=["on-demand", "spot"])
 def test_what_an_adapter_makes_breaks_no_rule(cloud: str, spot: bool) -> None:
     assert codes(adapter_plan(cloud, spot=spot), DEMANDS) == set()
@@ -136,13 +136,13 @@ def test_undoing_a_safe_choice_breaks_its_rule_and_no_other(
     assert codes(adapter_plan(cloud, undone), DEMANDS) == {code}
 
 
-@pytest.mark.parametrize("cloud", clouds.NAMES)
+@pytest.mark.parametrize("cloud", clouds.names())
 def test_a_machine_that_follows_its_image_is_told(cloud: str) -> None:
     assert codes(adapter_plan(cloud, renew=True), DEMANDS) == {"policy.image-moves"}
 
 
 def test_each_rule_is_undone_on_each_cloud_or_there_is_a_reason_why_not() -> None:
-    wanted = {(code, cloud) for code in policy.CODES.keys() - ELSEWHERE.keys() for cloud in clouds.NAMES}
+    wanted = {(code, cloud) for code in policy.CODES.keys() - ELSEWHERE.keys() for cloud in clouds.names()}
     done = {(code, cloud) for code, cloud, _ in CASES}
     assert done | NOTHING_TO_UNDO.keys() == wanted
     assert not done & NOTHING_TO_UNDO.keys()

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog as catalogue
+from pulumi_llm.clouds.aliyun import refresh as aliyun
+from pulumi_llm.clouds.aws import refresh as aws
+from pulumi_llm.clouds.tencent import refresh as tencent
 from pulumi_llm.commands import catalog
 from pulumi_llm.errors import Refusal
-from pulumi_llm.refresh import aliyun, aws, store, tencent
+from pulumi_llm.refresh import store
 from pulumi_llm.refresh.show import as_json, as_text
 from tests.refresh.conftest import Server
 from tests.refresh.samples import SHIPPED, TENCENT_T4, TODAY, cny, seen

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.catalog import DATA, Catalog
+from pulumi_llm.catalog import Catalog
 from pulumi_llm.refresh.merge import JUMP, believed, changes, merged
 from pulumi_llm.refresh.observed import BadQuote, Observation, Quote, quote
 from tests.refresh.samples import ALIYUN_T4, AWS_T4, SHIPPED, cny, codes, seen
@@ -16,9 +16,8 @@ from tests.refresh.samples import ALIYUN_T4, AWS_T4, SHIPPED, cny, codes, seen
 
 def over(path: Path, *observations: Observation) -> Catalog:
     """The package's catalogue with the observations laid over it."""
-    for each in DATA.glob("*.json"):
-        (path / each.name).write_bytes(each.read_bytes())
-    for name, content in merged(DATA, observations).items():
+    SHIPPED.copy_to(path)
+    for name, content in merged(SHIPPED, observations).items():
         (path / name).write_text(json.dumps(content), encoding="utf-8")
     return Catalog(path)
 

@@ -13,8 +13,8 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.cvm.v20170312 import models
 from tencentcloud.cvm.v20170312.cvm_client import CvmClient
 
+from pulumi_llm.clouds.tencent import refresh as tencent
 from pulumi_llm.errors import Refusal
-from pulumi_llm.refresh import tencent
 from pulumi_llm.refresh.calls import PAUSES
 from pulumi_llm.refresh.observed import Answer
 from tests.refresh.conftest import Server, recorded

@@ -7,6 +7,7 @@ Each table holds the smallest input that makes one thing to be said. Nothing her
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import sys
 import tempfile
@@ -24,15 +25,16 @@ import pulumi_aws
 import yaml
 
 import pulumi_llm as llm
-from pulumi_llm import bootstrap, catalog, clouds, preflight, spec
+from pulumi_llm import _entry_points, bootstrap, catalog, clouds, preflight, spec
 from pulumi_llm._gateway import content_role
 from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, Target
 from pulumi_llm.clouds import support
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture, capture_stack
 from pulumi_llm.plan.preview import parse as parse_preview
-from pulumi_llm.preflight import placement, suggest
+from pulumi_llm.preflight import capabilities, placement, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -556,9 +558,38 @@ def of_clouds() -> Iterator[Finding]:
     yield from told(lambda: support.sold_size("aws", "data", 20_000))
     yield from told(lambda: support.sold_size("aws", "system", 20_000))
     yield from support.no_image("aws", "g4dn.xlarge", "us-east-1", "'ubuntu'").findings
-    kept = {key: value for key, value in sys.modules.items() if key != "pulumi_llm.clouds.aws"}
+    bare = replace(catalog.load().cloud("aws"), can=frozenset())
+    with mock.patch.dict(catalog.load().clouds, {"aws": bare}):
+        yield from capabilities.lacking("aws", Capability)
+    for value in ("nowhere.at_all:CLOUD", "pulumi_llm.clouds.aws:CLOUD"):
+        yield from told(lambda value=value: _entered(_entry_points.Entry("mars", value, "mars-for-llm")))
+    other = mock.Mock(CLOUD=clouds.CloudFolder(**{**_MARS, "name": "aws"}))
+    with mock.patch.dict(sys.modules, {"mars_for_llm": other}):
+        yield from told(lambda: _entered(_entry_points.Entry("aws", "mars_for_llm:CLOUD", "mars-for-llm")))
+    mars = clouds.CloudFolder(**_MARS)
+    with (
+        mock.patch.object(clouds, "folders", return_value={"mars": mars}),
+        mock.patch.object(importlib, "import_module", side_effect=ModuleNotFoundError(name="pulumi_mars")),
+    ):
+        yield from told(lambda: clouds.get("mars"))
+    kept = {key: value for key, value in sys.modules.items() if key != "pulumi_llm.clouds.aws.adapter"}
     with mock.patch.dict(sys.modules, kept | {"pulumi_aws": None}, clear=True):
         yield from told(lambda: clouds.get("aws"))
+
+
+_MARS: dict[str, Any] = {
+    **dict.fromkeys(("name", "package"), "mars"),
+    "sdk": "pulumi_mars",
+    "distribution": "pulumi-mars",
+    "module": "mars_for_llm",
+    "path": Path("/nowhere"),
+}
+
+
+def _entered(entry: _entry_points.Entry) -> object:
+    """The clouds, where a package enters this one."""
+    with mock.patch.object(_entry_points, "entries", return_value=[entry]):
+        return clouds.folders.__wrapped__()
 
 
 def of_places() -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +12,10 @@ from hypothesis import strategies as st
 from pulumi_llm.catalog import DATA, Catalog
 from pulumi_llm.review import bill_file, difference
 from pulumi_llm.review.bill_text import bill_text
+from pulumi_llm.review.cloud_rows import whole
 from pulumi_llm.review.items import Usage
 from pulumi_llm.review.money import Amounts
+from pulumi_llm.review.table import DATA as TABLE
 from pulumi_llm.review.table import cost_table
 from tests.review.samples import ADDRESS, DISK, INSTANCE, Program, catalogue
 
@@ -178,7 +179,7 @@ def test_the_first_column_is_the_currency_that_was_asked_for(round_prices: Catal
 
 
 def test_every_type_in_the_table_has_a_source(round_prices: Catalog) -> None:
-    content = json.loads((Path(bill_file.__file__).parent / "data" / "costs.json").read_text(encoding="utf-8"))
+    content = whole(TABLE)
     types = [row["type"] for row in content["rows"]]
     assert len(set(types)) == len(types)
     assert all(rule.source and rule.source_date for rule in cost_table().rules.values())

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pulumi_llm import clouds, provider_facts
 from pulumi_llm.plan.comparison import Step
 from pulumi_llm.plan.model import PlannedResource
+from pulumi_llm.provider_facts import table
 from pulumi_llm.review import impact
 from pulumi_llm.review.comment import words_of
 from pulumi_llm.review.impact import impact_table
 from pulumi_llm.review.table import cost_table
-from pulumi_llm.simcloud import table
 
 MACHINES = [row.type for row in impact_table().types.values() if row.role == "machine" and table.find(row.type)]
 HURTS = re.compile(r"stop/start|stop,|reboot|ForceStop|ResetInstance|ReplaceSystemDisk|shut down")
@@ -66,11 +69,14 @@ def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
 
 
 def test_no_row_is_twice_in_the_file() -> None:
-    content = json.loads(impact.DATA.read_text(encoding="utf-8"))
-    keys = [(row["type"], row["property"]) for row in content["properties"]] + [
-        (row["type"], "") for row in content["types"]
-    ]
-    assert len(keys) == len(set(keys))
+    def pairs_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        assert len(keys) == len(set(keys)), keys
+        return dict(pairs)
+
+    files = [each.data / "provider.json" for each in clouds.folders().values()]
+    for file in (*files, *Path(provider_facts.__file__).parent.glob("data/*.json")):
+        json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=pairs_once)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.type.split(':')[0]}-{row.property}")

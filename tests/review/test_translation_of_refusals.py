@@ -28,6 +28,7 @@ FAMILIES = (
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {
     "bootstrap.user-data-too-big": "the source of the limit",
+    "cloud.bad-entry-point": "Python",
     "content.bad-hook": "Python",
     "content.no-word-file": "the system",
     "diff.preview-failed": "the engine",

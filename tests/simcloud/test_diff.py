@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.simcloud import diff
-from pulumi_llm.simcloud.diff import Difference
+from pulumi_llm.provider_facts import diff
+from pulumi_llm.provider_facts.diff import Difference
+from pulumi_llm.provider_facts.values import UNKNOWN, secret
 from pulumi_llm.simcloud.offers import of as offers_of
-from pulumi_llm.simcloud.values import UNKNOWN, secret
 
 AWS = "aws:ec2/instance:Instance"
 ALIYUN = "alicloud:ecs/instance:Instance"
@@ -169,3 +169,28 @@ def test_a_certificate_replaces_itself_when_it_is_due(make_cloud: Any) -> None:
     later = {**given, "validityEndTime": "2999-01-01T00:00:00Z"}
     assert simulator.diff(token, due, given, given).replaces == ["readyForRenewal"]
     assert simulator.diff(token, later, given, given).changes == {}
+
+
+RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "old", "new", "beside", "expected"),
+    [
+        (ALIYUN, "period", 1, 2, {}, "same"),
+        (ALIYUN, "period", 1, 2, {"instanceChargeType": "PrePaid"}, "update"),
+        (ALIYUN, "spotPriceLimit", 1, 2, {"instanceChargeType": "PrePaid"}, "same"),
+        (ALIYUN, "systemDiskPerformanceLevel", "PL0", "PL1", {"systemDiskCategory": "cloud_efficiency"}, "same"),
+        (ALIYUN, "systemDiskPerformanceLevel", "PL0", "PL1", {"systemDiskCategory": "cloud_essd"}, "update"),
+        (ALIYUN, "internetMaxBandwidthIn", 5, 10, {}, "same"),
+        (ALIYUN, "internetMaxBandwidthIn", 5, 10, {"internetMaxBandwidthOut": 5}, "update"),
+        (RULE, "portRange", "1/1", "-1/-1", {"ipProtocol": "tcp"}, "same"),
+        (RULE, "portRange", "1/1", "2/2", {"ipProtocol": "tcp"}, "replace"),
+        ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "ipProtocol", "6", "tcp", {}, "same"),
+        ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "ipProtocol", "6", "udp", {}, "update"),
+    ],
+)
+def test_a_difference_that_the_provider_overlooks_is_none_where_it_overlooks_it(
+    token: str, name: str, old: Any, new: Any, beside: dict[str, Any], expected: str
+) -> None:
+    assert verdict(differ(token, {name: old, **beside}, {name: new, **beside})) == expected

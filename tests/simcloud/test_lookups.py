@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.simcloud import images
+from pulumi_llm.clouds.aws.simulated import images as aws_images
+from pulumi_llm.clouds.tencent.simulated import images as tencent_images
 from pulumi_llm.simcloud.rules.base import CloudError
 
 from .conftest import Cloud, cloud
@@ -23,11 +24,11 @@ TYPES = "tencentcloud:Instance/getTypes:getTypes"
 def test_the_vendors_parameters_name_an_image_of_the_region(aws: Cloud) -> None:
     here = aws.ask(PARAMETER, name=UBUNTU)["value"]
     there = cloud("aws", region="eu-west-1").ask(PARAMETER, name=UBUNTU)["value"]
-    found = images.of_ami(here, "us-east-1")
+    found = aws_images.of_ami(here, "us-east-1")
     assert found is not None
     assert "ubuntu-noble-24.04-amd64" in found.name
     assert here != there
-    assert images.of_ami(here, "eu-west-1") is None
+    assert aws_images.of_ami(here, "eu-west-1") is None
     assert aws.ask(PARAMETER, name=DRIVER)["value"] != here
 
 
@@ -41,7 +42,7 @@ def test_images_are_the_same_every_time_until_a_newer_one_appears(aws: Cloud) ->
     assert aws.ask(PARAMETER, name=UBUNTU)["value"] == first
     newer = cloud("aws", faults="image-date:20270101").ask(PARAMETER, name=UBUNTU)["value"]
     assert newer != first
-    found = images.of_ami(newer, "us-east-1")
+    found = aws_images.of_ami(newer, "us-east-1")
     assert found is not None
     assert found.date == "20270101"
 
@@ -174,7 +175,7 @@ def test_tencent_images_are_filtered_and_a_newer_one_has_another_id(tencentcloud
     newer = cloud("tencentcloud", faults="image-date:20270101").ask(TENCENT_IMAGES, **args)["images"][0]["imageId"]
     assert newer != "img-mmytdhbn"
     for each in (newer, "img-mmytdhbn"):
-        assert images.of_tencent(each) is not None
+        assert tencent_images.of_id(each) is not None
     assert tencentcloud.ask(TENCENT_IMAGES, imageTypes=["PRIVATE_IMAGE"])["images"] == []
     with pytest.raises(CloudError, match="conflicts with image_name_regex"):
         tencentcloud.ask(TENCENT_IMAGES, imageNameRegex="x", osName="y")

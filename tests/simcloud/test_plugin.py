@@ -16,8 +16,8 @@ import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from pulumi_llm import simcloud
+from pulumi_llm.provider_facts.values import UNKNOWN
 from pulumi_llm.simcloud import plugin
-from pulumi_llm.simcloud.values import UNKNOWN
 from pulumi_llm.simcloud.wire import empty_pb2, from_struct, to_struct
 
 Start = Callable[..., tuple[subprocess.Popen[str], Any]]

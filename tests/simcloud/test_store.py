@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import simcloud
+from pulumi_llm.provider_facts.values import secret
 from pulumi_llm.simcloud.store import Record, Store, open_store
-from pulumi_llm.simcloud.values import secret
 
 
 def record(id_: str, **properties: object) -> Record:

@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pulumi_llm import catalog
 from pulumi_llm.bootstrap.files import node_code, packed, squeezed
 from pulumi_llm.bootstrap.node_document import early_users, node_document
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import order
-from pulumi_llm.roles.files import data, fill, text
+from pulumi_llm.roles.files import fill, text
 
 if TYPE_CHECKING:
+    from pulumi_llm.catalog import CloudFacts
     from pulumi_llm.roles.manifest import Stage
     from pulumi_llm.roles.requests import NodeRequest
 
@@ -97,20 +99,19 @@ def size_report(request: NodeRequest) -> SizeReport:
 
 def user_data_limit(cloud: str) -> int:
     """A cloud's user data limit in bytes before encoding."""
-    return int(_limit(cloud)["limit"])
+    return _facts(cloud).user_data_limit
 
 
-def _limit(cloud: str) -> dict[str, Any]:
-    clouds = data("node/user_data_limits.json")["clouds"]
+def _facts(cloud: str) -> CloudFacts:
+    clouds = catalog.load().clouds
     if cloud not in clouds:
         raise UnknownName("bootstrap.unknown-cloud", "cloud", cloud, clouds)
-    row: dict[str, Any] = clouds[cloud]
-    return row
+    return clouds[cloud]
 
 
 def _report(request: NodeRequest, rendered: str) -> SizeReport:
-    row = _limit(request.cloud)
-    return SizeReport(len(rendered.encode()), int(row["limit"]), str(row["source"]))
+    facts = _facts(request.cloud)
+    return SizeReport(len(rendered.encode()), facts.user_data_limit, facts.user_data_source)
 
 
 def _render(request: NodeRequest) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from pulumi_llm.catalog import names, reader
+from pulumi_llm import clouds
+from pulumi_llm.catalog import names, parts, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
     CloudFacts,
@@ -21,34 +23,59 @@ from pulumi_llm.catalog.rows import (
     Price,
     Region,
     Role,
+    Row,
     TokenPrice,
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
 from pulumi_llm.errors import UnknownName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 DATA = Path(__file__).parent / "data"
+"""What is no cloud's. The rows of a cloud are in its folder."""
+R = TypeVar("R", bound=Row)
 
 
 class Catalog:
     """Clouds, regions, GPUs, instance types, prices, models, images and mirrors.
 
-    Each kind is read from its file in ``directory`` when first asked for. A file that cannot be used raises
+    Each kind is read from its files when first asked for. A file that cannot be used raises
     Refusal ``catalog.broken-file``; a name that is not known raises UnknownName with the nearest known ones.
     """
 
     def __init__(self, directory: Path = DATA) -> None:
-        """The catalogue whose files are in ``directory``; nothing is read yet."""
+        """The catalogue whose files are in ``directory``; nothing is read yet.
+
+        The package's own has the rows of each installed cloud in that cloud's folder; any other directory is whole.
+        """
         self.directory = directory
+
+    def paths(self, name: str) -> tuple[Path, ...]:
+        """The files that ``name`` consists of, the clouds' first; where there is none, the one that is missing."""
+        places = [each.data for each in clouds.folders().values()] if self.directory == DATA else []
+        found = tuple(each / name for each in (*places, self.directory) if (each / name).is_file())
+        return found or (self.directory / name,)
+
+    def copy_to(self, directory: Path) -> None:
+        """Write all of it into one folder, which is a catalogue by itself. Raises OSError."""
+        for name in sorted({*parts.OF_CLOUDS, *(each.name for each in self.directory.glob("*.json"))}):
+            if name in parts.OF_CLOUDS:
+                parts.write(directory / name, parts.joined(self.paths(name)))
+            else:  # contents only: the package's folder may be read only
+                shutil.copyfile(self.directory / name, directory / name)
+
+    def _rows(
+        self, name: str, kind: type[R], change: Callable[[reader.RawRow], reader.RawRow] | None = None
+    ) -> tuple[R, ...]:
+        return tuple(row for path in self.paths(name) for row in reader.rows_of(path, kind, change))
 
     # -- clouds and regions
 
     @cached_property
     def clouds(self) -> Mapping[str, CloudFacts]:
         """The clouds that machines can be made on, by name."""
-        rows = reader.rows_of(self.directory / "clouds.json", CloudFacts, change=reader.cloud_row)
+        rows = self._rows("clouds.json", CloudFacts, change=reader.cloud_row)
         return {row.name: row for row in rows}
 
     @cached_property
@@ -91,7 +118,7 @@ class Catalog:
             )
             return {**raw, "zones": tuple(raw["zones"]), "serves": serves}
 
-        rows = reader.rows_of(self.directory / "regions.json", Region, change=change)
+        rows = self._rows("regions.json", Region, change=change)
         return {(row.cloud, row.name): row for row in rows}
 
     def cloud(self, name: str) -> CloudFacts:
@@ -133,7 +160,7 @@ class Catalog:
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
         """All instance types."""
-        return reader.rows_of(self.directory / "instances.json", Instance, change=reader.instance_row)
+        return self._rows("instances.json", Instance, change=reader.instance_row)
 
     @cached_property
     def _instances_by_key(self) -> Mapping[tuple[str, str], Instance]:
@@ -154,17 +181,17 @@ class Catalog:
     @cached_property
     def prices(self) -> tuple[Price, ...]:
         """All list prices, spot prices as rows of their own; those marked suspect among them."""
-        return reader.rows_of(self.directory / "prices.json", Price)
+        return self._rows("prices.json", Price)
 
     @cached_property
     def guide_prices(self) -> tuple[GuidePrice, ...]:
         """The six prices of the deployment guide that the product grew from."""
-        return reader.rows_of(self.directory / "guide_prices.json", GuidePrice)
+        return self._rows("guide_prices.json", GuidePrice)
 
     @cached_property
     def extras(self) -> tuple[ExtraPrice, ...]:
         """Prices of disks, public addresses and traffic."""
-        return reader.rows_of(self.directory / "extras.json", ExtraPrice)
+        return self._rows("extras.json", ExtraPrice)
 
     @cached_property
     def exchange_rate(self) -> ExchangeRate:
@@ -304,7 +331,7 @@ class Catalog:
     @cached_property
     def images(self) -> tuple[Image, ...]:
         """How each cloud's images are looked up."""
-        return reader.rows_of(self.directory / "images.json", Image)
+        return self._rows("images.json", Image)
 
     def image(self, cloud: str, purpose: str = "ubuntu-24.04", arch: str = "x86_64") -> Image:
         """The image for a purpose. Raises UnknownName ``catalog.unknown-image``."""
@@ -320,7 +347,7 @@ class Catalog:
     @cached_property
     def mirrors(self) -> tuple[Mirror, ...]:
         """All places to fetch from."""
-        return reader.rows_of(self.directory / "supply.json", Mirror)
+        return self._rows("supply.json", Mirror)
 
     def sources(self, cloud: str, region: str) -> Sources:
         """The ordered sources for a machine in that region. Raises UnknownName for an unknown region."""

@@ -18,6 +18,7 @@ from pulumi_llm.catalog.rows import (
     Row,
     TokenPrice,
 )
+from pulumi_llm.clouds.capabilities import capabilities
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def cloud_row(raw: RawRow) -> RawRow:
     """A cloud's row with its disks and name rules as objects."""
     rules = {kind: NameRule(**rule) for kind, rule in raw["name_rules"].items()}
     disks = {key: Disk(**raw[key]) for key in ("system_disk", "data_disk")}
-    return {**raw, **disks, "name_rules": rules}
+    return {**raw, **disks, "name_rules": rules, "can": capabilities(raw["can"])}
 
 
 def gpu_row(raw: RawRow) -> RawRow:

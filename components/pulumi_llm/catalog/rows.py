@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from pulumi_llm.clouds.capabilities import Capability
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,13 +83,15 @@ class NameRule:
 class CloudFacts(Row):
     """What is true of a whole cloud.
 
-    ``user_data_limit`` is in bytes before any base64; ``image_id``: the form of an image's id (a pattern).
+    ``user_data_limit`` is in bytes before any base64, and ``user_data_source`` says where that is known from;
+    ``image_id``: the form of an image's id (a pattern).
     """
 
     name: str
     title: str
     pulumi_package: str
     user_data_limit: int
+    user_data_source: str = ""
     login_user: str
     image_id: str
     metadata_url: str
@@ -95,11 +99,16 @@ class CloudFacts(Row):
     system_disk: Disk
     data_disk: Disk
     encrypts_system_disk: bool
-    spot: bool
+    can: frozenset[Capability]
     spot_notes: str
     token_metadata: bool
     metadata_notes: str
     name_rules: Mapping[str, NameRule]
+
+    @property
+    def spot(self) -> bool:
+        """Whether it sells spot machines."""
+        return Capability.SPOT in self.can
 
     def name_rule(self, kind: str) -> NameRule:
         """The rule for one kind of resource (``key-pair``), or the cloud's default rule."""

@@ -1,39 +1,112 @@
-"""The clouds. Each is imported, with its SDK, only when it is used."""
+"""The clouds, each a folder. A folder is found without its SDK; the SDK is imported when its adapter is asked for.
+
+Folders are found by the entry points ``pulumi_llm.clouds``: our own come through that door as others' do. In a checkout
+that was installed before a folder of ours was there, the folder itself is the entry.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from pulumi_llm import extras
+from pulumi_llm import _entry_points
+from pulumi_llm.clouds.folder import CloudFolder
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pulumi_llm.clouds.base import Cloud
 
-NAMES = ("aliyun", "aws", "tencent")
+GROUP = "pulumi_llm.clouds"
+"""The group of entry points. Each names a cloud and leads to its :class:`CloudFolder`."""
+
+
+@cache
+def folders() -> Mapping[str, CloudFolder]:
+    """The clouds that are installed, by name, in the order of their names.
+
+    Raises Refusal ``cloud.bad-entry-point`` for one whose entry point leads to no cloud, and where two bring the same.
+    """
+    found: dict[str, tuple[CloudFolder, str]] = {}
+    wrong: list[Finding] = []
+    for name, value, origin in _entries():
+        try:
+            folder = _load(name, value)
+        except (ImportError, AttributeError, TypeError) as error:
+            wrong.append(_bad(name, origin, f"{value} leads to no cloud: {error}"))
+            continue
+        if name in found and found[name][0] is not folder:
+            wrong.append(_bad(name, origin, f"{found[name][1]} brings a cloud of that name too"))
+        found.setdefault(name, (folder, origin))
+    if wrong:
+        raise Refusal(wrong)
+    return {name: found[name][0] for name in sorted(found)}
+
+
+def names() -> tuple[str, ...]:
+    """The names of the clouds that are installed."""
+    return tuple(folders())
+
+
+def of_package(package: str) -> CloudFolder | None:
+    """The cloud whose provider is the Pulumi package ``package``; None for a package that is no cloud's."""
+    return next((each for each in folders().values() if each.package == package), None)
 
 
 def get(name: str) -> Cloud:
     """The adapter of the cloud called ``name``.
 
     Raises :class:`UnknownName` (``cloud.unknown``), or :class:`Refusal` (``cloud.sdk-missing``) where the
-    cloud's SDK is not installed: each is an extra of this package.
+    cloud's SDK is not installed.
     """
-    if name not in NAMES:
-        raise UnknownName("cloud.unknown", "cloud", name, NAMES)
+    folder = folders().get(name)
+    if folder is None:
+        raise UnknownName("cloud.unknown", "cloud", name, names())
     try:
-        module = importlib.import_module(f"pulumi_llm.clouds.{name}")
+        module = importlib.import_module(f"{folder.module}.adapter")
     except ModuleNotFoundError as missing:
-        if (missing.name or "").startswith("pulumi_llm"):
+        if not (missing.name or "").startswith(folder.sdk):
             raise
         raise Refusal(
             [
                 Finding(
                     "cloud.sdk-missing",
                     f"{name} is asked for, but its Pulumi SDK ({missing.name}) is not installed",
-                    extras.advice(name),
+                    _how_to_get(folder),
                 )
             ]
         ) from None
     return cast("Cloud", module.ADAPTER)
+
+
+def _how_to_get(folder: CloudFolder) -> str:
+    from pulumi_llm import extras  # reads the metadata of installed packages, which takes its time
+
+    return extras.advice(folder.name) if extras.requirements(folder.name) else f"pip install {folder.distribution}"
+
+
+def _entries() -> Iterator[_entry_points.Entry]:
+    """First our own folders, then everybody's entry points."""
+    for each in pkgutil.iter_modules(__path__):
+        if each.ispkg:
+            yield _entry_points.Entry(each.name, f"{__name__}.{each.name}:CLOUD", "pulumi-llm")
+    yield from _entry_points.entries(GROUP)
+
+
+def _load(name: str, value: str) -> CloudFolder:
+    module, _, attribute = value.partition(":")
+    found = getattr(importlib.import_module(module.strip()), attribute.strip() or "CLOUD")
+    if not isinstance(found, CloudFolder) or found.name != name:
+        raise TypeError(f"it is {found!r}, not the CloudFolder of {name!r}")
+    return found
+
+
+def _bad(name: str, origin: str, why: str) -> Finding:
+    return Finding(
+        "cloud.bad-entry-point",
+        f"the cloud {name!r} of {origin} cannot be used: {why}",
+        f"mend or remove {origin}; docs/clouds.md says what an entry point has to lead to",
+    )

@@ -61,6 +61,14 @@ class Scope:
             hooks=hooks,
         )
 
+    def child(
+        self, *, depends_on: Sequence[pulumi.Resource] = (), minutes: int | None = None
+    ) -> pulumi.ResourceOptions:
+        """Options for a child of a package that has no region (tls, random, command): parent only."""
+        timeouts = pulumi.CustomTimeouts(create=f"{minutes}m", update=f"{minutes}m") if minutes else None
+        waits = [*depends_on, *self.gates]
+        return pulumi.ResourceOptions(parent=self.parent, depends_on=waits or None, custom_timeouts=timeouts)
+
     def invoke_options(self) -> pulumi.InvokeOutputOptions:
         """Options for one look-up, so that it asks the same account and region."""
         return pulumi.InvokeOutputOptions(parent=self.parent, provider=self.provider)
@@ -155,17 +163,61 @@ class DiskHandle:
     id: pulumi.Output[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostOrder:
+    """A host to provision, whatever is to run on it. Sizes in GiB."""
+
+    name: str
+    network: NetworkHandle
+    instance_type: str
+    system_disk_gib: int
+    data_disk_gib: int
+    rules: tuple[Rule, ...]
+    """What is let in; nothing else is."""
+    user_data: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    spot: bool = False
+    renew: bool = False
+    protect: bool = False
+    """Keep the data disk from being deleted or replaced."""
+    image_id: pulumi.Input[str] | None = None
+    """An image of the user's; default: the newest that the cloud lists."""
+    address: AddressHandle | None = None
+    """An address that exists; default: one of the host's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BareHost:
+    """A host that is being made, or that exists, with nothing of ours on it but its boot instructions.
+
+    What comes after (certificate, settings, secrets, status) needs no more than this, wherever the host came from.
+    """
+
+    id: pulumi.Output[str]
+    address: pulumi.Output[str]
+    """Where it answers SSH and its callers."""
+    private_address: pulumi.Output[str]
+    user: str
+    """Who logs in, and may become root."""
+    private_key: pulumi.Output[str]
+    """The key of that user: OpenSSH, secret."""
+    told_anew_with: tuple[pulumi.Output[str], ...] = ()
+    """Where one of these changes, the host knows nothing any more: another machine, or another system disk."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """What has to be there before the host is spoken to: its disk and its address are attached."""
+
+
 class Cloud(Protocol):
-    """What a cloud's adapter does.
+    """What the program asks of a cloud's adapter. :mod:`pulumi_llm.clouds.parts` makes a host of single resources.
 
     Every method makes resources, or looks one thing up; none calls out on import.
     """
 
     name: str
-    """The catalogue's name of the cloud: ``aliyun``, ``tencent`` or ``aws``."""
+    """The catalogue's name of the cloud, which is that of its folder."""
 
     package: str
-    """The Pulumi package whose provider it uses: ``alicloud``, ``tencentcloud`` or ``aws``."""
+    """The Pulumi package whose provider it uses."""
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region. Credentials come from the environment or the stack's provider config."""
@@ -174,6 +226,16 @@ class Cloud(Protocol):
     def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
         """A VPC, a subnet in the zone, and what that cloud needs for outbound traffic."""
         ...
+
+    def provision(self, order: HostOrder, scope: Scope) -> BareHost:
+        """The host, hardened: what is not let in by a rule of the order is closed."""
+        ...
+
+
+class Parts(Protocol):
+    """The resources of which a host is made on a cloud that sells them one by one."""
+
+    name: str
 
     def firewall(
         self,

@@ -8,7 +8,7 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from typing import Any
 
-from pulumi_llm import catalog
+from pulumi_llm import catalog, clouds
 from pulumi_llm.commands import DONE, REFUSED
 from pulumi_llm.errors import Finding
 
@@ -31,7 +31,11 @@ def refresh(asked: Namespace) -> int:
         cloud=asked.cloud,
         regions=tuple(dict.fromkeys(asked.region)),
         gpu=asked.gpu,
-        tencent_site=asked.tencent_site,
+        options={
+            name: value
+            for name, each in clouds.folders().items()
+            if each.refresh_option and (value := getattr(asked, f"{name}_{each.refresh_option.name}".replace("-", "_")))
+        },
         accept_jumps=asked.accept_jumps,
         directory=(asked.out.expanduser() if asked.out else store.default_directory()).absolute(),
     )

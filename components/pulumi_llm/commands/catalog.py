@@ -16,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pulumi_llm.commands import Command, option
+from pulumi_llm.commands import Command, Options, option
 from pulumi_llm.commands._options import JSON
 
 if TYPE_CHECKING:
@@ -50,6 +50,32 @@ def _refresh(asked: Namespace) -> int:
     return _catalog.refresh(asked)
 
 
+def _refresh_options() -> Options:
+    from pulumi_llm import clouds
+
+    own = [(name, each.refresh_option) for name, each in clouds.folders().items() if each.refresh_option]
+    return (
+        option("--cloud", help="one cloud, such as aliyun (default: each that this machine has credentials for)"),
+        option(
+            "--region",
+            action="append",
+            default=[],
+            help="a region; may be repeated (default: all that have the types)",
+        ),
+        option("--gpu", help="only machines with this GPU (default: all, and the CPU hosts for proxies)"),
+        option(
+            "--out", type=Path, metavar="DIR", help="where to write (default: pulumi-llm/catalog in your data folder)"
+        ),
+        *(option(f"--{name}-{each.name}", choices=each.choices, help=each.help) for name, each in own),
+        option(
+            "--accept-jumps",
+            action="store_true",
+            help="take list prices that are four times those known, or a quarter",
+        ),
+        option("--json", action="store_true", help="changes, stock and findings as JSON"),
+    )
+
+
 COMMAND = Command(
     name="catalog",
     help="how old the catalogue is, and today's prices from the clouds' APIs",
@@ -66,35 +92,7 @@ COMMAND = Command(
             name="refresh",
             help="a new one, from the clouds' own APIs",
             about=REFRESH,
-            options=(
-                option(
-                    "--cloud", help="one cloud, such as aliyun (default: each that this machine has credentials for)"
-                ),
-                option(
-                    "--region",
-                    action="append",
-                    default=[],
-                    help="a region; may be repeated (default: all that have the types)",
-                ),
-                option("--gpu", help="only machines with this GPU (default: all, and the CPU hosts for proxies)"),
-                option(
-                    "--out",
-                    type=Path,
-                    metavar="DIR",
-                    help="where to write (default: pulumi-llm/catalog in your data folder)",
-                ),
-                option(
-                    "--tencent-site",
-                    choices=("china", "international"),
-                    help="where the Tencent account was opened: its API answers prices without a currency, CNY or USD",
-                ),
-                option(
-                    "--accept-jumps",
-                    action="store_true",
-                    help="take list prices that are four times those known, or a quarter",
-                ),
-                option("--json", action="store_true", help="changes, stock and findings as JSON"),
-            ),
+            options=_refresh_options,
             body=_refresh,
             wrong_call=UNKNOWN_NAMES,
         ),

@@ -20,7 +20,7 @@ Runs the real Pulumi engine against simulated clouds: no account, no network, no
   --home DIR      where the simulation keeps its state (default: .pulumi-sim beside Pulumi.yaml)
   --project DIR   the Pulumi project (default: searched for from the current folder upwards)
   --fault SPEC    make the simulated cloud fail, such as no-stock:cn-shanghai-b; may be given several times
-  --boot          instances become machines that really boot (root on Linux; see docs/boot-tests.md)
+  --boot          instances become machines that really boot (in a checkout, as root on Linux: docs/boot-tests.md)
 
 examples:
   pulumi-llm sim preview -s aliyun-t4        what would be made

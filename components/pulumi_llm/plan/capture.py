@@ -29,11 +29,11 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
+from pulumi_llm.provider_facts import packages, table
 from pulumi_llm.resolve import kept
-from pulumi_llm.simcloud import table
 from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package
 
-SIMULATED = ("aws", "alicloud", "tencentcloud", "command", "random", "tls")
+SIMULATED = packages()
 PLACEHOLDER = "not-set"
 """Stands for a needed secret that is not set; a plan never holds the secrets themselves."""
 

@@ -13,7 +13,8 @@ import site
 import tempfile
 from collections.abc import Iterator, Mapping
 
-from pulumi_llm.simcloud import config, schema
+from pulumi_llm import clouds
+from pulumi_llm.provider_facts import schema
 
 KEPT = frozenset(
     {
@@ -21,7 +22,7 @@ KEPT = frozenset(
         *("VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONUTF8"),
         *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"),
         *("PULUMI_LLM_CATALOG", "PULUMI_LLM_TEMPLATES", "PULUMI_LLM_POLICY", "PULUMI_LLM_SIM_FAULTS"),
-        *(name for names in config.ENVIRONMENT.values() for name in names),
+        *(name for folder in clouds.folders().values() for name in folder.region_variables),
     }
 )
 """The variables that a program is given: how to run Python, this library's own, and a cloud's default region."""

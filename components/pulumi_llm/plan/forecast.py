@@ -19,8 +19,8 @@ from typing import Any
 
 from pulumi_llm.plan.comparison import Comparison, Operation, Step
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, Plan, PlannedResource
-from pulumi_llm.simcloud import schema
-from pulumi_llm.simcloud.diff import top
+from pulumi_llm.provider_facts import schema
+from pulumi_llm.provider_facts.diff import top
 from pulumi_llm.simcloud.simulator import Simulator
 
 _ADDRESS = re.compile(r"(?:^ip|Ip|^ipAddress|IpAddress|^ipv4\w*)$")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.preflight import memory
+from pulumi_llm.preflight import capabilities, memory
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model, Offer, Price
@@ -57,9 +57,10 @@ def attempt(place: Callable[[], Placement]) -> Placing:
 def place_server(server: ServerSpec) -> Placement:
     """The cheapest instance type of the region that has the GPUs, or the one that is named.
 
-    Raises :class:`Refusal` with ``placement.gpu-not-offered`` (naming the regions and counts that exist) or
-    ``placement.type-mismatch``.
+    Raises :class:`Refusal` with ``cloud.cannot``, ``placement.gpu-not-offered`` (naming the regions and counts that
+    exist) or ``placement.type-mismatch``.
     """
+    capabilities.demand(server.cloud, capabilities.of_host(spot=server.spot))
     data = catalog.load()
     offers = data.offers(
         gpu=server.gpu, gpu_count=server.gpu_count, cloud=server.cloud, region=server.region, spot=server.spot
@@ -94,6 +95,7 @@ def place_host(
     instance_type: str | None = None,
 ) -> Placement:
     """The cheapest CPU host of the region with at least so many vCPU and GiB, or the one that is named."""
+    capabilities.demand(cloud, capabilities.of_host())
     data = catalog.load()
     offers = data.hosts(cloud=cloud, region=region, min_vcpu=min_vcpu, min_memory_gib=min_memory_gib)
     if instance_type is not None:

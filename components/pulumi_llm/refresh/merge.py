@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal
 
-from pulumi_llm.catalog import Catalog, ExchangeRate, Instance, reader
+from pulumi_llm.catalog import Catalog, ExchangeRate, Instance, parts
 from pulumi_llm.catalog.integrity import CNY_PER_GPU_HOUR, CNY_PER_HOST_HOUR
 from pulumi_llm.catalog.rows import source_day
 from pulumi_llm.errors import Finding
@@ -63,9 +62,9 @@ def believed(
     return found, findings
 
 
-def merged(directory: Path, observations: Sequence[Observation]) -> Files:
-    """The files of the catalogue in ``directory`` that change, with the observations in them, by file name."""
-    files = {name: reader.read_file(directory / name) for name in ("prices.json", "instances.json", "regions.json")}
+def merged(shipped: Catalog, observations: Sequence[Observation]) -> Files:
+    """The files of the catalogue that change, with the observations in them, by file name."""
+    files = {name: parts.joined(shipped.paths(name)) for name in ("prices.json", "instances.json", "regions.json")}
     _zones(files["instances.json"], files["regions.json"], observations)
     _prices(files["prices.json"], observations)
     return files

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
+from pulumi_llm import clouds
 from pulumi_llm.catalog import DATA, Catalog, Instance
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.refresh import aliyun, aws, store, tencent
+from pulumi_llm.refresh import store
 from pulumi_llm.refresh.merge import Change, believed, changes
 from pulumi_llm.refresh.observed import Answer, Observation, Scope
 
-CLOUDS: dict[str, Any] = {"aliyun": aliyun, "aws": aws, "tencent": tencent}
-"""The clouds with an API that is asked, each with `has_credentials`, `fetch` and `TO_SET`."""
+
+def asked_clouds() -> dict[str, ModuleType]:
+    """The clouds with an API that is asked: each folder's `refresh`, with `has_credentials`, `fetch` and `TO_SET`."""
+    parts = {name: folder.part("refresh") for name, folder in clouds.folders().items()}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,8 @@ class Request:
     cloud: str | None = None
     regions: tuple[str, ...] = ()
     gpu: str | None = None
-    tencent_site: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What a cloud has to be told besides, by its name: the ``refresh_option`` of its folder."""
     accept_jumps: bool = False
     directory: Path = field(default_factory=store.default_directory)
 
@@ -124,7 +129,7 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
             owner = f"region of {request.cloud}" if request.cloud else "region"
             raise UnknownName("catalog.unknown-region", owner, region, known)
     scopes: dict[str, Scope] = {}
-    for cloud in CLOUDS if request.cloud is None else (request.cloud,):
+    for cloud in asked_clouds() if request.cloud is None else (request.cloud,):
         types = tuple(row for row in shipped.instances if row.cloud == cloud and gpu in (None, row.gpu))
         regions = _regions(shipped, cloud, types, request.regions)
         if types and regions:
@@ -146,20 +151,23 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
 def _regions(shipped: Catalog, cloud: str, types: Sequence[Instance], asked: tuple[str, ...]) -> tuple[str, ...]:
     """The cloud's regions that are asked for, else those that have one of the types.
 
-    The regions of AWS in China are another partition, with accounts and a price list of their own.
+    Regions of another partition than the cloud's default one (AWS in China) have accounts and a price list of their
+    own.
     """
+    home = shipped.region(cloud, shipped.cloud(cloud).default_region).partition
     listed = {region for row in types for region in row.regions}
     return tuple(
         sorted(
             name
             for (owner, name), row in shipped.regions.items()
-            if owner == cloud and row.partition != "aws-cn" and (name in asked if asked else name in listed)
+            if owner == cloud and row.partition == home and (name in asked if asked else name in listed)
         )
     )
 
 
 def _without_credentials(scopes: Iterable[str]) -> dict[str, str]:
-    return {name: f"no credentials: set {CLOUDS[name].TO_SET}" for name in scopes if not CLOUDS[name].has_credentials()}
+    asked = asked_clouds()
+    return {name: f"no credentials: set {asked[name].TO_SET}" for name in scopes if not asked[name].has_credentials()}
 
 
 def _nothing_to_ask(skipped: dict[str, str]) -> Refusal:
@@ -167,7 +175,7 @@ def _nothing_to_ask(skipped: dict[str, str]) -> Refusal:
         Finding(
             "refresh.no-credentials",
             f"{name}: no credentials in the environment or in the usual files",
-            f"set {CLOUDS[name].TO_SET}; for a role of this machine itself, name the cloud: --cloud {name}",
+            f"set {asked_clouds()[name].TO_SET}; for a role of this machine itself, name the cloud: --cloud {name}",
         )
         for name in skipped
     )
@@ -176,9 +184,8 @@ def _nothing_to_ask(skipped: dict[str, str]) -> Refusal:
 def _ask(scope: Scope, request: Request, say: Callable[[str], None]) -> Answer:
     """The cloud's answer; where it cannot be asked at all, the reason is a finding, and the others still are."""
     try:
-        if scope.cloud == "tencent":
-            return tencent.fetch(scope, say, request.tencent_site)
-        answer: Answer = CLOUDS[scope.cloud].fetch(scope, say)
+        told = [request.options.get(scope.cloud)] if clouds.folders()[scope.cloud].refresh_option else []
+        answer: Answer = asked_clouds()[scope.cloud].fetch(scope, say, *told)
         return answer
     except Refusal as refusal:
         return Answer(findings=list(refusal.findings))

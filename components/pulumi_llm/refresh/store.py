@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import shutil
 import tempfile
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import __version__
-from pulumi_llm.catalog import DATA, Catalog, reader
+from pulumi_llm.catalog import DATA, Catalog, parts, reader
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.refresh.merge import Files, merged
+from pulumi_llm.refresh.merge import merged
 from pulumi_llm.refresh.observed import Observation, Quote
 
 OBSERVATIONS = "observations.json"
@@ -82,10 +81,10 @@ def write(directory: Path, observations: Iterable[Observation]) -> Catalog:
         try:
             fresh = beside / "catalog"
             fresh.mkdir()
-            for path in DATA.glob("*.json"):  # contents only: the package's folder may be read only
-                shutil.copyfile(path, fresh / path.name)
-            for name, content in {**merged(DATA, told), OBSERVATIONS: _file(told)}.items():
-                _write_json(fresh / name, content)
+            shipped = Catalog(DATA)
+            shipped.copy_to(fresh)
+            for name, content in {**merged(shipped, told), OBSERVATIONS: _file(told)}.items():
+                parts.write(fresh / name, content)
             _check(fresh)
             _replace(fresh, directory)
         finally:
@@ -162,16 +161,3 @@ def _file(observations: list[Observation]) -> dict[str, Any]:
         row = {name: value for name, value in asdict(each).items() if name not in ("source", "source_date", "notes")}
         rows.append({**row, "source": names[key]})
     return {"made_with": __version__, "sources": sources, "rows": rows}
-
-
-def _write_json(path: Path, content: Files | dict[str, Any]) -> None:
-    """One line a source and a row, as the package's own files are: a difference is read row by row."""
-
-    def line(value: object) -> str:
-        return json.dumps(value, ensure_ascii=False)
-
-    head = [f"  {line(key)}: {line(value)},\n" for key, value in content.items() if key not in ("sources", "rows")]
-    sources = ",\n".join(f"    {line(key)}: {line(value)}" for key, value in content["sources"].items())
-    rows = ",\n".join(f"    {line(row)}" for row in content["rows"])
-    text = f'{{\n{"".join(head)}  "sources": {{\n{sources}\n  }},\n  "rows": [\n{rows}\n  ]\n}}\n'
-    path.write_text(text, encoding="utf-8")

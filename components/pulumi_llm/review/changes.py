@@ -11,11 +11,11 @@ from typing import Any
 from pulumi_llm.plan.comparison import Comparison, Operation, Step
 from pulumi_llm.plan.forecast import labelled
 from pulumi_llm.plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, UNKNOWN, PlannedResource, is_secret, masked
+from pulumi_llm.provider_facts import table
 from pulumi_llm.review import documents, impact
 from pulumi_llm.review.impact import Impact, role_of
 from pulumi_llm.review.masking import Masker
 from pulumi_llm.review.nodes import Nodes
-from pulumi_llm.simcloud import table
 
 _ABSENT = object()
 

@@ -1,4 +1,4 @@
-"""What a change does to the machines: the rows of ``data/impact.json``, each with its source.
+"""What a change does to the machines: what the providers' facts say of types and inputs, each with its source.
 
 Whether a change replaces a resource is not said here: the step says so, by the provider's own rules or the engine's
 preview. Here stands what that means (a disk's data is gone, a machine's GPU may be sold out), and what a change in
@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import provider_facts
 from pulumi_llm.plan.comparison import Step
 from pulumi_llm.plan.model import PlannedResource
+from pulumi_llm.provider_facts import table
 
 DATA = Path(__file__).parent / "data" / "impact.json"
 
@@ -81,18 +83,23 @@ class ImpactTable:
 
 @cache
 def impact_table() -> ImpactTable:
-    """The package's own table."""
+    """All of it, from the facts about every package that is known."""
     content = json.loads(DATA.read_text(encoding="utf-8"))
-    rows = [
-        PropertyRow(**{("else_" if key == "else" else key): value for key, value in row.items()})
-        for row in content["properties"]
-    ]
-    return ImpactTable(
-        order=tuple(content["order"]),
-        sources=content["sources"],
-        types={row["type"]: TypeRow(**row) for row in content["types"]},
-        properties={(row.type, row.property): row for row in rows},
-    )
+    sources = dict(content["sources"])
+    types: dict[str, TypeRow] = {}
+    properties: dict[tuple[str, str], PropertyRow] = {}
+    for package in provider_facts.packages():
+        rows = provider_facts.rows(package)
+        sources |= {f"{package}/{key}": value for key, value in rows.get("sources", {}).items()}
+        for type_, row in rows.get("roles", {}).items():
+            types[type_] = TypeRow(**{**row, "type": type_, "source": f"{package}/{row['source']}"})
+        for facts in table.of_package(package).values():
+            for path, fact in facts.by_path.items():
+                if fact.impact:
+                    row = {("else_" if key == "else" else key): value for key, value in fact.impact.items()}
+                    row |= {"type": facts.token, "property": path, "source": f"{package}/{row['source']}"}
+                    properties[facts.token, path] = PropertyRow(**row)
+    return ImpactTable(order=tuple(content["order"]), sources=sources, types=types, properties=properties)
 
 
 def role_of(resource: PlannedResource) -> str:
@@ -162,17 +169,15 @@ def of_ignored(resource: PlannedResource) -> Impact:
 
 
 def _row(type_: str, path: str) -> PropertyRow | None:
-    table = impact_table().properties
+    known = impact_table().properties
     plain = path.replace("[", ".[").split(".")
     for length in range(len(plain), 0, -1):
-        found = table.get((type_, ".".join(plain[:length])))
+        found = known.get((type_, ".".join(plain[:length])))
         if found:
             return found
     return None
 
 
 def _known(resource: PlannedResource) -> bool:
-    """Whether the simulated clouds' tables, which say what replaces it, have the type."""
-    from pulumi_llm.simcloud import table
-
+    """Whether the providers' facts, which say what replaces it, have the type."""
     return table.find(resource.type) is not None or resource.type.startswith("pulumi:")

@@ -141,7 +141,7 @@ class _Reader:
         try:
             size = look(part, disk.size)
             size = disk.default_size if size is None else size
-            kind = look(part, disk.type) or disk.default_type
+            kind = (look(part, disk.type) if disk.type else None) or disk.default_type
             if kind in disk.leveled and disk.level:
                 kind = f"{kind}-{look(part, disk.level) or disk.default_level}"
             refused = _refused(rule, resource.inputs)

@@ -22,6 +22,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
+from pulumi_llm import clouds
 from pulumi_llm.errors import Refusal
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.capture import plain
@@ -60,7 +61,6 @@ _LEVELS = {
     "warning": analyzer_pb2.ADVISORY,
     "info": analyzer_pb2.DISABLED,
 }
-_PACKAGES = ("alicloud", "aws", "tencentcloud")
 
 
 class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
@@ -81,7 +81,11 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
 
     def ConfigureStack(self, request: Any, context: Any) -> Any:
         self.stack, self.project = request.stack, request.project
-        self.regions = {each: value for each in _PACKAGES if (value := request.config.get(f"{each}:region", ""))}
+        self.regions = {
+            each.package: value
+            for each in clouds.folders().values()
+            if (value := request.config.get(f"{each.package}:region", ""))
+        }
         try:
             self.settings = _settings(self.folders, self.project, request.config.get(CONFIG_KEY))
         except Refusal as refusal:

@@ -11,11 +11,11 @@ from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from pulumi_llm import _engine_yaml, _json, _yaml
+from pulumi_llm import _engine_yaml, _json, _yaml, clouds
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import project as projects
 from pulumi_llm.review.money import HOURS_PER_MONTH
@@ -79,10 +79,16 @@ class Exemption(Part):
         return code == self.rule and any(fnmatchcase(each, self.resource) for each in names)
 
 
+if TYPE_CHECKING:
+    CloudName = str
+else:
+    CloudName = Literal[clouds.names()]  # every cloud that is installed
+
+
 class Settings(Part):
     """The demands on a stack. Without any, the rules hold with their defaults."""
 
-    allowed_regions: dict[Literal["aliyun", "aws", "tencent"], tuple[Text, ...]] = Field(default_factory=dict)
+    allowed_regions: dict[CloudName, tuple[Text, ...]] = Field(default_factory=dict)
     required_tags: tuple[Text, ...] = ()
     budget: Budget | None = None
     severity: dict[str, Literal["error", "warning", "info"]] = Field(default_factory=dict)

@@ -1,10 +1,9 @@
-"""What the policy rules know about resource types: the rows of ``data/policy.json``, each with its source."""
+"""What the policy rules know about resource types: ``data/policy.json`` and each cloud's, each row with its source."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm.review.cloud_rows import whole
 from pulumi_llm.review.policy_model import is_hidden, is_unknown
 
 DATA = Path(__file__).parent / "data" / "policy.json"
@@ -100,7 +100,7 @@ class PolicyTable:
 @cache
 def policy_table() -> PolicyTable:
     """The package's own table."""
-    content = json.loads(DATA.read_text(encoding="utf-8"))
+    content = whole(DATA)
     openings = [Opening(**_row(row)) for row in content["openings"]]
     machines = [Machine(**_row(row)) for row in content["machines"]]
     return PolicyTable(

@@ -14,6 +14,7 @@ from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.plan.forecast import without_stand_ins
 from pulumi_llm.plan.model import UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm.preflight.endings import ending_models
+from pulumi_llm.provider_facts import table
 from pulumi_llm.review import callers, capacity, impact, losses, picture
 from pulumi_llm.review.bill import Bill, make_bill
 from pulumi_llm.review.changes import Change, Changes, changes_of, moved_providers
@@ -24,7 +25,6 @@ from pulumi_llm.review.nodes import Machine, Nodes, machines_of
 from pulumi_llm.review.openings import Open, is_rule, lists_rules, openings_of
 from pulumi_llm.review.policy import Settings, check
 from pulumi_llm.review.table import cost_table
-from pulumi_llm.simcloud import table
 
 
 @dataclass(slots=True)

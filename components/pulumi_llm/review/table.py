@@ -1,8 +1,7 @@
-"""Which resource types cost what: the rows of ``data/costs.json``, and how they look into a resource's inputs."""
+"""Which resource types cost what: rows of ``costs.json`` in the clouds' folders, and how they look into inputs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pulumi_llm.plan.model import UNKNOWN, is_secret
+from pulumi_llm.review.cloud_rows import whole
 
 DATA = Path(__file__).parent / "data" / "costs.json"
 
@@ -29,7 +29,8 @@ class DiskRule:
     slot: str
     name: str
     size: str
-    type: str
+    type: str = ""
+    """Empty: the cloud sells one kind alone, ``default_type``."""
     at: str = ""
     each: str | None = None
     default_size: int | None = None
@@ -74,7 +75,7 @@ class CostTable:
 @cache
 def cost_table() -> CostTable:
     """The package's own table."""
-    content = json.loads(DATA.read_text(encoding="utf-8"))
+    content = whole(DATA)
     rules = {}
     for row in content["rows"]:
         source = content["sources"][row["source"]]

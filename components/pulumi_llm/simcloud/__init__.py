@@ -1,4 +1,4 @@
-"""The simulated clouds: engine plugins for aws, alicloud, tencentcloud, command, random and tls.
+"""The simulated clouds: engine plugins for each cloud's package, and for command, random and tls.
 
 They check a program as the real providers do (by the SDKs' own schemas and a table of facts), keep what it makes in
 one file, and refuse what the clouds refuse, in the clouds' words. Nothing is bought and nothing is contacted.

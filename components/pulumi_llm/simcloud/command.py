@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.plan import project as projects
-from pulumi_llm.simcloud import faults, localstate, mirror
+from pulumi_llm.provider_facts import packages
+from pulumi_llm.simcloud import booting, faults, localstate, mirror
 from pulumi_llm.simcloud.arguments import Request
 from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
-from pulumi_llm.simcloud.invocation import PACKAGES, POLICY_PACK, call, cannot_start, prepare
+from pulumi_llm.simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +71,11 @@ def _run(request: Request) -> int:
         _clear_stale_locks(engine, environment, folder, project.name, stack)
         _explain_pending(home, project.name, stack)
     if request.boot or (home / "world").exists():
-        from pulumi_llm.simcloud.boot import session
-
-        return session.call(home, request, environment, lambda: call(engine, request.arguments, environment, folder))
+        session = booting.part("session")
+        code: int = session.call(
+            home, request, environment, lambda: call(engine, request.arguments, environment, folder)
+        )
+        return code
     return call(engine, request.arguments, environment, folder)
 
 
@@ -107,7 +110,7 @@ def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:
 def _ready(request: Request, project: projects.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
     """Bring the mirror up to date; make the stack that the command is about, with its secrets; its name."""
     folder = home / "project"
-    mirror.mirror_project(project, folder, dict.fromkeys(PACKAGES, home / "bin"))
+    mirror.mirror_project(project, folder, dict.fromkeys(packages(), home / "bin"))
     stack = request.stack or _selected(engine, environment, folder)
     sources = {name: project.stack_file(name) for name in project.stacks()}
     if request.config_file is not None and stack:

@@ -6,21 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pulumi_llm import _json
+from pulumi_llm import _json, clouds
 from pulumi_llm.errors import nearest
+from pulumi_llm.provider_facts import schema
+from pulumi_llm.provider_facts.check import Failure, check_type
+from pulumi_llm.provider_facts.values import Props, has_unknown, is_unknown
 
-from . import schema
-from .check import Failure, check_type
-from .offers import CLOUDS, Offers
-from .values import Props, has_unknown, is_unknown
+from .offers import Offers
 
-# Where a provider looks for a region that the program does not name, and what it takes when there is none.
-ENVIRONMENT = {
-    "aws": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "alicloud": ("ALIBABA_CLOUD_REGION", "ALICLOUD_REGION"),
-    "tencentcloud": ("TENCENTCLOUD_REGION",),
-}
-FALLBACK = {"alicloud": "cn-beijing", "tencentcloud": "ap-guangzhou"}
 ENGINE_KEYS = frozenset({"version", "pluginDownloadURL", "pluginChecksums", "parameterization", "envVarMappings"})
 
 
@@ -41,39 +34,33 @@ def settings(package: str, news: Props) -> dict[str, Any]:
 
 def region(package: str, config: Mapping[str, Any]) -> str:
     """The region that a provider works in, "" where none is set."""
-    if package not in CLOUDS:
+    folder = clouds.of_package(package)
+    if folder is None:
         return ""
-    named = config.get("region") or next(filter(None, map(os.environ.get, ENVIRONMENT[package])), None)
-    return str(named or FALLBACK.get(package, ""))
+    named = config.get("region") or next(filter(None, map(os.environ.get, folder.region_variables)), None)
+    return str(named or folder.fallback_region)
 
 
 def problems(package: str, news: Props, offers: Offers) -> list[Failure]:
     """What is wrong with a provider's inputs."""
     found = [*_wrong_keys(package, settings(package, news))]
-    if package in CLOUDS and not has_unknown(news.get("region")):
+    folder = clouds.of_package(package)
+    if folder is not None and not has_unknown(news.get("region")):
         wanted = region(package, news)
         if not wanted:
+            variable = next(iter(folder.region_variables), "")
             reason = (
-                "Missing region information. The provider couldn't find a region to use: set `aws:region` in the "
-                "stack's configuration, or the environment variable AWS_REGION."
+                "Missing region information. The provider couldn't find a region to use: set "
+                f"`{package}:region` in the stack's configuration, or the environment variable {variable}."
             )
             found.append(Failure("region", reason))
         elif wanted not in offers.regions:
             near = nearest(wanted, offers.regions)
             hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-            found.append(Failure("region", _bad_region(package, wanted) + hint))
+            found.append(
+                Failure("region", folder.read("simulated.json")["unknown_region"].format(region=wanted) + hint)
+            )
     return found
-
-
-def _bad_region(package: str, name: str) -> str:
-    if package == "aws":
-        return f"invalid AWS Region: {name}"
-    if package == "alicloud":
-        return (
-            f"Invalid Alibaba Cloud region: {name}. You can skip checking this region by setting provider parameter "
-            "'skip_region_validation'."
-        )
-    return f"[TencentCloudSDKError] Code=UnsupportedRegion, Message=The region `{name}` is not supported."
 
 
 def _wrong_keys(package: str, news: Props) -> list[Failure]:

@@ -1,4 +1,4 @@
-"""Ids and computed outputs of simulated resources, from the patterns in ``data/identities.json``."""
+"""Ids and computed outputs of simulated resources, from the patterns of the clouds' folders and of ``data``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from . import table
-from .values import Props
+from pulumi_llm import clouds
+from pulumi_llm.provider_facts.values import Props
+
+from .files import data
 
 ALPHABETS = {
     "hex": "0123456789abcdef",
@@ -20,9 +22,14 @@ ALPHABETS = {
 }
 
 
+def _rows(package: str) -> dict[str, Any]:
+    folder = clouds.of_package(package)
+    return (folder.read("simulated.json") if folder else {}) or data("identities.json")
+
+
 def account(package: str) -> str:
     """The number of the simulated account."""
-    return str(table.data("identities.json")["accounts"].get(package, ""))
+    return str(_rows(package).get("account", ""))
 
 
 def now() -> str:
@@ -33,7 +40,7 @@ def now() -> str:
 def new(token: str, inputs: Props, region: str) -> tuple[str, Props]:
     """A fresh id for a resource of type ``token`` and its computed outputs."""
     package = token.split(":", 1)[0]
-    row = table.data("identities.json")["resources"].get(token, {"id": "{uuid}", "outputs": {}})
+    row = _rows(package).get("resources", {}).get(token, {"id": "{uuid}", "outputs": {}})
     known = {"region": region, "account": account(package), "now": now()}
     id_ = str(_fill(row["id"], known, inputs))
     known["id"] = id_

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pulumi_llm import clouds
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.provider_facts import packages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +22,9 @@ if TYPE_CHECKING:
 
     from pulumi_llm.simcloud.engine import Engine
 
-PACKAGES = ("aws", "alicloud", "tencentcloud", "command", "random", "tls")
-"""The Pulumi packages that are simulated."""
-
 PASSPHRASE = "simulated"  # noqa: S105 - guards nothing: the secrets of a simulation are no secrets
 """The passphrase of every simulated stack's secrets."""
 
-_CREDENTIALS = ("AWS_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_", "ALIYUN_", "TENCENTCLOUD_")
 _MISLEADING = (
     "PULUMI_ACCESS_TOKEN",
     "PULUMI_CONFIG_PASSPHRASE_FILE",
@@ -62,16 +60,17 @@ def prepare(home: Path, engine: Engine, faults: str = "") -> dict[str, str]:
         (home / name).mkdir(parents=True, exist_ok=True)
     _write(home / ".gitignore", "*\n")
     python = shlex.quote(sys.executable)
-    for package in PACKAGES:
+    for package in packages():
         # -P: plugins are started in the user's folder, where a random.py must not pass for the standard one
         script = f'#!/bin/sh\nexec {python} -P -m pulumi_llm.simcloud.plugin {package} "$@"\n'
         _write(home / "bin" / f"pulumi-resource-{package}", script, executable=True)
     for name in ("python", "python3"):
         _write(home / "bin" / name, _PYTHON.format(python=python, policy_pack=POLICY_PACK), executable=True)
+    credentials = tuple(each for folder in clouds.folders().values() for each in folder.credential_variables)
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_CREDENTIALS) and name not in _MISLEADING
+        if not name.startswith(credentials) and name not in _MISLEADING
     }
     folders = [home / "bin", *engine.path, Path(sys.executable).parent]
     environment |= {

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
-CLOUDS = {"aws": "aws", "alicloud": "aliyun", "tencentcloud": "tencent"}
-"""Pulumi package -> the catalogue's name of the cloud."""
-
 
 class Type(Protocol):
     """An instance type as the catalogue has it. Memory in GiB."""
@@ -58,11 +55,12 @@ class Offers:
 @cache
 def of(package: str) -> Offers:
     """The offers of a package's cloud; nothing for the packages that are no cloud."""
-    from pulumi_llm import catalog
+    from pulumi_llm import catalog, clouds
 
-    cloud = CLOUDS.get(package)
-    if cloud is None:
+    folder = clouds.of_package(package)
+    if folder is None:
         return Offers({}, {}, {})
+    cloud = folder.name
     loaded = catalog.load()
     listed = {row.name: tuple(row.zones) for row in loaded.regions.values() if row.cloud == cloud}
     rows = [row for row in loaded.instances if row.cloud == cloud]

@@ -17,13 +17,13 @@ from typing import Any
 import grpc
 
 from pulumi_llm.errors import Refusal
+from pulumi_llm.provider_facts import schema
+from pulumi_llm.provider_facts.values import Props
 
-from . import schema
 from .faults import from_environment
 from .rules.base import CloudError
 from .simulator import Simulator
 from .store import open_store
-from .values import Props
 from .wire import empty_pb2, from_struct, plugin_pb2, provider_pb2, provider_pb2_grpc, restore, to_struct
 
 VERSION = "99.0.0"

@@ -11,34 +11,28 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from . import check as checking
+from pulumi_llm import clouds, provider_facts
+from pulumi_llm.provider_facts import check as checking
+from pulumi_llm.provider_facts import diff as differing
+from pulumi_llm.provider_facts import schema, table
+from pulumi_llm.provider_facts.check import DEFAULTS, Failure
+from pulumi_llm.provider_facts.diff import Difference
+from pulumi_llm.provider_facts.values import UNKNOWN, Props, is_asset, normal, reveal, secret
+
+from . import booting, identities
 from . import config as configuring
-from . import diff as differing
 from . import faults as failing
-from . import identities, schema, table
-from .check import DEFAULTS, Failure
-from .diff import Difference
 from .faults import Faults
 from .offers import Offers
 from .offers import of as offers_of
 from .rules.base import Call, CloudError, Rules
 from .store import Record, Store
-from .values import UNKNOWN, Props, is_asset, normal, reveal, secret
 
 __all__ = ["CloudError", "Difference", "Failure", "Simulator", "for_package"]
 
-RULE_MODULES = {
-    "aws": ("aws", "aws_network", "aws_instance", "aws_attached"),
-    "alicloud": ("alicloud", "alicloud_network", "alicloud_instance"),
-    "tencentcloud": ("tencentcloud", "tencentcloud_network", "tencentcloud_instance"),
-    "command": ("command",),
-    "random": ("random",),
-    "tls": ("tls",),
-}
-
 
 def for_package(package: str, store: Store | None = None) -> Simulator:
-    """The simulator of a package (``aws``, ``alicloud``, ``tencentcloud``, ``command``, ``random``, ``tls``).
+    """The simulator of a Pulumi package: a cloud's, ``command``, ``random`` or ``tls``.
 
     With ``store=None`` everything is in memory. Faults are read from the environment. Raises
     :class:`schema.MissingSdk` for an unknown package or an SDK that is not installed, and ``Refusal`` for a
@@ -50,9 +44,12 @@ def for_package(package: str, store: Store | None = None) -> Simulator:
 
 @cache
 def _rules(package: str) -> Rules:
-    modules = [importlib.import_module(f".rules.{name}", __package__) for name in RULE_MODULES[package]]
-    rules: Rules = modules[0].RULES
-    return rules
+    if package in provider_facts.OTHERS:
+        rules: Rules = importlib.import_module(f".rules.{package}", __package__).RULES
+        return rules
+    folder = clouds.of_package(package)
+    module = folder.part("simulated") if folder else None
+    return module.RULES if module else Rules()
 
 
 class Simulator:
@@ -64,7 +61,7 @@ class Simulator:
         self.config: Mapping[str, Any] = {}
         self.region = ""
         self.boots = store.file is not None and (store.file.parent / "world" / "world.json").exists()
-        """Whether instances are booted: see `pulumi_llm.simcloud.boot`."""
+        """Whether instances are booted: see `pulumi_llm.simcloud.booting`."""
 
     @property
     def offers(self) -> Offers:
@@ -187,7 +184,7 @@ class Simulator:
             merged = self._secrets(token, merged)
             self.store.put(Record(self.package, token, id_, found.region, found.urn, merged, found.made))
         if self.boots:
-            from .boot import cloud
+            cloud = booting.part("cloud")
 
             outputs = cloud.updated(call, reveal(merged))
             merged = self._secrets(token, {**merged, **outputs})
@@ -214,7 +211,7 @@ class Simulator:
         if refused:
             raise refused
         if self.boots:
-            from .boot import cloud
+            cloud = booting.part("cloud")
 
             cloud.deleted(call, found)
 
@@ -236,7 +233,7 @@ class Simulator:
 
     def _booted(self, call: Call, made: Props) -> Props:
         """Outputs with what a booted machine gave; a resource whose machine could not be had does not exist."""
-        from .boot import cloud
+        cloud = booting.part("cloud")
 
         try:
             outputs = cloud.created(call, reveal(made))
@@ -256,7 +253,9 @@ class Simulator:
         self, token: str, urn: str, given: Props, *, id_: str = "", old: Props | None = None, state: Props | None = None
     ) -> Call:
         inputs = normal(reveal(given))
-        region = inputs.get("region") if self.package == "aws" and isinstance(inputs.get("region"), str) else ""
+        region = (
+            inputs.get("region") if table.has_own_region(self.package) and isinstance(inputs.get("region"), str) else ""
+        )
         return Call(
             token=token,
             urn=urn,
@@ -274,7 +273,7 @@ class Simulator:
     def _regional(self, token: str, call: Call) -> Props:
         facts = table.find(token)
         names = facts.outputs if facts else ()
-        found: Props = {"region": call.region} if self.package == "aws" and "region" in names else {}
+        found: Props = {"region": call.region} if table.has_own_region(self.package) and "region" in names else {}
         if "tagsAll" in names:
             found["tagsAll"] = call.inputs.get("tags") or {}
         return found
@@ -297,7 +296,7 @@ class Simulator:
         for name in described["outputs"]:
             if name not in given and (name not in described["inputs"] or facts.at(name).computed):
                 found[name] = UNKNOWN
-        if "region" in found and self.region and self.package == "aws":
+        if "region" in found and self.region and table.has_own_region(self.package):
             found["region"] = self.region
         if "tagsAll" in found:
             found["tagsAll"] = given.get("tags") or {}

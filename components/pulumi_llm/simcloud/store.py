@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .values import Props, redact
+from pulumi_llm.provider_facts.values import Props, redact
 
 HOME = "PULUMI_LLM_SIM_HOME"
 """Environment variable naming the folder that holds the simulated clouds."""

@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from .values import Props
+from pulumi_llm.provider_facts.values import Props
 
 _PARTS = ("pulumi", "pulumi.runtime", "pulumi.runtime.proto")
 _stand_ins: list[str] = []

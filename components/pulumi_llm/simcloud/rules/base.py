@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pulumi_llm.provider_facts.values import Props
+
 from ..faults import Faults
 from ..offers import Offers
 from ..store import Record, Store
-from ..values import Props
 
 
 class CloudError(Exception):

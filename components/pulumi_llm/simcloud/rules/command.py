@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pulumi_llm.provider_facts.values import ASSET, SIGNATURE, Props
+
 from ..store import Record
-from ..values import ASSET, SIGNATURE, Props
 from .base import Call, CloudError, Rules
 from .reach import lets_in, machine_at
 

@@ -8,8 +8,9 @@ import secrets
 import string
 import uuid
 
-from .. import table
-from ..values import Props
+from pulumi_llm.provider_facts.values import Props
+
+from ..files import data
 from .base import Call, CloudError, Rules
 
 RULES = Rules()
@@ -106,7 +107,7 @@ def _integer(call: Call) -> Props:
 
 @RULES.on_create("random:index/randomPet:RandomPet")
 def _pet(call: Call) -> Props:
-    words = table.data("pets.json")
+    words = data("pets.json")
     length, separator = int(call.inputs.get("length", 2)), call.inputs.get("separator", "-")
     picked = [secrets.choice(words["adverbs"]) for _ in range(length - 2)]
     picked += [secrets.choice(words["adjectives"])] if length > 1 else []

@@ -2,55 +2,79 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from pulumi_llm import clouds
+from pulumi_llm.provider_facts.values import REDACTED, Props
+
 from ..store import Record, Store
-from ..values import REDACTED, Props
 from .base import public_key
 
-INSTANCES = {
-    "aws": "aws:ec2/instance:Instance",
-    "alicloud": "alicloud:ecs/instance:Instance",
-    "tencentcloud": "tencentcloud:Instance/instance:Instance",
-}
-# Address resource, its property, the association that binds it, and that association's inputs.
-ADDRESSES = (
-    ("aws:ec2/eip:Eip", "publicIp", "aws:ec2/eipAssociation:EipAssociation", "allocationId", "instanceId"),
-    (
-        "alicloud:ecs/eipAddress:EipAddress",
-        "ipAddress",
-        "alicloud:ecs/eipAssociation:EipAssociation",
-        "allocationId",
-        "instanceId",
-    ),
-    (
-        "tencentcloud:Eip/instance:Instance",
-        "publicIp",
-        "tencentcloud:Eip/association:Association",
-        "eipId",
-        "instanceId",
-    ),
-)
-KEYS = (
-    "aws:ec2/keyPair:KeyPair",
-    "alicloud:ecs/ecsKeyPair:EcsKeyPair",
-    "tencentcloud:Key/pair:Pair",
-)
+
+@dataclass(frozen=True)
+class Reach:
+    """A cloud's types that decide who answers at an address and what is plugged in, and the properties that say so."""
+
+    package: str
+    instance: str
+    key_pair: str
+    machine_key: str
+    """The machine's property that names its key pair, or a list of them."""
+    address: str
+    address_ip: str
+    association: str
+    association_address: str
+    association_instance: str
+    private_ip: str
+    subnet: str
+    machine_subnet: str
+    """The machine's property that names its subnet."""
+    disk: str
+    disk_size: str
+    attachment: str
+    attachment_disk: str
+    key_name: str = ""
+    """The name of a key pair, where machines want that and the provider may have made it."""
+
+
+@cache
+def reaches() -> tuple[Reach, ...]:
+    """One row a cloud that has machines with addresses, from the clouds' folders."""
+    rows = ((each.package, each.read("simulated.json").get("reach")) for each in clouds.folders().values())
+    return tuple(Reach(package=package, **row) for package, row in rows if row)
+
+
+def instance_types() -> list[str]:
+    """The types that are machines."""
+    return [each.instance for each in reaches()]
 
 
 def machine_at(store: Store, address: str, *, private: bool = False) -> Record | None:
     """The running instance that answers at a public address; with ``private`` at a private one too."""
-    for instance in store.list(*INSTANCES.values()):
+    for instance in store.list(*instance_types()):
         if address and address in (instance.get("publicIp"), instance.get("privateIp") if private else None):
             return instance
-    for type_, field, association, key, target in ADDRESSES:
-        for found in store.list(type_, **{field: address}):
-            wanted = [each.get(target) for each in store.list(association, **{key: found.id})]
+    for reach in reaches():
+        for found in store.list(reach.address, **{reach.address_ip: address}):
+            bound = store.list(reach.association, **{reach.association_address: found.id})
+            wanted = [each.get(reach.association_instance) for each in bound]
             wanted += [found.get("instance")]  # an AWS address may name its instance itself
-            for instance in store.list(*INSTANCES.values()):
+            for instance in store.list(*instance_types()):
                 if instance.id in wanted:
                     return instance
     return None
+
+
+def key_pairs_of(type_: str, properties: Props) -> set[str]:
+    """The ids of the key pairs that a machine of that type lets in."""
+    found: set[str] = set()
+    for each in reaches():
+        if each.instance == type_:
+            named = properties.get(each.machine_key) or []
+            found |= {str(name) for name in (named if isinstance(named, list) else [named])}
+    return found
 
 
 def lets_in(store: Store, machine: Record, private_key: str) -> bool:
@@ -70,8 +94,10 @@ def lets_in(store: Store, machine: Record, private_key: str) -> bool:
     except Exception:
         return False
     wanted = public_key(line.decode())
-    named = {machine.get("keyName"), *(machine.get("keyIds") or ())}
-    pairs = [each for each in store.list(*KEYS, region=machine.region) if each.id in named]
+    named = key_pairs_of(machine.type, machine.properties)
+    pairs = [
+        each for each in store.list(*(each.key_pair for each in reaches()), region=machine.region) if each.id in named
+    ]
     known = [each.get("publicKey") or "" for each in pairs]
     if REDACTED in known or wanted in map(public_key, known):  # a key that was a secret cannot be compared
         return True

@@ -7,7 +7,8 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..values import Props
+from pulumi_llm.provider_facts.values import Props
+
 from .base import Call, CloudError, Rules
 
 try:

@@ -1,0 +1,67 @@
+"""The entry points of installed packages, read without `importlib.metadata`.
+
+That imports the standard library's e-mail and network code, which costs more than `pulumi-llm check` spends in all
+otherwise. What is read here is the same: the file `entry_points.txt` of each installed distribution.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """What an installed package enters: a name, what it leads to (``module:attribute``), and the package."""
+
+    name: str
+    value: str
+    origin: str
+
+
+def entries(group: str, path: Sequence[str] | None = None) -> list[Entry]:
+    """The entry points of ``group`` on ``path`` (default: Python's own), the first of each package and name."""
+    found: dict[tuple[str, str], Entry] = {}
+    for folder in sys.path if path is None else path:
+        for each in _of_place(group, folder or "."):
+            found.setdefault((each.origin, each.name), each)
+    return list(found.values())
+
+
+def _of_place(group: str, place: str) -> Iterator[Entry]:
+    try:
+        with os.scandir(place) as listed:
+            folders = sorted(each.name for each in listed if each.name.endswith((".dist-info", ".egg-info")))
+    except NotADirectoryError:  # a zip or an egg on the path
+        yield from _of_archive(group, place)
+        return
+    except OSError:
+        return
+    for name in folders:
+        try:
+            text = Path(place, name, "entry_points.txt").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            continue
+        if group in text:
+            yield from _in(text, group, name.rsplit(".", 1)[0].split("-", 1)[0].replace("_", "-"))
+
+
+def _in(text: str, group: str, origin: str) -> Iterator[Entry]:
+    section = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            section = line.strip("[] ")
+        elif section == group and "=" in line and not line.startswith(("#", ";")):
+            name, _, value = line.partition("=")
+            yield Entry(name.strip(), value.strip(), origin)
+
+
+def _of_archive(group: str, place: str) -> Iterator[Entry]:
+    from importlib import metadata
+
+    for distribution in metadata.distributions(path=[place]):
+        for each in distribution.entry_points:
+            if each.group == group:
+                yield Entry(each.name, each.value, distribution.name)

@@ -1,0 +1,296 @@
+"""Aliyun (Alibaba Cloud): ECS instances in a VPC of their own, addressed by EIP.
+
+Encryption uses the account's default KMS key; the account must have KMS switched on.
+"""
+
+# mypy: no-warn-return-any
+# The SDK's types are not read when this is checked (see pyproject.toml), so what it gives is Any.
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_alicloud as alicloud
+
+from pulumi_llm import catalog
+from pulumi_llm.clouds import support
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.parts import FromParts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, Rule, Scope
+
+ANYWHERE = "0.0.0.0/0"
+NAME_LIMIT = 128
+KEY_PREFIX_LIMIT = 100
+BANDWIDTH_MBPS = 100
+"""A ceiling, not a purchase: what is paid for is the traffic.
+
+An EIP paid by traffic takes 1 to 200 (SDK 4.0.0).
+"""
+
+
+class Aliyun(FromParts):
+    """The adapter for Alibaba Cloud."""
+
+    name = "aliyun"
+    package = "alicloud"
+
+    def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
+        """A provider for one region; credentials come from the environment, a profile or a RAM role."""
+        return alicloud.Provider(name, region=region, opts=pulumi.ResourceOptions(parent=parent))
+
+    def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
+        """A VPC with one vSwitch; an EIP needs neither gateway nor route.
+
+        Another zone is another VPC, as the vSwitch's range is taken until the end.
+        """
+        name = f"{name}-{request.zone}"
+        vpc = alicloud.vpc.Network(
+            f"{name}-vpc",
+            vpc_name=support.fitted(name, NAME_LIMIT),
+            cidr_block=request.cidr,
+            tags=dict(request.tags),
+            opts=scope.options(),
+        )
+        switch = alicloud.vpc.Switch(
+            f"{name}-subnet",
+            vswitch_name=support.fitted(name, NAME_LIMIT),
+            vpc_id=vpc.id,
+            cidr_block=request.subnet_cidr,
+            zone_id=request.zone,
+            tags=dict(request.tags),
+            opts=scope.options(),
+        )
+        return NetworkHandle(vpc_id=vpc.id, subnet_id=switch.id, zone=request.zone)
+
+    def firewall(
+        self,
+        name: str,
+        vpc_id: pulumi.Input[str],
+        rules: Sequence[Rule],
+        tags: Mapping[str, str],
+        scope: Scope,
+    ) -> pulumi.Output[str]:
+        """A security group whose members do not reach each other either, unless a rule says so."""
+        group = alicloud.ecs.SecurityGroup(
+            name,
+            security_group_name=support.fitted(name, NAME_LIMIT),
+            # The other type, enterprise, closes the way out and cannot be had together with normal groups.
+            security_group_type="normal",
+            inner_access_policy="Drop",
+            vpc_id=vpc_id,
+            description="Machines of pulumi-llm",
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        made: list[pulumi.Resource] = [
+            alicloud.ecs.SecurityGroupRule(
+                f"{name}-in-{label}",
+                security_group_id=group.id,
+                type="ingress",
+                policy="accept",
+                priority=1,
+                ip_protocol="tcp",
+                port_range=f"{rule.port}/{rule.port}",
+                cidr_ip=cidr,
+                # In a VPC even what comes from the internet arrives at the intranet card.
+                nic_type="intranet",
+                description=rule.description[:512],
+                opts=scope.options(),
+            )
+            for label, rule, cidr in support.openings(rules)
+        ]
+        made.append(
+            alicloud.ecs.SecurityGroupRule(
+                # Normal groups let everything out by default; this says so.
+                f"{name}-out",
+                security_group_id=group.id,
+                type="egress",
+                policy="accept",
+                priority=1,
+                ip_protocol="all",
+                port_range="-1/-1",
+                cidr_ip=ANYWHERE,
+                nic_type="intranet",
+                description="Everything out",
+                opts=scope.options(),
+            )
+        )
+        return support.after(group.id, made)
+
+    def key_pair(
+        self,
+        name: str,
+        public_key: pulumi.Input[str],
+        tags: Mapping[str, str],
+        scope: Scope,
+        *,
+        renew: bool = False,
+    ) -> pulumi.Output[str]:
+        """A key pair whose name the provider makes from a prefix, anew at each try."""
+        pair = alicloud.ecs.EcsKeyPair(
+            name,
+            key_name_prefix=f"{support.fitted(name, KEY_PREFIX_LIMIT - 1)}-",
+            public_key=public_key,
+            tags=dict(tags),
+            opts=scope.options(
+                ignore_changes=() if renew else ["public_key"],
+                # The provider plans an update for another key and then sends nothing: only a new pair carries
+                # it.
+                replace_on_changes=["public_key"] if renew else (),
+            ),
+        )
+        # The pair's id is its name, and unlike the name it is an output in every version of the provider.
+        return pair.id
+
+    def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
+        """The newest of Aliyun's own images that the instance type can run and that has cloud-init."""
+        row = support.image_row(self.name, instance_type)
+        asked = row.arguments
+        found = alicloud.ecs.get_images_output(
+            owners=str(asked["owners"]),
+            name_regex=str(asked["name_regex"]),
+            architecture=str(asked["architecture"]),
+            status=str(asked["status"]),
+            is_support_cloud_init=True,
+            most_recent=True,
+            instance_type=instance_type,
+            opts=scope.invoke_options(),
+        )
+
+        def first(ids: Sequence[str]) -> str:
+            if not ids:
+                raise support.no_image(self.name, instance_type, scope.region, repr(asked["name_regex"]))
+            return ids[0]
+
+        return found.ids.apply(first)
+
+    def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
+        """An ECS instance.
+
+        With ``renew`` a newer image is put on the machine in place (its system disk is lost, its id and
+        addresses stay), and other boot instructions replace the machine, as cloud-init does not run them
+        twice. Spot is for accounts of the Chinese site; such a machine cannot change its type, and is
+        replaced.
+        """
+        replaced_on = ["user_data"] if request.renew else []
+        if request.spot:
+            replaced_on.append("instance_type")
+        machine = alicloud.ecs.Instance(
+            support.machine_name(name, request),
+            instance_name=support.fitted(name, NAME_LIMIT),
+            image_id=request.image_id,
+            instance_type=request.instance_type,
+            availability_zone=request.zone,
+            vswitch_id=request.subnet_id,
+            security_groups=[request.firewall_id],
+            key_name=request.key_id,
+            # Root does not log in: the key is given to ecs-user.
+            image_options=alicloud.ecs.InstanceImageOptionsArgs(
+                login_as_non_root=catalog.load().cloud(self.name).login_user != "root"
+            ),
+            # Plain: the provider would take text that happens to be valid base64 as encoded; ours starts with
+            # `#`.
+            user_data=request.user_data,
+            instance_charge_type="PostPaid",
+            spot_strategy="SpotAsPriceGo" if request.spot else "NoSpot",
+            spot_interruption_behavior="Terminate" if request.spot else None,
+            # Without this a stopped GPU is paid for, unless the account says otherwise.
+            stopped_mode="StopCharging",
+            system_disk_category=catalog.load().cloud(self.name).system_disk.type,
+            system_disk_performance_level="PL0",
+            system_disk_size=support.sold_size(self.name, "system", request.system_disk_gib),
+            system_disk_encrypted=True,
+            # Token-only metadata needs cloud-init 23.1 or later, which Ubuntu 24.04 has: an older one would
+            # not find its user data. The hop limit is left alone, as Aliyun says that it cannot be used yet.
+            http_endpoint="enabled",
+            http_tokens="required",
+            instance_metadata_tags="disabled",
+            # The public address is an EIP; bandwidth here would buy a second one, which cannot be kept.
+            internet_charge_type="PayByTraffic",
+            internet_max_bandwidth_out=0,
+            security_enhancement_strategy="Active",
+            deletion_protection=False,
+            tags=dict(request.tags),
+            opts=scope.options(
+                hooks=support.never_smaller(name, scope, "systemDiskSize", system=True),
+                ignore_changes=support.launch_only(request.renew, "image_id", "user_data", "key_name"),
+                replace_on_changes=replaced_on,
+            ),
+        )
+        return MachineHandle(
+            resource=machine,
+            id=machine.id,
+            private_ip=machine.primary_ip_address,
+            image_id=machine.image_id,
+            spot=request.spot,
+        )
+
+    def address(self, name: str, tags: Mapping[str, str], scope: Scope) -> AddressHandle:
+        """An EIP."""
+        address = alicloud.ecs.EipAddress(
+            name,
+            address_name=support.fitted(name, NAME_LIMIT),
+            payment_type="PayAsYouGo",
+            # The default is by bandwidth, which is paid for by the hour whether it is used or not.
+            internet_charge_type="PayByTraffic",
+            bandwidth=str(BANDWIDTH_MBPS),
+            isp="BGP",
+            netmode="public",
+            deletion_protection=False,
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        return AddressHandle(id=address.id, ip=address.ip_address)
+
+    def attach_address(
+        self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope
+    ) -> pulumi.Resource:
+        """Give the EIP to the machine, after it was taken from the one before."""
+        return alicloud.ecs.EipAssociation(
+            name,
+            allocation_id=address.id,
+            instance_id=machine.id,
+            instance_type="EcsInstance",
+            # An EIP has one holder at a time, and Aliyun does not move it by itself.
+            opts=scope.options(delete_before_replace=True),
+        )
+
+    def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
+        """An ESSD that outlives the machine. Destroying it leaves no snapshot."""
+        disk = alicloud.ecs.EcsDisk(
+            name,
+            disk_name=support.fitted(name, NAME_LIMIT),
+            zone_id=request.zone,
+            size=support.sold_size(self.name, "data", request.size_gib),
+            category=catalog.load().cloud(self.name).data_disk.type,
+            performance_level="PL1",
+            encrypted=True,
+            payment_type="PayAsYouGo",
+            delete_with_instance=False,
+            delete_auto_snapshot=True,
+            # Grown while the machine runs; the default waits for a restart.
+            type="online",
+            tags=dict(request.tags),
+            opts=scope.options(hooks=support.never_smaller(name, scope, "size"), protect=request.protect),
+        )
+        return DiskHandle(resource=disk, id=disk.id)
+
+    def attach_disk(
+        self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
+    ) -> pulumi.Resource:
+        """Attach the disk."""
+        return alicloud.ecs.EcsDiskAttachment(
+            name,
+            disk_id=disk_id,
+            instance_id=machine.id,
+            delete_with_instance=False,
+            # A disk is attached once at a time.
+            opts=scope.options(delete_before_replace=True),
+        )
+
+
+ADAPTER: Cloud = Aliyun()

@@ -1,0 +1,33 @@
+"""What a cloud can be asked for. Its catalogue row says which of these it can; the program asks for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from pulumi_llm.errors import among
+
+
+class Capability(StrEnum):
+    """One thing that a cloud can. The value is what its row says."""
+
+    FIREWALL = "firewall"
+    """Keep a host's ports closed to all but the addresses that are let in."""
+    DISK = "disk"
+    """Keep a disk apart from the machine, so that it outlives it."""
+    IMAGE = "image"
+    """Look up the newest Ubuntu image; without it an image has to be named."""
+    SPOT = "spot"
+    """Sell machines at a lower price that it may take back."""
+    PRIVATE_NET = "private-net"
+    """Make a network of one's own for machines to be in."""
+
+
+def capabilities(words: Iterable[str]) -> frozenset[Capability]:
+    """The capabilities that a row names. Raises ValueError for a word that is none."""
+    known = {each.value: each for each in Capability}
+    found = list(words)
+    for word in found:
+        if word not in known:
+            raise ValueError(f"can: {word!r} is nothing that a cloud can be asked for; {among(word, known)}")
+    return frozenset(known[word] for word in found)

@@ -1,0 +1,65 @@
+"""A host made of single resources: disk, key, firewall, machine, address. What the clouds with a VPC have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pulumi
+import pulumi_tls as tls
+
+from pulumi_llm import catalog
+from pulumi_llm.clouds.base import BareHost, DiskRequest, HostOrder, MachineRequest, Parts, Scope
+
+
+class FromParts(Parts):
+    """An adapter that provisions a host from the resources that its other methods make."""
+
+    def provision(self, order: HostOrder, scope: Scope) -> BareHost:
+        """Make the machine and everything that belongs to it alone."""
+        name, zone = order.name, order.network.zone
+        disk = self.disk(
+            f"{name}-disk",
+            DiskRequest(size_gib=order.data_disk_gib, zone=zone, tags=order.tags, protect=order.protect),
+            scope,
+        )
+        # The one change that is refused on sight, a smaller disk, is seen before anything else at the cloud is touched.
+        scope = dataclasses.replace(scope, after=(disk.resource,))
+        # RSA, which every cloud takes: some take no other kind of key.
+        key = tls.PrivateKey(f"{name}-ssh-{scope.region}", algorithm="RSA", rsa_bits=3072, opts=scope.child())
+        # The region is in both names: a pair ignores another key, even where it is replaced. And a cloud may take no
+        # public key twice, whatever the region.
+        key_id = self.key_pair(
+            f"{name}-key-{scope.region}", key.public_key_openssh, order.tags, scope, renew=order.renew
+        )
+        firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope)
+        machine = self.machine(
+            f"{name}-machine",
+            MachineRequest(
+                instance_type=order.instance_type,
+                zone=zone,
+                image_id=self.image(order.instance_type, scope) if order.image_id is None else order.image_id,
+                vpc_id=order.network.vpc_id,
+                subnet_id=order.network.subnet_id,
+                firewall_id=firewall_id,
+                key_id=key_id,
+                user_data=order.user_data,
+                system_disk_gib=order.system_disk_gib,
+                spot=order.spot,
+                renew=order.renew,
+                tags=order.tags,
+            ),
+            scope,
+        )
+        attached_disk = self.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
+        address = order.address or self.address(f"{name}-address", order.tags, scope)
+        attached_address = self.attach_address(f"{name}-address-attachment", address, machine, scope)
+        return BareHost(
+            id=machine.id,
+            address=pulumi.Output.from_input(address.ip),
+            private_address=machine.private_ip,
+            user=catalog.load().clouds[self.name].login_user,
+            private_key=key.private_key_openssh,
+            # A new machine, or a fresh system disk on the same one, has to be told everything again.
+            told_anew_with=(machine.id, machine.image_id),
+            after=(attached_disk, attached_address),
+        )

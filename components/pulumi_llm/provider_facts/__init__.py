@@ -1,0 +1,45 @@
+"""What the providers do: which changes replace, which values they allow, what they fill in and what they overlook.
+
+One set of facts for the simulated clouds, the review and whatever else asks what a change will do. A cloud's rows are
+in its folder (`clouds/<name>/data/provider.json`), those of the other packages in `data/`; what an SDK itself tells
+(inputs, types, outputs, secrets) is read from it and not repeated.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm import _json, clouds
+
+OTHERS = {
+    "command": ("pulumi_command", "pulumi-command"),
+    "random": ("pulumi_random", "pulumi-random"),
+    "tls": ("pulumi_tls", "pulumi-tls"),
+}
+"""The packages that are no cloud's: Pulumi package -> (Python package, distribution)."""
+
+
+def packages() -> tuple[str, ...]:
+    """The Pulumi packages whose providers are known."""
+    return tuple(dict.fromkeys([*(each.package for each in clouds.folders().values()), *OTHERS]))
+
+
+def sdk_of(package: str) -> tuple[str, str] | None:
+    """The Python package and the distribution of a Pulumi package's SDK; None for a package that is not known."""
+    if package in OTHERS:
+        return OTHERS[package]
+    folder = clouds.of_package(package)
+    return (folder.sdk, folder.distribution) if folder else None
+
+
+@cache
+def rows(package: str) -> dict[str, Any]:
+    """The facts about a package as its file has them; empty for one that is not known. Not to be changed."""
+    if package in OTHERS:
+        file = Path(__file__).parent / "data" / f"{package}.json"
+        found: dict[str, Any] = _json.loads(file.read_text(encoding="utf-8"))
+        return found
+    folder = clouds.of_package(package)
+    return folder.read("provider.json") if folder else {}

@@ -1,0 +1,88 @@
+"""Our table of facts about resource inputs: what replaces, defaults, allowed values, conflicts.
+
+Each type names the source and the date that its facts were read from. Paths in the table are ``a.b`` for a single
+nested block and ``a[].b`` for the elements of a list or set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from . import rows
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is known about one input (``facts`` is the row as stored in the data file)."""
+
+    path: str
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit(".", 1)[-1]
+
+    @property
+    def parent(self) -> str:
+        """The path of the block that holds this input, "" at the top."""
+        return self.path.rsplit(".", 1)[0].replace("[]", "") if "." in self.path else ""
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("_"):
+            raise AttributeError(key)
+        return self.facts.get(key)
+
+
+@dataclass(frozen=True)
+class TypeFacts:
+    """What is known about one resource type."""
+
+    token: str
+    source: str
+    inputs: dict[str, Fact]
+    outputs: tuple[str, ...]
+    secret_outputs: frozenset[str]
+    notes: tuple[str, ...] = ()
+    by_path: dict[str, Fact] = field(default_factory=dict)
+
+    def at(self, path: str) -> Fact:
+        """The facts about the input at ``path`` (``a.b`` also finds ``a[].b``); an empty row where there are none."""
+        return self.by_path.get(path) or Fact(path, {})
+
+
+@cache
+def of_package(package: str) -> dict[str, TypeFacts]:
+    """Every type of ``package`` that is known, by type token."""
+    found: dict[str, TypeFacts] = {}
+    for token, row in rows(package).get("resources", {}).items():
+        inputs = {path: Fact(path, facts) for path, facts in row["inputs"].items()}
+        found[token] = TypeFacts(
+            token=token,
+            source=row["source"],
+            inputs=inputs,
+            outputs=tuple(row["outputs"]),
+            secret_outputs=frozenset(row.get("secret_outputs", ())),
+            notes=tuple(row.get("notes", ())),
+            by_path={path.replace("[]", ""): fact for path, fact in inputs.items()},
+        )
+    return found
+
+
+def find(token: str) -> TypeFacts | None:
+    """The facts about a type, or ``None`` where the table has none."""
+    return of_package(token.split(":", 1)[0]).get(token)
+
+
+def is_regional(token: str) -> bool:
+    """Whether a type's resources are in one region, and have no say themselves in which: their provider's."""
+    package, _, rest = token.partition(":")
+    regional = rows(package).get("regional", {})
+    return regional.get("region_of") == "provider" and rest.split("/")[0] not in regional.get("global_modules", ())
+
+
+def has_own_region(package: str) -> bool:
+    """Whether the package's resources have a region among their own inputs, which wins over their provider's."""
+    return bool(rows(package).get("regional", {}).get("region_of") == "resource")
