@@ -204,7 +204,7 @@ class ModelServer(pulumi.ComponentResource):
             secrets |= _nodes.vectors_secrets(vectors_key)
         made = {
             secret: hosts.random_key(f"{name}-{called}", scope)
-            for secret, called in _nodes.service_secrets(plan.resolved).items()
+            for secret, called in _nodes.service_secrets(plan.node(name)).items()
         }
         secrets |= made
         if args.get("hub_token") is not None:
