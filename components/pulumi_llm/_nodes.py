@@ -125,12 +125,18 @@ def services(server: ResolvedServer) -> list[ServiceRole]:
     ]
 
 
-def service_secrets(server: ResolvedServer) -> dict[str, str]:
-    """The secrets that are made for those services: the node's name of each, and what its resource is called after."""
+def service_secrets(node: NodeRequest) -> dict[str, str]:
+    """The secrets that are made for a node's services: the node's name of each, and what its resource is called after.
+
+    Those of a vector store that is asked for by the components' own argument are not among them: it has a resource of
+    its own name.
+    """
+    store = vectors_role()
     return {
-        secret: f"{each.role}-{secret.removeprefix(each.role.replace('-', '_')).strip('_').replace('_', '-')}"
-        for each in services(server)
-        for secret, row in roles.role(each.role).manifest.secrets.items()
+        secret: f"{role.name}-{secret.removeprefix(role.name.replace('-', '_')).strip('_').replace('_', '-')}"
+        for role in order.listed(node)
+        if role.name != store or node.asked(store) is None
+        for secret, row in role.manifest.secrets.items()
         if row.generate
     }
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from pulumi_llm.errors import Finding, Refusal
 
 GUIDE = "troubleshooting.md"
+WAITS = ("starting", "not-ready")
+"""Codes of every service while it comes up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,23 @@ def folder() -> Traversable:
 
 
 def sections() -> list[Section]:
-    """Every section of the guide, in its order."""
-    return list(_read((folder() / GUIDE).read_text(encoding="utf-8")))
+    """Every section of the guide, in its order; then what the roles of other packages say of their own codes."""
+    return [*_read((folder() / GUIDE).read_text(encoding="utf-8")), *_of_roles()]
+
+
+def _of_roles() -> Iterator[Section]:
+    from pulumi_llm.roles import registry  # only this asks for every package
+
+    try:
+        others = {name: each for name, each in registry.every().items() if name not in registry.built_in()}
+    except Refusal:  # of whoever asks for a role; a page can be read all the same
+        return
+    for name, role in others.items():
+        coming = f"{role.manifest.title} runs, and does not answer yet"
+        waiting = {f"{name}.{kind}": f"wait; if it stays, sudo /opt/llm/bin/llm-node logs {name}" for kind in WAITS}
+        for code, hint in {**waiting, **role.hints()}.items():
+            what = coming if code in waiting else f"The service {role.manifest.title}, which another package brings"
+            yield Section("Services of other packages", (code,), f"### `{code}`\n\n{what}.\n\n**Do**: {hint}")
 
 
 def _read(page: str) -> Iterator[Section]:

@@ -87,7 +87,7 @@ class ModelServer(pulumi.ComponentResource):
             secrets |= _nodes.vectors_secrets(vectors_key)
         made = {
             secret: hosts.random_key(f"{name}-{called}", scope)
-            for secret, called in _nodes.service_secrets(server).items()
+            for secret, called in _nodes.service_secrets(node).items()
         }
         secrets |= made
         if args.get("hub_token") is not None:

@@ -15,7 +15,7 @@ from pulumi_llm.errors import Refusal
 from pulumi_llm.plan.model import Plan, is_secret
 from pulumi_llm.preflight import placement
 from pulumi_llm.review import picture
-from tests.roles.sample import installed
+from tests.roles.sample import COMPOSE, ROLE, installed
 from tests.test_components import PLATFORM, SERVER, plan_of, settings
 
 WITH = {**SERVER, "services": {"ledger": {}}}
@@ -107,3 +107,15 @@ def test_what_cannot_be_asked_for_is_refused(services: dict[str, Any], code: str
 def test_a_name_that_is_nearly_right_is_told() -> None:
     with pytest.raises(Refusal, match="did you mean ledger"):
         server(legder={})
+
+
+def test_a_service_that_another_one_needs_comes_with_it_its_password_and_its_room_too(tmp_path: Path) -> None:
+    needs = ROLE.replace("ledger", "teller").replace("Ledger", "Teller").replace("730", "740").replace("1850", "1860")
+    needs = needs.replace("id: 490", "id: 491").replace("[gateway, docker]", "[gateway, docker, ledger]")
+    with installed(tmp_path / "more", name="teller", role=needs, compose=COMPOSE.replace("ledger", "teller")):
+        assert list(server(teller={}).services) == ["teller", "ledger"]
+        assert placement.model_disk_gib(server(teller={})) == placement.model_disk_gib(server()) + 50
+        plan = plan_of(llm.ModelServer, {**SERVER, "services": {"teller": {}}})
+        services = settings(plan)["services"]
+        assert services.index("llm-ledger.service") < services.index("llm-teller.service")
+        assert {"x-ledger-password", "x-teller-password"} <= {each.name for each in plan.resources}

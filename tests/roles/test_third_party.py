@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap
+from pulumi_llm import bootstrap, cli
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import caddy, order, registry
 from pulumi_llm.roles.requests import ServiceRole
@@ -159,3 +159,25 @@ def test_what_its_service_said_is_read_from_its_own_container(tmp_path: Path) ->
     done = node.run("logs", "ledger")
     assert "the books do not balance" in done.stdout
     assert "docker logs --tail 1000 llm-ledger-ledger-1" in node.calls
+
+
+def test_its_codes_are_explained_as_ours_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "ledger.crashes"]) == 0
+    assert "is its database whole?" in capsys.readouterr().out
+    assert cli.main(["explain", "ledger.not-ready"]) == 0
+    assert "llm-node logs ledger" in capsys.readouterr().out
+
+
+def test_what_is_in_its_way_is_told_by_its_own_name(tmp_path: Path) -> None:
+    node = ready_node(tmp_path / "node", node_with_ledger())
+    up(node, node_with_ledger())
+    node.fake("systemctl", "printf 'ActiveState=active\\nSubState=running\\nNRestarts=0\\n'")
+    node.fake("docker", 'if [ "$1" = inspect ]; then echo 5; else echo "panic: the books do not balance"; fi')
+    watch = json.loads(node.path("/opt/llm/watch.json").read_text())
+    watch["health"] = {"ledger": "http://127.0.0.1:9/"}
+    node.path("/opt/llm/watch.json").write_text(json.dumps(watch))
+    assert node.python("from llm_node import watch; print(watch.look(False))").strip() == "False"
+    told = node.stage("serve")
+    assert (told["state"], told["code"]) == ("failed", "ledger.crashes")
+    assert "the books do not balance" in told["message"]
+    assert told["hint"] == "is its database whole? docker logs llm-ledger-ledger-1"

@@ -21,9 +21,12 @@ class ServiceSpec(Part):
 
 
 def _services_exist(value: dict[str, ServiceSpec]) -> dict[str, ServiceSpec]:
-    """Each is a role that can be asked for, and comes out with the sizes that it really takes."""
+    """Each is a role that can be asked for, with the sizes that it really takes; what it needs comes beside it."""
     found: dict[str, ServiceSpec] = {}
-    for name, asked in value.items():
+    todo = dict(value)
+    while todo:
+        name = next(iter(todo))
+        asked = todo.pop(name)
         known(partial(registry.role, name))
         role = registry.role(name).manifest
         given = [secret for secret, each in role.secrets.items() if not each.generate and not each.optional]
@@ -35,6 +38,10 @@ def _services_exist(value: dict[str, ServiceSpec]) -> dict[str, ServiceSpec]:
             raise invalid("spec.not-a-service", message, f"{role.argument}: {{}}")
         sizes = {"memory_gib": role.needs.memory_gib or None, "disk_gib": role.needs.disk_gib or None}
         found[name] = ServiceSpec(**sizes | asked.model_dump(exclude_none=True))
+        for need in role.needs.roles:
+            other = registry.role(need).manifest
+            if other.service and not other.code and not other.argument and need not in found:
+                todo.setdefault(need, ServiceSpec())
     return found
 
 
