@@ -98,6 +98,9 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if was:
+            # What is there now counts as old: else the first collection would look at all of it after all.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
@@ -135,4 +138,6 @@ def _complain(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from pulumi_llm._process import end
+
+    end(main())

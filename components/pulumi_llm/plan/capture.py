@@ -28,6 +28,7 @@ from pulumi_llm import notices, sparse_sdk, spec
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
+from pulumi_llm.plan.loop import AtOnce, last, without_traces
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm.simcloud import table
 from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package
@@ -126,7 +127,7 @@ def capture(
     """
     plan = Plan(project, stack_name)
     monitor = _Monitor(plan, standing)
-    loop = asyncio.new_event_loop()
+    loop = AtOnce()
     asyncio.set_event_loop(loop)
     quiet = logging.getLogger("pulumi_llm.plan.engine")
     quiet.addHandler(logging.NullHandler())
@@ -147,8 +148,8 @@ def capture(
     settings.set_root_resource(None)  # type: ignore[arg-type]
     runtime_config.set_all_config(dict(config or {}), list(secret_keys))
     try:
-        with sparse_sdk.sparse(), notices.kept_in(plan.notes):
-            loop.run_until_complete(stack.run_in_stack(program))
+        with sparse_sdk.sparse(), without_traces(), notices.kept_in(plan.notes):
+            loop.run_until_complete(last(stack.run_in_stack(program)))
     except Refusal as refusal:
         raise Refusal([*refusal.findings, *monitor.failures]) from None
     finally:
