@@ -1,4 +1,4 @@
-"""The start and the end of `pulumi-llm` as a process of its own."""
+"""The end of a process of ours."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ import os
 import sys
 import threading
 from typing import NoReturn
-
-from pulumi_llm import cli
-
-
-def main() -> NoReturn:
-    """Run the command line's subcommand, and end with its exit code."""
-    end(cli.main())
 
 
 def end(code: int) -> NoReturn:

@@ -11,7 +11,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
+from pulumi_llm import _process
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 
 COMMANDS = {
@@ -63,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _give_up_output()
         _complain(f"pulumi-llm: the output cannot be written: {wrong.strerror}")
         return 1
+
+
+def program() -> NoReturn:
+    """The command as a process of its own: run the subcommand, and end with its exit code."""
+    _process.end(main())
 
 
 def _run(arguments: list[str]) -> int:
@@ -138,6 +145,4 @@ def _complain(text: str) -> None:
 
 
 if __name__ == "__main__":
-    from pulumi_llm._process import end
-
-    end(main())
+    program()

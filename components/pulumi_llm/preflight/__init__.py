@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.report import Report
     from pulumi_llm.spec import ServerSpec, VectorsSpec
-
-DEFAULT_CONTEXT = 8192
-"""Tokens that are served where no context length is given and the model can do more."""
 
 __all__ = ["DEFAULT_CONTEXT", "check_server", "dtype_for", "report_of", "require"]
 

@@ -10,7 +10,8 @@ from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import DEFAULT_CONTEXT, memory
+from pulumi_llm.preflight import memory
+from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
 if TYPE_CHECKING:
