@@ -62,7 +62,7 @@ def hidden(value: Any, stand_ins: Mapping[str, str]) -> Any:
     return value
 
 
-# A stand-in of an id or of an address. Both begin with a letter that is looked for first: whole boot scripts are searched.
+# A stand-in of an id or of an address: both begin with a letter that is looked for first; whole boot scripts are read.
 _CANDIDATE = re.compile(
     r"[s2](?:(?<=s)tand-in-[0-9a-f]{16}|(?<=2)(?<![\d.]2)[45]\d\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.]))"
 )
