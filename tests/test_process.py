@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -36,5 +37,8 @@ def test_who_traces_or_profiles_sees_the_usual_end() -> None:
 def test_an_output_that_takes_no_more_is_told_by_the_exit_code() -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123
         code = "from pulumi_llm._process import end\nimport sys\nsys.stdout.write('x')\nend(0)"
-        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False)
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False, env=buffered
+        )
     assert done.returncode == 120
