@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -127,3 +128,12 @@ print(Stack.__module__)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["False False", "LocalWorkspace Resource True", "pulumi.automation._stack"]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_what_traces_calls_to_an_engine_comes_where_an_engine_traces(traced: bool) -> None:
+    code = "import sys, pulumi_llm.plan, pulumi; print('opentelemetry.sdk.trace' in sys.modules)"
+    parent = {"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"} if traced else {}
+    environment = {name: value for name, value in os.environ.items() if name != "TRACEPARENT"} | parent
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == [str(traced)]

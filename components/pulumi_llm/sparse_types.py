@@ -179,7 +179,7 @@ def mentioned(code: CodeType) -> set[str]:
     for each in _codes(code):
         found.update(each.co_names)
         for constant in each.co_consts:
-            if isinstance(constant, str) and len(constant) <= LONGEST:
+            if isinstance(constant, str) and len(constant) <= LONGEST and "\n" not in constant:
                 found.update(_WORDS.findall(constant))
     return found
 
