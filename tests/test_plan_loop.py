@@ -137,3 +137,29 @@ def test_what_traces_calls_to_an_engine_comes_where_an_engine_traces(traced: boo
     environment = {name: value for name, value in os.environ.items() if name != "TRACEPARENT"} | parent
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
     assert done.stdout.split() == [str(traced)]
+
+
+def test_of_a_program_that_fails_nothing_is_left_for_the_next_and_nothing_is_told_later() -> None:
+    code = """
+import gc, warnings
+warnings.simplefilter("ignore")
+import pulumi, pulumi_random
+from pulumi_llm.errors import Refusal
+from pulumi_llm.plan.capture import capture
+def bad():
+    import pulumi_aws as aws
+    provider = aws.Provider("aws", region="mars-1")
+    made = aws.ec2.Vpc("made", cidr_block="10.0.0.0/16", opts=pulumi.ResourceOptions(provider=provider))
+    for each in (made.arn, made.id, made.urn):
+        pulumi.export(f"o{id(each)}", each.apply(lambda value: value))
+for _ in range(2):
+    try:
+        capture(bad)
+    except Refusal as refusal:
+        print([each.code for each in refusal.findings])
+gc.collect()
+print(len(capture(lambda: pulumi_random.RandomId("id", byte_length=4) and None).resources))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["['plan.provider-refused']"] * 2 + ["1"]
+    assert done.stderr == ""

@@ -11,7 +11,7 @@ import pytest
 
 def ended(code: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *options, "-c", f"from pulumi_llm._process import end\n{code}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_what_was_written_and_registered_and_other_threads_come_first() -> None:
@@ -26,6 +26,15 @@ sys.stderr.write("error")
 end(3)
 """)
     assert (done.returncode, done.stdout, done.stderr) == (3, "thread registered ", "error")
+
+
+def test_an_executor_that_nobody_shut_down_keeps_no_process_open() -> None:
+    done = ended("""
+from concurrent.futures import ThreadPoolExecutor
+print(ThreadPoolExecutor(1).submit(lambda: 7).result())
+end(0)
+""")
+    assert (done.returncode, done.stdout) == (0, "7\n")
 
 
 def test_who_traces_or_profiles_sees_the_usual_end() -> None:

@@ -17,9 +17,8 @@ def end(code: int) -> NoReturn:
     """
     if sys.getprofile() is not None or sys.gettrace() is not None:
         sys.exit(code)
-    for each in threading.enumerate():
-        if each is not threading.current_thread() and not each.daemon:
-            each.join()
+    # What the interpreter itself calls first, in this order: it tells executors' threads to end, and waits for all.
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:

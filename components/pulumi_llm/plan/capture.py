@@ -161,12 +161,16 @@ def capture(
 
 def wind_down(loop: asyncio.AbstractEventLoop) -> None:
     """Close a loop that a program ran on. What a program that failed left under way ends first, and quietly."""
+    # One failure is raised; the others, of what waited for the same, are told by nobody when they are let go.
+    loop.set_exception_handler(lambda _loop, _context: None)
     pending = asyncio.all_tasks(loop)
     for task in pending:
         task.cancel()
     if pending:
         loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_default_executor())
+    with settings.SETTINGS.lock:  # outputs that failed are kept, and the next program would wait for them
+        settings.SETTINGS.outputs.clear()
     asyncio.set_event_loop(None)
     loop.close()
 
