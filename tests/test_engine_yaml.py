@@ -62,3 +62,11 @@ def test_the_tags_of_the_example_reach_the_program_as_the_engine_gives_them(tmp_
     config = projects.read_stack(projects.find(tmp_path), "dev")
     assert config.values["p:tags"] == '{"nightly":"yes","team":7,"window":"22:30"}'
     assert config.raw["p:tags"] == {"nightly": "yes", "window": "22:30", "team": 7}
+
+
+def test_what_one_reader_changes_in_a_document_no_other_finds() -> None:
+    text = "a: {b: [1, {c: 2}]}\n"
+    first = _engine_yaml.load(text)
+    first["a"]["b"][1]["c"] = first["a"]["d"] = 3
+    first["a"]["b"].append(4)
+    assert _engine_yaml.load(text) == {"a": {"b": [1, {"c": 2}]}}
