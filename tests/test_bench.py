@@ -39,3 +39,17 @@ def test_the_peers_get_every_row_that_has_a_price(peers: ModuleType, tmp_path: P
             rows = list(csv.DictReader(content))
         assert len(rows) == len(peers._offers()) > 100
         assert all(float(row.get("price") or row["Price"]) > 0 for row in rows)
+
+
+def test_where_the_history_is_short_the_older_program_is_said_to_be_not_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    before = importlib.import_module("bench.before")
+    monkeypatch.setattr(before, "RUNS", 1)
+    assert before.old_source("HEAD", tmp_path) is None
+    monkeypatch.setattr(before, "old_source", lambda revision: None)
+    before.main()
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("--help / 60 ms of CPU")
+    assert second.startswith("plan and diff against 78bcd70: NOT measured")

@@ -72,3 +72,11 @@ def test_only_the_two_readers_know_the_parser() -> None:
     imports = re.compile(r"^\s*(import yaml\b|from yaml\b)", re.MULTILINE)
     found = {path.name for path in package.rglob("*.py") if imports.search(path.read_text(encoding="utf-8"))}
     assert found == {"_engine_yaml.py", "_yaml.py"}
+
+
+def test_what_one_reader_changes_in_a_document_no_other_finds() -> None:
+    text = "a: {b: [1, {c: 2}]}\n"
+    first = _engine_yaml.load(text)
+    first["a"]["b"][1]["c"] = first["a"]["d"] = 3
+    first["a"]["b"].append(4)
+    assert _engine_yaml.load(text) == {"a": {"b": [1, {"c": 2}]}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -74,3 +75,83 @@ def test_a_package_that_does_more_than_take_names_is_left_alone() -> None:
 )
 def test_the_generators_rule_says_where_a_name_is(name: str, file: str) -> None:
     assert file in list(candidates(name))
+
+
+DESCRIBED = """
+import importlib, json, warnings
+warnings.simplefilter("ignore")
+from pulumi import _types
+def described(name, names=None):
+    module = importlib.import_module(name)
+    found = {}
+    for each in sorted(names(module) if names else module.__all__):
+        made = getattr(module, each)
+        found[each] = [made.__module__, made.__doc__, [base.__name__ for base in made.__mro__], sorted(vars(made))]
+        if name.endswith("_inputs") and not each.endswith("Dict"):
+            found[each].append({key: str(kind) for key, kind in _types.input_type_types(made).items()})
+    return found
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "files"),
+    [
+        ("pulumi_aws.ec2", ("_inputs", "outputs")),
+        ("pulumi_alicloud.ecs", ("_inputs", "outputs")),
+        ("tencentcloud_iac_pulumi.instance", ("outputs",)),  # its inputs are an older generator's: loaded whole
+    ],
+)
+def test_each_type_made_alone_is_what_the_whole_file_makes(package: str, files: tuple[str, ...]) -> None:
+    alone = f"""{DESCRIBED}
+from pulumi_llm.sparse_types import TypesModule, offered
+modules = [importlib.import_module("{package}." + each) for each in {files}]
+assert all(isinstance(each, TypesModule) for each in modules)
+print(json.dumps([described("{package}." + each, offered) for each in {files}]))
+assert all("_types" in vars(each) for each in modules), "the whole file was run after all"
+"""
+    whole = f"{DESCRIBED}\nprint(json.dumps([described('{package}.' + each) for each in {files}]))"
+    done = subprocess.run([sys.executable, "-c", whole], check=True, capture_output=True, text=True)
+    found = json.loads(in_a_process(alone))
+    assert found == json.loads(done.stdout)
+    assert sum(map(len, found)) >= 5
+
+
+def test_a_resource_gets_the_types_that_it_mentions_and_the_others_are_not_made() -> None:
+    code = """
+import typing
+table = aws.ec2.RouteTable
+inputs = vars(sys.modules["pulumi_aws.ec2._inputs"])
+print("RouteTableRouteArgs" in inputs, "FleetLaunchTemplateConfigArgs" in inputs, "__all__" in inputs)
+from pulumi import _types
+print("pulumi_aws.ec2._inputs.RouteTableRouteArgs" in str(_types.input_type_types(aws.ec2.RouteTableArgs)["routes"]))
+print("pulumi_aws.ec2.outputs.RouteTableRoute" in str(_types.resource_types(table)["routes"]))
+"""
+    first, *rest = in_a_process(code).splitlines()
+    assert first == "True False False"
+    assert rest == ["True", "True"]
+
+
+@pytest.mark.parametrize("sdk", ["pulumi_aws", "pulumi_alicloud", "tencentcloud_iac_pulumi"])
+def test_an_sdks_own_package_has_the_same_names_as_ever(sdk: str) -> None:
+    names = (
+        f"import {sdk}\nspace = {{}}\nexec('from {sdk} import *', space)\nprint(sorted(set(dir({sdk})) | set(space)))"
+    )
+    plain = f"import warnings\nwarnings.simplefilter('ignore')\n{names}"
+    whole = subprocess.run([sys.executable, "-c", plain], check=True, capture_output=True, text=True).stdout
+    own = {"_begun", "_put_off", "aws", "__warningregistry__", "warnings"}
+    assert set(eval(in_a_process(names))) - own == set(eval(whole)) - own
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(callable(aws.get_region), callable(aws.get_region_output))",
+        "from pulumi_aws import get_region, Provider\nprint(callable(get_region), Provider is aws.Provider)",
+        "print(aws.ProviderAssumeRoleArgs.__name__ == 'ProviderAssumeRoleArgs', aws.Region.US_EAST1 == 'us-east-1')",
+        "import pulumi_aws.provider as file\nprint(file.Provider is aws.Provider, not hasattr(aws, 'NoSuchThing'))",
+        "print(aws.outputs.__name__ == 'pulumi_aws.outputs', aws.config.__name__ == 'pulumi_aws.config')",
+        "print(aws.ec2.InstanceType.T2_MICRO == 't2.micro', 'Vpc' in dir(aws.ec2))",
+    ],
+)
+def test_every_way_to_a_name_of_the_sdks_own_package(code: str) -> None:
+    assert in_a_process(code) == "True True"

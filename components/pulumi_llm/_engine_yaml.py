@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -49,6 +50,12 @@ def load(text: str) -> Any:
     Raises:
         yaml.YAMLError: the engine would not take it either, or it is nested too deeply for this reader.
     """
+    return _copied(_loaded(text))
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(text: str) -> Any:
+    # A comparison reads the same Pulumi.yaml six times, each in hundreds of thousands of steps.
     try:
         reading = _Reader(text)
         node = reading.get_node() if reading.check_node() else None
@@ -56,6 +63,12 @@ def load(text: str) -> Any:
     except (ValueError, RecursionError) as wrong:
         why = "it is nested too deeply" if isinstance(wrong, RecursionError) else str(wrong)
         raise yaml.YAMLError(why) from None
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
 def to_text(value: Any) -> str:

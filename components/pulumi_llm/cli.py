@@ -10,8 +10,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from pulumi_llm import commands
+from pulumi_llm import _process, commands
 
 COMMANDS = commands.NAMES
 
@@ -47,6 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def program() -> NoReturn:
+    """The command as a process of its own: run the subcommand, and end with its exit code."""
+    _process.end(main())
+
+
 def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         _say(_help())
@@ -74,6 +80,9 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if was:
+            # What is there now counts as old: else the first collection would look at all of it after all.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
@@ -109,4 +118,4 @@ def _complain(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -28,6 +28,7 @@ from pulumi_llm import notices, sparse_sdk, spec
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
+from pulumi_llm.plan.loop import AtOnce, last, without_traces
 from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm.provider_facts import packages, table
 from pulumi_llm.resolve import kept
@@ -127,7 +128,7 @@ def capture(
     """
     plan = Plan(project, stack_name)
     monitor = _Monitor(plan, standing)
-    loop = asyncio.new_event_loop()
+    loop = AtOnce()
     asyncio.set_event_loop(loop)
     quiet = logging.getLogger("pulumi_llm.plan.engine")
     quiet.addHandler(logging.NullHandler())
@@ -148,8 +149,8 @@ def capture(
     settings.set_root_resource(None)  # type: ignore[arg-type]
     runtime_config.set_all_config(dict(config or {}), list(secret_keys))
     try:
-        with sparse_sdk.sparse(), notices.kept_in(plan.notes), kept.kept_in(plan.servers):
-            loop.run_until_complete(stack.run_in_stack(program))
+        with sparse_sdk.sparse(), without_traces(), notices.kept_in(plan.notes), kept.kept_in(plan.servers):
+            loop.run_until_complete(last(stack.run_in_stack(program)))
     except Refusal as refusal:
         raise Refusal([*refusal.findings, *monitor.failures]) from None
     finally:
@@ -161,12 +162,16 @@ def capture(
 
 def wind_down(loop: asyncio.AbstractEventLoop) -> None:
     """Close a loop that a program ran on. What a program that failed left under way ends first, and quietly."""
+    # One failure is raised; the others, of what waited for the same, are told by nobody when they are let go.
+    loop.set_exception_handler(lambda _loop, _context: None)
     pending = asyncio.all_tasks(loop)
     for task in pending:
         task.cancel()
     if pending:
         loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_default_executor())
+    with settings.SETTINGS.lock:  # outputs that failed are kept, and the next program would wait for them
+        settings.SETTINGS.outputs.clear()
     asyncio.set_event_loop(None)
     loop.close()
 

@@ -111,5 +111,7 @@ _KEYS = tuple(each.name for each in fields(PlannedResource))
 
 
 if __name__ == "__main__":
+    from pulumi_llm import _process
+
     gc.disable()  # it ends after seconds; see `pulumi_llm.cli`
-    sys.exit(main(sys.argv[1:]))
+    _process.end(main(sys.argv[1:]))

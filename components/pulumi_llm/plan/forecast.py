@@ -62,7 +62,10 @@ def hidden(value: Any, stand_ins: Mapping[str, str]) -> Any:
     return value
 
 
-_CANDIDATE = re.compile(r"stand-in-[0-9a-f]{16}|(?<![\d.])2[45]\d\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])")
+# A stand-in of an id or of an address: both begin with a letter that is looked for first; whole boot scripts are read.
+_CANDIDATE = re.compile(
+    r"[s2](?:(?<=s)tand-in-[0-9a-f]{16}|(?<=2)(?<![\d.]2)[45]\d\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.]))"
+)
 
 
 def _candidates(text: str) -> Iterable[str]:

@@ -81,12 +81,18 @@ def sdk_version(package: str) -> str:
         raise MissingSdk(f"there is no simulated package {package!r}; there are {', '.join(packages())}")
     distribution = sdk[1]
     try:
-        return importlib.metadata.version(distribution)
+        return _version(distribution)
     except importlib.metadata.PackageNotFoundError:
         raise MissingSdk(
             f"the simulated {package} cloud reads its resource types from {distribution}, which is not installed; "
             f"try: pip install {distribution}"
         ) from None
+
+
+@functools.cache
+def _version(distribution: str) -> str:
+    # Asked for with each type, and each answer reads and parses the distribution's metadata.
+    return importlib.metadata.version(distribution)
 
 
 def cache_directory() -> Path:

@@ -83,7 +83,7 @@ def _line_before(text: str, place: int) -> str:
 
 def _kind(text: str) -> str:
     """What kind of secret is in a text by its form, or nothing."""
-    return next((kind for kind, form in _forms() if form.search(text)), "")
+    return next((kind for kind, rest, form in _forms() if rest.search(text) and form.search(text)), "")
 
 
 def _named_last(path: str) -> bool:
@@ -104,9 +104,18 @@ def is_secret_name(name: str) -> bool:
     return plain not in secrets["not_names"] and any(plain.endswith(each) for each in secrets["names"])
 
 
+_BEFORE = re.compile(r"^(?:\\b|\(\?<![^()]*\))")
+
+
 @cache
-def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((kind, re.compile(form)) for kind, form in policy_table().secrets["forms"].items())
+def _forms() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
+    """Each kind with its form, and before it the form without what it asks of the text before.
+
+    The latter begins with letters, which are looked for at once; a form that begins with a question is tried at each
+    place of a text, and texts are whole settings.
+    """
+    forms = policy_table().secrets["forms"]
+    return tuple((kind, re.compile(_BEFORE.sub("", form)), re.compile(form)) for kind, form in forms.items())
 
 
 @cache

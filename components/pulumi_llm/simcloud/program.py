@@ -6,9 +6,12 @@ cloud's own words in the output; newer language hosts keep it to themselves, the
 
 from __future__ import annotations
 
+import gc
 import runpy
 import sys
 from types import TracebackType
+
+from pulumi_llm import _process
 
 
 def main() -> None:
@@ -19,7 +22,15 @@ def main() -> None:
     sys.argv = arguments
     sys.excepthook = _quiet
     sys.path[:] = [each for each in sys.path if each]
-    runpy.run_path(arguments[0], run_name="__main__")
+    # It ends after seconds, and an engine waits for that: see docs/decisions/cheap-plans.md.
+    gc.disable()
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as left:
+        if not isinstance(left.code, int | None):
+            raise
+        _process.end(left.code or 0)
+    _process.end(0)
 
 
 def _quiet(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -129,4 +129,4 @@ Day = Annotated[str, BeforeValidator(_calendar), AfterValidator(_day)]
 class Part(BaseModel):
     """A part of the spec: unknown keys are refused, and nothing is changed after it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)

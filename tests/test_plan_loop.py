@@ -1,0 +1,165 @@
+"""How a program runs while its plan is captured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from pulumi.runtime import resource
+from pulumi.runtime._context import wrap_with_context
+
+from pulumi_llm.plan.loop import AtOnce, last, without_traces
+
+
+@pytest.fixture
+def loop() -> AtOnce:
+    return AtOnce()
+
+
+def run(loop: AtOnce, work: object) -> object:
+    try:
+        return loop.run_until_complete(work)  # type: ignore[call-overload]
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def test_the_sdks_own_calls_are_made_where_they_stand(loop: AtOnce) -> None:
+    async def program() -> object:
+        return await loop.run_in_executor(None, wrap_with_context(threading.get_ident))
+
+    assert run(loop, program()) == threading.get_ident()
+
+
+def test_what_a_program_puts_on_a_thread_goes_there_and_may_wait_for_the_loop(loop: AtOnce) -> None:
+    async def later() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    def on_a_thread() -> tuple[int, int]:
+        return threading.get_ident(), asyncio.run_coroutine_threadsafe(later(), loop).result(5)
+
+    async def program() -> object:
+        return await asyncio.to_thread(on_a_thread)
+
+    thread, answer = run(loop, program())  # type: ignore[misc]
+    assert thread != threading.get_ident()
+    assert answer == 7
+
+
+def test_a_call_that_fails_fails_where_it_is_awaited(loop: AtOnce) -> None:
+    async def program() -> None:
+        await loop.run_in_executor(None, wrap_with_context(lambda: 1 / 0))
+
+    with pytest.raises(ZeroDivisionError):
+        run(loop, program())
+
+
+def test_what_is_run_last_goes_on_after_all_others_that_can(loop: AtOnce) -> None:
+    order: list[str] = []
+
+    async def other(name: str, turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        order.append(name)
+
+    async def program() -> str:
+        tasks = [asyncio.ensure_future(other(str(turns), turns)) for turns in range(4)]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        order.append("program")
+        return "done"
+
+    assert run(loop, last(program())) == "done"
+    assert order == ["0", "1", "2", "3", "program"]
+
+
+def test_what_is_run_last_hears_that_it_is_cancelled_and_what_it_awaits_raises(loop: AtOnce) -> None:
+    heard: list[str] = []
+
+    async def program() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            heard.append("cancelled")
+            raise
+
+    async def around() -> None:
+        task = asyncio.ensure_future(last(program()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        failing: asyncio.Future[None] = loop.create_future()
+        loop.call_soon(failing.set_exception, KeyError("it"))
+
+        async def waits() -> None:
+            await failing
+
+        with pytest.raises(KeyError):
+            await last(waits())
+
+    run(loop, around())
+    assert heard == ["cancelled"]
+
+
+def test_the_sdk_notes_lines_again_after_a_plan() -> None:
+    before = resource._get_stack_trace
+    with without_traces():
+        assert len(resource._get_stack_trace().frames) == 0
+    with contextlib.suppress(KeyError), without_traces():
+        raise KeyError
+    assert resource._get_stack_trace is before
+
+
+def test_the_automation_api_is_there_for_who_asks_and_not_imported_for_a_plan() -> None:
+    code = """
+import sys
+import pulumi_llm.plan.capture
+print("pulumi.automation._local_workspace" in sys.modules, "dill" in sys.modules)
+import pulumi
+print(pulumi.automation.LocalWorkspace.__name__, pulumi.dynamic.Resource.__name__, "dill" in sys.modules)
+from pulumi.automation import Stack
+print(Stack.__module__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["False False", "LocalWorkspace Resource True", "pulumi.automation._stack"]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_what_traces_calls_to_an_engine_comes_where_an_engine_traces(traced: bool) -> None:
+    code = "import sys, pulumi_llm.plan, pulumi; print('opentelemetry.sdk.trace' in sys.modules)"
+    parent = {"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"} if traced else {}
+    environment = {name: value for name, value in os.environ.items() if name != "TRACEPARENT"} | parent
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == [str(traced)]
+
+
+def test_of_a_program_that_fails_nothing_is_left_for_the_next_and_nothing_is_told_later() -> None:
+    code = """
+import gc, warnings
+warnings.simplefilter("ignore")
+import pulumi, pulumi_random
+from pulumi_llm.errors import Refusal
+from pulumi_llm.plan.capture import capture
+def bad():
+    import pulumi_aws as aws
+    provider = aws.Provider("aws", region="mars-1")
+    made = aws.ec2.Vpc("made", cidr_block="10.0.0.0/16", opts=pulumi.ResourceOptions(provider=provider))
+    for each in (made.arn, made.id, made.urn):
+        pulumi.export(f"o{id(each)}", each.apply(lambda value: value))
+for _ in range(2):
+    try:
+        capture(bad)
+    except Refusal as refusal:
+        print([each.code for each in refusal.findings])
+gc.collect()
+print(len(capture(lambda: pulumi_random.RandomId("id", byte_length=4) and None).resources))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["['plan.provider-refused']"] * 2 + ["1"]
+    assert done.stderr == ""
