@@ -16,7 +16,7 @@ import pytest
 
 from pulumi_llm import cli, spec
 from pulumi_llm.channel import REMOTE
-from pulumi_llm.commands.keys import LIMITS
+from pulumi_llm.commands._limits import LIMITS
 from tests.gateway.harness import CODE, Home
 
 sys.path.insert(0, str(CODE))  # the node's own code
@@ -235,7 +235,8 @@ def test_the_limits_of_a_key_are_the_same_on_the_command_line_in_the_stack_and_o
     # The command line and the gateway can read neither each other's list nor the spec's, so they are held equal here.
     from llm_gate.policy import _NUMBERS
 
-    from pulumi_llm.bootstrap import GatewayKey, gateway
+    from pulumi_llm.bootstrap import GatewayKey
+    from pulumi_llm.roles import gateway
 
     assert set(LIMITS) == set(gateway.LIMITS) == set(_NUMBERS)
     assert set(LIMITS) < set(spec.KeySpec.model_fields)

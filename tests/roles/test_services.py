@@ -13,7 +13,7 @@ import pulumi_llm as llm
 from pulumi_llm import preflight, spec
 from pulumi_llm.errors import Refusal
 from pulumi_llm.plan.model import Plan, is_secret
-from pulumi_llm.preflight import placement
+from pulumi_llm.resolve.parts import stand_of_server
 from pulumi_llm.review import picture
 from tests.roles.sample import COMPOSE, ROLE, installed
 from tests.test_components import PLATFORM, SERVER, plan_of, settings
@@ -30,6 +30,10 @@ def _package(tmp_path: Path) -> Iterator[None]:
 
 def server(**services: Any) -> spec.ServerSpec:
     return spec.parse(spec.ServerSpec, {**DESCRIBED, "services": services})
+
+
+def disk_gib(wanted: spec.ServerSpec) -> int:
+    return stand_of_server(wanted, None).data_disk_gib
 
 
 def codes(component: Any, args: dict[str, Any]) -> list[str]:
@@ -71,9 +75,9 @@ def test_the_picture_calls_it_by_its_title() -> None:
 
 
 def test_the_data_disk_has_room_for_it() -> None:
-    plain, with_service = placement.model_disk_gib(server()), placement.model_disk_gib(server(ledger={}))
+    plain, with_service = disk_gib(server()), disk_gib(server(ledger={}))
     assert with_service == plain + 25
-    assert placement.model_disk_gib(server(ledger={"disk_gib": 100})) == plain + 100
+    assert disk_gib(server(ledger={"disk_gib": 100})) == plain + 100
 
 
 def test_memory_that_the_machine_does_not_have_is_refused_with_everybodys_share() -> None:
@@ -114,7 +118,7 @@ def test_a_service_that_another_one_needs_comes_with_it_its_password_and_its_roo
     needs = needs.replace("id: 490", "id: 491").replace("[gateway, docker]", "[gateway, docker, ledger]")
     with installed(tmp_path / "more", name="teller", role=needs, compose=COMPOSE.replace("ledger", "teller")):
         assert list(server(teller={}).services) == ["teller", "ledger"]
-        assert placement.model_disk_gib(server(teller={})) == placement.model_disk_gib(server()) + 50
+        assert disk_gib(server(teller={})) == disk_gib(server()) + 50
         plan = plan_of(llm.ModelServer, {**SERVER, "services": {"teller": {}}})
         services = settings(plan)["services"]
         assert services.index("llm-ledger.service") < services.index("llm-teller.service")

@@ -13,6 +13,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pulumi_llm._tables import aligned
+from pulumi_llm.commands._declared import OneOf as OneOf
+from pulumi_llm.commands._declared import Option as Option
+from pulumi_llm.commands._declared import Options, UsageError
+from pulumi_llm.commands._declared import option as option
 
 if TYPE_CHECKING:
     from pulumi_llm.commands._parser import Parser
@@ -42,32 +46,6 @@ WRONG_CALL = ("project.not-found", "stack.unknown")
 
 EVERY = ("*",)
 """Each refusal is a wrong call: the command gives its verdict in another way."""
-
-
-class UsageError(Exception):
-    """A command was called wrongly; the message says how, and what would be right."""
-
-
-class Option(NamedTuple):
-    """An option, or an argument by its place, in argparse's own words."""
-
-    names: tuple[str, ...]
-    settings: dict[str, Any]
-
-
-class OneOf(NamedTuple):
-    """Options that exclude each other."""
-
-    options: tuple[Option, ...]
-    required: bool = False
-
-
-Options = Sequence[Option | OneOf]
-
-
-def option(*names: str, **settings: Any) -> Option:
-    """An option as ``ArgumentParser.add_argument`` takes it."""
-    return Option(names, settings)
 
 
 class Command(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 from pulumi_llm import channel, outputs
 from pulumi_llm._tables import aligned
 from pulumi_llm.commands import DONE
-from pulumi_llm.commands.keys import LIMITS
+from pulumi_llm.commands._limits import LIMITS
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import registry
 

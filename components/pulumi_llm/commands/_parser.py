@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pulumi_llm.commands import Option, Options, UsageError
+from pulumi_llm.commands._declared import Option, Options, UsageError
 from pulumi_llm.errors import nearest
 
 

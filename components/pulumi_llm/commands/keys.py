@@ -8,23 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pulumi_llm.commands import Command, Option, option
+from pulumi_llm.commands._limits import LIMITS
 from pulumi_llm.commands._options import JSON, PROJECT, SIMULATED, STACK
-from pulumi_llm.commands._values import number, one_of, places, unfit, whole
+from pulumi_llm.commands._values import one_of, places, unfit, whole
 
 if TYPE_CHECKING:
     import datetime
     from argparse import Namespace
-
-LIMITS = {
-    "requests_per_minute": whole(1, 10**6),
-    "tokens_per_minute": whole(1, 10**9),
-    "max_concurrency": whole(1, 10**5),
-    "daily_tokens": whole(1, 10**12),
-    "monthly_tokens": whole(1, 10**12),
-    "daily_budget_usd": number(0, 10**7),
-    "monthly_budget_usd": number(0, 10**8),
-}
-"""A key's limits, as options of `add`."""
 
 
 def _today() -> datetime.date:

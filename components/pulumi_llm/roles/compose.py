@@ -6,12 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import yaml
-
-from pulumi_llm import _yaml
+from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm.errors import Finding
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 REFUSED = {
     "privileged": "a privileged container has the whole machine",
     "network_mode": "its ports would not be those that the role names",
@@ -30,10 +27,10 @@ def path(role: str) -> str:
 
 @cache
 def _read(text: str) -> dict[str, Any]:
-    document = _yaml.load(text, LOADER)
+    document = _engine_yaml.load(text)
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict) or not all(isinstance(each, dict) for each in services.values()):
-        raise yaml.YAMLError("it has no `services`, each a mapping")
+        raise _yaml.YAMLError("it has no `services`, each a mapping")
     return services
 
 
@@ -46,7 +43,7 @@ def mistakes(role: str, text: str, images: Sequence[str]) -> list[Finding]:
     """What is wrong with a role's compose file: ``roles.bad-compose``; ``roles.open-port`` for what others reach."""
     try:
         found = _read(text)
-    except yaml.YAMLError as wrong:
+    except _yaml.YAMLError as wrong:
         message = f"the role {role!r}: its compose file cannot be read: {wrong}"
         return [Finding("roles.bad-compose", message, "docker compose config")]
     return [each for name, row in found.items() for each in _of_service(role, name, row, images)]

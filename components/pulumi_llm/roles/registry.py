@@ -12,12 +12,9 @@ from importlib import import_module, resources
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
-from pulumi_llm import _yaml
+from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles.base import Role
-from pulumi_llm.roles.compose import LOADER
 from pulumi_llm.roles.manifest import NAME, Environment, Manifest
 from pulumi_llm.roles.reading import read
 
@@ -147,9 +144,9 @@ def _made(name: str) -> Role:
     findings = list(_wrong_name(name))
     manifest: Manifest | None = None
     try:
-        raw = _yaml.load((folder / FILE).read_text(encoding="utf-8"), LOADER)
+        raw = _engine_yaml.load((folder / FILE).read_text(encoding="utf-8"))
         manifest = read(Manifest, raw, lambda place, message: findings.append(_bad(name, place or FILE, message)))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
+    except (OSError, UnicodeDecodeError, _yaml.YAMLError) as wrong:
         findings.append(_bad(name, FILE, str(wrong)))
     if manifest is not None and ours is None:
         findings += _only_ours(name, manifest)
