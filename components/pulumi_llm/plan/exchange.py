@@ -17,6 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import texts
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.forecast import Forecast
@@ -88,13 +89,16 @@ def from_wire(content: Mapping[str, Any]) -> Plan:
 
 
 def finding(row: Mapping[str, Any]) -> Finding:
-    """A finding from its JSON."""
-    return Finding(row["code"], row["message"], row.get("hint", ""), row.get("severity", "error"), row.get("where", ""))
+    """A finding from its JSON. An older library sends its English alone, and English it stays."""
+    said = row.get("texts") or {}
+    message, hint = (texts.from_wire(said.get(name), row.get(name, "")) for name in ("message", "hint"))
+    return Finding(row["code"], message, hint, row.get("severity", "error"), row.get("where", ""))
 
 
-def _finding(each: Finding) -> dict[str, str]:
+def _finding(each: Finding) -> dict[str, Any]:
     keys = ("code", "message", "hint", "severity", "where")
-    return {key: getattr(each, key) for key in keys}
+    said = {name: texts.to_wire(getattr(each, name)) for name in ("message", "hint")}
+    return {**{key: getattr(each, key) for key in keys}, "texts": said}
 
 
 def _listed(value: Any) -> Any:
