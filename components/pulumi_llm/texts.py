@@ -24,12 +24,24 @@ class Text(str):
 
     def __new__(cls, template: str, values: Mapping[str, object] | None = None) -> Text:
         """``template`` with ``values`` in the places of their ``{names}``; without values it is taken as it is."""
-        made = super().__new__(cls, template.format(**values) if values else template)
-        made.template, made.values = template, dict(values or {})
+        kept = {name: _kept(value, f"{{{name}}}" in template) for name, value in (values or {}).items()}
+        made = super().__new__(cls, template.format(**kept) if kept else template)
+        made.template, made.values = template, kept
         return made
+
+    def format(self, *__: object, **values: object) -> Text:
+        """A template that was marked without values, with values."""
+        return Text(self.template, values)
 
     def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:  # type: ignore[override]
         return self.template, self.values
+
+
+def _kept(value: object, as_it_is: bool) -> object:
+    """A value that does not change any more: what an exception says, a path's name; sentences stay sentences."""
+    if isinstance(value, BaseException) and len(value.args) == 1 and isinstance(value.args[0], Text | Joined):
+        return value.args[0]
+    return value if isinstance(value, _PLAIN) or not as_it_is else str(value)
 
 
 class Joined(str):
@@ -55,11 +67,16 @@ def _(template: str, /, **values: object) -> Text:
     return Text(template, values)
 
 
-AND, OR, OR_ELSE, THEN = _(", "), _(" or "), _("; or "), _(" ")
+COMMA, AND, OR, OR_ELSE, SPACE = _(", "), _(" and "), _(" or "), _("; or "), _(" ")
 
 
 def listed(items: Iterable[object]) -> Joined:
     """``a, b, c``."""
+    return Joined(COMMA, items)
+
+
+def all_of(items: Iterable[object]) -> Joined:
+    """``a and b and c``."""
     return Joined(AND, items)
 
 
@@ -75,7 +92,7 @@ def any_of(items: Iterable[object]) -> Joined:
 
 def sentences(*items: str) -> Joined:
     """Sentences one after the other; what is empty is left out."""
-    return Joined(THEN, [each for each in items if each])
+    return Joined(SPACE, [each for each in items if each])
 
 
 def told(text: object, translate: Callable[[str], str]) -> str:

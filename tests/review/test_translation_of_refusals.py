@@ -5,7 +5,6 @@ All of it is asked of the code itself, with the inputs of ``refusals``; every ro
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -130,10 +129,6 @@ def live(rows: Iterable[Row]) -> set[str]:
 
 # -- nothing that can be said was left out of the tables
 
-SAYS = ("Finding", "UnknownName", "invalid", "refuse", "find")
-"""Functions whose arguments, after the code, are what is said."""
-NAMED = ("message", "hint", "why", "what", "past", "wanted", "advice")
-"""Variables that hold a part of it."""
 MODULES = (
     *("preflight", "spec", "_component.py", "_gateway.py", "_secrets.py", "stack.py", "platform.py", "network.py"),
     *("model_server.py", "overseas_proxy.py", "vector_store.py", "catalog/catalog.py", "catalog/names.py"),
@@ -153,41 +148,3 @@ def test_every_code_is_met() -> None:
     met = {each.code for each in refusals.findings()}
     assert known - met == set(UNREACHED)
     assert set(QUOTED) <= met
-
-
-def written() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Every text of three words or more that the modules say, with anything in the placeholders."""
-    for file in files():
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            for value in _said(node):
-                yield from ((f"{file.name}:{line}", found) for line, found in _texts(value))
-
-
-def _said(node: ast.AST) -> list[ast.expr]:
-    if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        return [*node.args[1:], *(each.value for each in node.keywords)] if name in SAYS else []
-    if isinstance(node, ast.Assign | ast.AugAssign) and node.value is not None:
-        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-        return [node.value] if getattr(target, "id", "") in NAMED else []
-    if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
-        return node.value.elts[1:]
-    return []
-
-
-def _texts(value: ast.expr) -> Iterator[tuple[int, re.Pattern[str]]]:
-    inside = {id(part) for node in ast.walk(value) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(value):
-        if isinstance(node, ast.JoinedStr):
-            pieces = [each.value if isinstance(each, ast.Constant) else None for each in node.values]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
-            pieces = [node.value]
-        else:
-            continue
-        if len(re.findall(r"[A-Za-z]+", " ".join(str(each) for each in pieces if each))) > 2:
-            yield node.lineno, re.compile(".*".join("" if each is None else re.escape(str(each)) for each in pieces))
-
-
-@pytest.mark.parametrize("text", [pytest.param(text, id=place) for place, text in written()])
-def test_what_a_module_can_say_is_said_of_some_input(text: re.Pattern[str]) -> None:
-    assert any(text.search(each.message) or text.search(each.hint) for each in refusals.findings())
