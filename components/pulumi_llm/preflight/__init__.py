@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.report import Report
@@ -67,8 +68,8 @@ def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list
     told += [
         Finding(
             "preflight.override-unused",
-            f"override names {code!r}, and nothing of that code was found",
-            "leave it out",
+            _("override names {code!r}, and nothing of that code was found", code=code),
+            _("leave it out"),
             severity="warning",
             where="override",
         )
@@ -93,7 +94,11 @@ def dtype_for(server: ServerSpec) -> str:
 def _unknown_model(finding: Finding) -> Finding:
     code = "fit.unknown-model" if finding.code == "catalog.unknown-model" else finding.code
     hint = (
-        f"{finding.hint} (pulumi-llm check PATH/config.json); who is sure of it overrides {code}"
+        _(
+            "{hint} (pulumi-llm check PATH/config.json); who is sure of it overrides {code}",
+            hint=finding.hint,
+            code=code,
+        )
         if code == "fit.unknown-model"
         else finding.hint
     )
