@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pulumi_llm.errors import nearest
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
 from pulumi_llm.spec.moderation import OPTIONS, REQUIRED_OPTIONS
+from pulumi_llm.texts import _, either, listed
 
 Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -34,11 +35,11 @@ class WordListSpec(Part):
     @model_validator(mode="after")
     def _words_or_a_file(self) -> Self:
         if (self.file is None) == (not self.words):
-            raise invalid("spec.bad-word-list", "a word list needs either words or a file", "words: [project-x]")
+            raise invalid("spec.bad-word-list", _("a word list needs either words or a file"), "words: [project-x]")
         for word in self.words:
             if not 0 < sum(each.isalnum() for each in word) <= LONGEST_WORD:
-                hint = f"1 to {LONGEST_WORD} letters or digits"
-                raise invalid("spec.bad-word-list", f"{word!r} cannot be looked for", hint)
+                hint = _("1 to {longest_word} letters or digits", longest_word=LONGEST_WORD)
+                raise invalid("spec.bad-word-list", _("{word!r} cannot be looked for", word=word), hint)
         return self
 
 
@@ -67,15 +68,15 @@ class ModeratorSpec(Part):
     @model_validator(mode="after")
     def _a_hook_is_a_file_of_ones_own(self) -> Self:
         if (self.kind == "hook") != (self.file is not None):
-            raise invalid("spec.bad-moderator", "a hook needs its file, and no other kind has one", "file: mine.py")
+            raise invalid("spec.bad-moderator", _("a hook needs its file, and no other kind has one"), "file: mine.py")
         if self.file is not None:
             stem = PurePath(self.file).stem
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", stem) or PurePath(self.file).suffix != ".py":
-                message = f"the file of a hook cannot be {self.file!r}"
-                raise invalid("spec.bad-moderator", message, "lower-case letters, digits and _, such as mine.py")
+                message = _("the file of a hook cannot be {file!r}", file=self.file)
+                raise invalid("spec.bad-moderator", message, _("lower-case letters, digits and _, such as mine.py"))
             entry = str(self.options.get("entry") or "")
             if entry and not re.fullmatch(rf"{stem}:[A-Za-z_]\w*", entry):
-                message = f"the entry {entry!r} is not a function of {self.file}"
+                message = _("the entry {entry!r} is not a function of {file}", entry=entry, file=self.file)
                 raise invalid("spec.bad-moderator", message, f"entry: {stem}:make")
         return self
 
@@ -83,14 +84,22 @@ class ModeratorSpec(Part):
     def _options_are_of_its_kind(self) -> Self:
         required = REQUIRED_OPTIONS.get(self.kind)
         if required is not None and not self.options.get(required):
-            message = f"a moderator of kind {self.kind!r} needs the option {required!r}"
+            message = _("a moderator of kind {kind!r} needs the option {required!r}", kind=self.kind, required=required)
             raise invalid("spec.bad-moderator", message, f"options: {{{required}: …}}")
         known = OPTIONS.get(self.kind)
         for option in self.options if known is not None else ():
             if option not in (known or ()):
                 near = nearest(option, known or ())
-                hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known or ())}"
-                raise invalid("spec.bad-moderator", f"kind {self.kind!r} has no option {option!r}", hint)
+                hint = (
+                    _("did you mean {names}?", names=either(near))
+                    if near
+                    else _("there are: {names}", names=listed(known or ()))
+                )
+                raise invalid(
+                    "spec.bad-moderator",
+                    _("kind {kind!r} has no option {option!r}", kind=self.kind, option=option),
+                    hint,
+                )
         return self
 
 
@@ -106,5 +115,5 @@ class ContentSpec(Part):
     def _names_are_free(self) -> Self:
         taken = sorted(({*self.lists} & {*self.moderators}) | ({"blocked_words"} & {*self.lists, *self.moderators}))
         if taken:
-            raise invalid("spec.bad-word-list", f"two parts are called {taken[0]!r}", "another name")
+            raise invalid("spec.bad-word-list", _("two parts are called {taken!r}", taken=taken[0]), _("another name"))
         return self

@@ -26,6 +26,7 @@ from pulumi_llm.spec.fields import (
     invalid,
     known,
 )
+from pulumi_llm.texts import _, either, listed
 
 VENDOR_SECRETS: Mapping[str, str] = {
     "openai": "openaiApiKey",
@@ -77,11 +78,11 @@ def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             raise invalid(
                 "spec.bad-key-name",
-                f"a gateway key cannot be called {name!r}",
-                "1 to 31 lower-case letters, digits and dashes, a letter first",
+                _("a gateway key cannot be called {name!r}", name=name),
+                _("1 to 31 lower-case letters, digits and dashes, a letter first"),
             )
     if not keys:
-        raise invalid("spec.no-keys", "a gateway without keys would answer nobody", "keys: {default: {}}")
+        raise invalid("spec.no-keys", _("a gateway without keys would answer nobody"), "keys: {default: {}}")
     return keys
 
 
@@ -100,15 +101,18 @@ class NetworkSpec(Part):
         if (self.vpc_id is None) != (self.subnet_id is None):
             raise invalid(
                 "spec.half-a-network",
-                "an existing network needs both vpc_id and subnet_id, and only one is given",
-                "give both, or neither to have a network made",
+                _("an existing network needs both vpc_id and subnet_id, and only one is given"),
+                _("give both, or neither to have a network made"),
             )
         if self.vpc_id is None:
             network = ipaddress.IPv4Network(self.cidr)
             if not network.is_private or not 16 <= network.prefixlen <= 24:
                 raise invalid(
                     "spec.bad-network-cidr",
-                    f"a network of ours cannot be {self.cidr}: it must be a private range between /16 and /24",
+                    _(
+                        "a network of ours cannot be {cidr}: it must be a private range between /16 and /24",
+                        cidr=self.cidr,
+                    ),
                     "10.60.0.0/16",
                 )
         return self
@@ -139,7 +143,11 @@ class AccessSpec(Part):
     def _port_is_free(cls, value: int | None) -> int | None:
         taken = {22: "SSH", VECTORS_HTTPS_PORT: "Weaviate", VECTORS_GRPC_PORT: "Weaviate"}
         if value in taken:
-            raise invalid("spec.port-taken", f"port {value} is {taken[value]}'s", "443, or 18443 in the mainland")
+            raise invalid(
+                "spec.port-taken",
+                _("port {value} is {taken}'s", value=value, taken=taken[value]),
+                _("443, or 18443 in the mainland"),
+            )
         return value
 
     @model_validator(mode="after")
@@ -148,15 +156,15 @@ class AccessSpec(Part):
         if world and not self.public:
             raise invalid(
                 "spec.open-to-world",
-                f"allowed_cidrs covers {world}, which is as good as the whole internet",
-                "your own ranges, or write `public: true` beside it if that is meant",
+                _("allowed_cidrs covers {world}, which is as good as the whole internet", world=world),
+                _("your own ranges, or write `public: true` beside it if that is meant"),
             )
         ssh_world = covers_world(self.ssh())
         if ssh_world:
             raise invalid(
                 "spec.ssh-open-to-world",
-                f"SSH would be open to {ssh_world}; that is refused always, `public` or not",
-                "ssh_cidrs: [the address of the machine that runs Pulumi, as a /32]",
+                _("SSH would be open to {ssh_world}; that is refused always, `public` or not", ssh_world=ssh_world),
+                _("ssh_cidrs: [the address of the machine that runs Pulumi, as a /32]"),
             )
         return self
 
@@ -182,7 +190,7 @@ class PlaceSpec(Part):
         clouds = catalog.load().clouds
         if value not in clouds:
             hint = among(value, sorted(clouds))
-            raise invalid("spec.unknown-cloud", f"there is no cloud called {value!r}", hint)
+            raise invalid("spec.unknown-cloud", _("there is no cloud called {value!r}", value=value), hint)
         return value
 
     @field_validator("region")
@@ -198,7 +206,9 @@ class PlaceSpec(Part):
     def _zone_is_of_the_region(cls, value: str | None, info: ValidationInfo) -> str | None:
         region = info.data.get("region")
         if value is not None and region is not None and not value.startswith(region):
-            raise invalid("spec.zone-of-other-region", f"zone {value!r} is not in region {region!r}")
+            raise invalid(
+                "spec.zone-of-other-region", _("zone {value!r} is not in region {region!r}", value=value, region=region)
+            )
         return value
 
 
@@ -208,8 +218,8 @@ def _image_of(cloud: str | None, image_id: str | None) -> None:
     if facts is not None and image_id is not None and not re.fullmatch(facts.image_id, image_id):
         raise invalid(
             "spec.bad-image-id",
-            f"{image_id!r} is not the id of an image on {facts.title}",
-            f"an id of the form {facts.image_id}, of an Ubuntu 24.04 with cloud-init",
+            _("{image_id!r} is not the id of an image on {title}", image_id=image_id, title=facts.title),
+            _("an id of the form {image_id}, of an Ubuntu 24.04 with cloud-init", image_id=facts.image_id),
         )
 
 
@@ -302,8 +312,10 @@ class ServerSpec(MachineSpec):
         # The id is written into files on the node, so it may hold nothing but what hub ids hold.
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value):
             near = nearest(value, data.models)
-            hint = f"did you mean {' or '.join(near)}?" if near else "an id such as Qwen/Qwen2.5-7B-Instruct"
-            raise invalid("spec.bad-model-id", f"{value!r} is not a model id (organisation/name)", hint)
+            hint = (
+                _("did you mean {names}?", names=either(near)) if near else _("an id such as Qwen/Qwen2.5-7B-Instruct")
+            )
+            raise invalid("spec.bad-model-id", _("{value!r} is not a model id (organisation/name)", value=value), hint)
         return value
 
     @property
@@ -336,8 +348,11 @@ class VectorsSpec(Part):
         if self.placement == "server" and given:
             raise invalid(
                 "spec.vectors-on-the-server",
-                f"{', '.join(given)}: for Weaviate on a machine of its own, and it is to run on the model server's",
-                "placement: own, or the same key under `server`",
+                _(
+                    "{given}: for Weaviate on a machine of its own, and it is to run on the model server's",
+                    given=listed(given),
+                ),
+                _("placement: own, or the same key under `server`"),
             )
         return self
 
@@ -364,7 +379,7 @@ class UpstreamSpec(Part):
         if value is not None and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*)?", value):
             raise invalid(
                 "spec.bad-url",
-                f"{value!r} is not an https:// address without user, query or fragment",
+                _("{value!r} is not an https:// address without user, query or fragment", value=value),
                 "https://models.example.com/v1",
             )
         return value.rstrip("/") if value else value
@@ -375,7 +390,7 @@ class UpstreamSpec(Part):
             if model not in self.models:
                 raise invalid(
                     "spec.price-of-unserved-model",
-                    f"there is a price for {model!r}, which is not among this upstream's models",
+                    _("there is a price for {model!r}, which is not among this upstream's models", model=model),
                     among(model, self.models),
                 )
         return self
@@ -400,18 +415,20 @@ class ProxySpec(MachineSpec):
     @classmethod
     def _vendors_areknown(cls, value: dict[str, UpstreamSpec]) -> dict[str, UpstreamSpec]:
         if not value:
-            raise invalid("spec.no-upstreams", "a proxy without upstreams has nothing to serve", "openai, anthropic")
+            raise invalid(
+                "spec.no-upstreams", _("a proxy without upstreams has nothing to serve"), _("openai, anthropic")
+            )
         for vendor in value:
             if vendor not in VENDOR_SECRETS:
                 raise invalid(
                     "spec.unknown-vendor",
-                    f"there is no upstream vendor {vendor!r}",
+                    _("there is no upstream vendor {vendor!r}", vendor=vendor),
                     among(vendor, VENDOR_SECRETS),
                 )
         if "custom" in value and value["custom"].base_url is None:
             raise invalid(
                 "spec.upstream-without-url",
-                "the upstream 'custom' needs its address",
+                _("the upstream 'custom' needs its address"),
                 "base_url: https://models.example.com/v1",
             )
         return value
@@ -423,14 +440,18 @@ class ProxySpec(MachineSpec):
             where = "mainland China" if region.in_china else "Hong Kong"
             raise invalid(
                 "spec.proxy-region",
-                f"{self.region} is in {where}, which the upstream vendors do not serve (they check the address)",
+                _(
+                    "{region} is in {where}, which the upstream vendors do not serve (they check the address)",
+                    region=self.region,
+                    where=where,
+                ),
                 _regions_serving(self.cloud, self.upstreams),
             )
         unserved = sorted(vendor for vendor in self.upstreams if vendor not in region.serves)
         if unserved:
             raise invalid(
                 "spec.proxy-region",
-                f"{self.region} is not known to be served by {', '.join(unserved)}",
+                _("{region} is not known to be served by {unserved}", region=self.region, unserved=listed(unserved)),
                 _regions_serving(self.cloud, self.upstreams),
             )
         return self
@@ -443,7 +464,7 @@ def _regions_serving(cloud: str, vendors: Iterable[str]) -> str:
         for region in catalog.load().regions.values()
         if region.cloud == cloud and not region.in_china and not region.in_hong_kong and wanted <= set(region.serves)
     ]
-    return f"a region that they serve: {', '.join(sorted(names)[:8])}" if names else "another cloud"
+    return _("a region that they serve: {names}", names=listed(sorted(names)[:8])) if names else _("another cloud")
 
 
 def _tag_names(tags: Mapping[str, str]) -> Mapping[str, str]:
@@ -451,11 +472,11 @@ def _tag_names(tags: Mapping[str, str]) -> Mapping[str, str]:
         if not re.fullmatch(r"[A-Za-z][\w.:/-]{0,62}", key) or not re.fullmatch(r"[\w .:/=+@-]{0,120}", value):
             raise invalid(
                 "spec.bad-tag",
-                f"the tag {key!r}: {value!r} is not one that all three clouds accept",
-                "letters, digits and . : / - _ ; a letter first",
+                _("the tag {key!r}: {value!r} is not one that all three clouds accept", key=key, value=value),
+                _("letters, digits and . : / - _ ; a letter first"),
             )
         if key.lower().startswith(("aws:", "acs:", "aliyun", "qcs:", "project")) or "http" in key.lower():
-            raise invalid("spec.bad-tag", f"the tag key {key!r} is reserved by a cloud", "another key")
+            raise invalid("spec.bad-tag", _("the tag key {key!r} is reserved by a cloud", key=key), _("another key"))
     return tags
 
 
@@ -494,14 +515,22 @@ class PlatformSpec(Part):
             if catalog.load().region(place.cloud, place.region).in_china and self.access.https_port in FILED_PORTS:
                 raise invalid(
                     "spec.port-needs-filing",
-                    f"port {self.access.https_port} needs an ICP filing on a host in {place.region}",
-                    "leave https_port out (18443 is taken), or a high port",
+                    _(
+                        "port {https_port} needs an ICP filing on a host in {region}",
+                        https_port=self.access.https_port,
+                        region=place.region,
+                    ),
+                    _("leave https_port out (18443 is taken), or a high port"),
                 )
         ours = [self.server.name_served]
         theirs = [model for each in (self.proxy.upstreams.values() if self.proxy else ()) for model in each.models]
         twice = {model for model in [*ours, *theirs] if [*ours, *theirs].count(model) > 1}
         if twice:
-            raise invalid("spec.model-twice", f"two models are served by the name {sorted(twice)[0]!r}", "served_name")
+            raise invalid(
+                "spec.model-twice",
+                _("two models are served by the name {twice!r}", twice=sorted(twice)[0]),
+                "served_name",
+            )
         for where, keys, routes, models in (
             ("server", self.server.keys, self.server.routes, [*ours, *theirs]),
             ("proxy", self._proxy_keys(), self.proxy.routes if self.proxy else {}, theirs),
@@ -511,7 +540,12 @@ class PlatformSpec(Part):
                     if model not in models:
                         raise invalid(
                             "spec.route-to-unserved-model",
-                            f"the {where}'s route {name!r} names {model!r}, which that gateway does not serve",
+                            _(
+                                "the {where}'s route {name!r} names {model!r}, which that gateway does not serve",
+                                where=where,
+                                name=name,
+                                model=model,
+                            ),
                             among(model, models),
                         )
             served = [*models, *routes]
@@ -520,7 +554,12 @@ class PlatformSpec(Part):
                     if not any(fnmatchcase(each, model) for each in served):
                         raise invalid(
                             "spec.key-of-unserved-model",
-                            f"the {where}'s key {name!r} names {model!r}, which that gateway does not serve",
+                            _(
+                                "the {where}'s key {name!r} names {model!r}, which that gateway does not serve",
+                                where=where,
+                                name=name,
+                                model=model,
+                            ),
                             among(model, served),
                         )
         return self
