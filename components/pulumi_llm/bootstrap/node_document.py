@@ -9,6 +9,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm.bootstrap import gateway
 from pulumi_llm.bootstrap.files import data
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.bootstrap.roles import NodeRequest, VllmRole
@@ -95,8 +96,12 @@ def node_document(request: NodeRequest) -> dict[str, Any]:
                 [
                     Finding(
                         "bootstrap.no-hub",
-                        f"none of the hubs {list(request.sources.hubs)} has {role.model_id}",
-                        "give modelscope_id, or add huggingface or hf-mirror to the hubs",
+                        _(
+                            "none of the hubs {hubs} has {model_id}",
+                            hubs=list(request.sources.hubs),
+                            model_id=role.model_id,
+                        ),
+                        _("give modelscope_id, or add huggingface or hf-mirror to the hubs"),
                     )
                 ]
             )
@@ -138,9 +143,9 @@ def _hubs(request: NodeRequest) -> list[dict[str, Any]]:
     known = data("hubs.json")["hubs"]
     found = []
     for each in request.sources.hubs:
-        name, _, own = each.partition("=")
+        name, __, own = each.partition("=")
         if name not in known or (own and not own.startswith(("https://", "http://"))):
-            raise UnknownName("bootstrap.unknown-hub", "model hub", each, known, hint="or kind=https://host")
+            raise UnknownName("bootstrap.unknown-hub", _("model hub"), each, known, hint=_("or kind=https://host"))
         hub = known[name]
         # A token goes to the hub that issued it, or to one that somebody named, not to a public mirror.
         found.append(

@@ -12,6 +12,7 @@ from pulumi_llm.bootstrap.node_document import node_document, roles, stages, sup
 from pulumi_llm.bootstrap.units import vllm_unit
 from pulumi_llm.bootstrap.user_data import one_key_a_line, stage_units
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,8 +94,8 @@ def secrets_document(request_settings: Mapping[str, Any], secrets: Mapping[str, 
             [
                 Finding(
                     "bootstrap.missing-secret",
-                    f"not given: {', '.join(missing)}",
-                    "pulumi config set --secret",
+                    _("not given: {missing}", missing=listed(missing)),
+                    _("pulumi config set --secret"),
                     where=str(request_settings["node"]),
                 )
             ]

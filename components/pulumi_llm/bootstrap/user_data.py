@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm.bootstrap.files import data, fill, node_code, packed, squeezed, text
 from pulumi_llm.bootstrap.node_document import node_document, roles, stages
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.bootstrap.roles import NodeRequest
@@ -79,9 +80,15 @@ def user_data(request: NodeRequest) -> str:
             [
                 Finding(
                     "bootstrap.user-data-too-big",
-                    f"the user data of {request.name!r} has {report.size} bytes, "
-                    f"and {request.cloud} takes {report.limit} ({report.source})",
-                    "name fewer sources: each mirror's address is part of the user data",
+                    _(
+                        "the user data of {name!r} has {size} bytes, and {cloud} takes {limit} ({source})",
+                        name=request.name,
+                        size=report.size,
+                        cloud=request.cloud,
+                        limit=report.limit,
+                        source=report.source,
+                    ),
+                    _("name fewer sources: each mirror's address is part of the user data"),
                     where=request.name,
                 )
             ]
@@ -102,7 +109,7 @@ def user_data_limit(cloud: str) -> int:
 def _limit(cloud: str) -> dict[str, Any]:
     clouds = data("node/user_data_limits.json")["clouds"]
     if cloud not in clouds:
-        raise UnknownName("bootstrap.unknown-cloud", "cloud", cloud, clouds)
+        raise UnknownName("bootstrap.unknown-cloud", _("cloud"), cloud, clouds)
     row: dict[str, Any] = clouds[cloud]
     return row
 
