@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.clouds.base import Cloud
@@ -21,7 +22,7 @@ def get(name: str) -> Cloud:
     cloud's SDK is not installed: each is an extra of this package.
     """
     if name not in NAMES:
-        raise UnknownName("cloud.unknown", "cloud", name, NAMES)
+        raise UnknownName("cloud.unknown", _("cloud"), name, NAMES)
     try:
         module = importlib.import_module(f"pulumi_llm.clouds.{name}")
     except ModuleNotFoundError as missing:
@@ -31,7 +32,11 @@ def get(name: str) -> Cloud:
             [
                 Finding(
                     "cloud.sdk-missing",
-                    f"{name} is asked for, but its Pulumi SDK ({missing.name}) is not installed",
+                    _(
+                        "{name} is asked for, but its Pulumi SDK ({missing}) is not installed",
+                        name=name,
+                        missing=missing.name,
+                    ),
                     extras.advice(name),
                 )
             ]

@@ -14,6 +14,7 @@ import pulumi
 from pulumi_llm import catalog, disks
 from pulumi_llm._refusal import ending
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,9 +75,15 @@ def sold_size(cloud: str, kind: str, gib: int) -> int:
             [
                 Finding(
                     "cloud.disk-too-large",
-                    f"a {kind} disk of {gib} GiB is asked for; the largest {disk.type} on {facts.title} has "
-                    f"{disk.max_gib} GiB",
-                    f"{disk.max_gib} GiB or less",
+                    _(
+                        "a {kind} disk of {gib} GiB is asked for; the largest {type} on {title} has {max_gib} GiB",
+                        kind=kind,
+                        gib=gib,
+                        type=disk.type,
+                        title=facts.title,
+                        max_gib=disk.max_gib,
+                    ),
+                    _("{max_gib} GiB or less", max_gib=disk.max_gib),
                 )
             ]
         )
@@ -100,8 +107,14 @@ def no_image(cloud: str, instance_type: str, region: str, asked: str) -> Refusal
         [
             Finding(
                 "cloud.no-image",
-                f"{title} lists no image that matches {asked} for {instance_type} in {region}",
-                "another region or instance type, or an image of your own with image_id",
+                _(
+                    "{title} lists no image that matches {request} for {instance_type} in {region}",
+                    title=title,
+                    request=asked,
+                    instance_type=instance_type,
+                    region=region,
+                ),
+                _("another region or instance type, or an image of your own with image_id"),
             )
         ]
     )
@@ -143,7 +156,7 @@ def never_smaller(name: str, scope: Scope, path: str, *, system: bool = False) -
     # Names of hooks are the whole program's.
     parent = f"{scope.parent.pulumi_resource_type}::{scope.parent.pulumi_resource_name}"
     options = pulumi.ResourceHookOptions(on_dry_run=True)
-    hook = pulumi.ResourceHook(f"no smaller disk: {parent}::{name}", judge, options)
+    hook = pulumi.ResourceHook(_("no smaller disk: {parent}::{name}", parent=parent, name=name), judge, options)
     return pulumi.ResourceHookBinding(before_update=[hook])
 
 

@@ -19,6 +19,7 @@ from pulumi_llm._refusal import ending
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +98,7 @@ class Tencent:
                 cidr_block=cidr,
                 description=rule.description[:100],
             )
-            for _, rule, cidr in support.openings(rules)
+            for __, rule, cidr in support.openings(rules)
         ]
         ruleset = tencentcloud.security.GroupRuleSet(
             f"{name}-rules",
@@ -295,9 +296,13 @@ class Tencent:
                 [
                     Finding(
                         "cloud.spot-price-unknown",
-                        f"a spot machine on Tencent Cloud needs a highest price; the catalogue has none for "
-                        f"{request.instance_type} in {scope.region}",
-                        "spot: false, or a type whose price is known",
+                        _(
+                            "a spot machine on Tencent Cloud needs a highest price; the catalogue has none for "
+                            "{instance_type} in {region}",
+                            instance_type=request.instance_type,
+                            region=scope.region,
+                        ),
+                        _("spot: false, or a type whose price is known"),
                     )
                 ]
             )
