@@ -22,6 +22,7 @@ from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.forecast import Forecast
 from pulumi_llm.plan.model import LookUp, Plan, PlannedResource
+from pulumi_llm.texts import _
 
 FORMAT = 1
 _TUPLES = ("dependencies", "ignore_changes", "replace_on_changes")
@@ -48,8 +49,11 @@ def one(project: Path, stack: str) -> dict[str, Any]:
     except Refusal as refusal:
         return {"findings": [_finding(each) for each in refusal.findings]}
     except Exception as failed:  # the program's own mistake: told as what it is, by its last line
-        code, message = "diff.program-failed", f"the program ends with {type(failed).__name__}: {failed}"
-        return {"findings": [_finding(Finding(code, message, "run it: `pulumi-llm plan -s` shows where"))]}
+        code, message = (
+            "diff.program-failed",
+            _("the program ends with {name}: {failed}", name=type(failed).__name__, failed=failed),
+        )
+        return {"findings": [_finding(Finding(code, message, _("run it: `pulumi-llm plan -s` shows where")))]}
 
 
 def standing(project: Path, stack: str) -> Plan:
