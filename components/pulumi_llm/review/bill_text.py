@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from itertools import groupby
 
+from pulumi_llm.language import tr
 from pulumi_llm.review.bill import Bill, Line
 from pulumi_llm.review.difference import Difference, LineChange
 from pulumi_llm.review.money import CURRENCIES, HOURS_PER_MONTH, Amounts, plain
+from pulumi_llm.texts import _
 
 WIDTH = 58
 
@@ -18,11 +20,24 @@ def bill_text(bill: Bill, currency: str) -> str:
     order = (currency, *(each for each in CURRENCIES if each != currency))
     rate = bill.exchange_rate
     lines = [
-        f"{bill.project} / {bill.stack}: list prices; 1 {rate.base} = {rate.rate} {rate.quote} ({rate.source_date})",
+        tr(
+            "{project} / {stack}: list prices; 1 {base} = {rate} {quote} ({source_date})",
+            project=bill.project,
+            stack=bill.stack,
+            base=rate.base,
+            rate=rate.rate,
+            quote=rate.quote,
+            source_date=rate.source_date,
+        ),
         _assumptions(bill),
         "",
-        f"{'':<{WIDTH}}{'per hour':>22}{'per month':>26}",
-        f"{'':<{WIDTH}}{order[0]:>11}{order[1]:>11}{order[0]:>13}{order[1]:>13}   price of",
+        tr("{value}{value_2:>22}{value_3:>26}", value=f"{'':<{WIDTH}}", value_2=_("per hour"), value_3=_("per month")),
+        tr(
+            "{value}{order:>11}{order_2:>11}{order:>13}{order_2:>13}   price of",
+            value=f"{'':<{WIDTH}}",
+            order=order[0],
+            order_2=order[1],
+        ),
     ]
     for (urn, resource), group in groupby(bill.lines, key=lambda line: (line.urn, line.resource)):
         parts = list(group)
@@ -30,8 +45,8 @@ def bill_text(bill: Bill, currency: str) -> str:
         lines.append(f"{resource}{f'  ({place})' if place else ''}" if urn else resource)
         lines += [_row(line, order) for line in parts]
     if not bill.lines:
-        lines.append("nothing that costs")
-    word = "at least" if bill.at_least else "total"
+        lines.append(tr("nothing that costs"))
+    word = tr("at least") if bill.at_least else "total"
     lines += ["", f"{word:<{WIDTH}}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}"]
     lines += _remarks(bill)
     return "\n".join(lines) + "\n"
@@ -41,20 +56,28 @@ def difference_text(difference: Difference, against: str, currency: str) -> str:
     """The changes against another bill, and their sum."""
     order = (currency, *(each for each in CURRENCIES if each != currency))
     if not difference.changes:
-        return f"\nagainst {against}: no difference\n"
+        return tr("\nagainst {against}: no difference\n", against=against)
     width = WIDTH + 22
-    lines = ["", f"{f'against {against}':<{width}}{order[0]:>13}{order[1]:>13}   per month"]
+    lines = [
+        "",
+        tr(
+            "{value}{order:>13}{order_2:>13}   per month",
+            value=f"{f'against {against}':<{width}}",
+            order=order[0],
+            order_2=order[1],
+        ),
+    ]
     for each in difference.changes:
         if each.per_month is None:
             figures = f"{'unknown':>13}{'unknown':>13}"
         else:
             figures = _figures(each.per_month, order, 13, 2, sign=True)
         lines.append(_fitted(f"  {each.change:<8} {each.line.resource}: {_step(each)}", width) + figures)
-    word = "difference" if difference.complete else "difference, without what is unknown"
+    word = "difference" if difference.complete else tr("difference, without what is unknown")
     lines.append(f"{word:<{width}}{_figures(difference.per_month, order, 13, 2, sign=True)}")
     if not difference.same_assumptions:
         lines.append(
-            "note: the two bills assume other hours, traffic or exchange rates; that is part of the difference"
+            tr("note: the two bills assume other hours, traffic or exchange rates; that is part of the difference")
         )
     return "\n".join(lines) + "\n"
 
@@ -67,18 +90,24 @@ def budget_text(verdict: str, budget: Decimal, currency: str, bill: Bill) -> str
         "over": f"over it by {monthly - budget:,.2f}{' at least' if bill.at_least else ''}",
         "undecided": "cannot be decided, as some prices are unknown",
     }[verdict]
-    return f"budget of {budget:,.2f} {currency} a month: {said}\n"
+    return tr("budget of {budget:,.2f} {currency} a month: {said}\n", budget=budget, currency=currency, said=said)
 
 
 def _assumptions(bill: Bill) -> str:
     running = plain(bill.running_hours)
     hours = (
-        f"machines run all {running} hours of a month"
+        _("machines run all {running} hours of a month", running=running)
         if bill.running_hours == HOURS_PER_MONTH
-        else f"machines run {running} of a month's {HOURS_PER_MONTH} hours; disks and addresses are kept"
+        else _(
+            "machines run {running} of a month's {hours_per_month} hours; disks and addresses are kept",
+            running=running,
+            hours_per_month=HOURS_PER_MONTH,
+        )
     )
-    return (
-        f"{hours}; {plain(bill.traffic_gib)} GiB a month go out of each public address, an assumption (--traffic-gib)"
+    return tr(
+        "{hours}; {traffic_gib} GiB a month go out of each public address, an assumption (--traffic-gib)",
+        hours=hours,
+        traffic_gib=plain(bill.traffic_gib),
     )
 
 
@@ -95,20 +124,22 @@ def _row(line: Line, order: tuple[str, ...]) -> str:
 
 def _remarks(bill: Bill) -> Iterable[str]:
     if bill.unknown:
-        yield "unknown prices, which are not in the total:"
+        yield tr("unknown prices, which are not in the total:")
         yield from (f"  {line.resource}, {line.what}: {line.unknown}" for line in bill.unknown)
     tags = [line.price for line in bill.lines if line.price is not None]
     if any(tag.stale for tag in tags):
-        yield "old or undated: a price from more than a year ago, or without a date; compare with the cloud's own list"
+        yield tr(
+            "old or undated: a price from more than a year ago, or without a date; compare with the cloud's own list"
+        )
     if any(tag.derived for tag in tags):
-        yield "derived: estimated from the price in another region"
+        yield tr("derived: estimated from the price in another region")
 
 
 def _step(change: LineChange) -> str:
     if change.before is None or change.after is None:
         return change.line.what
     if change.before.what == change.after.what:
-        return f"{change.after.what}, other price, hours or place"
+        return tr("{what}, other price, hours or place", what=change.after.what)
     return f"{change.before.what} -> {change.after.what}"
 
 
