@@ -13,6 +13,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.refresh import aliyun, aws, store, tencent
 from pulumi_llm.refresh.merge import Change, believed, changes
 from pulumi_llm.refresh.observed import Answer, Observation, Scope
+from pulumi_llm.texts import _, listed
 
 CLOUDS: dict[str, Any] = {"aliyun": aliyun, "aws": aws, "tencent": tencent}
 """The clouds with an API that is asked, each with `has_credentials`, `fetch` and `TO_SET`."""
@@ -121,7 +122,7 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
     known = {name for (cloud, name) in shipped.regions if request.cloud in (None, cloud)}
     for region in request.regions:
         if region not in known:
-            owner = f"region of {request.cloud}" if request.cloud else "region"
+            owner = _("region of {cloud}", cloud=request.cloud) if request.cloud else "region"
             raise UnknownName("catalog.unknown-region", owner, region, known)
     scopes: dict[str, Scope] = {}
     for cloud in CLOUDS if request.cloud is None else (request.cloud,):
@@ -134,9 +135,13 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
             [
                 Finding(
                     "refresh.nothing-to-ask",
-                    f"no cloud has {gpu or 'machines'} in {', '.join(request.regions) or 'any region'}, as far as the "
-                    "catalogue knows; the regions of AWS in China need an account of their own and are not asked",
-                    "ask for another cloud, region or GPU",
+                    _(
+                        "no cloud has {gpu} in {regions}, as far as the catalogue knows; the regions of AWS "
+                        "in China need an account of their own and are not asked",
+                        gpu=gpu or "machines",
+                        regions=listed(request.regions) or _("any region"),
+                    ),
+                    _("ask for another cloud, region or GPU"),
                 )
             ]
         )
@@ -148,26 +153,34 @@ def _regions(shipped: Catalog, cloud: str, types: Sequence[Instance], asked: tup
 
     The regions of AWS in China are another partition, with accounts and a price list of their own.
     """
-    listed = {region for row in types for region in row.regions}
+    listed_names = {region for row in types for region in row.regions}
     return tuple(
         sorted(
             name
             for (owner, name), row in shipped.regions.items()
-            if owner == cloud and row.partition != "aws-cn" and (name in asked if asked else name in listed)
+            if owner == cloud and row.partition != "aws-cn" and (name in asked if asked else name in listed_names)
         )
     )
 
 
 def _without_credentials(scopes: Iterable[str]) -> dict[str, str]:
-    return {name: f"no credentials: set {CLOUDS[name].TO_SET}" for name in scopes if not CLOUDS[name].has_credentials()}
+    return {
+        name: _("no credentials: set {to_set}", to_set=CLOUDS[name].TO_SET)
+        for name in scopes
+        if not CLOUDS[name].has_credentials()
+    }
 
 
 def _nothing_to_ask(skipped: dict[str, str]) -> Refusal:
     return Refusal(
         Finding(
             "refresh.no-credentials",
-            f"{name}: no credentials in the environment or in the usual files",
-            f"set {CLOUDS[name].TO_SET}; for a role of this machine itself, name the cloud: --cloud {name}",
+            _("{name}: no credentials in the environment or in the usual files", name=name),
+            _(
+                "set {to_set}; for a role of this machine itself, name the cloud: --cloud {name}",
+                to_set=CLOUDS[name].TO_SET,
+                name=name,
+            ),
         )
         for name in skipped
     )

@@ -9,6 +9,7 @@ from typing import Any
 from pulumi_llm import __version__
 from pulumi_llm.catalog import STALE_AFTER_DAYS, Catalog, GuidePrice, Price
 from pulumi_llm.catalog.rows import Row, source_day
+from pulumi_llm.language import tr
 from pulumi_llm.refresh import store
 
 HEAD = ("kind", "rows", "oldest", "newest", "old")
@@ -33,21 +34,38 @@ def as_json(data: Catalog, today: date) -> dict[str, Any]:
 def as_text(data: Catalog, today: date) -> str:
     """The same as two tables."""
     shown = as_json(data, today)
-    lines = [f"the catalogue in {shown['directory']}"]
+    lines = [tr("the catalogue in {directory}", directory=shown["directory"])]
     if shown["made_with"] is not None:
-        lines[0] += f", refreshed over the data of pulumi-llm {shown['made_with']}"
+        lines[0] += tr(", refreshed over the data of pulumi-llm {made_with}", made_with=shown["made_with"])
         if shown["made_with"] != __version__:
-            lines.append(f"note: {__version__} is installed, and its data is not in it; `catalog refresh` takes it in")
+            lines.append(
+                tr(
+                    "note: {version} is installed, and its data is not in it; `catalog refresh` takes it in",
+                    version=__version__,
+                )
+            )
         if shown["sold_out"]:
-            lines.append(f"{shown['sold_out']} times a type was sold out in a zone when it was asked")
+            lines.append(
+                tr("{sold_out} times a type was sold out in a zone when it was asked", sold_out=shown["sold_out"])
+            )
     cells = [HEAD]
     for kind in shown["kinds"]:
         cells.append((kind["kind"], str(kind["rows"]), kind["oldest"] or "", kind["newest"] or "", str(kind["old"])))
     lines += ["", *_aligned(cells, right={1, 4}), ""]
-    lines.append(f"old: dated more than {STALE_AFTER_DAYS} days ago, or not dated")
+    lines.append(
+        tr("old: dated more than {stale_after_days} days ago, or not dated", stale_after_days=STALE_AFTER_DAYS)
+    )
     for name, counts in shown["clouds"].items():
-        lines.append(f"{name}: {counts['types']} types, {counts['prices']} list prices, {counts['spot']} spot prices")
-    lines += ["", "the guide's prices beside today's, one GPU, per hour"]
+        lines.append(
+            tr(
+                "{name}: {types} types, {prices} list prices, {spot} spot prices",
+                name=name,
+                types=counts["types"],
+                prices=counts["prices"],
+                spot=counts["spot"],
+            )
+        )
+    lines += ["", tr("the guide's prices beside today's, one GPU, per hour")]
     lines += _aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -133,11 +151,17 @@ def _today(data: Catalog, row: GuidePrice) -> Price | None:
 def _guide_cells(each: dict[str, Any]) -> tuple[str, ...]:
     guide, now = each["guide"], each["today"]
     if now is None:
-        today = "today unknown"
+        today = tr("today unknown")
     else:
         native = "" if now["currency"] == "CNY" else f" ({now['amount']:g} {now['currency']})"
-        today = f"today from {now['cny']:.2f} CNY{native} in {now['region']}, dated {now['source_date']}"
-    what = each["instance_type"] or "(type not named)"
+        today = tr(
+            "today from {cny:.2f} CNY{native} in {region}, dated {source_date}",
+            cny=now["cny"],
+            native=native,
+            region=now["region"],
+            source_date=now["source_date"],
+        )
+    what = each["instance_type"] or tr("(type not named)")
     return f"{each['cloud']} {each['gpu']}", what, f"{guide['amount']:.2f} {guide['currency']}", today
 
 
