@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from pulumi_llm.errors import Refusal, nearest
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _, either, listed
 
 DONE, REFUSED, USAGE = 0, 1, 2
 """Exit codes: it was done, it was refused or failed, it was called wrongly."""
@@ -37,10 +39,10 @@ class Parser(argparse.ArgumentParser):
             options = [option for action in self._actions for option in action.option_strings]
             wrong = rest[0].partition("=")[0]
             if not wrong.startswith("-"):
-                raise UsageError(f"{wrong!r} is one argument too many")
+                raise UsageError(_("{problem!r} is one argument too many", problem=wrong))
             near = nearest(wrong, options)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise UsageError(f"there is no option {wrong}{hint}")
+            hint = _("; did you mean {names}?", names=either(near)) if near else ""
+            raise UsageError(_("there is no option {problem}{hint}", problem=wrong, hint=hint))
         return asked
 
 
@@ -53,7 +55,7 @@ def guarded(prog: str, body: Callable[[], int], wrong_call: frozenset[str] | Non
     try:
         return body()
     except UsageError as wrong:
-        sys.stderr.write(f"{prog}: {wrong}\n  {prog} --help tells the options\n")
+        sys.stderr.write(tr("{prog}: {problem}\n  {prog} --help tells the options\n", prog=prog, problem=wrong))
     except Refusal as refusal:
         for finding in refusal.findings:
             sys.stderr.write(f"{finding}\n")
@@ -70,7 +72,9 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         # More digits than any bound has are not read: Python refuses thousands of them in words of its own.
         if not (text.isascii() and text.isdigit() and len(text) <= 18) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(
+                _("{text!r} is not a whole number from {low} to {high}", text=text, low=low, high=high)
+            )
         return int(text)
 
     return parse
@@ -85,7 +89,9 @@ def number(low: float, high: float) -> Callable[[str], float]:
         except ValueError:
             value = float("nan")
         if not low < value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number above {low:g} and up to {high:g}")
+            raise argparse.ArgumentTypeError(
+                _("{text!r} is not a number above {low:g} and up to {high:g}", text=text, low=low, high=high)
+            )
         return value
 
     return parse
@@ -100,7 +106,7 @@ def one_of(kind: str, names: Iterable[str]) -> Callable[[str], str]:
             if text.casefold() == name.casefold():
                 return name
         near = nearest(text, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
-        raise argparse.ArgumentTypeError(f"there is no {kind} {text!r}; {hint}")
+        hint = _("did you mean {names}?", names=either(near)) if near else _("there are: {names}", names=listed(known))
+        raise argparse.ArgumentTypeError(_("there is no {kind} {text!r}; {hint}", kind=kind, text=text, hint=hint))
 
     return parse

@@ -24,21 +24,22 @@ from typing import Any
 from pulumi_llm import catalog
 from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded
 from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
+from pulumi_llm.texts import _, either, listed
 
 PROG = "pulumi-llm catalog"
 SUBCOMMANDS = ("show", "refresh")
 
-REFRESH_HELP = """Fetch list prices, spot prices and stock, and write a catalogue with them.
+REFRESH_HELP = _(
+    "Fetch list prices, spot prices and stock, and write a catalogue with them.\n\nClouds "
+    "without credentials are named and skipped. Exit 0: everything asked was answered; "
+    "1: something failed (what was\nanswered is written, what was not is kept), or "
+    "nothing could be asked; 2: called wrongly.\n\nAliyun is asked twice for each type in "
+    "each region, some two thousand calls for all of them: name regions or a GPU.\n\nIt "
+    "was never run against a real account, only against recorded answers and a server on "
+    "the same machine.\n"
+)
 
-Clouds without credentials are named and skipped. Exit 0: everything asked was answered; 1: something failed (what was
-answered is written, what was not is kept), or nothing could be asked; 2: called wrongly.
-
-Aliyun is asked twice for each type in each region, some two thousand calls for all of them: name regions or a GPU.
-
-It was never run against a real account, only against recorded answers and a server on the same machine.
-"""
-
-SHOW_HELP = "Tell what the catalogue holds, how old it is, and the guide's prices beside today's."
+SHOW_HELP = _("Tell what the catalogue holds, how old it is, and the guide's prices beside today's.")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -55,10 +56,10 @@ def _neither(arguments: list[str]) -> int:
         sys.stdout.write(f"usage: {PROG} {{{','.join(SUBCOMMANDS)}}} [options]\n\n{__doc__}")
         return DONE
     if not arguments:
-        raise UsageError(f"what about it? {' or '.join(SUBCOMMANDS)}")
+        raise UsageError(_("what about it? {subcommands}", subcommands=either(SUBCOMMANDS)))
     near = nearest(arguments[0], SUBCOMMANDS)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(SUBCOMMANDS)}"
-    raise UsageError(f"there is no {arguments[0]!r}; {hint}")
+    hint = _("did you mean {names}?", names=near[0]) if near else _("there are: {names}", names=listed(SUBCOMMANDS))
+    raise UsageError(_("there is no {arguments!r}; {hint}", arguments=arguments[0], hint=hint))
 
 
 def _show(argv: Sequence[str]) -> int:

@@ -15,9 +15,11 @@ from pathlib import Path
 from pulumi_llm import catalog
 from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded, number, one_of, whole
 from pulumi_llm.commands._node_size import with_user_data
+from pulumi_llm.language import tr
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
+from pulumi_llm.texts import _
 
 PROG = "pulumi-llm check"
 
@@ -39,20 +41,29 @@ def _run(argv: Sequence[str]) -> int:
 
 def _request(asked: argparse.Namespace) -> FitRequest:
     if not asked.model:
-        raise UsageError(f"name a model: {PROG} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json")
+        raise UsageError(
+            _("name a model: {prog} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json", prog=PROG)
+        )
     if asked.gpu is None:
         raise UsageError(
-            f"name a GPU with --gpu; `pulumi-llm offers --model {asked.model}` lists those that it fits on"
+            _(
+                "name a GPU with --gpu; `pulumi-llm offers --model {model}` lists those that it fits on",
+                model=asked.model,
+            )
         )
     if asked.concurrency and asked.max_num_seqs and asked.concurrency > asked.max_num_seqs:
         raise UsageError(
-            f"--concurrency {asked.concurrency} contradicts --max-num-seqs {asked.max_num_seqs}, with which vLLM lets "
-            f"the others wait: --max-num-seqs {asked.concurrency} or more, or neither"
+            _(
+                "--concurrency {concurrency} contradicts --max-num-seqs {max_num_seqs}, with which "
+                "vLLM lets the others wait: --max-num-seqs {concurrency} or more, or neither",
+                concurrency=asked.concurrency,
+                max_num_seqs=asked.max_num_seqs,
+            )
         )
     if asked.region is not None and asked.cloud is None:
-        raise UsageError("--region needs --cloud: several clouds have regions of the same name")
+        raise UsageError(_("--region needs --cloud: several clouds have regions of the same name"))
     if asked.zone is not None and asked.region is None:
-        raise UsageError("--zone needs --region, whose zone it is")
+        raise UsageError(_("--zone needs --region, whose zone it is"))
     if asked.cloud is not None:
         catalog.load().cloud(asked.cloud)
         if asked.region is not None:
@@ -87,7 +98,7 @@ def _tokens(text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9})([kK]?)", text)
     value = int(found[1]) * {"": 1, "k": 1000, "K": 1024}[found[2]] if found else 0
     if not 1 <= value <= 100_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens such as 8192 or 8K")
+        raise argparse.ArgumentTypeError(_("{text!r} is not a number of tokens such as 8192 or 8K", text=text))
     return value
 
 
@@ -109,7 +120,7 @@ def _parser() -> Parser:
     add("--gpu-memory-utilization", type=number(0, 1), default=0.9, metavar="U", help="default: 0.9")
     add("--max-num-seqs", type=whole(1, 100_000), metavar="N", help="default: vLLM's for the GPU")
     kinds = ["auto", "fp8", "fp8_e4m3", "fp8_e5m2"]
-    add("--kv-cache-dtype", type=one_of("dtype of a KV cache", kinds), default="auto", metavar="D")
+    add("--kv-cache-dtype", type=one_of(tr("dtype of a KV cache"), kinds), default="auto", metavar="D")
     add("--driver", type=whole(300, 2000), metavar="N", help="the branch of a driver that is there, such as 570")
     add("--model-disk-gib", type=whole(1, 100_000), metavar="N", help="GiB of the disk for the weights")
     add("--json", action="store_true", help="the verdict as JSON")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pulumi_llm import docpages
 from pulumi_llm.commands import DONE, Parser, guarded
 from pulumi_llm.errors import UnknownName
+from pulumi_llm.texts import _
 
 PROG = "pulumi-llm explain"
 
@@ -32,7 +33,9 @@ def _run(argv: Sequence[str]) -> int:
     by_code = {code: section for section in sections for code in section.codes}
     found = by_code.get(_meant(asked.code))
     if found is None:
-        raise UnknownName("explain.unknown-code", "code", asked.code, by_code, hint=f"{PROG} alone lists all of them")
+        raise UnknownName(
+            "explain.unknown-code", _("code"), asked.code, by_code, hint=_("{prog} alone lists all of them", prog=PROG)
+        )
     sys.stdout.write(f"{_plain(found.text)}\n")
     return DONE
 

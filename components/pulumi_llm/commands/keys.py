@@ -15,6 +15,8 @@ from typing import Any
 from pulumi_llm import channel, outputs
 from pulumi_llm.commands import Parser, guarded, number, one_of, whole
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _, listed
 
 LIMITS = {
     "requests_per_minute": whole(1, 10**6),
@@ -34,11 +36,17 @@ WEAVIATE_USER = "llm"
 def run(argv: Sequence[str]) -> int:
     """Change or list the keys. Exit 0; 1 where it is refused or the machine does not answer; 2 where called wrongly."""
     if not argv or argv[0] in ("-h", "--help"):
-        sys.stdout.write(f"{__doc__}\n\n  pulumi-llm keys add --help tells the options\n")
+        sys.stdout.write(tr("{doc}\n\n  pulumi-llm keys add --help tells the options\n", doc=__doc__))
         return 0 if argv else 2
     action, *rest = argv
     if action not in ACTIONS:
-        sys.stderr.write(f"pulumi-llm keys: there is no {action!r}; there are: {', '.join(ACTIONS)}\n")
+        sys.stderr.write(
+            tr(
+                "pulumi-llm keys: there is no {action!r}; there are: {actions}\n",
+                action=action,
+                actions=listed(ACTIONS),
+            )
+        )
         return 2
     return _called(f"pulumi-llm keys {action}", action, rest)
 
@@ -86,9 +94,9 @@ def _day(text: str) -> int:
     try:
         day = datetime.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2027-12-31") from None
+        raise argparse.ArgumentTypeError(_("{text!r} is not a day such as 2027-12-31", text=text)) from None
     if day < _today():
-        raise argparse.ArgumentTypeError(f"{text} is over: the key would never work")
+        raise argparse.ArgumentTypeError(_("{text} is over: the key would never work", text=text))
     midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
     return int(midnight.timestamp()) + 86400
 
@@ -102,12 +110,14 @@ def _ask(asked: argparse.Namespace, command: str, question: dict[str, Any]) -> d
 def _of_weaviate(asked: argparse.Namespace, command: str) -> dict[str, Any]:
     """Weaviate's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
     if command != "list":
-        message = "Weaviate has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
-        hint = "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
+        message = _("Weaviate has one key, which Pulumi makes: there is no other to add, to replace or to revoke")
+        hint = _(
+            "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
+        )
         raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
     if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
-        message = f"the stack {asked.stack!r} has no vectors that are up"
-        raise Refusal([Finding("channel.no-machine", message, f"pulumi up -s {asked.stack}")])
+        message = _("the stack {stack!r} has no vectors that are up", stack=asked.stack)
+        raise Refusal([Finding("channel.no-machine", message, _("pulumi up -s {stack}", stack=asked.stack))])
     return {"keys": [{"name": WEAVIATE_USER, "managed": "pulumi", "state": "valid", "limits": {}}]}
 
 
@@ -118,7 +128,7 @@ def _new_key() -> tuple[str, str]:
 
 
 def _show(key: str, said: str) -> int:
-    sys.stderr.write(f"{said}\nIt is shown once, and kept nowhere:\n")
+    sys.stderr.write(tr("{said}\nIt is shown once, and kept nowhere:\n", said=said))
     sys.stdout.write(f"{key}\n")
     return 0
 
@@ -130,21 +140,26 @@ def _add(asked: argparse.Namespace) -> int:
         limits["expires"] = asked.expires
     key, digest = _new_key()
     _ask(asked, "add", {"name": asked.name, "hash": digest, "limits": {k: v for k, v in limits.items() if v}})
-    return _show(key, f"The key {asked.name!r} works from now on.")
+    return _show(key, tr("The key {name!r} works from now on.", name=asked.name))
 
 
 def _rotate(asked: argparse.Namespace) -> int:
     key, digest = _new_key()
     question = {"name": asked.name, "hash": digest, "overlap_seconds": 60 * asked.overlap_minutes}
     answer = _ask(asked, "rotate", question)
-    return _show(key, f"The key {asked.name!r} is new; the old one works until {_time(answer['old_until'])}.")
+    return _show(
+        key,
+        tr(
+            "The key {name!r} is new; the old one works until {time}.", name=asked.name, time=_time(answer["old_until"])
+        ),
+    )
 
 
 def _revoke(asked: argparse.Namespace) -> int:
     answer = _ask(asked, "revoke", {"name": asked.name})
-    sys.stdout.write(f"No key called {asked.name!r} works any more.\n")
+    sys.stdout.write(tr("No key called {name!r} works any more.\n", name=asked.name))
     if answer["managed"] == "pulumi":
-        sys.stdout.write("Pulumi made it: raise its `generation` and run `pulumi up` for a new one.\n")
+        sys.stdout.write(tr("Pulumi made it: raise its `generation` and run `pulumi up` for a new one.\n"))
     return 0
 
 
@@ -154,9 +169,9 @@ def _list(asked: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
     width = max([len(row["name"]) for row in rows], default=4)
-    sys.stdout.write(f"{'key':<{width}}  made by  state    limits\n")
+    sys.stdout.write(tr("{value}  made by  state    limits\n", value=f"{'key':<{width}}"))
     for row in rows:
-        old = f"; the old key until {_time(row['old_until'])}" if row.get("old_until") else ""
+        old = tr("; the old key until {time}", time=_time(row["old_until"])) if row.get("old_until") else ""
         sys.stdout.write(
             f"{row['name']:<{width}}  {row['managed']:<7}  {row['state']:<7}  {_limits(row['limits'])}{old}\n"
         )

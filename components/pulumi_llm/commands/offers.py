@@ -16,13 +16,15 @@ from datetime import UTC, date, datetime
 from pulumi_llm import catalog
 from pulumi_llm.catalog import Catalog, GuidePrice, Offer
 from pulumi_llm.commands import DONE, Parser, guarded, number, one_of, whole
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _
 
 PROG = "pulumi-llm offers"
 
 SCREEN = 20
 """Rows that are shown unless more are asked for."""
 
-HEAD = ("price/h", "per GPU", "cloud", "type", "GPUs", "vCPU", "GiB", "region", "dated")
+HEAD = ("price/h", _("per GPU"), "cloud", "type", "GPUs", "vCPU", "GiB", "region", "dated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _guide_for_json(row: GuidePrice) -> dict[str, object]:
 
 def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: date) -> str:
     if not rows:
-        return f"nothing in the catalogue answers this{_why_nothing(asked)}\n"
+        return tr("nothing in the catalogue answers this{why_nothing}\n", why_nothing=_why_nothing(asked))
     if asked.spot and not asked.all and all(row.amount is None for row in rows):
         return _no_spot_price(rows)
     limit = len(rows) if asked.all else asked.limit
@@ -145,21 +147,36 @@ def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: da
     ]
     rate = data.exchange_rate
     notes = [
-        f"{asked.currency} per hour, {'spot' if asked.spot else 'on demand'}, without disks, addresses and traffic"
+        tr(
+            "{currency} per hour, {note}, without disks, addresses and traffic",
+            currency=asked.currency,
+            note="spot" if asked.spot else _("on demand"),
+        )
     ]
     if any(row.offer.price is not None and row.offer.price.currency != asked.currency for row in rows[:limit]):
-        notes.append(f"other currencies at {rate.rate:g} CNY per USD ({rate.source_date})")
+        notes.append(
+            tr("other currencies at {rate:g} CNY per USD ({source_date})", rate=rate.rate, source_date=rate.source_date)
+        )
     if any(row.offer.price is not None and row.offer.price.stale(today) for row in rows[:limit]):
-        notes.append("* dated more than a year ago")
+        notes.append(tr("* dated more than a year ago"))
     if any(row.offer.price is not None and row.offer.price.derived for row in rows[:limit]):
-        notes.append("~ estimated from another region's price")
+        notes.append(tr("~ estimated from another region's price"))
     shown += ["", "; ".join(notes)]
     if len(rows) > limit:
-        shown.append(f"{len(rows) - limit} more; --all shows them")
+        shown.append(tr("{count} more; --all shows them", count=len(rows) - limit))
     for guide in _guides(data, asked):
         amount = rate.convert(guide.amount, guide.currency, asked.currency)
         name = guide.instance_type or guide.cloud
-        shown.append(f"the guide of {guide.source_date} gave {amount:.2f} for {name} ({guide.cloud}, 1 x {guide.gpu})")
+        shown.append(
+            tr(
+                "the guide of {source_date} gave {amount:.2f} for {name} ({cloud}, 1 x {gpu})",
+                source_date=guide.source_date,
+                amount=amount,
+                name=name,
+                cloud=guide.cloud,
+                gpu=guide.gpu,
+            )
+        )
     return "\n".join(shown) + "\n"
 
 
@@ -179,21 +196,30 @@ def _cells(row: _Row, today: date) -> tuple[str, ...]:
 
 
 def _no_spot_price(rows: list[_Row]) -> str:
-    clouds = " and ".join(sorted({row.offer.instance.cloud for row in rows}))
-    count = f"{len(rows)} offers" if len(rows) > 1 else "the one offer"
-    return (
-        f"no spot price is known on {clouds}, for {count} that answer{'' if len(rows) > 1 else 's'} this\n"
-        "    try: list prices, without --spot; or `pulumi-llm catalog refresh`, which asks the cloud with your "
-        "credentials; --all shows the offers\n"
+    clouds = tr(" and ").join(sorted({row.offer.instance.cloud for row in rows}))
+    count = f"{len(rows)} offers" if len(rows) > 1 else _("the one offer")
+    return tr(
+        "no spot price is known on {clouds}, for {count} that answer{plural} this\n    try: "
+        "list prices, without --spot; or `pulumi-llm catalog refresh`, which asks the cloud "
+        "with your credentials; --all shows the offers\n",
+        clouds=clouds,
+        count=count,
+        plural="" if len(rows) > 1 else "s",
     )
 
 
 def _why_nothing(asked: argparse.Namespace) -> str:
     if asked.max_price is not None:
-        return f": nothing with a known price costs {asked.max_price:g} {asked.currency} per hour or less"
+        return _(
+            ": nothing with a known price costs {max_price:g} {currency} per hour or less",
+            max_price=asked.max_price,
+            currency=asked.currency,
+        )
     if asked.model is not None:
-        return f": {asked.model} fits on nothing of the kind (`pulumi-llm check {asked.model} --gpu G` says why)"
-    return "; ask with fewer conditions"
+        return _(
+            ": {model} fits on nothing of the kind (`pulumi-llm check {model} --gpu G` says why)", model=asked.model
+        )
+    return tr("; ask with fewer conditions")
 
 
 def _parser() -> Parser:
@@ -207,7 +233,13 @@ def _parser() -> Parser:
     add("--max-price", type=number(0, 1e9), metavar="P", help="per hour, in the currency shown")
     add("--currency", type=one_of("currency", ["CNY", "USD"]), default="CNY", help="CNY (default) or USD")
     add("--spot", action="store_true", help="spot prices")
-    add("--limit", type=whole(1, 100_000), default=SCREEN, metavar="N", help=f"rows to show (default: {SCREEN})")
+    add(
+        "--limit",
+        type=whole(1, 100_000),
+        default=SCREEN,
+        metavar="N",
+        help=_("rows to show (default: {screen})", screen=SCREEN),
+    )
     add("--all", action="store_true", help="every row")
     add("--json", action="store_true", help="every row as JSON")
     return parser

@@ -14,6 +14,7 @@ from pulumi_llm import _files
 from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture_stack
+from pulumi_llm.texts import _
 
 PROG = "pulumi-llm render"
 
@@ -34,6 +35,12 @@ def _run(argv: Sequence[str]) -> int:
         try:
             _files.write_text(path, text, below=asked.out)
         except OSError as wrong:
-            raise Refusal([Finding("render.unwritable", f"{path} cannot be written: {wrong.strerror}")]) from None
+            raise Refusal(
+                [
+                    Finding(
+                        "render.unwritable", _("{path} cannot be written: {problem}", path=path, problem=wrong.strerror)
+                    )
+                ]
+            ) from None
         sys.stdout.write(f"{path}  ({len(text.encode()):,} bytes)\n")
     return DONE

@@ -26,6 +26,7 @@ from pulumi_llm import outputs
 from pulumi_llm.commands import _status_text as text
 from pulumi_llm.commands._status_ask import Answer, Target, ask
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 FAILED, USAGE = 1, 2
 CALLED_WRONGLY = {"status.no-key-variable", "status.no-authority-file", "status.bad-endpoint"}
@@ -87,19 +88,25 @@ def _named(asked: argparse.Namespace) -> Target:
     findings = []
     key = os.environ.get(asked.key_env or "", "").strip()
     if not key:
-        message = f"the environment variable {asked.key_env} is not set" if asked.key_env else "no key is named"
+        message = (
+            _("the environment variable {key_env} is not set", key_env=asked.key_env)
+            if asked.key_env
+            else _("no key is named")
+        )
         findings.append(
-            Finding("status.no-key-variable", message, "--key-env NAME, the variable that holds a gateway key")
+            Finding("status.no-key-variable", message, _("--key-env NAME, the variable that holds a gateway key"))
         )
     authority = ""
     try:
         authority = asked.ca.read_text(encoding="utf-8") if asked.ca else ""
     except (OSError, UnicodeDecodeError) as error:
         findings.append(
-            Finding("status.no-authority-file", f"{asked.ca}: {error}", "--ca FILE, the output certificate_authority")
+            Finding(
+                "status.no-authority-file", f"{asked.ca}: {error}", _("--ca FILE, the output certificate_authority")
+            )
         )
     if not asked.endpoint.startswith("https://"):
-        message = f"{asked.endpoint!r} is not an https:// address, and a key goes over no other"
+        message = _("{endpoint!r} is not an https:// address, and a key goes over no other", endpoint=asked.endpoint)
         findings.append(Finding("status.bad-endpoint", message, "--endpoint https://ADDRESS:PORT"))
     if findings:
         raise Refusal(findings)
@@ -122,11 +129,11 @@ def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
     store = [told.get(f"vectors_{name}") for name in ("endpoint", "key", "address", "certificate_authority")]
     if all(isinstance(each, str) and each for each in store):
         # Without an address of its own it runs on the model server, whose document tells of it.
-        endpoint, key, _, authority = map(str, store)
+        endpoint, key, __, authority = map(str, store)
         found.append(Target("vectors", endpoint, key, authority))
     if not found:
-        message = f"the outputs of the stack {stack!r} name no endpoint with keys"
-        hint = "`pulumi up` prints how far a node is until it ends; then the outputs are there"
+        message = _("the outputs of the stack {stack!r} name no endpoint with keys", stack=stack)
+        hint = _("`pulumi up` prints how far a node is until it ends; then the outputs are there")
         raise Refusal([Finding("status.no-outputs", message, hint)])
     return found
 
@@ -155,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
 def _folder(given: str) -> Path:
     path = Path(given)
     if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{given} is not a folder")
+        raise argparse.ArgumentTypeError(_("{given} is not a folder", given=given))
     return path
 
 
@@ -163,9 +170,9 @@ def _seconds(given: str) -> float:
     try:
         seconds = float(given)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{given!r} is not a number") from None
+        raise argparse.ArgumentTypeError(_("{given!r} is not a number", given=given)) from None
     if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{given} is not between 0 and 3600")
+        raise argparse.ArgumentTypeError(_("{given} is not between 0 and 3600", given=given))
     return seconds
 
 

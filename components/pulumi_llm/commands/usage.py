@@ -12,6 +12,7 @@ from typing import Any
 
 from pulumi_llm import channel
 from pulumi_llm.commands import Parser, guarded, one_of, whole
+from pulumi_llm.language import tr
 
 NANO = 1_000_000_000
 
@@ -80,7 +81,7 @@ def rows_of(days: list[dict[str, Any]], *, by_day: bool) -> list[dict[str, Any]]
 def as_table(rows: list[dict[str, Any]], since: str) -> str:
     """The rows for people."""
     if not rows:
-        return f"no key has been used since {since}\n"
+        return tr("no key has been used since {since}\n", since=since)
     head = {name: name.replace("_", " ") for name in rows[0]}
     shown = [
         head,
