@@ -13,6 +13,7 @@ from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
 from pulumi_llm._secrets import is_secret
 from pulumi_llm.clouds.base import Cloud, Scope
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _, listed
 
 PACKAGE = "llm"
 
@@ -60,11 +61,11 @@ def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
     """Whether the arguments are given; refuse where only some of them are."""
     given = [name for name in names if args.get(name) is not None]
     if given and len(given) < len(names):
-        lacking = ", ".join(name for name in names if name not in given)
+        lacking = listed(name for name in names if name not in given)
         refuse(
             "spec.missing-key",
-            f"{', '.join(given)} is given, but {lacking} is not",
-            "give all of them, or none",
+            _("{given} is given, but {lacking} is not", given=listed(given), lacking=lacking),
+            _("give all of them, or none"),
         )
     return bool(given)
 
@@ -126,8 +127,13 @@ def _of_the_region(provider: pulumi.ProviderResource, region: str, where: str) -
                 [
                     Finding(
                         "cloud.other-region",
-                        f"the provider that is handed in is of {found}, and the region that is asked for is {region}",
-                        f"a provider of {region}, or region: {found}",
+                        _(
+                            "the provider that is handed in is of {found}, and the region that is asked for is "
+                            "{region}",
+                            found=found,
+                            region=region,
+                        ),
+                        _("a provider of {region}, or region: {found}", region=region, found=found),
                         where=where,
                     )
                 ]
@@ -165,8 +171,15 @@ def check_name(name: str, *on: str, below: str = "") -> None:
         if rule is not None and not rule.accepts(name + below):
             refuse(
                 "spec.bad-name",
-                f"what is made is named after the component, and {facts.title} does not take {name!r}",
-                f"letters, digits and dashes, at most {rule.max_length - len(below)} of them, and not sg- first",
+                _(
+                    "what is made is named after the component, and {title} does not take {name!r}",
+                    title=facts.title,
+                    name=name,
+                ),
+                _(
+                    "letters, digits and dashes, at most {max_length} of them, and not sg- first",
+                    max_length=rule.max_length - len(below),
+                ),
             )
 
 

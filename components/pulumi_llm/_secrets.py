@@ -9,6 +9,7 @@ from pulumi_llm.bootstrap import GatewayRole
 from pulumi_llm.bootstrap.gateway import moderator_secrets
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.spec import MODERATOR_SECRETS
+from pulumi_llm.texts import _
 
 MODERATOR_ARGUMENTS = frozenset(each.argument for each in MODERATOR_SECRETS.values())
 
@@ -28,8 +29,12 @@ def moderator_keys(gateway: GatewayRole, args: Mapping[str, Any]) -> dict[str, p
     missing = [
         Finding(
             "secret.missing",
-            f"a content moderator needs {each.config_key}, and it is not given",
-            f"`pulumi config set --secret {each.config_key}`, or the argument {each.argument}",
+            _("a content moderator needs {config_key}, and it is not given", config_key=each.config_key),
+            _(
+                "`pulumi config set --secret {config_key}`, or the argument {argument}",
+                config_key=each.config_key,
+                argument=each.argument,
+            ),
         )
         for each in wanted
         if args.get(each.argument) is None

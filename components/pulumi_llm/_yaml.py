@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from pulumi_llm.texts import _
+
 MOST_NODES = 1_000_000
 """Values that a text may hold, those that an alias repeats counted each time. User data has some hundred."""
 
@@ -48,6 +50,6 @@ def _bounded(node: yaml.Node, sizes: dict[int, int]) -> int:
         children = node.value
     size = 1 + sum(_bounded(each, sizes) for each in children)
     if size > MOST_NODES:
-        raise yaml.YAMLError("its aliases stand for more values than anything here needs")
+        raise yaml.YAMLError(_("its aliases stand for more values than anything here needs"))
     sizes[id(node)] = size
     return size

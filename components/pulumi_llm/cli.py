@@ -13,21 +13,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pulumi_llm.errors import Refusal, UnknownName, nearest
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _, either, listed
 
 COMMANDS = {
-    "plan": ("pulumi_llm.commands.plan", "what a stack would make, without engine, account or network"),
-    "render": ("pulumi_llm.commands.render", "write each machine's user data to files"),
-    "check": ("pulumi_llm.commands.check", "does a model fit on a GPU, and what would"),
-    "offers": ("pulumi_llm.commands.offers", "GPU machines and what they cost, cheapest first"),
-    "bill": ("pulumi_llm.commands.bill", "what a stack costs, line by line, and against another revision"),
-    "keys": ("pulumi_llm.commands.keys", "add, list, rotate and revoke keys of a gateway that runs"),
-    "usage": ("pulumi_llm.commands.usage", "what each key of a gateway has used"),
-    "status": ("pulumi_llm.commands.status", "what a stack's nodes are at, and what is in the way"),
-    "diff": ("pulumi_llm.commands.diff", "what a change does to the machines, what it costs, which rule it breaks"),
-    "comment": ("pulumi_llm.commands.comment", "the same comment from the engine's own `preview --json`"),
-    "catalog": ("pulumi_llm.commands.catalog", "how old the catalogue is, and today's prices from the clouds' APIs"),
-    "explain": ("pulumi_llm.commands.explain", "what a message's code means, and what to do"),
-    "sim": ("pulumi_llm.simcloud.command", "run pulumi against the simulated clouds"),
+    "plan": ("pulumi_llm.commands.plan", _("what a stack would make, without engine, account or network")),
+    "render": ("pulumi_llm.commands.render", _("write each machine's user data to files")),
+    "check": ("pulumi_llm.commands.check", _("does a model fit on a GPU, and what would")),
+    "offers": ("pulumi_llm.commands.offers", _("GPU machines and what they cost, cheapest first")),
+    "bill": ("pulumi_llm.commands.bill", _("what a stack costs, line by line, and against another revision")),
+    "keys": ("pulumi_llm.commands.keys", _("add, list, rotate and revoke keys of a gateway that runs")),
+    "usage": ("pulumi_llm.commands.usage", _("what each key of a gateway has used")),
+    "status": ("pulumi_llm.commands.status", _("what a stack's nodes are at, and what is in the way")),
+    "diff": ("pulumi_llm.commands.diff", _("what a change does to the machines, what it costs, which rule it breaks")),
+    "comment": ("pulumi_llm.commands.comment", _("the same comment from the engine's own `preview --json`")),
+    "catalog": ("pulumi_llm.commands.catalog", _("how old the catalogue is, and today's prices from the clouds' APIs")),
+    "explain": ("pulumi_llm.commands.explain", _("what a message's code means, and what to do")),
+    "sim": ("pulumi_llm.simcloud.command", _("run pulumi against the simulated clouds")),
 }
 
 LONG = frozenset({"status", "sim"})
@@ -61,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if wrong.filename is not None or wrong.errno not in UNWRITABLE:
             raise
         _give_up_output()
-        _complain(f"pulumi-llm: the output cannot be written: {wrong.strerror}")
+        _complain(tr("pulumi-llm: the output cannot be written: {problem}", problem=wrong.strerror))
         return 1
 
 
@@ -77,8 +79,10 @@ def _run(arguments: list[str]) -> int:
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
         near = nearest(name, COMMANDS)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(COMMANDS)}"
-        _complain(f"pulumi-llm: there is no command {name!r}; {hint}")
+        hint = (
+            _("did you mean {names}?", names=either(near)) if near else _("there are: {names}", names=listed(COMMANDS))
+        )
+        _complain(tr("pulumi-llm: there is no command {name!r}; {hint}", name=name, hint=hint))
         return USAGE
     try:
         with contextlib.nullcontext() if name in LONG else _uncollected():
@@ -121,8 +125,8 @@ def _give_up_output() -> None:
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
-    lines = ["usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)", ""]
-    lines += [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    lines = [tr("usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)"), ""]
+    lines += [f"  {name:<{width}}  {text}" for name, (__, text) in COMMANDS.items()]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 GUIDE = "troubleshooting.md"
 
@@ -34,7 +35,15 @@ def folder() -> Traversable:
     checkout = Path(__file__).resolve().parents[2] / "docs"
     if (checkout / GUIDE).is_file():
         return checkout
-    raise Refusal([Finding("docs.no-pages", f"no pages in {installed} nor in {checkout}", "install the wheel again")])
+    raise Refusal(
+        [
+            Finding(
+                "docs.no-pages",
+                _("no pages in {installed} nor in {checkout}", installed=installed, checkout=checkout),
+                _("install the wheel again"),
+            )
+        ]
+    )
 
 
 def sections() -> list[Section]:

@@ -111,3 +111,9 @@ def told(text: object, language: str | None = None) -> str:
 def tr(template: str, /, **values: object) -> str:
     """A sentence in the language that is spoken now, for what a command prints at once."""
     return told(texts.Text(template, values))
+
+
+def word(context: str, text: str, language: str) -> str:
+    """A short text in a language; ``context`` is what tells it from others that are spelt so in English."""
+    found = catalogue(language)
+    return text if found is None else found.pgettext(context, text)

@@ -28,6 +28,7 @@ from pulumi_llm.errors import Finding, among
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.spec import AccessSpec, ServerSpec
+from pulumi_llm.texts import _
 
 MIN_DRIVER = 580
 """The NVIDIA driver branch that vLLM's CUDA 13 wheels need (vLLM docs, getting_started/installation/gpu)."""
@@ -260,7 +261,7 @@ class _Plan:
         fit = given.fit
         vectors = {"memory_gib": fit.get("vectors_memory_gib"), "disk_gib": fit.get("vectors_disk_gib")}
         prices: Mapping[str, Any] = fit.get("proxy_prices") or {}
-        server, access, of_vectors, network, tags, proxy_prices, proxied, *_ = support.gather(
+        server, access, of_vectors, network, tags, proxy_prices, proxied, *__ = support.gather(
             lambda: spec.parse(ServerSpec, support.pick_known(fit, *_SERVER_KEYS)),
             lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
             lambda: spec.parse(spec.VectorsSpec, support.pick(vectors, *vectors)),
@@ -303,7 +304,7 @@ class _Plan:
                 if model not in served:
                     support.refuse(
                         "spec.route-to-unserved-model",
-                        f"the route {name!r} names {model!r}, which is not served here",
+                        _("the route {name!r} names {model!r}, which is not served here", name=name, model=model),
                         among(model, served),
                     )
         check_gateway(self.node("server", "https://proxy.invalid/v1" if self.proxied else None).gateway)

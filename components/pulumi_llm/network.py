@@ -10,6 +10,7 @@ from pulumi_llm import catalog, spec
 from pulumi_llm._arguments import checked
 from pulumi_llm.clouds.base import NetworkHandle, NetworkRequest, Scope
 from pulumi_llm.preflight.placement import Placement
+from pulumi_llm.texts import _
 
 
 class NetworkArgs(TypedDict):
@@ -89,7 +90,9 @@ def network_for(scope: Scope, name: str, args: Mapping[str, Any], place: Placeme
 def check_existing(args: Mapping[str, Any]) -> None:
     """Refuse an existing network that is named by halves."""
     if support.all_or_none(args, "vpc_id", "subnet_id") and args.get("zone") is None:
-        support.refuse("spec.zone-needed", "an existing subnet is named, but not its zone", "zone: the subnet's zone")
+        support.refuse(
+            "spec.zone-needed", _("an existing subnet is named, but not its zone"), _("zone: the subnet's zone")
+        )
 
 
 def _first_zone(cloud: str, region: str) -> str:
@@ -97,8 +100,8 @@ def _first_zone(cloud: str, region: str) -> str:
     if not zones:
         support.refuse(
             "placement.no-zone",
-            f"the catalogue knows no zone of {cloud} {region}",
-            "name the zone",
+            _("the catalogue knows no zone of {cloud} {region}", cloud=cloud, region=region),
+            _("name the zone"),
             where="zone",
         )
     return sorted(zones)[0]

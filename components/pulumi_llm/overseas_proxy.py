@@ -18,6 +18,7 @@ from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.spec import AccessSpec, ProxySpec
+from pulumi_llm.texts import _, all_of
 
 
 class OverseasProxyArgs(TypedDict):
@@ -142,7 +143,7 @@ class OverseasProxy(pulumi.ComponentResource):
         with support.refusing(name):
             given = checked(args, OverseasProxyArgs)
             fit = given.fit
-            proxy, access, network, tags, _ = support.gather(
+            proxy, access, network, tags, __ = support.gather(
                 lambda: spec.parse(ProxySpec, support.pick_known(fit, *_SPEC_KEYS)),
                 lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs", "https_port")),
                 lambda: spec.parse(spec.NetworkSpec, {"cidr": fit.get("network_cidr") or "10.61.0.0/16"}),
@@ -212,9 +213,13 @@ def _upstream_keys(proxy: ProxySpec, args: OverseasProxyArgs) -> dict[str, pulum
     if missing:
         support.refuse(
             "secret.missing",
-            f"the upstream {' and '.join(missing)} needs an API key, and none is given",
-            " and ".join(
-                f"`pulumi config set --secret {spec.VENDOR_SECRETS[vendor]}`, or the argument {vendor}_api_key"
+            _("the upstream {missing} needs an API key, and none is given", missing=all_of(missing)),
+            all_of(
+                _(
+                    "`pulumi config set --secret {vendor_secrets}`, or the argument {vendor}_api_key",
+                    vendor_secrets=spec.VENDOR_SECRETS[vendor],
+                    vendor=vendor,
+                )
                 for vendor in missing
             ),
         )

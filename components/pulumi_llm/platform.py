@@ -15,6 +15,7 @@ from pulumi_llm.overseas_proxy import OverseasProxy
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight import platform as platforms
 from pulumi_llm.spec import MODERATOR_SECRETS, VENDOR_SECRETS, ContentSpec, KeySpec, PlatformSpec, secrets_named
+from pulumi_llm.texts import _
 from pulumi_llm.vector_store import VectorStore
 
 SERVER_KEY = "server"
@@ -137,12 +138,12 @@ class Platform(pulumi.ComponentResource):
             if wanted.network.exists and wanted.server.zone is None:
                 support.refuse(
                     "spec.zone-needed",
-                    "an existing subnet is named, but not its zone",
-                    "server.zone: the subnet's zone",
+                    _("an existing subnet is named, but not its zone"),
+                    _("server.zone: the subnet's zone"),
                 )
             # Both SDKs before anything is made.
             places = [wanted.server.cloud, *([wanted.proxy.cloud] if wanted.proxy else [])]
-            cloud, *_ = support.gather(*[lambda each=each: support.adapter(each) for each in places])
+            cloud, *__ = support.gather(*[lambda each=each: support.adapter(each) for each in places])
         super().__init__(f"{support.PACKAGE}:index:Platform", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, wanted.server.region)
         at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])
@@ -298,7 +299,7 @@ class Platform(pulumi.ComponentResource):
 def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | None = None) -> list[str]:
     """The arguments that the moderators of one gateway need; another's are not given to it."""
     rows = content.model_dump()["moderators"] if content else {}
-    names = [name for _, _, name in secrets_named(rows, upstreams)]
+    names = [name for __, __, name in secrets_named(rows, upstreams)]
     return [MODERATOR_SECRETS[name].argument for name in names if name in MODERATOR_SECRETS]
 
 

@@ -14,6 +14,7 @@ from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.spec import AccessSpec, VectorsSpec
+from pulumi_llm.texts import _
 
 
 class VectorStoreArgs(TypedDict):
@@ -93,7 +94,7 @@ class VectorStore(pulumi.ComponentResource):
         with support.refusing(name):
             given = checked(args, VectorStoreArgs)
             fit = given.fit
-            place, vectors, access, network, tags, _ = support.gather(
+            place, vectors, access, network, tags, __ = support.gather(
                 lambda: spec.parse(spec.MachineSpec, support.pick_known(fit, "cloud", "region", "zone", "image_id")),
                 lambda: spec.parse(VectorsSpec, {"placement": "own", **support.pick(fit, *_SPEC_KEYS)}),
                 lambda: spec.parse(AccessSpec, support.pick(fit, "allowed_cidrs", "public", "ssh_cidrs")),
@@ -120,7 +121,7 @@ class VectorStore(pulumi.ComponentResource):
                 system_disk_gib=vectors.system_disk_gib,
                 access=access,
                 ports={
-                    spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
+                    spec.VECTORS_HTTPS_PORT: _("Weaviate REST and status (HTTPS)"),
                     spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
                 },
                 node=NodeRequest(
