@@ -73,9 +73,7 @@ def ask(machine: Machine, command: str, question: Mapping[str, Any]) -> dict[str
         try:
             done = subprocess.run(argv, input=json.dumps(question), capture_output=True, text=True, timeout=120)
         except FileNotFoundError:
-            raise _unreachable(
-                machine, _("there is no `ssh` on this machine"), _("install OpenSSH's client")
-            ) from None
+            raise _unreachable(machine, _("there is no `ssh` on this machine"), _("install OpenSSH's client")) from None
         except subprocess.TimeoutExpired:
             raise _unreachable(machine, _("no answer within two minutes"), _("is this machine in ssh_cidrs?")) from None
     try:

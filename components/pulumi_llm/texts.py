@@ -114,6 +114,25 @@ def _placed(value: object, translate: Callable[[str], str]) -> object:
     return told(value, translate) if isinstance(value, Text | Joined) else value
 
 
+def changed(text: str, change: Callable[[str], str]) -> str:
+    """``text`` with ``change`` made to what stands in its places, such as a secret that is hidden.
+
+    Where that does not give what the change makes of the whole sentence, it is that, and no more than English.
+    """
+    whole = change(text)
+    made = _changed(text, change)
+    return made if made == whole else whole
+
+
+def _changed(text: str, change: Callable[[str], str]) -> str:
+    if isinstance(text, Joined):
+        return Joined(text.joint, [_changed(each, change) for each in text.items])
+    if isinstance(text, Text):
+        values = {k: _changed(v, change) if isinstance(v, str) else v for k, v in text.values.items()}
+        return Text(text.template, values)
+    return change(text)
+
+
 # -- between two processes
 
 

@@ -14,7 +14,6 @@ from pulumi_llm.clouds.support import sold_size
 from pulumi_llm.network import check_existing, network_for
 from pulumi_llm.preflight import placement
 from pulumi_llm.spec import AccessSpec, VectorsSpec
-from pulumi_llm.texts import _
 
 
 class VectorStoreArgs(TypedDict):
@@ -121,7 +120,7 @@ class VectorStore(pulumi.ComponentResource):
                 system_disk_gib=vectors.system_disk_gib,
                 access=access,
                 ports={
-                    spec.VECTORS_HTTPS_PORT: _("Weaviate REST and status (HTTPS)"),
+                    spec.VECTORS_HTTPS_PORT: "Weaviate REST and status (HTTPS)",
                     spec.VECTORS_GRPC_PORT: "Weaviate gRPC (TLS)",
                 },
                 node=NodeRequest(

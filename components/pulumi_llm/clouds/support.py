@@ -77,7 +77,7 @@ def sold_size(cloud: str, kind: str, gib: int) -> int:
                     "cloud.disk-too-large",
                     _(
                         "a {kind} disk of {gib} GiB is asked for; the largest {type} on {title} has {max_gib} GiB",
-                        kind=kind,
+                        kind=_("system") if kind == "system" else _("data"),
                         gib=gib,
                         type=disk.type,
                         title=facts.title,
@@ -156,7 +156,7 @@ def never_smaller(name: str, scope: Scope, path: str, *, system: bool = False) -
     # Names of hooks are the whole program's.
     parent = f"{scope.parent.pulumi_resource_type}::{scope.parent.pulumi_resource_name}"
     options = pulumi.ResourceHookOptions(on_dry_run=True)
-    hook = pulumi.ResourceHook(_("no smaller disk: {parent}::{name}", parent=parent, name=name), judge, options)
+    hook = pulumi.ResourceHook(f"no smaller disk: {parent}::{name}", judge, options)
     return pulumi.ResourceHookBinding(before_update=[hook])
 
 

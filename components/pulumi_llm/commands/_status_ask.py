@@ -92,9 +92,9 @@ def ask(target: Target) -> Answer:
     except HTTPError as error:
         if error.code in (401, 403):
             hint = _("`pulumi refresh`, then look at the output api_keys: was the key replaced?")
-            return _wrong("key-refused", target, f"{target.url} answered {error.code}", hint)
+            return _wrong("key-refused", target, _("{url} answered {code}", url=target.url, code=error.code), hint)
         hint = "is this the gateway's own port? `sudo journalctl -u llm-caddy -u llm-status` on the node"
-        return _wrong("no-document", target, f"{target.url} answered {error.code}", hint)
+        return _wrong("no-document", target, _("{url} answered {code}", url=target.url, code=error.code), hint)
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from pulumi_llm.commands._status_ask import Answer
 from pulumi_llm.errors import explained
-from pulumi_llm.language import tr
+from pulumi_llm.language import told, tr
 from pulumi_llm.texts import _
 
 BAR = 24
@@ -53,7 +53,9 @@ def picture(answer: Answer) -> Iterator[str]:
     if document is None:
         assert answer.problem is not None  # noqa: S101 - one of the two is there
         yield tr(
-            "{target}: no answer: {printable}", target=answer.target.name, printable=printable(answer.problem.message)
+            "{target}: no answer: {printable}",
+            target=answer.target.name,
+            printable=printable(told(answer.problem.message)),
         )
         return
     state = "ready" if answer.ready else _("not ready ({document})", document=_text(document, "state"))
@@ -82,7 +84,7 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
     name, document = answer.target.name, answer.document
     if document is None:
         assert answer.problem is not None  # noqa: S101 - one of the two is there
-        yield name, tr("{name}: no answer: {printable}", name=name, printable=printable(answer.problem.message))
+        yield name, tr("{name}: no answer: {printable}", name=name, printable=printable(told(answer.problem.message)))
         return
     for each in document["stages"]:
         stage, state = _text(each, "stage"), _text(each, "state")
@@ -99,7 +101,7 @@ def verdict(answer: Answer) -> str:
     """Why a node is not ready, with code and hint."""
     document = answer.document
     if document is None:
-        return str(answer.problem)
+        return answer.problem.text()
     code = _text(document, "code")
     if not code:
         return tr(

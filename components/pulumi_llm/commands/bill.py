@@ -174,12 +174,11 @@ def _over(verdict: str, bill: Bill, budget: Decimal, currency: str) -> Finding:
     count = len(bill.unknown)
     message = _(
         "what is known costs {monthly:,.2f} {currency} of a budget of {budget:,.2f} a month, "
-        "but {count} price{plural} unknown: nobody can say whether the whole is within it",
+        "but {prices} unknown: nobody can say whether the whole is within it",
         monthly=monthly,
         currency=currency,
         budget=budget,
-        count=count,
-        plural="s are" if count > 1 else " is",
+        prices=_("{count} prices are", count=count) if count > 1 else _("1 price is"),
     )
     return Finding(
         "bill.budget-undecided", message, _("look the unknown prices up, and take them off the budget yourself")

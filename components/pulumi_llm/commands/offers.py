@@ -17,7 +17,7 @@ from pulumi_llm import catalog
 from pulumi_llm.catalog import Catalog, GuidePrice, Offer
 from pulumi_llm.commands import DONE, Parser, guarded, number, one_of, whole
 from pulumi_llm.language import tr
-from pulumi_llm.texts import _
+from pulumi_llm.texts import _, all_of
 
 PROG = "pulumi-llm offers"
 
@@ -150,7 +150,7 @@ def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: da
         tr(
             "{currency} per hour, {note}, without disks, addresses and traffic",
             currency=asked.currency,
-            note="spot" if asked.spot else _("on demand"),
+            note=_("spot") if asked.spot else _("on demand"),
         )
     ]
     if any(row.offer.price is not None and row.offer.price.currency != asked.currency for row in rows[:limit]):
@@ -183,7 +183,7 @@ def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: da
 def _cells(row: _Row, today: date) -> tuple[str, ...]:
     machine, price = row.offer.instance, row.offer.price
     return (
-        "unknown" if row.amount is None else f"{'~' if price and price.derived else ''}{row.amount:.2f}",
+        tr("unknown") if row.amount is None else f"{'~' if price and price.derived else ''}{row.amount:.2f}",
         "" if row.per_gpu is None else f"{row.per_gpu:.2f}",
         machine.cloud,
         machine.instance_type,
@@ -196,15 +196,18 @@ def _cells(row: _Row, today: date) -> tuple[str, ...]:
 
 
 def _no_spot_price(rows: list[_Row]) -> str:
-    clouds = tr(" and ").join(sorted({row.offer.instance.cloud for row in rows}))
-    count = f"{len(rows)} offers" if len(rows) > 1 else _("the one offer")
+    clouds = all_of(sorted({row.offer.instance.cloud for row in rows}))
+    count = (
+        _("{number} offers that answer this", number=len(rows))
+        if len(rows) > 1
+        else _("the one offer that answers this")
+    )
     return tr(
-        "no spot price is known on {clouds}, for {count} that answer{plural} this\n    try: "
+        "no spot price is known on {clouds}, for {count}\n    try: "
         "list prices, without --spot; or `pulumi-llm catalog refresh`, which asks the cloud "
         "with your credentials; --all shows the offers\n",
         clouds=clouds,
         count=count,
-        plural="" if len(rows) > 1 else "s",
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pulumi_llm.commands import DONE, WRONG_CALL, Parser, guarded
+from pulumi_llm.language import tr
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.model import Plan
 
@@ -57,7 +58,7 @@ def as_tree(plan: Plan) -> str:
     shown = plan.to_json()["outputs"]
     if shown:
         lines += ["outputs", *(f"  {key}: {_short(value)}" for key, value in shown.items())]
-    lines += [f"note: {note}" for note in plan.notes]
+    lines += [tr("note: {note}", note=note.text()) for note in plan.notes]
     return "\n".join(lines) + "\n"
 
 

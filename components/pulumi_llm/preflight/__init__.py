@@ -60,7 +60,9 @@ def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list
         if finding.severity != "error":
             told.append(finding)
         elif finding.code in override:
-            told.append(replace(finding, severity="warning", message=f"overridden: {finding.message}"))
+            told.append(
+                replace(finding, severity="warning", message=_("overridden: {message}", message=finding.message))
+            )
         else:
             errors.append(finding)
     if errors:

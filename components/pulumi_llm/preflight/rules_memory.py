@@ -190,8 +190,8 @@ def vision_is_not_counted(case: Case) -> Iterator[Finding]:
 
 
 def _what(case: Case) -> str:
-    stored = case.quantization or "16 bit"
-    split = f" over {case.request.gpu_count} GPUs" if case.request.gpu_count > 1 else ""
+    stored = case.quantization or _("16 bit")
+    split = _(" over {count} GPUs", count=case.request.gpu_count) if case.request.gpu_count > 1 else ""
     return _("{model} in {stored}{split}", model=case.model.id, stored=stored, split=split)
 
 

@@ -93,10 +93,17 @@ def _priced(
             try:
                 quotes[operation] = patiently(lambda: ask(client, region, row.instance_type), pause)  # noqa: B023
             except BadQuote as bad:
-                findings.append(no_price("aliyun", region, row.instance_type, f"{operation} answered {bad}"))
+                findings.append(
+                    no_price(
+                        "aliyun",
+                        region,
+                        row.instance_type,
+                        _("{operation} answered {bad}", operation=operation, bad=bad),
+                    )
+                )
             except Failure as failure:
                 if OF_THE_TYPE.search(failure.code):
-                    why = f"{operation} answered {failure.code}"
+                    why = _("{operation} answered {code}", operation=operation, code=failure.code)
                     findings.append(no_price("aliyun", region, row.instance_type, why))
                 else:  # the next type would fail in the same way
                     findings.append(failure.finding("aliyun", region, operation))

@@ -167,7 +167,7 @@ def _one_price(amounts: set[tuple[object, object]]) -> Quote | str:
     try:
         return quote(amount, currency, PRICES)
     except BadQuote as bad:
-        return f"{PRICES} answered {bad}"
+        return _("{prices} answered {bad}", prices=PRICES, bad=bad)
 
 
 def spot_prices(history: Iterable[Mapping[str, Any]], region: str) -> tuple[dict[str, Quote], list[Finding]]:
@@ -185,7 +185,9 @@ def spot_prices(history: Iterable[Mapping[str, Any]], region: str) -> tuple[dict
         try:
             by_type.setdefault(name, {})[zone] = quote(each["SpotPrice"], "USD", SPOT)
         except BadQuote as bad:
-            findings.append(no_price("aws", region, f"{name} (spot, {zone})", f"{SPOT} answered {bad}"))
+            findings.append(
+                no_price("aws", region, f"{name} (spot, {zone})", _("{spot} answered {bad}", spot=SPOT, bad=bad))
+            )
     found: dict[str, Quote] = {}
     for name, zones in by_type.items():
         if zones:

@@ -28,7 +28,14 @@ class Failure(Exception):  # noqa: N818 - it is told, not thrown at the user
 
     def finding(self, cloud: str, where: str, operation: str) -> Finding:
         """The failure as a finding, with what would help."""
-        what = f"{cloud} {where}: {operation} answered {self.code}: {_short(self.message)}"
+        what = _(
+            "{cloud} {where}: {operation} answered {code}: {short}",
+            cloud=cloud,
+            where=where,
+            operation=operation,
+            code=self.code,
+            short=_short(self.message),
+        )
         if self.kind == "denied":
             return Finding(
                 "refresh.denied",
@@ -41,7 +48,7 @@ class Failure(Exception):  # noqa: N818 - it is told, not thrown at the user
         if self.kind == "throttled":
             return Finding(
                 "refresh.throttled",
-                f"{what}, {len(PAUSES) + 1} times",
+                _("{what}, {count} times", what=what, count=len(PAUSES) + 1),
                 _("ask again later, or for fewer regions and GPUs (--region, --gpu)"),
             )
         if self.kind == "unreachable":

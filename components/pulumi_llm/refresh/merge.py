@@ -156,7 +156,7 @@ def _held_back(each: Observation, why: str) -> Finding:
 
 
 def _shown(price: Any) -> str:
-    return "unknown" if price is None else f"{price.amount:.6g} {price.currency}"
+    return _("unknown") if price is None else f"{price.amount:.6g} {price.currency}"
 
 
 def _source(file: dict[str, Any], title: str, day: str) -> str:

@@ -101,7 +101,7 @@ def fetch(
                     quotes.append(read(mine, SITES[site]))
                 except BadQuote as bad:
                     quotes.append(None)
-                    why = f"{CONFIGS} answered {bad} {what}"
+                    why = _("{configs} answered {bad} {what}", configs=CONFIGS, bad=bad, what=what)
                 # Many types are not sold on spot at all, so that a spot price that is not there is no news.
                 if row.zones and quotes[-1] is None and (read is list_price or "no price" not in why):
                     answer.findings.append(no_price("tencent", region, row.instance_type, why))

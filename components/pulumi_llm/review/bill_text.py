@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from decimal import Decimal
 from itertools import groupby
 
-from pulumi_llm.language import tr
+from pulumi_llm import _tables
+from pulumi_llm._tables import padded
+from pulumi_llm.language import told, tr
 from pulumi_llm.review.bill import Bill, Line
 from pulumi_llm.review.difference import Difference, LineChange
 from pulumi_llm.review.money import CURRENCIES, HOURS_PER_MONTH, Amounts, plain
 from pulumi_llm.texts import _
 
 WIDTH = 58
+
+CHANGES = {"added": _("added"), "removed": _("removed"), "changed": _("changed")}
 
 
 def bill_text(bill: Bill, currency: str) -> str:
@@ -31,13 +35,8 @@ def bill_text(bill: Bill, currency: str) -> str:
         ),
         _assumptions(bill),
         "",
-        tr("{value}{value_2:>22}{value_3:>26}", value=f"{'':<{WIDTH}}", value_2=_("per hour"), value_3=_("per month")),
-        tr(
-            "{value}{order:>11}{order_2:>11}{order:>13}{order_2:>13}   price of",
-            value=f"{'':<{WIDTH}}",
-            order=order[0],
-            order_2=order[1],
-        ),
+        f"{' ' * WIDTH}{padded(tr('per hour'), 22, right=True)}{padded(tr('per month'), 26, right=True)}",
+        f"{' ' * WIDTH}{order[0]:>11}{order[1]:>11}{order[0]:>13}{order[1]:>13}   {tr('price of')}",
     ]
     for (urn, resource), group in groupby(bill.lines, key=lambda line: (line.urn, line.resource)):
         parts = list(group)
@@ -46,8 +45,11 @@ def bill_text(bill: Bill, currency: str) -> str:
         lines += [_row(line, order) for line in parts]
     if not bill.lines:
         lines.append(tr("nothing that costs"))
-    word = tr("at least") if bill.at_least else "total"
-    lines += ["", f"{word:<{WIDTH}}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}"]
+    word = tr("at least") if bill.at_least else tr("total")
+    lines += [
+        "",
+        f"{padded(word, WIDTH)}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}",
+    ]
     lines += _remarks(bill)
     return "\n".join(lines) + "\n"
 
@@ -60,21 +62,18 @@ def difference_text(difference: Difference, against: str, currency: str) -> str:
     width = WIDTH + 22
     lines = [
         "",
-        tr(
-            "{value}{order:>13}{order_2:>13}   per month",
-            value=f"{f'against {against}':<{width}}",
-            order=order[0],
-            order_2=order[1],
-        ),
+        f"{padded(tr('against {against}', against=against), width)}{order[0]:>13}{order[1]:>13}   {tr('per month')}",
     ]
     for each in difference.changes:
         if each.per_month is None:
-            figures = f"{'unknown':>13}{'unknown':>13}"
+            figures = 2 * padded(tr("unknown"), 13, right=True)
         else:
             figures = _figures(each.per_month, order, 13, 2, sign=True)
-        lines.append(_fitted(f"  {each.change:<8} {each.line.resource}: {_step(each)}", width) + figures)
-    word = "difference" if difference.complete else tr("difference, without what is unknown")
-    lines.append(f"{word:<{width}}{_figures(difference.per_month, order, 13, 2, sign=True)}")
+        lines.append(
+            _fitted(f"  {padded(told(CHANGES[each.change]), 8)} {each.line.resource}: {_step(each)}", width) + figures
+        )
+    word = tr("difference") if difference.complete else tr("difference, without what is unknown")
+    lines.append(f"{padded(word, width)}{_figures(difference.per_month, order, 13, 2, sign=True)}")
     if not difference.same_assumptions:
         lines.append(
             tr("note: the two bills assume other hours, traffic or exchange rates; that is part of the difference")
@@ -86,9 +85,11 @@ def budget_text(verdict: str, budget: Decimal, currency: str, bill: Bill) -> str
     """One line: the budget and whether the bill is within it."""
     monthly = bill.per_month.of(currency)
     said = {
-        "within": f"within it, {budget - monthly:,.2f} left",
-        "over": f"over it by {monthly - budget:,.2f}{' at least' if bill.at_least else ''}",
-        "undecided": "cannot be decided, as some prices are unknown",
+        "within": _("within it, {left:,.2f} left", left=budget - monthly),
+        "over": _("over it by {excess:,.2f} at least", excess=monthly - budget)
+        if bill.at_least
+        else _("over it by {excess:,.2f}", excess=monthly - budget),
+        "undecided": _("cannot be decided, as some prices are unknown"),
     }[verdict]
     return tr("budget of {budget:,.2f} {currency} a month: {said}\n", budget=budget, currency=currency, said=said)
 
@@ -112,12 +113,13 @@ def _assumptions(bill: Bill) -> str:
 
 
 def _row(line: Line, order: tuple[str, ...]) -> str:
-    what = _fitted(f"  {line.what}{f' ({line.note})' if line.note else ''}", WIDTH)
+    what = _fitted(f"  {told(line.what)}{f' ({told(line.note)})' if line.note else ''}", WIDTH)
     if line.per_hour is None or line.per_month is None or line.price is None:
-        return f"{what}{'unknown':>11}{'unknown':>11}{'unknown':>13}{'unknown':>13}"
+        unknown = (padded(tr("unknown"), columns, right=True) for columns in (11, 11, 13, 13))
+        return f"{what}{''.join(unknown)}"
     marks = [line.price.source_date]
-    marks += ["old"] if line.price.stale and line.price.source_date != "undated" else []
-    marks += ["derived"] if line.price.derived else []
+    marks += [tr("old")] if line.price.stale and line.price.source_date != "undated" else []
+    marks += [tr("derived")] if line.price.derived else []
     figures = f"{_figures(line.per_hour, order, 11, 4)}{_figures(line.per_month, order, 13, 2)}"
     return f"{what}{figures}   {', '.join(marks)}"
 
@@ -125,7 +127,7 @@ def _row(line: Line, order: tuple[str, ...]) -> str:
 def _remarks(bill: Bill) -> Iterable[str]:
     if bill.unknown:
         yield tr("unknown prices, which are not in the total:")
-        yield from (f"  {line.resource}, {line.what}: {line.unknown}" for line in bill.unknown)
+        yield from (f"  {line.resource}, {told(line.what)}: {told(line.unknown)}" for line in bill.unknown)
     tags = [line.price for line in bill.lines if line.price is not None]
     if any(tag.stale for tag in tags):
         yield tr(
@@ -137,10 +139,10 @@ def _remarks(bill: Bill) -> Iterable[str]:
 
 def _step(change: LineChange) -> str:
     if change.before is None or change.after is None:
-        return change.line.what
+        return told(change.line.what)
     if change.before.what == change.after.what:
         return tr("{what}, other price, hours or place", what=change.after.what)
-    return f"{change.before.what} -> {change.after.what}"
+    return f"{told(change.before.what)} -> {told(change.after.what)}"
 
 
 def _figures(amounts: Amounts, order: tuple[str, ...], width: int, digits: int, *, sign: bool = False) -> str:
@@ -150,4 +152,4 @@ def _figures(amounts: Amounts, order: tuple[str, ...], width: int, digits: int, 
 
 def _fitted(text: str, width: int) -> str:
     """``text`` in a column of that width; what is too long has a line of its own."""
-    return f"{text:<{width}}" if len(text) < width else f"{text}\n{'':<{width}}"
+    return padded(text, width) if _tables.width(text) < width else f"{text}\n{' ' * width}"

@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pulumi_llm import language as languages
 from pulumi_llm.errors import Finding
 from pulumi_llm.review import comment_parts as parts
 from pulumi_llm.review.markdown import code, names
 from pulumi_llm.review.stack_review import StackReview
-from pulumi_llm.review.translation import Translator, translator
 
 LIMIT = 65_536
 """Characters of a comment's body at GitHub (GitLab takes 1,000,000)."""
@@ -68,9 +68,9 @@ class LeftOut:
 class Words:
     """The texts of one language."""
 
-    def __init__(self, content: Mapping[str, Any], translator: Translator | None = None) -> None:
+    def __init__(self, content: Mapping[str, Any], language: str) -> None:
         self.content = content
-        self.translator = translator
+        self.language = language
 
     def __call__(self, key: str, /, **values: object) -> str:
         """A text with its values."""
@@ -82,13 +82,19 @@ class Words:
 
     def finding(self, found: Finding) -> Finding:
         """A finding in this language, as far as its texts are translated."""
-        return found if self.translator is None else self.translator.finding(found)
+        return found.told(self.language)
 
 
 @cache
 def words_of(language: Language) -> Words:
     """The package's own texts."""
-    return Words(json.loads(DATA.read_text(encoding="utf-8"))[language], translator(language))
+    content = json.loads(DATA.read_text(encoding="utf-8"))
+    for key, value in content.items():
+        if isinstance(value, dict):
+            content[key] = {name: languages.word(f"{key}.{name}", text, language) for name, text in value.items()}
+        else:
+            content[key] = languages.word(key, value, language)
+    return Words(content, language)
 
 
 def marker_line(name: str = "") -> str:

@@ -106,7 +106,7 @@ class _Reader:
             spot = rule.spot is not None and holds(rule.spot, inputs)
             item = replace(item, name=str(name or ""), spot=spot, unknown=_refused(rule, inputs))
             item = replace(
-                item, what=_("{name}, {note}", name=name or "machine", note="spot" if spot else _("on demand"))
+                item, what=_("{name}, {note}", name=name or _("machine"), note=_("spot") if spot else _("on demand"))
             )
             if not name:
                 item = replace(item, unknown=_("the plan names no {instance_type}", instance_type=rule.instance_type))

@@ -106,9 +106,14 @@ def judged(code: str, breach: Breach, view: View) -> Judged:
     exemption = next((each for each in covering if each.expires is None or each.expires >= view.today), None)
     message, hint = breach.message, breach.hint
     if exemption is not None:
-        until = f", until {exemption.expires}" if exemption.expires else ""
+        until = _(", until {expires}", expires=exemption.expires) if exemption.expires else ""
         return Judged(
-            Finding(code, f"{message} (excepted{until}: {exemption.reason})", severity="info", where=breach.where),
+            Finding(
+                code,
+                _("{message} (excepted{until}: {reason})", message=message, until=until, reason=exemption.reason),
+                severity="info",
+                where=breach.where,
+            ),
             breach.urn,
             exemption,
         )

@@ -32,7 +32,9 @@ def missing_tag(view: View) -> Iterator[Breach]:
             names = listed(missing)
             yield Breach(
                 each.urn,
-                _("the tag{plural} {names} must be set", plural="s" if len(missing) > 1 else "", names=names),
+                _("the tags {names} must be set", names=names)
+                if len(missing) > 1
+                else _("the tag {names} must be set", names=names),
                 f"tags: {{{missing[0]}: …}}",
             )
 

@@ -25,7 +25,7 @@ from pulumi_llm.review.openings import Open, is_rule, lists_rules, openings_of
 from pulumi_llm.review.policy import Settings, check
 from pulumi_llm.review.table import cost_table
 from pulumi_llm.simcloud import table
-from pulumi_llm.texts import _
+from pulumi_llm.texts import _, changed
 
 
 @dataclass(slots=True)
@@ -289,7 +289,7 @@ def _unless_id(value: Any, ids: set[str]) -> Any:
 
 
 def _masked(finding: Finding, masker: Masker) -> Finding:
-    kept = replace(finding, message=masker.mask(finding.message), hint=masker.mask(finding.hint))
+    kept = replace(finding, message=changed(finding.message, masker.mask), hint=changed(finding.hint, masker.mask))
     return replace(kept, where=masker.mask(finding.where))
 
 

@@ -36,12 +36,17 @@ def _cidr(value: str) -> str:
     try:
         network = ipaddress.ip_network(value.strip(), strict=True)
     except ValueError as wrong:
+        problem = str(wrong)
         try:
             repaired = str(ipaddress.ip_network(value.strip(), strict=False))
+            if problem == f"{value.strip()} has host bits set":  # the library's own words, and so for the next
+                problem = _("{network} has host bits set", network=value.strip())
         except ValueError:
             repaired = "203.0.113.0/24"
+            if problem == f"{value.strip()!r} does not appear to be an IPv4 or IPv6 network":
+                problem = _("{network!r} does not appear to be an IPv4 or IPv6 network", network=value.strip())
         raise invalid(
-            "spec.bad-cidr", _("{value!r} is not a CIDR block: {problem}", value=value, problem=wrong), f"{repaired}"
+            "spec.bad-cidr", _("{value!r} is not a CIDR block: {problem}", value=value, problem=problem), f"{repaired}"
         ) from None
     if network.version == 6:
         if network.prefixlen == 0:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulumi_llm.errors import Finding, nearest
-from pulumi_llm.texts import Text, _, either
+from pulumi_llm.texts import Text, _, either, listed
 
 WANTED: Mapping[str, str] = {
     "bool": _("true or false"),
@@ -65,8 +65,10 @@ def finding(error: Mapping[str, Any], place: str) -> Finding:
         limit = context[name]
         problem = words.format(limit=f"{limit:g}" if isinstance(limit, float) else limit)
     elif kind in ("literal_error", "enum"):
-        problem = _("it must be {expected}", expected=context["expected"])
-        values = [each.strip("'") for each in str(context["expected"]).replace(" or ", ", ").split(", ")]
+        quoted = str(context["expected"]).replace(" or ", ", ").split(", ")
+        values = [each.strip("'") for each in quoted]
+        expected = _("{names} or {last}", names=listed(quoted[:-1]), last=quoted[-1]) if quoted[1:] else quoted[0]
+        problem = _("it must be {expected}", expected=expected)
         near = nearest(str(given), values)
         hint = _("did you mean {names}?", names=either(near)) if near else ""
     elif kind == "finite_number":
