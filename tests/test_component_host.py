@@ -83,8 +83,8 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {**SERVER, "gpu": "T44", "spot": "no", "vectorsMemoryGib": 2.5, "keys": {"a": {"requests_per_minute": 0}}},
         {
             "gpu": "[catalog.unknown-gpu] ",
-            "spot": "[spec.wrong-type] 'no' is given, and true or false is wanted",
-            "vectorsMemoryGib": "[spec.wrong-type] 2.5 is given, and a whole number is wanted",
+            "spot": "[spec.wrong-type] 'no' is given, but it must be true or false",
+            "vectorsMemoryGib": "[spec.wrong-type] 2.5 is given, but it must be a whole number",
             "keys.a.requests_per_minute": "[spec.wrong-value] ",
         },
     ),
@@ -206,5 +206,5 @@ def test_a_provider_of_another_region_is_refused_for_a_program_in_another_langua
 
     answer = asyncio.run(drive())
     assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert "[cloud.other-region] x: the provider that is handed in is of cn-shanghai" in answer.message
+    assert "[cloud.other-region] x: the provider passed in is for cn-shanghai" in answer.message
     assert "Traceback" not in answer.text

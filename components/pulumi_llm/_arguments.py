@@ -151,7 +151,7 @@ def _wrong(value: Any, wanted: str, where: str, *, hidden: bool) -> Finding:
     elif not hidden and wanted == "text" and isinstance(value, int | float) and not isinstance(value, bool):
         hint = f'"{value}"'
     return Finding(
-        "spec.wrong-type", _("{shown} is given, and {wanted} is wanted", shown=shown, wanted=wanted), hint, where=where
+        "spec.wrong-type", _("{shown} is given, but it must be {wanted}", shown=shown, wanted=wanted), hint, where=where
     )
 
 

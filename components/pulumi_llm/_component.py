@@ -128,12 +128,11 @@ def _of_the_region(provider: pulumi.ProviderResource, region: str, where: str) -
                     Finding(
                         "cloud.other-region",
                         _(
-                            "the provider that is handed in is of {found}, and the region that is asked for is "
-                            "{region}",
+                            "the provider passed in is for {found}, but the region asked for is {region}",
                             found=found,
                             region=region,
                         ),
-                        _("a provider of {region}, or region: {found}", region=region, found=found),
+                        _("a provider for {region}, or region: {found}", region=region, found=found),
                         where=where,
                     )
                 ]
@@ -172,7 +171,7 @@ def check_name(name: str, *on: str, below: str = "") -> None:
             refuse(
                 "spec.bad-name",
                 _(
-                    "what is made is named after the component, and {title} does not take {name!r}",
+                    "resources are named after the component, and {title} does not accept {name!r}",
                     title=facts.title,
                     name=name,
                 ),

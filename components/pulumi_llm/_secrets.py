@@ -29,7 +29,7 @@ def moderator_keys(gateway: GatewayRole, args: Mapping[str, Any]) -> dict[str, p
     missing = [
         Finding(
             "secret.missing",
-            _("a content moderator needs {config_key}, and it is not given", config_key=each.config_key),
+            _("a content moderator needs {config_key}, which is not given", config_key=each.config_key),
             _(
                 "`pulumi config set --secret {config_key}`, or the argument {argument}",
                 config_key=each.config_key,

@@ -84,7 +84,9 @@ def ask(machine: Machine, command: str, question: Mapping[str, Any]) -> dict[str
             machine, last[:300], _("is this machine in ssh_cidrs, and has `pulumi up` ended well?")
         ) from None
     if not isinstance(answer, dict):
-        raise _unreachable(machine, _("its answer is none of ours"), _("is it a node of ours, set up by this version?"))
+        raise _unreachable(
+            machine, _("its answer is not one that our nodes give"), _("was this node set up by this version?")
+        )
     error = answer.get("error")
     if isinstance(error, dict):
         code, message = (

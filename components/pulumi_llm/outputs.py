@@ -57,6 +57,6 @@ def read(project: Path, stack: str, *, simulated: bool = False) -> dict[str, Any
 
 def _unreadable(stack: str, why: str) -> Refusal:
     shown = "".join(each if each.isprintable() else "?" for each in why)
-    message = _("`pulumi stack output` did not tell the outputs of {stack!r}: {shown}", stack=stack, shown=shown)
+    message = _("`pulumi stack output` did not show the outputs of {stack!r}: {shown}", stack=stack, shown=shown)
     hint = _("`pulumi stack ls` lists the stacks; is it logged in? A simulated stack needs --sim")
     return Refusal([Finding("outputs.unreadable", message, hint)])

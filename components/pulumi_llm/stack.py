@@ -113,10 +113,10 @@ def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]
     findings = [
         Finding(code, message.format(key=key), _("`pulumi config set --secret {key}`", key=key))
         for code, message, keys in (
-            ("secret.missing", _("the stack needs {key}, and it is not set"), missing),
+            ("secret.missing", _("the stack needs {key}, which is not set"), missing),
             (
                 "secret.in-the-clear",
-                _("{key} is set in the clear, where everybody who sees the stack reads it"),
+                _("{key} is set in plain text, where everybody who sees the stack can read it"),
                 in_the_clear,
             ),
         )

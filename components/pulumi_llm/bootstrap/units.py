@@ -31,7 +31,7 @@ def quoted(argument: str) -> str:
             [
                 Finding(
                     "bootstrap.bad-argument",
-                    _("a control character is in {argument!r}", argument=argument),
+                    _("{argument!r} holds a control character", argument=argument),
                     _("leave it out"),
                 )
             ]

@@ -72,7 +72,7 @@ def resolve_model(name: str, models: Iterable[Model]) -> str:
             )
             raise Refusal([Finding("catalog.ambiguous-model", message, _("write the whole id, with its owner"))])
     pooling.refuse_pooling(name)
-    hint = _("A model outside the catalogue can be given by its config.json.")
+    hint = _("Give a model outside the catalogue by its config.json.")
     raise UnknownName("catalog.unknown-model", _("model"), name, [row.id for row in rows], hint=hint)
 
 

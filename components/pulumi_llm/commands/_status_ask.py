@@ -100,7 +100,10 @@ def ask(target: Target) -> Answer:
         if isinstance(reason, ssl.SSLCertVerificationError):
             why = f"{target.url}: {reason.verify_message}"
             return _wrong(
-                "bad-certificate", target, why, _("never go on without: is it the right machine? `pulumi refresh`")
+                "bad-certificate",
+                target,
+                why,
+                _("do not go on before you know: is it the right machine? `pulumi refresh`"),
             )
         hint = _("is this machine in `allowed_cidrs`? While a node boots, its gateway does not answer yet")
         return _wrong("unreachable", target, f"{target.url}: {reason}", hint)

@@ -174,15 +174,13 @@ def _over(verdict: str, bill: Bill, budget: Decimal, currency: str) -> Finding:
     count = len(bill.unknown)
     message = _(
         "what is known costs {monthly:,.2f} {currency} of a budget of {budget:,.2f} a month, "
-        "but {prices} unknown: nobody can say whether the whole is within it",
+        "but {prices} unknown: the whole may or may not be within it",
         monthly=monthly,
         currency=currency,
         budget=budget,
         prices=_("{count} prices are", count=count) if count > 1 else _("1 price is"),
     )
-    return Finding(
-        "bill.budget-undecided", message, _("look the unknown prices up, and take them off the budget yourself")
-    )
+    return Finding("bill.budget-undecided", message, _("look up the unknown prices and take them off the budget"))
 
 
 def _usage(asked: argparse.Namespace) -> Usage:

@@ -94,7 +94,7 @@ def _one(project: projects.Project, stack: str, base: Base) -> StackReview:
     except Refusal as refused:
         return refusal(stack, refused.findings)
     except Exception as failed:  # the program's own mistake
-        words = _("the program ends with {name}: {failed}", name=type(failed).__name__, failed=failed)
+        words = _("the program fails with {name}: {failed}", name=type(failed).__name__, failed=failed)
         return refusal(
             stack, [Finding("diff.program-failed", words, _("`pulumi-llm plan -s {stack}` shows where", stack=stack))]
         )

@@ -131,7 +131,7 @@ def _guide_for_json(row: GuidePrice) -> dict[str, object]:
 
 def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: date) -> str:
     if not rows:
-        return tr("nothing in the catalogue answers this{why_nothing}\n", why_nothing=_why_nothing(asked))
+        return tr("no offer in the catalogue fits{why_nothing}\n", why_nothing=_why_nothing(asked))
     if asked.spot and not asked.all and all(row.amount is None for row in rows):
         return _no_spot_price(rows)
     limit = len(rows) if asked.all else asked.limit

@@ -51,7 +51,7 @@ def one(project: Path, stack: str) -> dict[str, Any]:
     except Exception as failed:  # the program's own mistake: told as what it is, by its last line
         code, message = (
             "diff.program-failed",
-            _("the program ends with {name}: {failed}", name=type(failed).__name__, failed=failed),
+            _("the program fails with {name}: {failed}", name=type(failed).__name__, failed=failed),
         )
         return {"findings": [_finding(Finding(code, message, _("run it: `pulumi-llm plan -s` shows where")))]}
 

@@ -116,7 +116,7 @@ def _errors(content: Mapping[str, Any], name: str) -> list[Finding]:
         if each.get("severity") != "error":
             continue
         words, where = _words(str(each.get("message", ""))), str(each.get("urn") or "").rsplit("::", 1)[-1]
-        hint = _("mend the program") if words != "preview failed" else _("`pulumi preview` without --json tells more")
+        hint = _("fix the program") if words != "preview failed" else _("`pulumi preview` without --json tells more")
         message = _("the preview in {name} failed: {words}", name=name, words=words)
         found[words, where] = Finding("diff.preview-failed", message, hint, where=where)
     return list(found.values())
@@ -164,7 +164,7 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
     same = sum(each.operation == "same" for each in comparison.steps)
     if same + 1 < int((content.get("changeSummary") or {}).get("same", 0)):
         message = _(
-            "the preview leaves out what stays the same: the picture, the totals and the policy see the changes alone"
+            "the preview leaves out what stays the same: the picture, the totals and the policy see only the changes"
         )
         hint = _("pulumi preview --json --show-sames")
         after.notes.append(Finding("diff.partial-preview", message, hint, severity="warning"))

@@ -97,7 +97,7 @@ def _unknown_model(finding: Finding) -> Finding:
     code = "fit.unknown-model" if finding.code == "catalog.unknown-model" else finding.code
     hint = (
         _(
-            "{hint} (pulumi-llm check PATH/config.json); who is sure of it overrides {code}",
+            "{hint} (pulumi-llm check PATH/config.json). If you know that it works, override {code}",
             hint=finding.hint,
             code=code,
         )

@@ -64,7 +64,7 @@ def place_server(server: ServerSpec) -> Placement:
                             gpu=server.gpu,
                             region=server.region,
                         ),
-                        _("leave instance_type out, and the cheapest type that does is taken"),
+                        _("leave instance_type out to get the cheapest type that does"),
                         where="instance_type",
                     )
                 ]
@@ -113,7 +113,9 @@ def place_host(
                         cloud=cloud,
                         region=region,
                     ),
-                    _("a region that has: {regions}", regions=listed(regions[:8])) if regions else _("another cloud"),
+                    _("a region that has it: {regions}", regions=listed(regions[:8]))
+                    if regions
+                    else _("another cloud"),
                     where="region",
                 )
             ]
@@ -186,7 +188,7 @@ def _check_size(cloud: str, instance_type: str, min_vcpu: int, min_memory_gib: f
                         min_vcpu=min_vcpu,
                         min_memory_gib=min_memory_gib,
                     ),
-                    _("leave instance_type out, and the cheapest type that is large enough is taken"),
+                    _("leave instance_type out to get the cheapest type that is large enough"),
                     where="instance_type",
                 )
             ]

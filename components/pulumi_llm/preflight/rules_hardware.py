@@ -117,7 +117,7 @@ def quantization_unknown(case: Case) -> Iterator[Finding]:
     if name in release.removed_quantizations:
         yield Finding(
             "fit.quantization-removed",
-            _("vLLM {version} has no {name} any more", version=release.version, name=name),
+            _("vLLM {version} no longer has {name}", version=release.version, name=name),
             siblings or _("one of {names}", names=listed(release.quantizations)),
             where="quantization",
         )
@@ -125,7 +125,7 @@ def quantization_unknown(case: Case) -> Iterator[Finding]:
     near = nearest(name, release.quantizations)
     yield Finding(
         "fit.unknown-quantization",
-        _("there is no figure here for weights quantized by {name!r}", name=name),
+        _("nothing is known here about weights quantized by {name!r}", name=name),
         _("did you mean {names}?", names=either(near))
         if near
         else (siblings or _("one of {names}", names=listed(release.quantizations))),
@@ -211,7 +211,7 @@ def fp8_is_weight_only(case: Case) -> Iterator[Finding]:
                 compute_capability=case.gpu.compute_capability,
             ),
             _(
-                "a GPU with {fp8_arithmetic_capability} (L4, L20, H100, …) if speed is what matters",
+                "a GPU with {fp8_arithmetic_capability} (L4, L20, H100, …) if speed matters",
                 fp8_arithmetic_capability=_text(release.fp8_arithmetic_capability),
             ),
             severity="warning",

@@ -90,7 +90,7 @@ def _memory(request: FitRequest) -> Iterator[Finding]:
         if request.vectors_memory_gib
         else "",
         _("{host_gib_per_gpu:g} for vLLM", host_gib_per_gpu=engine().host_gib_per_gpu * request.gpu_count),
-        _("{offloaded:g} for what it keeps there by its flags", offloaded=offloaded) if offloaded else "",
+        _("{offloaded:g} for what its flags keep there", offloaded=offloaded) if offloaded else "",
         _("{system_gib} for the system", system_gib=placement.SYSTEM_GIB),
     ]
     yield Finding(

@@ -17,12 +17,12 @@ def unknown_shape(case: Case) -> Iterator[Finding]:
         yield Finding(
             "fit.unknown-shape",
             _(
-                "how large {model} is, or what it keeps for each token, is not known: its "
-                "config.json says {setting}, which is not understood here",
+                "the size of {model}, or what it keeps for each token, is not known: its config.json "
+                "says {setting}, which is not understood here",
                 model=case.model.id,
                 setting=setting,
             ),
-            _("take a model of the catalogue, or try it on one machine and override this finding"),
+            _("use a model of the catalogue, or try this one on one machine and override the finding"),
             where="model",
         )
 
@@ -48,7 +48,7 @@ def unknown_memory(case: Case) -> Iterator[Finding]:
         )
         yield Finding(
             "fit.unknown-memory",
-            _("how much memory {model} takes is not known: {what} is missing", model=case.model.id, what=what),
+            _("the memory that {model} takes is not known: {what} is missing", model=case.model.id, what=what),
             _("give the config.json that came with its weights"),
             where="model",
         )
@@ -104,7 +104,7 @@ def concurrency_too_high(case: Case) -> Iterator[Finding]:
         yield Finding(
             "fit.concurrency-too-high",
             _(
-                "{request} requests at once are asked for, and vLLM takes {max_num_seqs} (max_num_seqs)",
+                "{request} requests at once are asked for, but vLLM takes {max_num_seqs} (max_num_seqs)",
                 request=asked,
                 max_num_seqs=case.load.max_num_seqs,
             ),
@@ -162,7 +162,7 @@ def tight(case: Case) -> Iterator[Finding]:
         yield Finding(
             "fit.tight",
             _(
-                "only {spare:.2f} GiB per GPU is to spare, and the estimate may well be off by {error_gib:g} GiB",
+                "only {spare:.2f} GiB per GPU is left over, and the estimate may well be off by {error_gib:g} GiB",
                 spare=spare,
                 error_gib=case.engine.spending.error_gib,
             ),

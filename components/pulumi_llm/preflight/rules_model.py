@@ -72,7 +72,7 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
         )
     elif name in known.removed:
         message = _(
-            "vLLM {release} has no {name} any more: {removed} was the last that had it",
+            "vLLM {release} no longer has {name}: {removed} was the last to have it",
             release=release,
             name=name,
             removed=known.removed[name],

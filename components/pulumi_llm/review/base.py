@@ -143,7 +143,7 @@ def _run(
             Finding(
                 "diff.older-library",
                 _(
-                    "the library at {base} is too old to tell its plans: the present one plans both revisions",
+                    "the library at {base} is too old to give its plans: the present one plans both revisions",
                     base=base.name,
                 ),
                 _("changes of the library itself, of its templates and of the versions that it pins are not shown"),

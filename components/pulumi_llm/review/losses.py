@@ -23,9 +23,9 @@ def of(comparison: Comparison, rows: Iterable[Change], settings: policy.Settings
         if row.impact.code == "deletes-data":
             breach = Breach(
                 row.urn,
-                _("the change replaces it, and what is on it is gone")
+                _("the change replaces it, and its data is lost")
                 if row.operation == "replace"
-                else _("the change deletes it, and what is on it is gone"),
+                else _("the change deletes it, and its data is lost"),
                 _(
                     "copy the data first; to agree, an exception of diff.deletes-data for it in "
                     "pulumi-llm.policy.yaml, with a reason and an end"

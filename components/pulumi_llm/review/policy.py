@@ -131,7 +131,7 @@ def _idle(exemption: Exemption, today: date) -> Finding:
             "the exception ended on {expires} (it said: {reason})", expires=exemption.expires, reason=exemption.reason
         )
         return Finding(
-            "policy.exception-expired", message, _("put it right, or extend it"), severity="warning", where=where
+            "policy.exception-expired", message, _("fix what it covers, or extend it"), severity="warning", where=where
         )
     return Finding(
         "policy.exception-unused", _("the exception covers nothing in this stack"), severity="info", where=where

@@ -102,7 +102,7 @@ def budget_undecided(view: View) -> Iterator[Breach]:
                     currency=budget.currency,
                     prices=prices,
                 ),
-                _("`pulumi-llm bill` names them; look them up and take them off the budget"),
+                _("`pulumi-llm bill` names them; look up their prices and take them off the budget"),
             )
 
 

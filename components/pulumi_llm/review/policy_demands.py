@@ -56,7 +56,7 @@ def disk_not_protected(view: View) -> Iterator[Breach]:
     for each in view.plan.resources:
         if each.type not in policy_table().data_disks or each.protect:
             continue
-        message = _("nothing keeps a change, or `destroy`, from deleting the disk with its data")
+        message = _("nothing stops a change, or `destroy`, from deleting the disk with its data")
         maker = view.by_urn.get(each.parent)
         if maker is None or not maker.type.startswith("llm:index:"):
             yield Breach(each.urn, message, _("the resource option protect: true"))
@@ -95,7 +95,7 @@ def _unmet(resource: PlannedResource, demand: Demand) -> Iterator[Breach]:
             message = _("whether {what} {fault} is not in the plan", what=Text(demand.what), fault=Text(fault))
             yield Breach(resource.urn, message, Text(demand.set), path=where, undecided=True)
         elif value not in demand.good:
-            said = _(" (it is not said, and that is the default)") if value is None else ""
+            said = _(" (not set, and that is the default)") if value is None else ""
             yield Breach(
                 resource.urn,
                 _("{what} {fault}{said}", what=Text(demand.what), fault=Text(fault), said=said),

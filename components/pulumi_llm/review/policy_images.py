@@ -20,13 +20,13 @@ def image_not_pinned(view: View) -> Iterator[Breach]:
         image = each.inputs.get(machine.image)
         known = isinstance(image, str) and not is_unknown(image) and not is_hidden(image)
         if known and not re.match(machine.form, str(image)):
-            message = _("{image!r} is a name for whatever image is the newest, not the id of one", image=image)
+            message = _("{image!r} is whichever image is the newest, not the id of one", image=image)
             yield Breach(each.urn, message, _("an image id, or a look-up whose result is ignored later"), machine.image)
         for path, text in user_data_of(machine, each.inputs):
             for name in dict.fromkeys(latest.findall(text)):
                 yield Breach(
                     each.urn,
-                    _("the container image {name} is another one at each start", name=name),
+                    _("the container image {name} may be another one at each start", name=name),
                     _("a digest"),
                     path,
                 )

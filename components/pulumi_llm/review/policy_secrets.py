@@ -46,7 +46,7 @@ def outputs(plan: Plan) -> Iterator[Breach]:
         if kind:
             yield Breach(
                 "",
-                _("the output {path} shows {kind} to whoever may read the state", path=path, kind=kind),
+                _("the output {path} shows {kind} to everybody who can read the state", path=path, kind=kind),
                 MARK,
                 path=path,
             )

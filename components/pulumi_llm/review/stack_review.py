@@ -258,7 +258,8 @@ def orphans(comparison: Comparison) -> list[Finding]:
                     "diff.provider-moved",
                     _(
                         "the provider goes from {was} to {now} in place: what is to be deleted in {was} "
-                        "({gone}{more}) is looked for in {now}, not found, and stays there, to be paid for",
+                        "({gone}{more}) is looked for in {now}, is not found, and stays where it is, still "
+                        "paid for",
                         was=was,
                         now=now,
                         gone=gone[0],

@@ -39,7 +39,7 @@ class WordListSpec(Part):
         for word in self.words:
             if not 0 < sum(each.isalnum() for each in word) <= LONGEST_WORD:
                 hint = _("1 to {longest_word} letters or digits", longest_word=LONGEST_WORD)
-                raise invalid("spec.bad-word-list", _("{word!r} cannot be looked for", word=word), hint)
+                raise invalid("spec.bad-word-list", _("{word!r} has no letter or digit to look for", word=word), hint)
         return self
 
 
@@ -68,7 +68,7 @@ class ModeratorSpec(Part):
     @model_validator(mode="after")
     def _a_hook_is_a_file_of_ones_own(self) -> Self:
         if (self.kind == "hook") != (self.file is not None):
-            raise invalid("spec.bad-moderator", _("a hook needs its file, and no other kind has one"), "file: mine.py")
+            raise invalid("spec.bad-moderator", _("a hook needs a file, and no other kind takes one"), "file: mine.py")
         if self.file is not None:
             stem = PurePath(self.file).stem
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", stem) or PurePath(self.file).suffix != ".py":

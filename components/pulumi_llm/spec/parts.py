@@ -110,7 +110,7 @@ class NetworkSpec(Part):
                 raise invalid(
                     "spec.bad-network-cidr",
                     _(
-                        "a network of ours cannot be {cidr}: it must be a private range between /16 and /24",
+                        "a new network cannot be {cidr}: it must be a private range between /16 and /24",
                         cidr=self.cidr,
                     ),
                     "10.60.0.0/16",
@@ -157,13 +157,16 @@ class AccessSpec(Part):
             raise invalid(
                 "spec.open-to-world",
                 _("allowed_cidrs covers {world}, which is as good as the whole internet", world=world),
-                _("your own ranges, or write `public: true` beside it if that is meant"),
+                _("your own ranges; or `public: true` beside it, if it is meant to be public"),
             )
         ssh_world = covers_world(self.ssh())
         if ssh_world:
             raise invalid(
                 "spec.ssh-open-to-world",
-                _("SSH would be open to {ssh_world}; that is refused always, `public` or not", ssh_world=ssh_world),
+                _(
+                    "SSH would be open to {ssh_world}; that is always refused, with or without `public`",
+                    ssh_world=ssh_world,
+                ),
                 _("ssh_cidrs: [the address of the machine that runs Pulumi, as a /32]"),
             )
         return self

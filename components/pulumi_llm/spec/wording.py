@@ -53,7 +53,7 @@ def finding(error: Mapping[str, Any], place: str) -> Finding:
             hint = f"[{given}]" if wanted == "a list" and isinstance(given, str) and len(given) <= 60 else ""
             return Finding(
                 "spec.wrong-type",
-                _("{shown} will not do: {wanted} is wanted", shown=shown, wanted=wanted),
+                _("{shown} is not valid: it must be {wanted}", shown=shown, wanted=wanted),
                 hint,
                 where=place,
             )
@@ -76,5 +76,5 @@ def finding(error: Mapping[str, Any], place: str) -> Finding:
     else:
         problem = _("it is not what is wanted here")
     return Finding(
-        "spec.wrong-value", _("{shown} will not do: {problem}", shown=shown, problem=problem), hint, where=place
+        "spec.wrong-value", _("{shown} is not valid: {problem}", shown=shown, problem=problem), hint, where=place
     )

@@ -55,4 +55,6 @@ def _opened(home: Path) -> World:
         return World.make(home / FOLDER, owner=int(owner) if owner.isdigit() else None)
     except OSError as error:
         hint = _("see docs/boot-tests.md; it leaves nothing behind")
-        raise Refusal([Finding("boot.failed", _("no world could be made: {problem}", problem=error), hint)]) from error
+        raise Refusal(
+            [Finding("boot.failed", _("no booted machines could be set up: {problem}", problem=error), hint)]
+        ) from error

@@ -65,7 +65,7 @@ def problems() -> list[Finding]:
             )
         )
     if parts_folder() is None:
-        text = _("what machines are booted from is not there: image, packages, wheels, vLLM for CPUs, Weaviate")
+        text = _("what machines boot from is not there: image, packages, wheels, vLLM for CPUs, Weaviate")
         found.append(Finding("boot.not-fetched", text, _("in a checkout: tools/fetch boot (about ten minutes, once)")))
     return found
 
