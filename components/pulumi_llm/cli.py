@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pulumi_llm.errors import Refusal, UnknownName, nearest
-from pulumi_llm.language import tr
+from pulumi_llm import language
+from pulumi_llm.errors import Refusal, UnknownName, among, nearest
+from pulumi_llm.language import told, tr
 from pulumi_llm.texts import _, either, listed
 
 COMMANDS = {
@@ -50,11 +51,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _prepare_streams()
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
+        with language.spoken(sys.argv[1:] if argv is None else argv) as rest:
+            code = _run(rest)
         sys.stdout.flush()
         return code
+    except language.UnknownLanguageError as wrong:
+        hint = among(wrong.name, language.LANGUAGES)
+        _complain(tr("pulumi-llm: --lang {name}: there is no such language; {hint}", name=wrong.name, hint=hint))
+        return USAGE
     except KeyboardInterrupt:
-        _complain("interrupted")
+        _complain(tr("interrupted"))
         return 130
     except BrokenPipeError:
         _give_up_output()
@@ -89,7 +95,7 @@ def _run(arguments: list[str]) -> int:
             return int(importlib.import_module(COMMANDS[name][0]).run(rest))
     except Refusal as refusal:
         for finding in refusal.findings:
-            _complain(str(finding))
+            _complain(finding.text())
         return USAGE if isinstance(refusal, UnknownName) and name in ("check", "offers") else 1
 
 
@@ -126,7 +132,8 @@ def _give_up_output() -> None:
 def _help() -> str:
     width = max(map(len, COMMANDS))
     lines = [tr("usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)"), ""]
-    lines += [f"  {name:<{width}}  {text}" for name, (__, text) in COMMANDS.items()]
+    lines += [f"  {name:<{width}}  {told(text)}" for name, (__, text) in COMMANDS.items()]
+    lines += ["", tr("each takes --lang en or --lang zh (default: as LANGUAGE, LC_ALL or LANG says)")]
     return "\n".join(lines)
 
 

@@ -38,12 +38,13 @@ class Finding:
 
     def told(self, language: str | None = None) -> Finding:
         """The same finding in a language, by default the one that is spoken now (`pulumi_llm.language`)."""
-        return replace(self, message=languages.told(self.message, language), hint=languages.told(self.hint, language))
+        message, hint, where = (languages.told(each, language) for each in (self.message, self.hint, self.where))
+        return replace(self, message=message, hint=hint, where=where)
 
     def text(self, language: str | None = None) -> str:
         """All of it in a language: code, place, message, what to try, and where more is said."""
         told = self.told(language)
-        place = f"{self.where}: " if self.where else ""
+        place = f"{told.where}: " if told.where else ""
         lines = [f"[{self.code}] {place}{told.message}"]
         if self.hint:
             lines.append("    " + languages.told(_("try: {hint}", hint=self.hint), language))

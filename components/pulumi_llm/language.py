@@ -7,9 +7,10 @@ and ``LANG``. English is spoken where none does, and where the locale is C or PO
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,3 +118,44 @@ def word(context: str, text: str, language: str) -> str:
     """A short text in a language; ``context`` is what tells it from others that are spelt so in English."""
     found = catalogue(language)
     return text if found is None else found.pgettext(context, text)
+
+
+# -- a command line
+
+
+@contextlib.contextmanager
+def spoken(argv: Sequence[str]) -> Iterator[list[str]]:
+    """The arguments without ``--lang``; while it lasts, that language is spoken here and by what is started.
+
+    Raises UnknownLanguageError.
+    """
+    before = os.environ.get(VARIABLE)
+    rest = choose(argv, os.environ)
+    words: dict[str, object] = {}
+    found = catalogue(current())
+    if found is not None:
+        import argparse  # its own sentences are looked up by these two names
+
+        words = {name: getattr(argparse, name) for name in ("_", "ngettext")}
+        vars(argparse).update(_=found.gettext, ngettext=lambda one, many, n: found.gettext(one if n == 1 else many))
+    try:
+        yield rest
+    finally:
+        if words:
+            vars(argparse).update(words)
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
+
+
+def written(text: str | None) -> str:
+    """A text that stands in the source without a mark (an option's help, a docstring), in the language spoken now."""
+    if not text or isinstance(text, texts.Text):
+        return told(text or "")
+    found = catalogue(current())
+    if found is None:
+        return text
+    # argparse is given a docstring with its ends cut off.
+    told_whole = found.gettext(text)
+    return told_whole if told_whole != text else found.gettext(f"{text.strip()}\n").strip("\n")

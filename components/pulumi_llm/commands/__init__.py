@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
+from pulumi_llm import _help
 from pulumi_llm.errors import Refusal, nearest
 from pulumi_llm.language import tr
-from pulumi_llm.texts import _, either, listed
+from pulumi_llm.texts import Text, _, either, listed
 
 DONE, REFUSED, USAGE = 0, 1, 2
 """Exit codes: it was done, it was refused or failed, it was called wrongly."""
@@ -27,6 +28,12 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, description: str | None) -> None:
         super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def format_help(self) -> str:
+        """The help, in the language that is spoken now."""
+        _help.translate(self)
+        self.formatter_class = _help.formatter(self.formatter_class)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""
@@ -58,7 +65,7 @@ def guarded(prog: str, body: Callable[[], int], wrong_call: frozenset[str] | Non
         sys.stderr.write(tr("{prog}: {problem}\n  {prog} --help tells the options\n", prog=prog, problem=wrong))
     except Refusal as refusal:
         for finding in refusal.findings:
-            sys.stderr.write(f"{finding}\n")
+            sys.stderr.write(f"{finding.text()}\n")
         if wrong_call is not None and wrong_call.isdisjoint(finding.code for finding in refusal.findings):
             return REFUSED
     except SystemExit as left:  # --help
@@ -73,7 +80,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         # More digits than any bound has are not read: Python refuses thousands of them in words of its own.
         if not (text.isascii() and text.isdigit() and len(text) <= 18) or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(
-                _("{text!r} is not a whole number from {low} to {high}", text=text, low=low, high=high)
+                tr("{text!r} is not a whole number from {low} to {high}", text=text, low=low, high=high)
             )
         return int(text)
 
@@ -90,7 +97,7 @@ def number(low: float, high: float) -> Callable[[str], float]:
             value = float("nan")
         if not low < value <= high:
             raise argparse.ArgumentTypeError(
-                _("{text!r} is not a number above {low:g} and up to {high:g}", text=text, low=low, high=high)
+                tr("{text!r} is not a number above {low:g} and up to {high:g}", text=text, low=low, high=high)
             )
         return value
 
@@ -107,6 +114,8 @@ def one_of(kind: str, names: Iterable[str]) -> Callable[[str], str]:
                 return name
         near = nearest(text, known)
         hint = _("did you mean {names}?", names=either(near)) if near else _("there are: {names}", names=listed(known))
-        raise argparse.ArgumentTypeError(_("there is no {kind} {text!r}; {hint}", kind=kind, text=text, hint=hint))
+        raise argparse.ArgumentTypeError(
+            tr("there is no {kind} {text!r}; {hint}", kind=Text(kind), text=text, hint=hint)
+        )
 
     return parse

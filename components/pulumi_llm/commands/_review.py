@@ -11,7 +11,7 @@ from pathlib import Path
 from pulumi_llm import _files
 from pulumi_llm.commands import DONE, REFUSED, UsageError
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.language import tr
+from pulumi_llm.language import LANGUAGES, current, tr
 from pulumi_llm.review import comment, output
 from pulumi_llm.review.masking import Masker, secrets_in_environment
 from pulumi_llm.review.stack_review import StackReview
@@ -20,7 +20,7 @@ from pulumi_llm.texts import _, either, listed
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that both commands have."""
-    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="the comment's language (default: en)")
+    parser.add_argument("--lang", choices=LANGUAGES, help="the comment's language (default: as for all commands)")
     parser.add_argument("--marker", default="", metavar="NAME", help="tells several comments on one pull request apart")
     parser.add_argument("--json", action="store_true", help="data in place of the comment")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to a file (default: standard output)")
@@ -55,7 +55,7 @@ def write(reviews: Sequence[StackReview], asked: argparse.Namespace, base: dict[
         text = json.dumps(output.to_json(reviews, base, not_passed), indent=2, ensure_ascii=False) + "\n"
         text = mask(text)
     else:
-        text = comment.render(reviews, asked.lang, marker=asked.marker, mask=mask)
+        text = comment.render(reviews, asked.lang or current(), marker=asked.marker, mask=mask)
     if asked.out is None:
         sys.stdout.write(text)
     else:

@@ -230,9 +230,9 @@ def _number(most: int, *, zero: bool = True) -> Any:
         try:
             number = Decimal(text)
         except InvalidOperation:
-            raise argparse.ArgumentTypeError(_("{text!r} is not a number", text=text)) from None
+            raise argparse.ArgumentTypeError(tr("{text!r} is not a number", text=text)) from None
         if not (number.is_finite() and 0 <= number <= most) or (number == 0 and not zero):
-            raise argparse.ArgumentTypeError(_("{text} is not between 0 and {most}", text=text, most=most))
+            raise argparse.ArgumentTypeError(tr("{text} is not between 0 and {most}", text=text, most=most))
         return number.quantize(STEP) if number >= STEP else number
 
     return read

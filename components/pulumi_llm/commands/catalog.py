@@ -24,6 +24,7 @@ from typing import Any
 from pulumi_llm import catalog
 from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded
 from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
+from pulumi_llm.language import told, written
 from pulumi_llm.texts import _, either, listed
 
 PROG = "pulumi-llm catalog"
@@ -53,7 +54,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _neither(arguments: list[str]) -> int:
     if arguments and arguments[0] in ("-h", "--help"):
-        sys.stdout.write(f"usage: {PROG} {{{','.join(SUBCOMMANDS)}}} [options]\n\n{__doc__}")
+        sys.stdout.write(f"usage: {PROG} {{{','.join(SUBCOMMANDS)}}} [options]\n\n{written(__doc__)}")
         return DONE
     if not arguments:
         raise UsageError(_("what about it? {subcommands}", subcommands=either(SUBCOMMANDS)))
@@ -107,12 +108,12 @@ def _refresh(argv: Sequence[str]) -> int:
 
 def _refused(refusal: Refusal) -> int:
     for finding in refusal.findings:
-        _complain(str(finding))
+        _complain(finding.text())
     return REFUSED
 
 
 def _tell(finding: Finding) -> None:
-    _complain(str(finding) if finding.severity == "error" else f"[{finding.code}] {finding.message}")
+    _complain(finding.text() if finding.severity == "error" else f"[{finding.code}] {told(finding.message)}")
 
 
 def _complain(text: str) -> None:

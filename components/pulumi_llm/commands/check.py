@@ -98,7 +98,7 @@ def _tokens(text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9})([kK]?)", text)
     value = int(found[1]) * {"": 1, "k": 1000, "K": 1024}[found[2]] if found else 0
     if not 1 <= value <= 100_000_000:
-        raise argparse.ArgumentTypeError(_("{text!r} is not a number of tokens such as 8192 or 8K", text=text))
+        raise argparse.ArgumentTypeError(tr("{text!r} is not a number of tokens such as 8192 or 8K", text=text))
     return value
 
 

@@ -9,9 +9,10 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
-from pulumi_llm import docpages
+from pulumi_llm import docpages, language
 from pulumi_llm.commands import DONE, Parser, guarded
 from pulumi_llm.errors import UnknownName
+from pulumi_llm.language import tr
 from pulumi_llm.texts import _
 
 PROG = "pulumi-llm explain"
@@ -36,6 +37,8 @@ def _run(argv: Sequence[str]) -> int:
         raise UnknownName(
             "explain.unknown-code", _("code"), asked.code, by_code, hint=_("{prog} alone lists all of them", prog=PROG)
         )
+    if language.current() != "en":  # there is one guide
+        sys.stdout.write(tr("There is no such page in this language; in English it says:\n\n"))
     sys.stdout.write(f"{_plain(found.text)}\n")
     return DONE
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import channel, outputs
+from pulumi_llm._tables import aligned
 from pulumi_llm.commands import Parser, guarded, number, one_of, whole
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.language import tr
+from pulumi_llm.language import tr, written
 from pulumi_llm.texts import _, listed
 
 LIMITS = {
@@ -36,7 +37,7 @@ WEAVIATE_USER = "llm"
 def run(argv: Sequence[str]) -> int:
     """Change or list the keys. Exit 0; 1 where it is refused or the machine does not answer; 2 where called wrongly."""
     if not argv or argv[0] in ("-h", "--help"):
-        sys.stdout.write(tr("{doc}\n\n  pulumi-llm keys add --help tells the options\n", doc=__doc__))
+        sys.stdout.write(tr("{doc}\n\n  pulumi-llm keys add --help tells the options\n", doc=written(__doc__)))
         return 0 if argv else 2
     action, *rest = argv
     if action not in ACTIONS:
@@ -94,9 +95,9 @@ def _day(text: str) -> int:
     try:
         day = datetime.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(_("{text!r} is not a day such as 2027-12-31", text=text)) from None
+        raise argparse.ArgumentTypeError(tr("{text!r} is not a day such as 2027-12-31", text=text)) from None
     if day < _today():
-        raise argparse.ArgumentTypeError(_("{text} is over: the key would never work", text=text))
+        raise argparse.ArgumentTypeError(tr("{text} is over: the key would never work", text=text))
     midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
     return int(midnight.timestamp()) + 86400
 
@@ -168,13 +169,11 @@ def _list(asked: argparse.Namespace) -> int:
     if asked.json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
-    width = max([len(row["name"]) for row in rows], default=4)
-    sys.stdout.write(tr("{value}  made by  state    limits\n", value=f"{'key':<{width}}"))
+    table = [(_("key"), _("made by"), _("state"), _("limits"))]
     for row in rows:
         old = tr("; the old key until {time}", time=_time(row["old_until"])) if row.get("old_until") else ""
-        sys.stdout.write(
-            f"{row['name']:<{width}}  {row['managed']:<7}  {row['state']:<7}  {_limits(row['limits'])}{old}\n"
-        )
+        table.append((row["name"], row["managed"], row["state"], f"{_limits(row['limits'])}{old}"))
+    sys.stdout.write("\n".join(aligned(table, least=(0, 7, 7))) + "\n")
     return 0
 
 
@@ -185,7 +184,7 @@ def _limits(limits: dict[str, Any]) -> str:
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         shown.append(f"{name.replace('_', ' ')} {_time(value) if name == 'expires' else text}")
-    return "; ".join(shown) or "none"
+    return "; ".join(shown) or tr("none")
 
 
 def _time(seconds: float) -> str:

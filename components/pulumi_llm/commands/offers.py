@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from pulumi_llm import catalog
+from pulumi_llm._tables import aligned
 from pulumi_llm.catalog import Catalog, GuidePrice, Offer
 from pulumi_llm.commands import DONE, Parser, guarded, number, one_of, whole
 from pulumi_llm.language import tr
@@ -24,7 +25,7 @@ PROG = "pulumi-llm offers"
 SCREEN = 20
 """Rows that are shown unless more are asked for."""
 
-HEAD = ("price/h", _("per GPU"), "cloud", "type", "GPUs", "vCPU", "GiB", "region", "dated")
+HEAD = (_("price/h"), _("per GPU"), _("cloud"), _("type"), "GPUs", "vCPU", "GiB", _("region"), _("dated"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +137,7 @@ def _table(data: Catalog, asked: argparse.Namespace, rows: list[_Row], today: da
         return _no_spot_price(rows)
     limit = len(rows) if asked.all else asked.limit
     lines = [HEAD, *(_cells(row, today) for row in rows[:limit])]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
-    right = {0, 1, 5, 6}
-    shown = [
-        "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
+    shown = aligned(lines, right={0, 1, 5, 6})
     rate = data.exchange_rate
     notes = [
         tr(

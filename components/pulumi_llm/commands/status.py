@@ -22,10 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm import outputs
+from pulumi_llm import _help, outputs
 from pulumi_llm.commands import _status_text as text
 from pulumi_llm.commands._status_ask import Answer, Target, ask
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.language import tr
 from pulumi_llm.texts import _
 
 FAILED, USAGE = 1, 2
@@ -39,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
         return _run(asked, _targets(asked))
     except Refusal as refusal:
         for finding in refusal.findings:
-            sys.stderr.write(f"{finding}\n")
+            sys.stderr.write(f"{finding.text()}\n")
         return USAGE if {each.code for each in refusal.findings} & CALLED_WRONGLY else FAILED
 
 
@@ -138,10 +139,15 @@ def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
     return found
 
 
+class _Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        _help.translate(self)
+        self.formatter_class = _help.formatter(self.formatter_class)
+        return super().format_help()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pulumi-llm status", description="What a stack's nodes are at, and what is in the way."
-    )
+    parser = _Parser(prog="pulumi-llm status", description="What a stack's nodes are at, and what is in the way.")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("-s", "--stack", help="the nodes of a stack, by its outputs")
     which.add_argument("--endpoint", metavar="URL", help="one node, such as https://203.0.113.7:18443")
@@ -162,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
 def _folder(given: str) -> Path:
     path = Path(given)
     if not path.is_dir():
-        raise argparse.ArgumentTypeError(_("{given} is not a folder", given=given))
+        raise argparse.ArgumentTypeError(tr("{given} is not a folder", given=given))
     return path
 
 
@@ -170,9 +176,9 @@ def _seconds(given: str) -> float:
     try:
         seconds = float(given)
     except ValueError:
-        raise argparse.ArgumentTypeError(_("{given!r} is not a number", given=given)) from None
+        raise argparse.ArgumentTypeError(tr("{given!r} is not a number", given=given)) from None
     if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(_("{given} is not between 0 and 3600", given=given))
+        raise argparse.ArgumentTypeError(tr("{given} is not between 0 and 3600", given=given))
     return seconds
 
 

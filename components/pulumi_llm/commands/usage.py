@@ -11,10 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import channel
+from pulumi_llm._tables import aligned
 from pulumi_llm.commands import Parser, guarded, one_of, whole
 from pulumi_llm.language import tr
+from pulumi_llm.texts import _
 
 NANO = 1_000_000_000
+HEADS = {
+    "key": _("key"),
+    "day": _("day"),
+    "requests": _("requests"),
+    "tokens_in": _("tokens in"),
+    "tokens_out": _("tokens out"),
+    "reserved": _("reserved"),
+    "cost_usd": _("cost usd"),
+}
 
 
 def run(argv: Sequence[str]) -> int:
@@ -82,19 +93,8 @@ def as_table(rows: list[dict[str, Any]], since: str) -> str:
     """The rows for people."""
     if not rows:
         return tr("no key has been used since {since}\n", since=since)
-    head = {name: name.replace("_", " ") for name in rows[0]}
-    shown = [
-        head,
-        *(
-            {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in row.items()}
-            for row in rows
-        ),
-    ]
-    widths = {name: max(len(row[name]) for row in shown) for name in head}
-    lines = [
-        "  ".join(
-            row[name].ljust(widths[name]) if name in ("key", "day") else row[name].rjust(widths[name]) for name in head
-        ).rstrip()
-        for row in shown
-    ]
-    return "\n".join([f"since {since} (UTC)", *lines]) + "\n"
+    names = list(rows[0])
+    cells = [[f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in names] for row in rows]
+    figures = [at for at, name in enumerate(names) if name not in ("key", "day")]
+    lines = aligned([[HEADS[name] for name in names], *cells], right=figures)
+    return "\n".join([tr("since {since} (UTC)", since=since), *lines]) + "\n"

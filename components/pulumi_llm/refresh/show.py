@@ -7,12 +7,14 @@ from datetime import date
 from typing import Any
 
 from pulumi_llm import __version__
+from pulumi_llm._tables import aligned
 from pulumi_llm.catalog import STALE_AFTER_DAYS, Catalog, GuidePrice, Price
 from pulumi_llm.catalog.rows import Row, source_day
 from pulumi_llm.language import tr
 from pulumi_llm.refresh import store
+from pulumi_llm.texts import _
 
-HEAD = ("kind", "rows", "oldest", "newest", "old")
+HEAD = (_("kind"), _("rows"), _("oldest"), _("newest"), _("old"))
 
 
 def as_json(data: Catalog, today: date) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def as_text(data: Catalog, today: date) -> str:
     cells = [HEAD]
     for kind in shown["kinds"]:
         cells.append((kind["kind"], str(kind["rows"]), kind["oldest"] or "", kind["newest"] or "", str(kind["old"])))
-    lines += ["", *_aligned(cells, right={1, 4}), ""]
+    lines += ["", *aligned(cells, right={1, 4}), ""]
     lines.append(
         tr("old: dated more than {stale_after_days} days ago, or not dated", stale_after_days=STALE_AFTER_DAYS)
     )
@@ -66,23 +68,23 @@ def as_text(data: Catalog, today: date) -> str:
             )
         )
     lines += ["", tr("the guide's prices beside today's, one GPU, per hour")]
-    lines += _aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    lines += aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
+    return "\n".join(lines) + "\n"
 
 
 def _kinds(data: Catalog) -> list[tuple[str, Sequence[Row]]]:
     return [
-        ("clouds", list(data.clouds.values())),
-        ("regions", list(data.regions.values())),
-        ("GPUs", list(data.gpus.values())),
-        ("instance types", data.instances),
-        ("prices", data.prices),
-        ("disks, addresses, traffic", data.extras),
-        ("models", list(data.models.values())),
-        ("images", data.images),
-        ("mirrors", data.mirrors),
-        ("exchange rate", [data.exchange_rate]),
-        ("guide prices", data.guide_prices),
+        (_("clouds"), list(data.clouds.values())),
+        (_("regions"), list(data.regions.values())),
+        (_("GPUs"), list(data.gpus.values())),
+        (_("instance types"), data.instances),
+        (_("prices"), data.prices),
+        (_("disks, addresses, traffic"), data.extras),
+        (_("models"), list(data.models.values())),
+        (_("images"), data.images),
+        (_("mirrors"), data.mirrors),
+        (_("exchange rate"), [data.exchange_rate]),
+        (_("guide prices"), data.guide_prices),
     ]
 
 
@@ -163,14 +165,3 @@ def _guide_cells(each: dict[str, Any]) -> tuple[str, ...]:
         )
     what = each["instance_type"] or tr("(type not named)")
     return f"{each['cloud']} {each['gpu']}", what, f"{guide['amount']:.2f} {guide['currency']}", today
-
-
-def _aligned(cells: Sequence[Sequence[str]], right: set[int]) -> list[str]:
-    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]

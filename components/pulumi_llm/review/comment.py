@@ -80,6 +80,10 @@ class Words:
         """A text of a group, empty where there is none."""
         return str(self.content[group].get(key, ""))
 
+    def told(self, text: str) -> str:
+        """A sentence in this language."""
+        return languages.told(text, self.language)
+
     def finding(self, found: Finding) -> Finding:
         """A finding in this language, as far as its texts are translated."""
         return found.told(self.language)

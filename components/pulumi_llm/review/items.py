@@ -11,7 +11,7 @@ from pulumi_llm.catalog import Catalog
 from pulumi_llm.plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm.review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm.review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
-from pulumi_llm.texts import _
+from pulumi_llm.texts import Text, _
 
 DEFAULT_TRAFFIC_GIB = 50
 """A guess, to be replaced by one's own: about 5 million tokens a day, streamed one by one at some 300 bytes each
@@ -115,7 +115,7 @@ class _Reader:
             elif self.usage.running < HOURS_PER_MONTH:
                 item = replace(item, note=_("is charged while stopped, too"))
         except NotInPlan as missing:
-            item = replace(item, unknown=str(missing))
+            item = replace(item, unknown=missing.args[0])
         yield item
         yield from self._surcharges(resource, rule, rule.surcharges, inputs, item.slot)
         yield from self._disks(resource, rule)
@@ -149,12 +149,12 @@ class _Reader:
                 kind = f"{kind}-{look(part, disk.level) or disk.default_level}"
             refused = _refused(rule, resource.inputs)
         except NotInPlan as missing:
-            return replace(item, unknown=str(missing))
+            return replace(item, unknown=missing.args[0])
         if not isinstance(size, (int, float)) or isinstance(size, bool) or size <= 0:
             return replace(item, unknown=_("the plan gives no size ({size})", size=disk.size))
         if not kind:
             return replace(item, unknown=_("the plan gives no kind of disk ({type})", type=disk.type))
-        what = f"{disk.name}, {plain(exact(size))} GiB {kind}"
+        what = _("{disk}, {gib} GiB {kind}", disk=Text(disk.name), gib=plain(exact(size)), kind=str(kind))
         return replace(item, what=what, name=str(kind), quantity=exact(size), unknown=refused)
 
     def _address(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
@@ -228,7 +228,7 @@ class _Reader:
             except NotInPlan:
                 applies = True
             if applies:
-                item = self._item(resource, rule, f"{slot}-{each['at']}", "other", each["what"])
+                item = self._item(resource, rule, f"{slot}-{each['at']}", "other", Text(each["what"]))
                 yield replace(item, unknown=_("it costs extra, and the catalogue has no price of it"))
 
     def _item(self, resource: PlannedResource, rule: CostRule | None, slot: str, kind: ItemKind, what: str) -> Item:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.language import told
 from pulumi_llm.plan import project as projects
 from pulumi_llm.simcloud import faults, localstate, mirror
 from pulumi_llm.simcloud.arguments import Request, parse
@@ -49,11 +50,11 @@ def run(argv: Sequence[str]) -> int:
     try:
         request = parse(argv)
         if request.help or not request.arguments:
-            print(USAGE, end="", file=sys.stdout if request.help else sys.stderr)
+            print(told(USAGE), end="", file=sys.stdout if request.help else sys.stderr)
             return 0 if request.help else 2
         return _run(request)
     except Refusal as refusal:
-        tell(str(refusal))
+        tell("\n".join(each.text() for each in refusal.findings))
         return 1
     except KeyboardInterrupt:
         return 130

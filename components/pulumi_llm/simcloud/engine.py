@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.language import told
 from pulumi_llm.texts import _
 
 MINIMUM_VERSION = (3, 237, 0)
@@ -69,7 +70,7 @@ class _No:
 
 def tell(text: str) -> None:
     """Write one line for the user to standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+    print(told(text), file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
 
 
 def checkout() -> Path | None:
