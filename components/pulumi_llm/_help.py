@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from typing import Any
 
 from pulumi_llm import language
 from pulumi_llm._tables import width as width_of
@@ -34,12 +35,12 @@ def filled(text: str, width: int) -> list[str]:
     return [lines[-1].rstrip()] if len(lines) == 1 else [*lines[:-1], lines[-1].rstrip()]
 
 
-def formatter(base: type[argparse.HelpFormatter]) -> type[argparse.HelpFormatter]:
+def formatter(base: Any) -> Any:
     """``base``, with lines that are broken where the language that is spoken now breaks them."""
     if language.current() == "en":
         return base
 
-    class Wide(base):  # type: ignore[valid-type, misc]
+    class Wide(base):  # type: ignore[misc]
         """Counts columns in place of letters; the lines of a translated text are its translator's."""
 
         def _split_lines(self, text: str, width: int) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pulumi_llm import language
-from pulumi_llm.errors import Refusal, UnknownName, among, nearest
+from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.language import told, tr
 from pulumi_llm.texts import _, either, listed
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except language.UnknownLanguageError as wrong:
-        hint = among(wrong.name, language.LANGUAGES)
+        hint = _("there are: {names}", names=listed(language.LANGUAGES))
         _complain(tr("pulumi-llm: --lang {name}: there is no such language; {hint}", name=wrong.name, hint=hint))
         return USAGE
     except KeyboardInterrupt:
@@ -131,9 +131,11 @@ def _give_up_output() -> None:
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
-    lines = [tr("usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)"), ""]
+    lines = [
+        tr("usage: pulumi-llm COMMAND [options] [--lang en|zh]   (pulumi-llm COMMAND --help tells the options)"),
+        "",
+    ]
     lines += [f"  {name:<{width}}  {told(text)}" for name, (__, text) in COMMANDS.items()]
-    lines += ["", tr("each takes --lang en or --lang zh (default: as LANGUAGE, LC_ALL or LANG says)")]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Literal
 
 from pulumi_llm import language as languages
-from pulumi_llm.texts import Text, _, either, listed, sentences
+from pulumi_llm.texts import _, either, listed, sentences
 
 Severity = Literal["error", "warning", "info"]
 
@@ -116,7 +116,7 @@ def among(name: object, known: Iterable[str]) -> str:
     return _meant(near) if near else _("one of {names}", names=shortened(names))
 
 
-def _meant(near: Iterable[str]) -> Text:
+def _meant(near: Iterable[str]) -> str:
     return _("did you mean {names}?", names=either(near))
 
 

@@ -62,7 +62,7 @@ class Joined(str):
         return self.joint, self.items
 
 
-def _(template: str, /, **values: object) -> Text:
+def _(template: str, /, **values: object) -> str:
     """A sentence: a template in English, and what stands for its ``{names}``; a value may be a sentence itself."""
     return Text(template, values)
 
@@ -70,27 +70,27 @@ def _(template: str, /, **values: object) -> Text:
 COMMA, AND, OR, OR_ELSE, SPACE = _(", "), _(" and "), _(" or "), _("; or "), _(" ")
 
 
-def listed(items: Iterable[object]) -> Joined:
+def listed(items: Iterable[object]) -> str:
     """``a, b, c``."""
     return Joined(COMMA, items)
 
 
-def all_of(items: Iterable[object]) -> Joined:
+def all_of(items: Iterable[object]) -> str:
     """``a and b and c``."""
     return Joined(AND, items)
 
 
-def either(items: Iterable[object]) -> Joined:
+def either(items: Iterable[object]) -> str:
     """``a or b or c``: names of which one is meant."""
     return Joined(OR, items)
 
 
-def any_of(items: Iterable[object]) -> Joined:
+def any_of(items: Iterable[object]) -> str:
     """``this; or that``: sentences, one of which is enough."""
     return Joined(OR_ELSE, items)
 
 
-def sentences(*items: str) -> Joined:
+def sentences(*items: str) -> str:
     """Sentences one after the other; what is empty is left out."""
     return Joined(SPACE, [each for each in items if each])
 

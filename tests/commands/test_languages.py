@@ -124,7 +124,7 @@ def test_english_is_spoken_where_nobody_says_anything(capsys: pytest.CaptureFixt
 def test_a_language_that_is_not_known_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
     code, _out, err = said(capsys, "check", "x", "--lang", "fr")
     assert code == 2
-    assert err == "pulumi-llm: --lang fr: there is no such language; one of en, zh\n"
+    assert err == "pulumi-llm: --lang fr: there is no such language; there are: en, zh\n"
 
 
 def test_the_language_is_forgotten_afterwards(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,7 +101,7 @@ def verdict(answer: Answer) -> str:
     """Why a node is not ready, with code and hint."""
     document = answer.document
     if document is None:
-        return answer.problem.text()
+        return "" if answer.problem is None else answer.problem.text()
     code = _text(document, "code")
     if not code:
         return tr(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pulumi_llm import language as languages
 from pulumi_llm.errors import Finding
@@ -23,7 +23,8 @@ LIMIT = 65_536
 """Characters of a comment's body at GitHub (GitLab takes 1,000,000)."""
 ROOM = 65_000
 """What is used of it: CI may add a line of its own."""
-Language = Literal["en", "zh"]
+Language = str
+"""``en`` or ``zh``."""
 DATA = Path(__file__).parent / "data" / "words.json"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulumi_llm.errors import Finding, nearest
-from pulumi_llm.texts import Text, _, either, listed
+from pulumi_llm.texts import _, either, listed
 
 WANTED: Mapping[str, str] = {
     "bool": _("true or false"),
@@ -24,7 +24,7 @@ WANTED: Mapping[str, str] = {
 }
 """What is wanted where an error's type begins with that (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
 
-LIMITS: Mapping[str, tuple[str, Text]] = {
+LIMITS: Mapping[str, tuple[str, str]] = {
     "greater_than_equal": ("ge", _("it must be at least {limit}")),
     "greater_than": ("gt", _("it must be more than {limit}")),
     "less_than_equal": ("le", _("it must be at most {limit}")),
