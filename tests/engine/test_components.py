@@ -56,6 +56,7 @@ def test_a_provider_of_another_region_is_refused_in_the_preview_and_by_up_which_
 
 
 def test_up_is_refused_in_the_language_of_the_environment(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_LLM_LANG")
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     write(sim, 'llm.VectorStore("docs", {"cloud": "aws", "region": "us-west-2", "memory_gib": "2"})\n')
     told = refused(sim, "up", "--yes", "--skip-preview")

@@ -58,7 +58,7 @@ def picture(answer: Answer) -> Iterator[str]:
             printable=printable(told(answer.problem.message)),
         )
         return
-    state = "ready" if answer.ready else _("not ready ({document})", document=_text(document, "state"))
+    state = _("ready") if answer.ready else _("not ready ({document})", document=_text(document, "state"))
     yield tr(
         "{target} {document}: {state}, as of {document_2}",
         target=answer.target.name,
@@ -72,7 +72,7 @@ def picture(answer: Answer) -> Iterator[str]:
         if _text(each, "code"):
             yield f"  {'':<{width}}  [{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
-                yield f"  {'':<{width}}  try: {_text(each, 'hint')}"
+                yield f"  {'':<{width}}  {tr('try: {hint}', hint=_text(each, 'hint'))}"
     lines = document.get("log") or []
     if isinstance(lines, list) and lines:
         yield tr("  last lines:")
@@ -94,7 +94,7 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         percent = f" {_number(progress, 'percent') // 10 * 10} %" if state == "running" and progress else ""
         trouble = f" [{_text(each, 'code')}] {_text(each, 'message')}" if _text(each, "code") else ""
         yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
-    yield f"{name} ready", tr("{name}: {note}", name=name, note="ready" if answer.ready else _("not ready"))
+    yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
 
 
 def verdict(answer: Answer) -> str:
@@ -110,9 +110,9 @@ def verdict(answer: Answer) -> str:
             document=_text(document, "stage"),
             document_2=_text(document, "state"),
         )
-    hint = f"\n    try: {_text(document, 'hint')}" if _text(document, "hint") else ""
+    hint = "\n    " + tr("try: {hint}", hint=_text(document, "hint")) if _text(document, "hint") else ""
     said = f"[{code}] {answer.target.name}: {_text(document, 'stage')}: {_text(document, 'message')}{hint}"
-    return f"{said}\n    see: {explained(code)}"
+    return f"{said}\n    {tr('see: {place}', place=explained(code))}"
 
 
 def bar(progress: Any) -> str:
