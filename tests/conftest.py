@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, settings
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Whoever runs the tests, they are about the English texts where they say nothing else.
+os.environ["PULUMI_LLM_LANG"] = "en"
+
 # A busy machine is no reason to fail. Where CI runs, examples are the same each time: a failure is the change's.
 settings.register_profile(
     "steady", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ

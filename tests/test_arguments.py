@@ -75,7 +75,7 @@ def test_each_wrong_kind_of_value_of_each_argument_is_refused_by_name_and_all_at
 def test_a_mapping_where_true_or_false_belongs_names_the_arguments_that_were_meant() -> None:
     (found,) = refused("ModelServer", {**SERVER, "vectors": {"memory_gib": 2}})
     assert (found.code, found.where) == ("spec.wrong-type", "x.vectors")
-    assert found.message == "a mapping is given, and true or false is wanted"
+    assert found.message == "a mapping is given, but it must be true or false"
     assert found.hint == "the arguments vectors_disk_gib, vectors_memory_gib"
 
 

@@ -85,8 +85,8 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {**SERVER, "gpu": "T44", "spot": "no", "vectorsMemoryGib": 2.5, "keys": {"a": {"requestsPerMinute": 0}}},
         {
             "gpu": "[catalog.unknown-gpu] ",
-            "spot": "[spec.wrong-type] 'no' is given, and true or false is wanted",
-            "vectorsMemoryGib": "[spec.wrong-type] 2.5 is given, and a whole number is wanted",
+            "spot": "[spec.wrong-type] 'no' is given, but it must be true or false",
+            "vectorsMemoryGib": "[spec.wrong-type] 2.5 is given, but it must be a whole number",
             "keys.a.requestsPerMinute": "[spec.wrong-value] ",
         },
     ),

@@ -503,7 +503,7 @@ def test_a_provider_of_another_region_is_refused_with_both_regions_before_anythi
         capture(program)
     (found,) = {str(each) for each in refused.value.findings}
     assert "[cloud.other-region]" in found
-    assert "of us-west-2, and the region that is asked for is ap-northeast-1" in found
+    assert "for us-west-2, but the region asked for is ap-northeast-1" in found
     assert {each for each in made if not each.startswith(("pulumi:", "llm:"))} == set()
 
 

@@ -357,7 +357,7 @@ def test_one_range_where_a_list_is_wanted_is_answered_with_the_list() -> None:
     with pytest.raises(Refusal) as refused:
         spec.parse(spec.PlatformSpec, changed("access.allowed_cidrs", "203.0.113.0/24"))
     (finding,) = refused.value.findings
-    assert finding.message == "'203.0.113.0/24' will not do: a list is wanted"
+    assert finding.message == "'203.0.113.0/24' is not valid: it must be a list"
     assert finding.hint == "[203.0.113.0/24]"
 
 

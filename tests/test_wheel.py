@@ -121,7 +121,7 @@ def files(folder: Path) -> list[Path]:
 
 def data_files() -> list[Path]:
     package = ROOT / "components/pulumi_llm"
-    return [path for path in files(package) if "data" in path.parts or path.suffix == ".json"]
+    return [path for path in files(package) if {"data", "locale"} & set(path.parts) or path.suffix == ".json"]
 
 
 PROGRAM = """

@@ -18,8 +18,9 @@ from pulumi.output import Unknown
 
 from pulumi_llm._secrets import is_secret
 from pulumi_llm.errors import Finding, nearest
+from pulumi_llm.texts import _, either, listed
 
-_WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_WANTED = {bool: _("true or false"), int: _("a whole number"), float: _("a number"), str: "text"}
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,22 @@ class Arguments:
 def checked(args: object, declared: type) -> Arguments:
     """Hold ``args`` against the TypedDict ``declared``, every key and every level of it."""
     if not isinstance(args, Mapping):
-        message = f"the arguments must be a mapping, not {_named(args)}"
-        return Arguments({}, (Finding("spec.wrong-type", message, "one dictionary of arguments"),))
+        message = _("the arguments must be a mapping, not {named}", named=_named(args))
+        return Arguments({}, (Finding("spec.wrong-type", message, _("one dictionary of arguments")),))
     kinds = kinds_of(declared)
     fit: dict[str, Any] = {}
     findings: list[Finding] = []
     for key, value in args.items():
         if key not in kinds:
             near = nearest(str(key), kinds)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(kinds))}"
-            findings.append(Finding("spec.unknown-key", f"there is no argument {key!r}", hint, where=str(key)))
+            hint = (
+                _("did you mean {names}?", names=either(near))
+                if near
+                else _("known: {names}", names=listed(sorted(kinds)))
+            )
+            findings.append(
+                Finding("spec.unknown-key", _("there is no argument {key!r}", key=key), hint, where=str(key))
+            )
         elif value is not None:
             found = list(_misfits(value, kinds[key], key, hidden=is_secret(key)))
             findings += [_with_parts(each, key, value, kinds) for each in found]
@@ -50,7 +57,7 @@ def checked(args: object, declared: type) -> Arguments:
                 fit[key] = value
     required: frozenset[str] = getattr(declared, "__required_keys__", frozenset())
     findings += [
-        Finding("spec.missing-key", f"the argument {key!r} is required", where=key)
+        Finding("spec.missing-key", _("the argument {key!r} is required", key=key), where=key)
         for key in sorted(required)
         if args.get(key) is None
     ]
@@ -80,8 +87,8 @@ def _misfits(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterator[Fin
         if not may_come_late(kind):
             yield Finding(
                 "spec.output-not-plain",
-                f"the argument {where!r} is an Output, and its value is needed to plan",
-                "a plain value, such as one from pulumi.Config",
+                _("the argument {where!r} is an Output, and its value is needed to plan", where=where),
+                _("a plain value, such as one from pulumi.Config"),
                 where=where,
             )
         return
@@ -105,7 +112,7 @@ def _misfits_plain(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterat
         yield from _misfits(value, Any, where, hidden=hidden)
     elif origin in (dict, collections.abc.Mapping) or typing.is_typeddict(kind):
         if not isinstance(value, Mapping):
-            yield _wrong(value, "a mapping", where, hidden=hidden)
+            yield _wrong(value, _("a mapping"), where, hidden=hidden)
             return
         for key, part in value.items():
             if not isinstance(key, str):
@@ -115,7 +122,7 @@ def _misfits_plain(value: Any, kind: Any, where: str, *, hidden: bool) -> Iterat
                 yield from _misfits(part, below, f"{where}.{key}", hidden=hidden)
     elif origin in (list, tuple, collections.abc.Sequence):
         if not _is_list(value):
-            yield _wrong(value, "a list", where, hidden=hidden)
+            yield _wrong(value, _("a list"), where, hidden=hidden)
             return
         for position, part in enumerate(value):
             yield from _misfits(part, inner[0] if inner else Any, f"{where}.{position}", hidden=hidden)
@@ -145,7 +152,9 @@ def _wrong(value: Any, wanted: str, where: str, *, hidden: bool) -> Finding:
             hint = f"[{value}]" if len(value) <= 60 else ""
     elif not hidden and wanted == "text" and isinstance(value, int | float) and not isinstance(value, bool):
         hint = f'"{value}"'
-    return Finding("spec.wrong-type", f"{shown} is given, and {wanted} is wanted", hint, where=where)
+    return Finding(
+        "spec.wrong-type", _("{shown} is given, but it must be {wanted}", shown=shown, wanted=wanted), hint, where=where
+    )
 
 
 def _with_parts(found: Finding, key: str, value: Any, kinds: Mapping[str, Any]) -> Finding:
@@ -153,23 +162,23 @@ def _with_parts(found: Finding, key: str, value: Any, kinds: Mapping[str, Any]) 
     beside = sorted(each for each in kinds if each.startswith(f"{key}_"))
     if found.code != "spec.wrong-type" or found.where != key or not isinstance(value, Mapping) or not beside:
         return found
-    return Finding(found.code, found.message, f"the arguments {', '.join(beside)}", where=key)
+    return Finding(found.code, found.message, _("the arguments {beside}", beside=listed(beside)), where=key)
 
 
 def _named(value: object) -> str:
     """The kind of a value, in the words of a configuration file."""
     for kinds, name in (
-        (bool, "true or false"),
-        (int, "a whole number"),
-        (float, "a number"),
-        (str, "text"),
-        (Mapping, "a mapping"),
-        (list | tuple, "a list"),
-        (type(None), "nothing"),
+        (bool, _("true or false")),
+        (int, _("a whole number")),
+        (float, _("a number")),
+        (str, _("text")),
+        (Mapping, _("a mapping")),
+        (list | tuple, _("a list")),
+        (type(None), _("nothing")),
     ):
         if isinstance(value, kinds):
             return name
-    return f"an object ({type(value).__name__})"
+    return _("an object ({name})", name=type(value).__name__)
 
 
 def _is_list(value: object) -> bool:

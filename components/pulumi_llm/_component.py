@@ -14,6 +14,7 @@ from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
 from pulumi_llm._secrets import is_secret
 from pulumi_llm.clouds.base import Cloud, Scope
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 PACKAGE = "llm"
 
@@ -76,8 +77,12 @@ def _of_the_region(provider: pulumi.ProviderResource, region: str, where: str) -
                 [
                     Finding(
                         "cloud.other-region",
-                        f"the provider that is handed in is of {found}, and the region that is asked for is {region}",
-                        f"a provider of {region}, or region: {found}",
+                        _(
+                            "the provider passed in is for {found}, but the region asked for is {region}",
+                            found=found,
+                            region=region,
+                        ),
+                        _("a provider for {region}, or region: {found}", region=region, found=found),
                         where=where,
                     )
                 ]
@@ -115,8 +120,15 @@ def check_name(name: str, *on: str, below: str = "") -> None:
         if rule is not None and not rule.accepts(name + below):
             refuse(
                 "spec.bad-name",
-                f"what is made is named after the component, and {facts.title} does not take {name!r}",
-                f"letters, digits and dashes, at most {rule.max_length - len(below)} of them, and not sg- first",
+                _(
+                    "resources are named after the component, and {title} does not accept {name!r}",
+                    title=facts.title,
+                    name=name,
+                ),
+                _(
+                    "letters, digits and dashes, at most {max_length} of them, and not sg- first",
+                    max_length=rule.max_length - len(below),
+                ),
             )
 
 

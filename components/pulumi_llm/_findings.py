@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _, listed
 
 Kept = TypeVar("Kept")
 
@@ -51,11 +52,11 @@ def all_or_none(args: Mapping[str, Any], *names: str) -> bool:
     """Whether the arguments are given; refuse where only some of them are."""
     given = [name for name in names if args.get(name) is not None]
     if given and len(given) < len(names):
-        lacking = ", ".join(name for name in names if name not in given)
+        lacking = listed(name for name in names if name not in given)
         refuse(
             "spec.missing-key",
-            f"{', '.join(given)} is given, but {lacking} is not",
-            "give all of them, or none",
+            _("{given} is given, but {lacking} is not", given=listed(given), lacking=lacking),
+            _("give all of them, or none"),
         )
     return bool(given)
 

@@ -21,6 +21,7 @@ from pulumi_llm.spec import (
     UpstreamSpec,
     secrets_named,
 )
+from pulumi_llm.texts import _, either, listed
 
 
 def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec]) -> tuple[Upstream, ...]:
@@ -128,8 +129,14 @@ def content_role(content: ContentSpec | None, upstreams: Iterable[Upstream]) -> 
         moderators[name][field] = secret
         if secret not in known:
             near = nearest(secret, known)
-            message = f"moderator {name!r} names the secret {secret!r}, which this gateway does not have"
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+            message = _(
+                "moderator {name!r} names the secret {secret!r}, which this gateway does not have",
+                name=name,
+                secret=secret,
+            )
+            hint = (
+                _("did you mean {names}?", names=either(near)) if near else _("there are: {names}", names=listed(known))
+            )
             findings.append(Finding("content.unknown-secret", message, hint))
     if findings:
         raise Refusal(findings)
@@ -142,11 +149,16 @@ def _hook_in(path: Path, name: str, findings: list[Finding]) -> str:
         source = path.read_text(encoding="utf-8-sig")
         ast.parse(source, filename=path.name, feature_version=(3, 12))
     except (OSError, ValueError) as wrong:
-        message = f"the file of the hook {name!r}, {path}, cannot be read: {getattr(wrong, 'strerror', None) or wrong}"
-        findings.append(Finding("content.bad-hook", message, "a path relative to the project's folder, in UTF-8"))
+        message = _(
+            "the file of the hook {name!r}, {path}, cannot be read: {problem}",
+            name=name,
+            path=path,
+            problem=getattr(wrong, "strerror", None) or wrong,
+        )
+        findings.append(Finding("content.bad-hook", message, _("a path relative to the project's folder, in UTF-8")))
         return ""
     except SyntaxError as wrong:
-        message = f"{path}, line {wrong.lineno}, is not Python: {wrong.msg}"
+        message = _("{path}, line {lineno}, is not Python: {msg}", path=path, lineno=wrong.lineno, msg=wrong.msg)
         findings.append(Finding("content.bad-hook", message, f"python3 {path}"))
         return ""
     return source
@@ -156,14 +168,24 @@ def _words_in(path: Path, name: str, findings: list[Finding]) -> str:
     try:
         words = path.read_text(encoding="utf-8-sig")
     except OSError as wrong:
-        message = f"the file of word list {name!r}, {path}, cannot be read: {wrong.strerror}"
-        findings.append(Finding("content.no-word-file", message, "a path relative to the project's folder"))
+        message = _(
+            "the file of word list {name!r}, {path}, cannot be read: {problem}",
+            name=name,
+            path=path,
+            problem=wrong.strerror,
+        )
+        findings.append(Finding("content.no-word-file", message, _("a path relative to the project's folder")))
         return ""
     except UnicodeDecodeError:
-        message = f"the file of word list {name!r}, {path}, is not UTF-8"
+        message = _("the file of word list {name!r}, {path}, is not UTF-8", name=name, path=path)
         findings.append(Finding("content.bad-word-file", message, f"iconv -f GB18030 -t UTF-8 {path}"))
         return ""
     for number in _gate.lines_without_a_word(words):
-        message = f"{path}, line {number}: a word needs 1 to {_gate.longest_word()} letters or digits"
-        findings.append(Finding("content.bad-word-file", message, "one word a line; comments begin with '# '"))
+        message = _(
+            "{path}, line {number}: a word needs 1 to {longest_word} letters or digits",
+            path=path,
+            number=number,
+            longest_word=_gate.longest_word(),
+        )
+        findings.append(Finding("content.bad-word-file", message, _("one word a line; comments begin with '# '")))
     return words

@@ -20,6 +20,7 @@ from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import capabilities
 from pulumi_llm.preflight.placement import Placement
 from pulumi_llm.spec import AccessSpec, KeySpec
+from pulumi_llm.texts import _
 
 COMMON_NAME_LIMIT = 64
 """Characters of a certificate's common name (ub-common-name, RFC 5280, appendix A.1)."""
@@ -179,8 +180,8 @@ def expired(keys: Mapping[str, KeySpec], today: datetime.date | None = None) -> 
     return [
         Finding(
             "spec.key-expired",
-            f"the key {name!r} has stopped working: its last day was {key.expires}",
-            "another day for expires, or leave the key out",
+            _("the key {name!r} has stopped working: its last day was {expires}", name=name, expires=key.expires),
+            _("another day for expires, or leave the key out"),
             severity="warning",
             where=f"keys.{name}.expires",
         )

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from pulumi_llm.texts import _
+
 LARGEST = 64 << 20
 """Characters or bytes of a document that are read; the engine's preview of a large stack has some ten million."""
 DEEPEST = 100
@@ -21,11 +23,11 @@ def loads(
 ) -> Any:
     """What a document holds. Raises ValueError where it is no JSON, larger than ``largest``, or too deep."""
     if len(text) > largest:
-        raise ValueError(f"it is longer than {largest:,}")
+        raise ValueError(_("it is longer than {largest:,}", largest=largest))
     try:
         return bounded(json.loads(text, parse_float=parse_float, parse_constant=parse_constant))
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_("it is nested too deeply")) from None
 
 
 def bounded(value: Any) -> Any:
@@ -34,6 +36,6 @@ def bounded(value: Any) -> Any:
     while level := [each for each in level if isinstance(each, (dict, list))]:
         depth += 1
         if depth > DEEPEST:
-            raise ValueError("it is nested too deeply")
+            raise ValueError(_("it is nested too deeply"))
         level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
     return value

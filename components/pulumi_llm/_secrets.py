@@ -10,6 +10,7 @@ from pulumi_llm.bootstrap import GatewayRole, NodeRequest
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles.gateway import moderator_secrets
 from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS
+from pulumi_llm.texts import _
 
 ARGUMENTS = frozenset({*(each.argument for each in SECRETS), "proxy_key"})
 """The arguments that are secrets. The proxy's key is one that a component makes, and no config key holds it."""
@@ -35,8 +36,12 @@ def moderator_keys(node: NodeRequest, args: Mapping[str, Any]) -> dict[str, pulu
     missing = [
         Finding(
             "secret.missing",
-            f"a content moderator needs {each.config_key}, and it is not given",
-            f"`pulumi config set --secret {each.config_key}`, or the argument {each.argument}",
+            _("a content moderator needs {config_key}, which is not given", config_key=each.config_key),
+            _(
+                "`pulumi config set --secret {config_key}`, or the argument {argument}",
+                config_key=each.config_key,
+                argument=each.argument,
+            ),
         )
         for each in wanted
         if args.get(each.argument) is None

@@ -8,6 +8,7 @@ from typing import Any
 from pulumi_llm._arguments import choices, kinds_of
 from pulumi_llm._component import camel
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 
 def to_python(inputs: Mapping[str, Any], declared: type) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def _part(value: Any, kind: Any, where: str, clashes: list[Finding]) -> Any:
             ours = python.get(name, name)
             path = f"{where}{ours}"
             if ours != name and ours in value:
-                message = f"{name} is given twice: it is also there as {ours!r}"
+                message = _("{name} is given twice: it is also there as {ours!r}", name=name, ours=ours)
                 clashes.append(Finding("spec.unknown-key", message, name, where=path))
             mapped[ours] = _part(each, _only(kinds[ours]), f"{path}.", clashes) if ours in kinds else each
         return mapped

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from unicodedata import combining, east_asian_width
 
+from pulumi_llm.language import told
+
 GAP = "  "
 
 
@@ -23,8 +25,10 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = (), least: Sequence[int] = ()) -> list[str]:
     """The rows, each cell as wide as the widest of its column and as ``least`` says; ``right`` are the columns that are
-    aligned so. Nothing stands behind the last word of a line.
+    aligned so. Nothing stands behind the last word of a line. A heading that is a sentence of ours is told in the
+    language that is spoken.
     """
+    rows = [[told(cell) for cell in row] for row in rows]
     widths = [
         max([*(width(row[at]) for row in rows), *least[at : at + 1]]) for at in range(len(rows[0]) if rows else 0)
     ]

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from pulumi_llm.texts import _
+
 YAMLError = yaml.YAMLError
 BadCharacter = yaml.reader.ReaderError
 """A :data:`YAMLError` for a character that no text has."""
@@ -58,6 +60,6 @@ def _bounded(node: yaml.Node, sizes: dict[int, int]) -> int:
         children = node.value
     size = 1 + sum(_bounded(each, sizes) for each in children)
     if size > MOST_NODES:
-        raise yaml.YAMLError("its aliases stand for more values than anything here needs")
+        raise yaml.YAMLError(_("its aliases stand for more values than anything here needs"))
     sizes[id(node)] = size
     return size

@@ -15,6 +15,7 @@ from typing import Any
 from pulumi_llm import _json, catalog, outputs
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan import project as projects
+from pulumi_llm.texts import _, either
 
 PLACES = {"server": ("address", "ssh_private_key"), "proxy": ("proxy_address", "proxy_ssh_private_key")}
 """A stack's machines with a gateway, and the outputs that lead to each."""
@@ -47,8 +48,8 @@ def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False
             [
                 Finding(
                     "channel.no-machine",
-                    f"the stack {stack!r} has no {place} that is up",
-                    f"--at {' or '.join(there)}" if there else f"pulumi up -s {stack}",
+                    _("the stack {stack!r} has no {place} that is up", stack=stack, place=place),
+                    _("--at {there}", there=either(there)) if there else _("pulumi up -s {stack}", stack=stack),
                 )
             ]
         )
@@ -72,21 +73,26 @@ def ask(machine: Machine, command: str, question: Mapping[str, Any]) -> dict[str
         try:
             done = subprocess.run(argv, input=json.dumps(question), capture_output=True, text=True, timeout=120)
         except FileNotFoundError:
-            raise _unreachable(machine, "there is no `ssh` on this machine", "install OpenSSH's client") from None
+            raise _unreachable(machine, _("there is no `ssh` on this machine"), _("install OpenSSH's client")) from None
         except subprocess.TimeoutExpired:
-            raise _unreachable(machine, "no answer within two minutes", "is this machine in ssh_cidrs?") from None
+            raise _unreachable(machine, _("no answer within two minutes"), _("is this machine in ssh_cidrs?")) from None
     try:
         answer = _json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        last = (done.stderr.strip().splitlines() or [_("nothing was said")])[-1]
         raise _unreachable(
-            machine, last[:300], "is this machine in ssh_cidrs, and has `pulumi up` ended well?"
+            machine, last[:300], _("is this machine in ssh_cidrs, and has `pulumi up` ended well?")
         ) from None
     if not isinstance(answer, dict):
-        raise _unreachable(machine, "its answer is none of ours", "is it a node of ours, set up by this version?")
+        raise _unreachable(
+            machine, _("its answer is not one that our nodes give"), _("was this node set up by this version?")
+        )
     error = answer.get("error")
     if isinstance(error, dict):
-        code, message = str(error.get("code", "channel.unreachable")), str(error.get("message", "it does not say why"))
+        code, message = (
+            str(error.get("code", "channel.unreachable")),
+            str(error.get("message", "")) or _("it does not say why"),
+        )
         raise Refusal([Finding(code, message, str(error.get("hint", "")))])
     return answer
 

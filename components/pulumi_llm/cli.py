@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pulumi_llm import _process, commands
+from pulumi_llm import _process, commands, language
+from pulumi_llm.language import tr
 
 COMMANDS = commands.NAMES
 
@@ -31,11 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _prepare_streams()
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
+        with language.spoken(sys.argv[1:] if argv is None else argv) as rest:
+            code = _run(rest)
         sys.stdout.flush()
         return code
+    except language.UnknownLanguageError as wrong:
+        hint = commands.meant(wrong.name, language.LANGUAGES)
+        _complain(tr("pulumi-llm: --lang {name}: there is no such language; {hint}", name=wrong.name, hint=hint))
+        return USAGE
     except KeyboardInterrupt:
-        _complain("interrupted")
+        _complain(tr("interrupted"))
         return 130
     except BrokenPipeError:
         _give_up_output()
@@ -44,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if wrong.filename is not None or wrong.errno not in UNWRITABLE:
             raise
         _give_up_output()
-        _complain(f"pulumi-llm: the output cannot be written: {wrong.strerror}")
+        _complain(tr("pulumi-llm: the output cannot be written: {problem}", problem=wrong.strerror))
         return 1
 
 
@@ -64,7 +70,9 @@ def _run(arguments: list[str]) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        _complain(f"pulumi-llm: there is no command {name!r}; {commands.meant(name, COMMANDS)}")
+        _complain(
+            tr("pulumi-llm: there is no command {name!r}; {meant}", name=name, meant=commands.meant(name, COMMANDS))
+        )
         return USAGE
     command = commands.find(name)
     with contextlib.nullcontext() if command.long else _uncollected():
@@ -105,7 +113,7 @@ def _give_up_output() -> None:
 
 
 def _help() -> str:
-    usage = "usage: pulumi-llm COMMAND [options]   (pulumi-llm COMMAND --help tells the options)"
+    usage = tr("usage: pulumi-llm COMMAND [options] [--lang en|zh]   (pulumi-llm COMMAND --help tells the options)")
     return f"{usage}\n\n{commands.listed([commands.find(each) for each in COMMANDS])}"
 
 

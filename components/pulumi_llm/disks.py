@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
 
 CODE = "cloud.disk-cannot-shrink"
 _ARGUMENTS: Mapping[str, tuple[str, str, str | None]] = {
@@ -32,14 +33,14 @@ def shrinking(urn: str, path: str, old: int | None, new: int | None, *, system: 
     if old is None or new is None or new >= old:
         return None
     name = urn.rsplit("::", 1)[-1]
-    what = "system disk" if system else "disk"
+    what = _("system disk") if system else _("disk")
     argument = _argument(urn, system=system)
     keeps = f"`{argument}: {old}`" if argument else f"{path}: {old}"
-    follows = " (left out, it follows the model and its vectors)" if argument.endswith("model_disk_gib") else ""
+    follows = _(" (left out, it follows the model and its vectors)") if argument.endswith("model_disk_gib") else ""
     return Finding(
         CODE,
-        f"the {what} has {old} GiB and would have {new}: no cloud makes a disk smaller",
-        f"{keeps} keeps it as it is{follows}",
+        _("the {what} has {old} GiB and would have {new}: no cloud makes a disk smaller", what=what, old=old, new=new),
+        _("{keeps} keeps it as it is{follows}", keeps=keeps, follows=follows),
         where=name,
     )
 

@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 GUIDE = "troubleshooting.md"
 WAITS = ("starting", "not-ready")
@@ -36,7 +37,15 @@ def folder() -> Traversable:
     checkout = Path(__file__).resolve().parents[2] / "docs"
     if (checkout / GUIDE).is_file():
         return checkout
-    raise Refusal([Finding("docs.no-pages", f"no pages in {installed} nor in {checkout}", "install the wheel again")])
+    raise Refusal(
+        [
+            Finding(
+                "docs.no-pages",
+                _("no pages in {installed} nor in {checkout}", installed=installed, checkout=checkout),
+                _("install the wheel again"),
+            )
+        ]
+    )
 
 
 def sections() -> list[Section]:
@@ -52,11 +61,18 @@ def _of_roles() -> Iterator[Section]:
     except Refusal:  # of whoever asks for a role; a page can be read all the same
         return
     for name, role in others.items():
-        coming = f"{role.manifest.title} runs, and does not answer yet"
-        waiting = {f"{name}.{kind}": f"wait; if it stays, sudo /opt/llm/bin/llm-node logs {name}" for kind in WAITS}
+        coming = _("{manifest} runs, and does not answer yet", manifest=role.manifest.title)
+        waiting = {
+            f"{name}.{kind}": _("wait; if it stays, sudo /opt/llm/bin/llm-node logs {name}", name=name)
+            for kind in WAITS
+        }
         for code, hint in {**waiting, **role.hints()}.items():
-            what = coming if code in waiting else f"The service {role.manifest.title}, which another package brings"
-            yield Section("Services of other packages", (code,), f"### `{code}`\n\n{what}.\n\n**Do**: {hint}")
+            what = (
+                coming
+                if code in waiting
+                else _("The service {manifest}, which another package brings", manifest=role.manifest.title)
+            )
+            yield Section(_("Services of other packages"), (code,), f"### `{code}`\n\n{what}.\n\n**Do**: {hint}")
 
 
 def _read(page: str) -> Iterator[Section]:

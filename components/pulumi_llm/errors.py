@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
+
+from pulumi_llm import language as languages
+from pulumi_llm.texts import _, either, listed, sentences
 
 Severity = Literal["error", "warning", "info"]
 
@@ -19,7 +22,8 @@ class Finding:
     """One thing that was found out about a request.
 
     ``code`` is stable, and ``pulumi-llm explain`` tells more about it; ``message`` says what was asked and why it
-    cannot work; ``hint`` says what would work.
+    cannot work; ``hint`` says what would work. Both are English; made by ``_`` (see `pulumi_llm.texts`) they can be
+    told in another language too, and a plain ``str`` stays as it is.
     """
 
     code: str
@@ -32,10 +36,23 @@ class Finding:
         """The same finding, with ``where`` in front of the place that it names."""
         return replace(self, where=".".join(filter(None, (where, self.where))))
 
+    def told(self, language: str | None = None) -> Finding:
+        """The same finding in a language, by default the one that is spoken now (`pulumi_llm.language`)."""
+        message, hint, where = (languages.told(each, language) for each in (self.message, self.hint, self.where))
+        return replace(self, message=message, hint=hint, where=where)
+
+    def text(self, language: str | None = None) -> str:
+        """All of it in a language: code, place, message, what to try, and where more is said."""
+        told = self.told(language)
+        place = f"{told.where}: " if told.where else ""
+        lines = [f"[{self.code}] {place}{told.message}"]
+        if self.hint:
+            lines.append("    " + languages.told(_("try: {hint}", hint=self.hint), language))
+        lines.append("    " + languages.told(_("see: {place}", place=explained(self.code)), language))
+        return "\n".join(lines)
+
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        hint = f"\n    try: {self.hint}" if self.hint else ""
-        return f"[{self.code}] {place}{self.message}{hint}\n    see: {explained(self.code)}"
+        return self.text("en")
 
 
 def anchor(code: str) -> str:
@@ -46,7 +63,8 @@ def anchor(code: str) -> str:
 def explained(code: str) -> str:
     """Where more is said about ``code``: the command that prints it, and the page where the package names one."""
     pages = _documentation()
-    return f"pulumi-llm explain {code}" + (f" or {pages}/{GUIDE}#{anchor(code)}" if pages else "")
+    command = f"pulumi-llm explain {code}"
+    return _("{command} or {page}", command=command, page=f"{pages}/{GUIDE}#{anchor(code)}") if pages else command
 
 
 @cache
@@ -82,16 +100,9 @@ class UnknownName(Refusal):
     ) -> None:
         names = sorted({str(each) for each in known})
         near = nearest(str(name), names)
-        if near:
-            advice = f"did you mean {' or '.join(near)}?"
-        elif names:
-            shown = ", ".join(names[:SHOWN])
-            advice = f"known: {shown}{', …' if len(names) > SHOWN else ''}"
-        else:
-            advice = ""
-        if hint:
-            advice = f"{advice} {hint}".strip()
-        super().__init__([Finding(code, f"there is no {kind} called {name!r}", advice, where=where)])
+        advice = _meant(near) if near else (_("known: {names}", names=shortened(names)) if names else "")
+        message = _("there is no {kind} called {name!r}", kind=kind, name=name)
+        super().__init__([Finding(code, message, sentences(advice, hint), where=where)])
         self.name = str(name)
         self.suggestions = tuple(near)
 
@@ -100,10 +111,18 @@ def among(name: object, known: Iterable[str]) -> str:
     """The advice for a name that is not among a few: the nearest, and all that there are."""
     names = list(dict.fromkeys(known))
     near = nearest(str(name), names)
-    shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
     if near and len(names) > len(near):
-        return f"did you mean {' or '.join(near)}? There are: {shown}"
-    return f"did you mean {' or '.join(near)}?" if near else f"one of {shown}"
+        return sentences(_meant(near), _("There are: {names}", names=shortened(names)))
+    return _meant(near) if near else _("one of {names}", names=shortened(names))
+
+
+def _meant(near: Iterable[str]) -> str:
+    return _("did you mean {names}?", names=either(near))
+
+
+def shortened(names: Sequence[str], most: int = SHOWN) -> str:
+    """Names in a row; no more than ``most`` of them, and then it is said that there are more."""
+    return listed([*names[:most], "…"] if len(names) > most else names)
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:

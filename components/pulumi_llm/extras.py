@@ -6,6 +6,7 @@ import re
 from importlib import metadata
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _, listed
 
 PACKAGE = "pulumi-llm"
 
@@ -21,7 +22,7 @@ def requirements(extra: str) -> tuple[str, ...]:
         return ()
     wanted = re.compile(rf"""extra\s*==\s*["']{re.escape(extra)}["']""")
     rows = (each.partition(";") for each in declared)
-    return tuple(what.strip().replace(" ", "") for what, _, marker in rows if wanted.search(marker))
+    return tuple(what.strip().replace(" ", "") for what, __, marker in rows if wanted.search(marker))
 
 
 def missing(extra: str) -> tuple[str, ...]:
@@ -32,16 +33,28 @@ def missing(extra: str) -> tuple[str, ...]:
 def advice(extra: str) -> str:
     """How to get ``extra``: what pip is to be told, and the extra's name. The package itself is not on PyPI yet."""
     packages = " ".join(f"'{each}'" for each in missing(extra) or requirements(extra))
-    pip = f"pip install {packages}" if packages else f"pip install 'PATH[{extra}]', PATH being the wheel or the clone"
-    return f"{pip} (the extra {extra!r} of {PACKAGE}); in a clone: uv sync"
+    pip = (
+        _("pip install {packages}", packages=packages)
+        if packages
+        else _("pip install 'PATH[{extra}]', PATH being the wheel or the clone", extra=extra)
+    )
+    return _("{pip} (the extra {extra!r} of {package}); in a clone: uv sync", pip=pip, extra=extra, package=PACKAGE)
 
 
 def demand(extra: str, code: str, purpose: str) -> None:
     """Raise Refusal ``code`` where a package of ``extra`` is not installed; ``purpose`` is what needs it."""
     lacking = missing(extra)
     if lacking:
-        names = ", ".join(_name(each) for each in lacking)
-        raise Refusal([Finding(code, f"{purpose} needs what is not installed here: {names}", advice(extra))])
+        names = listed(_name(each) for each in lacking)
+        raise Refusal(
+            [
+                Finding(
+                    code,
+                    _("{purpose} needs what is not installed here: {names}", purpose=purpose, names=names),
+                    advice(extra),
+                )
+            ]
+        )
 
 
 def _name(requirement: str) -> str:

@@ -18,6 +18,7 @@ from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import among
 from pulumi_llm.network import network_for
 from pulumi_llm.resolve import ResolvedServer, arguments, kept, resolve_server
+from pulumi_llm.texts import _
 
 _WAITS = ("proxy_endpoint",)
 """Not recorded in the state: it may be known only when the proxy is ready, and everything here would wait for that."""
@@ -162,7 +163,7 @@ def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:
             if model not in server.served:
                 refuse(
                     "spec.route-to-unserved-model",
-                    f"the route {name!r} names {model!r}, which is not served here",
+                    _("the route {name!r} names {model!r}, which is not served here", name=name, model=model),
                     among(model, server.served),
                 )
     whole = node if server.foreign is None else _nodes.server_node(node.name, server, "https://proxy.invalid/v1")

@@ -14,6 +14,7 @@ from pulumi_llm.clouds.base import NetworkHandle, NetworkRequest, Scope
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.preflight import capabilities
 from pulumi_llm.resolve import ResolvedMachine
+from pulumi_llm.texts import _
 
 
 class Network(pulumi.ComponentResource):
@@ -88,8 +89,8 @@ def _first_zone(cloud: str, region: str) -> str:
     if not zones:
         refuse(
             "placement.no-zone",
-            f"the catalogue knows no zone of {cloud} {region}",
-            "name the zone",
+            _("the catalogue knows no zone of {cloud} {region}", cloud=cloud, region=region),
+            _("name the zone"),
             where="zone",
         )
     return sorted(zones)[0]

@@ -32,6 +32,6 @@ def warn(component: pulumi.Resource, name: str, findings: Iterable[Finding]) -> 
     notes = _KEPT.get()
     for each in findings:
         placed = each.placed(name)
-        pulumi.log.warn(str(placed), component)
+        pulumi.log.warn(placed.text(), component)
         if notes is not None:
             notes.append(placed)

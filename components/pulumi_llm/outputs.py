@@ -10,6 +10,7 @@ from typing import Any
 
 from pulumi_llm import _json
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 SECONDS = 120.0
 """How long Pulumi may take to tell them; a backend that is far away takes some seconds."""
@@ -27,8 +28,8 @@ def read(project: Path, stack: str, *, simulated: bool = False) -> dict[str, Any
     else:
         pulumi = shutil.which("pulumi")
         if pulumi is None:
-            hint = "install Pulumi; `pulumi-llm status` can do without: --endpoint URL --key-env NAME --ca FILE"
-            raise Refusal([Finding("outputs.no-pulumi", "the program `pulumi` is not on PATH", hint)])
+            hint = _("install Pulumi; `pulumi-llm status` can do without: --endpoint URL --key-env NAME --ca FILE")
+            raise Refusal([Finding("outputs.no-pulumi", _("the program `pulumi` is not on PATH"), hint)])
         command = [pulumi, "--non-interactive", *options]
     try:
         done = subprocess.run(
@@ -42,7 +43,7 @@ def read(project: Path, stack: str, *, simulated: bool = False) -> dict[str, Any
             timeout=SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise _unreadable(stack, f"no answer within {SECONDS:.0f} seconds") from None
+        raise _unreadable(stack, _("no answer within {seconds:.0f} seconds", seconds=SECONDS)) from None
     except OSError as error:
         raise _unreadable(stack, error.strerror or type(error).__name__) from None
     try:
@@ -50,12 +51,12 @@ def read(project: Path, stack: str, *, simulated: bool = False) -> dict[str, Any
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise _unreadable(stack, " ".join((done.stderr or done.stdout).split())[-600:] or "it said nothing")
+        raise _unreadable(stack, " ".join((done.stderr or done.stdout).split())[-600:] or _("it said nothing"))
     return found
 
 
 def _unreadable(stack: str, why: str) -> Refusal:
     shown = "".join(each if each.isprintable() else "?" for each in why)
-    message = f"`pulumi stack output` did not tell the outputs of {stack!r}: {shown}"
-    hint = "`pulumi stack ls` lists the stacks; is it logged in? A simulated stack needs --sim"
+    message = _("`pulumi stack output` did not show the outputs of {stack!r}: {shown}", stack=stack, shown=shown)
+    hint = _("`pulumi stack ls` lists the stacks; is it logged in? A simulated stack needs --sim")
     return Refusal([Finding("outputs.unreadable", message, hint)])

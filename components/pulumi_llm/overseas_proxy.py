@@ -19,6 +19,7 @@ from pulumi_llm.network import network_for
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.resolve import ResolvedProxy, arguments, resolve_proxy
 from pulumi_llm.spec import ProxySpec
+from pulumi_llm.texts import _, all_of
 
 
 class OverseasProxy(pulumi.ComponentResource):
@@ -132,7 +133,7 @@ def _node(
 def _settle_alone(name: str, args: OverseasProxyArgs) -> Settled:
     given = checked(args, OverseasProxyArgs)
     parts = arguments.of_proxy(given.fit, support.known(given.fit), given.findings)
-    proxy, _ = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: _keys(parts.proxy, args))
+    proxy, __ = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: _keys(parts.proxy, args))
     return settle(name, args, proxy)
 
 
@@ -148,8 +149,8 @@ def _keys(proxy: ProxySpec, args: Mapping[str, Any]) -> dict[str, pulumi.Input[s
     if missing:
         refuse(
             "secret.missing",
-            f"the upstream {' and '.join(missing)} needs an API key, and none is given",
-            " and ".join(
+            _("the upstream {missing} needs an API key, and none is given", missing=all_of(missing)),
+            all_of(
                 f"`pulumi config set --secret {each.config_key}`, or the argument {each.argument}"
                 for each in (spec.VENDORS[vendor].secret for vendor in missing)
             ),

@@ -14,6 +14,7 @@ from pulumi_llm._findings import gather, refuse
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.platform import Platform
 from pulumi_llm.resolve import ResolvedPlatform, resolve_platform
+from pulumi_llm.texts import _, either, listed
 
 _SECRET_ARGS = {each.config_key: each.argument for each in spec.SECRETS}
 """Secret config key to the argument that it becomes."""
@@ -26,7 +27,7 @@ def run(name: str = "llm") -> Platform:
     config = pulumi.Config()
     with support.refusing(f"stack {pulumi.get_stack()}"):
         raw: Any = config.get_object("platform")
-        _, resolved, secrets = gather(
+        __, resolved, secrets = gather(
             lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
     args: Any = {**dict(raw or {}), **secrets}
@@ -46,8 +47,12 @@ def _platform(config: pulumi.Config, raw: object) -> ResolvedPlatform:
     if raw is None:
         refuse(
             "stack.no-platform",
-            f"the stack {pulumi.get_stack()!r} has no value {config.name}:platform",
-            "copy one of the shipped stacks/Pulumi.<cloud>-<gpu>.yaml and edit it",
+            _(
+                "the stack {get_stack!r} has no value {config}:platform",
+                get_stack=pulumi.get_stack(),
+                config=config.name,
+            ),
+            _("copy one of the shipped stacks/Pulumi.<cloud>-<gpu>.yaml and edit it"),
         )
     return resolve_platform(raw, where="platform")
 
@@ -58,7 +63,11 @@ def _known_keys(namespace: str) -> None:
     unknown = [key for key in _given(namespace) if key not in known]
     if unknown:
         raise Refusal(
-            Finding("stack.unknown-key", f"nothing reads the value {namespace}:{key}", _meant(namespace, key, known))
+            Finding(
+                "stack.unknown-key",
+                _("nothing reads the value {namespace}:{key}", namespace=namespace, key=key),
+                _meant(namespace, key, known),
+            )
             for key in unknown
         )
 
@@ -66,15 +75,15 @@ def _known_keys(namespace: str) -> None:
 def _meant(namespace: str, key: str, known: tuple[str, ...]) -> str:
     near = nearest(key, known)
     if near:
-        return f"did you mean {' or '.join(f'{namespace}:{each}' for each in near)}?"
-    return f"there are: {', '.join(known)}; a program's own values go under a namespace of its own"
+        return _("did you mean {names}?", names=either(f"{namespace}:{each}" for each in near))
+    return _("there are: {names}; a program's own values go under a namespace of its own", names=listed(known))
 
 
 def _given(namespace: str) -> Iterator[str]:
     """The keys that are set in the project's namespace."""
     given = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     for full in sorted(given):
-        owner, _, key = full.partition(":")
+        owner, __, key = full.partition(":")
         if owner == namespace:
             yield key
 
@@ -93,12 +102,12 @@ def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]
         found[argument] = pulumi.Output.secret(value)
     missing = [key for key in spec.secret_keys_of(raw) if _SECRET_ARGS[key] not in found]
     findings = [
-        Finding(code, message.format(key=key), f"`pulumi config set --secret {key}`")
+        Finding(code, message.format(key=key), _("`pulumi config set --secret {key}`", key=key))
         for code, message, keys in (
-            ("secret.missing", "the stack needs {key}, and it is not set", missing),
+            ("secret.missing", _("the stack needs {key}, which is not set"), missing),
             (
                 "secret.in-the-clear",
-                "{key} is set in the clear, where everybody who sees the stack reads it",
+                _("{key} is set in plain text, where everybody who sees the stack can read it"),
                 in_the_clear,
             ),
         )

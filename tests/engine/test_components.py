@@ -50,15 +50,24 @@ def test_a_provider_of_another_region_is_refused_in_the_preview_and_by_up_which_
     write(sim, f'llm.VectorStore("docs", {STORE}, providers("us-west-2"))\n')
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
         told = refused(sim, *command)
-        assert "[cloud.other-region] docs: the provider that is handed in is of us-west-2" in told
+        assert "[cloud.other-region] docs: the provider passed in is for us-west-2" in told
     # A component is registered before its provider's region is known; it is nothing at any cloud.
     assert [each["type"] for each in made(sim).values() if not each["type"].startswith("llm:")] == []
+
+
+def test_up_is_refused_in_the_language_of_the_environment(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_LLM_LANG")
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    write(sim, 'llm.VectorStore("docs", {"cloud": "aws", "region": "us-west-2", "memory_gib": "2"})\n')
+    told = refused(sim, "up", "--yes", "--skip-preview")
+    assert "无法执行，原因有 2 条：" in told
+    assert "[spec.wrong-type] docs.memory_gib: 给的是 '2'，应为 整数" in told
 
 
 def test_a_wrong_argument_ends_a_python_program_with_its_message_and_makes_nothing(sim: Sim) -> None:
     write(sim, 'llm.VectorStore("docs", {"cloud": "aws", "region": "us-west-2", "memory_gib": "2"})\n')
     told = refused(sim, "up", "--yes", "--skip-preview")
-    assert "[spec.wrong-type] docs.memory_gib: '2' is given, and a whole number is wanted" in told
+    assert "[spec.wrong-type] docs.memory_gib: '2' is given, but it must be a whole number" in told
     assert "[spec.missing-key] docs.allowed_cidrs" in told
     assert made(sim) == {}
 

@@ -88,7 +88,7 @@ def test_weaviate_that_leaves_vllm_no_memory_is_refused_with_what_would_work() -
 )
 def test_what_vllm_is_told_to_keep_in_the_hosts_memory_counts(flags: list[str], gib: float) -> None:
     one = found("fit.host-memory", preflight.check_server(server(extra_args=flags)))
-    assert f"{gib:g} for what it keeps there by its flags" in one.message
+    assert f"{gib:g} for what its flags keep there" in one.message
 
 
 def test_weights_that_are_offloaded_are_so_for_each_gpu() -> None:

@@ -115,7 +115,7 @@ def test_a_model_that_the_catalogue_does_not_have_is_an_error_with_the_nearest_n
     assert found.code == "fit.unknown-model"
     assert found.severity == "error"
     assert "Qwen/Qwen2.5-7B-Instruct" in found.hint
-    assert "overrides fit.unknown-model" in found.hint
+    assert "override fit.unknown-model" in found.hint
 
 
 def test_a_gpu_that_the_region_does_not_sell_is_among_the_findings():

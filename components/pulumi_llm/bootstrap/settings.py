@@ -13,6 +13,7 @@ from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import order
 from pulumi_llm.roles.base import UNITS, Role, file_row
 from pulumi_llm.roles.files import fill, text
+from pulumi_llm.texts import _, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,8 +94,8 @@ def secrets_document(request_settings: Mapping[str, Any], secrets: Mapping[str, 
             [
                 Finding(
                     "bootstrap.missing-secret",
-                    f"not given: {', '.join(missing)}",
-                    "pulumi config set --secret",
+                    _("not given: {missing}", missing=listed(missing)),
+                    _("pulumi config set --secret"),
                     where=str(request_settings["node"]),
                 )
             ]
@@ -131,8 +132,10 @@ def _code(request: NodeRequest) -> dict[str, str]:
     for role in order.listed(request):
         for name, source in role.code().items():
             if name in code:
-                message = f"the role {role.name!r} has a module {name}, which the node has already"
-                raise Refusal([Finding("roles.bad-role", message, "call the stage otherwise")])
+                message = _(
+                    "the role {name!r} has a module {name_2}, which the node has already", name=role.name, name_2=name
+                )
+                raise Refusal([Finding("roles.bad-role", message, _("call the stage otherwise"))])
             code[name] = source
     return code
 

@@ -12,6 +12,7 @@ from pulumi_llm.bootstrap.node_document import early_users, node_document
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import order
 from pulumi_llm.roles.files import fill, text
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import CloudFacts
@@ -82,9 +83,15 @@ def user_data(request: NodeRequest) -> str:
             [
                 Finding(
                     "bootstrap.user-data-too-big",
-                    f"the user data of {request.name!r} has {report.size} bytes, "
-                    f"and {request.cloud} takes {report.limit} ({report.source})",
-                    "name fewer sources: each mirror's address is part of the user data",
+                    _(
+                        "the user data of {name!r} has {size} bytes, and {cloud} takes {limit} ({source})",
+                        name=request.name,
+                        size=report.size,
+                        cloud=request.cloud,
+                        limit=report.limit,
+                        source=report.source,
+                    ),
+                    _("name fewer sources: each mirror's address is part of the user data"),
                     where=request.name,
                 )
             ]
@@ -105,7 +112,7 @@ def user_data_limit(cloud: str) -> int:
 def _facts(cloud: str) -> CloudFacts:
     clouds = catalog.load().clouds
     if cloud not in clouds:
-        raise UnknownName("bootstrap.unknown-cloud", "cloud", cloud, clouds)
+        raise UnknownName("bootstrap.unknown-cloud", _("cloud"), cloud, clouds)
     return clouds[cloud]
 
 

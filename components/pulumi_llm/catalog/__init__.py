@@ -30,6 +30,7 @@ from pulumi_llm.catalog.rows import (
 )
 from pulumi_llm.catalog.supply import Mirror, Sources
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 __all__ = [
     "DATA",
@@ -93,12 +94,22 @@ def _default(named: str) -> Catalog:
         return Catalog()
     directory = Path(named)
     if not directory.is_absolute():
-        why = "it is not an absolute path, and Pulumi runs programs in folders of its own choice"
+        why = _("it is not an absolute path, and Pulumi runs programs in folders of its own choice")
     elif not directory.is_dir():
-        why = "there is no such folder"
+        why = _("there is no such folder")
     elif not os.access(directory / "instances.json", os.R_OK):
-        why = "it holds no instances.json that can be read"
+        why = _("it holds no instances.json that can be read")
     else:
         return Catalog(directory)
-    hint = f"`pulumi-llm catalog refresh` makes one; unset {ENVIRONMENT} for the package's own"
-    raise Refusal([Finding("catalog.bad-directory", f"{ENVIRONMENT} is {named!r}: {why}", hint)])
+    hint = _(
+        "`pulumi-llm catalog refresh` makes one; unset {environment} for the package's own", environment=ENVIRONMENT
+    )
+    raise Refusal(
+        [
+            Finding(
+                "catalog.bad-directory",
+                _("{environment} is {named!r}: {why}", environment=ENVIRONMENT, named=named, why=why),
+                hint,
+            )
+        ]
+    )

@@ -28,6 +28,7 @@ from pulumi_llm.catalog.rows import (
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
 from pulumi_llm.errors import UnknownName
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -126,7 +127,7 @@ class Catalog:
         try:
             return self.clouds[name]
         except KeyError:
-            raise UnknownName("catalog.unknown-cloud", "cloud", name, self.clouds) from None
+            raise UnknownName("catalog.unknown-cloud", _("cloud"), name, self.clouds) from None
 
     def region(self, cloud: str, name: str) -> Region:
         """The cloud's region called ``name``. Raises UnknownName ``catalog.unknown-region``."""
@@ -135,7 +136,7 @@ class Catalog:
             return self.regions[cloud, name]
         except KeyError:
             known = [region for owner, region in self.regions if owner == cloud]
-            raise UnknownName("catalog.unknown-region", f"region of {title}", name, known) from None
+            raise UnknownName("catalog.unknown-region", _("region of {title}", title=title), name, known) from None
 
     # -- GPUs and instance types
 
@@ -174,7 +175,7 @@ class Catalog:
             title = self.cloud(cloud).title
             known = [kind for owner, kind in self._instances_by_key if owner == cloud]
             code = "catalog.unknown-instance-type"
-            raise UnknownName(code, f"instance type of {title}", instance_type, known) from None
+            raise UnknownName(code, _("instance type of {title}", title=title), instance_type, known) from None
 
     # -- prices
 
@@ -199,7 +200,7 @@ class Catalog:
         path = self.directory / "exchange_rates.json"
         rows = reader.rows_of(path, ExchangeRate)
         if not rows:
-            raise reader.broken(path, "there is no exchange rate")
+            raise reader.broken(path, _("there is no exchange rate"))
         return max(rows, key=lambda row: row.source_date)
 
     @cached_property
@@ -301,8 +302,8 @@ class Catalog:
     def _check_region(self, cloud: str | None, region: str) -> None:
         if cloud is not None:
             self.region(cloud, region)
-        elif region not in {name for _, name in self.regions}:
-            raise UnknownName("catalog.unknown-region", "region", region, (name for _, name in self.regions))
+        elif region not in {name for __, name in self.regions}:
+            raise UnknownName("catalog.unknown-region", _("region"), region, (name for __, name in self.regions))
 
     # -- models, images, mirrors
 
@@ -341,7 +342,7 @@ class Catalog:
             return known[purpose, arch]
         except KeyError:
             shown = [f"{each} ({machine})" for each, machine in known]
-            kind = f"image on {title}"
+            kind = _("image on {title}", title=title)
             raise UnknownName("catalog.unknown-image", kind, f"{purpose} ({arch})", shown) from None
 
     @cached_property

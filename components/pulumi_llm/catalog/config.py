@@ -15,6 +15,7 @@ from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes
 from pulumi_llm.errors import Refusal
+from pulumi_llm.texts import _
 
 MAX_PARAMETERS = 20e12
 """More than ten times the largest published model: beyond it the numbers are not meant."""
@@ -88,8 +89,11 @@ def model_from_config(path: Path | str) -> Model:
     if reader.findings:
         raise Refusal(reader.findings)
     if model.parameters_b is not None and not 0 < model.parameters_b * 1e9 <= MAX_PARAMETERS:
-        message = f"the numbers together make {model.parameters_b:,.0f} billion parameters, more than any model has"
-        reader.refuse("range", message, "use the config.json that came with the weights")
+        message = _(
+            "the numbers together make {parameters_b:,.0f} billion parameters, more than any model has",
+            parameters_b=model.parameters_b,
+        )
+        reader.refuse("range", message, _("use the config.json that came with the weights"))
         raise Refusal(reader.findings)
     return model
 
@@ -152,7 +156,7 @@ def _described(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, 
     row = Model(
         source=str(reader.path),
         source_date=datetime.now(UTC).date().isoformat(),
-        notes="read from a config.json; parameters counted from its shape",
+        notes=_("read from a config.json; parameters counted from its shape"),
         id=reader.text("_name_or_path") or reader.path.resolve().parent.name or "model",
         architecture=architecture,
         layers=layers,
@@ -239,8 +243,8 @@ def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, objec
     said = [part["tie_word_embeddings"] for part in (outer, inner) if part.get("tie_word_embeddings") is not None]
     for value in said:
         if not isinstance(value, bool):
-            message = f"tie_word_embeddings must be true or false, not {shown(value)}"
-            reader.refuse("type", message, "correct the file")
+            message = _("tie_word_embeddings must be true or false, not {value}", value=shown(value))
+            reader.refuse("type", message, _("correct the file"))
             return False
     if said:
         return all(said)
@@ -255,11 +259,11 @@ def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     """The name of the model's class; one that does not write text, decoder alone, is refused."""
     names = outer.get("architectures", reader.values.get("architectures"))
     name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
-    hint = "use the config.json of a text generation model"
+    hint = _("use the config.json of a text generation model")
     if name is not None and name.endswith(NO_TEXT):
-        reader.refuse_kind(f"architectures names {shown(name)}, which writes no text", hint)
+        reader.refuse_kind(_("architectures names {name}, which writes no text", name=shown(name)), hint)
     if outer.get("is_encoder_decoder") is True:
-        reader.refuse_kind("is_encoder_decoder is true, and the estimate is for decoders alone", hint)
+        reader.refuse_kind(_("is_encoder_decoder is true, and the estimate is for decoders alone"), hint)
     return name
 
 
@@ -271,11 +275,17 @@ def _heads(reader: Reader, hidden: int | None, heads: int | None) -> tuple[int |
         return None, None
     kv_heads = heads if kv_heads is None else kv_heads
     if heads % kv_heads:
-        message = f"{heads} attention heads cannot share {kv_heads} key-value heads evenly"
-        reader.refuse("range", message, "use the config.json that came with the weights")
+        message = _(
+            "{heads} attention heads cannot share {kv_heads} key-value heads evenly", heads=heads, kv_heads=kv_heads
+        )
+        reader.refuse("range", message, _("use the config.json that came with the weights"))
     if head_dim is None and hidden % heads:
-        message = f"hidden_size {hidden} is not a multiple of {heads} attention heads, and head_dim is not given"
-        reader.refuse("range", message, "use the config.json that came with the weights")
+        message = _(
+            "hidden_size {hidden} is not a multiple of {heads} attention heads, and head_dim is not given",
+            hidden=hidden,
+            heads=heads,
+        )
+        reader.refuse("range", message, _("use the config.json that came with the weights"))
     return kv_heads, hidden // heads if head_dim is None else head_dim
 
 
@@ -330,10 +340,12 @@ def _check_layer_types(reader: Reader, layers: int | None, kind: str | None) -> 
     if kinds is None:
         return
     if not isinstance(kinds, list):
-        reader.refuse("type", f"layer_types must be a list, not {shown(kinds)}", "correct the file")
+        reader.refuse("type", _("layer_types must be a list, not {kinds}", kinds=shown(kinds)), _("correct the file"))
     elif layers is not None and len(kinds) != layers and kind != "nemotron_h":
-        message = f"layer_types names {len(kinds)} layers, and num_hidden_layers says {layers}"
-        reader.refuse("range", message, "use the config.json that came with the weights")
+        message = _(
+            "layer_types names {count} layers, and num_hidden_layers says {layers}", count=len(kinds), layers=layers
+        )
+        reader.refuse("range", message, _("use the config.json that came with the weights"))
 
 
 def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from pulumi_llm import _json
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _, either
 
 MAX_BYTES = 16 * 2**20
 """Real files hold a few KiB, and up to 3 MiB where every quantized layer is listed."""
@@ -47,16 +48,26 @@ class Reader:
             if isinstance(value, list) and value and name in PER_LAYER and all(each == value[0] for each in value):
                 value = value[0]
             if isinstance(value, bool) or not isinstance(value, int):
-                self.refuse("type", f"{name} must be a whole number, not {shown(value)}", "correct the file")
+                self.refuse(
+                    "type",
+                    _("{name} must be a whole number, not {value}", name=name, value=shown(value)),
+                    _("correct the file"),
+                )
             elif not low <= value <= high:
-                message = f"{name} is {shown(value)}, and a model has from {low:,} to {high:,}"
-                self.refuse("range", message, "use the config.json that came with the weights")
+                message = _(
+                    "{name} is {value}, and a model has from {low:,} to {high:,}",
+                    name=name,
+                    value=shown(value),
+                    low=low,
+                    high=high,
+                )
+                self.refuse("range", message, _("use the config.json that came with the weights"))
             else:
                 return value
             return None
         if needed:
-            hint = "use the config.json of a text generation model as Hugging Face or ModelScope serve it"
-            self.refuse("missing", f"{' or '.join(names)} is not given", hint)
+            hint = _("use the config.json of a text generation model as Hugging Face or ModelScope serve it")
+            self.refuse("missing", _("{names} is not given", names=either(names)), hint)
         return None
 
     def text(self, name: str) -> str | None:
@@ -67,10 +78,10 @@ class Reader:
         if isinstance(value, str):
             if value.isprintable() and len(value) <= MAX_TEXT:
                 return value or None
-            message = f"{name} must be a short text that can be shown, not {shown(value)}"
-            self.refuse("range", message, "use the config.json that came with the weights")
+            message = _("{name} must be a short text that can be shown, not {value}", name=name, value=shown(value))
+            self.refuse("range", message, _("use the config.json that came with the weights"))
             return None
-        self.refuse("type", f"{name} must be text, not {shown(value)}", "correct the file")
+        self.refuse("type", _("{name} must be text, not {value}", name=name, value=shown(value)), _("correct the file"))
         return None
 
 
@@ -85,17 +96,22 @@ def read(file: Path) -> dict[str, object]:
         _refuse(
             "unreadable",
             file,
-            f"it cannot be read: {error.strerror}",
-            "give the path of a config.json or its folder",
+            _("it cannot be read: {problem}", problem=error.strerror),
+            _("give the path of a config.json or its folder"),
         )
     except ValueError as error:
-        _refuse("unreadable", file, f"it cannot be read: {error}", "give the path of a config.json or its folder")
+        _refuse(
+            "unreadable",
+            file,
+            _("it cannot be read: {problem}", problem=error),
+            _("give the path of a config.json or its folder"),
+        )
     if size > MAX_BYTES:
         _refuse(
             "unreadable",
             file,
-            f"it has {size:,} bytes, and a config.json at most {MAX_BYTES:,}",
-            "check the path",
+            _("it has {size:,} bytes, and a config.json at most {max_bytes:,}", size=size, max_bytes=MAX_BYTES),
+            _("check the path"),
         )
     try:
         value = _json.loads(content, parse_constant=_no_constant)
@@ -103,16 +119,18 @@ def read(file: Path) -> dict[str, object]:
         _refuse(
             "json",
             file,
-            f"it is not JSON: {str(error)[:200]}",
-            "give the model's config.json, not another file",
+            _("it is not JSON: {problem}", problem=str(error)[:200]),
+            _("give the model's config.json, not another file"),
         )
     if not isinstance(value, dict):
-        _refuse("json", file, f"it holds {shown(value)}, not an object", "give the model's config.json")
+        _refuse(
+            "json", file, _("it holds {value}, not an object", value=shown(value)), _("give the model's config.json")
+        )
     return value
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+    raise ValueError(_("{name} is not a JSON number", name=name))
 
 
 def _refuse(code: str, file: Path, message: str, hint: str) -> NoReturn:
@@ -122,6 +140,6 @@ def _refuse(code: str, file: Path, message: str, hint: str) -> NoReturn:
 def shown(value: object) -> str:
     """A value as a message can show it: short, and safe for integers too long to print."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**15:
-        return "a number of more than 15 digits"
+        return _("a number of more than 15 digits")
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm.catalog import pooling
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.texts import _, either, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,9 +45,14 @@ def resolve_gpu(name: str, index: Mapping[str, tuple[str, ...]]) -> str:
         return found[0]
     known = sorted({each for names in index.values() for each in names})
     if not found:
-        raise UnknownName("catalog.unknown-gpu", "GPU", name, known)
-    message = f"{name!r} is the name of {len(found)} GPUs with different memory: {', '.join(found)}"
-    raise Refusal([Finding("catalog.ambiguous-gpu", message, f"write {' or '.join(found)}")])
+        raise UnknownName("catalog.unknown-gpu", _("GPU"), name, known)
+    message = _(
+        "{name!r} is the name of {count} GPUs with different memory: {found}",
+        name=name,
+        count=len(found),
+        found=listed(found),
+    )
+    raise Refusal([Finding("catalog.ambiguous-gpu", message, _("write {found}", found=either(found)))])
 
 
 def resolve_model(name: str, models: Iterable[Model]) -> str:
@@ -61,11 +67,13 @@ def resolve_model(name: str, models: Iterable[Model]) -> str:
         if len(found) == 1:
             return found[0]
         if found:
-            message = f"{name!r} is the name of {len(found)} models: {', '.join(found)}"
-            raise Refusal([Finding("catalog.ambiguous-model", message, "write the whole id, with its owner")])
+            message = _(
+                "{name!r} is the name of {count} models: {found}", name=name, count=len(found), found=listed(found)
+            )
+            raise Refusal([Finding("catalog.ambiguous-model", message, _("write the whole id, with its owner"))])
     pooling.refuse_pooling(name)
-    hint = "A model outside the catalogue can be given by its config.json."
-    raise UnknownName("catalog.unknown-model", "model", name, [row.id for row in rows], hint=hint)
+    hint = _("Give a model outside the catalogue by its config.json.")
+    raise UnknownName("catalog.unknown-model", _("model"), name, [row.id for row in rows], hint=hint)
 
 
 def _ids(model: Model) -> tuple[str, ...]:

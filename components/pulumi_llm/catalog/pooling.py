@@ -8,12 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 DATA = Path(__file__).parent / "data" / "pooling_models.json"
 
 WORK = {
-    "embedding": "an embedding model: it turns text into vectors",
-    "reranker": "a reranker: it says how well texts fit a question",
+    "embedding": _("an embedding model: it turns text into vectors"),
+    "reranker": _("a reranker: it says how well texts fit a question"),
 }
 """What each kind does."""
 
@@ -34,6 +35,12 @@ def refuse_pooling(model: str) -> None:
     kind = kind_of(model)
     if kind is None:
         return
-    message = f"{model} is {WORK[kind]}, and writes none; a node is ready once its model has written an answer"
-    hint = "a chat model, such as Qwen/Qwen2.5-7B-Instruct; Weaviate on a node takes vectors that were made elsewhere"
+    message = _(
+        "{model} is {work}, and writes none; a node is ready once its model has written an answer",
+        model=model,
+        work=WORK[kind],
+    )
+    hint = _(
+        "a chat model, such as Qwen/Qwen2.5-7B-Instruct; Weaviate on a node takes vectors that were made elsewhere"
+    )
     raise Refusal([Finding("catalog.not-a-chat-model", message, hint, where="model")])

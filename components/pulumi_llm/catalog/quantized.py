@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pulumi_llm.texts import _
+
 SAME_AS: Mapping[str, str] = {
     "auto_awq": "awq",
     "awq_marlin": "awq",
@@ -67,7 +69,7 @@ def stored(block: object) -> Stored:
     if block is None:
         return Stored()
     if not isinstance(block, dict):
-        raise BadBlockError("type", "quantization_config must be an object", "correct the file")
+        raise BadBlockError("type", _("quantization_config must be an object"), _("correct the file"))
     if not block:
         raise _missing()
     inner = block.get("quantization")
@@ -95,8 +97,8 @@ def stored(block: object) -> Stored:
 
 
 def _missing() -> BadBlockError:
-    hint = "name the method in quantization_config.quant_method"
-    return BadBlockError("missing", "quantization_config does not say quant_method", hint)
+    hint = _("name the method in quantization_config.quant_method")
+    return BadBlockError("missing", _("quantization_config does not say quant_method"), hint)
 
 
 def _bits(block: Mapping[str, object]) -> int | None:
@@ -104,8 +106,10 @@ def _bits(block: Mapping[str, object]) -> int | None:
     if bits is None:
         return None
     if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 16:
-        hint = "use the config.json that came with the weights"
-        raise BadBlockError("range", f"quantization_config.bits must be from 1 to 16, not {str(bits)[:40]}", hint)
+        hint = _("use the config.json that came with the weights")
+        raise BadBlockError(
+            "range", _("quantization_config.bits must be from 1 to 16, not {bits}", bits=str(bits)[:40]), hint
+        )
     return bits
 
 
@@ -132,7 +136,7 @@ def _groups(block: Mapping[str, object], method: str = "compressed-tensors") -> 
         sizes.add(_bits({"bits": weights.get("num_bits")}))
         floats = floats or weights.get("type") == "float"
     if len(sizes) != 1:
-        return Stored(method=method, unclear="config_groups of several sizes")
+        return Stored(method=method, unclear=_("config_groups of several sizes"))
     bits = sizes.pop()
     if bits == 4 and floats:
         return Stored(method="nvfp4", bits=4)

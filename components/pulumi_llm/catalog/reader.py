@@ -20,6 +20,7 @@ from pulumi_llm.catalog.rows import (
 )
 from pulumi_llm.clouds.capabilities import capabilities
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ OPTIONAL_NUMBERS: dict[type, tuple[str, ...]] = {
 
 def broken(path: Path, message: str) -> Refusal:
     """The refusal for a catalogue file that cannot be used."""
-    hint = "restore the file from the package, or correct the row it names"
+    hint = _("restore the file from the package, or correct the row it names")
     return Refusal([Finding("catalog.broken-file", f"{path.name}: {message}", hint, where=str(path))])
 
 
@@ -68,13 +69,13 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         content = _json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise broken(path, "the file is missing") from None
+        raise broken(path, _("the file is missing")) from None
     except OSError as error:
-        raise broken(path, f"the file cannot be read: {error.strerror}") from None
+        raise broken(path, _("the file cannot be read: {problem}", problem=error.strerror)) from None
     except (ValueError, RecursionError) as error:
-        raise broken(path, f"not JSON: {error}") from None
+        raise broken(path, _("not JSON: {problem}", problem=error)) from None
     if not isinstance(content, dict) or not isinstance(content.get("sources"), dict):
-        raise broken(path, "it must be an object with 'sources' and rows")
+        raise broken(path, _("it must be an object with 'sources' and rows"))
     return content
 
 
@@ -83,18 +84,25 @@ def raw_rows(path: Path) -> Iterator[RawRow]:
     content = read_file(path)
     rows = content.get("rows")
     if not isinstance(rows, list):
-        raise broken(path, "'rows' must be a list")
+        raise broken(path, _("'rows' must be a list"))
     sources: dict[str, tuple[str, str]] = {}
     for name, source in content["sources"].items():
         if not isinstance(source, dict) or not source.get("title") or not source.get("date"):
-            raise broken(path, f"source {name!r} needs a title and a date")
+            raise broken(path, _("source {name!r} needs a title and a date", name=name))
         sources[name] = (str(source["title"]), str(source["date"]))
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise broken(path, f"row {number} is not an object")
+            raise broken(path, _("row {number} is not an object", number=number))
         source = row.get("source")
         if not isinstance(source, str) or source not in sources:
-            raise broken(path, f"row {number} names the source {source!r}, which the file does not have")
+            raise broken(
+                path,
+                _(
+                    "row {number} names the source {source!r}, which the file does not have",
+                    number=number,
+                    source=source,
+                ),
+            )
         title, day = sources[source]
         yield {**row, "source": title, "source_date": day}
 
@@ -121,7 +129,9 @@ def build(path: Path, kind: type[T], number: int, raw: RawRow, change: Callable[
 
 def _check_number(path: Path, number: int, field: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
-        raise broken(path, f"row {number}: {field} must be a number, not {value!r}")
+        raise broken(
+            path, _("row {number}: {field} must be a number, not {value!r}", number=number, field=field, value=value)
+        )
 
 
 def cloud_row(raw: RawRow) -> RawRow:

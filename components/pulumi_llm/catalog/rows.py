@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -272,7 +273,15 @@ class ExchangeRate(Row):
     def convert(self, amount: float, of: str, to: str) -> float:
         """``amount`` of currency ``of`` in currency ``to``; ValueError for a currency it does not hold."""
         if {of, to} - {self.base, self.quote}:
-            raise ValueError(f"the exchange rate is for {self.base} and {self.quote}, not {of} to {to}")
+            raise ValueError(
+                _(
+                    "the exchange rate is for {base} and {quote}, not {of} to {to}",
+                    base=self.base,
+                    quote=self.quote,
+                    of=of,
+                    to=to,
+                )
+            )
         if of == to:
             return amount
         return amount * self.rate if of == self.base else amount / self.rate

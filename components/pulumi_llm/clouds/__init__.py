@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from pulumi_llm import _entry_points
 from pulumi_llm.clouds.folder import CloudFolder
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,10 +37,10 @@ def folders() -> Mapping[str, CloudFolder]:
         try:
             folder = _load(name, value)
         except (ImportError, AttributeError, TypeError) as error:
-            wrong.append(_bad(name, origin, f"{value} leads to no cloud: {error}"))
+            wrong.append(_bad(name, origin, _("{value} leads to no cloud: {problem}", value=value, problem=error)))
             continue
         if name in found and found[name][0] is not folder:
-            wrong.append(_bad(name, origin, f"{found[name][1]} brings a cloud of that name too"))
+            wrong.append(_bad(name, origin, _("{found} brings a cloud of that name too", found=found[name][1])))
         found.setdefault(name, (folder, origin))
     if wrong:
         raise Refusal(wrong)
@@ -64,7 +65,7 @@ def get(name: str) -> Cloud:
     """
     folder = folders().get(name)
     if folder is None:
-        raise UnknownName("cloud.unknown", "cloud", name, names())
+        raise UnknownName("cloud.unknown", _("cloud"), name, names())
     try:
         module = importlib.import_module(f"{folder.module}.adapter")
     except ModuleNotFoundError as missing:
@@ -74,7 +75,11 @@ def get(name: str) -> Cloud:
             [
                 Finding(
                     "cloud.sdk-missing",
-                    f"{name} is asked for, but its Pulumi SDK ({missing.name}) is not installed",
+                    _(
+                        "{name} is asked for, but its Pulumi SDK ({missing}) is not installed",
+                        name=name,
+                        missing=missing.name,
+                    ),
                     _how_to_get(folder),
                 )
             ]
@@ -85,7 +90,11 @@ def get(name: str) -> Cloud:
 def _how_to_get(folder: CloudFolder) -> str:
     from pulumi_llm import extras  # reads the metadata of installed packages, which takes its time
 
-    return extras.advice(folder.name) if extras.requirements(folder.name) else f"pip install {folder.distribution}"
+    return (
+        extras.advice(folder.name)
+        if extras.requirements(folder.name)
+        else _("pip install {distribution}", distribution=folder.distribution)
+    )
 
 
 def _entries() -> Iterator[_entry_points.Entry]:
@@ -97,7 +106,7 @@ def _entries() -> Iterator[_entry_points.Entry]:
 
 
 def _load(name: str, value: str) -> CloudFolder:
-    module, _, attribute = value.partition(":")
+    module, __, attribute = value.partition(":")
     found = getattr(importlib.import_module(module.strip()), attribute.strip() or "CLOUD")
     if not isinstance(found, CloudFolder) or found.name != name:
         raise TypeError(f"it is {found!r}, not the CloudFolder of {name!r}")
@@ -107,6 +116,6 @@ def _load(name: str, value: str) -> CloudFolder:
 def _bad(name: str, origin: str, why: str) -> Finding:
     return Finding(
         "cloud.bad-entry-point",
-        f"the cloud {name!r} of {origin} cannot be used: {why}",
-        f"mend or remove {origin}; docs/clouds.md says what an entry point has to lead to",
+        _("the cloud {name!r} of {origin} cannot be used: {why}", name=name, origin=origin, why=why),
+        _("mend or remove {origin}; docs/clouds.md says what an entry point has to lead to", origin=origin),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from pulumi_llm.errors import among
+from pulumi_llm.texts import _
 
 
 class Capability(StrEnum):
@@ -29,5 +30,11 @@ def capabilities(words: Iterable[str]) -> frozenset[Capability]:
     found = list(words)
     for word in found:
         if word not in known:
-            raise ValueError(f"can: {word!r} is nothing that a cloud can be asked for; {among(word, known)}")
+            raise ValueError(
+                _(
+                    "can: {word!r} is nothing that a cloud can be asked for; {among}",
+                    word=word,
+                    among=among(word, known),
+                )
+            )
     return frozenset(known[word] for word in found)

@@ -15,6 +15,7 @@ from pulumi_llm import catalog, disks
 from pulumi_llm._refusal import ending
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.placement import sold_size as sold_size
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,8 +80,14 @@ def no_image(cloud: str, instance_type: str, region: str, asked: str) -> Refusal
         [
             Finding(
                 "cloud.no-image",
-                f"{title} lists no image that matches {asked} for {instance_type} in {region}",
-                "another region or instance type, or an image of your own with image_id",
+                _(
+                    "{title} lists no image that matches {request} for {instance_type} in {region}",
+                    title=title,
+                    request=asked,
+                    instance_type=instance_type,
+                    region=region,
+                ),
+                _("another region or instance type, or an image of your own with image_id"),
             )
         ]
     )

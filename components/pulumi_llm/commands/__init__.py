@@ -12,11 +12,14 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pulumi_llm import texts
 from pulumi_llm._tables import aligned
 from pulumi_llm.commands._declared import OneOf as OneOf
 from pulumi_llm.commands._declared import Option as Option
 from pulumi_llm.commands._declared import Options, UsageError
 from pulumi_llm.commands._declared import option as option
+from pulumi_llm.language import tr, written
+from pulumi_llm.texts import _, either
 
 if TYPE_CHECKING:
     from pulumi_llm.commands._parser import Parser
@@ -82,11 +85,11 @@ class Command(NamedTuple):
             body = self.body or importlib.import_module(f"{__name__}._{self.name}").run
             return int(body(asked))
         except UsageError as wrong:
-            sys.stderr.write(f"{prog}: {wrong}\n  {prog} --help tells the options\n")
+            sys.stderr.write(tr("{prog}: {problem}\n  {prog} --help tells the options\n", prog=prog, problem=wrong))
             return USAGE
         except Refusal as refusal:
             for finding in refusal.findings:
-                sys.stderr.write(f"{finding}\n")
+                sys.stderr.write(f"{finding.text()}\n")
             codes = [finding.code for finding in refusal.findings]
             wrong_call = any(fnmatchcase(code, pattern) for code in codes for pattern in self.wrong_call)
             return USAGE if wrong_call else REFUSED
@@ -101,13 +104,20 @@ class Command(NamedTuple):
     def _one_of_its_own(self, argv: list[str], prog: str) -> int:
         own = {each.name: each for each in self.commands}
         if not argv:
-            raise UsageError(f"name what to do: {prog} {' | '.join(own)}")
+            raise UsageError(_("name what to do: {prog} {own}", prog=prog, own=" | ".join(own)))
         if argv[0] in ("-h", "--help"):
-            sys.stdout.write(f"usage: {prog} {{{','.join(own)}}} [options]\n\n{self.about.strip()}\n\n")
-            sys.stdout.write(f"{listed(self.commands)}\n\n{prog} {self.commands[0].name} --help tells its options\n")
+            sys.stdout.write(f"usage: {prog} {{{','.join(own)}}} [options]\n\n{written(self.about).strip()}\n\n")
+            sys.stdout.write(
+                tr(
+                    "{commands}\n\n{prog} {name} --help tells its options\n",
+                    commands=listed(self.commands),
+                    prog=prog,
+                    name=self.commands[0].name,
+                )
+            )
             return DONE
         if argv[0] not in own:
-            raise UsageError(f"there is no {argv[0]!r}; {meant(argv[0], own)}")
+            raise UsageError(_("there is no {argv!r}; {meant}", argv=argv[0], meant=meant(argv[0], own)))
         return own[argv[0]].run(argv[1:], prog)
 
 
@@ -120,7 +130,7 @@ def find(name: str) -> Command:
 
 def listed(commands: Sequence[Command]) -> str:
     """The commands as a list, each with its line."""
-    return "\n".join(f"  {line}" for line in aligned([(each.name, each.help) for each in commands]))
+    return "\n".join(f"  {line}" for line in aligned([(each.name, written(each.help)) for each in commands]))
 
 
 def meant(name: str, known: Sequence[str] | dict[str, Command]) -> str:
@@ -128,4 +138,6 @@ def meant(name: str, known: Sequence[str] | dict[str, Command]) -> str:
     from pulumi_llm.errors import nearest
 
     near = nearest(name, known)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+    return (
+        _("did you mean {names}?", names=either(near)) if near else _("there are: {names}", names=texts.listed(known))
+    )

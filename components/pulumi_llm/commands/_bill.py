@@ -17,6 +17,7 @@ from pulumi_llm import catalog
 from pulumi_llm.commands import DONE
 from pulumi_llm.commands._values import STEP
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.language import tr
 from pulumi_llm.plan import environment
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.capture import capture_stack
@@ -24,6 +25,7 @@ from pulumi_llm.review import bill_file, bill_text, difference, revision
 from pulumi_llm.review.bill import Bill, make_bill
 from pulumi_llm.review.items import Usage
 from pulumi_llm.review.money import HOURS_PER_MONTH
+from pulumi_llm.texts import _
 
 
 def run(asked: Namespace) -> int:
@@ -80,14 +82,20 @@ def _before(asked: Namespace) -> tuple[Bill, dict[str, Any]]:
                 [
                     Finding(
                         "bill.not-in-revision",
-                        f"{asked.against} has no Pulumi.yaml in {found.prefix or 'its top folder'}",
-                        "a revision in which the project is in the same folder",
+                        _(
+                            "{against} has no Pulumi.yaml in {prefix}",
+                            against=asked.against,
+                            prefix=found.prefix or _("its top folder"),
+                        ),
+                        _("a revision in which the project is in the same folder"),
                     )
                 ]
             )
         named = {"name": asked.against, "commit": found.commit}
         if asked.stack in project.stacks() and asked.stack not in then.stacks():
-            sys.stderr.write(f"note: {asked.against} has no stack {asked.stack}: all of it is new\n")
+            sys.stderr.write(
+                tr("note: {against} has no stack {stack}: all of it is new\n", against=asked.against, stack=asked.stack)
+            )
             return _nothing(asked), named
         return _planned(folder, asked), named
 
@@ -105,13 +113,13 @@ def _planned(folder: Path, asked: Namespace) -> Bill:
         said = done.stderr.strip().replace(str(folder), asked.against)
         if "Traceback (most recent call last)" in said:  # the program itself failed: its last line says how
             said = said.splitlines()[-1]
-        stack = f"the stack {asked.stack} as it was at {asked.against}"
+        stack = _("the stack {stack} as it was at {against}", stack=asked.stack, against=asked.against)
         raise Refusal(
             [
                 Finding(
                     "bill.revision-refused",
-                    f"{stack} cannot be planned with this version:\n{said}",
-                    "a later revision, or a file that `--json` wrote at the time",
+                    _("{stack} cannot be planned with this version:\n{said}", stack=stack, said=said),
+                    _("a later revision, or a file that `--json` wrote at the time"),
                 )
             ]
         )
@@ -133,19 +141,27 @@ def _verdict(bill: Bill, budget: Decimal, currency: str) -> str:
 def _over(verdict: str, bill: Bill, budget: Decimal, currency: str) -> Finding:
     monthly = bill.per_month.of(currency)
     if verdict == "over":
-        least = "at least " if bill.at_least else ""
-        message = f"the stack costs {least}{monthly:,.2f} {currency} a month, and the budget is {budget:,.2f}"
+        least = _("at least ") if bill.at_least else ""
+        message = _(
+            "the stack costs {least}{monthly:,.2f} {currency} a month, and the budget is {budget:,.2f}",
+            least=least,
+            monthly=monthly,
+            currency=currency,
+            budget=budget,
+        )
         return Finding(
-            "bill.over-budget", message, "fewer hours, a smaller machine (`pulumi-llm offers`), or a new budget"
+            "bill.over-budget", message, _("fewer hours, a smaller machine (`pulumi-llm offers`), or a new budget")
         )
     count = len(bill.unknown)
-    message = (
-        f"what is known costs {monthly:,.2f} {currency} of a budget of {budget:,.2f} a month, but {count} "
-        f"price{'s are' if count > 1 else ' is'} unknown: nobody can say whether the whole is within it"
+    message = _(
+        "what is known costs {monthly:,.2f} {currency} of a budget of {budget:,.2f} a month, "
+        "but {prices} unknown: the whole may or may not be within it",
+        monthly=monthly,
+        currency=currency,
+        budget=budget,
+        prices=_("{count} prices are", count=count) if count > 1 else _("1 price is"),
     )
-    return Finding(
-        "bill.budget-undecided", message, "look the unknown prices up, and take them off the budget yourself"
-    )
+    return Finding("bill.budget-undecided", message, _("look up the unknown prices and take them off the budget"))
 
 
 def _usage(asked: Namespace) -> Usage:

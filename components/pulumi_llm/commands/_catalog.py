@@ -11,6 +11,7 @@ from typing import Any
 from pulumi_llm import catalog, clouds
 from pulumi_llm.commands import DONE, REFUSED
 from pulumi_llm.errors import Finding
+from pulumi_llm.language import told
 
 
 def show(asked: Namespace) -> int:
@@ -50,7 +51,7 @@ def refresh(asked: Namespace) -> int:
 
 
 def _tell(finding: Finding) -> None:
-    _complain(str(finding) if finding.severity == "error" else f"[{finding.code}] {finding.message}")
+    _complain(finding.text() if finding.severity == "error" else f"[{finding.code}] {told(finding.message)}")
 
 
 def _complain(text: str) -> None:

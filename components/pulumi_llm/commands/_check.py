@@ -12,6 +12,7 @@ from pulumi_llm.commands import DONE, REFUSED, UsageError
 from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
+from pulumi_llm.texts import _
 
 PROG = "pulumi-llm check"
 
@@ -28,20 +29,29 @@ def run(asked: Namespace) -> int:
 
 def _request(asked: Namespace) -> FitRequest:
     if not asked.model:
-        raise UsageError(f"name a model: {PROG} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json")
+        raise UsageError(
+            _("name a model: {prog} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json", prog=PROG)
+        )
     if asked.gpu is None:
         raise UsageError(
-            f"name a GPU with --gpu; `pulumi-llm offers --model {asked.model}` lists those that it fits on"
+            _(
+                "name a GPU with --gpu; `pulumi-llm offers --model {model}` lists those that it fits on",
+                model=asked.model,
+            )
         )
     if asked.concurrency and asked.max_num_seqs and asked.concurrency > asked.max_num_seqs:
         raise UsageError(
-            f"--concurrency {asked.concurrency} contradicts --max-num-seqs {asked.max_num_seqs}, with which vLLM lets "
-            f"the others wait: --max-num-seqs {asked.concurrency} or more, or neither"
+            _(
+                "--concurrency {concurrency} contradicts --max-num-seqs {max_num_seqs}, with which "
+                "vLLM lets the others wait: --max-num-seqs {concurrency} or more, or neither",
+                concurrency=asked.concurrency,
+                max_num_seqs=asked.max_num_seqs,
+            )
         )
     if asked.region is not None and asked.cloud is None:
-        raise UsageError("--region needs --cloud: several clouds have regions of the same name")
+        raise UsageError(_("--region needs --cloud: several clouds have regions of the same name"))
     if asked.zone is not None and asked.region is None:
-        raise UsageError("--zone needs --region, whose zone it is")
+        raise UsageError(_("--zone needs --region, whose zone it is"))
     if asked.cloud is not None:
         catalog.load().cloud(asked.cloud)
         if asked.region is not None:

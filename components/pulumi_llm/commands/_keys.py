@@ -16,7 +16,9 @@ from pulumi_llm._tables import aligned
 from pulumi_llm.commands import DONE
 from pulumi_llm.commands._limits import LIMITS
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.language import tr
 from pulumi_llm.roles import registry
+from pulumi_llm.texts import _
 
 
 def _ask(asked: Namespace, command: str, question: dict[str, Any]) -> dict[str, Any]:
@@ -29,12 +31,17 @@ def _of_vectors(asked: Namespace, command: str) -> dict[str, Any]:
     """A vector store's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
     role = registry.of_argument("vectors").manifest
     if command != "list":
-        message = f"{role.title} has one key, which Pulumi makes: there is no other to add, to replace or to revoke"
-        hint = "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
+        message = _(
+            "{title} has one key, which Pulumi makes: there is no other to add, to replace or to revoke",
+            title=role.title,
+        )
+        hint = _(
+            "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
+        )
         raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
     if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
-        message = f"the stack {asked.stack!r} has no vectors that are up"
-        raise Refusal([Finding("channel.no-machine", message, f"pulumi up -s {asked.stack}")])
+        message = _("the stack {stack!r} has no vectors that are up", stack=asked.stack)
+        raise Refusal([Finding("channel.no-machine", message, _("pulumi up -s {stack}", stack=asked.stack))])
     users = [each.user or name for name, each in role.secrets.items() if each.generate]
     return {"keys": [{"name": user, "managed": "pulumi", "state": "valid", "limits": {}} for user in users]}
 
@@ -46,7 +53,7 @@ def _new_key() -> tuple[str, str]:
 
 
 def _show(key: str, said: str) -> int:
-    sys.stderr.write(f"{said}\nIt is shown once, and kept nowhere:\n")
+    sys.stderr.write(tr("{said}\nIt is shown once, and kept nowhere:\n", said=said))
     sys.stdout.write(f"{key}\n")
     return DONE
 
@@ -58,21 +65,26 @@ def _add(asked: Namespace) -> int:
         limits["expires"] = asked.expires
     key, digest = _new_key()
     _ask(asked, "add", {"name": asked.name, "hash": digest, "limits": {k: v for k, v in limits.items() if v}})
-    return _show(key, f"The key {asked.name!r} works from now on.")
+    return _show(key, tr("The key {name!r} works from now on.", name=asked.name))
 
 
 def _rotate(asked: Namespace) -> int:
     key, digest = _new_key()
     question = {"name": asked.name, "hash": digest, "overlap_seconds": 60 * asked.overlap_minutes}
     answer = _ask(asked, "rotate", question)
-    return _show(key, f"The key {asked.name!r} is new; the old one works until {_time(answer['old_until'])}.")
+    return _show(
+        key,
+        tr(
+            "The key {name!r} is new; the old one works until {time}.", name=asked.name, time=_time(answer["old_until"])
+        ),
+    )
 
 
 def _revoke(asked: Namespace) -> int:
     answer = _ask(asked, "revoke", {"name": asked.name})
-    sys.stdout.write(f"No key called {asked.name!r} works any more.\n")
+    sys.stdout.write(tr("No key called {name!r} works any more.\n", name=asked.name))
     if answer["managed"] == "pulumi":
-        sys.stdout.write("Pulumi made it: raise its `generation` and run `pulumi up` for a new one.\n")
+        sys.stdout.write(tr("Pulumi made it: raise its `generation` and run `pulumi up` for a new one.\n"))
     return DONE
 
 
@@ -81,9 +93,9 @@ def _list(asked: Namespace) -> int:
     if asked.json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return DONE
-    table = [("key", "made by", "state", "limits")]
+    table = [(tr("key"), tr("made by"), tr("state"), tr("limits"))]
     for row in rows:
-        old = f"; the old key until {_time(row['old_until'])}" if row.get("old_until") else ""
+        old = tr("; the old key until {time}", time=_time(row["old_until"])) if row.get("old_until") else ""
         table.append((row["name"], row["managed"], row["state"], f"{_limits(row['limits'])}{old}"))
     sys.stdout.write("\n".join(aligned(table, least=(0, 7, 7))) + "\n")
     return DONE
@@ -96,7 +108,7 @@ def _limits(limits: dict[str, Any]) -> str:
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         shown.append(f"{name.replace('_', ' ')} {_time(value) if name == 'expires' else text}")
-    return "; ".join(shown) or "none"
+    return "; ".join(shown) or tr("none")
 
 
 def _time(seconds: float) -> str:

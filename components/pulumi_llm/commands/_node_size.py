@@ -9,6 +9,7 @@ from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import memory
 from pulumi_llm.preflight.report import Report
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.bootstrap import NodeRequest
@@ -29,8 +30,14 @@ def with_user_data(report: Report) -> Report:
         return replace(report, findings=(*refusal.findings, *report.findings))
     told = Finding(
         "fit.user-data-size",
-        f"the node's user data, with Weaviate beside the model, has {size.size:,} bytes, and "
-        f"{report.case.request.cloud} takes {size.limit:,} ({size.share:.0%})",
+        _(
+            "the node's user data, with Weaviate beside the model, has {size:,} bytes, and "
+            "{cloud} takes {limit:,} ({share:.0%})",
+            size=size.size,
+            cloud=report.case.request.cloud,
+            limit=size.limit,
+            share=size.share,
+        ),
         severity="info",
     )
     return replace(report, findings=(*report.findings, told))
@@ -81,5 +88,5 @@ def _region(report: Report) -> str:
     request, data = report.case.request, catalog.load()
     if request.region is not None:
         return request.region
-    regions = [row for (cloud, _), row in sorted(data.regions.items()) if cloud == request.cloud]
+    regions = [row for (cloud, __), row in sorted(data.regions.items()) if cloud == request.cloud]
     return max(regions, key=lambda row: row.in_china).name

@@ -12,8 +12,10 @@ from pulumi_llm import catalog
 from pulumi_llm._tables import aligned
 from pulumi_llm.catalog import Catalog, GuidePrice, Offer
 from pulumi_llm.commands import DONE
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _, all_of
 
-HEAD = ("price/h", "per GPU", "cloud", "type", "GPUs", "vCPU", "GiB", "region", "dated")
+HEAD = (_("price/h"), _("per GPU"), _("cloud"), _("type"), "GPUs", "vCPU", "GiB", _("region"), _("dated"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _guide_for_json(row: GuidePrice) -> dict[str, object]:
 
 def _table(data: Catalog, asked: Namespace, rows: list[_Row], today: date) -> str:
     if not rows:
-        return f"nothing in the catalogue answers this{_why_nothing(asked)}\n"
+        return tr("no offer in the catalogue fits{why_nothing}\n", why_nothing=_why_nothing(asked))
     if asked.spot and not asked.all and all(row.amount is None for row in rows):
         return _no_spot_price(rows)
     limit = len(rows) if asked.all else asked.limit
@@ -123,28 +125,43 @@ def _table(data: Catalog, asked: Namespace, rows: list[_Row], today: date) -> st
     shown = aligned(lines, right={0, 1, 5, 6})
     rate = data.exchange_rate
     notes = [
-        f"{asked.currency} per hour, {'spot' if asked.spot else 'on demand'}, without disks, addresses and traffic"
+        tr(
+            "{currency} per hour, {note}, without disks, addresses and traffic",
+            currency=asked.currency,
+            note=_("spot") if asked.spot else _("on demand"),
+        )
     ]
     if any(row.offer.price is not None and row.offer.price.currency != asked.currency for row in rows[:limit]):
-        notes.append(f"other currencies at {rate.rate:g} CNY per USD ({rate.source_date})")
+        notes.append(
+            tr("other currencies at {rate:g} CNY per USD ({source_date})", rate=rate.rate, source_date=rate.source_date)
+        )
     if any(row.offer.price is not None and row.offer.price.stale(today) for row in rows[:limit]):
-        notes.append("* dated more than a year ago")
+        notes.append(tr("* dated more than a year ago"))
     if any(row.offer.price is not None and row.offer.price.derived for row in rows[:limit]):
-        notes.append("~ estimated from another region's price")
+        notes.append(tr("~ estimated from another region's price"))
     shown += ["", "; ".join(notes)]
     if len(rows) > limit:
-        shown.append(f"{len(rows) - limit} more; --all shows them")
+        shown.append(tr("{count} more; --all shows them", count=len(rows) - limit))
     for guide in _guides(data, asked):
         amount = rate.convert(guide.amount, guide.currency, asked.currency)
         name = guide.instance_type or guide.cloud
-        shown.append(f"the guide of {guide.source_date} gave {amount:.2f} for {name} ({guide.cloud}, 1 x {guide.gpu})")
+        shown.append(
+            tr(
+                "the guide of {source_date} gave {amount:.2f} for {name} ({cloud}, 1 x {gpu})",
+                source_date=guide.source_date,
+                amount=amount,
+                name=name,
+                cloud=guide.cloud,
+                gpu=guide.gpu,
+            )
+        )
     return "\n".join(shown) + "\n"
 
 
 def _cells(row: _Row, today: date) -> tuple[str, ...]:
     machine, price = row.offer.instance, row.offer.price
     return (
-        "unknown" if row.amount is None else f"{'~' if price and price.derived else ''}{row.amount:.2f}",
+        tr("unknown") if row.amount is None else f"{'~' if price and price.derived else ''}{row.amount:.2f}",
         "" if row.per_gpu is None else f"{row.per_gpu:.2f}",
         machine.cloud,
         machine.instance_type,
@@ -157,18 +174,30 @@ def _cells(row: _Row, today: date) -> tuple[str, ...]:
 
 
 def _no_spot_price(rows: list[_Row]) -> str:
-    clouds = " and ".join(sorted({row.offer.instance.cloud for row in rows}))
-    count = f"{len(rows)} offers" if len(rows) > 1 else "the one offer"
-    return (
-        f"no spot price is known on {clouds}, for {count} that answer{'' if len(rows) > 1 else 's'} this\n"
-        "    try: list prices, without --spot; or `pulumi-llm catalog refresh`, which asks the cloud with your "
-        "credentials; --all shows the offers\n"
+    clouds = all_of(sorted({row.offer.instance.cloud for row in rows}))
+    count = (
+        _("{number} offers that answer this", number=len(rows))
+        if len(rows) > 1
+        else _("the one offer that answers this")
+    )
+    return tr(
+        "no spot price is known on {clouds}, for {count}\n    try: "
+        "list prices, without --spot; or `pulumi-llm catalog refresh`, which asks the cloud "
+        "with your credentials; --all shows the offers\n",
+        clouds=clouds,
+        count=count,
     )
 
 
 def _why_nothing(asked: Namespace) -> str:
     if asked.max_price is not None:
-        return f": nothing with a known price costs {asked.max_price:g} {asked.currency} per hour or less"
+        return _(
+            ": nothing with a known price costs {max_price:g} {currency} per hour or less",
+            max_price=asked.max_price,
+            currency=asked.currency,
+        )
     if asked.model is not None:
-        return f": {asked.model} fits on nothing of the kind (`pulumi-llm check {asked.model} --gpu G` says why)"
-    return "; ask with fewer conditions"
+        return _(
+            ": {model} fits on nothing of the kind (`pulumi-llm check {model} --gpu G` says why)", model=asked.model
+        )
+    return tr("; ask with fewer conditions")

@@ -12,7 +12,7 @@ SIMULATED = option("--sim", action="store_true", help="the stack of `pulumi-llm 
 JSON = option("--json", action="store_true", help="as JSON")
 
 REVIEW = (
-    option("--lang", choices=("en", "zh"), default="en", help="the comment's language (default: en)"),
+    option("--lang", choices=("en", "zh"), help="the comment's language (default: as for all commands)"),
     option("--marker", default="", metavar="NAME", help="tells several comments on one pull request apart"),
     option("--json", action="store_true", help="data in place of the comment"),
     option("--out", type=Path, metavar="FILE", help="write to a file (default: standard output)"),

@@ -6,8 +6,10 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
+from pulumi_llm import _help
 from pulumi_llm.commands._declared import Option, Options, UsageError
 from pulumi_llm.errors import nearest
+from pulumi_llm.texts import _, either
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,6 +25,12 @@ class Parser(argparse.ArgumentParser):
             for one in each.options:
                 group.add_argument(*one.names, **one.settings)
 
+    def format_help(self) -> str:
+        """The help, in the language that is spoken now."""
+        _help.translate(self)
+        self.formatter_class = _help.formatter(self.formatter_class)
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""
         raise UsageError(message)
@@ -34,10 +42,10 @@ class Parser(argparse.ArgumentParser):
             options = [option for action in self._actions for option in action.option_strings]
             wrong = rest[0].partition("=")[0]
             if not wrong.startswith("-"):
-                raise UsageError(f"{wrong!r} is one argument too many")
+                raise UsageError(_("{problem!r} is one argument too many", problem=wrong))
             near = nearest(wrong, options)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise UsageError(f"there is no option {wrong}{hint}")
+            hint = _("; did you mean {names}?", names=either(near)) if near else ""
+            raise UsageError(_("there is no option {problem}{hint}", problem=wrong, hint=hint))
         return asked
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from pulumi_llm import _files
 from pulumi_llm.commands import DONE, REFUSED, UsageError
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.language import current, tr
 from pulumi_llm.review import comment, output
 from pulumi_llm.review.masking import Masker, secrets_in_environment
 from pulumi_llm.review.stack_review import StackReview
+from pulumi_llm.texts import _, either, listed
 
 
 def check_gates(asked: Iterable[str] | None) -> None:
@@ -20,8 +22,12 @@ def check_gates(asked: Iterable[str] | None) -> None:
     for each in asked or ():
         if each not in output.gates():
             near = nearest(each, output.gates())
-            known = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(output.gates())}"
-            raise UsageError(f"there is no gate {each!r}; {known}")
+            known = (
+                _("did you mean {names}?", names=either(near))
+                if near
+                else _("there are: {names}", names=listed(output.gates()))
+            )
+            raise UsageError(_("there is no gate {name!r}; {names}", name=each, names=known))
 
 
 def write(reviews: Sequence[StackReview], asked: argparse.Namespace, base: dict[str, str] | None) -> int:
@@ -32,14 +38,21 @@ def write(reviews: Sequence[StackReview], asked: argparse.Namespace, base: dict[
         text = json.dumps(output.to_json(reviews, base, not_passed), indent=2, ensure_ascii=False) + "\n"
         text = mask(text)
     else:
-        text = comment.render(reviews, asked.lang, marker=asked.marker, mask=mask)
+        text = comment.render(reviews, asked.lang or current(), marker=asked.marker, mask=mask)
     if asked.out is None:
         sys.stdout.write(text)
     else:
         try:
             _files.write_text(asked.out, text)
         except OSError as wrong:
-            raise Refusal([Finding("diff.unwritable", f"{asked.out} cannot be written: {wrong.strerror}")]) from None
+            raise Refusal(
+                [
+                    Finding(
+                        "diff.unwritable",
+                        _("{out} cannot be written: {problem}", out=asked.out, problem=wrong.strerror),
+                    )
+                ]
+            ) from None
     for gate in not_passed:
-        sys.stderr.write(f"not passed: {gate}\n")
+        sys.stderr.write(tr("not passed: {gate}\n", gate=gate))
     return REFUSED if not_passed else DONE

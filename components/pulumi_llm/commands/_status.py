@@ -14,6 +14,7 @@ from pulumi_llm.commands import DONE, REFUSED
 from pulumi_llm.commands import _status_text as text
 from pulumi_llm.commands._status_ask import Answer, Target, ask
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 
 def run(asked: Namespace) -> int:
@@ -63,19 +64,25 @@ def _named(asked: Namespace) -> Target:
     findings = []
     key = os.environ.get(asked.key_env or "", "").strip()
     if not key:
-        message = f"the environment variable {asked.key_env} is not set" if asked.key_env else "no key is named"
+        message = (
+            _("the environment variable {key_env} is not set", key_env=asked.key_env)
+            if asked.key_env
+            else _("no key is named")
+        )
         findings.append(
-            Finding("status.no-key-variable", message, "--key-env NAME, the variable that holds a gateway key")
+            Finding("status.no-key-variable", message, _("--key-env NAME, the variable that holds a gateway key"))
         )
     authority = ""
     try:
         authority = asked.ca.read_text(encoding="utf-8") if asked.ca else ""
     except (OSError, UnicodeDecodeError) as error:
         findings.append(
-            Finding("status.no-authority-file", f"{asked.ca}: {error}", "--ca FILE, the output certificate_authority")
+            Finding(
+                "status.no-authority-file", f"{asked.ca}: {error}", _("--ca FILE, the output certificate_authority")
+            )
         )
     if not asked.endpoint.startswith("https://"):
-        message = f"{asked.endpoint!r} is not an https:// address, and a key goes over no other"
+        message = _("{endpoint!r} is not an https:// address, and a key goes over no other", endpoint=asked.endpoint)
         findings.append(Finding("status.bad-endpoint", message, "--endpoint https://ADDRESS:PORT"))
     if findings:
         raise Refusal(findings)
@@ -98,10 +105,10 @@ def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
     store = [told.get(f"vectors_{name}") for name in ("endpoint", "key", "address", "certificate_authority")]
     if all(isinstance(each, str) and each for each in store):
         # Without an address of its own it runs on the model server, whose document tells of it.
-        endpoint, key, _, authority = map(str, store)
+        endpoint, key, __, authority = map(str, store)
         found.append(Target("vectors", endpoint, key, authority))
     if not found:
-        message = f"the outputs of the stack {stack!r} name no endpoint with keys"
-        hint = "`pulumi up` prints how far a node is until it ends; then the outputs are there"
+        message = _("the outputs of the stack {stack!r} name no endpoint with keys", stack=stack)
+        hint = _("`pulumi up` prints how far a node is until it ends; then the outputs are there")
         raise Refusal([Finding("status.no-outputs", message, hint)])
     return found

@@ -12,6 +12,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_ope
 
 from pulumi_llm import _json
 from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
 
 TIMEOUT_SECONDS = 10.0
 LONGEST = 1 << 20
@@ -81,8 +82,8 @@ def ask(target: Target) -> Answer:
         return _wrong(
             "bad-certificate",
             target,
-            f"its authority is no certificate: {error}",
-            "the output is damaged: run `pulumi up`",
+            _("its authority is no certificate: {problem}", problem=error),
+            _("the output is damaged: run `pulumi up`"),
         )
     request = Request(target.url, headers={"Authorization": f"Bearer {target.key}", "Accept": "application/json"})  # noqa: S310 - https, see Target
     try:
@@ -90,18 +91,21 @@ def ask(target: Target) -> Answer:
             return _read(target, reply.read(LONGEST + 1))
     except HTTPError as error:
         if error.code in (401, 403):
-            hint = "`pulumi refresh`, then look at the output api_keys: was the key replaced?"
-            return _wrong("key-refused", target, f"{target.url} answered {error.code}", hint)
+            hint = _("`pulumi refresh`, then look at the output api_keys: was the key replaced?")
+            return _wrong("key-refused", target, _("{url} answered {code}", url=target.url, code=error.code), hint)
         hint = "is this the gateway's own port? `sudo journalctl -u llm-caddy -u llm-status` on the node"
-        return _wrong("no-document", target, f"{target.url} answered {error.code}", hint)
+        return _wrong("no-document", target, _("{url} answered {code}", url=target.url, code=error.code), hint)
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
             why = f"{target.url}: {reason.verify_message}"
             return _wrong(
-                "bad-certificate", target, why, "never go on without: is it the right machine? `pulumi refresh`"
+                "bad-certificate",
+                target,
+                why,
+                _("do not go on before you know: is it the right machine? `pulumi refresh`"),
             )
-        hint = "is this machine in `allowed_cidrs`? While a node boots, its gateway does not answer yet"
+        hint = _("is this machine in `allowed_cidrs`? While a node boots, its gateway does not answer yet")
         return _wrong("unreachable", target, f"{target.url}: {reason}", hint)
 
 
@@ -113,11 +117,14 @@ def _read(target: Target, body: bytes) -> Answer:
     fits = isinstance(document, dict) and all(isinstance(document.get(name), kind) for name, kind in FIELDS.items())
     if not isinstance(document, dict) or not fits or not all(isinstance(each, dict) for each in document["stages"]):
         return _wrong(
-            "no-document", target, f"{target.url} answered, but not with a status document", "is it a node of ours?"
+            "no-document",
+            target,
+            _("{url} answered, but not with a status document", url=target.url),
+            _("is it a node of ours?"),
         )
     if document["schema"] != 1:
-        message = f"{target.url} answered with a document of schema {document['schema']}"
-        return _wrong("no-document", target, message, "a newer pulumi-llm made this node: use that one")
+        message = _("{url} answered with a document of schema {schema}", url=target.url, schema=document["schema"])
+        return _wrong("no-document", target, message, _("a newer pulumi-llm made this node: use that one"))
     return Answer(target, document)
 
 

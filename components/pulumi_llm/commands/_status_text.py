@@ -9,6 +9,8 @@ from typing import Any, TextIO
 from pulumi_llm._tables import padded, width
 from pulumi_llm.commands._status_ask import Answer
 from pulumi_llm.errors import explained
+from pulumi_llm.language import told, tr
+from pulumi_llm.texts import _
 
 BAR = 24
 LOG_LINES = 8
@@ -51,10 +53,20 @@ def picture(answer: Answer) -> Iterator[str]:
     document = answer.document
     if document is None:
         assert answer.problem is not None  # noqa: S101 - one of the two is there
-        yield f"{answer.target.name}: no answer: {printable(answer.problem.message)}"
+        yield tr(
+            "{target}: no answer: {printable}",
+            target=answer.target.name,
+            printable=printable(told(answer.problem.message)),
+        )
         return
-    state = "ready" if answer.ready else f"not ready ({_text(document, 'state')})"
-    yield f"{answer.target.name} {_text(document, 'node')}: {state}, as of {_text(document, 'updated') or 'never'}"
+    state = _("ready") if answer.ready else _("not ready ({document})", document=_text(document, "state"))
+    yield tr(
+        "{target} {document}: {state}, as of {document_2}",
+        target=answer.target.name,
+        document=_text(document, "node"),
+        state=state,
+        document_2=_text(document, "updated") or "never",
+    )
     columns = max((width(_text(each, "stage")) for each in document["stages"]), default=0)
     for each in document["stages"]:
         name, state = padded(_text(each, "stage"), columns), padded(_text(each, "state"), 8)
@@ -65,7 +77,7 @@ def picture(answer: Answer) -> Iterator[str]:
                 yield f"  {' ' * columns}  try: {_text(each, 'hint')}"
     lines = document.get("log") or []
     if isinstance(lines, list) and lines:
-        yield "  last lines:"
+        yield tr("  last lines:")
         yield from (f"    {printable(str(line))}" for line in lines[-LOG_LINES:])
 
 
@@ -74,7 +86,7 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
     name, document = answer.target.name, answer.document
     if document is None:
         assert answer.problem is not None  # noqa: S101 - one of the two is there
-        yield name, f"{name}: no answer: {printable(answer.problem.message)}"
+        yield name, tr("{name}: no answer: {printable}", name=name, printable=printable(told(answer.problem.message)))
         return
     for each in document["stages"]:
         stage, state = _text(each, "stage"), _text(each, "state")
@@ -84,20 +96,25 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         percent = f" {_number(progress, 'percent') // 10 * 10} %" if state == "running" and progress else ""
         trouble = f" [{_text(each, 'code')}] {_text(each, 'message')}" if _text(each, "code") else ""
         yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
-    yield f"{name} ready", f"{name}: {'ready' if answer.ready else 'not ready'}"
+    yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
 
 
 def verdict(answer: Answer) -> str:
     """Why a node is not ready, with code and hint."""
     document = answer.document
     if document is None:
-        return str(answer.problem)
+        return "" if answer.problem is None else answer.problem.text()
     code = _text(document, "code")
     if not code:
-        return f"{answer.target.name}: not ready: {_text(document, 'stage')} is {_text(document, 'state')}"
-    hint = f"\n    try: {_text(document, 'hint')}" if _text(document, "hint") else ""
+        return tr(
+            "{target}: not ready: {document} is {document_2}",
+            target=answer.target.name,
+            document=_text(document, "stage"),
+            document_2=_text(document, "state"),
+        )
+    hint = "\n    " + tr("try: {hint}", hint=_text(document, "hint")) if _text(document, "hint") else ""
     said = f"[{code}] {answer.target.name}: {_text(document, 'stage')}: {_text(document, 'message')}{hint}"
-    return f"{said}\n    see: {explained(code)}"
+    return f"{said}\n    {tr('see: {place}', place=explained(code))}"
 
 
 def bar(progress: Any) -> str:
@@ -107,7 +124,14 @@ def bar(progress: Any) -> str:
     percent = max(0, min(100, _number(progress, "percent")))
     full = BAR * percent // 100
     done, total = (_number(progress, each) / 2**30 for each in ("done", "total"))
-    return f"[{'#' * full}{'-' * (BAR - full)}] {percent:3} %  {done:.1f} of {total:.1f} GiB"
+    return tr(
+        "[{note}{note_2}] {percent:3} %  {done:.1f} of {total:.1f} GiB",
+        note="#" * full,
+        note_2="-" * (BAR - full),
+        percent=percent,
+        done=done,
+        total=total,
+    )
 
 
 def printable(said: str) -> str:

@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from pulumi_llm.commands import meant
+from pulumi_llm.language import tr
+from pulumi_llm.texts import Text
 
 STEP = Decimal("0.01")
 """What amounts are rounded to, so that what goes through JSON still says the same."""
@@ -25,7 +27,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         # More digits than any bound has are not read: Python refuses thousands of them in words of its own.
         if not (text.isascii() and text.isdigit() and len(text) <= 18) or not low <= int(text) <= high:
-            raise unfit(f"{text!r} is not a whole number from {low} to {high}")
+            raise unfit(tr("{text!r} is not a whole number from {low} to {high}", text=text, low=low, high=high))
         return int(text)
 
     return parse
@@ -40,7 +42,7 @@ def number(low: float, high: float) -> Callable[[str], float]:
         except ValueError:
             value = float("nan")
         if not low < value <= high:
-            raise unfit(f"{text!r} is not a number above {low:g} and up to {high:g}")
+            raise unfit(tr("{text!r} is not a number above {low:g} and up to {high:g}", text=text, low=low, high=high))
         return value
 
     return parse
@@ -53,9 +55,9 @@ def amount(most: int, *, zero: bool = True) -> Callable[[str], Decimal]:
         try:
             value = Decimal(text)
         except InvalidOperation:
-            raise unfit(f"{text!r} is not a number") from None
+            raise unfit(tr("{text!r} is not a number", text=text)) from None
         if not (value.is_finite() and 0 <= value <= most) or (value == 0 and not zero):
-            raise unfit(f"{text} is not between 0 and {most}")
+            raise unfit(tr("{text} is not between 0 and {most}", text=text, most=most))
         return value.quantize(STEP) if value >= STEP else value
 
     return parse
@@ -69,7 +71,7 @@ def one_of(kind: str, names: Iterable[str] | Callable[[], Iterable[str]]) -> Cal
         for name in known:
             if text.casefold() == name.casefold():
                 return name
-        raise unfit(f"there is no {kind} {text!r}; {meant(text, known)}")
+        raise unfit(tr("there is no {kind} {text!r}; {meant}", kind=Text(kind), text=text, meant=meant(text, known)))
 
     return parse
 
@@ -92,5 +94,5 @@ def folder(text: str) -> Path:
     """A folder that is there."""
     path = Path(text)
     if not path.is_dir():
-        raise unfit(f"{text} is not a folder")
+        raise unfit(tr("{text} is not a folder", text=text))
     return path

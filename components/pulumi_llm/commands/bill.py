@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pulumi_llm.commands import WRONG_CALL, Command, Option, option
 from pulumi_llm.commands._options import JSON, PROJECT, STACK
 from pulumi_llm.commands._values import amount, currency
+from pulumi_llm.texts import _
 
 
 def _options() -> Sequence[Option]:
@@ -53,7 +54,7 @@ def _options() -> Sequence[Option]:
 COMMAND = Command(
     name="bill",
     help="what a stack costs, line by line, and against another revision",
-    about="What a stack costs, per hour and per month, in CNY and USD.",
+    about=_("What a stack costs, per hour and per month, in CNY and USD."),
     options=_options,
     wrong_call=(*WRONG_CALL, "bill.bad-file", "bill.no-git", "bill.no-such-revision", "bill.not-in-revision"),
 )

@@ -18,21 +18,22 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm.commands import Command, Options, option
 from pulumi_llm.commands._options import JSON
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-REFRESH = """Fetch list prices, spot prices and stock, and write a catalogue with them.
+REFRESH = _(
+    "Fetch list prices, spot prices and stock, and write a catalogue with them.\n\nClouds "
+    "without credentials are named and skipped. Exit 0: everything asked was answered; "
+    "1: something failed (what was\nanswered is written, what was not is kept), or "
+    "nothing could be asked; 2: called wrongly.\n\nAliyun is asked twice for each type in "
+    "each region, some two thousand calls for all of them: name regions or a GPU.\n\nIt "
+    "was never run against a real account, only against recorded answers and a server on "
+    "the same machine.\n"
+)
 
-Clouds without credentials are named and skipped. Exit 0: everything asked was answered; 1: something failed (what was
-answered is written, what was not is kept), or nothing could be asked; 2: called wrongly.
-
-Aliyun is asked twice for each type in each region, some two thousand calls for all of them: name regions or a GPU.
-
-It was never run against a real account, only against recorded answers and a server on the same machine.
-"""
-
-SHOW = "Tell what the catalogue holds, how old it is, and the guide's prices beside today's."
+SHOW = _("Tell what the catalogue holds, how old it is, and the guide's prices beside today's.")
 
 UNKNOWN_NAMES = ("catalog.unknown-*",)
 """A cloud, a region or a GPU that is called something else."""

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from pulumi_llm.commands import EVERY, Command, option
 from pulumi_llm.commands._values import number, one_of, unfit, whole
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _
 
 DTYPES = ("auto", "half", "float16", "bfloat16")
 CACHE_DTYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
@@ -27,7 +29,7 @@ def _tokens(text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9})([kK]?)", text)
     value = int(found[1]) * {"": 1, "k": 1000, "K": 1024}[found[2]] if found else 0
     if not 1 <= value <= 100_000_000:
-        raise unfit(f"{text!r} is not a number of tokens such as 8192 or 8K")
+        raise unfit(tr("{text!r} is not a number of tokens such as 8192 or 8K", text=text))
     return value
 
 
@@ -55,7 +57,7 @@ COMMAND = Command(
         ),
         option("--gpu-memory-utilization", type=number(0, 1), default=0.9, metavar="U", help="default: 0.9"),
         option("--max-num-seqs", type=whole(1, 100_000), metavar="N", help="default: vLLM's for the GPU"),
-        option("--kv-cache-dtype", type=one_of("dtype of a KV cache", CACHE_DTYPES), default="auto", metavar="D"),
+        option("--kv-cache-dtype", type=one_of(_("dtype of a KV cache"), CACHE_DTYPES), default="auto", metavar="D"),
         option(
             "--driver", type=whole(300, 2000), metavar="N", help="the branch of a driver that is there, such as 570"
         ),

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from pulumi_llm.commands import EVERY, Command, option
 from pulumi_llm.commands._options import REVIEW
+from pulumi_llm.texts import _
 
 COMMAND = Command(
     name="comment",
     help="the same comment from the engine's own `preview --json`",
-    about="One comment from the engine's `preview --json --show-sames`.",
+    about=_("One comment from the engine's `preview --json --show-sames`."),
     options=(
         option(
             "--preview",

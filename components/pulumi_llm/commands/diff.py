@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from pulumi_llm.commands import EVERY, Command, option
 from pulumi_llm.commands._options import PROJECT, REVIEW
+from pulumi_llm.texts import _
 
 COMMAND = Command(
     name="diff",
     help="what a change does to the machines, what it costs, which rule it breaks",
-    about="What a change does to the machines: one comment, made without credentials. The programs of both "
-    "revisions are run on this machine, with a few named variables and an empty home; that is no sandbox.",
+    about=_(
+        "What a change does to the machines: one comment, made without credentials. The "
+        "programs of both revisions are run on this machine, with a few named variables and "
+        "an empty home; that is no sandbox."
+    ),
     options=(
         option("--base", required=True, metavar="REF", help="the git revision to compare with, such as origin/main"),
         option(

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pulumi_llm.commands import DONE, EVERY, Command, option
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,7 +23,7 @@ PROG = "pulumi-llm explain"
 
 
 def _explain(asked: Namespace) -> int:
-    from pulumi_llm import docpages
+    from pulumi_llm import docpages, language
     from pulumi_llm.errors import UnknownName
 
     sections = docpages.sections()
@@ -31,7 +33,11 @@ def _explain(asked: Namespace) -> int:
     by_code = {code: section for section in sections for code in section.codes}
     found = by_code.get(_meant(asked.code))
     if found is None:
-        raise UnknownName("explain.unknown-code", "code", asked.code, by_code, hint=f"{PROG} alone lists all of them")
+        raise UnknownName(
+            "explain.unknown-code", _("code"), asked.code, by_code, hint=_("{prog} alone lists all of them", prog=PROG)
+        )
+    if language.current() != "en":  # there is one guide
+        sys.stdout.write(tr("There is no such page in this language; in English it says:\n\n"))
     sys.stdout.write(f"{_plain(found.text)}\n")
     return DONE
 

@@ -11,6 +11,8 @@ from pulumi_llm.commands import Command, Option, option
 from pulumi_llm.commands._limits import LIMITS
 from pulumi_llm.commands._options import JSON, PROJECT, SIMULATED, STACK
 from pulumi_llm.commands._values import one_of, places, unfit, whole
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     import datetime
@@ -29,9 +31,9 @@ def _day(text: str) -> int:
     try:
         day = datetime.date.fromisoformat(text)
     except ValueError:
-        raise unfit(f"{text!r} is not a day such as 2027-12-31") from None
+        raise unfit(tr("{text!r} is not a day such as 2027-12-31", text=text)) from None
     if day < _today():
-        raise unfit(f"{text} is over: the key would never work")
+        raise unfit(tr("{text} is over: the key would never work", text=text))
     midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
     return int(midnight.timestamp()) + 86400
 
@@ -73,16 +75,16 @@ COMMAND = Command(
             option("--endpoint", action="append", default=[], help="a path that it may use; may be repeated"),
             option("--source-cidr", action="append", default=[], help="from where; may be repeated"),
             option("--expires", type=_day, help="the last day (UTC) on which it works: 2027-12-31"),
-            line="a new key, with limits of its own",
+            line=_("a new key, with limits of its own"),
         ),
-        _own("list", *COMMON, JSON, line="the keys, their limits and how they were made"),
+        _own("list", *COMMON, JSON, line=_("the keys, their limits and how they were made")),
         _own(
             "rotate",
             NAME,
             *COMMON,
             option("--overlap-minutes", type=whole(0, 10080), default=60, help="how long the old one works on"),
-            line="a new key in place of an old one, which works on for a while",
+            line=_("a new key in place of an old one, which works on for a while"),
         ),
-        _own("revoke", NAME, *COMMON, line="a key that works no more from now on"),
+        _own("revoke", NAME, *COMMON, line=_("a key that works no more from now on")),
     ),
 )

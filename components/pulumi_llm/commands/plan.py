@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm.commands import DONE, WRONG_CALL, Command, OneOf, option
 from pulumi_llm.commands._options import JSON, PROJECT, STACK
+from pulumi_llm.language import tr
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -46,7 +47,7 @@ def _draw(folder: Path, stack: str) -> int:
         drawn = portrait(folder, stack)
     sys.stdout.write(drawn)
     if not drawn:
-        sys.stderr.write(f"pulumi-llm plan: {stack} makes no machine: there is nothing to draw\n")
+        sys.stderr.write(tr("pulumi-llm plan: {stack} makes no machine: there is nothing to draw\n", stack=stack))
     return DONE
 
 
@@ -68,7 +69,7 @@ def as_tree(plan: Plan) -> str:
     shown = plan.to_json()["outputs"]
     if shown:
         lines += ["outputs", *(f"  {key}: {_short(value)}" for key, value in shown.items())]
-    lines += [f"note: {note}" for note in plan.notes]
+    lines += [tr("note: {note}", note=note.text()) for note in plan.notes]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm.commands import DONE, WRONG_CALL, Command, option
 from pulumi_llm.commands._options import PROJECT, STACK
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,7 +28,13 @@ def _render(asked: Namespace) -> int:
         try:
             _files.write_text(path, text, below=asked.out)
         except OSError as wrong:
-            raise Refusal([Finding("render.unwritable", f"{path} cannot be written: {wrong.strerror}")]) from None
+            raise Refusal(
+                [
+                    Finding(
+                        "render.unwritable", _("{path} cannot be written: {problem}", path=path, problem=wrong.strerror)
+                    )
+                ]
+            ) from None
         sys.stdout.write(f"{path}  ({len(text.encode()):,} bytes)\n")
     return DONE
 

@@ -17,22 +17,24 @@ from pathlib import Path
 
 from pulumi_llm.commands import Command, OneOf, option
 from pulumi_llm.commands._values import folder, unfit
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _
 
 
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
-        raise unfit(f"{text!r} is not a number") from None
+        raise unfit(tr("{text!r} is not a number", text=text)) from None
     if not 0 < seconds <= 3600:
-        raise unfit(f"{text} is not between 0 and 3600")
+        raise unfit(tr("{text} is not between 0 and 3600", text=text))
     return seconds
 
 
 COMMAND = Command(
     name="status",
     help="what a stack's nodes are at, and what is in the way",
-    about="What a stack's nodes are at, and what is in the way.",
+    about=_("What a stack's nodes are at, and what is in the way."),
     options=(
         OneOf(
             (

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm.commands import DONE, Command, OneOf, option
 from pulumi_llm.commands._options import JSON, PROJECT, SIMULATED, STACK
 from pulumi_llm.commands._values import one_of, places, whole
+from pulumi_llm.language import tr
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
 NANO = 1_000_000_000
+HEADS = {
+    "key": _("key"),
+    "day": _("day"),
+    "requests": _("requests"),
+    "tokens_in": _("tokens in"),
+    "tokens_out": _("tokens out"),
+    "reserved": _("reserved"),
+    "cost_usd": _("cost usd"),
+}
 
 
 def _usage(asked: Namespace) -> int:
@@ -59,11 +70,11 @@ def rows_of(days: list[dict[str, Any]], *, by_day: bool) -> list[dict[str, Any]]
 def as_table(rows: list[dict[str, Any]], since: str) -> str:
     """The rows for people."""
     if not rows:
-        return f"no key has been used since {since}\n"
+        return tr("no key has been used since {since}\n", since=since)
     from pulumi_llm._tables import aligned
 
     names = list(rows[0])
-    head = [name.replace("_", " ") for name in names]
+    head = [HEADS[name] for name in names]
     cells = [[f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in names] for row in rows]
     figures = {at for at, name in enumerate(names) if name not in ("key", "day")}
     lines = aligned([head, *cells], right=figures)

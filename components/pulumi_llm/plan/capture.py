@@ -33,6 +33,7 @@ from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, Plan
 from pulumi_llm.provider_facts import packages, table
 from pulumi_llm.resolve import kept
 from pulumi_llm.simcloud.simulator import CloudError, Simulator, for_package
+from pulumi_llm.texts import _, either
 
 SIMULATED = packages()
 PLACEHOLDER = "not-set"
@@ -76,8 +77,8 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
             notes.append(
                 Finding(
                     "secret.missing",
-                    f"{key} is not set; `up` needs it",
-                    f"`pulumi config set --secret {key} -s {stack_name}`",
+                    _("{key} is not set; `up` needs it", key=key),
+                    _("`pulumi config set --secret {key} -s {stack_name}`", key=key, stack_name=stack_name),
                     severity="warning",
                 )
             )
@@ -97,7 +98,11 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
         said = refused.findings if isinstance(refused, Refusal) else ()
         raise Refusal([*said, fileless]) from None
     if fileless is not None:
-        message = f"{fileless.message}: its values are those that {project.path.name} has for every stack"
+        message = _(
+            "{message}: its values are those that {path} has for every stack",
+            message=fileless.message,
+            path=project.path.name,
+        )
         notes.insert(0, Finding("stack.no-file", message, fileless.hint, severity="info"))
     plan.notes[:0] = notes
     plan.config = {
@@ -109,8 +114,16 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
 def _fileless(project: projects.Project, stack: str) -> Finding:
     """What to say of a stack that has no file, should its program want values that are not there."""
     near = nearest(stack, project.stacks())
-    meant = f"did you mean {' or '.join(near)}?" if near else f"`pulumi config set -s {stack}` makes the file"
-    return Finding("stack.unknown", f"there is no file {project.stack_file(stack).name} for the stack {stack!r}", meant)
+    meant = (
+        _("did you mean {names}?", names=either(near))
+        if near
+        else _("`pulumi config set -s {stack}` makes the file", stack=stack)
+    )
+    return Finding(
+        "stack.unknown",
+        _("there is no file {name} for the stack {stack!r}", name=project.stack_file(stack).name, stack=stack),
+        meant,
+    )
 
 
 def capture(
@@ -200,7 +213,11 @@ class _Monitor(mocks.MockMonitor):
             return resource_pb2.RegisterResourceResponse(urn=urn)
         if urn in self._urns:
             self.failures.append(
-                Finding("plan.duplicate-urn", f"two resources are called {urn}", "give one of them another name")
+                Finding(
+                    "plan.duplicate-urn",
+                    _("two resources are called {urn}", urn=urn),
+                    _("give one of them another name"),
+                )
             )
         self._urns.add(urn)
         inputs = plain(request.object)
@@ -261,7 +278,10 @@ class _Monitor(mocks.MockMonitor):
             self.plan.notes.append(
                 Finding(
                     "plan.unchecked-type",
-                    f"{type_} is none of the types that the simulated clouds know; its inputs are taken as they are",
+                    _(
+                        "{type} is none of the types that the simulated clouds know; its inputs are taken as they are",
+                        type=type_,
+                    ),
                     where=urn.rsplit("::", 1)[-1],
                     severity="info",
                 )
@@ -271,7 +291,7 @@ class _Monitor(mocks.MockMonitor):
         olds = self.standing.old_inputs(urn) if self.standing else {}
         checked, failures = simulator.check(type_, urn, olds, inputs, seed=b"plan")
         if failures and self.standing:
-            _, failures = simulator.check(type_, urn, olds, self.standing.for_checks(inputs), seed=b"plan")
+            __, failures = simulator.check(type_, urn, olds, self.standing.for_checks(inputs), seed=b"plan")
         name = urn.rsplit("::", 1)[-1]
         for each in failures:
             where = f"{name}.{each.path}" if each.path else name
@@ -290,8 +310,15 @@ class _Monitor(mocks.MockMonitor):
                     [
                         Finding(
                             "plan.provider-refused",
-                            f"the provider {package} cannot be configured: {refused}",
-                            f"an explicit provider with a region, or `pulumi config set {package}:region …`",
+                            _(
+                                "the provider {package} cannot be configured: {refused}",
+                                package=package,
+                                refused=refused,
+                            ),
+                            _(
+                                "an explicit provider with a region, or `pulumi config set {package}:region …`",
+                                package=package,
+                            ),
                         )
                     ]
                 ) from None
@@ -359,7 +386,7 @@ def _run_main(main: Path) -> None:
     """Run the program as the engine's language host does: its folder is the working directory and first on the path."""
     target = main / "__main__.py" if main.is_dir() else main
     if not target.is_file():
-        raise Refusal([Finding("project.no-program", f"there is no Python program at {target}")])
+        raise Refusal([Finding("project.no-program", _("there is no Python program at {target}", target=target))])
     with _inside(target.parent):
         runpy.run_path(str(target), run_name="__main__")
 

@@ -17,10 +17,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import texts
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.capture import capture_stack
 from pulumi_llm.plan.forecast import Forecast
 from pulumi_llm.plan.model import LookUp, Plan, PlannedResource
+from pulumi_llm.texts import _
 
 FORMAT = 1
 _TUPLES = ("dependencies", "ignore_changes", "replace_on_changes")
@@ -47,8 +49,11 @@ def one(project: Path, stack: str) -> dict[str, Any]:
     except Refusal as refusal:
         return {"findings": [_finding(each) for each in refusal.findings]}
     except Exception as failed:  # the program's own mistake: told as what it is, by its last line
-        code, message = "diff.program-failed", f"the program ends with {type(failed).__name__}: {failed}"
-        return {"findings": [_finding(Finding(code, message, "run it: `pulumi-llm plan -s` shows where"))]}
+        code, message = (
+            "diff.program-failed",
+            _("the program fails with {name}: {failed}", name=type(failed).__name__, failed=failed),
+        )
+        return {"findings": [_finding(Finding(code, message, _("run it: `pulumi-llm plan -s` shows where")))]}
 
 
 def standing(project: Path, stack: str) -> Plan:
@@ -88,13 +93,16 @@ def from_wire(content: Mapping[str, Any]) -> Plan:
 
 
 def finding(row: Mapping[str, Any]) -> Finding:
-    """A finding from its JSON."""
-    return Finding(row["code"], row["message"], row.get("hint", ""), row.get("severity", "error"), row.get("where", ""))
+    """A finding from its JSON. An older library sends its English alone, and English it stays."""
+    said = row.get("texts") or {}
+    message, hint = (texts.from_wire(said.get(name), row.get(name, "")) for name in ("message", "hint"))
+    return Finding(row["code"], message, hint, row.get("severity", "error"), row.get("where", ""))
 
 
-def _finding(each: Finding) -> dict[str, str]:
+def _finding(each: Finding) -> dict[str, Any]:
     keys = ("code", "message", "hint", "severity", "where")
-    return {key: getattr(each, key) for key in keys}
+    said = {name: texts.to_wire(getattr(each, name)) for name in ("message", "hint")}
+    return {**{key: getattr(each, key) for key in keys}, "texts": said}
 
 
 def _listed(value: Any) -> Any:

@@ -17,6 +17,7 @@ from pulumi_llm import _json
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.plan.comparison import Comparison, Operation, Step
 from pulumi_llm.plan.model import SECRET, SHOWN_SECRET, SIGNATURE, Plan, PlannedResource
+from pulumi_llm.texts import _
 
 OPERATIONS: Mapping[str, Operation] = {
     "same": "same",
@@ -60,7 +61,7 @@ def read(path: Path) -> Comparison:
         with path.open(encoding="utf-8", errors="replace") as file:
             text = file.read(_json.LARGEST + 1)
     except OSError as wrong:
-        raise _bad(path, f"it cannot be read: {wrong.strerror}") from None
+        raise _bad(path, _("it cannot be read: {problem}", problem=wrong.strerror)) from None
     return parse(text, str(path))
 
 
@@ -74,19 +75,22 @@ def parse(text: str, name: str = "preview") -> Comparison:
     except ValueError as wrong:
         raise _bad(name, str(wrong)) from None
     if content is None:
-        raise _bad(name, "it holds no JSON with `steps`, as `pulumi preview --json` writes it")
+        raise _bad(name, _("it holds no JSON with `steps`, as `pulumi preview --json` writes it"))
     try:
         failed = _errors(content, Path(name).name)
         if failed:
             raise PreviewFailed(_stack_of(content), failed)
         return _comparison(content)
     except (KeyError, TypeError, AttributeError, ValueError) as wrong:
-        raise _bad(name, f"a step is not as the engine writes it ({type(wrong).__name__}: {wrong})") from None
+        raise _bad(
+            name,
+            _("a step is not as the engine writes it ({name}: {problem})", name=type(wrong).__name__, problem=wrong),
+        ) from None
 
 
 def _digest(text: str) -> dict[str, Any] | None:
     if len(text) > _json.LARGEST:
-        raise ValueError(f"it is longer than {_json.LARGEST:,} characters")
+        raise ValueError(_("it is longer than {largest:,} characters", largest=_json.LARGEST))
     decoder = json.JSONDecoder()
     at, starts = text.find("{"), 0
     while at >= 0 and starts < MOST_STARTS:
@@ -95,7 +99,7 @@ def _digest(text: str) -> dict[str, Any] | None:
             found, end = decoder.raw_decode(text, at)
             _json.bounded(found)
         except RecursionError:
-            raise ValueError("it is nested too deeply") from None
+            raise ValueError(_("it is nested too deeply")) from None
         except ValueError:
             at = text.find("{", at + 1)
             continue
@@ -112,8 +116,8 @@ def _errors(content: Mapping[str, Any], name: str) -> list[Finding]:
         if each.get("severity") != "error":
             continue
         words, where = _words(str(each.get("message", ""))), str(each.get("urn") or "").rsplit("::", 1)[-1]
-        hint = "mend the program" if words != "preview failed" else "`pulumi preview` without --json tells more"
-        message = f"the preview in {name} failed: {words}"
+        hint = _("fix the program") if words != "preview failed" else _("`pulumi preview` without --json tells more")
+        message = _("the preview in {name} failed: {words}", name=name, words=words)
         found[words, where] = Finding("diff.preview-failed", message, hint, where=where)
     return list(found.values())
 
@@ -123,7 +127,7 @@ def _words(message: str) -> str:
     lines = [each.strip() for each in message.strip().removeprefix("error: ").splitlines() if each.strip()]
     if any(each.startswith("Traceback (most recent call last)") for each in lines):
         lines = [lines[0], lines[-1]]
-    text = " ".join(lines) or "the engine does not say why"
+    text = " ".join(lines) or _("the engine does not say why")
     return text if len(text) <= MOST_ERROR else f"{text[: MOST_ERROR - 1]}…"
 
 
@@ -138,7 +142,7 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
     for row in content["steps"]:
         operation = OPERATIONS.get(row["op"])
         if operation is None:
-            raise ValueError(f"unknown operation {row['op']!r}")
+            raise ValueError(_("unknown operation {op!r}", op=row["op"]))
         urn = row["urn"]
         head, project, qualified = str(urn).split("::")[:3]
         before.stack = after.stack = head.rsplit(":", 1)[-1]
@@ -159,10 +163,10 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
             after.resources.append(step.after)
     same = sum(each.operation == "same" for each in comparison.steps)
     if same + 1 < int((content.get("changeSummary") or {}).get("same", 0)):
-        message = (
-            "the preview leaves out what stays the same: the picture, the totals and the policy see the changes alone"
+        message = _(
+            "the preview leaves out what stays the same: the picture, the totals and the policy see only the changes"
         )
-        hint = "pulumi preview --json --show-sames"
+        hint = _("pulumi preview --json --show-sames")
         after.notes.append(Finding("diff.partial-preview", message, hint, severity="warning"))
     config = {key: _opened(value) for key, value in (content.get("config") or {}).items()}
     before.config, after.config = {}, config
@@ -223,5 +227,7 @@ def _opened(value: Any) -> Any:
 
 
 def _bad(name: object, why: str) -> Refusal:
-    hint = "write it with `pulumi preview --json --show-sames > preview.json`"
-    return Refusal([Finding("diff.bad-preview", f"{name} is no preview of the engine: {why}", hint)])
+    hint = _("write it with `pulumi preview --json --show-sames > preview.json`")
+    return Refusal(
+        [Finding("diff.bad-preview", _("{name} is no preview of the engine: {why}", name=name, why=why), hint)]
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.texts import _
 
 ENCRYPTED = "[encrypted]"
 """Stands for a secret that only the engine can decrypt."""
@@ -78,8 +79,8 @@ class Project:
         Raises :class:`UnknownName` (``stack.unknown``) for what cannot be a stack's name.
         """
         if not _NAME.fullmatch(stack):
-            hint = "(letters, digits, `-`, `_` and `.`)"
-            raise UnknownName("stack.unknown", "stack", stack, self.stacks(), hint=hint)
+            hint = _("(letters, digits, `-`, `_` and `.`)")
+            raise UnknownName("stack.unknown", _("stack"), stack, self.stacks(), hint=hint)
         return self.stack_folder / f"Pulumi.{stack}{self.path.suffix}"
 
 
@@ -103,8 +104,8 @@ def find(start: Path) -> Project:
         [
             Finding(
                 "project.not-found",
-                f"there is no Pulumi.yaml in {start} or above it",
-                "run this in a Pulumi project",
+                _("there is no Pulumi.yaml in {start} or above it", start=start),
+                _("run this in a Pulumi project"),
             )
         ]
     )
@@ -130,7 +131,7 @@ def read_stack(project: Project, stack: str) -> StackConfig:
     path = project.stack_file(stack)
     config = (read_yaml(path).get("config") if path.is_file() else None) or {}
     if not isinstance(config, Mapping):
-        raise Refusal([Finding("stack.unreadable", f"`config:` in {path} is not a mapping")])
+        raise Refusal([Finding("stack.unreadable", _("`config:` in {path} is not a mapping", path=path))])
     raw |= {full_name(project.name, key): "" if value is None else value for key, value in config.items()}
     secret = frozenset(key for key, value in raw.items() if _has_secure(value))
     return StackConfig({key: _text(value) for key, value in raw.items()}, secret, raw)
@@ -145,23 +146,39 @@ def read_yaml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             read = file.read(LARGEST + 1)
         if len(read) > LARGEST:
-            raise Refusal([Finding("project.unreadable", f"{path} is larger than {LARGEST >> 20} MiB")])
+            raise Refusal(
+                [
+                    Finding(
+                        "project.unreadable", _("{path} is larger than {largest} MiB", path=path, largest=LARGEST >> 20)
+                    )
+                ]
+            )
         content = _engine_yaml.load(read.decode("utf-8"))
         _engine_yaml.to_text(content)  # a number that is none
     except (OSError, UnicodeDecodeError) as wrong:
-        raise Refusal([Finding("project.unreadable", f"{path} cannot be read: {wrong}")]) from None
+        raise Refusal(
+            [Finding("project.unreadable", _("{path} cannot be read: {problem}", path=path, problem=wrong))]
+        ) from None
     except ValueError as wrong:
-        raise Refusal([Finding("project.not-yaml", f"{path} cannot be used: {wrong}")]) from None
+        raise Refusal(
+            [Finding("project.not-yaml", _("{path} cannot be used: {problem}", path=path, problem=wrong))]
+        ) from None
     except _yaml.YAMLError as wrong:
         place = getattr(wrong, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
         unreadable = isinstance(wrong, _yaml.BadCharacter)  # a character that no text has
-        problem = getattr(wrong, "problem", None) or ("it cannot be parsed" if unreadable else str(wrong))
-        raise Refusal([Finding("project.not-yaml", f"{path} is not YAML{line}: {problem}")]) from None
+        problem = getattr(wrong, "problem", None) or (_("it cannot be parsed") if unreadable else str(wrong))
+        raise Refusal(
+            [
+                Finding(
+                    "project.not-yaml", _("{path} is not YAML{line}: {problem}", path=path, line=line, problem=problem)
+                )
+            ]
+        ) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise Refusal([Finding("project.not-yaml", f"{path} does not hold a mapping")])
+        raise Refusal([Finding("project.not-yaml", _("{path} does not hold a mapping", path=path))])
     return content
 
 
@@ -174,9 +191,9 @@ def _read(path: Path) -> Project:
     content = read_yaml(path)
     name = content.get("name")
     if not isinstance(name, str) or not name:
-        raise Refusal([Finding("project.unreadable", f"{path} has no `name:`")])
+        raise Refusal([Finding("project.unreadable", _("{path} has no `name:`", path=path))])
     if "runtime" not in content:
-        raise Refusal([Finding("project.unreadable", f"{path} has no `runtime:`", "runtime: python")])
+        raise Refusal([Finding("project.unreadable", _("{path} has no `runtime:`", path=path), "runtime: python")])
     return Project(path, content)
 
 
@@ -195,7 +212,7 @@ def _is_secure(value: Mapping[str, Any]) -> bool:
 
 
 def _has_secure(value: Any) -> bool:
-    return any(True for _ in _secures(value))
+    return any(True for __ in _secures(value))
 
 
 def _secures(value: Any) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.memory import Memory
@@ -65,7 +66,9 @@ def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list
         if finding.severity != "error":
             told.append(finding)
         elif finding.code in override:
-            told.append(replace(finding, severity="warning", message=f"overridden: {finding.message}"))
+            told.append(
+                replace(finding, severity="warning", message=_("overridden: {message}", message=finding.message))
+            )
         else:
             errors.append(finding)
     if errors:
@@ -73,8 +76,8 @@ def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list
     told += [
         Finding(
             "preflight.override-unused",
-            f"override names {code!r}, and nothing of that code was found",
-            "leave it out",
+            _("override names {code!r}, and nothing of that code was found", code=code),
+            _("leave it out"),
             severity="warning",
             where="override",
         )
@@ -86,7 +89,11 @@ def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list
 def _unknown_model(finding: Finding) -> Finding:
     code = "fit.unknown-model" if finding.code == "catalog.unknown-model" else finding.code
     hint = (
-        f"{finding.hint} (pulumi-llm check PATH/config.json); who is sure of it overrides {code}"
+        _(
+            "{hint} (pulumi-llm check PATH/config.json). If you know that it works, override {code}",
+            hint=finding.hint,
+            code=code,
+        )
         if code == "fit.unknown-model"
         else finding.hint
     )

@@ -7,23 +7,24 @@ from collections.abc import Iterable, Mapping
 from pulumi_llm import catalog
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _, any_of, listed
 
 EVERY_HOST = (Capability.FIREWALL, Capability.DISK)
 """What every host of the components is made with. It is in a private network too, but that may be there already."""
 
 _ASKED: Mapping[Capability, tuple[str, str, str]] = {
-    Capability.FIREWALL: ("every host is behind a firewall", "has none that could be asked for", ""),
-    Capability.DISK: ("data is on a disk that outlives its machine", "has no such disks", ""),
+    Capability.FIREWALL: (_("every host is behind a firewall"), _("has none that could be asked for"), ""),
+    Capability.DISK: (_("data is on a disk that outlives its machine"), _("has no such disks"), ""),
     Capability.IMAGE: (
-        "the newest Ubuntu image is looked up",
-        "has no list to look in",
-        "image_id: an image of its own",
+        _("the newest Ubuntu image is looked up"),
+        _("has no list to look in"),
+        _("image_id: an image of its own"),
     ),
-    Capability.SPOT: ("a spot machine is asked for", "sells none", "spot: false"),
+    Capability.SPOT: (_("a spot machine is asked for"), _("sells none"), "spot: false"),
     Capability.PRIVATE_NET: (
-        "a host is in a private network",
-        "makes none",
-        "vpc_id and subnet_id of a network that is there",
+        _("a host is in a private network"),
+        _("makes none"),
+        _("vpc_id and subnet_id of a network that is there"),
     ),
 }
 """What asks for it, how a cloud that cannot is told of, and what would work instead."""
@@ -46,10 +47,15 @@ def lacking(cloud: str, wanted: Iterable[Capability]) -> list[Finding]:
             continue
         asked, cannot, instead = _ASKED[each]
         others = sorted(name for name, row in clouds.items() if each in row.can)
-        elsewhere = f"a cloud that can: {', '.join(others)}" if others else ""
-        hint = "; or ".join(filter(None, (instead, elsewhere)))
+        elsewhere = _("a cloud that can: {others}", others=listed(others)) if others else ""
+        hint = any_of(filter(None, (instead, elsewhere)))
         findings.append(
-            Finding("cloud.cannot", f"{asked}, and {facts.title} {cannot}", hint, where=_WHERE.get(each, "cloud"))
+            Finding(
+                "cloud.cannot",
+                _("{request}, and {title} {cannot}", request=asked, title=facts.title, cannot=cannot),
+                hint,
+                where=_WHERE.get(each, "cloud"),
+            )
         )
     return findings
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import UpstreamSpec
@@ -32,10 +33,22 @@ def ending_models(upstreams: Mapping[str, UpstreamSpec], today: date) -> list[Fi
             row = known.get((vendor, model))
             if row is None or (row.day - today).days > NOTICE_DAYS:
                 continue
-            hint = f"models: [{row.instead}], which {vendor} names in its place" if row.instead else ""
+            hint = (
+                _("models: [{instead}], which {vendor} names in its place", instead=row.instead, vendor=vendor)
+                if row.instead
+                else ""
+            )
             if row.day <= today:
-                told = Finding("upstream.model-ended", f"{vendor} switched {model} off on {row.ends}", hint)
+                told = Finding(
+                    "upstream.model-ended",
+                    _("{vendor} switched {model} off on {ends}", vendor=vendor, model=model, ends=row.ends),
+                    hint,
+                )
             else:
-                told = Finding("upstream.model-ends", f"{vendor} switches {model} off on {row.ends}", hint)
+                told = Finding(
+                    "upstream.model-ends",
+                    _("{vendor} switches {model} off on {ends}", vendor=vendor, model=model, ends=row.ends),
+                    hint,
+                )
             found.append(replace(told, severity="warning", where=f"upstreams.{vendor}.models"))
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight import capabilities, memory
+from pulumi_llm.texts import _, either, listed
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model, Offer, Price
@@ -74,8 +75,14 @@ def place_server(server: ServerSpec) -> Placement:
                 [
                     Finding(
                         "placement.type-mismatch",
-                        f"{server.instance_type} does not carry {server.gpu_count} x {server.gpu} in {server.region}",
-                        "leave instance_type out, and the cheapest type that does is taken",
+                        _(
+                            "{instance_type} does not carry {gpu_count} x {gpu} in {region}",
+                            instance_type=server.instance_type,
+                            gpu_count=server.gpu_count,
+                            gpu=server.gpu,
+                            region=server.region,
+                        ),
+                        _("leave instance_type out to get the cheapest type that does"),
                         where="instance_type",
                     )
                 ]
@@ -102,7 +109,11 @@ def place_host(
         _check_size(cloud, instance_type, min_vcpu, min_memory_gib)
         offers = [offer for offer in offers if offer.instance.instance_type == instance_type]
     if not offers:
-        wanted = instance_type or f"a CPU host with {min_vcpu} vCPU and {min_memory_gib:g} GiB"
+        wanted = instance_type or _(
+            "a CPU host with {min_vcpu} vCPU and {min_memory_gib:g} GiB",
+            min_vcpu=min_vcpu,
+            min_memory_gib=min_memory_gib,
+        )
         regions = sorted(
             {
                 name
@@ -115,8 +126,15 @@ def place_host(
             [
                 Finding(
                     "placement.host-not-offered",
-                    f"the catalogue has no offer of {wanted} on {cloud} in {region}",
-                    f"a region that has: {', '.join(regions[:8])}" if regions else "another cloud",
+                    _(
+                        "the catalogue has no offer of {wanted} on {cloud} in {region}",
+                        wanted=wanted,
+                        cloud=cloud,
+                        region=region,
+                    ),
+                    _("a region that has it: {regions}", regions=listed(regions[:8]))
+                    if regions
+                    else _("another cloud"),
                     where="region",
                 )
             ]
@@ -184,9 +202,15 @@ def sold_size(cloud: str, kind: str, gib: int) -> int:
             [
                 Finding(
                     "cloud.disk-too-large",
-                    f"a {kind} disk of {gib} GiB is asked for; the largest {disk.type} on {facts.title} has "
-                    f"{disk.max_gib} GiB",
-                    f"{disk.max_gib} GiB or less",
+                    _(
+                        "a {kind} disk of {gib} GiB is asked for; the largest {type} on {title} has {max_gib} GiB",
+                        kind=kind,
+                        gib=gib,
+                        type=disk.type,
+                        title=facts.title,
+                        max_gib=disk.max_gib,
+                    ),
+                    _("{max_gib} GiB or less", max_gib=disk.max_gib),
                 )
             ]
         )
@@ -201,9 +225,16 @@ def _check_size(cloud: str, instance_type: str, min_vcpu: int, min_memory_gib: f
             [
                 Finding(
                     "placement.host-too-small",
-                    f"{instance_type} has {row.vcpu} vCPU and {row.memory_gib:g} GiB of memory, and {min_vcpu} vCPU "
-                    f"and {min_memory_gib:g} GiB are needed",
-                    "leave instance_type out, and the cheapest type that is large enough is taken",
+                    _(
+                        "{instance_type} has {vcpu} vCPU and {memory_gib:g} GiB of memory, and {min_vcpu} "
+                        "vCPU and {min_memory_gib:g} GiB are needed",
+                        instance_type=instance_type,
+                        vcpu=row.vcpu,
+                        memory_gib=row.memory_gib,
+                        min_vcpu=min_vcpu,
+                        min_memory_gib=min_memory_gib,
+                    ),
+                    _("leave instance_type out to get the cheapest type that is large enough"),
                     where="instance_type",
                 )
             ]
@@ -213,12 +244,16 @@ def _check_size(cloud: str, instance_type: str, min_vcpu: int, min_memory_gib: f
 def _placed(offer: Offer, zone: str | None) -> Placement:
     instance = offer.instance
     if zone is None and not offer.zones:
-        what = f"the catalogue knows no zone of {instance.cloud} {offer.region}"
-        raise Refusal([Finding("placement.no-zone", what, "name the zone", where="zone")])
+        what = _("the catalogue knows no zone of {cloud} {region}", cloud=instance.cloud, region=offer.region)
+        raise Refusal([Finding("placement.no-zone", what, _("name the zone"), where="zone")])
     if zone is not None and offer.zones and zone not in offer.zones:
         raise UnknownName(
             "placement.zone-not-offered",
-            f"zone of {offer.region} that offers {instance.instance_type}",
+            _(
+                "zone of {region} that offers {instance_type}",
+                region=offer.region,
+                instance_type=instance.instance_type,
+            ),
             zone,
             offer.zones,
             where="zone",
@@ -232,30 +267,46 @@ def _not_offered(server: ServerSpec) -> Finding:
         {offer.instance.gpu_count for offer in data.offers(gpu=server.gpu, cloud=server.cloud, region=server.region)}
     )
     if here:
-        counts = " or ".join(str(count) for count in here)
+        counts = either(str(count) for count in here)
         return Finding(
             "placement.gpu-not-offered",
-            f"{server.cloud} has no type with {server.gpu_count} x {server.gpu} in {server.region}",
-            f"gpu_count: {counts} (that is how many {server.gpu} a type there carries)",
+            _(
+                "{cloud} has no type with {gpu_count} x {gpu} in {region}",
+                cloud=server.cloud,
+                gpu_count=server.gpu_count,
+                gpu=server.gpu,
+                region=server.region,
+            ),
+            _("gpu_count: {counts} (that is how many {gpu} a type there carries)", counts=counts, gpu=server.gpu),
             where="gpu_count",
         )
     on_cloud = sorted(
         {offer.region for offer in data.offers(gpu=server.gpu, gpu_count=server.gpu_count, cloud=server.cloud)}
     )
     if on_cloud:
-        hint = f"a region that has it: {', '.join(on_cloud[:8])}"
+        hint = _("a region that has it: {regions}", regions=listed(on_cloud[:8]))
     else:
         elsewhere = sorted({offer.instance.cloud for offer in data.offers(gpu=server.gpu, gpu_count=server.gpu_count)})
         on_sale = sorted({str(offer.instance.gpu_count) for offer in data.offers(gpu=server.gpu, cloud=server.cloud)})
-        hint = f"gpu_count: {' or '.join(on_sale)}" if on_sale else ""
-        hint += (" or " if hint and elsewhere else "") + (f"cloud: {' or '.join(elsewhere)}" if elsewhere else "")
+        hint = either(
+            [
+                *([_("gpu_count: {counts}", counts=either(on_sale))] if on_sale else []),
+                *([_("cloud: {names}", names=either(elsewhere))] if elsewhere else []),
+            ]
+        )
     there = sorted(
         {str(o.instance.gpu) for o in data.offers(cloud=server.cloud, region=server.region) if o.instance.gpu}
     )
     return Finding(
         "placement.gpu-not-offered",
-        f"the catalogue has no offer of {server.gpu_count} x {server.gpu} on {server.cloud} in {server.region}"
-        + (f" (there it has {', '.join(there)})" if there else ""),
+        _(
+            "the catalogue has no offer of {gpu_count} x {gpu} on {cloud} in {region}{note}",
+            gpu_count=server.gpu_count,
+            gpu=server.gpu,
+            cloud=server.cloud,
+            region=server.region,
+            note=_(" (there it has {there})", there=listed(there)) if there else "",
+        ),
         hint,
         where="gpu",
     )

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pulumi_llm.errors import Finding
+from pulumi_llm.language import told, tr
 from pulumi_llm.preflight import suggest
 from pulumi_llm.preflight.request import Case, FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
+from pulumi_llm.texts import _
 
 NOT_KNOWN = frozenset({"fit.unknown-shape", "fit.unknown-memory", "fit.unknown-quantization"})
 """Refusals that say that there is no figure, not that it cannot work."""
@@ -53,33 +55,75 @@ class Report:
 
     def __str__(self) -> str:
         case, memory = self.case, self.case.memory
-        verdict = "works" if self.ok else "does not work" if self.known else "not known"
-        lines = [f"{case.model.id} on {case.request.gpu_count} x {case.gpu.name}: {verdict}"]
-        if memory is not None:
-            parts = (
-                f"sampler and activations {memory.activation_gib:.2f}, CUDA graphs {memory.graphs_gib:.2f}, "
-                f"CUDA and communication {memory.non_torch_gib:.2f}"
+        verdict = _("works") if self.ok else (_("does not work") if self.known else _("not known"))
+        lines = [
+            tr(
+                "{model} on {gpu_count} x {gpu}: {verdict}",
+                model=case.model.id,
+                gpu_count=case.request.gpu_count,
+                gpu=case.gpu.name,
+                verdict=verdict,
             )
-            need = f"one request of {case.max_model_len:,} needs {memory.need_gib:.2f}"
-            at_once = f"{memory.max_concurrency:g} requests of {case.max_model_len:,} at once"
+        ]
+        if memory is not None:
+            parts = tr(
+                "sampler and activations {activation_gib:.2f}, CUDA graphs {graphs_gib:.2f}, CUDA "
+                "and communication {non_torch_gib:.2f}",
+                activation_gib=memory.activation_gib,
+                graphs_gib=memory.graphs_gib,
+                non_torch_gib=memory.non_torch_gib,
+            )
+            need = tr(
+                "one request of {max_model_len:,} needs {need_gib:.2f}",
+                max_model_len=case.max_model_len,
+                need_gib=memory.need_gib,
+            )
+            at_once = tr(
+                "{max_concurrency:g} requests of {max_model_len:,} at once",
+                max_concurrency=memory.max_concurrency,
+                max_model_len=case.max_model_len,
+            )
             lines += [
                 "",
-                f"  GiB per GPU   {memory.gpu_gib:7.2f}  that the driver reports for {case.gpu.name}",
-                f"  budget        {memory.budget_gib:7.2f}  at gpu_memory_utilization {case.load.utilization:g}",
-                f"  weights       {memory.weights_gib:7.2f}  {case.quantization or '16 bit'}",
-                f"  overhead      {memory.overhead_gib:7.2f}  {parts}",
-                f"  KV cache      {memory.kv_gib:7.2f}  {memory.kv_tokens:,} tokens; {need}",
+                tr(
+                    "  GiB per GPU   {gpu_gib:7.2f}  that the driver reports for {gpu}",
+                    gpu_gib=memory.gpu_gib,
+                    gpu=case.gpu.name,
+                ),
+                tr(
+                    "  budget        {budget_gib:7.2f}  at gpu_memory_utilization {utilization:g}",
+                    budget_gib=memory.budget_gib,
+                    utilization=case.load.utilization,
+                ),
+                tr(
+                    "  weights       {weights_gib:7.2f}  {kind}",
+                    weights_gib=memory.weights_gib,
+                    kind=case.quantization or _("16 bit"),
+                ),
+                tr("  overhead      {overhead_gib:7.2f}  {parts}", overhead_gib=memory.overhead_gib, parts=parts),
+                tr(
+                    "  KV cache      {kv_gib:7.2f}  {kv_tokens:,} tokens; {need}",
+                    kv_gib=memory.kv_gib,
+                    kv_tokens=memory.kv_tokens,
+                    need=need,
+                ),
                 "",
-                f"  longest context {memory.max_model_len:,} tokens; {at_once}",
+                tr(
+                    "  longest context {max_model_len:,} tokens; {at_once}",
+                    max_model_len=memory.max_model_len,
+                    at_once=at_once,
+                ),
             ]
         for finding in self.findings:
-            lines += ["", f"{finding.severity}: {finding}"]
+            lines += ["", f"{told(SEVERITIES[finding.severity])}: {finding.text()}"]
         if self.suggestion is not None:
-            lines += ["", f"cheapest that passes: {self.suggestion}"]
+            lines += ["", tr("cheapest that passes: {suggestion}", suggestion=self.suggestion)]
         elif not self.ok:
-            lines += ["", "cheapest that passes: nothing in the catalogue does"]
+            lines += ["", tr("cheapest that passes: nothing in the catalogue does")]
         return "\n".join(lines) + "\n"
 
+
+SEVERITIES = {"error": _("error"), "warning": _("warning"), "info": _("info")}
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 

@@ -9,6 +9,7 @@ from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.engine import Capability
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.texts import _, either, listed
 
 
 def capability_too_old(case: Case) -> Iterator[Finding]:
@@ -18,14 +19,22 @@ def capability_too_old(case: Case) -> Iterator[Finding]:
         return
     if gpu.vllm == "legacy":
         last = gpu.last_vllm or release.legacy_release
-        past = f"vLLM {last}, which this library does not install, is the last that may run on it (half, experimental)"
+        past = _(
+            "vLLM {last}, which this library does not install, is the last that may run on it (half, experimental)",
+            last=last,
+        )
     else:
-        past = "no release of vLLM runs on it"
+        past = _("no release of vLLM runs on it")
     yield Finding(
         "fit.capability-too-old",
-        f"{gpu.name} has compute capability {gpu.compute_capability}, and vLLM {release.version} needs "
-        f"{_text(release.min_capability)} or higher",
-        f"a GPU from T4 (7.5) on; {past}",
+        _(
+            "{gpu} has compute capability {compute_capability}, and vLLM {version} needs {min_capability} or higher",
+            gpu=gpu.name,
+            compute_capability=gpu.compute_capability,
+            version=release.version,
+            min_capability=_text(release.min_capability),
+        ),
+        _("a GPU from T4 (7.5) on; {past}", past=past),
         where="gpu",
     )
 
@@ -36,9 +45,14 @@ def arm_without_kernels(case: Case) -> Iterator[Finding]:
     if release.min_capability <= gpu.capability < release.arm_min_capability and _only_on_arm(gpu.name):
         yield Finding(
             "fit.arm-without-kernels",
-            f"{gpu.name} only comes with ARM processors, and PyTorch's wheels for these need compute capability "
-            f"{_text(release.arm_min_capability)}; it has {gpu.compute_capability}",
-            "gpu: T4, which has the same memory and an x86 host",
+            _(
+                "{gpu} only comes with ARM processors, and PyTorch's wheels for these need compute "
+                "capability {arm_min_capability}; it has {compute_capability}",
+                gpu=gpu.name,
+                arm_min_capability=_text(release.arm_min_capability),
+                compute_capability=gpu.compute_capability,
+            ),
+            _("gpu: T4, which has the same memory and an x86 host"),
             where="gpu",
         )
 
@@ -47,11 +61,16 @@ def dtype_needs_capability(case: Case) -> Iterator[Finding]:
     """bfloat16 is not to be had below compute capability 8.0."""
     needed = case.engine.bfloat16_capability
     if case.dtype == "bfloat16" and case.gpu.capability < needed:
-        hint = f"a GPU with {_text(needed)} (A10, A100, L4, …)"
+        hint = _("a GPU with {needed} (A10, A100, L4, …)", needed=_text(needed))
         yield Finding(
             "fit.dtype-needs-capability",
-            f"bfloat16 needs compute capability {_text(needed)}, and {case.gpu.name} has {case.gpu.compute_capability}",
-            hint if case.model.no_fp16 else f"dtype: half, or {hint}",
+            _(
+                "bfloat16 needs compute capability {needed}, and {gpu} has {compute_capability}",
+                needed=_text(needed),
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            hint if case.model.no_fp16 else _("dtype: half, or {hint}", hint=hint),
             where="dtype",
         )
 
@@ -64,18 +83,27 @@ def model_refuses_fp16(case: Case) -> Iterator[Finding]:
     if case.dtype == "half":
         yield Finding(
             "fit.model-refuses-fp16",
-            f"{case.model.id} is numerically unstable in float16, and vLLM {case.engine.version} refuses it",
+            _(
+                "{model} is numerically unstable in float16, and vLLM {version} refuses it",
+                model=case.model.id,
+                version=case.engine.version,
+            ),
             "dtype: bfloat16"
             if case.gpu.capability >= needed
-            else f"a GPU with bfloat16 (compute capability {_text(needed)}: A10, A100, L4, …)",
+            else _("a GPU with bfloat16 (compute capability {needed}: A10, A100, L4, …)", needed=_text(needed)),
             where="dtype",
         )
     elif case.dtype == "auto" and case.gpu.capability < needed:
         yield Finding(
             "fit.model-refuses-fp16",
-            f"{case.model.id} is refused in float16, {case.gpu.name} (compute capability "
-            f"{case.gpu.compute_capability}) has no bfloat16, and float32 would take twice the memory",
-            f"a GPU with bfloat16 (compute capability {_text(needed)}: A10, A100, L4, …)",
+            _(
+                "{model} is refused in float16, {gpu} (compute capability {compute_capability}) has "
+                "no bfloat16, and float32 would take twice the memory",
+                model=case.model.id,
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _("a GPU with bfloat16 (compute capability {needed}: A10, A100, L4, …)", needed=_text(needed)),
             where="gpu",
         )
 
@@ -89,16 +117,18 @@ def quantization_unknown(case: Case) -> Iterator[Finding]:
     if name in release.removed_quantizations:
         yield Finding(
             "fit.quantization-removed",
-            f"vLLM {release.version} has no {name} any more",
-            siblings or f"one of {', '.join(release.quantizations)}",
+            _("vLLM {version} no longer has {name}", version=release.version, name=name),
+            siblings or _("one of {names}", names=listed(release.quantizations)),
             where="quantization",
         )
         return
     near = nearest(name, release.quantizations)
     yield Finding(
         "fit.unknown-quantization",
-        f"there is no figure here for weights quantized by {name!r}",
-        f"did you mean {' or '.join(near)}?" if near else siblings or f"one of {', '.join(release.quantizations)}",
+        _("nothing is known here about weights quantized by {name!r}", name=name),
+        _("did you mean {names}?", names=either(near))
+        if near
+        else (siblings or _("one of {names}", names=listed(release.quantizations))),
         where="quantization",
     )
 
@@ -112,16 +142,25 @@ def quantization_contradicts_files(case: Case) -> Iterator[Finding]:
     if stored is not None:
         yield Finding(
             "fit.quantization-mismatch",
-            f"{case.model.id} is stored in {stored}, and {asked} is asked for",
-            "leave quantization out: vLLM reads it from the files",
+            _(
+                "{model} is stored in {stored}, and {request} is asked for",
+                model=case.model.id,
+                stored=stored,
+                request=asked,
+            ),
+            _("leave quantization out: vLLM reads it from the files"),
             where="quantization",
         )
     elif not method.online:
         siblings = _siblings(case, asked)
         yield Finding(
             "fit.quantization-not-in-files",
-            f"{case.model.id} is stored in 16 bit, and vLLM makes no {asked} while loading",
-            siblings or "quantization: fp8 is made while loading; or a model whose files are quantized",
+            _(
+                "{model} is stored in 16 bit, and vLLM makes no {request} while loading",
+                model=case.model.id,
+                request=asked,
+            ),
+            siblings or _("quantization: fp8 is made while loading; or a model whose files are quantized"),
             where="quantization",
         )
 
@@ -134,15 +173,25 @@ def quantization_needs_capability(case: Case) -> Iterator[Finding]:
     if case.gpu.capability < method.min_capability:
         yield Finding(
             "fit.quantization-needs-capability",
-            f"{method.name} needs compute capability {_text(method.min_capability)}, and {case.gpu.name} has "
-            f"{case.gpu.compute_capability}",
-            f"a GPU with {_text(method.min_capability)} or higher",
+            _(
+                "{method} needs compute capability {min_capability}, and {gpu} has {compute_capability}",
+                method=method.name,
+                min_capability=_text(method.min_capability),
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _("a GPU with {min_capability} or higher", min_capability=_text(method.min_capability)),
             where="gpu",
         )
     elif case.dtype not in ("auto", *method.dtypes):
         yield Finding(
             "fit.quantization-needs-dtype",
-            f"{method.name} runs in {' or '.join(method.dtypes)}, not in {case.dtype}",
+            _(
+                "{method} runs in {dtypes}, not in {dtype}",
+                method=method.name,
+                dtypes=either(method.dtypes),
+                dtype=case.dtype,
+            ),
             f"dtype: {method.dtypes[0]}",
             where="dtype",
         )
@@ -155,9 +204,16 @@ def fp8_is_weight_only(case: Case) -> Iterator[Finding]:
     if eight_bit and release.min_capability <= case.gpu.capability < release.fp8_arithmetic_capability:
         yield Finding(
             "fit.fp8-weight-only",
-            f"{case.gpu.name} ({case.gpu.compute_capability}) has no fp8 units: the weights are stored in fp8 and "
-            "computed in 16 bit, which saves memory but no time",
-            f"a GPU with {_text(release.fp8_arithmetic_capability)} (L4, L20, H100, …) if speed is what matters",
+            _(
+                "{gpu} ({compute_capability}) has no fp8 units: the weights are stored in fp8 and "
+                "computed in 16 bit, which saves memory but no time",
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _(
+                "a GPU with {fp8_arithmetic_capability} (L4, L20, H100, …) if speed matters",
+                fp8_arithmetic_capability=_text(release.fp8_arithmetic_capability),
+            ),
             severity="warning",
             where="gpu",
         )
@@ -169,9 +225,13 @@ def kv_cache_needs_capability(case: Case) -> Iterator[Finding]:
     if case.load.fp8_kv_cache and case.gpu.capability < needed:
         yield Finding(
             "fit.kv-cache-needs-capability",
-            f"an fp8 KV cache needs compute capability {_text(needed)}, and {case.gpu.name} has "
-            f"{case.gpu.compute_capability}",
-            f"kv_cache_dtype: auto, or a GPU with {_text(needed)}",
+            _(
+                "an fp8 KV cache needs compute capability {needed}, and {gpu} has {compute_capability}",
+                needed=_text(needed),
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _("kv_cache_dtype: auto, or a GPU with {needed}", needed=_text(needed)),
             where="kv_cache_dtype",
         )
 
@@ -182,10 +242,17 @@ def sparse_attention_needs_capability(case: Case) -> Iterator[Finding]:
     if case.model.sparse_attention and case.gpu.capability[0] not in majors:
         yield Finding(
             "fit.sparse-attention-needs-capability",
-            f"{case.model.id} picks what it attends to by an index (sparse attention), for which vLLM "
-            f"{case.engine.version} has kernels for compute capability {', '.join(f'{each}.x' for each in majors)}, "
-            f"and {case.gpu.name} has {case.gpu.compute_capability}",
-            "an H20, H100 or H200, or a Blackwell GPU",
+            _(
+                "{model} picks what it attends to by an index (sparse attention), for which vLLM "
+                "{version} has kernels for compute capability {majors}, and {gpu} has "
+                "{compute_capability}",
+                model=case.model.id,
+                version=case.engine.version,
+                majors=listed(f"{each}.x" for each in majors),
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _("an H20, H100 or H200, or a Blackwell GPU"),
             where="gpu",
         )
 
@@ -195,9 +262,13 @@ def sparse_attention_needs_compiler(case: Case) -> Iterator[Finding]:
     if case.model.sparse_attention and case.gpu.capability[0] in case.engine.sparse_attention_majors:
         yield Finding(
             "fit.sparse-attention-needs-compiler",
-            f"{case.model.id} picks what it attends to with DeepGEMM, which compiles kernels with nvcc 12.9 or newer "
-            "when vLLM starts, and nodes install no CUDA compiler: the memory is enough, a start is not proven",
-            "an image with a CUDA toolkit, and CUDA_HOME set for llm-vllm.service",
+            _(
+                "{model} picks what it attends to with DeepGEMM, which compiles kernels with nvcc "
+                "12.9 or newer when vLLM starts, and nodes install no CUDA compiler: the memory is "
+                "enough, a start is not proven",
+                model=case.model.id,
+            ),
+            _("an image with a CUDA toolkit, and CUDA_HOME set for llm-vllm.service"),
             severity="warning",
             where="model",
         )
@@ -211,9 +282,19 @@ def driver_too_old(case: Case) -> Iterator[Finding]:
     compatible = given in release.compatible_drivers
     yield Finding(
         "fit.driver-too-old",
-        f"driver {given} is too old: vLLM {release.version} is built with CUDA 13, which needs {release.min_driver}",
-        f"driver {release.min_driver}, which our nodes install by themselves"
-        + ("; CUDA's compatibility libraries can bridge it on some data centre GPUs only" if compatible else ""),
+        _(
+            "driver {given} is too old: vLLM {version} is built with CUDA 13, which needs {min_driver}",
+            given=given,
+            version=release.version,
+            min_driver=release.min_driver,
+        ),
+        _(
+            "driver {min_driver}, which our nodes install by themselves{note}",
+            min_driver=release.min_driver,
+            note=_("; CUDA's compatibility libraries can bridge it on some data centre GPUs only")
+            if compatible
+            else "",
+        ),
         where="driver",
     )
 
@@ -228,7 +309,7 @@ def _siblings(case: Case, method: str | None = None) -> str:
         for row in data.variants(case.model.id)
         if row.quantization in case.engine.quantizations and method in (None, row.quantization)
     ]
-    return f"a model whose files are: {', '.join(names[:3])}" if names else ""
+    return _("a model whose files are: {names}", names=listed(names[:3])) if names else ""
 
 
 @cache

@@ -12,6 +12,7 @@ from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import memory, placement
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.request import Case, FitRequest
+from pulumi_llm.texts import _, any_of, listed
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.placement import Placement
@@ -43,19 +44,38 @@ def _disk(request: FitRequest, model: str | None, stored: float | None) -> Itera
         return
     share = placement.WEAVIATE_DISK_SHARE
     if others:
-        titles = ", ".join(each.title for each in request.services if each.disk_gib)
-        why = f"{others} GiB are for {titles}, and the rest of a disk of {given} GiB is too little for all else on it"
+        titles = listed(each.title for each in request.services if each.disk_gib)
+        why = _(
+            "{others} GiB are for {titles}, and the rest of a disk of {given} GiB is too little for all else on it",
+            others=others,
+            titles=titles,
+            given=given,
+        )
     elif not vectors:
-        why = f"the files of {model} take about {stored:.1f} GiB, and a disk of {given} GiB has no room to fetch them"
+        why = _(
+            "the files of {model} take about {stored:.1f} GiB, and a disk of {given} GiB has no room to fetch them",
+            model=model,
+            stored=stored,
+            given=given,
+        )
     elif stored is None:
-        why = (
-            f"{vectors} GiB are for vectors, and Weaviate takes no more writes once {share:.0%} of the disk are full: "
-            f"{given} GiB are too few, before the model's files are counted"
+        why = _(
+            "{vectors} GiB are for vectors, and Weaviate takes no more writes once {share:.0%} "
+            "of the disk are full: {given} GiB are too few, before the model's files are counted",
+            vectors=vectors,
+            share=share,
+            given=given,
         )
     else:
-        why = (
-            f"the files of {model} take about {stored:.1f} GiB and {vectors} GiB are for vectors, on one disk of "
-            f"{given} GiB, and Weaviate takes no more writes once {share:.0%} of it are full"
+        why = _(
+            "the files of {model} take about {stored:.1f} GiB and {vectors} GiB are for vectors, "
+            "on one disk of {given} GiB, and Weaviate takes no more writes once {share:.0%} of "
+            "it are full",
+            model=model,
+            stored=stored,
+            vectors=vectors,
+            given=given,
+            share=share,
         )
     yield Finding("fit.disk-too-small", why, f"model_disk_gib: {needed}", where="model_disk_gib")
 
@@ -71,16 +91,27 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     if fixed + beside <= machine.memory_gib:
         return
     parts = [
-        f"{request.vectors_memory_gib} GiB for Weaviate" if request.vectors_memory_gib else "",
-        *[f"{each.memory_gib} GiB for {each.title}" for each in request.services if each.memory_gib],
-        f"{engine().host_gib_per_gpu * request.gpu_count:g} for vLLM",
-        f"{offloaded:g} for what it keeps there by its flags" if offloaded else "",
-        f"{placement.SYSTEM_GIB} for the system",
+        _("{vectors_memory_gib} GiB for Weaviate", vectors_memory_gib=request.vectors_memory_gib)
+        if request.vectors_memory_gib
+        else "",
+        *[
+            _("{memory_gib} GiB for {title}", memory_gib=each.memory_gib, title=each.title)
+            for each in request.services
+            if each.memory_gib
+        ],
+        _("{host_gib_per_gpu:g} for vLLM", host_gib_per_gpu=engine().host_gib_per_gpu * request.gpu_count),
+        _("{offloaded:g} for what its flags keep there", offloaded=offloaded) if offloaded else "",
+        _("{system_gib} for the system", system_gib=placement.SYSTEM_GIB),
     ]
     yield Finding(
         "fit.host-memory",
-        f"{place.instance_type} has {machine.memory_gib:g} GiB of memory, and "
-        f"{fixed + beside:g} are asked for: {', '.join(filter(None, parts))}",
+        _(
+            "{instance_type} has {memory_gib:g} GiB of memory, and {fixed:g} are asked for: {parts}",
+            instance_type=place.instance_type,
+            memory_gib=machine.memory_gib,
+            fixed=fixed + beside,
+            parts=listed(filter(None, parts)),
+        ),
         _roomier(request, fixed, machine.memory_gib),
         where="instance_type",
     )
@@ -91,7 +122,7 @@ def _roomier(request: FitRequest, fixed: float, memory_gib: float) -> str:
     ways = []
     others = sum(each.memory_gib for each in request.services)
     left = math.floor(memory_gib - fixed - others)
-    ways += [f"a smaller services.{each.name}.memory_gib" for each in request.services if each.memory_gib]
+    ways += [_("a smaller services.{name}.memory_gib", name=each.name) for each in request.services if each.memory_gib]
     if request.vectors_memory_gib:
         if left >= 1:
             ways.append(f"vectors.memory_gib: {left}")
@@ -101,9 +132,15 @@ def _roomier(request: FitRequest, fixed: float, memory_gib: float) -> str:
     ):
         row = offer.instance
         if row.memory_gib >= fixed + others + request.vectors_memory_gib and not row.bare_metal:
-            ways.append(f"instance_type: {row.instance_type}, which has {row.memory_gib:g} GiB")
+            ways.append(
+                _(
+                    "instance_type: {instance_type}, which has {memory_gib:g} GiB",
+                    instance_type=row.instance_type,
+                    memory_gib=row.memory_gib,
+                )
+            )
             break
-    return "; or ".join(ways) or "fewer GiB in the flags among extra_args"
+    return any_of(ways) or _("fewer GiB in the flags among extra_args")
 
 
 def _gib(flags: dict[str, str], name: str) -> float:

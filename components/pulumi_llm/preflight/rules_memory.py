@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.texts import _, listed
 
 
 def unknown_shape(case: Case) -> Iterator[Finding]:
@@ -15,9 +16,13 @@ def unknown_shape(case: Case) -> Iterator[Finding]:
     if setting is not None:
         yield Finding(
             "fit.unknown-shape",
-            f"how large {case.model.id} is, or what it keeps for each token, is not known: its config.json says "
-            f"{setting}, which is not understood here",
-            "take a model of the catalogue, or try it on one machine and override this finding",
+            _(
+                "the size of {model}, or what it keeps for each token, is not known: its config.json "
+                "says {setting}, which is not understood here",
+                model=case.model.id,
+                setting=setting,
+            ),
+            _("use a model of the catalogue, or try this one on one machine and override the finding"),
             where="model",
         )
 
@@ -34,11 +39,17 @@ def unknown_memory(case: Case) -> Iterator[Finding]:
             if getattr(case.model, name) is None and not (case.model.mla and name in ("kv_heads", "head_dim"))
         ]
         bits = case.bits or (case.method.bits if case.method else None)
-        what = ", ".join(lacking) if lacking else f"the size of {bits or 'unknown'}-bit {case.quantization} weights"
+        what = (
+            listed(lacking)
+            if lacking
+            else _(
+                "the size of {bits}-bit {quantization} weights", bits=bits or "unknown", quantization=case.quantization
+            )
+        )
         yield Finding(
             "fit.unknown-memory",
-            f"how much memory {case.model.id} takes is not known: {what} is missing",
-            "give the config.json that came with its weights",
+            _("the memory that {model} takes is not known: {what} is missing", model=case.model.id, what=what),
+            _("give the config.json that came with its weights"),
             where="model",
         )
 
@@ -50,8 +61,15 @@ def weights_exceed_vram(case: Case) -> Iterator[Finding]:
         over = found.weights_gib + found.overhead_gib
         yield Finding(
             "fit.weights-exceed-vram",
-            f"{_what(case)} needs {found.weights_gib:.2f} GiB for weights and {found.overhead_gib:.2f} GiB for "
-            f"activations, graphs and CUDA on each GPU, {over:.2f} GiB in all, and {_budget(case, found)}",
+            _(
+                "{what} needs {weights_gib:.2f} GiB for weights and {overhead_gib:.2f} GiB for "
+                "activations, graphs and CUDA on each GPU, {over:.2f} GiB in all, and {budget}",
+                what=_what(case),
+                weights_gib=found.weights_gib,
+                overhead_gib=found.overhead_gib,
+                over=over,
+                budget=_budget(case, found),
+            ),
             where="gpu",
         )
 
@@ -62,9 +80,17 @@ def context_too_long(case: Case) -> Iterator[Finding]:
     if found is not None and 0 < found.kv_gib < found.need_gib:
         yield Finding(
             "fit.context-too-long",
-            f"one request of {case.max_model_len} tokens needs {found.need_gib:.2f} GiB of KV cache per GPU, and "
-            f"{found.kv_gib:.2f} GiB is left: {_budget(case, found)}, less {found.weights_gib:.2f} GiB of weights and "
-            f"{found.overhead_gib:.2f} GiB of overhead",
+            _(
+                "one request of {max_model_len} tokens needs {need_gib:.2f} GiB of KV cache per GPU, "
+                "and {kv_gib:.2f} GiB is left: {budget}, less {weights_gib:.2f} GiB of weights and "
+                "{overhead_gib:.2f} GiB of overhead",
+                max_model_len=case.max_model_len,
+                need_gib=found.need_gib,
+                kv_gib=found.kv_gib,
+                budget=_budget(case, found),
+                weights_gib=found.weights_gib,
+                overhead_gib=found.overhead_gib,
+            ),
             where="context_length",
         )
 
@@ -77,15 +103,26 @@ def concurrency_too_high(case: Case) -> Iterator[Finding]:
     if asked > case.load.max_num_seqs:
         yield Finding(
             "fit.concurrency-too-high",
-            f"{asked} requests at once are asked for, and vLLM takes {case.load.max_num_seqs} (max_num_seqs)",
+            _(
+                "{request} requests at once are asked for, but vLLM takes {max_num_seqs} (max_num_seqs)",
+                request=asked,
+                max_num_seqs=case.load.max_num_seqs,
+            ),
             f"max_num_seqs: {asked}",
             where="concurrency",
         )
     if asked * found.need_gib > found.kv_gib:
         yield Finding(
             "fit.concurrency-too-high",
-            f"{asked} requests of {case.max_model_len} tokens need {asked * found.need_gib:.2f} GiB of KV cache per "
-            f"GPU, and {found.kv_gib:.2f} GiB is left, enough for {found.max_concurrency:g}",
+            _(
+                "{request} requests of {max_model_len} tokens need {request_2:.2f} GiB of KV cache "
+                "per GPU, and {kv_gib:.2f} GiB is left, enough for {max_concurrency:g}",
+                request=asked,
+                max_model_len=case.max_model_len,
+                request_2=asked * found.need_gib,
+                kv_gib=found.kv_gib,
+                max_concurrency=found.max_concurrency,
+            ),
             where="concurrency",
         )
 
@@ -101,9 +138,16 @@ def utilization_too_high(case: Case) -> Iterator[Finding]:
         highest = int((free - beside) / found.gpu_gib * 100) / 100
         yield Finding(
             "fit.utilization-too-high",
-            f"a share of {case.load.utilization:g} is {found.budget_gib:.2f} GiB, and of the {found.gpu_gib:.2f} GiB "
-            f"of {case.gpu.name} about {free:.2f} GiB is free when vLLM starts",
-            f"gpu_memory_utilization: {highest:.2f} at most",
+            _(
+                "a share of {utilization:g} is {budget_gib:.2f} GiB, and of the {gpu_gib:.2f} GiB of "
+                "{gpu} about {free:.2f} GiB is free when vLLM starts",
+                utilization=case.load.utilization,
+                budget_gib=found.budget_gib,
+                gpu_gib=found.gpu_gib,
+                gpu=case.gpu.name,
+                free=free,
+            ),
+            _("gpu_memory_utilization: {highest:.2f} at most", highest=highest),
             where="gpu_memory_utilization",
         )
 
@@ -117,9 +161,12 @@ def tight(case: Case) -> Iterator[Finding]:
     if 0 <= spare < case.engine.spending.error_gib:
         yield Finding(
             "fit.tight",
-            f"only {spare:.2f} GiB per GPU is to spare, and the estimate may well be off by "
-            f"{case.engine.spending.error_gib:g} GiB",
-            "a somewhat shorter context or fewer max_num_seqs",
+            _(
+                "only {spare:.2f} GiB per GPU is left over, and the estimate may well be off by {error_gib:g} GiB",
+                spare=spare,
+                error_gib=case.engine.spending.error_gib,
+            ),
+            _("a somewhat shorter context or fewer max_num_seqs"),
             severity="warning",
             where="context_length",
         )
@@ -131,21 +178,28 @@ def vision_is_not_counted(case: Case) -> Iterator[Finding]:
         named = f" ({case.model.architecture})" if case.model.architecture else ""
         yield Finding(
             "fit.vision-not-counted",
-            f"{case.model.id}{named} has more parts than its text model, and these are not in the estimate",
-            "leave room for them: compare the weights above with the size of the model's files",
+            _(
+                "{model}{named} has more parts than its text model, and these are not in the estimate",
+                model=case.model.id,
+                named=named,
+            ),
+            _("leave room for them: compare the weights above with the size of the model's files"),
             severity="warning",
             where="model",
         )
 
 
 def _what(case: Case) -> str:
-    stored = case.quantization or "16 bit"
-    split = f" over {case.request.gpu_count} GPUs" if case.request.gpu_count > 1 else ""
-    return f"{case.model.id} in {stored}{split}"
+    stored = case.quantization or _("16 bit")
+    split = _(" over {count} GPUs", count=case.request.gpu_count) if case.request.gpu_count > 1 else ""
+    return _("{model} in {stored}{split}", model=case.model.id, stored=stored, split=split)
 
 
 def _budget(case: Case, found: Memory) -> str:
-    return (
-        f"{case.load.utilization:g} of the {found.gpu_gib:.2f} GiB that the driver reports for {case.gpu.name} is "
-        f"{found.budget_gib:.2f} GiB"
+    return _(
+        "{utilization:g} of the {gpu_gib:.2f} GiB that the driver reports for {gpu} is {budget_gib:.2f} GiB",
+        utilization=case.load.utilization,
+        gpu_gib=found.gpu_gib,
+        gpu=case.gpu.name,
+        budget_gib=found.budget_gib,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.texts import _, either
 
 DATA = Path(__file__).parent / "data" / "architectures.json"
 
@@ -53,31 +54,49 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
     if name in known.generic:
         yield Finding(
             "fit.generic-architecture",
-            f"vLLM {release} has no {name} of its own and runs it through its backend for transformers: it may be "
-            "slower, and its memory was not compared with a real server's",
-            "try it on one machine first",
+            _(
+                "vLLM {release} has no {name} of its own and runs it through its backend for "
+                "transformers: it may be slower, and its memory was not compared with a real server's",
+                release=release,
+                name=name,
+            ),
+            _("try it on one machine first"),
             severity="warning",
             where="model",
         )
         return
     if name in known.no_text:
-        message, hint = f"vLLM {release} serves {name}, but not as a model that writes text", ""
+        message, hint = (
+            _("vLLM {release} serves {name}, but not as a model that writes text", release=release, name=name),
+            "",
+        )
     elif name in known.removed:
-        message = f"vLLM {release} has no {name} any more: {known.removed[name]} was the last that had it"
-        hint = "a newer model of the same family"
+        message = _(
+            "vLLM {release} no longer has {name}: {removed} was the last to have it",
+            release=release,
+            name=name,
+            removed=known.removed[name],
+        )
+        hint = _("a newer model of the same family")
     elif name in known.plugins:
-        message = (
-            f"vLLM {release} has {name} only with a plugin ({known.plugins[name]}), which our nodes do not install"
+        message = _(
+            "vLLM {release} has {name} only with a plugin ({plugins}), which our nodes do not install",
+            release=release,
+            name=name,
+            plugins=known.plugins[name],
         )
         hint = ""
     else:
         near = nearest(name, known.text)
-        message = f"vLLM {release} does not know the architecture {name!r}"
-        hint = f"did you mean {' or '.join(near)}? Else " if near else ""
+        message = _("vLLM {release} does not know the architecture {name!r}", release=release, name=name)
+        hint = _("did you mean {names}? Else ", names=either(near)) if near else ""
     yield Finding(
         "fit.unknown-architecture",
         message,
-        f"{hint}{'; or ' if hint and not hint.endswith(' ') else ''}a model whose config.json names one of those that "
-        "preflight/data/architectures.json lists",
+        _(
+            "{hint}{note}a model whose config.json names one of those that preflight/data/architectures.json lists",
+            hint=hint,
+            note=_("; or ") if hint and not hint.endswith(" ") else "",
+        ),
         where="model",
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.texts import _, either, listed
 
 
 def not_offered(case: Case) -> Iterator[Finding]:
@@ -23,8 +24,15 @@ def not_offered(case: Case) -> Iterator[Finding]:
         there = sorted({str(offer.instance.gpu) for offer in data.offers(cloud=request.cloud)})
         yield Finding(
             "placement.gpu-not-offered",
-            f"the catalogue has no machine with {request.gpu_count} x {case.gpu.name} on {request.cloud}",
-            f"gpu_count: {' or '.join(map(str, counts))}" if counts else f"it has {', '.join(there)}",
+            _(
+                "the catalogue has no machine with {gpu_count} x {gpu} on {cloud}",
+                gpu_count=request.gpu_count,
+                gpu=case.gpu.name,
+                cloud=request.cloud,
+            ),
+            _("gpu_count: {counts}", counts=either(map(str, counts)))
+            if counts
+            else _("it has {there}", there=listed(there)),
             where="gpu",
         )
 
@@ -33,12 +41,20 @@ def licence_gate(case: Case) -> Iterator[Finding]:
     """Gated models are only handed out to accounts that accepted the licence."""
     model = case.model
     if model.gated:
-        elsewhere = f"; ModelScope has it as {model.modelscope_id}" if model.modelscope_id else ""
+        elsewhere = (
+            _("; ModelScope has it as {modelscope_id}", modelscope_id=model.modelscope_id)
+            if model.modelscope_id
+            else ""
+        )
         yield Finding(
             "fit.licence-gate",
-            f"{model.id} is gated: Hugging Face hands it out only with the token of an account that accepted the "
-            f"licence{f' ({model.licence})' if model.licence else ''}",
-            f"accept it on the model's page and set the secret hfToken{elsewhere}",
+            _(
+                "{model} is gated: Hugging Face hands it out only with the token of an account that "
+                "accepted the licence{note}",
+                model=model.id,
+                note=f" ({model.licence})" if model.licence else "",
+            ),
+            _("accept it on the model's page and set the secret hfToken{elsewhere}", elsewhere=elsewhere),
             severity="warning",
             where="model",
         )
@@ -55,18 +71,25 @@ def mainland_ports(case: Case) -> Iterator[Finding]:
     if region.in_china:
         yield Finding(
             "fit.mainland-ports",
-            f"{region.name} is in mainland China, where ports 80, 443 and 8080 need an ICP filing: the endpoint "
-            "answers on 18443, by address, with a certificate of its own",
-            "https_port: another high port, if 18443 will not do",
+            _(
+                "{region} is in mainland China, where ports 80, 443 and 8080 need an ICP filing: the "
+                "endpoint answers on 18443, by address, with a certificate of its own",
+                region=region.name,
+            ),
+            _("https_port: another high port, if 18443 will not do"),
             severity="info",
             where="region",
         )
     if not region.serves:
-        vendors = ", ".join(vendor for vendor, countries in catalog.load().upstreams.items() if countries)
+        vendors = listed((vendor for vendor, countries in catalog.load().upstreams.items() if countries))
         yield Finding(
             "fit.upstreams-not-served",
-            f"the foreign model APIs ({vendors}) do not serve callers in {region.name}",
-            "an overseas proxy, if you want their models too",
+            _(
+                "the foreign model APIs ({vendors}) do not serve callers in {region}",
+                vendors=vendors,
+                region=region.name,
+            ),
+            _("an overseas proxy, if you want their models too"),
             severity="info",
             where="region",
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.texts import _, either
 
 COUNTS = (1, 2, 4, 8)
 """Numbers of GPUs that instance types carry."""
@@ -17,19 +18,30 @@ def heads_not_divisible(case: Case) -> Iterator[Finding]:
     if count == 1 or model.heads is None:
         return
     fitting = [each for each in COUNTS if _heads_divide(case, each)]
-    hint = f"gpu_count: {' or '.join(map(str, fitting))}"
+    hint = _("gpu_count: {fitting}", fitting=either(map(str, fitting)))
     if model.heads % count:
         yield Finding(
             "fit.heads-not-divisible",
-            f"{model.id} has {model.heads} attention heads, which {count} GPUs cannot share evenly "
-            f"({model.heads} / {count} = {model.heads / count:.2f})",
+            _(
+                "{model} has {heads} attention heads, which {count} GPUs cannot share evenly "
+                "({heads} / {count} = {heads_2:.2f})",
+                model=model.id,
+                heads=model.heads,
+                count=count,
+                heads_2=model.heads / count,
+            ),
             hint,
             where="gpu_count",
         )
     elif not _heads_divide(case, count):
         yield Finding(
             "fit.heads-not-divisible",
-            f"{model.id} has {model.kv_heads} key-value heads, which {count} GPUs can neither share nor repeat evenly",
+            _(
+                "{model} has {kv_heads} key-value heads, which {count} GPUs can neither share nor repeat evenly",
+                model=model.id,
+                kv_heads=model.kv_heads,
+                count=count,
+            ),
             hint,
             where="gpu_count",
         )
@@ -46,13 +58,22 @@ def groups_not_divisible(case: Case) -> Iterator[Finding]:
             fitting = [
                 each
                 for each in COUNTS
-                if each == 1 or (_heads_divide(case, each) and not any(s % (each * group) for _, s in _rows(case)))
+                if each == 1 or (_heads_divide(case, each) and not any(s % (each * group) for __, s in _rows(case)))
             ]
             yield Finding(
                 "fit.groups-not-divisible",
-                f"{model.id} holds {case.quantization} scales per {group} inputs, and {what} {size} / {count} GPUs = "
-                f"{size / count:g} is not a multiple of {group}",
-                f"gpu_count: {' or '.join(map(str, fitting))}, or the model in 16 bit",
+                _(
+                    "{model} holds {quantization} scales per {group} inputs, and {what} {size} / {count} "
+                    "GPUs = {size_2:g} is not a multiple of {group}",
+                    model=model.id,
+                    quantization=case.quantization,
+                    group=group,
+                    what=what,
+                    size=size,
+                    count=count,
+                    size_2=size / count,
+                ),
+                _("gpu_count: {fitting}, or the model in 16 bit", fitting=either(map(str, fitting))),
                 where="gpu_count",
             )
             return
@@ -64,8 +85,13 @@ def context_beyond_model(case: Case) -> Iterator[Finding]:
     if limit is not None and case.max_model_len > limit:
         yield Finding(
             "fit.context-beyond-model",
-            f"{case.model.id} was made for {limit} tokens, and {case.max_model_len} are asked for",
-            f"a context of {limit} tokens or less",
+            _(
+                "{model} was made for {limit} tokens, and {max_model_len} are asked for",
+                model=case.model.id,
+                limit=limit,
+                max_model_len=case.max_model_len,
+            ),
+            _("a context of {limit} tokens or less", limit=limit),
             where="context_length",
         )
 
@@ -91,6 +117,6 @@ def _rows(case: Case) -> Iterator[tuple[str, int]]:
     """The inputs of the layers that are cut along them: attention's output and, where dense, the feed-forward's."""
     model = case.model
     if model.mla is None and model.heads is not None and model.head_dim is not None:
-        yield "attention width", model.heads * model.head_dim
+        yield _("attention width"), model.heads * model.head_dim
     if model.moe is None and model.intermediate is not None:
         yield "feed-forward width", model.intermediate

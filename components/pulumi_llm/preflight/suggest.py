@@ -11,6 +11,7 @@ from pulumi_llm.catalog.rows import Offer
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.request import Case, FitRequest, case_of
 from pulumi_llm.preflight.rules import passes
+from pulumi_llm.texts import _, any_of
 
 MAX_GPUS = 8
 """GPUs in the largest machine that a server may be."""
@@ -26,8 +27,8 @@ MEMORY_CODES = frozenset(
 )
 
 NOTHING_HOLDS = (
-    "a shorter context or fewer requests at once: nothing in the catalogue holds so much",
-    "a smaller model: nothing in the catalogue holds this one",
+    _("a shorter context or fewer requests at once: nothing in the catalogue holds so much"),
+    _("a smaller model: nothing in the catalogue holds this one"),
 )
 
 
@@ -63,11 +64,26 @@ class Suggestion:
 
     def __str__(self) -> str:
         price = self.offer.price
-        cost = f"{price.amount:g} {price.currency} per hour" if price else "price unknown"
-        seqs = f" with max_num_seqs {self.request.max_num_seqs}" if self.request.max_num_seqs else ""
-        return (
-            f"{self.request.model} on {self.request.gpu_count} x {self.request.gpu}{seqs}: {self.offer.instance.cloud} "
-            f"{self.offer.instance.instance_type} in {self.offer.region}, {cost}"
+        cost = (
+            _("{amount:g} {currency} per hour", amount=price.amount, currency=price.currency)
+            if price
+            else _("price unknown")
+        )
+        seqs = (
+            _(" with max_num_seqs {max_num_seqs}", max_num_seqs=self.request.max_num_seqs)
+            if self.request.max_num_seqs
+            else ""
+        )
+        return _(
+            "{model} on {gpu_count} x {gpu}{seqs}: {cloud} {instance_type} in {region}, {cost}",
+            model=self.request.model,
+            gpu_count=self.request.gpu_count,
+            gpu=self.request.gpu,
+            seqs=seqs,
+            cloud=self.offer.instance.cloud,
+            instance_type=self.offer.instance.instance_type,
+            region=self.offer.region,
+            cost=cost,
         )
 
 
@@ -136,8 +152,8 @@ def with_hints(case: Case, findings: Iterable[Finding], suggestion: Suggestion |
         return told
     ways = [way.text for way in alternatives(case)]
     if suggestion is not None:
-        ways.append(f"the cheapest that passes: {suggestion}")
-    hint = "; or ".join(ways)
+        ways.append(_("the cheapest that passes: {suggestion}", suggestion=suggestion))
+    hint = any_of(ways)
     return [
         replace(finding, hint=hint or NOTHING_HOLDS[finding.code == "fit.weights-exceed-vram"])
         if finding.code in MEMORY_CODES and not finding.hint
@@ -156,18 +172,18 @@ def _changes(case: Case) -> Iterator[tuple[FitRequest, str]]:
             longest = int(longest / request.concurrency)
         longest -= longest % 256
         if SHORTEST_CONTEXT <= longest < case.max_model_len:
-            yield replace(request, max_model_len=longest), f"a context of {longest} tokens"
+            yield replace(request, max_model_len=longest), _("a context of {longest} tokens", longest=longest)
         fewer = int(memory.max_concurrency)
         if 1 <= fewer < (request.concurrency or 0):
-            yield replace(request, concurrency=fewer), f"{fewer} requests at once"
+            yield replace(request, concurrency=fewer), _("{fewer} requests at once", fewer=fewer)
     if request.max_num_seqs is None and (request.concurrency or 0) <= FEW_REQUESTS:
         yield replace(request, max_num_seqs=FEW_REQUESTS), f"max_num_seqs: {FEW_REQUESTS}"
     if not case.load.fp8_kv_cache and case.gpu.capability >= case.engine.fp8_arithmetic_capability:
-        yield replace(request, kv_cache_dtype="fp8"), "kv_cache_dtype: fp8, which halves the cache"
+        yield replace(request, kv_cache_dtype="fp8"), _("kv_cache_dtype: fp8, which halves the cache")
     for sibling, model in _siblings(case, request):
-        yield sibling, f"{model.id} on the same GPU"
+        yield sibling, _("{model} on the same GPU", model=model.id)
     if case.quantization is None:
-        yield replace(request, quantization="fp8"), "quantization: fp8, which halves the weights"
+        yield replace(request, quantization="fp8"), _("quantization: fp8, which halves the weights")
     counts = _counts(case)
     for count in counts:
         if count > request.gpu_count:

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from pulumi_llm import extras
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 Result = TypeVar("Result")
 Kind = Literal["denied", "throttled", "unreachable", "failed"]
@@ -27,26 +28,42 @@ class Failure(Exception):  # noqa: N818 - it is told, not thrown at the user
 
     def finding(self, cloud: str, where: str, operation: str) -> Finding:
         """The failure as a finding, with what would help."""
-        what = f"{cloud} {where}: {operation} answered {self.code}: {_short(self.message)}"
+        what = _(
+            "{cloud} {where}: {operation} answered {code}: {short}",
+            cloud=cloud,
+            where=where,
+            operation=operation,
+            code=self.code,
+            short=_short(self.message),
+        )
         if self.kind == "denied":
             return Finding(
                 "refresh.denied",
                 what,
-                f"check the credentials, and let them call {operation}; a region may have to be enabled first",
+                _(
+                    "check the credentials, and let them call {operation}; a region may have to be enabled first",
+                    operation=operation,
+                ),
             )
         if self.kind == "throttled":
             return Finding(
                 "refresh.throttled",
-                f"{what}, {len(PAUSES) + 1} times",
-                "ask again later, or for fewer regions and GPUs (--region, --gpu)",
+                _("{what}, {count} times", what=what, count=len(PAUSES) + 1),
+                _("ask again later, or for fewer regions and GPUs (--region, --gpu)"),
             )
         if self.kind == "unreachable":
             return Finding(
                 "refresh.unreachable",
-                f"{cloud} {where}: {operation} was not reached: {_short(self.message)}",
-                "check the network and the proxy settings of this machine",
+                _(
+                    "{cloud} {where}: {operation} was not reached: {short}",
+                    cloud=cloud,
+                    where=where,
+                    operation=operation,
+                    short=_short(self.message),
+                ),
+                _("check the network and the proxy settings of this machine"),
             )
-        return Finding("refresh.failed", what, "what was fetched before it is kept; ask again for the rest")
+        return Finding("refresh.failed", what, _("what was fetched before it is kept; ask again for the rest"))
 
 
 def patiently(call: Callable[[], Result], pause: Callable[[float], None] = time.sleep) -> Result:
@@ -67,7 +84,11 @@ def no_sdk(cloud: str, module: str) -> Refusal:
         [
             Finding(
                 "refresh.no-sdk",
-                f"{cloud}: the vendor's SDK is not installed (there is no module {module})",
+                _(
+                    "{cloud}: the vendor's SDK is not installed (there is no module {module})",
+                    cloud=cloud,
+                    module=module,
+                ),
                 extras.advice("refresh"),
             )
         ]

@@ -12,6 +12,7 @@ from pulumi_llm.catalog.integrity import CNY_PER_GPU_HOUR, CNY_PER_HOST_HOUR
 from pulumi_llm.catalog.rows import source_day
 from pulumi_llm.errors import Finding
 from pulumi_llm.refresh.observed import Observation, Quote
+from pulumi_llm.texts import _, listed
 
 JUMP = 4.0
 """A list price so many times the one known, or such a part of it, is held back: vendors change prices by tens of
@@ -56,7 +57,9 @@ def believed(
                 findings.append(_held_back(each, why))
                 kept[name] = None
         if kept["spot"] is not None and _above_list(before, each, kept["spot"], kept["price"], rate):
-            findings.append(_held_back(each, f"the spot price {_shown(kept['spot'])} is above the list price"))
+            findings.append(
+                _held_back(each, _("the spot price {spot} is above the list price", spot=_shown(kept["spot"])))
+            )
             kept["spot"] = None
         found.append(replace(each, price=kept["price"], spot=kept["spot"]))
     return found, findings
@@ -114,12 +117,18 @@ def _unbelievable(before: Catalog, each: Observation, row: Instance, spot: bool,
     if spot or row.fractional:
         low = 0.0
     if not low < amount <= high:
-        return f"{_shown(quote)} per hour is out of all proportion"
+        return _("{quote} per hour is out of all proportion", quote=_shown(quote))
     known = None if spot or accept_jumps else before.price(*each.key)
     if known is not None:
         factor = amount / before.exchange_rate.convert(known.amount, known.currency, "CNY")
         if not 1 / JUMP <= factor <= JUMP:
-            return f"{_shown(quote)} per hour is {factor:.3g} times the {_shown(known)} of {known.source_date}"
+            return _(
+                "{quote} per hour is {factor:.3g} times the {names} of {source_date}",
+                quote=_shown(quote),
+                factor=factor,
+                names=_shown(known),
+                source_date=known.source_date,
+            )
     return None
 
 
@@ -133,14 +142,20 @@ def _above_list(before: Catalog, each: Observation, spot: Quote, price: Quote | 
 def _held_back(each: Observation, why: str) -> Finding:
     return Finding(
         "refresh.held-back",
-        f"{each.cloud} {each.region} {each.instance_type}: {why}; the price that the catalogue had is kept",
-        "if the cloud's console shows the same price, ask again with --accept-jumps",
+        _(
+            "{cloud} {region} {instance_type}: {why}; the price that the catalogue had is kept",
+            cloud=each.cloud,
+            region=each.region,
+            instance_type=each.instance_type,
+            why=why,
+        ),
+        _("if the cloud's console shows the same price, ask again with --accept-jumps"),
         severity="warning",
     )
 
 
 def _shown(price: Any) -> str:
-    return "unknown" if price is None else f"{price.amount:.6g} {price.currency}"
+    return _("unknown") if price is None else f"{price.amount:.6g} {price.currency}"
 
 
 def _source(file: dict[str, Any], title: str, day: str) -> str:
@@ -169,7 +184,11 @@ def _prices(file: dict[str, Any], observations: Iterable[Observation]) -> None:
                 "currency": quote.currency,
             }
             row |= {"spot": True} if spot else {}
-            row["source"] = _source(file, f"{each.cloud} {quote.api} on {day.isoformat()}", day.isoformat())
+            row["source"] = _source(
+                file,
+                _("{cloud} {api} on {isoformat}", cloud=each.cloud, api=quote.api, isoformat=day.isoformat()),
+                day.isoformat(),
+            )
             row |= {"notes": quote.notes} if quote.notes else {}
             new[*each.key, spot] = row
 
@@ -220,8 +239,14 @@ def _zones(instances: dict[str, Any], regions: dict[str, Any], observations: Ite
             if fresh:
                 place["zones"] = [*place["zones"], *fresh]
                 title = regions["sources"][place["source"]]
-                place["source"] = _source(regions, f"{title['title']}; zones also from {each.source}", title["date"])
+                place["source"] = _source(
+                    regions,
+                    _("{title}; zones also from {source}", title=title["title"], source=each.source),
+                    title["date"],
+                )
         row["zones_per_type"] = row["zones_per_type"] or {each.region for each in seen} >= set(row["regions"])
         old = instances["sources"][row["source"]]
-        days = ", ".join(sorted({each.source for each in seen}))
-        row["source"] = _source(instances, f"{old['title']}; zones of some regions: {days}", old["date"])
+        days = listed(sorted({each.source for each in seen}))
+        row["source"] = _source(
+            instances, _("{title}; zones of some regions: {days}", title=old["title"], days=days), old["date"]
+        )

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from pulumi_llm.catalog import Instance
 from pulumi_llm.catalog.rows import Currency, Row
 from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
 
 Stock = Literal["available", "sold-out", "offered"]
 """``offered``: the API says that the zone has the type, and nothing about stock."""
@@ -92,10 +93,10 @@ def quote(amount: object, currency: object, api: str, notes: str = "") -> Quote:
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or number <= 0:
-        raise BadQuote(f"the price {amount!r}")
+        raise BadQuote(_("the price {amount!r}", amount=amount))
     if currency == "CNY" or currency == "USD":
         return Quote(amount=round(number, 6), currency=currency, api=api, notes=notes)
-    raise BadQuote(f"the currency {currency!r}")
+    raise BadQuote(_("the currency {currency!r}", currency=currency))
 
 
 def observed(
@@ -113,7 +114,10 @@ def observed(
     found = {name: each for name, each in here.items() if name in asked and each}
     if known and not found:
         return [], [empty(scope.cloud, region, api, len(known))]
-    source, day = f"{scope.cloud} {api} on {scope.today.isoformat()}", scope.today.isoformat()
+    source, day = (
+        _("{cloud} {api} on {isoformat}", cloud=scope.cloud, api=api, isoformat=scope.today.isoformat()),
+        scope.today.isoformat(),
+    )
     return [
         Observation(
             cloud=scope.cloud,
@@ -131,9 +135,15 @@ def empty(cloud: str, region: str, api: str, known: int) -> Finding:
     """The finding for a region of which nothing was answered."""
     return Finding(
         "refresh.empty-answer",
-        f"{cloud} {region}: {api} listed none of the {known} instance types that the catalogue has there; "
-        "nothing was changed for the region",
-        "see in the cloud's console whether the account may use the region, and ask again",
+        _(
+            "{cloud} {region}: {api} listed none of the {names} instance types that the "
+            "catalogue has there; nothing was changed for the region",
+            cloud=cloud,
+            region=region,
+            api=api,
+            names=known,
+        ),
+        _("see in the cloud's console whether the account may use the region, and ask again"),
     )
 
 
@@ -141,8 +151,14 @@ def no_price(cloud: str, region: str, instance_type: str, why: str) -> Finding:
     """The finding for a type that is offered, but of which no price can be told; the old price stays."""
     return Finding(
         "refresh.no-price",
-        f"{cloud} {region} {instance_type}: {why}; the price that the catalogue had is kept",
-        "look the price up in the cloud's console if it matters",
+        _(
+            "{cloud} {region} {instance_type}: {why}; the price that the catalogue had is kept",
+            cloud=cloud,
+            region=region,
+            instance_type=instance_type,
+            why=why,
+        ),
+        _("look the price up in the cloud's console if it matters"),
         severity="warning",
     )
 
@@ -156,6 +172,8 @@ def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 def differing(amounts: Iterable[tuple[str, float]], currency: str) -> str:
     """A remark where the zones' prices differ: ``0.21 in a, 0.35 in b``; empty where they do not."""
     by_zone = sorted(amounts)
-    if len({amount for _, amount in by_zone}) < 2:
+    if len({amount for __, amount in by_zone}) < 2:
         return ""
-    return ", ".join(f"{amount:g} {currency} in {zone}" for zone, amount in by_zone)
+    return ", ".join(
+        _("{amount:g} {currency} in {zone}", amount=amount, currency=currency, zone=zone) for zone, amount in by_zone
+    )

@@ -7,8 +7,10 @@ from typing import Any
 
 from pulumi_llm.catalog import ENVIRONMENT
 from pulumi_llm.errors import Finding
+from pulumi_llm.language import tr
 from pulumi_llm.refresh.merge import Change
 from pulumi_llm.refresh.run import Outcome
+from pulumi_llm.texts import _, listed
 
 SCREEN = 40
 """Lines of changes, and of sold-out types, that are shown as text; JSON has all."""
@@ -36,40 +38,59 @@ def as_text(outcome: Outcome) -> str:
     """The outcome for people; findings are told apart, on standard error."""
     lines = [f"{name}: skipped, {why}" for name, why in sorted(outcome.skipped.items())]
     if not outcome.written:
-        lines.append("nothing was fetched, and nothing was written")
+        lines.append(tr("nothing was fetched, and nothing was written"))
         return "\n".join(lines) + "\n"
     prices = sum(each.price is not None for each in outcome.observations)
     spot = sum(each.spot is not None for each in outcome.observations)
     offers = sum(bool(each.zones) for each in outcome.observations)
     lines.append(
-        f"{', '.join(outcome.asked)}: {offers} offers, {prices} list prices, {spot} spot prices; "
-        f"{len(outcome.changes)} changes"
+        tr(
+            "{request}: {offers} offers, {prices} list prices, {spot} spot prices; {count} changes",
+            request=listed(outcome.asked),
+            offers=offers,
+            prices=prices,
+            spot=spot,
+            count=len(outcome.changes),
+        )
     )
     lines += [f"  {_line(each)}" for each in outcome.changes[:SCREEN]]
     lines += _more(len(outcome.changes))
     sold_out = outcome.sold_out
     if sold_out:
-        lines.append("sold out when asked")
-        lines += [f"  {cloud} {zone}: {name}" for cloud, _, zone, name in sold_out[:SCREEN]]
+        lines.append(tr("sold out when asked"))
+        lines += [f"  {cloud} {zone}: {name}" for cloud, __, zone, name in sold_out[:SCREEN]]
         lines += _more(len(sold_out))
-    lines.append(f"written to {outcome.directory}; to use it: export {ENVIRONMENT}={outcome.directory}")
+    lines.append(
+        tr(
+            "written to {directory}; to use it: export {environment}={directory}",
+            directory=outcome.directory,
+            environment=ENVIRONMENT,
+        )
+    )
     return "\n".join(lines) + "\n"
 
 
 def _more(count: int) -> list[str]:
-    return [f"  {count - SCREEN} more; --json has them all"] if count > SCREEN else []
+    return [tr("  {count} more; --json has them all", count=count - SCREEN)] if count > SCREEN else []
 
 
 def _line(each: Change) -> str:
     what = f"{each.cloud} {each.region} {each.instance_type}"
     if each.kind in ("price", "spot"):
-        kind = "spot price" if each.kind == "spot" else "price"
+        kind = _("spot price") if each.kind == "spot" else "price"
         percent = "" if each.factor is None else f" ({(each.factor - 1) * 100:+.1f} %)"
-        return f"{what}: {kind} {each.before} -> {each.after} per hour{percent}"
+        return tr(
+            "{what}: {kind} {before} -> {after} per hour{percent}",
+            what=what,
+            kind=kind,
+            before=each.before,
+            after=each.after,
+            percent=percent,
+        )
     if each.kind == "offered":
-        return f"{what}: now offered, in {each.after}"
+        return tr("{what}: now offered, in {after}", what=what, after=each.after)
     if each.kind == "withdrawn":
-        return f"{what}: not offered any more"
+        return tr("{what}: not offered any more", what=what)
     return f"{what}: zones {each.before or 'all'} -> {each.after}"
 
 

@@ -14,6 +14,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.refresh import store
 from pulumi_llm.refresh.merge import Change, believed, changes
 from pulumi_llm.refresh.observed import Answer, Observation, Scope
+from pulumi_llm.texts import _, listed
 
 
 def asked_clouds() -> dict[str, ModuleType]:
@@ -126,7 +127,7 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
     known = {name for (cloud, name) in shipped.regions if request.cloud in (None, cloud)}
     for region in request.regions:
         if region not in known:
-            owner = f"region of {request.cloud}" if request.cloud else "region"
+            owner = _("region of {cloud}", cloud=request.cloud) if request.cloud else "region"
             raise UnknownName("catalog.unknown-region", owner, region, known)
     scopes: dict[str, Scope] = {}
     for cloud in asked_clouds() if request.cloud is None else (request.cloud,):
@@ -139,9 +140,13 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
             [
                 Finding(
                     "refresh.nothing-to-ask",
-                    f"no cloud has {gpu or 'machines'} in {', '.join(request.regions) or 'any region'}, as far as the "
-                    "catalogue knows; the regions of AWS in China need an account of their own and are not asked",
-                    "ask for another cloud, region or GPU",
+                    _(
+                        "no cloud has {gpu} in {regions}, as far as the catalogue knows; the regions of AWS "
+                        "in China need an account of their own and are not asked",
+                        gpu=gpu or "machines",
+                        regions=listed(request.regions) or _("any region"),
+                    ),
+                    _("ask for another cloud, region or GPU"),
                 )
             ]
         )
@@ -155,27 +160,35 @@ def _regions(shipped: Catalog, cloud: str, types: Sequence[Instance], asked: tup
     own.
     """
     home = shipped.region(cloud, shipped.cloud(cloud).default_region).partition
-    listed = {region for row in types for region in row.regions}
+    listed_names = {region for row in types for region in row.regions}
     return tuple(
         sorted(
             name
             for (owner, name), row in shipped.regions.items()
-            if owner == cloud and row.partition == home and (name in asked if asked else name in listed)
+            if owner == cloud and row.partition == home and (name in asked if asked else name in listed_names)
         )
     )
 
 
 def _without_credentials(scopes: Iterable[str]) -> dict[str, str]:
     asked = asked_clouds()
-    return {name: f"no credentials: set {asked[name].TO_SET}" for name in scopes if not asked[name].has_credentials()}
+    return {
+        name: _("no credentials: set {to_set}", to_set=asked[name].TO_SET)
+        for name in scopes
+        if not asked[name].has_credentials()
+    }
 
 
 def _nothing_to_ask(skipped: dict[str, str]) -> Refusal:
     return Refusal(
         Finding(
             "refresh.no-credentials",
-            f"{name}: no credentials in the environment or in the usual files",
-            f"set {asked_clouds()[name].TO_SET}; for a role of this machine itself, name the cloud: --cloud {name}",
+            _("{name}: no credentials in the environment or in the usual files", name=name),
+            _(
+                "set {to_set}; for a role of this machine itself, name the cloud: --cloud {name}",
+                to_set=asked_clouds()[name].TO_SET,
+                name=name,
+            ),
         )
         for name in skipped
     )

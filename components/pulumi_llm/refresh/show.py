@@ -10,9 +10,11 @@ from pulumi_llm import __version__
 from pulumi_llm._tables import aligned
 from pulumi_llm.catalog import STALE_AFTER_DAYS, Catalog, GuidePrice, Price
 from pulumi_llm.catalog.rows import Row, source_day
+from pulumi_llm.language import tr
 from pulumi_llm.refresh import store
+from pulumi_llm.texts import _
 
-HEAD = ("kind", "rows", "oldest", "newest", "old")
+HEAD = (_("kind"), _("rows"), _("oldest"), _("newest"), _("old"))
 
 
 def as_json(data: Catalog, today: date) -> dict[str, Any]:
@@ -34,38 +36,55 @@ def as_json(data: Catalog, today: date) -> dict[str, Any]:
 def as_text(data: Catalog, today: date) -> str:
     """The same as two tables."""
     shown = as_json(data, today)
-    lines = [f"the catalogue in {shown['directory']}"]
+    lines = [tr("the catalogue in {directory}", directory=shown["directory"])]
     if shown["made_with"] is not None:
-        lines[0] += f", refreshed over the data of pulumi-llm {shown['made_with']}"
+        lines[0] += tr(", refreshed over the data of pulumi-llm {made_with}", made_with=shown["made_with"])
         if shown["made_with"] != __version__:
-            lines.append(f"note: {__version__} is installed, and its data is not in it; `catalog refresh` takes it in")
+            lines.append(
+                tr(
+                    "note: {version} is installed, and its data is not in it; `catalog refresh` takes it in",
+                    version=__version__,
+                )
+            )
         if shown["sold_out"]:
-            lines.append(f"{shown['sold_out']} times a type was sold out in a zone when it was asked")
+            lines.append(
+                tr("{sold_out} times a type was sold out in a zone when it was asked", sold_out=shown["sold_out"])
+            )
     cells = [HEAD]
     for kind in shown["kinds"]:
         cells.append((kind["kind"], str(kind["rows"]), kind["oldest"] or "", kind["newest"] or "", str(kind["old"])))
     lines += ["", *aligned(cells, right={1, 4}), ""]
-    lines.append(f"old: dated more than {STALE_AFTER_DAYS} days ago, or not dated")
+    lines.append(
+        tr("old: dated more than {stale_after_days} days ago, or not dated", stale_after_days=STALE_AFTER_DAYS)
+    )
     for name, counts in shown["clouds"].items():
-        lines.append(f"{name}: {counts['types']} types, {counts['prices']} list prices, {counts['spot']} spot prices")
-    lines += ["", "the guide's prices beside today's, one GPU, per hour"]
+        lines.append(
+            tr(
+                "{name}: {types} types, {prices} list prices, {spot} spot prices",
+                name=name,
+                types=counts["types"],
+                prices=counts["prices"],
+                spot=counts["spot"],
+            )
+        )
+    lines += ["", tr("the guide's prices beside today's, one GPU, per hour")]
     lines += aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
     return "\n".join(lines) + "\n"
 
 
 def _kinds(data: Catalog) -> list[tuple[str, Sequence[Row]]]:
     return [
-        ("clouds", list(data.clouds.values())),
-        ("regions", list(data.regions.values())),
-        ("GPUs", list(data.gpus.values())),
-        ("instance types", data.instances),
-        ("prices", data.prices),
-        ("disks, addresses, traffic", data.extras),
-        ("models", list(data.models.values())),
-        ("images", data.images),
-        ("mirrors", data.mirrors),
-        ("exchange rate", [data.exchange_rate]),
-        ("guide prices", data.guide_prices),
+        (_("clouds"), list(data.clouds.values())),
+        (_("regions"), list(data.regions.values())),
+        (_("GPUs"), list(data.gpus.values())),
+        (_("instance types"), data.instances),
+        (_("prices"), data.prices),
+        (_("disks, addresses, traffic"), data.extras),
+        (_("models"), list(data.models.values())),
+        (_("images"), data.images),
+        (_("mirrors"), data.mirrors),
+        (_("exchange rate"), [data.exchange_rate]),
+        (_("guide prices"), data.guide_prices),
     ]
 
 
@@ -134,9 +153,15 @@ def _today(data: Catalog, row: GuidePrice) -> Price | None:
 def _guide_cells(each: dict[str, Any]) -> tuple[str, ...]:
     guide, now = each["guide"], each["today"]
     if now is None:
-        today = "today unknown"
+        today = tr("today unknown")
     else:
         native = "" if now["currency"] == "CNY" else f" ({now['amount']:g} {now['currency']})"
-        today = f"today from {now['cny']:.2f} CNY{native} in {now['region']}, dated {now['source_date']}"
-    what = each["instance_type"] or "(type not named)"
+        today = tr(
+            "today from {cny:.2f} CNY{native} in {region}, dated {source_date}",
+            cny=now["cny"],
+            native=native,
+            region=now["region"],
+            source_date=now["source_date"],
+        )
+    what = each["instance_type"] or tr("(type not named)")
     return f"{each['cloud']} {each['gpu']}", what, f"{guide['amount']:.2f} {guide['currency']}", today

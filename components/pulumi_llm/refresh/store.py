@@ -16,6 +16,7 @@ from pulumi_llm.catalog import DATA, Catalog, parts, reader
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.refresh.merge import merged
 from pulumi_llm.refresh.observed import Observation, Quote
+from pulumi_llm.texts import _
 
 OBSERVATIONS = "observations.json"
 """The file that tells a refreshed catalogue from any other folder: all that the clouds answered, with stock."""
@@ -59,8 +60,8 @@ def check_target(directory: Path) -> None:
             [
                 Finding(
                     "refresh.foreign-folder",
-                    f"{directory} is no refreshed catalogue, and would be replaced",
-                    "name a new or empty folder with --out",
+                    _("{directory} is no refreshed catalogue, and would be replaced", directory=directory),
+                    _("name a new or empty folder with --out"),
                 )
             ]
         )
@@ -94,8 +95,12 @@ def write(directory: Path, observations: Iterable[Observation]) -> Catalog:
             [
                 Finding(
                     "refresh.not-written",
-                    f"the catalogue could not be written to {directory}: {error.strerror or error}",
-                    "name a folder that can be written with --out",
+                    _(
+                        "the catalogue could not be written to {directory}: {problem}",
+                        directory=directory,
+                        problem=error.strerror or error,
+                    ),
+                    _("name a folder that can be written with --out"),
                 )
             ]
         ) from None
@@ -111,8 +116,8 @@ def _check(directory: Path) -> None:
             [
                 Finding(
                     "refresh.broken-result",
-                    f"with what the clouds answered, the catalogue is not sound: {problem}",
-                    "nothing was replaced; leave that region or GPU out (--region, --gpu), and report it",
+                    _("with what the clouds answered, the catalogue is not sound: {problem}", problem=problem),
+                    _("nothing was replaced; leave that region or GPU out (--region, --gpu), and report it"),
                 )
                 for problem in problems
             ]

@@ -19,6 +19,7 @@ from pulumi_llm.resolve.graph import Foreign
 from pulumi_llm.resolve.parts import Shared
 from pulumi_llm.spec import AccessSpec, MachineSpec, NetworkSpec, PriceSpec, ProxySpec, ServerSpec, VectorsSpec
 from pulumi_llm.spec.fields import Part
+from pulumi_llm.texts import _
 
 VECTORS_NETWORK = "10.62.0.0/16"
 """The range of the network that is made for Weaviate's own machine."""
@@ -59,7 +60,7 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
     """
     sizes = {"memory_gib": given.get("vectors_memory_gib"), "disk_gib": given.get("vectors_disk_gib")}
     prices: Mapping[str, Any] = given.get("proxy_prices") or {}
-    server, access, vectors, network, tags, of_models, proxied, *_ = gather(
+    server, access, vectors, network, tags, of_models, proxied, *__ = gather(
         lambda: spec.parse(ServerSpec, _of(ServerSpec, known)),
         lambda: _access(given),
         lambda: spec.parse(VectorsSpec, pick(sizes, *sizes)),
@@ -82,7 +83,7 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
 def of_vectors(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterable[Finding] = ()) -> VectorsArguments:
     """The arguments of Weaviate on a machine of its own; as :func:`of_server`."""
     asked = {key: value for key, value in _of(VectorsSpec, given).items() if key != "image_id"}
-    place, vectors, access, network, tags, _ = gather(
+    place, vectors, access, network, tags, __ = gather(
         lambda: spec.parse(MachineSpec, _of(MachineSpec, known)),
         lambda: spec.parse(VectorsSpec, {"placement": "own", **asked}),
         lambda: _access(given),
@@ -101,7 +102,7 @@ def of_vectors(given: Mapping[str, Any], known: Mapping[str, Any], beside: Itera
 def of_proxy(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterable[Finding] = ()) -> ProxyArguments:
     """An overseas proxy's arguments; as :func:`of_server`."""
     cidr = given.get("network_cidr")
-    proxy, access, network, tags, _ = gather(
+    proxy, access, network, tags, __ = gather(
         lambda: spec.parse(ProxySpec, _of(ProxySpec, known)),
         lambda: _access(given),
         lambda: spec.parse(NetworkSpec, {"cidr": cidr}) if cidr else None,
@@ -118,7 +119,7 @@ def of_proxy(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterabl
 def check_existing(given: Mapping[str, Any]) -> None:
     """Refuse an existing network that is named by halves."""
     if all_or_none(given, "vpc_id", "subnet_id") and given.get("zone") is None:
-        refuse("spec.zone-needed", "an existing subnet is named, but not its zone", "zone: the subnet's zone")
+        refuse("spec.zone-needed", _("an existing subnet is named, but not its zone"), _("zone: the subnet's zone"))
 
 
 def _of(kind: type[Part], given: Mapping[str, Any]) -> dict[str, Any]:

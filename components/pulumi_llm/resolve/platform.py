@@ -13,6 +13,7 @@ from pulumi_llm.preflight import placement
 from pulumi_llm.resolve import parts
 from pulumi_llm.resolve.graph import Foreign, ResolvedPlatform, ResolvedProxy
 from pulumi_llm.spec import KeySpec, PlatformSpec, ProxySpec, ServerSpec, VectorsSpec
+from pulumi_llm.texts import _
 
 SERVER_KEY = "server"
 """The proxy's key that the model server's gateway uses."""
@@ -71,12 +72,12 @@ def _proxy(wanted: PlatformSpec, shared: parts.Shared, stand: parts.Stand | None
 
 def _zones_are_named(wanted: PlatformSpec) -> list[Finding]:
     """What is said of existing networks whose zone is not: the machine would be placed in another than its subnet."""
-    what, code = "an existing subnet is named, but not its zone", "spec.zone-needed"
+    what, code = _("an existing subnet is named, but not its zone"), "spec.zone-needed"
     found = []
     if wanted.network.exists and wanted.server.zone is None:
-        found.append(Finding(code, what, "server.zone: the subnet's zone", where="server"))
+        found.append(Finding(code, what, _("server.zone: the subnet's zone"), where="server"))
     if wanted.proxy is not None and wanted.proxy.network.exists and wanted.proxy.zone is None:
-        found.append(Finding(code, what, "zone: the subnet's zone", where="proxy"))
+        found.append(Finding(code, what, _("zone: the subnet's zone"), where="proxy"))
     return found
 
 

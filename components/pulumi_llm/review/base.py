@@ -27,6 +27,7 @@ from pulumi_llm.plan.guest import guest
 from pulumi_llm.plan.model import Plan
 from pulumi_llm.review import revision
 from pulumi_llm.roles import files
+from pulumi_llm.texts import _, listed
 
 DEPENDENCIES = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock")
 _MODULE = "pulumi_llm.plan.exchange"
@@ -66,13 +67,13 @@ def plans_at(
         folder = top / found.prefix if library else top
         then = projects.at(folder)
         if then is None:
-            place = found.prefix or "its top folder"
+            place = found.prefix or _("its top folder")
             raise Refusal(
                 [
                     Finding(
                         "bill.not-in-revision",
-                        f"{name} has no Pulumi.yaml in {place}",
-                        "a revision in which the project is in the same folder",
+                        _("{name} has no Pulumi.yaml in {place}", name=name, place=place),
+                        _("a revision in which the project is in the same folder"),
                     )
                 ]
             )
@@ -141,8 +142,11 @@ def _run(
         base.notes.append(
             Finding(
                 "diff.older-library",
-                f"the library at {base.name} is too old to tell its plans: the present one plans both revisions",
-                "changes of the library itself, of its templates and of the versions that it pins are not shown",
+                _(
+                    "the library at {base} is too old to give its plans: the present one plans both revisions",
+                    base=base.name,
+                ),
+                _("changes of the library itself, of its templates and of the versions that it pins are not shown"),
                 severity="warning",
             )
         )
@@ -150,13 +154,13 @@ def _run(
     try:
         content = json.loads(done.stdout)
     except ValueError:
-        said = done.stderr.strip().replace(str(folder), base.name).splitlines() or ["it says nothing"]
+        said = done.stderr.strip().replace(str(folder), base.name).splitlines() or [_("it says nothing")]
         raise Refusal(
             [
                 Finding(
                     "diff.base-failed",
-                    f"{base.name} cannot be planned with {python}: {said[-1]}",
-                    "--base-python: the interpreter of an environment in which that revision runs",
+                    _("{base} cannot be planned with {python}: {said}", base=base.name, python=python, said=said[-1]),
+                    _("--base-python: the interpreter of an environment in which that revision runs"),
                 )
             ]
         ) from None
@@ -189,8 +193,12 @@ def _started(
             err.seek(0)
             return subprocess.CompletedProcess(list(command), code, out.read(), err.read())
     except OSError as wrong:
-        hint = "--base-python: the path of a Python interpreter"
-        finding = Finding("diff.base-failed", f"{command[0]} cannot be started: {wrong.strerror}", hint)
+        hint = _("--base-python: the path of a Python interpreter")
+        finding = Finding(
+            "diff.base-failed",
+            _("{command} cannot be started: {problem}", command=command[0], problem=wrong.strerror),
+            hint,
+        )
         raise Refusal([finding]) from None
 
 
@@ -199,8 +207,12 @@ def _other_dependencies(name: str, then: Path, now: Path) -> list[Finding]:
     changed = [each for each in DEPENDENCIES if _content(then / each) != _content(now / each)]
     if not changed:
         return []
-    message = f"{', '.join(changed)} differs from {name}, and both revisions are run with the packages installed now"
-    hint = "--base-python: the interpreter of an environment that has the other ones"
+    message = _(
+        "{changed} differs from {name}, and both revisions are run with the packages installed now",
+        changed=listed(changed),
+        name=name,
+    )
+    hint = _("--base-python: the interpreter of an environment that has the other ones")
     return [Finding("diff.other-dependencies", message, hint, severity="warning")]
 
 

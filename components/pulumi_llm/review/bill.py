@@ -17,6 +17,7 @@ from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.plan.model import Plan
 from pulumi_llm.review.items import Item, Usage, items
 from pulumi_llm.review.money import HOURS_PER_MONTH, PER_HOUR, PER_MONTH, ZERO, Amounts, both, exact, total
+from pulumi_llm.texts import _, either, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,12 @@ class Bill:
             found.append(
                 Finding(
                     "bill.old-price",
-                    f"prices of {', '.join(old)} are more than {STALE_AFTER_DAYS} days old, or undated",
-                    "compare with the cloud's price list",
+                    _(
+                        "prices of {old} are more than {stale_after_days} days old, or undated",
+                        old=listed(old),
+                        stale_after_days=STALE_AFTER_DAYS,
+                    ),
+                    _("compare with the cloud's price list"),
                     severity="info",
                 )
             )
@@ -201,19 +206,35 @@ def _ordinary(cloud: str, region: str, catalog: Catalog) -> bool:
 
 def _why_unpriced(item: Item, catalog: Catalog) -> str:
     if item.region is None:
-        return "the plan names no region: neither the resource, nor its provider, nor the stack's configuration"
+        return _("the plan names no region: neither the resource, nor its provider, nor the stack's configuration")
     place = f"{item.cloud} {item.region}"
     if item.kind != "machine":
-        return f"the catalogue has no price of it in {place}"
+        return _("the catalogue has no price of it in {place}", place=place)
     known = [row.instance_type for row in catalog.instances if row.cloud == item.cloud]
     if item.name not in known:
         near = nearest(item.name, known)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        return f"the catalogue knows no instance type {item.name} of {item.cloud}{hint}"
+        hint = _("; did you mean {names}?", names=either(near)) if near else ""
+        return _(
+            "the catalogue knows no instance type {item} of {cloud}{hint}", item=item.name, cloud=item.cloud, hint=hint
+        )
     if item.spot:
         price = catalog.price(item.cloud or "", item.name, item.region)
-        beside = f"; on demand it is {price.amount:g} {price.currency} per hour" if price else ""
-        return f"the catalogue has no spot price of {item.name} in {place}{beside}"
+        beside = (
+            _("; on demand it is {amount:g} {currency} per hour", amount=price.amount, currency=price.currency)
+            if price
+            else ""
+        )
+        return _(
+            "the catalogue has no spot price of {item} in {place}{beside}", item=item.name, place=place, beside=beside
+        )
     guide = [row for row in catalog.guide_prices if (row.cloud, row.instance_type) == (item.cloud, item.name)]
-    beside = "".join(f"; the guide of {row.source_date} says {row.amount:g} {row.currency} per hour" for row in guide)
-    return f"the catalogue has no price of {item.name} in {place}{beside}"
+    beside = "".join(
+        _(
+            "; the guide of {source_date} says {amount:g} {currency} per hour",
+            source_date=row.source_date,
+            amount=row.amount,
+            currency=row.currency,
+        )
+        for row in guide
+    )
+    return _("the catalogue has no price of {item} in {place}{beside}", item=item.name, place=place, beside=beside)

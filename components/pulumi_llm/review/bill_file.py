@@ -34,6 +34,7 @@ from pulumi_llm.catalog import ExchangeRate
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.review.bill import Bill, Line, PriceTag
 from pulumi_llm.review.money import Amounts
+from pulumi_llm.texts import _
 
 FORMAT = 1
 _PLAIN = ("urn", "type", "resource", "slot", "kind", "what", "note")
@@ -74,8 +75,8 @@ def read(path: Path) -> Bill:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as wrong:
-        reason = getattr(wrong, "strerror", None) or "it is not UTF-8 text"
-        raise _bad(str(path), f"it cannot be read: {reason}") from None
+        reason = getattr(wrong, "strerror", None) or _("it is not UTF-8 text")
+        raise _bad(str(path), _("it cannot be read: {reason}", reason=reason)) from None
     return parse(text, str(path))
 
 
@@ -84,24 +85,31 @@ def parse(text: str, name: str) -> Bill:
     try:
         content = _json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as wrong:
-        raise _bad(name, f"it is not JSON: {wrong}") from None
+        raise _bad(name, _("it is not JSON: {problem}", problem=wrong)) from None
     if not isinstance(content, dict) or "format" not in content:
-        raise _bad(name, "it is not an object with `format` and `lines`")
+        raise _bad(name, _("it is not an object with `format` and `lines`"))
     if content["format"] != FORMAT:
-        raise _bad(name, f"it has format {content['format']!r}, and this version reads format {FORMAT}")
+        raise _bad(
+            name,
+            _(
+                "it has format {format!r}, and this version reads format {format_2}",
+                format=content["format"],
+                format_2=FORMAT,
+            ),
+        )
     try:
         bill = _bill(content)
     except KeyError as missing:
-        raise _bad(name, f"{missing.args[0]} is missing") from None
+        raise _bad(name, _("{args} is missing", args=missing.args[0])) from None
     except (TypeError, ValueError, AttributeError) as wrong:
         raise _bad(name, str(wrong)) from None
     keys = [line.key for line in bill.lines]
     if len(set(keys)) != len(keys):
-        raise _bad(name, "a line is there twice")
+        raise _bad(name, _("a line is there twice"))
     told = content.get("total", {}) if isinstance(content.get("total"), Mapping) else {}
     for period, summed in (("per_hour", bill.per_hour), ("per_month", bill.per_month)):
         if told.get(period) is None or _amounts(told[period], f"total.{period}") != summed:
-            raise _bad(name, f"its total {period} is not the sum of its lines")
+            raise _bad(name, _("its total {period} is not the sum of its lines", period=period))
     return bill
 
 
@@ -143,7 +151,7 @@ def _bill(content: Mapping[str, Any]) -> Bill:
             source=_text(rate, "source"),
             source_date=_text(rate, "source_date"),
         ),
-        lines=[_line(_mapping(each, "a line"), f"lines[{index}]") for index, each in enumerate(lines)],
+        lines=[_line(_mapping(each, _("a line")), f"lines[{index}]") for index, each in enumerate(lines)],
     )
 
 
@@ -166,7 +174,7 @@ def _line(content: Mapping[str, Any], where: str) -> Line:
     )
     unknown = content["unknown"]
     if {hourly is None, monthly is None, tag is None, isinstance(unknown, str)} != {unknown is not None}:
-        raise ValueError(f"{where} must have either a price with both amounts, or say why it is unknown")
+        raise ValueError(_("{where} must have either a price with both amounts, or say why it is unknown", where=where))
     return Line(
         **{key: _text(content, key) for key in _PLAIN},
         cloud=_text(content, "cloud") if content["cloud"] is not None else None,
@@ -202,7 +210,7 @@ def _text(content: Mapping[str, Any], key: str) -> str:
 def _currency(content: Mapping[str, Any], key: str) -> str:
     value = content[key]
     if value not in ("CNY", "USD"):
-        raise ValueError(f"{key} is {value!r}, not CNY or USD")
+        raise ValueError(_("{key} is {value!r}, not CNY or USD", key=key, value=value))
     return str(value)
 
 
@@ -211,14 +219,16 @@ def _number(value: Any, where: str) -> Decimal:
         raise TypeError(f"{where} is not a number: {value!r}")
     number = Decimal(value)
     if not 0 <= number < Decimal(10) ** 12:
-        raise ValueError(f"{where} is {number}, which cannot be")
+        raise ValueError(_("{where} is {number}, which cannot be", where=where, number=number))
     return number
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
+    raise ValueError(_("{name} is not a number", name=name))
 
 
 def _bad(name: str, reason: str) -> Refusal:
-    hint = "a file that `pulumi-llm bill --json` wrote, unchanged"
-    return Refusal([Finding("bill.bad-file", f"{name} cannot be compared with: {reason}", hint)])
+    hint = _("a file that `pulumi-llm bill --json` wrote, unchanged")
+    return Refusal(
+        [Finding("bill.bad-file", _("{name} cannot be compared with: {reason}", name=name, reason=reason), hint)]
+    )

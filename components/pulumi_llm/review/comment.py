@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from pulumi_llm import language as languages
 from pulumi_llm.errors import Finding
 from pulumi_llm.review import comment_parts as parts
 from pulumi_llm.review.markdown import code, names
 from pulumi_llm.review.stack_review import StackReview
-from pulumi_llm.review.translation import Translator, translator
 
 LIMIT = 65_536
 """Characters of a comment's body at GitHub (GitLab takes 1,000,000)."""
 ROOM = 65_000
 """What is used of it: CI may add a line of its own."""
-Language = Literal["en", "zh"]
+Language = str
+"""``en`` or ``zh``."""
 DATA = Path(__file__).parent / "data" / "words.json"
 
 
@@ -68,9 +69,9 @@ class LeftOut:
 class Words:
     """The texts of one language."""
 
-    def __init__(self, content: Mapping[str, Any], translator: Translator | None = None) -> None:
+    def __init__(self, content: Mapping[str, Any], language: str) -> None:
         self.content = content
-        self.translator = translator
+        self.language = language
 
     def __call__(self, key: str, /, **values: object) -> str:
         """A text with its values."""
@@ -80,15 +81,25 @@ class Words:
         """A text of a group, empty where there is none."""
         return str(self.content[group].get(key, ""))
 
+    def told(self, text: str) -> str:
+        """A sentence in this language."""
+        return languages.told(text, self.language)
+
     def finding(self, found: Finding) -> Finding:
         """A finding in this language, as far as its texts are translated."""
-        return found if self.translator is None else self.translator.finding(found)
+        return found.told(self.language)
 
 
 @cache
 def words_of(language: Language) -> Words:
     """The package's own texts."""
-    return Words(json.loads(DATA.read_text(encoding="utf-8"))[language], translator(language))
+    content = json.loads(DATA.read_text(encoding="utf-8"))
+    for key, value in content.items():
+        if isinstance(value, dict):
+            content[key] = {name: languages.word(f"{key}.{name}", text, language) for name, text in value.items()}
+        else:
+            content[key] = languages.word(key, value, language)
+    return Words(content, language)
 
 
 def marker_line(name: str = "") -> str:

@@ -321,7 +321,7 @@ def _bill(review: StackReview, words: Words, budget: Budget) -> list[str]:
         return []
     rows = []
     for each in difference.changes[: budget.rows]:
-        was, now = each.before.what if each.before else "", each.after.what if each.after else ""
+        was, now = (words.told(side.what) if side else "" for side in (each.before, each.after))
         step = (
             plain_words(now or was) if was == now or not (was and now) else f"{plain_words(was)} → {plain_words(now)}"
         )

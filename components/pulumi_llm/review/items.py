@@ -11,6 +11,7 @@ from pulumi_llm.catalog import Catalog
 from pulumi_llm.plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm.review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm.review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
+from pulumi_llm.texts import Text, _
 
 DEFAULT_TRAFFIC_GIB = 50
 """A guess, to be replaced by one's own: about 5 million tokens a day, streamed one by one at some 300 bytes each
@@ -91,9 +92,9 @@ class _Reader:
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:
-            reason = f"whether a {resource.type} costs is not known"
+            reason = _("whether a {type} costs is not known", type=resource.type)
         else:
-            reason = f"there are no prices for the package {resource.package!r}"
+            reason = _("there are no prices for the package {package!r}", package=resource.package)
         item = self._item(resource, None, "resource", "other", resource.type.rsplit(":", 1)[-1])
         return replace(item, unknown=reason)
 
@@ -104,15 +105,17 @@ class _Reader:
             name = look(inputs, rule.instance_type)
             spot = rule.spot is not None and holds(rule.spot, inputs)
             item = replace(item, name=str(name or ""), spot=spot, unknown=_refused(rule, inputs))
-            item = replace(item, what=f"{name or 'machine'}, {'spot' if spot else 'on demand'}")
+            item = replace(
+                item, what=_("{name}, {note}", name=name or _("machine"), note=_("spot") if spot else _("on demand"))
+            )
             if not name:
-                item = replace(item, unknown=f"the plan names no {rule.instance_type}")
+                item = replace(item, unknown=_("the plan names no {instance_type}", instance_type=rule.instance_type))
             if rule.stops_free is not None and holds(rule.stops_free, inputs):
                 item = replace(item, hours=self.usage.running)
             elif self.usage.running < HOURS_PER_MONTH:
-                item = replace(item, note="is charged while stopped, too")
+                item = replace(item, note=_("is charged while stopped, too"))
         except NotInPlan as missing:
-            item = replace(item, unknown=str(missing))
+            item = replace(item, unknown=missing.args[0])
         yield item
         yield from self._surcharges(resource, rule, rule.surcharges, inputs, item.slot)
         yield from self._disks(resource, rule)
@@ -146,12 +149,12 @@ class _Reader:
                 kind = f"{kind}-{look(part, disk.level) or disk.default_level}"
             refused = _refused(rule, resource.inputs)
         except NotInPlan as missing:
-            return replace(item, unknown=str(missing))
+            return replace(item, unknown=missing.args[0])
         if not isinstance(size, (int, float)) or isinstance(size, bool) or size <= 0:
-            return replace(item, unknown=f"the plan gives no size ({disk.size})")
+            return replace(item, unknown=_("the plan gives no size ({size})", size=disk.size))
         if not kind:
-            return replace(item, unknown=f"the plan gives no kind of disk ({disk.type})")
-        what = f"{disk.name}, {plain(exact(size))} GiB {kind}"
+            return replace(item, unknown=_("the plan gives no kind of disk ({type})", type=disk.type))
+        what = _("{disk}, {gib} GiB {kind}", disk=Text(disk.name), gib=plain(exact(size)), kind=str(kind))
         return replace(item, what=what, name=str(kind), quantity=exact(size), unknown=refused)
 
     def _address(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
@@ -162,7 +165,7 @@ class _Reader:
         if resource.urn in self.held:
             yield from self._address_in_use(resource, rule, refused, keeps=True)
         else:
-            item = self._item(resource, rule, "address-idle", "address", "public address, on no machine")
+            item = self._item(resource, rule, "address-idle", "address", _("public address, on no machine"))
             yield replace(item, name="idle", unknown=refused)
 
     def _own_address(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
@@ -174,7 +177,7 @@ class _Reader:
             if rule.address_from_subnet and rule.subnet and look(resource.inputs, rule.address_from_subnet) is None:
                 wanted = self._subnet_gives_address(resource, rule.subnet)
         except NotInPlan as missing:
-            item = self._item(resource, rule, "address", "address", "public address")
+            item = self._item(resource, rule, "address", "address", _("public address"))
             yield replace(item, name="in-use", unknown=str(missing))
             return
         if wanted:
@@ -189,17 +192,17 @@ class _Reader:
             rule = self.table.rules.get(planned.type) if planned else None
             if subnet == UNKNOWN and planned and rule and rule.gives_addresses is not None:
                 return holds(rule.gives_addresses, planned.inputs)
-        raise NotInPlan("whether the subnet gives a public address is not in the plan")
+        raise NotInPlan(_("whether the subnet gives a public address is not in the plan"))
 
     def _address_in_use(
         self, resource: PlannedResource, rule: CostRule, refused: str | None, *, keeps: bool
     ) -> Iterator[Item]:
         """An address of a machine; one that the machine ``keeps`` is paid for as idle while that stands still."""
         running = self.usage.running
-        item = self._item(resource, rule, "address", "address", "public address")
+        item = self._item(resource, rule, "address", "address", _("public address"))
         yield replace(item, name="in-use", hours=running, unknown=refused)
         if keeps and running < HOURS_PER_MONTH:
-            idle = self._item(resource, rule, "address-idle", "address", "public address, machine stopped")
+            idle = self._item(resource, rule, "address-idle", "address", _("public address, machine stopped"))
             stopped = HOURS_PER_MONTH - running
             yield replace(idle, name="idle", hours=stopped, while_running=False, unknown=refused)
         gib = self.usage.traffic_gib
@@ -208,11 +211,13 @@ class _Reader:
         except NotInPlan as missing:
             metered, refused = True, refused or str(missing)
         if metered:
-            item = self._item(resource, rule, "traffic", "traffic", f"traffic out, {plain(gib)} GiB a month (estimate)")
+            item = self._item(
+                resource, rule, "traffic", "traffic", _("traffic out, {gib} GiB a month (estimate)", gib=plain(gib))
+            )
             yield replace(item, name="internet", quantity=gib, hours=running, unknown=refused)
         else:
             item = self._item(resource, rule, "bandwidth", "other", "bandwidth")
-            yield replace(item, unknown="it is not paid for by traffic, and the catalogue has no price of bandwidth")
+            yield replace(item, unknown=_("it is not paid for by traffic, and the catalogue has no price of bandwidth"))
 
     def _surcharges(
         self, resource: PlannedResource, rule: CostRule, surcharges: tuple[Any, ...], part: Mapping[str, Any], slot: str
@@ -223,8 +228,8 @@ class _Reader:
             except NotInPlan:
                 applies = True
             if applies:
-                item = self._item(resource, rule, f"{slot}-{each['at']}", "other", each["what"])
-                yield replace(item, unknown="it costs extra, and the catalogue has no price of it")
+                item = self._item(resource, rule, f"{slot}-{each['at']}", "other", Text(each["what"]))
+                yield replace(item, unknown=_("it costs extra, and the catalogue has no price of it"))
 
     def _item(self, resource: PlannedResource, rule: CostRule | None, slot: str, kind: ItemKind, what: str) -> Item:
         cloud = self.clouds.get(resource.package)

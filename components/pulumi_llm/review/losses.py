@@ -10,6 +10,7 @@ from pulumi_llm.plan.comparison import Comparison
 from pulumi_llm.review import policy
 from pulumi_llm.review.changes import Change
 from pulumi_llm.review.policy_model import Breach, View
+from pulumi_llm.texts import _
 
 CODE = "diff.deletes-data"
 
@@ -20,12 +21,15 @@ def of(comparison: Comparison, rows: Iterable[Change], settings: policy.Settings
     found = []
     for row in rows:
         if row.impact.code == "deletes-data":
-            verb = "replaces" if row.operation == "replace" else "deletes"
             breach = Breach(
                 row.urn,
-                f"the change {verb} it, and what is on it is gone",
-                "copy the data first; to agree, an exception of diff.deletes-data for it in pulumi-llm.policy.yaml, "
-                "with a reason and an end",
+                _("the change replaces it, and its data is lost")
+                if row.operation == "replace"
+                else _("the change deletes it, and its data is lost"),
+                _(
+                    "copy the data first; to agree, an exception of diff.deletes-data for it in "
+                    "pulumi-llm.policy.yaml, with a reason and an end"
+                ),
             )
             found.append(policy.judged(CODE, breach, view).finding)
     return found

@@ -16,6 +16,7 @@ from pulumi_llm.plan.model import Plan
 from pulumi_llm.review import policy_account, policy_demands, policy_images, policy_network, policy_secrets
 from pulumi_llm.review.policy_model import Breach, Rule, View
 from pulumi_llm.review.policy_settings import CODES, FILE, Exemption, Settings, of_stack, read
+from pulumi_llm.texts import _
 
 __all__ = ["CODES", "FILE", "RULES", "Exemption", "Judged", "Settings", "check", "judge", "judged", "of_stack", "read"]
 
@@ -105,9 +106,14 @@ def judged(code: str, breach: Breach, view: View) -> Judged:
     exemption = next((each for each in covering if each.expires is None or each.expires >= view.today), None)
     message, hint = breach.message, breach.hint
     if exemption is not None:
-        until = f", until {exemption.expires}" if exemption.expires else ""
+        until = _(", until {expires}", expires=exemption.expires) if exemption.expires else ""
         return Judged(
-            Finding(code, f"{message} (excepted{until}: {exemption.reason})", severity="info", where=breach.where),
+            Finding(
+                code,
+                _("{message} (excepted{until}: {reason})", message=message, until=until, reason=exemption.reason),
+                severity="info",
+                where=breach.where,
+            ),
             breach.urn,
             exemption,
         )
@@ -119,12 +125,14 @@ def judged(code: str, breach: Breach, view: View) -> Judged:
 
 def _idle(exemption: Exemption, today: date) -> Finding:
     """What is said of an exception that covers nothing: that it ended, or that it can go."""
-    where = f"{exemption.rule} for {exemption.resource}"
+    where = _("{rule} for {resource}", rule=exemption.rule, resource=exemption.resource)
     if exemption.expires is not None and exemption.expires < today:
-        message = f"the exception ended on {exemption.expires} (it said: {exemption.reason})"
+        message = _(
+            "the exception ended on {expires} (it said: {reason})", expires=exemption.expires, reason=exemption.reason
+        )
         return Finding(
-            "policy.exception-expired", message, "put it right, or extend it", severity="warning", where=where
+            "policy.exception-expired", message, _("fix what it covers, or extend it"), severity="warning", where=where
         )
     return Finding(
-        "policy.exception-unused", "the exception covers nothing in this stack", severity="info", where=where
+        "policy.exception-unused", _("the exception covers nothing in this stack"), severity="info", where=where
     )

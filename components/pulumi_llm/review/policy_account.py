@@ -12,13 +12,14 @@ from pulumi_llm.review.items import Usage
 from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown
 from pulumi_llm.review.policy_settings import Budget
 from pulumi_llm.review.table import cost_table
+from pulumi_llm.texts import _, listed
 
 COSTS = {"machine", "disk", "address"}
 
 
 def missing_tag(view: View) -> Iterator[Breach]:
     """What costs money carries every tag of ``required_tags``, itself or by its provider's default tags."""
-    for _, each in view.of_clouds():
+    for __, each in view.of_clouds():
         rule = cost_table().rules.get(each.type)
         if rule is None or rule.kind not in COSTS:
             continue
@@ -28,9 +29,13 @@ def missing_tag(view: View) -> Iterator[Breach]:
         given = {**_default_tags(view.provider_of(each)), **(tags if isinstance(tags, Mapping) else {})}
         missing = [name for name in view.settings.required_tags if not given.get(name)]
         if missing:
-            names = ", ".join(missing)
+            names = listed(missing)
             yield Breach(
-                each.urn, f"the tag{'s' * (len(missing) > 1)} {names} must be set", f"tags: {{{missing[0]}: …}}"
+                each.urn,
+                _("the tags {names} must be set", names=names)
+                if len(missing) > 1
+                else _("the tag {names} must be set", names=names),
+                f"tags: {{{missing[0]}: …}}",
             )
 
 
@@ -44,13 +49,23 @@ def region_not_allowed(view: View) -> Iterator[Breach]:
         by_region.setdefault((cloud, view.region_of(each)), []).append(each)
     for (cloud, region), found in by_region.items():
         names = {str(each) for each in allowed.get(cloud, ())}  # type: ignore[call-overload]
-        others = f" ({len(found) - 1} more there)" if len(found) > 1 else ""
+        others = _(" ({count} more there)", count=len(found) - 1) if len(found) > 1 else ""
         if region is None:
-            message = f"the plan does not say in which region of {cloud} this is made{others}"
-            yield Breach(found[0].urn, message, "an explicit provider, or the stack's region setting", undecided=True)
+            message = _(
+                "the plan does not say in which region of {cloud} this is made{others}", cloud=cloud, others=others
+            )
+            yield Breach(
+                found[0].urn, message, _("an explicit provider, or the stack's region setting"), undecided=True
+            )
         elif region not in names:
-            what = f"{cloud} {region} is none of the allowed regions{others}"
-            yield Breach(found[0].urn, what, f"allowed: {', '.join(sorted(names)) or f'nothing on {cloud}'}")
+            what = _(
+                "{cloud} {region} is none of the allowed regions{others}", cloud=cloud, region=region, others=others
+            )
+            yield Breach(
+                found[0].urn,
+                what,
+                _("allowed: {names}", names=listed(sorted(names)) or _("nothing on {cloud}", cloud=cloud)),
+            )
 
 
 def over_budget(view: View) -> Iterator[Breach]:
@@ -58,11 +73,17 @@ def over_budget(view: View) -> Iterator[Breach]:
     for budget, bill in _bill(view):
         cost = bill.per_month.of(budget.currency)
         if cost > budget.per_month:
-            least = "at least " if bill.at_least else ""
+            least = _("at least ") if bill.at_least else ""
             yield Breach(
                 "",
-                f"the stack costs {least}{cost:,.2f} {budget.currency} a month; the budget is {budget.per_month:,.2f}",
-                "fewer hours, a smaller machine (`pulumi-llm offers`), or a new budget",
+                _(
+                    "the stack costs {least}{cost:,.2f} {currency} a month; the budget is {per_month:,.2f}",
+                    least=least,
+                    cost=cost,
+                    currency=budget.currency,
+                    per_month=budget.per_month,
+                ),
+                _("fewer hours, a smaller machine (`pulumi-llm offers`), or a new budget"),
             )
 
 
@@ -71,12 +92,17 @@ def budget_undecided(view: View) -> Iterator[Breach]:
     for budget, bill in _bill(view):
         cost, count = bill.per_month.of(budget.currency), len(bill.unknown)
         if count and cost <= budget.per_month:
-            prices = "1 price is" if count == 1 else f"{count} prices are"
+            prices = _("1 price is") if count == 1 else _("{count} prices are", count=count)
             yield Breach(
                 "",
-                f"what is known costs {cost:,.2f} of {budget.per_month:,.2f} {budget.currency} a month, but {prices} "
-                "unknown",
-                "`pulumi-llm bill` names them; look them up and take them off the budget",
+                _(
+                    "what is known costs {cost:,.2f} of {per_month:,.2f} {currency} a month, but {prices} unknown",
+                    cost=cost,
+                    per_month=budget.per_month,
+                    currency=budget.currency,
+                    prices=prices,
+                ),
+                _("`pulumi-llm bill` names them; look up their prices and take them off the budget"),
             )
 
 

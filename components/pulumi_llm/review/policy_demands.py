@@ -9,6 +9,7 @@ from typing import Any
 from pulumi_llm.plan.model import PlannedResource
 from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown, parts
 from pulumi_llm.review.policy_table import Demand, policy_table, user_data_of
+from pulumi_llm.texts import Text, _
 
 
 def demanding(code: str) -> Callable[[View], Iterator[Breach]]:
@@ -45,7 +46,9 @@ def password_login(view: View) -> Iterator[Breach]:
         machine = policy_table().machines.get(each.type)
         for path, text in user_data_of(machine, each.inputs) if machine else ():
             for line in lines_of(form, text):
-                yield Breach(each.urn, f"line {line} allows logins with a password", "ssh_pwauth: false", path=path)
+                yield Breach(
+                    each.urn, _("line {line} allows logins with a password", line=line), "ssh_pwauth: false", path=path
+                )
 
 
 def disk_not_protected(view: View) -> Iterator[Breach]:
@@ -53,12 +56,12 @@ def disk_not_protected(view: View) -> Iterator[Breach]:
     for each in view.plan.resources:
         if each.type not in policy_table().data_disks or each.protect:
             continue
-        message = "nothing keeps a change, or `destroy`, from deleting the disk with its data"
+        message = _("nothing stops a change, or `destroy`, from deleting the disk with its data")
         maker = view.by_urn.get(each.parent)
         if maker is None or not maker.type.startswith("llm:index:"):
-            yield Breach(each.urn, message, "the resource option protect: true")
+            yield Breach(each.urn, message, _("the resource option protect: true"))
         elif maker.inputs.get("protect") is not False:  # who says false has decided
-            yield Breach(each.urn, message, "`protect: true`; or `protect: false`, where the data may go")
+            yield Breach(each.urn, message, _("`protect: true`; or `protect: false`, where the data may go"))
 
 
 def cannot_be_had(view: View) -> Iterator[Breach]:
@@ -66,7 +69,7 @@ def cannot_be_had(view: View) -> Iterator[Breach]:
     for each in view.plan.resources:
         for row in policy_table().cannot:
             if row["type"] == each.type:
-                yield Breach(each.urn, row["message"], row["hint"])
+                yield Breach(each.urn, Text(row["message"]), Text(row["hint"]))
 
 
 def lines_of(form: str, text: str) -> Iterator[int]:
@@ -87,14 +90,19 @@ def _unmet(resource: PlannedResource, demand: Demand) -> Iterator[Breach]:
         if value is None and demand.unless is not None and inputs.get(demand.unless):
             continue
         where = ".".join(filter(None, (path, demand.at)))
+        fault = policy_table().faults[demand.code]
         if is_unknown(value) or (is_hidden(value) and None not in demand.good):
-            message = f"whether {demand.what} {policy_table().faults[demand.code]} is not in the plan"
-            yield Breach(resource.urn, message, demand.set, path=where, undecided=True)
+            message = _("whether {what} {fault} is not in the plan", what=Text(demand.what), fault=Text(fault))
+            yield Breach(resource.urn, message, Text(demand.set), path=where, undecided=True)
         elif value not in demand.good:
-            said = " (it is not said, and that is the default)" if value is None else ""
-            fault = policy_table().faults[demand.code]
-            yield Breach(resource.urn, f"{demand.what} {fault}{said}", demand.set, path=where)
+            said = _(" (not set, and that is the default)") if value is None else ""
+            yield Breach(
+                resource.urn,
+                _("{what} {fault}{said}", what=Text(demand.what), fault=Text(fault), said=said),
+                Text(demand.set),
+                path=where,
+            )
 
 
 def _value(part: Mapping[str, Any], path: str) -> Any:
-    return next((value for _, value in parts(part, path)), None)
+    return next((value for __, value in parts(part, path)), None)

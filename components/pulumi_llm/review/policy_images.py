@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown
 from pulumi_llm.review.policy_table import policy_table, user_data_of
+from pulumi_llm.texts import Text, _
 
 
 def image_not_pinned(view: View) -> Iterator[Breach]:
@@ -19,11 +20,16 @@ def image_not_pinned(view: View) -> Iterator[Breach]:
         image = each.inputs.get(machine.image)
         known = isinstance(image, str) and not is_unknown(image) and not is_hidden(image)
         if known and not re.match(machine.form, str(image)):
-            message = f"{image!r} is a name for whatever image is the newest, not the id of one"
-            yield Breach(each.urn, message, "an image id, or a look-up whose result is ignored later", machine.image)
+            message = _("{image!r} is whichever image is the newest, not the id of one", image=image)
+            yield Breach(each.urn, message, _("an image id, or a look-up whose result is ignored later"), machine.image)
         for path, text in user_data_of(machine, each.inputs):
             for name in dict.fromkeys(latest.findall(text)):
-                yield Breach(each.urn, f"the container image {name} is another one at each start", "a digest", path)
+                yield Breach(
+                    each.urn,
+                    _("the container image {name} may be another one at each start", name=name),
+                    _("a digest"),
+                    path,
+                )
 
 
 def image_moves(view: View) -> Iterator[Breach]:
@@ -40,5 +46,13 @@ def image_moves(view: View) -> Iterator[Breach]:
         if machine is None or not machine.groups or each.package not in looking:
             continue
         if each.inputs.get(machine.image) is not None and machine.image not in each.ignore_changes:
-            message = f"the image is looked up, and a newer one {table.newer_image[each.package]} at the next `up`"
-            yield Breach(each.urn, message, f"ignore_changes: [{machine.image}], until you want it", path=machine.image)
+            message = _(
+                "the image is looked up, and a newer one {newer_image} at the next `up`",
+                newer_image=Text(table.newer_image[each.package]),
+            )
+            yield Breach(
+                each.urn,
+                message,
+                _("ignore_changes: [{image}], until you want it", image=machine.image),
+                path=machine.image,
+            )

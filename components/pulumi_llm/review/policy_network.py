@@ -11,6 +11,7 @@ from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown, 
 from pulumi_llm.review.policy_table import Opening, policy_table
 from pulumi_llm.review.table import NotInPlan, cost_table, holds
 from pulumi_llm.spec.fields import WIDEST_PREFIX
+from pulumi_llm.texts import Text, _
 
 WIDEST_PREFIX_6 = 16
 """An IPv6 range wider than a /16 counts as the world: no registry gives an organisation more than a /19."""
@@ -31,10 +32,10 @@ def _openings(resource: PlannedResource, opening: Opening) -> Iterator[Breach]:
     closed: set[int] = set()
     for path, rule in parts(resource.inputs, f"{opening.each}[]") if opening.each else [("", resource.inputs)]:
         if not isinstance(rule, Mapping):
-            yield Breach(resource.urn, "who is let in is known only after `up`", path=path, undecided=True)
+            yield Breach(resource.urn, _("who is let in is known only after `up`"), path=path, undecided=True)
             continue
         ranges = list(_ranges(rule, opening))
-        wide = {version for _, text in ranges if (version := _world(text))}
+        wide = {version for __, text in ranges if (version := _world(text))}
         if not _applies(rule, opening):
             if opening.ordered and _is_everything(rule, opening):
                 closed |= wide
@@ -45,10 +46,12 @@ def _openings(resource: PlannedResource, opening: Opening) -> Iterator[Breach]:
             where = ".".join(filter(None, (path, below)))
             if is_unknown(text) or is_hidden(text):
                 if is_unknown(text) and not opening.list:
-                    message = f"from where {_port(rule, opening)} can be reached is known only after `up`"
+                    message = _("from where {port} can be reached is known only after `up`", port=_port(rule, opening))
                     yield Breach(resource.urn, message, path=where, undecided=True)
             elif (version := _world(text)) and version not in closed:
-                yield Breach(resource.urn, _message(rule, opening, text), "the ranges that have to get in", path=where)
+                yield Breach(
+                    resource.urn, _message(rule, opening, text), _("the ranges that have to get in"), path=where
+                )
 
 
 def _ranges(rule: Mapping[str, Any], opening: Opening) -> Iterator[tuple[str, Any]]:
@@ -79,24 +82,24 @@ def _is_everything(rule: Mapping[str, Any], opening: Opening) -> bool:
 
 
 def _message(rule: Mapping[str, Any], opening: Opening, text: str) -> str:
-    note = f"; {opening.note}" if opening.note else ""
+    note = _("; {note}", note=Text(opening.note)) if opening.note else ""
     if opening.list:
-        return f"the address list holds {text}: a rule that names it is open to the whole internet"
-    world = "the whole internet" if text.endswith("/0") else "as good as the whole internet"
-    return f"{_port(rule, opening)} is open to {world} ({text}){note}"
+        return _("the address list holds {text}: a rule that names it is open to the whole internet", text=text)
+    world = _("the whole internet") if text.endswith("/0") else _("as good as the whole internet")
+    return _("{port} is open to {world} ({text}){note}", port=_port(rule, opening), world=world, text=text, note=note)
 
 
 def _port(rule: Mapping[str, Any], opening: Opening) -> str:
     """The ports of a rule in words."""
     values = [rule.get(key) for key in opening.ports]
     if any(is_unknown(each) for each in values):
-        return "a port"
+        return _("a port")
     text = "-".join(dict.fromkeys(str(each) for each in values if each is not None)).replace("/", "-")
     protocol = str(rule.get(opening.protocol, "")).lower()
     if protocol in ("-1", "all") or text.upper() in ("", "ALL", "-1", "-1--1", "0", "0-0", "0-65535", "1-65535"):
-        return "every port"
-    first, _, last = text.partition("-")
-    return f"port {first}" if last in ("", first) else f"port {text}"
+        return _("every port")
+    first, __, last = text.partition("-")
+    return _("port {number}", number=first if last in ("", first) else text)
 
 
 def no_firewall(view: View) -> Iterator[Breach]:
@@ -111,8 +114,11 @@ def no_firewall(view: View) -> Iterator[Breach]:
         if each.urn in attached or _own_address(each):
             yield Breach(
                 each.urn,
-                "the machine has a public address and names no security group: it is in the default one of its network",
-                f"{machine.groups[0]}: a group with rules of its own",
+                _(
+                    "the machine has a public address and names no security group: it is in the default "
+                    "one of its network"
+                ),
+                _("{groups}: a group with rules of its own", groups=machine.groups[0]),
             )
 
 

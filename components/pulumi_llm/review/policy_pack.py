@@ -24,6 +24,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
 from pulumi_llm import clouds
 from pulumi_llm.errors import Refusal
+from pulumi_llm.language import told, tr
 from pulumi_llm.plan import project as projects
 from pulumi_llm.plan.capture import plain
 from pulumi_llm.plan.model import UNKNOWN, Plan, PlannedResource
@@ -164,14 +165,14 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
             if each.undecided and not excepted:
                 continue  # `up` knows
             place = f"{finding.where}: " if finding.where else ""
-            hint = f"\ntry: {finding.hint}" if finding.hint else ""
+            hint = "\n" + tr("try: {hint}", hint=finding.hint) if finding.hint else ""
             response.diagnostics.append(
                 analyzer_pb2.AnalyzeDiagnostic(
                     policyName=finding.code,
                     policyPackName=NAME,
                     policyPackVersion=_version(),
                     description=_first_line(policy.RULES[finding.code].__doc__),
-                    message=f"{place}{finding.message}{hint}",
+                    message=f"{place}{told(finding.message)}{hint}",
                     enforcementLevel=analyzer_pb2.ADVISORY if excepted else self.levels[finding.code],
                     urn=each.urn,
                 )

@@ -10,9 +10,10 @@ from typing import Any
 from pulumi_llm.plan.model import Plan, PlannedResource
 from pulumi_llm.review.policy_model import Breach, View, is_hidden, is_unknown, leaves
 from pulumi_llm.review.policy_table import policy_table, user_data_of
+from pulumi_llm.texts import _
 
-MARK = "pulumi.Output.secret(…), or config set with --secret"
-OVER_SSH = "hand it over after boot: user data can be read in the metadata and in the cloud's console"
+MARK = _("pulumi.Output.secret(…), or config set with --secret")
+OVER_SSH = _("hand it over after boot: user data can be read in the metadata and in the cloud's console")
 SHORTEST = 6
 """Characters of a text that may be a secret: shorter ones are words such as `none`."""
 SCRIPTS = {
@@ -41,9 +42,14 @@ def outputs(plan: Plan) -> Iterator[Breach]:
     for path, value in leaves(plan.outputs):
         if is_hidden(value) or not isinstance(value, str):
             continue
-        kind = _kind(value) or ("a secret, by its name," if _named(path) else "")
+        kind = _kind(value) or (_("a secret, by its name,") if _named(path) else "")
         if kind:
-            yield Breach("", f"the output {path} shows {kind} to whoever may read the state", MARK, path=path)
+            yield Breach(
+                "",
+                _("the output {path} shows {kind} to everybody who can read the state", path=path, kind=kind),
+                MARK,
+                path=path,
+            )
 
 
 def _inputs(resource: PlannedResource) -> Iterator[Breach]:
@@ -52,9 +58,9 @@ def _inputs(resource: PlannedResource) -> Iterator[Breach]:
             continue
         kind = _kind(value)
         if not kind and len(value) >= SHORTEST and _named_last(path):
-            kind = "a secret, by its name,"
+            kind = _("a secret, by its name,")
         if kind:
-            yield Breach(resource.urn, f"{kind} is in plain text", MARK, path=path)
+            yield Breach(resource.urn, _("{kind} is in plain text", kind=kind), MARK, path=path)
 
 
 def _user_data(resource: PlannedResource) -> Iterator[Breach]:
@@ -63,18 +69,18 @@ def _user_data(resource: PlannedResource) -> Iterator[Breach]:
         return
     for name in machine.user_data:
         if is_hidden(resource.inputs.get(name)):
-            yield Breach(resource.urn, "a secret is in the user data", OVER_SSH, path=name)
+            yield Breach(resource.urn, _("a secret is in the user data"), OVER_SSH, path=name)
     for name, text in user_data_of(machine, resource.inputs):
         kind = _kind(text) if text != resource.inputs.get(name) else ""  # plain text was looked at as an input
         if kind:
-            yield Breach(resource.urn, f"{kind} is in the user data", OVER_SSH, path=name)
+            yield Breach(resource.urn, _("{kind} is in the user data", kind=kind), OVER_SSH, path=name)
         yield from _assigned(resource.urn, name, text, OVER_SSH)
 
 
 def _assigned(urn: str, path: str, text: str, hint: str) -> Iterator[Breach]:
     found = [match for match in _assignment().finditer(text) if "#" not in _line_before(text, match.start())]
     for line in sorted({text.count("\n", 0, match.start()) + 1 for match in found}):
-        yield Breach(urn, f"line {line} sets what is a secret by its name", hint, path=path)
+        yield Breach(urn, _("line {line} sets what is a secret by its name", line=line), hint, path=path)
 
 
 def _line_before(text: str, place: int) -> str:

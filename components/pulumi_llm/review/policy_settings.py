@@ -21,6 +21,7 @@ from pulumi_llm.plan import project as projects
 from pulumi_llm.review.money import HOURS_PER_MONTH
 from pulumi_llm.spec.fields import Part, Text, invalid, without_midnight
 from pulumi_llm.spec.reading import parse
+from pulumi_llm.texts import _, either, listed
 
 FILE = "pulumi-llm.policy.yaml"
 CONFIG_KEY = "pulumi-llm:policy"
@@ -111,8 +112,12 @@ def known_rule(code: str) -> str:
     if code not in CODES and code not in OF_CHANGES:
         # Without what all of them begin with, which would make every code look like every other.
         near = [f"policy.{each}" for each in nearest(code.removeprefix("policy."), (each[7:] for each in CODES))]
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join([*CODES, *OF_CHANGES])}"
-        raise invalid("policy.unknown-rule", f"there is no rule {code!r}", hint)
+        hint = (
+            _("did you mean {names}?", names=either(near))
+            if near
+            else _("there are: {names}", names=listed([*CODES, *OF_CHANGES]))
+        )
+        raise invalid("policy.unknown-rule", _("there is no rule {code!r}", code=code), hint)
     return code
 
 
@@ -137,7 +142,7 @@ def combined(folder: Path | None, config: object) -> Settings:
 def read(path: Path) -> Settings:
     """The settings in one file. Raises :class:`Refusal` as :func:`of_stack` does."""
     if not path.is_file():
-        raise _unreadable(f"there is no {path}")
+        raise _unreadable(_("there is no {path}", path=path))
     return parse(Settings, _file(path), where=path.name)
 
 
@@ -148,7 +153,7 @@ def _file(path: Path) -> Mapping[str, Any]:
         content = _engine_yaml.load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, _yaml.YAMLError) as wrong:
         problem = str(wrong).splitlines()[0]
-        raise _unreadable(f"{path.name} cannot be read as YAML: {problem}") from None
+        raise _unreadable(_("{path} cannot be read as YAML: {problem}", path=path.name, problem=problem)) from None
     return _mapping(content, path.name)
 
 
@@ -157,17 +162,17 @@ def _of_config(value: object) -> Mapping[str, Any]:
         try:
             value = _json.loads(value)
         except ValueError:
-            raise _unreadable(f"the config value {CONFIG_KEY} is not a mapping") from None
-    return _mapping(value, f"the config value {CONFIG_KEY}")
+            raise _unreadable(_("the config value {config_key} is not a mapping", config_key=CONFIG_KEY)) from None
+    return _mapping(value, _("the config value {config_key}", config_key=CONFIG_KEY))
 
 
 def _mapping(content: object, what: str) -> Mapping[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, Mapping):
-        raise _unreadable(f"{what} does not hold a mapping")
+        raise _unreadable(_("{what} does not hold a mapping", what=what))
     return {str(key): value for key, value in content.items()}
 
 
 def _unreadable(message: str) -> Refusal:
-    return Refusal([Finding("policy.unreadable", message, "docs/policy.md shows a whole file")])
+    return Refusal([Finding("policy.unreadable", message, _("docs/policy.md shows a whole file"))])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.texts import _, either
 
 _LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 """Set where a git hook calls us, and then about another folder than the one that is asked about."""
@@ -33,13 +34,19 @@ def find(name: str, folder: Path) -> Revision:
     """
     inside = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
     if inside.returncode != 0:
-        raise _unknown(name, f"{folder} is not in a git repository", "the path of a file that `--json` wrote")
+        raise _unknown(
+            name, _("{folder} is not in a git repository", folder=folder), _("the path of a file that `--json` wrote")
+        )
     found = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found.returncode != 0:
         known = _git(folder, "for-each-ref", "--format=%(refname:short)").stdout.split()
         near = nearest(name, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else "a branch, a tag, a commit, or a file of `--json`"
-        raise _unknown(name, "it is neither a file nor a commit of this repository", hint)
+        hint = (
+            _("did you mean {names}?", names=either(near))
+            if near
+            else _("a branch, a tag, a commit, or a file of `--json`")
+        )
+        raise _unknown(name, _("it is neither a file nor a commit of this repository"), hint)
     top, prefix = [*inside.stdout.splitlines(), ""][:2]
     return Revision(name, found.stdout.strip(), Path(top), prefix.rstrip("/"))
 
@@ -74,14 +81,19 @@ def files_of(revision: Revision) -> Iterator[Path]:
             # At the top: in a folder below it, git would take out only what is in that folder.
             done = _git(revision.top, *arguments, index=scratch)
             if done.returncode != 0:
-                place = revision.prefix or "its top folder"
+                place = revision.prefix or _("its top folder")
                 said = done.stderr.strip().splitlines()
                 raise Refusal(
                     [
                         Finding(
                             "bill.not-in-revision",
-                            f"{place} cannot be had from {revision.name}: {said[-1] if said else 'git says nothing'}",
-                            "a revision in which the project is in the same folder",
+                            _(
+                                "{place} cannot be had from {revision}: {note}",
+                                place=place,
+                                revision=revision.name,
+                                note=said[-1] if said else _("git says nothing"),
+                            ),
+                            _("a revision in which the project is in the same folder"),
                         )
                     ]
                 )
@@ -108,12 +120,14 @@ def _git(folder: Path, *arguments: str, index: Path | None = None) -> subprocess
             [
                 Finding(
                     "bill.no-git",
-                    "a revision is to be compared with, and there is no git on PATH",
-                    "install git, or compare with a file of `--json`",
+                    _("a revision is to be compared with, and there is no git on PATH"),
+                    _("install git, or compare with a file of `--json`"),
                 )
             ]
         ) from None
 
 
 def _unknown(name: str, why: str, hint: str) -> Refusal:
-    return Refusal([Finding("bill.no-such-revision", f"cannot compare with {name!r}: {why}", hint)])
+    return Refusal(
+        [Finding("bill.no-such-revision", _("cannot compare with {name!r}: {why}", name=name, why=why), hint)]
+    )

@@ -25,6 +25,7 @@ from pulumi_llm.review.nodes import Machine, Nodes, machines_of
 from pulumi_llm.review.openings import Open, is_rule, lists_rules, openings_of
 from pulumi_llm.review.policy import Settings, check
 from pulumi_llm.review.table import cost_table
+from pulumi_llm.texts import _, changed
 
 
 @dataclass(slots=True)
@@ -255,13 +256,20 @@ def orphans(comparison: Comparison) -> list[Finding]:
         ]
         if gone and provider.before is not None:
             was, now = provider.before.inputs.get("region"), provider.resource.inputs.get("region")
-            more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+            more = _(" and {count} more", count=len(gone) - 1) if len(gone) > 1 else ""
             found.append(
                 Finding(
                     "diff.provider-moved",
-                    f"the provider goes from {was} to {now} in place: what is to be deleted in {was} ({gone[0]}{more}) "
-                    f"is looked for in {now}, not found, and stays there, to be paid for",
-                    "another name for the provider in another region",
+                    _(
+                        "the provider goes from {was} to {now} in place: what is to be deleted in {was} "
+                        "({gone}{more}) is looked for in {now}, is not found, and stays where it is, still "
+                        "paid for",
+                        was=was,
+                        now=now,
+                        gone=gone[0],
+                        more=more,
+                    ),
+                    _("another name for the provider in another region"),
                     severity="warning",
                     where=provider.resource.name,
                 )
@@ -286,7 +294,7 @@ def _unless_id(value: Any, ids: set[str]) -> Any:
 
 
 def _masked(finding: Finding, masker: Masker) -> Finding:
-    kept = replace(finding, message=masker.mask(finding.message), hint=masker.mask(finding.hint))
+    kept = replace(finding, message=changed(finding.message, masker.mask), hint=changed(finding.hint, masker.mask))
     return replace(kept, where=masker.mask(finding.where))
 
 

@@ -13,6 +13,7 @@ from jinja2 import TemplateError
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import compose, files
 from pulumi_llm.roles.requests import Asked, NodeRequest, ServiceRole
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -25,12 +26,12 @@ PROBE = "node-probe"
 """Whom the node's own key belongs to, with which it asks itself whether it answers."""
 
 EVERY = {
-    "crashes": "the last lines say why",
-    "port-taken": "another program listens where it would; ss -ltnp",
-    "missing-file": "it names the file; pulumi up with any change puts files back",
-    "permission-denied": "it names the file",
-    "disk-full": "enlarge the disk",
-    "out-of-memory": "raise its memory_gib, or take an instance type with more memory",
+    "crashes": _("the last lines say why"),
+    "port-taken": _("another program listens where it would; ss -ltnp"),
+    "missing-file": _("it names the file; pulumi up with any change puts files back"),
+    "permission-denied": _("it names the file"),
+    "disk-full": _("enlarge the disk"),
+    "out-of-memory": _("raise its memory_gib, or take an instance type with more memory"),
 }
 """What can happen to any service (templates/node/signs.json), and what to do where its role.yaml says nothing."""
 
@@ -55,8 +56,8 @@ def told(role: str, asked: Asked | None) -> Asked:
         Refusal: ``roles.not-asked`` where another role needs it and nobody said how it shall be.
     """
     if asked is None:
-        message = f"a role of this node needs the role {role!r}, and nothing says what that shall be like"
-        raise Refusal([Finding("roles.not-asked", message, "a model server and an overseas proxy have a gateway")])
+        message = _("a role of this node needs the role {role!r}, and nothing says what that shall be like", role=role)
+        raise Refusal([Finding("roles.not-asked", message, _("a model server and an overseas proxy have a gateway"))])
     return asked
 
 
@@ -89,8 +90,10 @@ class Role:
             text = self.text(name)
             return files.filled(text, self.values(node)) if name.endswith(".j2") else text
         except (OSError, UnicodeDecodeError, TemplateError) as wrong:
-            message = f"the role {self.name!r}: {name} cannot be used: {wrong}"
-            hint = "docs/roles.md tells which values a template is given"
+            message = _(
+                "the role {name!r}: {name_2} cannot be used: {problem}", name=self.name, name_2=name, problem=wrong
+            )
+            hint = _("docs/roles.md tells which values a template is given")
             raise Refusal([Finding("roles.bad-template", message, hint, where=node.name)]) from None
 
     def lock(self, environment: str) -> str:
@@ -161,7 +164,7 @@ class Role:
             "venv": {
                 name: f"/opt/llm/venv/{name}-{install.environments[name].version}" for name in self.environments(node)
             },
-            "port": {name: port for name, (port, _) in self.listeners(node).items()},
+            "port": {name: port for name, (port, __) in self.listeners(node).items()},
             "secrets": SECRETS,
             "data": f"/srv/llm/{self.name}",
             "users": {name: each.id for name, each in self.manifest.users.items()},
@@ -202,8 +205,14 @@ class Role:
                 return self.filled(name, node)
         how = self.manifest.compose
         if how is None:
-            message = f"the role {self.name!r} has a service, and neither {unit} nor a compose file in its folder"
-            raise Refusal([Finding("roles.bad-role", message, f"{unit}.j2, or `compose`", where=node.name)])
+            message = _(
+                "the role {name!r} has a service, and neither {unit} nor a compose file in its folder",
+                name=self.name,
+                unit=unit,
+            )
+            raise Refusal(
+                [Finding("roles.bad-role", message, _("{unit}.j2, or `compose`", unit=unit), where=node.name)]
+            )
         values = {"title": self.manifest.title, "name": self.name, "keeps": how.keeps, "on_stop": how.on_stop}
         return files.fill("docker/service.j2", **values, project=how.project or f"llm-{self.name}")
 

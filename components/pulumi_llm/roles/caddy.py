@@ -8,6 +8,7 @@ from pulumi_llm.errors import Finding
 from pulumi_llm.roles import files, order, registry
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row
 from pulumi_llm.roles.requests import GatewayRole, NodeRequest
+from pulumi_llm.texts import _
 
 CONFIG = "/opt/llm/gateway/Caddyfile"
 KEYS_FILE = "gateway-keys.json"
@@ -18,7 +19,7 @@ class Caddy(Role):
 
     def check(self, node: NodeRequest) -> list[Finding]:
         """Ports that two want, that are taken, or that are missing: ``bootstrap.bad-port``."""
-        ports = [port for role in order.listed(node) for port, _ in role.listeners(node).values()]
+        ports = [port for role in order.listed(node) for port, __ in role.listeners(node).values()]
         if order.status_port(node) is None:
             ports.append(0)  # nobody could ask it anything
         mine = {role.name: role for role in (*registry.built_in().values(), *order.listed(node))}
@@ -26,8 +27,8 @@ class Caddy(Role):
         return [
             Finding(
                 "bootstrap.bad-port",
-                f"the gateway cannot listen on {port}",
-                "give each listener a free port, such as 443, 18443",
+                _("the gateway cannot listen on {port}", port=port),
+                _("give each listener a free port, such as 443, 18443"),
             )
             for port, times in Counter(ports).items()
             if times > 1 or not 1 <= port <= 65535 or port in taken

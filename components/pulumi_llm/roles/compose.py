@@ -8,14 +8,15 @@ from typing import Any
 
 from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
 
 REFUSED = {
-    "privileged": "a privileged container has the whole machine",
-    "network_mode": "its ports would not be those that the role names",
-    "pid": "it would see, and could stop, every process of the machine",
-    "devices": "a GPU is vLLM's; say `needs: {gpu: true}` and have code for it",
-    "build": "a node builds nothing: it fetches an image that is pinned",
-    "container_name": "the node looks for the name that docker compose gives",
+    "privileged": _("a privileged container has the whole machine"),
+    "network_mode": _("its ports would not be those that the role names"),
+    "pid": _("it would see, and could stop, every process of the machine"),
+    "devices": _("a GPU is vLLM's; say `needs: {gpu: true}` and have code for it"),
+    "build": _("a node builds nothing: it fetches an image that is pinned"),
+    "container_name": _("the node looks for the name that docker compose gives"),
 }
 """Keys of a compose service that no role may use, and why."""
 
@@ -30,7 +31,7 @@ def _read(text: str) -> dict[str, Any]:
     document = _engine_yaml.load(text)
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict) or not all(isinstance(each, dict) for each in services.values()):
-        raise _yaml.YAMLError("it has no `services`, each a mapping")
+        raise _yaml.YAMLError(_("it has no `services`, each a mapping"))
     return services
 
 
@@ -44,27 +45,39 @@ def mistakes(role: str, text: str, images: Sequence[str]) -> list[Finding]:
     try:
         found = _read(text)
     except _yaml.YAMLError as wrong:
-        message = f"the role {role!r}: its compose file cannot be read: {wrong}"
-        return [Finding("roles.bad-compose", message, "docker compose config")]
+        message = _("the role {role!r}: its compose file cannot be read: {problem}", role=role, problem=wrong)
+        return [Finding("roles.bad-compose", message, _("docker compose config"))]
     return [each for name, row in found.items() for each in _of_service(role, name, row, images)]
 
 
 def _of_service(role: str, name: str, row: Mapping[str, Any], images: Sequence[str]) -> Iterator[Finding]:
-    where = f"the role {role!r}: the service {name!r}"
+    where = _("the role {role!r}: the service {name!r}", role=role, name=name)
     for port in row.get("ports") or ():
         host = port.get("host_ip") if isinstance(port, Mapping) else str(port).rpartition(":")[0].rpartition(":")[0]
         if host != "127.0.0.1":
-            message = f"{where} publishes {port}, which docker opens to everybody, past the machine's own firewall"
-            yield Finding("roles.open-port", message, '"127.0.0.1:PORT:PORT", and a listener, which Caddy serves')
+            message = _(
+                "{where} publishes {port}, which docker opens to everybody, past the machine's own firewall",
+                where=where,
+                port=port,
+            )
+            yield Finding("roles.open-port", message, _('"127.0.0.1:PORT:PORT", and a listener, which Caddy serves'))
     for key, why in REFUSED.items():
         if row.get(key):
-            yield Finding("roles.bad-compose", f"{where} has {key!r}: {why}", f"leave {key!r} out")
+            yield Finding(
+                "roles.bad-compose",
+                _("{where} has {key!r}: {why}", where=where, key=key, why=why),
+                f"leave {key!r} out",
+            )
     if row.get("image") not in images:
-        message = f"{where} runs {row.get('image')!r}, which is none of the images that its role.yaml pins"
-        yield Finding("roles.bad-compose", message, "image: {{ image.NAME }}, with NAME under install.images")
+        message = _(
+            "{where} runs {image!r}, which is none of the images that its role.yaml pins",
+            where=where,
+            image=row.get("image"),
+        )
+        yield Finding("roles.bad-compose", message, _("image: {{ image.NAME }}, with NAME under install.images"))
     if row.get("pull_policy") != "never":
-        message = f"{where} may fetch another image when it starts than the stage `images` fetched"
+        message = _("{where} may fetch another image when it starts than the stage `images` fetched", where=where)
         yield Finding("roles.bad-compose", message, "pull_policy: never")
     if "mem_limit" not in row:
-        message = f"{where} has no limit of memory, and could take what vLLM needs"
+        message = _("{where} has no limit of memory, and could take what vLLM needs", where=where)
         yield Finding("roles.bad-compose", message, "mem_limit: {{ memory_gib }}g")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -39,7 +40,13 @@ def templates() -> Traversable:
     if checkout.is_dir():
         return checkout
     raise Refusal(
-        [Finding("bootstrap.no-templates", f"no templates in {installed} nor in {checkout}", "install the wheel again")]
+        [
+            Finding(
+                "bootstrap.no-templates",
+                _("no templates in {installed} nor in {checkout}", installed=installed, checkout=checkout),
+                _("install the wheel again"),
+            )
+        ]
     )
 
 

@@ -14,6 +14,7 @@ from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
 from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target
+from pulumi_llm.texts import _, listed
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -43,48 +44,64 @@ def mistakes(role: GatewayRole) -> list[Finding]:
 
     for name, times in Counter(each.name for each in role.keys).items():
         if times > 1:
-            find("duplicate-key", f"{times} keys are called {name!r}", "each key needs a name of its own")
+            find(
+                "duplicate-key",
+                _("{times} keys are called {name!r}", times=times, name=name),
+                _("each key needs a name of its own"),
+            )
         if not NAME.fullmatch(name) or name == PROBE:
-            find("bad-key-name", f"a key cannot be called {name!r}", "letters, digits, dot, dash, underscore")
+            find(
+                "bad-key-name",
+                _("a key cannot be called {name!r}", name=name),
+                _("letters, digits, dot, dash, underscore"),
+            )
     served = {each.name for each in role.routes}
     for name, times in Counter(each.name for each in role.routes).items():
         if times > 1:
-            find("duplicate-route", f"{times} routes answer to {name!r}", "each model needs a name of its own")
+            find(
+                "duplicate-route",
+                _("{times} routes answer to {name!r}", times=times, name=name),
+                _("each model needs a name of its own"),
+            )
     for key in role.keys:
         for endpoint in key.endpoints:
             if endpoint not in ENDPOINTS:
                 find(
                     "unknown-endpoint",
-                    f"key {key.name!r}: {endpoint!r} is not served",
-                    f"served: {', '.join(ENDPOINTS)}",
+                    _("key {key!r}: {endpoint!r} is not served", key=key.name, endpoint=endpoint),
+                    _("served: {endpoints}", endpoints=listed(ENDPOINTS)),
                 )
         for model in key.models:
             if not any(fnmatchcase(name, model) for name in served):
                 near = nearest(model, served)
                 find(
                     "unknown-model",
-                    f"key {key.name!r}: no route answers to {model!r}",
-                    f"did you mean {near[0]}?" if near else "add a route",
+                    _("key {key!r}: no route answers to {model!r}", key=key.name, model=model),
+                    _("did you mean {names}?", names=near[0]) if near else _("add a route"),
                 )
         limits = [getattr(key, name) for name in LIMITS]
         if any(each is not None and each <= 0 for each in limits):
-            find("bad-limit", f"key {key.name!r} has a limit that is not above 0", "leave it out for no limit")
+            find(
+                "bad-limit",
+                _("key {key!r} has a limit that is not above 0", key=key.name),
+                _("leave it out for no limit"),
+            )
     upstreams = {each.name for each in role.upstreams}
     for upstream in role.upstreams:
         for secret in (upstream.secret, upstream.ca_secret):
             if secret is not None and not SECRET.fullmatch(secret):
                 find(
                     "bad-secret-name",
-                    f"upstream {upstream.name!r}: {secret!r} cannot name a secret",
-                    "small letters, digits, underscore",
+                    _("upstream {upstream!r}: {secret!r} cannot name a secret", upstream=upstream.name, secret=secret),
+                    _("small letters, digits, underscore"),
                 )
     for route in role.routes:
         for target in (*route.targets, *route.fallback):
             if target.upstream not in upstreams:
                 find(
                     "unknown-upstream",
-                    f"route {route.name!r}: there is no upstream {target.upstream!r}",
-                    f"there are: {', '.join(sorted(upstreams))}",
+                    _("route {route!r}: there is no upstream {upstream!r}", route=route.name, upstream=target.upstream),
+                    _("there are: {names}", names=listed(sorted(upstreams))),
                 )
     findings += _unknown_prices(role)
     return findings
@@ -104,10 +121,17 @@ def _unknown_prices(role: GatewayRole) -> list[Finding]:
                 found.append(
                     Finding(
                         "gateway.unknown-price",
-                        f"key {key.name!r} has a budget in USD and may ask {route.name!r}, "
-                        f"and no price is known for {', '.join(dict.fromkeys(unknown))}",
-                        "prices: {MODEL: {input: USD, output: USD}} per million tokens beside the upstream's models; "
-                        "or name the key's models, or limit its tokens instead",
+                        _(
+                            "key {key!r} has a budget in USD and may ask {route!r}, and no price is known for "
+                            "{unknown}",
+                            key=key.name,
+                            route=route.name,
+                            unknown=listed(dict.fromkeys(unknown)),
+                        ),
+                        _(
+                            "prices: {MODEL: {input: USD, output: USD}} per million tokens beside the upstream's "
+                            "models; or name the key's models, or limit its tokens instead"
+                        ),
                     )
                 )
     return found

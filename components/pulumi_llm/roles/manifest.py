@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pulumi_llm.roles.reading import Between, Like, called
+from pulumi_llm.texts import _, listed
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 """A role, a service, a stage: part of file names and of systemd's."""
@@ -99,9 +100,9 @@ class Image:
 
     def mistakes(self) -> Iterator[str]:
         """What does not go together."""
-        _, _, last = self.image.rpartition("/")
+        __, __, last = self.image.rpartition("/")
         if last.endswith(":latest") or not (":" in last or "@" in last):
-            yield f"{self.image} has neither a version nor a digest: what a node runs is pinned"
+            yield _("{image} has neither a version nor a digest: what a node runs is pinned", image=self.image)
 
 
 @part
@@ -158,7 +159,7 @@ class Compose:
     keeps: Name | None = None
     """What it keeps in the role's folder on the data disk, as a noun: the compose file that wrote it is kept beside."""
     minor_by_minor: Steps | None = None
-    on_stop: Text = "what is under way comes to its end first"
+    on_stop: Text = _("what is under way comes to its end first")
     """Why it is stopped by ``docker compose down``, for whoever reads the unit."""
 
 
@@ -213,12 +214,15 @@ class Listener:
     def mistakes(self) -> Iterator[str]:
         """What does not go together."""
         if (self.key == "none") != (self.because is not None):
-            yield "a listener that nobody asks a key of says why (`because`), and no other does"
+            yield _("a listener that nobody asks a key of says why (`because`), and no other does")
         if self.key == "gate" and self.protocol == "grpc":
-            yield "the gateway checks no keys of gRPC: the service has to ask for one itself (`key: own`)"
+            yield _("the gateway checks no keys of gRPC: the service has to ask for one itself (`key: own`)")
         for pattern in (self.paths, self.excluded):
             if pattern is not None and any(each in pattern for each in '"`'):
-                yield f"{pattern!r}: a quote or a backquote would end the pattern in Caddy's configuration"
+                yield _(
+                    "{pattern!r}: a quote or a backquote would end the pattern in Caddy's configuration",
+                    pattern=pattern,
+                )
 
 
 @part
@@ -259,7 +263,7 @@ class Output:
     def mistakes(self) -> Iterator[str]:
         """What does not go together."""
         if sum(each is not None for each in (self.url, self.authority, self.secret)) != 1:
-            yield "an output is one of url, authority, secret"
+            yield _("an output is one of url, authority, secret")
 
 
 @part
@@ -296,24 +300,24 @@ class Manifest:
         lost = [f"output {name}" for name, each in self.outputs.items()
                 if (each.url or each.authority or each.secret) not in {*self.listeners, *self.secrets}]  # fmt: skip
         if lost:
-            yield f"{', '.join(lost)}: there is no listener or secret of that name"
+            yield _("{lost}: there is no listener or secret of that name", lost=listed(lost))
         ports = {int(each.to.rpartition(":")[2]) for each in self.listeners.values()} - {*self.loopback}
         if ports:
-            yield f"loopback leaves out {', '.join(map(str, sorted(ports)))}, where its listeners lead"
+            yield _("loopback leaves out {ports}, where its listeners lead", ports=listed(map(str, sorted(ports))))
         mine = any(each.stage == "environments" and not each.tool for each in self.install.environments.values())
         if mine and "wheels" not in self.needs.roles:
-            yield "install.environments: they are installed by the role wheels, which it needs"
+            yield _("install.environments: they are installed by the role wheels, which it needs")
         if self.compose is not None and (self.service is None or "docker" not in self.needs.roles):
-            yield "a compose file is run by a service, and needs the role docker"
+            yield _("a compose file is run by a service, and needs the role docker")
         if self.compose is not None and self.compose.minor_by_minor is not None and not self.compose.keeps:
-            yield "compose.minor_by_minor: what it keeps has no name (`keeps`)"
+            yield _("compose.minor_by_minor: what it keeps has no name (`keeps`)")
         if self.listeners and not {"caddy", "gateway"} & {*self.needs.roles}:
-            yield "listeners are Caddy's: it needs the role caddy"
+            yield _("listeners are Caddy's: it needs the role caddy")
         gate = any(each.key == "gate" for each in self.listeners.values()) and self.code is None
         if gate and "gateway" not in self.needs.roles:
-            yield "`key: gate` is the gateway's key: it needs the role gateway"
+            yield _("`key: gate` is the gateway's key: it needs the role gateway")
         if (self.health or self.listeners) and self.service is None:
-            yield "health and listeners are of a service, and none is named"
+            yield _("health and listeners are of a service, and none is named")
 
 
 __all__ = ["NAME", "Credential", "Environment", "File", "Folder", "Listener", "Manifest", "Stage", "User"]

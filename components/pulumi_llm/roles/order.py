@@ -7,6 +7,7 @@ from pulumi_llm.roles import registry
 from pulumi_llm.roles.base import Role
 from pulumi_llm.roles.manifest import Stage
 from pulumi_llm.roles.requests import NodeRequest
+from pulumi_llm.texts import _
 
 ALWAYS = ("node", "caddy")
 """The roles that every node has: somebody has to be able to ask it for its status."""
@@ -74,6 +75,11 @@ def check(node: NodeRequest) -> list[Finding]:
         for port in role.manifest.loopback:
             other = taken.setdefault(port, role.name)
             if other != role.name:
-                message = f"the roles {other!r} and {role.name!r} both want port {port} on loopback"
-                found.append(Finding("roles.port-taken", message, "another port in the role.yaml of one of them"))
+                message = _(
+                    "the roles {other!r} and {name!r} both want port {port} on loopback",
+                    other=other,
+                    name=role.name,
+                    port=port,
+                )
+                found.append(Finding("roles.port-taken", message, _("another port in the role.yaml of one of them")))
     return found

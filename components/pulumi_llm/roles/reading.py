@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pulumi_llm.errors import nearest
+from pulumi_llm.texts import _, listed
 
 Kind = TypeVar("Kind")
 Tell = Callable[[str, str], None]
@@ -73,7 +74,9 @@ def _value(kind: Any, raw: object, place: str, tell: Tell) -> Any:
         )
     if origin is Literal:
         if raw not in get_args(kind):
-            raise _told(tell, place, f"{raw!r} is none of {', '.join(map(str, get_args(kind)))}")
+            raise _told(
+                tell, place, _("{raw!r} is none of {get_args}", raw=raw, get_args=listed(map(str, get_args(kind))))
+            )
         return raw
     if dataclasses.is_dataclass(kind):
         return _row(kind, raw, place, tell)
@@ -83,19 +86,22 @@ def _value(kind: Any, raw: object, place: str, tell: Tell) -> Any:
         keys, values = get_args(kind)
         return _mapping(keys, values, raw, place, tell)
     if kind is not Any and (not isinstance(raw, kind) or (kind is int and isinstance(raw, bool))):
-        names = {str: "a text", int: "a whole number", bool: "true or false"}
-        raise _told(tell, place, f"{raw!r} is not {names.get(kind, kind.__name__)}")
+        names = {str: _("a text"), int: _("a whole number"), bool: _("true or false")}
+        raise _told(tell, place, _("{raw!r} is not {get}", raw=raw, get=names.get(kind, kind.__name__)))
     return raw
 
 
 def _row(kind: Any, raw: object, place: str, tell: Tell) -> Any:
     if not isinstance(raw, Mapping):
-        raise _told(tell, place, f"{type(raw).__name__} is not a mapping of keys to values")
+        raise _told(tell, place, _("{name} is not a mapping of keys to values", name=type(raw).__name__))
     fields, wrong = _fields(kind), False
     for name in raw:
         if name not in fields:
             near = nearest(str(name), fields)
-            tell(_inside(place, name), "there is no such key" + (f"; did you mean {near[0]}?" if near else ""))
+            tell(
+                _inside(place, name),
+                _("there is no such key{note}", note=_("; did you mean {names}?", names=near[0]) if near else ""),
+            )
             wrong = True
     values: dict[str, Any] = {}
     for name, (field, hint) in fields.items():
@@ -105,7 +111,7 @@ def _row(kind: Any, raw: object, place: str, tell: Tell) -> Any:
             except _WrongError:
                 wrong = True
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            tell(_inside(place, name), "it is missing")
+            tell(_inside(place, name), _("it is missing"))
             wrong = True
     if wrong:
         raise _WrongError
@@ -120,13 +126,13 @@ def _row(kind: Any, raw: object, place: str, tell: Tell) -> Any:
 
 def _list(kind: Any, raw: object, place: str, tell: Tell) -> tuple[Any, ...]:
     if not isinstance(raw, list):
-        raise _told(tell, place, f"{raw!r} is not a list")
+        raise _told(tell, place, _("{raw!r} is not a list", raw=raw))
     return tuple(_all(((number, kind, each) for number, each in enumerate(raw)), place, tell).values())
 
 
 def _mapping(keys: Any, kind: Any, raw: object, place: str, tell: Tell) -> dict[Any, Any]:
     if not isinstance(raw, Mapping):
-        raise _told(tell, place, f"{raw!r} is not a mapping of names to values")
+        raise _told(tell, place, _("{raw!r} is not a mapping of names to values", raw=raw))
     _all(((name, keys, name) for name in raw), place, tell)
     return _all(((name, kind, each) for name, each in raw.items()), place, tell)
 
@@ -145,9 +151,9 @@ def _all(parts: Iterator[tuple[Any, Any, Any]], place: str, tell: Tell) -> dict[
 
 def _broken(rule: Any, value: Any) -> Iterator[str]:
     if isinstance(rule, Like) and not re.fullmatch(rule.pattern, value):
-        yield f"{value!r} is not {rule.called}"
+        yield _("{value!r} is not {called}", value=value, called=rule.called)
     if isinstance(rule, Between) and not rule.least <= value <= rule.most:
-        yield f"{value} is not between {rule.least} and {rule.most}"
+        yield _("{value} is not between {least} and {most}", value=value, least=rule.least, most=rule.most)
 
 
 def _inside(place: str, name: object) -> str:

@@ -17,6 +17,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles.base import Role
 from pulumi_llm.roles.manifest import NAME, Environment, Manifest
 from pulumi_llm.roles.reading import read
+from pulumi_llm.texts import _, listed
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -32,7 +33,7 @@ class Door(NamedTuple):
 
     def load(self) -> Any:
         """What it leads to."""
-        module, _, attribute = self.value.partition(":")
+        module, __, attribute = self.value.partition(":")
         return getattr(import_module(module), attribute) if attribute else import_module(module)
 
 
@@ -53,7 +54,9 @@ def role(name: str) -> Role:
     if name in ours:
         return _made(name)
     if name not in _places():
-        raise UnknownName("roles.unknown", "role", name, [*ours, *_places()], hint="docs/roles.md: a role of one's own")
+        raise UnknownName(
+            "roles.unknown", _("role"), name, [*ours, *_places()], hint=_("docs/roles.md: a role of one's own")
+        )
     return _made(name)
 
 
@@ -76,7 +79,7 @@ def of_argument(argument: str) -> Role:
     """
     known = {each.manifest.argument: each for each in reversed([*built_in().values()])}
     if argument not in known:
-        raise UnknownName("roles.unknown", "role for the argument", argument, filter(None, known))
+        raise UnknownName("roles.unknown", _("role for the argument"), argument, filter(None, known))
     return known[argument]
 
 
@@ -115,8 +118,14 @@ def _folders(entry: Door) -> Mapping[str, Traversable]:
     except Refusal:
         raise
     except Exception as wrong:
-        message = f"the entry point {entry.name} = {entry.value} of {GROUP} cannot be used: {wrong!r}"
-        hint = f"it leads to a package with a {FILE}, or to a function that returns such a folder"
+        message = _(
+            "the entry point {entry} = {value} of {group} cannot be used: {problem!r}",
+            entry=entry.name,
+            value=entry.value,
+            group=GROUP,
+            problem=wrong,
+        )
+        hint = _("it leads to a package with a {file}, or to a function that returns such a folder", file=FILE)
         raise Refusal([Finding("roles.bad-entry-point", message, hint)]) from wrong
 
 
@@ -131,8 +140,13 @@ def _places() -> Mapping[str, Traversable]:
             continue
         for name, folder in _folders(entry).items():
             if name in found or name in _folders(OURS):
-                message = f"{entry.name} = {entry.value} brings the role {name!r}, which there is already"
-                raise Refusal([Finding("roles.twice", message, "give it another name, or uninstall one of the two")])
+                message = _(
+                    "{entry} = {value} brings the role {name!r}, which there is already",
+                    entry=entry.name,
+                    value=entry.value,
+                    name=name,
+                )
+                raise Refusal([Finding("roles.twice", message, _("give it another name, or uninstall one of the two"))])
             found[name] = folder
     return found
 
@@ -154,18 +168,20 @@ def _made(name: str) -> Role:
         raise Refusal(findings)
     kind: Any = Role
     if manifest.code is not None:
-        module, _, attribute = manifest.code.partition(":")
+        module, __, attribute = manifest.code.partition(":")
         try:
             kind = getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as wrong:
-            raise Refusal([_bad(name, "code", f"{manifest.code} cannot be imported: {wrong}")]) from wrong
+            raise Refusal(
+                [_bad(name, "code", _("{code} cannot be imported: {problem}", code=manifest.code, problem=wrong))]
+            ) from wrong
     made: Role = kind(name, manifest, folder, ours=ours is not None)
     return made
 
 
 def _wrong_name(name: str) -> Iterator[Finding]:
     if not NAME.fullmatch(name):
-        yield _bad(name, "its name", "1 to 31 small letters, digits and dashes, a letter first")
+        yield _bad(name, _("its name"), _("1 to 31 small letters, digits and dashes, a letter first"))
 
 
 def _only_ours(name: str, manifest: Manifest) -> Iterator[Finding]:
@@ -174,29 +190,35 @@ def _only_ours(name: str, manifest: Manifest) -> Iterator[Finding]:
     early += [f"folders.{key}" for key, each in manifest.folders.items() if each.early]
     early += [f"stages.{each.name}" for each in manifest.stages if each.starts == "user-data"]
     for place in early:
-        yield _bad(name, place, "the user data is this package's alone: what others bring comes with the settings")
+        yield _bad(name, place, _("the user data is this package's alone: what others bring comes with the settings"))
     for key in manifest.folders:
         if key.partition(".")[0] != name:
-            yield _bad(name, f"folders.{key}", f"a role's folders are {name} and {name}.*")
+            yield _bad(name, f"folders.{key}", _("a role's folders are {name} and {name}.*", name=name))
     allowed = (f"/opt/llm/{name}/", f"/etc/{name}/", f"/etc/systemd/system/llm-{name}")
     for each in manifest.files:
         if not each.path.startswith(allowed):
-            yield _bad(name, "files", f"{each.path} is not under {', '.join(allowed)}")
+            yield _bad(name, "files", _("{path} is not under {allowed}", path=each.path, allowed=listed(allowed)))
     if manifest.service is not None and manifest.service.name != name:
-        yield _bad(name, "service", f"the service of another's role is called as the role is: {name}")
+        yield _bad(name, "service", _("the service of another's role is called as the role is: {name}", name=name))
     own = name.replace("-", "_")
     for secret, row in manifest.secrets.items():
         if not secret.startswith(own) or not row.file.startswith((f"{name}.", f"{name}-")):
             yield _bad(
-                name, f"secrets.{secret}", f"its secrets are called {own}…, and their files {name}.… or {name}-…"
+                name,
+                f"secrets.{secret}",
+                _("its secrets are called {own}…, and their files {name}.… or {name}-…", own=own, name=name),
             )
     for code in manifest.hints:
         if code.partition(".")[0] != name:
-            yield _bad(name, f"hints.{code}", f"its codes begin with {name}.")
+            yield _bad(name, f"hints.{code}", _("its codes begin with {name}.", name=name))
 
 
 def _bad(name: str, place: str, message: str) -> Finding:
-    return Finding("roles.bad-role", f"the role {name!r}: {place}: {message}", "docs/roles.md tells every key")
+    return Finding(
+        "roles.bad-role",
+        _("the role {name!r}: {place}: {message}", name=name, place=place, message=message),
+        _("docs/roles.md tells every key"),
+    )
 
 
 __all__ = ["FILE", "GROUP", "OURS", "built_in", "environments", "every", "forget", "of_argument", "role", "titles"]

@@ -11,6 +11,7 @@ from pulumi_llm.roles.base import Role, Row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
+from pulumi_llm.texts import _
 
 _HUGGING_FACE = (r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt")
 LOADED: dict[str, tuple[str, ...]] = {
@@ -53,8 +54,12 @@ class Vllm(Role):
                 [
                     Finding(
                         "bootstrap.no-hub",
-                        f"none of the hubs {list(node.sources.hubs)} has {role.model_id}",
-                        "give modelscope_id, or add huggingface or hf-mirror to the hubs",
+                        _(
+                            "none of the hubs {hubs} has {model_id}",
+                            hubs=list(node.sources.hubs),
+                            model_id=role.model_id,
+                        ),
+                        _("give modelscope_id, or add huggingface or hf-mirror to the hubs"),
                     )
                 ]
             )
@@ -86,9 +91,9 @@ def _hubs(node: NodeRequest) -> list[dict[str, Any]]:
     known = data("hubs.json")["hubs"]
     found = []
     for each in node.sources.hubs:
-        name, _, own = each.partition("=")
+        name, __, own = each.partition("=")
         if name not in known or (own and not own.startswith(("https://", "http://"))):
-            raise UnknownName("bootstrap.unknown-hub", "model hub", each, known, hint="or kind=https://host")
+            raise UnknownName("bootstrap.unknown-hub", _("model hub"), each, known, hint=_("or kind=https://host"))
         hub = known[name]
         # A token goes to the hub that issued it, or to one that somebody named, not to a public mirror.
         found.append(

@@ -9,6 +9,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import data
+from pulumi_llm.texts import _, either
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +34,15 @@ def quoted(argument: str) -> str:
         Refusal: ``bootstrap.bad-argument`` for a line break or another control character.
     """
     if any(ord(each) < 32 or ord(each) == 127 for each in argument):
-        raise Refusal([Finding("bootstrap.bad-argument", f"a control character is in {argument!r}", "leave it out")])
+        raise Refusal(
+            [
+                Finding(
+                    "bootstrap.bad-argument",
+                    _("{argument!r} holds a control character", argument=argument),
+                    _("leave it out"),
+                )
+            ]
+        )
     escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     plain = argument and all(each.isalnum() or each in "-_./:,=@+%$" for each in argument)
     return escaped if plain else f'"{escaped}"'
@@ -116,7 +125,7 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
     known = data("vllm/flags.json")
     findings = list(_compiled(list(extra), known["compiled"]["kernels"]))
     for argument in extra:
-        flag, _, rest = argument.partition("=")
+        flag, __, rest = argument.partition("=")
         if not flag.startswith("-") or flag.lstrip("-")[:1].isdigit():
             continue
         where = f"extra_args {argument!r}"
@@ -130,24 +139,34 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
             meant = "-q"
         if meant in known["reserved"]:
             findings.append(
-                Finding("bootstrap.flag-reserved", f"{flag} cannot be given", known["reserved"][meant], where=where)
+                Finding(
+                    "bootstrap.flag-reserved",
+                    _("{flag} cannot be given", flag=flag),
+                    known["reserved"][meant],
+                    where=where,
+                )
             )
         elif flag in known["gone"]:
             findings.append(
                 Finding(
                     "bootstrap.flag-gone",
-                    f"vLLM {known['version']} has no {flag}, and would not start",
+                    _("vLLM {version} has no {flag}, and would not start", version=known["version"], flag=flag),
                     known["gone"][flag],
                     where=where,
                 )
             )
         elif flag.split(".")[0] not in known["flags"]:
             near = nearest(flag, known["flags"])
-            hint = f"did you mean {' or '.join(near)}?" if near else "see `vllm serve --help=all`"
+            hint = _("did you mean {names}?", names=either(near)) if near else "see `vllm serve --help=all`"
             findings.append(
                 Finding(
                     "bootstrap.unknown-flag",
-                    f"vLLM {known['version']} has no {flag}{'=' if rest else ''}, and would not start",
+                    _(
+                        "vLLM {version} has no {flag}{note}, and would not start",
+                        version=known["version"],
+                        flag=flag,
+                        note="=" if rest else "",
+                    ),
                     hint,
                     where=where,
                 )
@@ -169,8 +188,13 @@ def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
         if ("backend" in flag or "config" in flag) and any(each in spelt for each in kernels):
             yield Finding(
                 "bootstrap.needs-cuda-compiler",
-                f"{flag} asks for {value}, whose kernels are compiled by nvcc when vLLM starts, and a node has no nvcc",
-                "leave it out: vLLM then takes kernels that come compiled, or that Triton compiles",
+                _(
+                    "{flag} asks for {value}, whose kernels are compiled by nvcc when vLLM starts, and a "
+                    "node has no nvcc",
+                    flag=flag,
+                    value=value,
+                ),
+                _("leave it out: vLLM then takes kernels that come compiled, or that Triton compiles"),
                 where=f"extra_args {argument!r}",
             )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,8 +116,8 @@ def parse(argv: Sequence[str]) -> Request:
             break
         if not equals:
             if len(rest) < 2:
-                hint = f"{option} VALUE; see pulumi-llm sim --help"
-                raise Refusal([Finding("sim.usage", f"{option} wants a value", hint)])
+                hint = _("{option} VALUE; see pulumi-llm sim --help", option=option)
+                raise Refusal([Finding("sim.usage", _("{option} wants a value", option=option), hint)])
             value = rest.pop(1)
         rest.pop(0)
         if option == "--fault":

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
 
 HARNESS = "llm_boot"
 CHECKOUT = Path(__file__).parents[3] / "tools" / "boot"
@@ -27,8 +28,8 @@ def part(name: str) -> ModuleType:
                 [
                     Finding(
                         "boot.no-harness",
-                        "machines are booted by a harness for tests, which is not part of the installed package",
-                        "run it from a checkout of pulumi-llm, which has it; `sim` without --boot runs anywhere",
+                        _("machines are booted by a harness for tests, which is not part of the installed package"),
+                        _("run it from a checkout of pulumi-llm, which has it; `sim` without --boot runs anywhere"),
                     )
                 ]
             )

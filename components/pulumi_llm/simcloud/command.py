@@ -20,6 +20,7 @@ from pulumi_llm.simcloud import booting, faults, localstate, mirror
 from pulumi_llm.simcloud.arguments import Request
 from pulumi_llm.simcloud.engine import Engine, find_engine, tell, user_cache
 from pulumi_llm.simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
+from pulumi_llm.texts import _, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +64,8 @@ def _run(request: Request) -> int:
     except OSError as error:
         raise _refused(
             "home-unusable",
-            f"the folder for the simulation, {home}, cannot be used: {error}",
-            "name another one: pulumi-llm sim --home DIR …",
+            _("the folder for the simulation, {home}, cannot be used: {problem}", home=home, problem=error),
+            _("name another one: pulumi-llm sim --home DIR …"),
         ) from error
     folder = home / "project"
     if stack and request.runs_the_program:
@@ -120,10 +121,12 @@ def _ready(request: Request, project: projects.Project, home: Path, engine: Engi
         return stack
     if not localstate.has_stack(home / "state", project.name, stack):
         if copies and stack not in copies:
-            hint = f"for one without a file: pulumi-llm sim stack init {stack}"
-            raise UnknownName("sim.unknown-stack", "stack", stack, copies, hint=hint)
+            hint = _("for one without a file: pulumi-llm sim stack init {stack}", stack=stack)
+            raise UnknownName("sim.unknown-stack", _("stack"), stack, copies, hint=hint)
         if call(engine, ["stack", "init", stack], environment, folder, quiet=True) != 0:
-            raise _refused("stack-init", f"the stack {stack} could not be made", "see the engine's words above")
+            raise _refused(
+                "stack-init", _("the stack {stack} could not be made", stack=stack), _("see the engine's words above")
+            )
     if request.runs_the_program:
         _set_secrets(project, copies.get(stack), stack, engine, environment, folder)
     return stack
@@ -150,10 +153,10 @@ def _set_secrets(
     if call(engine, arguments, environment, folder, quiet=True) != 0:
         raise _refused(
             "secrets",
-            f"the simulated values of {', '.join(names)} could not be set",
-            "set them yourself: pulumi-llm sim config set --secret KEY VALUE",
+            _("the simulated values of {names} could not be set", names=listed(names)),
+            _("set them yourself: pulumi-llm sim config set --secret KEY VALUE"),
         )
-    tell(f"sim: {', '.join(names)}: not known here, so set to simulated values (simulated-…)")
+    tell(_("sim: {names}: not known here, so set to simulated values (simulated-…)", names=listed(names)))
 
 
 def _selected(engine: Engine, environment: dict[str, str], folder: Path) -> str:
@@ -176,7 +179,14 @@ def _clear_stale_locks(engine: Engine, environment: dict[str, str], folder: Path
     if not held or not all(lock.is_stale for lock in held):
         return  # nobody's, or somebody is at work: the engine itself says who
     lock = held[0]
-    tell(f"sim: {stack} was locked by a run that is gone (pid {lock.pid}, {lock.since}): `pulumi cancel --yes`")
+    tell(
+        _(
+            "sim: {stack} was locked by a run that is gone (pid {pid}, {since}): `pulumi cancel --yes`",
+            stack=stack,
+            pid=lock.pid,
+            since=lock.since,
+        )
+    )
     call(engine, ["cancel", "--yes", "--stack", stack], environment, folder, quiet=True)
 
 
@@ -184,10 +194,14 @@ def _explain_pending(home: Path, project: str, stack: str) -> None:
     pending = localstate.pending_operations(home / "state", project, stack)
     if not pending:
         return
-    listed = ", ".join(f"{kind} {urn.rpartition('::')[2]}" for kind, urn in pending)
+    listed_names = listed((f"{kind} {urn.rpartition('::')[2]}" for kind, urn in pending))
     tell(
-        f"sim: the last run was stopped in the middle of: {listed}. The engine cannot know how far each got: "
-        "`up` does it anew; `refresh --clear-pending-creates` forgets it. On a real cloud, look for twins."
+        _(
+            "sim: the last run was stopped in the middle of: {listed}. The engine cannot know "
+            "how far each got: `up` does it anew; `refresh --clear-pending-creates` forgets it. "
+            "On a real cloud, look for twins.",
+            listed=listed_names,
+        )
     )
 
 

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.language import told
+from pulumi_llm.texts import _
 
 MINIMUM_VERSION = (3, 237, 0)
 """The oldest engine that is used, and the ``requiredPulumiVersion`` of Pulumi.yaml."""
@@ -68,7 +70,7 @@ class _No:
 
 def tell(text: str) -> None:
     """Write one line for the user to standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+    print(told(text), file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
 
 
 def checkout() -> Path | None:
@@ -105,14 +107,14 @@ def find_engine(*, tools_dir: Path | None = None, say: Say = tell) -> Engine:
     ways: list[tuple[str, Callable[[], Engine | _No]]] = [
         ("PATH", _on_path),
         ("cache", lambda: _in_cache(folders)),
-        ("official release", lambda: _release(folders[0], say)),
-        ("build from Go modules", lambda: _build(folders[0], say)),
+        (_("official release"), lambda: _release(folders[0], say)),
+        (_("build from Go modules"), lambda: _build(folders[0], say)),
     ]
     failures: list[tuple[str, _No]] = []
     for name, way in ways:
         found = way()
         if isinstance(found, Engine):
-            old = next((no.too_old for _, no in failures if no.too_old), "")
+            old = next((no.too_old for __, no in failures if no.too_old), "")
             if old:
                 say(f"engine: {old}; using {found.how}")
             return found
@@ -123,7 +125,7 @@ def find_engine(*, tools_dir: Path | None = None, say: Say = tell) -> Engine:
 def _refusal(failures: list[tuple[str, _No]]) -> Refusal:
     wanted = _dotted(MINIMUM_VERSION)
     findings = [
-        Finding("engine.too-old", no.too_old, f"update it to {wanted} or newer", where=name)
+        Finding("engine.too-old", no.too_old, _("update it to {wanted} or newer", wanted=wanted), where=name)
         for name, no in failures
         if no.too_old
     ]
@@ -131,9 +133,16 @@ def _refusal(failures: list[tuple[str, _No]]) -> Refusal:
     findings.append(
         Finding(
             "engine.unavailable",
-            f"no Pulumi engine {wanted} or newer could be had. Tried in this order:{tried}",
-            "put `pulumi` and `pulumi-language-python` on PATH (https://www.pulumi.com/docs/install/), "
-            "or install Go and run it again, so that they are built from the module proxy",
+            _(
+                "no Pulumi engine {wanted} or newer could be had. Tried in this order:{tried}",
+                wanted=wanted,
+                tried=tried,
+            ),
+            _(
+                "put `pulumi` and `pulumi-language-python` on PATH "
+                "(https://www.pulumi.com/docs/install/), or install Go and run it again, so that "
+                "they are built from the module proxy"
+            ),
         )
     )
     return Refusal(findings)
@@ -142,8 +151,8 @@ def _refusal(failures: list[tuple[str, _No]]) -> Refusal:
 def _on_path() -> Engine | _No:
     found = shutil.which("pulumi")
     if found is None:
-        return _No("there is no `pulumi` on PATH")
-    return _checked(Path(found), f"the pulumi on PATH ({found})")
+        return _No(_("there is no `pulumi` on PATH"))
+    return _checked(Path(found), _("the pulumi on PATH ({found})", found=found))
 
 
 def _in_cache(folders: tuple[Path, ...]) -> Engine | _No:
@@ -153,9 +162,9 @@ def _in_cache(folders: tuple[Path, ...]) -> Engine | _No:
         for place in (folder / "bin", folder / "release" / "bin"):
             program = place / "pulumi"
             if not program.is_file():
-                reasons.append(f"{place} holds no pulumi")
+                reasons.append(_("{place} holds no pulumi", place=place))
                 continue
-            found = _checked(program, f"the cached engine in {place}", siblings_only=True)
+            found = _checked(program, _("the cached engine in {place}", place=place), siblings_only=True)
             if isinstance(found, Engine):
                 return found
             reasons.append(found.reason)
@@ -175,19 +184,31 @@ def _checked(program: Path, how: str, *, siblings_only: bool = False) -> Engine 
             env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return _No(f"{program} does not run: {error}")
+        return _No(_("{program} does not run: {problem}", program=program, problem=error))
     version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", answer.stdout.strip())
     if answer.returncode != 0 or version is None:
         words = (answer.stderr.strip() or answer.stdout.strip() or "it said nothing").splitlines()[-1]
-        return _No(f"`{program} version` gave no version (exit code {answer.returncode}): {words}")
+        return _No(
+            _(
+                "`{program} version` gave no version (exit code {returncode}): {words}",
+                program=program,
+                returncode=answer.returncode,
+                words=words,
+            )
+        )
     numbers = (int(version[1]), int(version[2]), int(version[3]))
     if numbers < MINIMUM_VERSION:
-        text = f"{program} is {_dotted(numbers)}, older than {_dotted(MINIMUM_VERSION)}"
+        text = _(
+            "{program} is {dotted}, older than {dotted_2}",
+            program=program,
+            dotted=_dotted(numbers),
+            dotted_2=_dotted(MINIMUM_VERSION),
+        )
         return _No(text, too_old=text)
     host = _language_host(program, siblings_only)
     if host is None:
-        where = f"beside {program}" + ("" if siblings_only else " or on PATH")
-        return _No(f"there is no pulumi-language-python {where}")
+        where = _("beside {program}{note}", program=program, note="" if siblings_only else _(" or on PATH"))
+        return _No(_("there is no pulumi-language-python {where}", where=where))
     return Engine(program, host, _dotted(numbers), how)
 
 
@@ -204,10 +225,10 @@ def _release(folder: Path, say: Say) -> Engine | _No:
     """The vendor's release through the Automation API, if the vendor's site answers at all."""
     silence = _unreachable(RELEASE_SITE)
     if silence:
-        return _No(f"{RELEASE_SITE} cannot be reached: {silence}")
+        return _No(_("{release_site} cannot be reached: {silence}", release_site=RELEASE_SITE, silence=silence))
     target = folder / "release"
     partial = folder / f".release.{os.getpid()}"
-    say(f"engine: downloading the official Pulumi release into {target} (about 150 MB, once)")
+    say(_("engine: downloading the official Pulumi release into {target} (about 150 MB, once)", target=target))
     code = "import sys; from pulumi.automation import PulumiCommand; PulumiCommand.install(root=sys.argv[1])"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -219,22 +240,27 @@ def _release(folder: Path, say: Say) -> Engine | _No:
             check=False,
         )
         if done.returncode != 0:
-            return _No(f"its installer failed: {(done.stderr.strip() or 'it said nothing').splitlines()[-1]}")
-        found = _checked(partial / "bin" / "pulumi", "the official release", siblings_only=True)
+            return _No(
+                _(
+                    "its installer failed: {splitlines}",
+                    splitlines=(done.stderr.strip() or "it said nothing").splitlines()[-1],
+                )
+            )
+        found = _checked(partial / "bin" / "pulumi", _("the official release"), siblings_only=True)
         if isinstance(found, _No):
             return found
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return _No(f"its installer failed: {error}")
+        return _No(_("its installer failed: {problem}", problem=error))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return _checked(target / "bin" / "pulumi", f"the official release in {target}", siblings_only=True)
+    return _checked(target / "bin" / "pulumi", _("the official release in {target}", target=target), siblings_only=True)
 
 
 def _unreachable(address: str) -> str:
     """Why ``address`` does not answer within ``PROBE_SECONDS``, or nothing if it does."""
-    outcome = [f"no answer within {PROBE_SECONDS:g} s"]
+    outcome = [_("no answer within {probe_seconds:g} s", probe_seconds=PROBE_SECONDS)]
 
     def ask() -> None:
         try:
@@ -259,7 +285,7 @@ def _build(folder: Path, say: Say) -> Engine | _No:
         reason = build_tool(MODULES / module, place, say=say)
         if reason:
             return _No(reason)
-    return _checked(place / "pulumi", f"the pinned build in {place}", siblings_only=True)
+    return _checked(place / "pulumi", _("the pinned build in {place}", place=place), siblings_only=True)
 
 
 def build_tool(module: Path, place: Path, *, say: Say = tell) -> str:
@@ -272,7 +298,7 @@ def build_tool(module: Path, place: Path, *, say: Say = tell) -> str:
             text=True,
         )
     except OSError as error:
-        return f"bash does not run: {error}"
+        return _("bash does not run: {problem}", problem=error)
     last = ""
     try:
         with building:
@@ -289,7 +315,7 @@ def build_tool(module: Path, place: Path, *, say: Say = tell) -> str:
         if last:
             say(last)
         return ""
-    return last.removeprefix("build: ") or "the build failed"
+    return last.removeprefix("build: ") or _("the build failed")
 
 
 def _dotted(numbers: tuple[int, int, int]) -> str:

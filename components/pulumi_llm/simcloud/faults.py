@@ -16,14 +16,15 @@ import re
 from dataclasses import dataclass
 
 from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm.texts import _, either
 
 VARIABLE = "PULUMI_LLM_SIM_FAULTS"
 
 SHAPES = {
-    "no-stock": "no-stock:<zone, instance type or *>",
-    "quota": "quota:<instance type or *>",
-    "slow-create": "slow-create:<seconds>[:<part of a type>]",
-    "fail-delete": "fail-delete:<part of a type>[:once]",
+    "no-stock": _("no-stock:<zone, instance type or *>"),
+    "quota": _("quota:<instance type or *>"),
+    "slow-create": _("slow-create:<seconds>[:<part of a type>]"),
+    "fail-delete": _("fail-delete:<part of a type>[:once]"),
     "image-date": "image-date:<YYYYMMDD>",
 }
 
@@ -92,25 +93,31 @@ def from_environment() -> Faults:
 
 
 def _one(spec: str) -> Fault | Finding:
-    kind, _, rest = spec.partition(":")
+    kind, __, rest = spec.partition(":")
     if kind not in SHAPES:
         near = nearest(kind, SHAPES)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        return _refuse(spec, f"there is no fault called {kind!r}", f"{hint}known: {'; '.join(SHAPES.values())}")
+        hint = _("did you mean {names}? ", names=either(near)) if near else ""
+        return _refuse(
+            spec,
+            _("there is no fault called {kind!r}", kind=kind),
+            _("{hint}known: {shapes}", hint=hint, shapes="; ".join(SHAPES.values())),
+        )
     once, subject, seconds = False, rest, 0.0
     if kind == "fail-delete" and rest.endswith(":once"):
         once, subject = True, rest.removesuffix(":once")
     if kind == "slow-create":
-        number, _, subject = rest.partition(":")
+        number, __, subject = rest.partition(":")
         if not re.fullmatch(r"\d+(\.\d+)?", number):
-            return _refuse(spec, f"{number!r} is not a number of seconds", SHAPES[kind])
+            return _refuse(spec, _("{number!r} is not a number of seconds", number=number), SHAPES[kind])
         seconds = float(number)
     elif not subject:
-        return _refuse(spec, "it does not say what it is about", SHAPES[kind])
+        return _refuse(spec, _("it does not say what it is about"), SHAPES[kind])
     if kind == "image-date" and not re.fullmatch(r"20\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", subject):
-        return _refuse(spec, f"{subject!r} is not a date", SHAPES[kind])
+        return _refuse(spec, _("{subject!r} is not a date", subject=subject), SHAPES[kind])
     return Fault(spec, kind, subject, seconds, once)
 
 
 def _refuse(spec: str, why: str, hint: str) -> Finding:
-    return Finding("sim.unknown-fault", f"the fault {spec!r} cannot be made: {why}", hint, where=VARIABLE)
+    return Finding(
+        "sim.unknown-fault", _("the fault {spec!r} cannot be made: {why}", spec=spec, why=why), hint, where=VARIABLE
+    )

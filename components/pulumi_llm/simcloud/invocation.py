@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pulumi_llm import clouds
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.provider_facts import packages
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,6 +151,8 @@ def is_interactive() -> bool:
 
 def cannot_start(engine: Engine, error: OSError) -> Refusal:
     """The refusal for an engine that was found, but that the system does not run."""
-    words = f"the Pulumi engine {engine.pulumi} does not start: {error.strerror or error}"
-    hint = "remove it, or put another `pulumi` first on PATH"
+    words = _(
+        "the Pulumi engine {pulumi} does not start: {problem}", pulumi=engine.pulumi, problem=error.strerror or error
+    )
+    hint = _("remove it, or put another `pulumi` first on PATH")
     return Refusal([Finding("sim.engine-does-not-start", words, hint)])

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pulumi_llm.spec.fields import Cidr, Count, Flag, Part, at_least_one, covers_world, invalid
+from pulumi_llm.texts import _
 
 FILED_PORTS = frozenset({80, 443, 8080, 8443})
 """Ports that a mainland host may not answer on without an ICP filing (commonly 8080 and 8443 too)."""
@@ -34,7 +35,11 @@ class AccessSpec(Part):
     def _port_is_free(cls, value: int | None) -> int | None:
         taken = {22: "SSH", VECTORS_HTTPS_PORT: "Weaviate", VECTORS_GRPC_PORT: "Weaviate"}
         if value in taken:
-            raise invalid("spec.port-taken", f"port {value} is {taken[value]}'s", "443, or 18443 in the mainland")
+            raise invalid(
+                "spec.port-taken",
+                _("port {value} is {taken}'s", value=value, taken=taken[value]),
+                _("443, or 18443 in the mainland"),
+            )
         return value
 
     @model_validator(mode="after")
@@ -43,15 +48,18 @@ class AccessSpec(Part):
         if world and not self.public:
             raise invalid(
                 "spec.open-to-world",
-                f"allowed_cidrs covers {world}, which is as good as the whole internet",
-                "your own ranges, or write `public: true` beside it if that is meant",
+                _("allowed_cidrs covers {world}, which is as good as the whole internet", world=world),
+                _("your own ranges; or `public: true` beside it, if it is meant to be public"),
             )
         ssh_world = covers_world(self.ssh())
         if ssh_world:
             raise invalid(
                 "spec.ssh-open-to-world",
-                f"SSH would be open to {ssh_world}; that is refused always, `public` or not",
-                "ssh_cidrs: [the address of the machine that runs Pulumi, as a /32]",
+                _(
+                    "SSH would be open to {ssh_world}; that is always refused, with or without `public`",
+                    ssh_world=ssh_world,
+                ),
+                _("ssh_cidrs: [the address of the machine that runs Pulumi, as a /32]"),
             )
         return self
 

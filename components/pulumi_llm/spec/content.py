@@ -12,6 +12,7 @@ from pulumi_llm import _gate
 from pulumi_llm.errors import nearest
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
 from pulumi_llm.spec.vendors import MODERATORS
+from pulumi_llm.texts import _, either, listed
 
 Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -23,8 +24,8 @@ ModeratorKind = str if TYPE_CHECKING else Literal[tuple(MODERATORS)]
 
 def _word(value: str) -> str:
     if not _gate.is_word(value):
-        hint = f"1 to {_gate.longest_word()} letters or digits"
-        raise invalid("spec.bad-word-list", f"{value!r} cannot be looked for", hint)
+        hint = _("1 to {longest_word} letters or digits", longest_word=_gate.longest_word())
+        raise invalid("spec.bad-word-list", _("{value!r} has no letter or digit to look for", value=value), hint)
     return value
 
 
@@ -55,7 +56,7 @@ class WordListSpec(Part):
     @model_validator(mode="after")
     def _words_or_a_file(self) -> Self:
         if (self.file is None) == (not self.words):
-            raise invalid("spec.bad-word-list", "a word list needs either words or a file", "words: [project-x]")
+            raise invalid("spec.bad-word-list", _("a word list needs either words or a file"), "words: [project-x]")
         return self
 
 
@@ -97,15 +98,15 @@ class ModeratorSpec(Part):
     @model_validator(mode="after")
     def _a_hook_is_a_file_of_ones_own(self) -> Self:
         if (self.kind == "hook") != (self.file is not None):
-            raise invalid("spec.bad-moderator", "a hook needs its file, and no other kind has one", "file: mine.py")
+            raise invalid("spec.bad-moderator", _("a hook needs a file, and no other kind takes one"), "file: mine.py")
         if self.file is not None:
             stem = PurePath(self.file).stem
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", stem) or PurePath(self.file).suffix != ".py":
-                message = f"the file of a hook cannot be {self.file!r}"
-                raise invalid("spec.bad-moderator", message, "lower-case letters, digits and _, such as mine.py")
+                message = _("the file of a hook cannot be {file!r}", file=self.file)
+                raise invalid("spec.bad-moderator", message, _("lower-case letters, digits and _, such as mine.py"))
             entry = str(self.options.get("entry") or "")
             if entry and not re.fullmatch(rf"{stem}:[A-Za-z_]\w*", entry):
-                message = f"the entry {entry!r} is not a function of {self.file}"
+                message = _("the entry {entry!r} is not a function of {file}", entry=entry, file=self.file)
                 raise invalid("spec.bad-moderator", message, f"entry: {stem}:make")
         return self
 
@@ -113,14 +114,22 @@ class ModeratorSpec(Part):
     def _options_are_of_its_kind(self) -> Self:
         required = MODERATORS[self.kind].required_option
         if required is not None and not self.options.get(required):
-            message = f"a moderator of kind {self.kind!r} needs the option {required!r}"
+            message = _("a moderator of kind {kind!r} needs the option {required!r}", kind=self.kind, required=required)
             raise invalid("spec.bad-moderator", message, f"options: {{{required}: …}}")
         known = MODERATORS[self.kind].options
         for option in self.options if known is not None else ():
             if option not in (known or ()):
                 near = nearest(option, known or ())
-                hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known or ())}"
-                raise invalid("spec.bad-moderator", f"kind {self.kind!r} has no option {option!r}", hint)
+                hint = (
+                    _("did you mean {names}?", names=either(near))
+                    if near
+                    else _("there are: {names}", names=listed(known or ()))
+                )
+                raise invalid(
+                    "spec.bad-moderator",
+                    _("kind {kind!r} has no option {option!r}", kind=self.kind, option=option),
+                    hint,
+                )
         return self
 
 
@@ -138,5 +147,5 @@ class ContentSpec(Part):
     def _names_are_free(self) -> Self:
         taken = sorted(({*self.lists} & {*self.moderators}) | ({"blocked_words"} & {*self.lists, *self.moderators}))
         if taken:
-            raise invalid("spec.bad-word-list", f"two parts are called {taken[0]!r}", "another name")
+            raise invalid("spec.bad-word-list", _("two parts are called {taken!r}", taken=taken[0]), _("another name"))
         return self

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm.errors import Refusal
+from pulumi_llm.texts import _
 
 WIDEST_PREFIX = 8
 """A CIDR wider than a /8 counts as the world: no organisation owns more."""
@@ -35,18 +36,27 @@ def _cidr(value: str) -> str:
     try:
         network = ipaddress.ip_network(value.strip(), strict=True)
     except ValueError as wrong:
+        problem = str(wrong)
         try:
             repaired = str(ipaddress.ip_network(value.strip(), strict=False))
+            if problem == f"{value.strip()} has host bits set":  # the library's own words, and so for the next
+                problem = _("{network} has host bits set", network=value.strip())
         except ValueError:
             repaired = "203.0.113.0/24"
-        raise invalid("spec.bad-cidr", f"{value!r} is not a CIDR block: {wrong}", f"{repaired}") from None
+            if problem == f"{value.strip()!r} does not appear to be an IPv4 or IPv6 network":
+                problem = _("{network!r} does not appear to be an IPv4 or IPv6 network", network=value.strip())
+        raise invalid(
+            "spec.bad-cidr", _("{value!r} is not a CIDR block: {problem}", value=value, problem=problem), f"{repaired}"
+        ) from None
     if network.version == 6:
         if network.prefixlen == 0:
-            raise invalid("spec.open-to-world", f"{value!r} is the whole IPv6 internet", "your own IPv4 ranges")
+            raise invalid(
+                "spec.open-to-world", _("{value!r} is the whole IPv6 internet", value=value), _("your own IPv4 ranges")
+            )
         raise invalid(
             "spec.ipv6",
-            f"{value!r} is an IPv6 range, and the machines only get IPv4 addresses",
-            "an IPv4 range",
+            _("{value!r} is an IPv6 range, and the machines only get IPv4 addresses", value=value),
+            _("an IPv4 range"),
         )
     return str(network)
 
@@ -58,7 +68,7 @@ def at_least_one(cidrs: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse an empty list of ranges."""
     # Not `min_length`: that counts the valid ones only, and complains a second time about a bad one.
     if not cidrs:
-        raise invalid("spec.nobody-allowed", "an empty list lets nobody in", "[the ranges that may call]")
+        raise invalid("spec.nobody-allowed", _("an empty list lets nobody in"), _("[the ranges that may call]"))
     return cidrs
 
 
@@ -73,7 +83,9 @@ def covers_world(cidrs: Iterable[str]) -> str | None:
 
 def _plain_text(value: str) -> str:
     if not value or any(ord(character) < 32 for character in value) or value != value.strip():
-        raise invalid("spec.bad-text", f"{value!r} is empty, or has blanks around it or control characters in it")
+        raise invalid(
+            "spec.bad-text", _("{value!r} is empty, or has blanks around it or control characters in it", value=value)
+        )
     return value
 
 
@@ -90,7 +102,7 @@ Number = Annotated[float, Strict()]
 def _whole(value: object) -> object:
     # Component hosts of other languages send every number as a float; neither `true` nor "3" is a number.
     if isinstance(value, bool | str):
-        raise invalid("spec.wrong-type", f"{value!r} is not a whole number")
+        raise invalid("spec.wrong-type", _("{value!r} is not a whole number", value=value))
     return value
 
 
@@ -110,7 +122,7 @@ def _calendar(value: object) -> object:
     if isinstance(value, date):  # as YAML 1.1 reads one
         return str(value)
     if not isinstance(value, str):
-        raise invalid("spec.bad-day", f"{value!r} is not a day", "2027-12-31")
+        raise invalid("spec.bad-day", _("{value!r} is not a day", value=value), "2027-12-31")
     return without_midnight(value)
 
 
@@ -118,7 +130,7 @@ def _day(value: str) -> str:
     try:
         date.fromisoformat(value)
     except ValueError:
-        raise invalid("spec.bad-day", f"{value!r} is not a day", "2027-12-31") from None
+        raise invalid("spec.bad-day", _("{value!r} is not a day", value=value), "2027-12-31") from None
     return value
 
 

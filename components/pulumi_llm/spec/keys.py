@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pulumi_llm.spec.fields import Cidr, Count, Day, Number, Part, Text, invalid
+from pulumi_llm.texts import _
 
 
 class KeySpec(Part):
@@ -45,11 +46,11 @@ def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             raise invalid(
                 "spec.bad-key-name",
-                f"a gateway key cannot be called {name!r}",
-                "1 to 31 lower-case letters, digits and dashes, a letter first",
+                _("a gateway key cannot be called {name!r}", name=name),
+                _("1 to 31 lower-case letters, digits and dashes, a letter first"),
             )
     if not keys:
-        raise invalid("spec.no-keys", "a gateway without keys would answer nobody", "keys: {default: {}}")
+        raise invalid("spec.no-keys", _("a gateway without keys would answer nobody"), "keys: {default: {}}")
     return keys
 
 

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import model_validator
 
 from pulumi_llm.spec.fields import Cidr, Part, Text, invalid
+from pulumi_llm.texts import _
 
 
 class NetworkSpec(Part):
@@ -25,15 +26,18 @@ class NetworkSpec(Part):
         if (self.vpc_id is None) != (self.subnet_id is None):
             raise invalid(
                 "spec.half-a-network",
-                "an existing network needs both vpc_id and subnet_id, and only one is given",
-                "give both, or neither to have a network made",
+                _("an existing network needs both vpc_id and subnet_id, and only one is given"),
+                _("give both, or neither to have a network made"),
             )
         if self.vpc_id is None:
             network = ipaddress.IPv4Network(self.cidr)
             if not network.is_private or not 16 <= network.prefixlen <= 24:
                 raise invalid(
                     "spec.bad-network-cidr",
-                    f"a network of ours cannot be {self.cidr}: it must be a private range between /16 and /24",
+                    _(
+                        "a new network cannot be {cidr}: it must be a private range between /16 and /24",
+                        cidr=self.cidr,
+                    ),
                     "10.60.0.0/16",
                 )
         return self

@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from pulumi_llm import catalog
 from pulumi_llm.errors import among
 from pulumi_llm.spec.fields import Part, Text, invalid, known
+from pulumi_llm.texts import _
 
 
 class PlaceSpec(Part):
@@ -27,7 +28,7 @@ class PlaceSpec(Part):
         clouds = catalog.load().clouds
         if value not in clouds:
             hint = among(value, sorted(clouds))
-            raise invalid("spec.unknown-cloud", f"there is no cloud called {value!r}", hint)
+            raise invalid("spec.unknown-cloud", _("there is no cloud called {value!r}", value=value), hint)
         return value
 
     @field_validator("region")
@@ -43,7 +44,9 @@ class PlaceSpec(Part):
     def _zone_is_of_the_region(cls, value: str | None, info: ValidationInfo) -> str | None:
         region = info.data.get("region")
         if value is not None and region is not None and not value.startswith(region):
-            raise invalid("spec.zone-of-other-region", f"zone {value!r} is not in region {region!r}")
+            raise invalid(
+                "spec.zone-of-other-region", _("zone {value!r} is not in region {region!r}", value=value, region=region)
+            )
         return value
 
 
@@ -53,8 +56,8 @@ def image_of(cloud: str | None, image_id: str | None) -> None:
     if facts is not None and image_id is not None and not re.fullmatch(facts.image_id, image_id):
         raise invalid(
             "spec.bad-image-id",
-            f"{image_id!r} is not the id of an image on {facts.title}",
-            f"an id of the form {facts.image_id}, of an Ubuntu 24.04 with cloud-init",
+            _("{image_id!r} is not the id of an image on {title}", image_id=image_id, title=facts.title),
+            _("an id of the form {image_id}, of an Ubuntu 24.04 with cloud-init", image_id=facts.image_id),
         )
 
 

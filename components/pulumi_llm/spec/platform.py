@@ -19,6 +19,7 @@ from pulumi_llm.spec.proxy import ProxySpec
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import Tags
 from pulumi_llm.spec.vectors import VectorsSpec
+from pulumi_llm.texts import _
 
 
 class PlatformSpec(Part):
@@ -53,14 +54,22 @@ class PlatformSpec(Part):
             if catalog.load().region(place.cloud, place.region).in_china and self.access.https_port in FILED_PORTS:
                 raise invalid(
                     "spec.port-needs-filing",
-                    f"port {self.access.https_port} needs an ICP filing on a host in {place.region}",
-                    "leave https_port out (18443 is taken), or a high port",
+                    _(
+                        "port {https_port} needs an ICP filing on a host in {region}",
+                        https_port=self.access.https_port,
+                        region=place.region,
+                    ),
+                    _("leave https_port out (18443 is taken), or a high port"),
                 )
         ours = [self.server.name_served]
         theirs = [model for each in (self.proxy.upstreams.values() if self.proxy else ()) for model in each.models]
         twice = {model for model in [*ours, *theirs] if [*ours, *theirs].count(model) > 1}
         if twice:
-            raise invalid("spec.model-twice", f"two models are served by the name {sorted(twice)[0]!r}", "served_name")
+            raise invalid(
+                "spec.model-twice",
+                _("two models are served by the name {twice!r}", twice=sorted(twice)[0]),
+                "served_name",
+            )
         for where, keys, routes, models in (
             ("server", self.server.keys, self.server.routes, [*ours, *theirs]),
             ("proxy", self._proxy_keys(), self.proxy.routes if self.proxy else {}, theirs),
@@ -70,7 +79,12 @@ class PlatformSpec(Part):
                     if model not in models:
                         raise invalid(
                             "spec.route-to-unserved-model",
-                            f"the {where}'s route {name!r} names {model!r}, which that gateway does not serve",
+                            _(
+                                "the {where}'s route {name!r} names {model!r}, which that gateway does not serve",
+                                where=where,
+                                name=name,
+                                model=model,
+                            ),
                             among(model, models),
                         )
             served = [*models, *routes]
@@ -79,7 +93,12 @@ class PlatformSpec(Part):
                     if not any(fnmatchcase(each, model) for each in served):
                         raise invalid(
                             "spec.key-of-unserved-model",
-                            f"the {where}'s key {name!r} names {model!r}, which that gateway does not serve",
+                            _(
+                                "the {where}'s key {name!r} names {model!r}, which that gateway does not serve",
+                                where=where,
+                                name=name,
+                                model=model,
+                            ),
                             among(model, served),
                         )
         return self

@@ -16,6 +16,7 @@ from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.vendors import VENDOR_SECRETS
+from pulumi_llm.texts import _, listed
 
 
 class PriceSpec(Part):
@@ -43,7 +44,7 @@ class UpstreamSpec(Part):
         if value is not None and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*)?", value):
             raise invalid(
                 "spec.bad-url",
-                f"{value!r} is not an https:// address without user, query or fragment",
+                _("{value!r} is not an https:// address without user, query or fragment", value=value),
                 "https://models.example.com/v1",
             )
         return value.rstrip("/") if value else value
@@ -54,7 +55,7 @@ class UpstreamSpec(Part):
             if model not in self.models:
                 raise invalid(
                     "spec.price-of-unserved-model",
-                    f"there is a price for {model!r}, which is not among this upstream's models",
+                    _("there is a price for {model!r}, which is not among this upstream's models", model=model),
                     among(model, self.models),
                 )
         return self
@@ -90,18 +91,20 @@ class ProxySpec(MachineSpec):
     @classmethod
     def _vendors_areknown(cls, value: dict[str, UpstreamSpec]) -> dict[str, UpstreamSpec]:
         if not value:
-            raise invalid("spec.no-upstreams", "a proxy without upstreams has nothing to serve", "openai, anthropic")
+            raise invalid(
+                "spec.no-upstreams", _("a proxy without upstreams has nothing to serve"), _("openai, anthropic")
+            )
         for vendor in value:
             if vendor not in VENDOR_SECRETS:
                 raise invalid(
                     "spec.unknown-vendor",
-                    f"there is no upstream vendor {vendor!r}",
+                    _("there is no upstream vendor {vendor!r}", vendor=vendor),
                     among(vendor, VENDOR_SECRETS),
                 )
         if "custom" in value and value["custom"].base_url is None:
             raise invalid(
                 "spec.upstream-without-url",
-                "the upstream 'custom' needs its address",
+                _("the upstream 'custom' needs its address"),
                 "base_url: https://models.example.com/v1",
             )
         return value
@@ -113,14 +116,18 @@ class ProxySpec(MachineSpec):
             where = "mainland China" if region.in_china else "Hong Kong"
             raise invalid(
                 "spec.proxy-region",
-                f"{self.region} is in {where}, which the upstream vendors do not serve (they check the address)",
+                _(
+                    "{region} is in {where}, which the upstream vendors do not serve (they check the address)",
+                    region=self.region,
+                    where=where,
+                ),
                 _regions_serving(self.cloud, self.upstreams),
             )
         unserved = sorted(vendor for vendor in self.upstreams if vendor not in region.serves)
         if unserved:
             raise invalid(
                 "spec.proxy-region",
-                f"{self.region} is not known to be served by {', '.join(unserved)}",
+                _("{region} is not known to be served by {unserved}", region=self.region, unserved=listed(unserved)),
                 _regions_serving(self.cloud, self.upstreams),
             )
         return self
@@ -133,4 +140,4 @@ def _regions_serving(cloud: str, vendors: Iterable[str]) -> str:
         for region in catalog.load().regions.values()
         if region.cloud == cloud and not region.in_china and not region.in_hong_kong and wanted <= set(region.serves)
     ]
-    return f"a region that they serve: {', '.join(sorted(names)[:8])}" if names else "another cloud"
+    return _("a region that they serve: {names}", names=listed(sorted(names)[:8])) if names else _("another cloud")

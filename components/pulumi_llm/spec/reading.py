@@ -14,6 +14,7 @@ from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.vendors import HUB, VENDOR_SECRETS
+from pulumi_llm.texts import _, either, listed
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -22,7 +23,12 @@ def parse(kind: type[Kind], raw: object, *, where: str = "") -> Kind:
     """``raw`` as a ``kind``. Raises :class:`Refusal` with every mistake in it at once."""
     if not isinstance(raw, Mapping):
         raise Refusal(
-            [Finding("spec.wrong-type", f"{where or kind.__name__} must be a mapping, not {type(raw).__name__}")]
+            [
+                Finding(
+                    "spec.wrong-type",
+                    _("{where} must be a mapping, not {name}", where=where or kind.__name__, name=type(raw).__name__),
+                )
+            ]
         )
     try:
         return kind.model_validate(dict(raw))
@@ -56,7 +62,7 @@ def secret_keys_of(platform: object) -> list[str]:
         for gateway, vendors in ((proxy, upstreams), (server, None)):
             content = gateway.get("content") if isinstance(gateway, Mapping) else None
             moderators = content.get("moderators") if isinstance(content, Mapping) else None
-            names = [name for _, _, name in secrets_named(moderators, vendors)]
+            names = [name for __, __, name in secrets_named(moderators, vendors)]
             keys += [MODERATOR_SECRETS[name].config_key for name in names if name in MODERATOR_SECRETS]
         model = server.get("model") if isinstance(server, Mapping) else None
         if isinstance(model, str) and _gated(model):
@@ -80,10 +86,14 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
         if error["type"] == "extra_forbidden":
             key = str(error["loc"][-1])
             near = nearest(key, _fields_at(kind, error["loc"][:-1]))
-            hint = f"did you mean {' or '.join(near)}?" if near else "see docs/user-guide.md for the keys that exist"
-            found.append(Finding("spec.unknown-key", f"there is no key {key!r} here", hint, where=place))
+            hint = (
+                _("did you mean {names}?", names=either(near))
+                if near
+                else _("see docs/user-guide.md for the keys that exist")
+            )
+            found.append(Finding("spec.unknown-key", _("there is no key {key!r} here", key=key), hint, where=place))
         elif error["type"] == "missing":
-            found.append(Finding("spec.missing-key", "this key is required", _what_to_give(error), where=place))
+            found.append(Finding("spec.missing-key", _("this key is required"), _what_to_give(error), where=place))
         elif "text" in context:
             found.append(Finding(error["type"], str(context["text"]), str(context.get("hint", "")), where=place))
         else:
@@ -95,7 +105,7 @@ def _what_to_give(error: Any) -> str:
     """What to write where a key is missing, as far as what stands beside it tells."""
     key, beside = error["loc"][-1], error.get("input")
     if key == "allowed_cidrs":
-        return "allowed_cidrs: [the ranges that may call, e.g. 203.0.113.0/24]"
+        return _("allowed_cidrs: [the ranges that may call, e.g. 203.0.113.0/24]")
     if key == "region" and isinstance(beside, Mapping):
         return regions_hint(beside)
     return ""
@@ -107,7 +117,11 @@ def regions_hint(place: Mapping[str, Any]) -> str:
     rows = [row for row in catalog.load().instances if row.cloud == cloud]
     fit = [row for row in rows if isinstance(gpu, str) and row.gpu == gpu] or rows
     names = sorted({region for row in fit for region in row.regions})
-    return f"one of {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}" if names else ""
+    return (
+        _("one of {names}{note}", names=listed(names[:SHOWN]), note=", …" if len(names) > SHOWN else "")
+        if names
+        else ""
+    )
 
 
 def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -14,6 +14,7 @@ from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
+from pulumi_llm.texts import _, either
 
 
 class ServerSpec(MachineSpec):
@@ -96,8 +97,10 @@ class ServerSpec(MachineSpec):
         # The id is written into files on the node, so it may hold nothing but what hub ids hold.
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value):
             near = nearest(value, data.models)
-            hint = f"did you mean {' or '.join(near)}?" if near else "an id such as Qwen/Qwen2.5-7B-Instruct"
-            raise invalid("spec.bad-model-id", f"{value!r} is not a model id (organisation/name)", hint)
+            hint = (
+                _("did you mean {names}?", names=either(near)) if near else _("an id such as Qwen/Qwen2.5-7B-Instruct")
+            )
+            raise invalid("spec.bad-model-id", _("{value!r} is not a model id (organisation/name)", value=value), hint)
         return value
 
     @property

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from pulumi_llm.roles import registry
 from pulumi_llm.spec.fields import Count, Part, invalid, known
+from pulumi_llm.texts import _
 
 
 class ServiceSpec(Part):
@@ -31,10 +32,14 @@ def _services_exist(value: dict[str, ServiceSpec]) -> dict[str, ServiceSpec]:
         role = registry.role(name).manifest
         given = [secret for secret, each in role.secrets.items() if not each.generate and not each.optional]
         if role.service is None or role.code is not None or role.needs.gpu or given:
-            why = f"it needs the secret {given[0]}" if given else "it is no service of its own"
-            raise invalid("spec.not-a-service", f"the role {name!r} cannot be asked for here: {why}", "docs/roles.md")
+            why = _("it needs the secret {given}", given=given[0]) if given else _("it is no service of its own")
+            raise invalid(
+                "spec.not-a-service",
+                _("the role {name!r} cannot be asked for here: {why}", name=name, why=why),
+                "docs/roles.md",
+            )
         if role.argument is not None:
-            message = f"the role {name!r} cannot be asked for here: it has a key of its own"
+            message = _("the role {name!r} cannot be asked for here: it has a key of its own", name=name)
             raise invalid("spec.not-a-service", message, f"{role.argument}: {{}}")
         sizes = {"memory_gib": role.needs.memory_gib or None, "disk_gib": role.needs.disk_gib or None}
         found[name] = ServiceSpec(**sizes | asked.model_dump(exclude_none=True))

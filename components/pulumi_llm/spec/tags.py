@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pulumi_llm.spec.fields import Part, invalid
+from pulumi_llm.texts import _
 
 
 def _tag_names(tags: Mapping[str, str]) -> Mapping[str, str]:
@@ -16,11 +17,11 @@ def _tag_names(tags: Mapping[str, str]) -> Mapping[str, str]:
         if not re.fullmatch(r"[A-Za-z][\w.:/-]{0,62}", key) or not re.fullmatch(r"[\w .:/=+@-]{0,120}", value):
             raise invalid(
                 "spec.bad-tag",
-                f"the tag {key!r}: {value!r} is not one that all three clouds accept",
-                "letters, digits and . : / - _ ; a letter first",
+                _("the tag {key!r}: {value!r} is not one that all three clouds accept", key=key, value=value),
+                _("letters, digits and . : / - _ ; a letter first"),
             )
         if key.lower().startswith(("aws:", "acs:", "aliyun", "qcs:", "project")) or "http" in key.lower():
-            raise invalid("spec.bad-tag", f"the tag key {key!r} is reserved by a cloud", "another key")
+            raise invalid("spec.bad-tag", _("the tag key {key!r} is reserved by a cloud", key=key), _("another key"))
     return tags
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid
+from pulumi_llm.texts import _, listed
 
 
 class VectorsSpec(Part):
@@ -36,7 +37,10 @@ class VectorsSpec(Part):
         if self.placement == "server" and given:
             raise invalid(
                 "spec.vectors-on-the-server",
-                f"{', '.join(given)}: for Weaviate on a machine of its own, and it is to run on the model server's",
-                "placement: own, or the same key under `server`",
+                _(
+                    "{given}: for Weaviate on a machine of its own, and it is to run on the model server's",
+                    given=listed(given),
+                ),
+                _("placement: own, or the same key under `server`"),
             )
         return self

@@ -13,6 +13,7 @@ from typing import Any
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog import reader
+from pulumi_llm.texts import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class Moderator:
 
 def _vendor(row: Mapping[str, Any]) -> Vendor:
     name, title = str(row["vendor"]), str(row["title"])
-    meaning = f"The proxy's key for {title}; needed where ``proxy.upstreams`` names ``{name}``"
+    meaning = _(
+        "The proxy's key for {title}; needed where ``proxy.upstreams`` names ``{name}``", title=title, name=name
+    )
     secret = Secret(f"{name}ApiKey", f"{name}_api_key", f"upstream_{name}", meaning)
     return Vendor(name, title, tuple(row["endpoints"]), secret)
 
@@ -67,7 +70,7 @@ def _moderator(row: Mapping[str, Any]) -> Moderator:
     secrets = {}
     for field, title in row["secrets"].items():
         what = "id" if field == "secret_id" else "key"
-        meaning = f"The {title} of a content moderator of kind ``{kind}``"
+        meaning = _("The {title} of a content moderator of kind ``{kind}``", title=title, kind=kind)
         secrets[field] = Secret(
             f"{kind}Moderation{what.capitalize()}",
             f"{kind}_moderation_{what}",
@@ -95,7 +98,7 @@ HUB = Secret(
     "hfToken",
     "hub_token",
     "hf_token",
-    "The model hub's token; needed for models whose licence has to be accepted there",
+    _("The model hub's token; needed for models whose licence has to be accepted there"),
 )
 """The model hub's token, needed for gated models only."""
 

@@ -6,32 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulumi_llm.errors import Finding, nearest
+from pulumi_llm.texts import _, either, listed
 
 WANTED: Mapping[str, str] = {
-    "bool": "true or false",
-    "decimal": "a number",
-    "dict": "a mapping",
-    "dict_key": "a text",
-    "float": "a number",
-    "int": "a whole number",
-    "list": "a list",
-    "mapping": "a mapping",
-    "model": "a mapping",
-    "set": "a list",
-    "string": "a text",
-    "tuple": "a list",
+    "bool": _("true or false"),
+    "decimal": _("a number"),
+    "dict": _("a mapping"),
+    "dict_key": _("a text"),
+    "float": _("a number"),
+    "int": _("a whole number"),
+    "list": _("a list"),
+    "mapping": _("a mapping"),
+    "model": _("a mapping"),
+    "set": _("a list"),
+    "string": _("a text"),
+    "tuple": _("a list"),
 }
 """What is wanted where an error's type begins with that (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
 
 LIMITS: Mapping[str, tuple[str, str]] = {
-    "greater_than_equal": ("ge", "it must be at least {}"),
-    "greater_than": ("gt", "it must be more than {}"),
-    "less_than_equal": ("le", "it must be at most {}"),
-    "less_than": ("lt", "it must be less than {}"),
-    "string_too_short": ("min_length", "it must have at least {} characters"),
-    "string_too_long": ("max_length", "it must have at most {} characters"),
-    "too_short": ("min_length", "it must hold at least {}"),
-    "too_long": ("max_length", "it must hold at most {}"),
+    "greater_than_equal": ("ge", _("it must be at least {limit}")),
+    "greater_than": ("gt", _("it must be more than {limit}")),
+    "less_than_equal": ("le", _("it must be at most {limit}")),
+    "less_than": ("lt", _("it must be less than {limit}")),
+    "string_too_short": ("min_length", _("it must have at least {limit} characters")),
+    "string_too_long": ("max_length", _("it must have at most {limit} characters")),
+    "too_short": ("min_length", _("it must hold at least {limit}")),
+    "too_long": ("max_length", _("it must hold at most {limit}")),
 }
 """Error type to the limit's name in its context, and our words for it."""
 
@@ -45,26 +46,35 @@ def finding(error: Mapping[str, Any], place: str) -> Finding:
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     context = error.get("ctx") or {}
     if kind.startswith("date"):
-        return Finding("spec.bad-day", f"{shown} is not a day", "2027-12-31", where=place)
+        return Finding("spec.bad-day", _("{shown} is not a day", shown=shown), "2027-12-31", where=place)
     for ending in _OF_A_TYPE:
         if kind.endswith(ending) and kind.removesuffix(ending) in WANTED:
             wanted = WANTED[kind.removesuffix(ending)]
             hint = f"[{given}]" if wanted == "a list" and isinstance(given, str) and len(given) <= 60 else ""
-            return Finding("spec.wrong-type", f"{shown} will not do: {wanted} is wanted", hint, where=place)
+            return Finding(
+                "spec.wrong-type",
+                _("{shown} is not valid: it must be {wanted}", shown=shown, wanted=wanted),
+                hint,
+                where=place,
+            )
     hint = ""
     if kind in LIMITS:
         name, words = LIMITS[kind]
         if kind == "too_long" and isinstance(given, str):  # pydantic counts the characters of a checked text so
             words = LIMITS["string_too_long"][1]
         limit = context[name]
-        problem = words.format(f"{limit:g}" if isinstance(limit, float) else limit)
+        problem = words.format(limit=f"{limit:g}" if isinstance(limit, float) else limit)
     elif kind in ("literal_error", "enum"):
-        problem = f"it must be {context['expected']}"
-        values = [each.strip("'") for each in str(context["expected"]).replace(" or ", ", ").split(", ")]
+        quoted = str(context["expected"]).replace(" or ", ", ").split(", ")
+        values = [each.strip("'") for each in quoted]
+        expected = _("{names} or {last}", names=listed(quoted[:-1]), last=quoted[-1]) if quoted[1:] else quoted[0]
+        problem = _("it must be {expected}", expected=expected)
         near = nearest(str(given), values)
-        hint = f"did you mean {' or '.join(near)}?" if near else ""
+        hint = _("did you mean {names}?", names=either(near)) if near else ""
     elif kind == "finite_number":
-        problem = "it must be a finite number"
+        problem = _("it must be a finite number")
     else:
-        problem = "it is not what is wanted here"
-    return Finding("spec.wrong-value", f"{shown} will not do: {problem}", hint, where=place)
+        problem = _("it is not what is wanted here")
+    return Finding(
+        "spec.wrong-value", _("{shown} is not valid: {problem}", shown=shown, problem=problem), hint, where=place
+    )

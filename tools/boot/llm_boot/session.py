@@ -15,6 +15,7 @@ from pulumi_llm.roles.files import VARIABLE
 from pulumi_llm.simcloud.arguments import Request
 from pulumi_llm.simcloud.engine import tell
 from pulumi_llm.simcloud.store import open_store
+from pulumi_llm.texts import _, listed
 
 OWNER = "PULUMI_LLM_BOOT_OWNER"
 """Environment variable: the process with whose end the machines go too; without it they stay until destroyed."""
@@ -35,7 +36,7 @@ def call(home: Path, request: Request, environment: dict[str, str], run: Callabl
     if request.command in ("destroy", "dn", "down") and not world.machines():
         world.destroy()
     elif world.machines():
-        tell(f"sim: booted machines:\n{describe(world)}")
+        tell(_("sim: booted machines:\n{describe}", describe=describe(world)))
     return code
 
 
@@ -45,13 +46,15 @@ def _opened(home: Path) -> World:
         return world
     if world is not None:
         world.destroy()
-        tell("sim: the machines of this simulation did not outlive a restart: destroy the stack, and make it anew")
+        tell(_("sim: the machines of this simulation did not outlive a restart: destroy the stack, and make it anew"))
     elif never := [each.id for each in open_store(home).list(*sorted(MACHINES))]:
-        text = f"instances of this simulation were made without --boot: {', '.join(never)}"
-        raise Refusal([Finding("boot.not-booted", text, "destroy the stack first, or name another --home DIR")])
+        text = _("instances of this simulation were made without --boot: {never}", never=listed(never))
+        raise Refusal([Finding("boot.not-booted", text, _("destroy the stack first, or name another --home DIR"))])
     owner = os.environ.get(OWNER, "")
     try:
         return World.make(home / FOLDER, owner=int(owner) if owner.isdigit() else None)
     except OSError as error:
-        hint = "see docs/boot-tests.md; it leaves nothing behind"
-        raise Refusal([Finding("boot.failed", f"no world could be made: {error}", hint)]) from error
+        hint = _("see docs/boot-tests.md; it leaves nothing behind")
+        raise Refusal(
+            [Finding("boot.failed", _("no booted machines could be set up: {problem}", problem=error), hint)]
+        ) from error

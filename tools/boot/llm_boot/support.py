@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.simcloud.engine import tool_folders
+from pulumi_llm.texts import _, listed
 
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",
@@ -36,28 +37,36 @@ def parts_folder() -> Path | None:
 def problems() -> list[Finding]:
     """Why machines cannot be booted here; nothing if they can."""
     if not sys.platform.startswith("linux"):
-        text = f"machines are booted by systemd-nspawn, which is Linux's alone; this is {sys.platform}"
+        text = _(
+            "machines are booted by systemd-nspawn, which is Linux's alone; this is {platform}", platform=sys.platform
+        )
         return [
             Finding(
                 "boot.not-linux",
                 text,
-                "run it on Linux, in a virtual machine if need be; `sim` without --boot runs anywhere",
+                _("run it on Linux, in a virtual machine if need be; `sim` without --boot runs anywhere"),
             )
         ]
     found = []
     if os.geteuid() != 0:
-        text = "booting machines takes root: namespaces, loop devices and mounts are made"
-        found.append(Finding("boot.not-root", text, "run it as root; `sim` without --boot needs no rights"))
+        text = _("booting machines takes root: namespaces, loop devices and mounts are made")
+        found.append(Finding("boot.not-root", text, _("run it as root; `sim` without --boot needs no rights")))
     elif not _may_mount():
-        text = "root here may not make mount and network namespaces (a container without privileges?)"
-        found.append(Finding("boot.no-namespaces", text, "run it in a virtual machine, or in a privileged container"))
+        text = _("root here may not make mount and network namespaces (a container without privileges?)")
+        found.append(
+            Finding("boot.no-namespaces", text, _("run it in a virtual machine, or in a privileged container"))
+        )
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         packages = " ".join(sorted({PROGRAMS[each] for each in missing}))
-        found.append(Finding("boot.no-program", f"not installed: {', '.join(missing)}", f"apt-get install {packages}"))
+        found.append(
+            Finding(
+                "boot.no-program", _("not installed: {missing}", missing=listed(missing)), f"apt-get install {packages}"
+            )
+        )
     if parts_folder() is None:
-        text = "what machines are booted from is not there: image, packages, wheels, vLLM for CPUs, Weaviate"
-        found.append(Finding("boot.not-fetched", text, "in a checkout: tools/fetch boot (about ten minutes, once)"))
+        text = _("what machines boot from is not there: image, packages, wheels, vLLM for CPUs, Weaviate")
+        found.append(Finding("boot.not-fetched", text, _("in a checkout: tools/fetch boot (about ten minutes, once)")))
     return found
 
 
@@ -91,6 +100,11 @@ def run(*argv: str | Path, check: bool = True) -> str:
     done = subprocess.run([str(each) for each in argv], capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise OSError(
-            f"{' '.join(map(str, argv))} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+            _(
+                "{argv} ended with {returncode}: {stderr}",
+                argv=" ".join(map(str, argv)),
+                returncode=done.returncode,
+                stderr=(done.stderr or done.stdout).strip(),
+            )
         )
     return done.stdout

@@ -28,10 +28,11 @@ from pulumi_llm.refresh.observed import (
     observed,
     quote,
 )
+from pulumi_llm.texts import _
 
 STOCK, PRICES, SPOT = "DescribeAvailableResource", "DescribePrice", "DescribeSpotPriceHistory"
 
-TO_SET = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or a profile in ~/.aliyun/config.json"
+TO_SET = _("ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or a profile in ~/.aliyun/config.json")
 
 DISKS = ("cloud_essd", "cloud_efficiency", "cloud_ssd")
 """System disks to ask a price with: a type takes some of them only. The disk's own price is not counted."""
@@ -73,7 +74,7 @@ def fetch(
             continue
         rows, findings = observed(scope, region, stock, STOCK)
         answer.findings += findings
-        say(f"aliyun {region}: prices of {sum(bool(row.zones) for row in rows)} types")
+        say(_("aliyun {region}: prices of {rows} types", region=region, rows=sum(bool(row.zones) for row in rows)))
         answer.observations += _priced(client, region, rows, answer.findings, pause)
     return answer
 
@@ -92,10 +93,17 @@ def _priced(
             try:
                 quotes[operation] = patiently(lambda: ask(client, region, row.instance_type), pause)  # noqa: B023
             except BadQuote as bad:
-                findings.append(no_price("aliyun", region, row.instance_type, f"{operation} answered {bad}"))
+                findings.append(
+                    no_price(
+                        "aliyun",
+                        region,
+                        row.instance_type,
+                        _("{operation} answered {bad}", operation=operation, bad=bad),
+                    )
+                )
             except Failure as failure:
                 if OF_THE_TYPE.search(failure.code):
-                    why = f"{operation} answered {failure.code}"
+                    why = _("{operation} answered {code}", operation=operation, code=failure.code)
                     findings.append(no_price("aliyun", region, row.instance_type, why))
                 else:  # the next type would fail in the same way
                     findings.append(failure.finding("aliyun", region, operation))
@@ -129,7 +137,7 @@ def list_price(body: Any) -> Quote:
     price = getattr(getattr(body, "price_info", None), "price", None)
     parts = [each for each in _list(price, "detail_infos", "detail_info") if each.resource == "instanceType"]
     if len(parts) != 1:
-        raise BadQuote(f"{len(parts)} prices of the instance type itself")
+        raise BadQuote(_("{count} prices of the instance type itself", count=len(parts)))
     return quote(parts[0].original_price, price.currency if price is not None else None, PRICES)
 
 
@@ -147,8 +155,10 @@ def spot_price(bodies: Iterable[Any]) -> Quote | None:
         return None
     zone = min(newest, key=lambda name: (newest[name][1].amount, name))
     cheapest = newest[zone][1]
-    others = differing(((name, price.amount) for name, (_, price) in newest.items()), cheapest.currency)
-    return replace(cheapest, notes="lowest value among the zones of the region" + (f": {others}" if others else ""))
+    others = differing(((name, price.amount) for name, (__, price) in newest.items()), cheapest.currency)
+    return replace(
+        cheapest, notes=_("lowest value among the zones of the region{note}", note=f": {others}" if others else "")
+    )
 
 
 def _list(holder: Any, *path: str) -> list[Any]:
@@ -174,7 +184,9 @@ def _connector() -> Connect:
         credentials.get_credential()
     except Exception as error:  # the SDK's chain raises what its parts raise
         why = " ".join(str(error).split())[:200]
-        raise Refusal([Finding("refresh.no-credentials", f"aliyun: no credentials: {why}", f"set {TO_SET}")]) from None
+        raise Refusal(
+            [Finding("refresh.no-credentials", _("aliyun: no credentials: {why}", why=why), f"set {TO_SET}")]
+        ) from None
     return lambda region: Client(Config(credential=credentials, region_id=region))
 
 

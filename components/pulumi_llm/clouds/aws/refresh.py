@@ -30,12 +30,13 @@ from pulumi_llm.refresh.observed import (
     observed,
     quote,
 )
+from pulumi_llm.texts import _, listed
 
 OFFERS, PRICES, SPOT = "DescribeInstanceTypeOfferings", "GetProducts", "DescribeSpotPriceHistory"
 PRICING_REGION = "us-east-1"
 """The price list of all regions of the partition is answered there."""
 
-TO_SET = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE with ~/.aws/credentials"
+TO_SET = _("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE with ~/.aws/credentials")
 
 DENIED = re.compile(r"Unauthorized|AccessDenied|AuthFailure|InvalidClientTokenId|Unrecognized|Signature|Expired|OptIn")
 THROTTLED = re.compile(r"Throttl|RequestLimitExceeded|TooManyRequests")
@@ -68,7 +69,7 @@ def fetch(scope: Scope, say: Callable[[str], None], session: Any = None) -> Answ
     answer = Answer()
     offered: list[Observation] = []
     for region in scope.regions:
-        say(f"aws {region}: offers and spot prices of {len(scope.types)} types")
+        say(_("aws {region}: offers and spot prices of {count} types", region=region, count=len(scope.types)))
         ec2 = _client(session, "ec2", region)
         try:
             rows, findings = observed(scope, region, zones_by_type(_offerings(ec2, scope.names), region), OFFERS)
@@ -105,7 +106,7 @@ def _all_prices(
     prices: dict[tuple[str, str], Quote | str] = {}
     if not wanted:
         return prices
-    say(f"aws: list prices of {len(wanted)} types")
+    say(_("aws: list prices of {count} types", count=len(wanted)))
     pricing = _client(session, "pricing", PRICING_REGION)
     for name, regions in wanted.items():
         try:
@@ -160,13 +161,13 @@ def list_prices(products: Iterable[str], instance_type: str) -> dict[str, Quote 
 
 def _one_price(amounts: set[tuple[object, object]]) -> Quote | str:
     if len(amounts) > 1:
-        shown = ", ".join(sorted(f"{amount} {currency}" for currency, amount in amounts))
-        return f"{PRICES} has {len(amounts)} prices for it ({shown})"
+        shown = listed(sorted(f"{amount} {currency}" for currency, amount in amounts))
+        return _("{prices} has {count} prices for it ({shown})", prices=PRICES, count=len(amounts), shown=shown)
     ((currency, amount),) = amounts
     try:
         return quote(amount, currency, PRICES)
     except BadQuote as bad:
-        return f"{PRICES} answered {bad}"
+        return _("{prices} answered {bad}", prices=PRICES, bad=bad)
 
 
 def spot_prices(history: Iterable[Mapping[str, Any]], region: str) -> tuple[dict[str, Quote], list[Finding]]:
@@ -184,13 +185,15 @@ def spot_prices(history: Iterable[Mapping[str, Any]], region: str) -> tuple[dict
         try:
             by_type.setdefault(name, {})[zone] = quote(each["SpotPrice"], "USD", SPOT)
         except BadQuote as bad:
-            findings.append(no_price("aws", region, f"{name} (spot, {zone})", f"{SPOT} answered {bad}"))
+            findings.append(
+                no_price("aws", region, f"{name} (spot, {zone})", _("{spot} answered {bad}", spot=SPOT, bad=bad))
+            )
     found: dict[str, Quote] = {}
     for name, zones in by_type.items():
         if zones:
             zone = min(zones, key=lambda each: (zones[each].amount, each))
             others = differing(((each, price.amount) for each, price in zones.items()), "USD")
-            notes = "lowest value among the zones of the region" + (f": {others}" if others else "")
+            notes = _("lowest value among the zones of the region{note}", note=f": {others}" if others else "")
             found[name] = replace(zones[zone], notes=notes)
     return found, findings
 
@@ -211,12 +214,12 @@ def _session() -> Any:
     except BotoCoreError as error:  # a profile that is named and not there
         raise _no_credentials(str(error)) from None
     if found is None:
-        raise _no_credentials("the SDK found none")
+        raise _no_credentials(_("the SDK found none"))
     return session
 
 
 def _no_credentials(why: str) -> Refusal:
-    return Refusal([Finding("refresh.no-credentials", f"aws: no credentials: {why}", f"set {TO_SET}")])
+    return Refusal([Finding("refresh.no-credentials", _("aws: no credentials: {why}", why=why), f"set {TO_SET}")])
 
 
 def _client(session: Any, service: str, region: str) -> Any:

@@ -20,6 +20,7 @@ from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ class Tencent(FromParts):
                 cidr_block=cidr,
                 description=rule.description[:100],
             )
-            for _, rule, cidr in support.openings(rules)
+            for __, rule, cidr in support.openings(rules)
         ]
         ruleset = tencentcloud.security.GroupRuleSet(
             f"{name}-rules",
@@ -296,9 +297,13 @@ class Tencent(FromParts):
                 [
                     Finding(
                         "cloud.spot-price-unknown",
-                        f"a spot machine on Tencent Cloud needs a highest price; the catalogue has none for "
-                        f"{request.instance_type} in {scope.region}",
-                        "spot: false, or a type whose price is known",
+                        _(
+                            "a spot machine on Tencent Cloud needs a highest price; the catalogue has none for "
+                            "{instance_type} in {region}",
+                            instance_type=request.instance_type,
+                            region=scope.region,
+                        ),
+                        _("spot: false, or a type whose price is known"),
                     )
                 ]
             )

@@ -29,6 +29,7 @@ from pulumi_llm.refresh.observed import (
     observed,
     quote,
 )
+from pulumi_llm.texts import _
 
 CONFIGS = "DescribeZoneInstanceConfigInfos"
 BY_THE_HOUR, ON_SPOT = "POSTPAID_BY_HOUR", "SPOTPAID"
@@ -36,7 +37,7 @@ BY_THE_HOUR, ON_SPOT = "POSTPAID_BY_HOUR", "SPOTPAID"
 SITES: dict[str, Currency] = {"china": "CNY", "international": "USD"}
 """The sites by the currency that their prices are in."""
 
-TO_SET = "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or ~/.tencentcloud/credentials"
+TO_SET = _("TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or ~/.tencentcloud/credentials")
 
 DENIED = re.compile(r"AuthFailure|UnauthorizedOperation|UnsupportedRegion")
 THROTTLED = re.compile(r"RequestLimitExceeded")
@@ -70,15 +71,15 @@ def fetch(
             [
                 Finding(
                     "refresh.site-needed",
-                    f"tencent: {CONFIGS} answers prices without a currency, and no site was given",
-                    "--tencent-site china (prices in CNY) or --tencent-site international (USD)",
+                    _("tencent: {configs} answers prices without a currency, and no site was given", configs=CONFIGS),
+                    _("--tencent-site china (prices in CNY) or --tencent-site international (USD)"),
                 )
             ]
         )
     connect = connect or _connector()
     answer = Answer()
     for region in scope.regions:
-        say(f"tencent {region}: stock and prices of {len(scope.types)} types")
+        say(_("tencent {region}: stock and prices of {count} types", region=region, count=len(scope.types)))
         client = connect(region)
         try:
             items = [
@@ -94,13 +95,13 @@ def fetch(
         for row in rows:
             mine = [each for each in items if each.InstanceType == row.instance_type]
             quotes: list[Quote | None] = []
-            for what, read in (("by the hour", list_price), ("on spot", spot_price)):
-                why = f"{CONFIGS} answered no price {what}"
+            for what, read in ((_("by the hour"), list_price), (_("on spot"), spot_price)):
+                why = _("{configs} answered no price {what}", configs=CONFIGS, what=what)
                 try:
                     quotes.append(read(mine, SITES[site]))
                 except BadQuote as bad:
                     quotes.append(None)
-                    why = f"{CONFIGS} answered {bad} {what}"
+                    why = _("{configs} answered {bad} {what}", configs=CONFIGS, bad=bad, what=what)
                 # Many types are not sold on spot at all, so that a spot price that is not there is no news.
                 if row.zones and quotes[-1] is None and (read is list_price or "no price" not in why):
                     answer.findings.append(no_price("tencent", region, row.instance_type, why))
@@ -133,14 +134,14 @@ def list_price(items: Iterable[Any], currency: Currency) -> Quote | None:
         if each.InstanceChargeType != BY_THE_HOUR or price is None or price.UnitPrice is None:
             continue
         if price.ChargeUnit != "HOUR":
-            raise BadQuote(f"a price per {price.ChargeUnit}")
+            raise BadQuote(_("a price per {chargeunit}", chargeunit=price.ChargeUnit))
         quotes[each.Zone] = quote(price.UnitPrice, currency, CONFIGS)
         tiered = tiered or bool(price.UnitPriceSecondStep)
     if not quotes:
         return None
     others = differing(((zone, each.amount) for zone, each in quotes.items()), currency)
-    notes = [f"highest value among the zones of the region: {others}"] if others else []
-    notes += ["of the first 96 hours"] if tiered else []
+    notes = [_("highest value among the zones of the region: {others}", others=others)] if others else []
+    notes += [_("of the first 96 hours")] if tiered else []
     return replace(max(quotes.values(), key=lambda each: each.amount), notes="; ".join(notes))
 
 
@@ -155,12 +156,12 @@ def spot_price(items: Iterable[Any], currency: Currency) -> Quote | None:
         if each.InstanceChargeType != ON_SPOT or price is None or price.UnitPriceDiscount is None:
             continue
         if price.ChargeUnit != "HOUR":
-            raise BadQuote(f"a spot price per {price.ChargeUnit}")
+            raise BadQuote(_("a spot price per {chargeunit}", chargeunit=price.ChargeUnit))
         quotes[each.Zone] = quote(price.UnitPriceDiscount, currency, CONFIGS)
     if not quotes:
         return None
     others = differing(((zone, each.amount) for zone, each in quotes.items()), currency)
-    notes = "lowest value among the zones of the region" + (f": {others}" if others else "")
+    notes = _("lowest value among the zones of the region{note}", note=f": {others}" if others else "")
     return replace(min(quotes.values(), key=lambda each: each.amount), notes=notes)
 
 
@@ -184,7 +185,13 @@ def _connector() -> Connect:
             found = credential.DefaultCredentialProvider().get_credential()
         except (TencentCloudSDKException, OSError) as error:
             raise Refusal(
-                [Finding("refresh.no-credentials", f"tencent: no credentials: {error}", f"set {TO_SET}")]
+                [
+                    Finding(
+                        "refresh.no-credentials",
+                        _("tencent: no credentials: {problem}", problem=error),
+                        f"set {TO_SET}",
+                    )
+                ]
             ) from None
     return lambda region: CvmClient(found, region)
 

@@ -1,0 +1,157 @@
+"""`--lang`, and what the environment says, hold for every command: for its findings, its own sentences and its help."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm import cli, language
+from pulumi_llm._help import filled
+from pulumi_llm._refusal import ComponentRefusal
+from pulumi_llm._tables import width
+from pulumi_llm.errors import Finding
+from pulumi_llm.texts import _
+from tests.texts.english import CHINESE, english_in
+
+ROOT = Path(__file__).parents[2]
+EACH = [*cli.COMMANDS]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_said_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (language.VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    try:
+        code = cli.main(list(argv))
+    except SystemExit as left:  # argparse's own, after --help
+        code = left.code if isinstance(left.code, int) else 1
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+@pytest.mark.parametrize("command", EACH)
+def test_help_is_told_in_chinese(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _err = said(capsys, command, "--help", "--lang", "zh")
+    assert code == 0
+    assert CHINESE.search(out)
+    _usage, _blank, rest = out.partition("\n\n")
+    assert english_in(rest) == [], rest
+
+
+def test_the_list_of_commands_is_told_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    _code, out, _err = said(capsys, "--help", "--lang", "zh")
+    lines = out.splitlines()
+    assert all(CHINESE.search(line) for line in lines if line)
+    assert {line.split()[0] for line in lines if line.startswith("  ")} == set(cli.COMMANDS)
+
+
+CALLS: list[tuple[list[str], int]] = [
+    (["check", "Qwen/Qwen2.5-7B-Instruct", "--gpu", "T4"], 1),
+    (["check", "Qwen/Qwen2.5-7B-Instruct", "--gpu", "A10", "--cloud", "aliyun"], 0),
+    (["check", "x", "--gpu", "T44"], 2),
+    (["check", "x"], 2),
+    (["check", "x", "--gpu"], 2),
+    (["check", "x", "--gpuu", "T4"], 2),
+    (["check", "x", "--gpu", "T4", "--max-model-len", "long"], 2),
+    (["offers", "--gpu", "T4", "--cloud", "aws", "--limit", "3"], 0),
+    (["offers", "--gpu", "T4", "--max-price", "0.01"], 0),
+    (["bill", "-s", "aliyun-t4", "--project", str(ROOT), "--budget", "10"], 1),
+    (["bill", "-s", "nowhere-at-all", "--project", str(ROOT)], 2),
+    (["plan", "-s", "nowhere-at-all", "--project", str(ROOT)], 2),
+    (["render", "-s", "nowhere-at-all", "--out", "x", "--project", str(ROOT)], 2),
+    (["comment", "--preview", "nowhere.json"], 2),
+    (["diff", "--base", "nowhere-at-all", "--project", str(ROOT)], 2),
+    (["diff", "--base", "x", "--fail-on", "errorz"], 2),
+    (["keys", "add", "x"], 2),
+    (["usage"], 2),
+    (["status", "--endpoint", "http://x", "--key-env", "NO_SUCH_VARIABLE"], 2),
+    (["catalog", "show"], 0),
+    (["catalog", "shw"], 2),
+    (["explain", "fit.tigth"], 2),
+    (["sim", "--home"], 1),
+    (["checkk"], 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"), CALLS, ids=lambda value: " ".join(value[:4]) if isinstance(value, list) else ""
+)
+def test_what_a_command_says_is_chinese(
+    argv: list[str], code: int, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if argv[0] in ("comment", "sim"):
+        monkeypatch.chdir(tmp_path)
+    found, out, err = said(capsys, *argv, "--lang", "zh")
+    assert found == code, out + err
+    assert CHINESE.search(out + err)
+    quoted = "No such file or directory"  # the system's own words
+    for line in (out + err).replace(quoted, "").splitlines():
+        assert not english_in(re.sub(r"\[[a-z.-]+\]|\(.*?\)|https?://\S+", "", line)), line
+
+
+def test_a_page_that_is_there_in_english_alone_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _code, english, _err = said(capsys, "explain", "fit.tight")
+    _code, chinese, _err = said(capsys, "explain", "fit.tight", "--lang", "zh")
+    assert chinese.endswith(english)
+    assert "英文" in chinese.removesuffix(english)
+
+
+@pytest.mark.parametrize("name", ["LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"])
+def test_the_environment_says_the_language_too(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "zh_CN.UTF-8")
+    _code, out, _err = said(capsys, "--help")
+    assert CHINESE.search(out)
+    _code, out, _err = said(capsys, "--help", "--lang", "en")
+    assert not CHINESE.search(out)
+
+
+def test_english_is_spoken_where_nobody_says_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["--help"], ["check", "--help"], ["check", "x", "--gpu", "T44"]):
+        _code, out, err = said(capsys, *argv)
+        assert not CHINESE.search(out + err)
+
+
+def test_a_language_that_is_not_known_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _out, err = said(capsys, "check", "x", "--lang", "fr")
+    assert code == 2
+    assert err == "pulumi-llm: --lang fr: there is no such language; there are: en, zh\n"
+
+
+def test_the_language_is_forgotten_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "check", "--help", "--lang", "zh")
+    assert language.VARIABLE not in os.environ
+    _code, out, _err = said(capsys, "check", "--help")
+    assert "show this help message and exit" in out
+
+
+def test_data_for_programs_is_the_same_in_every_language(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["check", "Qwen/Qwen2.5-7B-Instruct", "--gpu", "T4", "--json"], ["catalog", "show", "--json"]):
+        _code, english, _err = said(capsys, *argv)
+        _code, chinese, _err = said(capsys, *argv, "--lang", "zh")
+        assert json.loads(chinese) == json.loads(english)
+
+
+def test_what_ends_a_program_is_told_in_the_language_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = ComponentRefusal([Finding("a.b", _("leave it out"), _("another name"), where="server")])
+    assert str(refusal).startswith("this cannot work:\n[a.b] server: leave it out\n    try: another name\n")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert str(refusal).startswith("无法执行：\n[a.b] server: 去掉它\n    建议：换个名字\n")
+
+
+def test_lines_are_as_wide_as_a_terminal_shows_them() -> None:
+    text = "一台机器里的 GPU 数，默认为 1；超出的要排队，直到前面的请求都结束为止。"
+    for columns in (20, 31, 60):
+        lines = filled(text, columns)
+        assert all(width(line) <= columns + 2 for line in lines)  # a full stop may hang over
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert not any(line.startswith(("，", "；", "。")) for line in lines)
