@@ -9,6 +9,7 @@ from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
 
 from pulumi_llm._secrets import is_secret
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.language import tr
 
 _hosted = False
 
@@ -62,13 +63,14 @@ def of_properties(
     findings: list[Finding] = []
     errors: list[InputPropertyErrorDetails] = []
     for each in refusal.findings:
-        found = Finding(each.code, _spelt(each.message, names), _spelt(each.hint, names))
+        told = each.told()
+        found = Finding(each.code, _spelt(told.message, names), _spelt(told.hint, names))
         steps = each.where.removeprefix(f"{name}.").split(".") if each.where.startswith(f"{name}.") else []
         path = path_of(steps)
         top = path[0] if path else ""
         if steps and not is_secret(steps[0]) and not _is_late(inputs.get(top)):
             rest = (f"[{step}]" if step.isdecimal() else f".{step}" for step in path[1:])
-            errors.append({"property_path": top + "".join(rest), "reason": str(found)})
+            errors.append({"property_path": top + "".join(rest), "reason": found.text()})
         else:
             findings.append(found.placed(".".join([name, *path]) if steps else each.where))
     made = HostedRefusal(refusal.findings, errors)
@@ -78,8 +80,8 @@ def of_properties(
 
 def _text(findings: Sequence[Finding], count: int | None = None, name: str = "") -> str:
     count = len(findings) if count is None else count
-    head = "this cannot work" if count == 1 else f"this cannot work, for {count} reasons"
-    return "\n".join([f"{name}: {head}:" if name else f"{head}:", *map(str, findings)])
+    head = tr("this cannot work:") if count == 1 else tr("this cannot work, for {count} reasons:", count=count)
+    return "\n".join([f"{name}: {head}" if name else head, *(each.text() for each in findings)])
 
 
 def _spelt(text: str, schema_names: Mapping[str, str]) -> str:

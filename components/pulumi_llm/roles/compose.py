@@ -14,7 +14,7 @@ REFUSED = {
     "privileged": _("a privileged container has the whole machine"),
     "network_mode": _("its ports would not be those that the role names"),
     "pid": _("it would see, and could stop, every process of the machine"),
-    "devices": _("a GPU is vLLM's; say `needs: {gpu: true}` and have code for it"),
+    "devices": _("a GPU is vLLM's; say {need} and have code for it", need="`needs: {gpu: true}`"),
     "build": _("a node builds nothing: it fetches an image that is pinned"),
     "container_name": _("the node looks for the name that docker compose gives"),
 }
@@ -46,7 +46,7 @@ def mistakes(role: str, text: str, images: Sequence[str]) -> list[Finding]:
         found = _read(text)
     except _yaml.YAMLError as wrong:
         message = _("the role {role!r}: its compose file cannot be read: {problem}", role=role, problem=wrong)
-        return [Finding("roles.bad-compose", message, _("docker compose config"))]
+        return [Finding("roles.bad-compose", message, _("`docker compose config`"))]
     return [each for name, row in found.items() for each in _of_service(role, name, row, images)]
 
 
@@ -74,7 +74,7 @@ def _of_service(role: str, name: str, row: Mapping[str, Any], images: Sequence[s
             where=where,
             image=row.get("image"),
         )
-        yield Finding("roles.bad-compose", message, _("image: {{ image.NAME }}, with NAME under install.images"))
+        yield Finding("roles.bad-compose", message, _("image: {image}, with NAME under install.images", image="{{ image.NAME }}"))
     if row.get("pull_policy") != "never":
         message = _("{where} may fetch another image when it starts than the stage `images` fetched", where=where)
         yield Finding("roles.bad-compose", message, "pull_policy: never")
