@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import catalog, preflight, spec
+from pulumi_llm import _engine_yaml, catalog, preflight, spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.engine import DATA, engine
 from pulumi_llm.preflight.request import FitRequest, case_of, dtype_on
@@ -186,8 +186,9 @@ def test_the_release_is_the_one_that_nodes_install():
 
 def test_the_driver_that_nodes_install_is_the_one_that_the_release_needs():
     # No newer one: a branch that a node installs over one that would do is a change of machines that work.
-    driver = json.loads((ROOT / "templates" / "versions.json").read_text(encoding="utf-8"))["driver"]
-    assert driver["branch"] == engine().min_driver
+    facts = _engine_yaml.load((ROOT / "templates" / "vllm" / "role.yaml").read_text(encoding="utf-8"))["facts"]
+    driver = facts["driver"]
+    assert driver["branch"] == facts["engine"]["min_driver"] == engine().min_driver
     for names in ("signed", "compiled", "nvswitch"):
         assert f"-{driver['branch']}" in driver[names][0]
     for page in ("troubleshooting.md", "user-guide.md", "user-guide.zh.md"):

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_llm import _nodes, catalog, spec
+from pulumi_llm.bootstrap import VllmRole
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -105,8 +106,9 @@ def test_a_model_that_check_accepts_is_rendered_by_the_catalogues_id(model: str,
     assert server.spec.model == accepted
     assert server.model is DATA.models[accepted]
     node = _nodes.server_node("x", server)
-    assert node.vllm is not None
-    assert (node.vllm.model_id, node.vllm.served_name) == (accepted, accepted.rpartition("/")[2])
+    vllm = node.of(VllmRole)
+    assert vllm is not None
+    assert (vllm.model_id, vllm.served_name) == (accepted, accepted.rpartition("/")[2])
 
 
 def test_every_spelling_of_a_gpu_that_check_accepts_is_resolved_to_its_name() -> None:
@@ -155,9 +157,10 @@ def test_the_context_that_is_checked_is_the_one_that_is_served(asked: int | None
         server = resolved(model=model, gpu="A10G", region="us-east-1", context_length=asked).server
         checked = case_of(FitRequest(model=model, gpu="A10G", max_model_len=asked))
         node = _nodes.server_node("x", server)
-        assert node.vllm is not None
-        assert server.context_length == checked.max_model_len == node.vllm.max_model_len
-        assert server.dtype == checked.dtype == node.vllm.dtype
+        vllm = node.of(VllmRole)
+        assert vllm is not None
+        assert server.context_length == checked.max_model_len == vllm.max_model_len
+        assert server.dtype == checked.dtype == vllm.dtype
         assert server.memory == checked.memory
 
 

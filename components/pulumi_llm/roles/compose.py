@@ -74,7 +74,9 @@ def _of_service(role: str, name: str, row: Mapping[str, Any], images: Sequence[s
             where=where,
             image=row.get("image"),
         )
-        yield Finding("roles.bad-compose", message, _("image: {image}, with NAME under install.images", image="{{ image.NAME }}"))
+        yield Finding(
+            "roles.bad-compose", message, _("image: {image}, with NAME under install.images", image="{{ image.NAME }}")
+        )
     if row.get("pull_policy") != "never":
         message = _("{where} may fetch another image when it starts than the stage `images` fetched", where=where)
         yield Finding("roles.bad-compose", message, "pull_policy: never")
