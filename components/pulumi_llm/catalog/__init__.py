@@ -11,6 +11,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from pulumi_llm.catalog import own
 from pulumi_llm.catalog.catalog import DATA, Catalog
 from pulumi_llm.catalog.models import GIB, Mla, Model, Moe, SlidingWindow, count_parameters
 from pulumi_llm.catalog.rows import (
@@ -72,7 +73,7 @@ def load(directory: Path | None = None) -> Catalog:
     """
     if directory is not None:
         return Catalog(Path(directory))
-    return _default(os.environ.get(ENVIRONMENT, ""))
+    return _default(os.environ.get(ENVIRONMENT, ""), own.find())
 
 
 def model_from_config(path: Path | str) -> Model:
@@ -88,9 +89,9 @@ def model_from_config(path: Path | str) -> Model:
 
 
 @cache
-def _default(named: str) -> Catalog:
+def _default(named: str, own_models: Path | None) -> Catalog:
     if not named:
-        return Catalog()
+        return Catalog(own_models=own_models)
     directory = Path(named)
     if not directory.is_absolute():
         why = "it is not an absolute path, and Pulumi runs programs in folders of its own choice"
@@ -99,6 +100,6 @@ def _default(named: str) -> Catalog:
     elif not os.access(directory / "instances.json", os.R_OK):
         why = "it holds no instances.json that can be read"
     else:
-        return Catalog(directory)
+        return Catalog(directory, own_models)
     hint = f"`pulumi-llm catalog refresh` makes one; unset {ENVIRONMENT} for the package's own"
     raise Refusal([Finding("catalog.bad-directory", f"{ENVIRONMENT} is {named!r}: {why}", hint)])

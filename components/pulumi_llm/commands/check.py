@@ -10,10 +10,9 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pulumi_llm import catalog
-from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded, number, one_of, whole
+from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, _model, guarded, number, one_of, whole
 from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.report import check
@@ -57,9 +56,10 @@ def _request(asked: argparse.Namespace) -> FitRequest:
         catalog.load().cloud(asked.cloud)
         if asked.region is not None:
             catalog.load().region(asked.cloud, asked.region)
+    model, from_config = _model.place(asked)
     return FitRequest(
-        model=asked.model,
-        from_config=_is_path(asked.model),
+        model=model,
+        from_config=from_config,
         gpu=catalog.load().gpu(asked.gpu).name,
         gpu_count=asked.gpu_count,
         cloud=asked.cloud,
@@ -77,11 +77,6 @@ def _request(asked: argparse.Namespace) -> FitRequest:
     )
 
 
-def _is_path(model: str) -> bool:
-    """Whether a model is given by its config.json, or the folder of it, rather than by its id."""
-    return model.endswith(".json") or model.startswith((".", "/", "~")) or Path(model).is_dir()
-
-
 def _tokens(text: str) -> int:
     """Tokens as vLLM reads them: 8192, 8K (of 1024) or 8k (of 1000)."""
     found = re.fullmatch(r"([0-9]{1,9})([kK]?)", text)
@@ -96,7 +91,8 @@ def _parser() -> Parser:
     methods = [*release.quantizations, *release.removed_quantizations]
     parser = Parser(PROG, __doc__)
     add = parser.add_argument
-    add("model", nargs="?", help="a model's id, or the path of a config.json")
+    add("model", nargs="?", help="a model's id in the catalogue or at a hub, or the path of a config.json")
+    _model.add_options(parser)
     add("--gpu", help="a GPU, such as T4 or A100-80GB")
     add("--gpu-count", type=whole(1, 64), default=1, metavar="N", help="GPUs in one machine (default: 1)")
     add("--cloud", help="aliyun, tencent or aws")
