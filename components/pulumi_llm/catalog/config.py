@@ -122,7 +122,7 @@ def _weighed(model: Model, weights: Weights, file: Path) -> Model:
         of_text = weights.text
         if of_text < least or (of_text > most and (weights.exact or not model.other_parts)):
             message = (
-                f"config.json describes {model.parameters_b:,.2f} billion parameters, and the files of the weights hold "
+                f"config.json describes {model.parameters_b:,.2f} billion parameters, and the files of weights hold "
                 f"{of_text / 1e9:,.2f} GB{' of text' if weights.other else ''}: they are not of one model"
             )
             hint = "give the config.json that came with these weights"

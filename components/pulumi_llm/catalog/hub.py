@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
@@ -25,10 +25,11 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from pulumi_llm import _json
-from pulumi_llm.catalog import tensors
+from pulumi_llm.catalog import load, tensors
 from pulumi_llm.catalog.config import QUANTIZATION_FILES, layers_of
 from pulumi_llm.catalog.config_file import MAX_BYTES
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.catalog.models import Model
+from pulumi_llm.errors import Finding, Refusal, nearest
 
 SECONDS = 10.0
 """How long a hub may take for one answer, and WHOLE for all of them."""
@@ -76,7 +77,7 @@ class HubError(Exception):
 
 
 def cache_folder() -> Path:
-    """Where descriptions are kept: ``pulumi-llm/models`` in the user's cache (``$XDG_CACHE_HOME``, else ``~/.cache``)."""
+    """Where they are kept: ``pulumi-llm/models`` in the user's cache (``$XDG_CACHE_HOME``, else ``~/.cache``)."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "pulumi-llm" / "models"
 
@@ -99,8 +100,8 @@ def kept(model: str, revision: str | None = None) -> Path | None:
 def fetch(model: str, hubs: Sequence[Hub], revision: str | None = None, *, say: Callable[[str], None] = len) -> Path:
     """Ask the hubs in turn, and keep what the first one tells; returns the folder with it.
 
-    Raises Refusal: ``hub.not-found`` where each hub says that it has no such model, ``hub.gated`` where one wants a token,
-    ``hub.unreachable`` with what each of them did otherwise. A hub that lies is refused as its files are.
+    Raises Refusal: ``hub.not-found`` where each hub says that it has no such model, ``hub.gated`` where one wants a
+    token, ``hub.unreachable`` with what each of them did otherwise. A hub that lies is refused as its files are.
     """
     if not ID.fullmatch(model):
         raise Refusal([Finding("hub.bad-id", f"{model!r} is no id of a model on a hub", "organisation/name")])
@@ -115,14 +116,45 @@ def fetch(model: str, hubs: Sequence[Hub], revision: str | None = None, *, say: 
     raise Refusal([_refused(model, errors)])
 
 
+def held_against(model: Model, hubs: Sequence[Hub], revision: str | None = None) -> Model:
+    """The model with its id at each kind of hub, where those hubs have the same files under that name.
+
+    Raises Refusal ``hub.disagree`` where the files have other sizes.
+    """
+    listed = {hub.name: (hub, sizes(model.id, hub, revision)) for hub in hubs}
+    known = {name: (hub, size) for name, (hub, size) in listed.items() if size is not None}
+    if len({size for _, size in known.values()}) > 1:
+        told = ", ".join(f"{name}: {size:,} bytes" for name, (_, size) in known.items())
+        message = f"the hubs have different files of {model.id} ({told})"
+        raise Refusal([Finding("hub.disagree", message, "--hub NAME takes the one that you mean")])
+    if any(hub.kind == "modelscope" for hub, _ in known.values()):
+        return replace(model, modelscope_id=model.id)
+    return model
+
+
+def sizes(model: str, hub: Hub, revision: str | None = None) -> int | None:
+    """Bytes of the weights' files that a hub lists; None where it has none, or does not answer."""
+    end = time.monotonic() + WHOLE
+    try:
+        files, _ = _listing(model, hub, revision, end)
+        index = next((each for each in files if each.path == tensors.INDEX), None)
+        told = tensors.read_index(_get(index.url, hub, end, most=MAX_INDEX), hub.name) if index else None
+        listed = {each.path: each.size for each in files}
+        return sum(listed[name] for name in tensors.chosen(listed, told)) or None
+    except (HubError, Refusal, KeyError):
+        return None
+
+
 def _refused(model: str, errors: Sequence[tuple[Hub, HubError]]) -> Finding:
+    near = nearest(model, load().models)
+    meant = f"{' or '.join(near)}, if that is meant; " if near else ""
     why = "; ".join(f"{hub.name}: {error}" for hub, error in errors) or "no hub is named"
     if any(error.closed for _, error in errors):
-        hint = f"ask for access on the model's page, and set {TOKEN} to a token of yours; or {BY_FILE}"
-        return Finding("hub.gated", f"{model} is not open to everybody ({why})", hint)
+        hint = f"{meant}ask for access on the model's page, and set {TOKEN} to a token of yours; or {BY_FILE}"
+        return Finding("hub.gated", f"{model} is not open to everybody, or not there ({why})", hint)
     if errors and all(error.gone for _, error in errors):
-        return Finding("hub.not-found", f"no hub has a model called {model} ({why})", f"correct the name; or {BY_FILE}")
-    return Finding("hub.unreachable", f"no hub tells about {model} ({why})", f"try again with a network; or {BY_FILE}")
+        return Finding("hub.not-found", f"no hub has a model called {model} ({why})", f"{meant}or {BY_FILE}")
+    return Finding("hub.unreachable", f"no hub tells about {model} ({why})", f"{meant}a network, or {BY_FILE}")
 
 
 def _fetched(model: str, hub: Hub, revision: str | None, end: float) -> Path:

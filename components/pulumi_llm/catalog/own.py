@@ -62,6 +62,16 @@ def models_in(path: Path) -> tuple[Model, ...]:
     return reader.rows_of(path, Model, change=reader.model_row)
 
 
+def unknown(model: Model) -> Finding:
+    """Why a model that is not understood gets no row."""
+    what = f"{model.unknown_shape or 'its shape'} is not understood"
+    return Finding(
+        "catalog.own-unknown-shape",
+        f"{model.id}: {what}, so what it takes is not known, and a row would only guess",
+        "name the model in the stack, and override fit.unknown-model where you know that it fits",
+    )
+
+
 def add(path: Path, model: Model) -> bool:
     """Write a model's row into the file, in the place of an older one; whether there was one.
 

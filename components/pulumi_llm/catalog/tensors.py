@@ -1,8 +1,8 @@
 """What a model's weights take, by its own files: the headers of safetensors files, their index, or a hub's list.
 
 A safetensors file begins with eight bytes, little-endian: the length of the JSON header that follows; the header names
-each tensor with its dtype and its first and last byte. Source: huggingface/safetensors, README.md, "Format" (0.6,
-read 2026-11-28). Which files vLLM reads, and what it leaves on the disk: vllm 0.32.0, model_loader/default_loader.py and
+each tensor with its dtype and its first and last byte. Source: huggingface/safetensors, README.md, "Format" (read
+2026-11-28). Which files vLLM reads, and what it leaves on the disk: vllm 0.32.0, model_loader/default_loader.py and
 weight_utils.py (read 2026-11-28).
 """
 
@@ -46,8 +46,8 @@ PARTS = ("text", "other", "next_tokens")
 class Weights:
     """Bytes of the weights that vLLM would read, by part.
 
-    ``text`` writes text, ``other`` reads pictures or sound, ``next_tokens`` predicts several tokens at once and stays on
-    the disk. Without headers (``exact`` false) all is counted as ``text``. ``single`` are the bytes in 32 bit, which
+    ``text`` writes text, ``other`` reads pictures or sound, ``next_tokens`` predicts several tokens at once and stays
+    on the disk. Without headers (``exact`` false) all is counted as ``text``. ``single`` are the bytes in 32 bit, which
     vLLM turns into 16. ``tied``: no output head is stored (None: the names are not known).
     """
 

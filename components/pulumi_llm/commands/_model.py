@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
-from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog.hub import Hub
@@ -53,8 +53,10 @@ def from_hub(asked: argparse.Namespace) -> Path:
 
     folder = None if asked.refresh else hub.kept(asked.model, asked.revision)
     if folder is None and asked.offline:
+        near = nearest(asked.model, catalog.load().models)
+        meant = f"{' or '.join(near)}, if that is meant; or " if near else ""
         what = f"nothing was fetched of {asked.model} before, and --offline asks no hub"
-        raise Refusal([Finding("hub.offline", what, f"the same without --offline, or {hub.BY_FILE}")])
+        raise Refusal([Finding("hub.offline", what, f"{meant}the same without --offline, or {hub.BY_FILE}")])
     return folder or hub.fetch(asked.model, hubs(asked), asked.revision, say=_say)
 
 

@@ -1,4 +1,4 @@
-"""`pulumi-llm catalog show | refresh`: how old the catalogue is, and a new one from the clouds' own APIs.
+"""`pulumi-llm catalog show | refresh | add`: how old the catalogue is, today's prices from the clouds, your own models.
 
 The package's catalogue has a date on each row. `refresh` asks the clouds' APIs for list prices, spot prices and stock,
 with the vendors' SDKs (the extra refresh) and your credentials, and writes a catalogue of its own. It
@@ -26,7 +26,7 @@ from pulumi_llm.commands import DONE, REFUSED, Parser, UsageError, guarded
 from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
 
 PROG = "pulumi-llm catalog"
-SUBCOMMANDS = ("show", "refresh")
+SUBCOMMANDS = ("show", "refresh", "add")
 
 REFRESH_HELP = """Fetch list prices, spot prices and stock, and write a catalogue with them.
 
@@ -38,6 +38,14 @@ Aliyun is asked twice for each type in each region, some two thousand calls for 
 It was never run against a real account, only against recorded answers and a server on the same machine.
 """
 
+ADD_HELP = """Ask a hub about a model, and write its row into the models of your project.
+
+The row goes into pulumi-llm.models.json beside Pulumi.yaml: commit it with the project. Stacks, `check` and the others
+then know the model as they know those of the package, and ask no network. Where the hub's answers contradict each
+other, or two hubs have different files under the name, nothing is written. Exit 0: written; 1: refused; 2: called
+wrongly.
+"""
+
 SHOW_HELP = "Tell what the catalogue holds, how old it is, and the guide's prices beside today's."
 
 
@@ -46,7 +54,8 @@ def run(argv: Sequence[str]) -> int:
     arguments = list(argv)
     if arguments and arguments[0] in SUBCOMMANDS:
         name, rest = arguments[0], arguments[1:]
-        return guarded(f"{PROG} {name}", lambda: _refresh(rest) if name == "refresh" else _show(rest))
+        bodies = {"show": _show, "refresh": _refresh, "add": _add}
+        return guarded(f"{PROG} {name}", lambda: bodies[name](rest))
     return guarded(PROG, lambda: _neither(arguments))
 
 
@@ -102,6 +111,37 @@ def _refresh(argv: Sequence[str]) -> int:
             _tell(finding)
         sys.stdout.write(report.as_text(outcome))
     return DONE if outcome.complete else REFUSED
+
+
+def _add(argv: Sequence[str]) -> int:
+    from pulumi_llm.catalog import hub, own
+    from pulumi_llm.commands import _model
+
+    parser = _parser("add", ADD_HELP)
+    parser.add_argument("model", help="the model's id at the hub, such as org/name, or the path of its config.json")
+    _model.add_options(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"default: {own.FILE} beside Pulumi.yaml")
+    asked = parser.parse(argv)
+    asked.cloud = asked.region = None
+    try:
+        home = own.project_of(Path.cwd())
+        path = asked.out or (home / own.FILE if home else None)
+        if path is None:
+            raise UsageError("there is no Pulumi project here or above; --out FILE names the file")
+        at_path = _model.is_path(asked.model)
+        folder = Path(asked.model).expanduser() if at_path else _model.from_hub(asked)
+        model = catalog.model_from_config(folder)
+        if model.unknown_shape is not None or model.parameters_b is None:
+            raise Refusal([own.unknown(model)])
+        if not at_path and not asked.offline:
+            model = hub.held_against(model, _model.hubs(asked), asked.revision)
+        replaced = own.add(path, model)
+    except Refusal as refusal:
+        return _refused(refusal)
+    size = f"{model.weights_gib:.2f} GiB of weights" if model.weights_gib else "its weights are computed from its shape"
+    verb = "replaced in" if replaced else "added to"
+    sys.stdout.write(f"{model.id}: {model.parameters_b:.2f} billion parameters, {size}; {verb} {path}\n")
+    return DONE
 
 
 def _refused(refusal: Refusal) -> int:

@@ -60,6 +60,7 @@ def _request(asked: argparse.Namespace) -> FitRequest:
     return FitRequest(
         model=model,
         from_config=from_config,
+        hub_id=None if not from_config or _model.is_path(asked.model) else asked.model,
         gpu=catalog.load().gpu(asked.gpu).name,
         gpu_count=asked.gpu_count,
         cloud=asked.cloud,

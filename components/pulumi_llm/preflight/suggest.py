@@ -50,7 +50,7 @@ class Suggestion:
         """The machine, its price per hour (None: not known) and the model, which may be a quantized sibling."""
         price = self.offer.price
         return {
-            "model": self.request.model,
+            "model": self.request.named,
             "cloud": self.offer.instance.cloud,
             "region": self.offer.region,
             "instance_type": self.offer.instance.instance_type,
@@ -66,7 +66,7 @@ class Suggestion:
         cost = f"{price.amount:g} {price.currency} per hour" if price else "price unknown"
         seqs = f" with max_num_seqs {self.request.max_num_seqs}" if self.request.max_num_seqs else ""
         return (
-            f"{self.request.model} on {self.request.gpu_count} x {self.request.gpu}{seqs}: {self.offer.instance.cloud} "
+            f"{self.request.named} on {self.request.gpu_count} x {self.request.gpu}{seqs}: {self.offer.instance.cloud} "
             f"{self.offer.instance.instance_type} in {self.offer.region}, {cost}"
         )
 
@@ -183,7 +183,7 @@ def _siblings(case: Case, request: FitRequest) -> Iterator[tuple[FitRequest, Mod
         return
     for row in data.variants(case.model.id):
         if row.quantization in case.engine.quantizations:
-            yield replace(request, model=row.id, from_config=False, quantization=None), row
+            yield replace(request, model=row.id, hub_id=None, from_config=False, quantization=None), row
 
 
 def _buyable(cloud: str | None, region: str | None, *, spot: bool) -> list[Offer]:
