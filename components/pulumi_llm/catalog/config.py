@@ -47,6 +47,8 @@ LIKE: Mapping[str, str] = {
     "bailing_moe": "qwen2_moe",
     "bailing_moe_v2": "qwen2_moe",
     "chatglm": "llama",
+    "minimax_m3": "minimax_m3_vl_text",
+    "minimax_m3_vl": "minimax_m3_vl_text",
 }
 """Classes that come with the weights, not with transformers, and the one that each is built like.
 
@@ -84,8 +86,9 @@ def model_from_config(path: Path | str) -> Model:
     outer = read(file)
     kind, inner = _text_part(outer)
     weights = weights_in(file.parent, layers_of(outer)) if file.name == "config.json" else None
+    written = {**{key: value for key, value in outer.items() if key not in inner}, **inner}
     reader = Reader(
-        file, {**_defaults(kind), **{key: value for key, value in outer.items() if key not in inner}, **inner}
+        file, written, defaults={key: value for key, value in _defaults(kind).items() if key not in written}
     )
     model = _described(reader, outer, inner, kind, weights)
     if reader.findings:
@@ -198,7 +201,7 @@ def _described(
         "ffn_dim",
         "n_inner",
         high=1_000_000,
-        needed=moe is None and kind not in WIDE_BY_CLASS,
+        needed=moe is None and kind not in WIDE_BY_CLASS and "block_configs" not in inner,
     )
     mla = _latent_attention(reader, None if not hidden or not heads else hidden // heads)
     kv_heads, head_dim = _heads(reader, hidden, heads) if mla is None else (heads, None)
