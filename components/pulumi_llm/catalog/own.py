@@ -102,7 +102,7 @@ def _text(models: list[Model]) -> str:
     sources: dict[str, dict[str, str]] = {}
     rows = []
     for model in models:
-        rows.append({**_row(model), "source": model.id})
+        rows.append({**row(model), "source": model.id})
         sources[model.id] = {"title": model.source, "date": model.source_date}
 
     def lines(items: list[str]) -> str:
@@ -119,9 +119,9 @@ def _line(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _row(model: Model) -> dict[str, Any]:
+def row(model: Model) -> dict[str, Any]:
     """What is known of a model, without what is as always."""
-    row: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     for field in dataclasses.fields(model):
         value = getattr(model, field.name)
         if field.name in ("source", "source_date") or value is None or value == field.default:
@@ -130,5 +130,5 @@ def _row(model: Model) -> dict[str, Any]:
             value = [dataclasses.asdict(each) for each in value]
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             value = dataclasses.asdict(value)
-        row[field.name] = value
-    return row
+        told[field.name] = value
+    return told
