@@ -124,7 +124,7 @@ def row(name: str, configs: dict[str, dict[str, bytes]], ids: dict[str, str], ti
         quantization=stored if bits else found.quantization,
         quantization_bits=bits or found.quantization_bits,
         base_model=BASES.get(name) or _base(name),
-        gated=name.startswith(("meta-llama/", "google/")),
+        gated=name.startswith("meta-llama/"),
         other_parts=False,
         notes=notes if source == name else f"shape of {source}" + (f"; {notes}" if notes else ""),
         source=title,
