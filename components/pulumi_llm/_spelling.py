@@ -57,7 +57,7 @@ def _part(value: Any, kind: Any, where: str, clashes: list[Finding]) -> Any:
             if ours != name and ours in value:
                 message = _("{name} is given twice: it is also there as {ours!r}", name=name, ours=ours)
                 clashes.append(Finding("spec.unknown-key", message, name, where=path))
-            mapped[ours] = _part(each, _only(kinds[ours]), f"{path}.", clashes) if ours in kinds else each
+            mapped[ours] = _part(each, _only(kinds[str(ours)]), f"{path}.", clashes) if ours in kinds else each
         return mapped
     if isinstance(value, Mapping) and typing.get_origin(kind) is dict:
         return {name: _part(each, _inside(kind), f"{where}{name}.", clashes) for name, each in value.items()}

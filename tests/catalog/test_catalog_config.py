@@ -192,13 +192,20 @@ def test_contradictions_are_refused(tmp_path: Path, change: Mapping[str, Any], c
     assert code in codes(written(tmp_path, {**QWEN3_8B, **change}))
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b"1", b"\xff\xfe", b"{'a': 1}", b"[" * 100_000, b'{"vocab_size": NaN}']
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"1", b"\xff\xfe", b"{'a': 1}", b"[" * 100_000])
 def test_what_is_not_a_json_object_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(content)
     assert codes(file) == ["catalog.bad-config-json"]
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused_where_one_is_needed_and_nowhere_else(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({**QWEN3_8B, "vocab_size": "@"}).replace('"@"', text), encoding="utf-8")
+    assert codes(file) == ["catalog.bad-config-type"]
+    file.write_text(json.dumps({**QWEN3_8B, "time_step_limit": [0.0, "@"]}).replace('"@"', text), encoding="utf-8")
+    assert catalog.model_from_config(file).parameters_b is not None
 
 
 def test_a_number_too_long_to_read_is_refused(tmp_path: Path) -> None:

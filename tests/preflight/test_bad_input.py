@@ -107,7 +107,7 @@ def test_every_lie_is_told_at_once(tmp_path: Path):
     assert len(refused.value.findings) >= 3
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"a model"', '{"hidden_size": NaN}', "\x00\x01"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"a model"', "\x00\x01"])
 def test_what_is_not_a_json_object_is_refused(tmp_path: Path, text: str):
     with pytest.raises(Refusal) as refused:
         of_config(tmp_path, text)

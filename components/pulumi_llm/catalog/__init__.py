@@ -11,6 +11,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from pulumi_llm.catalog import own
 from pulumi_llm.catalog.catalog import DATA, Catalog
 from pulumi_llm.catalog.models import GIB, Mla, Model, Moe, SlidingWindow, count_parameters
 from pulumi_llm.catalog.rows import (
@@ -73,7 +74,7 @@ def load(directory: Path | None = None) -> Catalog:
     """
     if directory is not None:
         return Catalog(Path(directory))
-    return _default(os.environ.get(ENVIRONMENT, ""))
+    return _default(os.environ.get(ENVIRONMENT, ""), own.find())
 
 
 def model_from_config(path: Path | str) -> Model:
@@ -89,9 +90,9 @@ def model_from_config(path: Path | str) -> Model:
 
 
 @cache
-def _default(named: str) -> Catalog:
+def _default(named: str, own_models: Path | None) -> Catalog:
     if not named:
-        return Catalog()
+        return Catalog(own_models=own_models)
     directory = Path(named)
     if not directory.is_absolute():
         why = _("it is not an absolute path, and Pulumi runs programs in folders of its own choice")
@@ -100,7 +101,7 @@ def _default(named: str) -> Catalog:
     elif not os.access(directory / "instances.json", os.R_OK):
         why = _("it holds no instances.json that can be read")
     else:
-        return Catalog(directory)
+        return Catalog(directory, own_models)
     hint = _(
         "`pulumi-llm catalog refresh` makes one; unset {environment} for the package's own", environment=ENVIRONMENT
     )

@@ -45,12 +45,13 @@ class Catalog:
     Refusal ``catalog.broken-file``; a name that is not known raises UnknownName with the nearest known ones.
     """
 
-    def __init__(self, directory: Path = DATA) -> None:
+    def __init__(self, directory: Path = DATA, own_models: Path | None = None) -> None:
         """The catalogue whose files are in ``directory``; nothing is read yet.
 
         The package's own has the rows of each installed cloud in that cloud's folder; any other directory is whole.
+        The models of ``own_models`` come besides, and before those of the same id: see `pulumi_llm.catalog.own`.
         """
-        self.directory = directory
+        self.directory, self.own_models = directory, own_models
 
     def paths(self, name: str) -> tuple[Path, ...]:
         """The files that ``name`` consists of, the clouds' first; where there is none, the one that is missing."""
@@ -311,7 +312,8 @@ class Catalog:
     def models(self) -> Mapping[str, Model]:
         """The models by their Hugging Face id."""
         rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
-        return {row.id: row for row in rows}
+        own = reader.rows_of(self.own_models, Model, change=reader.model_row) if self.own_models else ()
+        return {row.id: row for row in (*rows, *own)}
 
     def model(self, name: str) -> Model:
         """The model with that Hugging Face or ModelScope id, or with that last part of an id, in any case.

@@ -7,14 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pulumi_llm.catalog import tensors
 from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.context import context_of
-from pulumi_llm.catalog.models import Mla, Model, Moe
+from pulumi_llm.catalog.models import GIB, Mla, Model, Moe
 from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes
-from pulumi_llm.errors import Refusal
+from pulumi_llm.catalog.tensors import Weights, weights_in
+from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.texts import _
 
 MAX_PARAMETERS = 20e12
@@ -46,6 +48,8 @@ LIKE: Mapping[str, str] = {
     "bailing_moe": "qwen2_moe",
     "bailing_moe_v2": "qwen2_moe",
     "chatglm": "llama",
+    "minimax_m3": "minimax_m3_vl_text",
+    "minimax_m3_vl": "minimax_m3_vl_text",
 }
 """Classes that come with the weights, not with transformers, and the one that each is built like.
 
@@ -82,10 +86,12 @@ def model_from_config(path: Path | str) -> Model:
         file = file / "config.json"
     outer = read(file)
     kind, inner = _text_part(outer)
+    weights = weights_in(file.parent, layers_of(outer)) if file.name == "config.json" else None
+    written = {**{key: value for key, value in outer.items() if key not in inner}, **inner}
     reader = Reader(
-        file, {**_defaults(kind), **{key: value for key, value in outer.items() if key not in inner}, **inner}
+        file, written, defaults={key: value for key, value in _defaults(kind).items() if key not in written}
     )
-    model = _described(reader, outer, inner, kind)
+    model = _described(reader, outer, inner, kind, weights)
     if reader.findings:
         raise Refusal(reader.findings)
     if model.parameters_b is not None and not 0 < model.parameters_b * 1e9 <= MAX_PARAMETERS:
@@ -95,7 +101,59 @@ def model_from_config(path: Path | str) -> Model:
         )
         reader.refuse("range", message, _("use the config.json that came with the weights"))
         raise Refusal(reader.findings)
-    return model
+    model = model if weights is None else _weighed(model, weights, file)
+    return _named(model, tensors.told(file.parent) if file.name == "config.json" else None)
+
+
+def _named(model: Model, told: Mapping[str, object] | None) -> Model:
+    """The model with its id at the hub that told of it, and that hub as its source."""
+    if told is None:
+        return model
+    name = str(told["model"])
+    return replace(
+        model,
+        id=name,
+        modelscope_id=name if told["kind"] == "modelscope" else None,
+        source=f"{told['hub']}: {name} at {told['revision']}; config.json and the headers of its weights",
+        source_date=str(told["date"]),
+    )
+
+
+def _weighed(model: Model, weights: Weights, file: Path) -> Model:
+    """The model with what its weights really take. Raises Refusal ``catalog.bad-weights-disagree``."""
+    quantized = model.quantization is not None
+    if model.parameters_b is not None:
+        # Files hold 16 or 32 bits a parameter, quantized ones from 2 bits up; pictures and sound come on top.
+        least = model.parameters_b * 1e9 * (0.25 if quantized else 1.9)
+        most = model.parameters_b * 1e9 * (2.4 if quantized else 4.2)
+        of_text = weights.text
+        if of_text < least or (of_text > most and (weights.exact or not model.other_parts)):
+            message = _(
+                "config.json describes {parameters_b:,.2f} billion parameters, and the files of "
+                "weights hold {of_text:,.2f} GB{note}: they are not of one model",
+                parameters_b=model.parameters_b,
+                of_text=of_text / 1e9,
+                note=_(" of text") if weights.other else "",
+            )
+            hint = _("give the config.json that came with these weights")
+            raise Refusal([Finding("catalog.bad-weights-disagree", message, hint, where=str(file))])
+    loaded = weights.loaded(quantized=quantized)
+    if not quantized and not weights.exact and model.dtype == "float32":
+        loaded //= 2  # vLLM turns 32 bits into 16
+    exact = weights.exact and not quantized
+    return replace(
+        model,
+        weights_gib=loaded / GIB,
+        parameters_b=loaded / 2e9 if exact and model.parameters_b is not None else model.parameters_b,
+        other_parts=model.other_parts and not weights.exact,
+        notes="read from a config.json; weights by the files' own sizes",
+    )
+
+
+def layers_of(outer: Mapping[str, object]) -> int | None:
+    """The number of layers of the text part, as far as it is written out."""
+    found = _text_part(outer)[1].get("num_hidden_layers", outer.get("num_hidden_layers"))
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, object]]:
@@ -131,7 +189,13 @@ def _defaults(kind: str | None) -> dict[str, object]:
     return {**renamed, **defaults}
 
 
-def _described(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object], kind: str | None) -> Model:
+def _described(
+    reader: Reader,
+    outer: Mapping[str, object],
+    inner: Mapping[str, object],
+    kind: str | None,
+    weights: Weights | None,
+) -> Model:
     layers = reader.number("num_hidden_layers", "num_layers", "n_layer", high=1_000, needed=kind != "nemotron_h")
     hidden = reader.number("hidden_size", "n_embd", "d_model", high=131_072)
     heads = reader.number("num_attention_heads", "n_head", high=4_096, needed=kind not in WITHOUT_ATTENTION)
@@ -144,19 +208,21 @@ def _described(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, 
         "ffn_dim",
         "n_inner",
         high=1_000_000,
-        needed=moe is None and kind not in WIDE_BY_CLASS,
+        needed=moe is None and kind not in WIDE_BY_CLASS and "block_configs" not in inner,
     )
     mla = _latent_attention(reader, None if not hidden or not heads else hidden // heads)
     kv_heads, head_dim = _heads(reader, hidden, heads) if mla is None else (heads, None)
     _check_layer_types(reader, layers, kind)
     how = _quantization(reader, outer, inner)
     tied = _tied(reader, outer, inner)
+    if weights is not None and weights.tied is not None:
+        tied = weights.tied  # the config cannot tell: what is stored decides
     architecture = _architecture(reader, outer)
     settings = Settings(inner, LIKE.get(kind or "", kind), like=kind in LIKE)
     row = Model(
         source=str(reader.path),
         source_date=datetime.now(UTC).date().isoformat(),
-        notes=_("read from a config.json; parameters counted from its shape"),
+        notes="read from a config.json; parameters counted from its shape",
         id=reader.text("_name_or_path") or reader.path.resolve().parent.name or "model",
         architecture=architecture,
         layers=layers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -30,6 +30,8 @@ class Reader:
     path: Path
     values: Mapping[str, object]
     findings: list[Finding] = field(default_factory=list)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """What the class takes for what the file leaves out."""
 
     def refuse(self, code: str, message: str, hint: str) -> None:
         """Add a finding, ``catalog.bad-config-`` and the end of its code."""
@@ -41,10 +43,7 @@ class Reader:
 
     def number(self, *names: str, low: int = 1, high: int, needed: bool = True) -> int | None:
         """The first of ``names`` that the file gives, an integer between ``low`` and ``high``."""
-        for name in names:
-            value = self.values.get(name)
-            if value is None:
-                continue
+        for name, value in (*_pairs(names, self.values), *_pairs(names, self.defaults)):
             if isinstance(value, list) and value and name in PER_LAYER and all(each == value[0] for each in value):
                 value = value[0]
             if isinstance(value, bool) or not isinstance(value, int):
@@ -85,6 +84,10 @@ class Reader:
         return None
 
 
+def _pairs(names: Iterable[str], values: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    return ((name, values[name]) for name in names if values.get(name) is not None)
+
+
 def read(file: Path) -> dict[str, object]:
     """The object that a file holds. Raises Refusal ``catalog.bad-config-unreadable`` or ``-json``."""
     try:
@@ -114,7 +117,8 @@ def read(file: Path) -> dict[str, object]:
             _("check the path"),
         )
     try:
-        value = _json.loads(content, parse_constant=_no_constant)
+        # Nemotron's time_step_limit ends in Infinity: no JSON, and what transformers writes and reads.
+        value = _json.loads(content, parse_constant=float)
     except (ValueError, RecursionError) as error:
         _refuse(
             "json",
@@ -127,10 +131,6 @@ def read(file: Path) -> dict[str, object]:
             "json", file, _("it holds {value}, not an object", value=shown(value)), _("give the model's config.json")
         )
     return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(_("{name} is not a JSON number", name=name))
 
 
 def _refuse(code: str, file: Path, message: str, hint: str) -> NoReturn:

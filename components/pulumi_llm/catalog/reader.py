@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_llm import _json
-from pulumi_llm.catalog.models import Mla, Model, Moe, SlidingWindow
+from pulumi_llm.catalog.models import Cache, Mla, Model, Moe, SlidingWindow
 from pulumi_llm.catalog.rows import (
     CloudFacts,
     Disk,
@@ -157,4 +157,6 @@ def model_row(raw: RawRow) -> RawRow:
     for key, kind in (("mla", Mla), ("moe", Moe), ("sliding_window", SlidingWindow)):
         if raw.get(key) is not None:
             changed[key] = kind(**raw[key])
+    if raw.get("caches"):
+        changed["caches"] = tuple(Cache(**each) for each in raw["caches"])
     return changed

@@ -14,15 +14,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pulumi_llm import texts
 from pulumi_llm._tables import aligned
-from pulumi_llm.commands._declared import OneOf as OneOf
-from pulumi_llm.commands._declared import Option as Option
-from pulumi_llm.commands._declared import Options, UsageError
-from pulumi_llm.commands._declared import option as option
+from pulumi_llm.commands._declared import OneOf, Option, Options, UsageError, option
 from pulumi_llm.language import tr, written
 from pulumi_llm.texts import _, either
 
 if TYPE_CHECKING:
     from pulumi_llm.commands._parser import Parser
+
+__all__ = [
+    "DONE",
+    "EVERY",
+    "NAMES",
+    "REFUSED",
+    "USAGE",
+    "WRONG_CALL",
+    "Command",
+    "OneOf",
+    "Option",
+    "Options",
+    "UsageError",
+    "find",
+    "listed",
+    "meant",
+    "option",
+]
 
 NAMES = (
     "plan",

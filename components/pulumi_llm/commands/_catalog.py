@@ -6,12 +6,14 @@ import json
 import sys
 from argparse import Namespace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pulumi_llm import catalog, clouds
-from pulumi_llm.commands import DONE, REFUSED
-from pulumi_llm.errors import Finding
+from pulumi_llm.commands import DONE, REFUSED, UsageError
+from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.language import told
+from pulumi_llm.texts import _
 
 
 def show(asked: Namespace) -> int:
@@ -48,6 +50,34 @@ def refresh(asked: Namespace) -> int:
             _tell(finding)
         sys.stdout.write(report.as_text(outcome))
     return DONE if outcome.complete else REFUSED
+
+
+def add(asked: Namespace) -> int:
+    """Ask a hub about a model, and write its row into the project's own models."""
+    from pulumi_llm.catalog import hub, own
+    from pulumi_llm.commands import _model
+
+    home = own.project_of(Path.cwd())
+    path = asked.out or (home / own.FILE if home else None)
+    if path is None:
+        raise UsageError(_("there is no Pulumi project here or above; --out FILE names the file"))
+    asked.cloud = asked.region = None
+    at_path = _model.is_path(asked.model)
+    model = catalog.model_from_config(Path(asked.model).expanduser() if at_path else _model.from_hub(asked))
+    if model.unknown_shape is not None or model.parameters_b is None:
+        raise Refusal([own.unknown(model)])
+    if not at_path and not asked.offline:
+        model = hub.held_against(model, _model.hubs(asked), asked.revision)
+    replaced = own.add(path, model)
+    size = _("{size:.2f} GiB of weights", size=model.weights_gib) if model.weights_gib else _("weights by its shape")
+    what = _("{model}: {count:.2f} billion parameters, {size}", model=model.id, count=model.parameters_b, size=size)
+    done = (
+        _("{what}; replaced in {path}", what=what, path=path)
+        if replaced
+        else _("{what}; added to {path}", what=what, path=path)
+    )
+    sys.stdout.write(f"{told(done)}\n")
+    return DONE
 
 
 def _tell(finding: Finding) -> None:

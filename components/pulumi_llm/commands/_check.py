@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 from pulumi_llm import catalog
-from pulumi_llm.commands import DONE, REFUSED, UsageError
+from pulumi_llm.commands import DONE, REFUSED, UsageError, _model
 from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
@@ -56,9 +55,11 @@ def _request(asked: Namespace) -> FitRequest:
         catalog.load().cloud(asked.cloud)
         if asked.region is not None:
             catalog.load().region(asked.cloud, asked.region)
+    model, from_config = _model.place(asked)
     return FitRequest(
-        model=asked.model,
-        from_config=_is_path(asked.model),
+        model=model,
+        from_config=from_config,
+        hub_id=None if not from_config or _model.is_path(asked.model) else asked.model,
         gpu=catalog.load().gpu(asked.gpu).name,
         gpu_count=asked.gpu_count,
         cloud=asked.cloud,
@@ -74,8 +75,3 @@ def _request(asked: Namespace) -> FitRequest:
         driver=asked.driver,
         model_disk_gib=asked.model_disk_gib,
     )
-
-
-def _is_path(model: str) -> bool:
-    """Whether a model is given by its config.json, or the folder of it, rather than by its id."""
-    return model.endswith(".json") or model.startswith((".", "/", "~")) or Path(model).is_dir()

@@ -11,6 +11,14 @@ PROJECT = option("--project", type=Path, default=Path(), help="a folder in the p
 SIMULATED = option("--sim", action="store_true", help="the stack of `pulumi-llm sim`")
 JSON = option("--json", action="store_true", help="as JSON")
 
+HUB = (
+    option("--hub", action="append", default=[], metavar="H", help="huggingface, hf-mirror, modelscope or KIND=URL"),
+    option("--revision", metavar="R", help="a branch, tag or commit of the model at the hub"),
+    option("--refresh", action="store_true", help="ask the hub again, and for models of the catalogue too"),
+    option("--offline", action="store_true", help="ask no hub: the catalogue, and what was fetched before"),
+)
+"""Of the commands that look for a model which the catalogue does not have."""
+
 REVIEW = (
     option("--lang", choices=("en", "zh"), help="the comment's language (default: as for all commands)"),
     option("--marker", default="", metavar="NAME", help="tells several comments on one pull request apart"),

@@ -1,4 +1,4 @@
-"""`pulumi-llm catalog show | refresh`: how old the catalogue is, and a new one from the clouds' own APIs.
+"""`pulumi-llm catalog show | refresh | add`: how old the catalogue is, today's prices from the clouds, your own models.
 
 The package's catalogue has a date on each row. `refresh` asks the clouds' APIs for list prices, spot prices and stock,
 with the vendors' SDKs (the extra refresh) and your credentials, and writes a catalogue of its own. It
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulumi_llm.commands import Command, Options, option
-from pulumi_llm.commands._options import JSON
+from pulumi_llm.commands._options import HUB, JSON
 from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ REFRESH = _(
     "each region, some two thousand calls for all of them: name regions or a GPU.\n\nIt "
     "was never run against a real account, only against recorded answers and a server on "
     "the same machine.\n"
+)
+
+ADD = _(
+    """Ask a hub about a model, and write its row into the models of your project.
+
+The row goes into pulumi-llm.models.json beside Pulumi.yaml: commit it with the project. Stacks, `check` and the others
+then know the model as they know those of the package, and ask no network. Where the hub's answers contradict each
+other, or two hubs have different files under the name, nothing is written. Exit 0: written; 1: refused; 2: called
+wrongly.
+"""
 )
 
 SHOW = _("Tell what the catalogue holds, how old it is, and the guide's prices beside today's.")
@@ -49,6 +59,12 @@ def _refresh(asked: Namespace) -> int:
     from pulumi_llm.commands import _catalog
 
     return _catalog.refresh(asked)
+
+
+def _add(asked: Namespace) -> int:
+    from pulumi_llm.commands import _catalog
+
+    return _catalog.add(asked)
 
 
 def _refresh_options() -> Options:
@@ -96,6 +112,17 @@ COMMAND = Command(
             options=_refresh_options,
             body=_refresh,
             wrong_call=UNKNOWN_NAMES,
+        ),
+        Command(
+            name="add",
+            help="a model that it does not have, for your project",
+            about=ADD,
+            options=(
+                option("model", help="the model's id at the hub, such as org/name, or the path of its config.json"),
+                *HUB,
+                option("--out", type=Path, metavar="FILE", help="default: pulumi-llm.models.json beside Pulumi.yaml"),
+            ),
+            body=_add,
         ),
     ),
 )

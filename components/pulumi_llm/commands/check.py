@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from pulumi_llm.commands import EVERY, Command, option
+from pulumi_llm.commands._options import HUB
 from pulumi_llm.commands._values import number, one_of, unfit, whole
 from pulumi_llm.language import tr
 from pulumi_llm.texts import _
@@ -38,7 +39,8 @@ COMMAND = Command(
     help="does a model fit on a GPU, and what would",
     about=__doc__,
     options=(
-        option("model", nargs="?", help="a model's id, or the path of a config.json"),
+        option("model", nargs="?", help="a model's id in the catalogue or at a hub, or the path of a config.json"),
+        *HUB,
         option("--gpu", help="a GPU, such as T4 or A100-80GB"),
         option("--gpu-count", type=whole(1, 64), default=1, metavar="N", help="GPUs in one machine (default: 1)"),
         option("--cloud", help="a cloud, such as aliyun"),

@@ -61,6 +61,13 @@ class FitRequest:
     vectors_memory_gib: int = 0
     services: tuple[Beside, ...] = ()
     extra_args: tuple[str, ...] = ()
+    hub_id: str | None = None
+    """The model's id, where ``model`` is the folder with what a hub told of it."""
+
+    @property
+    def named(self) -> str:
+        """The model as a message names it."""
+        return self.hub_id or self.model
 
 
 def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequest:

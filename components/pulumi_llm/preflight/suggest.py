@@ -51,7 +51,7 @@ class Suggestion:
         """The machine, its price per hour (None: not known) and the model, which may be a quantized sibling."""
         price = self.offer.price
         return {
-            "model": self.request.model,
+            "model": self.request.named,
             "cloud": self.offer.instance.cloud,
             "region": self.offer.region,
             "instance_type": self.offer.instance.instance_type,
@@ -76,7 +76,7 @@ class Suggestion:
         )
         return _(
             "{model} on {gpu_count} x {gpu}{seqs}: {cloud} {instance_type} in {region}, {cost}",
-            model=self.request.model,
+            model=self.request.named,
             gpu_count=self.request.gpu_count,
             gpu=self.request.gpu,
             seqs=seqs,
@@ -204,7 +204,7 @@ def _siblings(case: Case, request: FitRequest) -> Iterator[tuple[FitRequest, Mod
         return
     for row in data.variants(case.model.id):
         if row.quantization in case.engine.quantizations:
-            yield replace(request, model=row.id, from_config=False, quantization=None), row
+            yield replace(request, model=row.id, hub_id=None, from_config=False, quantization=None), row
 
 
 def _buyable(cloud: str | None, region: str | None, *, spot: bool) -> list[Offer]:

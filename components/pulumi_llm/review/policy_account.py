@@ -48,7 +48,7 @@ def region_not_allowed(view: View) -> Iterator[Breach]:
     for cloud, each in view.of_clouds():
         by_region.setdefault((cloud, view.region_of(each)), []).append(each)
     for (cloud, region), found in by_region.items():
-        names = {str(each) for each in allowed.get(cloud, ())}  # type: ignore[call-overload]
+        names = {str(each) for each in allowed.get(cloud, ())}
         others = _(" ({count} more there)", count=len(found) - 1) if len(found) > 1 else ""
         if region is None:
             message = _(

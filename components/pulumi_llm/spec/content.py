@@ -18,14 +18,17 @@ Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
-# The kinds are rows, which a type checker does not read.
-ModeratorKind = str if TYPE_CHECKING else Literal[tuple(MODERATORS)]
+if TYPE_CHECKING:
+    ModeratorKind = str
+else:
+    # The kinds are rows, which a type checker does not read.
+    ModeratorKind = Literal[tuple(MODERATORS)]
 
 
 def _word(value: str) -> str:
     if not _gate.is_word(value):
         hint = _("1 to {longest_word} letters or digits", longest_word=_gate.longest_word())
-        raise invalid("spec.bad-word-list", _("{value!r} has no letter or digit to look for", value=value), hint)
+        raise invalid("spec.bad-word-list", _("the gateway cannot look for {value!r}", value=value), hint)
     return value
 
 

@@ -19,6 +19,8 @@ NAMES: Mapping[str, str] = {
     "attention": FULL,
     "global_attention": FULL,
     "indexed_attention": FULL,
+    "deepseek_sparse_attention": FULL,
+    "minimax_m3_sparse": FULL,
     "full": FULL,
     "sliding_attention": WINDOW,
     "local_attention": WINDOW,
@@ -75,6 +77,13 @@ PATTERNS = (
     *("hybrid_layer_pattern", "hybrid_override_pattern", "layer_types", "layers_block_type", "attention_chunk_size"),
 )
 """Settings that say which layers see a window, of which a class reads the one that it knows."""
+
+DENSE = (
+    *("mlp_layer_types", "moe_layer_freq", "moe_layers", "moe_layers_enum", "interleave_moe_layer_step"),
+    *("expert_layer_period", "expert_layer_offset", "decoder_sparse_step", "first_k_dense_replace"),
+    *("moe_layer_end_index", "moe_layer_interval", "enable_moe_block"),
+)
+"""Settings that say which layers have experts, of which a class reads the one that it knows."""
 
 ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "glm4_moe_lite", "laguna"})
 """Classes whose first layer alone is dense where the file does not say (``mlp_layer_types``)."""
@@ -197,9 +206,30 @@ def blocks(settings: Settings) -> list[object]:
     return settings.sequence("layer_types") or settings.sequence("layers_block_type") or []
 
 
+def indexed(settings: Settings, layers: int) -> list[bool]:
+    """Whether each layer of sparse attention has an index of its own; the others use the one before them.
+
+    vllm 0.32.0, model_executor/models/deepseek_v2.py (read 2026-11-28), and the class's own list where it has one.
+    """
+    kinds = settings.sequence("indexer_types")
+    pattern = settings.value("index_topk_pattern")
+    frequency, offset = settings.number("index_topk_freq") or 1, settings.number("index_skip_topk_offset")
+    if kinds is None and isinstance(pattern, str):
+        kinds = [{"F": "full", "S": "shared"}.get(each, each) for each in pattern]
+    if kinds is not None:
+        strange = [each for each in kinds if each not in ("full", "shared")]
+        if strange:
+            settings.refuse("indexer_types", strange[0])
+        return _of_length([each == "full" for each in kinds], layers, "indexer_types")
+    offset = 2 if offset is None else offset
+    return [max(at - offset + 1, 0) % frequency == 0 for at in range(layers)]
+
+
 def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
     """Whether each layer's feed-forward part is made of experts, where the model has any."""
     every = range(layers)
+    for name in DENSE:  # what is not read below says the same again
+        settings.given(name)
     if settings.kind == "nemotron_h":
         return [mark in ("E", "moe") for mark in blocks(settings)]
     listed = settings.sequence("mlp_layer_types")

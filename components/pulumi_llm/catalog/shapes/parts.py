@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pulumi_llm.catalog.shapes.layers import CHUNK, FULL, WINDOW, blocks
+from pulumi_llm.catalog.shapes.layers import CHUNK, FULL, WINDOW, blocks, indexed
 from pulumi_llm.catalog.shapes.settings import Settings, is_size
 
 TWO_MATRICES = frozenset(
@@ -55,6 +55,8 @@ class Widths:
     experts: int
     expert_width: int
     latent: bool
+    indexed: frozenset[int]
+    """The layers that have an index for sparse attention."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,15 @@ def widths(settings: Settings) -> Widths:
         experts=experts,
         expert_width=expert_width or 0,
         latent=settings.number("kv_lora_rank") is not None,
+        indexed=_indexed(settings),
     )
+
+
+def _indexed(settings: Settings) -> frozenset[int]:
+    layers = settings.number("num_hidden_layers")
+    if not layers or settings.number("index_topk") is None or settings.number("index_head_dim") is None:
+        return frozenset()
+    return frozenset(at for at, own in enumerate(indexed(settings, layers)) if own)
 
 
 def _kv_heads(settings: Settings, heads: int) -> int:
@@ -114,7 +124,7 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     window = settings.needed("sliding_window") if kind == WINDOW else None
     window = settings.needed("attention_chunk_size") if kind == CHUNK else window
     if of.latent:
-        return _latent(settings, of, window)
+        return _latent(settings, of, window, indexes=at in of.indexed)
     heads, kv_heads, key, value = of.heads, of.kv_heads, of.head_dim, of.value_dim
     if settings.kind.startswith("gemma4") and kind == FULL:
         key = value = settings.number("global_head_dim") or 512
@@ -148,7 +158,7 @@ def _gates(settings: Settings, of: Widths, heads: int, value: int) -> int:
     return 0
 
 
-def _latent(settings: Settings, of: Widths, window: int | None) -> Attention:
+def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool) -> Attention:
     """Multi-head latent attention, with the indexer of sparse attention where there is one."""
     rank, rope = settings.needed("kv_lora_rank"), settings.needed("qk_rope_head_dim")
     nope, value = settings.needed("qk_nope_head_dim"), settings.number("v_head_dim") or of.hidden // of.heads
@@ -157,7 +167,7 @@ def _latent(settings: Settings, of: Widths, window: int | None) -> Attention:
     total = of.hidden * query if low is None else low * (of.hidden + query)
     total += of.hidden * (rank + rope) + rank * of.heads * (nope + value) + of.heads * value * of.hidden
     index_heads, index_dim = settings.number("index_n_heads"), settings.number("index_head_dim")
-    if index_heads and index_dim and settings.number("index_topk"):
+    if index_heads and index_dim and indexes:
         total += (low or of.hidden) * index_heads * index_dim + of.hidden * (index_dim + index_heads)
     if settings.kind == "minicpm3":  # vLLM keeps its keys and values whole (model_executor/models/minicpm3.py)
         return Attention(
@@ -321,8 +331,8 @@ def extras(settings: Settings, of: Widths, layers: int) -> int:
     streams = settings.number("altup_num_inputs")
     if streams:  # Gemma 3n: alternating updates, and a low-rank path beside attention
         total += 2 * (streams - 1) * of.hidden**2 + layers * 2 * of.hidden * (settings.number("laurel_rank") or 0)
-    per_layer = settings.number("hidden_size_per_layer_input")
+    per_layer, words = settings.number("hidden_size_per_layer_input"), settings.number("vocab_size_per_layer_input")
     if per_layer:
-        words = settings.number("vocab_size_per_layer_input") or of.vocab
+        words = words or of.vocab
         total += words * layers * per_layer + of.hidden * layers * per_layer + layers * 2 * of.hidden * per_layer
     return total

@@ -8,7 +8,13 @@ from pulumi_llm.catalog.models import Cache
 from pulumi_llm.catalog.shapes import parts
 from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
 from pulumi_llm.catalog.shapes.settings import Settings
-from pulumi_llm.catalog.shapes.special import V4_ROW, deepseek_v4_attention, deepseek_v4_bytes, deepseek_v4_ratios
+from pulumi_llm.catalog.shapes.special import (
+    V4_ROW,
+    deepseek_v4_attention,
+    deepseek_v4_bytes,
+    deepseek_v4_ratios,
+    minimax_m3_index,
+)
 
 MOST_LAYERS = 1_000
 """Several times those of any published model; a longer list is not meant, and would take minutes to walk."""
@@ -77,8 +83,12 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
     rows = [
         Cache(layers=count, bytes=size, heads=heads, window=window) for (size, heads, window), count in caches.items()
     ]
-    if index:
-        rows.append(Cache(layers=layers, bytes=settings.needed("index_head_dim") + 4, heads=0, fixed=True))
+    if settings.kind == "minimax_m3_vl_text":
+        beside_index, kept_index = minimax_m3_index(settings, layers, widths.hidden)
+        total, index = total + beside_index, False
+        rows += [kept_index] if kept_index else []
+    if index and widths.indexed:
+        rows.append(Cache(layers=len(widths.indexed), bytes=settings.needed("index_head_dim") + 4, heads=0, fixed=True))
     return Shape(
         layers=layers,
         hidden=widths.hidden,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pulumi_llm.catalog.shapes.settings import Settings
+from pulumi_llm.catalog.models import Cache
+from pulumi_llm.catalog.shapes.settings import Settings, is_size
 
 V4_ROW = 584
 """Bytes of one entry of DeepSeek V4's cache: 448 numbers in 8 bit, 64 in 16 bit, 8 of scales.
@@ -53,3 +54,24 @@ def deepseek_v4_bytes(settings: Settings, ratio: int) -> float:
         row = settings.needed("index_head_dim") + 4
         size += -(-entries * row // V4_ALIGNMENT) * V4_ALIGNMENT
     return size / V4_BLOCK
+
+
+def minimax_m3_index(settings: Settings, layers: int, hidden: int) -> tuple[int, Cache | None]:
+    """Parameters of the indexes that pick blocks of tokens, and the keys that they keep.
+
+    vllm 0.32.0, models/minimax_m3/common/indexer.py: one vector of 16 bit for each token and sparse layer (read
+    2026-11-28).
+    """
+    given = settings.mapping("sparse_attention_config")
+    heads = given.get("sparse_num_index_heads", settings.number("index_n_heads"))
+    size = given.get("sparse_index_dim", settings.number("index_head_dim"))
+    kinds = given.get("sparse_attention_freq", settings.sequence("layer_types"))
+    if not is_size(heads) or not is_size(size):
+        settings.refuse("sparse_attention_config", dict(given))
+    if kinds is None:  # as the class takes it
+        return 0, None
+    if not isinstance(kinds, list) or len(kinds) < layers:
+        settings.refuse("sparse_attention_config.sparse_attention_freq", kinds)
+    count = sum(each in (1, True, "minimax_m3_sparse") for each in kinds[:layers])
+    cache = Cache(layers=count, bytes=2 * size, heads=0) if count else None
+    return count * hidden * (heads * size + size), cache

@@ -1,0 +1,137 @@
+"""Models of the user's own: rows beside the project's Pulumi.yaml, which `pulumi-llm catalog add` writes.
+
+They stand in the project, so that a colleague and a CI job see the same model, and no plan asks the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm.catalog import reader
+from pulumi_llm.catalog.models import Model
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.texts import _
+
+FILE = "pulumi-llm.models.json"
+VARIABLE = "PULUMI_LLM_MODELS"
+"""The environment variable that names another file, for programs that do not run in their project's folder."""
+
+PROJECT = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
+
+ABOUT = "Models of this project, by `pulumi-llm catalog add`. Sizes in billions of parameters, GiB and bytes."
+
+
+def find() -> Path | None:
+    """The file that is in force: the one that ``PULUMI_LLM_MODELS`` names, else the project's; None: there is none.
+
+    Raises Refusal ``catalog.no-own-models`` where the variable names a file that is not there.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return _of_project(os.getcwd())  # noqa: PTH109 - a text is a key
+    path = Path(named)
+    if not path.is_file():
+        message = _("{variable} is {named!r}, and there is no such file", variable=VARIABLE, named=named)
+        raise Refusal(
+            [Finding("catalog.no-own-models", message, _("unset it, or name the {file} of your project", file=FILE))]
+        )
+    return path
+
+
+@cache
+def _of_project(folder: str) -> Path | None:
+    home = project_of(Path(folder))
+    path = home / FILE if home is not None else None
+    return path if path is not None and path.is_file() else None
+
+
+def project_of(folder: Path) -> Path | None:
+    """The nearest folder, from this one up, that has a Pulumi project."""
+    for each in (folder, *folder.parents):
+        if any((each / name).is_file() for name in PROJECT):
+            return each
+    return None
+
+
+def models_in(path: Path) -> tuple[Model, ...]:
+    """The file's rows. Raises Refusal ``catalog.broken-file``."""
+    return reader.rows_of(path, Model, change=reader.model_row)
+
+
+def unknown(model: Model) -> Finding:
+    """Why a model that is not understood gets no row."""
+    what = _("{unknown_shape} is not understood", unknown_shape=model.unknown_shape or _("its shape"))
+    return Finding(
+        "catalog.own-unknown-shape",
+        _("{model}: {what}, so what it takes is not known, and a row would only guess", model=model.id, what=what),
+        _("name the model in the stack, and override fit.unknown-model where you know that it fits"),
+    )
+
+
+def add(path: Path, model: Model) -> bool:
+    """Write a model's row into the file, in the place of an older one; whether there was one.
+
+    Raises Refusal ``catalog.broken-file`` where the file is none of ours, ``catalog.own-not-written``.
+    """
+    rows = {each.id: each for each in models_in(path)} if path.is_file() else {}
+    older = rows.pop(model.id, None)
+    rows[model.id] = model
+    text = _text([rows[name] for name in sorted(rows, key=str.casefold)])
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                Path(name).unlink()
+    except OSError as error:
+        message = _("{path} cannot be written: {problem}", path=path, problem=error.strerror or error)
+        raise Refusal([Finding("catalog.own-not-written", message, _("name another file with --out"))]) from None
+    _of_project.cache_clear()
+    return older is not None
+
+
+def _text(models: list[Model]) -> str:
+    sources: dict[str, dict[str, str]] = {}
+    rows = []
+    for model in models:
+        rows.append({**row(model), "source": model.id})
+        sources[model.id] = {"title": model.source, "date": model.source_date}
+
+    def lines(items: list[str]) -> str:
+        return ",\n".join(f"    {each}" for each in items)
+
+    told = lines([f"{_line(name)}: {_line(value)}" for name, value in sources.items()])
+    return (
+        f'{{\n  "about": {_line(ABOUT)},\n  "sources": {{\n{told}\n  }},\n'
+        f'  "rows": [\n{lines([_line(row) for row in rows])}\n  ]\n}}\n'
+    )
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def row(model: Model) -> dict[str, Any]:
+    """What is known of a model, without what is as always."""
+    told: dict[str, Any] = {}
+    for field in dataclasses.fields(model):
+        value = getattr(model, field.name)
+        if field.name in ("source", "source_date") or value is None or value == field.default:
+            continue
+        if field.name == "caches":
+            value = [dataclasses.asdict(each) for each in value]
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            value = dataclasses.asdict(value)
+        told[field.name] = value
+    return told
