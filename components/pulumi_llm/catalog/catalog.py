@@ -152,8 +152,8 @@ class Catalog:
     def gpu(self, name: str) -> Gpu:
         """The GPU that ``name`` means, in any case and by any of its aliases (``Tesla T4``, ``a100_80g``).
 
-        Raises Refusal ``catalog.ambiguous-gpu`` where more than one fits, UnknownName ``catalog.unknown-gpu``
-        where none does.
+        Raises Refusal ``catalog.ambiguous-gpu`` where more than one fits, ``catalog.not-nvidia`` for what is no
+        GPU of NVIDIA's, and UnknownName ``catalog.unknown-gpu`` where none fits.
         """
         return self.gpus[names.resolve_gpu(name, self._gpu_names)]
 
