@@ -53,6 +53,8 @@ def _request(asked: argparse.Namespace) -> FitRequest:
         raise UsageError("--region needs --cloud: several clouds have regions of the same name")
     if asked.zone is not None and asked.region is None:
         raise UsageError("--zone needs --region, whose zone it is")
+    if asked.instance_type is not None and asked.region is None:
+        raise UsageError("--instance-type needs --region, where it is to be")
     if asked.cloud is not None:
         catalog.load().cloud(asked.cloud)
         if asked.region is not None:
@@ -65,6 +67,7 @@ def _request(asked: argparse.Namespace) -> FitRequest:
         cloud=asked.cloud,
         region=asked.region,
         zone=asked.zone,
+        instance_type=asked.instance_type,
         quantization=asked.quantization,
         dtype="half" if asked.dtype == "float16" else asked.dtype,
         max_model_len=asked.max_model_len,
@@ -102,6 +105,7 @@ def _parser() -> Parser:
     add("--cloud", help="aliyun, tencent or aws")
     add("--region", help="a region of that cloud")
     add("--zone", help="a zone of that region")
+    add("--instance-type", metavar="T", help="a machine of that region (default: the cheapest that carries the GPUs)")
     add("--quantization", type=one_of("quantization", methods), metavar="Q", help="default: as the files are stored")
     add("--dtype", type=one_of("dtype", ["auto", "half", "float16", "bfloat16"]), default="auto", metavar="D")
     add("--max-model-len", type=_tokens, metavar="N", help="tokens of prompt and answer together")
