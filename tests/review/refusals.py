@@ -181,6 +181,9 @@ SERVERS: tuple[dict[str, Any], ...] = (
     {"gpu": "P40"},
     {"region": "ap-south-2", "gpu_count": 2},
     {"cloud": "aliyun", "region": "ap-southeast-6"},
+    {"cloud": "aliyun", "region": "cn-shanghai", "gpu": "L20"},
+    {"cloud": "aliyun", "region": "cn-shanghai", "gpu": "L20", "zone": "cn-shanghai-l"},
+    {"instance_type": "g4dn.metal", "gpu_count": 8},
 )
 
 

@@ -278,7 +278,8 @@ class Catalog:
 
     def _offer(self, row: Instance, region: str, spot: bool) -> Offer:
         zones = row.regions[region]
-        if not zones and (row.cloud, region) in self.regions:
+        # A CPU host is sold in all zones; in which a GPU is, only a source can tell.
+        if not zones and row.role != "gpu" and (row.cloud, region) in self.regions:
             zones = self.regions[row.cloud, region].zones
         price = self.price(row.cloud, row.instance_type, region, spot=spot)
         return Offer(instance=row, region=region, zones=zones, price=price)

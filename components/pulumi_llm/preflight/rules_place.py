@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import placement
+from pulumi_llm.preflight import placement, unlisted
 from pulumi_llm.preflight.request import Case
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ def not_offered(case: Case) -> Iterator[Finding]:
     if request.region is not None:
         try:
             # A request has all the fields of a spec that a placement looks at.
-            placement.place_server(cast("ServerSpec", request))
+            placed = placement.place_server(cast("ServerSpec", request))
         except Refusal as refusal:
             yield from refusal.findings
+        else:
+            yield from unlisted.told(placed)
         return
     if not data.offers(gpu=case.gpu.name, gpu_count=request.gpu_count, cloud=request.cloud):
         offers = data.offers(gpu=case.gpu.name, cloud=request.cloud)
