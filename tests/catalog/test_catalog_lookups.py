@@ -69,7 +69,7 @@ def test_a_gpu_name_without_its_memory_is_ambiguous_where_there_are_two(name: st
         (lambda: DATA.model("Qwen/Qwen2.5-7B-Instuct"), "catalog.unknown-model", "Qwen/Qwen2.5-7B-Instruct"),
         (lambda: DATA.image("aws", "ubuntu-24.40"), "catalog.unknown-image", "ubuntu-24.04 (x86_64)"),
         (lambda: DATA.sources("aws", "us-west-3"), "catalog.unknown-region", "us-west-2"),
-        (lambda: DATA.offers(gpu="L40"), "catalog.unknown-gpu", "L40S"),
+        (lambda: DATA.offers(gpu="L40SS"), "catalog.unknown-gpu", "L40S"),
         (lambda: DATA.offers(region="ap-singapor"), "catalog.unknown-region", "ap-singapore"),
     ],
 )

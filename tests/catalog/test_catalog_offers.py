@@ -110,7 +110,7 @@ def test_a_doubtful_price_is_kept_but_never_picked() -> None:
 
 
 def test_an_unknown_price_is_none() -> None:
-    assert DATA.price("aws", "p4d.24xlarge", "sa-east-1") is None
+    assert DATA.price("aws", "g7.12xlarge", "us-west-2") is None
     assert DATA.price("aws", "p4d.24xlarge", "us-east-1", spot=False) is not None
     assert DATA.price("aliyun", "ecs.gn6i-c4g1.xlarge", "cn-hangzhou", spot=True) is None
 

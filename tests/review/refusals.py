@@ -187,6 +187,9 @@ SERVERS: tuple[dict[str, Any], ...] = (
     {"gpu": "P40"},
     {"region": "ap-south-2", "gpu_count": 2},
     {"cloud": "aliyun", "region": "ap-southeast-6"},
+    {"cloud": "aliyun", "region": "cn-shanghai", "gpu": "L20"},
+    {"cloud": "aliyun", "region": "cn-shanghai", "gpu": "L20", "zone": "cn-shanghai-l"},
+    {"instance_type": "g4dn.metal", "gpu_count": 8},
 )
 
 
@@ -240,6 +243,8 @@ def of_servers() -> Iterator[Finding]:
 
 # -- a spec
 
+NOT_NVIDIA = ("Ascend-910B", "TPU v5e", "LPU", "MI300X", "Gaudi 3", "Trainium2", "MLU370", "MetaX C500")
+
 SPECS: tuple[tuple[str, Any], ...] = (
     ("serverr", {}),
     ("server.gpuu", "T4"),
@@ -249,6 +254,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.region", "cn-hangzou"),
     ("server.gpu", "T44"),
     ("server.gpu", "zzz"),
+    *(("server.gpu", name) for name in NOT_NVIDIA),
     ("server.gpu", "A100"),
     ("server.model", "Yi-6B-Chatt"),
     ("server.model", "LLM-Research/Meta-Llama-3.1-8B-Instruct"),

@@ -154,8 +154,8 @@ class Catalog:
     def gpu(self, name: str) -> Gpu:
         """The GPU that ``name`` means, in any case and by any of its aliases (``Tesla T4``, ``a100_80g``).
 
-        Raises Refusal ``catalog.ambiguous-gpu`` where more than one fits, UnknownName ``catalog.unknown-gpu``
-        where none does.
+        Raises Refusal ``catalog.ambiguous-gpu`` where more than one fits, ``catalog.not-nvidia`` for what is no
+        GPU of NVIDIA's, and UnknownName ``catalog.unknown-gpu`` where none fits.
         """
         return self.gpus[names.resolve_gpu(name, self._gpu_names)]
 
@@ -280,7 +280,8 @@ class Catalog:
 
     def _offer(self, row: Instance, region: str, spot: bool) -> Offer:
         zones = row.regions[region]
-        if not zones and (row.cloud, region) in self.regions:
+        # A CPU host is sold in all zones; in which a GPU is, only a source can tell.
+        if not zones and row.role != "gpu" and (row.cloud, region) in self.regions:
             zones = self.regions[row.cloud, region].zones
         price = self.price(row.cloud, row.instance_type, region, spot=spot)
         return Offer(instance=row, region=region, zones=zones, price=price)

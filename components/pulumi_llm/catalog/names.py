@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pulumi_llm.catalog import pooling
+from pulumi_llm.catalog import accelerators, pooling
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.texts import _, either, listed
 
@@ -33,18 +33,22 @@ def gpu_index(gpus: Iterable[Gpu]) -> Mapping[str, tuple[str, ...]]:
     for gpu in gpus:
         for written in (gpu.name, *gpu.aliases):
             exact[gpu_key(written)] = (gpu.name,)
-        key = gpu_key(_SIZE.sub("", gpu.name))
-        short[key] = (*short.get(key, ()), gpu.name)
+            key = gpu_key(_SIZE.sub("", written))
+            short[key] = tuple(dict.fromkeys((*short.get(key, ()), gpu.name)))
     return {**short, **exact}
 
 
 def resolve_gpu(name: str, index: Mapping[str, tuple[str, ...]]) -> str:
-    """The catalogue's name of the GPU. Raises ``catalog.ambiguous-gpu`` or ``catalog.unknown-gpu``."""
+    """The catalogue's name of the GPU.
+
+    Raises ``catalog.ambiguous-gpu``, ``catalog.not-nvidia`` or ``catalog.unknown-gpu``.
+    """
     found = index.get(gpu_key(name), ())
     if len(found) == 1:
         return found[0]
     known = sorted({each for names in index.values() for each in names})
     if not found:
+        accelerators.refuse_accelerator(name)
         raise UnknownName("catalog.unknown-gpu", _("GPU"), name, known)
     message = _(
         "{name!r} is the name of {count} GPUs with different memory: {found}",

@@ -200,7 +200,8 @@ class Instance(Row):
     """An instance type. Memory in GiB; ``gpu_memory_gib`` is per GPU and as marketed, or the slice's size.
 
     ``regions`` maps a region to the zones that offer the type; when ``zones_per_type`` is false these are
-    all zones of the region, and some of them may not have it.
+    all zones of the region, and some of them may not have it. A region without zones is one in which no source tells
+    the zone of a GPU type, and a host is in all of them; without any region, no source tells where it is sold.
     """
 
     cloud: str

@@ -51,6 +51,8 @@ def _request(asked: Namespace) -> FitRequest:
         raise UsageError(_("--region needs --cloud: several clouds have regions of the same name"))
     if asked.zone is not None and asked.region is None:
         raise UsageError(_("--zone needs --region, whose zone it is"))
+    if asked.instance_type is not None and asked.region is None:
+        raise UsageError(_("--instance-type needs --region, where it is to be"))
     if asked.cloud is not None:
         catalog.load().cloud(asked.cloud)
         if asked.region is not None:
@@ -65,6 +67,7 @@ def _request(asked: Namespace) -> FitRequest:
         cloud=asked.cloud,
         region=asked.region,
         zone=asked.zone,
+        instance_type=asked.instance_type,
         quantization=asked.quantization,
         dtype="half" if asked.dtype == "float16" else asked.dtype,
         max_model_len=asked.max_model_len,

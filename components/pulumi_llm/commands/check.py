@@ -47,6 +47,11 @@ COMMAND = Command(
         option("--region", help="a region of that cloud"),
         option("--zone", help="a zone of that region"),
         option(
+            "--instance-type",
+            metavar="T",
+            help="a machine of that region (default: the cheapest that carries the GPUs)",
+        ),
+        option(
             "--quantization",
             type=one_of("quantization", _methods),
             metavar="Q",

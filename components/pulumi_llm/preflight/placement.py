@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.preflight import capabilities, memory
+from pulumi_llm.preflight import capabilities, memory, unlisted
 from pulumi_llm.texts import _, either, listed
 
 if TYPE_CHECKING:
@@ -58,18 +58,20 @@ def attempt(place: Callable[[], Placement]) -> Placing:
 def place_server(server: ServerSpec) -> Placement:
     """The cheapest instance type of the region that has the GPUs, or the one that is named.
 
-    Raises :class:`Refusal` with ``cloud.cannot``, ``placement.gpu-not-offered`` (naming the regions and counts that
-    exist) or ``placement.type-mismatch``.
+    Bare metal only by its name, and so what no source lists there, with its zone (:mod:`.unlisted`). Raises
+    :class:`Refusal` with ``cloud.cannot``, ``placement.gpu-not-offered`` (naming the regions and counts that exist),
+    ``placement.type-mismatch``, ``placement.no-zone`` or ``placement.zone-not-offered``.
     """
     capabilities.demand(server.cloud, capabilities.of_host(spot=server.spot))
     data = catalog.load()
     offers = data.offers(
         gpu=server.gpu, gpu_count=server.gpu_count, cloud=server.cloud, region=server.region, spot=server.spot
     )
-    offers = [offer for offer in offers if not offer.instance.bare_metal]
-    if server.instance_type is not None:
-        data.instance(server.cloud, server.instance_type)
-        offers = [offer for offer in offers if offer.instance.instance_type == server.instance_type]
+    if server.instance_type is None:
+        offers = [offer for offer in offers if not offer.instance.bare_metal]
+    else:
+        beyond = unlisted.offers(server)
+        offers = [offer for offer in (*offers, *beyond) if offer.instance.instance_type == server.instance_type]
         if not offers:
             raise Refusal(
                 [
@@ -243,6 +245,9 @@ def _check_size(cloud: str, instance_type: str, min_vcpu: int, min_memory_gib: f
 
 def _placed(offer: Offer, zone: str | None) -> Placement:
     instance = offer.instance
+    if unlisted.is_zone_open(offer, zone):
+        zone = unlisted.check_zone(offer, zone)
+        return Placement(instance.cloud, offer.region, zone, instance.instance_type, offer.price)
     if zone is None and not offer.zones:
         what = _("the catalogue knows no zone of {cloud} {region}", cloud=instance.cloud, region=offer.region)
         raise Refusal([Finding("placement.no-zone", what, _("name the zone"), where="zone")])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pulumi_llm import catalog
 from pulumi_llm.errors import Finding
+from pulumi_llm.preflight import unlisted
 from pulumi_llm.preflight.request import Case
 from pulumi_llm.texts import _, either, listed
 
@@ -17,6 +18,8 @@ def not_offered(case: Case) -> Iterator[Finding]:
         return
     if request.region is not None:
         yield from case.placing.findings
+        if case.placing.place is not None:
+            yield from unlisted.told(case.placing.place)
         return
     if not data.offers(gpu=case.gpu.name, gpu_count=request.gpu_count, cloud=request.cloud):
         offers = data.offers(gpu=case.gpu.name, cloud=request.cloud)
