@@ -151,7 +151,11 @@ def _keys(proxy: ProxySpec, args: Mapping[str, Any]) -> dict[str, pulumi.Input[s
             "secret.missing",
             _("the upstream {missing} needs an API key, and none is given", missing=all_of(missing)),
             all_of(
-                f"`pulumi config set --secret {each.config_key}`, or the argument {each.argument}"
+                _(
+                    "`pulumi config set --secret {config_key}`, or the argument {argument}",
+                    config_key=each.config_key,
+                    argument=each.argument,
+                )
                 for each in (spec.VENDORS[vendor].secret for vendor in missing)
             ),
         )

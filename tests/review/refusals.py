@@ -360,7 +360,7 @@ def of_platforms() -> Iterator[Finding]:
 
 def of_services() -> Iterator[Finding]:
     """Services beside a model: roles that are not there, that are none, and that find no room."""
-    for name in ("legder", "caddy", "weaviate"):
+    for name in ("legder", "caddy", "docker", "weaviate"):
         yield from told(lambda name=name: resolve_platform(changed("server.services", {name: {}})))
     with installed(Path("kept"), role=LEDGER.replace("generate: true, ", "")):
         yield from told(lambda: resolve_platform(changed("server.services", {"ledger": {}})))
@@ -403,6 +403,7 @@ def of_gateways() -> Iterator[Finding]:
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]
     sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))
     yield from told(lambda: bootstrap.user_data(gpu_node(sources=sources)))
+    yield from told(lambda: bootstrap.user_data(gpu_node(sources=replace(sources, hubs=("hugginface",)))))
     alone = replace(gpu_node().sources, hubs=("modelscope",))
     vllm = replace(vllm_of(gpu_node()), modelscope_id=None)
     yield from told(lambda: bootstrap.user_data(gpu_node(sources=alone).having(vllm)))

@@ -128,6 +128,7 @@ UNSAID = {
     "it is not what is wanted here",  # pydantic has errors that no field of ours can meet
     "it must be less than {limit}",
     "it must hold at most {limit}",
+    "can: {word!r} is nothing that a cloud can be asked for; {among}",  # of another package's rows
 }
 """What no input of today's spec leads to."""
 

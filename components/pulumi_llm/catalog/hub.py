@@ -98,7 +98,7 @@ def kept(model: str, revision: str | None = None) -> Path | None:
     return None
 
 
-def fetch(model: str, hubs: Sequence[Hub], revision: str | None = None, *, say: Callable[[str], None] = len) -> Path:
+def fetch(model: str, hubs: Sequence[Hub], revision: str | None = None, *, say: Callable[[str], object] = len) -> Path:
     """Ask the hubs in turn, and keep what the first one tells; returns the folder with it.
 
     Raises Refusal: ``hub.not-found`` where each hub says that it has no such model, ``hub.gated`` where one wants a

@@ -71,8 +71,8 @@ def hubs(asked: Namespace) -> list[Hub]:
 
 def _named(text: str) -> Hub:
     """The hub of that name, or ``KIND=URL`` for one of your own."""
-    from pulumi_llm.roles.files import data
     from pulumi_llm.catalog.hub import Hub
+    from pulumi_llm.roles.files import data
 
     name, __, own = text.partition("=")
     known = data("hubs.json")["hubs"]

@@ -78,7 +78,7 @@ def as_table(rows: list[dict[str, Any]], since: str) -> str:
     cells = [[f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in names] for row in rows]
     figures = {at for at, name in enumerate(names) if name not in ("key", "day")}
     lines = aligned([head, *cells], right=figures)
-    return "\n".join([f"since {since} (UTC)", *lines]) + "\n"
+    return "\n".join([tr("since {since} (UTC)", since=since), *lines]) + "\n"
 
 
 COMMAND = Command(

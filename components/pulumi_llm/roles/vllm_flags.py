@@ -9,7 +9,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import data
-from pulumi_llm.texts import _, either
+from pulumi_llm.texts import Text, _, either
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -142,7 +142,7 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
                 Finding(
                     "bootstrap.flag-reserved",
                     _("{flag} cannot be given", flag=flag),
-                    known["reserved"][meant],
+                    Text(known["reserved"][meant]),
                     where=where,
                 )
             )
@@ -151,7 +151,7 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
                 Finding(
                     "bootstrap.flag-gone",
                     _("vLLM {version} has no {flag}, and would not start", version=known["version"], flag=flag),
-                    known["gone"][flag],
+                    Text(known["gone"][flag]),
                     where=where,
                 )
             )

@@ -20,7 +20,6 @@ from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.vectors import VectorsSpec
 from pulumi_llm.spec.vendors import HUB, MODERATORS, SECRETS, VENDORS, Secret
-from pulumi_llm.texts import _
 
 
 class ServersOwn(Part):
@@ -96,11 +95,11 @@ _PROTECT = Taken(PlatformSpec, names={"protect": "protect"})
 
 COMPONENTS: Mapping[str, Component] = {
     "Network": Component(
-        _("Where the network is made, and its range."),
+        "Where the network is made, and its range.",
         (Taken(PlaceSpec), Taken(NetworkSpec, names={"cidr": "cidr"}), Taken(TagsSpec)),
     ),
     "ModelServer": Component(
-        _("Which model, on which GPU, and who may call it."),
+        "Which model, on which GPU, and who may call it.",
         (
             Taken(ServerSpec),
             Taken(AccessSpec),
@@ -113,7 +112,7 @@ COMPONENTS: Mapping[str, Component] = {
         (*_OF_MODERATORS, HUB),
     ),
     "VectorStore": Component(
-        _("Where Weaviate runs, how big it is, and who may call it."),
+        "Where Weaviate runs, how big it is, and who may call it.",
         (
             Taken(MachineSpec),
             Taken(AccessSpec, without=("https_port",)),
@@ -124,7 +123,7 @@ COMPONENTS: Mapping[str, Component] = {
         ),
     ),
     "OverseasProxy": Component(
-        _("Where the proxy stands, what it serves, and who may call it."),
+        "Where the proxy stands, what it serves, and who may call it.",
         (
             Taken(ProxySpec, without=("network",)),
             Taken(AccessSpec),
@@ -136,7 +135,7 @@ COMPONENTS: Mapping[str, Component] = {
         (*_OF_VENDORS, *_OF_MODERATORS),
     ),
     "Platform": Component(
-        _("The spec of a platform (see docs/user-guide.md), and the secrets that it needs."),
+        "The spec of a platform (see docs/user-guide.md), and the secrets that it needs.",
         (Taken(PlatformSpec),),
         SECRETS,
     ),

@@ -113,7 +113,7 @@ class ProxySpec(MachineSpec):
     def _region_is_served(self) -> Self:
         region = catalog.load().region(self.cloud, self.region)
         if region.in_china or region.in_hong_kong:
-            where = "mainland China" if region.in_china else "Hong Kong"
+            where = _("mainland China") if region.in_china else _("Hong Kong")
             raise invalid(
                 "spec.proxy-region",
                 _(

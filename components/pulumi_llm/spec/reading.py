@@ -95,7 +95,7 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
         elif error["type"] == "missing":
             found.append(Finding("spec.missing-key", _("this key is required"), _what_to_give(error), where=place))
         elif "text" in context:
-            found.append(Finding(error["type"], str(context["text"]), str(context.get("hint", "")), where=place))
+            found.append(Finding(error["type"], context["text"], context.get("hint", ""), where=place))
         else:
             found.append(wording.finding(error, place))
     return found

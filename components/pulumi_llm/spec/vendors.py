@@ -13,7 +13,6 @@ from typing import Any
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog import reader
-from pulumi_llm.texts import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,7 @@ class Moderator:
 
 def _vendor(row: Mapping[str, Any]) -> Vendor:
     name, title = str(row["vendor"]), str(row["title"])
-    meaning = _(
-        "The proxy's key for {title}; needed where ``proxy.upstreams`` names ``{name}``", title=title, name=name
-    )
+    meaning = f"The proxy's key for {title}; needed where ``proxy.upstreams`` names ``{name}``"
     secret = Secret(f"{name}ApiKey", f"{name}_api_key", f"upstream_{name}", meaning)
     return Vendor(name, title, tuple(row["endpoints"]), secret)
 
@@ -70,7 +67,7 @@ def _moderator(row: Mapping[str, Any]) -> Moderator:
     secrets = {}
     for field, title in row["secrets"].items():
         what = "id" if field == "secret_id" else "key"
-        meaning = _("The {title} of a content moderator of kind ``{kind}``", title=title, kind=kind)
+        meaning = f"The {title} of a content moderator of kind ``{kind}``"
         secrets[field] = Secret(
             f"{kind}Moderation{what.capitalize()}",
             f"{kind}_moderation_{what}",
@@ -98,7 +95,7 @@ HUB = Secret(
     "hfToken",
     "hub_token",
     "hf_token",
-    _("The model hub's token; needed for models whose licence has to be accepted there"),
+    "The model hub's token; needed for models whose licence has to be accepted there",
 )
 """The model hub's token, needed for gated models only."""
 
