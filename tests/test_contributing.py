@@ -23,11 +23,11 @@ RECIPES: dict[str, tuple[Callable[[Checkout], None], Callable[[Checkout], None]]
     "a card": (data.add_a_card, data.the_card_is_offered_and_bought),
     "a rule": (code.add_a_rule, code.the_rule_warns_and_is_explained),
     "a key limit": (code.add_a_key_limit, code.the_limit_is_kept),
+    "a vendor": (data.add_a_vendor, data.the_vendor_is_asked_for_its_key),
+    "a role": (folders.add_a_role, folders.the_role_is_asked_for_in_a_stack),
+    "a cloud": (folders.add_a_cloud, folders.the_cloud_is_offered_and_its_machine_checked),
+    "a typed vLLM flag": (code.add_a_flag, code.the_flag_is_on_the_command_line),
 }
-if (ROOT / "tools/arguments").is_dir():
-    RECIPES["a vendor"] = (data.add_a_vendor, data.the_vendor_is_asked_for_its_key)
-if folders.ROLES:
-    RECIPES["a role"] = (folders.add_a_role, folders.the_role_is_asked_for_in_a_stack)
 
 
 @pytest.mark.parametrize("what", RECIPES)
@@ -36,7 +36,7 @@ def test_adding_it_touches_the_files_that_the_page_lists_and_it_works(what: str,
     add, use = RECIPES[what]
     tree = Checkout.made(tmp_path / "checkout")
     add(tree)
-    row = f"| [{what}](#{what.replace(' ', '-')}) | {_row(tree)} |\n"
+    row = f"| [{what}](#{what.lower().replace(' ', '-')}) | {_row(tree)} |\n"
     if os.environ.get("UPDATE_GOLDEN"):
         text, there = re.subn(rf"^\| \[{what}\].*\n", lambda _: row, PAGE.read_text(), flags=re.MULTILINE)
         PAGE.write_text(text if there else re.sub(r"((?:^\|.*\n)+)", rf"\g<1>{row}", text, count=1, flags=re.MULTILINE))
@@ -65,5 +65,5 @@ def _listed(files: list[str]) -> str:
 
 
 def test_every_row_of_the_page_is_tried_or_said_not_to_be() -> None:
-    rows = re.findall(r"^\| \[(an? [a-z ]+)\]", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| \[(an? [a-zA-Z ]+)\]", PAGE.read_text(), re.MULTILINE)
     assert rows == list(RECIPES)

@@ -49,18 +49,21 @@ def folder() -> Traversable:
 
 
 def sections() -> list[Section]:
-    """Every section of the guide, in its order; then what the roles of other packages say of their own codes."""
-    return [*_read((folder() / GUIDE).read_text(encoding="utf-8")), *_of_roles()]
+    """Every section of the guide, in its order; then what roles say of the codes that it leaves to them."""
+    found = list(_read((folder() / GUIDE).read_text(encoding="utf-8")))
+    written = {code for each in found for code in each.codes}
+    return found + [each for each in of_roles() if written.isdisjoint(each.codes)]
 
 
-def _of_roles() -> Iterator[Section]:
+def of_roles() -> Iterator[Section]:
+    """What each service's role says of its codes: those that every service has, and its own hints."""
     from pulumi_llm.roles import registry  # only this asks for every package
 
     try:
-        others = {name: each for name, each in registry.every().items() if name not in registry.built_in()}
+        services = {name: each for name, each in registry.every().items() if each.manifest.service}
     except Refusal:  # of whoever asks for a role; a page can be read all the same
-        return
-    for name, role in others.items():
+        services = {}
+    for name, role in services.items():
         coming = _("{manifest} runs, and does not answer yet", manifest=role.manifest.title)
         waiting = {
             f"{name}.{kind}": _("wait; if it stays, sudo /opt/llm/bin/llm-node logs {name}", name=name)
@@ -70,9 +73,9 @@ def _of_roles() -> Iterator[Section]:
             what = (
                 coming
                 if code in waiting
-                else _("The service {manifest}, which another package brings", manifest=role.manifest.title)
+                else _("The service {manifest} on a node", manifest=role.manifest.title)
             )
-            yield Section(_("Services of other packages"), (code,), f"### `{code}`\n\n{what}.\n\n**Do**: {hint}")
+            yield Section(_("Services"), (code,), f"### `{code}`\n\n{what}.\n\n**Do**: {hint}")
 
 
 def _read(page: str) -> Iterator[Section]:

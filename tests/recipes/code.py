@@ -16,8 +16,7 @@ CHINESE = "提示和回答一共 {tokens} 个 token，不够对话"
 
 
 def add_a_rule(tree: Checkout) -> None:
-    marked = tree.has("tools/messages")
-    message = f'_("{ENGLISH}", tokens=tokens)' if marked else f'f"{ENGLISH}"'
+    message = f'_("{ENGLISH}", tokens=tokens)'
     rule = f'''
 
 def context_too_short(case: Case) -> Iterator[Finding]:
@@ -47,11 +46,7 @@ The context is so short that a conversation hardly fits. The model starts all th
 
 """
     tree.before("docs", '<a id="fit-tight"></a>\n', section)
-    if marked:
-        tree.tool("tools/messages", "--fill", given=json.dumps({ENGLISH: CHINESE}))
-    else:
-        translation = f'    "fit.context-too-short": [\n      ["{ENGLISH}", "{CHINESE}"]\n    ],\n'
-        tree.before(f"{PACKAGE}/review/data", '    "fit.tight": [\n', translation)
+    tree.tool("tools/messages", "--fill", given=json.dumps({ENGLISH: CHINESE}))
     sample = '    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "max_model_len": 200},\n'
     tree.after("tests/review", "REQUESTS: tuple[dict[str, Any], ...] = (\n", sample)
 
@@ -118,3 +113,29 @@ def the_limit_is_kept(tree: Checkout) -> None:
     tree.tests(
         "tests/test_docs.py", "tests/gateway/test_policy.py", "tests/commands/test_keys.py", only="limit or guide"
     )
+
+
+def add_a_flag(tree: Checkout) -> None:
+    field = '''    max_num_batched_tokens: Annotated[Count, Field(ge=1, le=1_000_000)] | None = None
+    """Tokens worked on at a time, over all requests. Left out: vLLM's own."""
+'''
+    tree.before(f"{PACKAGE}/spec/server.py", '    kv_cache_dtype: Literal["auto", "fp8"] = "auto"\n', field)
+    tree.after(
+        "templates/vllm/role.yaml",
+        "    max_num_seqs: --max-num-seqs\n",
+        "    max_num_batched_tokens: --max-num-batched-tokens\n",
+    )
+    meaning = "Tokens worked on at a time, over all requests. Left out: vLLM's own."
+    tree.after(
+        "tools/arguments/zh.json",
+        "{\n",
+        f' "{meaning}": "同时处理的 token 数，所有请求合计。不写则为 vLLM 自己的。",\n',
+    )
+    tree.tool("tools/arguments/write.py")
+
+
+def the_flag_is_on_the_command_line(tree: Checkout) -> None:
+    told = json.dumps(tree.plan("aliyun-t4", gpu_count="1\n      max_num_batched_tokens: 4096"))
+    assert "--max-num-batched-tokens 4096" in told
+    assert "--max-num-batched-tokens" not in json.dumps(tree.plan("aliyun-t4"))
+    tree.tests("tests/test_docs.py", "tests/test_arguments.py", only="guide or schema or arguments")

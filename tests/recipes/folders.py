@@ -1,14 +1,12 @@
-"""Recipes that are a folder: a role, which here is a container service."""
+"""Recipes that are a folder: a role, which here is a container service, and a cloud."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
-from pulumi_llm import spec
 from tests.recipes.checkout import Checkout
-
-ROLES = "services" in spec.ServerSpec.model_fields
-"""Whether a stack can ask for a role by its name."""
 
 ROLE = """\
 title: Notes
@@ -58,15 +56,6 @@ def add_a_role(tree: Checkout) -> None:
     folder.mkdir()
     (folder / "role.yaml").write_text(ROLE, encoding="utf-8")
     (folder / "compose.yaml.j2").write_text(COMPOSE, encoding="utf-8")
-    wanted = "import sys; sys.path.insert(0, '.'); import tests.test_docs as docs\n"
-    codes = tree.python(f"{wanted}print(*sorted(docs.codes() - set(docs.sections())))").split()
-    if codes:
-        anchors = "".join(f'<a id="{each.replace(".", "-", 1)}"></a>\n' for each in codes)
-        heading = ", ".join(f"`{each}`" for each in codes)
-        text = f"{anchors}\n### {heading}\n\nThe container of the example does not run, or does not answer.\n\n"
-        tree.before(
-            "docs", '<a id="weaviate-crashes"></a>\n', f"{text}**Do**: `sudo docker logs llm-notes-notes-1`.\n\n"
-        )
 
 
 def the_role_is_asked_for_in_a_stack(tree: Checkout) -> None:
@@ -74,3 +63,22 @@ def the_role_is_asked_for_in_a_stack(tree: Checkout) -> None:
     assert "18500" in plan
     assert "18500" not in json.dumps(tree.plan("aliyun-t4"))
     tree.tests("tests/roles", "tests/test_docs.py", only="role or code or manifest")
+
+
+SAMPLE = Path(__file__).parents[1] / "clouds/sample/mars_for_llm"
+
+
+def add_a_cloud(tree: Checkout) -> None:
+    folder = tree.path / "components/pulumi_llm/clouds/mars"
+    shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in [each for each in folder.rglob("*") if each.suffix in (".py", ".json")]:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("mars_for_llm", "pulumi_llm.clouds.mars"), encoding="utf-8")
+    tree.after("pyproject.toml", 'aws = "pulumi_llm.clouds.aws:CLOUD"\n', 'mars = "pulumi_llm.clouds.mars:CLOUD"\n')
+
+
+def the_cloud_is_offered_and_its_machine_checked(tree: Checkout) -> None:
+    assert "olympus" in tree.command("offers", "--cloud", "mars", "--gpu", "T4")
+    place = ("--cloud", "mars", "--region", "olympus")
+    assert "works" in tree.command("check", "01-ai/Yi-6B-Chat", "--gpu", "T4", "--max-model-len", "4096", *place)
+    tree.tests("tests/clouds/test_registry.py", only="entry or sdk")
