@@ -10,6 +10,7 @@ from pathlib import Path
 from pulumi_llm.catalog import tensors
 from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.context import context_of
+from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Mla, Model, Moe
 from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
@@ -47,6 +48,7 @@ LIKE: Mapping[str, str] = {
     "bailing_moe": "qwen2_moe",
     "bailing_moe_v2": "qwen2_moe",
     "chatglm": "llama",
+    "deepseek_ref": "deepseek_v4",
     "minimax_m3": "minimax_m3_vl_text",
     "minimax_m3_vl": "minimax_m3_vl_text",
 }
@@ -238,19 +240,24 @@ def _described(
     if reader.findings:
         return row
     try:
-        return _shaped(row, settings, outer, tied=tied, how=how)
+        return _shaped(row, settings, outer, tied=tied, how=how, weighed=weights is not None)
     except UnknownShapeError as unknown:
         return replace(row, unknown_shape=_told(unknown))
 
 
-def _shaped(row: Model, settings: Settings, outer: Mapping[str, object], *, tied: bool, how: Stored) -> Model:
-    """The row with what the shape says. Raises UnknownShapeError."""
+def _shaped(
+    row: Model, settings: Settings, outer: Mapping[str, object], *, tied: bool, how: Stored, weighed: bool
+) -> Model:
+    """The row with what the shape says. Raises UnknownShapeError.
+
+    ``weighed``: the weights' own files tell what they take, however they are stored.
+    """
     if not settings.known_class:
         raise UnknownShapeError("model_type", settings.kind or None)
     shape = shape_of(settings, tied=tied)
     for name, value in settings.unread():
         raise UnknownShapeError(name, value)
-    if how.unclear:
+    if how.unclear and not weighed:
         raise UnknownShapeError(f"quantization_config.{how.unclear}")
     kind = settings.value("expert_dtype") or outer.get("expert_dtype")
     bits = EXPERT_BITS.get(str(kind)) if kind is not None else None
@@ -258,6 +265,7 @@ def _shaped(row: Model, settings: Settings, outer: Mapping[str, object], *, tied
         raise UnknownShapeError("expert_dtype", kind)
     return replace(
         row,
+        weights_gib=None if weighed else _by_lists(shape, how),
         parameters_b=shape.parameters / 1e9,
         layers=shape.layers,
         attention_layers=_attending(shape),
@@ -272,6 +280,16 @@ def _shaped(row: Model, settings: Settings, outer: Mapping[str, object], *, tied
         expert_bits=bits,
         sparse_attention=shape.sparse,
     )
+
+
+def _by_lists(shape: Shape, how: Stored) -> float | None:
+    """GiB of the weights where layers are stored by lists; None where one size holds for all."""
+    if how.lists is None:
+        return None
+    try:
+        return how.lists.bytes_of(shape.pieces) / GIB
+    except UnclearListError as unclear:
+        raise UnknownShapeError("quantization_config", unclear.entry) from unclear
 
 
 def _attending(shape: Shape) -> int | None:
@@ -394,9 +412,14 @@ def _check_layer_types(reader: Reader, layers: int | None, kind: str | None) -> 
         return
     if not isinstance(kinds, list):
         reader.refuse("type", f"layer_types must be a list, not {shown(kinds)}", "correct the file")
-    elif layers is not None and len(kinds) != layers and kind != "nemotron_h":
+    elif layers is not None and len(kinds) not in (layers, layers + _heads_ahead(reader)) and kind != "nemotron_h":
         message = f"layer_types names {len(kinds)} layers, and num_hidden_layers says {layers}"
         reader.refuse("range", message, "use the config.json that came with the weights")
+
+
+def _heads_ahead(reader: Reader) -> int:
+    """Layers at the end of a list that are of heads which guess ahead (Step)."""
+    return reader.number("num_nextn_predict_layers", low=0, high=1_000, needed=False) or 0
 
 
 def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:
