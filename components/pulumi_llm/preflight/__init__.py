@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pulumi_llm._flags import flags_of
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = 8192
 """Tokens that are served where no context length is given and the model can do more."""
 
-__all__ = ["DEFAULT_CONTEXT", "check_server", "dtype_for", "report_of", "require"]
+__all__ = ["DEFAULT_CONTEXT", "check_server", "dtype_for", "max_num_seqs_for", "report_of", "require"]
 
 
 def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
@@ -88,6 +89,27 @@ def dtype_for(server: ServerSpec) -> str:
 
     data = catalog.load()
     return dtype_on(server.dtype, data.models.get(server.model), data.gpus[server.gpu], engine())
+
+
+def max_num_seqs_for(server: ServerSpec) -> int | None:
+    """What is passed to vLLM as ``--max-num-seqs``; None where its own number, or one in ``extra_args``, will do.
+
+    What the spec asks, else for models that keep a state for each request as many as the GPU's memory has room for:
+    vLLM refuses to start with more (see `requests.number_that_starts`).
+    """
+    from pulumi_llm.preflight import request
+    from pulumi_llm.preflight.engine import engine
+
+    if server.max_num_seqs is not None:
+        return server.max_num_seqs
+    try:
+        case = request.case_of(request.of_server(server))
+    except Refusal:  # a model that nobody here knows
+        return None
+    if not case.model.state_layers or "--max-num-seqs" in flags_of(server.extra_args):
+        return None
+    own = engine().defaults(case.gpu.name, case.gpu.memory_gib).max_num_seqs
+    return None if case.load.max_num_seqs == own else case.load.max_num_seqs
 
 
 def _unknown_model(finding: Finding) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import DEFAULT_CONTEXT, memory
+from pulumi_llm.preflight import DEFAULT_CONTEXT, memory, requests
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def case_of(request: FitRequest, model: Model | None = None) -> Case:
     flags = flags_of(request.extra_args)
     defaults = release.defaults(gpu.name, gpu.memory_gib)
     longest = request.max_model_len or min(DEFAULT_CONTEXT, model.max_context or DEFAULT_CONTEXT)
+    seqs = request.max_num_seqs or _number(flags, "--max-num-seqs")
     load = memory.Load(
         gpu=gpu.name,
         gpu_gib=gpu.memory_gib,
@@ -142,11 +143,13 @@ def case_of(request: FitRequest, model: Model | None = None) -> Case:
         bits=bits,
         utilization=request.gpu_memory_utilization,
         max_model_len=longest,
-        max_num_seqs=request.max_num_seqs or _number(flags, "--max-num-seqs") or defaults.max_num_seqs,
+        max_num_seqs=seqs or defaults.max_num_seqs,
         max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
         fp8_kv_cache=request.kv_cache_dtype.startswith("fp8"),
         eager="--enforce-eager" in flags,
     )
+    if seqs is None:
+        load = replace(load, max_num_seqs=requests.number_that_starts(model, load))
     return Case(
         request=request,
         model=model,

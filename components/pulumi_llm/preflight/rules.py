@@ -31,6 +31,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_memory.weights_exceed_vram,
     rules_memory.context_too_long,
     rules_memory.concurrency_too_high,
+    rules_memory.more_requests_than_states,
     rules_memory.utilization_too_high,
     rules_memory.tight,
     rules_memory.vision_is_not_counted,

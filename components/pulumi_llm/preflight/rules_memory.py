@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pulumi_llm.errors import Finding
+from pulumi_llm.preflight import requests
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case
 
@@ -88,6 +89,22 @@ def concurrency_too_high(case: Case) -> Iterator[Finding]:
             f"GPU, and {found.kv_gib:.2f} GiB is left, enough for {found.max_concurrency:g}",
             where="concurrency",
         )
+
+
+def more_requests_than_states(case: Case) -> Iterator[Finding]:
+    """A hybrid keeps a state for each request, and vLLM refuses to start where there may be more than it has blocks."""
+    found, seqs = case.memory, case.load.max_num_seqs
+    blocks = requests.blocks_of(case.model, case.load)
+    if found is None or blocks is None or found.kv_gib < found.need_gib or seqs <= blocks:
+        return
+    fewer = requests.number_that_starts(case.model, case.load)
+    yield Finding(
+        "fit.more-requests-than-states",
+        f"{case.model.id} keeps a state for each request, and the {found.kv_gib:.2f} GiB of KV cache per GPU hold "
+        f"about {blocks} of them: vLLM {case.engine.version} refuses to start with max_num_seqs {seqs}",
+        f"max_num_seqs: {fewer}, or leave it out",
+        where="max_num_seqs",
+    )
 
 
 def utilization_too_high(case: Case) -> Iterator[Finding]:
