@@ -363,7 +363,7 @@ class _Plan:
                 max_model_len=server.context_length
                 or (min(preflight.DEFAULT_CONTEXT, model.max_context) if model and model.max_context else None),
                 gpu_memory_utilization=server.gpu_memory_utilization,
-                max_num_seqs=server.max_num_seqs,
+                max_num_seqs=preflight.max_num_seqs_for(server),
                 kv_cache_dtype=None if server.kv_cache_dtype == "auto" else server.kv_cache_dtype,
                 trust_remote_code=server.trust_remote_code,
                 tool_call_parser=able.tool_call_parser,
