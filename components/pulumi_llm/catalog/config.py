@@ -17,6 +17,7 @@ from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes
 from pulumi_llm.catalog.tensors import Weights, weights_in
+from pulumi_llm.catalog.towers import vision_parameters
 from pulumi_llm.errors import Finding, Refusal
 
 MAX_PARAMETERS = 20e12
@@ -72,7 +73,7 @@ NO_TEXT = ("Classification", "MaskedLM", "QuestionAnswering", "RewardModel", "Mu
 """Ends of the names that transformers gives to models with another head than the one that writes text."""
 
 OTHER_PARTS = ("vision_config", "audio_config")
-"""What a file describes beside the text part, and what the estimate leaves out."""
+"""What a file describes beside the text part: see `towers` for which of them are counted."""
 
 
 def model_from_config(path: Path | str) -> Model:
@@ -263,9 +264,12 @@ def _shaped(
     bits = EXPERT_BITS.get(str(kind)) if kind is not None else None
     if kind is not None and bits is None:
         raise UnknownShapeError("expert_dtype", kind)
+    pictures = vision_parameters(outer, shape.hidden) if row.other_parts else None
     return replace(
         row,
-        weights_gib=None if weighed else _by_lists(shape, how),
+        other_parts=row.other_parts and pictures is None,
+        other_parameters_b=None if pictures is None else pictures / 1e9,
+        weights_gib=None if weighed else _by_lists(shape, how, beside=2 * (pictures or 0)),
         parameters_b=shape.parameters / 1e9,
         layers=shape.layers,
         attention_layers=_attending(shape),
@@ -282,12 +286,12 @@ def _shaped(
     )
 
 
-def _by_lists(shape: Shape, how: Stored) -> float | None:
-    """GiB of the weights where layers are stored by lists; None where one size holds for all."""
+def _by_lists(shape: Shape, how: Stored, *, beside: int) -> float | None:
+    """GiB of the weights where layers are stored by lists, with bytes of other parts; None: one size holds for all."""
     if how.lists is None:
         return None
     try:
-        return how.lists.bytes_of(shape.pieces) / GIB
+        return (how.lists.bytes_of(shape.pieces) + beside) / GIB
     except UnclearListError as unclear:
         raise UnknownShapeError("quantization_config", unclear.entry) from unclear
 
