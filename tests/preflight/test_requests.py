@@ -101,3 +101,27 @@ def test_every_hybrid_of_the_catalogue_starts_where_it_fits_at_all() -> None:
                 assert case.load.max_num_seqs <= blocks
                 tried += 1
     assert tried > 40
+
+
+def codes(asked: FitRequest) -> dict[str, str]:
+    return {each.code: each.severity for each in check(asked).findings}
+
+
+@pytest.mark.parametrize(("gpu", "refused"), [("T4", True), ("A10", False), ("L4", False), ("H100-80GB", False)])
+def test_heads_wider_than_256_are_refused_on_turing(gpu: str, refused: bool) -> None:
+    found = codes(FitRequest(model="google/gemma-4-26B-A4B-it", gpu=gpu, gpu_count=8))
+    assert ("fit.wide-heads-need-capability" in found) is refused
+
+
+@pytest.mark.parametrize("model", ["Qwen/Qwen2.5-7B-Instruct", "deepseek-ai/DeepSeek-V3"])
+def test_heads_of_usual_width_and_latent_caches_are_not_refused_on_turing(model: str) -> None:
+    assert "fit.wide-heads-need-capability" not in codes(FitRequest(model=model, gpu="T4", gpu_count=8))
+
+
+@pytest.mark.parametrize(
+    "flags", [("--enable-lora", "--max-loras", "4"), ("--speculative-config", '{"method": "mtp"}')]
+)
+def test_what_a_flag_adds_beside_the_model_is_said(flags: tuple[str, ...]) -> None:
+    asked = FitRequest(model="Qwen/Qwen2.5-7B-Instruct", gpu="A10", extra_args=flags)
+    assert codes(asked)["fit.flag-not-counted"] == "warning"
+    assert "fit.flag-not-counted" not in codes(replace(asked, extra_args=()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pulumi_llm._flags import flags_of
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import requests
 from pulumi_llm.preflight.memory import Memory
@@ -152,6 +153,29 @@ def vision_is_not_counted(case: Case) -> Iterator[Finding]:
             "leave room for them: compare the weights above with the size of the model's files",
             severity="warning",
             where="model",
+        )
+
+
+ADDING = {
+    "--enable-lora": "slots for LoRA adapters (max_loras x max_lora_rank in every layer)",
+    "--speculative-config": "a draft model or heads that guess ahead, and their KV cache",
+}
+"""Flags that take memory for something which the estimate does not know, and what that is.
+
+vllm 0.32.0: lora/layers (slots are made at the start, for as many adapters as are said), config/speculative.py; MTP
+heads stand in the checkpoint and are read only with that flag (model_loader; read 2026-11-28).
+"""
+
+
+def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
+    """Adapters and guessing ahead come on top of the model, by flags that nobody here reads."""
+    for flag in sorted(ADDING.keys() & flags_of(case.request.extra_args).keys()):
+        yield Finding(
+            "fit.flag-not-counted",
+            f"{flag} makes vLLM {case.engine.version} hold {ADDING[flag]}, which is not in the estimate",
+            "leave room for it: a lower gpu_memory_utilization does not, a shorter context does",
+            severity="warning",
+            where="extra_args",
         )
 
 
