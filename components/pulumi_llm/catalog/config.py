@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pulumi_llm.catalog import tensors
 from pulumi_llm.catalog.config_file import Reader, read, shown
+from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
 from pulumi_llm.catalog.context import context_of
 from pulumi_llm.catalog.layer_lists import UnclearListError
-from pulumi_llm.catalog.models import GIB, Mla, Model, Moe
+from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
@@ -197,7 +198,7 @@ def _described(
     heads = reader.number("num_attention_heads", "n_head", high=4_096, needed=kind not in WITHOUT_ATTENTION)
     vocab = reader.number("vocab_size", "padded_vocab_size", high=10_000_000)
     reader.number(*CONTEXT_KEYS, high=100_000_000, needed=kind not in UNLIMITED)
-    moe = _experts(reader)
+    moe = experts_of(reader)
     wide = reader.number(
         "intermediate_size",
         "ffn_hidden_size",
@@ -206,9 +207,9 @@ def _described(
         high=1_000_000,
         needed=moe is None and kind not in WIDE_BY_CLASS and "block_configs" not in inner,
     )
-    mla = _latent_attention(reader, None if not hidden or not heads else hidden // heads)
-    kv_heads, head_dim = _heads(reader, hidden, heads) if mla is None else (heads, None)
-    _check_layer_types(reader, layers, kind)
+    mla = latent_attention(reader, None if not hidden or not heads else hidden // heads)
+    kv_heads, head_dim = heads_of(reader, hidden, heads) if mla is None else (heads, None)
+    check_layer_types(reader, layers, kind)
     how = _quantization(reader, outer, inner)
     tied = _tied(reader, outer, inner)
     if weights is not None and weights.tied is not None:
@@ -346,84 +347,6 @@ def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     if outer.get("is_encoder_decoder") is True:
         reader.refuse_kind("is_encoder_decoder is true, and the estimate is for decoders alone", hint)
     return name
-
-
-def _heads(reader: Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:
-    """Key-value heads and head size: what the file gives, or what transformers takes when it does not."""
-    kv_heads = reader.number("num_key_value_heads", "multi_query_group_num", high=4_096, needed=False)
-    head_dim = reader.number("head_dim", "kv_channels", high=4_096, needed=False)
-    if reader.findings or hidden is None or heads is None:
-        return None, None
-    kv_heads = heads if kv_heads is None else kv_heads
-    if heads % kv_heads:
-        message = f"{heads} attention heads cannot share {kv_heads} key-value heads evenly"
-        reader.refuse("range", message, "use the config.json that came with the weights")
-    if head_dim is None and hidden % heads:
-        message = f"hidden_size {hidden} is not a multiple of {heads} attention heads, and head_dim is not given"
-        reader.refuse("range", message, "use the config.json that came with the weights")
-    return kv_heads, hidden // heads if head_dim is None else head_dim
-
-
-def _latent_attention(reader: Reader, plain: int | None) -> Mla | None:
-    rank = reader.number("kv_lora_rank", high=65_536, needed=False)
-    if rank is None:
-        return None
-    rope = reader.number("qk_rope_head_dim", high=4_096)
-    nope = reader.number("qk_nope_head_dim", high=4_096)
-    value = reader.number("v_head_dim", high=4_096, needed=plain is None) or plain
-    query = reader.number("q_lora_rank", high=65_536, needed=False)
-    return Mla(kv_lora_rank=rank, rope_dim=rope or 0, q_lora_rank=query, nope_dim=nope, v_dim=value)
-
-
-def _experts(reader: Reader) -> Moe | None:
-    names = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-    experts = reader.number(*names, low=0, high=16_384, needed=False)
-    if not experts:
-        return None
-    chosen = (
-        "num_experts_per_tok",
-        "top_k_experts",
-        "moe_k",
-        "moe_topk",
-        "num_experts_per_token",
-        "moe_top_k",
-        "experts_per_token",
-    )
-    each = reader.number(*chosen, high=experts, needed=not _has_experts(reader.values.get("model_type")))
-    width = reader.number("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size", high=1_000_000)
-    shared = reader.number(
-        "n_shared_experts", "num_shared_experts", "moe_num_shared_experts", low=0, high=1_024, needed=False
-    )
-    dense = reader.number("first_k_dense_replace", low=0, high=1_000, needed=False)
-    return Moe(
-        experts=experts,
-        experts_per_token=each or 1,
-        intermediate=width or 1,
-        shared_experts=shared or 0,
-        dense_layers=dense or 0,
-    )
-
-
-def _has_experts(kind: object) -> bool:
-    """Whether the class itself has experts, so that it knows how many of them to take."""
-    defaults = classes().get(str(kind), {}).get("defaults")
-    return isinstance(defaults, dict) and any("experts" in name for name in defaults)
-
-
-def _check_layer_types(reader: Reader, layers: int | None, kind: str | None) -> None:
-    kinds = reader.values.get("layer_types")
-    if kinds is None:
-        return
-    if not isinstance(kinds, list):
-        reader.refuse("type", f"layer_types must be a list, not {shown(kinds)}", "correct the file")
-    elif layers is not None and len(kinds) not in (layers, layers + _heads_ahead(reader)) and kind != "nemotron_h":
-        message = f"layer_types names {len(kinds)} layers, and num_hidden_layers says {layers}"
-        reader.refuse("range", message, "use the config.json that came with the weights")
-
-
-def _heads_ahead(reader: Reader) -> int:
-    """Layers at the end of a list that are of heads which guess ahead (Step)."""
-    return reader.number("num_nextn_predict_layers", low=0, high=1_000, needed=False) or 0
 
 
 def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:

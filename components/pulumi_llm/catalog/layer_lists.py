@@ -172,7 +172,7 @@ class _Entries:
         parts = name.split(".")
         for end in range(len(parts), 0, -1):  # the module, or a part that it is in
             hit = self.exact.get(".".join(parts[:end]))
-            if hit is not None and (end > 2 or parts[0] != "layers" or end == 2):
+            if hit is not None and (end > 1 or parts[0] != "layers"):
                 self.met.add(hit[0])
                 return hit[1]
         for part in parts:  # a bare name such as self_attn
@@ -180,10 +180,10 @@ class _Entries:
             if hit is not None and not part.isdigit() and part != "layers":
                 self.met.add(hit[0])
                 return hit[1]
-        for entry, pattern, size in (
-            *self.by_layer.get(at, ()),
-            *(self.by_layer.get(None, ()) if at is not None else ()),
-        ):
+        patterns: list[tuple[str, str, float]] = list(self.by_layer.get(at, []))
+        if at is not None:
+            patterns += self.by_layer.get(None, [])
+        for entry, pattern, size in patterns:
             if _matches(entry, pattern, name):
                 self.met.add(entry)
                 return size
