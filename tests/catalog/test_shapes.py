@@ -11,11 +11,13 @@ import pytest
 from pulumi_llm import catalog
 from pulumi_llm.catalog.config import LIKE
 from pulumi_llm.catalog.shapes.settings import classes
+from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import cache
 
 DATA = Path(__file__).parent / "data"
 SHAPES: list[dict[str, Any]] = json.loads((DATA / "shapes.json").read_text(encoding="utf-8"))["shapes"]
 PUBLISHED: dict[str, dict[str, Any]] = json.loads((DATA / "published.json").read_text(encoding="utf-8"))["models"]
+DROPPED: list[dict[str, Any]] = json.loads((DATA / "dropped.json").read_text(encoding="utf-8"))["shapes"]
 CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED
 CACHED = {name: row for name, row in CASES.items() if "cache" in row}
 
@@ -31,6 +33,18 @@ def described(folder: Path, config: object) -> catalog.Model:
 def test_parameters_are_those_that_transformers_counts(tmp_path: Path, name: str) -> None:
     model = described(tmp_path, CASES[name]["config"])
     assert model.parameters_b == pytest.approx(CASES[name]["parameters"] / 1e9, rel=0.01)
+
+
+@pytest.mark.parametrize("row", DROPPED, ids=[f"{row['config']['model_type']}-{row['left_out']}" for row in DROPPED])
+def test_a_setting_that_is_left_out_is_the_class_s_own_or_nothing_is_said(tmp_path: Path, row: dict[str, Any]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(row["config"]), encoding="utf-8")
+    try:
+        model = catalog.model_from_config(tmp_path)
+    except Refusal as refused:
+        assert all(each.code.startswith("catalog.bad-config-") for each in refused.findings)
+        return
+    if model.unknown_shape is None:
+        assert model.parameters_b == pytest.approx(row["parameters"] / 1e9, rel=0.01)
 
 
 @pytest.mark.parametrize("name", CACHED)
