@@ -101,6 +101,7 @@ def row(kind: str, rows: dict[str, dict[str, Any]]) -> None:
         if (name in TEXTS_THAT_COUNT and isinstance(value, str))
         or (isinstance(value, int | float | list | tuple) and value not in ([], ()) and not OF_NO_WEIGHT.search(name))
     }
+    defaults = {name: value for name, value in defaults.items() if name not in (config.attribute_map or {})}
     renamed = {other: real for other, real in (config.attribute_map or {}).items() if real in fields(kind)}
     rows[kind] = {}
     if texts:

@@ -70,11 +70,7 @@ def of_roles() -> Iterator[Section]:
             for kind in WAITS
         }
         for code, hint in {**waiting, **role.hints()}.items():
-            what = (
-                coming
-                if code in waiting
-                else _("The service {manifest} on a node", manifest=role.manifest.title)
-            )
+            what = coming if code in waiting else _("The service {manifest} on a node", manifest=role.manifest.title)
             yield Section(_("Services"), (code,), f"### `{code}`\n\n{what}.\n\n**Do**: {hint}")
 
 

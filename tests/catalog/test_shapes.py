@@ -11,11 +11,13 @@ import pytest
 from pulumi_llm import catalog
 from pulumi_llm.catalog.config import LIKE
 from pulumi_llm.catalog.shapes.settings import classes
+from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import cache
 
 DATA = Path(__file__).parent / "data"
 SHAPES: list[dict[str, Any]] = json.loads((DATA / "shapes.json").read_text(encoding="utf-8"))["shapes"]
 PUBLISHED: dict[str, dict[str, Any]] = json.loads((DATA / "published.json").read_text(encoding="utf-8"))["models"]
+DROPPED: list[dict[str, Any]] = json.loads((DATA / "dropped.json").read_text(encoding="utf-8"))["shapes"]
 CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED
 CACHED = {name: row for name, row in CASES.items() if "cache" in row}
 
@@ -31,6 +33,17 @@ def described(folder: Path, config: object) -> catalog.Model:
 def test_parameters_are_those_that_transformers_counts(tmp_path: Path, name: str) -> None:
     model = described(tmp_path, CASES[name]["config"])
     assert model.parameters_b == pytest.approx(CASES[name]["parameters"] / 1e9, rel=0.01)
+
+
+@pytest.mark.parametrize("row", DROPPED, ids=[f"{row['config']['model_type']}-{row['left_out']}" for row in DROPPED])
+def test_a_setting_that_is_left_out_is_the_class_s_own_or_nothing_is_said(tmp_path: Path, row: dict[str, Any]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(row["config"]), encoding="utf-8")
+    try:
+        model = catalog.model_from_config(tmp_path)
+    except Refusal:
+        return
+    if model.unknown_shape is None:
+        assert model.parameters_b == pytest.approx(row["parameters"] / 1e9, rel=0.01)
 
 
 @pytest.mark.parametrize("name", CACHED)
@@ -116,7 +129,16 @@ def test_a_class_that_is_like_another_takes_nothing_of_its_defaults(
     assert model.max_context == 131072
 
 
-@pytest.mark.parametrize("name", ["routed_scaling_factor", "mamba_chunk_size", "moe_router_topk_scaling_factor"])
+OF_NO_WEIGHT = (
+    *("routed_scaling_factor", "mamba_chunk_size", "moe_router_topk_scaling_factor", "expert_model_parallel_size"),
+    *("moe_permute_fusion", "moe_k_norm", "use_expert_bias", "moe_router_bias_update_rate", "moe_layer_recompute"),
+    *("moe_token_dispatcher_type", "moe_grouped_gemm", "moe_expert_capacity_factor", "num_nextn_predict_layers"),
+    *("chunk_size_feed_forward", "id2label", "auto_map", "rotary_pct", "ep_size", "moe_shared_expert_overlap"),
+)
+"""What published files carry from training and from older releases, beside the shape."""
+
+
+@pytest.mark.parametrize("name", OF_NO_WEIGHT)
 def test_a_setting_of_no_weight_changes_nothing(tmp_path: Path, name: str) -> None:
     plain = described(tmp_path, LLAMA)
     assert described(tmp_path, {**LLAMA, name: 2}).parameters_b == plain.parameters_b

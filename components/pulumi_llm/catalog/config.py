@@ -9,13 +9,16 @@ from pathlib import Path
 
 from pulumi_llm.catalog import tensors
 from pulumi_llm.catalog.config_file import Reader, read, shown
+from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
 from pulumi_llm.catalog.context import context_of
-from pulumi_llm.catalog.models import GIB, Mla, Model, Moe
+from pulumi_llm.catalog.layer_lists import UnclearListError
+from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes
 from pulumi_llm.catalog.tensors import Weights, weights_in
+from pulumi_llm.catalog.towers import vision_parameters
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.texts import _
 
@@ -48,6 +51,7 @@ LIKE: Mapping[str, str] = {
     "bailing_moe": "qwen2_moe",
     "bailing_moe_v2": "qwen2_moe",
     "chatglm": "llama",
+    "deepseek_ref": "deepseek_v4",
     "minimax_m3": "minimax_m3_vl_text",
     "minimax_m3_vl": "minimax_m3_vl_text",
 }
@@ -71,7 +75,7 @@ NO_TEXT = ("Classification", "MaskedLM", "QuestionAnswering", "RewardModel", "Mu
 """Ends of the names that transformers gives to models with another head than the one that writes text."""
 
 OTHER_PARTS = ("vision_config", "audio_config")
-"""What a file describes beside the text part, and what the estimate leaves out."""
+"""What a file describes beside the text part: see `towers` for which of them are counted."""
 
 
 def model_from_config(path: Path | str) -> Model:
@@ -201,7 +205,7 @@ def _described(
     heads = reader.number("num_attention_heads", "n_head", high=4_096, needed=kind not in WITHOUT_ATTENTION)
     vocab = reader.number("vocab_size", "padded_vocab_size", high=10_000_000)
     reader.number(*CONTEXT_KEYS, high=100_000_000, needed=kind not in UNLIMITED)
-    moe = _experts(reader)
+    moe = experts_of(reader)
     wide = reader.number(
         "intermediate_size",
         "ffn_hidden_size",
@@ -210,9 +214,9 @@ def _described(
         high=1_000_000,
         needed=moe is None and kind not in WIDE_BY_CLASS and "block_configs" not in inner,
     )
-    mla = _latent_attention(reader, None if not hidden or not heads else hidden // heads)
-    kv_heads, head_dim = _heads(reader, hidden, heads) if mla is None else (heads, None)
-    _check_layer_types(reader, layers, kind)
+    mla = latent_attention(reader, None if not hidden or not heads else hidden // heads)
+    kv_heads, head_dim = heads_of(reader, hidden, heads) if mla is None else (heads, None)
+    check_layer_types(reader, layers, kind)
     how = _quantization(reader, outer, inner)
     tied = _tied(reader, outer, inner)
     if weights is not None and weights.tied is not None:
@@ -245,26 +249,35 @@ def _described(
     if reader.findings:
         return row
     try:
-        return _shaped(row, settings, outer, tied=tied, how=how)
+        return _shaped(row, settings, outer, tied=tied, how=how, weighed=weights is not None)
     except UnknownShapeError as unknown:
         return replace(row, unknown_shape=_told(unknown))
 
 
-def _shaped(row: Model, settings: Settings, outer: Mapping[str, object], *, tied: bool, how: Stored) -> Model:
-    """The row with what the shape says. Raises UnknownShapeError."""
+def _shaped(
+    row: Model, settings: Settings, outer: Mapping[str, object], *, tied: bool, how: Stored, weighed: bool
+) -> Model:
+    """The row with what the shape says. Raises UnknownShapeError.
+
+    ``weighed``: the weights' own files tell what they take, however they are stored.
+    """
     if not settings.known_class:
         raise UnknownShapeError("model_type", settings.kind or None)
     shape = shape_of(settings, tied=tied)
     for name, value in settings.unread():
         raise UnknownShapeError(name, value)
-    if how.unclear:
+    if how.unclear and not weighed:
         raise UnknownShapeError(f"quantization_config.{how.unclear}")
     kind = settings.value("expert_dtype") or outer.get("expert_dtype")
     bits = EXPERT_BITS.get(str(kind)) if kind is not None else None
     if kind is not None and bits is None:
         raise UnknownShapeError("expert_dtype", kind)
+    pictures = vision_parameters(outer, shape.hidden) if row.other_parts else None
     return replace(
         row,
+        other_parts=row.other_parts and pictures is None,
+        other_parameters_b=None if pictures is None else pictures / 1e9,
+        weights_gib=None if weighed else _by_lists(shape, how, beside=2 * (pictures or 0)),
         parameters_b=shape.parameters / 1e9,
         layers=shape.layers,
         attention_layers=_attending(shape),
@@ -279,6 +292,16 @@ def _shaped(row: Model, settings: Settings, outer: Mapping[str, object], *, tied
         expert_bits=bits,
         sparse_attention=shape.sparse,
     )
+
+
+def _by_lists(shape: Shape, how: Stored, *, beside: int) -> float | None:
+    """GiB of the weights where layers are stored by lists, with bytes of other parts; None: one size holds for all."""
+    if how.lists is None:
+        return None
+    try:
+        return (how.lists.bytes_of(shape.pieces) + beside) / GIB
+    except UnclearListError as unclear:
+        raise UnknownShapeError("quantization_config", unclear.entry) from unclear
 
 
 def _attending(shape: Shape) -> int | None:
@@ -331,87 +354,6 @@ def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     if outer.get("is_encoder_decoder") is True:
         reader.refuse_kind(_("is_encoder_decoder is true, and the estimate is for decoders alone"), hint)
     return name
-
-
-def _heads(reader: Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:
-    """Key-value heads and head size: what the file gives, or what transformers takes when it does not."""
-    kv_heads = reader.number("num_key_value_heads", "multi_query_group_num", high=4_096, needed=False)
-    head_dim = reader.number("head_dim", "kv_channels", high=4_096, needed=False)
-    if reader.findings or hidden is None or heads is None:
-        return None, None
-    kv_heads = heads if kv_heads is None else kv_heads
-    if heads % kv_heads:
-        message = _(
-            "{heads} attention heads cannot share {kv_heads} key-value heads evenly", heads=heads, kv_heads=kv_heads
-        )
-        reader.refuse("range", message, _("use the config.json that came with the weights"))
-    if head_dim is None and hidden % heads:
-        message = _(
-            "hidden_size {hidden} is not a multiple of {heads} attention heads, and head_dim is not given",
-            hidden=hidden,
-            heads=heads,
-        )
-        reader.refuse("range", message, _("use the config.json that came with the weights"))
-    return kv_heads, hidden // heads if head_dim is None else head_dim
-
-
-def _latent_attention(reader: Reader, plain: int | None) -> Mla | None:
-    rank = reader.number("kv_lora_rank", high=65_536, needed=False)
-    if rank is None:
-        return None
-    rope = reader.number("qk_rope_head_dim", high=4_096)
-    nope = reader.number("qk_nope_head_dim", high=4_096)
-    value = reader.number("v_head_dim", high=4_096, needed=plain is None) or plain
-    query = reader.number("q_lora_rank", high=65_536, needed=False)
-    return Mla(kv_lora_rank=rank, rope_dim=rope or 0, q_lora_rank=query, nope_dim=nope, v_dim=value)
-
-
-def _experts(reader: Reader) -> Moe | None:
-    names = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-    experts = reader.number(*names, low=0, high=16_384, needed=False)
-    if not experts:
-        return None
-    chosen = (
-        "num_experts_per_tok",
-        "top_k_experts",
-        "moe_k",
-        "moe_topk",
-        "num_experts_per_token",
-        "moe_top_k",
-        "experts_per_token",
-    )
-    each = reader.number(*chosen, high=experts, needed=not _has_experts(reader.values.get("model_type")))
-    width = reader.number("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size", high=1_000_000)
-    shared = reader.number(
-        "n_shared_experts", "num_shared_experts", "moe_num_shared_experts", low=0, high=1_024, needed=False
-    )
-    dense = reader.number("first_k_dense_replace", low=0, high=1_000, needed=False)
-    return Moe(
-        experts=experts,
-        experts_per_token=each or 1,
-        intermediate=width or 1,
-        shared_experts=shared or 0,
-        dense_layers=dense or 0,
-    )
-
-
-def _has_experts(kind: object) -> bool:
-    """Whether the class itself has experts, so that it knows how many of them to take."""
-    defaults = classes().get(str(kind), {}).get("defaults")
-    return isinstance(defaults, dict) and any("experts" in name for name in defaults)
-
-
-def _check_layer_types(reader: Reader, layers: int | None, kind: str | None) -> None:
-    kinds = reader.values.get("layer_types")
-    if kinds is None:
-        return
-    if not isinstance(kinds, list):
-        reader.refuse("type", _("layer_types must be a list, not {kinds}", kinds=shown(kinds)), _("correct the file"))
-    elif layers is not None and len(kinds) != layers and kind != "nemotron_h":
-        message = _(
-            "layer_types names {count} layers, and num_hidden_layers says {layers}", count=len(kinds), layers=layers
-        )
-        reader.refuse("range", message, _("use the config.json that came with the weights"))
 
 
 def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:

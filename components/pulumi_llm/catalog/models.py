@@ -62,7 +62,8 @@ class Model(Row):
     ``parameters_b`` and ``active_b`` are in billions, ``weights_gib`` is the loaded size in GiB where a real
     server logged it. ``attention_layers`` is smaller than ``layers`` in hybrids: only these keep a KV cache.
     ``quantization`` names how the files are stored (``awq``, ``gptq``, ``fp8``, ``mxfp4``, …; None: 16 bit).
-    ``other_parts`` says that a config.json describes more than the text part, such as what reads images.
+    ``other_parts`` says that a config.json describes more than the text part, of a size that is not known here;
+    ``other_parameters_b`` is what reads pictures, where that is counted, beside ``parameters_b``.
     ``caches`` says per kind of layer what is kept for each token where a config.json was read; rows of the catalogue
     leave it out, and ``kept`` makes it from their other numbers. ``state_bytes`` is what ``state_layers`` layers keep
     for one request whatever its length. ``expert_parameters_b`` is the part of the parameters in routed experts, stored
@@ -96,6 +97,7 @@ class Model(Row):
     gated: bool = False
     no_fp16: bool = False
     other_parts: bool = False
+    other_parameters_b: float | None = None
     caches: tuple[Cache, ...] = ()
     state_bytes: int = 0
     state_layers: int = 0

@@ -5,9 +5,10 @@ Methods and what each block means: vllm 0.32.0, model_executor/layers/quantizati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from pulumi_llm.catalog.layer_lists import LayerLists
 from pulumi_llm.texts import _
 
 SAME_AS: Mapping[str, str] = {
@@ -21,6 +22,7 @@ SAME_AS: Mapping[str, str] = {
     "intel/auto-round": "inc",
     "compressed_tensors": "compressed-tensors",
     "modelopt_fp4": "nvfp4",
+    "modelopt_mixed": "modelopt",
     "gpt_oss_mxfp4": "mxfp4",
     "bnb": "bitsandbytes",
 }
@@ -44,6 +46,40 @@ EXPERT_BITS: Mapping[str, int] = {"fp4": 4, "mxfp4": 4, "fp8": 8, "bf16": 16, "b
 """``expert_dtype`` of DeepSeek V4: routed experts are stored otherwise than the rest."""
 
 
+BYTES: Mapping[tuple[str, int], float] = {
+    ("fp8", 8): 1.0005,
+    ("fbgemm_fp8", 8): 1.0005,
+    ("modelopt", 8): 1.0005,
+    ("mxfp8", 8): 1 + 1 / 32,
+    ("mxfp4", 4): 0.5 + 1 / 32,
+    ("nvfp4", 4): 0.5 + 1 / 16,
+    ("compressed-tensors", 8): 1.005,
+}
+"""Bytes of a quantized parameter with its scales, by how the method lays them out; whole models are in vllm.json."""
+
+ALGORITHM_BYTES: Mapping[str, float] = {
+    "FP8": BYTES["fp8", 8],
+    "FP8_PER_CHANNEL_PER_TOKEN": BYTES["fp8", 8],
+    "FP8_PB_WO": BYTES["fp8", 8],
+    "NVFP4": BYTES["nvfp4", 4],
+    "NVFP4_AWQ": BYTES["nvfp4", 4],
+    "W4A16_NVFP4": BYTES["nvfp4", 4],
+    "MXFP8": BYTES["mxfp8", 8],
+    "MXFP4": BYTES["mxfp4", 4],
+}
+"""The same, by what ``quantized_layers`` calls it."""
+
+LEFT_OUT = (
+    "ignore",
+    "ignored_layers",
+    "exclude_modules",
+    "modules_to_not_convert",
+    "exclude",
+    "modules_to_not_quantize",
+)
+"""What the lists of layers are called that stay in 16 bit."""
+
+
 class BadBlockError(Exception):
     """A block that is not one: ``code`` is the end of the finding's code, ``text`` and ``hint`` what it says."""
 
@@ -62,10 +98,120 @@ class Stored:
     method: str | None = None
     bits: int | None = None
     unclear: str | None = None
+    lists: LayerLists | None = None
 
 
 def stored(block: object) -> Stored:
     """What a quantization block says. Raises BadBlockError."""
+    found = _overall(block)
+    if not isinstance(block, dict):
+        return found
+    inner = block.get("quantization")
+    return _listed(inner if isinstance(inner, dict) else block, found)
+
+
+def _listed(block: Mapping[str, object], found: Stored) -> Stored:
+    """The same with what its lists of layers say."""
+    if str(block.get("quant_algo")).upper() == "MIXED_PRECISION":
+        return _mixed(block, found)
+    groups = block.get("config_groups")
+    several = _several(groups) if isinstance(groups, dict) else None
+    if several is not None:
+        return replace(found, unclear=None, lists=replace(several, plain=tuple(_left_out(block))))
+    group = _first_group(block)
+    size = _bytes(found.method, found.bits, group, zeros=found.method in ("awq", "gptq", "inc"))
+    plain = tuple(_left_out(block))
+    if size is None or not plain:
+        return found
+    lists = LayerLists(size=size, plain=plain)
+    return replace(found, lists=lists) if lists.matters else found
+
+
+def _mixed(block: Mapping[str, object], found: Stored) -> Stored:
+    """Each layer with an algorithm of its own; what is not listed is not quantized."""
+    layers = block.get("quantized_layers")
+    if not isinstance(layers, dict) or not layers:
+        return replace(found, unclear=_("quant_algo: MIXED_PRECISION without quantized_layers"))
+    sizes = []
+    for name, row in layers.items():
+        algorithm = row.get("quant_algo") if isinstance(row, dict) else None
+        size = ALGORITHM_BYTES.get(str(algorithm).upper())
+        if size is None:
+            return replace(found, unclear=f"quantized_layers: {str(algorithm)[:40]}")
+        sizes.append((name, size))
+    if found.method == "fp8":  # DeepSeek V4 with other experts: all that is not listed stays as it was
+        return replace(found, lists=LayerLists(size=BYTES["fp8", 8], sizes=tuple(sizes)))
+    lists = LayerLists(size=2.0, sizes=tuple(sizes), plain=tuple(_left_out(block)))
+    return Stored(method="modelopt_mixed", lists=lists)
+
+
+def _several(groups: Mapping[str, object]) -> LayerLists | None:
+    """Groups of which each names its layers; None for one group, or one that is not understood."""
+    size, sizes = 2.0, []
+    for group in groups.values():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        targets = group.get("targets") if isinstance(group, dict) else None
+        if not isinstance(weights, dict) or not isinstance(targets, list):
+            return None
+        bits, wide = weights.get("num_bits"), weights.get("group_size")
+        each = _of_group(bits, wide, floats=weights.get("type") == "float")
+        if each is None:
+            return None
+        for target in targets:
+            if not isinstance(target, str):
+                return None
+            if target == "Linear":
+                size = each
+            else:
+                sizes.append((target, each))
+    return LayerLists(size=size, sizes=tuple(sizes)) if sizes else None
+
+
+def _of_group(bits: object, wide: object, *, floats: bool) -> float | None:
+    if bits == 8:
+        return BYTES["fp8", 8] if floats else 1.005
+    if bits == 4 and isinstance(wide, int) and 8 <= wide <= 4096:
+        scale = 1 if floats else 2
+        return 0.5 + scale / wide
+    return None
+
+
+def _first_group(block: Mapping[str, object]) -> int | None:
+    """How many weights share a scale, where the block says it."""
+    groups = block.get("config_groups")
+    if isinstance(groups, dict) and groups:
+        first = next(iter(groups.values()))
+        weights = first.get("weights") if isinstance(first, dict) else None
+        size = weights.get("group_size") if isinstance(weights, dict) else None
+    else:
+        size = block.get("group_size", block.get("q_group_size"))
+    return size if isinstance(size, int) and not isinstance(size, bool) and 8 <= size <= 4096 else None
+
+
+def _bytes(method: str | None, bits: int | None, group: int | None, *, zeros: bool) -> float | None:
+    """``zeros``: the method keeps a zero point beside each scale of 16 bit."""
+    if method is None or bits is None:
+        return None
+    if (method, bits) in BYTES:
+        return BYTES[method, bits]
+    return bits / 8 + (2 + (bits / 8 if zeros else 0)) / (group or 128) if 2 <= bits <= 8 else None
+
+
+def _left_out(block: Mapping[str, object]) -> Iterator[str]:
+    """Layers that a block leaves in 16 bit, under whatever name it lists them."""
+    for name in LEFT_OUT:
+        given = block.get(name)
+        yield from (each for each in given if isinstance(each, str)) if isinstance(given, list) else ()
+    dynamic = block.get("dynamic")  # gptq: what begins with "-:" is left out
+    if isinstance(dynamic, dict):
+        yield from (f"re:{each.removeprefix('-:')}" for each in dynamic if isinstance(each, str) and each[:2] == "-:")
+    extra = block.get("extra_config")  # auto-round
+    if isinstance(extra, dict):
+        yield from (name for name, row in extra.items() if isinstance(row, dict) and row.get("bits") == 16)
+
+
+def _overall(block: object) -> Stored:
+    """What a block says of all layers. Raises BadBlockError."""
     if block is None:
         return Stored()
     if not isinstance(block, dict):
@@ -139,7 +285,9 @@ def _groups(block: Mapping[str, object], method: str = "compressed-tensors") -> 
         return Stored(method=method, unclear=_("config_groups of several sizes"))
     bits = sizes.pop()
     if bits == 4 and floats:
-        return Stored(method="nvfp4", bits=4)
+        told = [str(block.get("format")), *(str(group.get("format")) for group in groups.values())]
+        wide = _first_group(block)
+        return Stored(method="mxfp4" if wide == 32 or any("mxfp4" in each for each in told) else "nvfp4", bits=4)
     return Stored(method=method, bits=bits)
 
 

@@ -20,10 +20,15 @@ __all__ = ["DEFAULT_CONTEXT", "Verdict", "check_server", "judge", "require"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the fit check says of a server: errors and warnings, worst first, and the memory where it can be told."""
+    """What the fit check says of a server: errors and warnings, worst first, and the memory where it can be told.
+
+    ``max_num_seqs`` is what vLLM is told: what was asked, else None where its own number will do, else as many as it
+    starts with (see `requests.number_that_starts`).
+    """
 
     findings: tuple[Finding, ...]
     memory: Memory | None = None
+    max_num_seqs: int | None = None
 
 
 def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
@@ -46,10 +51,12 @@ def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placi
         found = report.findings(case)
     except UnknownName as unknown:
         of_model = (_unknown_model(finding) for finding in unknown.findings)
-        return Verdict((*of_model, *rules_host.of_unknown_model(asked, placing.place)))
+        host = rules_host.of_unknown_model(asked, placing.place)
+        return Verdict((*of_model, *host), max_num_seqs=server.max_num_seqs)
     except Refusal as refusal:
-        return Verdict(refusal.findings)
-    return Verdict(tuple(each for each in found if each.severity != "info"), case.memory)
+        return Verdict(refusal.findings, max_num_seqs=server.max_num_seqs)
+    told = tuple(each for each in found if each.severity != "info")
+    return Verdict(told, case.memory, request.max_num_seqs_of(case))
 
 
 def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list[Finding]:

@@ -74,6 +74,8 @@ class Engine:
     fp8_arithmetic_capability: Capability
     fp8_kv_cache_capability: Capability
     sparse_attention_majors: tuple[int, ...]
+    wide_head: int
+    wide_head_capability: Capability
     min_driver: int
     compatible_drivers: tuple[int, ...]
     legacy_release: str
@@ -111,6 +113,8 @@ def engine() -> Engine:
         fp8_arithmetic_capability=_capability(raw["fp8_arithmetic_capability"]),
         fp8_kv_cache_capability=_capability(raw["fp8_kv_cache_capability"]),
         sparse_attention_majors=tuple(raw["sparse_attention_majors"]),
+        wide_head=raw["wide_head"],
+        wide_head_capability=_capability(raw["wide_head_capability"]),
         min_driver=raw["min_driver"],
         compatible_drivers=tuple(raw["compatible_drivers"]),
         legacy_release=raw["legacy_release"],

@@ -88,8 +88,9 @@ def weights_gib(
     if model.parameters_b is None:
         return None
     factor = release.spending.weights_factor
+    beside = (model.other_parameters_b or 0.0) * 2e9 / GIB  # what reads pictures stays in 16 bit
     if quantization is None:
-        return model.parameters_b * 2e9 / GIB * factor
+        return model.parameters_b * 2e9 / GIB * factor + beside
     method = release.quantizations.get(quantization)
     size = method.bytes.get(bits or method.bits or 0) if method is not None else None
     if size is None:
@@ -98,7 +99,7 @@ def weights_gib(
     experts = model.expert_parameters_b if model.expert_bits is not None else None
     body = model.parameters_b - embeddings - (experts or 0.0)
     apart = (experts or 0.0) * EXPERT_BYTES.get(model.expert_bits or 0, size)
-    return (body * size + embeddings * 2 + apart) * 1e9 / GIB
+    return (body * size + embeddings * 2 + apart) * 1e9 / GIB + beside
 
 
 def kv_bytes_per_token(model: Model, gpu_count: int, *, fp8: bool = False) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -11,7 +11,7 @@ from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import memory, placement
+from pulumi_llm.preflight import memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
@@ -165,6 +165,19 @@ def context_of(asked: int | None, model: Model | None) -> int | None:
     return min(DEFAULT_CONTEXT, model.max_context) if model is not None and model.max_context else None
 
 
+def max_num_seqs_of(case: Case) -> int | None:
+    """What is passed to vLLM as ``--max-num-seqs``; None where its own number, or one in ``extra_args``, will do.
+
+    What was asked, else for models that keep a state for each request as many as the GPU's memory has room for: vLLM
+    refuses to start with more (see `requests.number_that_starts`).
+    """
+    asked = case.request.max_num_seqs
+    if asked is not None or not case.model.state_layers or "--max-num-seqs" in flags_of(case.request.extra_args):
+        return asked
+    own = case.engine.defaults(case.gpu.name, case.gpu.memory_gib).max_num_seqs
+    return None if case.load.max_num_seqs == own else case.load.max_num_seqs
+
+
 def find_model(request: FitRequest) -> Model:
     """The model's row. Raises UnknownName, or Refusal ``catalog.bad-config-…`` for a config.json."""
     if request.from_config:
@@ -182,6 +195,7 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
     flags = flags_of(request.extra_args)
     defaults = release.defaults(gpu.name, gpu.memory_gib)
     longest = context_of(request.max_model_len, model) or DEFAULT_CONTEXT
+    seqs = request.max_num_seqs or _number(flags, "--max-num-seqs")
     load = memory.Load(
         gpu=gpu.name,
         gpu_gib=gpu.memory_gib,
@@ -191,11 +205,13 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         bits=bits,
         utilization=request.gpu_memory_utilization,
         max_model_len=longest,
-        max_num_seqs=request.max_num_seqs or _number(flags, "--max-num-seqs") or defaults.max_num_seqs,
+        max_num_seqs=seqs or defaults.max_num_seqs,
         max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
         fp8_kv_cache=request.kv_cache_dtype.startswith("fp8"),
         eager="--enforce-eager" in flags,
     )
+    if seqs is None:
+        load = replace(load, max_num_seqs=requests.number_that_starts(model, load))
     return Case(
         request=request,
         model=model,

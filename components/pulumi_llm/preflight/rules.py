@@ -22,6 +22,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_hardware.kv_cache_needs_capability,
     rules_hardware.sparse_attention_needs_capability,
     rules_hardware.sparse_attention_needs_compiler,
+    rules_hardware.wide_heads_need_capability,
     rules_hardware.driver_too_old,
     rules_shape.heads_not_divisible,
     rules_shape.groups_not_divisible,
@@ -31,9 +32,11 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_memory.weights_exceed_vram,
     rules_memory.context_too_long,
     rules_memory.concurrency_too_high,
+    rules_memory.more_requests_than_states,
     rules_memory.utilization_too_high,
     rules_memory.tight,
     rules_memory.vision_is_not_counted,
+    rules_memory.what_flags_add_is_not_counted,
     rules_hardware.fp8_is_weight_only,
 )
 """Rules about a model on a GPU."""

@@ -257,6 +257,28 @@ def sparse_attention_needs_capability(case: Case) -> Iterator[Finding]:
         )
 
 
+def wide_heads_need_capability(case: Case) -> Iterator[Finding]:
+    """On Turing one attention kernel alone takes very wide heads, and asks for more shared memory than there is."""
+    needed = case.engine.wide_head_capability
+    # Keys and values of two bytes each: a latent cache has no heads.
+    widest = max((row.bytes / row.heads / 4 for row in case.model.kept or () if row.heads), default=0)
+    if widest > case.engine.wide_head and case.gpu.capability < needed:
+        yield Finding(
+            "fit.wide-heads-need-capability",
+            _(
+                "{model} has attention heads {widest:.0f} wide, for which vLLM {version}'s kernel "
+                "needs more shared memory than {gpu} (compute capability {compute_capability}) has",
+                model=case.model.id,
+                widest=widest,
+                version=case.engine.version,
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _("a GPU with {needed} (A10, A100, L4, …)", needed=_text(needed)),
+            where="gpu",
+        )
+
+
 def sparse_attention_needs_compiler(case: Case) -> Iterator[Finding]:
     """The index runs in DeepGEMM, which compiles its kernels with nvcc; see docs/decisions/no-cuda-compiler.md."""
     if case.model.sparse_attention and case.gpu.capability[0] in case.engine.sparse_attention_majors:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pulumi_llm._flags import flags_of
 from pulumi_llm.errors import Finding
+from pulumi_llm.preflight import requests
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case
 from pulumi_llm.texts import _, listed
@@ -127,6 +129,30 @@ def concurrency_too_high(case: Case) -> Iterator[Finding]:
         )
 
 
+def more_requests_than_states(case: Case) -> Iterator[Finding]:
+    """A hybrid keeps a state for each request, and vLLM refuses to start where there may be more than it has blocks."""
+    found, seqs = case.memory, case.load.max_num_seqs
+    blocks = requests.blocks_of(case.model, case.load)
+    if found is None or blocks is None or found.kv_gib < found.need_gib or seqs <= blocks:
+        return
+    fewer = requests.number_that_starts(case.model, case.load)
+    yield Finding(
+        "fit.more-requests-than-states",
+        _(
+            "{model} keeps a state for each request, and the {kv_gib:.2f} GiB of KV cache per "
+            "GPU hold about {blocks} of them: vLLM {version} refuses to start with max_num_seqs "
+            "{seqs}",
+            model=case.model.id,
+            kv_gib=found.kv_gib,
+            blocks=blocks,
+            version=case.engine.version,
+            seqs=seqs,
+        ),
+        _("max_num_seqs: {fewer}, or leave it out", fewer=fewer),
+        where="max_num_seqs",
+    )
+
+
 def utilization_too_high(case: Case) -> Iterator[Finding]:
     """vLLM refuses to start when its share is more than what is free; graphs outside the share must fit beside it."""
     found, spending = case.memory, case.engine.spending
@@ -186,6 +212,34 @@ def vision_is_not_counted(case: Case) -> Iterator[Finding]:
             _("leave room for them: compare the weights above with the size of the model's files"),
             severity="warning",
             where="model",
+        )
+
+
+ADDING = {
+    "--enable-lora": _("slots for LoRA adapters (max_loras x max_lora_rank in every layer)"),
+    "--speculative-config": _("a draft model or heads that guess ahead, and their KV cache"),
+}
+"""Flags that take memory for something which the estimate does not know, and what that is.
+
+vllm 0.32.0: lora/layers (slots are made at the start, for as many adapters as are said), config/speculative.py; MTP
+heads stand in the checkpoint and are read only with that flag (model_loader; read 2026-11-28).
+"""
+
+
+def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
+    """Adapters and guessing ahead come on top of the model, by flags that nobody here reads."""
+    for flag in sorted(ADDING.keys() & flags_of(case.request.extra_args).keys()):
+        yield Finding(
+            "fit.flag-not-counted",
+            _(
+                "{flag} makes vLLM {version} hold {adding}, which is not in the estimate",
+                flag=flag,
+                version=case.engine.version,
+                adding=ADDING[flag],
+            ),
+            _("leave room for it: a lower gpu_memory_utilization does not, a shorter context does"),
+            severity="warning",
+            where="extra_args",
         )
 
 

@@ -60,7 +60,7 @@ class ResolvedServer(ResolvedMachine):
     ``model`` is None where the catalogue does not know it. ``context_length`` is in tokens, ``dtype`` what vLLM is told
     and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: Weaviate beside
     the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate, where
-    there is one.
+    there is one. ``max_num_seqs`` is what vLLM is told (None: its own number).
     """
 
     spec: ServerSpec
@@ -74,6 +74,7 @@ class ResolvedServer(ResolvedMachine):
     foreign: Foreign | None
     warnings: tuple[Finding, ...]
     memory: Memory | None
+    max_num_seqs: int | None
 
     @property
     def served(self) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ class Stand:
     weights_gib: float | None = None
     warnings: tuple[Finding, ...] = ()
     memory: Memory | None = None
+    max_num_seqs: int | None = None
 
     def fields(self) -> dict[str, Any]:
         """As fields of a resolved machine."""
@@ -93,6 +94,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         weights_gib=weights,
         warnings=tuple(told),
         memory=verdict.memory,
+        max_num_seqs=verdict.max_num_seqs,
     )
 
 
@@ -138,6 +140,7 @@ def resolve_server(
         foreign=foreign,
         warnings=stand.warnings,
         memory=stand.memory,
+        max_num_seqs=stand.max_num_seqs,
     )
 
 

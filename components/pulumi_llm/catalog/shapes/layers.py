@@ -172,7 +172,7 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         return _of_length([CHUNK if each else FULL for each in rotated], layers, "no_rope_layers")
     if kind in ("cwm", "granite_swa", "granitemoe_swa"):
         return [FULL if at % 4 == 0 else WINDOW for at in every]
-    if kind in ("laguna", "mellum"):
+    if kind in ("laguna", "mellum", "step3p5"):
         return [FULL] * layers
     if kind == "mimo_v2_flash":
         return [FULL if at == 0 or (at + 1) % 6 == 0 else WINDOW for at in every]
@@ -259,7 +259,7 @@ def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
         return [bool(sparse) and at not in dense and (at + 1) % sparse == 0 for at in every]
     first = settings.number("first_k_dense_replace")
     if first is None:
-        first = 1 if settings.kind in ONE_DENSE else 0
+        first = 1 if settings.kind in ONE_DENSE else 3 if settings.kind == "step3p5" else 0
     last = settings.number("moe_layer_end_index", low=-1)
     last = layers - 1 if last is None or last < 0 else last
     interval = settings.number("moe_layer_interval") or settings.number("moe_layer_freq") or 1

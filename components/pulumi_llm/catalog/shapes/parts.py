@@ -61,10 +61,14 @@ class Widths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """One layer of attention: its parameters (those of keys and values apart), and what it keeps for each token."""
+    """One layer of attention: its parameters, and what it keeps for each token.
+
+    ``key_parameters`` are those of keys and values among them, ``out_parameters`` those of its last matrix.
+    """
 
     parameters: int
     key_parameters: int
+    out_parameters: int
     bytes: float
     heads: int
     window: int | None
@@ -136,6 +140,7 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
         kv_heads = settings.number("swa_num_key_value_heads") or kv_heads * doubled
         key = settings.number("swa_head_dim") or key
         value = settings.number("swa_v_head_dim") or settings.number("swa_head_dim") or value
+        heads, kv_heads, key, value = _otherwise(settings, heads, kv_heads, key, value)
     listed = settings.sequence("num_attention_heads_per_layer")
     if listed is not None:
         each = listed[at] if at < len(listed) else None
@@ -145,15 +150,35 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     keys = of.hidden * kv_heads * (key if one_of_both else key + value)
     total = queries + keys + heads * value * of.hidden + _gates(settings, of, heads, value)
     return Attention(
-        parameters=total, key_parameters=keys, bytes=kv_heads * (key + value) * 2, heads=kv_heads, window=window
+        parameters=total,
+        key_parameters=keys,
+        out_parameters=heads * value * of.hidden,
+        bytes=kv_heads * (key + value) * 2,
+        heads=kv_heads,
+        window=window,
     )
+
+
+def _otherwise(settings: Settings, heads: int, kv_heads: int, key: int, value: int) -> tuple[int, int, int, int]:
+    """Heads and sizes of layers with a window where Step writes them apart."""
+    given = settings.mapping("attention_other_setting")
+    known = {"num_attention_heads", "num_attention_groups", "head_dim", "attention_type", "true_head_dim"}
+    for name in given.keys() - known:
+        settings.refuse(f"attention_other_setting.{name}", given[name])
+    named = [given.get(name) for name in ("num_attention_heads", "num_attention_groups", "head_dim")]
+    if any(each is not None and not is_size(each) for each in named):
+        settings.refuse("attention_other_setting", dict(given))
+    one, two, size = (each if is_size(each) else None for each in named)
+    return one or heads, two or kv_heads, size or key, size or value
 
 
 def _gates(settings: Settings, of: Widths, heads: int, value: int) -> int:
     """A projection beside the queries that gates what attention gives."""
     if settings.kind in ("afmoe", "muse_glimmer_text"):
         return of.hidden * heads * value
-    if settings.kind in ("laguna", "step3p5"):
+    if settings.kind == "laguna" or (
+        settings.kind == "step3p5" and settings.given("use_head_wise_attn_gate") is not False
+    ):
         return of.hidden * heads
     return 0
 
@@ -165,15 +190,22 @@ def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool
     low = settings.number("q_lora_rank")
     query = of.heads * (nope + rope)
     total = of.hidden * query if low is None else low * (of.hidden + query)
+    if settings.flag("mla_use_output_gate"):
+        total += of.hidden * of.heads * value
     total += of.hidden * (rank + rope) + rank * of.heads * (nope + value) + of.heads * value * of.hidden
     index_heads, index_dim = settings.number("index_n_heads"), settings.number("index_head_dim")
     if index_heads and index_dim and indexes:
         total += (low or of.hidden) * index_heads * index_dim + of.hidden * (index_dim + index_heads)
-    if settings.kind == "minicpm3":  # vLLM keeps its keys and values whole (model_executor/models/minicpm3.py)
-        return Attention(
-            parameters=total, key_parameters=0, bytes=of.heads * (nope + rope) * 4, heads=of.heads, window=window
-        )
-    return Attention(parameters=total, key_parameters=0, bytes=(rank + rope) * 2, heads=0, window=window)
+    # vLLM keeps the keys and values of this one whole (model_executor/models/minicpm3.py)
+    whole = settings.kind == "minicpm3"
+    return Attention(
+        parameters=total,
+        key_parameters=0,
+        out_parameters=of.heads * value * of.hidden,
+        bytes=of.heads * (nope + rope) * 4 if whole else (rank + rope) * 2,
+        heads=of.heads if whole else 0,
+        window=window,
+    )
 
 
 def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
@@ -227,6 +259,8 @@ def _kda(settings: Settings, of: Widths) -> tuple[int, int]:
         return settings.refuse("linear_attn_config", dict(given))
     width = heads * size
     total = of.hidden * (4 * width + heads + 2 * size) + 2 * size * width + 3 * width * taps
+    if given.get("use_full_rank_gate") is True:  # Kimi K3: one matrix in place of two of low rank
+        total += of.hidden * width - of.hidden * size - size * width
     return total, 3 * width * (taps - 1) * 2 + heads * size * size * 4
 
 
@@ -282,7 +316,7 @@ def dense_beside_experts(settings: Settings) -> bool:
 def experts(settings: Settings, of: Widths) -> tuple[int, int]:
     """Parameters of all routed experts of a layer, and those of the router and of what every token passes."""
     matrices = 2 if settings.kind in TWO_MATRICES else 3
-    inside = settings.number("moe_latent_size") or of.hidden
+    inside = settings.number("moe_latent_size") or settings.number("routed_expert_hidden_size") or of.hidden
     routed = of.experts * matrices * inside * of.expert_width
     beside = of.hidden * of.experts + (0 if inside == of.hidden else 2 * of.hidden * inside)
     return routed, beside + matrices * of.hidden * _shared_width(settings, of)

@@ -49,10 +49,13 @@ HARMLESS = re.compile(
     r"|residual_in|rescale_prenorm|max_window_layers|experts_implementation|norm_before_gate|rms_norm|inner_layernorm"
     r"|ssm_(in|out)_multiplier|ssm_multipliers|moe_layer_use_mod|swiglu|sliding_window_size|attention_chunk_size|log_scaling"
     r"|mamba_hidden_act|tensor_parallel|patch_|moe_token_dispatcher|gemm|overlap|activation_sparsity|linear_(lower|allow|a_log|dt)"
-    r"|index_topk_(freq|pattern)|index_skip|index_share|sink|logits|embed|num_local_tokens|_alpha|_beta|rope_|_rope|rotary"
+    r"|index_topk_(freq|pattern)|index_skip|index_share|sink|logits|embed|latent_moe_use_norm|num_local_tokens|model_parallel|fusion|k_norm|(^|_)bias|recompute|_alpha|_beta|rope_|_rope|rotary"
 )
 """Structural by name, but of no weight: how experts are chosen, kernels, training, heads that guess ahead."""
 
+
+WITHOUT_DEFAULTS = frozenset({"nemotron-nas"})
+"""Classes that come with the weights, not with transformers, and whose files say everything."""
 
 LARGEST = 10**9
 """Far beyond any number in a real file: a larger one, or one below zero, is not meant, and gives sizes of no sense."""
@@ -98,7 +101,7 @@ class Settings:
     @property
     def known_class(self) -> bool:
         """Whether transformers has a class of this model type, of which the defaults are known."""
-        return bool(self._class)
+        return bool(self._class) or self.kind in WITHOUT_DEFAULTS
 
     def given(self, name: str) -> object:
         """The file's own value of a setting, under any spelling; None where it says nothing."""

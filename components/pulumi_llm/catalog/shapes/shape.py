@@ -14,6 +14,7 @@ from pulumi_llm.catalog.shapes.special import (
     deepseek_v4_bytes,
     deepseek_v4_ratios,
     minimax_m3_index,
+    searched_blocks,
 )
 
 MOST_LAYERS = 1_000
@@ -21,8 +22,24 @@ MOST_LAYERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Parameters of one layer (``at``; None: of no layer) that are stored alike, as far as their names tell.
+
+    ``kind`` is ``attention``, ``attention_out`` (its last matrix), ``state``, ``kda`` (a state that is named as
+    attention), ``dense``, ``experts``, ``experts_beside`` (a dense part), ``shared`` (what every token passes beside
+    experts, and their router), ``words`` (embeddings) or ``head``.
+    """
+
+    at: int | None
+    kind: str
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """The text part of a model. ``parameters`` counts all of it, ``experts`` the routed experts' share.
+
+    ``pieces`` are its parameters once more, told apart by what a list of layers in a quantization block may name.
 
     ``state_bytes`` is what one request keeps whatever its length, ``state_layers`` in how many layers. ``sparse`` says
     that attention picks tokens by an index (DSA), for which few GPUs have kernels.
@@ -45,47 +62,58 @@ class Shape:
     expert_width: int
     kv_heads: int | None
     head_dim: int | None
+    pieces: tuple[Piece, ...] = ()
 
 
 def shape_of(settings: Settings, *, tied: bool) -> Shape:
     """The shape that the settings describe. Raises UnknownShapeError with the name of what is not understood."""
     if settings.kind == "deepseek_v4":
         return _deepseek_v4(settings, tied=tied)
+    if settings.kind == "nemotron-nas":
+        return _by_blocks(settings, tied=tied)
     layers = _layers(settings)
     doubled = 2 if settings.kind == "longcat_flash" else 1  # two of attention and of the dense part, one of experts
     kinds = mixers(settings, layers)
     widths = parts.widths(settings)
     sparse_at = experts_at(settings, layers, kinds) if widths.experts else [False] * layers
-    total, routed, state, kept = 0, 0, 0, 0
+    routed, state, kept = 0, 0, 0
+    pieces: list[Piece] = []
     shared_from = layers - (settings.number("num_kv_shared_layers") or 0)
     caches: dict[tuple[float, int, int | None], int] = {}
     for at, kind in enumerate(kinds):
         own_keys = at < shared_from
         if kind in (FULL, WINDOW, CHUNK, BOTH):
             attention = parts.attention(settings, widths, kind, at)
-            total += doubled * (attention.parameters - (0 if own_keys else attention.key_parameters))
+            own = doubled * (attention.parameters - (0 if own_keys else attention.key_parameters))
+            pieces += _attention(at, own, doubled * attention.out_parameters)
             if own_keys:
                 key = (attention.bytes, attention.heads, attention.window)
                 caches[key] = caches.get(key, 0) + doubled
         if kind not in (FULL, WINDOW, CHUNK, NOTHING):
             parameters, bytes_kept = parts.stateful(settings, widths, "mamba2" if kind == BOTH else kind)
-            total, state, kept = total + parameters, state + bytes_kept, kept + 1
+            pieces.append(Piece(at=at, kind="kda" if kind == "kda" else "state", parameters=parameters))
+            state, kept = state + bytes_kept, kept + 1
         if not parts.has_feed_forward(settings, kind, at):
             continue
         if sparse_at[at]:
             experts, beside = parts.experts(settings, widths)
-            total, routed = total + experts + beside, routed + experts
+            beside_dense = parts.dense_beside_experts(settings)
+            pieces.append(Piece(at=at, kind="experts_beside" if beside_dense else "experts", parameters=experts))
+            pieces.append(Piece(at=at, kind="shared", parameters=beside))
+            routed += experts
         if not sparse_at[at] or parts.dense_beside_experts(settings):
-            total += doubled * parts.dense(settings, widths, at, shares_keys=not own_keys)
+            own = doubled * parts.dense(settings, widths, at, shares_keys=not own_keys)
+            pieces.append(Piece(at=at, kind="dense", parameters=own))
     embeddings = widths.vocab * widths.hidden * (1 if tied else 2)
-    total += embeddings + parts.extras(settings, widths, layers)
+    pieces += _words(widths, tied=tied, more=parts.extras(settings, widths, layers))
     index = settings.number("index_topk") is not None and settings.number("index_head_dim") is not None
     rows = [
         Cache(layers=count, bytes=size, heads=heads, window=window) for (size, heads, window), count in caches.items()
     ]
     if settings.kind == "minimax_m3_vl_text":
         beside_index, kept_index = minimax_m3_index(settings, layers, widths.hidden)
-        total, index = total + beside_index, False
+        pieces.append(Piece(at=None, kind="attention", parameters=beside_index))
+        index = False
         rows += [kept_index] if kept_index else []
     if index and widths.indexed:
         rows.append(Cache(layers=len(widths.indexed), bytes=settings.needed("index_head_dim") + 4, heads=0, fixed=True))
@@ -94,7 +122,7 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
         hidden=widths.hidden,
         heads=widths.heads,
         vocab=widths.vocab,
-        parameters=total,
+        parameters=sum(piece.parameters for piece in pieces),
         experts=routed,
         embeddings=embeddings,
         intermediate=widths.intermediate,
@@ -107,7 +135,22 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
         expert_width=widths.expert_width,
         kv_heads=None if widths.latent else widths.kv_heads,
         head_dim=None if widths.latent else widths.head_dim,
+        pieces=tuple(pieces),
     )
+
+
+def _attention(at: int, whole: int, out: int) -> list[Piece]:
+    return [
+        Piece(at=at, kind="attention", parameters=whole - out),
+        Piece(at=at, kind="attention_out", parameters=out),
+    ]
+
+
+def _words(widths: parts.Widths, *, tied: bool, more: int = 0) -> list[Piece]:
+    """Embeddings, with what stands beside the layers, and the head where it is not the same."""
+    matrix = widths.vocab * widths.hidden
+    rows = [Piece(at=None, kind="words", parameters=matrix + more)]
+    return rows if tied else [*rows, Piece(at=None, kind="head", parameters=matrix)]
 
 
 def _layers(settings: Settings) -> int:
@@ -125,7 +168,12 @@ def _deepseek_v4(settings: Settings, *, tied: bool) -> Shape:
     ratios = deepseek_v4_ratios(settings, layers)
     routed, beside = parts.experts(settings, of)
     embeddings = of.vocab * of.hidden * (1 if tied else 2)
-    attention = sum(deepseek_v4_attention(settings, of.hidden, of.heads, ratio) for ratio in ratios)
+    pieces = _words(of, tied=tied)
+    for at, ratio in enumerate(ratios):
+        own, out = deepseek_v4_attention(settings, of.hidden, of.heads, ratio)
+        pieces += _attention(at, own, out)
+        pieces.append(Piece(at=at, kind="experts", parameters=routed))
+        pieces.append(Piece(at=at, kind="shared", parameters=beside))
     caches = [Cache(layers=layers, bytes=V4_ROW, heads=0, window=window, fixed=True)]
     for ratio in sorted({ratio for ratio in ratios if ratio > 1}):
         size = deepseek_v4_bytes(settings, ratio)
@@ -135,7 +183,7 @@ def _deepseek_v4(settings: Settings, *, tied: bool) -> Shape:
         hidden=of.hidden,
         heads=of.heads,
         vocab=of.vocab,
-        parameters=attention + layers * (routed + beside) + embeddings,
+        parameters=sum(piece.parameters for piece in pieces),
         experts=layers * routed,
         embeddings=embeddings,
         intermediate=of.expert_width,
@@ -148,4 +196,47 @@ def _deepseek_v4(settings: Settings, *, tied: bool) -> Shape:
         expert_width=of.expert_width,
         kv_heads=None,
         head_dim=None,
+        pieces=tuple(pieces),
+    )
+
+
+def _by_blocks(settings: Settings, *, tied: bool) -> Shape:
+    """Nemotron's searched models: each layer says its own heads and width, or that it has no such part.
+
+    vllm 0.32.0, model_executor/models/nemotron_nas.py (read 2026-11-28).
+    """
+    hidden, heads, vocab = (settings.needed(each) for each in ("hidden_size", "num_attention_heads", "vocab_size"))
+    size = settings.number("head_dim") or hidden // heads
+    found = searched_blocks(settings, hidden, heads)
+    pieces = [Piece(at=None, kind="words", parameters=vocab * hidden)]
+    pieces += [] if tied else [Piece(at=None, kind="head", parameters=vocab * hidden)]
+    counts: dict[int, int] = {}
+    for at, (kv_heads, width) in enumerate(found):
+        if kv_heads:
+            own = 2 * hidden * size * (heads + kv_heads)
+            pieces += _attention(at, own, hidden * size * heads)
+            counts[kv_heads] = counts.get(kv_heads, 0) + 1
+        if width:
+            pieces.append(Piece(at=at, kind="dense", parameters=3 * hidden * width))
+    return Shape(
+        layers=len(found),
+        hidden=hidden,
+        heads=heads,
+        vocab=vocab,
+        parameters=sum(piece.parameters for piece in pieces),
+        experts=0,
+        embeddings=vocab * hidden * (1 if tied else 2),
+        intermediate=max(width for _, width in found),
+        caches=tuple(
+            Cache(layers=count, bytes=kv_heads * size * 4, heads=kv_heads) for kv_heads, count in counts.items()
+        ),
+        state_bytes=0,
+        state_layers=0,
+        sparse=False,
+        expert_count=0,
+        experts_per_token=0,
+        expert_width=0,
+        kv_heads=min(counts, default=None),
+        head_dim=size,
+        pieces=tuple(pieces),
     )

@@ -11,12 +11,18 @@ V4_ROW = 584
 vllm 0.32.0: models/deepseek_v4/attention.py (read 2026-11-28).
 """
 
+MOST_TIMES = 1_000
+"""Far beyond how much wider a feed-forward part is than its model anywhere."""
+
 V4_BLOCK, V4_ALIGNMENT = 256, 576
 """Tokens of a block, and what its bytes are rounded up to (ibid.)."""
 
 
-def deepseek_v4_attention(settings: Settings, hidden: int, heads: int, ratio: int) -> int:
-    """Parameters of one attention layer: queries and outputs of low rank, one key for all heads, a compressor."""
+def deepseek_v4_attention(settings: Settings, hidden: int, heads: int, ratio: int) -> tuple[int, int]:
+    """Parameters of one attention layer, and those of its output among them.
+
+    Queries and outputs are of low rank, one key serves all heads, and a compressor stands beside them.
+    """
     size, low = settings.needed("head_dim"), settings.needed("q_lora_rank")
     groups, out = settings.needed("o_groups"), settings.needed("o_lora_rank")
     total = low * (hidden + heads * size) + hidden * size + heads * size * out + groups * out * hidden
@@ -26,7 +32,8 @@ def deepseek_v4_attention(settings: Settings, hidden: int, heads: int, ratio: in
     elif ratio > 1:
         total += 2 * hidden * size
     copies = settings.number("hc_mult") or 4
-    return total + 2 * (copies * copies + 2 * copies) * copies * hidden
+    total += 2 * (copies * copies + 2 * copies) * copies * hidden
+    return total, heads * size * out + groups * out * hidden
 
 
 def deepseek_v4_ratios(settings: Settings, layers: int) -> list[int]:
@@ -75,3 +82,41 @@ def minimax_m3_index(settings: Settings, layers: int, hidden: int) -> tuple[int,
     count = sum(each in (1, True, "minimax_m3_sparse") for each in kinds[:layers])
     cache = Cache(layers=count, bytes=2 * size, heads=0) if count else None
     return count * hidden * (heads * size + size), cache
+
+
+def searched_blocks(settings: Settings, hidden: int, heads: int) -> list[tuple[int, int]]:
+    """Key-value heads and feed-forward width of each of ``block_configs``, 0 for a part that is not there.
+
+    vllm 0.32.0, model_executor/models/nemotron_nas.py: a width is two thirds of ``ffn_mult`` times the model's, rounded
+    up to 256 (read 2026-11-28). Parts that are replaced by a matrix are refused there, and here.
+    """
+    layers = settings.needed("num_hidden_layers")
+    given = settings.sequence("block_configs")
+    if given is None or len(given) != layers:
+        settings.refuse("block_configs", f"{len(given or [])} entries for {layers} layers")
+    return [_searched(settings, each, hidden, heads) for each in given]
+
+
+def _searched(settings: Settings, block: object, hidden: int, heads: int) -> tuple[int, int]:
+    whole = block if isinstance(block, dict) else {}
+    attention, feed = whole.get("attention"), whole.get("ffn")
+    if not isinstance(attention, dict) or not isinstance(feed, dict):
+        settings.refuse("block_configs", block)
+    for part, name in ((attention, "attention"), (feed, "ffn")):
+        for key in ("replace_with_linear", "sparsify", "window_length", "num_sink_tokens"):
+            if part.get(key):
+                settings.refuse(f"block_configs.{name}.{key}", part[key])
+    kv_heads = width = 0
+    if not attention.get("no_op"):
+        group = attention.get("n_heads_in_group")
+        if not is_size(group) or heads % group:
+            settings.refuse("block_configs.attention.n_heads_in_group", group)
+        kv_heads = heads // group
+    if not feed.get("no_op"):
+        times, plain = feed.get("ffn_mult"), feed.get("intermediate_size")
+        if times is None and is_size(plain):
+            return kv_heads, plain
+        if isinstance(times, bool) or not isinstance(times, int | float) or not 0 < times <= MOST_TIMES:
+            settings.refuse("block_configs.ffn.ffn_mult", times)
+        width = -(-int(2 * times * hidden / 3) // 256) * 256
+    return kv_heads, width

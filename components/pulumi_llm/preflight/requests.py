@@ -1,0 +1,41 @@
+"""How many requests at once a server is told to take, where nobody says it: as many as vLLM starts with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pulumi_llm.catalog.models import Model
+from pulumi_llm.preflight import memory
+from pulumi_llm.preflight.cache import state_blocks
+
+STEPS = (512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 4, 2, 1)
+"""What is tried below vLLM's own number, from the largest on."""
+
+SHARE = 0.85
+"""Of the blocks that are estimated: the cache of real servers was found up to 14 % smaller (see memory.py)."""
+
+
+def blocks_of(model: Model, load: memory.Load) -> int | None:
+    """Blocks for the state of requests on each GPU, by the estimate; None where nothing is kept, or it is not known."""
+    if not model.state_layers or load.eager:  # the engine only counts them before it captures graphs
+        return None
+    found = memory.estimate(model, load)
+    if found is None:
+        return None
+    return state_blocks(model, found.kv_gib, load.gpu_count, fp8=load.fp8_kv_cache)
+
+
+def number_that_starts(model: Model, load: memory.Load) -> int:
+    """The largest number of requests, up to that of ``load``, with which vLLM starts.
+
+    A model that keeps a state for each request needs a block for it, and vLLM 0.32.0 refuses to start where
+    ``max_num_seqs`` is above the number of blocks (config/compilation.py, read 2026-11-28). Fewer requests leave a
+    larger cache, so each number is tried. Where not even one fits, the number of ``load``: other rules say why.
+    """
+    if not model.state_layers:
+        return load.max_num_seqs
+    for number in (load.max_num_seqs, *(step for step in STEPS if step < load.max_num_seqs)):
+        blocks = blocks_of(model, replace(load, max_num_seqs=number))
+        if blocks is None or number <= blocks * SHARE:
+            return number
+    return load.max_num_seqs
