@@ -328,5 +328,5 @@ def test_a_provider_of_another_region_is_refused_for_a_program_in_another_langua
 
     answer = asyncio.run(drive())
     assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert "[cloud.other-region] x: the provider that is handed in is of cn-shanghai" in answer.message
+    assert "[cloud.other-region] x: the provider passed in is for cn-shanghai" in answer.message
     assert "Traceback" not in answer.text

@@ -83,7 +83,8 @@ def test_a_network_that_was_made_with_a_provider_of_its_own_stays_when_it_gets_t
 from pulumi_llm import vector_store
 from pulumi_llm.network import Network
 from pulumi_llm.clouds.base import NetworkHandle
-def alone(scope, name, args, place, cidr):
+def alone(scope, name, args, machine):
+    place, cidr = machine.site.place, machine.network.cidr
     wanted = {{"cloud": place.cloud, "region": place.region, "zone": place.zone, "cidr": cidr, "tags": {{}}}}
     own = aws.Provider(f"{{name}}-network-aws-{{place.region}}", region=place.region)
     network = Network(f"{{name}}-network", wanted, pulumi.ResourceOptions(parent=scope.parent, providers=[own]))

@@ -88,6 +88,10 @@ def findings() -> tuple[Finding, ...]:
 # -- a model on GPUs
 
 REQUESTS: tuple[dict[str, Any], ...] = (
+    {"model": "Qwen/Qwen3.6-27B-FP8", "gpu": "A10", "gpu_count": 2, "max_num_seqs": 256},
+    {"model": "google/gemma-4-26B-A4B-it", "gpu": "T4"},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "extra_args": ("--enable-lora",)},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "extra_args": ("--speculative-config", "{}")},
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
     {"model": "Qwen/Qwen3-8B-FP8", "gpu": "A10"},

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm import _tables
 from pulumi_llm.errors import Finding
 from pulumi_llm.review import markdown
 from pulumi_llm.review.callers import KINDS, Broken
@@ -65,7 +66,7 @@ def test_a_text_is_shown_as_it_is_and_does_nothing(text: str, kind: str, place: 
     elif place == "in a list":
         made = f"- {made}"
     elif place == "in a table":
-        made = "\n".join(markdown.table(["a", "b"], [[made, "next"]]))
+        made = "\n".join(_tables.markdown(["a", "b"], [[made, "next"]]))
     shown = Shown(made)
     assert shown.calls == {}
     assert shown.tags <= TAGS

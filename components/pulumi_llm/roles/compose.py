@@ -16,7 +16,7 @@ REFUSED = {
     "pid": _("it would see, and could stop, every process of the machine"),
     "devices": _("a GPU is vLLM's; say {need} and have code for it", need="`needs: {gpu: true}`"),
     "build": _("a node builds nothing: it fetches an image that is pinned"),
-    "container_name": _("the node looks for the name that docker compose gives"),
+    "container_name": _("the node looks for the name that `docker compose` gives"),
 }
 """Keys of a compose service that no role may use, and why."""
 
