@@ -546,3 +546,11 @@ def test_the_longest_name_that_is_taken_passes_every_check_of_its_cloud() -> Non
         assert len(tag) <= 256
         if each.type == "aws:ec2/securityGroup:SecurityGroup":
             assert len(each.name) + len("-1234567") <= 255
+
+
+def test_flags_that_vllm_lacks_end_a_platform_with_a_proxy_before_anything_is_made() -> None:
+    # Its settings wait for the proxy's address: what is wrong with them has to be known before.
+    wanted = {**WITH_PROXY, "server": {**WITH_PROXY["server"], "extra_args": ["--nosuch", "--model=foo"]}}
+    with pytest.raises(Refusal) as refused:
+        plan_of(llm.Platform, wanted)
+    assert "bootstrap.unknown-flag" in {each.code for each in refused.value.findings}

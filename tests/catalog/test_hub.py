@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -367,7 +367,7 @@ def test_a_model_that_is_added_is_known_to_the_project_without_a_hub(server: Ser
 
 def test_a_row_survives_the_file_that_it_is_written_to(server: Server, tmp_path: Path) -> None:
     folder = put(tmp_path / "m", model(sliding_window=512, use_sliding_window=True, max_window_layers=1))
-    row = catalog.model_from_config(folder)
+    row = replace(catalog.model_from_config(folder), id="org/name")
     path = tmp_path / own.FILE
     assert own.add(path, row) is False
     assert own.add(path, row) is True
@@ -407,5 +407,25 @@ def test_a_variable_that_names_no_file_is_refused(monkeypatch: pytest.MonkeyPatc
 def test_a_file_of_own_models_that_is_broken_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
     path.write_text('{"sources": {}, "rows": [{"id": "a/b", "source": "nowhere"}]}')
+    monkeypatch.setenv(own.VARIABLE, str(path))
+    assert codes(lambda: catalog.load().models) == ["catalog.broken-file"]
+
+
+def test_a_row_needs_an_id_by_which_a_node_can_fetch_the_model(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = put(tmp_path / "a b$(c)", model())
+    assert cli.main(["catalog", "add", str(folder)]) == 1
+    assert "hub.bad-id" in capsys.readouterr().err
+    assert cli.main(["catalog", "add", str(folder), "--id", "mine/model"]) == 0
+    assert catalog.load().model("model").id == "mine/model"
+
+
+def test_a_row_that_was_edited_to_an_id_that_no_hub_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / own.FILE
+    own.add(path, replace(catalog.model_from_config(put(tmp_path / "m", model())), id="mine/model"))
+    path.write_text(path.read_text().replace('"id": "mine/model"', '"id": "mine/$(model)"'))
     monkeypatch.setenv(own.VARIABLE, str(path))
     assert codes(lambda: catalog.load().models) == ["catalog.broken-file"]

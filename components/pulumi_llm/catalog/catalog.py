@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pulumi_llm import clouds
-from pulumi_llm.catalog import names, parts, reader
+from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
     CloudFacts,
@@ -313,8 +313,8 @@ class Catalog:
     def models(self) -> Mapping[str, Model]:
         """The models by their Hugging Face id."""
         rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
-        own = reader.rows_of(self.own_models, Model, change=reader.model_row) if self.own_models else ()
-        return {row.id: row for row in (*rows, *own)}
+        of_project = own.models_in(self.own_models) if self.own_models else ()
+        return {row.id: row for row in (*rows, *of_project)}
 
     def model(self, name: str) -> Model:
         """The model with that Hugging Face or ModelScope id, or with that last part of an id, in any case.

@@ -25,7 +25,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from pulumi_llm import _json
-from pulumi_llm.catalog import load, tensors
+from pulumi_llm.catalog import load, own, tensors
 from pulumi_llm.catalog.config import QUANTIZATION_FILES, layers_of
 from pulumi_llm.catalog.config_file import MAX_BYTES
 from pulumi_llm.catalog.models import Model
@@ -36,7 +36,6 @@ SECONDS = 10.0
 """How long a hub may take for one answer, and WHOLE for all of them."""
 WHOLE = 60.0
 
-ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 MOST_HEADERS = 300
 """Files whose headers are read; of a model in more of them the sizes must do."""
 FIRST_READ = 2**17
@@ -85,7 +84,7 @@ def cache_folder() -> Path:
 
 def kept(model: str, revision: str | None = None) -> Path | None:
     """The folder with what was fetched of a model before; None where nothing was. A name in another case is found."""
-    if not ID.fullmatch(model):
+    if not own.ID.fullmatch(model):
         return None
     folder = _folder(model, revision)
     if (folder / tensors.LISTING).is_file():
@@ -104,7 +103,7 @@ def fetch(model: str, hubs: Sequence[Hub], revision: str | None = None, *, say: 
     Raises Refusal: ``hub.not-found`` where each hub says that it has no such model, ``hub.gated`` where one wants a
     token, ``hub.unreachable`` with what each of them did otherwise. A hub that lies is refused as its files are.
     """
-    if not ID.fullmatch(model):
+    if not own.ID.fullmatch(model):
         raise Refusal(
             [Finding("hub.bad-id", _("{model!r} is no id of a model on a hub", model=model), "organisation/name")]
         )
@@ -149,7 +148,7 @@ def sizes(model: str, hub: Hub, revision: str | None = None) -> int | None:
 
 
 def _refused(model: str, errors: Sequence[tuple[Hub, HubError]]) -> Finding:
-    near = nearest(model, load().models)
+    near = [each for each in nearest(model, load().models) if each != model]
     meant = _("{names}, if that is meant; ", names=either(near)) if near else ""
     why = "; ".join(f"{hub.name}: {error}" for hub, error in errors) or _("no hub is named")
     if any(error.closed for __, error in errors):

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -19,9 +20,12 @@ from pulumi_llm.catalog.models import Model
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.texts import _
 
-FILE = "pulumi-llm.models.json"
+FILE = reader.OWN
 VARIABLE = "PULUMI_LLM_MODELS"
 """The environment variable that names another file, for programs that do not run in their project's folder."""
+
+ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+"""An id as hubs have it: a node fetches the model by it."""
 
 PROJECT = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 
@@ -61,8 +65,12 @@ def project_of(folder: Path) -> Path | None:
 
 
 def models_in(path: Path) -> tuple[Model, ...]:
-    """The file's rows. Raises Refusal ``catalog.broken-file``."""
-    return reader.rows_of(path, Model, change=reader.model_row)
+    """The file's rows. Raises Refusal ``catalog.broken-file``, also for an id that no hub could have."""
+    rows = reader.rows_of(path, Model, change=reader.model_row)
+    for number, row in enumerate(rows, start=1):
+        if not ID.fullmatch(row.id):
+            raise reader.broken(path, _("row {number}: {model!r} is no id of a hub", number=number, model=row.id))
+    return rows
 
 
 def unknown(model: Model) -> Finding:
@@ -78,8 +86,11 @@ def unknown(model: Model) -> Finding:
 def add(path: Path, model: Model) -> bool:
     """Write a model's row into the file, in the place of an older one; whether there was one.
 
-    Raises Refusal ``catalog.broken-file`` where the file is none of ours, ``catalog.own-not-written``.
+    Raises Refusal ``catalog.broken-file`` where the file is none of ours, ``hub.bad-id``, ``catalog.own-not-written``.
     """
+    if not ID.fullmatch(model.id):
+        message = _("a node fetches a model by its id at a hub, and {model!r} is none", model=model.id)
+        raise Refusal([Finding("hub.bad-id", message, _("--id organisation/name"))])
     rows = {each.id: each for each in models_in(path)} if path.is_file() else {}
     older = rows.pop(model.id, None)
     rows[model.id] = model

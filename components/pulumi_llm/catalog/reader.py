@@ -58,9 +58,15 @@ OPTIONAL_NUMBERS: dict[type, tuple[str, ...]] = {
 }
 
 
+OWN = "pulumi-llm.models.json"
+"""The name of a project's own file of models (see `pulumi_llm.catalog.own`)."""
+
+
 def broken(path: Path, message: str) -> Refusal:
     """The refusal for a catalogue file that cannot be used."""
     hint = _("restore the file from the package, or correct the row it names")
+    if path.name == OWN:
+        hint = _("correct the row it names, or take it out and add the model again: pulumi-llm catalog add")
     return Refusal([Finding("catalog.broken-file", f"{path.name}: {message}", hint, where=str(path))])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def add(asked: Namespace) -> int:
     asked.cloud = asked.region = None
     at_path = _model.is_path(asked.model)
     model = catalog.model_from_config(Path(asked.model).expanduser() if at_path else _model.from_hub(asked))
+    if at_path and asked.id:
+        model = replace(model, id=asked.id)
     if model.unknown_shape is not None or model.parameters_b is None:
         raise Refusal([own.unknown(model)])
     if not at_path and not asked.offline:

@@ -45,7 +45,7 @@ def from_hub(asked: Namespace) -> Path:
 
     folder = None if asked.refresh else hub.kept(asked.model, asked.revision)
     if folder is None and asked.offline:
-        near = nearest(asked.model, catalog.load().models)
+        near = [each for each in nearest(asked.model, catalog.load().models) if each != asked.model]
         meant = _("{names}, if that is meant; or ", names=either(near)) if near else ""
         what = _("nothing was fetched of {model} before, and --offline asks no hub", model=asked.model)
         raise Refusal(

@@ -120,6 +120,7 @@ COMMAND = Command(
             options=(
                 option("model", help="the model's id at the hub, such as org/name, or the path of its config.json"),
                 *HUB,
+                option("--id", metavar="ID", help="with a path: the model's id at the hub, by which a node fetches it"),
                 option("--out", type=Path, metavar="FILE", help="default: pulumi-llm.models.json beside Pulumi.yaml"),
             ),
             body=_add,

@@ -21,7 +21,13 @@ KEPT = frozenset(
         *("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
         *("VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONUTF8"),
         *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"),
-        *("PULUMI_LLM_CATALOG", "PULUMI_LLM_TEMPLATES", "PULUMI_LLM_POLICY", "PULUMI_LLM_SIM_FAULTS"),
+        *(
+            "PULUMI_LLM_CATALOG",
+            "PULUMI_LLM_MODELS",
+            "PULUMI_LLM_TEMPLATES",
+            "PULUMI_LLM_POLICY",
+            "PULUMI_LLM_SIM_FAULTS",
+        ),
         *(name for folder in clouds.folders().values() for name in folder.region_variables),
     }
 )

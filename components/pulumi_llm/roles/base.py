@@ -131,7 +131,13 @@ class Role:
         return {name: (ports.get(name, each.port), each) for name, each in self.manifest.listeners.items()}
 
     def check(self, node: NodeRequest) -> list[Finding]:
-        """What would keep it from starting on this node."""
+        """What would keep it from starting on this node; of a role without code, what its files are refused for."""
+        if self.manifest.code is not None:
+            return []
+        try:
+            self.files(node)
+        except Refusal as refusal:
+            return list(refusal.findings)
         return []
 
     # What it puts on the node.

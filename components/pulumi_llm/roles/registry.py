@@ -41,6 +41,9 @@ OURS = Door("pulumi-llm", "pulumi_llm.roles.files:templates")
 """Our own entry point, as pyproject.toml has it: a checkout that was never installed has no metadata to find it in."""
 FILE = "role.yaml"
 
+FIRST_OF_OTHERS = 480
+"""The first user number that a role of another package may have: two with one number would own each other's data."""
+
 
 def role(name: str) -> Role:
     """A role by its name.
@@ -191,6 +194,11 @@ def _only_ours(name: str, manifest: Manifest) -> Iterator[Finding]:
     early += [f"stages.{each.name}" for each in manifest.stages if each.starts == "user-data"]
     for place in early:
         yield _bad(name, place, _("the user data is this package's alone: what others bring comes with the settings"))
+    for user, each in manifest.users.items():
+        if each.id < FIRST_OF_OTHERS:
+            yield _bad(
+                name, f"users.{user}.id", _("numbers below {first} are this package's own", first=FIRST_OF_OTHERS)
+            )
     for key in manifest.folders:
         if key.partition(".")[0] != name:
             yield _bad(name, f"folders.{key}", _("a role's folders are {name} and {name}.*", name=name))

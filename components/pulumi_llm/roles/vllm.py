@@ -30,6 +30,14 @@ Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_str
 class Vllm(Role):
     """A vLLM server for one model, on loopback."""
 
+    def check(self, node: NodeRequest) -> list[Finding]:
+        """What is refused of its command line: flags that the release lacks, or that the spec sets itself."""
+        try:
+            vllm_flags.vllm_arguments(_asked(node))
+        except Refusal as refusal:
+            return list(refusal.findings)
+        return []
+
     def document(self, node: NodeRequest) -> Row:
         """Hubs, model, driver and GPUs: the weights are fetched from the first minute on.
 
