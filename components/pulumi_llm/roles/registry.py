@@ -194,8 +194,8 @@ def _only_ours(name: str, manifest: Manifest) -> Iterator[Finding]:
     early += [f"stages.{each.name}" for each in manifest.stages if each.starts == "user-data"]
     for place in early:
         yield _bad(name, place, _("the user data is this package's alone: what others bring comes with the settings"))
-    for user, each in manifest.users.items():
-        if each.id < FIRST_OF_OTHERS:
+    for user, row_of_user in manifest.users.items():
+        if row_of_user.id < FIRST_OF_OTHERS:
             yield _bad(
                 name, f"users.{user}.id", _("numbers below {first} are this package's own", first=FIRST_OF_OTHERS)
             )
