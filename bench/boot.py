@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pulumi_llm.simcloud import booting
+from pulumi_llm._simcloud import booting
 
 if TYPE_CHECKING:
     from llm_boot.machine import Machine

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bench._ratio import report
-from pulumi_llm.bootstrap.user_data import stage_units
+from pulumi_llm._bootstrap.user_data import stage_units
+from pulumi_llm._simcloud import booting
 from pulumi_llm.roles import order, registry
 from pulumi_llm.roles.manifest import Stage
-from pulumi_llm.simcloud import booting
 
 GOAL = 1.1
 ROUNDS = 3
@@ -112,7 +112,7 @@ def booted() -> Iterator[tuple[Run, Any]]:
     """A machine that booted a GPU host's own user data, and what that was rendered from; it goes with the block."""
     from tests.bootstrap.samples import gpu_node
 
-    from pulumi_llm import bootstrap
+    from pulumi_llm import _bootstrap as bootstrap
 
     spec_of, worlds = booting.part("machine").MachineSpec, booting.part("world").World
 

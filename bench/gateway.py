@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench._ratio import report
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Route, Target, Upstream
+from pulumi_llm._bootstrap import GatewayRole, NodeRequest, Route, Target, Upstream
 from pulumi_llm.roles import caddy as front
 from pulumi_llm.roles import gateway as files
 

@@ -15,11 +15,11 @@ from typing import Any
 from pulumi import _types
 
 from bench._ratio import alternately, report, timed
-from pulumi_llm.plan.capture import capture, capture_stack
-from pulumi_llm.plan.model import SIGNATURE, UNKNOWN, Plan, PlannedResource
-from pulumi_llm.provider_facts import schema
-from pulumi_llm.simcloud.engine import find_engine
-from pulumi_llm.simcloud.invocation import prepare
+from pulumi_llm._plan.capture import capture, capture_stack
+from pulumi_llm._plan.model import SIGNATURE, UNKNOWN, Plan, PlannedResource
+from pulumi_llm._provider_facts import schema
+from pulumi_llm._simcloud.engine import find_engine
+from pulumi_llm._simcloud.invocation import prepare
 
 ROOT = Path(__file__).parents[1]
 STACK = "aliyun-t4"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bench._ratio import report
 from pulumi_llm import catalog
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.project import find
+from pulumi_llm._plan.capture import capture_stack
+from pulumi_llm._plan.project import find
 
 ROOT = Path(__file__).parents[1]
 CLOUD_OF = {"aws": "aws", "alicloud": "aliyun", "tencentcloud": "tencent"}

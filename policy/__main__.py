@@ -1,5 +1,5 @@
-"""The policy pack's program: `pulumi preview --policy-pack policy`. The rules are in pulumi_llm.review.policy."""
+"""The policy pack's program: `pulumi preview --policy-pack policy`. The rules are in pulumi_llm._review.policy."""
 
-from pulumi_llm.review import policy_pack
+from pulumi_llm._review import policy_pack
 
 policy_pack.serve()

@@ -24,7 +24,7 @@ from pulumi.runtime.proto import (
     status_pb2,
 )
 
-from pulumi_llm.simcloud.simulator import for_package
+from pulumi_llm._simcloud.simulator import for_package
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"

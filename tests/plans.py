@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.model import Plan
+from pulumi_llm._plan.capture import capture_stack
+from pulumi_llm._plan.model import Plan
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ValidationError
 import pulumi_llm as llm
 from pulumi_llm import spec
 from pulumi_llm._arguments import checked
+from pulumi_llm._plan.capture import capture
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.plan.capture import capture
 from tests.test_components import PLATFORM, PROXY, SERVER
 
 # What the component host made of the annotations: another reading of them than ours.

@@ -10,9 +10,9 @@ import pulumi_aws as aws
 import pulumi_random as random
 import pytest
 
+from pulumi_llm._plan.capture import capture, capture_stack
+from pulumi_llm._plan.model import UNKNOWN, Plan, is_secret, masked
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan.capture import capture, capture_stack
-from pulumi_llm.plan.model import UNKNOWN, Plan, is_secret, masked
 
 
 def codes(program: Any, **options: Any) -> list[str]:

@@ -10,10 +10,10 @@ import pulumi_aws as aws
 import pytest
 
 import pulumi_llm as llm
+from pulumi_llm._plan import capture as capturing
+from pulumi_llm._plan.capture import capture
+from pulumi_llm._plan.model import UNKNOWN, Plan, is_secret
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan import capture as capturing
-from pulumi_llm.plan.capture import capture
-from pulumi_llm.plan.model import UNKNOWN, Plan, is_secret
 
 SERVER: dict[str, Any] = {
     "cloud": "aws",

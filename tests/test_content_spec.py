@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulumi_llm import spec
+from pulumi_llm._bootstrap import GatewayRole, Upstream
 from pulumi_llm._gateway import content_role
-from pulumi_llm.bootstrap import GatewayRole, Upstream
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import gateway
 from pulumi_llm.roles.files import templates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_llm import disks
+from pulumi_llm import _disks as disks
 
 HEAD = "urn:pulumi:prod::shop::"
 DISK, MACHINE = "aws:ebs/volume:Volume", "aws:ec2/instance:Instance"

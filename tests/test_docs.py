@@ -15,9 +15,10 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from pulumi_llm import catalog, cli, docpages, spec
-from pulumi_llm.plan.project import find
-from pulumi_llm.resolve import resolve_platform
+from pulumi_llm import _docpages as docpages
+from pulumi_llm import catalog, cli, spec
+from pulumi_llm._plan.project import find
+from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.roles import registry
 
 ROOT = Path(__file__).parents[1]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import pulumi_llm
 from pulumi_llm import _engine_yaml, _yaml
-from pulumi_llm.plan import project as projects
+from pulumi_llm._plan import project as projects
 from tests.yaml_rows import READ, REFUSED, repeated
 
 

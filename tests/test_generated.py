@@ -115,7 +115,7 @@ PLAN = """\
 import json, sys
 import pulumi
 import pulumi_llm as llm
-from pulumi_llm.plan.capture import capture
+from pulumi_llm._plan.capture import capture
 
 def program():
     llm.OverseasProxy("abroad", {

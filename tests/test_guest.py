@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pulumi.runtime import rpc
 
-from pulumi_llm.plan.guest import guest
+from pulumi_llm._plan.guest import guest
 
 SDK = """
 from pulumi.runtime import ResourceModule, register_resource_module

@@ -99,3 +99,11 @@ def test_every_module_that_a_contract_names_is_there_unless_it_says_that_it_need
     package = ROOT / "components" / "pulumi_llm"
     for name in (each for each in names if not each.startswith("(")):
         assert (package / name).is_dir() or (package / f"{name}.py").is_file(), name
+
+
+def test_what_is_public_fits_one_screen() -> None:
+    package = ROOT / "components" / "pulumi_llm"
+    names = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    public = {name for name in names if not name.startswith("_")}
+    # What a program, a test, another package or a shell asks for; all else may change without notice.
+    assert public == {"catalog", "cli", "clouds", "errors", "preflight", "roles", "spec", "stack", "testing"}

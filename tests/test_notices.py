@@ -11,8 +11,8 @@ import pytest
 import pulumi_llm as llm
 from pulumi_llm import _host as hosts
 from pulumi_llm import spec
-from pulumi_llm.plan.capture import capture
-from pulumi_llm.review.stack_review import fit
+from pulumi_llm._plan.capture import capture
+from pulumi_llm._review.stack_review import fit
 from tests.test_components import PROXY, SERVER
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import _files, _json
+from pulumi_llm._review import policy_settings
+from pulumi_llm._review.documents import files_in
 from pulumi_llm.errors import Refusal
-from pulumi_llm.review import policy_settings
-from pulumi_llm.review.documents import files_in
 from tests.yaml_rows import repeated
 
 DEEP = "[" * 200 + "]" * 200

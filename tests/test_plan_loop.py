@@ -13,7 +13,7 @@ import pytest
 from pulumi.runtime import resource
 from pulumi.runtime._context import wrap_with_context
 
-from pulumi_llm.plan.loop import AtOnce, last, without_traces
+from pulumi_llm._plan.loop import AtOnce, last, without_traces
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_the_sdk_notes_lines_again_after_a_plan() -> None:
 def test_the_automation_api_is_there_for_who_asks_and_not_imported_for_a_plan() -> None:
     code = """
 import sys
-import pulumi_llm.plan.capture
+import pulumi_llm._plan.capture
 print("pulumi.automation._local_workspace" in sys.modules, "dill" in sys.modules)
 import pulumi
 print(pulumi.automation.LocalWorkspace.__name__, pulumi.dynamic.Resource.__name__, "dill" in sys.modules)
@@ -132,7 +132,7 @@ print(Stack.__module__)
 
 @pytest.mark.parametrize("traced", [False, True])
 def test_what_traces_calls_to_an_engine_comes_where_an_engine_traces(traced: bool) -> None:
-    code = "import sys, pulumi_llm.plan, pulumi; print('opentelemetry.sdk.trace' in sys.modules)"
+    code = "import sys, pulumi_llm._plan, pulumi; print('opentelemetry.sdk.trace' in sys.modules)"
     parent = {"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"} if traced else {}
     environment = {name: value for name, value in os.environ.items() if name != "TRACEPARENT"} | parent
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
@@ -145,7 +145,7 @@ import gc, warnings
 warnings.simplefilter("ignore")
 import pulumi, pulumi_random
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan.capture import capture
+from pulumi_llm._plan.capture import capture
 def bad():
     import pulumi_aws as aws
     provider = aws.Provider("aws", region="mars-1")

@@ -11,11 +11,11 @@ import pytest
 import pulumi_llm as llm
 from pulumi_llm import spec
 from pulumi_llm._arguments import checked
+from pulumi_llm._plan.capture import capture_stack
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review import policy
+from pulumi_llm._review.impact import role_of
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.model import Plan
-from pulumi_llm.review import policy
-from pulumi_llm.review.impact import role_of
 from tests.review.cases import CLOUDS, Platform, project, setting, stack_of
 
 CODE = "policy.disk-not-protected"

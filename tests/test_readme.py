@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from pulumi_llm import cli
-from pulumi_llm.plan import capture as capturing
-from pulumi_llm.review.portrait import portrait
+from pulumi_llm._plan import capture as capturing
+from pulumi_llm._review.portrait import portrait
 from tests.host import component_host
 
 ROOT = Path(__file__).parents[1]

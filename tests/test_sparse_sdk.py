@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from pulumi_llm.sparse_sdk import candidates, files_listed
+from pulumi_llm._sparse_sdk import candidates, files_listed
 
 START = """
 import sys, warnings
 warnings.simplefilter("ignore")
-from pulumi_llm.sparse_sdk import sparse
+from pulumi_llm._sparse_sdk import sparse
 def files(): return {each for each in sys.modules if each.startswith("pulumi_aws.ssm.") and "._" not in each}
 with sparse():
     import pulumi_aws as aws
@@ -103,7 +103,7 @@ def described(name, names=None):
 )
 def test_each_type_made_alone_is_what_the_whole_file_makes(package: str, files: tuple[str, ...]) -> None:
     alone = f"""{DESCRIBED}
-from pulumi_llm.sparse_types import TypesModule, offered
+from pulumi_llm._sparse_types import TypesModule, offered
 modules = [importlib.import_module("{package}." + each) for each in {files}]
 assert all(isinstance(each, TypesModule) for each in modules)
 print(json.dumps([described("{package}." + each, offered) for each in {files}]))

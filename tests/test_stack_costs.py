@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.plan.project import find
+from pulumi_llm._plan.project import find
+from pulumi_llm._review.bill import Usage, make_bill
 from pulumi_llm.preflight import placement
-from pulumi_llm.review.bill import Usage, make_bill
 from pulumi_llm.spec import ServerSpec, parse
 from tests.plans import plan_of
 from tests.test_stacks import platform_of

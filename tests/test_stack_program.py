@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pulumi_llm._plan.capture import capture_stack
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.plan.capture import capture_stack
 
 ROOT = Path(__file__).parents[1]
 

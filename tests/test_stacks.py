@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from pulumi_llm import catalog, spec
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.model import SIGNATURE, Plan, is_secret
-from pulumi_llm.plan.project import find
+from pulumi_llm._plan.capture import capture_stack
+from pulumi_llm._plan.model import SIGNATURE, Plan, is_secret
+from pulumi_llm._plan.project import find
 from tests.plans import plan_of
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def test_there_are_the_six_stacks() -> None:
 
 
 def test_nothing_is_let_in_but_what_the_stacks_ranges_ask_for(plan: Plan) -> None:
-    from pulumi_llm.plan.model import UNKNOWN
+    from pulumi_llm._plan.model import UNKNOWN
 
     rules = admitted(plan)
     assert {name.split("-firewall")[0] for _, _, name in rules} == {"llm-server", "llm-proxy"}
@@ -112,7 +112,7 @@ def test_a_planted_secret_reaches_neither_user_data_nor_plan(stack: str, tmp_pat
     content = yaml.safe_load((ROOT / f"stacks/Pulumi.{stack}.yaml").read_text())
     (tmp_path / f"stacks/Pulumi.{stack}.yaml").write_text(yaml.safe_dump(content))
 
-    import pulumi_llm.plan.capture as capturing
+    import pulumi_llm._plan.capture as capturing
 
     before = capturing.PLACEHOLDER
     capturing.PLACEHOLDER = PLANTED

@@ -62,7 +62,7 @@ def test_the_wheel_holds_nothing_of_the_harness_that_boots_machines_as_root(whee
         told = [
             each
             for each in names(wheel)
-            if each.startswith("pulumi_llm/simcloud/") and name.encode() in read(wheel, each)
+            if each.startswith("pulumi_llm/_simcloud/") and name.encode() in read(wheel, each)
         ]
         assert told == []
 

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
         VectorStoreArgs,
         WordListArgs,
     )
+    from pulumi_llm._model_server import ModelServer
+    from pulumi_llm._network import Network
+    from pulumi_llm._overseas_proxy import OverseasProxy
+    from pulumi_llm._platform import Platform
+    from pulumi_llm._vector_store import VectorStore
     from pulumi_llm.errors import Finding, Refusal
-    from pulumi_llm.model_server import ModelServer
-    from pulumi_llm.network import Network
-    from pulumi_llm.overseas_proxy import OverseasProxy
-    from pulumi_llm.platform import Platform
-    from pulumi_llm.vector_store import VectorStore
 
 __version__ = "0.1.0"
 
@@ -44,15 +44,15 @@ _HOMES = {
     "ContentArgs": "_args",
     "Finding": "errors",
     "KeyArgs": "_args",
-    "ModelServer": "model_server",
+    "ModelServer": "_model_server",
     "ModelServerArgs": "_args",
     "ModeratorArgs": "_args",
-    "Network": "network",
+    "Network": "_network",
     "NetworkArgs": "_args",
     "NetworkChoiceArgs": "_args",
-    "OverseasProxy": "overseas_proxy",
+    "OverseasProxy": "_overseas_proxy",
     "OverseasProxyArgs": "_args",
-    "Platform": "platform",
+    "Platform": "_platform",
     "PlatformArgs": "_args",
     "PriceArgs": "_args",
     "ProxyArgs": "_args",
@@ -61,7 +61,7 @@ _HOMES = {
     "ServerArgs": "_args",
     "ServiceArgs": "_args",
     "UpstreamArgs": "_args",
-    "VectorStore": "vector_store",
+    "VectorStore": "_vector_store",
     "VectorStoreArgs": "_args",
     "VectorsArgs": "_args",
     "WordListArgs": "_args",

@@ -17,8 +17,8 @@ import pulumi
 from pulumi.output import Unknown
 
 from pulumi_llm._secrets import is_secret
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, nearest
-from pulumi_llm.texts import _, either, listed
 
 _WANTED = {bool: _("true or false"), int: _("a whole number"), float: _("a number"), str: "text"}
 

@@ -12,9 +12,9 @@ from pulumi_llm._arguments import is_late
 from pulumi_llm._findings import refuse
 from pulumi_llm._refusal import ComponentRefusal, HostedRefusal, ending
 from pulumi_llm._secrets import is_secret
+from pulumi_llm._texts import _
 from pulumi_llm.clouds.base import Cloud, Scope
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 PACKAGE = "llm"
 

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from pulumi_llm.texts import _
+from pulumi_llm._texts import _
 
 
 def write_text(path: Path, text: str, *, below: Path | None = None) -> None:

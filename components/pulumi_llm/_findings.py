@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _, listed
 
 Kept = TypeVar("Kept")
 

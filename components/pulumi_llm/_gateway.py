@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _gate, catalog
-from pulumi_llm.bootstrap import GatewayKey, Route, Target, Upstream
+from pulumi_llm._bootstrap import GatewayKey, Route, Target, Upstream
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.roles.requests import ContentRole
 from pulumi_llm.spec import (
@@ -21,7 +22,6 @@ from pulumi_llm.spec import (
     UpstreamSpec,
     secrets_named,
 )
-from pulumi_llm.texts import _, either, listed
 
 
 def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec]) -> tuple[Upstream, ...]:

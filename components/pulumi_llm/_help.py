@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import Any
 
-from pulumi_llm import language
+from pulumi_llm import _language as language
 from pulumi_llm._tables import width as width_of
 
 _PIECES = re.compile(r"[\u2e80-\u9fff\uff00-\uffef][，。；：、）」！？]*|[^\s\u2e80-\u9fff\uff00-\uffef]+|\s+")

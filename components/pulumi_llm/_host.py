@@ -10,9 +10,10 @@ import pulumi_command as command
 import pulumi_random as random
 import pulumi_tls as tls
 
-from pulumi_llm import bootstrap
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._refusal import ending
-from pulumi_llm.bootstrap import NodeRequest
+from pulumi_llm._texts import _
 from pulumi_llm.clouds.base import AddressHandle, BareHost, Cloud, HostOrder, NetworkHandle, Rule, Scope
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.support import shortened
@@ -20,7 +21,6 @@ from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import capabilities
 from pulumi_llm.preflight.placement import Placement
 from pulumi_llm.spec import AccessSpec, KeySpec
-from pulumi_llm.texts import _
 
 COMMON_NAME_LIMIT = 64
 """Characters of a certificate's common name (ub-common-name, RFC 5280, appendix A.1)."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pulumi_llm.texts import _
+from pulumi_llm._texts import _
 
 LARGEST = 64 << 20
 """Characters or bytes of a document that are read; the engine's preview of a large stack has some ten million."""

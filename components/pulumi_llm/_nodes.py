@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pulumi
 
 from pulumi_llm import roles, spec
+from pulumi_llm._bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
 from pulumi_llm.roles import order, registry
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
-    from pulumi_llm.resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""

@@ -7,9 +7,9 @@ from typing import Any
 import pulumi
 from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
 
+from pulumi_llm._language import tr
 from pulumi_llm._secrets import is_secret
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.language import tr
 
 _hosted = False
 

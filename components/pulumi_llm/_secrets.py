@@ -6,11 +6,11 @@ from typing import Any
 
 import pulumi
 
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest
+from pulumi_llm._bootstrap import GatewayRole, NodeRequest
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles.gateway import moderator_secrets
 from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS
-from pulumi_llm.texts import _
 
 ARGUMENTS = frozenset({*(each.argument for each in SECRETS), "proxy_key"})
 """The arguments that are secrets. The proxy's key is one that a component makes, and no config key holds it."""

@@ -1,7 +1,7 @@
 """Where a node fetches from. A module of its own: `check` asks too, and does without pydantic."""
 
 from pulumi_llm import catalog
-from pulumi_llm.bootstrap import Sources
+from pulumi_llm._bootstrap import Sources
 
 
 def node_sources(cloud: str, region: str) -> Sources:

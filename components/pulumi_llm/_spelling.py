@@ -7,8 +7,8 @@ from typing import Any
 
 from pulumi_llm._arguments import choices, kinds_of
 from pulumi_llm._component import camel
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 
 def to_python(inputs: Mapping[str, Any], declared: type) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from unicodedata import combining, east_asian_width
 
-from pulumi_llm.language import told
+from pulumi_llm._language import told
 
 GAP = "  "
 

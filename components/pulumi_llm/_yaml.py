@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pulumi_llm.texts import _
+from pulumi_llm._texts import _
 
 YAMLError = yaml.YAMLError
 BadCharacter = yaml.reader.ReaderError

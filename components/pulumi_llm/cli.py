@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pulumi_llm import _process, commands, language
-from pulumi_llm.language import tr
+from pulumi_llm import _commands as commands
+from pulumi_llm import _language as language
+from pulumi_llm import _process
+from pulumi_llm._language import tr
 
 COMMANDS = commands.NAMES
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from pulumi_llm import language as languages
-from pulumi_llm.texts import _, either, listed, sentences
+from pulumi_llm import _language as languages
+from pulumi_llm._texts import _, either, listed, sentences
 
 Severity = Literal["error", "warning", "info"]
 
@@ -22,7 +22,7 @@ class Finding:
     """One thing that was found out about a request.
 
     ``code`` is stable, and ``pulumi-llm explain`` tells more about it; ``message`` says what was asked and why it
-    cannot work; ``hint`` says what would work. Both are English; made by ``_`` (see `pulumi_llm.texts`) they can be
+    cannot work; ``hint`` says what would work. Both are English; made by ``_`` (see `pulumi_llm._texts`) they can be
     told in another language too, and a plain ``str`` stays as it is.
     """
 
@@ -37,7 +37,7 @@ class Finding:
         return replace(self, where=".".join(filter(None, (where, self.where))))
 
     def told(self, language: str | None = None) -> Finding:
-        """The same finding in a language, by default the one that is spoken now (`pulumi_llm.language`)."""
+        """The same finding in a language, by default the one that is spoken now (`pulumi_llm._language`)."""
         message, hint, where = (languages.told(each, language) for each in (self.message, self.hint, self.where))
         return replace(self, message=message, hint=hint, where=where)
 

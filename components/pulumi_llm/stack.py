@@ -9,12 +9,13 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 
 from pulumi_llm import _component as support
-from pulumi_llm import sparse_sdk, spec
+from pulumi_llm import _sparse_sdk as sparse_sdk
+from pulumi_llm import spec
 from pulumi_llm._findings import gather, refuse
+from pulumi_llm._platform import Platform
+from pulumi_llm._resolve import ResolvedPlatform, resolve_platform
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.platform import Platform
-from pulumi_llm.resolve import ResolvedPlatform, resolve_platform
-from pulumi_llm.texts import _, either, listed
 
 _SECRET_ARGS = {each.config_key: each.argument for each in spec.SECRETS}
 """Secret config key to the argument that it becomes."""

@@ -1,8 +1,8 @@
-"""Mocks for unit tests of programs that use the components, for Pulumi's `set_mocks`. docs/testing.md shows their use.
+"""For the tests of programs that use the components: mocks for Pulumi's `set_mocks`, and the policy's rules as a list.
 
-They answer the look-ups of the components from the catalogue's and the simulated clouds' data: no account, no network,
-and no cloud's SDK beside the one that the program itself uses. Nothing is checked as the clouds would check it; for
-that there is `pulumi-llm sim`.
+docs/testing.md and docs/policy.md show their use. The mocks answer the look-ups of the components from the catalogue's
+and the simulated clouds' data: no account, no network, and no cloud's SDK beside the one that the program itself uses.
+Nothing is checked as the clouds would check it; for that there is `pulumi-llm sim`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pulumi
 
 from pulumi_llm import catalog
-from pulumi_llm.simcloud.rules.base import CloudError
-from pulumi_llm.simcloud.rules.reach import reaches
-from pulumi_llm.simcloud.simulator import for_package
+from pulumi_llm._simcloud.rules.base import CloudError
+from pulumi_llm._simcloud.rules.reach import reaches
+from pulumi_llm._simcloud.simulator import for_package
+from pulumi_llm.errors import Finding
 
 ADDRESS = "203.0.113.10"
 """The public address of every machine (RFC 5737: one of documentation's own)."""
@@ -100,4 +102,17 @@ class Mocks(pulumi.runtime.Mocks):
             return {}
 
 
-__all__ = ["ADDRESS", "PRIVATE_ADDRESS", "Mocks"]
+def policy_findings(project: Path, stack: str) -> list[Finding]:
+    """What the policy says of a stack, as in a review: each rule that is broken, with its weight after exceptions.
+
+    ``project`` is a folder in the project, whose program is run as `pulumi-llm plan` runs it: without engine, account
+    or network. Raises :class:`pulumi_llm.errors.Refusal` where the program refuses, or the settings cannot be read.
+    """
+    # Mocks need neither.
+    from pulumi_llm._plan.capture import capture_stack
+    from pulumi_llm._review import policy
+
+    return policy.check(capture_stack(project, stack), policy.of_stack(project, stack))
+
+
+__all__ = ["ADDRESS", "PRIVATE_ADDRESS", "Mocks", "policy_findings"]

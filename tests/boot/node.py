@@ -16,8 +16,8 @@ from typing import Any
 from llm_boot import variant
 from llm_boot.machine import Machine, MachineSpec, ssh
 from llm_boot.world import World
-from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap.settings import digest as settings_digest
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm._bootstrap.settings import digest as settings_digest
 from pulumi_llm.roles import files as templates
 from pulumi_llm.roles import registry
 from tests.bootstrap.samples import gateway_of, gpu_node

@@ -10,7 +10,7 @@ import pytest
 from llm_boot.faults import Fault
 from llm_boot.support import run
 from llm_boot.world import World
-from pulumi_llm.bootstrap import NodeRequest
+from pulumi_llm._bootstrap import NodeRequest
 from tests.boot.node import Node, quiet_node
 from tests.boot.test_faults_supply import MAKE, images_node, make, model_node, whole
 from tests.bootstrap.samples import gpu_node, vllm_of, without

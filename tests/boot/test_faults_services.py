@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from llm_boot.world import World
-from pulumi_llm.bootstrap import NodeRequest
+from pulumi_llm._bootstrap import NodeRequest
 from tests.boot.node import PATIENCE, Node
 from tests.boot.test_faults_supply import images_node
 from tests.bootstrap.samples import gpu_node, without

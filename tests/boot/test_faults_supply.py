@@ -15,7 +15,7 @@ import pytest
 from llm_boot import model
 from llm_boot.faults import Fault
 from llm_boot.world import World
-from pulumi_llm.bootstrap import NodeRequest, ServiceRole, Sources
+from pulumi_llm._bootstrap import NodeRequest, ServiceRole, Sources
 from tests.boot.node import Node, quiet_node
 from tests.bootstrap.samples import gateway_of, gpu_node, vllm_of, without
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from pulumi_llm.bootstrap import (
+from pulumi_llm._bootstrap import (
     GatewayKey,
     GatewayRole,
     NodeRequest,
@@ -25,7 +25,7 @@ from pulumi_llm.bootstrap import (
     VllmRole,
     settings,
 )
-from pulumi_llm.bootstrap.user_data import boot_files
+from pulumi_llm._bootstrap.user_data import boot_files
 
 CHINA = Sources(
     pypi=(
@@ -220,7 +220,7 @@ class Node:
 
 def booted(root: Path, request: NodeRequest, **node: Any) -> Node:
     """A root directory as cloud-init leaves it, with ``node`` written over node.json."""
-    from pulumi_llm.bootstrap.node_document import node_document
+    from pulumi_llm._bootstrap.node_document import node_document
 
     files = boot_files(request)
     files["/opt/llm/node.json"] = json.dumps(node_document(request) | node)

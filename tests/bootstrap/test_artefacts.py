@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap
+from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm.roles import Role, order
 from tests.bootstrap.samples import SAMPLES, booted, gpu_node
 

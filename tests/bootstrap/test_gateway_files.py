@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, ServiceRole
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm._bootstrap import GatewayKey, GatewayRole, Route, ServiceRole
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import caddy, gateway, registry
 from pulumi_llm.roles.requests import ENDPOINTS

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap import NodeRequest, Route
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm._bootstrap import NodeRequest, Route
 from tests.bootstrap.samples import (
     MINI,
     Node,

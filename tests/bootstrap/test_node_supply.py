@@ -197,7 +197,7 @@ def test_what_is_no_failure_to_fetch_is_not_looked_into(node: Node) -> None:
 
 
 def test_nothing_on_the_node_asks_a_metadata_address() -> None:
-    from pulumi_llm.bootstrap.files import node_code
+    from pulumi_llm._bootstrap.files import node_code
 
     everything = "".join(node_code().values()) + text("node/user_data.yaml.j2")
     for address in ("169.254.", "100.100.100.200", "metadata.tencentyun.com"):

@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pulumi_llm import bootstrap
+from pulumi_llm import _bootstrap as bootstrap
 from tests.bootstrap.samples import Node, booted, gpu_node, serve
 
 KEY = "sk-probe"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import bootstrap
-from pulumi_llm.bootstrap import NodeRequest
-from pulumi_llm.bootstrap.settings import digest
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm._bootstrap import NodeRequest
+from pulumi_llm._bootstrap.settings import digest
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles.requests import ContentRole
 from tests.bootstrap.samples import SAMPLES, gateway_of, gpu_node, proxy_node, vector_node, vllm_of
@@ -109,7 +109,7 @@ def test_a_new_limit_changes_a_file_that_nothing_is_restarted_for() -> None:
 def test_user_data_and_settings_agree_on_what_the_stages_read() -> None:
     import yaml
 
-    from pulumi_llm.bootstrap.files import unpacked
+    from pulumi_llm._bootstrap.files import unpacked
 
     for request in SAMPLES.values():
         written = {

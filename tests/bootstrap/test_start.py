@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import bootstrap, model_server
-from pulumi_llm.plan.capture import capture_stack
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm import _model_server as model_server
+from pulumi_llm._plan.capture import capture_stack
 from pulumi_llm.roles import registry
 from tests.bootstrap import lookups
 from tests.bootstrap.wheel_files import files, locked

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap, catalog, roles
-from pulumi_llm.bootstrap.files import node_code, packed, squeezed, unpacked
-from pulumi_llm.bootstrap.node_document import supply_document
-from pulumi_llm.bootstrap.user_data import boot_files
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm import catalog, roles
+from pulumi_llm._bootstrap.files import node_code, packed, squeezed, unpacked
+from pulumi_llm._bootstrap.node_document import supply_document
+from pulumi_llm._bootstrap.user_data import boot_files
 from pulumi_llm.errors import Refusal, UnknownName
 from tests.bootstrap.samples import SAMPLES, gpu_node, proxy_node, vector_node, vllm_of
 
@@ -80,7 +81,7 @@ def test_user_data_may_be_as_large_as_the_limit_and_not_a_byte_more(
     monkeypatch: pytest.MonkeyPatch, spare: int, refused: bool
 ) -> None:
     size = bootstrap.size_report(gpu_node()).size
-    module = sys.modules["pulumi_llm.bootstrap.user_data"]
+    module = sys.modules["pulumi_llm._bootstrap.user_data"]
     facts = replace(catalog.load().cloud("aliyun"), user_data_limit=size + spare)
     monkeypatch.setattr(module, "_facts", lambda cloud: facts)
     if refused:

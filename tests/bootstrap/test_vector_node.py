@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import bootstrap
-from pulumi_llm.commands._status_ask import Target, ask
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm._commands._status_ask import Target, ask
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import RoleRequest, ServiceRole, caddy
 from tests.bootstrap.samples import Node, supplied, vector_node

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.bootstrap.node_document import node_document
+from pulumi_llm._bootstrap.node_document import node_document
 from pulumi_llm.roles.vllm import LOADED
 from tests.bootstrap.samples import gpu_node, vllm_of
 

@@ -14,6 +14,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto import resource_pb2
 
+from pulumi_llm._plan.capture import plain, wind_down
 from pulumi_llm.clouds.base import (
     Cloud,
     DiskRequest,
@@ -22,7 +23,6 @@ from pulumi_llm.clouds.base import (
     Rule,
     Scope,
 )
-from pulumi_llm.plan.capture import plain, wind_down
 
 USER_DATA = "#cloud-config\nwrite_files: []\n"
 

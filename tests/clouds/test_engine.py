@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pulumi_llm import clouds
-from pulumi_llm.simcloud import left_over
+from pulumi_llm._simcloud import left_over
 from tests.engine.sim import ROOT, Sim
 
 pytestmark = pytest.mark.engine

@@ -109,8 +109,8 @@ def test_the_bill_has_its_price(place: Path) -> None:
 
 def test_its_own_rules_judge_a_plan(place: Path) -> None:
     program = (
-        "import dataclasses; from pathlib import Path; from pulumi_llm.plan.capture import capture_stack;"
-        "from pulumi_llm.review import policy; plan = capture_stack(Path(), 'olympus');"
+        "import dataclasses; from pathlib import Path; from pulumi_llm._plan.capture import capture_stack;"
+        "from pulumi_llm._review import policy; plan = capture_stack(Path(), 'olympus');"
         "told = lambda plan: [each.code for each in policy.check(plan) if 'llm-server-disk' in each.where];"
         "opened = [dataclasses.replace(each, inputs={**each.inputs, 'sealed': False}) if 'sealed' in each.inputs"
         " else each for each in plan.resources];"

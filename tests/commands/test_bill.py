@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.commands import bill
-from pulumi_llm.review.bill import make_bill
-from pulumi_llm.review.items import Usage
+from pulumi_llm._commands import bill
+from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.items import Usage
 from tests.plans import plan_of
 from tests.review.samples import TODAY
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.commands import check as command
-from pulumi_llm.commands._node_size import with_user_data
+from pulumi_llm._commands import check as command
+from pulumi_llm._commands._node_size import with_user_data
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
 
@@ -249,7 +249,7 @@ def test_the_size_that_is_told_is_that_of_a_server_that_is_planned():
 
 
 def test_user_data_over_the_limit_is_an_error_of_the_verdict(monkeypatch: pytest.MonkeyPatch):
-    module = importlib.import_module("pulumi_llm.bootstrap.user_data")
+    module = importlib.import_module("pulumi_llm._bootstrap.user_data")
     facts = dataclasses.replace(catalog.load().cloud("aws"), user_data_limit=100)
     monkeypatch.setattr(module, "_facts", lambda cloud: facts)
     report = with_user_data(check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aws")))

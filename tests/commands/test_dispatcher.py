@@ -10,8 +10,10 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from pulumi_llm import cli, commands, docpages
-from pulumi_llm.commands import Command
+from pulumi_llm import _commands as commands
+from pulumi_llm import _docpages as docpages
+from pulumi_llm import cli
+from pulumi_llm._commands import Command
 from pulumi_llm.errors import Finding, Refusal
 
 HEAVY = {"argparse", "asyncio", "dataclasses", "jinja2", "pulumi", "pydantic", "subprocess", "yaml"}
@@ -51,7 +53,7 @@ def test_each_command_has_a_line_and_a_body(called: str) -> None:
     command = EVERY[called]
     assert command.help
     assert command.about
-    assert callable(command.body or importlib.import_module(f"pulumi_llm.commands._{called}").run)
+    assert callable(command.body or importlib.import_module(f"pulumi_llm._commands._{called}").run)
 
 
 @pytest.mark.parametrize("called", [*EVERY, "keys", "catalog"])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import cli, docpages, errors
+from pulumi_llm import _docpages as docpages
+from pulumi_llm import cli, errors
 from pulumi_llm.errors import Finding
 
 PAGE = (Path(__file__).parents[2] / "docs" / errors.GUIDE).read_text(encoding="utf-8")

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from pulumi_llm import cli, spec
-from pulumi_llm.channel import REMOTE
-from pulumi_llm.commands._limits import LIMITS
+from pulumi_llm._channel import REMOTE
+from pulumi_llm._commands._limits import LIMITS
 from tests.gateway.harness import CODE, Home
 
 sys.path.insert(0, str(CODE))  # the node's own code
@@ -108,7 +108,7 @@ def test_an_added_key_is_held_to_every_limit_that_was_given(
 def test_a_key_that_is_made_here_is_letters_and_digits_that_no_shell_reads(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pulumi_llm.commands._keys import _new_key
+    from pulumi_llm._commands._keys import _new_key
 
     cli.main(["keys", "add", "team-b", *STACK])
     keys = [capsys.readouterr().out.strip(), *(_new_key()[0] for _ in range(200))]
@@ -189,7 +189,7 @@ def test_an_unknown_key_is_told_with_those_that_there_are(machine: Machine, caps
 def test_the_list_says_who_made_each_key(
     machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pulumi_llm.commands.keys._today", lambda: datetime.date(1999, 12, 31))
+    monkeypatch.setattr("pulumi_llm._commands.keys._today", lambda: datetime.date(1999, 12, 31))
     cli.main(["keys", "add", "team-b", *STACK, "--expires", "2000-01-01"])
     capsys.readouterr()
     assert cli.main(["keys", "list", *STACK]) == 0
@@ -235,7 +235,7 @@ def test_the_limits_of_a_key_are_the_same_on_the_command_line_in_the_stack_and_o
     # The command line and the gateway can read neither each other's list nor the spec's, so they are held equal here.
     from llm_gate.policy import _NUMBERS
 
-    from pulumi_llm.bootstrap import GatewayKey
+    from pulumi_llm._bootstrap import GatewayKey
     from pulumi_llm.roles import gateway
 
     assert set(LIMITS) == set(gateway.LIMITS) == set(_NUMBERS)

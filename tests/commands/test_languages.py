@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import cli, language
+from pulumi_llm import _language as language
+from pulumi_llm import cli
 from pulumi_llm._help import filled
 from pulumi_llm._refusal import ComponentRefusal
 from pulumi_llm._tables import width
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
-from pulumi_llm.texts import _
 from tests.texts.english import CHINESE, english_in
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.commands import _offers, offers
+from pulumi_llm._commands import _offers, offers
 
 run = offers.COMMAND.run
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.commands import bill, diff, plan, render
-from pulumi_llm.plan import environment
+from pulumi_llm._commands import bill, diff, plan, render
+from pulumi_llm._plan import environment
 
 CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "of-the-caller-1",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.commands import bill, plan, render
+from pulumi_llm._commands import bill, plan, render
 
 Run = Callable[[Sequence[str]], int]
 

@@ -14,9 +14,9 @@ import jsonschema
 import pytest
 
 from pulumi_llm import cli
-from pulumi_llm.commands import _status as status
-from pulumi_llm.commands import _status_text as text
-from pulumi_llm.commands._status_ask import Answer, Target
+from pulumi_llm._commands import _status as status
+from pulumi_llm._commands import _status_text as text
+from pulumi_llm._commands._status_ask import Answer, Target
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles.files import data
 

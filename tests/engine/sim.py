@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from pulumi_llm.simcloud import localstate
+from pulumi_llm._simcloud import localstate
 
 ROOT = Path(__file__).parents[2]
 STACKS = tuple(sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "stacks").glob("Pulumi.*.yaml")))

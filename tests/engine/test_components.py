@@ -80,8 +80,8 @@ def test_a_name_beyond_what_a_certificate_takes_comes_up(sim: Sim) -> None:
 def test_a_network_that_was_made_with_a_provider_of_its_own_stays_when_it_gets_the_components(sim: Sim) -> None:
     """What earlier releases made: a second provider of the same region, for the network alone."""
     before = f"""\
-from pulumi_llm import vector_store
-from pulumi_llm.network import Network
+from pulumi_llm import _vector_store as vector_store
+from pulumi_llm._network import Network
 from pulumi_llm.clouds.base import NetworkHandle
 def alone(scope, name, args, machine):
     place, cidr = machine.site.place, machine.network.cidr

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import simcloud
-from pulumi_llm.simcloud.store import open_store
+from pulumi_llm import _simcloud as simcloud
+from pulumi_llm._simcloud.store import open_store
 from tests.engine.sim import Sim, said
 
 pytestmark = pytest.mark.engine

@@ -22,8 +22,8 @@ import pytest
 
 from pulumi_llm import clouds
 from pulumi_llm._component import camel
-from pulumi_llm.simcloud.engine import find_engine
-from pulumi_llm.simcloud.invocation import prepare
+from pulumi_llm._simcloud.engine import find_engine
+from pulumi_llm._simcloud.invocation import prepare
 from tests.host import component_host
 
 ROOT = Path(__file__).parents[2]

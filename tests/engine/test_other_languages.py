@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pulumi_llm.simcloud.engine import tool_folders
+from pulumi_llm._simcloud.engine import tool_folders
 from tests.engine.sim import Sim, said
 
 pytestmark = pytest.mark.engine

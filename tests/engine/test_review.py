@@ -13,15 +13,15 @@ import pytest
 import yaml
 
 from pulumi_llm import catalog
-from pulumi_llm.plan import preview
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.comparison import Comparison
-from pulumi_llm.plan.exchange import standing
-from pulumi_llm.plan.forecast import Forecast
-from pulumi_llm.plan.model import Plan
-from pulumi_llm.review.stack_review import review
-from pulumi_llm.simcloud.faults import VARIABLE
-from pulumi_llm.simcloud.store import FILE, Store
+from pulumi_llm._plan import preview
+from pulumi_llm._plan.capture import capture_stack
+from pulumi_llm._plan.comparison import Comparison
+from pulumi_llm._plan.exchange import standing
+from pulumi_llm._plan.forecast import Forecast
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.stack_review import review
+from pulumi_llm._simcloud.faults import VARIABLE
+from pulumi_llm._simcloud.store import FILE, Store
 from tests.engine.sim import Sim, said
 from tests.review.cases import CASES, CLOUDS, OTHER_REGION, Platform, setting, stack_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import simcloud
+from pulumi_llm import _simcloud as simcloud
 from tests.engine.sim import STACKS, Sim
 
 pytestmark = pytest.mark.engine

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.simcloud.engine import find_engine
-from pulumi_llm.simcloud.invocation import prepare
+from pulumi_llm._plan.capture import capture_stack
+from pulumi_llm._simcloud.engine import find_engine
+from pulumi_llm._simcloud.invocation import prepare
 from tests.yaml_rows import READ, REFUSED, repeated
 
 pytestmark = pytest.mark.engine

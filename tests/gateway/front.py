@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm.bootstrap import GatewayRole, Route
+from pulumi_llm._bootstrap import GatewayRole, Route
 from pulumi_llm.roles import caddy
 from tests.bootstrap.samples import MINI, OPENAI, proxy_node
 from tests.gateway.fake import Fake

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulumi_llm import clouds
-from pulumi_llm.plan.model import SECRET, SIGNATURE, LookUp, Plan, PlannedResource
-from pulumi_llm.review import policy
+from pulumi_llm._plan.model import SECRET, SIGNATURE, LookUp, Plan, PlannedResource
+from pulumi_llm._review import policy
 from tests.clouds import harness
 
 STACK = "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"

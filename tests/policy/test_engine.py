@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.review.policy_settings import FILE
+from pulumi_llm._review.policy_settings import FILE
 from tests.engine.sim import ROOT, Sim, said
 
 pytestmark = pytest.mark.engine

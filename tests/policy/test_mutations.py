@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pulumi_llm import clouds
-from pulumi_llm.review import policy
+from pulumi_llm._review import policy
 from tests.policy.samples import adapter_plan, codes
 
 WORLD, WORLD_6 = "0.0.0.0/0", "::/0"

@@ -16,13 +16,13 @@ import yaml
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from pulumi_llm.plan.model import UNKNOWN
-from pulumi_llm.review import policy
-from pulumi_llm.review.policy_pack import Analyzer
-from pulumi_llm.review.policy_settings import CONFIG_KEY, FILE
-from pulumi_llm.simcloud.arguments import parse
-from pulumi_llm.simcloud.engine import Engine
-from pulumi_llm.simcloud.invocation import POLICY_PACK, prepare
+from pulumi_llm._plan.model import UNKNOWN
+from pulumi_llm._review import policy
+from pulumi_llm._review.policy_pack import Analyzer
+from pulumi_llm._review.policy_settings import CONFIG_KEY, FILE
+from pulumi_llm._simcloud.arguments import parse
+from pulumi_llm._simcloud.engine import Engine
+from pulumi_llm._simcloud.invocation import POLICY_PACK, prepare
 from tests.policy.samples import secret
 
 PACK = Path(__file__).parents[2] / "policy"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_llm.plan.model import UNKNOWN, LookUp, Plan, PlannedResource
-from pulumi_llm.review import policy
-from pulumi_llm.review.policy_network import WIDEST_PREFIX_6
+from pulumi_llm._plan.model import UNKNOWN, LookUp, Plan, PlannedResource
+from pulumi_llm._review import policy
+from pulumi_llm._review.policy_network import WIDEST_PREFIX_6
 from pulumi_llm.spec.fields import WIDEST_PREFIX
 from tests.policy.samples import codes, plan_of, provider, resource, secret
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm._review import policy
+from pulumi_llm._review.policy_settings import CONFIG_KEY, FILE
 from pulumi_llm.errors import Refusal
-from pulumi_llm.review import policy
-from pulumi_llm.review.policy_settings import CONFIG_KEY, FILE
 from tests.policy.samples import plan_of, resource
 
 OPEN = resource(

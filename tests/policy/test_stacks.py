@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.review import policy
+from pulumi_llm._review import policy
 from tests.plans import plan_of
 
 ROOT = Path(__file__).parents[2]

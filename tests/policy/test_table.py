@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.provider_facts import schema
-from pulumi_llm.review.policy_settings import CODES
-from pulumi_llm.review.policy_table import policy_table
-from pulumi_llm.review.table import cost_table
+from pulumi_llm._provider_facts import schema
+from pulumi_llm._review.policy_settings import CODES
+from pulumi_llm._review.policy_table import policy_table
+from pulumi_llm._review.table import cost_table
 
 TABLE = policy_table()
 ROWS: list[tuple[str, tuple[str, ...]]] = [

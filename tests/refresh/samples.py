@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from pulumi_llm._refresh.observed import Observation, Quote, Scope
 from pulumi_llm.catalog import DATA, Catalog
 from pulumi_llm.errors import Finding
-from pulumi_llm.refresh.observed import Observation, Quote, Scope
 
 TODAY = date(2026, 11, 24)
 SHIPPED = Catalog(DATA)

@@ -10,10 +10,10 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
 
+from pulumi_llm._refresh.calls import PAUSES
+from pulumi_llm._refresh.observed import Answer, Observation
 from pulumi_llm.clouds.aliyun import refresh as aliyun
 from pulumi_llm.errors import Refusal
-from pulumi_llm.refresh.calls import PAUSES
-from pulumi_llm.refresh.observed import Answer, Observation
 from tests.refresh.conftest import Server, recorded
 from tests.refresh.samples import ALIYUN_T4, codes, scope, silent
 

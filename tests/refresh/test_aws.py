@@ -13,9 +13,9 @@ import pytest
 from botocore.stub import ANY, Stubber
 from botocore.validate import ParamValidator
 
+from pulumi_llm._refresh.observed import Answer
 from pulumi_llm.clouds.aws import refresh as aws
 from pulumi_llm.errors import Refusal
-from pulumi_llm.refresh.observed import Answer
 from tests.refresh.conftest import recorded
 from tests.refresh.samples import AWS_T4, codes, scope, silent
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog as catalogue
+from pulumi_llm._commands import catalog
+from pulumi_llm._refresh import store
+from pulumi_llm._refresh.show import as_json, as_text
 from pulumi_llm.clouds.aliyun import refresh as aliyun
 from pulumi_llm.clouds.aws import refresh as aws
 from pulumi_llm.clouds.tencent import refresh as tencent
-from pulumi_llm.commands import catalog
 from pulumi_llm.errors import Refusal
-from pulumi_llm.refresh import store
-from pulumi_llm.refresh.show import as_json, as_text
 from tests.refresh.conftest import Server
 from tests.refresh.samples import SHIPPED, TENCENT_T4, TODAY, cny, seen
 from tests.refresh.test_tencent import ACTION, answers, connect_to, items, refused
@@ -255,7 +255,7 @@ def test_show_refuses_such_a_variable_with_exit_code_1(
 
 def test_importing_the_command_imports_no_sdk() -> None:
     code = (
-        "import sys, pulumi_llm.commands._catalog, pulumi_llm.refresh.run;"
+        "import sys, pulumi_llm._commands._catalog, pulumi_llm._refresh.run;"
         "print([n for n in ('boto3', 'botocore', 'tencentcloud', 'alibabacloud_ecs20140526') if n in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm._refresh.merge import JUMP, believed, changes, merged
+from pulumi_llm._refresh.observed import BadQuote, Observation, Quote, quote
 from pulumi_llm.catalog import Catalog
-from pulumi_llm.refresh.merge import JUMP, believed, changes, merged
-from pulumi_llm.refresh.observed import BadQuote, Observation, Quote, quote
 from tests.refresh.samples import ALIYUN_T4, AWS_T4, SHIPPED, cny, codes, seen
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_llm._refresh import store
+from pulumi_llm._refresh.run import joined
 from pulumi_llm.catalog import DATA, Catalog
 from pulumi_llm.errors import Refusal
-from pulumi_llm.refresh import store
-from pulumi_llm.refresh.run import joined
 from tests.refresh.samples import ALIYUN_T4, SHIPPED, cny, seen
 
 

@@ -13,10 +13,10 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.cvm.v20170312 import models
 from tencentcloud.cvm.v20170312.cvm_client import CvmClient
 
+from pulumi_llm._refresh.calls import PAUSES
+from pulumi_llm._refresh.observed import Answer
 from pulumi_llm.clouds.tencent import refresh as tencent
 from pulumi_llm.errors import Refusal
-from pulumi_llm.refresh.calls import PAUSES
-from pulumi_llm.refresh.observed import Answer
 from tests.refresh.conftest import Server, recorded
 from tests.refresh.samples import TENCENT_T4, codes, scope, silent
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_llm import _nodes, catalog, spec
-from pulumi_llm.bootstrap import VllmRole
+from pulumi_llm._bootstrap import VllmRole
+from pulumi_llm._resolve import ResolvedPlatform, resolve_platform
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import placement
 from pulumi_llm.preflight.request import FitRequest, case_of
-from pulumi_llm.resolve import ResolvedPlatform, resolve_platform
 
 DATA = catalog.load()
 ACCESS = {"allowed_cidrs": ["203.0.113.0/24"]}
@@ -52,7 +52,7 @@ def inside(value: Any) -> Iterator[Any]:
     yield value
     for each in dataclasses.fields(value):
         part = getattr(value, each.name)
-        if dataclasses.is_dataclass(part) and type(part).__module__.startswith("pulumi_llm.resolve"):
+        if dataclasses.is_dataclass(part) and type(part).__module__.startswith("pulumi_llm._resolve"):
             yield from inside(part)
 
 
@@ -181,7 +181,7 @@ def test_a_model_that_nobody_knows_goes_on_where_that_is_asked_and_is_warned_of(
 
 def test_resolving_takes_neither_pulumi_nor_a_cloud_sdk() -> None:
     program = (
-        "import sys, json; from pulumi_llm.resolve import resolve_platform\n"
+        "import sys, json; from pulumi_llm._resolve import resolve_platform\n"
         "resolve_platform(json.loads(sys.argv[1]))\n"
         "print(json.dumps(sorted({each.partition('.')[0] for each in sys.modules})))"
     )

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import pulumi_llm as llm
+from pulumi_llm._plan.capture import capture
+from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan.capture import capture
-from pulumi_llm.resolve import resolve_platform
 
 SERVER: dict[str, Any] = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
 PROXY: dict[str, Any] = {

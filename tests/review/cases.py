@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from pulumi_llm.plan.capture import capture_stack
-from pulumi_llm.plan.comparison import Comparison
-from pulumi_llm.plan.exchange import standing
-from pulumi_llm.plan.forecast import Forecast
+from pulumi_llm._plan.capture import capture_stack
+from pulumi_llm._plan.comparison import Comparison
+from pulumi_llm._plan.exchange import standing
+from pulumi_llm._plan.forecast import Forecast
 
 ROOT = Path(__file__).parents[2]
 CLOUDS = ("aliyun", "aws", "tencent")

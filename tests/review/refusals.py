@@ -25,22 +25,23 @@ import pulumi_aws
 import yaml
 
 import pulumi_llm as llm
-from pulumi_llm import _entry_points, bootstrap, catalog, clouds, preflight, spec
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm import _entry_points, catalog, clouds, preflight, spec
+from pulumi_llm._bootstrap import GatewayKey, GatewayRole, Route, Target
+from pulumi_llm._commands._node_size import with_user_data
 from pulumi_llm._gateway import content_role
-from pulumi_llm.bootstrap import GatewayKey, GatewayRole, Route, Target
+from pulumi_llm._plan.capture import capture, capture_stack
+from pulumi_llm._plan.preview import parse as parse_preview
+from pulumi_llm._resolve import resolve_platform
+from pulumi_llm._review.policy_settings import FILE, combined
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.capabilities import Capability
-from pulumi_llm.commands._node_size import with_user_data
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.plan.capture import capture, capture_stack
-from pulumi_llm.plan.preview import parse as parse_preview
 from pulumi_llm.preflight import capabilities, placement, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
-from pulumi_llm.resolve import resolve_platform
-from pulumi_llm.review.policy_settings import FILE, combined
 from pulumi_llm.roles import vllm_flags
 from pulumi_llm.roles.files import data
 from pulumi_llm.stack import run as stack_program

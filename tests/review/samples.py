@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm._plan.model import Plan, PlannedResource
+from pulumi_llm._review.bill import Bill, Line, make_bill
+from pulumi_llm._review.items import Usage
 from pulumi_llm.catalog import DATA, Catalog
-from pulumi_llm.plan.model import Plan, PlannedResource
-from pulumi_llm.review.bill import Bill, Line, make_bill
-from pulumi_llm.review.items import Usage
 
 TODAY = date(2026, 7, 1)
 

@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 
 from pulumi_llm import catalog
-from pulumi_llm.review.comment import render
-from pulumi_llm.review.stack_review import review
+from pulumi_llm._review.comment import render
+from pulumi_llm._review.stack_review import review
 from tests.review.cases import CASES, base, compared
 
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pulumi_llm._review import bill_file, difference
+from pulumi_llm._review.bill_text import bill_text
+from pulumi_llm._review.cloud_rows import whole
+from pulumi_llm._review.items import Usage
+from pulumi_llm._review.money import Amounts
+from pulumi_llm._review.table import DATA as TABLE
+from pulumi_llm._review.table import cost_table
 from pulumi_llm.catalog import DATA, Catalog
-from pulumi_llm.review import bill_file, difference
-from pulumi_llm.review.bill_text import bill_text
-from pulumi_llm.review.cloud_rows import whole
-from pulumi_llm.review.items import Usage
-from pulumi_llm.review.money import Amounts
-from pulumi_llm.review.table import DATA as TABLE
-from pulumi_llm.review.table import cost_table
 from tests.review.samples import ADDRESS, DISK, INSTANCE, Program, catalogue
 
 WORKDAYS = Usage(running=Decimal(176))

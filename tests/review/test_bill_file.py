@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm._review import bill_file
 from pulumi_llm.catalog import Catalog
 from pulumi_llm.errors import Refusal
-from pulumi_llm.review import bill_file
 from tests.review.samples import DISK, Program
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.plan.model import Plan
-from pulumi_llm.review import output, policy
-from pulumi_llm.review.comment import render
-from pulumi_llm.review.policy_settings import Exemption
-from pulumi_llm.review.stack_review import StackReview, review
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review import output, policy
+from pulumi_llm._review.comment import render
+from pulumi_llm._review.policy_settings import Exemption
+from pulumi_llm._review.stack_review import StackReview, review
 from tests.review.cases import CASES, Platform, base, compared, setting
 
 TODAY = date(2026, 11, 25)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.plan.comparison import Comparison
-from pulumi_llm.plan.model import Plan
-from pulumi_llm.review.comment import render
-from pulumi_llm.review.stack_review import StackReview, review
+from pulumi_llm._plan.comparison import Comparison
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.comment import render
+from pulumi_llm._review.stack_review import StackReview, review
+from pulumi_llm._simcloud.faults import VARIABLE
 from pulumi_llm.roles import registry
-from pulumi_llm.simcloud.faults import VARIABLE
 from tests.review.cases import CASES, CLOUDS, Case, base, compared
 
 TODAY = date(2026, 11, 25)

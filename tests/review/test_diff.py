@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from pulumi_llm import cli
-from pulumi_llm.review.comment import LIMIT
+from pulumi_llm._review.comment import LIMIT
 from tests.engine.sim import STACKS
 from tests.review.cases import ROOT
 
@@ -233,9 +233,9 @@ def test_a_library_that_is_too_old_to_tell_its_plans_is_told(repository: Path) -
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("components", "templates"):
         shutil.copytree(ROOT / name, repository / name, ignore=ignored)
-    (repository / "components/pulumi_llm/plan/exchange.py").unlink()
+    (repository / "components/pulumi_llm/_plan/exchange.py").unlink()
     commit(repository)
-    shutil.copy(ROOT / "components/pulumi_llm/plan/exchange.py", repository / "components/pulumi_llm/plan")
+    shutil.copy(ROOT / "components/pulumi_llm/_plan/exchange.py", repository / "components/pulumi_llm/_plan")
     content = json.loads(called(repository, "--base", "main", "-s", "aws-t4", "--json").stdout)
     assert "diff.older-library" in {each["code"] for each in content["stacks"][0]["findings"]}
 

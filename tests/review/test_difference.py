@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from pulumi_llm._review.bill import Bill
+from pulumi_llm._review.bill_text import difference_text
+from pulumi_llm._review.difference import compare
+from pulumi_llm._review.items import Usage
+from pulumi_llm._review.money import Amounts
 from pulumi_llm.catalog import Catalog
-from pulumi_llm.review.bill import Bill
-from pulumi_llm.review.bill_text import difference_text
-from pulumi_llm.review.difference import compare
-from pulumi_llm.review.items import Usage
-from pulumi_llm.review.money import Amounts
 from tests.review.samples import DISK, INSTANCE, Program
 
 

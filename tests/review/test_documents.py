@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_llm.review.documents import files_in
+from pulumi_llm._review.documents import files_in
 
 INSTANCE = "aws:ec2/instance:Instance"
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulumi_llm import catalog
+from pulumi_llm._plan.comparison import Comparison, Operation, Step
+from pulumi_llm._plan.model import Plan, PlannedResource
+from pulumi_llm._review.comment import LIMIT, ROOM, Language, render
+from pulumi_llm._review.stack_review import StackReview, refusal, review
 from pulumi_llm.errors import Finding
-from pulumi_llm.plan.comparison import Comparison, Operation, Step
-from pulumi_llm.plan.model import Plan, PlannedResource
-from pulumi_llm.review.comment import LIMIT, ROOM, Language, render
-from pulumi_llm.review.stack_review import StackReview, refusal, review
 
 COUNT = 500
 

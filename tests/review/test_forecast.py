@@ -13,12 +13,12 @@ import pulumi_random as random
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.plan import exchange
-from pulumi_llm.plan.capture import capture
-from pulumi_llm.plan.comparison import Comparison
-from pulumi_llm.plan.forecast import Forecast, hidden, labelled, without_stand_ins
-from pulumi_llm.plan.model import UNKNOWN, Plan
-from pulumi_llm.review.stack_review import review
+from pulumi_llm._plan import exchange
+from pulumi_llm._plan.capture import capture
+from pulumi_llm._plan.comparison import Comparison
+from pulumi_llm._plan.forecast import Forecast, hidden, labelled, without_stand_ins
+from pulumi_llm._plan.model import UNKNOWN, Plan
+from pulumi_llm._review.stack_review import review
 from tests.clouds.harness import PUBLIC_KEY as KEY
 
 Program = Callable[[], Any]

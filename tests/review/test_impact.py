@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import clouds, provider_facts
-from pulumi_llm.plan.comparison import Step
-from pulumi_llm.plan.model import PlannedResource
-from pulumi_llm.provider_facts import table
-from pulumi_llm.review import impact
-from pulumi_llm.review.comment import words_of
-from pulumi_llm.review.impact import impact_table
-from pulumi_llm.review.table import cost_table
+from pulumi_llm import _provider_facts as provider_facts
+from pulumi_llm import clouds
+from pulumi_llm._plan.comparison import Step
+from pulumi_llm._plan.model import PlannedResource
+from pulumi_llm._provider_facts import table
+from pulumi_llm._review import impact
+from pulumi_llm._review.comment import words_of
+from pulumi_llm._review.impact import impact_table
+from pulumi_llm._review.table import cost_table
 
 MACHINES = [row.type for row in impact_table().types.values() if row.role == "machine" and table.find(row.type)]
 HURTS = re.compile(r"stop/start|stop,|reboot|ForceStop|ResetInstance|ReplaceSystemDisk|shut down")

@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 
 from pulumi_llm import _tables
+from pulumi_llm._review import markdown
+from pulumi_llm._review.callers import KINDS, Broken
+from pulumi_llm._review.capacity import Capacity, Room
+from pulumi_llm._review.changes import Change, Changes, TextChange
+from pulumi_llm._review.comment import marker_line, render
+from pulumi_llm._review.impact import Impact
+from pulumi_llm._review.nodes import Machine
+from pulumi_llm._review.openings import Open
+from pulumi_llm._review.stack_review import StackReview
 from pulumi_llm.errors import Finding
-from pulumi_llm.review import markdown
-from pulumi_llm.review.callers import KINDS, Broken
-from pulumi_llm.review.capacity import Capacity, Room
-from pulumi_llm.review.changes import Change, Changes, TextChange
-from pulumi_llm.review.comment import marker_line, render
-from pulumi_llm.review.impact import Impact
-from pulumi_llm.review.nodes import Machine
-from pulumi_llm.review.openings import Open
-from pulumi_llm.review.stack_review import StackReview
 from tests.review.rendered import TAGS, Shown
 
 SCRIPT = Path(__file__).parents[2] / "docs/ci/post_comment.py"

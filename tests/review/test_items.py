@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN
+from pulumi_llm._review.items import Usage
 from pulumi_llm.catalog import Catalog
-from pulumi_llm.plan.model import SECRET, SIGNATURE, UNKNOWN
-from pulumi_llm.review.items import Usage
 from tests.review.samples import ADDRESS, ASSOCIATION, DISK, INSTANCE, Program
 
 GUEST = {"instanceType": "g4dn.xlarge", "associatePublicIpAddress": False}

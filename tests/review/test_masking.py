@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_llm import catalog
-from pulumi_llm.plan.capture import capture
-from pulumi_llm.plan.forecast import Forecast
-from pulumi_llm.plan.model import Plan
-from pulumi_llm.review.comment import render
-from pulumi_llm.review.masking import Masker, secrets_in, secrets_in_environment
-from pulumi_llm.review.output import to_json
-from pulumi_llm.review.stack_review import review
+from pulumi_llm._plan.capture import capture
+from pulumi_llm._plan.forecast import Forecast
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.comment import render
+from pulumi_llm._review.masking import Masker, secrets_in, secrets_in_environment
+from pulumi_llm._review.output import to_json
+from pulumi_llm._review.stack_review import review
 
 PLANTED = "Pl4nted/S3cret+Value=9f81"
 OF_CONFIG = "cfg-7Hd82kLmQ0zX"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.commands import comment
+from pulumi_llm._commands import comment
+from pulumi_llm._plan import preview
+from pulumi_llm._plan.model import UNKNOWN, is_secret
+from pulumi_llm._review.comment import render
+from pulumi_llm._review.stack_review import review
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan import preview
-from pulumi_llm.plan.model import UNKNOWN, is_secret
-from pulumi_llm.review.comment import render
-from pulumi_llm.review.stack_review import review
 
 PREVIEWS = Path(__file__).parent / "data" / "previews"
 MACHINE = "aws:ec2/instance:Instance"

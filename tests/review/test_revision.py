@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_llm._review import revision
 from pulumi_llm.errors import Refusal
-from pulumi_llm.review import revision
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import pulumi_llm
-from pulumi_llm.texts import Joined, Text
+from pulumi_llm._texts import Joined, Text
 from tests.review import refusals
 from tests.texts.english import CHINESE, english_in
 from tests.texts.test_catalogue import TOOL
@@ -79,17 +79,17 @@ MODULES = (
     *(
         "preflight",
         "spec",
-        "resolve",
+        "_resolve",
         "_findings.py",
         "_component.py",
         "_gateway.py",
         "_secrets.py",
         "stack.py",
-        "platform.py",
-        "network.py",
+        "_platform.py",
+        "_network.py",
     ),
-    *("model_server.py", "overseas_proxy.py", "vector_store.py", "catalog/catalog.py", "catalog/names.py"),
-    *("catalog/__init__.py", "clouds", "bootstrap/user_data.py"),
+    *("_model_server.py", "_overseas_proxy.py", "_vector_store.py", "catalog/catalog.py", "catalog/names.py"),
+    *("catalog/__init__.py", "clouds", "_bootstrap/user_data.py"),
     *("roles/caddy.py", "roles/gateway.py", "roles/vllm.py", "roles/vllm_flags.py"),
 )
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap, roles
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm import roles
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import registry
 from tests.bootstrap.samples import gpu_node

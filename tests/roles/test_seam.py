@@ -15,13 +15,13 @@ from tests.roles.sample import COMPOSE, ROLE
 
 ROOT = Path(__file__).parents[2]
 LOOPS = (
-    *(ROOT / "components/pulumi_llm/bootstrap").glob("*.py"),
+    *(ROOT / "components/pulumi_llm/_bootstrap").glob("*.py"),
     *(ROOT / "components/pulumi_llm/roles").glob("[a-z]*.py"),
     *(ROOT / "templates/node").rglob("*.py"),
     *(ROOT / "templates/node").glob("*.service*"),
     *(ROOT / "templates/caddy").glob("*.j2"),
-    *(ROOT / f"components/pulumi_llm/{name}" for name in ("_nodes.py", "channel.py", "review/picture.py")),
-    *(ROOT / f"components/pulumi_llm/commands/{name}.py" for name in ("_status_text", "keys")),
+    *(ROOT / f"components/pulumi_llm/{name}" for name in ("_nodes.py", "_channel.py", "_review/picture.py")),
+    *(ROOT / f"components/pulumi_llm/_commands/{name}.py" for name in ("_status_text", "keys")),
 )
 CONTAINERS = sorted(name for name, role in registry.built_in().items() if role.manifest.compose)
 
@@ -43,8 +43,8 @@ def test_a_container_service_of_ours_is_one_folder(tmp_path: Path) -> None:
     (folder / "role.yaml").write_text(ROLE)
     (folder / "compose.yaml.j2").write_text(COMPOSE)
     program = """
-from pulumi_llm import bootstrap, spec
-from pulumi_llm.bootstrap import GatewayRole, NodeRequest, Route, ServiceRole, Target, Upstream
+from pulumi_llm import _bootstrap as bootstrap, spec
+from pulumi_llm._bootstrap import GatewayRole, NodeRequest, Route, ServiceRole, Target, Upstream
 from pulumi_llm.roles import registry
 own = Target(upstream="vllm", model="m", price_in=0, price_out=0)
 gateway = GatewayRole(https_port=443, routes=(Route(name="m", targets=(own,)),),
@@ -85,7 +85,7 @@ def test_a_typed_flag_of_vllm_is_a_key_of_the_spec_and_a_row_of_its_role(tmp_pat
     assert len(changed) == 2
     program = """
 from pulumi_llm import spec
-from pulumi_llm.bootstrap import VllmRole
+from pulumi_llm._bootstrap import VllmRole
 from pulumi_llm.roles.vllm_flags import flags_of_spec, vllm_arguments
 wanted = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat", "block_size": 32}
 flags = flags_of_spec(spec.parse(spec.ServerSpec, wanted))

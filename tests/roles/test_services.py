@@ -11,10 +11,10 @@ import pytest
 
 import pulumi_llm as llm
 from pulumi_llm import preflight, spec
+from pulumi_llm._plan.model import Plan, is_secret
+from pulumi_llm._resolve.parts import stand_of_server
+from pulumi_llm._review import picture
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan.model import Plan, is_secret
-from pulumi_llm.resolve.parts import stand_of_server
-from pulumi_llm.review import picture
 from tests.roles.sample import COMPOSE, ROLE, installed
 from tests.test_components import PLATFORM, SERVER, plan_of, settings
 

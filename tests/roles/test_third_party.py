@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pulumi_llm import bootstrap, cli
+from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm import cli
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import caddy, order, registry
 from pulumi_llm.roles.requests import ServiceRole

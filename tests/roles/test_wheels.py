@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import bootstrap
+from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm.roles import ServiceRole
 from tests.bootstrap.samples import proxy_node, supplied
 from tests.roles.sample import installed

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import simcloud
-from pulumi_llm.simcloud import faults as failing
-from pulumi_llm.simcloud.rules.base import CloudError
-from pulumi_llm.simcloud.simulator import Difference, Failure, Simulator
-from pulumi_llm.simcloud.store import Record, Store
+from pulumi_llm import _simcloud as simcloud
+from pulumi_llm._simcloud import faults as failing
+from pulumi_llm._simcloud.rules.base import CloudError
+from pulumi_llm._simcloud.simulator import Difference, Failure, Simulator
+from pulumi_llm._simcloud.store import Record, Store
 
 REGIONS = {"aws": "us-east-1", "alicloud": "cn-shanghai", "tencentcloud": "ap-guangzhou"}
 
@@ -129,7 +129,7 @@ class Project:
     faults: str = ""
 
     def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        from pulumi_llm.simcloud import engine, invocation
+        from pulumi_llm._simcloud import engine, invocation
 
         found = engine.find_engine()
         environment = invocation.prepare(self.home, found, self.faults)

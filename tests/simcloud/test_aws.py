@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm._simcloud.rules.base import CloudError
 
 from .conftest import Cloud, Made, cloud
 
@@ -75,7 +75,7 @@ def test_tags_are_given_back_as_all_tags(aws: Cloud) -> None:
 
 
 def test_a_preview_knows_what_was_given_and_nothing_that_is_computed(net: Net) -> None:
-    from pulumi_llm.provider_facts.values import is_unknown
+    from pulumi_llm._provider_facts.values import is_unknown
 
     id_, outputs = net.aws.simulator.create(INSTANCE, "urn:pulumi:d::p::t::n", net.host_inputs(), preview=True)
     assert id_ == ""
@@ -312,7 +312,7 @@ def test_another_type_needs_stock_and_changes_the_automatic_address(net: Net) ->
 
 
 def test_a_preview_of_another_type_does_not_know_the_next_automatic_address(net: Net) -> None:
-    from pulumi_llm.provider_facts.values import is_unknown
+    from pulumi_llm._provider_facts.values import is_unknown
 
     host = net.host(associatePublicIpAddress=True)
     news = {**host.inputs, "instanceType": "g4dn.2xlarge"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_llm._simcloud import booting
 from pulumi_llm.errors import Refusal
-from pulumi_llm.simcloud import booting
 
 
 def test_a_checkout_has_the_harness() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.provider_facts import table
-from pulumi_llm.provider_facts.values import UNKNOWN, secret
+from pulumi_llm._provider_facts import table
+from pulumi_llm._provider_facts.values import UNKNOWN, secret
 
 from .conftest import Cloud, urn
 

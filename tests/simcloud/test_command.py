@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.commands import sim as sim_command
+from pulumi_llm._commands import sim as sim_command
+from pulumi_llm._simcloud import arguments, command, localstate, mirror
 from pulumi_llm.errors import Refusal
-from pulumi_llm.simcloud import arguments, command, localstate, mirror
 
 # Stands for the engine: notes what it was asked, in which folder and environment, and makes stacks.
 ENGINE = """#!/bin/sh
@@ -119,7 +119,7 @@ def test_each_simulated_package_has_its_plugin(bench: Bench) -> None:
         plugin = bench.home / "bin" / f"pulumi-resource-{package}"
         assert os.access(plugin, os.X_OK)
         assert plugin.read_text().splitlines()[1] == (
-            f'exec {sys.executable} -P -m pulumi_llm.simcloud.plugin {package} "$@"'
+            f'exec {sys.executable} -P -m pulumi_llm._simcloud.plugin {package} "$@"'
         )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.provider_facts.values import UNKNOWN, reveal
-from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm._provider_facts.values import UNKNOWN, reveal
+from pulumi_llm._simcloud.rules.base import CloudError
 
 from .conftest import Cloud, cloud
 from .test_aws import BOUND, EIP, GATEWAY, KEY, PUBLIC_KEY, Net, network
@@ -97,7 +97,7 @@ def test_a_delete_command_needs_the_machine_and_no_command_does_not(net: Net, co
 
 
 def test_the_connection_is_a_secret(net: Net, command: Cloud) -> None:
-    from pulumi_llm.provider_facts.values import is_secret
+    from pulumi_llm._provider_facts.values import is_secret
 
     host = net.host(associatePublicIpAddress=True)
     made = command.make(REMOTE, connection={"host": host.outputs["publicIp"]}, create="true")

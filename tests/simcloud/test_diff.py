@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.provider_facts import diff
-from pulumi_llm.provider_facts.diff import Difference
-from pulumi_llm.provider_facts.values import UNKNOWN, secret
-from pulumi_llm.simcloud.offers import of as offers_of
+from pulumi_llm._provider_facts import diff
+from pulumi_llm._provider_facts.diff import Difference
+from pulumi_llm._provider_facts.values import UNKNOWN, secret
+from pulumi_llm._simcloud.offers import of as offers_of
 
 AWS = "aws:ec2/instance:Instance"
 ALIYUN = "alicloud:ecs/instance:Instance"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pulumi_llm._simcloud import engine
 from pulumi_llm.errors import Refusal
-from pulumi_llm.simcloud import engine
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_llm._simcloud import faults
+from pulumi_llm._simcloud.rules.base import CloudError
+from pulumi_llm._simcloud.store import open_store
 from pulumi_llm.errors import Refusal
-from pulumi_llm.simcloud import faults
-from pulumi_llm.simcloud.rules.base import CloudError
-from pulumi_llm.simcloud.store import open_store
 
 from .conftest import Cloud, cloud
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pulumi_llm.simcloud import localstate
+from pulumi_llm._simcloud import localstate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm._simcloud.rules.base import CloudError
 from pulumi_llm.clouds.aws.simulated import images as aws_images
 from pulumi_llm.clouds.tencent.simulated import images as tencent_images
-from pulumi_llm.simcloud.rules.base import CloudError
 
 from .conftest import Cloud, cloud
 

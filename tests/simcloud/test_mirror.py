@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pulumi_llm._plan import project as projects
+from pulumi_llm._simcloud import mirror
 from pulumi_llm.errors import Refusal
-from pulumi_llm.plan import project as projects
-from pulumi_llm.simcloud import mirror
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,10 +15,10 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from pulumi_llm import simcloud
-from pulumi_llm.provider_facts.values import UNKNOWN
-from pulumi_llm.simcloud import plugin
-from pulumi_llm.simcloud.wire import empty_pb2, from_struct, to_struct
+from pulumi_llm import _simcloud as simcloud
+from pulumi_llm._provider_facts.values import UNKNOWN
+from pulumi_llm._simcloud import plugin
+from pulumi_llm._simcloud.wire import empty_pb2, from_struct, to_struct
 
 Start = Callable[..., tuple[subprocess.Popen[str], Any]]
 VPC, INSTANCE = "aws:ec2/vpc:Vpc", "aws:ec2/instance:Instance"
@@ -35,7 +35,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(package: str, **environment: str) -> tuple[subprocess.Popen[str], Any]:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pulumi_llm.simcloud.plugin", package, "127.0.0.1:9", "--logtostderr"],
+            [sys.executable, "-P", "-m", "pulumi_llm._simcloud.plugin", package, "127.0.0.1:9", "--logtostderr"],
             env={**os.environ, "PULUMI_LLM_SIM_HOME": str(tmp_path), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -160,7 +160,7 @@ def test_it_ends_when_it_is_asked_to(start: Start) -> None:
 )
 def test_it_says_why_it_cannot_start(package: str, environment: dict[str, str], words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "pulumi_llm.simcloud.plugin", package],
+        [sys.executable, "-P", "-m", "pulumi_llm._simcloud.plugin", package],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -174,7 +174,7 @@ def test_it_says_why_it_cannot_start(package: str, environment: dict[str, str], 
 
 def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     port = tmp_path / "port"
-    command = f"{sys.executable} -P -m pulumi_llm.simcloud.plugin random > {port} 2> {port}.errors & echo $!"
+    command = f"{sys.executable} -P -m pulumi_llm._simcloud.plugin random > {port} 2> {port}.errors & echo $!"
     waiting = f"while [ ! -s {port} ]; do sleep 0.1; done"
     done = subprocess.run(["sh", "-c", f"{command}; {waiting}"], capture_output=True, text=True, timeout=60, check=True)
     place = Path(f"/proc/{done.stdout.strip()}")

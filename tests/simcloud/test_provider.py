@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.simcloud.rules.base import CloudError
-from pulumi_llm.simcloud.simulator import Simulator, for_package
-from pulumi_llm.simcloud.store import Store
+from pulumi_llm._simcloud.rules.base import CloudError
+from pulumi_llm._simcloud.simulator import Simulator, for_package
+from pulumi_llm._simcloud.store import Store
 
 
 def problems(package: str, **news: Any) -> list[str]:

@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pulumi_llm.provider_facts.values import is_secret, reveal
-from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm._provider_facts.values import is_secret, reveal
+from pulumi_llm._simcloud.rules.base import CloudError
 
 from .conftest import Cloud, cloud
 

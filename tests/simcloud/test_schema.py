@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm.provider_facts import packages, schema, table
+from pulumi_llm._provider_facts import packages, schema, table
 
 # The SDKs warn of deprecated types that stand beside the ones that are read.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

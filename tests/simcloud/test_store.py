@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import simcloud
-from pulumi_llm.provider_facts.values import secret
-from pulumi_llm.simcloud.store import Record, Store, open_store
+from pulumi_llm import _simcloud as simcloud
+from pulumi_llm._provider_facts.values import secret
+from pulumi_llm._simcloud.store import Record, Store, open_store
 
 
 def record(id_: str, **properties: object) -> Record:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm._simcloud.rules.base import CloudError
 
 from .conftest import Cloud, Made, cloud
 from .test_aws import PUBLIC_KEY

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from pulumi_llm import language
+from pulumi_llm import _language as language
 from tests.texts.english import english_in
 
 TOP = Path(__file__).parents[2]

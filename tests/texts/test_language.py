@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_llm import language
+from pulumi_llm import _language as language
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import pulumi_llm
-from pulumi_llm import language
-from pulumi_llm.texts import Text
+from pulumi_llm import _language as language
+from pulumi_llm._texts import Text
 from tests.texts.english import CHINESE, english_in
 from tests.texts.test_catalogue import TOOL, TOP
 

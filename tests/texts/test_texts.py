@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_llm import texts
+from pulumi_llm import _texts as texts
+from pulumi_llm._plan import exchange
+from pulumi_llm._texts import Joined, Text, _, any_of, either, listed, sentences
 from pulumi_llm.errors import Finding, UnknownName, among
-from pulumi_llm.plan import exchange
-from pulumi_llm.texts import Joined, Text, _, any_of, either, listed, sentences
 
 CHINESE = {
     "{gpu} has {count:,} cores": "{gpu} 有 {count:,} 个核",

@@ -11,6 +11,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from pulumi_llm._texts import _
 from pulumi_llm.catalog import own
 from pulumi_llm.catalog.catalog import DATA, Catalog
 from pulumi_llm.catalog.models import GIB, Mla, Model, Moe, SlidingWindow, count_parameters
@@ -31,7 +32,6 @@ from pulumi_llm.catalog.rows import (
 )
 from pulumi_llm.catalog.supply import Mirror, Sources
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 __all__ = [
     "DATA",

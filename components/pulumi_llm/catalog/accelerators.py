@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from pulumi_llm._texts import Text, _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import Text, _
 
 DATA = Path(__file__).parent / "data" / "accelerators.json"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pulumi_llm import clouds
+from pulumi_llm._texts import _
 from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
@@ -28,7 +29,6 @@ from pulumi_llm.catalog.rows import (
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
 from pulumi_llm.errors import UnknownName
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

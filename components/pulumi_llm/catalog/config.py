@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pulumi_llm._texts import _
 from pulumi_llm.catalog import tensors
 from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
@@ -20,7 +21,6 @@ from pulumi_llm.catalog.shapes.settings import classes
 from pulumi_llm.catalog.tensors import Weights, weights_in
 from pulumi_llm.catalog.towers import vision_parameters
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 MAX_PARAMETERS = 20e12
 """More than ten times the largest published model: beyond it the numbers are not meant."""

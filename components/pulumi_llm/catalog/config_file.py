@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from pulumi_llm import _json
+from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _, either
 
 MAX_BYTES = 16 * 2**20
 """Real files hold a few KiB, and up to 3 MiB where every quantized layer is listed."""

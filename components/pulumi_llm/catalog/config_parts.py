@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pulumi_llm._texts import _
 from pulumi_llm.catalog.config_file import Reader, shown
 from pulumi_llm.catalog.models import Mla, Moe
 from pulumi_llm.catalog.shapes.settings import classes
-from pulumi_llm.texts import _
 
 
 def heads_of(reader: Reader, hidden: int | None, heads: int | None) -> tuple[int | None, int | None]:

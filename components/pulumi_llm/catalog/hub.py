@@ -25,12 +25,12 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from pulumi_llm import _json
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.catalog import load, own, tensors
 from pulumi_llm.catalog.config import QUANTIZATION_FILES, layers_of
 from pulumi_llm.catalog.config_file import MAX_BYTES
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.texts import _, either, listed
 
 SECONDS = 10.0
 """How long a hub may take for one answer, and WHOLE for all of them."""

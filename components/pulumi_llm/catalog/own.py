@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm._texts import _
 from pulumi_llm.catalog import reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 FILE = reader.OWN
 VARIABLE = "PULUMI_LLM_MODELS"

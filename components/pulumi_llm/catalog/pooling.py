@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 DATA = Path(__file__).parent / "data" / "pooling_models.json"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from pulumi_llm._texts import _
 from pulumi_llm.catalog.layer_lists import LayerLists
-from pulumi_llm.texts import _
 
 SAME_AS: Mapping[str, str] = {
     "auto_awq": "awq",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_llm import _json
+from pulumi_llm._texts import _
 from pulumi_llm.catalog.models import Cache, Mla, Model, Moe, SlidingWindow
 from pulumi_llm.catalog.rows import (
     CloudFacts,
@@ -20,7 +21,6 @@ from pulumi_llm.catalog.rows import (
 )
 from pulumi_llm.clouds.capabilities import capabilities
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

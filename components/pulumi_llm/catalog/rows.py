@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from pulumi_llm._texts import _
 from pulumi_llm.clouds.capabilities import Capability
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

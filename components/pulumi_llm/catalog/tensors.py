@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pulumi_llm import _json
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 INDEX = "model.safetensors.index.json"
 LISTING = "pulumi-llm.files.json"

@@ -12,9 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import _entry_points
+from pulumi_llm._texts import _
 from pulumi_llm.clouds.folder import CloudFolder
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,7 +88,7 @@ def get(name: str) -> Cloud:
 
 
 def _how_to_get(folder: CloudFolder) -> str:
-    from pulumi_llm import extras  # reads the metadata of installed packages, which takes its time
+    from pulumi_llm import _extras as extras  # reads the metadata of installed packages, which takes its time
 
     return (
         extras.advice(folder.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import among
-from pulumi_llm.texts import _
 
 
 class Capability(StrEnum):

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 import pulumi
 
-from pulumi_llm import catalog, disks
+from pulumi_llm import _disks as disks
+from pulumi_llm import catalog
 from pulumi_llm._refusal import ending
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.placement import sold_size as sold_size
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

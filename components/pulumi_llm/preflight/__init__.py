@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.memory import Memory

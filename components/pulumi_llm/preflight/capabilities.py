@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, any_of, listed
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _, any_of, listed
 
 EVERY_HOST = (Capability.FIREWALL, Capability.DISK)
 """What every host of the components is made with. It is in a private network too, but that may be there already."""

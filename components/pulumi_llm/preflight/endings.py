@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import UpstreamSpec

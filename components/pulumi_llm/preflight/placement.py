@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight import capabilities, memory, unlisted
-from pulumi_llm.texts import _, either, listed
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model, Offer, Price

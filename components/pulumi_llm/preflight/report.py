@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pulumi_llm._language import told, tr
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
-from pulumi_llm.language import told, tr
 from pulumi_llm.preflight import suggest
 from pulumi_llm.preflight.request import Case, FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
-from pulumi_llm.texts import _
 
 NOT_KNOWN = frozenset({"fit.unknown-shape", "fit.unknown-memory", "fit.unknown-quantization"})
 """Refusals that say that there is no figure, not that it cannot work."""

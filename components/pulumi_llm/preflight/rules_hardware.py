@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import cache
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.engine import Capability
 from pulumi_llm.preflight.request import Case
-from pulumi_llm.texts import _, either, listed
 
 
 def capability_too_old(case: Case) -> Iterator[Finding]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
+from pulumi_llm._texts import _, any_of, listed
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import memory, placement
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.request import Case, FitRequest
-from pulumi_llm.texts import _, any_of, listed
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.placement import Placement

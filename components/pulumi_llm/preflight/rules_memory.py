@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pulumi_llm._flags import flags_of
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import requests
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case
-from pulumi_llm.texts import _, listed
 
 
 def unknown_shape(case: Case) -> Iterator[Finding]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.request import Case
-from pulumi_llm.texts import _, either
 
 DATA = Path(__file__).parent / "data" / "architectures.json"
 

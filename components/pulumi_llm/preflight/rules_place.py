@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import unlisted
 from pulumi_llm.preflight.request import Case
-from pulumi_llm.texts import _, either, listed
 
 
 def not_offered(case: Case) -> Iterator[Finding]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.request import Case
-from pulumi_llm.texts import _, either
 
 COUNTS = (1, 2, 4, 8)
 """Numbers of GPUs that instance types carry."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, any_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Offer
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.request import Case, FitRequest, case_of
 from pulumi_llm.preflight.rules import passes
-from pulumi_llm.texts import _, any_of
 
 MAX_GPUS = 8
 """GPUs in the largest machine that a server may be."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _
 from pulumi_llm.catalog import Offer
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Instance

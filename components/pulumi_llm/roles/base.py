@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import compose, files
 from pulumi_llm.roles.requests import Asked, NodeRequest, ServiceRole
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

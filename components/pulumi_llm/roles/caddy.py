@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import files, order, registry
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row
 from pulumi_llm.roles.requests import GatewayRole, NodeRequest
-from pulumi_llm.texts import _
 
 CONFIG = "/opt/llm/gateway/Caddyfile"
 KEYS_FILE = "gateway-keys.json"

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from pulumi_llm import _engine_yaml, _yaml
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
-from pulumi_llm.texts import _
 
 REFUSED = {
     "privileged": _("a privileged container has the whole machine"),

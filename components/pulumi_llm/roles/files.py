@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -9,12 +9,12 @@ from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
 from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target
-from pulumi_llm.texts import _, listed
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

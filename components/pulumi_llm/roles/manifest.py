@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from pulumi_llm._texts import _, listed
 from pulumi_llm.roles.reading import Between, Like, called
-from pulumi_llm.texts import _, listed
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 """A role, a service, a stage: part of file names and of systemd's."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.base import Role
 from pulumi_llm.roles.manifest import Stage
 from pulumi_llm.roles.requests import NodeRequest
-from pulumi_llm.texts import _
 
 ALWAYS = ("node", "caddy")
 """The roles that every node has: somebody has to be able to ask it for its status."""

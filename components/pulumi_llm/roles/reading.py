@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import nearest
-from pulumi_llm.texts import _, listed
 
 Kind = TypeVar("Kind")
 Tell = Callable[[str, str], None]

@@ -13,11 +13,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pulumi_llm import _engine_yaml, _yaml
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles.base import Role
 from pulumi_llm.roles.manifest import NAME, Environment, Manifest
 from pulumi_llm.roles.reading import read
-from pulumi_llm.texts import _, listed
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pulumi_llm._flags import flags_of
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import vllm_flags
 from pulumi_llm.roles.base import Role, Row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
-from pulumi_llm.texts import _
 
 _HUGGING_FACE = (r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt")
 LOADED: dict[str, tuple[str, ...]] = {

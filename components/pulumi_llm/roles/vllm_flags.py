@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._flags import flags_of
+from pulumi_llm._texts import Text, _, either
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import data
-from pulumi_llm.texts import Text, _, either
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from pulumi_llm._texts import _
 from pulumi_llm.spec.fields import Cidr, Count, Flag, Part, at_least_one, covers_world, invalid
-from pulumi_llm.texts import _
 
 FILED_PORTS = frozenset({80, 443, 8080, 8443})
 """Ports that a mainland host may not answer on without an ICP filing (commonly 8080 and 8443 too)."""

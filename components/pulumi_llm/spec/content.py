@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pulumi_llm import _gate
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import nearest
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
 from pulumi_llm.spec.vendors import MODERATORS
-from pulumi_llm.texts import _, either, listed
 
 Direction = Literal["input", "output"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Refusal
-from pulumi_llm.texts import _
 
 WIDEST_PREFIX = 8
 """A CIDR wider than a /8 counts as the world: no organisation owns more."""

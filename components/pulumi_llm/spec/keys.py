@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pulumi_llm._texts import _
 from pulumi_llm.spec.fields import Cidr, Count, Day, Number, Part, Text, invalid
-from pulumi_llm.texts import _
 
 
 class KeySpec(Part):

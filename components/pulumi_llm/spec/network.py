@@ -7,8 +7,8 @@ from typing import Self
 
 from pydantic import model_validator
 
+from pulumi_llm._texts import _
 from pulumi_llm.spec.fields import Cidr, Part, Text, invalid
-from pulumi_llm.texts import _
 
 
 class NetworkSpec(Part):

@@ -7,9 +7,9 @@ import re
 from pydantic import ValidationInfo, field_validator
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _
 from pulumi_llm.errors import among
 from pulumi_llm.spec.fields import Part, Text, invalid, known
-from pulumi_llm.texts import _
 
 
 class PlaceSpec(Part):

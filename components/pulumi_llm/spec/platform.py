@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _
 from pulumi_llm.errors import among
 from pulumi_llm.spec.access import FILED_PORTS, AccessSpec
 from pulumi_llm.spec.fields import Flag, Part, invalid
@@ -19,7 +20,6 @@ from pulumi_llm.spec.proxy import ProxySpec
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import Tags
 from pulumi_llm.spec.vectors import VectorsSpec
-from pulumi_llm.texts import _
 
 
 class PlatformSpec(Part):

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import among
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
@@ -16,7 +17,6 @@ from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.vendors import VENDOR_SECRETS
-from pulumi_llm.texts import _, listed
 
 
 class PriceSpec(Part):

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.vendors import HUB, VENDOR_SECRETS
-from pulumi_llm.texts import _, either, listed
 
 Kind = TypeVar("Kind", bound=BaseModel)
 

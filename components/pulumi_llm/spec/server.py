@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pulumi_llm import catalog
+from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
-from pulumi_llm.texts import _, either
 
 
 class ServerSpec(MachineSpec):

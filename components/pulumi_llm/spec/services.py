@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pulumi_llm._texts import _
 from pulumi_llm.roles import registry
 from pulumi_llm.spec.fields import Count, Part, invalid, known
-from pulumi_llm.texts import _
 
 
 class ServiceSpec(Part):

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pulumi_llm._texts import _
 from pulumi_llm.spec.fields import Part, invalid
-from pulumi_llm.texts import _
 
 
 def _tag_names(tags: Mapping[str, str]) -> Mapping[str, str]:

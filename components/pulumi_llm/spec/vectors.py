@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid
-from pulumi_llm.texts import _, listed
 
 
 class VectorsSpec(Part):

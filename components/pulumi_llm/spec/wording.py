@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, nearest
-from pulumi_llm.texts import _, either, listed
 
 WANTED: Mapping[str, str] = {
     "bool": _("true or false"),

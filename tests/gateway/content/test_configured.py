@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pulumi_llm import spec
+from pulumi_llm._bootstrap import GatewayRole
 from pulumi_llm._gateway import content_role
-from pulumi_llm.bootstrap import GatewayRole
 from pulumi_llm.roles import gateway
 from tests.gateway.content.fakes import BAD, vendors
 from tests.gateway.content.test_moderators import LABELS, OPTIONS

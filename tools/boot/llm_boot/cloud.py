@@ -19,13 +19,13 @@ from llm_boot import disks, network
 from llm_boot.machine import Machine, MachineSpec, ssh
 from llm_boot.world import World
 from pulumi_llm import clouds
-from pulumi_llm.simcloud.rules.base import Call, CloudError
-from pulumi_llm.simcloud.rules.reach import instance_types, key_pairs_of, reaches
-from pulumi_llm.simcloud.store import HOME
+from pulumi_llm._simcloud.rules.base import Call, CloudError
+from pulumi_llm._simcloud.rules.reach import instance_types, key_pairs_of, reaches
+from pulumi_llm._simcloud.store import HOME
 
 if TYPE_CHECKING:
-    from pulumi_llm.provider_facts.values import Props
-    from pulumi_llm.simcloud.store import Record, Store
+    from pulumi_llm._provider_facts.values import Props
+    from pulumi_llm._simcloud.store import Record, Store
 
 FOLDER = "world"
 """Where in the simulation's home the machines lie."""

@@ -10,12 +10,12 @@ from llm_boot import variant
 from llm_boot.cloud import FOLDER, MACHINES
 from llm_boot.support import require
 from llm_boot.world import World, describe
+from pulumi_llm._simcloud.arguments import Request
+from pulumi_llm._simcloud.engine import tell
+from pulumi_llm._simcloud.store import open_store
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles.files import VARIABLE
-from pulumi_llm.simcloud.arguments import Request
-from pulumi_llm.simcloud.engine import tell
-from pulumi_llm.simcloud.store import open_store
-from pulumi_llm.texts import _, listed
 
 OWNER = "PULUMI_LLM_BOOT_OWNER"
 """Environment variable: the process with whose end the machines go too; without it they stay until destroyed."""

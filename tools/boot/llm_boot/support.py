@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pulumi_llm._simcloud.engine import tool_folders
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.simcloud.engine import tool_folders
-from pulumi_llm.texts import _, listed
 
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",

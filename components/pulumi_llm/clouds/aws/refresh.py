@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.refresh.calls import Failure, Kind, no_sdk
-from pulumi_llm.refresh.observed import (
+from pulumi_llm._refresh.calls import Failure, Kind, no_sdk
+from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
     Observation,
@@ -30,7 +29,8 @@ from pulumi_llm.refresh.observed import (
     observed,
     quote,
 )
-from pulumi_llm.texts import _, listed
+from pulumi_llm._texts import _, listed
+from pulumi_llm.errors import Finding, Refusal
 
 OFFERS, PRICES, SPOT = "DescribeInstanceTypeOfferings", "GetProducts", "DescribeSpotPriceHistory"
 PRICING_REGION = "us-east-1"

@@ -16,11 +16,11 @@ import tencentcloud_iac_pulumi as tencentcloud
 
 from pulumi_llm import catalog
 from pulumi_llm._refusal import ending
+from pulumi_llm._texts import _
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.errors import Finding
-from pulumi_llm.texts import _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,10 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm.catalog.rows import Currency
-from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.refresh.calls import Failure, Kind, no_sdk, patiently
-from pulumi_llm.refresh.observed import (
+from pulumi_llm._refresh.calls import Failure, Kind, no_sdk, patiently
+from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
     Quote,
@@ -29,7 +27,9 @@ from pulumi_llm.refresh.observed import (
     observed,
     quote,
 )
-from pulumi_llm.texts import _
+from pulumi_llm._texts import _
+from pulumi_llm.catalog.rows import Currency
+from pulumi_llm.errors import Finding, Refusal
 
 CONFIGS = "DescribeZoneInstanceConfigInfos"
 BY_THE_HOUR, ON_SPOT = "POSTPAID_BY_HOUR", "SPOTPAID"

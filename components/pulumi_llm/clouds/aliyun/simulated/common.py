@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pulumi_llm.simcloud.rules.base import Call, CloudError, Rules, request_id
-from pulumi_llm.simcloud.store import Record
+from pulumi_llm._simcloud.rules.base import Call, CloudError, Rules, request_id
+from pulumi_llm._simcloud.store import Record
 
 RULES = Rules()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud import identities, images
-from pulumi_llm.simcloud.lookups import Answer
-from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud import identities, images
+from pulumi_llm._simcloud.lookups import Answer
+from pulumi_llm._simcloud.rules.base import CloudError
 
 if TYPE_CHECKING:
-    from pulumi_llm.simcloud.offers import Type
-    from pulumi_llm.simcloud.simulator import Simulator
+    from pulumi_llm._simcloud.offers import Type
+    from pulumi_llm._simcloud.simulator import Simulator
 
 DISK_CATEGORIES = ["cloud_auto", "cloud_efficiency", "cloud_essd", "cloud_essd_entry", "cloud_ssd"]
 CREATIONS = ["Disk", "Instance", "VSwitch"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud.rules.base import Call, CloudError, inside, overlap
-from pulumi_llm.simcloud.store import Record
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud.rules.base import Call, CloudError, inside, overlap
+from pulumi_llm._simcloud.store import Record
 
 from .common import GROUP, GROUP_RULE, INSTANCE, RULES, SWITCH, VPC, error, need
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud.rules.base import Call, CloudError
-from pulumi_llm.simcloud.store import Record
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud.rules.base import Call, CloudError
+from pulumi_llm._simcloud.store import Record
 
 from .common import (
     ATTACHMENT,

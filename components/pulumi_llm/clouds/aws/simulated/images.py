@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pulumi_llm.simcloud.images import Image, digest, is_day, of_day
+from pulumi_llm._simcloud.images import Image, digest, is_day, of_day
 
 
 def names(row: dict[str, Any], region: str, day: str, _base: str) -> tuple[str, str]:

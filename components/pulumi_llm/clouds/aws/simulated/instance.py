@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud.images import Image
-from pulumi_llm.simcloud.rules.base import Call, inside, private_address, public_key, unique_name
-from pulumi_llm.simcloud.store import Record
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud.images import Image
+from pulumi_llm._simcloud.rules.base import Call, inside, private_address, public_key, unique_name
+from pulumi_llm._simcloud.store import Record
 
 from .common import EIP_ASSOCIATION, GROUP, INSTANCE, KEY, PROFILE, RULES, SUBNET, VPC, ec2, need
 from .images import of_ami, snapshot

@@ -7,10 +7,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm.provider_facts.values import REDACTED, Props
-from pulumi_llm.simcloud import identities, images
-from pulumi_llm.simcloud.lookups import Answer, matches
-from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm._provider_facts.values import REDACTED, Props
+from pulumi_llm._simcloud import identities, images
+from pulumi_llm._simcloud.lookups import Answer, matches
+from pulumi_llm._simcloud.rules.base import CloudError
 
 from . import lookups_network
 from .images import snapshot
@@ -18,7 +18,7 @@ from .lookups_network import region_of
 from .network import zone_id
 
 if TYPE_CHECKING:
-    from pulumi_llm.simcloud.simulator import Simulator
+    from pulumi_llm._simcloud.simulator import Simulator
 
 NO_RESULT = "Your query returned no results. Please change your search criteria and try again."
 SEVERAL = (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud.lookups import Answer, matches
-from pulumi_llm.simcloud.rules.base import CloudError
-from pulumi_llm.simcloud.store import Record
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud.lookups import Answer, matches
+from pulumi_llm._simcloud.rules.base import CloudError
+from pulumi_llm._simcloud.store import Record
 
 from .common import SUBNET, VPC
 
 if TYPE_CHECKING:
-    from pulumi_llm.simcloud.simulator import Simulator
+    from pulumi_llm._simcloud.simulator import Simulator
 
 
 def region_of(args: Props, simulator: Simulator) -> str:

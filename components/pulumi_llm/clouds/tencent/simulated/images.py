@@ -6,7 +6,7 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
-from pulumi_llm.simcloud.images import Image, base_date, digest, of_day
+from pulumi_llm._simcloud.images import Image, base_date, digest, of_day
 
 FIRST_DAY = date(2020, 1, 1)
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

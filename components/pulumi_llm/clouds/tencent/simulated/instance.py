@@ -6,10 +6,10 @@ import base64
 import binascii
 import hashlib
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud.images import Image
-from pulumi_llm.simcloud.rules.base import Call, CloudError, inside, key_problem, private_address
-from pulumi_llm.simcloud.store import Record
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud.images import Image
+from pulumi_llm._simcloud.rules.base import Call, CloudError, inside, key_problem, private_address
+from pulumi_llm._simcloud.store import Record
 
 from .common import (
     DISK,

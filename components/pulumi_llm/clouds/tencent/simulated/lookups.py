@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud import identities, images
-from pulumi_llm.simcloud.lookups import Answer, matches
-from pulumi_llm.simcloud.rules.base import CloudError
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud import identities, images
+from pulumi_llm._simcloud.lookups import Answer, matches
+from pulumi_llm._simcloud.rules.base import CloudError
 
 from .common import SUBNET, VPC
 
 if TYPE_CHECKING:
-    from pulumi_llm.simcloud.offers import Type
-    from pulumi_llm.simcloud.simulator import Simulator
+    from pulumi_llm._simcloud.offers import Type
+    from pulumi_llm._simcloud.simulator import Simulator
 
 IMAGE_TYPES = ("PUBLIC_IMAGE", "PRIVATE_IMAGE", "SHARED_IMAGE", "MARKET_IMAGE")
 

@@ -1,7 +1,7 @@
 """What the sample cloud refuses."""
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud.rules.base import Call, CloudError, Rules
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud.rules.base import Call, CloudError, Rules
 
 RULES = Rules()
 

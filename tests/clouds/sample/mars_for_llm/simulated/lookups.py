@@ -1,8 +1,8 @@
 """What the sample cloud answers."""
 
-from pulumi_llm.provider_facts.values import Props
-from pulumi_llm.simcloud.lookups import Answer
-from pulumi_llm.simcloud.simulator import Simulator
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._simcloud.lookups import Answer
+from pulumi_llm._simcloud.simulator import Simulator
 
 
 def newest_image(args: Props, simulator: Simulator) -> Props:

@@ -1,0 +1,119 @@
+"""The SSH channel to a machine of a stack: who it is and how it is reached, out of the stack's own outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm import _json, catalog
+from pulumi_llm import _outputs as outputs
+from pulumi_llm._plan import project as projects
+from pulumi_llm._texts import _, either
+from pulumi_llm.errors import Finding, Refusal
+
+PLACES = {"server": ("address", "ssh_private_key"), "proxy": ("proxy_address", "proxy_ssh_private_key")}
+"""A stack's machines with a gateway, and the outputs that lead to each."""
+
+ADMIN = "/usr/bin/python3 -m llm_gate.admin"
+# The gateway's own user writes the file that the gateway reads. -I would leave PYTHONPATH out.
+REMOTE = f"sudo -n -u llm-gateway env PYTHONPATH=/opt/llm/gateway PYTHONDONTWRITEBYTECODE=1 {ADMIN}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that answers SSH."""
+
+    address: str
+    user: str
+    private_key: str
+
+
+def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False) -> Machine:
+    """The machine of a stack whose gateway is meant.
+
+    Raises:
+        Refusal: ``channel.no-machine`` where the stack has no such machine; what `outputs.read` raises.
+    """
+    told = outputs.read(project, stack, simulated=simulated)
+    address, key = (told.get(name) for name in PLACES[place])
+    if not address or not key:
+        there = [name for name, (one, two) in PLACES.items() if told.get(one) and told.get(two)]
+        raise Refusal(
+            [
+                Finding(
+                    "channel.no-machine",
+                    _("the stack {stack!r} has no {place} that is up", stack=stack, place=place),
+                    _("--at {there}", there=either(there)) if there else _("pulumi up -s {stack}", stack=stack),
+                )
+            ]
+        )
+    return Machine(str(address), _user(project, stack, place), str(key))
+
+
+def ask(machine: Machine, command: str, question: Mapping[str, Any]) -> dict[str, Any]:
+    """What the gateway's admin command answers on that machine; the question travels on standard input.
+
+    Raises:
+        Refusal: the machine's own finding, or ``channel.unreachable``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        key = Path(folder) / "key"
+        key.touch(mode=0o600)
+        key.write_text(machine.private_key.rstrip("\n") + "\n", encoding="utf-8")
+        argv = ["ssh", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
+        # As with Pulumi's own channel, the first connection is trusted; nothing secret is sent over this one.
+        argv += ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={_known_hosts()}"]
+        argv += [f"{machine.user}@{machine.address}", f"{REMOTE} {command}"]
+        try:
+            done = subprocess.run(argv, input=json.dumps(question), capture_output=True, text=True, timeout=120)
+        except FileNotFoundError:
+            raise _unreachable(machine, _("there is no `ssh` on this machine"), _("install OpenSSH's client")) from None
+        except subprocess.TimeoutExpired:
+            raise _unreachable(machine, _("no answer within two minutes"), _("is this machine in ssh_cidrs?")) from None
+    try:
+        answer = _json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or [_("nothing was said")])[-1]
+        raise _unreachable(
+            machine, last[:300], _("is this machine in ssh_cidrs, and has `pulumi up` ended well?")
+        ) from None
+    if not isinstance(answer, dict):
+        raise _unreachable(
+            machine, _("its answer is not one that our nodes give"), _("was this node set up by this version?")
+        )
+    error = answer.get("error")
+    if isinstance(error, dict):
+        code, message = (
+            str(error.get("code", "channel.unreachable")),
+            str(error.get("message", "")) or _("it does not say why"),
+        )
+        raise Refusal([Finding(code, message, str(error.get("hint", "")))])
+    return answer
+
+
+def _unreachable(machine: Machine, why: str, hint: str) -> Refusal:
+    return Refusal([Finding("channel.unreachable", f"{machine.user}@{machine.address}: {why}", hint)])
+
+
+def _known_hosts() -> Path:
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pulumi-llm"
+    with contextlib.suppress(OSError):
+        home.mkdir(parents=True, exist_ok=True)
+        return home / "known_hosts"
+    return Path("/dev/null")
+
+
+def _user(project: Path, stack: str, place: str) -> str:
+    """Who logs in: the cloud's own user, by the cloud that the stack's file names."""
+    found = projects.find(project)
+    platform = projects.read_stack(found, stack).raw.get(f"{found.name}:platform")
+    part = platform.get(place) if isinstance(platform, Mapping) else None
+    cloud = part.get("cloud") if isinstance(part, Mapping) else None
+    return catalog.load().cloud(str(cloud)).login_user

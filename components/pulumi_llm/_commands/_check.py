@@ -1,0 +1,80 @@
+"""A request, checked, and the verdict as text or JSON: the body of `pulumi-llm check`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+
+from pulumi_llm import catalog
+from pulumi_llm._commands import DONE, REFUSED, UsageError, _model
+from pulumi_llm._commands._node_size import with_user_data
+from pulumi_llm._texts import _
+from pulumi_llm.preflight.report import check
+from pulumi_llm.preflight.request import FitRequest
+
+PROG = "pulumi-llm check"
+
+
+def run(asked: Namespace) -> int:
+    """Print the verdict, as text or JSON. Gives the exit code."""
+    report = with_user_data(check(_request(asked)))
+    if asked.json:
+        sys.stdout.write(json.dumps(report.for_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(str(report))
+    return DONE if report.ok else REFUSED
+
+
+def _request(asked: Namespace) -> FitRequest:
+    if not asked.model:
+        raise UsageError(
+            _("name a model: {prog} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json", prog=PROG)
+        )
+    if asked.gpu is None:
+        raise UsageError(
+            _(
+                "name a GPU with --gpu; `pulumi-llm offers --model {model}` lists those that it fits on",
+                model=asked.model,
+            )
+        )
+    if asked.concurrency and asked.max_num_seqs and asked.concurrency > asked.max_num_seqs:
+        raise UsageError(
+            _(
+                "--concurrency {concurrency} contradicts --max-num-seqs {max_num_seqs}, with which "
+                "vLLM lets the others wait: --max-num-seqs {concurrency} or more, or neither",
+                concurrency=asked.concurrency,
+                max_num_seqs=asked.max_num_seqs,
+            )
+        )
+    if asked.region is not None and asked.cloud is None:
+        raise UsageError(_("--region needs --cloud: several clouds have regions of the same name"))
+    if asked.zone is not None and asked.region is None:
+        raise UsageError(_("--zone needs --region, whose zone it is"))
+    if asked.instance_type is not None and asked.region is None:
+        raise UsageError(_("--instance-type needs --region, where it is to be"))
+    if asked.cloud is not None:
+        catalog.load().cloud(asked.cloud)
+        if asked.region is not None:
+            catalog.load().region(asked.cloud, asked.region)
+    model, from_config = _model.place(asked)
+    return FitRequest(
+        model=model,
+        from_config=from_config,
+        hub_id=None if not from_config or _model.is_path(asked.model) else asked.model,
+        gpu=catalog.load().gpu(asked.gpu).name,
+        gpu_count=asked.gpu_count,
+        cloud=asked.cloud,
+        region=asked.region,
+        zone=asked.zone,
+        instance_type=asked.instance_type,
+        quantization=asked.quantization,
+        dtype="half" if asked.dtype == "float16" else asked.dtype,
+        max_model_len=asked.max_model_len,
+        concurrency=asked.concurrency,
+        gpu_memory_utilization=asked.gpu_memory_utilization,
+        max_num_seqs=asked.max_num_seqs,
+        kv_cache_dtype=asked.kv_cache_dtype,
+        driver=asked.driver,
+        model_disk_gib=asked.model_disk_gib,
+    )

@@ -1,0 +1,114 @@
+"""Who is asked for a status, and until when: the body of `pulumi-llm status`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from argparse import Namespace
+from typing import Any
+
+from pulumi_llm import _outputs as outputs
+from pulumi_llm._commands import DONE, REFUSED
+from pulumi_llm._commands import _status_text as text
+from pulumi_llm._commands._status_ask import Answer, Target, ask
+from pulumi_llm._texts import _
+from pulumi_llm.errors import Finding, Refusal
+
+
+def run(asked: Namespace) -> int:
+    """Print the status. Gives the exit code."""
+    targets = _targets(asked)
+    show = _Lines().show if asked.json else text.Screen(sys.stdout, live=asked.watch).show
+    while True:
+        answers = [ask(each) for each in targets]
+        show(answers)
+        ready = all(each.ready for each in answers)
+        settled = ready or any(each.failed for each in answers)
+        if settled or not asked.watch:
+            if not asked.json:
+                sys.stdout.flush()
+                for each in answers:
+                    if not each.ready:
+                        sys.stderr.write(f"{text.verdict(each)}\n")
+            return DONE if ready else REFUSED
+        time.sleep(asked.interval)
+
+
+class _Lines:
+    """One line of JSON for each change."""
+
+    said = ""
+
+    def show(self, answers: list[Answer]) -> None:
+        nodes = [each.to_json() for each in answers]
+        line = json.dumps({"ready": all(each.ready for each in answers), "nodes": nodes}, ensure_ascii=False)
+        if line != self.said:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+            self.said = line
+
+
+# Whom to ask.
+
+
+def _targets(asked: Namespace) -> list[Target]:
+    if asked.endpoint:
+        return [_named(asked)]
+    return targets_of(outputs.read(asked.project, asked.stack, simulated=asked.sim), asked.stack)
+
+
+def _named(asked: Namespace) -> Target:
+    """The node that the options name. All that is wrong with them is reported at once."""
+    findings = []
+    key = os.environ.get(asked.key_env or "", "").strip()
+    if not key:
+        message = (
+            _("the environment variable {key_env} is not set", key_env=asked.key_env)
+            if asked.key_env
+            else _("no key is named")
+        )
+        findings.append(
+            Finding("status.no-key-variable", message, _("--key-env NAME, the variable that holds a gateway key"))
+        )
+    authority = ""
+    try:
+        authority = asked.ca.read_text(encoding="utf-8") if asked.ca else ""
+    except (OSError, UnicodeDecodeError) as error:
+        findings.append(
+            Finding(
+                "status.no-authority-file", f"{asked.ca}: {error}", _("--ca FILE, the output certificate_authority")
+            )
+        )
+    if not asked.endpoint.startswith("https://"):
+        message = _("{endpoint!r} is not an https:// address, and a key goes over no other", endpoint=asked.endpoint)
+        findings.append(Finding("status.bad-endpoint", message, "--endpoint https://ADDRESS:PORT"))
+    if findings:
+        raise Refusal(findings)
+    return Target("node", asked.endpoint, key, authority)
+
+
+def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
+    """The nodes that a stack's outputs name: the model server, the proxy, and Weaviate's machine, where there are any.
+
+    Raises:
+        Refusal: ``status.no-outputs`` where they name none.
+    """
+    found = []
+    for name, prefix in (("server", ""), ("proxy", "proxy_")):
+        endpoint, keys = told.get(f"{prefix}endpoint"), told.get(f"{prefix}api_keys")
+        if isinstance(endpoint, str) and isinstance(keys, dict) and keys:
+            # Any key will do; the default one first, the proxy's key for the server last.
+            key = keys[min(keys, key=lambda each: (each == "server", each != "default", each))]
+            found.append(Target(name, endpoint, str(key), str(told.get(f"{prefix}certificate_authority") or "")))
+    store = [told.get(f"vectors_{name}") for name in ("endpoint", "key", "address", "certificate_authority")]
+    if all(isinstance(each, str) and each for each in store):
+        # Without an address of its own it runs on the model server, whose document tells of it.
+        endpoint, key, __, authority = map(str, store)
+        found.append(Target("vectors", endpoint, key, authority))
+    if not found:
+        message = _("the outputs of the stack {stack!r} name no endpoint with keys", stack=stack)
+        hint = _("`pulumi up` prints how far a node is until it ends; then the outputs are there")
+        raise Refusal([Finding("status.no-outputs", message, hint)])
+    return found

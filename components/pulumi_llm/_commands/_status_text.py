@@ -1,0 +1,149 @@
+"""The status of nodes as text: a picture that is drawn anew on a terminal, and plain lines elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from pulumi_llm._commands._status_ask import Answer
+from pulumi_llm._language import told, tr
+from pulumi_llm._tables import padded, width
+from pulumi_llm._texts import _
+from pulumi_llm.errors import explained
+
+BAR = 24
+LOG_LINES = 8
+
+
+class Screen:
+    """Where answers are shown. On a terminal that is watched, each picture replaces the one before; elsewhere only what
+    changed is printed, so that a log stays readable.
+    """
+
+    def __init__(self, out: TextIO, *, live: bool) -> None:
+        self.out, self.live = out, live
+        self.drawn = 0
+        self.told: dict[str, str] = {}
+
+    def show(self, answers: list[Answer]) -> None:
+        """Show what the nodes answered now."""
+        if not self.live:
+            self.out.write("\n".join(line for each in answers for line in picture(each)) + "\n")
+        elif self.out.isatty():
+            self._draw([line for each in answers for line in picture(each)])
+        else:
+            for each in answers:
+                for name, line in changes(each):
+                    if self.told.get(name) != line:
+                        self.out.write(f"{line}\n")
+                        self.told[name] = line
+        self.out.flush()
+
+    def _draw(self, lines: list[str]) -> None:
+        columns, lines_high = shutil.get_terminal_size()
+        fit = [line[: columns - 1] for line in lines][: lines_high - 1]
+        back = f"\x1b[{self.drawn}F" if self.drawn else ""
+        self.out.write(back + "".join(f"{line}\x1b[K\n" for line in fit) + "\x1b[J")
+        self.drawn = len(fit)
+
+
+def picture(answer: Answer) -> Iterator[str]:
+    """A node: its stages with bars, what is in the way, and its last log lines."""
+    document = answer.document
+    if document is None:
+        assert answer.problem is not None  # noqa: S101 - one of the two is there
+        yield tr(
+            "{target}: no answer: {printable}",
+            target=answer.target.name,
+            printable=printable(told(answer.problem.message)),
+        )
+        return
+    state = _("ready") if answer.ready else _("not ready ({document})", document=_text(document, "state"))
+    yield tr(
+        "{target} {document}: {state}, as of {document_2}",
+        target=answer.target.name,
+        document=_text(document, "node"),
+        state=state,
+        document_2=_text(document, "updated") or "never",
+    )
+    columns = max((width(_text(each, "stage")) for each in document["stages"]), default=0)
+    for each in document["stages"]:
+        name, state = padded(_text(each, "stage"), columns), padded(_text(each, "state"), 8)
+        yield f"  {name}  {state}{bar(each.get('progress'))}".rstrip()
+        if _text(each, "code"):
+            yield f"  {' ' * columns}  [{_text(each, 'code')}] {_text(each, 'message')}"
+            if _text(each, "hint"):
+                yield f"  {' ' * columns}  try: {_text(each, 'hint')}"
+    lines = document.get("log") or []
+    if isinstance(lines, list) and lines:
+        yield tr("  last lines:")
+        yield from (f"    {printable(str(line))}" for line in lines[-LOG_LINES:])
+
+
+def changes(answer: Answer) -> Iterator[tuple[str, str]]:
+    """A name and a line for each stage: printed when the line is another than before. Percents go by tens."""
+    name, document = answer.target.name, answer.document
+    if document is None:
+        assert answer.problem is not None  # noqa: S101 - one of the two is there
+        yield name, tr("{name}: no answer: {printable}", name=name, printable=printable(told(answer.problem.message)))
+        return
+    for each in document["stages"]:
+        stage, state = _text(each, "stage"), _text(each, "state")
+        if state == "waiting":
+            continue
+        progress = each.get("progress")
+        percent = f" {_number(progress, 'percent') // 10 * 10} %" if state == "running" and progress else ""
+        trouble = f" [{_text(each, 'code')}] {_text(each, 'message')}" if _text(each, "code") else ""
+        yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
+    yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
+
+
+def verdict(answer: Answer) -> str:
+    """Why a node is not ready, with code and hint."""
+    document = answer.document
+    if document is None:
+        return "" if answer.problem is None else answer.problem.text()
+    code = _text(document, "code")
+    if not code:
+        return tr(
+            "{target}: not ready: {document} is {document_2}",
+            target=answer.target.name,
+            document=_text(document, "stage"),
+            document_2=_text(document, "state"),
+        )
+    hint = "\n    " + tr("try: {hint}", hint=_text(document, "hint")) if _text(document, "hint") else ""
+    said = f"[{code}] {answer.target.name}: {_text(document, 'stage')}: {_text(document, 'message')}{hint}"
+    return f"{said}\n    {tr('see: {place}', place=explained(code))}"
+
+
+def bar(progress: Any) -> str:
+    """A bar with percent and GiB; empty where there is no progress to show."""
+    if not isinstance(progress, dict):
+        return ""
+    percent = max(0, min(100, _number(progress, "percent")))
+    full = BAR * percent // 100
+    done, total = (_number(progress, each) / 2**30 for each in ("done", "total"))
+    return tr(
+        "[{note}{note_2}] {percent:3} %  {done:.1f} of {total:.1f} GiB",
+        note="#" * full,
+        note_2="-" * (BAR - full),
+        percent=percent,
+        done=done,
+        total=total,
+    )
+
+
+def printable(said: str) -> str:
+    """Text from elsewhere, without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in said)
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    return printable(value) if isinstance(value, str) else ""
+
+
+def _number(row: Any, name: str) -> int:
+    value = row.get(name) if isinstance(row, dict) else None
+    return int(value) if isinstance(value, (int, float)) else 0

@@ -1,0 +1,186 @@
+"""A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import pulumi
+
+from pulumi_llm import _component as support
+from pulumi_llm import _host as hosts
+from pulumi_llm import _nodes
+from pulumi_llm import _notices as notices
+from pulumi_llm._args import ModelServerArgs
+from pulumi_llm._arguments import checked
+from pulumi_llm._bootstrap import NodeRequest, check
+from pulumi_llm._findings import refuse
+from pulumi_llm._network import network_for
+from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
+from pulumi_llm._secrets import moderator_keys
+from pulumi_llm._texts import _
+from pulumi_llm.clouds.base import AddressHandle
+from pulumi_llm.errors import among
+
+_WAITS = ("proxy_endpoint",)
+"""Not recorded in the state: it may be known only when the proxy is ready, and everything here would wait for that."""
+
+
+class ModelServer(pulumi.ComponentResource):
+    """vLLM on a GPU host, behind a gateway with TLS, keys and limits. Weaviate beside it where wanted."""
+
+    endpoint: pulumi.Output[str]
+    """The OpenAI-compatible base URL, ``https://…/v1``."""
+    model: pulumi.Output[str]
+    """What clients call the model."""
+    models: pulumi.Output[list[str]]
+    """Every model that the gateway serves, the proxy's included."""
+    api_keys: pulumi.Output[dict[str, str]]
+    """The gateway's keys by name (secret)."""
+    address: pulumi.Output[str]
+    """The public IPv4 address."""
+    private_address: pulumi.Output[str]
+    """The address within the network."""
+    certificate_authority: pulumi.Output[str]
+    """The authority that signed the gateway's certificate (PEM). Clients must trust it."""
+    vectors_endpoint: pulumi.Output[Optional[str]]
+    """Weaviate's REST URL, where it runs here."""
+    vectors_grpc: pulumi.Output[Optional[str]]
+    """Weaviate's gRPC address (``host:port``, TLS), where it runs here."""
+    vectors_key: pulumi.Output[Optional[str]]
+    """Weaviate's API key (secret), where it runs here."""
+    services: pulumi.Output[Optional[dict[str, Any]]]
+    """What each of ``services`` tells, its addresses and its password among it (secret)."""
+    instance_id: pulumi.Output[str]
+    """The machine's id at the cloud."""
+    instance_type: pulumi.Output[str]
+    """The machine's type."""
+    hourly_price: pulumi.Output[Optional[float]]
+    """The machine's list price per hour in ``currency``; absent where the catalogue has none (not 0)."""
+    currency: pulumi.Output[Optional[str]]
+    """The currency of ``hourly_price``."""
+    ssh_private_key: pulumi.Output[str]
+    """The key for SSH to the machine (secret)."""
+
+    def __init__(
+        self,
+        name: str,
+        args: ModelServerArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _settled: Optional["Settled"] = None,
+    ) -> None:
+        """Make the server. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_settled`` is what ``args`` come to, where a platform has settled it already.
+        """
+        with support.refusing(name):
+            settled = _settled or settle(name, args, _resolve(args))
+            server, node = settled.server, settled.node
+            support.check_name(name, server.site.cloud.name, below="-network")
+            cloud = support.adapter(server.site.cloud.name)
+        super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
+        _keep(self, server)
+        notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys)])
+        scope = support.scope_of(self, name, cloud, server.site.region.name)
+        keys = hosts.gateway_keys(name, server.spec.keys, scope)
+        secrets: dict[str, pulumi.Input[str]] = {**_nodes.key_secrets(keys), **settled.of_moderators}
+        vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
+        if vectors_key is not None:
+            secrets |= _nodes.vectors_secrets(vectors_key)
+        made = {
+            secret: hosts.random_key(f"{name}-{called}", scope)
+            for secret, called in _nodes.service_secrets(node).items()
+        }
+        secrets |= made
+        if args.get("hub_token") is not None:
+            secrets |= _nodes.hub_secrets(args["hub_token"])
+        if server.foreign is not None:
+            secrets |= _nodes.proxy_secrets(args["proxy_key"], args["proxy_certificate_authority"])
+        host = hosts.make_host(
+            hosts.HostRequest(
+                name=name,
+                cloud=cloud,
+                network=network_for(scope, name, args, server),
+                place=server.site.place,
+                system_disk_gib=server.system_disk_gib,
+                access=server.access,
+                ports=_nodes.ports(node),
+                node=node,
+                settings=_settings(node, server, args),
+                secrets=secrets,
+                tags={**server.tags, "pulumi-llm": "model-server"},
+                ready_timeout_minutes=server.spec.ready_timeout_minutes,
+                spot=server.spec.spot,
+                renew=server.spec.renew,
+                protect=server.protect,
+                image_id=args.get("image_id"),
+                address=_given_address(args),
+            ),
+            scope,
+        )
+        outputs: dict[str, Any] = {
+            "model": pulumi.Output.from_input(server.spec.name_served),
+            "models": pulumi.Output.from_input(_nodes.server_models(server)),
+            "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
+            **_nodes.server_outputs(host, server, vectors_key, made),
+            **host.outputs(server.site.place),
+        }
+        support.publish(self, outputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """All that is settled before the first resource is made: the server, its node, the moderators' secrets."""
+
+    server: ResolvedServer
+    node: NodeRequest
+    of_moderators: Mapping[str, pulumi.Output[str]]
+
+
+def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settled:
+    """What a server of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
+    node = _nodes.server_node(name, server)
+    _check_gateway(node, server)
+    return Settled(server=server, node=node, of_moderators=moderator_keys(node, args))
+
+
+def _resolve(args: ModelServerArgs) -> ResolvedServer:
+    given = checked(args, ModelServerArgs)
+    parts = arguments.of_server(given.fit, support.known(given.fit), given.findings)
+    return resolve_server(parts.server, parts.shared, vectors=parts.vectors, foreign=parts.foreign)
+
+
+def _keep(component: pulumi.Resource, server: ResolvedServer) -> None:
+    """Keep what was resolved for whoever captures the program, by the URN that the component gets."""
+    servers = kept.keeper()
+    if servers is not None:
+        component.urn.apply(lambda urn: servers.__setitem__(urn, server))
+
+
+def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:
+    """Refuse now what the gateway would refuse once the proxy's address is known."""
+    for name, route in server.spec.routes.items():
+        for model in route.all:
+            if model not in server.served:
+                refuse(
+                    "spec.route-to-unserved-model",
+                    _("the route {name!r} names {model!r}, which is not served here", name=name, model=model),
+                    among(model, server.served),
+                )
+    whole = node if server.foreign is None else _nodes.server_node(node.name, server, "https://proxy.invalid/v1")
+    check(whole)
+
+
+def _settings(node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any]) -> pulumi.Input[str]:
+    """The settings document; it waits for the proxy where there is one."""
+    if server.foreign is None:
+        return hosts.settings_document(node)
+    endpoint = pulumi.Output.from_input(args["proxy_endpoint"])
+    return endpoint.apply(lambda url: hosts.settings_document(_nodes.server_node(node.name, server, url)))
+
+
+def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:
+    return AddressHandle(id=args["address_id"], ip=args["address"]) if args.get("address_id") is not None else None
+
+
+__all__ = ["ModelServer"]

@@ -1,0 +1,278 @@
+"""A whole platform from one spec: model server, vectors, overseas proxy, and the ways between them."""
+
+from collections.abc import Mapping
+from typing import Any, Optional, cast
+
+import pulumi
+
+from pulumi_llm import _component as support
+from pulumi_llm import _model_server as model_server
+from pulumi_llm import _overseas_proxy as overseas_proxy
+from pulumi_llm._args import PlatformArgs
+from pulumi_llm._arguments import checked
+from pulumi_llm._findings import gather, keep, pick
+from pulumi_llm._model_server import ModelServer
+from pulumi_llm._network import Network, network_args
+from pulumi_llm._overseas_proxy import OverseasProxy
+from pulumi_llm._refusal import ending
+from pulumi_llm._resolve import SERVER_KEY, ResolvedPlatform, ResolvedVectors, resolve_platform
+from pulumi_llm._vector_store import VectorStore
+from pulumi_llm.clouds.base import AddressHandle
+from pulumi_llm.errors import Finding
+from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS, VENDORS, ContentSpec, secrets_named
+
+_VENDOR_KEYS = tuple(each.secret.argument for each in VENDORS.values())
+_SECRETS = tuple(each.argument for each in SECRETS)
+
+
+class Platform(pulumi.ComponentResource):
+    """All of it: a GPU host with the model, Weaviate, the gateway in front, and a proxy overseas."""
+
+    endpoint: pulumi.Output[str]
+    """The model server's OpenAI-compatible base URL, ``https://…/v1``."""
+    model: pulumi.Output[str]
+    """What clients call the model."""
+    models: pulumi.Output[list[str]]
+    """Every model that the endpoint serves, the foreign ones included."""
+    api_keys: pulumi.Output[dict[str, str]]
+    """The gateway's keys by name (secret)."""
+    address: pulumi.Output[str]
+    """The model server's public IPv4 address."""
+    certificate_authority: pulumi.Output[str]
+    """The authority that signed the model server's certificate (PEM). Clients must trust it."""
+    services: pulumi.Output[Optional[dict[str, Any]]]
+    """What each of the server's ``services`` tells (secret), where there are any."""
+    vectors_endpoint: pulumi.Output[Optional[str]]
+    """Weaviate's REST URL, where there is one."""
+    vectors_grpc: pulumi.Output[Optional[str]]
+    """Weaviate's gRPC address (``host:port``, TLS), where there is one."""
+    vectors_key: pulumi.Output[Optional[str]]
+    """Weaviate's API key (secret), where there is one."""
+    vectors_certificate_authority: pulumi.Output[Optional[str]]
+    """The authority that signed Weaviate's certificate (PEM), where there is one."""
+    vectors_address: pulumi.Output[Optional[str]]
+    """Weaviate's public IPv4 address, where it has a machine of its own."""
+    proxy_endpoint: pulumi.Output[Optional[str]]
+    """The proxy's own base URL, where there is one."""
+    proxy_api_keys: pulumi.Output[Optional[dict[str, str]]]
+    """The proxy's keys by name (secret), where there is one."""
+    proxy_address: pulumi.Output[Optional[str]]
+    """The proxy's public IPv4 address, where there is one."""
+    proxy_certificate_authority: pulumi.Output[Optional[str]]
+    """The authority that signed the proxy's certificate (PEM), where there is one."""
+    hourly_price: pulumi.Output[Optional[float]]
+    """List price of all machines per hour in ``currency``, without disks and traffic; absent where one is unknown."""
+    currency: pulumi.Output[Optional[str]]
+    """The currency of ``hourly_price``: that of the model server's price."""
+    ssh_private_key: pulumi.Output[str]
+    """The key for SSH to the model server (secret)."""
+    proxy_ssh_private_key: pulumi.Output[Optional[str]]
+    """The key for SSH to the proxy (secret), where there is one."""
+    vectors_ssh_private_key: pulumi.Output[Optional[str]]
+    """The key for SSH to Weaviate's machine (secret), where it has one of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        args: PlatformArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _resolved: Optional[ResolvedPlatform] = None,
+    ) -> None:
+        """Make the platform. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_resolved`` is what ``args`` come to, where a stack's program has settled it already.
+        """
+        with support.refusing(name):
+            wanted = _resolved or _resolve(args)
+            on = {each.site.cloud.name for each in wanted.machines}
+            support.check_name(name, *sorted(on), below="-vectors-network")
+            # Every SDK before anything is made.
+            cloud, *_ = gather(*[lambda each=each: support.adapter(each.site.cloud.name) for each in wanted.machines])
+        of_server, of_proxy = _settled(name, args, wanted)
+        super().__init__(f"{support.PACKAGE}:index:Platform", name, support.recorded(args), opts)
+        scope = support.scope_of(self, name, cloud, wanted.server.site.region.name)
+        at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])
+        network = self._network(name, wanted, at_server)
+        # The address comes first: the proxy's firewall lets it in, and the server's settings name the proxy.
+        address = cloud.address(f"{name}-address", wanted.spec.tags, scope)
+        proxy = self._proxy(name, wanted, args, address.ip, of_proxy) if of_proxy is not None else None
+        server = self._server(name, wanted, args, network, address, proxy, at_server, of_server)
+        outputs: dict[str, Any] = {
+            key: getattr(server, key)
+            for key in (
+                "endpoint",
+                "model",
+                "models",
+                "api_keys",
+                "address",
+                "certificate_authority",
+                "ssh_private_key",
+            )
+        }
+        if wanted.spec.server.services:
+            outputs["services"] = server.services
+        if wanted.server.vectors is not None:
+            outputs |= {
+                "vectors_endpoint": server.vectors_endpoint,
+                "vectors_grpc": server.vectors_grpc,
+                "vectors_key": server.vectors_key,
+                "vectors_certificate_authority": server.certificate_authority,
+            }
+        elif wanted.vectors is not None:
+            store = self._vectors(name, wanted, wanted.vectors, network, at_server)
+            outputs |= {
+                "vectors_endpoint": store.endpoint,
+                "vectors_grpc": store.grpc,
+                "vectors_key": store.api_key,
+                "vectors_certificate_authority": store.certificate_authority,
+                "vectors_address": store.address,
+                "vectors_ssh_private_key": store.ssh_private_key,
+            }
+        if proxy is not None:
+            outputs |= {
+                "proxy_endpoint": proxy.endpoint,
+                "proxy_api_keys": proxy.api_keys,
+                "proxy_address": proxy.address,
+                "proxy_certificate_authority": proxy.certificate_authority,
+                "proxy_ssh_private_key": proxy.ssh_private_key,
+            }
+        outputs["hourly_price"] = pulumi.Output.from_input(wanted.hourly_price)
+        outputs["currency"] = pulumi.Output.from_input(wanted.currency)
+        support.publish(self, outputs)
+
+    def _network(self, name: str, wanted: ResolvedPlatform, opts: pulumi.ResourceOptions) -> dict[str, Any]:
+        asked = wanted.spec.network
+        if asked.exists:
+            return {"vpc_id": asked.vpc_id, "subnet_id": asked.subnet_id}
+        network = Network(f"{name}-network", network_args(wanted.server), opts)
+        return {"vpc_id": network.vpc_id, "subnet_id": network.subnet_id}
+
+    def _server(
+        self,
+        name: str,
+        wanted: ResolvedPlatform,
+        args: PlatformArgs,
+        network: dict[str, Any],
+        address: AddressHandle,
+        proxy: OverseasProxy | None,
+        opts: pulumi.ResourceOptions,
+        settled: model_server.Settled,
+    ) -> ModelServer:
+        server, vectors, foreign = wanted.spec.server, wanted.server.vectors, wanted.server.foreign
+        server_args: Any = {
+            **server.model_dump(exclude_none=True),
+            **_shared(wanted),
+            **network,
+            "zone": wanted.server.site.place.zone,
+            "address_id": address.id,
+            "address": address.ip,
+            "hub_token": args.get("hub_token"),
+            **pick(args, *_moderator_keys(server.content)),
+        }
+        if proxy is not None:
+            # Not its `endpoint`, which is known only when it is ready: the GPU host would wait for that.
+            port = wanted.proxy.port if wanted.proxy else None
+            server_args |= {
+                "proxy_endpoint": pulumi.Output.concat("https://", proxy.address, f":{port}/v1"),
+                "proxy_key": proxy.api_keys.apply(lambda keys: str(keys[SERVER_KEY])),
+                "proxy_certificate_authority": proxy.certificate_authority,
+            }
+        if foreign is not None:
+            server_args |= {
+                "proxy_models": list(foreign.models),
+                "proxy_prices": {model: price.model_dump() for model, price in foreign.prices.items()},
+            }
+        if vectors is not None:
+            server_args |= {
+                "vectors": True,
+                "vectors_memory_gib": vectors.memory_gib,
+                "vectors_disk_gib": vectors.disk_gib,
+            }
+        if not server.services:
+            del server_args["services"]  # what nobody asked for is not recorded
+        return ModelServer(f"{name}-server", server_args, opts, _settled=settled)
+
+    def _proxy(
+        self,
+        name: str,
+        wanted: ResolvedPlatform,
+        args: PlatformArgs,
+        server_address: pulumi.Input[str],
+        settled: overseas_proxy.Settled,
+    ) -> OverseasProxy:
+        proxy = settled.proxy.spec
+        network: dict[str, Any] = {"network_cidr": proxy.network.cidr}
+        if proxy.network.exists:
+            network = {"vpc_id": proxy.network.vpc_id, "subnet_id": proxy.network.subnet_id}
+        proxy_args: Any = {
+            **proxy.model_dump(exclude_none=True, exclude={"network", "keys"}),
+            **_shared(wanted),
+            **network,
+            "keys": {key: value.model_dump() for key, value in proxy.keys.items()},
+            "client_address": server_address,
+            **pick(args, *_VENDOR_KEYS, *_moderator_keys(proxy.content, proxy.upstreams)),
+        }
+        # A provider fixes the region, so the server's serves the proxy only if nobody needs another one.
+        cloud = support.adapter(proxy.cloud)
+        given = self.get_provider(f"{cloud.package}:index:any") if proxy.cloud != wanted.spec.server.cloud else None
+        provider = given or support.regional_provider(f"{name}-proxy", cloud, proxy.region, self)
+        opts = pulumi.ResourceOptions(parent=self, providers=[provider])
+        return OverseasProxy(f"{name}-proxy", proxy_args, opts, _settled=settled)
+
+    def _vectors(
+        self,
+        name: str,
+        wanted: ResolvedPlatform,
+        vectors: ResolvedVectors,
+        network: dict[str, Any],
+        opts: pulumi.ResourceOptions,
+    ) -> VectorStore:
+        place = vectors.site.place
+        store_args: Any = {
+            "cloud": place.cloud,
+            "region": place.region,
+            "zone": place.zone,
+            **vectors.spec.model_dump(exclude_none=True, exclude={"placement"}),
+            **{key: value for key, value in _shared(wanted).items() if key != "https_port"},
+            **network,
+        }
+        return VectorStore(f"{name}-vectors", store_args, opts, _resolved=vectors)
+
+
+def _resolve(args: PlatformArgs) -> ResolvedPlatform:
+    given = checked(args, PlatformArgs)
+    parts = {key: value for key, value in given.fit.items() if key not in _SECRETS}
+    (resolved,) = gather(lambda: resolve_platform(parts), beside=given.findings)
+    return cast("ResolvedPlatform", resolved)
+
+
+def _settled(
+    name: str, args: PlatformArgs, wanted: ResolvedPlatform
+) -> tuple[model_server.Settled, overseas_proxy.Settled | None]:
+    """What the gateways' machines are made from. What is wrong with one ends the program before anything is made."""
+    findings: list[Finding] = []
+    at_server, at_proxy = f"{name}-server", f"{name}-proxy"
+    server = keep(findings, lambda: model_server.settle(at_server, args, wanted.server), at_server)
+    proxy = None
+    if wanted.proxy is not None:
+        asked = wanted.proxy
+        proxy = keep(findings, lambda: overseas_proxy.settle(at_proxy, args, asked), at_proxy)
+    if findings or server is None:
+        raise ending(findings)
+    return server, proxy
+
+
+def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | None = None) -> list[str]:
+    """The arguments that the moderators of one gateway need; another's are not given to it."""
+    rows = content.model_dump()["moderators"] if content else {}
+    names = [name for _, _, name in secrets_named(rows, upstreams)]
+    return [MODERATOR_SECRETS[name].argument for name in names if name in MODERATOR_SECRETS]
+
+
+def _shared(wanted: ResolvedPlatform) -> dict[str, Any]:
+    """What the platform gives to each of its machines, as the arguments of a component."""
+    asked = wanted.spec
+    access = {key: value for key, value in asked.access.model_dump().items() if value is not None}
+    protect = {} if asked.protect is None else {"protect": asked.protect}
+    return {**access, **protect, "tags": asked.tags}

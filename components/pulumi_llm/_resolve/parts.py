@@ -1,0 +1,185 @@
+"""One part of the spec, and what the catalogue and the fit check make of it: looked up and worked out here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pulumi_llm import catalog, preflight
+from pulumi_llm._findings import keep
+from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+from pulumi_llm.catalog.abilities import abilities_of
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import placement
+from pulumi_llm.spec import PriceSpec
+
+if TYPE_CHECKING:
+    from pulumi_llm.catalog import Model
+    from pulumi_llm.preflight.memory import Memory
+    from pulumi_llm.preflight.placement import Placement, Placing
+    from pulumi_llm.spec import AccessSpec, NetworkSpec, ProxySpec, ServerSpec, UpstreamSpec, VectorsSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What is said of a machine beside its own part of the spec: who may call, its network, tags, protection."""
+
+    access: AccessSpec
+    network: NetworkSpec
+    tags: Mapping[str, str]
+    protect: bool
+
+    def fields(self) -> dict[str, Any]:
+        """As fields of a resolved machine."""
+        return {
+            "access": self.access,
+            "network": self.network,
+            "tags": MappingProxyType(dict(self.tags)),
+            "protect": self.protect,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """A machine's place, its disks as the cloud sells them, and what the fit check warns of."""
+
+    place: Placement
+    system_disk_gib: int
+    data_disk_gib: int
+    model: Model | None = None
+    weights_gib: float | None = None
+    warnings: tuple[Finding, ...] = ()
+    memory: Memory | None = None
+    max_num_seqs: int | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """As fields of a resolved machine."""
+        data, place = catalog.load(), self.place
+        return {
+            "site": Site(cloud=data.cloud(place.cloud), region=data.region(place.cloud, place.region), place=place),
+            "system_disk_gib": self.system_disk_gib,
+            "data_disk_gib": self.data_disk_gib,
+        }
+
+
+def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Placing | None = None) -> Stand:
+    """Where a model server stands, with ``vectors`` beside the model or on a machine of their own.
+
+    ``placing``: what came of looking for its place, where somebody has looked already.
+
+    Raises:
+        Refusal: with all that the catalogue and the fit check have against it, at once.
+    """
+    placing = placing or placement.attempt(lambda: placement.place_server(server))
+    findings = list(placing.findings)
+    verdict = preflight.judge(server, vectors, placing)
+    told = keep(findings, lambda: preflight.require(verdict.findings, server.override))
+    model = catalog.load().models.get(server.model)
+    weights = placement.download_gib(model) if model is not None else None
+    asked = server.model_disk_gib
+    if asked is None:
+        beside = _beside(vectors)
+        services = sum(each.disk_gib or 0 for each in server.services.values())
+        asked = placement.model_disk_gib(weights, beside.disk_gib if beside is not None else 0, services)
+    disks = keep(findings, lambda: _sold(server.cloud, server.system_disk_gib, asked))
+    if findings or placing.place is None or disks is None or told is None:
+        raise Refusal(dict.fromkeys(findings))
+    return Stand(
+        place=placing.place,
+        system_disk_gib=disks[0],
+        data_disk_gib=disks[1],
+        model=model,
+        weights_gib=weights,
+        warnings=tuple(told),
+        memory=verdict.memory,
+        max_num_seqs=verdict.max_num_seqs,
+    )
+
+
+def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: VectorsSpec) -> Stand:
+    """Where Weaviate stands that has a machine of its own. Raises Refusal where there is no such place or disk."""
+    place = placement.place_vectors(cloud, region, zone, vectors.memory_gib, vectors.instance_type)
+    system, data = _sold(cloud, vectors.system_disk_gib, vectors.disk_gib)
+    return Stand(place=place, system_disk_gib=system, data_disk_gib=data)
+
+
+def stand_of_proxy(proxy: ProxySpec) -> Stand:
+    """Where an overseas proxy stands. Raises Refusal where there is no such place or disk."""
+    place = placement.place_proxy(proxy)
+    system, data = _sold(proxy.cloud, proxy.system_disk_gib, proxy.disk_gib)
+    return Stand(place=place, system_disk_gib=system, data_disk_gib=data)
+
+
+def resolve_server(
+    server: ServerSpec,
+    shared: Shared,
+    *,
+    vectors: VectorsSpec | None = None,
+    foreign: Foreign | None = None,
+    stand: Stand | None = None,
+) -> ResolvedServer:
+    """A model server. ``stand``: where it stands, as :func:`stand_of_server` found. Raises Refusal as that does."""
+    from pulumi_llm.preflight.engine import engine
+    from pulumi_llm.preflight.request import context_of, dtype_on
+
+    stand = stand or stand_of_server(server, vectors)
+    data, model = catalog.load(), stand.model
+    return ResolvedServer(
+        **shared.fields(),
+        **stand.fields(),
+        spec=server,
+        model=model,
+        abilities=abilities_of(server.model, model.base_model if model else None),
+        dtype=dtype_on(server.dtype, model, data.gpus[server.gpu], engine()),
+        context_length=context_of(server.context_length, model),
+        weights_gib=stand.weights_gib,
+        port=shared.access.port(in_china=data.region(server.cloud, server.region).in_china),
+        vectors=_beside(vectors),
+        foreign=foreign,
+        warnings=stand.warnings,
+        memory=stand.memory,
+        max_num_seqs=stand.max_num_seqs,
+    )
+
+
+def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> ResolvedVectors:
+    """Weaviate on a machine of its own, which stands where :func:`stand_of_vectors` found."""
+    return ResolvedVectors(**shared.fields(), **stand.fields(), spec=vectors)
+
+
+def resolve_proxy(proxy: ProxySpec, shared: Shared, stand: Stand | None = None) -> ResolvedProxy:
+    """An overseas proxy. ``stand``: where it stands, as :func:`stand_of_proxy` found. Raises Refusal as that does."""
+    stand = stand or stand_of_proxy(proxy)
+    return ResolvedProxy(
+        **shared.fields(),
+        **stand.fields(),
+        spec=proxy,
+        models=tuple(model for vendor in sorted(proxy.upstreams) for model in proxy.upstreams[vendor].models),
+        prices=MappingProxyType(prices_of(proxy.upstreams)),
+        port=shared.access.port(in_china=False),
+    )
+
+
+def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:
+    """What each model costs: as the spec says, else as the catalogue has it; a model without a price is left out."""
+    found: dict[str, PriceSpec] = {}
+    known = catalog.load().token_prices
+    for vendor, upstream in upstreams.items():
+        for model in upstream.models:
+            row = known.get((vendor, model))
+            if model in upstream.prices:
+                found[model] = upstream.prices[model]
+            elif row is not None:
+                found[model] = PriceSpec(input=row.input, output=row.output)
+    return found
+
+
+def _beside(vectors: VectorsSpec | None) -> VectorsSpec | None:
+    return vectors if vectors is not None and vectors.placement == "server" else None
+
+
+def _sold(cloud: str, system_gib: int, data_gib: int) -> tuple[int, int]:
+    # The node knows its disk by its size, and a cloud sells disks in steps.
+    return placement.sold_size(cloud, "system", system_gib), placement.sold_size(cloud, "data", data_gib)

@@ -1,0 +1,155 @@
+"""A bill, a difference and a budget as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import groupby
+
+from pulumi_llm import _tables
+from pulumi_llm._language import told, tr
+from pulumi_llm._review.bill import Bill, Line
+from pulumi_llm._review.difference import Difference, LineChange
+from pulumi_llm._review.money import CURRENCIES, HOURS_PER_MONTH, Amounts, plain
+from pulumi_llm._tables import padded
+from pulumi_llm._texts import _
+
+WIDTH = 58
+
+CHANGES = {"added": _("added"), "removed": _("removed"), "changed": _("changed")}
+
+
+def bill_text(bill: Bill, currency: str) -> str:
+    """The bill by resource; ``currency`` is the column that comes first."""
+    order = (currency, *(each for each in CURRENCIES if each != currency))
+    rate = bill.exchange_rate
+    lines = [
+        tr(
+            "{project} / {stack}: list prices; 1 {base} = {rate} {quote} ({source_date})",
+            project=bill.project,
+            stack=bill.stack,
+            base=rate.base,
+            rate=rate.rate,
+            quote=rate.quote,
+            source_date=rate.source_date,
+        ),
+        _assumptions(bill),
+        "",
+        f"{' ' * WIDTH}{padded(tr('per hour'), 22, right=True)}{padded(tr('per month'), 26, right=True)}",
+        f"{' ' * WIDTH}{order[0]:>11}{order[1]:>11}{order[0]:>13}{order[1]:>13}   {tr('price of')}",
+    ]
+    for (urn, resource), group in groupby(bill.lines, key=lambda line: (line.urn, line.resource)):
+        parts = list(group)
+        place = " ".join(each for each in (parts[0].cloud, parts[0].region) if each)
+        lines.append(f"{resource}{f'  ({place})' if place else ''}" if urn else resource)
+        lines += [_row(line, order) for line in parts]
+    if not bill.lines:
+        lines.append(tr("nothing that costs"))
+    word = tr("at least") if bill.at_least else tr("total")
+    lines += [
+        "",
+        f"{padded(word, WIDTH)}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}",
+    ]
+    lines += _remarks(bill)
+    return "\n".join(lines) + "\n"
+
+
+def difference_text(difference: Difference, against: str, currency: str) -> str:
+    """The changes against another bill, and their sum."""
+    order = (currency, *(each for each in CURRENCIES if each != currency))
+    if not difference.changes:
+        return tr("\nagainst {against}: no difference\n", against=against)
+    width = WIDTH + 22
+    lines = [
+        "",
+        f"{padded(tr('against {against}', against=against), width)}{order[0]:>13}{order[1]:>13}   {tr('per month')}",
+    ]
+    for each in difference.changes:
+        if each.per_month is None:
+            figures = 2 * padded(tr("unknown"), 13, right=True)
+        else:
+            figures = _figures(each.per_month, order, 13, 2, sign=True)
+        lines.append(
+            _fitted(f"  {padded(told(CHANGES[each.change]), 8)} {each.line.resource}: {_step(each)}", width) + figures
+        )
+    word = tr("difference") if difference.complete else tr("difference, without what is unknown")
+    lines.append(f"{padded(word, width)}{_figures(difference.per_month, order, 13, 2, sign=True)}")
+    if not difference.same_assumptions:
+        lines.append(
+            tr("note: the two bills assume other hours, traffic or exchange rates; that is part of the difference")
+        )
+    return "\n".join(lines) + "\n"
+
+
+def budget_text(verdict: str, budget: Decimal, currency: str, bill: Bill) -> str:
+    """One line: the budget and whether the bill is within it."""
+    monthly = bill.per_month.of(currency)
+    said = {
+        "within": _("within it, {left:,.2f} left", left=budget - monthly),
+        "over": _("over it by {excess:,.2f} at least", excess=monthly - budget)
+        if bill.at_least
+        else _("over it by {excess:,.2f}", excess=monthly - budget),
+        "undecided": _("cannot be decided, as some prices are unknown"),
+    }[verdict]
+    return tr("budget of {budget:,.2f} {currency} a month: {said}\n", budget=budget, currency=currency, said=said)
+
+
+def _assumptions(bill: Bill) -> str:
+    running = plain(bill.running_hours)
+    hours = (
+        _("machines run all {running} hours of a month", running=running)
+        if bill.running_hours == HOURS_PER_MONTH
+        else _(
+            "machines run {running} of a month's {hours_per_month} hours; disks and addresses are kept",
+            running=running,
+            hours_per_month=HOURS_PER_MONTH,
+        )
+    )
+    return tr(
+        "{hours}; {traffic_gib} GiB a month go out of each public address, an assumption (--traffic-gib)",
+        hours=hours,
+        traffic_gib=plain(bill.traffic_gib),
+    )
+
+
+def _row(line: Line, order: tuple[str, ...]) -> str:
+    what = _fitted(f"  {told(line.what)}{f' ({told(line.note)})' if line.note else ''}", WIDTH)
+    if line.per_hour is None or line.per_month is None or line.price is None:
+        unknown = (padded(tr("unknown"), columns, right=True) for columns in (11, 11, 13, 13))
+        return f"{what}{''.join(unknown)}"
+    marks = [line.price.source_date]
+    marks += [tr("old")] if line.price.stale and line.price.source_date != "undated" else []
+    marks += [tr("derived")] if line.price.derived else []
+    figures = f"{_figures(line.per_hour, order, 11, 4)}{_figures(line.per_month, order, 13, 2)}"
+    return f"{what}{figures}   {', '.join(marks)}"
+
+
+def _remarks(bill: Bill) -> Iterable[str]:
+    if bill.unknown:
+        yield tr("unknown prices, which are not in the total:")
+        yield from (f"  {line.resource}, {told(line.what)}: {told(line.unknown)}" for line in bill.unknown)
+    tags = [line.price for line in bill.lines if line.price is not None]
+    if any(tag.stale for tag in tags):
+        yield tr(
+            "old or undated: a price from more than a year ago, or without a date; compare with the cloud's own list"
+        )
+    if any(tag.derived for tag in tags):
+        yield tr("derived: estimated from the price in another region")
+
+
+def _step(change: LineChange) -> str:
+    if change.before is None or change.after is None:
+        return told(change.line.what)
+    if change.before.what == change.after.what:
+        return tr("{what}, other price, hours or place", what=change.after.what)
+    return f"{told(change.before.what)} -> {told(change.after.what)}"
+
+
+def _figures(amounts: Amounts, order: tuple[str, ...], width: int, digits: int, *, sign: bool = False) -> str:
+    style = f"{'+' if sign else ''},.{digits}f"
+    return "".join(f"{format(amounts.of(currency), style):>{width}}" for currency in order)
+
+
+def _fitted(text: str, width: int) -> str:
+    """``text`` in a column of that width; what is too long has a line of its own."""
+    return padded(text, width) if _tables.width(text) < width else f"{text}\n{' ' * width}"

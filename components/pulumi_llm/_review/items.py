@@ -1,0 +1,287 @@
+"""What a plan buys: machines, disks, public addresses and traffic, each with how much of it. No prices yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Literal
+
+from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
+from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
+from pulumi_llm._texts import Text, _
+from pulumi_llm.catalog import Catalog
+
+DEFAULT_TRAFFIC_GIB = 50
+"""A guess, to be replaced by one's own: about 5 million tokens a day, streamed one by one at some 300 bytes each
+(the JSON of a chunk and its framing), are 1.4 GiB a day and 42 GiB a month."""
+
+ItemKind = Literal["machine", "disk", "address", "traffic", "other"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How much the machines are used: ``running`` hours of a month of 730, and GiB a month out of each address."""
+
+    running: Decimal = HOURS_PER_MONTH
+    traffic_gib: Decimal = Decimal(DEFAULT_TRAFFIC_GIB)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing that is paid for.
+
+    ``quantity`` is how much of the unit is bought at a time (1 machine, GiB of a disk), or GiB per month of
+    traffic; ``hours`` is how long in a month. ``while_running`` is false for what is paid for only while the
+    machines stand still. ``unknown`` says why it cannot be priced, where that is already clear.
+    """
+
+    urn: str
+    type: str
+    resource: str
+    slot: str
+    kind: ItemKind
+    what: str
+    cloud: str | None
+    region: str | None
+    name: str = ""
+    quantity: Decimal = Decimal(1)
+    hours: Decimal = HOURS_PER_MONTH
+    while_running: bool = True
+    spot: bool = False
+    unknown: str | None = None
+    note: str = ""
+
+
+def items(
+    plan: Plan, catalog: Catalog, usage: Usage, default_regions: Mapping[str, str] | None = None
+) -> Iterator[Item]:
+    """Everything in ``plan`` that costs, in the plan's order.
+
+    ``default_regions`` gives each package's region where neither a resource nor its provider names one. A type
+    that the table does not know yields an item of unknown price: it may cost, and is not passed over.
+    """
+    return _Reader(plan, catalog, usage, default_regions or {}).items()
+
+
+class _Reader:
+    def __init__(self, plan: Plan, catalog: Catalog, usage: Usage, default_regions: Mapping[str, str]) -> None:
+        self.plan = plan
+        self.usage = usage
+        self.default_regions = default_regions
+        self.table: CostTable = cost_table()
+        self.by_urn = plan.by_urn()
+        self.clouds = {facts.pulumi_package: name for name, facts in catalog.clouds.items()}
+        self.zones = {(cloud, zone): name for (cloud, name), row in catalog.regions.items() for zone in row.zones}
+        self.held, self.holders = self._bindings()
+
+    def items(self) -> Iterator[Item]:
+        for each in self.plan.resources:
+            if not each.custom or each.package in self.table.free_packages:
+                continue
+            rule = self.table.rules.get(each.type)
+            if rule is None:
+                yield self._unlisted(each)
+            elif rule.kind == "machine":
+                yield from self._machine(each, rule)
+            elif rule.kind == "disk":
+                yield from self._disks(each, rule)
+            elif rule.kind == "address":
+                yield from self._address(each, rule)
+
+    def _unlisted(self, resource: PlannedResource) -> Item:
+        if resource.package in self.clouds:
+            reason = _("whether a {type} costs is not known", type=resource.type)
+        else:
+            reason = _("there are no prices for the package {package!r}", package=resource.package)
+        item = self._item(resource, None, "resource", "other", resource.type.rsplit(":", 1)[-1])
+        return replace(item, unknown=reason)
+
+    def _machine(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
+        inputs = resource.inputs
+        item = self._item(resource, rule, "machine", "machine", "machine")
+        try:
+            name = look(inputs, rule.instance_type)
+            spot = rule.spot is not None and holds(rule.spot, inputs)
+            item = replace(item, name=str(name or ""), spot=spot, unknown=_refused(rule, inputs))
+            item = replace(
+                item, what=_("{name}, {note}", name=name or _("machine"), note=_("spot") if spot else _("on demand"))
+            )
+            if not name:
+                item = replace(item, unknown=_("the plan names no {instance_type}", instance_type=rule.instance_type))
+            if rule.stops_free is not None and holds(rule.stops_free, inputs):
+                item = replace(item, hours=self.usage.running)
+            elif self.usage.running < HOURS_PER_MONTH:
+                item = replace(item, note=_("is charged while stopped, too"))
+        except NotInPlan as missing:
+            item = replace(item, unknown=missing.args[0])
+        yield item
+        yield from self._surcharges(resource, rule, rule.surcharges, inputs, item.slot)
+        yield from self._disks(resource, rule)
+        yield from self._own_address(resource, rule)
+
+    def _disks(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
+        for disk in rule.disks:
+            try:
+                if disk.each is None:
+                    found = look(resource.inputs, disk.at)
+                    parts = [(disk.slot, found if isinstance(found, Mapping) else {})]
+                else:
+                    listed = look(resource.inputs, disk.each) or []
+                    parts = [(f"{disk.slot}-{number}", part) for number, part in enumerate(listed, start=1)]
+            except NotInPlan as missing:
+                yield replace(self._item(resource, rule, disk.slot, "disk", disk.name), unknown=str(missing))
+                continue
+            for slot, part in parts:
+                yield self._disk(resource, rule, disk, slot, part)
+                yield from self._surcharges(resource, rule, disk.surcharges, part, slot)
+
+    def _disk(
+        self, resource: PlannedResource, rule: CostRule, disk: DiskRule, slot: str, part: Mapping[str, Any]
+    ) -> Item:
+        item = self._item(resource, rule, slot, "disk", disk.name)
+        try:
+            size = look(part, disk.size)
+            size = disk.default_size if size is None else size
+            kind = (look(part, disk.type) if disk.type else None) or disk.default_type
+            if kind in disk.leveled and disk.level:
+                kind = f"{kind}-{look(part, disk.level) or disk.default_level}"
+            refused = _refused(rule, resource.inputs)
+        except NotInPlan as missing:
+            return replace(item, unknown=missing.args[0])
+        if not isinstance(size, (int, float)) or isinstance(size, bool) or size <= 0:
+            return replace(item, unknown=_("the plan gives no size ({size})", size=disk.size))
+        if not kind:
+            return replace(item, unknown=_("the plan gives no kind of disk ({type})", type=disk.type))
+        what = _("{disk}, {gib} GiB {kind}", disk=Text(disk.name), gib=plain(exact(size)), kind=str(kind))
+        return replace(item, what=what, name=str(kind), quantity=exact(size), unknown=refused)
+
+    def _address(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
+        try:
+            refused = _refused(rule, resource.inputs)
+        except NotInPlan as missing:
+            refused = str(missing)
+        if resource.urn in self.held:
+            yield from self._address_in_use(resource, rule, refused, keeps=True)
+        else:
+            item = self._item(resource, rule, "address-idle", "address", _("public address, on no machine"))
+            yield replace(item, name="idle", unknown=refused)
+
+    def _own_address(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
+        """The public address that a machine brings along, which an attached one replaces."""
+        if rule.public_address is None or resource.urn in self.holders:
+            return
+        try:
+            wanted = holds(rule.public_address, resource.inputs)
+            if rule.address_from_subnet and rule.subnet and look(resource.inputs, rule.address_from_subnet) is None:
+                wanted = self._subnet_gives_address(resource, rule.subnet)
+        except NotInPlan as missing:
+            item = self._item(resource, rule, "address", "address", _("public address"))
+            yield replace(item, name="in-use", unknown=str(missing))
+            return
+        if wanted:
+            yield from self._address_in_use(resource, rule, None, keeps=False)
+
+    def _subnet_gives_address(self, resource: PlannedResource, path: str) -> bool:
+        subnet = resource.inputs.get(path)
+        if subnet is None:
+            return True  # the default subnets of the default VPC give public addresses
+        for urn in resource.dependencies:
+            planned = self.by_urn.get(urn)
+            rule = self.table.rules.get(planned.type) if planned else None
+            if subnet == UNKNOWN and planned and rule and rule.gives_addresses is not None:
+                return holds(rule.gives_addresses, planned.inputs)
+        raise NotInPlan(_("whether the subnet gives a public address is not in the plan"))
+
+    def _address_in_use(
+        self, resource: PlannedResource, rule: CostRule, refused: str | None, *, keeps: bool
+    ) -> Iterator[Item]:
+        """An address of a machine; one that the machine ``keeps`` is paid for as idle while that stands still."""
+        running = self.usage.running
+        item = self._item(resource, rule, "address", "address", _("public address"))
+        yield replace(item, name="in-use", hours=running, unknown=refused)
+        if keeps and running < HOURS_PER_MONTH:
+            idle = self._item(resource, rule, "address-idle", "address", _("public address, machine stopped"))
+            stopped = HOURS_PER_MONTH - running
+            yield replace(idle, name="idle", hours=stopped, while_running=False, unknown=refused)
+        gib = self.usage.traffic_gib
+        try:
+            metered = holds(rule.by_traffic, resource.inputs)
+        except NotInPlan as missing:
+            metered, refused = True, refused or str(missing)
+        if metered:
+            item = self._item(
+                resource, rule, "traffic", "traffic", _("traffic out, {gib} GiB a month (estimate)", gib=plain(gib))
+            )
+            yield replace(item, name="internet", quantity=gib, hours=running, unknown=refused)
+        else:
+            item = self._item(resource, rule, "bandwidth", "other", "bandwidth")
+            yield replace(item, unknown=_("it is not paid for by traffic, and the catalogue has no price of bandwidth"))
+
+    def _surcharges(
+        self, resource: PlannedResource, rule: CostRule, surcharges: tuple[Any, ...], part: Mapping[str, Any], slot: str
+    ) -> Iterator[Item]:
+        for each in surcharges:
+            try:
+                applies = holds(each, part)
+            except NotInPlan:
+                applies = True
+            if applies:
+                item = self._item(resource, rule, f"{slot}-{each['at']}", "other", Text(each["what"]))
+                yield replace(item, unknown=_("it costs extra, and the catalogue has no price of it"))
+
+    def _item(self, resource: PlannedResource, rule: CostRule | None, slot: str, kind: ItemKind, what: str) -> Item:
+        cloud = self.clouds.get(resource.package)
+        return Item(
+            urn=resource.urn,
+            type=resource.type,
+            resource=resource.name,
+            slot=slot,
+            kind=kind,
+            what=what,
+            cloud=cloud,
+            region=self._region(resource, cloud, rule),
+        )
+
+    def _region(self, resource: PlannedResource, cloud: str | None, rule: CostRule | None) -> str | None:
+        """The resource's own, its provider's, that of its zone, or the package's default."""
+        provider = self.by_urn.get(resource.provider.rsplit("::", 1)[0])
+        zone = resource.inputs.get(rule.zone) if rule and rule.zone else None
+        candidates = (
+            resource.inputs.get("region"),
+            provider.inputs.get("region") if provider else None,
+            self.zones.get((cloud or "", zone)) if isinstance(zone, str) else None,
+            self.default_regions.get(resource.package),
+        )
+        for each in candidates:
+            if isinstance(each, str) and each and each != UNKNOWN:
+                return each
+        return None
+
+    def _bindings(self) -> tuple[set[str], set[str]]:
+        """The addresses that something holds, and the machines that hold one."""
+        held: set[str] = set()
+        holders: set[str] = set()
+        for each in self.plan.resources:
+            rule = self.table.rules.get(each.type)
+            if rule is None:
+                continue
+            binds = rule.kind == "attaches"
+            if rule.kind == "address" and any(each.inputs.get(key) for key in rule.held_by):
+                held.add(each.urn)
+                binds = True
+            if binds:
+                for urn in each.dependencies:
+                    other = self.by_urn.get(urn)
+                    target = self.table.rules.get(other.type) if other else None
+                    if target and target.kind == "address" and rule.kind == "attaches":
+                        held.add(urn)
+                    elif target and target.kind == "machine":
+                        holders.add(urn)
+        return held, holders
+
+
+def _refused(rule: CostRule, inputs: Mapping[str, Any]) -> str | None:
+    """Why the catalogue's prices do not hold for this resource, if they do not."""
+    return next((str(each["else"]) for each in rule.only if not holds(each, inputs)), None)

@@ -1,0 +1,113 @@
+"""Which resource types cost what: rows of ``costs.json`` in the clouds' folders, and how they look into inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pulumi_llm._plan.model import UNKNOWN, is_secret
+from pulumi_llm._review.cloud_rows import whole
+
+DATA = Path(__file__).parent / "data" / "costs.json"
+
+Kind = Literal["machine", "disk", "address", "attaches", "subnet", "free"]
+Condition = Mapping[str, Any]
+"""``{}`` always holds; ``{"at": path, "is": [values]}`` and ``{"at": path, "above": number}`` look at an input."""
+
+
+class NotInPlan(Exception):  # noqa: N818 - not an error: a value that only `up` or a secret's owner knows
+    """An input that decides about a price is not in the plan. The text says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskRule:
+    """Where a resource's inputs describe a disk: one object ``at`` a path, or ``each`` of a list."""
+
+    slot: str
+    name: str
+    size: str
+    type: str = ""
+    """Empty: the cloud sells one kind alone, ``default_type``."""
+    at: str = ""
+    each: str | None = None
+    default_size: int | None = None
+    default_type: str | None = None
+    level: str | None = None
+    leveled: tuple[str, ...] = ()
+    default_level: str | None = None
+    surcharges: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRule:
+    """What a resource type costs, and the inputs that say how much of it. ``source`` says where that is known from."""
+
+    type: str
+    kind: Kind
+    source: str
+    source_date: str
+    instance_type: str = ""
+    zone: str | None = None
+    subnet: str | None = None
+    only: tuple[Condition, ...] = ()
+    spot: Condition | None = None
+    stops_free: Condition | None = None
+    disks: tuple[DiskRule, ...] = ()
+    held_by: tuple[str, ...] = ()
+    by_traffic: Condition = field(default_factory=dict)
+    public_address: Condition | None = None
+    address_from_subnet: str | None = None
+    gives_addresses: Condition | None = None
+    surcharges: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CostTable:
+    """The rules by resource type, and the packages in which nothing costs anything."""
+
+    rules: Mapping[str, CostRule]
+    free_packages: frozenset[str]
+
+
+@cache
+def cost_table() -> CostTable:
+    """The package's own table."""
+    content = whole(DATA)
+    rules = {}
+    for row in content["rows"]:
+        source = content["sources"][row["source"]]
+        disks = tuple(DiskRule(**_tuples(disk)) for disk in row.get("disks", ()))
+        dated = {"source": source["title"], "source_date": source["date"]}
+        rules[row["type"]] = CostRule(**{**_tuples(row), **dated, "disks": disks})
+    return CostTable(rules, frozenset(content["free_packages"]))
+
+
+def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+
+
+def look(inputs: Mapping[str, Any], path: str) -> Any:
+    """The input at a dotted ``path``; None where there is none. Raises :class:`NotInPlan` for a secret or unknown."""
+    found: Any = inputs
+    for part in path.split(".") if path else ():
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(part)
+        if found == UNKNOWN:
+            raise NotInPlan(f"{path} is known only after `up`")
+        if is_secret(found):
+            raise NotInPlan(f"{path} is a secret")
+    return found
+
+
+def holds(condition: Condition, inputs: Mapping[str, Any]) -> bool:
+    """Whether the condition holds. Raises :class:`NotInPlan` where the plan cannot tell."""
+    if not condition:
+        return True
+    value = look(inputs, condition["at"])
+    if "above" in condition:
+        return isinstance(value, (int, float)) and value > condition["above"]
+    return value in condition["is"]

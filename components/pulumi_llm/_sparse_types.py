@@ -1,0 +1,191 @@
+"""The nested types of an SDK's module, defined one by one as they are asked for.
+
+A module such as `pulumi_aws.ec2` has three files that its resources take all names from: `_inputs.py`, `outputs.py` and
+`_enums.py`, with hundreds of classes in tens of thousands of lines, of which a stack's resources mention a dozen. While
+:func:`pulumi_llm._sparse_sdk.sparse` lasts, such a file is loaded as a module whose classes are made when they are
+first named; a resource's file that says `from ._inputs import *` is given those that its own code mentions. Whoever
+else asks for all names gets all. A file that is not written as the generator writes it is loaded as it always was.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Iterator
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+FILES = ("_inputs", "outputs", "_enums")
+_FIRST = re.compile(r"^(?:@|class )", re.MULTILINE)
+_OFFERED = re.compile(r"^    '(\w+)',$", re.MULTILINE)
+_HEADER = re.compile(
+    r"""(\#.*|import\ \w+(\.\w+)?(\ as\ _builtins)?|from\ typing\ import\ [\w, ]+|from\ enum\ import\ Enum
+    |from\ \.\.?\ import\ (_utilities|outputs)|from\ \.(_enums|_inputs)\ import\ \*
+    |if\ sys\.version_info\ >=\ \(3,\ 11\):|else:|\ +from\ typing(_extensions)?\ import\ [\w, ]+
+    |__all__\ =\ \[|\ +'\w+',|\])?""",
+    re.VERBOSE,
+)
+_WORDS = re.compile(r"[A-Za-z_]\w*")
+LONGEST = 400
+"""Characters of the longest text that is looked through for names: a quoted annotation is shorter, prose is not."""
+
+
+class TypesLoader(Loader):
+    """Makes such a file's module without its classes."""
+
+    def __init__(self, real: SourceFileLoader) -> None:
+        self.real = real
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """The usual module."""
+        return self.real.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run what is above the first class; all of it where it is not as the generator writes it."""
+        source = self.real.get_data(self.real.path).decode("utf-8")
+        first = _FIRST.search(source)
+        header = source[: first.start()] if first else source
+        if first is None or not all(_HEADER.fullmatch(line) for line in header.splitlines()):
+            self.real.exec_module(module)
+            return
+        module.__dict__["_types"] = _Types(module, self.real, source, frozenset(_OFFERED.findall(header)))
+        module.__class__ = TypesModule
+        imports = header.partition("__all__ = [")[0]
+        exec(compile(imports, self.real.path, "exec"), module.__dict__)  # noqa: S102 - the SDK's own lines
+
+
+class _Types:
+    """What such a module can still be asked for."""
+
+    def __init__(self, module: ModuleType, real: SourceFileLoader, source: str, offered: frozenset[str]) -> None:
+        self.module = module
+        self.real = real
+        self.source = source
+        self.offered = offered
+
+    def define(self, name: str) -> bool:
+        """Make a class, and with it those that it mentions. False where it is not found as the generator writes it."""
+        space = self.module.__dict__
+        wanted = [name]
+        while wanted:
+            each = wanted.pop()
+            if each in space:
+                continue
+            code = self._statement(each)
+            if code is None:
+                return False
+            exec(code, space)  # noqa: S102 - the SDK's own lines
+            if each not in space:
+                return False
+            words = mentioned(code)
+            wanted += words & self.offered - space.keys()
+            self._enums(words - space.keys())
+        return True
+
+    def _enums(self, words: set[str]) -> None:
+        package, _, own = self.module.__name__.rpartition(".")
+        enums = sys.modules.get(f"{package}._enums")
+        if own != "_enums" and enums is not None:
+            self.module.__dict__.update({each: getattr(enums, each) for each in words & offered(enums)})
+
+    def _statement(self, name: str) -> CodeType | None:
+        """The class statement, whose body comes out of the file's bytecode: to compile it anew would take longer."""
+        for ending in "(:":
+            start = self.source.find(f"\nclass {name}{ending}")
+            if start >= 0:
+                break
+        else:
+            return None
+        line = self.source[start + 1 : self.source.find("\n", start + 1)]
+        while self.source.startswith("@", before := self.source.rfind("\n", 0, start) + 1):
+            line = self.source[before : start + 1] + line
+            start = before - 1
+        body = self._bodies.get(name)
+        if body is None or not line.endswith(":"):
+            return None
+        frame = compile(f"{line}\n    pass\n", self.real.path, "exec")
+        constants = [body if isinstance(each, CodeType) else each for each in frame.co_consts]
+        return frame.replace(co_consts=tuple(constants))
+
+    @functools.cached_property
+    def _bodies(self) -> dict[str, CodeType]:
+        code = self.real.get_code(self.module.__name__)
+        return {each.co_name: each for each in code.co_consts if isinstance(each, CodeType)} if code else {}
+
+    def all(self) -> None:
+        """Run the whole file, as if it had been imported in the usual way."""
+        module = self.module
+        if module.__dict__.pop("_types", None) is not None:
+            kept = {name: module.__dict__[name] for name in self.offered & module.__dict__.keys()}
+            self.real.exec_module(module)
+            module.__dict__.update(kept)  # a class that is in use stays the same one
+
+
+class TypesModule(ModuleType):
+    """One of :data:`FILES`, with those of its classes that were asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        types: _Types | None = self.__dict__.get("_types")
+        if types is not None and name == "__all__":
+            frame = sys._getframe(1)
+            if imports_all_of(frame, self):
+                return []
+            if _takes_what_it_mentions(frame, self.__name__):
+                return sorted(mentioned(frame.f_code) & types.offered)
+            types.all()
+        elif types is not None and not name.startswith("__") and not (name in types.offered and types.define(name)):
+            types.all()
+        if name in self.__dict__:
+            return self.__dict__[name]
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        types: _Types | None = self.__dict__.get("_types")
+        if types is not None:
+            types.all()
+        return sorted(self.__dict__)
+
+
+def offered(module: ModuleType) -> frozenset[str]:
+    """The names that such a module has, made or not."""
+    types: _Types | None = module.__dict__.get("_types")
+    return types.offered if types is not None else frozenset(getattr(module, "__all__", ()))
+
+
+def imports_all_of(frame: FrameType, file: ModuleType) -> bool:
+    """Whether the frame is that of an SDK's own package while it comes to ``file``, whose names it has come later."""
+    space = frame.f_globals
+    own = space.get("__name__") == file.__name__.rpartition(".")[0]
+    return own and "_put_off" in space and frame.f_code.co_name == "<module>"
+
+
+def _takes_what_it_mentions(frame: FrameType, types_module: str) -> bool:
+    """Whether the frame is that of a generated file beside the types, importing all of their names."""
+    space = frame.f_globals
+    package = types_module.rpartition(".")[0]
+    return (
+        frame.f_code.co_name == "<module>"
+        and str(space.get("__name__")).rpartition(".")[0] == package
+        and "__path__" not in space
+    )
+
+
+def mentioned(code: CodeType) -> set[str]:
+    """All words that a program's code could mean a name by: its names, and what stands in its short texts."""
+    found: set[str] = set()
+    for each in _codes(code):
+        found.update(each.co_names)
+        for constant in each.co_consts:
+            if isinstance(constant, str) and len(constant) <= LONGEST and "\n" not in constant:
+                found.update(_WORDS.findall(constant))
+    return found
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _codes(each)

@@ -1,0 +1,89 @@
+"""Weaviate with API-key auth and TLS: on a machine of its own, or the one on a model server's host."""
+
+from typing import Optional
+
+import pulumi
+
+from pulumi_llm import _component as support
+from pulumi_llm import _host as hosts
+from pulumi_llm import _nodes
+from pulumi_llm._args import VectorStoreArgs
+from pulumi_llm._arguments import checked
+from pulumi_llm._network import network_for
+from pulumi_llm._resolve import ResolvedVectors, arguments, resolve_vectors, stand_of_vectors
+
+
+class VectorStore(pulumi.ComponentResource):
+    """Weaviate on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
+
+    endpoint: pulumi.Output[str]
+    """Weaviate's REST URL."""
+    grpc: pulumi.Output[str]
+    """Weaviate's gRPC address (``host:port``, TLS)."""
+    api_key: pulumi.Output[str]
+    """Weaviate's API key (secret)."""
+    address: pulumi.Output[str]
+    """The public IPv4 address."""
+    private_address: pulumi.Output[str]
+    """The address within the network."""
+    certificate_authority: pulumi.Output[str]
+    """The authority that signed the certificate (PEM). Clients must trust it."""
+    instance_id: pulumi.Output[str]
+    """The machine's id at the cloud."""
+    instance_type: pulumi.Output[str]
+    """The machine's type."""
+    hourly_price: pulumi.Output[Optional[float]]
+    """The machine's list price per hour in ``currency``; absent where the catalogue has none (not 0)."""
+    currency: pulumi.Output[Optional[str]]
+    """The currency of ``hourly_price``."""
+    ssh_private_key: pulumi.Output[str]
+    """The key for SSH to the machine (secret)."""
+
+    def __init__(
+        self,
+        name: str,
+        args: VectorStoreArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _resolved: Optional[ResolvedVectors] = None,
+    ) -> None:
+        """Make the store. A wrong argument ends the program with every mistake named, and no traceback.
+
+        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        """
+        with support.refusing(name):
+            store = _resolved or _resolve(name, args)
+            cloud = support.adapter(store.site.cloud.name)
+            node = _nodes.store_node(name, store)
+        super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
+        scope = support.scope_of(self, name, cloud, store.site.region.name)
+        key = hosts.random_key(f"{name}-api-key", scope)
+        host = hosts.make_host(
+            hosts.HostRequest(
+                name=name,
+                cloud=cloud,
+                network=network_for(scope, name, args, store),
+                place=store.site.place,
+                system_disk_gib=store.system_disk_gib,
+                access=store.access,
+                ports=_nodes.ports(node),
+                node=node,
+                secrets=_nodes.vectors_secrets(key),
+                tags={**store.tags, "pulumi-llm": "vector-store"},
+                ready_timeout_minutes=store.spec.ready_timeout_minutes,
+                renew=store.spec.renew,
+                protect=store.protect,
+                image_id=args.get("image_id"),
+            ),
+            scope,
+        )
+        support.publish(self, {**_nodes.store_outputs(host, key), **host.outputs(store.site.place)})
+
+
+def _resolve(name: str, args: VectorStoreArgs) -> ResolvedVectors:
+    given = checked(args, VectorStoreArgs)
+    parts = arguments.of_vectors(given.fit, support.known(given.fit), given.findings)
+    place = parts.place
+    support.check_name(name, place.cloud, below="-network")
+    stand = stand_of_vectors(place.cloud, place.region, place.zone, parts.vectors)
+    return resolve_vectors(parts.vectors, parts.shared, stand)
