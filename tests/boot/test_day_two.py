@@ -82,8 +82,7 @@ def test_a_newer_image_finds_weights_and_vectors_on_the_disk(stack: BootedStack,
         stack.sim.edit("server.renew", True)
         stack.sim.faults = ["image-date:20271231"]
         stack.up()
-    # AWS has no way to put another image on a machine.
-    assert (stack.machine("server").spec.name == before) == (stack.sim.stack == "tencent-t4")
+    assert stack.machine("server").spec.name != before
 
 
 def test_other_boot_instructions_and_a_larger_disk_lose_nothing_that_is_on_it(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_type_of_another_architecture_is_another_machine_with_its_own_image(ac
     assert after["inputs"]["ami"] != before["inputs"]["ami"]
 
 
-def test_with_renew_a_newer_image_is_taken_as_the_cloud_takes_it(account: Account) -> None:
+def test_with_renew_a_newer_image_makes_another_machine_that_keeps_disk_and_address(account: Account) -> None:
     account.wish(renew=True).sim.up()
     before = account.machine()
 
@@ -152,12 +152,11 @@ def test_with_renew_a_newer_image_is_taken_as_the_cloud_takes_it(account: Accoun
     preview = account.sim.preview()
     done = account.sim.up()
 
-    operation = "replace" if account.cloud == "aws" else "update"
-    assert preview.changes[before["urn"].rsplit("::", 1)[-1]].endswith(operation)
+    assert preview.changes[before["urn"].rsplit("::", 1)[-1]].endswith("replace")
     assert preview.summary == done
+    assert set(changes_by_role(preview.changes)) == {"machine", "attachment"}
     assert account.sim.up() == {}
-    # In place on Aliyun and Tencent: the system disk is new, the machine is not.
-    assert (account.machine()["id"] == before["id"]) is (account.cloud != "aws")
+    assert account.machine()["id"] != before["id"]
 
 
 def test_with_renew_other_user_data_makes_another_machine_that_keeps_disk_and_address(account: Account) -> None:

@@ -41,13 +41,6 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "aws": [("InstanceMetadataOptionsArgs", "http_tokens", "optional")],
         "aliyun": [("ecs.Instance", "http_tokens", "optional")],
     },
-    "policy.stop-keeps-charging": {
-        "aliyun": [("ecs.Instance", "stopped_mode", "KeepCharging"), ("ecs.Instance", "stopped_mode", None)],
-        "tencent": [
-            ("instance.Instance", "stopped_mode", "KEEP_CHARGING"),
-            ("instance.Instance", "stopped_mode", None),
-        ],
-    },
     "policy.shutdown-destroys": {
         "aws": [("ec2.Instance", "instance_initiated_shutdown_behavior", "terminate")],
     },
@@ -92,7 +85,6 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
 
 NOTHING_TO_UNDO = {
     ("policy.metadata-without-token", "tencent"): "there is no token mode, which is told as policy.cannot-be-had",
-    ("policy.stop-keeps-charging", "aws"): "a stopped EC2 machine is never charged for",
     ("policy.shutdown-destroys", "aliyun"): "shutting down inside the machine always stops it",
     ("policy.shutdown-destroys", "tencent"): "shutting down inside the machine always stops it",
     ("policy.disk-dies-with-machine", "aws"): "a Volume of its own cannot go with the machine; lists are in test_rules",

@@ -140,10 +140,9 @@ GOOD_ALIYUN = {
     "imageId": "ubuntu_24_04_x64_20G_alibase_20260916.vhd",
     "systemDiskEncrypted": True,
     "httpTokens": "required",
-    "stoppedMode": "StopCharging",
     "securityGroups": ["sg-1"],
 }
-GOOD_TENCENT = {"imageId": "img-mmytdhbn", "stoppedMode": "STOP_CHARGING", "orderlySecurityGroups": ["sg-1"]}
+GOOD_TENCENT = {"imageId": "img-mmytdhbn", "orderlySecurityGroups": ["sg-1"]}
 GOOD = {AWS: GOOD_AWS, ALIYUN: GOOD_ALIYUN, TENCENT: GOOD_TENCENT}
 
 BAD_MACHINES: list[tuple[str, str, dict[str, Any]]] = [
@@ -157,8 +156,6 @@ BAD_MACHINES: list[tuple[str, str, dict[str, Any]]] = [
     ("policy.disk-dies-with-machine", TENCENT, {"dataDisks": [{"dataDiskSize": 100, "encrypt": True}]}),
     ("policy.metadata-without-token", AWS, {"metadataOptions": None}),
     ("policy.metadata-without-token", ALIYUN, {"httpTokens": None}),
-    ("policy.stop-keeps-charging", ALIYUN, {"stoppedMode": None}),
-    ("policy.stop-keeps-charging", TENCENT, {"stoppedMode": None}),
     ("policy.shutdown-destroys", AWS, {"instanceInitiatedShutdownBehavior": "terminate"}),
     ("policy.password-login", ALIYUN, {"password": secret("Hidden-1")}),
     ("policy.password-login", TENCENT, {"password": secret(UNKNOWN)}),
@@ -240,12 +237,6 @@ def test_what_a_launch_template_may_say_is_not_demanded_of_the_machine() -> None
 def test_metadata_that_is_switched_off_needs_no_token() -> None:
     inputs = {**GOOD_AWS, "metadataOptions": {"httpEndpoint": "disabled"}}
     assert codes(plan_of(resource(AWS, inputs))) == set()
-
-
-@pytest.mark.parametrize("type_", [ALIYUN, TENCENT], ids=["aliyun", "tencent"])
-def test_a_subscription_has_no_stopped_mode(type_: str) -> None:
-    inputs = {**GOOD[type_], "instanceChargeType": "PrePaid" if type_ == ALIYUN else "PREPAID", "stoppedMode": None}
-    assert codes(plan_of(resource(type_, inputs))) == set()
 
 
 def test_an_encryption_that_only_up_knows_is_told_as_not_decided() -> None:

@@ -73,8 +73,8 @@ CASES = {
     ),
     "image": Case(
         setting("server.renew", True),
-        {"aliyun": "replaces-system-disk", "aws": "replaces-machine", "tencent": "replaces-system-disk"},
-        same_machine={"aliyun": True, "aws": False, "tencent": True},
+        "replaces-machine",
+        same_machine=False,
         faults=NEWER_IMAGE,
     ),
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),

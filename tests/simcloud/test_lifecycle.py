@@ -104,7 +104,7 @@ group = tc.security.Group("rules", opts=by_cloud)
 ignored = [] if config.get_bool("follow") else ["imageId"]
 host = tc.instance.Instance(
     "host", availability_zone=zone, image_id=image.apply(lambda found: found.images[0].image_id), instance_type=kind,
-    vpc_id=vpc.id, subnet_id=subnet.id, orderly_security_groups=[group.id], stopped_mode="STOP_CHARGING",
+    vpc_id=vpc.id, subnet_id=subnet.id, orderly_security_groups=[group.id],
     user_data_raw=config.get("data") or "#cloud-config\\n",
     opts=pulumi.ResourceOptions(provider=cloud, ignore_changes=ignored),
 )

@@ -125,7 +125,13 @@ class _Walk:
 
     def compare(self, path: str, row: str, old: Any, new: Any, state: Any, node: Any) -> None:
         fact = self.facts.at(row)
-        if old == new or fact.output_only:
+        if fact.output_only:
+            return
+        if fact.reads_back is not None and new not in (None, fact.reads_back):
+            # The provider holds the input against what the cloud answers, which never becomes what was asked.
+            self.changes[path] = Change("update", replace=False)
+            return
+        if old == new:
             return
         if _overlooked(fact.overlooked, self.context, old, new):
             return

@@ -110,10 +110,9 @@ class _Reader:
             )
             if not name:
                 item = replace(item, unknown=_("the plan names no {instance_type}", instance_type=rule.instance_type))
-            if rule.stops_free is not None and holds(rule.stops_free, inputs):
-                item = replace(item, hours=self.usage.running)
-            elif self.usage.running < HOURS_PER_MONTH:
-                item = replace(item, note=_("is charged while stopped, too"))
+            item = replace(item, hours=self.usage.running)
+            if rule.stop_mode and self.usage.running < HOURS_PER_MONTH:
+                item = replace(item, note=_("if each stop asks for {mode}", mode=rule.stop_mode))
         except NotInPlan as missing:
             item = replace(item, unknown=missing.args[0])
         yield item

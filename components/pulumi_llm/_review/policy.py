@@ -26,7 +26,6 @@ RULES: dict[str, Rule] = {
     "policy.no-firewall": policy_network.no_firewall,
     "policy.disk-not-encrypted": policy_demands.disk_not_encrypted,
     "policy.metadata-without-token": policy_demands.metadata_without_token,
-    "policy.stop-keeps-charging": policy_demands.stop_keeps_charging,
     "policy.shutdown-destroys": policy_demands.shutdown_destroys,
     "policy.password-login": policy_demands.password_login,
     "policy.plain-secret": policy_secrets.plain_secret,

@@ -30,7 +30,6 @@ def demanding(code: str) -> Callable[[View], Iterator[Breach]]:
 
 disk_not_encrypted = demanding("policy.disk-not-encrypted")
 metadata_without_token = demanding("policy.metadata-without-token")
-stop_keeps_charging = demanding("policy.stop-keeps-charging")
 shutdown_destroys = demanding("policy.shutdown-destroys")
 disk_dies_with_machine = demanding("policy.disk-dies-with-machine")
 public_load_balancer = demanding("policy.public-load-balancer")

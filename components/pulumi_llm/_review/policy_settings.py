@@ -32,7 +32,6 @@ CODES: dict[str, Literal["error", "warning", "info"]] = {
     "policy.no-firewall": "error",
     "policy.disk-not-encrypted": "error",
     "policy.metadata-without-token": "error",
-    "policy.stop-keeps-charging": "error",
     "policy.shutdown-destroys": "error",
     "policy.password-login": "error",
     "policy.plain-secret": "error",

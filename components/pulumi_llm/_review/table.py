@@ -54,7 +54,8 @@ class CostRule:
     subnet: str | None = None
     only: tuple[Condition, ...] = ()
     spot: Condition | None = None
-    stops_free: Condition | None = None
+    stop_mode: str | None = None
+    """What a stop has to ask for, where a stopped machine is otherwise charged like a running one."""
     disks: tuple[DiskRule, ...] = ()
     held_by: tuple[str, ...] = ()
     by_traffic: Condition = field(default_factory=dict)

@@ -171,12 +171,14 @@ class Aliyun(FromParts):
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """An ECS instance.
 
-        With ``renew`` a newer image is put on the machine in place (its system disk is lost, its id and
-        addresses stay), and other boot instructions replace the machine, as cloud-init does not run them
-        twice. Spot is for accounts of the Chinese site; such a machine cannot change its type, and is
-        replaced.
+        With ``renew`` a newer image, other boot instructions or another key replace the machine. In place the
+        provider would stop it in the account's own stop mode, which may give the GPU up, would not say again who
+        logs in, and cloud-init would run nothing. Spot is for accounts of the Chinese site; such a machine
+        cannot change its type, and is replaced. How a stop is charged is said at each stop, not here: what the
+        provider reads back of a machine that runs is `Not-applicable`, and any other value would differ for ever
+        (terraform-provider-alicloud, resource_alicloud_instance.go and its test, 2026-08-21).
         """
-        replaced_on = ["user_data"] if request.renew else []
+        replaced_on = ["image_id", "user_data", "key_name"] if request.renew else []
         if request.spot:
             replaced_on.append("instance_type")
         machine = alicloud.ecs.Instance(
@@ -198,8 +200,6 @@ class Aliyun(FromParts):
             instance_charge_type="PostPaid",
             spot_strategy="SpotAsPriceGo" if request.spot else "NoSpot",
             spot_interruption_behavior="Terminate" if request.spot else None,
-            # Without this a stopped GPU is paid for, unless the account says otherwise.
-            stopped_mode="StopCharging",
             system_disk_category=catalog.load().cloud(self.name).system_disk.type,
             system_disk_performance_level="PL0",
             system_disk_size=support.sold_size(self.name, "system", request.system_disk_gib),

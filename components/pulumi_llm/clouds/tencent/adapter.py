@@ -178,8 +178,9 @@ class Tencent(FromParts):
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """A CVM instance. Its system disk is not encrypted: see the module.
 
-        With ``renew`` a newer image reinstalls the system disk in place (id and addresses stay), and other
-        boot instructions replace the machine. Spot is for accounts of the Chinese site: the international one
+        With ``renew`` a newer image, other boot instructions or another key replace the machine. In place the
+        provider would reinstall it without its boot instructions (ResetInstance without UserData: provider
+        v1.82.42, 2026-11-28). How a stop is charged is said at each stop, not here. Spot is for accounts of the Chinese site: the international one
         has none. Raises a refusal (``cloud.spot-price-unknown``) where the catalogue knows no price to
         bid.
         """
@@ -204,8 +205,6 @@ class Tencent(FromParts):
             instance_charge_type="SPOTPAID" if request.spot else "POSTPAID_BY_HOUR",
             spot_instance_type="ONE-TIME" if request.spot else None,
             spot_max_price=self._highest_bid(request, scope) if request.spot else None,
-            # The default keeps charging for a stopped machine.
-            stopped_mode="STOP_CHARGING",
             stop_type="SOFT_FIRST",
             running_flag=True,
             system_disk_type=catalog.load().cloud(self.name).system_disk.type,
@@ -223,7 +222,10 @@ class Tencent(FromParts):
             opts=scope.options(
                 hooks=support.never_smaller(name, scope, "systemDiskSize", system=True),
                 ignore_changes=ignored,
-                replace_on_changes=["instance_type"] if request.spot else (),
+                replace_on_changes=[
+                    *(["image_id", "key_ids"] if request.renew else []),
+                    *(["instance_type"] if request.spot else []),
+                ],
             ),
         )
         return MachineHandle(
