@@ -90,7 +90,7 @@ IMAGES: dict[str, dict[str, Any]] = {
 
 
 def record(
-    program: Callable[[], Any], *, preview: bool = False, images: Mapping[str, dict[str, Any]] = IMAGES
+    program: Callable[[], Any], *, preview: bool = False, images: Mapping[str, dict[str, Any] | Exception] = IMAGES
 ) -> Recording:
     """Run ``program`` as the engine would and give what it asked for."""
     recording = Recording()
@@ -121,7 +121,7 @@ def record(
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, recording: Recording, images: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, recording: Recording, images: Mapping[str, dict[str, Any] | Exception]) -> None:
         super().__init__(_Answers(recording, images))
         self.recording = recording
 
@@ -156,12 +156,15 @@ class _Monitor(mocks.MockMonitor):
 
 
 class _Answers(mocks.Mocks):
-    def __init__(self, recording: Recording, images: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, recording: Recording, images: Mapping[str, dict[str, Any] | Exception]) -> None:
         self.recording = recording
         self.images = images
 
     def call(self, args: mocks.MockCallArgs) -> Any:
-        return {**args.args, **self.images[args.token]}
+        answer = self.images[args.token]
+        if isinstance(answer, Exception):
+            raise answer
+        return {**args.args, **answer}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         computed = {"keyName": f"{args.name}-key"} if args.typ == "aws:ec2/keyPair:KeyPair" else {}

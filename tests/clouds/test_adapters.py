@@ -341,6 +341,28 @@ def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -
     assert harness.TYPES[cloud.name] in str(refused.value)
 
 
+WORDS = {
+    "Forbidden.RAM: User not authorized to operate on the specified resource": "cloud.lookup-denied",
+    "api error AccessDeniedException: User is not authorized to perform: ssm:GetParameter": "cloud.lookup-denied",
+    "Code=UnauthorizedOperation, Message=CAM": "cloud.lookup-denied",
+    "no valid credential sources for Alicloud found": "cloud.no-credentials",
+    "Code=AuthFailure.SecretIdNotFound, Message=The SecretId is not found": "cloud.no-credentials",
+    "api error UnrecognizedClientException: The security token is invalid": "cloud.no-credentials",
+    "api error ParameterNotFound": "cloud.no-image",
+    "dial tcp: i/o timeout": "cloud.lookup-failed",
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_look_up_that_fails_ends_with_a_code_and_the_clouds_words(cloud: Cloud, words: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        record(everything(cloud), images={token: RuntimeError(words) for token in harness.IMAGES})
+    (finding,) = refused.value.findings
+    assert finding.code == WORDS[words]
+    assert words in finding.message or finding.code == "cloud.no-image"
+    assert "image_id" in finding.hint or finding.code == "cloud.no-credentials"
+
+
 LOOKED_UP = {
     "aliyun": (
         "alicloud:ecs/getImages:getImages",

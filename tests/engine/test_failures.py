@@ -100,6 +100,13 @@ def test_a_cloud_that_refuses_is_quoted_and_the_next_up_finishes(sim: Sim, fault
     assert sim.preview().changes == {}
 
 
+def test_a_look_up_that_is_denied_ends_with_a_code_and_without_a_traceback(sim: Sim) -> None:
+    sim.faults = ["denied:getParameter"]
+    words = refused(sim)
+    assert "[cloud.lookup-denied]" in words
+    assert "ssm:GetParameter" in words
+
+
 def test_a_destroy_that_fails_once_is_finished_by_the_next(sim: Sim) -> None:
     sim.up()
     sim.faults = ["fail-delete:ec2/vpc:once"]

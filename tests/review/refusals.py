@@ -34,7 +34,7 @@ from pulumi_llm._plan.capture import capture, capture_stack
 from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.policy_settings import FILE, combined
-from pulumi_llm.clouds import support
+from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import capabilities, placement, suggest
@@ -569,7 +569,9 @@ def of_clouds() -> Iterator[Finding]:
     """What the clouds' adapters refuse."""
     yield from told(lambda: support.sold_size("aws", "data", 20_000))
     yield from told(lambda: support.sold_size("aws", "system", 20_000))
-    yield from support.no_image("aws", "g4dn.xlarge", "us-east-1", "'ubuntu'").findings
+    for words in ("ParameterNotFound", "Forbidden.RAM", "AuthFailure.SecretIdNotFound", "i/o timeout"):
+        failed = lookups.failed("aws", "us-east-1", "g4dn.xlarge", "'ubuntu'", "ssm:GetParameter", words)
+        yield from failed.findings
     bare = replace(catalog.load().cloud("aws"), can=frozenset())
     with mock.patch.dict(catalog.load().clouds, {"aws": bare}):
         yield from capabilities.lacking("aws", Capability)

@@ -17,7 +17,7 @@ VPC = "aws:ec2/vpc:Vpc"
 
 def test_all_specs_are_read() -> None:
     found = faults.parse(
-        "no-stock:us-east-1a; quota:* ;slow-create:2.5:ec2/instance;fail-delete:vpc;image-date:20270131"
+        "no-stock:us-east-1a; quota:* ;slow-create:2.5:ec2/instance;fail-delete:vpc;denied:getImages;image-date:20270131"
     )
     assert found.no_stock("g4dn.xlarge", "us-east-1a")
     assert not found.no_stock("g4dn.xlarge", "us-east-1b")
@@ -25,6 +25,8 @@ def test_all_specs_are_read() -> None:
     assert found.slowness("aws:ec2/instance:Instance") == 2.5
     assert found.slowness(VPC) == 0
     assert found.failing_delete(VPC) is not None
+    assert found.denied("alicloud:ecs/getImages:getImages")
+    assert not found.denied("alicloud:ecs/getInstances:getInstances")
     assert found.image_date == "20270131"
 
 

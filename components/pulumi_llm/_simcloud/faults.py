@@ -6,6 +6,7 @@
     quota:<instance type or *>                    creating such an instance exceeds the account's quota
     slow-create:<seconds>[:<part of a type>]      creating takes this long (after the cloud has accepted it)
     fail-delete:<part of a type>[:once]           deleting fails, always or the first time
+    denied:<part of a look-up>                    such a look-up is denied, as the account's policy does not allow it
     image-date:<YYYYMMDD>                         the newest images are of this date
 """
 
@@ -25,6 +26,7 @@ SHAPES = {
     "quota": _("quota:<instance type or *>"),
     "slow-create": _("slow-create:<seconds>[:<part of a type>]"),
     "fail-delete": _("fail-delete:<part of a type>[:once]"),
+    "denied": _("denied:<part of a look-up>"),
     "image-date": "image-date:<YYYYMMDD>",
 }
 
@@ -64,6 +66,10 @@ class Faults:
     def failing_delete(self, token: str) -> Fault | None:
         """The fault that makes deleting a resource of type ``token`` fail."""
         return next((each for each in self._of("fail-delete") if each.subject in token), None)
+
+    def denied(self, token: str) -> bool:
+        """Whether the look-up ``token`` is one that the account may not make."""
+        return any(each.subject in token for each in self._of("denied"))
 
     @property
     def image_date(self) -> str | None:

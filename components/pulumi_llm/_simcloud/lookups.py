@@ -27,6 +27,8 @@ def answer(token: str, args: Props, simulator: Simulator) -> Props:
         near = nearest(token, known)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it answers {', '.join(sorted(known)) or 'none'}"
         raise CloudError(f"the simulated {simulator.package} cloud does not answer the look-up {token}; {hint}")
+    if folder and simulator.faults.denied(token):
+        raise CloudError(folder.read("simulated.json")["denied"])
     found = known[token](args, simulator)
     return {**{key: value for key, value in args.items() if value is not None}, **found}
 

@@ -13,9 +13,7 @@ import pulumi
 
 from pulumi_llm import _disks as disks
 from pulumi_llm import catalog
-from pulumi_llm._refusal import ending
-from pulumi_llm._texts import _
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight.placement import sold_size as sold_size
 
 if TYPE_CHECKING:
@@ -71,27 +69,6 @@ def image_row(cloud: str, instance_type: str) -> catalog.Image:
     """
     data = catalog.load()
     return data.image(cloud, PURPOSE, data.instance(cloud, instance_type).arch)
-
-
-def no_image(cloud: str, instance_type: str, region: str, asked: str) -> Refusal:
-    """The refusal for a look-up that the cloud answers with no image at all."""
-    title = catalog.load().cloud(cloud).title
-    # Found out when the cloud answers, outside of any component's constructor.
-    return ending(
-        [
-            Finding(
-                "cloud.no-image",
-                _(
-                    "{title} lists no image that matches {request} for {instance_type} in {region}",
-                    title=title,
-                    request=asked,
-                    instance_type=instance_type,
-                    region=region,
-                ),
-                _("another region or instance type, or an image of your own with image_id"),
-            )
-        ]
-    )
 
 
 def launch_only(renew: bool, image: str, user_data: str, key: str) -> list[str]:

@@ -13,7 +13,7 @@ import pulumi
 import pulumi_alicloud as alicloud
 
 from pulumi_llm import catalog
-from pulumi_llm.clouds import support
+from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.parts import FromParts
 
@@ -161,12 +161,21 @@ class Aliyun(FromParts):
             opts=scope.invoke_options(),
         )
 
+        pattern = repr(asked["name_regex"])
+
         def first(ids: Sequence[str]) -> str:
             if not ids:
-                raise support.no_image(self.name, instance_type, scope.region, repr(asked["name_regex"]))
+                raise lookups.no_image(self.name, instance_type, scope.region, pattern)
             return ids[0]
 
-        return found.ids.apply(first)
+        return lookups.image_of(
+            found.ids,
+            cloud=self.name,
+            region=scope.region,
+            instance_type=instance_type,
+            asked=pattern,
+            action="ecs:DescribeImages",
+        ).apply(first)
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """An ECS instance.

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from pulumi_llm import catalog
-from pulumi_llm.clouds import support
+from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.parts import FromParts
 
@@ -151,7 +151,14 @@ class Aws(FromParts):
         row = support.image_row(self.name, instance_type)
         found = aws.ssm.get_parameter_output(name=str(row.arguments["name"]), opts=scope.invoke_options())
         # Not `value`: the SDK marks that as a secret, and an image id that nobody can read helps nobody.
-        return found.insecure_value
+        return lookups.image_of(
+            found.insecure_value,
+            cloud=self.name,
+            region=scope.region,
+            instance_type=instance_type,
+            asked=repr(str(row.arguments["name"])),
+            action="ssm:GetParameter",
+        )
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """An EC2 instance.

@@ -17,7 +17,7 @@ import tencentcloud_iac_pulumi as tencentcloud
 from pulumi_llm import catalog
 from pulumi_llm._refusal import ending
 from pulumi_llm._texts import _
-from pulumi_llm.clouds import support
+from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.errors import Finding
@@ -169,11 +169,18 @@ class Tencent(FromParts):
 
         def plainest(images: Sequence[tencentcloud.images.outputs.GetInstanceImageResult]) -> str:
             if not images:
-                raise support.no_image(self.name, instance_type, scope.region, repr(pattern))
+                raise lookups.no_image(self.name, instance_type, scope.region, repr(pattern))
             newest_first = sorted(images, key=lambda each: each.created_time, reverse=True)
             return str(min(newest_first, key=lambda each: len(each.image_name)).image_id)
 
-        return found.images.apply(plainest)
+        return lookups.image_of(
+            found.images,
+            cloud=self.name,
+            region=scope.region,
+            instance_type=instance_type,
+            asked=repr(pattern),
+            action="cvm:DescribeImages",
+        ).apply(plainest)
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """A CVM instance. Its system disk is not encrypted: see the module.
