@@ -341,6 +341,24 @@ def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -
     assert harness.TYPES[cloud.name] in str(refused.value)
 
 
+CREDENTIALS = {
+    "aliyun": ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+    + ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY", "ALICLOUD_SECURITY_TOKEN"),
+    "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_SECURITY_TOKEN"),
+}
+"""Where each cloud's provider looks for credentials."""
+
+
+def test_credentials_of_the_environment_reach_no_resource(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CREDENTIALS[cloud.name]:
+        monkeypatch.setenv(name, f"planted-{name}")
+    made = record(everything(cloud)).made
+    (provider,) = [each for each in made if each.type == f"pulumi:providers:{cloud.package}"]
+    assert provider.inputs["region"] == harness.REGIONS[cloud.name]
+    assert "planted-" not in str([each.inputs for each in made])
+
+
 WORDS = {
     "Forbidden.RAM: User not authorized to operate on the specified resource": "cloud.lookup-denied",
     "api error AccessDeniedException: User is not authorized to perform: ssm:GetParameter": "cloud.lookup-denied",

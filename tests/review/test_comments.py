@@ -16,6 +16,7 @@ from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.comment import render
 from pulumi_llm._review.stack_review import StackReview, review
 from pulumi_llm._simcloud.faults import VARIABLE
+from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
 from tests.review.cases import CASES, CLOUDS, Case, base, compared
 
@@ -92,3 +93,20 @@ def test_nothing_changed_is_one_line(compare: Callable[[Case, str], Comparison])
     text = render([found])
     assert "No change." in text
     assert "###" not in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_error_is_named_also_where_nothing_changed(language: str) -> None:
+    wrong = Finding("policy.plain-secret", "secretId of the provider is in plain text", "mark it as a secret")
+    small = Finding("bill.price-old", "the price is old", severity="warning")
+    text = render([StackReview("dev", findings=[wrong, small]), StackReview("prod", findings=[small])], language)
+    assert "`policy.plain-secret`" in text
+    assert wrong.message in text
+    assert "`dev`" in text.split("###")[1]
+    assert text.count("###") == 1, "a warning alone opens nothing"
+
+
+def test_an_error_that_does_not_fit_is_named_by_its_code() -> None:
+    many = [Finding(f"policy.number-{number}", "x" * 900) for number in range(75)]
+    text = render([StackReview("dev", findings=many)])
+    assert all(f"policy.number-{number}" in text for number in range(len(many)))

@@ -17,7 +17,8 @@ VPC = "aws:ec2/vpc:Vpc"
 
 def test_all_specs_are_read() -> None:
     found = faults.parse(
-        "no-stock:us-east-1a; quota:* ;slow-create:2.5:ec2/instance;fail-delete:vpc;denied:getImages;image-date:20270131"
+        "no-stock:us-east-1a; quota:* ;slow-create:2.5:ec2/instance;fail-delete:vpc;denied:getImages"
+        ";image-date:20270131"
     )
     assert found.no_stock("g4dn.xlarge", "us-east-1a")
     assert not found.no_stock("g4dn.xlarge", "us-east-1b")

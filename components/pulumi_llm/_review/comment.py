@@ -132,7 +132,7 @@ def _render(reviews: Sequence[StackReview], words: Words, budget: Budget, marker
     left_out = LeftOut()
     lines = [marker_line(marker), f"## {words('title')}", ""]
     lines += parts.summary(reviews, words)
-    detailed = [each for each in reviews if each.changed or each.refused]
+    detailed = [each for each in reviews if each.changed or each.refused or each.errors]
     shown = detailed[: budget.stacks]
     for each in shown:
         lines += ["", *parts.stack(each, words, budget, left_out, opened=len(detailed) == 1)]

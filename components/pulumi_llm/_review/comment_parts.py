@@ -88,15 +88,16 @@ def stack(review: StackReview, words: Words, budget: Budget, left_out: LeftOut, 
     lines = [f"### {words('stack')} {code(review.stack)}", ""]
     if review.refused:
         return [*lines, *_findings(review.refused, words, budget)]
+    if not review.changed:
+        return [*lines, *_findings(review.errors, words, budget)]
     lines += _asked(review, words, budget)
     lines += caller_parts.for_callers(review, words, budget)
     lines += caller_parts.room(review, words, budget)
     lines += _changes(review, words, budget, left_out)
-    serious = [each for each in review.findings if each.severity == "error"]
     if review.findings:
         counts = _finding_counts(review.findings, words).replace("<br>", words("comma"))
         title = f"{words('findings')}{words('colon')}{counts}"
-        lines += folded(title, _findings(review.findings, words, budget), opened=bool(serious))
+        lines += folded(title, _findings(review.findings, words, budget), opened=bool(review.errors))
     lines += _texts(review.changes.texts, words, budget, left_out)
     lines += _bill(review, words, budget)
     if review.picture is not None and budget.pictures:

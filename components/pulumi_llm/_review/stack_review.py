@@ -53,6 +53,11 @@ class StackReview:
     """The values that are nowhere shown; whoever writes the review looks for them once more."""
 
     @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that are errors: without one of them `diff --fail-on errors` passes."""
+        return tuple(each for each in self.findings if each.severity == "error")
+
+    @property
     def changed(self) -> bool:
         """Whether anything differs, be it without effect for now."""
         return bool(self.changes.rows or self.changes.counts or self.changes.asked)

@@ -185,7 +185,7 @@ class Aliyun(FromParts):
         logs in, and cloud-init would run nothing. Spot is for accounts of the Chinese site; such a machine
         cannot change its type, and is replaced. How a stop is charged is said at each stop, not here: what the
         provider reads back of a machine that runs is `Not-applicable`, and any other value would differ for ever
-        (terraform-provider-alicloud, resource_alicloud_instance.go and its test, 2026-08-21).
+        (terraform-provider-alicloud release/v2 at ace5bcf8, resource_alicloud_instance.go and its test, 2026-08-21).
         """
         replaced_on = ["image_id", "user_data", "key_name"] if request.renew else []
         if request.spot:

@@ -33,6 +33,21 @@ BANDWIDTH_MBPS = 100
 """A ceiling, not a purchase: what is paid for is the traffic."""
 
 
+CREDENTIALS = ("secret_id", "secret_key", "security_token")
+
+
+def without_credentials(
+    args: pulumi.ResourceTransformationArgs,
+) -> pulumi.ResourceTransformationResult | None:
+    """The provider's inputs without the credentials that the SDK copies into them from the environment.
+
+    They would stand in the state, the id in plain text, and later runs would go on with those of the first. Left out,
+    the provider takes those of the environment itself (tencentcloud-iac-pulumi 0.2.3, provider.py).
+    """
+    props = {key: value for key, value in args.props.items() if key not in CREDENTIALS}
+    return pulumi.ResourceTransformationResult(props=props, opts=args.opts)
+
+
 class Tencent(FromParts):
     """The adapter for Tencent Cloud."""
 
@@ -41,7 +56,8 @@ class Tencent(FromParts):
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a CAM role."""
-        return tencentcloud.Provider(name, region=region, opts=pulumi.ResourceOptions(parent=parent))
+        options = pulumi.ResourceOptions(parent=parent, transformations=[without_credentials])
+        return tencentcloud.Provider(name, region=region, opts=options)
 
     def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
         """A VPC with one subnet; an EIP needs neither gateway nor route.
@@ -187,9 +203,9 @@ class Tencent(FromParts):
 
         With ``renew`` a newer image, other boot instructions or another key replace the machine. In place the
         provider would reinstall it without its boot instructions (ResetInstance without UserData: provider
-        v1.82.42, 2026-11-28). How a stop is charged is said at each stop, not here. Spot is for accounts of the Chinese site: the international one
-        has none. Raises a refusal (``cloud.spot-price-unknown``) where the catalogue knows no price to
-        bid.
+        v1.82.42, 2026-11-28). How a stop is charged is said at each stop, not here.
+        Spot is for accounts of the Chinese site: the international one has none. Raises a refusal
+        (``cloud.spot-price-unknown``) where the catalogue knows no price to bid.
         """
         # The price may change in a later catalogue, and that must not replace a running machine.
         ignored = [
