@@ -95,6 +95,8 @@ def test_a_model_whose_own_recipe_asks_for_a_newer_release_is_refused_by_its_id(
     (finding,) = needs_newer_vllm(replace(case, model=model))
     assert "MiniMaxAI/MiniMax-M3.1-Flash needs vLLM 0.33.0" in finding.message
     assert not list(needs_newer_vllm(replace(case, model=replace(model, id="MiniMaxAI/MiniMax-M3"))))
+    of_a_hub = replace(case, request=replace(case.request, hub_id="minimaxai/minimax-m3.1-flash"))
+    assert [each.code for each in needs_newer_vllm(of_a_hub)] == ["fit.needs-newer-vllm"]
 
 
 def test_nothing_that_the_pinned_release_serves_is_said_to_need_a_newer_one() -> None:

@@ -76,10 +76,10 @@ def needs_newer_vllm(case: Case) -> Iterator[Finding]:
     newer, model = architectures().newer, case.model
     if newer is None:
         return
-    by_class = model.architecture in newer.text
-    if not by_class and (model.base_model or model.id).casefold() not in newer.models:
+    by_class, name = model.architecture in newer.text, case.request.hub_id or model.base_model or model.id
+    if not by_class and name.casefold() not in newer.models:
         return
-    what = model.architecture if by_class else model.id
+    what = model.architecture if by_class else name
     yield Finding(
         "fit.needs-newer-vllm",
         _(
