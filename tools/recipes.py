@@ -48,7 +48,7 @@ def _plain(arguments: list[Any]) -> bool:
 def row(recipe: dict[str, Any]) -> dict[str, Any]:
     """What one recipe says; ``ids`` are quantized versions of the model by their own ids."""
     model, features = recipe["model"], recipe.get("features") or {}
-    found: dict[str, Any] = {"vllm": str(model.get("min_vllm_version"))}
+    found: dict[str, Any] = {"vllm": str(model["min_vllm_version"])} if "min_vllm_version" in model else {}
     flags: dict[str, str] = {}
     for part in (model, features.get("tool_calling") or {}, features.get("reasoning") or {}):
         for flag, value in pairs(part.get("base_args") or part.get("args") or []):
