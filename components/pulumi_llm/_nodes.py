@@ -232,6 +232,8 @@ def _vllm(server: ResolvedServer) -> VllmRole:
         trust_remote_code=wanted.trust_remote_code,
         tool_call_parser=server.abilities.tool_call_parser,
         reasoning_parser=server.abilities.reasoning_parser,
+        chat_template=server.abilities.chat_template,
+        recommended=server.abilities.flags,
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         extra_args=wanted.extra_args,
         weights_gib=server.weights_gib,

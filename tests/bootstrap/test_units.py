@@ -1,12 +1,14 @@
 """vLLM's command line: what the role says, and nothing that this version would not start with."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from pulumi_llm._bootstrap import settings
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
-from pulumi_llm.roles.files import data
+from pulumi_llm.roles.files import data, text
 from pulumi_llm.roles.requests import VllmRole
 from pulumi_llm.roles.vllm_flags import quoted, vllm_arguments
 from pulumi_llm.spec import ServerSpec
@@ -161,6 +163,81 @@ def test_tool_calls_and_reasoning_are_read_where_a_parser_is_known() -> None:
 def test_extra_args_go_before_the_parsers_of_the_catalogue(extra: tuple[str, ...], left: list[str]) -> None:
     assert abilities(*extra) == left
     assert vllm_arguments(replace(ABLE, extra_args=extra))[-len(extra) :] == list(extra)
+
+
+TEMPLATE = "tool_chat_template_gemma4.jinja"
+GEMMA = replace(
+    ROLE,
+    model_id="google/gemma-4-31B-it",
+    tool_call_parser="gemma4",
+    reasoning_parser="gemma4",
+    chat_template=TEMPLATE,
+    recommended=("--generation-config", "vllm"),
+)
+
+
+def templates_of(role: VllmRole) -> list[dict[str, Any]]:
+    """The chat templates on a node with this vLLM."""
+    return [each for each in settings(gpu_node().having(role))["files"] if each["path"].startswith("/opt/llm/vllm/")]
+
+
+def chat_of(role: VllmRole) -> tuple[list[str], list[str]]:
+    """The arguments about chat templates, and what lies where they lead."""
+    arguments = vllm_arguments(role)
+    rows = templates_of(role)
+    return arguments[arguments.index("--chat-template") :][:2] if "--chat-template" in arguments else [], [
+        each["content"] for each in rows
+    ]
+
+
+def test_a_model_whose_own_template_leaves_tools_out_gets_one_that_offers_them() -> None:
+    flag, content = chat_of(GEMMA)
+    assert flag == ["--chat-template", "/opt/llm/vllm/chat-template.jinja"]
+    assert content == [text(f"vllm/chat/{TEMPLATE}")]
+    assert chat_of(ROLE) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ("--no-enable-auto-tool-choice",),
+        ("--tool-call-parser", "pythonic"),
+        ("--enable-auto-tool-choice", "--tool-call-parser=hf"),
+        ("--reasoning-parser", "hf"),
+    ],
+)
+def test_the_template_goes_with_the_parser_that_it_was_for(extra: tuple[str, ...]) -> None:
+    assert chat_of(replace(GEMMA, extra_args=extra)) == ([], [])
+
+
+def test_a_template_of_ones_own_takes_the_place_of_the_catalogues() -> None:
+    own = replace(GEMMA, extra_args=("--chat-template", "/srv/llm/own.jinja"))
+    assert chat_of(own) == (["--chat-template", "/srv/llm/own.jinja"], [])
+    assert "--tool-call-parser" in vllm_arguments(own)
+
+
+def test_the_same_parser_given_by_hand_keeps_its_template() -> None:
+    assert (
+        len(chat_of(replace(GEMMA, extra_args=("--enable-auto-tool-choice", "--tool-call-parser", "gemma4")))[1]) == 1
+    )
+
+
+def test_vllm_starts_anew_when_its_chat_template_changes() -> None:
+    (row,) = templates_of(GEMMA)
+    assert row["restart"] == ["llm-vllm.service"]
+
+
+@pytest.mark.parametrize("extra", [("--generation-config", "auto"), ("--generation-config=auto",)])
+def test_extra_args_go_before_the_flags_that_the_catalogue_recommends(extra: tuple[str, ...]) -> None:
+    assert vllm_arguments(GEMMA)[vllm_arguments(GEMMA).index("--generation-config") + 1] == "vllm"
+    assert "vllm" not in vllm_arguments(replace(GEMMA, extra_args=extra))
+
+
+def test_a_recommended_flag_that_is_set_in_part_is_left_to_whoever_did() -> None:
+    role = replace(ROLE, recommended=("--default-chat-template-kwargs", '{"enable_thinking": true}'))
+    assert "--default-chat-template-kwargs" in vllm_arguments(role)
+    told = replace(role, extra_args=("--default-chat-template-kwargs.enable_thinking", "false"))
+    assert "--default-chat-template-kwargs" not in vllm_arguments(told)
 
 
 def test_a_misspelt_flag_is_refused_with_the_right_one() -> None:

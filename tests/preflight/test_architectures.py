@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from pulumi_llm import catalog
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.report import check
-from pulumi_llm.preflight.request import FitRequest
-from pulumi_llm.preflight.rules_model import DATA, architectures
+from pulumi_llm.preflight.request import Case, FitRequest, case_of
+from pulumi_llm.preflight.rules_model import DATA, architectures, needs_newer_vllm
 
 SMALL = {
     "model_type": "qwen2",
@@ -26,11 +27,21 @@ SMALL = {
 }
 
 
-def found(folder: Path, architecture: str) -> list[Finding]:
-    """What `check` says of the class of a model that otherwise works."""
+def check_of(folder: Path, architecture: str) -> tuple[Finding, ...]:
+    """What `check` says of a model that works but for its class."""
     (folder / "config.json").write_text(json.dumps({**SMALL, "architectures": [architecture]}))
-    report = check(FitRequest(model=str(folder), from_config=True, gpu="A10"))
-    return [each for each in report.findings if each.code.endswith("-architecture")]
+    return tuple(check(FitRequest(model=str(folder), from_config=True, gpu="A10")).findings)
+
+
+def found(folder: Path, architecture: str) -> list[Finding]:
+    """What of that is about the class."""
+    return [each for each in check_of(folder, architecture) if each.code.endswith("-architecture")]
+
+
+@pytest.fixture
+def case() -> Case:
+    """A model of the catalogue that fits its card."""
+    return case_of(FitRequest(model="Qwen/Qwen2.5-7B-Instruct", gpu="A10"))
 
 
 @pytest.mark.parametrize("name", ["Qwen2ForCausalLM", "OlmoForCausalLM", "ChatGLMModel"])
@@ -61,6 +72,43 @@ def test_what_is_served_otherwise_than_as_text_or_in_tree_is_refused(tmp_path: P
 def test_an_architecture_that_only_transformers_has_is_a_warning(tmp_path: Path, name: str) -> None:
     (finding,) = found(tmp_path, name)
     assert (finding.code, finding.severity) == ("fit.generic-architecture", "warning")
+
+
+@pytest.mark.parametrize("name", ["Step5ForCausalLM", "MuseSparkForConditionalGeneration", "Kolibri1ForCausalLM"])
+def test_an_architecture_that_only_a_newer_release_has_is_refused_as_that(tmp_path: Path, name: str) -> None:
+    """Each stands in vLLM 0.33.0's registry.py, and not in 0.32.0's (both read on 2026-11-28)."""
+    report = check_of(tmp_path, name)
+    (finding,) = [each for each in report if "architecture" in each.code or each.code == "fit.needs-newer-vllm"]
+    assert (finding.code, finding.severity) == ("fit.needs-newer-vllm", "error")
+    assert f"{name} needs vLLM 0.33.0" in finding.message
+
+
+def test_what_a_newer_release_serves_otherwise_than_as_text_is_no_reason_to_wait_for_it(tmp_path: Path) -> None:
+    (finding,) = found(tmp_path, "Lfm2BidirectionalModel")
+    assert finding.code == "fit.unknown-architecture"
+    assert "0.33.0 does, but not as a model that writes text" in finding.message
+
+
+def test_a_model_whose_own_recipe_asks_for_a_newer_release_is_refused_by_its_id(case: Case) -> None:
+    """MiniMax-M3.1-Flash has M3's class, which 0.32.0 serves; its recipe begins with 0.33.0."""
+    model = replace(case.model, id="MiniMaxAI/MiniMax-M3.1-Flash", architecture="Qwen2ForCausalLM")
+    (finding,) = needs_newer_vllm(replace(case, model=model))
+    assert "MiniMaxAI/MiniMax-M3.1-Flash needs vLLM 0.33.0" in finding.message
+    assert not list(needs_newer_vllm(replace(case, model=replace(model, id="MiniMaxAI/MiniMax-M3"))))
+    of_a_hub = replace(case, request=replace(case.request, hub_id="minimaxai/minimax-m3.1-flash"))
+    assert [each.code for each in needs_newer_vllm(of_a_hub)] == ["fit.needs-newer-vllm"]
+
+
+def test_nothing_that_the_pinned_release_serves_is_said_to_need_a_newer_one() -> None:
+    known = architectures()
+    if known.newer is None:
+        pytest.skip("the pinned release is the newest one")
+    assert _parts(known.newer.vllm) > _parts(engine().version)
+    assert not (known.newer.text | known.newer.no_text) & {*known.text, *known.no_text, *known.plugins}
+
+
+def _parts(version: str) -> list[int]:
+    return [int(each) for each in version.split(".")]
 
 
 def test_the_list_is_that_of_the_pinned_release() -> None:

@@ -158,6 +158,8 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     {"architectures": ["DeepseekV32ForCausalLM"], "model_type": "deepseek_v32", "kv_lora_rank": 512},
     {"architectures": ["HeliumForCausalLM"]},
     {"architectures": ["LlamaModel"]},
+    {"architectures": ["Step5ForCausalLM"]},
+    {"architectures": ["Lfm2BidirectionalModel"]},
     {"architectures": ["QWenLMHeadModel"]},
     {"architectures": ["BartModel"]},
     {"architectures": ["Qwen22ForCausalLM"]},

@@ -1,37 +1,76 @@
-"""What a model's server can do beside chat: which of vLLM's parsers reads its tool calls, and which its reasoning."""
+"""What a model is started with: vLLM's parsers of its tool calls and reasoning, a chat template, flags of its own."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 DATA = Path(__file__).parent / "data" / "abilities.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """Names as ``--tool-call-parser`` and ``--reasoning-parser`` take them; None: no parser is known to fit."""
+    """Parsers by name, as ``--tool-call-parser`` and ``--reasoning-parser`` take them; None: none is known to fit.
+
+    ``chat_template`` is a file of templates/vllm/chat/ that offers the tools which the model's own template leaves out
+    (None: its own does). ``flags`` are flags of ``vllm serve``, each followed by its value.
+    """
 
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    chat_template: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    rows: tuple[tuple[tuple[str, ...], Abilities], ...]
+    by: frozenset[str]
+    endings: re.Pattern[str]
+
+    def found(self, name: str) -> Iterator[Abilities]:
+        """Rows that fit an id, the best first: as it is, as its publisher's own in more bits, as somebody else's."""
+        publisher, __, own = name.partition("/")
+        plain = self.endings.sub("", own)
+        yield from self._fitting(name)
+        yield from self._fitting(f"{publisher}/{plain}")
+        for each in (own, plain) if publisher in self.by else ():
+            yield from self._fitting(each, whole=False)
+
+    def _fitting(self, name: str, *, whole: bool = True) -> Iterator[Abilities]:
+        """Rows with a pattern for an id; not ``whole``: for what stands after its publisher."""
+        for patterns, abilities in self.rows:
+            if any(fnmatchcase(name, each if whole else each.rpartition("/")[2]) for each in patterns):
+                yield abilities
+
+
+def _row(raw: dict[str, Any]) -> Abilities:
+    return Abilities(
+        raw.get("tool_call_parser"), raw.get("reasoning_parser"), raw.get("chat_template"), tuple(raw.get("flags", ()))
+    )
 
 
 @cache
-def _rows() -> tuple[tuple[tuple[str, ...], Abilities], ...]:
-    rows = json.loads(DATA.read_text(encoding="utf-8"))["rows"]
-    return tuple(
-        (tuple(row["models"]), Abilities(row.get("tool_call_parser"), row.get("reasoning_parser"))) for row in rows
+def _table() -> _Table:
+    raw = json.loads(DATA.read_text(encoding="utf-8"))
+    endings = "|".join(re.escape(each) for each in raw["quantized"]["endings"])
+    return _Table(
+        rows=tuple((tuple(each["models"]), _row(each)) for each in raw["rows"]),
+        by=frozenset(raw["quantized"]["by"]),
+        endings=re.compile(rf"(-({endings}))+$"),
     )
 
 
 def abilities_of(model: str, base_model: str | None = None) -> Abilities:
     """What is known of the model with this id, in any case; of a quantized one, by the model it was made from.
 
-    ``data/abilities.json`` says it, with sources; the first row that fits decides.
+    ``data/abilities.json`` says it, with sources; the first row that fits decides. Of a quantized model whose origin
+    nobody names, and that comes from a publisher of such models, the id is read as the original's with an ending.
     """
-    name = (base_model or model).casefold()
-    fitting = (found for patterns, found in _rows() if any(fnmatchcase(name, each) for each in patterns))
-    return next(fitting, Abilities())
+    return next(_table().found((base_model or model).casefold()), Abilities())

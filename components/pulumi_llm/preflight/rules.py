@@ -12,6 +12,7 @@ Rule = Callable[[Case], Iterable[Finding]]
 
 MODEL_RULES: tuple[Rule, ...] = (
     rules_model.unknown_architecture,
+    rules_model.needs_newer_vllm,
     rules_hardware.capability_too_old,
     rules_hardware.arm_without_kernels,
     rules_hardware.dtype_needs_capability,

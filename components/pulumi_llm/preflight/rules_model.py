@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, nearest
@@ -16,11 +17,25 @@ DATA = Path(__file__).parent / "data" / "architectures.json"
 
 
 @dataclass(frozen=True, slots=True)
+class Newer:
+    """What a release after the pinned one (``vllm``) serves and that does not.
+
+    ``text`` and ``no_text`` are classes; ``models`` are ids, in small letters, whose own recipe asks for that release.
+    """
+
+    vllm: str
+    text: frozenset[str]
+    no_text: frozenset[str]
+    models: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Architectures:
     """Names of model classes, as a config.json's ``architectures`` gives them.
 
     ``generic`` are written in transformers only and run through vLLM's backend for those; ``removed`` gives the last
-    release that had them, ``plugins`` where the plugin is that has them now.
+    release that had them, ``plugins`` where the plugin is that has them now; ``newer`` is None while there is no
+    newer release than the pinned one.
     """
 
     text: frozenset[str]
@@ -28,6 +43,7 @@ class Architectures:
     generic: frozenset[str]
     removed: Mapping[str, str]
     plugins: Mapping[str, str]
+    newer: Newer | None = None
 
 
 @cache
@@ -40,6 +56,43 @@ def architectures() -> Architectures:
         generic=frozenset(raw["generic"]),
         removed=raw["removed"],
         plugins=raw["plugins"],
+        newer=_newer(raw.get("newer")),
+    )
+
+
+def _newer(raw: Mapping[str, Any] | None) -> Newer | None:
+    if raw is None:
+        return None
+    return Newer(
+        vllm=raw["vllm"],
+        text=frozenset(raw["text"]),
+        no_text=frozenset(raw["no_text"]),
+        models=frozenset(each.casefold() for each in raw["models"]),
+    )
+
+
+def needs_newer_vllm(case: Case) -> Iterator[Finding]:
+    """What a newer release serves and the pinned one does not is told as that, and not as a class that nobody knows."""
+    newer, model = architectures().newer, case.model
+    if newer is None:
+        return
+    by_class, name = model.architecture in newer.text, case.request.hub_id or model.base_model or model.id
+    if not by_class and name.casefold() not in newer.models:
+        return
+    what = model.architecture if by_class else name
+    yield Finding(
+        "fit.needs-newer-vllm",
+        _(
+            "{what} needs vLLM {newer}; our nodes install vLLM {release}, which does not serve it",
+            what=what,
+            newer=newer.vllm,
+            release=case.engine.version,
+        ),
+        _(
+            "a model that vLLM {release} serves, most often an older one of the same family",
+            release=case.engine.version,
+        ),
+        where="model",
     )
 
 
@@ -49,7 +102,8 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
     if name is None:  # nothing to judge; vLLM takes the class from the model's type
         return
     known, release = architectures(), case.engine.version
-    if name in known.text:
+    newer = known.newer
+    if name in known.text or (newer is not None and name in newer.text):
         return
     if name in known.generic:
         yield Finding(
@@ -70,6 +124,14 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
             _("vLLM {release} serves {name}, but not as a model that writes text", release=release, name=name),
             "",
         )
+    elif newer is not None and name in newer.no_text:
+        message = _(
+            "vLLM {release} does not know {name}; {newer} does, but not as a model that writes text",
+            release=release,
+            name=name,
+            newer=newer.vllm,
+        )
+        hint = ""
     elif name in known.removed:
         message = _(
             "vLLM {release} no longer has {name}: {removed} was the last to have it",

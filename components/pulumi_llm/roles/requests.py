@@ -47,8 +47,10 @@ class VllmRole:
     ``revision`` pins the hub's branch, tag or commit. ``gpu_memory_utilization`` is a share of the whole card (0 to 1).
     ``weights_gib`` is what the download is expected to take (None: unknown, then only the hub's own numbers are
     checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
-    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them. ``flags`` are
-    values by the names that its role.yaml has flags for (`facts.flags`); what is None is not given.
+    ``reasoning_parser`` are names that vLLM registers (None: none fits), ``chat_template`` is a file of the role's
+    folder ``chat`` (None: the model's own is used) and ``recommended`` are further flags of the model's, each with its
+    value; ``extra_args`` go before all of them. ``flags`` are values by the names that its role.yaml has flags for
+    (`facts.flags`); what is None is not given.
     """
 
     role: ClassVar[str] = "vllm"
@@ -66,6 +68,8 @@ class VllmRole:
     trust_remote_code: bool = False
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    chat_template: str | None = None
+    recommended: tuple[str, ...] = ()
     flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None

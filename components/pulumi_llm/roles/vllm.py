@@ -8,7 +8,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import vllm_flags
-from pulumi_llm.roles.base import Role, Row, told
+from pulumi_llm.roles.base import Role, Row, file_row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
@@ -81,6 +81,12 @@ class Vllm(Role):
     def supply(self, node: NodeRequest) -> Row:
         """The driver's packages."""
         return {key: self.manifest.facts["driver"][key] for key in ("signed", "compiled", "nvswitch")}
+
+    def files(self, node: NodeRequest) -> list[Row]:
+        """The unit, and the chat template of a model whose own does not offer tools."""
+        name = vllm_flags.chat_template(_asked(node))
+        chat = [file_row(vllm_flags.CHAT_FILE, self.text(f"chat/{name}"), str(self.unit))] if name else []
+        return [*chat, *super().files(node)]
 
     def values(self, node: NodeRequest) -> Row:
         """For the unit: the command line, and where its programs are."""

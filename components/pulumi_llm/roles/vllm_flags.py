@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 GDN = "--gdn-prefill-backend"
 AUTO, TOOLS, REASONING = "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser"
+CHAT = "--chat-template"
+CHAT_FILE = "/opt/llm/vllm/chat-template.jinja"
+"""Where a chat template lies that is not the model's own."""
 
 
 def model_path(role: VllmRole) -> str:
@@ -70,6 +73,9 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     if GDN not in flags_of(role.extra_args):
         arguments += [GDN, "triton"]
     arguments += parser_arguments(role)
+    if chat_template(role) is not None:
+        arguments += [CHAT, CHAT_FILE]
+    arguments += recommended_arguments(role)
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
     return [*arguments, *role.extra_args]
@@ -113,6 +119,25 @@ def parser_arguments(role: VllmRole) -> list[str]:
     if role.reasoning_parser and REASONING not in given and not settings:
         arguments += [REASONING, role.reasoning_parser]
     return arguments
+
+
+def chat_template(role: VllmRole) -> str | None:
+    """The file of the role's folder ``chat`` that stands in for the model's own template, if one does.
+
+    It offers tools in the words that the catalogue's parser reads, so it comes with that parser and goes with it.
+    """
+    given = flags_of(role.extra_args)
+    other = given.get(TOOLS, role.tool_call_parser) != role.tool_call_parser or given.get(REASONING) == "hf"
+    if role.tool_call_parser is None or other or given.keys() & {CHAT, "--no-enable-auto-tool-choice"}:
+        return None
+    return role.chat_template
+
+
+def recommended_arguments(role: VllmRole) -> list[str]:
+    """The flags that the catalogue has for the model, but for those that ``extra_args`` set, whole or in part."""
+    given = {each.split(".")[0] for each in flags_of(role.extra_args)}
+    pairs = zip(role.recommended[::2], role.recommended[1::2], strict=True)
+    return [each for flag, value in pairs if flag not in given for each in (flag, value)]
 
 
 def check_extra_arguments(extra: Iterable[str]) -> None:
