@@ -29,7 +29,7 @@ def run(name: str = "llm") -> Platform:
     with support.refusing(f"stack {pulumi.get_stack()}"):
         raw: Any = config.get_object("platform")
         __, resolved, secrets = gather(
-            lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
+            lambda: _known_keys(config.name, raw), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
     args: Any = {**dict(raw or {}), **secrets}
     with sparse_sdk.sparse():
@@ -58,9 +58,9 @@ def _platform(config: pulumi.Config, raw: object) -> ResolvedPlatform:
     return resolve_platform(raw, where="platform")
 
 
-def _known_keys(namespace: str) -> None:
+def _known_keys(namespace: str, raw: object) -> None:
     """Refuse keys of the project's own namespace that nothing reads; those of other namespaces are others' affair."""
-    known = ("platform", *_SECRET_ARGS)
+    known = ("platform", *_SECRET_ARGS, *spec.own_upstreams_of(raw))
     unknown = [key for key in _given(namespace) if key not in known]
     if unknown:
         raise Refusal(
@@ -89,19 +89,28 @@ def _given(namespace: str) -> Iterator[str]:
             yield key
 
 
-def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]]:
+def _secrets(config: pulumi.Config, raw: object) -> dict[str, Any]:
     """The secrets that are set, as arguments. Refuses where one is needed and not set, or set in the clear."""
-    found: dict[str, pulumi.Output[str]] = {}
+    found: dict[str, Any] = {}
+    own = spec.own_upstreams_of(raw)
+    of_own: dict[str, pulumi.Output[str]] = {}
     in_the_clear = []
-    for key, argument in _SECRET_ARGS.items():
+    for key in (*_SECRET_ARGS, *own):
         full = f"{config.name}:{key}"
         value = runtime_config.get_config(full)
         if not value:  # the empty text is the default that Pulumi.yaml declares
             continue
         if not runtime_config.is_config_secret(full):
             in_the_clear.append(key)
-        found[argument] = pulumi.Output.secret(value)
-    missing = [key for key in spec.secret_keys_of(raw) if _SECRET_ARGS[key] not in found]
+        if key in own:
+            of_own[own[key]] = pulumi.Output.secret(value)
+        else:
+            found[_SECRET_ARGS[key]] = pulumi.Output.secret(value)
+    missing = [
+        key
+        for key in spec.secret_keys_of(raw)
+        if (own[key] not in of_own if key in own else _SECRET_ARGS[key] not in found)
+    ]
     findings = [
         Finding(code, message.format(key=key), _("`pulumi config set --secret {key}`", key=key))
         for code, message, keys in (
@@ -116,4 +125,4 @@ def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]
     ]
     if findings:
         raise Refusal(findings)
-    return found
+    return {**found, spec.OWN_KEYS: of_own} if of_own else found

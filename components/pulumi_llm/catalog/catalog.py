@@ -26,6 +26,7 @@ from pulumi_llm.catalog.rows import (
     Role,
     Row,
     TokenPrice,
+    UpstreamVendor,
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
 from pulumi_llm.errors import UnknownName
@@ -81,18 +82,10 @@ class Catalog:
         return {row.name: row for row in rows}
 
     @cached_property
-    def upstreams(self) -> Mapping[str, frozenset[str] | None]:
-        """The upstream vendors, each with the countries (of this catalogue's regions) that it serves.
-
-        None: no list is known, and all but mainland China and Hong Kong are taken for served.
-        """
-        rows = reader.raw_rows(self.directory / "upstreams.json")
-        return {str(row["vendor"]): None if row["countries"] is None else frozenset(row["countries"]) for row in rows}
-
-    @cached_property
-    def upstream_urls(self) -> Mapping[str, str | None]:
-        """Where each upstream vendor answers, up to ``/v1``; None: it has to be given."""
-        return {str(row["vendor"]): row["base_url"] for row in reader.raw_rows(self.directory / "upstreams.json")}
+    def upstreams(self) -> Mapping[str, UpstreamVendor]:
+        """The upstream vendors by name."""
+        rows = reader.rows_of(self.directory / "upstreams.json", UpstreamVendor, change=reader.upstream_row)
+        return {row.vendor: row for row in rows}
 
     @cached_property
     def token_prices(self) -> Mapping[tuple[str, str], TokenPrice]:
@@ -112,12 +105,7 @@ class Catalog:
         serving = self.upstreams
 
         def change(raw: reader.RawRow) -> reader.RawRow:
-            country = raw["country"]
-            serves = tuple(
-                vendor
-                for vendor, countries in serving.items()
-                if (country not in ("CN", "HK") if countries is None else country in countries)
-            )
+            serves = tuple(vendor for vendor, row in serving.items() if row.serves(raw["country"]))
             return {**raw, "zones": tuple(raw["zones"]), "serves": serves}
 
         rows = self._rows("regions.json", Region, change=change)

@@ -292,7 +292,7 @@ class Gateway(Role):
     def watched(self, node: NodeRequest) -> Row:
         """The models that are asked for a completion: those that this node itself serves."""
         role = _asked(node)
-        local = {each.name for each in role.upstreams if each.kind == "vllm"}
+        local = {each.name for each in role.upstreams if each.base_url.startswith("http://127.0.0.1:")}
         own = [each.name for each in role.routes if {target.upstream for target in each.targets} <= local]
         # A foreign vendor is not asked: it would cost, and its bad day is not this node's.
         return {"models": own} if self.runs(node) else {}
