@@ -13,6 +13,7 @@ import yaml
 
 import pulumi_llm as llm
 from pulumi_llm import catalog, spec
+from pulumi_llm import stack as stack_program
 from pulumi_llm._nodes import server_node
 from pulumi_llm._plan.capture import capture, capture_stack
 from pulumi_llm._plan.model import Plan
@@ -37,13 +38,14 @@ HOME: dict[str, Any] = {
     "partner": {"base_url": "https://models.example.com/v1/", "models": ["theirs"]},
 }
 SERVER = {"cloud": "aliyun", "region": "cn-beijing", "gpu": "T4", "model": "01-ai/Yi-6B-Chat", "context_length": 4096}
+ACCESS = {"allowed_cidrs": ["203.0.113.0/24"]}
 KEYS: dict[str, Any] = {
     "qwen_api_key": "planted-qwen",
     "ark_api_key": "planted-ark",
     "qianfan_api_key": "planted-qianfan",
     "upstream_api_keys": {"our-eas": "planted-eas", "partner": "planted-partner"},
 }
-ALONE: dict[str, Any] = {**SERVER, "allowed_cidrs": ["203.0.113.0/24"], "upstreams": HOME, **KEYS}
+ALONE: dict[str, Any] = {**SERVER, **ACCESS, "upstreams": HOME, **KEYS}
 SECRETS = ["upstream_ark", "upstream_our_eas", "upstream_partner", "upstream_qianfan", "upstream_qwen"]
 
 
@@ -162,7 +164,7 @@ def test_an_american_server_calls_openai_itself() -> None:
 
 def resolved(**more: Any) -> Any:
     server = {**SERVER, "upstreams": HOME, **more}
-    return resolve_platform({"server": server, "access": {"allowed_cidrs": ["203.0.113.0/24"]}}).server
+    return resolve_platform({"server": server, "access": ACCESS}).server
 
 
 def test_the_servers_gateway_is_told_of_each_upstream_where_it_answers_and_under_which_secret() -> None:
@@ -246,9 +248,9 @@ def test_an_upstream_without_its_key_is_refused_before_anything_is_made(
     component: str, lacking: str, hint: str
 ) -> None:
     keys = {name: value for name, value in KEYS.items() if name != lacking}
-    args: Any = {**SERVER, "allowed_cidrs": ["203.0.113.0/24"], "upstreams": HOME, **keys}
+    args: Any = {**SERVER, **ACCESS, "upstreams": HOME, **keys}
     if component == "platform":
-        args = {"server": {**SERVER, "upstreams": HOME}, "access": {"allowed_cidrs": ["203.0.113.0/24"]}, **keys}
+        args = {"server": {**SERVER, "upstreams": HOME}, "access": ACCESS, **keys}
     with pytest.raises(Refusal) as told:
         plan_of(llm.ModelServer if component == "server" else llm.Platform, args)
     (found,) = told.value.findings
@@ -273,7 +275,7 @@ def test_each_gateway_of_a_platform_gets_the_keys_of_its_own_upstreams_alone() -
     args: Any = {
         "server": {**SERVER, "upstreams": HOME},
         "proxy": proxy,
-        "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+        "access": ACCESS,
         **KEYS,
         "openai_api_key": "planted-openai",
     }
@@ -293,7 +295,7 @@ def test_each_gateway_of_a_platform_gets_the_keys_of_its_own_upstreams_alone() -
 
 
 def test_what_nobody_asked_for_is_not_recorded() -> None:
-    args: Any = {"server": SERVER, "access": {"allowed_cidrs": ["203.0.113.0/24"]}}
+    args: Any = {"server": SERVER, "access": ACCESS}
     (server,) = plan_of(llm.Platform, args).of_type("llm:index:ModelServer")
     assert "upstreams" not in server.inputs
     plain = spec.UpstreamSpec(models=("m",)).model_dump(exclude_none=True)
@@ -307,7 +309,7 @@ def stack(folder: Path, config: dict[str, Any]) -> Path:
     (folder / "stacks").mkdir()
     for name in ("Pulumi.yaml", "stacks/__main__.py"):
         (folder / name).write_text((ROOT / name).read_text())
-    platform = {"server": {**SERVER, "upstreams": HOME}, "access": {"allowed_cidrs": ["203.0.113.0/24"]}}
+    platform = {"server": {**SERVER, "upstreams": HOME}, "access": ACCESS}
     content = {"config": {"pulumi-llm:platform": platform, **config}}
     (folder / "stacks/Pulumi.home.yaml").write_text(yaml.safe_dump(content))
     return folder
@@ -337,6 +339,29 @@ def test_a_key_of_no_upstream_is_refused_with_the_one_that_was_meant(tmp_path: P
         capture_stack(stack(tmp_path, {"pulumi-llm:ourEsaApiKey": "planted-key"}), "home")
     (found,) = [each for each in told.value.findings if each.code == "stack.unknown-key"]
     assert "did you mean pulumi-llm:ourEasApiKey" in found.hint
+
+
+def test_the_key_of_an_upstream_that_is_gone_may_stay_and_a_misspelt_one_may_not(tmp_path: Path) -> None:
+    namespace = "pulumi-llm"
+    given = dict.fromkeys(("qwenApiKey", "arkApiKey", "qianfanApiKey", "ourEasApiKey", "partnerApiKey"), "planted")
+
+    def unknown(keys: dict[str, str], secret: bool = True) -> list[str]:
+        values = {f"{namespace}:{key}": value for key, value in keys.items()}
+        values[f"{namespace}:platform"] = json.dumps({"server": {**SERVER, "upstreams": HOME}, "access": ACCESS})
+        secrets = {name for name in values if secret and not name.endswith(":platform")}
+        try:
+            capture(lambda: stack_program.run("x"), project=namespace, config=values, secret_keys=secrets)
+        except Refusal as told:
+            return [each.message for each in told.findings if each.code == "stack.unknown-key"]
+        return []
+
+    gone = {**given, "formerApiKey": "planted"}
+    assert unknown(gone) == []
+    assert len(unknown({**given, "former": "planted"})) == 1
+    assert len(unknown(gone, secret=False)) == 1
+    misspelt = {("ourEsaApiKey" if key == "ourEasApiKey" else key): value for key, value in given.items()}
+    (found,) = unknown(misspelt)
+    assert "ourEsaApiKey" in found
 
 
 # -- ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,9 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 
 _SECRET_ARGS = {each.config_key: each.argument for each in spec.SECRETS}
 """Secret config key to the argument that it becomes."""
+
+_OWN_KEY = re.compile(r"[a-z][A-Za-z0-9]*ApiKey")
+"""The config key of an upstream that has a name of the user's own."""
 
 _OUTPUTS = tuple(name for name in Platform.__annotations__ if not name.endswith("ssh_private_key"))
 
@@ -61,7 +65,11 @@ def _platform(config: pulumi.Config, raw: object) -> ResolvedPlatform:
 def _known_keys(namespace: str, raw: object) -> None:
     """Refuse keys of the project's own namespace that nothing reads; those of other namespaces are others' affair."""
     known = ("platform", *_SECRET_ARGS, *spec.own_upstreams_of(raw))
-    unknown = [key for key in _given(namespace) if key not in known]
+    given = list(_given(namespace))
+    unknown = [key for key in given if key not in known]
+    if set(spec.secret_keys_of(raw)) <= set(given):
+        # Nobody misspelt a key, as none is missing: these are of upstreams of the user's own that are gone.
+        unknown = [key for key in unknown if not (_OWN_KEY.fullmatch(key) and _is_secret(namespace, key))]
     if unknown:
         raise Refusal(
             Finding(
@@ -71,6 +79,10 @@ def _known_keys(namespace: str, raw: object) -> None:
             )
             for key in unknown
         )
+
+
+def _is_secret(namespace: str, key: str) -> bool:
+    return runtime_config.is_config_secret(f"{namespace}:{key}")
 
 
 def _meant(namespace: str, key: str, known: tuple[str, ...]) -> str:
@@ -100,7 +112,7 @@ def _secrets(config: pulumi.Config, raw: object) -> dict[str, Any]:
         value = runtime_config.get_config(full)
         if not value:  # the empty text is the default that Pulumi.yaml declares
             continue
-        if not runtime_config.is_config_secret(full):
+        if not _is_secret(config.name, key):
             in_the_clear.append(key)
         if key in own:
             of_own[own[key]] = pulumi.Output.secret(value)
