@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,47 @@ def test_a_private_address_may_be_asked_without_tls_and_without_a_key(host: str)
 def test_a_name_that_only_looks_like_a_number_is_a_name(name: str) -> None:
     upstreams = {"lab": {"models": ["m"], "base_url": f"https://{name}/v1"}}
     assert spec.parse(spec.PlatformSpec, changed("server.upstreams", upstreams))
+
+
+def authority(folder: Path, name: str = "second") -> tuple[str, Path, Path]:
+    """A certificate for 127.0.0.1 that is its own authority: its text, its file, and its key's."""
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate.read_text(), certificate, key
+
+
+def test_an_authority_is_taken_as_certificates_alone_and_beside_https_alone(tmp_path: Path) -> None:
+    pem, __, key = authority(tmp_path)
+
+    def second(text: str, url: str | None = "https://203.0.113.9:18443/v1", name: str = "second") -> dict[str, Any]:
+        return {name: {"base_url": url, "models": ["m"], "certificate_authority": text}}
+
+    for good in (pem, pem + pem, pem.replace("\n", "\r\n"), f"\n{pem}\n"):
+        platform = spec.parse(spec.PlatformSpec, changed("server.upstreams", second(good)))
+        assert platform.server.upstreams["second"].certificate_authority.startswith("-----BEGIN CERTIFICATE-----")
+    wrong = [second(pem + key.read_text()), second(key.read_text()), second("x"), second(pem.replace("MII", "AAA"))]
+    for each in [*wrong, second(pem, LAB), second(pem, None, "qwen")]:
+        (found,) = refused("server.upstreams", each)
+        assert found.code == "spec.bad-authority"
+        assert "PRIVATE" not in str(found)
+
+
+def test_each_upstreams_authority_lies_in_a_file_of_its_own(tmp_path: Path) -> None:
+    pem, *_ = authority(tmp_path)
+    second = {"base_url": "https://203.0.113.9:18443/v1", "models": ["m"], "certificate_authority": pem}
+    plan = plan_of(llm.ModelServer, {**ALONE, "upstreams": {"second": second}, "upstream_api_keys": {"second": "k"}})
+    told = settings(plan, "x-settings")
+    assert {"upstream_second", "upstream_second_authority"} <= set(told["secrets"]["required"])
+    files = {row["path"]: row["entries"] for row in told["secret_files"]}
+    assert files["/srv/llm/secrets/upstream-ca-second.pem"] == {"upstream_second_authority": ""}
+    assert files["/srv/llm/secrets/upstream-ca.pem"] == {}
+    (written,) = [each["content"] for each in told["files"] if each["path"].endswith("/routes.json")]
+    row = json.loads(written)["upstreams"]["second"]
+    assert (row["private_ca"], row["ca"]) == (True, "upstream-ca-second.pem")
 
 
 # -- who serves where

@@ -78,6 +78,8 @@ class UpstreamArgs(TypedDict):
     """Where it answers, up to ``/v1``. Required where the vendor has no address of its own: ``custom``, ``vllm``, ``pai-eas``, ``hai``. ``http://`` for private addresses only."""
     served_names: NotRequired[dict[str, str]]
     """By model: what callers ask for, where that is another name, such as one that two vendors do not share."""
+    certificate_authority: NotRequired[str]
+    """The authority (PEM) that signed its certificate, where that is one of its own: for another model server of yours, the output ``certificate_authority``."""
     keyless: NotRequired[bool]
     """It asks for no key. At private addresses only. Default: ``false``."""
     prices: NotRequired[dict[str, PriceArgs]]

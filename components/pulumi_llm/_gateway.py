@@ -19,6 +19,7 @@ from pulumi_llm.spec import (
     PriceSpec,
     RouteSpec,
     UpstreamSpec,
+    authority_secret,
     needs_key,
     secrets_named,
     upstream_key,
@@ -35,6 +36,7 @@ def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec], country: str) -> tup
             kind=vendor_of(name, each),
             base_url=url_of(name, each, country),
             secret=upstream_key(name).name if needs_key(each) else None,
+            ca_secret=authority_secret(name) if each.certificate_authority else None,
         )
         for name, each in sorted(upstreams.items())
     )

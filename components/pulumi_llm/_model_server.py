@@ -89,6 +89,7 @@ class ModelServer(pulumi.ComponentResource):
         keys = hosts.gateway_keys(name, server.spec.keys, scope)
         secrets: dict[str, pulumi.Input[str]] = {
             **_nodes.vendor_secrets(settled.of_vendors),
+            **_nodes.authorities(server.spec.upstreams),
             **_nodes.key_secrets(keys),
             **settled.of_moderators,
         }

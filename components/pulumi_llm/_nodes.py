@@ -20,6 +20,7 @@ from pulumi_llm.roles.vllm_flags import flags_of_spec
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm.spec import UpstreamSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -116,6 +117,15 @@ def key_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
 def vendor_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
     """The upstreams' keys, by the names that the node knows them by."""
     return {spec.upstream_key(name).name: value for name, value in keys.items()}
+
+
+def authorities(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, str]:
+    """The upstreams' own certificate authorities, by the names that the node knows them by."""
+    return {
+        spec.authority_secret(name): each.certificate_authority
+        for name, each in upstreams.items()
+        if each.certificate_authority is not None
+    }
 
 
 def vectors_secrets(key: Value) -> dict[str, Value]:

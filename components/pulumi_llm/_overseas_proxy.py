@@ -84,6 +84,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 node=node,
                 secrets={
                     **_nodes.vendor_secrets(settled.of_vendors),
+                    **_nodes.authorities(proxy.spec.upstreams),
                     **_nodes.key_secrets(keys),
                     **settled.of_moderators,
                 },

@@ -19,7 +19,7 @@ from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
 from pulumi_llm.spec.vectors import VectorsSpec
-from pulumi_llm.spec.vendors import HUB, KINDS, MODERATORS, OWN_KEYS, SECRETS, VENDORS, upstream_key
+from pulumi_llm.spec.vendors import HUB, KINDS, MODERATORS, OWN_KEYS, SECRETS, VENDORS, authority_secret, upstream_key
 
 __all__ = [
     "HUB",
@@ -48,6 +48,7 @@ __all__ = [
     "UpstreamSpec",
     "VectorsSpec",
     "WordListSpec",
+    "authority_secret",
     "covers_world",
     "needs_key",
     "own_upstreams_of",

@@ -31,6 +31,26 @@ METADATA = frozenset({"100.100.100.200", "metadata.tencentyun.com", "metadata.go
 """Where a cloud tells a machine about itself, besides 169.254.0.0/16 (Aliyun, Tencent Cloud and Google)."""
 
 
+CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=\n]+)\n-----END CERTIFICATE-----")
+
+
+def _pem(value: str) -> str:
+    text = value.strip().replace("\r\n", "\n")
+    bodies = CERTIFICATE.findall(text)
+    # A certificate is a SEQUENCE with a length of two bytes, so its first byte is 0x30 and its second 0x82.
+    if not bodies or CERTIFICATE.sub("", text).strip() or not all(each.startswith("MII") for each in bodies):
+        raise invalid(
+            "spec.bad-authority",
+            _("it is no certificate in PEM, or there is something else with it"),
+            "-----BEGIN CERTIFICATE----- …",
+        )
+    return text + "\n"
+
+
+Pem = Annotated[str, AfterValidator(_pem), Field(max_length=32768)]
+"""One certificate or several, as text."""
+
+
 class PriceSpec(Part):
     """What a model's vendor charges, USD per million tokens."""
 
@@ -53,6 +73,9 @@ class UpstreamSpec(Part):
     ``pai-eas``, ``hai``. ``http://`` for private addresses only."""
     served_names: dict[str, Text] = Field(default_factory=dict)
     """By model: what callers ask for, where that is another name, such as one that two vendors do not share."""
+    certificate_authority: Pem | None = None
+    """The authority (PEM) that signed its certificate, where that is one of its own: for another model server of yours,
+    the output ``certificate_authority``."""
     keyless: Flag = False
     """It asks for no key. At private addresses only."""
     prices: dict[str, PriceSpec] = Field(default_factory=dict)
@@ -99,7 +122,7 @@ class UpstreamSpec(Part):
         return {
             key: value
             for key, value in plain(self).items()
-            if key not in ("vendor", "served_names", "keyless") or value not in (None, {}, False)
+            if key not in ("vendor", "served_names", "certificate_authority", "keyless") or value
         }
 
     @property
@@ -196,6 +219,15 @@ def _check(name: str, each: UpstreamSpec) -> None:
             "spec.bad-url",
             _("{value!r} is http:// on the open internet: prompts and the key could be read", value=each.base_url),
             f"https://{each.base_url.removeprefix('http://')}",
+        )
+    if each.certificate_authority is not None and not (each.base_url or "").startswith("https://"):
+        raise invalid(
+            "spec.bad-authority",
+            _(
+                "the upstream {name!r} has an authority, and no https:// address of its own to hold it against",
+                name=name,
+            ),
+            "base_url: https://203.0.113.9/v1",
         )
     if each.keyless and not private:
         raise invalid(

@@ -73,6 +73,11 @@ def _key(name: str, meaning: str) -> Secret:
     return Secret(f"{camel}ApiKey", f"{plain}_api_key", f"upstream_{plain}", meaning)
 
 
+def authority_secret(name: str) -> str:
+    """What the node knows the certificate authority of the upstream called ``name`` by: it travels as secrets do."""
+    return f"{upstream_key(name).name}_authority"
+
+
 def upstream_key(name: str) -> Secret:
     """The secret with the key of the upstream called ``name``; all names of the user's own share one argument."""
     if name in VENDORS:

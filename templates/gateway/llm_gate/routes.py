@@ -41,7 +41,9 @@ class Upstream:
     base_url: str
     secret: str | None = None
     private_ca: bool = False
-    """Its certificate is by our own authority."""
+    """Its certificate is by an authority of its own."""
+    ca: str = "upstream-ca.pem"
+    """The file with that authority, among the secrets."""
 
 
 @dataclass(frozen=True, slots=True)
