@@ -152,6 +152,16 @@ def test_who_serves_the_mainland_and_hong_kong_is_in_the_vendors_rows(country: s
         assert {"qwen", "deepseek", "qianfan", "ark", "pai-eas", "hai", "vllm", "custom"} <= set(row.serves)
 
 
+def test_a_name_that_is_no_weights_but_a_vendors_api_is_answered_with_the_vendor_and_its_end() -> None:
+    for name, told in (("qwen-turbo", "upstreams: qwen (until 2026-10-10)."), ("qwen3.8-max", "upstreams: qwen.")):
+        with pytest.raises(UnknownName) as refused:
+            DATA.model(name)
+        assert told in refused.value.findings[0].hint
+    with pytest.raises(UnknownName) as refused:
+        DATA.model("nobody/heard-of-it")
+    assert "upstreams" not in refused.value.findings[0].hint
+
+
 def test_a_vendor_has_an_address_for_the_country_that_calls_it() -> None:
     qwen = DATA.upstreams["qwen"]
     assert qwen.url("CN") == "https://dashscope.aliyuncs.com/compatible-mode/v1"

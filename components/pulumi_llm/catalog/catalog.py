@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pulumi_llm import clouds
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
@@ -311,7 +311,19 @@ class Catalog:
         ``catalog.unknown-model``.
         """
         found = self.models.get(name)
-        return found if found is not None else self.models[names.resolve_model(name, self.models.values())]
+        if found is not None:
+            return found
+        return self.models[names.resolve_model(name, self.models.values(), lambda: self._by_an_api(name))]
+
+    def _by_an_api(self, name: str) -> str:
+        """What is said of a name that is no weights', but a model's that vendors serve by an API; "" where none does."""
+        ends = {vendor: row.ends for (vendor, model), row in self.endings.items() if model == name}
+        vendors = {vendor for vendor, model in self.token_prices if model == name} | ends.keys()
+        told = [
+            _("{vendor} (until {ends})", vendor=each, ends=ends[each]) if each in ends else each
+            for each in sorted(vendors)
+        ]
+        return _("Vendors serve that name by their API, as upstreams: {vendors}.", vendors=listed(told)) if told else ""
 
     def variants(self, model_id: str) -> tuple[Model, ...]:
         """The quantized siblings of a model: what is made from it, and from what it was made from."""
