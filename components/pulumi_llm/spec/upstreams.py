@@ -163,6 +163,8 @@ def regions_serving(cloud: str, upstreams: Mapping[str, UpstreamSpec]) -> str:
 
 def unserved(cloud: str, region: str, upstreams: Mapping[str, UpstreamSpec]) -> list[str]:
     """The upstreams whose vendors do not serve callers in a region, or are not known to."""
+    if not upstreams:
+        return []
     serves = catalog.load().region(cloud, region).serves
     return sorted(name for name, each in upstreams.items() if vendor_of(name, each) not in serves)
 
