@@ -316,7 +316,7 @@ class Catalog:
         return self.models[names.resolve_model(name, self.models.values(), lambda: self._by_an_api(name))]
 
     def _by_an_api(self, name: str) -> str:
-        """What is said of a name that is no weights', but a model's that vendors serve by an API; "" where none does."""
+        """What is said of a name that is no weights', but of a model that vendors serve by an API; "" if none does."""
         ends = {vendor: row.ends for (vendor, model), row in self.endings.items() if model == name}
         vendors = {vendor for vendor, model in self.token_prices if model == name} | ends.keys()
         told = [

@@ -175,7 +175,7 @@ def upstream_row(raw: RawRow) -> RawRow:
         raise ValueError(f"countries is {countries!r}, and it must be a list, null or 'any'")
     return {
         **raw,
-        "endpoints": tuple(raw["endpoints"]),
+        "endpoints": tuple(raw.get("endpoints", ())),
         "private_hosts": tuple(raw.get("private_hosts", ())),
         "countries": frozenset(countries) if isinstance(countries, list) else countries,
     }

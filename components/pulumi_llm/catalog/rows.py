@@ -143,15 +143,16 @@ class Region(Row):
 class UpstreamVendor(Row):
     """A vendor of models, or a kind of server that serves them, by the OpenAI protocol.
 
-    ``endpoints`` are the paths that it answers. ``base_url`` goes up to where ``/v1`` does (None: it has to be given),
-    and ``base_urls`` has the addresses for callers in some countries. ``countries`` are those of this catalogue's
-    regions that it serves; None: no list is known, and all but mainland China and Hong Kong are taken for served.
+    ``endpoints`` are the paths that it answers; none where the gateway knows that kind of server itself. ``base_url``
+    goes up to where ``/v1`` does (None: it has to be given), and ``base_urls`` has the addresses for callers in some
+    countries. ``countries`` are those of this catalogue's regions that it serves; None: no list is known, and all but
+    mainland China and Hong Kong are taken for served.
     Hosts of ``private_hosts`` (patterns with ``*``) are reached within the cloud's own network only.
     """
 
     vendor: str
     title: str
-    endpoints: tuple[str, ...]
+    endpoints: tuple[str, ...] = ()
     base_url: str | None
     base_urls: Mapping[str, str] = field(default_factory=dict)
     countries: frozenset[str] | Literal["any"] | None

@@ -88,7 +88,7 @@ def upstream_key(name: str) -> Secret:
 def _vendor(row: Mapping[str, Any]) -> Vendor:
     name, title = str(row["vendor"]), str(row["title"])
     meaning = f"The key for {title}; needed where ``upstreams`` of the server or the proxy names ``{name}``"
-    return Vendor(name, title, tuple(row["endpoints"]), _key(name, meaning))
+    return Vendor(name, title, tuple(row.get("endpoints", ())), _key(name, meaning))
 
 
 def _moderator(row: Mapping[str, Any]) -> Moderator:
