@@ -113,6 +113,7 @@ def test_an_upstream_of_the_server_that_cannot_work_is_refused_with_what_would(
         "169.254.169.254",
         "100.100.100.200",
         "metadata.tencentyun.com",
+        "instance-data.ec2.internal",
     ]
     + ["2130706433", "127.1", "0x7f000001", "224.0.0.1"],
 )

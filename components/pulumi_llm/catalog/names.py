@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pulumi_llm._texts import _, either, listed
+from pulumi_llm._texts import _, either, listed, sentences
 from pulumi_llm.catalog import accelerators, pooling
-from pulumi_llm.errors import Finding, Refusal, UnknownName, sentences
+from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

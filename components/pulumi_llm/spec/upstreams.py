@@ -27,8 +27,13 @@ from pulumi_llm.spec.vendors import KINDS, NAME, RESERVED, VENDORS
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*)?")
 PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 """What nobody has on the internet (RFC 1918). Not 100.64.0.0/10: clouds have services of their own there."""
-METADATA = frozenset({"100.100.100.200", "metadata.tencentyun.com", "metadata.google.internal"})
-"""Where a cloud tells a machine about itself, besides 169.254.0.0/16 (Aliyun, Tencent Cloud and Google)."""
+METADATA = frozenset(
+    {
+        *("100.100.100.200", "metadata.tencentyun.com"),
+        *("instance-data", "instance-data.ec2.internal", "metadata.google.internal"),
+    }
+)
+"""Where a cloud tells a machine about itself, besides 169.254.0.0/16: Aliyun, Tencent Cloud, AWS and Google."""
 
 
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=\n]+)\n-----END CERTIFICATE-----")
