@@ -289,7 +289,8 @@ def test_an_upstream_that_cannot_be_reached_is_refused(upstreams: dict[str, Any]
 def test_every_upstream_vendor_has_a_secret_an_address_and_endpoints() -> None:
     from pulumi_llm import catalog
 
-    assert set(spec.VENDORS) == set(catalog.load().upstream_urls)
+    assert set(spec.KINDS) == set(catalog.load().upstreams)
+    assert set(spec.KINDS) - set(spec.VENDORS) == {"vllm"}  # a name for it has to be given
     assert all(each.endpoints for each in spec.VENDORS.values())
     for of_secret in ("config_key", "argument", "name"):
         names = [getattr(each, of_secret) for each in spec.SECRETS]
@@ -364,7 +365,7 @@ def test_one_range_where_a_list_is_wanted_is_answered_with_the_list() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "known"),
     [
-        ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDOR_SECRETS)),
+        ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDORS)),
         ("server.cloud", "alyun", ["aliyun", "aws", "tencent"]),
         ("server.keys", {"app": {"models": ["Yi-6B-Cht"]}}, ["Yi-6B-Chat", "gpt-6-luna"]),
     ],

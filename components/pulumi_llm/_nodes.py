@@ -20,6 +20,7 @@ from pulumi_llm.roles.vllm_flags import flags_of_spec
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm.spec import UpstreamSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -36,8 +37,14 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     """
     wanted, vectors = server.spec, server.vectors
     own = wanted.name_served
-    upstreams = [Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")]
-    targets = {own: Target(upstream="vllm", model=own, price_in=0, price_out=0)}
+    upstreams = [
+        Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1"),
+        *vendor_upstreams(wanted.upstreams, server.site.region.country),
+    ]
+    targets = {
+        own: Target(upstream="vllm", model=own, price_in=0, price_out=0),
+        **vendor_targets(wanted.upstreams, server.prices),
+    }
     if proxy_endpoint is not None and server.foreign is not None:
         upstreams.append(
             Upstream(
@@ -80,7 +87,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
     """
     wanted = proxy.spec
-    upstreams = vendor_upstreams(wanted.upstreams)
+    upstreams = vendor_upstreams(wanted.upstreams, proxy.site.region.country)
     gateway = GatewayRole(
         https_port=proxy.port,
         keys=key_rows(wanted.keys),
@@ -108,8 +115,17 @@ def key_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def vendor_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
-    """The vendors' keys, by the names that the node knows them by."""
-    return {spec.VENDORS[vendor].secret.name: value for vendor, value in keys.items()}
+    """The upstreams' keys, by the names that the node knows them by."""
+    return {spec.upstream_key(name).name: value for name, value in keys.items()}
+
+
+def authorities(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, str]:
+    """The upstreams' own certificate authorities, by the names that the node knows them by."""
+    return {
+        spec.authority_secret(name): each.certificate_authority
+        for name, each in upstreams.items()
+        if each.certificate_authority is not None
+    }
 
 
 def vectors_secrets(key: Value) -> dict[str, Value]:
@@ -159,8 +175,7 @@ def models(node: NodeRequest) -> list[str]:
 
 def server_models(server: ResolvedServer) -> list[str]:
     """Every name that callers of a model server may ask for."""
-    foreign = server.foreign.models if server.foreign else ()
-    return list(dict.fromkeys([server.spec.name_served, *foreign, *server.spec.routes]))
+    return list(dict.fromkeys([*server.served, *server.spec.routes]))
 
 
 def server_outputs(

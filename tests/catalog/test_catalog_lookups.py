@@ -140,7 +140,34 @@ def test_mainland_regions_are_told_from_hong_kong_and_the_rest() -> None:
     assert DATA.region("aws", "cn-north-1").in_china
     for cloud, name in (("aliyun", "cn-hongkong"), ("tencent", "ap-hongkong"), ("aws", "ap-east-1")):
         region = DATA.region(cloud, name)
-        assert (region.in_china, region.in_hong_kong, region.serves) == (False, True, ())
+        assert (region.in_china, region.in_hong_kong) == (False, True)
+
+
+@pytest.mark.parametrize("country", ["CN", "HK"])
+def test_who_serves_the_mainland_and_hong_kong_is_in_the_vendors_rows(country: str) -> None:
+    regions = [row for row in DATA.regions.values() if row.country == country]
+    assert {row.cloud for row in regions} == {"aliyun", "tencent", "aws"}
+    for row in regions:
+        assert {"openai", "anthropic", "gemini", "groq"} & set(row.serves) == set()
+        assert {"qwen", "deepseek", "qianfan", "ark", "pai-eas", "hai", "vllm", "custom"} <= set(row.serves)
+
+
+def test_a_name_that_is_no_weights_but_a_vendors_api_is_answered_with_the_vendor_and_its_end() -> None:
+    for name, told in (("qwen-turbo", "upstreams: qwen (until 2026-10-10)."), ("qwen3.8-max", "upstreams: qwen.")):
+        with pytest.raises(UnknownName) as refused:
+            DATA.model(name)
+        assert told in refused.value.findings[0].hint
+    with pytest.raises(UnknownName) as refused:
+        DATA.model("nobody/heard-of-it")
+    assert "upstreams" not in refused.value.findings[0].hint
+
+
+def test_a_vendor_has_an_address_for_the_country_that_calls_it() -> None:
+    qwen = DATA.upstreams["qwen"]
+    assert qwen.url("CN") == "https://dashscope.aliyuncs.com/compatible-mode/v1"
+    assert qwen.url("HK") == "https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1"
+    assert qwen.url("SG") == qwen.url("DE") == "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"
+    assert DATA.upstreams["vllm"].url("CN") is None
 
 
 def test_the_china_partition_of_aws_is_its_own() -> None:

@@ -81,8 +81,8 @@ LINKS = {
     "KeySpec": ("[keys](#keys-and-limits)", "[密钥](#密钥和限额)"),
     "RouteSpec": ("[routes](#routes)", "[路由](#routes)"),
     "ServiceSpec": ("[services](#services)", "[服务](#services)"),
-    "UpstreamSpec": ("[vendors](#proxy)", "[厂商](#proxy)"),
-    "PriceSpec": ("[prices](#proxy)", "[价格](#proxy)"),
+    "UpstreamSpec": ("[vendors](#upstreams)", "[厂商](#upstreams)"),
+    "PriceSpec": ("[prices](#upstreams)", "[价格](#upstreams)"),
     "WordListSpec": ("lists", "词表"),
     "ModeratorSpec": ("moderators", "审核服务"),
 }
@@ -163,7 +163,11 @@ def _secrets(guide: Guide) -> Iterator[str]:
     yield "| 配置键 | 何时需要 | 落在哪里 |" if guide.chinese else "| config key | needed for | becomes |"
     yield "| --- | --- | --- |"
     for vendor in VENDORS.values():
-        upstream, where = ("上游", "代理上的一个文件") if guide.chinese else ("the upstream", "a file on the proxy")
+        upstream, where = (
+            ("上游", "调用它的节点上的一个文件")
+            if guide.chinese
+            else ("the upstream", "a file on the node that calls it")
+        )
         yield f"| `{vendor.secret.config_key}` | {upstream} `{vendor.name}` | {where} |"
     gated, where = ("gated models", "a file on the model server")
     if guide.chinese:

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pulumi_llm.spec import VENDORS
+from pulumi_llm.spec import KINDS, VENDORS
 from pulumi_llm.spec.fields import Cidr, Day
 
 MISSING = PydanticUndefined
@@ -68,8 +68,10 @@ def keys_of(model: type[BaseModel]) -> list[Key]:
 
 
 def with_vendors(text: str, comma: str = ", ") -> str:
-    """A meaning with the vendors' names in it, where it asks for them."""
-    return text.replace("{vendors}", comma.join(f"``{each}``" for each in VENDORS))
+    """A meaning with the vendors' names in it, where it asks for them: ``{vendors}``, or with all kinds ``{kinds}``."""
+    for what, names in (("{vendors}", VENDORS), ("{kinds}", KINDS)):
+        text = text.replace(what, comma.join(f"``{each}``" for each in names))
+    return text
 
 
 def number(value: float | None) -> str:

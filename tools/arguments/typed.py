@@ -94,7 +94,9 @@ def python_type(kind: Kind, *, late: bool = False) -> str:
     if kind.name == "part" and kind.part is not None:
         text = name_of(kind.part)
     elif kind.name in ("list", "map") and kind.inner is not None:
-        text = f"list[{python_type(kind.inner)}]" if kind.name == "list" else f"dict[str, {python_type(kind.inner)}]"
+        # What comes late in a mapping may come late by itself too: each of several keys is a secret of its own.
+        inner = python_type(kind.inner, late=late and kind.name == "map")
+        text = f"list[{inner}]" if kind.name == "list" else f"dict[str, {inner}]"
     else:
         text = PLAIN[kind.name]
     return f"pulumi.Input[{text}]" if late else text

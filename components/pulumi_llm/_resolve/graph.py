@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm.spec import served_by
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import CloudFacts, Model, Region
@@ -60,7 +61,8 @@ class ResolvedServer(ResolvedMachine):
     ``model`` is None where the catalogue does not know it. ``context_length`` is in tokens, ``dtype`` what vLLM is told
     and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: Weaviate beside
     the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate, where
-    there is one. ``max_num_seqs`` is what vLLM is told (None: its own number).
+    there is one. ``max_num_seqs`` is what vLLM is told (None: its own number). ``prices`` are those of its upstreams'
+    models, by what callers ask for; a model without a price is not in it.
     """
 
     spec: ServerSpec
@@ -75,11 +77,13 @@ class ResolvedServer(ResolvedMachine):
     warnings: tuple[Finding, ...]
     memory: Memory | None
     max_num_seqs: int | None
+    prices: Mapping[str, PriceSpec]
 
     @property
     def served(self) -> tuple[str, ...]:
         """The models that the gateway serves, the proxy's included; its routes are more names for them."""
-        return (self.spec.name_served, *(self.foreign.models if self.foreign else ()))
+        foreign = self.foreign.models if self.foreign else ()
+        return (self.spec.name_served, *served_by(self.spec.upstreams), *foreign)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, Re
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import placement
-from pulumi_llm.spec import PriceSpec
+from pulumi_llm.spec import PriceSpec, served_by, vendor_of
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model
@@ -141,6 +141,7 @@ def resolve_server(
         warnings=stand.warnings,
         memory=stand.memory,
         max_num_seqs=stand.max_num_seqs,
+        prices=MappingProxyType(prices_of(server.upstreams)),
     )
 
 
@@ -151,28 +152,31 @@ def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> Resol
 
 def resolve_proxy(proxy: ProxySpec, shared: Shared, stand: Stand | None = None) -> ResolvedProxy:
     """An overseas proxy. ``stand``: where it stands, as :func:`stand_of_proxy` found. Raises Refusal as that does."""
-    stand = stand or stand_of_proxy(proxy)
+    stand, data = stand or stand_of_proxy(proxy), catalog.load()
     return ResolvedProxy(
         **shared.fields(),
         **stand.fields(),
         spec=proxy,
-        models=tuple(model for vendor in sorted(proxy.upstreams) for model in proxy.upstreams[vendor].models),
+        models=tuple(served_by(proxy.upstreams)),
         prices=MappingProxyType(prices_of(proxy.upstreams)),
-        port=shared.access.port(in_china=False),
+        port=shared.access.port(in_china=data.region(proxy.cloud, proxy.region).in_china),
     )
 
 
 def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:
-    """What each model costs: as the spec says, else as the catalogue has it; a model without a price is left out."""
+    """What each model costs, by what callers ask for: as the spec says, else as the catalogue has it of its vendor.
+
+    A model without a price is left out.
+    """
     found: dict[str, PriceSpec] = {}
     known = catalog.load().token_prices
-    for vendor, upstream in upstreams.items():
-        for model in upstream.models:
-            row = known.get((vendor, model))
+    for name, upstream in upstreams.items():
+        for served, model in upstream.served.items():
+            row = known.get((vendor_of(name, upstream), model))
             if model in upstream.prices:
-                found[model] = upstream.prices[model]
+                found[served] = upstream.prices[model]
             elif row is not None:
-                found[model] = PriceSpec(input=row.input, output=row.output)
+                found[served] = PriceSpec(input=row.input, output=row.output)
     return found
 
 

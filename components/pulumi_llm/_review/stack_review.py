@@ -219,9 +219,9 @@ def fit(plan: Plan) -> list[Finding]:
 
 
 def endings(plan: Plan, today: date) -> list[Finding]:
-    """The models of the plan's proxies that their vendors have switched off, or soon do."""
+    """The models of the plan's gateways that their vendors have switched off, or soon do."""
     found = []
-    for each in plan.of_type("llm:index:OverseasProxy"):
+    for each in [*plan.of_type("llm:index:ModelServer"), *plan.of_type("llm:index:OverseasProxy")]:
         given = each.inputs.get("upstreams")
         if not isinstance(given, Mapping):
             continue

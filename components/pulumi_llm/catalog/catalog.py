@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pulumi_llm import clouds
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
@@ -26,6 +26,7 @@ from pulumi_llm.catalog.rows import (
     Role,
     Row,
     TokenPrice,
+    UpstreamVendor,
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
 from pulumi_llm.errors import UnknownName
@@ -81,18 +82,10 @@ class Catalog:
         return {row.name: row for row in rows}
 
     @cached_property
-    def upstreams(self) -> Mapping[str, frozenset[str] | None]:
-        """The upstream vendors, each with the countries (of this catalogue's regions) that it serves.
-
-        None: no list is known, and all but mainland China and Hong Kong are taken for served.
-        """
-        rows = reader.raw_rows(self.directory / "upstreams.json")
-        return {str(row["vendor"]): None if row["countries"] is None else frozenset(row["countries"]) for row in rows}
-
-    @cached_property
-    def upstream_urls(self) -> Mapping[str, str | None]:
-        """Where each upstream vendor answers, up to ``/v1``; None: it has to be given."""
-        return {str(row["vendor"]): row["base_url"] for row in reader.raw_rows(self.directory / "upstreams.json")}
+    def upstreams(self) -> Mapping[str, UpstreamVendor]:
+        """The upstream vendors by name."""
+        rows = reader.rows_of(self.directory / "upstreams.json", UpstreamVendor, change=reader.upstream_row)
+        return {row.vendor: row for row in rows}
 
     @cached_property
     def token_prices(self) -> Mapping[tuple[str, str], TokenPrice]:
@@ -112,12 +105,7 @@ class Catalog:
         serving = self.upstreams
 
         def change(raw: reader.RawRow) -> reader.RawRow:
-            country = raw["country"]
-            serves = tuple(
-                vendor
-                for vendor, countries in serving.items()
-                if (country not in ("CN", "HK") if countries is None else country in countries)
-            )
+            serves = tuple(vendor for vendor, row in serving.items() if row.serves(raw["country"]))
             return {**raw, "zones": tuple(raw["zones"]), "serves": serves}
 
         rows = self._rows("regions.json", Region, change=change)
@@ -323,7 +311,19 @@ class Catalog:
         ``catalog.unknown-model``.
         """
         found = self.models.get(name)
-        return found if found is not None else self.models[names.resolve_model(name, self.models.values())]
+        if found is not None:
+            return found
+        return self.models[names.resolve_model(name, self.models.values(), lambda: self._by_an_api(name))]
+
+    def _by_an_api(self, name: str) -> str:
+        """What is said of a name that is no weights', but of a model that vendors serve by an API; "" if none does."""
+        ends = {vendor: row.ends for (vendor, model), row in self.endings.items() if model == name}
+        vendors = {vendor for vendor, model in self.token_prices if model == name} | ends.keys()
+        told = [
+            _("{vendor} (until {ends})", vendor=each, ends=ends[each]) if each in ends else each
+            for each in sorted(vendors)
+        ]
+        return _("Vendors serve that name by their API, as upstreams: {vendors}.", vendors=listed(told)) if told else ""
 
     def variants(self, model_id: str) -> tuple[Model, ...]:
         """The quantized siblings of a model: what is made from it, and from what it was made from."""

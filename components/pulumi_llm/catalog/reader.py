@@ -166,3 +166,16 @@ def model_row(raw: RawRow) -> RawRow:
     if raw.get("caches"):
         changed["caches"] = tuple(Cache(**each) for each in raw["caches"])
     return changed
+
+
+def upstream_row(raw: RawRow) -> RawRow:
+    """A vendor's row with tuples and sets for lists."""
+    countries = raw["countries"]
+    if isinstance(countries, str) and countries != "any":
+        raise ValueError(f"countries is {countries!r}, and it must be a list, null or 'any'")
+    return {
+        **raw,
+        "endpoints": tuple(raw.get("endpoints", ())),
+        "private_hosts": tuple(raw.get("private_hosts", ())),
+        "countries": frozenset(countries) if isinstance(countries, list) else countries,
+    }

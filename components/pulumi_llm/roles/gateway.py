@@ -14,13 +14,14 @@ from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
-from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target
+from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target, Upstream
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 SECRET = re.compile(r"[a-z][a-z0-9_]{0,62}")
+AUTHORITIES = "upstream-ca.pem"
 LIMITS = (
     "requests_per_minute",
     "tokens_per_minute",
@@ -137,6 +138,12 @@ def _unknown_prices(role: GatewayRole) -> list[Finding]:
     return found
 
 
+def _authority(upstream: Upstream) -> str:
+    """The file with the authority of an upstream's own; a proxy's is where it always was."""
+    own = upstream.ca_secret is not None and upstream.kind != "gateway"
+    return f"upstream-ca-{upstream.name}.pem" if own else AUTHORITIES
+
+
 def routes(role: GatewayRole) -> str:
     """Where requests go: upstreams without their keys, and the routes to them."""
 
@@ -151,6 +158,7 @@ def routes(role: GatewayRole) -> str:
                 "base_url": each.base_url,
                 "secret": each.secret,
                 "private_ca": each.ca_secret is not None,
+                **({} if _authority(each) == AUTHORITIES else {"ca": _authority(each)}),
             }
             for each in role.upstreams
         },
@@ -273,10 +281,14 @@ class Gateway(Role):
         if optional or not self.runs(node):
             return []
         names = [*(each.secret for each in role.upstreams if each.secret), *moderator_secrets(role)]
-        authorities = {each.ca_secret: "" for each in role.upstreams if each.ca_secret}
+        # A file each, so that no upstream's authority is believed in the name of another one.
+        files: dict[str, dict[str, str]] = {AUTHORITIES: {}}
+        for each in role.upstreams:
+            if each.ca_secret:
+                files.setdefault(_authority(each), {})[each.ca_secret] = ""
         return [
             secret_row("upstream.env", "llm-gateway", "env", {name: name.upper() for name in names}),
-            secret_row("upstream-ca.pem", "llm-gateway", "bundle", authorities, str(self.unit)),
+            *(secret_row(name, "llm-gateway", "bundle", each, str(self.unit)) for name, each in files.items()),
         ]
 
     def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:
@@ -292,7 +304,7 @@ class Gateway(Role):
     def watched(self, node: NodeRequest) -> Row:
         """The models that are asked for a completion: those that this node itself serves."""
         role = _asked(node)
-        local = {each.name for each in role.upstreams if each.kind == "vllm"}
+        local = {each.name for each in role.upstreams if each.base_url.startswith("http://127.0.0.1:")}
         own = [each.name for each in role.routes if {target.upstream for target in each.targets} <= local]
         # A foreign vendor is not asked: it would cost, and its bad day is not this node's.
         return {"models": own} if self.runs(node) else {}

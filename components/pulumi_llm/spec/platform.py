@@ -19,6 +19,7 @@ from pulumi_llm.spec.place import image_of
 from pulumi_llm.spec.proxy import ProxySpec
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import Tags
+from pulumi_llm.spec.upstreams import refuse_twice, served_by
 from pulumi_llm.spec.vectors import VectorsSpec
 
 
@@ -61,15 +62,9 @@ class PlatformSpec(Part):
                     ),
                     _("leave https_port out (18443 is taken), or a high port"),
                 )
-        ours = [self.server.name_served]
-        theirs = [model for each in (self.proxy.upstreams.values() if self.proxy else ()) for model in each.models]
-        twice = {model for model in [*ours, *theirs] if [*ours, *theirs].count(model) > 1}
-        if twice:
-            raise invalid(
-                "spec.model-twice",
-                _("two models are served by the name {twice!r}", twice=sorted(twice)[0]),
-                "served_name",
-            )
+        ours = [self.server.name_served, *served_by(self.server.upstreams)]
+        theirs = served_by(self.proxy.upstreams) if self.proxy is not None else []
+        refuse_twice([*ours, *theirs], "served_name")
         for where, keys, routes, models in (
             ("server", self.server.keys, self.server.routes, [*ours, *theirs]),
             ("proxy", self._proxy_keys(), self.proxy.routes if self.proxy else {}, theirs),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _, either
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
+from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
 
 
 class ServerSpec(MachineSpec):
@@ -64,6 +65,9 @@ class ServerSpec(MachineSpec):
     """Take the newest image and boot instructions at the next ``up``: see ``renew``."""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
     """Gateway keys by name, with their limits."""
+    upstreams: Upstreams = Field(default_factory=dict)
+    """Vendors and other servers whose models this gateway serves too, called from the server itself: see
+    ``upstreams``."""
     routes: Routes = Field(default_factory=dict)
     """More names that callers may ask for: aliases, weights, fallback."""
     blocked_words: tuple[Word, ...] = ()
@@ -102,6 +106,22 @@ class ServerSpec(MachineSpec):
             )
             raise invalid("spec.bad-model-id", _("{value!r} is not a model id (organisation/name)", value=value), hint)
         return value
+
+    @model_validator(mode="after")
+    def _upstreams_serve_it(self) -> Self:
+        refused = unserved(self.cloud, self.region, self.upstreams)
+        if refused:
+            raise invalid(
+                "spec.upstream-region",
+                _(
+                    "{unserved} do not serve callers in {region}, or are not known to, and the server would call them",
+                    unserved=listed(refused),
+                    region=self.region,
+                ),
+                _("give them to an overseas proxy (proxy.upstreams), whose models the server's gateway serves too"),
+            )
+        refuse_twice([self.name_served, *served_by(self.upstreams)], "served_name")
+        return self
 
     @property
     def name_served(self) -> str:

@@ -17,6 +17,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     "groq": ("/v1/chat/completions", "/v1/responses"),
     "deepseek": ("/v1/chat/completions",),
     "qwen": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
+    "qianfan": ("/v1/chat/completions", "/v1/embeddings"),
+    "ark": ("/v1/chat/completions", "/v1/embeddings"),
+    "pai-eas": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
+    "hai": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
     "custom": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
 }
 """Kinds of upstream, and the endpoints that each has (the vendors' own documentation, 2026-11)."""
@@ -37,7 +41,9 @@ class Upstream:
     base_url: str
     secret: str | None = None
     private_ca: bool = False
-    """Its certificate is by our own authority."""
+    """Its certificate is by an authority of its own."""
+    ca: str = "upstream-ca.pem"
+    """The file with that authority, among the secrets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,9 @@ class Sessions:
             context: Any = True
             if not local:
                 context = ssl.create_default_context()
-                if upstream.private_ca and self._ca is not None and self._ca.exists():
-                    context = ssl.create_default_context(cafile=str(self._ca))
+                own = self._ca.with_name(upstream.ca) if self._ca is not None else None
+                if upstream.private_ca and own is not None and own.exists():
+                    context = ssl.create_default_context(cafile=str(own))
             session = self._sessions[upstream] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0,
