@@ -48,6 +48,16 @@ def context_of(settings: Settings) -> int | None:
     return int(length * factor)
 
 
+def served_of(settings: Settings) -> int | None:
+    """Tokens that vLLM serves of a stretched model where nobody names a number: as many as before it was stretched.
+
+    Its longrope takes other factors for a longer context, which are worse for short texts, so it takes the shorter one
+    unless it is told (config/model.py). None: as many as `context_of` says.
+    """
+    stretched = any(rope.get("rope_type", rope.get("type")) in ("longrope", "su") for rope in _ropes(settings))
+    return settings.number("original_max_position_embeddings") if stretched else None
+
+
 def _ropes(settings: Settings) -> Iterator[Mapping[str, object]]:
     for name in ("rope_scaling", "rope_parameters"):
         value = settings.values.get(name)

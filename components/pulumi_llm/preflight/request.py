@@ -156,13 +156,15 @@ def placing_of(request: FitRequest) -> placement.Placing:
 
 
 def context_of(asked: int | None, model: Model | None) -> int | None:
-    """Tokens of prompt and answer together: what was asked, else what the model was trained for, within the default.
+    """Tokens of prompt and answer together: what was asked, else what vLLM takes by itself, within the default.
 
     None: what the model was trained for is not known, and vLLM takes it from the model's files.
     """
     if asked is not None:
         return asked
-    return min(DEFAULT_CONTEXT, model.max_context) if model is not None and model.max_context else None
+    if model is None or not model.max_context:
+        return None
+    return min(DEFAULT_CONTEXT, model.max_context, model.served_context or DEFAULT_CONTEXT)
 
 
 def max_num_seqs_of(case: Case) -> int | None:

@@ -78,10 +78,14 @@ PATTERNS = (
 )
 """Settings that say which layers see a window, of which a class reads the one that it knows."""
 
+OF_STATES = re.compile("^(mamba|ssm|conv|linear)_")
+"""Settings of layers that keep a state, which some files give for models that have none (Granite 4 Micro)."""
+
 DENSE = (
     *("mlp_layer_types", "moe_layer_freq", "moe_layers", "moe_layers_enum", "interleave_moe_layer_step"),
     *("expert_layer_period", "expert_layer_offset", "decoder_sparse_step", "first_k_dense_replace"),
-    *("moe_layer_end_index", "moe_layer_interval", "enable_moe_block"),
+    *("moe_layer_end_index", "moe_layer_interval", "enable_moe_block", "is_moe_layer", "first_last_k_dense_replace"),
+    *("moe_layer_num_skipped", "moe_layer_end_index_of_pictures", "moe_layer_start_index_of_pictures"),
 )
 """Settings that say which layers have experts, of which a class reads the one that it knows."""
 
@@ -92,10 +96,13 @@ ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "glm4_moe_lite", "laguna"})
 def mixers(settings: Settings, layers: int) -> list[str]:
     """One kind per layer, from whatever of the file or its class tells it. Raises UnknownShapeError for others."""
     given = _listed(settings, layers)
+    listed = given is not None
     if given is None:
         given = _by_class(settings, layers)
     for name in PATTERNS:  # said again by the list, or by the class
         settings.given(name)
+    if listed and not set(given) - {FULL, WINDOW, CHUNK}:
+        settings.pass_over(OF_STATES)
     if settings.kind.startswith("gemma4") and given:
         given[-1] = FULL  # transformers forces it
     return given
@@ -238,6 +245,9 @@ def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
         if strange:
             settings.refuse("mlp_layer_types", strange[0])
         return _of_length([each != "dense" for each in listed], layers, "mlp_layer_types")
+    marked = settings.sequence("is_moe_layer")
+    if marked is not None:
+        return _of_length([bool(each) for each in marked], layers, "is_moe_layer")
     frequency = settings.value("moe_layer_freq")
     if isinstance(frequency, list):
         return _of_length([bool(each) for each in frequency], layers, "moe_layer_freq")

@@ -6,6 +6,7 @@ Formulas are those of transformers 5.19.0 (``models/*/modeling_*.py``) and vLLM 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pulumi_llm.catalog.shapes.layers import CHUNK, FULL, WINDOW, blocks, indexed
@@ -36,6 +37,9 @@ TWO_MATRICES = frozenset(
 
 FOUR_TIMES = frozenset({"bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gptj"})
 """Classes whose feed-forward part is four times as wide as the model, where the file does not say."""
+
+OF_EXPERTS = re.compile("expert|moe")
+"""Settings of experts, which some files give for models that have none."""
 
 GATED_QUERIES = frozenset({"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"})
 """Classes in which each query head brings a gate of its own size."""
@@ -82,8 +86,9 @@ def widths(settings: Settings) -> Widths:
     heads = heads or (1 if attentionless else settings.needed("num_attention_heads"))
     head_dim = settings.number("head_dim") or hidden // heads
     experts = settings.number("num_experts") or 0
-    if experts == 1 and settings.kind.startswith("hunyuan"):
+    if experts == 1 and settings.kind == "hunyuan_v1_dense":
         experts = 0
+        settings.pass_over(OF_EXPERTS)
     wide = settings.number("intermediate_size")
     expert_width = settings.number("moe_intermediate_size") or wide
     if wide is None and settings.kind in FOUR_TIMES:
@@ -220,6 +225,9 @@ def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
         return _mamba2(settings, of)
     if kind == "conv":
         taps = settings.needed("conv_L_cache")
+        for name in ("conv_dim", "conv_dim_out"):
+            if settings.number(name) not in (None, of.hidden):
+                settings.refuse(name, settings.value(name))
         return of.hidden * (4 * of.hidden + taps), of.hidden * (taps - 1) * 2
     if kind == "lightning":
         width = of.heads * of.head_dim
@@ -309,8 +317,8 @@ def has_feed_forward(settings: Settings, kind: str, at: int) -> bool:
 
 
 def dense_beside_experts(settings: Settings) -> bool:
-    """Whether a layer of experts has a dense part too (Gemma 4)."""
-    return settings.kind.startswith("gemma4")
+    """Whether a layer of experts has a dense part too (Gemma 4, LongCat)."""
+    return settings.kind.startswith("gemma4") or settings.kind == "longcat_flash"
 
 
 def experts(settings: Settings, of: Widths) -> tuple[int, int]:
@@ -319,6 +327,11 @@ def experts(settings: Settings, of: Widths) -> tuple[int, int]:
     inside = settings.number("moe_latent_size") or settings.number("routed_expert_hidden_size") or of.hidden
     routed = of.experts * matrices * inside * of.expert_width
     beside = of.hidden * of.experts + (0 if inside == of.hidden else 2 * of.hidden * inside)
+    pictures = settings.number("moe_intermediate_size_of_pictures")
+    if pictures is not None:  # ERNIE-VL: as many experts again, of another width, and their router
+        count = settings.number("moe_num_experts_of_pictures") or of.experts
+        routed += count * matrices * of.hidden * pictures
+        beside += of.hidden * count
     return routed, beside + matrices * of.hidden * _shared_width(settings, of)
 
 
@@ -362,6 +375,9 @@ def extras(settings: Settings, of: Widths, layers: int) -> int:
     total = 0
     if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3"):
         total += (settings.number("max_position_embeddings") or settings.number("n_positions") or 0) * of.hidden
+    words_width = settings.number("word_embed_proj_dim")
+    if words_width and words_width != of.hidden:  # OPT-350M: narrower words, and a matrix on either side
+        total += of.vocab * (words_width - of.hidden) + 2 * words_width * of.hidden
     streams = settings.number("altup_num_inputs")
     if streams:  # Gemma 3n: alternating updates, and a low-rank path beside attention
         total += 2 * (streams - 1) * of.hidden**2 + layers * 2 * of.hidden * (settings.number("laurel_rank") or 0)

@@ -98,7 +98,9 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
         if sparse_at[at]:
             experts, beside = parts.experts(settings, widths)
             beside_dense = parts.dense_beside_experts(settings)
-            pieces.append(Piece(at=at, kind="experts_beside" if beside_dense else "experts", parameters=experts))
+            pieces.append(
+                Piece(at=at, kind="experts_beside" if beside_dense and doubled == 1 else "experts", parameters=experts)
+            )
             pieces.append(Piece(at=at, kind="shared", parameters=beside))
             routed += experts
         if not sparse_at[at] or parts.dense_beside_experts(settings):
