@@ -125,9 +125,16 @@ def test_heads_of_usual_width_and_latent_caches_are_not_refused_on_turing(model:
 
 
 @pytest.mark.parametrize(
-    "flags", [("--enable-lora", "--max-loras", "4"), ("--speculative-config", '{"method": "mtp"}')]
+    ("model", "flags"),
+    [
+        ("Qwen/Qwen3.5-27B", ("--enable-lora", "--max-loras", "4")),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--speculative-config", '{"method": "mtp"}')),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--speculative-config", '{"method": "eagle3", "model": "org/head"}')),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--speculative-config", "[1, 2")),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--spec-method", "medusa", "--spec-model", "org/heads")),
+    ],
 )
-def test_what_a_flag_adds_beside_the_model_is_said(flags: tuple[str, ...]) -> None:
-    asked = FitRequest(model="Qwen/Qwen2.5-7B-Instruct", gpu="A10", extra_args=flags)
+def test_what_a_flag_adds_beside_the_model_and_is_not_known_is_said(model: str, flags: tuple[str, ...]) -> None:
+    asked = FitRequest(model=model, gpu="A100-80GB", extra_args=flags)
     assert codes(asked)["fit.flag-not-counted"] == "warning"
     assert "fit.flag-not-counted" not in codes(replace(asked, extra_args=()))

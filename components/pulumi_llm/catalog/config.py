@@ -292,6 +292,7 @@ def _shaped(
         moe=_moe(shape, row.moe),
         max_context=context_of(settings),
         served_context=served_of(settings),
+        heads_ahead=_heads_ahead(settings),
         caches=shape.caches,
         state_bytes=shape.state_bytes,
         state_layers=shape.state_layers,
@@ -299,6 +300,11 @@ def _shaped(
         expert_bits=bits,
         sparse_attention=shape.sparse,
     )
+
+
+def _heads_ahead(settings: Settings) -> int | None:
+    found = (settings.number(name) for name in ("num_nextn_predict_layers", "mtp_num_hidden_layers"))
+    return next((number for number in found if number is not None), None)
 
 
 def _by_lists(shape: Shape, how: Stored, *, beside: int) -> float | None:

@@ -11,7 +11,7 @@ from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import memory, placement, requests
+from pulumi_llm.preflight import adapters, drafts, encoders, memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
@@ -211,6 +211,10 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
         fp8_kv_cache=request.kv_cache_dtype.startswith("fp8"),
         eager="--enforce-eager" in flags,
+        adapters=adapters.asked(flags),
+        draft=drafts.asked(flags),
+        sees=not encoders.off(flags),
+        rehearses=encoders.rehearses(flags),
     )
     if seqs is None:
         load = replace(load, max_num_seqs=requests.number_that_starts(model, load))
