@@ -16,8 +16,10 @@ from pulumi_llm.catalog.context import context_of, served_of
 from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.older_files import as_read
+from pulumi_llm.catalog.pooling import task_of_class
 from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
+from pulumi_llm.catalog.shapes.layers import ENCODERS
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes, names_of
 from pulumi_llm.catalog.tensors import Weights, weights_in
@@ -250,6 +252,7 @@ def _described(
         mla=mla,
         moe=moe,
         other_parts=has_other_parts(outer, architecture),
+        task=task_of_class(architecture),
         no_fp16=not NO_FP16.isdisjoint(each for each in (kind, outer.get("model_type")) if isinstance(each, str)),
     )
     if reader.findings:
@@ -342,6 +345,8 @@ def _told(unknown: UnknownShapeError) -> str:
 
 def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> bool:
     """Whether the output head is the embeddings. Where the whole and its text part disagree, it is counted."""
+    if str(inner.get("model_type")) in ENCODERS:
+        return True  # an encoder has no head at all
     said = [part["tie_word_embeddings"] for part in (outer, inner) if part.get("tie_word_embeddings") is not None]
     for value in said:
         if not isinstance(value, bool):
@@ -355,7 +360,7 @@ def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, objec
         row = classes().get(str(part.get("model_type")), {}).get("defaults")
         if isinstance(row, dict) and "tie_word_embeddings" in row:
             return row["tie_word_embeddings"] is True
-    return inner.get("model_type") in TIED
+    return str(inner.get("model_type")) in TIED
 
 
 def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:

@@ -26,6 +26,10 @@ SCALED_ALREADY = frozenset({"su", "longrope", "llama3", "yarn", "deepseek_yarn",
 """Ways of stretching rotary positions in which the file's number is that of the stretched context."""
 
 
+PADDED = frozenset({"roberta", "xlm-roberta"})
+"""Classes whose first word has the place after that of padding (model_executor/models/roberta.py)."""
+
+
 def context_of(settings: Settings) -> int | None:
     """Tokens of the longest context that vLLM serves; None where the file and its class say nothing."""
     found = {key: settings.number(key) for key in KEYS}
@@ -33,6 +37,8 @@ def context_of(settings: Settings) -> int | None:
     if not lengths:
         return None
     length = found["model_max_length"] or min(lengths)
+    if settings.kind in PADDED:
+        return length - (settings.number("pad_token_id") or 1) - 1
     if "gemma3" in settings.kind:
         return length
     factor = 1.0

@@ -139,7 +139,7 @@ def _siglip(tower: Tower, hidden: int) -> int:
 
 def _body(tower: Tower) -> tuple[int, int]:
     """Parameters and width of the tower of a model that takes one of another family, by its model type."""
-    kind = tower.values.get("model_type")
+    kind = str(tower.values.get("model_type"))
     width = tower.size("hidden_size")
     if kind not in BODIES:
         raise UncountedError

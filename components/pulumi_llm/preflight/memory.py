@@ -23,7 +23,8 @@ from pulumi_llm.preflight.weights import weights_gib
 class Load:
     """What is asked of a server, as far as memory is concerned. Sizes in tokens, requests and GiB per GPU.
 
-    ``sees``: the parts that see and hear are loaded; ``rehearses``: vLLM takes room for them when it starts.
+    ``sees``: the parts that see and hear are loaded; ``rehearses``: vLLM takes room for them when it starts;
+    ``writes``: the model writes text, one word after the other, so a sampler is rehearsed.
     """
 
     gpu: str
@@ -42,6 +43,7 @@ class Load:
     draft: Draft | None = None
     sees: bool = True
     rehearses: bool = True
+    writes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
     batched = load.max_num_batched_tokens if spending.sliding_windows else None
     need = cache.request_gib(load.max_model_len, batched)
     plain = batched is None or not any(each.window for each in cache.kept)
-    requests = max(kv, 0.0) / need if need else 0.0
+    requests = max(kv, 0.0) / need if need else float(load.max_num_seqs) * (kv > 0)
     return Memory(
         gpu_gib=load.gpu_gib,
         budget_gib=budget,
@@ -139,14 +141,16 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
 
 def _activation_gib(model: Model, load: Load, spending: Spending) -> float:
     """The peak of the rehearsal: the sampler at full batch, a prefill, or what sees, whichever is larger."""
-    sampler = spending.sampler_units * load.max_num_seqs * (model.vocab or 0) * 4 / GIB
+    units = spending.sampler_units if load.writes else 0.0
+    sampler = units * load.max_num_seqs * (model.vocab or 0) * 4 / GIB
     hidden = model.hidden or 0
     if model.moe is not None:
         wide = model.moe.experts_per_token * (3 * model.moe.intermediate / load.gpu_count + hidden)
     else:
         wide = 3 * (model.intermediate or 0) / load.gpu_count
     tokens = load.max_num_batched_tokens
-    if load.max_model_len <= spending.whole_prefill_tokens:
+    if load.max_model_len <= spending.whole_prefill_tokens or model.attention_layers == 0 < (model.heads or 0):
+        # a text in one piece: older releases, and what sees all of it at once
         tokens = max(tokens, load.max_model_len)
     prefill = tokens * (wide + 4 * hidden) * 2 / GIB
     encoder, kept = (0.0, 0.0)

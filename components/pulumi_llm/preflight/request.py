@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
+from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.preflight import adapters, drafts, encoders, memory, placement, requests
@@ -129,6 +130,11 @@ class Case:
         """How the weights are stored or made, as far as vLLM knows the method."""
         return self.engine.quantizations.get(self.quantization) if self.quantization else None
 
+    @cached_property
+    def task(self) -> str | None:
+        """What the server is for, if not for chat: see `pooling.task_of`."""
+        return pooling.task_of(self.request.named, self.model, flags_of(self.request.extra_args))
+
     @property
     def dtype(self) -> str:
         """What vLLM computes in: ``half``, ``bfloat16`` or what the model's files say."""
@@ -215,6 +221,7 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         draft=drafts.asked(flags),
         sees=not encoders.off(flags),
         rehearses=encoders.rehearses(flags),
+        writes=pooling.task_of(request.named, model, flags) is None,
     )
     if seqs is None:
         load = replace(load, max_num_seqs=requests.number_that_starts(model, load))

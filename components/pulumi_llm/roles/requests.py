@@ -47,7 +47,8 @@ class VllmRole:
     ``revision`` pins the hub's branch, tag or commit. ``gpu_memory_utilization`` is a share of the whole card (0 to 1).
     ``weights_gib`` is what the download is expected to take (None: unknown, then only the hub's own numbers are
     checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
-    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them. ``flags`` are
+    ``reasoning_parser`` are names that vLLM registers (None: none fits); ``extra_args`` go before them. ``task`` is
+    ``embedding`` for a model that turns text into vectors (None: it writes text). ``flags`` are
     values by the names that its role.yaml has flags for (`facts.flags`); what is None is not given.
     """
 
@@ -66,6 +67,7 @@ class VllmRole:
     trust_remote_code: bool = False
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    task: str | None = None
     flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None

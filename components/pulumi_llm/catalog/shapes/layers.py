@@ -12,6 +12,7 @@ Each = TypeVar("Each")
 
 FULL, WINDOW, CHUNK = "full", "window", "chunk"
 BOTH = "both"  # attention and mamba2 side by side, as in Falcon-H1
+ENCODER = "encoder"  # it sees all of a text at once, and keeps nothing
 NOTHING = "nothing"  # a layer that has a feed-forward part alone
 
 NAMES: Mapping[str, str] = {
@@ -53,6 +54,9 @@ PERIODS: Mapping[str, int] = {
 
 transformers 5.19.0, ``__post_init__`` of each class's configuration (read 2026-11-28).
 """
+
+ENCODERS = frozenset({"bert", "roberta", "xlm-roberta"})
+"""Classes that write no text: vllm 0.32.0 gives their layers no cache (EncoderOnlyAttentionSpec)."""
 
 SWITCHED = frozenset({"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text"})
 """Classes whose window holds only with ``use_sliding_window``, and from layer ``max_window_layers`` on."""
@@ -145,6 +149,8 @@ def _of_length(kinds: list[Each], layers: int, name: str) -> list[Each]:
 
 def _by_class(settings: Settings, layers: int) -> list[str]:
     kind, every = settings.kind, range(layers)
+    if kind in ENCODERS:
+        return [ENCODER] * layers
     if kind in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "olmo_hybrid"):
         interval = settings.number("full_attention_interval") or 4
         return [FULL if (at + 1) % interval == 0 else LINEAR[kind] for at in every]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pulumi_llm.catalog.shapes.layers import CHUNK, FULL, WINDOW, blocks, indexed
+from pulumi_llm.catalog.shapes.layers import CHUNK, ENCODERS, FULL, WINDOW, blocks, indexed
 from pulumi_llm.catalog.shapes.settings import Settings, is_size
 
 TWO_MATRICES = frozenset(
     [
         "apertus",
         "arcee",
+        "bert",
         "bloom",
         "falcon",
         "fuyu",
@@ -30,7 +31,9 @@ TWO_MATRICES = frozenset(
         "opt",
         "persimmon",
         "phi",
+        "roberta",
         "starcoder2",
+        "xlm-roberta",
     ]
 )
 """Classes whose feed-forward part has no gate: two matrices in place of three."""
@@ -373,8 +376,10 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
 def extras(settings: Settings, of: Widths, layers: int) -> int:
     """What stands beside the layers: positions that are learnt, and embeddings per layer."""
     total = 0
-    if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3"):
+    if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3", *ENCODERS):
         total += (settings.number("max_position_embeddings") or settings.number("n_positions") or 0) * of.hidden
+    if settings.kind in ENCODERS:  # what kind of text a word stands in, and a matrix after the last layer
+        total += (settings.number("type_vocab_size") or 0) * of.hidden + of.hidden * of.hidden
     words_width = settings.number("word_embed_proj_dim")
     if words_width and words_width != of.hidden:  # OPT-350M: narrower words, and a matrix on either side
         total += of.vocab * (words_width - of.hidden) + 2 * words_width * of.hidden
