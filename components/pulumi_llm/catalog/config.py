@@ -249,6 +249,7 @@ def _described(
         dtype=reader.text("torch_dtype") or reader.text("dtype"),
         quantization=how.method,
         quantization_bits=how.bits,
+        zero_points=how.zero_points,
         mla=mla,
         moe=moe,
         other_parts=has_other_parts(outer, architecture),

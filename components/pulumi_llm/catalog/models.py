@@ -62,6 +62,7 @@ class Model(Row):
     ``parameters_b`` and ``active_b`` are in billions, ``weights_gib`` is the loaded size in GiB where a real
     server logged it. ``attention_layers`` is smaller than ``layers`` in hybrids: only these keep a KV cache.
     ``quantization`` names how the files are stored (``awq``, ``gptq``, ``fp8``, ``mxfp4``, …; None: 16 bit).
+    ``zero_points``: its quantized numbers are not symmetric about zero, by the file's own word.
     ``other_parts`` says that a config.json describes more than the text part, of a size that is not known here;
     ``other_parameters_b`` is what sees and hears, where that is counted, beside ``parameters_b``.
     ``max_context`` is the longest context in tokens, ``served_context`` what vLLM takes of it where nobody says (None:
@@ -95,6 +96,7 @@ class Model(Row):
     dtype: str | None = None
     quantization: str | None = None
     quantization_bits: int | None = None
+    zero_points: bool = False
     weights_gib: float | None = None
     mla: Mla | None = None
     moe: Moe | None = None

@@ -130,6 +130,14 @@ class Case:
         """How the weights are stored or made, as far as vLLM knows the method."""
         return self.engine.quantizations.get(self.quantization) if self.quantization else None
 
+    @property
+    def in_other_bits(self) -> bool:
+        """Whether the weights are stored in so many bits as the method has no kernels for."""
+        method = self.method
+        same = method is not None and self.quantization == self.model.quantization
+        served = method.served_bits if method is not None and same else ()
+        return bool(served) and self.bits is not None and self.bits not in served
+
     @cached_property
     def task(self) -> str | None:
         """What the server is for, if not for chat: see `pooling.task_of`."""

@@ -30,7 +30,7 @@ def unknown_shape(case: Case) -> Iterator[Finding]:
 
 def unknown_memory(case: Case) -> Iterator[Finding]:
     """Where the catalogue lacks a number, there is no verdict, rather than a wrong one."""
-    if case.model.unknown_shape is not None:
+    if case.model.unknown_shape is not None or case.in_other_bits:  # other rules say why
         return
     known_method = case.quantization is None or case.method is not None
     if case.memory is None and known_method:
