@@ -27,6 +27,7 @@ def _data() -> Mapping[str, Any]:
     return rows
 
 
+@cache
 def kind_of(model: str) -> str | None:
     """`EMBEDDING` or `RERANKER` where the name of ``model`` tells; None for all others. The first row decides."""
     name = model.casefold()

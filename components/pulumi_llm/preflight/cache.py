@@ -53,6 +53,10 @@ class Footprint:
     def longest(self, room_gib: float, batched: int | None, limit: int | None) -> int:
         """The longest context of which one request fits in so many GiB, at most what the model was made for."""
         low, high = 0, limit if limit is not None else 2**24
+        if self.request_gib(high, batched) <= room_gib:
+            return high
+        if self.request_gib(1, batched) > room_gib:
+            return 0
         while low < high:
             middle = (low + high + 1) // 2
             if self.request_gib(middle, batched) <= room_gib:

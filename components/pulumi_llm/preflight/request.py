@@ -231,7 +231,7 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         rehearses=encoders.rehearses(flags),
         writes=pooling.task_of(request.named, model, flags) is None,
     )
-    if seqs is None:
+    if seqs is None and model.state_layers:
         load = replace(load, max_num_seqs=requests.number_that_starts(model, load))
     return Case(
         request=request,
