@@ -116,7 +116,9 @@ class Report:
                     kv_gib=memory.kv_gib,
                     kv_tokens=memory.kv_tokens,
                     need=need,
-                ),
+                )
+                if memory.need_gib
+                else tr("  left over     {kv_gib:7.2f}  this model keeps no KV cache", kv_gib=memory.kv_gib),
                 "",
                 tr(
                     "  longest context {max_model_len:,} tokens; {at_once}",
