@@ -165,6 +165,15 @@ def _idefics(tower: Tower, hidden: int) -> int:
     return body + width * tower.outside("scale_factor") ** 2 * hidden
 
 
+def _lfm2(tower: Tower, hidden: int) -> int:
+    width, inner = tower.size("hidden_size"), tower.outside("projector_hidden_size")
+    pooled = 1 if tower.values.get("vision_use_head", True) is True else 0
+    body = blocks(tower.size("num_hidden_layers") + pooled, width, tower.size("intermediate_size"), 2)
+    places = tower.size("num_patches") * width
+    bridge = width * tower.outside("downsample_factor") ** 2 * inner + inner * hidden
+    return body + _patches(tower, width) + places + bridge
+
+
 def _paligemma(tower: Tower, hidden: int) -> int:
     body, width = _body(tower)
     return body + width * hidden
@@ -265,6 +274,7 @@ SEEING: Mapping[str, Callable[[Tower, int], int]] = {
     "llava": _llava,
     "aya": _aya,
     "idefics": _idefics,
+    "lfm2": _lfm2,
     "paligemma": _paligemma,
     "aria": _aria,
     "minicpmv": _minicpmv,

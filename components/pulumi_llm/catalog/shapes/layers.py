@@ -93,7 +93,7 @@ DENSE = (
 )
 """Settings that say which layers have experts, of which a class reads the one that it knows."""
 
-ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "glm4_moe_lite", "laguna"})
+ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "hy_v4", "glm4_moe_lite", "laguna"})
 """Classes whose first layer alone is dense where the file does not say (``mlp_layer_types``)."""
 
 
@@ -234,6 +234,8 @@ def indexed(settings: Settings, layers: int) -> list[bool]:
         if strange:
             settings.refuse("indexer_types", strange[0])
         return _of_length([each == "full" for each in kinds], layers, "indexer_types")
+    if settings.kind == "hy_v4":  # configuration_hy_v4.py
+        return [at == 0 or (at - 1) % 4 == 0 for at in range(layers)]
     offset = 2 if offset is None else offset
     return [max(at - offset + 1, 0) % frequency == 0 for at in range(layers)]
 

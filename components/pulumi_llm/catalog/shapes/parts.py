@@ -198,8 +198,11 @@ def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool
     low = settings.number("q_lora_rank")
     query = of.heads * (nope + rope)
     total = of.hidden * query if low is None else low * (of.hidden + query)
-    if settings.flag("mla_use_output_gate"):
+    if settings.flag("mla_use_output_gate") or settings.kind == "hy_v4":
         total += of.hidden * of.heads * value
+    if settings.kind == "hy_v4":  # copies of what passes, mixed before attention and before the rest
+        copies = settings.number("hc_mult") or 1
+        total += 4 * copies * copies * of.hidden
     total += of.hidden * (rank + rope) + rank * of.heads * (nope + value) + of.heads * value * of.hidden
     index_heads, index_dim = settings.number("index_n_heads"), settings.number("index_head_dim")
     if index_heads and index_dim and indexes:
