@@ -175,7 +175,7 @@ class Settings:
                 continue
             if STRUCTURAL.search(name) and not HARMLESS.search(name) and name not in self._read:
                 yield name, value
-        if any(self.given(name) is None for name in CORE) and not self.like:
+        if any(self.given(name) is None and self._default(name) is not None for name in CORE):
             # A class's default stands for one of them: a number of like name may have been meant for it.
             for name, value in self.values.items():
                 if SIZE.search(name) and name not in self._read and is_size(value) and value > 1:
