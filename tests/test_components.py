@@ -113,6 +113,17 @@ def test_a_server_is_started_with_the_parsers_that_the_catalogue_has_for_its_mod
     assert "|".join(line for line in lines if "parser" in line or "tool" in line) == flags
 
 
+def test_a_server_for_vectors_is_started_and_watched_as_one() -> None:
+    args = SERVER | {"model": "BAAI/bge-m3", "context_length": 8192, "override": ["fit.unknown-model"]}
+    files = {row["path"]: row["content"] for row in settings(plan_of(llm.ModelServer, args))["files"]}
+    [unit] = [text for path, text in files.items() if path.endswith("/llm-vllm.service")]
+    assert "--runner pooling" in unit
+    want = json.loads(files["/opt/llm/watch.json"])
+    assert (want["models"], want["embed"]) == ([], ["bge-m3"])
+    chat = {row["path"]: row["content"] for row in settings(plan_of(llm.ModelServer, SERVER))["files"]}
+    assert "embed" not in json.loads(chat["/opt/llm/watch.json"])
+
+
 @pytest.mark.parametrize("written", ["01ai/Yi-6B-Chat", "01-ai/yi-6b-chat", "Yi-6B-Chat"])
 def test_a_model_by_another_of_its_names_makes_the_same_node(written: str) -> None:
     wanted = {key: value for key, value in SERVER.items() if key != "context_length"}

@@ -12,8 +12,10 @@ import pulumi
 
 from pulumi_llm import roles, spec
 from pulumi_llm._bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
+from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
+from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.roles import order, registry
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
@@ -249,6 +251,7 @@ def _vllm(server: ResolvedServer) -> VllmRole:
         reasoning_parser=server.abilities.reasoning_parser,
         chat_template=server.abilities.chat_template,
         recommended=server.abilities.flags,
+        task=task_of(wanted.model, server.model, flags_of(wanted.extra_args)),
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         extra_args=wanted.extra_args,
         weights_gib=server.weights_gib,

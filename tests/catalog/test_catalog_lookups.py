@@ -253,21 +253,48 @@ def test_an_undated_row_is_always_old() -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("BAAI/bge-m3", "an embedding model"),
-        ("intfloat/multilingual-e5-large", "an embedding model"),
-        ("Qwen/Qwen3-Embedding-0.6B", "an embedding model"),
-        ("nomic-ai/nomic-embed-text-v1", "an embedding model"),
         ("BAAI/bge-reranker-v2-m3", "a reranker"),
         ("jinaai/jina-reranker-m0", "a reranker"),
     ],
 )
-def test_a_model_that_writes_no_text_is_told_what_it_is(name: str, kind: str) -> None:
+def test_a_model_that_ranks_texts_is_told_what_it_is(name: str, kind: str) -> None:
     with pytest.raises(Refusal) as refused:
         catalog.load().model(name)
     (finding,) = refused.value.findings
     assert finding.code == "catalog.not-a-chat-model"
     assert f"{name} is {kind}" in finding.message
     assert len(finding.hint) < 200  # not twenty chat models
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BAAI/bge-m3",
+        "intfloat/multilingual-e5-large",
+        "Qwen/Qwen3-Embedding-0.6B",
+        "nomic-ai/nomic-embed-text-v1",
+    ],
+)
+def test_a_model_for_vectors_is_known_by_its_name_and_asked_for_by_its_config(name: str) -> None:
+    assert pooling.task_of(name) == pooling.EMBEDDING
+    with pytest.raises(UnknownName) as unknown:
+        catalog.load().model(name)
+    assert "config.json" in unknown.value.findings[0].hint
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "task"),
+    [
+        ("org/own", {"--runner": "pooling"}, "embedding"),
+        ("org/own", {}, None),
+        ("Qwen/Qwen3-Embedding-4B", {"--runner": "generate"}, None),
+        ("Qwen/Qwen3-4B", {"--runner": "auto"}, None),
+    ],
+)
+def test_what_a_server_is_for_is_what_its_flags_say_else_its_name(
+    name: str, flags: dict[str, str], task: str | None
+) -> None:
+    assert pooling.task_of(name, None, flags) == task
 
 
 def test_no_chat_model_of_the_catalogue_is_taken_for_another_kind() -> None:

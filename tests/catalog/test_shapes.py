@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from pulumi_llm.preflight import cache
 DATA = Path(__file__).parent / "data"
 SHAPES: list[dict[str, Any]] = json.loads((DATA / "shapes.json").read_text(encoding="utf-8"))["shapes"]
 PUBLISHED: dict[str, dict[str, Any]] = json.loads((DATA / "published.json").read_text(encoding="utf-8"))["models"]
+FAMILIES: dict[str, dict[str, Any]] = json.loads((DATA / "families.json").read_text(encoding="utf-8"))["models"]
 DROPPED: list[dict[str, Any]] = json.loads((DATA / "dropped.json").read_text(encoding="utf-8"))["shapes"]
-CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED
+CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED | FAMILIES
 CACHED = {name: row for name, row in CASES.items() if "cache" in row}
 
 
@@ -33,6 +35,49 @@ def described(folder: Path, config: object) -> catalog.Model:
 def test_parameters_are_those_that_transformers_counts(tmp_path: Path, name: str) -> None:
     model = described(tmp_path, CASES[name]["config"])
     assert model.parameters_b == pytest.approx(CASES[name]["parameters"] / 1e9, rel=0.01)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_with_what_sees_and_hears_a_model_is_as_large_as_its_class_builds_it(tmp_path: Path, name: str) -> None:
+    model = described(tmp_path, FAMILIES[name]["config"])
+    assert not model.other_parts
+    whole = (model.parameters_b or 0) + (model.other_parameters_b or 0)
+    assert whole == pytest.approx(FAMILIES[name]["whole"] / 1e9, rel=0.01)
+
+
+LONGCAT = {
+    "architectures": ["LongcatFlashForCausalLM"],
+    "model_type": "longcat_flash",
+    "hidden_size": 6144,
+    "num_layers": 28,
+    "num_attention_heads": 64,
+    "ffn_hidden_size": 12288,
+    "expert_ffn_hidden_size": 2048,
+    "n_routed_experts": 512,
+    "zero_expert_num": 256,
+    "zero_expert_type": "identity",
+    "moe_topk": 12,
+    "kv_lora_rank": 512,
+    "q_lora_rank": 1536,
+    "qk_nope_head_dim": 128,
+    "qk_rope_head_dim": 64,
+    "v_head_dim": 128,
+    "vocab_size": 131072,
+    "max_position_embeddings": 131072,
+}
+"""LongCat-Flash as meituan-longcat publishes it. By its card 560 billion, without experts that have no weights."""
+
+
+def test_dense_parts_beside_experts_are_counted_and_experts_without_weights_are_not(tmp_path: Path) -> None:
+    assert described(tmp_path, LONGCAT).parameters_b == pytest.approx(560, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["embed_dim", "ffn_width", "num_blocks", "n_hidden"])
+def test_a_number_under_a_name_of_no_class_is_not_replaced_by_the_class_s_own(tmp_path: Path, name: str) -> None:
+    size = {"model_type": "bloom", "architectures": ["BloomForCausalLM"], "n_layer": 30, "n_head": 32}
+    assert described(tmp_path, {**size, "n_embed": 4096}).parameters_b == pytest.approx(7.07, rel=0.01)
+    (tmp_path / "config.json").write_text(json.dumps({**size, name: 4096}), encoding="utf-8")
+    assert catalog.model_from_config(tmp_path).unknown_shape == f"{name}: 4096"
 
 
 @pytest.mark.parametrize("row", DROPPED, ids=[f"{row['config']['model_type']}-{row['left_out']}" for row in DROPPED])
@@ -62,12 +107,20 @@ def test_a_request_keeps_what_vllm_s_own_specification_says(tmp_path: Path, name
 @pytest.mark.parametrize("name", CACHED)
 def test_the_context_is_the_one_that_vllm_derives(tmp_path: Path, name: str) -> None:
     model = described(tmp_path, CACHED[name]["config"])
-    assert model.max_context in (CACHED[name]["cache"]["max_model_len"], None)
+    assert (model.served_context or model.max_context) in (CACHED[name]["cache"]["max_model_len"], None)
+
+
+def kinds_in(config: dict[str, Any]) -> Iterator[str]:
+    """The model types of a file and of its parts."""
+    if "model_type" in config:
+        yield config["model_type"]
+    for part in config.values():
+        if isinstance(part, dict):
+            yield from kinds_in(part)
 
 
 def test_every_class_of_the_table_is_tried_or_said_to_be_verified_otherwise() -> None:
-    parts = [part for row in CASES.values() for part in (row["config"], *row["config"].values())]
-    tried = {part["model_type"] for part in parts if isinstance(part, dict) and "model_type" in part}
+    tried = {LIKE.get(kind, kind) for row in CASES.values() for kind in kinds_in(row["config"])}
     texts = {kind for kind, row in classes().items() if "text" not in row}
     assert texts - tried == {"longcat_flash"}  # its class counts experts that have no weights
 

@@ -12,7 +12,7 @@ from pulumi_llm import catalog, preflight, spec
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import placement
-from pulumi_llm.preflight.memory import weights_gib
+from pulumi_llm.preflight.weights import weights_gib
 
 MODELS = sorted(catalog.load().models)
 LARGE = {"gpu": "A100-40GB", "gpu_count": 8, "model": "Qwen/Qwen2.5-72B-Instruct"}

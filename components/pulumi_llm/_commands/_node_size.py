@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pulumi_llm import catalog
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import memory
+from pulumi_llm.preflight import weights as weights_of
 from pulumi_llm.preflight.report import Report
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _node(report: Report) -> NodeRequest:
     cloud, region = str(case.request.cloud), _region(report)
     model, release = case.model, case.engine
     served = model.id.rpartition("/")[2]
-    weights = memory.weights_gib(model, model.quantization, model.quantization_bits)
+    weights = weights_of.weights_gib(model, model.quantization, model.quantization_bits)
     return bootstrap.NodeRequest(
         name="llm-server",
         cloud=cloud,

@@ -267,7 +267,8 @@ def _models(catalog: Catalog) -> Iterator[str]:
 
 def _shape(row: Model, what: str) -> Iterator[str]:
     bounds = {"layers": 1000, "hidden": 131072, "heads": 4096, "kv_heads": 4096, "head_dim": 4096}
-    bounds |= {"intermediate": 1_000_000, "vocab": 10_000_000, "max_context": 100_000_000}
+    bounds |= {"intermediate": 1_000_000, "vocab": 10_000_000}
+    bounds |= {"max_context": 100_000_000, "served_context": 100_000_000}
     for name, high in bounds.items():
         value = getattr(row, name)
         if value is not None and not 1 <= value <= high:

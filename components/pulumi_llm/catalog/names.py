@@ -75,7 +75,7 @@ def resolve_model(name: str, models: Iterable[Model], beside: Callable[[], str] 
                 "{name!r} is the name of {count} models: {found}", name=name, count=len(found), found=listed(found)
             )
             raise Refusal([Finding("catalog.ambiguous-model", message, _("write the whole id, with its owner"))])
-    pooling.refuse_pooling(name)
+    pooling.refuse_reranker(name)
     hint = _("Give a model outside the catalogue by its config.json.")
     if said := beside():
         hint = sentences(said, hint)

@@ -92,11 +92,13 @@ class BadBlockError(Exception):
 class Stored:
     """``method`` by the name that is used here (None: 16 bit), ``bits`` of a weight where one number says it all.
 
-    ``unclear`` names the setting that leaves the size open, such as groups of different sizes.
+    ``zero_points``: the block says that its numbers are not symmetric about zero. ``unclear`` names the setting that
+    leaves the size open, such as groups of different sizes.
     """
 
     method: str | None = None
     bits: int | None = None
+    zero_points: bool = False
     unclear: str | None = None
     lists: LayerLists | None = None
 
@@ -239,7 +241,7 @@ def _overall(block: object) -> Stored:
     bits = _bits(block)
     if bits is None:
         bits = 4 if block.get("load_in_4bit") else 8 if block.get("load_in_8bit") else PLAIN_BITS.get(method)
-    return Stored(method=method, bits=bits)
+    return Stored(method=method, bits=bits, zero_points=block.get("sym") is False)
 
 
 def _missing() -> BadBlockError:

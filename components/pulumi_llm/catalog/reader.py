@@ -53,7 +53,7 @@ OPTIONAL_NUMBERS: dict[type, tuple[str, ...]] = {
             "kv_heads",
             "head_dim",
         ),
-        *("intermediate", "vocab", "max_context", "quantization_bits", "weights_gib"),
+        *("intermediate", "vocab", "max_context", "served_context", "heads_ahead", "quantization_bits", "weights_gib"),
     ),
 }
 

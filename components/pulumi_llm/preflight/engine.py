@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 DATA = Path(__file__).parent / "data" / "vllm.json"
 
@@ -18,7 +19,8 @@ class Quantization:
     """How weights are stored. ``bytes`` per parameter by bits, scales included; embeddings stay in 16 bit.
 
     ``online`` says that vLLM can make it while loading 16-bit weights; ``group`` is the number of inputs that share
-    a scale, which a tensor-parallel split must not cut (None: not so stored, or not known).
+    a scale, which a tensor-parallel split must not cut (None: not so stored, or not known). ``served_bits``: others are
+    refused at the start (empty: none are); ``symmetric``: so are numbers with a zero point.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Quantization:
     group: int | None
     online: bool
     source: str
+    served_bits: tuple[int, ...] = ()
+    symmetric: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,7 @@ def _quantization(name: str, row: Mapping[str, object]) -> Quantization:
         "name": name,
         "min_capability": _capability(str(values["min_capability"])),
         "dtypes": tuple(dtypes),
+        "served_bits": tuple(cast("list[int]", values.get("served_bits", ()))),
         "bytes": {int(bits): float(size) for bits, size in sizes.items()},
     }
     return Quantization(**values)  # type: ignore[arg-type]

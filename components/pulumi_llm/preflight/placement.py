@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.preflight import capabilities, memory, unlisted
+from pulumi_llm.preflight import capabilities, unlisted, weights
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model, Offer, Price
@@ -188,7 +188,7 @@ def download_gib(model: Model) -> float | None:
 
     By how the files are, not by what vLLM makes of them while it loads them.
     """
-    return memory.weights_gib(model, model.quantization, model.quantization_bits)
+    return weights.weights_gib(model, model.quantization, model.quantization_bits)
 
 
 def sold_size(cloud: str, kind: str, gib: int) -> int:

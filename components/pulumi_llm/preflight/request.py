@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
+from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import memory, placement, requests
+from pulumi_llm.preflight import adapters, drafts, encoders, memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
@@ -130,6 +131,19 @@ class Case:
         return self.engine.quantizations.get(self.quantization) if self.quantization else None
 
     @property
+    def in_other_bits(self) -> bool:
+        """Whether the weights are stored in so many bits as the method has no kernels for."""
+        method = self.method
+        same = method is not None and self.quantization == self.model.quantization
+        served = method.served_bits if method is not None and same else ()
+        return bool(served) and self.bits is not None and self.bits not in served
+
+    @cached_property
+    def task(self) -> str | None:
+        """What the server is for, if not for chat: see `pooling.task_of`."""
+        return pooling.task_of(self.request.named, self.model, flags_of(self.request.extra_args))
+
+    @property
     def dtype(self) -> str:
         """What vLLM computes in: ``half``, ``bfloat16`` or what the model's files say."""
         return dtype_on(self.request.dtype, self.model, self.gpu, self.engine)
@@ -156,13 +170,15 @@ def placing_of(request: FitRequest) -> placement.Placing:
 
 
 def context_of(asked: int | None, model: Model | None) -> int | None:
-    """Tokens of prompt and answer together: what was asked, else what the model was trained for, within the default.
+    """Tokens of prompt and answer together: what was asked, else what vLLM takes by itself, within the default.
 
     None: what the model was trained for is not known, and vLLM takes it from the model's files.
     """
     if asked is not None:
         return asked
-    return min(DEFAULT_CONTEXT, model.max_context) if model is not None and model.max_context else None
+    if model is None or not model.max_context:
+        return None
+    return min(DEFAULT_CONTEXT, model.max_context, model.served_context or DEFAULT_CONTEXT)
 
 
 def max_num_seqs_of(case: Case) -> int | None:
@@ -209,8 +225,13 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
         fp8_kv_cache=request.kv_cache_dtype.startswith("fp8"),
         eager="--enforce-eager" in flags,
+        adapters=adapters.asked(flags),
+        draft=drafts.asked(flags),
+        sees=not encoders.off(flags),
+        rehearses=encoders.rehearses(flags),
+        writes=pooling.task_of(request.named, model, flags) is None,
     )
-    if seqs is None:
+    if seqs is None and model.state_layers:
         load = replace(load, max_num_seqs=requests.number_that_starts(model, load))
     return Case(
         request=request,

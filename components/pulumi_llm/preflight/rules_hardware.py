@@ -133,6 +133,33 @@ def quantization_unknown(case: Case) -> Iterator[Finding]:
     )
 
 
+def quantization_form_not_served(case: Case) -> Iterator[Finding]:
+    """A method that is known may come in a form that the release has no kernels for, and refuses at the start."""
+    method, stored = case.method, case.model
+    if method is None or case.quantization != stored.quantization:
+        return
+    served = listed([_("{bits} bit", bits=each) for each in method.served_bits])
+    if case.in_other_bits:
+        form = _("{bits} bit", bits=case.bits)
+    elif method.symmetric and stored.zero_points:
+        form, served = _("numbers with a zero point (sym: false)"), _("symmetric ones")
+    else:
+        return
+    yield Finding(
+        "fit.quantization-form",
+        _(
+            "{model} is stored in {method} of {form}, and vLLM {version} starts with {served} alone",
+            model=stored.id,
+            method=method.name,
+            form=form,
+            version=case.engine.version,
+            served=served,
+        ),
+        _siblings(case) or _("weights in another form, such as compressed-tensors or fp8"),
+        where="model",
+    )
+
+
 def quantization_contradicts_files(case: Case) -> Iterator[Finding]:
     """Apart from fp8, which vLLM makes while loading, a method must be the one that the files are stored in."""
     asked, method = case.request.quantization, case.method

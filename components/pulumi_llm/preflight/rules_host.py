@@ -10,7 +10,7 @@ from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, any_of, listed
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import memory, placement
+from pulumi_llm.preflight import placement, weights
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.request import Case, FitRequest
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def disk_too_small(case: Case) -> Iterator[Finding]:
     """The files, and the vectors beside them, must find room on the data disk before the first byte is fetched."""
-    stored = memory.weights_gib(case.model, case.model.quantization, case.model.quantization_bits)
+    stored = weights.weights_gib(case.model, case.model.quantization, case.model.quantization_bits)
     yield from _disk(case.request, case.model.id, stored)
 
 

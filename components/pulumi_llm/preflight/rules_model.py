@@ -103,7 +103,11 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
         return
     known, release = architectures(), case.engine.version
     newer = known.newer
-    if name in known.text or (newer is not None and name in newer.text):
+    if (
+        name in known.text
+        or (newer is not None and name in newer.text)
+        or (case.task is not None and name in known.no_text)
+    ):
         return
     if name in known.generic:
         yield Finding(

@@ -14,7 +14,7 @@ from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
-from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target, Upstream
+from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target, Upstream, VllmRole
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -302,12 +302,16 @@ class Gateway(Role):
         return [fill("gateway/site.j2", https_port=role.https_port, gate=bool(role.routes), posts=posts)]
 
     def watched(self, node: NodeRequest) -> Row:
-        """The models that are asked for a completion: those that this node itself serves."""
+        """The models that are asked for an answer: those that this node itself serves; ``embed``: for vectors."""
         role = _asked(node)
         local = {each.name for each in role.upstreams if each.base_url.startswith("http://127.0.0.1:")}
         own = [each.name for each in role.routes if {target.upstream for target in each.targets} <= local]
         # A foreign vendor is not asked: it would cost, and its bad day is not this node's.
-        return {"models": own} if self.runs(node) else {}
+        if not self.runs(node):
+            return {}
+        served = node.of(VllmRole)
+        embeds = served is not None and served.task is not None
+        return {"models": [], "embed": own} if embeds else {"models": own}
 
 
 def key_secret(name: str) -> str:
