@@ -133,7 +133,7 @@ def check(endpoint: str, body: dict[str, Any], rules: Rules, *, vllm: bool, most
         body=body,
         stream=stream,
         wants_usage=bool(options and options.get("include_usage")),
-        tokens_in=tokens.of_request(body) * (choices if body.get("best_of") and not asked else 1),
+        tokens_in=tokens.of_request(body, endpoint=endpoint) * (choices if body.get("best_of") and not asked else 1),
         tokens_out=choices * max(asked, default=0),
         bound=bound,
     )
