@@ -176,6 +176,11 @@ async def test_an_answer_that_is_reported_longer_than_it_may_be_counts_as_long_a
         return whole(self, *given, **more) | {"usage": usage}
 
     monkeypatch.setattr(Fake, "_whole", boasting)
+    async with stand(tmp_path / "qwen", kind="qwen", daily_tokens=1_000) as (gate, _, client):
+        # It may think beyond its bound, and that is paid for.
+        async with client.post(CHAT, json=chat(max_tokens=20)) as reply:
+            assert reply.status == 200
+        assert await gate.settled() == [(10, 90_000)]
     async with stand(tmp_path, daily_tokens=1_000) as (gate, _, client):
         for _ in range(2):
             async with client.post(CHAT, json=chat(max_tokens=20)) as reply:

@@ -112,7 +112,7 @@ class Inspection:
 
     async def finish(self, ended: Hashable = True, event: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """What is still held back of the texts that end here, as events to send first."""
-        found = []
+        found: list[dict[str, Any]] = []
         for index in [each for each in self._last if ended is True or each[0] == ended]:
             holder, slot = self._last.pop(index)
             piece = await self._last_of(index)

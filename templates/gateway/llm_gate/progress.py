@@ -43,7 +43,7 @@ class Progress:
         elif self.answering:
             tokens_in = self.count.tokens_in
             tokens_out = self.count.tokens_out if self.whole else self._cut_off(call, self.target)
-            if call.tokens_out:
+            if call.tokens_out and _is_bounded(call, self.target):
                 # No answer is longer than the bound that went with the request: see `oddities`.
                 tokens_out = min(tokens_out, call.tokens_out)
         else:
@@ -64,6 +64,8 @@ class Progress:
         reported = self.count.reported_out or 0
         if self.target is None or not call.tokens_out or reported <= call.tokens_out:
             return []
+        if not _is_bounded(call, self.target):
+            return []
         who = f"{self.target.upstream.name} reports answers of {self.target.model!r}"
         return [f"[gate.usage] {who} that are longer than the bound they were asked with: they count as long as that"]
 
@@ -73,6 +75,13 @@ class Progress:
         if not call.stream or not heard or not _shows_all(call, target):
             return max(call.tokens_out, heard)
         return max(heard, self.count.reported_out or 0)
+
+
+def _is_bounded(call: Call, target: Target) -> bool:
+    """Whether the bound that goes with a request bounds all that is made for it."""
+    # Qwen's max_tokens bounds the answer alone (help.aliyun.com/zh/model-studio/deep-thinking, 2026-11).
+    thinks_freely = call.body.get("enable_thinking") is not False and call.body.get("thinking_budget") is None
+    return not (target.upstream.kind == "qwen" and thinks_freely)
 
 
 def _shows_all(call: Call, target: Target) -> bool:
