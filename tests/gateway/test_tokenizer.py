@@ -1,8 +1,10 @@
 """Where the model's own server can count a prompt, a limit takes the prompt for what it is; pictures by their size."""
 
+import asyncio
 import base64
 import json
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,27 @@ async def test_where_the_server_does_not_count_the_bound_has_to_do(
         client.post(CHAT, json=long(max_tokens=10)) as reply,
     ):
         assert (reply.status, (await reply.json())["error"]["code"]) == (400, "request_exceeds_limit")
+
+
+async def test_a_server_that_does_not_come_to_counting_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(self: Fake, request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    monkeypatch.setattr(Fake, "handle", slow)
+    monkeypatch.setattr("llm_gate.counting.PATIENCE", 0.2)
+    async with stand(tmp_path, kind="vllm", daily_tokens=1_000) as (_, _, client):
+        began = time.monotonic()
+
+        async def one() -> int:
+            async with client.post(CHAT, json=long(max_tokens=10)) as reply:
+                return reply.status
+
+        # Neither are those before it in the queue of its key.
+        assert await asyncio.gather(*(one() for _ in range(20))) == [400] * 20
+        assert time.monotonic() - began < 3
 
 
 async def test_the_count_that_holds_for_all_targets_is_the_highest(

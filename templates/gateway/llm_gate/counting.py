@@ -59,8 +59,12 @@ class Counting:
         if any(each.upstream.kind != "vllm" for each in targets):
             return call
         lock = self._asking.setdefault(key, asyncio.Lock())
-        async with lock:  # one at a time for each key: to count is work for the model's server too
-            counts = [await self._count(each, *asked) for each in _servers(targets)]
+        try:
+            async with asyncio.timeout(PATIENCE), lock:
+                # One at a time for each key: to count is work for the model's server too.
+                counts = [await self._count(each, *asked) for each in _servers(targets)]
+        except TimeoutError:
+            return call
         if not counts or None in counts:
             return call
         most = max(each for each in counts if each is not None)
@@ -72,14 +76,11 @@ class Counting:
         key = self._secrets.get(name) if name else None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            async with asyncio.timeout(PATIENCE):
-                session = self._sessions.of(target.upstream)
-                reply = await session.post(
-                    address, json={**body, "model": target.model}, headers=headers, allow_redirects=False
-                )
-                async with reply:
-                    document = sse.document_of((await reply.read()).strip()) if reply.status == 200 else None
-        except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
+            session = self._sessions.of(target.upstream)
+            sent = {**body, "model": target.model}
+            async with await session.post(address, json=sent, headers=headers, allow_redirects=False) as reply:
+                document = sse.document_of((await reply.read()).strip()) if reply.status == 200 else None
+        except (aiohttp.ClientError, ConnectionError, ValueError):
             return None
         found = (document or {}).get("count" if path == "/tokenize" else "input_tokens")
         return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None

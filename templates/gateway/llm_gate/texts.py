@@ -186,7 +186,7 @@ def _said(value: dict[str, Any], path: tuple[Hashable, ...]) -> Iterator[tuple[t
             if _is_text(value, key, each):
                 yield (*path, key), (value, key)
         elif isinstance(each, dict):
-            if key == "input":
+            if _is_given(value, key):
                 yield from (((*path, key, place), slot) for place, slot in enumerate(_in_input(each)))
             else:
                 yield from _said(each, (*path, key))
@@ -196,6 +196,11 @@ def _said(value: dict[str, Any], path: tuple[Hashable, ...]) -> Iterator[tuple[t
                     yield from _said(part, (*path, key, part.get("index", place)))
                 elif isinstance(part, str):
                     yield (*path, key, place), (each, place)
+
+
+def _is_given(holder: dict[str, Any], key: str) -> bool:
+    """Whether a field is what a tool is given, and no parameter that is called so."""
+    return key == "input" and str(holder.get("type", "")).endswith("tool_use")
 
 
 def _in_input(value: Any) -> Iterator[Slot]:
@@ -225,7 +230,7 @@ def _nested(value: Any, without: str = "") -> Iterator[Slot]:
                 if key == "properties" and isinstance(each, dict):
                     # A parameter's name is read too; it can be refused, and not masked.
                     yield from (([name], 0) for name in each)
-                if key == "input" and isinstance(each, dict):
+                if _is_given(value, key):
                     yield from _in_input(each)
                 else:
                     yield from _nested(each)
