@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 from llm_gate import pictures
-from llm_gate.counting import question
+from llm_gate.counting import Counting, question
 from llm_gate.requests import Call
-from llm_gate.tokens import of_request
+from llm_gate.routes import Target, Upstream
+from llm_gate.tokens import PER_REQUEST, of_request
+from llm_gate.upstream import Secrets
 
 from tests.gateway.fake import Fake
 from tests.gateway.harness import Home, chat, client_of, stand
@@ -305,6 +307,17 @@ def test_each_row_of_the_pictures_names_its_source() -> None:
     document = json.loads((Path(pictures.__file__).parent / "pictures.json").read_text())
     assert all(len(row["source"]) > 40 for row in document["rows"])
     assert pictures.ROWS[-1].kind == "*"
+
+
+async def test_what_is_reserved_is_the_count_and_what_a_renderer_adds(tmp_path: Path) -> None:
+    async def post(*asked: Any) -> tuple[int, bytes]:
+        return 200, b'{"count": 321}'
+
+    counting = Counting(post, Secrets(tmp_path))
+    target = Target(Upstream("u", "vllm", "http://127.0.0.1:8000/v1"), "m")
+    for bound, reserved in ((9_000, 321 + PER_REQUEST), (400, 400)):
+        call = Call(CHAT, "m", long(), False, False, bound, 1, None)
+        assert (await counting.exact(call, [target], "k", 1_000)).tokens_in == reserved
 
 
 def test_what_vllm_is_asked_holds_nothing_that_the_prompt_does_not_depend_on() -> None:

@@ -8,7 +8,8 @@ such thing, or take as long to count as to begin to answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import json
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import aiohttp
 
 from llm_gate import sse, tokens
 from llm_gate.requests import Call
-from llm_gate.routes import Target
+from llm_gate.routes import Target, Upstream
 from llm_gate.upstream import Secrets, Sessions
 
 SHARE = 8
@@ -29,11 +30,29 @@ _CHAT = ("messages", "tools", "chat_template_kwargs", "add_generation_prompt", "
 _MESSAGES = ("messages", "system", "tools", "tool_choice", "thinking")
 
 
+Post = Callable[[Upstream, str, dict[str, str], bytes], Awaitable[tuple[int, bytes]]]
+"""Sends a body to an address of an upstream, with headers; gives the answer's status and content."""
+
+
+def posting(sessions: Sessions) -> Post:
+    """The way to ask over these sessions. What it gives raises OSError where there is no answer."""
+
+    async def post(upstream: Upstream, address: str, headers: dict[str, str], content: bytes) -> tuple[int, bytes]:
+        try:
+            session = sessions.of(upstream)
+            async with await session.post(address, data=content, headers=headers, allow_redirects=False) as reply:
+                return reply.status, await reply.read()
+        except (aiohttp.ClientError, ValueError) as error:
+            raise OSError(type(error).__name__) from None
+
+    return post
+
+
 class Counting:
     """What counts requests before they are admitted."""
 
-    def __init__(self, sessions: Sessions, secrets: Secrets) -> None:
-        self._sessions, self._secrets = sessions, secrets
+    def __init__(self, post: Post, secrets: Secrets) -> None:
+        self._post, self._secrets = post, secrets
         self._asking: dict[str, asyncio.Lock] = {}
 
     def bounded(self, call: Call, targets: Iterable[Target]) -> Call:
@@ -68,20 +87,22 @@ class Counting:
         if not counts or None in counts:
             return call
         most = max(each for each in counts if each is not None)
-        return replace(call, tokens_in=min(call.tokens_in, most))
+        # What a model's own renderer adds to its template (Harmony, for a level of reasoning) is not in the count.
+        return replace(call, tokens_in=min(call.tokens_in, most + tokens.PER_REQUEST))
 
     async def _count(self, target: Target, path: str, body: dict[str, Any]) -> int | None:
         address = target.upstream.base_url.rstrip("/").removesuffix("/v1") + path
         name = target.upstream.secret
         key = self._secrets.get(name) if name else None
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
         try:
-            session = self._sessions.of(target.upstream)
-            sent = {**body, "model": target.model}
-            async with await session.post(address, json=sent, headers=headers, allow_redirects=False) as reply:
-                document = sse.document_of((await reply.read()).strip()) if reply.status == 200 else None
-        except (aiohttp.ClientError, ConnectionError, ValueError):
+            content = json.dumps({**body, "model": target.model}, separators=(",", ":")).encode()
+            status, said = await self._post(target.upstream, address, headers, content)
+        except OSError:
             return None
+        document = sse.document_of(said.strip()) if status == 200 else None
         found = (document or {}).get("count" if path == "/tokenize" else "input_tokens")
         return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
 

@@ -20,7 +20,7 @@ from aiohttp import web
 from llm_gate import errors, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
-from llm_gate.counting import Counting
+from llm_gate.counting import Counting, posting
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.metrics import Labels, Metrics
@@ -73,7 +73,7 @@ class Gateway:
         self.sessions = Sessions(paths.secrets / "upstream-ca.pem")
         secrets = Secrets(paths.secrets / "upstream.env")
         self.content = ContentInForce(paths.settings, secrets)
-        self.counting = Counting(self.sessions, secrets)
+        self.counting = Counting(posting(self.sessions), secrets)
         self._tools = Tools(self.routes, secrets, self.sessions, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
 
