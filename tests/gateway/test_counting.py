@@ -179,6 +179,22 @@ def test_a_character_that_grows_when_it_is_normalised_counts_as_long_as_it_gets(
     assert of_text(char * 5) == 5 * grown
 
 
+def test_no_character_grows_beyond_its_bound_and_few_have_to_be_looked_up() -> None:
+    from llm_gate import tokens
+
+    def longest(char: str) -> int:
+        return max(len(unicodedata.normalize(form, char).encode()) for form in ("NFC", "NFKC"))
+
+    letters = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
+    grown = [each for each in letters if longest(each) > len(each.encode())]
+    assert len(grown) > 900
+    assert all(of_text(each) == longest(each) for each in grown)
+    assert of_text("".join(letters)) == len("".join(letters).encode()) + sum(
+        of_text(each) - len(each.encode()) for each in grown
+    )
+    assert len(tokens._EXTRA) < 100_000
+
+
 def test_a_request_counts_what_a_template_says_of_its_own_accord() -> None:
     assert of_request({}) == PER_REQUEST
     one = of_request({"messages": [{"role": "user", "content": ""}]})

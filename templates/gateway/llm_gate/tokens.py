@@ -44,14 +44,17 @@ class _Extra(dict[int, str]):
         size = len(char.encode("utf-8", "surrogatepass"))
         forms = (unicodedata.normalize(form, char) for form in ("NFC", "NFKC"))
         found = "x" * max(0, *(len(each.encode("utf-8", "surrogatepass")) - size for each in forms))
-        if len(self) < 65536:
-            self[point] = found
+        self[point] = found
         return found
 
 
 _EXTRA = _Extra()
-_PLAIN = re.compile("[\u0000-\u009f\u3001-\u3029\u3400-\u9fff\uac00-\ud7a3\uff01-\uff60]+")
-"""Stretches of characters no form of which is longer: all of ASCII, Han, Hangul, full-width signs."""
+_PLAIN = re.compile(
+    "[\u0000-\u009f\u3001-\u3029\u3400-\u9fff\uac00-\ud7a3\ue000-\uf8ff\uff01-\uff60\U00020000-\U0002f7ff"
+    "\U0002fa20-\U0010ffff]+"
+)
+"""Stretches of characters no form of which is longer: all of ASCII, Han, Hangul, full-width signs, private ones. What
+is left are so few that all of them are remembered: a text made of all of Unicode is no slower than another."""
 
 
 def of_text(text: str) -> int:
