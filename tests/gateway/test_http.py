@@ -164,13 +164,20 @@ async def test_an_upstream_that_never_begins_is_given_up(tmp_path: Path, model: 
 
 
 @pytest.mark.parametrize(
-    ("model", "stream", "tokens_out"), [("hold", False, 50), ("stall", True, 4), ("stall-early", True, 0)]
+    ("kind", "model", "stream", "tokens_out"),
+    [
+        ("vllm", "hold", False, 50),
+        ("vllm", "stall", True, len("Hello there")),
+        # Nothing has come of it yet, or what has come need not be all that was made: it counts in full.
+        ("vllm", "stall-early", True, 50),
+        ("custom", "stall", True, 50),
+    ],
 )
 async def test_a_caller_that_hangs_up_ends_the_upstreams_work_and_is_settled(
-    tmp_path: Path, model: str, stream: bool, tokens_out: int
+    tmp_path: Path, kind: str, model: str, stream: bool, tokens_out: int
 ) -> None:
     """A stream at what was seen of it, an answer of which nothing is known at all that was reserved for it."""
-    async with stand(tmp_path, max_concurrency=1, tokens_per_minute=100_000) as (gate, fake, client):
+    async with stand(tmp_path, kind=kind, max_concurrency=1, tokens_per_minute=100_000) as (gate, fake, client):
         asking = asyncio.create_task(client.post(CHAT, json=chat(model, stream=stream, max_tokens=50)))
         while not fake.working:
             await asyncio.sleep(0.01)

@@ -147,6 +147,17 @@ class ContentSpec(Part):
     """What each letter of a masked word becomes."""
 
     @model_validator(mode="after")
+    def _mask_is_a_sign(self) -> Self:
+        # The gateway's own rule (content/config.py): arguments of tools are JSON, and stay so.
+        if self.mask.isalnum() or not self.mask.isprintable() or self.mask in ' "\\+-.,:{}[]':
+            raise invalid(
+                "spec.bad-word-list",
+                _("the mask {mask!r} would mean something in JSON, which arguments of tools are", mask=self.mask),
+                _("a sign such as * or █"),
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_are_free(self) -> Self:
         taken = sorted(({*self.lists} & {*self.moderators}) | ({"blocked_words"} & {*self.lists, *self.moderators}))
         if taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,16 @@ def parse(raw: bytes) -> dict[str, Any]:
     def no_constant(name: str) -> Any:
         raise ValueError(f"{name} is not JSON")
 
+    def finite(digits: str) -> float:
+        # 1e999 is JSON, and is read as infinity, which cannot be written as JSON again.
+        if math.isinf(found := float(digits)):
+            raise ValueError(f"{digits[:20]} is too large")
+        return found
+
     if raw.count(b",") > _MOST_VALUES or raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
         raise bad("the body has more values than any request needs", "invalid_json")
     try:
-        body = json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
+        body = json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite)
     except (ValueError, RecursionError):
         raise bad("the body is not a JSON object in UTF-8, each of its names once", "invalid_json") from None
     if not isinstance(body, dict):
@@ -133,7 +140,7 @@ def check(endpoint: str, body: dict[str, Any], rules: Rules, *, vllm: bool, most
         body=body,
         stream=stream,
         wants_usage=bool(options and options.get("include_usage")),
-        tokens_in=tokens.of_request(body) * (choices if body.get("best_of") and not asked else 1),
+        tokens_in=tokens.of_request(body, endpoint=endpoint) * (choices if body.get("best_of") and not asked else 1),
         tokens_out=choices * max(asked, default=0),
         bound=bound,
     )

@@ -20,6 +20,7 @@ from aiohttp import web
 from llm_gate import errors, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
+from llm_gate.counting import Counting, posting
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.metrics import Labels, Metrics
@@ -72,6 +73,7 @@ class Gateway:
         self.sessions = Sessions(paths.secrets / "upstream-ca.pem")
         secrets = Secrets(paths.secrets / "upstream.env")
         self.content = ContentInForce(paths.settings, secrets)
+        self.counting = Counting(posting(self.sessions), secrets)
         self._tools = Tools(self.routes, secrets, self.sessions, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
 
@@ -215,6 +217,9 @@ class Gateway:
     async def _admitted(
         self, request: web.BaseRequest, call: Call, rules: Rules, targets: list[Target]
     ) -> web.StreamResponse:
+        call = self.counting.bounded(call, targets)
+        if rules.counts_tokens:
+            call = await self.counting.exact(call, targets, rules.name, self.store.left(rules))
         identity = "req_" + random.token_hex(12)
         ask = Ask(
             request=identity,
@@ -257,6 +262,7 @@ class Gateway:
                 # With `on_error: block` a moderator that fails looks like a filter gone mad.
                 self._complain(*(f"[gate.moderator] {each}" for each in inspection.failures))
             progress.verdict = progress.verdict or inspection.verdict
+            self._complain(*progress.oddities(call))
             spent = progress.spent(call)
             try:
                 self.store.settle(ticket, spent)

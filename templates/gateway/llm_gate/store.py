@@ -244,6 +244,22 @@ class Store:
                 found[f"x-ratelimit-reset-{unit}"] = f"{oldest:.3f}s"
         return found
 
+    def left(self, rules: Rules) -> float:
+        """Tokens that a key has left under all its limits, less what is reserved; infinite where it has none."""
+        meter = self._meter(rules.name, self.clock())
+        return min(
+            (
+                limit - used
+                for limit, used in (
+                    (rules.tokens_per_minute, meter.tokens),
+                    (rules.daily_tokens, meter.today.tokens),
+                    (rules.monthly_tokens, meter.month.tokens),
+                )
+                if limit is not None
+            ),
+            default=math.inf,
+        )
+
     def active(self) -> dict[str, int]:
         """How many calls of each key are under way."""
         return {name: meter.active for name, meter in self._meters.items()}

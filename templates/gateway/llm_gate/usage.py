@@ -1,4 +1,4 @@
-"""What a call took: the upstream's own numbers, or counted from what was said where it gives none."""
+"""What a call took: the upstream's own numbers, or what was said may have at most where it gives none."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Count:
         self._digest.update(content)
 
     def hear(self, text: str) -> None:
-        """Count a piece of an answer: at least one token, else what its text may have."""
+        """Count a piece of an answer: as many tokens as its text may have."""
         if text:
             self.pieces += 1
             self.seen += tokens.of_text(text)
@@ -64,6 +64,10 @@ class Count:
                     cached = [_int(usage, name) for name in ("cache_creation_input_tokens", "cache_read_input_tokens")]
                     self.reported_in = given + sum(each or 0 for each in cached)
                 answered = _int(usage, "completion_tokens", "output_tokens")
+                total = _int(usage, "total_tokens")
+                if given is not None and total is not None:
+                    # Gemini's thinking is in its total alone, and is paid for (ai.google.dev: OpenAI compatibility).
+                    answered = max(answered or 0, total - given)
                 if answered is not None:
                     self.reported_out = max(answered, self.reported_out or 0)
 

@@ -159,8 +159,8 @@ def parse(document: Any, kinds: tuple[str, ...]) -> Config:
     problems: list[str] = []
     top = _Reader(document, "content", problems)
     mask = top.text("mask", "*")
-    if len(mask) != 1:
-        top.wrong("has a 'mask' that is not one character")
+    if len(mask) != 1 or mask.isalnum() or mask.isspace() or not mask.isprintable() or mask in '"\\+-.,:{}[]':
+        top.wrong("has a 'mask' that is not one sign, or means something in JSON")
     lists, moderators = top.row.pop("lists", []), top.row.pop("moderators", [])
     top.end()
     for name, rows in (("lists", lists), ("moderators", moderators)):
