@@ -59,7 +59,7 @@ async def test_openais_client_gets_its_answer_its_stream_and_its_errors(tmp_path
             async for _ in await client.chat.completions.create(model="cut", messages=MESSAGES, stream=True):
                 pass
         with pytest.raises(openai.BadRequestError):
-            await client.chat.completions.create(model="plain", messages=MESSAGES, extra_body={"api_base": "http://x"})
+            await client.chat.completions.create(model="plain", messages=MESSAGES, extra_body={"background": True})
         with pytest.raises(openai.InternalServerError):
             await client.chat.completions.create(model="status-500", messages=MESSAGES)
         with pytest.raises(openai.RateLimitError) as refused:
@@ -122,7 +122,7 @@ async def test_hanging_up_at_caddy_ends_the_upstreams_work(tmp_path: Path) -> No
 
 ELSEWHERE = (
     ("POST", "/openai/v1/chat/completions"), ("POST", "/openai/deployments/x/chat"),
-    ("POST", "/invocations"), ("POST", "/tokenize"), ("POST", "/inference/v1/generate"),  # vLLM: docs/usage/security.md
+    ("POST", "/invocations"), ("POST", "/tokenizer_info"), ("POST", "/inference/v1/generate"),  # vLLM: docs/usage/security.md
     ("POST", "/pooling"), ("POST", "/scale_elastic_ep"), ("GET", "/docs"), ("GET", "/openapi.json"),
     ("GET", "/metrics"), ("GET", "/health"), ("GET", "/healthz"), ("GET", "/load"), ("GET", "/version"),
     ("DELETE", "/v1/files/x"), ("GET", "/v1/files"), ("POST", "/v1/images/generations"),
@@ -133,8 +133,8 @@ ELSEWHERE = (
     ("POST", "/v1/chat/completions/"), ("POST", "/v1/chat/completions/../images/generations"),
     ("POST", "/v1/./chat/completions"), ("POST", "/v1/images/../chat/completions"),
     ("POST", "/v1/chat%2fcompletions"),
-    ("POST", "/v1/chat/completions%00"), ("POST", "/v1/%63hat/completions"), ("POST", "/v1/chat/completions?a=b"),
-    ("POST", "/v1/chat/completions?"), ("POST", "/v1/chat/completions;x=y"), ("POST", "/v1\\chat\\completions"),
+    ("POST", "/v1/chat/completions%00"), ("POST", "/v1/%63hat/completions"),
+    ("POST", "/v1/chat/completions%3Fa=b"), ("POST", "/v1/models/x"), ("GET", "/v1/modelsx"), ("POST", "/v1/chat/completions;x=y"), ("POST", "/v1\\chat\\completions"),
     ("POST", "/v1/chat/completions#x"), ("POST", "*"), ("CONNECT", CHAT), ("TRACE", CHAT),
 )  # fmt: skip
 

@@ -195,9 +195,8 @@ async def test_a_caller_that_hangs_up_ends_the_upstreams_work_and_is_settled(
         ("OPTIONS", CHAT), ("POST", "/invocations"), ("POST", "/openai/v1/chat/completions"), ("GET", "/openai/models"),
         ("POST", "/V1/chat/completions"), ("POST", "/v1/Chat/Completions"), ("POST", "//v1/chat/completions"),
         ("POST", "/v1//chat/completions"), ("POST", "/v1/chat/completions/"), ("POST", "/v1/./chat/completions"),
-        ("POST", "/v1/chat/../chat/completions"), ("POST", "/v1/chat%2fcompletions"), ("POST", CHAT + "?a=b"),
-        ("POST", "/v1/%63hat/completions"), ("POST", "/v1/chat/completions;x"), ("POST", "/v1/images/generations"),
-        ("POST", "/v1/audio/speech"), ("POST", "/tokenize"), ("GET", "/docs"), ("GET", "/openapi.json"),
+        ("POST", "/v1/chat/../chat/completions"), ("POST", "/v1/chat%2fcompletions"), ("POST", "/v1/%63hat/completions"), ("POST", "/v1/chat/completions;x"), ("POST", "/v1/images/generations"),
+        ("POST", "/v1/audio/speech"), ("POST", "/tokenizer_info"), ("GET", "/docs"), ("GET", "/openapi.json"),
         ("GET", "/metrics"), ("GET", "/health"), ("POST", "/key/generate"), ("GET", "/v1/realtime"),
         ("POST", "/scale_elastic_ep"), ("POST", "/v1/fine_tuning/jobs"), ("POST", "/inference/v1/generate"),
     ],
@@ -236,13 +235,13 @@ async def test_a_body_that_two_readers_could_read_differently_is_refused(tmp_pat
 @pytest.mark.parametrize(
     "more",
     [
-        {"api_base": "http://elsewhere"}, {"base_url": "http://elsewhere"}, {"api_key": "sk-x"}, {"mock_response": "x"},
-        {"extra_headers": {"a": "b"}}, {"fallbacks": ["x"]}, {"store": True}, {"service_tier": "priority"},
-        {"previous_response_id": "resp_1"}, {"web_search_options": {}}, {"tools": [{"type": "web_search"}]},
-        {"tools": [{"type": "mcp", "server_url": "http://elsewhere"}]}, {"n": 0.5}, {"max_tokens": -1}, {"n": 1000},
-        {"max_tokens": True}, {"max_tokens": 10**12}, {"stream": "yes"}, {"kv_transfer_params": {}}, {"priority": -9},
-        {"chat_template": "{{ x }}"}, {"vllm_xargs": {}}, {"background": True},
+        {"store": True}, {"previous_response_id": "resp_1"}, {"conversation": "conv_1"}, {"web_search_options": {}},
+        {"tools": [{"type": "web_search"}]}, {"tools": [{"type": "mcp", "server_url": "http://elsewhere"}]},
+        {"n": 0.5}, {"max_tokens": -1}, {"n": 1000}, {"max_tokens": True}, {"max_tokens": 10**12}, {"stream": "yes"},
+        {"kv_transfer_params": {}}, {"chat_template": "{{ x }}"}, {"vllm_xargs": {}}, {"background": True},
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-of-another"}}]}]},
+        {"prompt_embeds": "AA=="}, {"guided_json": {}}, {"guided_choice": ["a"]}, {"audio": {"voice": "x"}},
+        {"moderation": {"model": "x"}}, {"structured_outputs": {"json": {}}},
     ],
 )  # fmt: skip
 async def test_fields_that_would_steer_an_upstream_are_refused(tmp_path: Path, more: dict[str, Any]) -> None:
@@ -250,6 +249,49 @@ async def test_fields_that_would_steer_an_upstream_are_refused(tmp_path: Path, m
         async with client.post(CHAT, json={**chat(), **more}) as reply:
             assert reply.status == 400
         assert not fake.seen
+
+
+@pytest.mark.parametrize("kind", ["openai", "vllm", "gateway", "custom"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"api_base": "http://elsewhere"}, {"base_url": "http://elsewhere"}, {"api_key": "sk-x"}, {"mock_response": "x"},
+        {"extra_headers": {"a": "b"}}, {"fallbacks": ["x"]}, {"service_tier": "priority"}, {"priority": -9},
+        {"client_metadata": {"a": "b"}}, {"request_id": "x"}, {"return_token_ids": True}, {"prompt_logprobs": 3},
+        {"media_io_kwargs": {}, "what it will be called next year": 1},
+    ],
+)  # fmt: skip
+async def test_a_field_that_nobody_takes_is_left_out_and_named(tmp_path: Path, more: dict[str, Any], kind: str) -> None:
+    async with stand(tmp_path, kind=kind) as (_, fake, client):
+        async with client.post(CHAT, json={**chat(), **more}) as reply:
+            assert reply.status == 200
+            named = reply.headers["x-llm-left-out"].split(", ")
+        assert [each.replace("?", " ") for each in named] == list(more)
+        assert not set(more) & set(fake.last.body)
+
+
+async def test_what_a_field_does_not_ask_for_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    nothing = {"store": False, "background": None, "previous_response_id": None, "conversation": None, "prompt": None}
+    async with stand(tmp_path) as (_, fake, client):
+        async with client.post("/v1/responses", json={"model": "plain", "input": "x", **nothing}) as reply:
+            assert (reply.status, reply.headers.get("x-llm-left-out")) == (200, None)
+        assert set(fake.last.body) == {"model", "input", "store"}
+        assert fake.last.body["store"] is False
+
+
+@pytest.mark.parametrize("name", ["guided_json", "guided_regex", "guided_choice", "guided_grammar"])
+async def test_a_constraint_that_vllm_passes_over_is_refused_with_the_name_that_works(
+    tmp_path: Path, name: str
+) -> None:
+    """vLLM 0.32 answers 200 without it (entrypoints/serve/engine/protocol.py, _REMOVED_GUIDED_FIELDS)."""
+    async with stand(tmp_path, kind="vllm") as (_, fake, client):
+        async with client.post(CHAT, json=chat(**{name: "x"})) as reply:
+            error = (await reply.json())["error"]
+        assert (error["code"], error["param"]) == ("field_refused", name)
+        assert f'structured_outputs: {{"{name.removeprefix("guided_")}"' in error["message"]
+        async with client.post(CHAT, json=chat(structured_outputs={"choice": ["a"]})) as reply:
+            assert reply.status == 200
+        assert fake.last.body["structured_outputs"] == {"choice": ["a"]}
 
 
 async def test_our_own_machine_fetches_no_address_for_a_caller(tmp_path: Path) -> None:
@@ -267,8 +309,10 @@ async def test_vllms_own_fields_reach_vllm_and_nobody_else(tmp_path: Path) -> No
         async with client.post(CHAT, json=chat(**more)) as reply:
             assert reply.status == 200
         assert fake.last.body["top_k"] == 5
-    async with stand(tmp_path / "b") as (_, _, client), client.post(CHAT, json=chat(**more)) as reply:
-        assert reply.status == 400
+    async with stand(tmp_path / "b") as (_, fake, client):
+        async with client.post(CHAT, json=chat(**more)) as reply:
+            assert (reply.status, reply.headers["x-llm-left-out"]) == (200, "top_k, chat_template_kwargs")
+        assert not set(more) & set(fake.last.body)
 
 
 @pytest.mark.parametrize(

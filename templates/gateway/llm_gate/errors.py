@@ -10,7 +10,7 @@ class Refused(Exception):  # noqa: N818 - it is a verdict, not a fault
     """A request that is not served. ``kind`` and ``code`` are OpenAI's words where OpenAI has one.
 
     ``headers`` go with the answer, such as ``Retry-After``. ``counted`` is the code in the metrics, where that of an
-    upstream's choosing would make a row of its own for each.
+    upstream's choosing would make a row of its own for each. ``param``: the field that it is about.
     """
 
     def __init__(
@@ -22,11 +22,12 @@ class Refused(Exception):  # noqa: N818 - it is a verdict, not a fault
         headers: dict[str, str] | None = None,
         *,
         counted: str = "",
+        param: str | None = None,
     ) -> None:
         super().__init__(message)
         self.counted = counted or code
         self.status, self.kind, self.code, self.message = status, kind, code, message
-        self.headers = headers or {}
+        self.headers, self.param = headers or {}, param
 
 
 # Anthropic's own names for the same things (docs: API errors).
@@ -43,10 +44,10 @@ _ANTHROPIC = {
 
 def document(refused: Refused, endpoint: str) -> dict[str, Any]:
     """The error as an object: Anthropic's form for its endpoint, OpenAI's for all others."""
-    if endpoint == "/v1/messages":
+    if endpoint.startswith("/v1/messages"):
         kind = _ANTHROPIC.get(refused.status, "api_error")
         return {"type": "error", "error": {"type": kind, "message": refused.message}}
-    return {"error": {"message": refused.message, "type": refused.kind, "param": None, "code": refused.code}}
+    return {"error": {"message": refused.message, "type": refused.kind, "param": refused.param, "code": refused.code}}
 
 
 def event(refused: Refused, endpoint: str) -> bytes:
@@ -69,6 +70,12 @@ def unauthorized() -> Refused:
     )
 
 
-def bad(message: str, code: str = "invalid_request") -> Refused:
-    """A request that is wrong in itself."""
-    return Refused(400, "invalid_request_error", code, message)
+def no_model(model: str) -> Refused:
+    """The answer to a model that is not served."""
+    message = f"there is no model {model[:200]!r} here; GET /v1/models lists them"
+    return Refused(404, "invalid_request_error", "model_not_found", message, param="model")
+
+
+def bad(message: str, code: str = "invalid_request", *, param: str | None = None) -> Refused:
+    """A request that is wrong in itself. ``param``: the field that is."""
+    return Refused(400, "invalid_request_error", code, message, param=param)

@@ -26,13 +26,15 @@ from llm_gate.metrics import Labels, Metrics
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
-from llm_gate.routes import KINDS, Routes, Target
+from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.store import Ask, Spent, Store
 from llm_gate.upstream import Secrets, Sessions
 from llm_gate.usage import Count
 
 LONGEST_BODY = 8 * 2**20
 """Bytes of a request; Caddy's limit is the same."""
+LONGEST_HEADER = 32 * 2**10
+"""Bytes of one header and of the request's line; Caddy's limit for all of them is the same."""
 BODY_SECONDS = 60.0
 """Seconds for a request's body to come."""
 LAST_WORDS = 40.0
@@ -91,7 +93,7 @@ class Gateway:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        path = request.raw_path
+        path = request.raw_path.partition("?")[0]
         name = ""
         try:
             rules = self._who(request)
@@ -148,14 +150,15 @@ class Gateway:
         return rules
 
     async def _serve(self, request: web.BaseRequest, path: str, rules: Rules) -> web.StreamResponse:
-        known = "GET" if path == "/v1/models" else "POST" if path in requests.POSTS else None
-        if known is None or request.method != known:
+        found = asked(request.method, request.raw_path)
+        if found is None:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
+        path, one = found
         if not rules.allows_endpoint(path):
             raise Refused(403, "permission_error", "endpoint_not_allowed", f"this key may not use {path}")
         self._fresh_routes()
-        if path == "/v1/models":
-            return self._models(rules)
+        if path == MODELS:
+            return web.json_response(self.routes.models(rules.allows_model, one))
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
         body = requests.parse(await self._body(request))
@@ -166,8 +169,9 @@ class Gateway:
         targets = self.routes.order(route, path)
         if not targets:
             raise bad(f"the model {model!r} is not served on {path}", "endpoint_not_served")
-        vllm = any(each.upstream.kind == "vllm" for each in targets)
-        call = requests.check(path, body, rules, vllm=vllm, most_out=route.most_out)
+        kinds = {each.upstream.kind for each in targets}
+        betas = request.headers.getall("anthropic-beta", ())
+        call = requests.check(path, body, rules, kinds=kinds, most_out=route.most_out, betas=betas)
         if rules.daily_budget_usd is not None or rules.monthly_budget_usd is not None:
             targets = [each for each in targets if each.price_in is not None]
             if not targets:
@@ -230,7 +234,7 @@ class Gateway:
             self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
             message = "what keys use cannot be written down at the moment; try again"
             raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
-        headers = {"x-request-id": identity, **self.store.headers(rules)}
+        headers = {"x-request-id": identity, **call.notes, **self.store.headers(rules)}
         checker = self.content.checker
         inspection = Inspection(checker, call.endpoint, rules.name, call.model)
         if checker is not None:
@@ -272,14 +276,6 @@ class Gateway:
         add("tokens_total", spent.tokens_out, key=key, model=model, direction="out")
         add("cost_usd_total", spent.nanos / 1e9, key=key, model=model)
 
-    def _models(self, rules: Rules) -> web.Response:
-        rows = [
-            {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].upstream.name}
-            for name, route in sorted(self.routes.table.items())
-            if rules.allows_model(name)
-        ]
-        return web.json_response({"object": "list", "data": rows})
-
     def _fresh_routes(self) -> None:
         if self._table.fresh():
             try:
@@ -307,7 +303,14 @@ LOG.addFilter(_Discreet())
 def runner(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
     """A server for a handler, to be given an address. Handlers are cancelled when their caller hangs up."""
     server = web.Server(
-        handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300, logger=LOG
+        handler,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=300,
+        logger=LOG,
+        max_field_size=LONGEST_HEADER,
+        max_line_size=LONGEST_HEADER,
     )
     return web.ServerRunner(server, handle_signals=False, shutdown_timeout=LAST_WORDS)
 
@@ -318,6 +321,4 @@ def _digest(call: Call) -> str:
 
 
 def _error(refused: Refused, path: str) -> web.Response:
-    # Anything may be written in a path; only our own endpoints choose a form.
-    form = path if path in KINDS["gateway"] else ""
-    return web.json_response(errors.document(refused, form), status=refused.status, headers=refused.headers)
+    return web.json_response(errors.document(refused, path), status=refused.status, headers=refused.headers)

@@ -26,7 +26,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]*", re.ASCII)
 
 _READ = ("messages", "input", "prompt", "system", "instructions", "suffix", "tools", "functions", "response_format",
          "text", "structured_outputs", "guided_json", "guided_choice", "guided_regex", "guided_grammar",
-         "prediction", "chat_template_kwargs",
+         "prediction", "chat_template_kwargs", "documents",
+         "query", "queries", "items", "instruction", "text_1", "text_2", "data_1", "data_2", "hotwords",
          "output_format", "output_config")  # fmt: skip
 """Fields of a request that the model reads, or that tell it what to write."""
 

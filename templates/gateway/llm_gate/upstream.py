@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from llm_gate import requests
+from llm_gate import passing, requests
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 
@@ -95,13 +95,11 @@ def able(target: Target, call: Call) -> bool:
 def body(target: Target, call: Call) -> bytes:
     """The body for a target."""
     kind = target.upstream.kind
-    sent = {**call.body, "model": target.model}
-    if kind != "vllm":
-        for name in requests.vllm_only(call.endpoint):
-            sent.pop(name, None)
+    taken = passing.fields(call.endpoint, kind)
+    sent = {**{name: value for name, value in call.body.items() if name in taken}, "model": target.model}
     limit = requests.bound_fields(call.endpoint, kind)
     if limit is not None:
-        given = [sent.pop(name) for name in requests.LIMITS[call.endpoint] if sent.get(name) is not None]
+        given = [sent.pop(name) for name in requests.LIMITS.get(call.endpoint, ()) if sent.get(name) is not None]
         if given or call.bound is not None:
             sent[limit] = max(given) if given else call.bound
     if call.endpoint == "/v1/responses":
@@ -122,9 +120,11 @@ def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
         "Accept-Encoding": "identity",
         "User-Agent": "pulumi-llm-gateway",
     }
-    native = call.endpoint == "/v1/messages"
+    native = call.endpoint.startswith("/v1/messages")
     if native:
         found["anthropic-version"] = "2023-06-01"
+        if call.betas and target.upstream.kind in ("anthropic", "gateway"):
+            found["anthropic-beta"] = ",".join(call.betas)
     if key:
         if native and target.upstream.kind == "anthropic":
             found["x-api-key"] = key
@@ -134,8 +134,11 @@ def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
 
 
 def url(target: Target, endpoint: str) -> str:
-    """Where a target answers on an endpoint; ``base_url`` ends where ``/v1`` does."""
-    return target.upstream.base_url.rstrip("/") + endpoint.removeprefix("/v1")
+    """Where a target answers on an endpoint; ``base_url`` ends where ``/v1`` does, and some endpoints are beside it."""
+    base = target.upstream.base_url.rstrip("/")
+    if not endpoint.startswith("/v1/"):
+        return base.removesuffix("/v1") + endpoint
+    return base + endpoint.removeprefix("/v1")
 
 
 def scrubbed(content: bytes, key: str | None) -> bytes:
