@@ -77,6 +77,11 @@ class Fake:
                 "headers": dict(request.headers),
             }
             return web.json_response({"error": error}, status=status, headers={"Retry-After": "7", "X-Key": key})
+        if model == "too-long":
+            # vLLM 0.32, renderers/params.py
+            told = "This model's maximum context length is 8 tokens. However, your prompt contains at least 9 input tokens."
+            error = {"message": told, "type": "BadRequestError", "param": "input_tokens", "code": 400}
+            return web.json_response({"error": error}, status=400)
         if model == "flaky" and self.failures > 0:
             self.failures -= 1
             return web.json_response({"error": {"message": "try later"}}, status=500)

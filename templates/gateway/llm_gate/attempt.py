@@ -150,18 +150,7 @@ class Attempt:
         progress.count.reported_in, progress.count.reported_out = 0, 0
         self.tools.routes.worked(self.target)
         said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
-        error = said.get("error")
-        message = error.get("message") if isinstance(error, dict) else error if isinstance(error, str) else None
-        message = message or said.get("message") or said.get("detail") or f"the upstream answered {status}"
-        code = error.get("code") if isinstance(error, dict) else None
-        raise Refused(
-            status,
-            "invalid_request_error",
-            str(code) if isinstance(code, str) else "upstream_refused",
-            str(message)[:2000],
-            self.exchange.headers,
-            counted="upstream_refused",
-        )
+        raise errors.passed_on(status, said, self.exchange.call.endpoint, self.exchange.headers)
 
     async def _at_once(self, reply: aiohttp.ClientResponse) -> web.Response:
         call, progress = self.exchange.call, self.exchange.progress

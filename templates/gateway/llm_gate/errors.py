@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 
@@ -68,6 +69,50 @@ def unauthorized() -> Refused:
         "a valid key is needed: Authorization: Bearer KEY",
         {"WWW-Authenticate": "Bearer"},
     )
+
+
+_TOO_LONG = re.compile(
+    r"maximum (context|model|prompt) length|context[ _](length|window)|prompt is too long|input is too long|too many tokens"
+    r"|context_length_exceeded|max_prompt_tokens|range of input length",
+    re.IGNORECASE,
+)
+"""How vendors and vLLM 0.32 (renderers/params.py, v1/engine/input_processor.py) say that a prompt does not fit."""
+LONGEST_PATIENCE = 60
+"""Seconds that a client is asked to wait by itself. Anthropic's client sleeps however long it is told, and OpenAI's up
+to two minutes (anthropic 2.14, openai 3.57): a wait of hours would look like an answer that never comes."""
+
+
+def passed_on(status: int, said: dict[str, Any], endpoint: str, headers: dict[str, str]) -> Refused:
+    """An upstream's refusal of what the caller asked, with the code and words that clients look for."""
+    error = said.get("error")
+    inner: dict[str, Any] = error if isinstance(error, dict) else {}
+    message = inner.get("message") if inner else error if isinstance(error, str) else None
+    text = str(message or said.get("message") or said.get("detail") or f"the upstream answered {status}")[:2000]
+    code, param = inner.get("code"), inner.get("param")
+    if status in (400, 413, 422) and _TOO_LONG.search(f"{code} {text}"):
+        # Agents shorten the conversation when they read this, and give up on anything else.
+        code = "context_length_exceeded"
+        if endpoint.startswith("/v1/messages") and not text.startswith("prompt is too long"):
+            text = f"prompt is too long: {text}"
+    return Refused(
+        status,
+        "invalid_request_error",
+        code if isinstance(code, str) else "upstream_refused",
+        text,
+        headers,
+        counted="upstream_refused",
+        param=param if isinstance(param, str) else None,
+    )
+
+
+def upstream_busy(wait: float) -> Refused:
+    """Every upstream asks to be left alone. ``wait``: the seconds that the first of them says."""
+    seconds = max(1, round(wait))
+    headers = {"Retry-After": str(seconds)}
+    if seconds > LONGEST_PATIENCE:
+        headers["x-should-retry"] = "false"
+    message = f"the upstream is busy; try again in {seconds} s"
+    return Refused(429, "rate_limit_error", "upstream_rate_limited", message, headers)
 
 
 def no_model(model: str) -> Refused:
