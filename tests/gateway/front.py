@@ -83,7 +83,7 @@ def caddyfile(root: Path, port: int, gate_url: str) -> str:
 
 
 def certificate(root: Path) -> None:
-    """An authority and what it signs, as a node has them: some clients take no certificate that is its own authority."""
+    """An authority and what it signs, as a node has them: some clients take none that is its own."""
     new = [
         "openssl",
         "req",

@@ -122,7 +122,8 @@ async def test_hanging_up_at_caddy_ends_the_upstreams_work(tmp_path: Path) -> No
 
 ELSEWHERE = (
     ("POST", "/openai/v1/chat/completions"), ("POST", "/openai/deployments/x/chat"),
-    ("POST", "/invocations"), ("POST", "/tokenizer_info"), ("POST", "/inference/v1/generate"),  # vLLM: docs/usage/security.md
+    ("POST", "/invocations"), ("POST", "/tokenizer_info"),
+    ("POST", "/inference/v1/generate"),  # vLLM: docs/usage/security.md
     ("POST", "/pooling"), ("POST", "/scale_elastic_ep"), ("GET", "/docs"), ("GET", "/openapi.json"),
     ("GET", "/metrics"), ("GET", "/health"), ("GET", "/healthz"), ("GET", "/load"), ("GET", "/version"),
     ("DELETE", "/v1/files/x"), ("GET", "/v1/files"), ("POST", "/v1/images/generations"),
@@ -134,7 +135,8 @@ ELSEWHERE = (
     ("POST", "/v1/./chat/completions"), ("POST", "/v1/images/../chat/completions"),
     ("POST", "/v1/chat%2fcompletions"),
     ("POST", "/v1/chat/completions%00"), ("POST", "/v1/%63hat/completions"),
-    ("POST", "/v1/chat/completions%3Fa=b"), ("POST", "/v1/models/x"), ("GET", "/v1/modelsx"), ("POST", "/v1/chat/completions;x=y"), ("POST", "/v1\\chat\\completions"),
+    ("POST", "/v1/chat/completions%3Fa=b"), ("POST", "/v1/models/x"), ("GET", "/v1/modelsx"),
+    ("POST", "/v1/chat/completions;x=y"), ("POST", "/v1\\chat\\completions"),
     ("POST", "/v1/chat/completions#x"), ("POST", "*"), ("CONNECT", CHAT), ("TRACE", CHAT),
 )  # fmt: skip
 

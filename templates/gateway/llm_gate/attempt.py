@@ -105,8 +105,8 @@ class Attempt:
         """The upstream's reply, its headers read. Whatever ends the block ends the upstream's work too."""
         call, target, progress = self.exchange.call, self.target, self.exchange.progress
         session = self.tools.sessions.of(target.upstream)
-        address, content = upstream.url(target, call.endpoint), upstream.body(target, call)
-        sent = upstream.headers(target, call, self.key)
+        address, (content, kind) = upstream.url(target, call.endpoint), upstream.body(target, call)
+        sent = {"Content-Type": kind, **upstream.headers(target, call, self.key)}
         reply = None
         for attempt in (1, 2):
             try:

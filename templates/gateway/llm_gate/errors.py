@@ -72,8 +72,8 @@ def unauthorized() -> Refused:
 
 
 _TOO_LONG = re.compile(
-    r"maximum (context|model|prompt) length|context[ _](length|window)|prompt is too long|input is too long|too many tokens"
-    r"|context_length_exceeded|max_prompt_tokens|range of input length",
+    r"maximum (context|model|prompt) length|context[ _](length|window)|prompt is too long|input is too long"
+    r"|too many tokens|max_prompt_tokens|range of input length",
     re.IGNORECASE,
 )
 """How vendors and vLLM 0.32 (renderers/params.py, v1/engine/input_processor.py) say that a prompt does not fit."""

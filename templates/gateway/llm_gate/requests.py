@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_gate import passing, tokens
+from llm_gate import forms, passing, tokens
 from llm_gate.errors import Refused, bad, no_model
 from llm_gate.policy import Rules
+from llm_gate.routes import BY_THE_TOKENIZER
 
 LIMITS = {
     "/v1/chat/completions": ("max_completion_tokens", "max_tokens"),
@@ -20,8 +22,8 @@ LIMITS = {
 }
 """The field that bounds an answer, where one has a length; the first is the newer name."""
 
-COUNTED_ONLY = frozenset({"/v1/messages/count_tokens", "/tokenize", "/detokenize"})
-"""Endpoints where the tokenizer answers and no model: they take requests of a key's limits, and no tokens or money."""
+FORMS = frozenset({"/v1/audio/transcriptions"})
+"""Endpoints that take a form with a file, and no JSON."""
 
 _PAIRED = (("query", "queries", "text_1", "data_1"), ("documents", "items", "text_2", "data_2"))
 
@@ -49,6 +51,8 @@ class Call:
     """The most that the answers may have, all choices together; 0 where the caller and the key leave it open."""
     bound: int | None
     """The bound of one answer that the gateway sets because the caller set none; None: nothing is set."""
+    upload: forms.Upload | None = None
+    """The file of a form; ``body`` says how long it is, and its SHA-256."""
     betas: tuple[str, ...] = ()
     """What the caller's anthropic-beta asks for, as far as it goes on."""
     notes: dict[str, str] = field(default_factory=dict)
@@ -88,6 +92,11 @@ def parse(raw: bytes) -> dict[str, Any]:
     raise bad(f"the body has more than {_DEEPEST} lists and objects in one another", "invalid_json")
 
 
+def read(endpoint: str, raw: bytes, content_type: str) -> dict[str, Any]:
+    """The body as an object: a form for speech, JSON for all else. Raises `Refused`."""
+    return forms.read(raw, content_type) if endpoint in FORMS else parse(raw)
+
+
 def check(
     endpoint: str,
     body: dict[str, Any],
@@ -102,6 +111,9 @@ def check(
     ``kinds``: the kinds of upstream that may answer. ``most_out``: the bound that an answer gets where the key counts
     tokens or money and the caller sets none. ``betas``: the caller's headers of that kind.
     """
+    upload = body.pop("file") if endpoint in FORMS else None
+    if upload is not None:
+        _speech(body, upload)
     left_out = passing.choose(endpoint, body, kinds)
     left_out += passing.own_tools(endpoint, body)
     _references(body, vllm="vllm" in kinds)
@@ -135,9 +147,11 @@ def check(
         body=body,
         stream=stream,
         wants_usage=bool(options and options.get("include_usage")),
-        tokens_in=_tokens_in(endpoint, body) * (choices if body.get("best_of") and not asked else 1),
-        tokens_out=choices * max(asked, default=0),
+        tokens_in=_tokens_in(endpoint, body) * (choices if body.get("best_of") and not asked else 1)
+        + (upload.seconds * forms.TOKENS_PER_SECOND if upload else 0),
+        tokens_out=choices * max(asked, default=0) + (upload.seconds * forms.SAID_PER_SECOND if upload else 0),
         bound=bound,
+        upload=upload,
         betas=passing.betas(betas),
         notes={passing.LEFT_OUT: ", ".join(map(_safe, left_out))[:300]} if left_out else {},
     )
@@ -160,9 +174,18 @@ def bound_fields(endpoint: str, kind: str) -> str | None:
     return names[0] if kind == "openai" else names[-1]
 
 
+def _speech(body: dict[str, Any], upload: forms.Upload) -> None:
+    """What is asked of a sound, and the file's own marks in its place."""
+    if body.get("response_format", "json") not in ("json", "verbose_json", "diarized_json"):
+        raise bad("response_format has to be json, verbose_json or diarized_json", param="response_format")
+    if body.pop("stream", False):
+        raise bad("speech is answered in one piece here: leave stream out", param="stream")
+    body["file"] = {"bytes": len(upload.content), "sha256": hashlib.sha256(upload.content).hexdigest()}
+
+
 def _tokens_in(endpoint: str, body: dict[str, Any]) -> int:
     """Tokens of all that the model reads, on the high side."""
-    if endpoint in COUNTED_ONLY:
+    if endpoint in BY_THE_TOKENIZER:
         # To count is no work for the model, and agents ask for it before each request.
         return 0
     if endpoint not in ("/v1/rerank", "/v1/score"):

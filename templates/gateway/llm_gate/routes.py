@@ -43,6 +43,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 """Kinds of upstream, and the endpoints that each has (the vendors' own documentation, 2026-11; vLLM 0.32's routes)."""
 
+BY_THE_TOKENIZER = frozenset({"/v1/messages/count_tokens", "/tokenize", "/detokenize"})
+"""Endpoints where the tokenizer answers and no model: they take requests of a key's limits, and no tokens or money."""
 MODELS = "/v1/models"
 """The path that lists the models; a model's own is below it."""
 

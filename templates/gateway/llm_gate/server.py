@@ -161,7 +161,8 @@ class Gateway:
             return web.json_response(self.routes.models(rules.allows_model, one))
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
-        body = requests.parse(await self._body(request))
+        raw = await self._body(request, form=path in requests.FORMS)
+        body = requests.read(path, raw, request.headers.get("Content-Type", ""))
         model = requests.model_of(body)
         route = self.routes.table.get(model)
         if route is None or not rules.allows_model(model):
@@ -192,11 +193,11 @@ class Gateway:
             refuse_unreadable(self.content.checker, body, key=rules.name, model=model)
         return await self._admitted(request, call, rules, targets)
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        """The request's body, plain JSON and not too long."""
+    async def _body(self, request: web.BaseRequest, *, form: bool) -> bytes:
+        """The request's body, plain JSON (or a form) and not too long."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
-        if request.content_type not in ("application/json", "application/octet-stream"):
+        if not form and request.content_type not in ("application/json", "application/octet-stream"):
             raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
         content = bytearray()
         try:
@@ -205,7 +206,10 @@ class Gateway:
                     content += piece
                     if len(content) > LONGEST_BODY:
                         raise Refused(
-                            413, "invalid_request_error", "request_too_large", f"more than {LONGEST_BODY} bytes"
+                            413,
+                            "invalid_request_error",
+                            "request_too_large",
+                            f"a request may have {LONGEST_BODY} bytes (8 MiB)",
                         )
                     request[HELD] = len(content)
                     self.held += len(piece)

@@ -87,7 +87,21 @@ def in_answer(endpoint: str, answer: dict[str, Any]) -> list[list[Slot]]:
         return [[slot] for slot in _nested(answer.get("output"))]
     if endpoint == "/v1/messages":
         return [[slot] for slot in _nested(answer.get("content"))]
+    if endpoint == "/v1/audio/transcriptions":
+        return _transcribed(answer)
+    if endpoint in ("/detokenize", "/tokenize"):
+        return [[slot] for name in ("prompt", "token_strs") for slot in _nested({name: answer.get(name)})]
     return []
+
+
+def _transcribed(answer: dict[str, Any]) -> list[list[Slot]]:
+    """The text whole, then as its segments and words say it again: each list of them is one text."""
+    found: list[list[Slot]] = [[(answer, "text")]] if isinstance(answer.get("text"), str) else []
+    for name, field in (("segments", "text"), ("words", "word")):
+        again: list[Slot] = [(each, field) for each in _dicts(answer.get(name)) if isinstance(each.get(field), str)]
+        if again:
+            found.append(again)
+    return found
 
 
 def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable, ...], Slot]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from llm_gate import passing, requests
+from llm_gate import forms, passing, requests
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 
@@ -92,8 +92,8 @@ def able(target: Target, call: Call) -> bool:
     return True
 
 
-def body(target: Target, call: Call) -> bytes:
-    """The body for a target."""
+def body(target: Target, call: Call) -> tuple[bytes, str]:
+    """The body for a target, and its Content-Type."""
     kind = target.upstream.kind
     taken = passing.fields(call.endpoint, kind)
     sent = {**{name: value for name, value in call.body.items() if name in taken}, "model": target.model}
@@ -109,13 +109,14 @@ def body(target: Target, call: Call) -> bytes:
         sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
     elif not call.stream:
         sent.pop("stream_options", None)
-    return json.dumps(sent, separators=(",", ":")).encode()
+    if call.upload is not None:
+        return forms.written({name: value for name, value in sent.items() if name != "file"}, call.upload)
+    return json.dumps(sent, separators=(",", ":")).encode(), "application/json"
 
 
 def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
-    """The headers for a target: these and no others."""
+    """The headers for a target: these, the body's Content-Type, and no others."""
     found = {
-        "Content-Type": "application/json",
         "Accept": "text/event-stream" if call.stream else "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "pulumi-llm-gateway",
