@@ -44,6 +44,8 @@ class Fake:
         self.release = asyncio.Event()
         """Streams and answers of models called ``hold…`` wait for it."""
         self.url = ""
+        self.wait = "7"
+        """What ``status-…`` says in Retry-After."""
         self.failures = 0
         """For ``flaky``: how many requests fail before one works."""
 
@@ -70,7 +72,7 @@ class Fake:
             if isinstance(sound := body.get("file"), web.FileField):
                 body["file"] = {"name": sound.filename, "type": sound.content_type, "content": sound.file.read()}
         else:
-            body = json.loads(await request.read() or b"{}")
+            body = json.loads(await request.content.read() or b"{}")
         self.seen.append(Seen(request.path, {k.lower(): v for k, v in request.headers.items()}, body))
         model = str(body.get("model", ""))
         self.working += 1
@@ -92,7 +94,7 @@ class Fake:
                 "code": "y",
                 "headers": dict(request.headers),
             }
-            return web.json_response({"error": error}, status=status, headers={"Retry-After": "7", "X-Key": key})
+            return web.json_response({"error": error}, status=status, headers={"Retry-After": self.wait, "X-Key": key})
         if model == "too-long":
             # vLLM 0.32, renderers/params.py
             told = "This model's maximum context length is 8 tokens. However, your prompt contains 9 input tokens."

@@ -72,9 +72,11 @@ def free_port() -> int:
         return port
 
 
-def caddyfile(root: Path, port: int, gate_url: str) -> str:
+def caddyfile(root: Path, port: int, gate_url: str, origins: tuple[str, ...] = ()) -> str:
     """The node's own, with its paths and ports moved."""
-    role = GatewayRole(https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),))
+    role = GatewayRole(
+        https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),), origins=origins
+    )
     text = caddy.caddyfile(proxy_node(roles=(role,)))
     moved = text.replace("/srv/llm/secrets", str(root)).replace("/var/lib/llm-caddy", str(root / "caddy"))
     moved = moved.replace("127.0.0.1:4000", gate_url.removeprefix("http://"))
@@ -112,6 +114,7 @@ async def front(
     talkative: bool = False,
     upstream: Callable[[], Fake] = Fake,
     relay: Callable[[str], AbstractAsyncContextManager[Any]] | None = None,
+    origins: tuple[str, ...] = (),
     **limits: Any,
 ) -> AsyncIterator[Front]:
     """Caddy, gateway and fake upstream, each for itself.
@@ -125,7 +128,7 @@ async def front(
         home = Home(root / "gate").key(**limits).routes(fake.url, kind=kind)
         async with home.running() as gate, relay(gate.url) if relay else nullcontext(gate) as behind:
             config = root / "Caddyfile"
-            text = caddyfile(root, port, behind.url)
+            text = caddyfile(root, port, behind.url, origins)
             config.write_text(text.replace("{\n\tadmin off", "{\n\tdebug\n\tadmin off", 1) if talkative else text)
             log = (root / "caddy.log").open("wb")
             caddy = await asyncio.create_subprocess_exec(

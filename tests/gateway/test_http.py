@@ -438,3 +438,66 @@ async def test_no_prompt_answer_or_key_is_in_the_ledger_or_the_metrics(tmp_path:
             assert planted not in kept
         digest = gate.calls("input_sha256")[0][0]
         assert len(digest) == 64
+
+
+@pytest.mark.parametrize(("wait", "again"), [("7", None), ("60", None), ("61", "false"), ("86400", "false")])
+async def test_an_upstreams_long_wait_is_passed_on_as_no_reason_to_sleep(
+    tmp_path: Path, wait: str, again: str | None
+) -> None:
+    """anthropic 2.14 sleeps however long Retry-After says, openai 3.57 up to 120 s; both heed x-should-retry."""
+    import anthropic
+
+    async with stand(tmp_path, kind="anthropic") as (gate, fake, client):
+        fake.wait = wait
+        async with client.post(CHAT, json=chat("status-429")) as reply:
+            assert reply.status == 429
+            assert int(reply.headers["Retry-After"]) == min(300, int(wait))
+            assert reply.headers.get("x-should-retry") == again
+        if again:
+            asked = anthropic.AsyncAnthropic(base_url=gate.url, api_key=KEY, max_retries=2)
+            with pytest.raises(anthropic.RateLimitError):
+                await asyncio.wait_for(
+                    asked.messages.create(
+                        model="status-429", max_tokens=5, messages=[{"role": "user", "content": PROMPT}]
+                    ),
+                    5,
+                )
+        # The one target is asked all the same: nobody else is there.
+        assert len(fake.seen) == (2 if again else 1)
+
+
+TOO_LONG = (
+    "This model's maximum context length is 8 tokens. However, your prompt contains at least 9 input tokens.",
+    "The decoder prompt (length 9) is longer than the maximum model length of 8. Make sure that",
+    "Input length (9) exceeds model's maximum context length (8).",
+    "prompt is too long: 9 tokens > 8 maximum",
+    "Range of input length should be [1, 8]",
+    "Your input exceeds the context window of this model.",
+)
+"""vLLM 0.32 (renderers/params.py, v1/engine/input_processor.py, entrypoints), Anthropic, Bailian, OpenAI."""
+
+
+@pytest.mark.parametrize("said", TOO_LONG)
+def test_a_prompt_that_does_not_fit_is_told_in_the_words_that_clients_look_for(said: str) -> None:
+    from llm_gate import errors
+
+    body = {"error": {"message": said, "type": "BadRequestError", "param": "input_tokens", "code": 400}}
+    refused = errors.passed_on(400, body, CHAT, {})
+    assert errors.document(refused, CHAT)["error"] == {
+        "message": said,
+        "type": "invalid_request_error",
+        "param": "input_tokens",
+        "code": "context_length_exceeded",
+    }
+    told = errors.document(errors.passed_on(400, body, "/v1/messages", {}), "/v1/messages")["error"]
+    assert told["type"] == "invalid_request_error"
+    assert told["message"].startswith("prompt is too long")
+
+
+def test_another_refusal_of_an_upstreams_keeps_its_own_code() -> None:
+    from llm_gate import errors
+
+    for code, want in (("invalid_image", "invalid_image"), (400, "upstream_refused"), (None, "upstream_refused")):
+        refused = errors.passed_on(400, {"error": {"message": "no", "code": code}}, CHAT, {})
+        assert refused.code == want
+    assert errors.passed_on(404, {"detail": "Not Found"}, CHAT, {}).message == "Not Found"
