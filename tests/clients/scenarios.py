@@ -22,6 +22,13 @@ class Scenario:
     files: dict[str, str] = field(default_factory=dict)
     hangs_up: bool = False
 
+    @property
+    def result(self) -> str:
+        """What the tool's result says, which the client has to send back."""
+        if self.name != "tools" or self.client in ("langchain", "llama-index"):
+            return ""
+        return "hello from a file" if any("hello.txt" in each for each in self.arguments) else "a bird"
+
 
 CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
 CALL = "Please call the tool {} with {} now."

@@ -43,6 +43,7 @@ async def test_a_client_is_served(tmp_path: Path, scenario: Scenario) -> None:
         asked = [each["request"]["path"] for each in kept]
         for path in scenario.asks:
             assert any(each.partition("?")[0] == path or each == path for each in asked), asked
+        assert any(scenario.result in each.body.decode() for each in it.recorder.exchanges), said[-3000:]
         if scenario.name == "cancel":
             assert sum(it.it.fake.hung_up.values()) >= 1
             assert ("caller hung up",) in await it.it.gate.settled("verdict")

@@ -99,8 +99,8 @@ def wanted(body: dict[str, Any]) -> tuple[str, str] | None:
         text = json.dumps(each, ensure_ascii=False)
         if '"role": "tool"' in text or '"tool_result"' in text or "_call_output" in text:
             return None
-        # Texts are JSON in JSON here: one level of quotes off.
-        found = ASKED.findall(text.replace('\\"', '"'))
+        # Texts are JSON in JSON here, and some clients quote what they are told once more.
+        found = ASKED.findall(re.sub(r'\\+"', '"', text))
         if found:
             name, arguments = found[-1]
             return name, arguments
