@@ -223,7 +223,7 @@ SHARED = frozenset(
      "network_cidr", "system_disk_gib", "image_id", "renew", "protect", "ready_timeout_minutes", "tags"]
 )  # fmt: skip
 """What every component with a machine takes."""
-OF_GATEWAYS = frozenset(["https_port", "keys", "routes", "blocked_words", "content"])
+OF_GATEWAYS = frozenset(["https_port", "keys", "routes", "blocked_words", "content", "cors_origins"])
 ALONE = {
     llm.VectorStore: {"memory_gib", "disk_gib"},
     llm.OverseasProxy: {"upstreams", "disk_gib", "client_address"},  # the server's address, which may call it

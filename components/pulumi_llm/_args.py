@@ -216,7 +216,7 @@ class ServerArgs(TypedDict):
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
-    allowed_origins: NotRequired[list[str]]
+    cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
@@ -292,7 +292,7 @@ class ProxyArgs(TypedDict):
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
-    allowed_origins: NotRequired[list[str]]
+    cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
@@ -382,7 +382,7 @@ class ModelServerArgs(TypedDict):
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
-    allowed_origins: NotRequired[list[str]]
+    cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
@@ -514,7 +514,7 @@ class OverseasProxyArgs(TypedDict):
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
-    allowed_origins: NotRequired[list[str]]
+    cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""

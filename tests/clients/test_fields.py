@@ -43,17 +43,18 @@ def test_anthropic_is_sent_only_what_its_client_knows(path: str) -> None:
 
 
 def test_another_gateway_is_sent_what_any_of_its_upstreams_may_take() -> None:
-    from llm_gate.passing import POSTS, fields
+    from llm_gate.passing import fields
+    from llm_gate.routes import KINDS
 
-    for path in POSTS:
+    for path in KINDS["gateway"]:
         for kind in ("openai", "anthropic", "vllm", "custom"):
             assert fields(path, kind) <= fields(path, "gateway")
 
 
 def test_no_field_both_passes_and_is_refused() -> None:
-    from llm_gate.passing import _FIELDS, POSTS, fields
+    from llm_gate.passing import _FIELDS, fields
 
-    for path in POSTS:
+    for path in _FIELDS["endpoints"]:
         refused = {**_FIELDS["refused"]["*"], **_FIELDS["refused"].get(path, {})}
         # What a caller says of `store` is looked at, and the gateway itself says false.
         assert not fields(path, "gateway") & set(refused) - {"store"}

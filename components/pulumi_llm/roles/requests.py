@@ -26,7 +26,9 @@ ENDPOINTS: tuple[str, ...] = (
     "/detokenize",
     "/v1/models",
 )
-"""The paths that a gateway serves, and those below `/v1/models`. All others answer 404, whatever the servers behind it would do with them."""
+"""The paths that a gateway serves, and those below ``/v1/models``.
+
+All others answer 404, whatever the servers behind it would do with them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,7 +71,7 @@ class ProxySpec(MachineSpec):
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway."""
     routes: Routes = Field(default_factory=dict)
     """More names that callers may ask for: aliases, weights, fallback."""
-    allowed_origins: tuple[Origin, ...] = ()
+    cors_origins: tuple[Origin, ...] = ()
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused."""

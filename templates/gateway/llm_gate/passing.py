@@ -17,9 +17,6 @@ from llm_gate.errors import bad
 _FIELDS: dict[str, Any] = json.loads((Path(__file__).parent / "fields.json").read_text())
 _REFUSED: dict[str, dict[str, str]] = _FIELDS["refused"]
 
-POSTS = tuple(_FIELDS["endpoints"])
-"""The paths that take a body."""
-
 LEFT_OUT = "x-llm-left-out"
 """The answer's header that names what did not go on."""
 
