@@ -242,6 +242,15 @@ def test_components_with_a_machine_take_the_same_of_it() -> None:
         assert taken[each] - SHARED - of_gateway - secrets == own
 
 
+@pytest.mark.parametrize("component", [llm.ModelServer, llm.OverseasProxy])
+def test_pages_of_named_origins_may_ask_and_by_default_none(component: Any) -> None:
+    args = PROXY if component is llm.OverseasProxy else SERVER
+    page = "https://chat.example.com"
+    asked = json.dumps(settings(plan_of(component, {**args, "cors_origins": [page]})))
+    assert f"header Origin {page}" in asked
+    assert "Access-Control" not in json.dumps(settings(plan_of(component, args)))
+
+
 def test_a_proxy_needs_the_key_of_each_upstream() -> None:
     without = {key: value for key, value in PROXY.items() if key != "openai_api_key"}
     assert codes(llm.OverseasProxy, without) == ["secret.missing"]

@@ -59,7 +59,7 @@ class Client:
         ]
         if self.registry == "npm":
             npm(self.folder, *wanted)
-        elif uv := shutil.which("uv"):
+        elif uv := shutil.which("uv", path=f"{TOOLS / 'uv' / 'bin'}:{os.environ['PATH']}"):
             subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, self.folder], check=True)
             subprocess.run([uv, "pip", "install", "-q", "-p", self.folder / "bin" / "python", *wanted], check=True)
         else:
