@@ -115,6 +115,29 @@ async def test_a_ranking_is_reserved_for_as_often_as_its_query_is_read(tmp_path:
         assert not fake.seen
 
 
+PICTURE = {"content": [{"type": "image_url", "image_url": {"url": "http://100.100.100.200/latest/meta-data/ram/"}}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/rerank", {"query": "x", "documents": [PICTURE]}),
+        ("/v1/rerank", {"query": PICTURE, "documents": ["x"]}),
+        ("/v1/score", {"data_1": "x", "data_2": [PICTURE]}),
+        ("/v1/score", {"queries": [PICTURE], "items": ["x"]}),
+        ("/tokenize", {"messages": [{"role": "user", **PICTURE}]}),
+        ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": [
+            {"type": "image", "source": {"type": "url", "url": "http://100.100.100.200/"}}]}]}),
+    ],
+)  # fmt: skip
+async def test_our_own_machine_fetches_no_address_on_any_path(tmp_path: Path, path: str, body: dict[str, Any]) -> None:
+    async with stand(tmp_path, kind="vllm") as (_, fake, client):
+        async with client.post(path, json={"model": "plain", **body}) as reply:
+            assert reply.status == 400
+            assert "addresses are not fetched" in (await reply.json())["error"]["message"]
+        assert not fake.seen
+
+
 @pytest.mark.parametrize("path", ["/v1/rerank", "/v1/score", "/tokenize", "/detokenize", "/v1/messages/count_tokens"])
 async def test_an_endpoint_that_a_vendor_does_not_have_is_said_to_be_missing(tmp_path: Path, path: str) -> None:
     async with stand(tmp_path, kind="deepseek") as (_, fake, client):

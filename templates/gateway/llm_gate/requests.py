@@ -25,6 +25,8 @@ LIMITS = {
 FORMS = frozenset({"/v1/audio/transcriptions"})
 """Endpoints that take a form with a file, and no JSON."""
 
+COMPARED = frozenset({"/v1/rerank", "/v1/score"})
+"""Endpoints that hold texts or pictures against each other: fields of the one side, and of the other."""
 _PAIRED = (("query", "queries", "text_1", "data_1"), ("documents", "items", "text_2", "data_2"))
 
 _DEEPEST = 100
@@ -116,7 +118,7 @@ def check(
         _speech(body, upload)
     left_out = passing.choose(endpoint, body, kinds)
     left_out += passing.own_tools(endpoint, body)
-    _references(body, vllm="vllm" in kinds)
+    _references(endpoint, body, vllm="vllm" in kinds)
     if not isinstance(body.get("stream", False), bool | None):
         raise bad("stream has to be true or false")
     stream = bool(body.get("stream")) and endpoint in LIMITS
@@ -188,7 +190,7 @@ def _tokens_in(endpoint: str, body: dict[str, Any]) -> int:
     if endpoint in BY_THE_TOKENIZER:
         # To count is no work for the model, and agents ask for it before each request.
         return 0
-    if endpoint not in ("/v1/rerank", "/v1/score"):
+    if endpoint not in COMPARED:
         return tokens.of_request(body)
     # The one side is read again with each text of the other.
     left, right = (next((body[name] for name in side if body.get(name)), None) for side in _PAIRED)
@@ -213,9 +215,12 @@ def _number(body: dict[str, Any], name: str, default: int) -> int:
     return value
 
 
-def _references(body: dict[str, Any], *, vllm: bool) -> None:
+def _references(endpoint: str, body: dict[str, Any], *, vllm: bool) -> None:
     """Refuse what points at things of the account's owner, or has our own machine fetch an address."""
-    pending: list[Any] = [body.get(name) for name in ("messages", "input", "system")]
+    shown = ("messages", "input", "system")
+    if endpoint in COMPARED:
+        shown = tuple(name for side in _PAIRED for name in side)
+    pending: list[Any] = [body.get(name) for name in shown]
     while pending:
         value = pending.pop()
         if isinstance(value, list):
