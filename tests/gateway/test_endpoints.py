@@ -165,6 +165,14 @@ async def test_a_models_own_row_is_told_to_whoever_may_ask_it(tmp_path: Path) ->
         ]
 
 
+async def test_a_model_that_is_not_there_is_told_in_the_form_of_whoever_asks(tmp_path: Path) -> None:
+    async with stand(tmp_path) as (_, _, client):
+        async with client.get("/v1/models/gone", headers={"anthropic-version": "2023-06-01"}) as reply:
+            assert (reply.status, (await reply.json())["error"]["type"]) == (404, "not_found_error")
+        async with client.get("/v1/models/gone") as reply:
+            assert (reply.status, (await reply.json())["error"]["code"]) == (404, "model_not_found")
+
+
 @pytest.mark.parametrize("kind", ["vllm", "openai", "groq"])
 async def test_speech_becomes_text_and_counts_by_its_length(tmp_path: Path, kind: str) -> None:
     async with stand(tmp_path, kind=kind, daily_tokens=100_000) as (gate, fake, client):

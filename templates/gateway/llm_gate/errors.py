@@ -43,6 +43,13 @@ _ANTHROPIC = {
 }
 
 
+def form(target: str, *, anthropic: bool) -> str:
+    """The path whose API's form an error has. ``anthropic``: the caller is a client of theirs, as its header says."""
+    path = target.partition("?")[0]
+    # Both APIs list models on the same path.
+    return "/v1/messages" if anthropic and path.startswith("/v1/models") else path
+
+
 def document(refused: Refused, endpoint: str) -> dict[str, Any]:
     """The error as an object: Anthropic's form for its endpoint, OpenAI's for all others."""
     if endpoint.startswith("/v1/messages"):

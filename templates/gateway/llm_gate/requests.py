@@ -217,10 +217,9 @@ def _number(body: dict[str, Any], name: str, default: int) -> int:
 
 def _references(endpoint: str, body: dict[str, Any], *, vllm: bool) -> None:
     """Refuse what points at things of the account's owner, or has our own machine fetch an address."""
-    shown = ("messages", "input", "system")
+    pending: list[Any] = [body.get(name) for name in ("messages", "input", "system")]
     if endpoint in COMPARED:
-        shown = tuple(name for side in _PAIRED for name in side)
-    pending: list[Any] = [body.get(name) for name in shown]
+        pending += [body.get(name) for side in _PAIRED for name in side]
     while pending:
         value = pending.pop()
         if isinstance(value, list):

@@ -93,15 +93,15 @@ class Gateway:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        path = request.raw_path.partition("?")[0]
+        form = errors.form(request.raw_path, anthropic="anthropic-version" in request.headers)
         name = ""
         try:
             rules = self._who(request)
             name = rules.name
-            response = await self._serve(request, path, rules)
+            response = await self._serve(request, rules)
         except Refused as refused:
             self.metrics.add("refused_total", key=name, code=refused.counted)
-            response = _error(refused, path)
+            response = _error(refused, form)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -109,7 +109,7 @@ class Gateway:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
-            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), path)
+            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), form)
         finally:
             self.held -= request.get(HELD, 0)
         return response
@@ -149,7 +149,7 @@ class Gateway:
             raise Refused(403, "permission_error", "address_not_allowed", "this key may not be used from here")
         return rules
 
-    async def _serve(self, request: web.BaseRequest, path: str, rules: Rules) -> web.StreamResponse:
+    async def _serve(self, request: web.BaseRequest, rules: Rules) -> web.StreamResponse:
         found = asked(request.method, request.raw_path)
         if found is None:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
@@ -324,5 +324,5 @@ def _digest(call: Call) -> str:
     return hashlib.sha256(json.dumps(call.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _error(refused: Refused, path: str) -> web.Response:
-    return web.json_response(errors.document(refused, path), status=refused.status, headers=refused.headers)
+def _error(refused: Refused, form: str) -> web.Response:
+    return web.json_response(errors.document(refused, form), status=refused.status, headers=refused.headers)
