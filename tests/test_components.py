@@ -234,7 +234,9 @@ SHARED = frozenset(
      "network_cidr", "system_disk_gib", "image_id", "renew", "protect", "ready_timeout_minutes", "tags"]
 )  # fmt: skip
 """What every component with a machine takes."""
-OF_GATEWAYS = frozenset(["https_port", "keys", "routes", "blocked_words", "content", "upstreams", "upstream_api_keys"])
+OF_GATEWAYS = frozenset(
+    ["https_port", "keys", "routes", "blocked_words", "content", "upstreams", "upstream_api_keys", "cors_origins"]
+)
 ALONE = {
     llm.VectorStore: {"memory_gib", "disk_gib"},
     llm.OverseasProxy: {"disk_gib", "client_address"},  # the server's address, which may call it
@@ -251,6 +253,15 @@ def test_components_with_a_machine_take_the_same_of_it() -> None:
         of_gateway = OF_GATEWAYS if each is llm.OverseasProxy else frozenset()
         secrets = {name for name in taken[each] if name.endswith(("_api_key", "_moderation_key", "_moderation_id"))}
         assert taken[each] - SHARED - of_gateway - secrets == own
+
+
+@pytest.mark.parametrize("component", [llm.ModelServer, llm.OverseasProxy])
+def test_pages_of_named_origins_may_ask_and_by_default_none(component: Any) -> None:
+    args = PROXY if component is llm.OverseasProxy else SERVER
+    page = "https://chat.example.com"
+    asked = json.dumps(settings(plan_of(component, {**args, "cors_origins": [page]})))
+    assert f"header Origin {page}" in asked
+    assert "Access-Control" not in json.dumps(settings(plan_of(component, args)))
 
 
 def test_a_proxy_needs_the_key_of_each_upstream() -> None:

@@ -226,6 +226,8 @@ class ServerArgs(TypedDict):
     """Vendors and other servers whose models this gateway serves too, called from the server itself."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -300,6 +302,8 @@ class ProxyArgs(TypedDict):
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -390,6 +394,8 @@ class ModelServerArgs(TypedDict):
     """Vendors and other servers whose models this gateway serves too, called from the server itself."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -544,6 +550,8 @@ class OverseasProxyArgs(TypedDict):
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]

@@ -68,6 +68,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         routes=routes_of(targets, routes),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
+        origins=wanted.cors_origins,
     )
     asked: list[RoleRequest] = [gateway, _vllm(server)]
     if vectors:
@@ -97,6 +98,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
+        origins=wanted.cors_origins,
     )
     return NodeRequest(name=name, **_site(proxy.site), data_disk_gib=proxy.data_disk_gib, roles=(gateway,))
 

@@ -40,6 +40,7 @@ MODELS = (
     "status-500",
     "status-401",
     "status-400",
+    "too-long",
 )
 
 

@@ -25,9 +25,10 @@ PROJECT = ROOT / "Pulumi.yaml"
 KINDS = ROOT / "templates/gateway/llm_gate/routes.py"
 SCHEMA = ROOT / "tests/golden/schema.json"
 PAGE = ROOT / "docs/components.md"
+GUIDES = (ROOT / "docs/user-guide.md", ROOT / "docs/user-guide.zh.md")
+
 LINE = 121
 """Characters of a line of Python, its end included."""
-GUIDES = (ROOT / "docs/user-guide.md", ROOT / "docs/user-guide.zh.md")
 
 SECRETS_BEGIN = "  # Secrets, each set by `pulumi config set --secret NAME`."
 

@@ -299,7 +299,8 @@ class Gateway(Role):
         """Its port, where the paths of `ENDPOINTS` are let through and no other."""
         role = _asked(node)
         posts = [each for each in ENDPOINTS if each != "/v1/models"]
-        return [fill("gateway/site.j2", https_port=role.https_port, gate=bool(role.routes), posts=posts)]
+        gate = bool(role.routes)
+        return [fill("gateway/site.j2", https_port=role.https_port, gate=gate, posts=posts, origins=role.origins)]
 
     def watched(self, node: NodeRequest) -> Row:
         """The models that are asked for an answer: those that this node itself serves; ``embed``: for vectors."""

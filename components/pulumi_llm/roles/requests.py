@@ -18,9 +18,17 @@ ENDPOINTS: tuple[str, ...] = (
     "/v1/embeddings",
     "/v1/responses",
     "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/rerank",
+    "/v1/score",
+    "/v1/audio/transcriptions",
+    "/tokenize",
+    "/detokenize",
     "/v1/models",
 )
-"""The paths that a gateway serves. All others answer 404, whatever the servers behind it would do with them."""
+"""The paths that a gateway serves, and those below ``/v1/models``.
+
+All others answer 404, whatever the servers behind it would do with them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,6 +190,8 @@ class GatewayRole:
     routes: tuple[Route, ...] = ()
     blocked_words: tuple[str, ...] = ()
     content: ContentRole | None = None
+    origins: tuple[str, ...] = ()
+    """Web pages' origins that may ask from a browser; nobody's by default."""
 
 
 RoleRequest = VllmRole | GatewayRole | ServiceRole

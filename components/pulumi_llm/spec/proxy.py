@@ -12,6 +12,7 @@ from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.fields import Count, Flag, Text, invalid
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.network import NetworkSpec
+from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.upstreams import Upstreams, UpstreamSpec, regions_serving, unserved
 
@@ -26,6 +27,8 @@ class ProxySpec(MachineSpec):
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway."""
     routes: Routes = Field(default_factory=dict)
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: tuple[Origin, ...] = ()
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused."""
     content: ContentSpec | None = None

@@ -13,6 +13,7 @@ from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
+from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
@@ -70,6 +71,8 @@ class ServerSpec(MachineSpec):
     ``upstreams``."""
     routes: Routes = Field(default_factory=dict)
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: tuple[Origin, ...] = ()
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused."""
     content: ContentSpec | None = None

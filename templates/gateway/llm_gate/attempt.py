@@ -105,8 +105,8 @@ class Attempt:
         """The upstream's reply, its headers read. Whatever ends the block ends the upstream's work too."""
         call, target, progress = self.exchange.call, self.target, self.exchange.progress
         session = self.tools.sessions.of(target.upstream)
-        address, content = upstream.url(target, call.endpoint), upstream.body(target, call)
-        sent = upstream.headers(target, call, self.key)
+        address, (content, kind) = upstream.url(target, call.endpoint), upstream.body(target, call)
+        sent = {"Content-Type": kind, **upstream.headers(target, call, self.key)}
         reply = None
         for attempt in (1, 2):
             try:
@@ -150,18 +150,7 @@ class Attempt:
         progress.count.reported_in, progress.count.reported_out = 0, 0
         self.tools.routes.worked(self.target)
         said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
-        error = said.get("error")
-        message = error.get("message") if isinstance(error, dict) else error if isinstance(error, str) else None
-        message = message or said.get("message") or said.get("detail") or f"the upstream answered {status}"
-        code = error.get("code") if isinstance(error, dict) else None
-        raise Refused(
-            status,
-            "invalid_request_error",
-            str(code) if isinstance(code, str) else "upstream_refused",
-            str(message)[:2000],
-            self.exchange.headers,
-            counted="upstream_refused",
-        )
+        raise errors.passed_on(status, said, self.exchange.call.endpoint, self.exchange.headers)
 
     async def _at_once(self, reply: aiohttp.ClientResponse) -> web.Response:
         call, progress = self.exchange.call, self.exchange.progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
-from llm_gate.errors import Refused
+from llm_gate.errors import Refused, upstream_busy
 from llm_gate.routes import Target
 
 
@@ -29,14 +29,7 @@ def _unavailable(failures: list[Failure]) -> Refused:
     """What the caller is told: which kinds of trouble there were, and nothing that an upstream said."""
     kinds = ", ".join(dict.fromkeys(each.kind for each in failures))
     if failures and all(each.status == 429 for each in failures):
-        wait = max(1, round(min(each.wait or BUSY for each in failures)))
-        return Refused(
-            429,
-            "rate_limit_error",
-            "upstream_rate_limited",
-            f"the upstream is busy; try again in {wait} s",
-            {"Retry-After": str(wait)},
-        )
+        return upstream_busy(min(each.wait or BUSY for each in failures))
     status = failures[-1].status if failures else 503
     return Refused(
         status if status != 429 else 503,

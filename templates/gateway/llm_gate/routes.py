@@ -7,14 +7,36 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
+from llm_gate.errors import no_model
+
+_ALL = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/rerank",
+    "/v1/score",
+    "/v1/audio/transcriptions",
+    "/tokenize",
+    "/detokenize",
+)
 KINDS: dict[str, tuple[str, ...]] = {
-    "vllm": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
-    "gateway": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
-    "openai": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"),
-    "anthropic": ("/v1/chat/completions", "/v1/messages"),
+    "vllm": _ALL,
+    "gateway": _ALL,
+    "openai": (
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/v1/audio/transcriptions",
+    ),
+    "anthropic": ("/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"),
     "gemini": ("/v1/chat/completions", "/v1/embeddings"),
-    "groq": ("/v1/chat/completions", "/v1/responses"),
+    "groq": ("/v1/chat/completions", "/v1/responses", "/v1/audio/transcriptions"),
     "deepseek": ("/v1/chat/completions",),
     "qwen": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
     "qianfan": ("/v1/chat/completions", "/v1/embeddings"),
@@ -23,7 +45,30 @@ KINDS: dict[str, tuple[str, ...]] = {
     "hai": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
     "custom": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
 }
-"""Kinds of upstream, and the endpoints that each has (the vendors' own documentation, 2026-11)."""
+"""Kinds of upstream, and the endpoints that each has (the vendors' own documentation, 2026-11; vLLM 0.32's routes)."""
+
+BY_THE_TOKENIZER = frozenset({"/v1/messages/count_tokens", "/tokenize", "/detokenize"})
+"""Endpoints where the tokenizer answers and no model: they take requests of a key's limits, and no tokens or money."""
+MODELS = "/v1/models"
+"""The path that lists the models; a model's own is below it."""
+
+
+def asked(method: str, target: str) -> tuple[str, str | None] | None:
+    """The endpoint that a request's method and target name, and the model where the path does; None for no endpoint.
+
+    Queries say nothing here: Anthropic's clients write ``?beta=true`` and ``?limit=20``, others version numbers, and
+    upstreams are asked by the endpoint's name alone.
+    """
+    path = target.partition("?")[0]
+    if method == "POST" and path in _ALL:
+        return path, None
+    if method == "GET" and path == MODELS:
+        return MODELS, None
+    if method == "GET" and path.startswith(f"{MODELS}/"):
+        # A hub's name has a slash, which some clients write as it is.
+        return MODELS, unquote(path.removeprefix(f"{MODELS}/"))
+    return None
+
 
 FAILURES = 3
 """Failures in a row after which an upstream is left alone for a while."""
@@ -110,6 +155,32 @@ class Routes:
             )
             for name, row in document.get("routes", {}).items()
         }
+
+    def models(self, allowed: Callable[[str], bool], one: str | None = None) -> dict[str, Any]:
+        """The models that a key may ask, or the row of ``one``, as OpenAI and Anthropic write it, in one.
+
+        Raises `Refused` for one that is not there.
+        """
+        rows = [
+            {
+                "id": name,
+                "object": "model",
+                "created": 0,
+                "owned_by": route.targets[0].upstream.name,
+                "type": "model",
+                "display_name": name,
+                "created_at": "1970-01-01T00:00:00Z",
+            }
+            for name, route in sorted(self.table.items())
+            if allowed(name)
+        ]
+        if one is None:
+            ends = {"first_id": rows[0]["id"] if rows else None, "last_id": rows[-1]["id"] if rows else None}
+            return {"object": "list", "data": rows, "has_more": False, **ends}
+        found = next((row for row in rows if row["id"] == one), None)
+        if found is None:
+            raise no_model(one)
+        return found
 
     def order(self, route: Route, endpoint: str) -> list[Target]:
         """The targets that have this endpoint, in the order in which to try them; empty if none has."""

@@ -27,13 +27,15 @@ from llm_gate.metrics import Labels, Metrics
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
-from llm_gate.routes import KINDS, Routes, Target
+from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.store import Ask, Spent, Store
 from llm_gate.upstream import Secrets, Sessions
 from llm_gate.usage import Count
 
 LONGEST_BODY = 8 * 2**20
 """Bytes of a request; Caddy's limit is the same."""
+LONGEST_HEADER = 32 * 2**10
+"""Bytes of one header and of the request's line; Caddy's limit for all of them is the same."""
 BODY_SECONDS = 60.0
 """Seconds for a request's body to come."""
 LAST_WORDS = 40.0
@@ -93,15 +95,15 @@ class Gateway:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        path = request.raw_path
+        form = errors.form(request.raw_path, anthropic="anthropic-version" in request.headers)
         name = ""
         try:
             rules = self._who(request)
             name = rules.name
-            response = await self._serve(request, path, rules)
+            response = await self._serve(request, rules)
         except Refused as refused:
             self.metrics.add("refused_total", key=name, code=refused.counted)
-            response = _error(refused, path)
+            response = _error(refused, form)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -109,7 +111,7 @@ class Gateway:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
-            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), path)
+            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), form)
         finally:
             self.held -= request.get(HELD, 0)
         return response
@@ -149,18 +151,20 @@ class Gateway:
             raise Refused(403, "permission_error", "address_not_allowed", "this key may not be used from here")
         return rules
 
-    async def _serve(self, request: web.BaseRequest, path: str, rules: Rules) -> web.StreamResponse:
-        known = "GET" if path == "/v1/models" else "POST" if path in requests.POSTS else None
-        if known is None or request.method != known:
+    async def _serve(self, request: web.BaseRequest, rules: Rules) -> web.StreamResponse:
+        found = asked(request.method, request.raw_path)
+        if found is None:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
+        path, one = found
         if not rules.allows_endpoint(path):
             raise Refused(403, "permission_error", "endpoint_not_allowed", f"this key may not use {path}")
         self._fresh_routes()
-        if path == "/v1/models":
-            return self._models(rules)
+        if path == MODELS:
+            return web.json_response(self.routes.models(rules.allows_model, one))
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
-        body = requests.parse(await self._body(request))
+        raw = await self._body(request, form=path in requests.FORMS)
+        body = requests.read(path, raw, request.headers.get("Content-Type", ""))
         model = requests.model_of(body)
         route = self.routes.table.get(model)
         if route is None or not rules.allows_model(model):
@@ -168,8 +172,9 @@ class Gateway:
         targets = self.routes.order(route, path)
         if not targets:
             raise bad(f"the model {model!r} is not served on {path}", "endpoint_not_served")
-        vllm = any(each.upstream.kind == "vllm" for each in targets)
-        call = requests.check(path, body, rules, vllm=vllm, most_out=route.most_out)
+        kinds = {each.upstream.kind for each in targets}
+        betas = request.headers.getall("anthropic-beta", ())
+        call = requests.check(path, body, rules, kinds=kinds, most_out=route.most_out, betas=betas)
         if rules.daily_budget_usd is not None or rules.monthly_budget_usd is not None:
             targets = [each for each in targets if each.price_in is not None]
             if not targets:
@@ -190,11 +195,11 @@ class Gateway:
             refuse_unreadable(self.content.checker, body, key=rules.name, model=model)
         return await self._admitted(request, call, rules, targets)
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        """The request's body, plain JSON and not too long."""
+    async def _body(self, request: web.BaseRequest, *, form: bool) -> bytes:
+        """The request's body, plain JSON (or a form) and not too long."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
-        if request.content_type not in ("application/json", "application/octet-stream"):
+        if not form and request.content_type not in ("application/json", "application/octet-stream"):
             raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
         content = bytearray()
         try:
@@ -203,7 +208,10 @@ class Gateway:
                     content += piece
                     if len(content) > LONGEST_BODY:
                         raise Refused(
-                            413, "invalid_request_error", "request_too_large", f"more than {LONGEST_BODY} bytes"
+                            413,
+                            "invalid_request_error",
+                            "request_too_large",
+                            f"a request may have {LONGEST_BODY} bytes (8 MiB)",
                         )
                     request[HELD] = len(content)
                     self.held += len(piece)
@@ -235,7 +243,7 @@ class Gateway:
             self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
             message = "what keys use cannot be written down at the moment; try again"
             raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
-        headers = {"x-request-id": identity, **self.store.headers(rules)}
+        headers = {"x-request-id": identity, **call.notes, **self.store.headers(rules)}
         checker = self.content.checker
         inspection = Inspection(checker, call.endpoint, rules.name, call.model)
         if checker is not None:
@@ -278,14 +286,6 @@ class Gateway:
         add("tokens_total", spent.tokens_out, key=key, model=model, direction="out")
         add("cost_usd_total", spent.nanos / 1e9, key=key, model=model)
 
-    def _models(self, rules: Rules) -> web.Response:
-        rows = [
-            {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].upstream.name}
-            for name, route in sorted(self.routes.table.items())
-            if rules.allows_model(name)
-        ]
-        return web.json_response({"object": "list", "data": rows})
-
     def _fresh_routes(self) -> None:
         if self._table.fresh():
             try:
@@ -313,7 +313,14 @@ LOG.addFilter(_Discreet())
 def runner(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
     """A server for a handler, to be given an address. Handlers are cancelled when their caller hangs up."""
     server = web.Server(
-        handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300, logger=LOG
+        handler,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=300,
+        logger=LOG,
+        max_field_size=LONGEST_HEADER,
+        max_line_size=LONGEST_HEADER,
     )
     return web.ServerRunner(server, handle_signals=False, shutdown_timeout=LAST_WORDS)
 
@@ -323,7 +330,5 @@ def _digest(call: Call) -> str:
     return hashlib.sha256(json.dumps(call.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _error(refused: Refused, path: str) -> web.Response:
-    # Anything may be written in a path; only our own endpoints choose a form.
-    form = path if path in KINDS["gateway"] else ""
+def _error(refused: Refused, form: str) -> web.Response:
     return web.json_response(errors.document(refused, form), status=refused.status, headers=refused.headers)

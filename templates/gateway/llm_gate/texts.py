@@ -26,7 +26,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]*", re.ASCII)
 
 _READ = ("messages", "input", "prompt", "system", "instructions", "suffix", "tools", "functions", "response_format",
          "text", "structured_outputs", "guided_json", "guided_choice", "guided_regex", "guided_grammar",
-         "prediction", "chat_template_kwargs",
+         "prediction", "chat_template_kwargs", "documents",
+         "query", "queries", "items", "instruction", "text_1", "text_2", "data_1", "data_2", "hotwords",
          "output_format", "output_config")  # fmt: skip
 """Fields of a request that the model reads, or that tell it what to write."""
 
@@ -96,12 +97,29 @@ def is_whole(index: tuple[Hashable, ...], slot: Slot) -> bool:
 
 def in_answer(endpoint: str, answer: dict[str, Any]) -> list[list[Slot]]:
     """All that a whole answer says, one list for each text."""
-    if endpoint == "/v1/embeddings":
-        return []
+    if endpoint in ("/v1/embeddings", "/v1/rerank", "/v1/score"):
+        return []  # numbers; a document that comes back with its rank is the caller's own
     if endpoint in ("/v1/chat/completions", "/v1/completions"):
         return [[slot] for choice in _dicts(answer.get("choices")) for _, slot in _said(choice, ())]
-    names = {"/v1/responses": ("output", "error"), "/v1/messages": ("content",)}.get(endpoint, tuple(answer))
+    if endpoint == "/v1/audio/transcriptions":
+        return _transcribed(answer)
+    names = {
+        "/v1/responses": ("output", "error"),
+        "/v1/messages": ("content",),
+        "/tokenize": ("prompt", "token_strs"),
+        "/detokenize": ("prompt", "token_strs"),
+    }.get(endpoint, tuple(answer))
     return [[slot] for name in names for slot in _in_field(answer, name)]
+
+
+def _transcribed(answer: dict[str, Any]) -> list[list[Slot]]:
+    """The text whole, then as its segments and words say it again: each list of them is one text."""
+    found: list[list[Slot]] = [[(answer, "text")]] if isinstance(answer.get("text"), str) else []
+    for name, field in (("segments", "text"), ("words", "word")):
+        again: list[Slot] = [(each, field) for each in _dicts(answer.get(name)) if isinstance(each.get(field), str)]
+        if again:
+            found.append(again)
+    return found
 
 
 def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable, ...], Slot]]:

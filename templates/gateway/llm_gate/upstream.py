@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from llm_gate import requests
+from llm_gate import forms, passing, requests
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 
@@ -93,16 +93,14 @@ def able(target: Target, call: Call) -> bool:
     return True
 
 
-def body(target: Target, call: Call) -> bytes:
-    """The body for a target."""
+def body(target: Target, call: Call) -> tuple[bytes, str]:
+    """The body for a target, and its Content-Type."""
     kind = target.upstream.kind
-    sent = {**call.body, "model": target.model}
-    if kind != "vllm":
-        for name in requests.vllm_only(call.endpoint):
-            sent.pop(name, None)
+    taken = passing.fields(call.endpoint, kind)
+    sent = {**{name: value for name, value in call.body.items() if name in taken}, "model": target.model}
     limit = requests.bound_fields(call.endpoint, kind)
     if limit is not None:
-        given = [sent.pop(name) for name in requests.LIMITS[call.endpoint] if sent.get(name) is not None]
+        given = [sent.pop(name) for name in requests.LIMITS.get(call.endpoint, ()) if sent.get(name) is not None]
         if given or call.bound is not None:
             sent[limit] = max(given) if given else call.bound
     if call.endpoint == "/v1/responses":
@@ -112,20 +110,23 @@ def body(target: Target, call: Call) -> bytes:
         sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
     elif not call.stream:
         sent.pop("stream_options", None)
-    return json.dumps(sent, separators=(",", ":")).encode()
+    if call.upload is not None:
+        return forms.written({name: value for name, value in sent.items() if name != "file"}, call.upload)
+    return json.dumps(sent, separators=(",", ":")).encode(), "application/json"
 
 
 def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
-    """The headers for a target: these and no others."""
+    """The headers for a target: these, the body's Content-Type, and no others."""
     found = {
-        "Content-Type": "application/json",
         "Accept": "text/event-stream" if call.stream else "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "pulumi-llm-gateway",
     }
-    native = call.endpoint == "/v1/messages"
+    native = call.endpoint.startswith("/v1/messages")
     if native:
         found["anthropic-version"] = "2023-06-01"
+        if call.betas and target.upstream.kind in ("anthropic", "gateway"):
+            found["anthropic-beta"] = ",".join(call.betas)
     if key:
         if native and target.upstream.kind == "anthropic":
             found["x-api-key"] = key
@@ -135,8 +136,11 @@ def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
 
 
 def url(target: Target, endpoint: str) -> str:
-    """Where a target answers on an endpoint; ``base_url`` ends where ``/v1`` does."""
-    return target.upstream.base_url.rstrip("/") + endpoint.removeprefix("/v1")
+    """Where a target answers on an endpoint; ``base_url`` ends where ``/v1`` does, and some endpoints are beside it."""
+    base = target.upstream.base_url.rstrip("/")
+    if not endpoint.startswith("/v1/"):
+        return base.removesuffix("/v1") + endpoint
+    return base + endpoint.removeprefix("/v1")
 
 
 def scrubbed(content: bytes, key: str | None) -> bytes:

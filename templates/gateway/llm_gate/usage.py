@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_gate import sse, texts, tokens
+from llm_gate.forms import TOKENS_PER_SECOND
+from llm_gate.routes import BY_THE_TOKENIZER
 
 MOST = 100_000_000
 """More tokens than any call has; a number above it is not believed."""
@@ -34,7 +36,7 @@ class Count:
 
     def hear(self, text: str) -> None:
         """Count a piece of an answer: as many tokens as its text may have."""
-        if text:
+        if text and self.endpoint not in BY_THE_TOKENIZER:
             self.pieces += 1
             self.seen += tokens.of_text(text)
 
@@ -58,6 +60,8 @@ class Count:
         for holder in (document, document.get("message"), document.get("response"), document.get("x_groq")):
             usage = holder.get("usage") if isinstance(holder, dict) else None
             if isinstance(usage, dict):
+                if usage.get("type") == "duration" and (seconds := _int(usage, "seconds")) is not None:
+                    self.reported_in = seconds * TOKENS_PER_SECOND
                 given = _int(usage, "prompt_tokens", "input_tokens")
                 if given is not None:
                     # Anthropic's cache counts come on top of its input_tokens; OpenAI's are part of its own.
