@@ -68,7 +68,7 @@ def add_a_key_limit(tree: Checkout) -> None:
     tree.after(PACKAGE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
     tree.after(PACKAGE, '    "monthly_tokens",\n', f'    "{limit}",\n')
     option = '    "monthly_tokens": whole(1, 10**12),\n'
-    tree.after(f"{PACKAGE}/commands", option, f'    "{limit}": whole(1, 10**9),\n')
+    tree.after(f"{PACKAGE}/_commands", option, f'    "{limit}": whole(1, 10**9),\n')
     tree.after(GATE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
     tree.after(GATE, "            self.monthly_tokens,\n", f"            self.{limit},\n")
     tree.after(GATE, '    "monthly_tokens",\n', f'    "{limit}",\n')
