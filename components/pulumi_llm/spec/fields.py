@@ -28,8 +28,8 @@ def known(look_up: Callable[[], object]) -> None:
     try:
         look_up()
     except Refusal as refusal:
-        first = refusal.findings[0]
-        raise invalid(first.code, first.message, first.hint) from None
+        code = refusal.findings[0].code
+        raise PydanticCustomError(code, "{findings}", {"findings": refusal.findings}) from None
 
 
 def _cidr(value: str) -> str:

@@ -94,6 +94,8 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
             found.append(Finding("spec.unknown-key", _("there is no key {key!r} here", key=key), hint, where=place))
         elif error["type"] == "missing":
             found.append(Finding("spec.missing-key", _("this key is required"), _what_to_give(error), where=place))
+        elif "findings" in context:
+            found += [each.placed(place) for each in context["findings"]]
         elif "text" in context:
             found.append(Finding(error["type"], context["text"], context.get("hint", ""), where=place))
         else:
