@@ -20,6 +20,7 @@ from pulumi_llm.spec import (
     PriceSpec,
     RouteSpec,
     UpstreamSpec,
+    key_limits,
     secrets_named,
 )
 
@@ -73,13 +74,7 @@ def key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:
             name=name,
             models=spec.models,
             endpoints=spec.endpoints,
-            requests_per_minute=spec.requests_per_minute,
-            tokens_per_minute=spec.tokens_per_minute,
-            max_concurrency=spec.max_concurrency,
-            daily_budget_usd=spec.daily_budget_usd,
-            monthly_budget_usd=spec.monthly_budget_usd,
-            daily_tokens=spec.daily_tokens,
-            monthly_tokens=spec.monthly_tokens,
+            limits={each: value for each in key_limits() if (value := getattr(spec, each)) is not None},
             expires=_end_of(spec.expires) if spec.expires else None,
             source_cidrs=spec.source_cidrs,
         )

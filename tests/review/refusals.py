@@ -388,11 +388,14 @@ GATEWAYS: tuple[dict[str, Any], ...] = (
     {"keys": (GatewayKey(name="a", endpoints=("/v1/files",)),)},
     {"keys": (GatewayKey(name="a", models=("minni",)),)},
     {"keys": (GatewayKey(name="a", models=("zzz",)),)},
-    {"keys": (GatewayKey(name="a", requests_per_minute=0),)},
+    {"keys": (GatewayKey(name="a", limits={"requests_per_minute": 0}),)},
     {"routes": (Route(name="mini", targets=(MINI,)), Route(name="mini", targets=(MINI,)))},
     {"routes": (Route(name="mini", targets=(replace(MINI, upstream="x"),)),)},
     {"upstreams": (replace(OPENAI, secret="../x"),)},
-    {"keys": (GatewayKey(name="a", daily_budget_usd=1),), "routes": (Route(name="mini", targets=(UNPRICED,)),)},
+    {
+        "keys": (GatewayKey(name="a", limits={"daily_budget_usd": 1}),),
+        "routes": (Route(name="mini", targets=(UNPRICED,)),),
+    },
 )
 
 

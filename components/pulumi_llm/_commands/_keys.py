@@ -14,7 +14,7 @@ from typing import Any
 from pulumi_llm import _channel as channel
 from pulumi_llm import _outputs as outputs
 from pulumi_llm._commands import DONE
-from pulumi_llm._commands._limits import LIMITS
+from pulumi_llm._commands._limits import limits as known_limits
 from pulumi_llm._language import tr
 from pulumi_llm._tables import aligned
 from pulumi_llm._texts import _
@@ -60,7 +60,7 @@ def _show(key: str, said: str) -> int:
 
 
 def _add(asked: Namespace) -> int:
-    limits: dict[str, Any] = {name: getattr(asked, name) for name in LIMITS if getattr(asked, name) is not None}
+    limits: dict[str, Any] = {name: getattr(asked, name) for name in known_limits() if getattr(asked, name) is not None}
     limits |= {"models": asked.model, "endpoints": asked.endpoint, "source_cidrs": asked.source_cidr}
     if asked.expires:
         limits["expires"] = asked.expires

@@ -7,7 +7,7 @@ is reported at once; whether the whole can work together is the business of :mod
 from pulumi_llm.spec.access import VECTORS_GRPC_PORT, VECTORS_HTTPS_PORT, AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.fields import covers_world
-from pulumi_llm.spec.keys import KeySpec, RouteSpec
+from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
@@ -47,6 +47,7 @@ __all__ = [
     "VectorsSpec",
     "WordListSpec",
     "covers_world",
+    "key_limits",
     "parse",
     "parse_each",
     "secret_keys_of",

@@ -22,13 +22,21 @@ class AccessSpec(Part):
 
     allowed_cidrs: Annotated[tuple[Cidr, ...], AfterValidator(at_least_one)]
     """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs``
-    names it."""
+    names it.
+
+    zh: 谁可以调用网关和 Weaviate。运行 Pulumi 的机器必须在其中，除非 ``ssh_cidrs`` 里有它。"""
     public: Flag = False
-    """Say that ranges as wide as the internet are meant. Never applies to SSH."""
+    """Say that ranges as wide as the internet are meant. Never applies to SSH.
+
+    zh: 声明确实要向整个互联网开放。对 SSH 永不生效。"""
     ssh_cidrs: tuple[Cidr, ...] | None = None
-    """From where SSH is open. Left out: ``allowed_cidrs``."""
+    """From where SSH is open. Left out: ``allowed_cidrs``.
+
+    zh: SSH 对哪里开放。不写则同 ``allowed_cidrs``。"""
     https_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
-    """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too."""
+    """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too.
+
+    zh: 网关端口。不写则为 443，中国大陆为 18443。对代理同样生效。"""
 
     @field_validator("https_port")
     @classmethod

@@ -16,9 +16,13 @@ class ServiceSpec(Part):
     """A service beside the model: how much of the machine it may take. What is left out is as its role says."""
 
     memory_gib: Annotated[Count, Field(ge=1, le=512)] | None = None
-    """GiB of host memory that it may take. Left out: as its role says."""
+    """GiB of host memory that it may take. Left out: as its role says.
+
+    zh: 可用的主机内存，GiB。不写则按角色的规定。"""
     disk_gib: Annotated[Count, Field(ge=1, le=16000)] | None = None
-    """GiB for it on the data disk. Left out: as its role says."""
+    """GiB for it on the data disk. Left out: as its role says.
+
+    zh: 数据盘上留给它的空间，GiB。不写则按角色的规定。"""
 
 
 def _services_exist(value: dict[str, ServiceSpec]) -> dict[str, ServiceSpec]:
