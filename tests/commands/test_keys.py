@@ -308,7 +308,7 @@ def test_weaviates_key_is_listed_and_left_to_pulumi(machine: Machine, capsys: py
     for argv in (["add", "x"], ["rotate", "llm"], ["revoke", "llm"]):
         assert cli.main(["keys", *argv, *STACK, "--at", "vectors"]) == 1
         told = capsys.readouterr()
-        assert "[keys.weaviate-has-one]" in told.err
+        assert "[keys.service-has-one]" in told.err
         assert "pulumi up --replace" in told.err
         assert "planted" not in told.out + told.err
     assert not (machine.root / "ssh.log").exists()

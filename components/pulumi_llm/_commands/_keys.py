@@ -39,7 +39,7 @@ def _of_vectors(asked: Namespace, command: str) -> dict[str, Any]:
         hint = _(
             "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
         )
-        raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
+        raise Refusal([Finding("keys.service-has-one", message, hint)])
     if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
         message = _("the stack {stack!r} has no vectors that are up", stack=asked.stack)
         raise Refusal([Finding("channel.no-machine", message, _("pulumi up -s {stack}", stack=asked.stack))])

@@ -41,6 +41,7 @@ def refuse_pooling(model: str) -> None:
         work=WORK[kind],
     )
     hint = _(
-        "a chat model, such as Qwen/Qwen2.5-7B-Instruct; Weaviate on a node takes vectors that were made elsewhere"
+        "a chat model, such as Qwen/Qwen2.5-7B-Instruct; a vector store on a node takes vectors that were made "
+        "elsewhere"
     )
     raise Refusal([Finding("catalog.not-a-chat-model", message, hint, where="model")])

@@ -4,7 +4,7 @@ Sizes are GiB. Names of clouds, regions and GPUs are checked against the catalog
 is reported at once; whether the whole can work together is the business of :mod:`pulumi_llm.preflight`.
 """
 
-from pulumi_llm.spec.access import VECTORS_GRPC_PORT, VECTORS_HTTPS_PORT, AccessSpec
+from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
@@ -25,8 +25,6 @@ __all__ = [
     "MODERATORS",
     "MODERATOR_SECRETS",
     "SECRETS",
-    "VECTORS_GRPC_PORT",
-    "VECTORS_HTTPS_PORT",
     "VENDORS",
     "VENDOR_SECRETS",
     "AccessSpec",

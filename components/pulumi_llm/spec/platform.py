@@ -42,9 +42,9 @@ class PlatformSpec(Part):
 
     zh: 海外代理，见 [``proxy``](#proxy)。不写就没有。"""
     network: NetworkSpec = Field(default_factory=NetworkSpec)
-    """The network of the server (and of Weaviate on its own machine): see ``network``.
+    """The network of the server (and of a vector store on its own machine): see ``network``.
 
-    zh: 服务器（以及独立的 Weaviate 机器）所在的网络，见 [``network``](#network)。"""
+    zh: 服务器（以及独立的向量库机器）所在的网络，见 [``network``](#network)。"""
     protect: Flag | None = None
     """Keep all data disks from being deleted or replaced; ``false`` says that the data may go: see ``protect``.
 

@@ -54,7 +54,7 @@ class VectorsSpec(Part):
             raise invalid(
                 "spec.vectors-on-the-server",
                 _(
-                    "{given}: for Weaviate on a machine of its own, and it is to run on the model server's",
+                    "{given}: for a vector store on a machine of its own, and it is to run on the model server's",
                     given=listed(given),
                 ),
                 _("placement: own, or the same key under `server`"),
