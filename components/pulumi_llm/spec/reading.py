@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.vendors import HUB, VENDOR_SECRETS
 
 Kind = TypeVar("Kind", bound=BaseModel)
+
+_SECRET_NAME = re.compile(r"api_?key|secret|password|^((hf|hub|access|auth|bearer)_?)?token$", re.IGNORECASE)
+"""What a key is called whose value is a secret."""
 
 
 def parse(kind: type[Kind], raw: object, *, where: str = "") -> Kind:
@@ -83,7 +87,9 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
     for error in wrong.errors(include_url=False):
         place = ".".join([*([where] if where else []), *(str(step) for step in error["loc"])])
         context = error.get("ctx", {})
-        if error["type"] == "extra_forbidden":
+        if error["type"] == "extra_forbidden" and _SECRET_NAME.search(str(error["loc"][-1])):
+            found.append(_misplaced_secret(tuple(map(str, error["loc"])), place))
+        elif error["type"] == "extra_forbidden":
             key = str(error["loc"][-1])
             near = nearest(key, _fields_at(kind, error["loc"][:-1]))
             hint = (
@@ -101,6 +107,17 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
         else:
             found.append(wording.finding(error, place))
     return found
+
+
+def _misplaced_secret(steps: tuple[str, ...], place: str) -> Finding:
+    """A key or a token in the clear, where no secret belongs. What it is, is not said."""
+    vendor = next((VENDOR_SECRETS[each] for each in steps if each in VENDOR_SECRETS), "NAME")
+    return Finding(
+        "spec.unknown-key",
+        _("there is no key {key!r} here: a stack's file is no place for secrets", key=steps[-1]),
+        _("`pulumi config set --secret {key}`, and take it out here", key=vendor),
+        where=place,
+    )
 
 
 def _what_to_give(error: Any) -> str:

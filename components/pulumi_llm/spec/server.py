@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec, Word
-from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
+from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
@@ -54,11 +54,11 @@ class ServerSpec(MachineSpec):
     """Left out: what the model's files say, which is nearly always right.
 
     zh: 不写则以模型文件为准，这几乎总是对的。"""
-    dtype: Literal["auto", "half", "bfloat16"] = "auto"
+    dtype: Annotated[Literal["auto", "half", "bfloat16"], also(float16="half")] = "auto"
     """``auto`` takes ``half`` where the GPU has no bfloat16 (T4).
 
     zh: ``auto`` 在没有 bfloat16 的 GPU（T4）上取 ``half``。"""
-    context_length: Annotated[Count, Field(ge=128)] | None = None
+    context_length: Annotated[Count, BeforeValidator(tokens), Field(ge=128)] | None = None
     """Tokens of prompt and answer together. Left out: the model's own, at most 8192.
 
     zh: 提示和回答合计的 token 数。不写则取模型自身的上限，最多 8192。"""
@@ -70,7 +70,7 @@ class ServerSpec(MachineSpec):
     """Requests worked on at a time. Left out: vLLM's own.
 
     zh: 同时处理的请求数。不写则用 vLLM 的默认值。"""
-    kv_cache_dtype: Literal["auto", "fp8"] = "auto"
+    kv_cache_dtype: Annotated[Literal["auto", "fp8"], also(fp8_e4m3="fp8")] = "auto"
     """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100).
 
     zh: ``fp8`` 把 KV 缓存减半，需要计算能力 8.9 及以上的 GPU（L4、L20、H100）。"""
