@@ -444,6 +444,7 @@ def test_a_hub_whose_address_is_none_is_told_as_such_and_what_is_asked_in_the_la
     told = capsys.readouterr().err
     assert "asking" not in told
     assert "no answer" not in told
+    assert "refused" not in told
 
 
 def test_a_row_that_was_edited_to_an_id_that_no_hub_has_is_refused(

@@ -25,6 +25,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
 from pulumi_llm._texts import Joined, _, either, listed
 from pulumi_llm.catalog import load, own, tensors
 from pulumi_llm.catalog.config import QUANTIZATION_FILES, layers_of
@@ -295,9 +296,9 @@ def _answer(
     except TimeoutError:
         raise HubError(_("no answer within {seconds:.0f} seconds", seconds=SECONDS)) from None
     except (OSError, HTTPException, ValueError) as error:
-        raise HubError(
-            _("no answer ({problem})", problem=getattr(error, "reason", None) or error or type(error).__name__)
-        ) from None
+        cause = getattr(error, "reason", None) or error
+        problem = system.why(cause) if isinstance(cause, OSError) else str(cause) or type(cause).__name__
+        raise HubError(_("no answer ({problem})", problem=problem)) from None
 
 
 def _read(answer: Any, most: int, end: float, *, ranged: bool) -> bytes:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import _system as system
 from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog import reader
 from pulumi_llm.catalog.models import Model
@@ -151,7 +152,7 @@ def add(path: Path, model: Model) -> bool:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
     except OSError as error:
-        message = _("{path} cannot be written: {problem}", path=path, problem=error.strerror or error)
+        message = _("{path} cannot be written: {problem}", path=path, problem=system.why(error))
         raise Refusal([Finding("catalog.own-not-written", message, _("name another file with --out"))]) from None
     _of_project.cache_clear()
     return older is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.models import Cache, Mla, Model, Moe, SlidingWindow
 from pulumi_llm.catalog.rows import (
@@ -79,7 +80,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise broken(path, _("the file is missing")) from None
     except OSError as error:
-        raise broken(path, _("the file cannot be read: {problem}", problem=error.strerror)) from None
+        raise broken(path, _("the file cannot be read: {problem}", problem=system.why(error))) from None
     except (ValueError, RecursionError) as error:
         raise broken(path, _("not JSON: {problem}", problem=error)) from None
     if not isinstance(content, dict) or not isinstance(content.get("sources"), dict):
