@@ -284,6 +284,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("access.ssh_cidrs", ["0.0.0.0/0"]),
     ("access.https_port", 8080),
     ("access.https_port", 18444),
+    ("proxy.upstreams.openai.api_key", "sk-planted"),
     ("proxy.region", "ap-east-1"),
     ("proxy.region", "cn-north-1"),
     ("proxy.upstreams", {"opnai": {"models": ["x"]}}),
