@@ -413,3 +413,41 @@ def test_a_misspelt_key_of_something_with_a_name_of_its_own_is_answered_with_the
         spec.parse(spec.PlatformSpec, changed(path, wrong))
     (found,) = [each for each in refused.value.findings if each.code == "spec.unknown-key"]
     assert f"did you mean {meant}" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "kept"),
+    [
+        ("dtype", "float16", "half"),
+        ("dtype", "Float16", "half"),
+        ("kv_cache_dtype", "fp8_e4m3", "fp8"),
+        ("context_length", "32k", 32_000),
+        ("context_length", "8K", 8192),
+        ("context_length", 4096, 4096),
+    ],
+)
+def test_a_name_that_check_takes_is_taken_by_a_stack_and_kept_by_its_one_name(key: str, given: Any, kept: Any) -> None:
+    wanted = {"cloud": "aliyun", "region": "cn-beijing", "gpu": "T4", "model": "01-ai/Yi-6B-Chat", key: given}
+    assert getattr(spec.parse(spec.ServerSpec, wanted), key) == kept
+
+
+@pytest.mark.parametrize("key", ["dtype", "kv_cache_dtype", "quantization"])
+def test_check_takes_no_name_that_a_stack_refuses(key: str) -> None:
+    from pulumi_llm._commands import check
+
+    names = {"dtype": check.DTYPES, "kv_cache_dtype": check.CACHE_DTYPES, "quantization": check.QUANTIZATIONS}[key]
+    for name in names:
+        wanted = {"cloud": "aliyun", "region": "cn-beijing", "gpu": "T4", "model": "01-ai/Yi-6B-Chat", key: name}
+        spec.parse(spec.ServerSpec, wanted)
+
+
+def test_a_secret_in_a_stacks_file_is_sent_where_secrets_belong_and_not_repeated() -> None:
+    upstreams = {"openai": {"models": ["m"], "api_key": "sk-planted"}}
+    wanted = {"cloud": "aws", "region": "ap-southeast-1", "upstreams": upstreams}
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.ProxySpec, wanted)
+    (found,) = refused.value.findings
+    assert (found.code, found.where) == ("spec.unknown-key", "upstreams.openai.api_key")
+    assert "no place for secrets" in found.message
+    assert found.hint.startswith("`pulumi config set --secret openaiApiKey`")
+    assert "planted" not in str(refused.value)

@@ -244,7 +244,7 @@ class AccessArgs(TypedDict):
     """Who may reach the machines. Nothing is open to the world unless ``public: true`` is written out, SSH never."""
 
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     public: NotRequired[bool]
     """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
     ssh_cidrs: NotRequired[list[str]]
@@ -349,7 +349,7 @@ class ModelServerArgs(TypedDict):
     model: str
     """The model's id at Hugging Face or ModelScope (``organisation/name``). A model that the catalogue has may be written in any case, or by the part after the slash; it is always the catalogue's own id that is used."""
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     zone: NotRequired[str]
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[pulumi.Input[str]]
@@ -498,7 +498,7 @@ class VectorStoreArgs(TypedDict):
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     zone: NotRequired[str]
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[pulumi.Input[str]]
@@ -541,7 +541,7 @@ class OverseasProxyArgs(TypedDict):
     upstreams: dict[str, UpstreamArgs]
     """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``qianfan``, ``ark``, ``pai-eas``, ``hai``, ``custom``. A name of your own needs a ``vendor`` or a ``base_url``."""
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     zone: NotRequired[str]
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[pulumi.Input[str]]
@@ -642,7 +642,7 @@ class PlatformArgs(TypedDict):
     proxy: NotRequired[ProxyArgs]
     """The overseas proxy. Left out: none."""
     network: NotRequired[NetworkChoiceArgs]
-    """The network of the server (and of Weaviate on its own machine). Default: ``{"cidr": "10.60.0.0/16"}``."""
+    """The network of the server (and of a vector store on its own machine). Default: ``{"cidr": "10.60.0.0/16"}``."""
     protect: NotRequired[bool]
     """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
     tags: NotRequired[dict[str, str]]

@@ -286,6 +286,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("access.ssh_cidrs", ["0.0.0.0/0"]),
     ("access.https_port", 8080),
     ("access.https_port", 18444),
+    ("proxy.upstreams.openai.api_key", "sk-planted"),
     ("proxy.region", "ap-east-1"),
     ("proxy.region", "cn-north-1"),
     ("proxy.upstreams", {"opnai": {"models": ["x"]}}),
@@ -390,11 +391,14 @@ GATEWAYS: tuple[dict[str, Any], ...] = (
     {"keys": (GatewayKey(name="a", endpoints=("/v1/files",)),)},
     {"keys": (GatewayKey(name="a", models=("minni",)),)},
     {"keys": (GatewayKey(name="a", models=("zzz",)),)},
-    {"keys": (GatewayKey(name="a", requests_per_minute=0),)},
+    {"keys": (GatewayKey(name="a", limits={"requests_per_minute": 0}),)},
     {"routes": (Route(name="mini", targets=(MINI,)), Route(name="mini", targets=(MINI,)))},
     {"routes": (Route(name="mini", targets=(replace(MINI, upstream="x"),)),)},
     {"upstreams": (replace(OPENAI, secret="../x"),)},
-    {"keys": (GatewayKey(name="a", daily_budget_usd=1),), "routes": (Route(name="mini", targets=(UNPRICED,)),)},
+    {
+        "keys": (GatewayKey(name="a", limits={"daily_budget_usd": 1}),),
+        "routes": (Route(name="mini", targets=(UNPRICED,)),),
+    },
 )
 
 

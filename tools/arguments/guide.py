@@ -19,7 +19,10 @@ ZH = Path(__file__).parent / "zh.json"
 
 @dataclass
 class Guide:
-    """A guide in one language. ``said``: English meaning to the language's; None: English."""
+    """A guide in one language. ``said``: English meaning to the language's; None: English.
+
+    ``used`` are those of the file that a table holds; what stands beside a field is there for that field anyway.
+    """
 
     page: Path
     text: str
@@ -101,8 +104,11 @@ def models() -> list[type[BaseModel]]:
 
 def read(page: Path) -> Guide:
     """A guide, and where it is Chinese what its meanings are called there."""
-    said = json.loads(ZH.read_text(encoding="utf-8")) if page.name.endswith(".zh.md") else None
-    return Guide(page, page.read_text(encoding="utf-8"), said)
+    text = page.read_text(encoding="utf-8")
+    if not page.name.endswith(".zh.md"):
+        return Guide(page, text, None)
+    beside = {key.meaning: key.chinese for model in models() for key in keys_of(model) if key.chinese}
+    return Guide(page, text, {**json.loads(ZH.read_text(encoding="utf-8")), **beside}, used=set(beside))
 
 
 def written(guide: Guide) -> str:

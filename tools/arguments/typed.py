@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import BaseModel
 from reading import Key, Kind, default_text, keys_of, number, parts_in, with_vendors
@@ -49,7 +50,7 @@ def arguments(component: Component) -> Iterator[tuple[str, Key, bool]]:
             name = key.name if taken.names is None else taken.names.get(key.name, "")
             if name and key.name not in taken.without:
                 default = taken.defaults.get(key.name, key.default)
-                found.append((name, Key(key.name, key.meaning, key.kind, default), name in LATE))
+                found.append((name, replace(key, default=default), name in LATE))
     return iter(sorted(found, key=lambda each: not each[1].required))
 
 

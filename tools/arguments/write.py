@@ -44,7 +44,8 @@ def from_the_spec() -> dict[Path, str]:
             if each.lacking or unused:
                 problems = [f"no Chinese for {one!r}" for one in each.lacking]
                 problems += [f"nothing has this meaning any more: {one!r}" for one in unused]
-                raise SystemExit("\n".join([f"{guide.ZH.relative_to(ROOT)}:", *problems]))
+                where = f"a paragraph `zh: …` beneath a field's meaning, or {guide.ZH.relative_to(ROOT)}:"
+                raise SystemExit("\n".join([where, *problems]))
     return made
 
 

@@ -90,7 +90,7 @@ def _named(asked: Namespace) -> Target:
 
 
 def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
-    """The nodes that a stack's outputs name: the model server, the proxy, and Weaviate's machine, where there are any.
+    """The nodes that a stack's outputs name: model server, proxy, a vector store's machine, where there are any.
 
     Raises:
         Refusal: ``status.no-outputs`` where they name none.

@@ -23,7 +23,7 @@ FIELDS = {"schema": int, "node": str, "ready": bool, "stage": str, "state": str,
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A node to ask: what to call it, any URL of its gateway or Weaviate, a key of that, and its authority (PEM)."""
+    """A node to ask: what to call it, any URL of its gateway or vector store, a key of it, its authority (PEM)."""
 
     name: str
     endpoint: str

@@ -98,7 +98,8 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
         if fileless is None:
             raise
         said = refused.findings if isinstance(refused, Refusal) else ()
-        raise Refusal([*said, fileless]) from None
+        # That the stack has no platform follows from that.
+        raise Refusal([fileless, *(each for each in said if each.code != "stack.no-platform")]) from None
     if fileless is not None:
         message = _(
             "{message}: its values are those that {path} has for every stack",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
 from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.model import SECRET, SHOWN_SECRET, SIGNATURE, Plan, PlannedResource
 from pulumi_llm._texts import _
@@ -61,7 +62,7 @@ def read(path: Path) -> Comparison:
         with path.open(encoding="utf-8", errors="replace") as file:
             text = file.read(_json.LARGEST + 1)
     except OSError as wrong:
-        raise _bad(path, _("it cannot be read: {problem}", problem=wrong.strerror)) from None
+        raise _bad(path, _("it cannot be read: {problem}", problem=system.why(wrong))) from None
     return parse(text, str(path))
 
 

@@ -59,10 +59,10 @@ class ResolvedServer(ResolvedMachine):
     """A GPU host and the model on it.
 
     ``model`` is None where the catalogue does not know it. ``context_length`` is in tokens, ``dtype`` what vLLM is told
-    and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: Weaviate beside
-    the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate, where
-    there is one. ``max_num_seqs`` is what vLLM is told (None: its own number). ``prices`` are those of its upstreams'
-    models, by what callers ask for; a model without a price is not in it.
+    and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: a store of them
+    beside the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate,
+    where there is one. ``max_num_seqs`` is what vLLM is told (None: its own number). ``prices`` are those of its
+    upstreams' models, by what callers ask for; a model without a price is not in it.
     """
 
     spec: ServerSpec
@@ -88,7 +88,7 @@ class ResolvedServer(ResolvedMachine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedVectors(ResolvedMachine):
-    """Weaviate on a machine of its own."""
+    """A vector store on a machine of its own."""
 
     spec: VectorsSpec
 
@@ -105,7 +105,7 @@ class ResolvedProxy(ResolvedMachine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPlatform:
-    """A whole platform. ``vectors`` is None where Weaviate runs beside the model, or nowhere."""
+    """A whole platform. ``vectors`` is None where a vector store runs beside the model, or nowhere."""
 
     spec: PlatformSpec
     server: ResolvedServer

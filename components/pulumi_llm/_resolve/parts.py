@@ -12,7 +12,7 @@ from pulumi_llm._findings import keep
 from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import placement
+from pulumi_llm.preflight import beside, placement
 from pulumi_llm.spec import PriceSpec, served_by, vendor_of
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     weights = placement.download_gib(model) if model is not None else None
     asked = server.model_disk_gib
     if asked is None:
-        beside = _beside(vectors)
-        services = sum(each.disk_gib or 0 for each in server.services.values())
-        asked = placement.model_disk_gib(weights, beside.disk_gib if beside is not None else 0, services)
+        asked = placement.model_disk_gib(weights, beside.of_server(server, vectors))
     disks = keep(findings, lambda: _sold(server.cloud, server.system_disk_gib, asked))
     if findings or placing.place is None or disks is None or told is None:
         raise Refusal(dict.fromkeys(findings))
@@ -99,7 +97,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
 
 
 def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: VectorsSpec) -> Stand:
-    """Where Weaviate stands that has a machine of its own. Raises Refusal where there is no such place or disk."""
+    """Where a vector store of its own machine stands. Raises Refusal where there is no such place or disk."""
     place = placement.place_vectors(cloud, region, zone, vectors.memory_gib, vectors.instance_type)
     system, data = _sold(cloud, vectors.system_disk_gib, vectors.disk_gib)
     return Stand(place=place, system_disk_gib=system, data_disk_gib=data)
@@ -146,7 +144,7 @@ def resolve_server(
 
 
 def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> ResolvedVectors:
-    """Weaviate on a machine of its own, which stands where :func:`stand_of_vectors` found."""
+    """A vector store on a machine of its own, which stands where :func:`stand_of_vectors` found."""
     return ResolvedVectors(**shared.fields(), **stand.fields(), spec=vectors)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_llm
+from pulumi_llm import _system as system
 from pulumi_llm._plan import environment, exchange
 from pulumi_llm._plan import project as projects
 from pulumi_llm._plan.guest import guest
@@ -196,7 +197,7 @@ def _started(
         hint = _("--base-python: the path of a Python interpreter")
         finding = Finding(
             "diff.base-failed",
-            _("{command} cannot be started: {problem}", command=command[0], problem=wrong.strerror),
+            _("{command} cannot be started: {problem}", command=command[0], problem=system.why(wrong)),
             hint,
         )
         raise Refusal([finding]) from None

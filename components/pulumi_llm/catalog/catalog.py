@@ -29,7 +29,7 @@ from pulumi_llm.catalog.rows import (
     UpstreamVendor,
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
-from pulumi_llm.errors import UnknownName
+from pulumi_llm.errors import Finding, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -299,10 +299,26 @@ class Catalog:
 
     @cached_property
     def models(self) -> Mapping[str, Model]:
-        """The models by their Hugging Face id."""
-        rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
+        """The models by their Hugging Face id; those of the project take the place of the same here."""
         of_project = own.models_in(self.own_models) if self.own_models else ()
-        return {row.id: row for row in (*rows, *of_project)}
+        return {**self.listed_models, **{row.id: row for row in of_project}}
+
+    @cached_property
+    def listed_models(self) -> Mapping[str, Model]:
+        """The catalogue's own models, whatever the project has besides, by their Hugging Face id."""
+        rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
+        return {row.id: row for row in rows}
+
+    def taken_over(self, *only: str) -> list[Finding]:
+        """What there is to say of rows of the project that take the place of others here: ``catalog.own-row-differs``.
+
+        Of the models whose ids are given, or of all.
+        """
+        if self.own_models is None:
+            return []
+        models, here = self.models, self.listed_models
+        ids = [each for each in only or here if each in here and models[each] is not here[each]]
+        return [own.differs(self.own_models, models[each], here[each]) for each in ids]
 
     def model(self, name: str) -> Model:
         """The model with that Hugging Face or ModelScope id, or with that last part of an id, in any case.

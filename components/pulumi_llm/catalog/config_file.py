@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, Refusal
 
@@ -99,7 +100,7 @@ def read(file: Path) -> dict[str, object]:
         _refuse(
             "unreadable",
             file,
-            _("it cannot be read: {problem}", problem=error.strerror),
+            _("it cannot be read: {problem}", problem=system.why(error)),
             _("give the path of a config.json or its folder"),
         )
     except ValueError as error:

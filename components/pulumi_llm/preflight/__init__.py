@@ -37,7 +37,7 @@ def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list
 
 
 def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placing | None = None) -> Verdict:
-    """Every rule's errors and warnings about a server, with Weaviate beside the model if so; worst first, all at once.
+    """Every rule's errors and warnings about a server, with a vector store beside it if so; worst first, all at once.
 
     ``placing``: what came of looking for its place, where somebody has looked already. A model that the catalogue does
     not have is an error, ``fit.unknown-model``, as nothing can be said of it.

@@ -12,22 +12,12 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import adapters, drafts, encoders, memory, placement, requests
+from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Engine, Quantization, engine
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec, VectorsSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """A service beside the model: its role's name, what people call it, and its GiB of host memory and of the disk."""
-
-    name: str
-    title: str
-    memory_gib: int
-    disk_gib: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +26,7 @@ class FitRequest:
 
     ``model`` is an id, or the path of a config.json when ``from_config``. ``model_disk_gib`` is the disk for the
     weights, ``driver`` the branch of an NVIDIA driver that is already there (None: the one that nodes install).
-    ``vectors_disk_gib`` and ``vectors_memory_gib`` are Weaviate's parts of that disk and of the host's memory (0: it is
-    not there); ``services`` are others'.
+    ``services`` share that disk and the host's memory with the model.
     """
 
     model: str
@@ -58,9 +47,7 @@ class FitRequest:
     kv_cache_dtype: str = "auto"
     driver: int | None = None
     model_disk_gib: int | None = None
-    vectors_disk_gib: int = 0
-    vectors_memory_gib: int = 0
-    services: tuple[Beside, ...] = ()
+    services: tuple[beside.Beside, ...] = ()
     extra_args: tuple[str, ...] = ()
     hub_id: str | None = None
     """The model's id, where ``model`` is the folder with what a hub told of it."""
@@ -72,10 +59,7 @@ class FitRequest:
 
 
 def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequest:
-    """What a server's spec asks, with Weaviate beside the model where ``vectors`` places it there."""
-    from pulumi_llm.roles import registry  # a question about a model and a GPU asks for no role
-
-    beside = vectors if vectors is not None and vectors.placement == "server" else None
+    """What a server's spec asks, with a vector store beside the model where ``vectors`` places it there."""
     return FitRequest(
         model=server.model,
         gpu=server.gpu,
@@ -92,12 +76,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         max_num_seqs=server.max_num_seqs,
         kv_cache_dtype=server.kv_cache_dtype,
         model_disk_gib=server.model_disk_gib,
-        vectors_disk_gib=beside.disk_gib if beside else 0,
-        vectors_memory_gib=beside.memory_gib if beside else 0,
-        services=tuple(
-            Beside(name, registry.role(name).manifest.title, each.memory_gib or 0, each.disk_gib or 0)
-            for name, each in server.services.items()
-        ),
+        services=beside.of_server(server, vectors),
         extra_args=server.extra_args,
     )
 

@@ -11,6 +11,7 @@ from pulumi_llm.preflight.request import Case
 Rule = Callable[[Case], Iterable[Finding]]
 
 MODEL_RULES: tuple[Rule, ...] = (
+    rules_model.own_row_differs,
     rules_model.unknown_architecture,
     rules_model.needs_newer_vllm,
     rules_hardware.capability_too_old,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import catalog
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.request import Case
@@ -94,6 +95,13 @@ def needs_newer_vllm(case: Case) -> Iterator[Finding]:
         ),
         where="model",
     )
+
+
+def own_row_differs(case: Case) -> Iterator[Finding]:
+    """A row of the project's own is used in place of the catalogue's, and its owner may have forgotten it."""
+    if not case.request.from_config:
+        told = catalog.load().taken_over(case.model.id)
+        yield from (replace(each, where="model") for each in told)
 
 
 def unknown_architecture(case: Case) -> Iterator[Finding]:

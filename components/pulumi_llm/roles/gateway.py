@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 SECRET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 AUTHORITIES = "upstream-ca.pem"
-LIMITS = (
-    "requests_per_minute",
-    "tokens_per_minute",
-    "max_concurrency",
-    "daily_budget_usd",
-    "monthly_budget_usd",
-    "daily_tokens",
-    "monthly_tokens",
-)
 
 
 def mistakes(role: GatewayRole) -> list[Finding]:
@@ -80,8 +71,7 @@ def mistakes(role: GatewayRole) -> list[Finding]:
                     _("key {key!r}: no route answers to {model!r}", key=key.name, model=model),
                     _("did you mean {names}?", names=near[0]) if near else _("add a route"),
                 )
-        limits = [getattr(key, name) for name in LIMITS]
-        if any(each is not None and each <= 0 for each in limits):
+        if any(each <= 0 for each in key.limits.values()):
             find(
                 "bad-limit",
                 _("key {key!r} has a limit that is not above 0", key=key.name),
@@ -177,7 +167,7 @@ def policy(role: GatewayRole) -> str:
     """Who may do what, for the gateway and for the status page. Holds no key."""
     keys: dict[str, Any] = {each.name: _rules(each) for each in role.keys}
     # The node's own key, made there, with which it asks itself whether it answers.
-    probe = GatewayKey(name=PROBE, requests_per_minute=60, max_concurrency=2)
+    probe = GatewayKey(name=PROBE, limits={"requests_per_minute": 60, "max_concurrency": 2})
     keys[PROBE] = {**_rules(probe), "source_cidrs": ["127.0.0.0/8"]}
     lists = [{"name": "blocked_words", "words": list(role.blocked_words), "action": "block"}]
     content = dict(role.content.document) if role.content else {}
@@ -188,11 +178,12 @@ def policy(role: GatewayRole) -> str:
 
 def _rules(key: GatewayKey) -> dict[str, Any]:
     """A key's row: only the limits that it has."""
-    plain = dataclasses.asdict(key)
+    row = {"models": key.models, "endpoints": key.endpoints, **key.limits}
+    row |= {"expires": key.expires, "source_cidrs": key.source_cidrs}
     return {
         name: list(value) if isinstance(value, tuple) else value
-        for name, value in plain.items()
-        if name != "name" and value not in (None, ())
+        for name, value in row.items()
+        if value not in (None, ())
     }
 
 

@@ -48,6 +48,8 @@ class Needs:
     """Host memory, by default; whoever asks for the role may give another ``memory_gib``."""
     disk_gib: Gib = 0
     """Room on the data disk, by default; whoever asks for the role may give another ``disk_gib``."""
+    disk_percent: Annotated[int, Between(1, 100)] = 100
+    """How full the data disk may be for it to write, whatever fills it."""
     gpu: bool = False
 
 

@@ -103,28 +103,23 @@ class ServiceRole:
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
-    ``models`` (names, or patterns with ``*``) and ``endpoints`` (paths out of `ENDPOINTS`): empty means all. A limit
-    that is None does not apply. Minutes slide; days and months are UTC's. Money is USD at the upstream vendors' prices.
-    ``expires`` is in seconds since 1970.
+    ``models`` (names, or patterns with ``*``) and ``endpoints`` (paths out of `ENDPOINTS`): empty means all.
+    ``limits`` are numbers by the names that the gateway has for them, such as ``requests_per_minute``; one that is not
+    there does not apply. Minutes slide; days and months are UTC's. Those that end with ``_usd`` are USD at the upstream
+    vendors' prices. ``expires`` is in seconds since 1970.
     """
 
     name: str
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    max_concurrency: int | None = None
-    daily_budget_usd: float | None = None
-    monthly_budget_usd: float | None = None
-    daily_tokens: int | None = None
-    monthly_tokens: int | None = None
+    limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
     expires: int | None = None
     source_cidrs: tuple[str, ...] = ()
 
     @property
     def counts_money(self) -> bool:
         """Whether the key has a budget in money, for which every price has to be known."""
-        return self.daily_budget_usd is not None or self.monthly_budget_usd is not None
+        return any(each.endswith("_usd") for each in self.limits)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,10 +4,10 @@ Sizes are GiB. Names of clouds, regions and GPUs are checked against the catalog
 is reported at once; whether the whole can work together is the business of :mod:`pulumi_llm.preflight`.
 """
 
-from pulumi_llm.spec.access import VECTORS_GRPC_PORT, VECTORS_HTTPS_PORT, AccessSpec
+from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.fields import covers_world
-from pulumi_llm.spec.keys import KeySpec, RouteSpec
+from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
@@ -28,8 +28,6 @@ __all__ = [
     "MODERATOR_SECRETS",
     "OWN_KEYS",
     "SECRETS",
-    "VECTORS_GRPC_PORT",
-    "VECTORS_HTTPS_PORT",
     "VENDORS",
     "AccessSpec",
     "ContentSpec",
@@ -50,6 +48,7 @@ __all__ = [
     "WordListSpec",
     "authority_secret",
     "covers_world",
+    "key_limits",
     "needs_key",
     "own_upstreams_of",
     "parse",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from pulumi_llm.spec.upstreams import needs_key
 from pulumi_llm.spec.vendors import HUB, NAME, VENDORS, upstream_key
 
 Kind = TypeVar("Kind", bound=BaseModel)
+
+_SECRET_NAME = re.compile(r"api_?key|secret|password|^((hf|hub|access|auth|bearer)_?)?token$", re.IGNORECASE)
+"""What a key is called whose value is a secret."""
 
 
 def parse(kind: type[Kind], raw: object, *, where: str = "") -> Kind:
@@ -105,7 +109,9 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
     for error in wrong.errors(include_url=False):
         place = ".".join([*([where] if where else []), *(str(step) for step in error["loc"])])
         context = error.get("ctx", {})
-        if error["type"] == "extra_forbidden":
+        if error["type"] == "extra_forbidden" and _SECRET_NAME.search(str(error["loc"][-1])):
+            found.append(_misplaced_secret(tuple(map(str, error["loc"])), place))
+        elif error["type"] == "extra_forbidden":
             key = str(error["loc"][-1])
             near = nearest(key, _fields_at(kind, error["loc"][:-1]))
             hint = (
@@ -116,11 +122,25 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
             found.append(Finding("spec.unknown-key", _("there is no key {key!r} here", key=key), hint, where=place))
         elif error["type"] == "missing":
             found.append(Finding("spec.missing-key", _("this key is required"), _what_to_give(error), where=place))
+        elif "findings" in context:
+            found += [each.placed(place) for each in context["findings"]]
         elif "text" in context:
             found.append(Finding(error["type"], context["text"], context.get("hint", ""), where=place))
         else:
             found.append(wording.finding(error, place))
     return found
+
+
+def _misplaced_secret(steps: tuple[str, ...], place: str) -> Finding:
+    """A key or a token in the clear, where no secret belongs. What it is, is not said."""
+    name = steps[steps.index("upstreams") + 1] if "upstreams" in steps[:-1] else ""
+    vendor = upstream_key(name).config_key if NAME.fullmatch(name) else "NAME"
+    return Finding(
+        "spec.unknown-key",
+        _("there is no key {key!r} here: a stack's file is no place for secrets", key=steps[-1]),
+        _("`pulumi config set --secret {key}`, and take it out here", key=vendor),
+        where=place,
+    )
 
 
 def _what_to_give(error: Any) -> str:

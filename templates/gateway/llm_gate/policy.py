@@ -11,7 +11,7 @@ import ipaddress
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -62,14 +62,18 @@ class Rules:
     @property
     def counts_tokens(self) -> bool:
         """Whether anything about the key depends on how many tokens a request takes."""
+        budgets = (self.daily_budget_usd, self.monthly_budget_usd)
+        return bool(self.token_limits) or any(each is not None for each in budgets)
+
+    @property
+    def token_limits(self) -> tuple[tuple[int, str], ...]:
+        """What no single request may exceed, whatever was used before: tokens, and what the limit is called."""
         limits = (
-            self.tokens_per_minute,
-            self.daily_tokens,
-            self.monthly_tokens,
-            self.daily_budget_usd,
-            self.monthly_budget_usd,
+            (self.tokens_per_minute, "tokens per minute"),
+            (self.daily_tokens, "tokens per day"),
+            (self.monthly_tokens, "tokens per month"),
         )
-        return any(each is not None for each in limits)
+        return tuple((limit, name) for limit, name in limits if limit is not None)
 
 
 @lru_cache(4096)
@@ -80,7 +84,7 @@ def _matches(model: str, pattern: str) -> bool:
 
 def rules_of(name: str, row: dict[str, Any]) -> Rules:
     """A row of a policy file as rules. Raises ValueError or TypeError for one that makes no sense."""
-    known = {key: row[key] for key in row if key in _NUMBERS and row[key] is not None}
+    known = {key: row[key] for key in row if key in LIMITS and row[key] is not None}
     for key, value in known.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"{key} of {name} is not a number")
@@ -96,15 +100,10 @@ def rules_of(name: str, row: dict[str, Any]) -> Rules:
     )
 
 
-_NUMBERS = (
-    "requests_per_minute",
-    "tokens_per_minute",
-    "max_concurrency",
-    "daily_budget_usd",
-    "monthly_budget_usd",
-    "daily_tokens",
-    "monthly_tokens",
+LIMITS = tuple(
+    each.name for each in fields(Rules) if each.type in ("int | None", "float | None") and each.name != "expires"
 )
+"""The fields of `Rules` that are numbers, by which a row of the file names them."""
 
 
 class Reread:

@@ -145,10 +145,9 @@ def check(
     bound = None
     if not asked and endpoint in LIMITS and rules.counts_tokens:
         bound = most_out
-        for limit in (rules.tokens_per_minute, rules.daily_tokens, rules.monthly_tokens):
-            if limit is not None:
-                # Half of what there is, so that an answer without a bound can be admitted at all.
-                bound = max(1, min(bound, limit // 2))
+        for limit, __ in rules.token_limits:
+            # Half of what there is, so that an answer without a bound can be admitted at all.
+            bound = max(1, min(bound, limit // 2))
         asked = [bound]
     return Call(
         endpoint=endpoint,

@@ -306,12 +306,8 @@ class Store:
             return Refused(429, kind, code, f"{message}; try again in {seconds} s", headers)
 
         per_minute = rules.tokens_per_minute
-        for limit, what in (
-            (per_minute, "tokens per minute"),
-            (rules.daily_tokens, "tokens per day"),
-            (rules.monthly_tokens, "tokens per month"),
-        ):
-            if limit is not None and ask.tokens > limit:
+        for limit, what in rules.token_limits:
+            if ask.tokens > limit:
                 raise bad(
                     f"this request may take {ask.tokens} tokens, and the key has {limit} {what}: "
                     "it can never be served; ask for fewer tokens (max_tokens), or send a shorter prompt",
