@@ -1,5 +1,6 @@
 """Limits are exact: nothing more passes, nothing less, and nothing is forgotten."""
 
+import asyncio
 import sqlite3
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gate.errors import Refused
 from llm_gate.policy import Rules
-from llm_gate.store import NANO, Ask, Spent, Store, checkpoint
+from llm_gate.store import LOGGED, LONGEST_LOG, NANO, Ask, Spent, Store, checkpoint
 
 NOON = 1_795_608_000.0  # 2026-11-25 12:00:00 UTC
 
@@ -300,6 +301,41 @@ def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
     assert admitted(store, Rules("a", requests_per_minute=100), 150) == 100
     for each in threads:
         each.join()
+
+
+async def test_the_log_stays_short_however_many_calls_are_written(store: Store) -> None:
+    """One checkpoint in another thread never finds the log at its end while calls go on."""
+    log, rules, longest = Path(store.path + "-wal"), Rules("a"), 0
+
+    async def chores() -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            await store.tidy()
+
+    tidying = asyncio.create_task(chores())
+    written = 0
+    while written < 8_000:
+        for _ in range(20):
+            store.settle(store.admit(rules, ask()), Spent(tokens_in=3))
+        written += 20
+        longest = max(longest, log.stat().st_size)
+        await asyncio.sleep(0.001)
+    tidying.cancel()
+    await asyncio.gather(tidying, return_exceptions=True)
+    assert longest < 40 * 2**20  # of some 150 MiB in all
+    await store.tidy()
+    store.settle(store.admit(rules, ask()), Spent())
+    assert log.stat().st_size <= LONGEST_LOG
+
+
+async def test_a_short_log_is_left_alone_until_it_is_time(store: Store) -> None:
+    log = Path(store.path + "-wal")
+    for calls in (LOGGED - 1, 1):
+        admitted(store, Rules("a"), calls)
+        before = log.stat().st_size
+        await store.tidy(now=False)
+    admitted(store, Rules("a"), 1)
+    assert log.stat().st_size == before  # it began anew, within what it had
 
 
 def test_a_place_may_be_free_in_a_second(store: Store) -> None:

@@ -74,8 +74,7 @@ async def _chores(gateway: Gateway, pause: float = 1.0) -> None:
         await asyncio.sleep(pause)
         try:
             await gateway.content.load()
-            if second % 5 == 0:
-                await asyncio.to_thread(checkpoint, gateway.store.path)
+            await gateway.store.tidy(now=second % 5 == 0)
             # Each second a few: as many as may come in a second, so that the file does not grow for good.
             gateway.store.prune()
         except Exception as error:

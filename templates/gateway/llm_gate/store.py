@@ -6,12 +6,13 @@ and money are reserved when a call is admitted, and settled with what it took; a
 One process admits, in one thread, without giving up control between looking and writing down, so N is N however many
 ask at once. Each admission is committed to SQLite (WAL) before the call goes out. ``synchronous=NORMAL``: what is
 committed survives a kill -9 of the process; a power cut may lose the last moments, as the log is synced only every few
-seconds, and then by a thread of its own, so that no request waits for the disk. A call that was cut short by a kill
-stays counted at all that was reserved for it.
+seconds, with each checkpoint (see `tidy`). A call that was cut short by a kill stays counted at all that was reserved
+for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sqlite3
 import time
@@ -28,6 +29,10 @@ WINDOW = 60.0
 """Seconds that a minute's limits look back."""
 NANO = 1_000_000_000
 """Money is counted in whole billionths of a dollar."""
+LONGEST_LOG = 16 * 2**20
+"""Bytes of log that stay on the disk once it has been moved into the database."""
+LOGGED = 250
+"""Calls after which the log is moved at the next second: some 7 MB of it."""
 KEEP_CALLS = 35 * 86400
 """Seconds for which single calls are kept; days' sums are kept for 400 days."""
 
@@ -127,14 +132,17 @@ class Store:
         self.db = sqlite3.connect(self.path, isolation_level=None, timeout=1)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
-        # Checkpoints sync the disk: a thread of its own makes them, see `checkpoint`.
+        # Checkpoints sync the disk, so none comes in the middle of an admission: `tidy` makes them.
         self.db.execute("PRAGMA wal_autocheckpoint=0")
+        self.db.execute(f"PRAGMA journal_size_limit={LONGEST_LOG}")
         self.db.executescript(_SCHEMA)
         # Of the last day before the end: no call lasts longer, and the file may hold millions.
         self.db.execute(
             "UPDATE calls SET state = 'lost' WHERE state = 'open' AND at > (SELECT max(at) FROM calls) - 86400"
         )
         self._meters: dict[str, Meter] = {}
+        self._logged = 0
+        """Calls admitted since the log was last moved."""
 
     def close(self) -> None:
         """Close the file."""
@@ -173,6 +181,7 @@ class Store:
             self.db.execute("ROLLBACK")
             raise
         entry = [now, float(ask.tokens)]
+        self._logged += 1
         meter.recent.append(entry)
         meter.tokens += ask.tokens
         meter.active += 1
@@ -227,6 +236,18 @@ class Store:
         except BaseException:
             self.db.execute("ROLLBACK")
             raise
+
+    async def tidy(self, *, now: bool = True) -> None:
+        """Move the log into the database, and have it begin anew. ``now``: however short it is.
+
+        A thread moves what is there, and syncs it. Calls go on meanwhile, so when it ends there is more, and a log of
+        which anything is left never begins anew: that little is moved here, while nobody writes. It takes a few
+        milliseconds, as it is synced too; and so is the beginning of the log with the next call.
+        """
+        if now or self._logged >= LOGGED:
+            self._logged = 0
+            await asyncio.to_thread(checkpoint, self.path)
+            self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def headers(self, rules: Rules) -> dict[str, str]:
         """OpenAI's rate headers, for the limits that the key has."""
