@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
 from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
 from llm_gate.errors import Refused
 from llm_gate.routes import Target
+from llm_gate.serving import Answer
 
 
-async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> web.StreamResponse:
+async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Answer | None:
     """Relay the call. Raises `Refused` as long as nothing has been sent."""
     failures: list[Failure] = []
     progress = exchange.progress

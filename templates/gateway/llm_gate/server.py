@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 import secrets as random
 import sqlite3
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from aiohttp import web
 
 from llm_gate import errors, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
@@ -27,8 +23,9 @@ from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import KINDS, Routes, Target
+from llm_gate.serving import Answer, Handler, Request, Server, json_answer
 from llm_gate.store import Ask, Spent, Store
-from llm_gate.upstream import Secrets, Sessions
+from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 
 LONGEST_BODY = 8 * 2**20
@@ -39,8 +36,6 @@ LAST_WORDS = 40.0
 """Seconds that answers under way have after SIGTERM; the unit's TimeoutStopSec is longer."""
 MOST_HELD = 256 * 2**20
 """Bytes of all requests that are under way, together: a small proxy has 2 GiB of memory."""
-HELD = web.RequestKey("held", int)
-"""Bytes of a request's body."""
 CLIENT = "X-Llm-Client"
 """Where Caddy writes the caller's address; what a caller writes there itself is overwritten."""
 
@@ -69,15 +64,15 @@ class Gateway:
         self._complaints: dict[str, float] = {}
         self.held = 0
         """Bytes of the bodies of all requests that are under way."""
-        self.sessions = Sessions(paths.secrets / "upstream-ca.pem")
+        self.pools = Pools(paths.secrets / "upstream-ca.pem")
         secrets = Secrets(paths.secrets / "upstream.env")
         self.content = ContentInForce(paths.settings, secrets)
-        self._tools = Tools(self.routes, secrets, self.sessions, self.metrics, patience or Patience())
+        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
 
     async def close(self) -> None:
         """Let go of connections and files."""
-        await self.sessions.close()
+        self.pools.close()
         await self.content.close()
         self.store.close()
 
@@ -89,7 +84,7 @@ class Gateway:
                 self._complaints[each] = now
                 sys.stderr.write(f"{each}\n")
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: Request) -> Answer | None:
         """Answer one request."""
         path = request.raw_path
         name = ""
@@ -109,16 +104,16 @@ class Gateway:
             sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
             response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), path)
         finally:
-            self.held -= request.get(HELD, 0)
+            self.held -= request.held
         return response
 
-    async def measure(self, request: web.BaseRequest) -> web.Response:
+    async def measure(self, request: Request) -> Answer:
         """Metrics and health, on a port of their own that Caddy knows nothing of."""
         if request.raw_path == "/health":
             self._fresh_routes()
-            return web.json_response({"ok": True, "routes": len(self.routes.table)})
+            return json_answer({"ok": True, "routes": len(self.routes.table)})
         if request.raw_path != "/metrics":
-            return web.Response(status=404)
+            return Answer(status=404)
         gauges: dict[tuple[str, Labels], float] = {}
         for name, count in self.store.active().items():
             gauges["llm_gateway_active_requests", (("key", name),)] = count
@@ -127,9 +122,9 @@ class Gateway:
             gauges["llm_gateway_content_total", labels] = count
         for (where, model), well in self.routes.state().items():
             gauges["llm_gateway_upstream_up", (("upstream", where), ("model", model))] = float(well)
-        return web.Response(text=self.metrics.render(gauges), headers={"Content-Type": "text/plain; version=0.0.4"})
+        return Answer(self.metrics.render(gauges).encode(), kind="text/plain; version=0.0.4")
 
-    def _who(self, request: web.BaseRequest) -> Rules:
+    def _who(self, request: Request) -> Rules:
         """The rules of the caller's key. One key, in one place: two that differ are nobody's."""
         given = {each.strip() for each in request.headers.getall("x-api-key", ())}
         for header in request.headers.getall("Authorization", ()):
@@ -147,7 +142,7 @@ class Gateway:
             raise Refused(403, "permission_error", "address_not_allowed", "this key may not be used from here")
         return rules
 
-    async def _serve(self, request: web.BaseRequest, path: str, rules: Rules) -> web.StreamResponse:
+    async def _serve(self, request: Request, path: str, rules: Rules) -> Answer | None:
         known = "GET" if path == "/v1/models" else "POST" if path in requests.POSTS else None
         if known is None or request.method != known:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
@@ -188,33 +183,32 @@ class Gateway:
             refuse_unreadable(self.content.checker, body, key=rules.name, model=model)
         return await self._admitted(request, call, rules, targets)
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
+    async def _body(self, request: Request) -> bytes:
         """The request's body, plain JSON and not too long."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
         if request.content_type not in ("application/json", "application/octet-stream"):
             raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
-        content = bytearray()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                async for piece in request.content.iter_any():
-                    content += piece
-                    if len(content) > LONGEST_BODY:
-                        raise Refused(
-                            413, "invalid_request_error", "request_too_large", f"more than {LONGEST_BODY} bytes"
-                        )
-                    request[HELD] = len(content)
-                    self.held += len(piece)
+            async with asyncio.timeout(None if request.complete else BODY_SECONDS):
+                while True:
+                    if max(request.size, request.length or 0) > LONGEST_BODY:
+                        message = f"more than {LONGEST_BODY} bytes"
+                        raise Refused(413, "invalid_request_error", "request_too_large", message)
+                    self.held += request.size - request.held
+                    request.held = request.size
                     if self.held > MOST_HELD:
                         message = "requests that are under way fill the gateway's memory; try again"
                         raise Refused(503, "api_error", "gateway_busy", message, {"Retry-After": "5"})
+                    if request.failed:
+                        raise Refused(request.failed[0], "invalid_request_error", "bad_request", request.failed[1])
+                    if request.complete:
+                        return request.body()
+                    await request.more()
         except TimeoutError:
             raise Refused(408, "invalid_request_error", "request_timeout", "the body did not come in time") from None
-        return bytes(content)
 
-    async def _admitted(
-        self, request: web.BaseRequest, call: Call, rules: Rules, targets: list[Target]
-    ) -> web.StreamResponse:
+    async def _admitted(self, request: Request, call: Call, rules: Rules, targets: list[Target]) -> Answer | None:
         identity = "req_" + random.token_hex(12)
         ask = Ask(
             request=identity,
@@ -272,13 +266,13 @@ class Gateway:
         add("tokens_total", spent.tokens_out, key=key, model=model, direction="out")
         add("cost_usd_total", spent.nanos / 1e9, key=key, model=model)
 
-    def _models(self, rules: Rules) -> web.Response:
+    def _models(self, rules: Rules) -> Answer:
         rows = [
             {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].upstream.name}
             for name, route in sorted(self.routes.table.items())
             if rules.allows_model(name)
         ]
-        return web.json_response({"object": "list", "data": rows})
+        return json_answer({"object": "list", "data": rows})
 
     def _fresh_routes(self) -> None:
         if self._table.fresh():
@@ -288,28 +282,13 @@ class Gateway:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
 
 
-class _Discreet(logging.Filter):
-    """aiohttp's own log: nothing of callers that hang up, and of all else its kind. It would quote what was sent."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, ConnectionResetError):
-            return False
-        record.msg = f"[gate.http] {type(error).__name__ if error else record.levelname.lower()}"
-        record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
-        return True
+def server(handler: Handler) -> Server:
+    """A server for a handler, to be given a socket."""
+    return Server(handler, unreadable=_unreadable, longest=LONGEST_BODY)
 
 
-LOG = logging.getLogger("llm_gate.http")
-LOG.addFilter(_Discreet())
-
-
-def runner(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
-    """A server for a handler, to be given an address. Handlers are cancelled when their caller hangs up."""
-    server = web.Server(
-        handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300, logger=LOG
-    )
-    return web.ServerRunner(server, handle_signals=False, shutdown_timeout=LAST_WORDS)
+def _unreadable(status: int, message: str) -> Answer:
+    return _error(Refused(status, "invalid_request_error", "bad_request", message), "")
 
 
 def _digest(call: Call) -> str:
@@ -317,7 +296,7 @@ def _digest(call: Call) -> str:
     return hashlib.sha256(json.dumps(call.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _error(refused: Refused, path: str) -> web.Response:
+def _error(refused: Refused, path: str) -> Answer:
     # Anything may be written in a path; only our own endpoints choose a form.
     form = path if path in KINDS["gateway"] else ""
-    return web.json_response(errors.document(refused, form), status=refused.status, headers=refused.headers)
+    return json_answer(errors.document(refused, form), status=refused.status, headers=refused.headers)
