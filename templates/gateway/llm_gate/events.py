@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from llm_gate import sse, texts, upstream
@@ -10,9 +11,11 @@ from llm_gate.inspection import Inspection
 from llm_gate.requests import Call
 from llm_gate.usage import Count
 
-_NOT_YET = b'"finish_reason": null'
+_USAGE = (b'"usage":{', b'"usage": {', b"data: [")
+_FINISH = re.compile(rb'"finish_reason":(?! ?null)')
 _PIECES = {"/v1/messages": b"event: content_block_delta\n", "/v1/responses": b"event: response.output_text.delta\n"}
 """The names of events that are nothing but a piece of an answer."""
+_OTHERS = {path: re.compile(b"event:(?!%b)" % re.escape(name[6:])) for path, name in _PIECES.items()}
 
 
 class Events:
@@ -25,15 +28,24 @@ class Events:
         """The stream came to its proper end."""
         self._splitter = sse.Splitter()
         self._openai = call.endpoint in ("/v1/chat/completions", "/v1/completions")
-        self._name = _PIECES.get(call.endpoint, b"")
-        self._begins = self._name + b"data: {"
+        name = _PIECES.get(call.endpoint, b"")
+        self._begins = name + b"data: {"
+        self._other = _OTHERS.get(call.endpoint, _FINISH)
+        """What is no piece of an answer."""
+        self._marks = [b"\r", *(_USAGE if self._openai else [b'"usage"'])]
+        if self._key is not None:
+            self._marks.append(self._key)
 
     def take(self, piece: bytes) -> bytes:
         """What to send on for a piece of the upstream's stream, where nothing is inspected."""
         self.count.came(piece)
-        if not self._splitter.waiting and piece.endswith(b"}\n\n") and self._as_it_is(piece):
-            self.count.later(piece)
-            return piece
+        plain = 0 if self._splitter.waiting else self._plain(piece)
+        if plain:
+            ready = piece if plain == len(piece) else piece[:plain]
+            self.count.later(ready)
+            if plain == len(piece):
+                return ready
+            return ready + b"".join([self._at_once(event) for event in self._splitter.feed(piece[plain:])])
         return b"".join([self._at_once(event) for event in self._splitter.feed(piece)])
 
     async def take_checked(self, piece: bytes) -> bytes:
@@ -42,18 +54,19 @@ class Events:
         found = [await self._one(event) for event in self._splitter.feed(piece)]
         return b"".join(found)
 
-    def _as_it_is(self, events: bytes) -> bool:
-        """Whether whole events are such that nothing is to be done about them, and that none ends the stream."""
-        if not events.startswith(self._begins) or b"\r" in events or (self._key is not None and self._key in events):
-            return False
-        if self._openai:
-            return (
-                b'"usage":{' not in events
-                and b'"usage": {' not in events
-                and events.count(b'"finish_reason"') == events.count(b'"finish_reason":null') + events.count(_NOT_YET)
-            )
-        # Their events are named: what follows the first one may be another.
-        return b'"usage"' not in events and events.count(b"event:") == events.count(self._name)
+    def _plain(self, piece: bytes) -> int:
+        """How many bytes at its beginning are whole events that nothing is to be done about: none of them ends the
+        stream, counts it or holds the upstream's key."""
+        if not piece.startswith(self._begins):
+            return 0
+        first = len(piece)
+        for mark in self._marks:
+            found = piece.find(mark, 0, first)
+            if found >= 0:
+                first = found
+        other = self._other.search(piece, 0, first)
+        end = piece.rfind(b"\n\n", 0, first if other is None else other.start())
+        return end + 2 if end >= 0 else 0
 
     def end(self) -> bytes:
         """What to send when the upstream has said all, where nothing is inspected."""
@@ -72,9 +85,6 @@ class Events:
 
     def _at_once(self, event: bytes) -> bytes:
         """An event that nobody inspects."""
-        if self._as_it_is(event):
-            self.count.later(event + b"\n\n")
-            return event + b"\n\n"
         event, document, changed = self._looked_at(event)
         if document is None:
             return event and event + b"\n\n"

@@ -24,7 +24,7 @@ from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import KINDS, Routes, Target
 from llm_gate.serving import Answer, Handler, Request, Server, json_answer
-from llm_gate.store import Ask, Spent, Store
+from llm_gate.store import Ask, Place, Spent, Store
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 
@@ -34,6 +34,8 @@ BODY_SECONDS = 60.0
 """Seconds for a request's body to come."""
 LAST_WORDS = 40.0
 """Seconds that answers under way have after SIGTERM; the unit's TimeoutStopSec is longer."""
+WRITTEN_WITHIN = 0.02
+"""Seconds after which a settlement is on the disk, if no admission takes it there before."""
 MOST_HELD = 256 * 2**20
 """Bytes of all requests that are under way, together: a small proxy has 2 GiB of memory."""
 CLIENT = "X-Llm-Client"
@@ -62,6 +64,7 @@ class Gateway:
         self.routes = Routes()
         self.metrics = Metrics()
         self._complaints: dict[str, float] = {}
+        self._writing: asyncio.TimerHandle | None = None
         self.held = 0
         """Bytes of the bodies of all requests that are under way."""
         self.pools = Pools(paths.secrets / "upstream-ca.pem")
@@ -74,6 +77,8 @@ class Gateway:
         """Let go of connections and files."""
         self.pools.close()
         await self.content.close()
+        if self._writing is not None:
+            self._writing.cancel()
         self.store.close()
 
     def _complain(self, *lines: str) -> None:
@@ -153,6 +158,16 @@ class Gateway:
             return self._models(rules)
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
+        place = self.store.enter(rules)
+        try:
+            return await self._entered(request, path, rules, place)
+        except Refused:
+            place.leave(request.size)
+            raise
+        finally:
+            place.leave()
+
+    async def _entered(self, request: Request, path: str, rules: Rules, place: Place) -> Answer | None:
         body = requests.parse(await self._body(request))
         model = requests.model_of(body)
         route = self.routes.table.get(model)
@@ -181,7 +196,7 @@ class Gateway:
             )
         if self.content.checker is not None:
             refuse_unreadable(self.content.checker, body, key=rules.name, model=model)
-        return await self._admitted(request, call, rules, targets)
+        return await self._admitted(request, call, rules, targets, place)
 
     async def _body(self, request: Request) -> bytes:
         """The request's body, plain JSON and not too long."""
@@ -208,7 +223,9 @@ class Gateway:
         except TimeoutError:
             raise Refused(408, "invalid_request_error", "request_timeout", "the body did not come in time") from None
 
-    async def _admitted(self, request: Request, call: Call, rules: Rules, targets: list[Target]) -> Answer | None:
+    async def _admitted(
+        self, request: Request, call: Call, rules: Rules, targets: list[Target], place: Place
+    ) -> Answer | None:
         identity = "req_" + random.token_hex(12)
         ask = Ask(
             request=identity,
@@ -224,6 +241,7 @@ class Gateway:
             self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
             message = "what keys use cannot be written down at the moment; try again"
             raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
+        place.leave()
         headers = {"x-request-id": identity, **self.store.headers(rules)}
         checker = self.content.checker
         inspection = Inspection(checker, call.endpoint, rules.name, call.model)
@@ -252,12 +270,20 @@ class Gateway:
                 self._complain(*(f"[gate.moderator] {each}" for each in inspection.failures))
             progress.verdict = progress.verdict or inspection.verdict
             spent = progress.spent(call)
-            try:
-                self.store.settle(ticket, spent)
-            except sqlite3.Error as error:
-                # The answer is the caller's all the same; on the disk the call keeps what was reserved for it.
-                self._complain(f"[gate.ledger] {type(error).__name__}: a call could not be settled")
+            self.store.settle(ticket, spent)
+            if self._writing is None:
+                self._writing = asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
             self._count(rules.name, call, spent)
+
+    def _write(self) -> None:
+        """Write the settlements that no admission has written along with its own row."""
+        self._writing = None
+        try:
+            self.store.write()
+        except sqlite3.Error as error:
+            # The answers are the callers' all the same; until they are written the calls keep what was reserved.
+            self._complain(f"[gate.ledger] {type(error).__name__}: calls could not be settled yet")
+            self._writing = asyncio.get_running_loop().call_later(1.0, self._write)
 
     def _count(self, key: str, call: Call, spent: Spent) -> None:
         add, model = self.metrics.add, call.model
