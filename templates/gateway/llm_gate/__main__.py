@@ -12,6 +12,8 @@ import socket
 import sys
 from pathlib import Path
 
+import uvloop
+
 from llm_gate.attempt import Patience
 from llm_gate.server import LAST_WORDS, Gateway, Paths, server
 from llm_gate.store import checkpoint
@@ -32,7 +34,7 @@ def main() -> None:
         Paths(asked.settings, asked.secrets, asked.state),
         patience=Patience(first_byte=asked.first_byte, between=asked.between),
     )
-    asyncio.run(serve(gateway, asked.port, asked.metrics_port))
+    uvloop.run(serve(gateway, asked.port, asked.metrics_port))
 
 
 async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:

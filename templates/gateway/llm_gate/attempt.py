@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from llm_gate import errors, sse, texts, upstream
@@ -53,6 +53,11 @@ class Failure(Exception):  # noqa: N818 - it is how one attempt ended; another m
     status: int = 502
     wait: float | None = None
 
+    @property
+    def own(self) -> bool:
+        """Whether it is the target's fault whatever was asked: nobody is there, it refuses our key, or it is busy."""
+        return self.wait is not None or self.kind == "unreachable"
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -64,6 +69,12 @@ class Exchange:
     progress: Progress
     headers: dict[str, str]
     """What every answer to it carries."""
+    caller: str = ""
+    """The name of the caller's key."""
+    ask_twice: bool = False
+    """The caller pays for a second asking, where an upstream has closed the connection without a word."""
+    suspects: list[Target] = field(default_factory=list)
+    """Targets that have failed it, while nobody knows whose fault it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +87,8 @@ class Tools:
     metrics: Metrics
     patience: Patience
 
-    def failed(self, target: Target, kind: str, wait: float | None = None) -> None:
-        """A target has not answered, or not to the end."""
-        self.routes.failed(target, wait)
+    def count(self, target: Target, kind: str) -> None:
+        """Count what a target has failed."""
         self.metrics.add("upstream_failures_total", upstream=target.upstream.name, model=target.model, kind=kind)
 
 
@@ -133,10 +143,26 @@ class Attempt:
             except Broken as broken:
                 if not broken.closed:
                     raise Failure("protocol") from None
-                # An idle connection that the upstream closed while the request was on its way: once more, on a new one.
-                if attempt == 2:
+                # An idle connection may be closed while a request is on its way; but the upstream may be at work on
+                # it all the same, and charge for each.
+                again = broken.kept and (self.exchange.ask_twice or not self._paid)
+                if attempt == 2 or not again:
                     raise Failure("disconnected") from None
         raise AssertionError
+
+    @property
+    def _paid(self) -> bool:
+        target = self.target
+        known = target.price_in is not None or target.price_out is not None
+        return bool(target.price_in or target.price_out) if known else target.upstream.kind != "vllm"
+
+    def _worked(self) -> None:
+        """It answers what others have not answered: then it was their fault."""
+        exchange, routes = self.exchange, self.tools.routes
+        routes.worked(self.target, exchange.caller)
+        for each in exchange.suspects:
+            routes.failed(each, caller=exchange.caller)
+        exchange.suspects.clear()
 
     async def _refusal(self, reply: Reply) -> NoReturn:
         """Pass on what is wrong with the request; all else is the upstream's failure."""
@@ -151,7 +177,8 @@ class Attempt:
         progress = self.exchange.progress
         progress.whole = progress.answering = True
         progress.count.reported_in, progress.count.reported_out = 0, 0
-        self.tools.routes.worked(self.target)
+        self.tools.routes.worked(self.target, self.exchange.caller)
+        self.exchange.suspects.clear()  # the request is wrong: whoever else failed it may be well
         said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
         error = said.get("error")
         message = error.get("message") if isinstance(error, dict) else error if isinstance(error, str) else None
@@ -175,7 +202,7 @@ class Attempt:
         document = sse.document_of(content.strip())
         if document is None:
             raise Failure("not-json")
-        self.tools.routes.worked(self.target)
+        self._worked()
         progress.count.report(document)
         for slots in texts.in_answer(call.endpoint, document):
             for slot in slots:
@@ -191,7 +218,7 @@ class Attempt:
         events = Events(exchange.call, self.key, exchange.inspection, progress.count)
 
         def begun() -> None:
-            tools.routes.worked(self.target)
+            self._worked()
             tools.metrics.first_byte(time.monotonic() - progress.began)
 
         flow = Flow(reply, out, events, tools.patience.first_byte, tools.patience.between, begun)
@@ -216,7 +243,8 @@ class Attempt:
         if isinstance(problem, Blocked):
             progress.verdict = exchange.inspection.verdict
         else:
-            tools.failed(self.target, problem.code)
+            tools.count(self.target, problem.code)
+            tools.routes.failed(self.target, caller=exchange.caller)
         out.end(before + errors.event(problem, exchange.call.endpoint))
         await out.taken(tools.patience.between)
 

@@ -18,7 +18,14 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
             failures.append(failure)
-            tools.failed(target, failure.kind, failure.wait)
+            tools.count(target, failure.kind)
+            if failure.own:
+                tools.routes.failed(target, failure.wait)
+            else:
+                # Asked elsewhere before anybody is blamed; see `Attempt`.
+                exchange.suspects.append(target)
+    if len(targets) == 1 and exchange.suspects:
+        tools.routes.failed(targets[0], caller=exchange.caller)
     # No target has answered, so none is paid.
     progress.target = None
     raise _unavailable(failures)

@@ -173,7 +173,7 @@ class Gateway:
         route = self.routes.table.get(model)
         if route is None or not rules.allows_model(model):
             raise requests.refuse_model(model, rules.allows_model(model))
-        targets = self.routes.order(route, path)
+        targets = self.routes.order(route, path, rules.name)
         if not targets:
             raise bad(f"the model {model!r} is not served on {path}", "endpoint_not_served")
         vllm = any(each.upstream.kind == "vllm" for each in targets)
@@ -248,9 +248,10 @@ class Gateway:
         if checker is not None:
             checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
+        exchange = Exchange(request, call, inspection, progress, headers, rules.name, rules.ask_twice)
         try:
             await inspection.request(call.body)
-            return await relay.answer(self._tools, Exchange(request, call, inspection, progress, headers), targets)
+            return await relay.answer(self._tools, exchange, targets)
         except Refused as refused:
             progress.status = refused.status
             refused.headers = {**headers, **refused.headers}
