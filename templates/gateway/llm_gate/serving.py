@@ -31,6 +31,8 @@ KEEP_ALIVE = 300.0
 """Seconds that an idle connection is kept; Caddy's own are kept for less."""
 LINGER = 5.0
 """Seconds that a caller has to read a refusal before the end of what it sends."""
+LINGER_PAUSE = 0.05
+"""Seconds between two pieces of what is read only to be thrown away."""
 SLOW_HEAD = 60.0
 """Seconds for a request's head to come."""
 NOT_TAKEN = 120.0
@@ -259,6 +261,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what has come, and answer what is there."""
+        if self._lingering:
+            # Slowly: nobody wants it, and whoever sends it over and over pays with its own time.
+            self.transport.pause_reading()
+            self.loop.call_later(LINGER_PAUSE, self._read_on)
         if self.closing:
             return
         before = len(self._waiting)
@@ -430,6 +436,10 @@ class Connection(asyncio.Protocol):
             if self.transport.can_write_eof():
                 self.transport.write_eof()
         self.transport.resume_reading()
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _send(self, request: Request, answer: Answer, *, last: bool) -> None:
         unread = not request.complete and (request.length is None or request.length > WORTH_READING)
