@@ -29,9 +29,9 @@ WORTH_READING = 256 * 2**10
 """Bytes of a body that nobody wants, and that is read all the same, so that its connection can go on."""
 KEEP_ALIVE = 300.0
 """Seconds that an idle connection is kept; Caddy's own are kept for less."""
-LINGER = 5.0
+LINGER = 10.0
 """Seconds that a caller has to read a refusal before the end of what it sends."""
-LINGER_PAUSE = 0.05
+LINGER_PAUSE = 0.25
 """Seconds between two pieces of what is read only to be thrown away."""
 SLOW_HEAD = 60.0
 """Seconds for a request's head to come."""
@@ -300,7 +300,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._open = Request(self)
+        # Behind one that is refused nothing is read as a request any more.
+        self._open = Request(self) if self._refusal is None else None
         self._head_done, self._head_size = False, 0
         self.since = time.monotonic()
 
@@ -342,7 +343,8 @@ class Connection(asyncio.Protocol):
             self._refusal = self._refusal or (417, "this expectation cannot be met")
         request.expects = bool(expects) and not request.old
         request.length = None if codings else int(headers.get("content-length", "0"))
-        self._waiting.append(request)
+        if self._refusal is None:
+            self._waiting.append(request)
 
     def on_body(self, piece: bytes) -> None:
         """A piece of its body."""
