@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import gateway_cpu
 from bench._ratio import report
 from pulumi_llm._bootstrap import GatewayRole, NodeRequest, Route, Target, Upstream
 from pulumi_llm.roles import caddy as front
@@ -281,6 +280,8 @@ def main() -> None:
         ledger = sum(each.stat().st_size for each in (Path(folder) / "state").glob("ledger.sqlite*")) / 2**20
         log = (Path(folder) / "state" / "ledger.sqlite-wal").stat().st_size / 2**20
         print(f"   the ledger has {ledger:.0f} MiB then, {log:.0f} of them its log", flush=True)
+    from bench import gateway_cpu  # which measures with what stands here
+
     gateway_cpu.main()
 
 

@@ -88,7 +88,7 @@ def streams() -> None:
             for _ in range(ROUNDS):
                 for at_a_time in gateway.STREAMS:
                     for name, (port, pid, _) in gates.items():
-                        total = max(2 * at_a_time, 10 if pause else 100)
+                        total = max(2 * at_a_time, 4 if pause else 100)
                         before = cpu(pid)
                         asyncio.run(drive(port, at_a_time, total))
                         found.setdefault((name, at_a_time), []).append((cpu(pid) - before) / total)
@@ -96,7 +96,10 @@ def streams() -> None:
         how = f"{events} events, {1000 * pause:.0f} ms between them"
         for name in codes:
             cells = ", ".join(f"{statistics.median(found[name, each]):.2f}" for each in gateway.STREAMS)
-            print(f"   {how}: {name}: CPU s per 1,000 streams at {gateway.STREAMS}: {cells}; {memory[name]:.0f} MiB")
+            print(
+                f"   {how}: {name}: CPU s per 1,000 streams at {gateway.STREAMS}: {cells}; {memory[name]:.0f} MiB",
+                flush=True,
+            )
         if OLDER:
             for each in gateway.STREAMS:
                 ratio = statistics.median(found["now", each]) / statistics.median(found["older", each])
