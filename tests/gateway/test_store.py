@@ -298,6 +298,13 @@ def test_what_cannot_be_written_down_leaves_nothing_half_written_and_the_next_ca
     assert store.db.execute("SELECT state, tokens FROM calls ORDER BY id LIMIT 1").fetchone() == ("done", 3)
 
 
+def test_a_key_of_no_requests_is_refused_and_not_a_fault(store: Store) -> None:
+    for ask_in in (store.enter, lambda rules: store.admit(rules, ask())):
+        with pytest.raises(Refused) as refused:
+            ask_in(Rules("a", requests_per_minute=0))
+        assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "60")
+
+
 def test_a_settlement_is_written_with_the_next_admission(store: Store) -> None:
     """Two changes, one transaction; and what is in force does not wait for it."""
     rules = Rules("a", daily_tokens=50)

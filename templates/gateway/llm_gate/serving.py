@@ -29,9 +29,9 @@ WORTH_READING = 256 * 2**10
 """Bytes of a body that nobody wants, and that is read all the same, so that its connection can go on."""
 KEEP_ALIVE = 300.0
 """Seconds that an idle connection is kept; Caddy's own are kept for less."""
-LINGER = 10.0
+LINGER = 20.0
 """Seconds that a caller has to read a refusal before the end of what it sends."""
-LINGER_PAUSE = 0.25
+LINGER_PAUSE = 0.5
 """Seconds between two pieces of what is read only to be thrown away."""
 SLOW_HEAD = 60.0
 """Seconds for a request's head to come."""
