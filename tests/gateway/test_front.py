@@ -10,6 +10,7 @@ import aiohttp
 import anthropic
 import openai
 import pytest
+from llm_gate import tokens
 
 from tests.gateway.fake import ANSWER
 from tests.gateway.front import Front, front
@@ -89,8 +90,12 @@ async def test_anthropics_client_gets_its_answer_its_stream_and_its_errors(tmp_p
         assert await it.gate.settled() == [(10, 7), (10, 7)]
 
 
+RESERVED = tokens.of_request({"messages": MESSAGES}, endpoint=CHAT)
+"""Tokens that are reserved for the prompt until the upstream says how many it had."""
+
+
 async def test_openais_own_retry_obeys_what_it_is_told(tmp_path: Path) -> None:
-    async with front(tmp_path, daily_tokens=60) as it:
+    async with front(tmp_path, daily_tokens=17 + RESERVED + 5) as it:
         client = openai.AsyncOpenAI(
             base_url=it.url + "/v1", api_key=KEY, max_retries=5,
             http_client=openai.DefaultAsyncHttpxClient(verify=it.tls),
@@ -244,7 +249,7 @@ async def test_a_limit_counts_every_endpoint_streamed_or_not_and_bites_at_its_nu
     tmp_path: Path, stream: bool
 ) -> None:
     """What BerriAI/litellm#41610, #24677, #17706 and #4829 ask for, through Caddy."""
-    async with front(tmp_path, tokens_per_minute=17 * 4 + 51) as it, plain(it) as client:
+    async with front(tmp_path, tokens_per_minute=17 * 4 + RESERVED + 20) as it, plain(it) as client:
         async with client.post(CHAT, json=chat(max_tokens=500)) as reply:
             assert reply.status == 400
         statuses = []

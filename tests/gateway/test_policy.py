@@ -10,6 +10,7 @@ import pytest
 from llm_gate.policy import Policy, Reread, Rules, rules_of
 
 ROW: dict[str, Any] = {
+    "ask_twice": True,
     "models": ["yi*"],
     "endpoints": ["/v1/chat/completions"],
     "requests_per_minute": 1,
@@ -23,7 +24,9 @@ ROW: dict[str, Any] = {
     "source_cidrs": ["203.0.113.0/24"],
 }
 """A row with every limit that there is, each with a value of its own."""
-NUMBERS = sorted(key for key, value in ROW.items() if isinstance(value, int | float) and key != "expires")
+NUMBERS = sorted(
+    key for key, value in ROW.items() if isinstance(value, int | float) and key not in ("expires", "ask_twice")
+)
 
 
 def digest(key: str) -> str:

@@ -13,17 +13,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
-
 from llm_gate import sse, tokens
+from llm_gate.asking import Broken, Unreachable
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
-from llm_gate.upstream import Secrets, Sessions
+from llm_gate.upstream import Pools, Secrets, request
 
 SHARE = 8
 """A prompt whose bound takes more than this part of what a key has left is counted exactly."""
 PATIENCE = 5.0
 """Seconds for an answer: 100,000 tokens take some 0.2 s. After that the bound has to do."""
+LONGEST_COUNT = 16 * 2**20
+"""Bytes of an answer: vLLM gives the tokens with their number."""
 
 _CHAT = ("messages", "tools", "chat_template_kwargs", "add_generation_prompt", "continue_final_message",
          "add_special_tokens")  # fmt: skip
@@ -34,16 +35,27 @@ Post = Callable[[Upstream, str, dict[str, str], bytes], Awaitable[tuple[int, byt
 """Sends a body to an address of an upstream, with headers; gives the answer's status and content."""
 
 
-def posting(sessions: Sessions) -> Post:
-    """The way to ask over these sessions. What it gives raises OSError where there is no answer."""
+def posting(pools: Pools) -> Post:
+    """The way to ask over these connections. What it gives raises OSError where there is no answer."""
 
     async def post(upstream: Upstream, address: str, headers: dict[str, str], content: bytes) -> tuple[int, bytes]:
         try:
-            session = sessions.of(upstream)
-            async with await session.post(address, data=content, headers=headers, allow_redirects=False) as reply:
-                return reply.status, await reply.read()
-        except (aiohttp.ClientError, ValueError) as error:
+            pool = pools.of(upstream)
+            reply = await pool.ask(request(pool, address, headers, content), PATIENCE)
+        except (Unreachable, Broken, ValueError) as error:
             raise OSError(type(error).__name__) from None
+        said = bytearray()
+        try:
+            while piece := await reply.read():
+                said += piece
+                if len(said) > LONGEST_COUNT:
+                    raise OSError("too long")
+            return reply.status, bytes(said)
+        except Broken as error:
+            raise OSError(type(error).__name__) from None
+        finally:
+            # Read to its end, the connection is kept; else it is closed.
+            reply.release()
 
     return post
 

@@ -38,6 +38,8 @@ class Rules:
     expires: float | None = None
     cidrs: tuple[Network, ...] = ()
     managed: str = "pulumi"
+    ask_twice: bool = False
+    """A paid upstream that closes the connection without a word is asked once more, and may charge for both."""
 
     def allows_model(self, model: str) -> bool:
         """Whether the key may ask this model."""
@@ -96,6 +98,7 @@ def rules_of(name: str, row: dict[str, Any]) -> Rules:
         cidrs=tuple(ipaddress.ip_network(each) for each in row.get("source_cidrs") or ()),
         expires=float(expires) if expires is not None else None,
         managed=row.get("managed", "pulumi"),
+        ask_twice=row.get("ask_twice") is True,
         **known,
     )
 

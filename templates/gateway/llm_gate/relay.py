@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
 from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
 from llm_gate.errors import Refused, upstream_busy
 from llm_gate.routes import Target
+from llm_gate.serving import Answer
 
 
-async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> web.StreamResponse:
+async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Answer | None:
     """Relay the call. Raises `Refused` as long as nothing has been sent."""
     failures: list[Failure] = []
     progress = exchange.progress
@@ -19,7 +18,14 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> web
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
             failures.append(failure)
-            tools.failed(target, failure.kind, failure.wait)
+            tools.count(target, failure.kind)
+            if failure.own:
+                tools.routes.failed(target, failure.wait)
+            else:
+                # Asked elsewhere before anybody is blamed; see `Attempt`.
+                exchange.suspects.append(target)
+    if len(targets) == 1 and exchange.suspects:
+        tools.routes.failed(targets[0], caller=exchange.caller)
     # No target has answered, so none is paid.
     progress.target = None
     raise _unavailable(failures)

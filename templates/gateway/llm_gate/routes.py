@@ -125,6 +125,10 @@ class Route:
 class _Health:
     failures: int = 0
     until: float = 0.0
+    callers: set[str] = field(default_factory=set)
+    """Whose requests have failed in a row."""
+    own: dict[str, list[float]] = field(default_factory=dict)
+    """Failures in a row of one caller's requests, and until when the target is left alone for that caller."""
 
 
 @dataclass(slots=True)
@@ -182,7 +186,7 @@ class Routes:
             raise no_model(one)
         return found
 
-    def order(self, route: Route, endpoint: str) -> list[Target]:
+    def order(self, route: Route, endpoint: str, caller: str = "") -> list[Target]:
         """The targets that have this endpoint, in the order in which to try them; empty if none has."""
         able = [each for each in route.targets if endpoint in KINDS[each.upstream.kind]]
         drawn = []
@@ -196,25 +200,46 @@ class Routes:
             drawn.append(each)
         drawn += [each for each in route.fallback if endpoint in KINDS[each.upstream.kind] and each not in drawn]
         # Stable: those that cool down come last, each group in its order.
-        return sorted(drawn, key=self.cooling)
+        return sorted(drawn, key=lambda each: self.cooling(each, caller))
 
-    def cooling(self, target: Target) -> bool:
-        """Whether a target is left alone at the moment."""
+    def cooling(self, target: Target, caller: str = "") -> bool:
+        """Whether a target is left alone at the moment, by all or by this caller."""
         known = self._health.get((target.upstream.name, target.model))
-        return known is not None and self.clock() < known.until
+        if known is None:
+            return False
+        now = self.clock()
+        return now < known.until or (caller in known.own and now < known.own[caller][1])
 
-    def worked(self, target: Target) -> None:
+    def worked(self, target: Target, caller: str = "") -> None:
         """A target has answered."""
-        self._health.pop((target.upstream.name, target.model), None)
+        known = self._health.get((target.upstream.name, target.model))
+        if known is not None:
+            known.own.pop(caller, None)
+            known.failures, known.until = 0, 0.0
+            known.callers.clear()
+            if not known.own:
+                del self._health[target.upstream.name, target.model]
 
-    def failed(self, target: Target, wait: float | None = None) -> None:
-        """A target has not. ``wait``: it asked to be left alone for so many seconds."""
+    def failed(self, target: Target, wait: float | None = None, caller: str | None = None) -> None:
+        """A target has not. ``wait``: it is to be left alone for so many seconds.
+
+        ``caller``: the failure may be the fault of what this caller asked. Then the target is left alone for this
+        caller; for all others only once the requests of a second caller fail too.
+        """
         known = self._health.setdefault((target.upstream.name, target.model), _Health())
         known.failures += 1
+        now = self.clock()
         if wait is not None:
-            known.until = self.clock() + min(wait, LONGEST_COOL_DOWN)
-        elif known.failures >= FAILURES:
-            known.until = self.clock() + COOL_DOWN
+            known.until = now + min(wait, LONGEST_COOL_DOWN)
+            return
+        if caller is not None:
+            known.callers.add(caller)
+            row = known.own.setdefault(caller, [0, 0.0])
+            row[0] += 1
+            if row[0] >= FAILURES:
+                row[1] = now + COOL_DOWN
+        if known.failures >= FAILURES and (caller is None or len(known.callers) > 1):
+            known.until = now + COOL_DOWN
 
     def state(self) -> dict[tuple[str, str], bool]:
         """Upstream and model to whether it is well, for the metrics."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import ssl
 from pathlib import Path
-from typing import Any
-
-import aiohttp
+from urllib.parse import urlsplit
 
 from llm_gate import forms, passing, requests
+from llm_gate.asking import Pool
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 
-CONNECT = 10.0
-"""Seconds to connect."""
 LONGEST_ANSWER = 64 * 2**20
 """Bytes of an answer that is not streamed."""
 SAID_BY_NOBODY = b"[removed]"
@@ -44,43 +41,43 @@ class Secrets:
         return self._values.get(name.upper()) or self._values.get(name)
 
 
-class Sessions:
-    """One client session for each upstream, so that none waits for another's connections."""
+class Pools:
+    """The connections to each upstream, apart, so that none waits for another's."""
 
     def __init__(self, ca: Path | None) -> None:
         self._ca = ca
-        self._sessions: dict[Upstream, aiohttp.ClientSession] = {}
+        self._pools: dict[Upstream, Pool] = {}
 
-    def of(self, upstream: Upstream) -> aiohttp.ClientSession:
-        """The session for an upstream."""
-        session = self._sessions.get(upstream)
-        if session is None:
+    def of(self, upstream: Upstream) -> Pool:
+        """The connections to an upstream. Raises ValueError for an address that is none."""
+        pool = self._pools.get(upstream)
+        if pool is None:
             local = upstream.base_url.startswith("http:")
-            context: Any = True
+            context = None
             if not local:
                 context = ssl.create_default_context()
                 own = self._ca.with_name(upstream.ca) if self._ca is not None else None
                 if upstream.private_ca and own is not None and own.exists():
                     context = ssl.create_default_context(cafile=str(own))
-            session = self._sessions[upstream] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    ssl=context,
-                    # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
-                    keepalive_timeout=4 if local else 30,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                skip_auto_headers=("User-Agent",),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-                read_bufsize=2**17,
-            )
-        return session
+            # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
+            pool = self._pools[upstream] = Pool(upstream.base_url, context, keep=4 if local else 30)
+        return pool
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
+        for pool in self._pools.values():
+            pool.close()
+
+
+def request(pool: Pool, address: str, sent: dict[str, str], content: bytes) -> bytes:
+    """A request as it goes out. Raises ValueError for a header that would end before its end."""
+    parts = urlsplit(address)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = "\r\n".join([f"{name}: {value}" for name, value in sent.items()])
+    head = f"POST {target} HTTP/1.1\r\nHost: {pool.host}\r\n{lines}\r\nContent-Length: {len(content)}\r\n\r\n"
+    if head.count("\n") != len(sent) + 4 or head.count("\r") != len(sent) + 4 or " " in target or "\0" in head:
+        raise ValueError("a header holds a line end")
+    return head.encode() + content
 
 
 def able(target: Target, call: Call) -> bool:
