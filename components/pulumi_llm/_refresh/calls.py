@@ -78,12 +78,12 @@ def patiently(call: Callable[[], Result], pause: Callable[[float], None] = time.
     return call()
 
 
-def no_sdk(cloud: str, module: str) -> Refusal:
-    """The refusal where the vendor's SDK is not installed."""
+def no_sdk(cloud: str, module: str, topic: str) -> Refusal:
+    """The refusal where the vendor's SDK is not installed: ``<topic>.no-sdk``."""
     return Refusal(
         [
             Finding(
-                "refresh.no-sdk",
+                f"{topic}.no-sdk",
                 _(
                     "{cloud}: the vendor's SDK is not installed (there is no module {module})",
                     cloud=cloud,
