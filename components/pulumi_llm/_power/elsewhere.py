@@ -42,7 +42,7 @@ def advice(machine: Machine, catalog: Catalog) -> str:
     if fit:
         ways.append(
             _(
-                "take another type in the same zone (`instance_type` in the stack, `pulumi up`, then this again): {types}",
+                "take another type in the same zone (`instance_type`, then `pulumi up`, then this again): {types}",
                 types=listed(_priced(each) for each in fit[:MOST]),
             )
         )

@@ -49,8 +49,8 @@ class _Region:
     def stop(self, machine: str) -> None:
         from alibabacloud_ecs20140526 import models
 
-        # Not by force: what the machine has not written yet would be lost.
-        request = models.StopInstanceRequest(instance_id=machine, stopped_mode=MODE, force_stop=False)
+        # Not by force, which is the default: what the machine has not written yet would be lost.
+        request = models.StopInstanceRequest(instance_id=machine, stopped_mode=MODE)
         account.call(lambda runtime: self.client.stop_instance_with_options(request, runtime))
 
     def start(self, machine: str) -> None:
