@@ -45,7 +45,7 @@ def region(server: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
     from alibabacloud_ecs20140526.client import Client
     from alibabacloud_tea_openapi.utils_models import Config
 
-    def connector(topic: str) -> account.Connect:
+    def connector(*codes: str) -> account.Connect:
         keys = {"access_key_id": "LTAIconfidential", "access_key_secret": "confidential"}
         return lambda region: Client(Config(region_id=region, endpoint=server.address, protocol="HTTP", **keys))
 

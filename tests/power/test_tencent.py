@@ -47,7 +47,7 @@ def region(server: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
     from tencentcloud.common.profile.http_profile import HttpProfile
     from tencentcloud.cvm.v20170312.cvm_client import CvmClient
 
-    def connector(topic: str) -> account.Connect:
+    def connector(*codes: str) -> account.Connect:
         profile = ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=server.address))
         return lambda region: CvmClient(credential.Credential("id", "key"), region, profile)
 

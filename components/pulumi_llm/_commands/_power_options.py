@@ -33,7 +33,7 @@ def options_of(minutes: int) -> tuple[Option, ...]:
             help="server (default), proxy, vectors (a machine of their own) or all",
         ),
         PROJECT,
-        option("--yes", "-y", action="store_true", help="do not ask"),
+        option("-y", "--yes", action="store_true", help="do not ask"),
         option(
             "--timeout",
             type=whole(1, 240),

@@ -61,7 +61,7 @@ def _charges(head: str, rows: Iterable[Charge]) -> list[str]:
         table.append((f"  {each.line.resource}: {told(each.line.what)}", *cells))
     known, unsure = Charges.sum_of(listed)
     if len(listed) != 1:
-        word = tr("  at least") if unsure else tr("  together")
+        word = f"  {tr('at least')}" if unsure else f"  {tr('together')}"
         table.append((word, *(f"{known.of(each):.4f}" for each in CURRENCIES)))
     return [*tables.aligned(table, right={1, 2}), ""]
 

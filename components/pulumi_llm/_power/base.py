@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+NO_SDK, NO_CREDENTIALS = "power.no-sdk", "power.no-credentials"
+"""What is told where an account cannot be asked at all."""
+
 Action = Literal["look", "stop", "start"]
 State = Literal["running", "stopped", "starting", "stopping", "other"]
 

@@ -30,14 +30,14 @@ def has_credentials() -> bool:
     return any(Path(name).expanduser().is_file() for name in files)
 
 
-def connector(topic: str) -> Connect:
-    """What gives a client of a region. Raises Refusal ``<topic>.no-sdk`` or ``<topic>.no-credentials``."""
+def connector(without_sdk: str, without_credentials: str) -> Connect:
+    """What gives a client of a region. Raises Refusal with one of the two codes."""
     try:
         from alibabacloud_credentials.client import Client as Credentials
         from alibabacloud_ecs20140526.client import Client
         from alibabacloud_tea_openapi.utils_models import Config
     except ImportError as error:
-        raise no_sdk("aliyun", error.name or "alibabacloud_ecs20140526", topic) from None
+        raise no_sdk("aliyun", error.name or "alibabacloud_ecs20140526", without_sdk) from None
 
     credentials = Credentials()
     try:
@@ -45,7 +45,7 @@ def connector(topic: str) -> Connect:
     except Exception as error:  # the SDK's chain raises what its parts raise
         why = " ".join(str(error).split())[:200]
         raise Refusal(
-            [Finding(f"{topic}.no-credentials", _("aliyun: no credentials: {why}", why=why), f"set {TO_SET}")]
+            [Finding(without_credentials, _("aliyun: no credentials: {why}", why=why), f"set {TO_SET}")]
         ) from None
     return lambda region: Client(Config(credential=credentials, region_id=region))
 

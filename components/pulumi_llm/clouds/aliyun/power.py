@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pulumi_llm._power.base import Seen, State
+from pulumi_llm._power.base import NO_CREDENTIALS, NO_SDK, Seen, State
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.aliyun import account
 
@@ -27,7 +27,7 @@ STATES: dict[str, State] = {
 
 def connect(region: str) -> _Region:
     """The machines of a region. Raises Refusal ``power.no-sdk`` or ``power.no-credentials``."""
-    return _Region(account.connector("power")(region), region)
+    return _Region(account.connector(NO_SDK, NO_CREDENTIALS)(region), region)
 
 
 class _Region:

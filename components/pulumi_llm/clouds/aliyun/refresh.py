@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from pulumi_llm._refresh.calls import Failure, patiently
+from pulumi_llm._refresh.calls import NO_CREDENTIALS, NO_SDK, Failure, patiently
 from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
@@ -158,7 +158,7 @@ def _list(holder: Any, *path: str) -> list[Any]:
 
 
 def _connector() -> Connect:
-    return account.connector("refresh")
+    return account.connector(NO_SDK, NO_CREDENTIALS)
 
 
 def _stock(client: Any, region: str) -> Any:

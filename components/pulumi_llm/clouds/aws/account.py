@@ -40,26 +40,26 @@ def has_credentials() -> bool:
     return any(Path(name).expanduser().is_file() for name in files)
 
 
-def session(topic: str) -> Any:
-    """The SDK's session. Raises Refusal ``<topic>.no-sdk`` or ``<topic>.no-credentials``."""
+def session(without_sdk: str, without_credentials: str) -> Any:
+    """The SDK's session. Raises Refusal with one of the two codes."""
     try:
         import boto3
     except ImportError:
-        raise no_sdk("aws", "boto3", topic) from None
+        raise no_sdk("aws", "boto3", without_sdk) from None
     from botocore.exceptions import BotoCoreError
 
     try:
         made = boto3.Session()
         found = made.get_credentials()
     except BotoCoreError as error:  # a profile that is named and not there
-        raise _no_credentials(str(error), topic) from None
+        raise _no_credentials(str(error), without_credentials) from None
     if found is None:
-        raise _no_credentials(_("the SDK found none"), topic)
+        raise _no_credentials(_("the SDK found none"), without_credentials)
     return made
 
 
-def _no_credentials(why: str, topic: str) -> Refusal:
-    return Refusal([Finding(f"{topic}.no-credentials", _("aws: no credentials: {why}", why=why), f"set {TO_SET}")])
+def _no_credentials(why: str, code: str) -> Refusal:
+    return Refusal([Finding(code, _("aws: no credentials: {why}", why=why), f"set {TO_SET}")])
 
 
 def client(session: Any, service: str, region: str) -> Any:

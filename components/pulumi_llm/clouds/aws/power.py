@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pulumi_llm._power.base import Seen, State
+from pulumi_llm._power.base import NO_CREDENTIALS, NO_SDK, Seen, State
 from pulumi_llm._refresh.calls import Failure
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.aws import account
@@ -23,7 +23,7 @@ TROUBLE = ("Server.", "Client.InternalError", "Client.VolumeLimitExceeded", "Cli
 
 def connect(region: str) -> _Region:
     """The machines of a region. Raises Refusal ``power.no-sdk`` or ``power.no-credentials``."""
-    return _Region(account.client(account.session("power"), "ec2", region))
+    return _Region(account.client(account.session(NO_SDK, NO_CREDENTIALS), "ec2", region))
 
 
 class _Region:

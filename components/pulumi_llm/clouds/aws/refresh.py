@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pulumi_llm._refresh.calls import Failure
+from pulumi_llm._refresh.calls import NO_CREDENTIALS, NO_SDK, Failure
 from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
@@ -177,7 +177,7 @@ def spot_prices(history: Iterable[Mapping[str, Any]], region: str) -> tuple[dict
 
 
 def _session() -> Any:
-    return account.session("refresh")
+    return account.session(NO_SDK, NO_CREDENTIALS)
 
 
 def _offerings(ec2: Any, names: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:

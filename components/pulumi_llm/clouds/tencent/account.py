@@ -30,14 +30,14 @@ def has_credentials() -> bool:
     )
 
 
-def connector(topic: str) -> Connect:
-    """What gives a client of a region. Raises Refusal ``<topic>.no-sdk`` or ``<topic>.no-credentials``."""
+def connector(without_sdk: str, without_credentials: str) -> Connect:
+    """What gives a client of a region. Raises Refusal with one of the two codes."""
     try:
         from tencentcloud.common import credential
         from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
         from tencentcloud.cvm.v20170312.cvm_client import CvmClient
     except ImportError as error:
-        raise no_sdk("tencent", error.name or "tencentcloud", topic) from None
+        raise no_sdk("tencent", error.name or "tencentcloud", without_sdk) from None
 
     identity, key = os.environ.get("TENCENTCLOUD_SECRET_ID"), os.environ.get("TENCENTCLOUD_SECRET_KEY")
     if identity and key:
@@ -50,7 +50,7 @@ def connector(topic: str) -> Connect:
             raise Refusal(
                 [
                     Finding(
-                        f"{topic}.no-credentials",
+                        without_credentials,
                         _("tencent: no credentials: {problem}", problem=error),
                         f"set {TO_SET}",
                     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pulumi_llm._power.base import Seen, State
+from pulumi_llm._power.base import NO_CREDENTIALS, NO_SDK, Seen, State
 from pulumi_llm._refresh.calls import Failure
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.tencent import account
@@ -31,7 +31,7 @@ GONE = ("LAUNCH_FAILED", "SHUTDOWN", "TERMINATING")
 
 def connect(region: str) -> _Region:
     """The machines of a region. Raises Refusal ``power.no-sdk`` or ``power.no-credentials``."""
-    return _Region(account.connector("power")(region))
+    return _Region(account.connector(NO_SDK, NO_CREDENTIALS)(region))
 
 
 class _Region:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from pulumi_llm._refresh.calls import Failure, patiently
+from pulumi_llm._refresh.calls import NO_CREDENTIALS, NO_SDK, Failure, patiently
 from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
@@ -153,7 +153,7 @@ def spot_price(items: Iterable[Any], currency: Currency) -> Quote | None:
 
 
 def _connector() -> Connect:
-    return account.connector("refresh")
+    return account.connector(NO_SDK, NO_CREDENTIALS)
 
 
 def _items(client: Any, names: Iterable[str]) -> list[Any]:
