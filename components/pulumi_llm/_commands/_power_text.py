@@ -55,7 +55,7 @@ def done(goal: Goal, hands: Sequence[Hand]) -> str:
 
 def _charges(head: str, rows: Iterable[Charge]) -> list[str]:
     listed = list(rows)
-    table = [(head, *CURRENCIES)]
+    table: list[tuple[str, ...]] = [(head, *CURRENCIES)]
     for each in listed:
         cells = [tr("unknown") if each.per_hour is None else f"{each.per_hour.of(c):.4f}" for c in CURRENCIES]
         table.append((f"  {each.line.resource}: {told(each.line.what)}", *cells))

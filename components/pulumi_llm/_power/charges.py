@@ -51,7 +51,8 @@ def charges_of(
     bill = make_bill(plan, catalog, Usage(running=HALF), today=today, default_regions=regions)
     meant = {each.urn for each in machines}
     near = _bound_to(plan, meant)
-    running, always = [], []
+    running: list[Charge] = []
+    always: list[Charge] = []
     for line in bill.lines:
         if line.kind == "traffic":
             continue

@@ -15,12 +15,12 @@ def advice(machine: Machine, catalog: Catalog) -> str:
     row = next(
         (e for e in catalog.instances if (e.cloud, e.instance_type) == (machine.cloud, machine.instance_type)), None
     )
-    if row is None:
+    if row is None or (machine.cloud, machine.region) not in catalog.regions:
         return _(
             "try again later, or take another instance type (`pulumi-llm offers --cloud {cloud}`)", cloud=machine.cloud
         )
     offers = (
-        catalog.offers(gpu=row.gpu, cloud=machine.cloud, region=machine.region or None)
+        catalog.offers(gpu=row.gpu, cloud=machine.cloud, region=machine.region)
         if row.gpu
         else catalog.hosts(
             cloud=machine.cloud, region=machine.region, min_vcpu=row.vcpu, min_memory_gib=row.memory_gib, arch=row.arch
@@ -44,6 +44,14 @@ def advice(machine: Machine, catalog: Catalog) -> str:
             _(
                 "take another type in the same zone (`instance_type`, then `pulumi up`, then this again): {types}",
                 types=listed(_priced(each) for each in fit[:MOST]),
+            )
+        )
+    else:
+        ways.append(
+            _(
+                "take a type with another GPU (`pulumi-llm offers --cloud {cloud} --region {region}`)",
+                cloud=machine.cloud,
+                region=machine.region,
             )
         )
     if zones:
