@@ -148,7 +148,7 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
         head, project, qualified = str(urn).split("::")[:3]
         before.stack = after.stack = head.rsplit(":", 1)[-1]
         before.project = after.project = project
-        old, new = _resource(row.get("oldState")), _resource(row.get("newState"))
+        old, new = resource_of(row.get("oldState")), resource_of(row.get("newState"))
         if qualified == _ROOT:
             continue
         if operation == "same":
@@ -196,7 +196,8 @@ def _inside(path: str, key: str) -> bool:
     return path == key or path.startswith((f"{key}.", f"{key}["))
 
 
-def _resource(state: Mapping[str, Any] | None) -> PlannedResource | None:
+def resource_of(state: Mapping[str, Any] | None) -> PlannedResource | None:
+    """A resource as the engine writes it, in a preview or in an exported state."""
     if state is None:
         return None
     return PlannedResource(

@@ -112,7 +112,9 @@ class _Reader:
                 item = replace(item, unknown=_("the plan names no {instance_type}", instance_type=rule.instance_type))
             item = replace(item, hours=self.usage.running)
             if rule.stop_mode and self.usage.running < HOURS_PER_MONTH:
-                item = replace(item, note=_("if each stop asks for {mode}", mode=rule.stop_mode))
+                item = replace(
+                    item, note=_("if each stop asks for {mode}, as `pulumi-llm stop` does", mode=rule.stop_mode)
+                )
         except NotInPlan as missing:
             item = replace(item, unknown=missing.args[0])
         yield item
