@@ -280,9 +280,10 @@ def main() -> None:
         ledger = sum(each.stat().st_size for each in (Path(folder) / "state").glob("ledger.sqlite*")) / 2**20
         log = (Path(folder) / "state" / "ledger.sqlite-wal").stat().st_size / 2**20
         print(f"   the ledger has {ledger:.0f} MiB then, {log:.0f} of them its log", flush=True)
-    from bench import gateway_cpu  # which measures with what stands here
+    from bench import gateway_cpu, gateway_peers  # which measure with what stands here
 
     gateway_cpu.main()
+    gateway_peers.main()
 
 
 if __name__ == "__main__":

@@ -55,9 +55,9 @@ def request(body: bytes, key: str = gateway.KEY) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def drive(port: int, at_a_time: int, total: int) -> list[float]:
+async def drive(port: int, at_a_time: int, total: int, key: str = gateway.KEY) -> list[float]:
     """So many streams to their end; seconds that each took."""
-    asked, took, left = request(json.dumps(BODY).encode()), [], [total]
+    asked, took, left = request(json.dumps(BODY).encode(), key), [], [total]
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -116,7 +116,8 @@ def attack() -> None:
         argv = [sys.executable, "-m", "bench._load", url, "1", "4", gateway.KEY, "/dev/null"]
         load = await asyncio.create_subprocess_exec(*argv, cwd=gateway.ROOT, stdout=asyncio.subprocess.PIPE)
         told, _ = await load.communicate()
-        return statistics.median(json.loads(told)["waits"])
+        waits: list[float] = json.loads(told)["waits"]
+        return statistics.median(waits)
 
     async def alone_and_under_attack(port: int) -> tuple[float, float]:
         alone = await victim(port)
