@@ -78,7 +78,7 @@ def test_no_value_of_an_answer_s_header_begins_another(value: str) -> None:
     async def head() -> bytes:
         async def nobody(request: Request) -> None: ...
 
-        server = Server(nobody, lambda *_: None, 1)  # type: ignore[arg-type, return-value]
+        server = Server(nobody, lambda *_: None, 1)  # type: ignore[arg-type]
         server.loop = asyncio.get_running_loop()
         connection = Connection(server)
         return connection.head(Request(connection), 200, {"X-A": value}, "")
