@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,22 @@ def test_what_was_not_used_is_given_back(store: Store) -> None:
     assert refusal(store, rules, ask(20)).status == 429
     store.settle(ticket, Spent(tokens_in=5, tokens_out=5))
     store.admit(rules, ask(90))
+
+
+def test_a_file_that_an_older_gateway_wrote_keeps_its_calls_and_no_index_that_nothing_asks(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ledger.sqlite", Clock()
+    rules = Rules("a", requests_per_minute=2)
+    older = Store(path, clock)
+    older.admit(rules, ask(30))
+    older.db.execute("CREATE INDEX calls_by_key ON calls (key, at)")
+    older.close()
+    store = Store(path, clock)
+    assert admitted(store, rules, 5) == 1
+    names = {name for (name,) in store.db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql != ''")}
+    assert names == {"calls_by_time"}
+    plan = store.db.execute("EXPLAIN QUERY PLAN SELECT at FROM calls WHERE key = 'a' AND at > 1 ORDER BY at")
+    assert "calls_by_time" in str(plan.fetchall()), "the last minute is found without reading the month"
+    store.close()
 
 
 @pytest.mark.parametrize("span", ["daily", "monthly"])
@@ -248,7 +265,7 @@ def test_headers_say_what_is_left_of_the_limits_that_there_are(store: Store, clo
         Rules("a", daily_budget_usd=30 / NANO),
         Rules("a", monthly_budget_usd=30 / NANO),
     ],
-    ids=lambda rules: next(name for name in rules.__slots__ if name != "name" and getattr(rules, name)),
+    ids=lambda rules: next(each.name for each in fields(rules) if each.name != "name" and getattr(rules, each.name)),
 )
 def test_a_restart_forgets_no_limit_not_even_of_calls_that_it_cut_short(
     store: Store, clock: Clock, rules: Rules

@@ -58,12 +58,15 @@ class Reply:
         self._more: asyncio.Future[None] | None = None
         self._error: Exception | None = None
         self._unpack: zlib._Decompress | None = None
+        self._time = line.loop.time
         self._limit, self._since = limit, line.loop.time()
         self._timer: asyncio.TimerHandle | None = line.loop.call_later(limit, self._tick)
 
     def wait(self, limit: float) -> None:
         """From now on it has so many seconds for its next piece."""
-        self._since = self._line.loop.time()
+        self._since = self._time()
+        if limit == self._limit:
+            return
         if limit < self._limit and self._timer is not None:
             self._timer.cancel()
             self._timer = self._line.loop.call_later(limit, self._tick)
@@ -102,12 +105,12 @@ class Reply:
 
     def release(self) -> None:
         """It is read to its end: the connection may be used again."""
-        self._stop()
+        self._let_be()
         self._line.let_go(self, whole=self.ended)
 
     def close(self) -> None:
         """Nobody wants the rest: the upstream's work ends."""
-        self._stop()
+        self._let_be()
         self._line.let_go(self, whole=False)
 
     async def begun(self) -> None:
@@ -169,6 +172,11 @@ class Reply:
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
+
+    def _let_be(self) -> None:
+        """Nobody is told any more. What it told holds it too: without this both would wait for the collector."""
+        self._stop()
+        self._sink = self._broke = None
 
     def _stop(self) -> None:
         if self._timer is not None:

@@ -77,6 +77,8 @@ class Counting:
         if tokens_out and isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
             # Qwen's own; its max_tokens bounds the answer alone (help.aliyun.com/zh/model-studio/deep-thinking).
             tokens_out += budget * max(1, call.body.get("n") or 1)
+        if (tokens_in, tokens_out) == (call.tokens_in, call.tokens_out):
+            return call
         return replace(call, tokens_in=tokens_in, tokens_out=tokens_out)
 
     async def exact(self, call: Call, targets: list[Target], key: str, left: float) -> Call:
@@ -137,9 +139,10 @@ def question(call: Call) -> tuple[str, dict[str, Any]] | None:
 def _shows_something(body: dict[str, Any]) -> bool:
     """Whether there may be pictures or files among a request's messages."""
     rows = [*_rows(body.get("messages")), *_rows(body.get("input"))]
-    contents = [*(each.get("content") for each in rows), body.get("system"), rows]
-    kinds = [part.get("type", "text") for content in contents for part in _rows(content)]
-    return not all(kind in _TEXT for kind in kinds)
+    contents = [*[each.get("content") for each in rows], body.get("system"), rows]
+    # Most are one text, and have no parts.
+    parts = [part for content in contents if isinstance(content, list) for part in _rows(content)]
+    return not all(part.get("type", "text") in _TEXT for part in parts)
 
 
 _TEXT = ("text", "input_text", "output_text", "message")

@@ -11,7 +11,8 @@ from llm_gate.inspection import Inspection
 from llm_gate.requests import Call
 from llm_gate.usage import Count
 
-_USAGE = (b'"usage":{', b'"usage": {', b"data: [")
+_USAGE = (b'"usage":{', b'"usage": {')
+"""Usage that says something; some servers write that there is none into every event."""
 _FINISH = re.compile(rb'"finish_reason":(?! ?null)')
 _PIECES = {"/v1/messages": b"event: content_block_delta\n", "/v1/responses": b"event: response.output_text.delta\n"}
 """The names of events that are nothing but a piece of an answer."""
@@ -32,7 +33,7 @@ class Events:
         self._begins = name + b"data: {"
         self._other = _OTHERS.get(call.endpoint, _FINISH)
         """What is no piece of an answer."""
-        self._marks = [b"\r", *(_USAGE if self._openai else [b'"usage"'])]
+        self._marks = [b"\r", *([b"data: ["] if self._openai else [])]
         if self._key is not None:
             self._marks.append(self._key)
 
@@ -41,10 +42,11 @@ class Events:
         self.count.came(piece)
         plain = 0 if self._splitter.waiting else self._plain(piece)
         if plain:
-            ready = piece if plain == len(piece) else piece[:plain]
-            self.count.later(ready)
             if plain == len(piece):
-                return ready
+                self.count.later(piece)
+                return piece
+            ready = piece[:plain]
+            self.count.later(ready)
             return ready + b"".join([self._at_once(event) for event in self._splitter.feed(piece[plain:])])
         return b"".join([self._at_once(event) for event in self._splitter.feed(piece)])
 
@@ -60,7 +62,10 @@ class Events:
         if not piece.startswith(self._begins):
             return 0
         first = len(piece)
-        for mark in self._marks:
+        usage = piece.find(b'"usage"')
+        if usage >= 0 and not self._openai:
+            first = usage
+        for mark in (*self._marks, *_USAGE) if usage >= 0 and self._openai else self._marks:
             found = piece.find(mark, 0, first)
             if found >= 0:
                 first = found

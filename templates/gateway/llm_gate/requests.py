@@ -62,28 +62,33 @@ class Call:
     """Headers of the answer that say what was done to the request."""
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    # 1e999 is JSON, and is read as infinity, which cannot be written as JSON again.
+    if math.isinf(found := float(digits)):
+        raise ValueError(f"{digits[:20]} is too large")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+
+
 def parse(raw: bytes) -> dict[str, Any]:
     """The body as an object. Raises `Refused` for anything that two readers could read differently."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name is there twice")
-        return found
-
-    def no_constant(name: str) -> Any:
-        raise ValueError(f"{name} is not JSON")
-
-    def finite(digits: str) -> float:
-        # 1e999 is JSON, and is read as infinity, which cannot be written as JSON again.
-        if math.isinf(found := float(digits)):
-            raise ValueError(f"{digits[:20]} is too large")
-        return found
-
     if raw.count(b",") > _MOST_VALUES or raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
         raise bad("the body has more values than any request needs", "invalid_json")
     try:
-        body = json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite)
+        body = _DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError):
         raise bad("the body is not a JSON object in UTF-8, each of its names once", "invalid_json") from None
     if not isinstance(body, dict):

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from llm_gate import errors, relay, requests, upstream
@@ -19,7 +20,7 @@ from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
-from llm_gate.metrics import Labels, Metrics
+from llm_gate.metrics import Counter, Labels, Metrics, counter
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
@@ -147,7 +148,7 @@ class Gateway:
         rules = self.policy.find(key) if key and len(key) < 500 else None
         if rules is None:
             raise unauthorized()
-        if not rules.allows_address(request.headers.get(CLIENT, request.remote or "")):
+        if rules.cidrs and not rules.allows_address(request.headers.get(CLIENT, request.remote or "")):
             raise Refused(403, "permission_error", "address_not_allowed", "this key may not be used from here")
         return rules
 
@@ -211,24 +212,30 @@ class Gateway:
             raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
         if not form and request.content_type not in ("application/json", "application/octet-stream"):
             raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
-        try:
-            async with asyncio.timeout(None if request.complete else BODY_SECONDS):
-                while True:
-                    if max(request.size, request.length or 0) > LONGEST_BODY:
-                        message = f"a request may have {LONGEST_BODY} bytes (8 MiB)"
-                        raise Refused(413, "invalid_request_error", "request_too_large", message)
-                    self.held += request.size - request.held
-                    request.held = request.size
-                    if self.held > MOST_HELD:
-                        message = "requests that are under way fill the gateway's memory; try again"
-                        raise Refused(503, "api_error", "gateway_busy", message, {"Retry-After": "5"})
-                    if request.failed:
-                        raise Refused(request.failed[0], "invalid_request_error", "bad_request", request.failed[1])
-                    if request.complete:
-                        return request.body()
-                    await request.more()
-        except TimeoutError:
-            raise Refused(408, "invalid_request_error", "request_timeout", "the body did not come in time") from None
+        self._hold(request)
+        if not request.complete:
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    while not request.complete:
+                        await request.more()
+                        self._hold(request)
+            except TimeoutError:
+                message = "the body did not come in time"
+                raise Refused(408, "invalid_request_error", "request_timeout", message) from None
+        return request.body()
+
+    def _hold(self, request: Request) -> None:
+        """Count what is here of a body. Raises `Refused` where it is too much, or where no more will come."""
+        if max(request.size, request.length or 0) > LONGEST_BODY:
+            message = f"a request may have {LONGEST_BODY} bytes (8 MiB)"
+            raise Refused(413, "invalid_request_error", "request_too_large", message)
+        self.held += request.size - request.held
+        request.held = request.size
+        if self.held > MOST_HELD:
+            message = "requests that are under way fill the gateway's memory; try again"
+            raise Refused(503, "api_error", "gateway_busy", message, {"Retry-After": "5"})
+        if request.failed:
+            raise Refused(request.failed[0], "invalid_request_error", "bad_request", request.failed[1])
 
     async def _admitted(
         self, request: Request, call: Call, rules: Rules, targets: list[Target], place: Place
@@ -298,11 +305,12 @@ class Gateway:
             self._writing = asyncio.get_running_loop().call_later(1.0, self._write)
 
     def _count(self, key: str, call: Call, spent: Spent) -> None:
-        add, model = self.metrics.add, call.model
-        add("requests_total", key=key, model=model, endpoint=call.endpoint, status=str(spent.status))
-        add("tokens_total", spent.tokens_in, key=key, model=model, direction="in")
-        add("tokens_total", spent.tokens_out, key=key, model=model, direction="out")
-        add("cost_usd_total", spent.nanos / 1e9, key=key, model=model)
+        requests, tokens_in, tokens_out, cost = _counters(key, call.model, call.endpoint, spent.status)
+        values = self.metrics.values
+        values[requests] += 1
+        values[tokens_in] += spent.tokens_in
+        values[tokens_out] += spent.tokens_out
+        values[cost] += spent.nanos / 1e9  # type: ignore[assignment]
 
     def _fresh_routes(self) -> None:
         if self._table.fresh():
@@ -310,6 +318,17 @@ class Gateway:
                 self.routes.load(self._table.content)
             except (ValueError, KeyError, TypeError) as error:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
+
+
+@lru_cache(1024)
+def _counters(key: str, model: str, endpoint: str, status: int) -> tuple[Counter, Counter, Counter, Counter]:
+    """What is counted of each call that has ended: requests, tokens of both directions, and cost."""
+    return (
+        counter("requests_total", key=key, model=model, endpoint=endpoint, status=str(status)),
+        counter("tokens_total", key=key, model=model, direction="in"),
+        counter("tokens_total", key=key, model=model, direction="out"),
+        counter("cost_usd_total", key=key, model=model),
+    )
 
 
 def server(handler: Handler) -> Server:
@@ -321,9 +340,12 @@ def _unreadable(status: int, message: str) -> Answer:
     return _error(Refused(status, "invalid_request_error", "bad_request", message), "")
 
 
+_SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def _digest(call: Call) -> str:
     """SHA-256 of what was asked, for the audit record."""
-    return hashlib.sha256(json.dumps(call.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_SORTED.encode(call.body).encode()).hexdigest()
 
 
 def _error(refused: Refused, form: str) -> Answer:

@@ -20,6 +20,7 @@ from calendar import monthrange
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS calls (
   nanos INTEGER NOT NULL, status INTEGER NOT NULL DEFAULT 0, verdict TEXT NOT NULL DEFAULT '',
   input_sha256 TEXT NOT NULL DEFAULT '', output_sha256 TEXT NOT NULL DEFAULT '', seconds REAL NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, at);
+DROP INDEX IF EXISTS calls_by_key;
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
 CREATE TABLE IF NOT EXISTS days (
   key TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL,
@@ -408,7 +409,6 @@ class Store:
             return Refused(429, kind, code, f"{message}; try again in {seconds} s", headers)
 
         at_the_door = ask is _LEAST
-        more = "and any request takes more" if at_the_door else f"and this request may take {ask.tokens}"
         per_minute = rules.tokens_per_minute
         for limit, what in rules.token_limits:
             if ask.tokens > limit:
@@ -436,12 +436,14 @@ class Store:
                 if over <= 0:
                     wait = at + WINDOW - now
                     break
+            more = "and any request takes more" if at_the_door else f"and this request may take {ask.tokens}"
             raise limited(
                 "rate_limit_exceeded",
                 f"this key may use {per_minute} tokens per minute, {meter.tokens} are used or reserved, {more}",
                 wait,
             )
-        self._refuse_over_budget(rules, meter, ask, now, limited)
+        if rules.has_budget:
+            self._refuse_over_budget(rules, meter, ask, now, limited)
 
     def _refuse_over_budget(
         self, rules: Rules, meter: Meter, ask: Ask, now: float, limited: Callable[[str, str, float, str], Refused]
@@ -475,7 +477,12 @@ def checkpoint(path: str) -> None:
 
 
 def _day(now: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(now))
+    return _day_of(int(now // 86400))
+
+
+@lru_cache(4)
+def _day_of(number: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(number * 86400))
 
 
 def _nanos(usd: float | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,18 +21,21 @@ _IGNORED_BY_ANTHROPIC = ("logprobs", "top_logprobs", "logit_bias", "prediction",
 """Fields that Anthropic's OpenAI-compatible endpoint passes over in silence (docs: OpenAI SDK compatibility)."""
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 class Secrets:
     """Upstream keys out of an environment file, read again when it changes; never in this process' environment."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._name = path, str(path)
         self._stamp: tuple[int, int] | None = None
         self._values: dict[str, str] = {}
 
     def get(self, name: str) -> str | None:
         """The key by this name, or None."""
         try:
-            stat = self.path.stat()
+            stat = os.stat(self._name)  # noqa: PTH116 - see `policy.Reread`
             if (stat.st_mtime_ns, stat.st_ino) != self._stamp:
                 pairs = (line.split("=", 1) for line in self.path.read_text().splitlines() if "=" in line)
                 self._values = {key.strip(): value.strip() for key, value in pairs}
@@ -109,7 +113,7 @@ def body(target: Target, call: Call) -> tuple[bytes, str]:
         sent.pop("stream_options", None)
     if call.upload is not None:
         return forms.written({name: value for name, value in sent.items() if name != "file"}, call.upload)
-    return json.dumps(sent, separators=(",", ":")).encode(), "application/json"
+    return _ENCODER.encode(sent).encode(), "application/json"
 
 
 def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
