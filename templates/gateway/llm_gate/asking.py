@@ -78,8 +78,8 @@ class Reply:
             piece = b"".join(self._pieces)
             self._pieces.clear()
             self._unread = 0
-            sink(piece, self.ended)
             self._line.hold(False)
+            sink(piece, self.ended)  # which may have it held again
 
     async def read(self) -> bytes:
         """The next piece; empty at the end. Raises `Broken` or TimeoutError."""

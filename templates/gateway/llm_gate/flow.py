@@ -46,6 +46,7 @@ class Flow:
             if self.out.full:
                 self.reply.hold(True)
                 await self.out.taken(self.between)
+                self.reply.hold(False)
                 self.reply.wait(self.between)
         last = await self.events.end_checked()
         if not self.events.finished:
