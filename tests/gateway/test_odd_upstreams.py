@@ -1,13 +1,14 @@
 """Upstreams that answer in ways of their own: whoever asks gets all that is said, and nobody else pays for it."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.gateway.harness import KEY, chat
-from tests.gateway.upstreams import END, STREAM, asking, before, chunk, event, read
+from tests.gateway.upstreams import END, STREAM, answered, asking, before, chunk, event, read
 
 CHAT = "/v1/chat/completions"
 WORDS, PIECES = "words " * 8000, 300
@@ -47,3 +48,27 @@ async def test_a_caller_that_reads_slowly_gets_the_whole_stream(tmp_path: Path, 
         writer.close()
         assert told.count(WORDS.encode()) == PIECES
         assert b"[DONE]" in told[-100:]
+
+
+@pytest.mark.parametrize("content", [None, rule("block", "stork"), rule("mask", "heron")])
+async def test_a_character_that_is_cut_in_two_comes_through(tmp_path: Path, content: dict[str, Any] | None) -> None:
+    """Servers that hold text as UTF-16 cut a pair of halves wherever a piece ends."""
+
+    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            if (await read(reader)).get("stream"):
+                pieces = [event("a smile \ud83d", usage={"total_tokens": 3}), event("\ude00, a heron"), END]
+                writer.write(STREAM + b"".join(map(chunk, pieces)) + b"0\r\n\r\n")
+            else:
+                writer.write(answered("half \ud83d of a heron"))
+            await writer.drain()
+
+    seen = "*****" if content and content["lists"][0]["action"] == "mask" else "heron"
+    async with before(tmp_path, says, content=content) as (_, client):
+        async with client.post(CHAT, json=chat(stream=True)) as reply:
+            rows = [line[6:] for line in (await reply.text()).splitlines() if line.startswith("data: {")]
+        said = "".join(each["delta"].get("content", "") for row in rows for each in json.loads(row)["choices"])
+        assert said.encode("utf-16", "surrogatepass").decode("utf-16") == f"a smile \U0001f600, a {seen}"
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 200
+            assert (await reply.json())["choices"][0]["message"]["content"] == f"half \ud83d of a {seen}"
