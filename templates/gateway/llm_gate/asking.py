@@ -50,7 +50,7 @@ class Reply:
         self.headers: dict[str, str] = {}
         self.ended = False
         self._line = line
-        self._head: asyncio.Future[None] = line.loop.create_future()
+        self._head: asyncio.Future[None] | None = line.loop.create_future()
         self._sink: Callable[[bytes, bool], None] | None = None
         self._broke: Callable[[Exception], None] | None = None
         self._pieces: deque[bytes] = deque()
@@ -102,17 +102,26 @@ class Reply:
 
     def release(self) -> None:
         """It is read to its end: the connection may be used again."""
-        self._stop()
         self._line.let_go(self, whole=self.ended)
+        self._forget()
 
     def close(self) -> None:
         """Nobody wants the rest: the upstream's work ends."""
-        self._stop()
         self._line.let_go(self, whole=False)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of all that knows this reply: else the collector would have to find the whole request."""
+        self._stop()
+        self._sink = self._broke = self._error = None
 
     async def begun(self) -> None:
-        """Wait for its head. Raises `Broken` or TimeoutError."""
-        await self._head
+        """Wait for its head, once. Raises `Broken` or TimeoutError."""
+        try:
+            if self._head is not None:
+                await self._head
+        finally:
+            self._head = None
 
     # -- from the connection
 
@@ -126,7 +135,7 @@ class Reply:
         elif coding != "identity":
             self.broke(Broken(begun=True))
             return
-        if not self._head.done():
+        if self._head is not None and not self._head.done():
             self._head.set_result(None)
 
     def came(self, piece: bytes, ended: bool) -> None:
@@ -159,7 +168,7 @@ class Reply:
             return
         self._error = error
         self._stop()
-        if not self._head.done():
+        if self._head is not None and not self._head.done():
             self._head.set_exception(error)
             self._head.exception()  # whoever waits gets it; where nobody does, nobody is told of it
         elif self._broke is not None:

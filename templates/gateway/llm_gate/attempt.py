@@ -217,7 +217,8 @@ class Attempt:
             progress.whole = True
             return
         except Blocked as blocked:
-            problem = blocked
+            blocked.__context__ = None
+            problem = blocked.with_traceback(None)  # which would know of this frame, and this frame of it
         except TimeoutError:
             if not out.begun:
                 raise Failure("stalled", 504) from None

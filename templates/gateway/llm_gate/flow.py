@@ -36,6 +36,7 @@ class Flow:
             await self._done
         finally:
             self.out.watch(None)
+            self._done = None
             if self._full is not None:
                 self._full.cancel()
 

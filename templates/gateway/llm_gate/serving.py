@@ -237,6 +237,10 @@ class Connection(asyncio.Protocol):
         self.server.connections.discard(self)
         for each in self._waiting:
             each.failed = each.failed or (400, "the connection is gone")
+        if self._open is not None:
+            # It and its connection know each other, so it would wait for the collector, with all that has come of it.
+            self._open.drop()
+            self._open = None
         if self._room is not None and not self._room.done():
             self._room.set_exception(ConnectionResetError("the caller hung up"))
         if self.watcher is not None:
