@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.harness import KEY, chat
-from tests.gateway.upstreams import END, STREAM, answered, asking, before, chunk, event, read
+from tests.gateway.upstreams import END, STREAM, answered, asking, before, chunk, event, read, whole
 
 CHAT = "/v1/chat/completions"
 WORDS, PIECES = "words " * 8000, 300
@@ -72,3 +72,25 @@ async def test_a_character_that_is_cut_in_two_comes_through(tmp_path: Path, cont
         async with client.post(CHAT, json=chat()) as reply:
             assert reply.status == 200
             assert (await reply.json())["choices"][0]["message"]["content"] == f"half \ud83d of a {seen}"
+
+
+async def test_nothing_is_asked_behind_a_request_that_was_answered_before_it_was_read(tmp_path: Path) -> None:
+    asked = 0
+
+    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        if asked > 1:
+            writer.write(answered())
+            return
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(whole({"error": {"message": "no"}}, status=400))
+        await asyncio.Event().wait()
+
+    async with before(tmp_path, says, patience={"first_byte": 2}) as (_, client):
+        long = chat(messages=[{"role": "user", "content": "x " * 3_500_000}])
+        async with client.post(CHAT, json=long) as reply:
+            assert reply.status == 400
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 200

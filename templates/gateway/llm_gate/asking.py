@@ -230,7 +230,9 @@ class Line(asyncio.Protocol):
         if self._reply is not reply:
             return
         self._reply = None
-        if whole and self._keep and not self.transport.is_closing():
+        # Who answers before all of a request is there need not read the rest of it, nor what comes behind.
+        sent = not self.transport.get_write_buffer_size()
+        if whole and sent and self._keep and not self.transport.is_closing():
             self.hold(False)
             self.pool.put(self)
         else:
