@@ -449,7 +449,9 @@ class Connection(asyncio.Protocol):
 
     def _send(self, request: Request, answer: Answer, *, last: bool) -> None:
         unread = not request.complete and (request.length is None or request.length > WORTH_READING)
-        if last or unread or request.failed:
+        # Who was not told to go on may leave the body out, and what comes next would be taken for it.
+        unasked = request.expects and not request.complete
+        if last or unread or unasked or request.failed:
             request.keep_alive = False
         kind = f"Content-Type: {answer.kind}\r\n" if answer.content else ""
         head = self.head(request, answer.status, answer.headers, f"{kind}Content-Length: {len(answer.content)}\r\n")
