@@ -37,3 +37,16 @@ async def test_a_number_of_many_digits_that_ends_passes(tmp_path: Path) -> None:
         client.post(CHAT, data=body.encode(), headers={"Content-Type": "application/json"}) as reply,
     ):
         assert reply.status == 200
+
+
+@pytest.mark.parametrize("number", [1_000_001, 10**19, 10**400])
+@pytest.mark.parametrize("limits", [{}, {"daily_budget_usd": 1}, {"daily_tokens": 10_000}])
+async def test_a_budget_for_thinking_that_no_answer_has_is_refused(
+    tmp_path: Path, number: int, limits: dict[str, int]
+) -> None:
+    async with stand(tmp_path, kind="qwen", **limits) as (_, fake, client):
+        body = {"model": "plain", "messages": [], "max_tokens": 5, "thinking_budget": number}
+        async with client.post(CHAT, json=body) as reply:
+            assert reply.status == 400
+            assert (await reply.json())["error"]["param"] == "thinking_budget"
+        assert not fake.seen

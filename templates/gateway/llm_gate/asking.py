@@ -50,7 +50,7 @@ class Reply:
         self.headers: dict[str, str] = {}
         self.ended = False
         self._line = line
-        self._head: asyncio.Future[None] = line.loop.create_future()
+        self._head: asyncio.Future[None] | None = line.loop.create_future()
         self._sink: Callable[[bytes, bool], None] | None = None
         self._broke: Callable[[Exception], None] | None = None
         self._pieces: deque[bytes] = deque()
@@ -81,8 +81,8 @@ class Reply:
             piece = b"".join(self._pieces)
             self._pieces.clear()
             self._unread = 0
-            sink(piece, self.ended)
             self._line.hold(False)
+            sink(piece, self.ended)  # which may have it held again
 
     async def read(self) -> bytes:
         """The next piece; empty at the end. Raises `Broken` or TimeoutError."""
@@ -105,17 +105,26 @@ class Reply:
 
     def release(self) -> None:
         """It is read to its end: the connection may be used again."""
-        self._let_be()
         self._line.let_go(self, whole=self.ended)
+        self._forget()
 
     def close(self) -> None:
         """Nobody wants the rest: the upstream's work ends."""
-        self._let_be()
         self._line.let_go(self, whole=False)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of all that knows this reply: else the collector would have to find the whole request."""
+        self._stop()
+        self._sink = self._broke = self._error = None
 
     async def begun(self) -> None:
-        """Wait for its head. Raises `Broken` or TimeoutError."""
-        await self._head
+        """Wait for its head, once. Raises `Broken` or TimeoutError."""
+        try:
+            if self._head is not None:
+                await self._head
+        finally:
+            self._head = None
 
     # -- from the connection
 
@@ -129,7 +138,7 @@ class Reply:
         elif coding != "identity":
             self.broke(Broken(begun=True))
             return
-        if not self._head.done():
+        if self._head is not None and not self._head.done():
             self._head.set_result(None)
 
     def came(self, piece: bytes, ended: bool) -> None:
@@ -162,7 +171,7 @@ class Reply:
             return
         self._error = error
         self._stop()
-        if not self._head.done():
+        if self._head is not None and not self._head.done():
             self._head.set_exception(error)
             self._head.exception()  # whoever waits gets it; where nobody does, nobody is told of it
         elif self._broke is not None:
@@ -172,11 +181,6 @@ class Reply:
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
-
-    def _let_be(self) -> None:
-        """Nobody is told any more. What it told holds it too: without this both would wait for the collector."""
-        self._stop()
-        self._sink = self._broke = None
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -229,7 +233,9 @@ class Line(asyncio.Protocol):
         if self._reply is not reply:
             return
         self._reply = None
-        if whole and self._keep and not self.transport.is_closing():
+        # Who answers before all of a request is there need not read the rest of it, nor what comes behind.
+        sent = not self.transport.get_write_buffer_size()
+        if whole and sent and self._keep and not self.transport.is_closing():
             self.hold(False)
             self.pool.put(self)
         else:

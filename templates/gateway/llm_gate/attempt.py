@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import dataclass, field
@@ -198,7 +197,7 @@ class Attempt:
             for slot in slots:
                 progress.count.hear(texts.get(slot))
         if await self.exchange.inspection.answer(document):
-            content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+            content = sse.written(document)
         self.tools.metrics.first_byte(time.monotonic() - progress.began)
         return Answer(content, headers=self.exchange.headers)
 
@@ -218,7 +217,8 @@ class Attempt:
             progress.whole = True
             return
         except Blocked as blocked:
-            problem = blocked
+            blocked.__context__ = None
+            problem = blocked.with_traceback(None)  # which would know of this frame, and this frame of it
         except TimeoutError:
             if not out.begun:
                 raise Failure("stalled", 504) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -141,6 +140,4 @@ class Events:
 
 def _event(endpoint: str, document: dict[str, Any]) -> bytes:
     name = f"event: {document['type']}\n" if endpoint in ("/v1/messages", "/v1/responses") else ""
-    return (
-        name.encode() + b"data: " + json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
-    )
+    return name.encode() + b"data: " + sse.written(document) + b"\n\n"

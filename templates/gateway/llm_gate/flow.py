@@ -36,6 +36,7 @@ class Flow:
             await self._done
         finally:
             self.out.watch(None)
+            self._done = None
             if self._full is not None:
                 self._full.cancel()
 
@@ -46,6 +47,7 @@ class Flow:
             if self.out.full:
                 self.reply.hold(True)
                 await self.out.taken(self.between)
+                self.reply.hold(False)
                 self.reply.wait(self.between)
         last = await self.events.end_checked()
         if not self.events.finished:

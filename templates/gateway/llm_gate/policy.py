@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -84,6 +85,10 @@ class Rules:
         return tuple((limit, name) for limit, name in limits if limit is not None)
 
 
+MOST = 10**15
+"""More than any limit, and little enough to be counted in billionths."""
+
+
 @lru_cache(4096)
 def _matches(model: str, pattern: str) -> bool:
     # Only the star is special: a model's name may hold brackets.
@@ -93,10 +98,17 @@ def _matches(model: str, pattern: str) -> bool:
 def rules_of(name: str, row: dict[str, Any]) -> Rules:
     """A row of a policy file as rules. Raises ValueError or TypeError for one that makes no sense."""
     known = {key: row[key] for key in row if key in LIMITS and row[key] is not None}
-    for key, value in known.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ValueError(f"{key} of {name} is not a number")
+    for key, value in list(known.items()):
+        # A limit that is compared with by nothing, as NaN is, would be none; Python reads NaN and Infinity as JSON.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+            raise ValueError(f"{key} of {name} is not a number that could be a limit")
+        if not key.endswith("_usd"):
+            if value != int(value):
+                raise ValueError(f"{key} of {name} is no whole number")
+            known[key] = int(value)  # some write 3 as 3.0
     expires = row.get("expires")
+    if expires is not None and not math.isfinite(float(expires)):
+        raise ValueError(f"expires of {name} is no time")
     return Rules(
         name=name,
         models=tuple(row.get("models") or ()),

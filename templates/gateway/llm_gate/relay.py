@@ -17,7 +17,9 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
         try:
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
-            failures.append(failure)
+            # Without the way that it came, on which lies the whole request: the collector would have to find them.
+            failure.__context__ = None
+            failures.append(failure.with_traceback(None))
             tools.count(target, failure.kind)
             if failure.own:
                 tools.routes.failed(target, failure.wait)

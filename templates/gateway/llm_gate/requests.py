@@ -138,6 +138,9 @@ def check(
     if options is not None and not isinstance(options, dict):
         raise bad("stream_options has to be an object")
     choices = max(_number(body, "n", 1), _number(body, "best_of", 1), 1)
+    budget = body.get("thinking_budget")
+    if isinstance(budget, int) and budget > _MOST:
+        raise bad(f"thinking_budget has to be at most {_MOST}", param="thinking_budget")
     prompts = body.get("prompt")
     if isinstance(prompts, list) and prompts and all(isinstance(each, str | list) for each in prompts):
         choices *= len(prompts)

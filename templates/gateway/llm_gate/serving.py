@@ -246,6 +246,10 @@ class Connection(asyncio.Protocol):
         self.server.connections.discard(self)
         for each in self._waiting:
             each.failed = each.failed or (400, "the connection is gone")
+        if self._open is not None:
+            # It and its connection know each other, so it would wait for the collector, with all that has come of it.
+            self._open.drop()
+            self._open = None
         if self._room is not None and not self._room.done():
             self._room.set_exception(ConnectionResetError("the caller hung up"))
         if self.watcher is not None:
@@ -454,7 +458,9 @@ class Connection(asyncio.Protocol):
 
     def _send(self, request: Request, answer: Answer, *, last: bool) -> None:
         unread = not request.complete and (request.length is None or request.length > WORTH_READING)
-        if last or unread or request.failed:
+        # Who was not told to go on may leave the body out, and what comes next would be taken for it.
+        unasked = request.expects and not request.complete
+        if last or unread or unasked or request.failed:
             request.keep_alive = False
         kind = f"Content-Type: {answer.kind}\r\n" if answer.content else ""
         head = self.head(request, answer.status, answer.headers, f"{kind}Content-Length: {len(answer.content)}\r\n")
