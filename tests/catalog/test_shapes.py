@@ -20,6 +20,7 @@ SHAPES: list[dict[str, Any]] = json.loads((DATA / "shapes.json").read_text(encod
 PUBLISHED: dict[str, dict[str, Any]] = json.loads((DATA / "published.json").read_text(encoding="utf-8"))["models"]
 FAMILIES: dict[str, dict[str, Any]] = json.loads((DATA / "families.json").read_text(encoding="utf-8"))["models"]
 DROPPED: list[dict[str, Any]] = json.loads((DATA / "dropped.json").read_text(encoding="utf-8"))["shapes"]
+WINDOWS: list[dict[str, Any]] = json.loads((DATA / "windows.json").read_text(encoding="utf-8"))["shapes"]
 CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED | FAMILIES
 CACHED = {name: row for name, row in CASES.items() if "cache" in row}
 
@@ -93,9 +94,18 @@ def test_a_setting_that_is_left_out_is_the_class_s_own_or_nothing_is_said(tmp_pa
 
 @pytest.mark.parametrize("name", CACHED)
 def test_a_request_keeps_what_vllm_s_own_specification_says(tmp_path: Path, name: str) -> None:
-    found = cache.footprint(described(tmp_path, CACHED[name]["config"]), 1)
+    keeps(tmp_path, CACHED[name])
+
+
+@pytest.mark.parametrize("row", WINDOWS, ids=[f"{row['config']['model_type']}-{at}" for at, row in enumerate(WINDOWS)])
+def test_a_window_holds_only_where_its_class_heeds_it(tmp_path: Path, row: dict[str, Any]) -> None:
+    keeps(tmp_path, row)
+
+
+def keeps(folder: Path, row: dict[str, Any]) -> None:
+    found = cache.footprint(described(folder, row["config"]), 1)
     assert found is not None
-    said = CACHED[name]["cache"]
+    said = row["cache"]
     windows = {each["window_tokens"]: each["bytes_per_token"] for each in said["windowed"]}
     for tokens in (8 * 1024, 32 * 1024, 128 * 1024):
         kept = sum(min(tokens, window) * size for window, size in windows.items())
