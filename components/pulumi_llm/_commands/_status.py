@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from argparse import Namespace
 from typing import Any
 
 from pulumi_llm import _outputs as outputs
+from pulumi_llm._addresses import host_of, without_secrets
 from pulumi_llm._commands import DONE, REFUSED
 from pulumi_llm._commands import _status_text as text
-from pulumi_llm._commands._status_ask import Answer, Target, ask, host_of
+from pulumi_llm._commands._status_ask import Answer, Target, ask
 from pulumi_llm._system import why
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
@@ -83,7 +83,7 @@ def _named(asked: Namespace) -> Target:
         hint = _("--ca FILE, the output certificate_authority")
         findings.append(Finding("status.no-authority-file", message, hint))
     if host_of(asked.endpoint) is None:
-        shown = re.sub("//[^/]*@", "//…@", asked.endpoint)
+        shown = without_secrets(asked.endpoint)
         message = _("{endpoint!r} is not an https:// address, and a key goes over no other", endpoint=shown)
         findings.append(Finding("status.bad-endpoint", message, "--endpoint https://ADDRESS:PORT"))
     if findings:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from pulumi_llm import _json
+from pulumi_llm._addresses import host_of
 from pulumi_llm._system import why as why_not
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
@@ -67,18 +66,6 @@ class Answer:
         }
         endpoint = f"https://{host_of(self.target.endpoint) or ''}"
         return {"name": self.target.name, "endpoint": endpoint, "document": self.document, "problem": problem}
-
-
-def host_of(endpoint: str) -> str | None:
-    """Host and port of an https:// address; None where it is none, or where it carries a name and a password."""
-    try:
-        parts = urlsplit(endpoint)
-        named = parts.hostname and parts.port != 0
-    except ValueError:  # half an IPv6 address, or a port that is none
-        return None
-    if parts.scheme != "https" or not named or "@" in parts.netloc or re.search(r"[\s\x00-\x1f]", parts.netloc):
-        return None
-    return parts.netloc
 
 
 class _Stay(HTTPRedirectHandler):
