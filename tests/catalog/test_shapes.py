@@ -14,6 +14,8 @@ from pulumi_llm.catalog.config import LIKE
 from pulumi_llm.catalog.shapes.settings import classes
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import cache
+from pulumi_llm.preflight.report import check
+from pulumi_llm.preflight.request import FitRequest
 
 DATA = Path(__file__).parent / "data"
 SHAPES: list[dict[str, Any]] = json.loads((DATA / "shapes.json").read_text(encoding="utf-8"))["shapes"]
@@ -257,6 +259,52 @@ def groups(bits: int, kind: str = "int") -> dict[str, Any]:
 def test_each_way_of_storing_weights_is_read(tmp_path: Path, block: dict[str, Any], method: str, bits: int) -> None:
     model = described(tmp_path, {**LLAMA, "quantization_config": block})
     assert (model.quantization, model.quantization_bits) == (method, bits)
+
+
+def of_groups(bits: int, activations: dict[str, Any] | None, form: str, kind: str = "int") -> dict[str, Any]:
+    strategy = "group" if bits == 4 else "channel"
+    weights = {"num_bits": bits, "type": kind, "strategy": strategy, "symmetric": True, "group_size": 128}
+    group = {"targets": ["Linear"], "weights": weights, "input_activations": activations}
+    return {"quant_method": "compressed-tensors", "format": form, "config_groups": {"group_0": group}}
+
+
+TOKENS = {"num_bits": 8, "strategy": "token", "dynamic": True, "symmetric": True}
+FORMS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    # By GPU what is found; vllm 0.32.0: compressed_tensors.py (_get_scheme_from_parts), quark_w8a8_fp8.py, modelopt.py.
+    "w8a16": (of_groups(8, None, "pack-quantized"), {"T4": "", "A10": "", "B200": ""}),
+    "w8a8-int8": (of_groups(8, {**TOKENS, "type": "int"}, "int-quantized"), {"T4": "", "A10": "", "H20": ""}),
+    "w8a8-fp8": (
+        of_groups(8, {**TOKENS, "type": "float"}, "float-quantized", "float"),
+        {"T4": "fit.fp8-weight-only", "A10": "fit.fp8-weight-only", "L20": ""},
+    ),
+    "w4a16": (of_groups(4, None, "pack-quantized"), {"T4": "", "B200": ""}),
+    "w4a8-fp8": (
+        of_groups(4, {**TOKENS, "type": "float"}, "pack-quantized"),
+        dict.fromkeys(("T4", "A10", "L20", "B200"), "fit.quantization-needs-capability") | {"H20": "", "H100-80GB": ""},
+    ),
+    "quark-fp8": (
+        {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}},
+        {"T4": "fit.quantization-needs-capability", "A10": "fit.quantization-needs-capability", "L20": "", "B200": ""},
+    ),
+    "quark-int8": (
+        {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "int8"}}},
+        {"T4": "", "A10": ""},
+    ),
+    "mxfp8": (
+        {"quant_method": "modelopt", "quant_algo": "MXFP8"},
+        {"T4": "fit.quantization-needs-capability", "A10": "", "B200": ""},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "gpu"), [(name, gpu) for name, (__, gpus) in FORMS.items() for gpu in gpus])
+def test_a_form_of_a_method_works_on_the_gpus_that_vllm_has_kernels_for(tmp_path: Path, name: str, gpu: str) -> None:
+    block, wanted = FORMS[name]
+    described(tmp_path, {**LLAMA, "quantization_config": block})
+    asked = FitRequest(model=str(tmp_path), from_config=True, gpu=gpu, max_model_len=2048, concurrency=1)
+    said = check(asked)
+    about = {"fit.fp8-weight-only", "fit.quantization-needs-capability"}
+    assert "".join(each.code for each in said.findings if each.code in about) == wanted[gpu]
 
 
 def test_a_quantization_file_beside_the_config_is_read(tmp_path: Path) -> None:
