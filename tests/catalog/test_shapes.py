@@ -194,6 +194,13 @@ def test_a_class_that_is_like_another_takes_nothing_of_its_defaults(
     assert model.max_context == 131072
 
 
+@pytest.mark.parametrize("kind", ["step3p5", "qwen3_moe", "deepseek_v3", "mixtral"])
+def test_two_numbers_of_experts_that_differ_give_no_figure(tmp_path: Path, kind: str) -> None:
+    config = {**LLAMA, "model_type": kind, "num_local_experts": 8, "moe_num_experts": 288, "num_experts_per_tok": 8}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert 'num_experts: "288 / 8"' in (catalog.model_from_config(tmp_path).unknown_shape or "")
+
+
 OF_NO_WEIGHT = (
     *("routed_scaling_factor", "mamba_chunk_size", "moe_router_topk_scaling_factor", "expert_model_parallel_size"),
     *("moe_permute_fusion", "moe_k_norm", "use_expert_bias", "moe_router_bias_update_rate", "moe_layer_recompute"),

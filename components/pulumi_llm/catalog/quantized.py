@@ -243,7 +243,8 @@ def _overall(block: object) -> Stored:
     bits = _bits(block)
     if bits is None:
         bits = 4 if block.get("load_in_4bit") else 8 if block.get("load_in_8bit") else PLAIN_BITS.get(method)
-    return Stored(method=method, bits=bits, zero_points=block.get("sym") is False)
+    packed_as_awq = any("awq" in str(block.get(name)) for name in ("packing_format", "backend"))  # inc/config_parser.py
+    return Stored(method=method, bits=bits, zero_points=block.get("sym") is False and not packed_as_awq)
 
 
 def _missing() -> BadBlockError:
