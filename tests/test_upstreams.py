@@ -103,6 +103,28 @@ def test_an_upstream_of_the_server_that_cannot_work_is_refused_with_what_would(
     assert word in found.hint
 
 
+@pytest.mark.parametrize("host", ["models.example.com:99999", "models.example.com:0", "models..example.com", ".com"])
+def test_an_address_that_no_request_can_go_to_is_refused(host: str) -> None:
+    (found,) = refused("server.upstreams", {"lab": {"models": ["m"], "base_url": f"https://{host}/v1"}})
+    assert found.code == "spec.bad-url"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://user:planted-key@models.example.com/v1",
+        "https://models.example.com/v1?api_key=planted-key",
+        "https://models.example.com/v1#planted-key",
+        f"https://user:planted-key@models.example.com/{'v' * 300}",
+        ["https://user:planted-key@models.example.com/v1"],
+    ],
+)
+def test_a_key_that_stands_in_an_address_is_not_shown_with_the_refusal(address: object) -> None:
+    (found,) = refused("server.upstreams", {"lab": {"models": ["m"], "base_url": address}})
+    assert found.code in ("spec.bad-url", "spec.wrong-value", "spec.wrong-type")
+    assert "planted-key" not in f"{found.message} {found.hint}"
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -31,7 +31,7 @@ def run(name: str = "llm") -> Platform:
     """Read the stack's ``platform`` value and secrets, make the platform, and export what its users need."""
     config = pulumi.Config()
     with support.refusing(f"stack {pulumi.get_stack()}"):
-        raw: Any = config.get_object("platform")
+        raw: Any = _given_platform(config)
         __, resolved, secrets = gather(
             lambda: _known_keys(config.name, raw), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
@@ -46,6 +46,14 @@ def run(name: str = "llm") -> Platform:
         if getattr(platform, key, None) is not None:
             pulumi.export(key, pulumi.Output.secret(getattr(platform, key)))
     return platform
+
+
+def _given_platform(config: pulumi.Config) -> object:
+    """The value ``platform``, which may be any JSON. A text is one too, and `spec` says what it should have been."""
+    try:
+        return config.get_object("platform")
+    except pulumi.ConfigTypeError:
+        return config.get("platform")
 
 
 def _platform(config: pulumi.Config, raw: object) -> ResolvedPlatform:

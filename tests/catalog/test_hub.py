@@ -431,6 +431,17 @@ def test_adding_a_model_that_the_catalogue_has_says_in_what_they_differ(
     assert "parameters_b, layers" in told
 
 
+@pytest.mark.parametrize("own", ["https://[::1", "https://host:99999", "https://", "https://name:planted-key@host"])
+def test_a_hub_whose_address_is_half_one_or_carries_a_password_is_not_asked(
+    own: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "org/name", "--gpu", "T4", "--hub", f"huggingface={own}"]) == 2
+    told = capsys.readouterr().err
+    assert "[hub.bad-address]" in told
+    assert "asking" not in told
+    assert "planted-key" not in told
+
+
 def test_a_hub_whose_address_is_none_is_told_as_such_and_what_is_asked_in_the_language_that_is_spoken(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -82,6 +82,20 @@ async def test_a_count_that_no_answer_has_is_not_believed(tmp_path: Path, monkey
         assert 0 < tokens_out < 100
 
 
+async def test_while_the_ledger_cannot_be_read_nobody_is_let_in(tmp_path: Path) -> None:
+    class Broken:
+        def execute(self, *_: object) -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+    async with stand(tmp_path) as (gate, fake, client):
+        whole, gate.gateway.store.db = gate.gateway.store.db, Broken()  # type: ignore[assignment]
+        async with client.post(CHAT, json=chat()) as reply:
+            assert reply.status == 503
+            assert (await reply.json())["error"]["code"] == "ledger_unavailable"
+        gate.gateway.store.db = whole
+        assert not fake.seen
+
+
 async def test_while_the_ledger_is_locked_nothing_is_admitted_and_the_caller_is_told_to_come_back(
     tmp_path: Path,
 ) -> None:

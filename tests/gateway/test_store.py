@@ -527,3 +527,37 @@ def test_a_stream_over_midnight_is_settled_on_the_day_it_began_however_the_clock
     assert admitted(store, rules, 20, ask(10)) == 9
     clock.now += 2
     assert admitted(store, rules, 20, ask(10)) == 1
+
+
+class Broken:
+    """A connection to a file that cannot be read."""
+
+    def execute(self, *_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_a_settlement_frees_its_place_also_where_the_new_day_cannot_be_read(store: Store, clock: Clock) -> None:
+    rules = Rules("a", daily_tokens=100)
+    ticket = store.admit(rules, ask(tokens=60))
+    clock.now += 86_400
+    whole, store.db = store.db, Broken()  # type: ignore[assignment]
+    store.settle(ticket, Spent(tokens_in=10))
+    store.db = whole
+    assert store.active() == {"a": 0}
+    clock.now -= 86_400
+    with pytest.raises(Refused):
+        store.admit(rules, ask(tokens=91))
+    store.admit(rules, ask(tokens=90))
+
+
+def test_a_key_whose_last_minute_cannot_be_read_is_not_taken_for_a_new_one(store: Store) -> None:
+    rules = Rules("a", requests_per_minute=1)
+    store.admit(rules, ask())
+    again = Store(store.path, store.clock)
+    whole, again.db = again.db, Broken()  # type: ignore[assignment]
+    with pytest.raises(sqlite3.Error):
+        again.enter(rules)
+    again.db = whole
+    with pytest.raises(Refused):
+        again.enter(rules)
+    again.close()

@@ -152,7 +152,22 @@ def test_what_a_flag_adds_beside_the_model_and_is_not_known_is_said(model: str, 
         ({"quant_method": "gptq", "bits": 2, "group_size": 64, "sym": True}, True),
         ({"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}, False),
         ({"quant_method": "awq", "bits": 8, "group_size": 128}, True),
-        ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": False}, False),
+        # inc/schemes/inc_wna16_linear.py; packed as gptq unless the file says otherwise
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True}, False),
+        ({"quant_method": "auto-round", "bits": 8, "group_size": 128, "sym": True}, False),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": False}, True),
+        (
+            {
+                "quant_method": "auto-round",
+                "bits": 4,
+                "group_size": 128,
+                "sym": False,
+                "packing_format": "auto_round:auto_awq",
+            },
+            False,
+        ),
+        ({"quant_method": "auto-round", "bits": 2, "group_size": 128, "sym": True}, True),
+        ({"quant_method": "auto-round", "bits": 3, "group_size": 128, "sym": True}, True),
     ],
 )
 def test_a_form_that_the_release_has_no_kernels_for_is_refused(

@@ -19,6 +19,7 @@ from pulumi_llm._simcloud import booting, faults, localstate, mirror
 from pulumi_llm._simcloud.arguments import Request
 from pulumi_llm._simcloud.engine import Engine, find_engine, tell, user_cache
 from pulumi_llm._simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
+from pulumi_llm._system import why
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
@@ -64,7 +65,7 @@ def _run(request: Request) -> int:
     except OSError as error:
         raise _refused(
             "home-unusable",
-            _("the folder for the simulation, {home}, cannot be used: {problem}", home=home, problem=error),
+            _("the folder for the simulation, {home}, cannot be used: {problem}", home=home, problem=why(error)),
             _("name another one: pulumi-llm sim --home DIR …"),
         ) from error
     folder = home / "project"

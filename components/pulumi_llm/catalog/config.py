@@ -250,6 +250,7 @@ def _described(
         quantization=how.method,
         quantization_bits=how.bits,
         zero_points=how.zero_points,
+        quantization_scheme=how.scheme,
         mla=mla,
         moe=moe,
         other_parts=has_other_parts(outer, architecture),

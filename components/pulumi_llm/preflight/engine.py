@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 DATA = Path(__file__).parent / "data" / "vllm.json"
@@ -21,6 +22,7 @@ class Quantization:
     ``online`` says that vLLM can make it while loading 16-bit weights; ``group`` is the number of inputs that share
     a scale, which a tensor-parallel split must not cut (None: not so stored, or not known). ``served_bits``: others are
     refused at the start (empty: none are); ``symmetric``: so are numbers with a zero point.
+    ``schemes``: forms of the method that have kernels from one capability to another only (None: to the newest).
     """
 
     name: str
@@ -33,6 +35,7 @@ class Quantization:
     source: str
     served_bits: tuple[int, ...] = ()
     symmetric: bool = False
+    schemes: Mapping[str, tuple[Capability, Capability | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,10 @@ def _quantization(name: str, row: Mapping[str, object]) -> Quantization:
         "dtypes": tuple(dtypes),
         "served_bits": tuple(cast("list[int]", values.get("served_bits", ()))),
         "bytes": {int(bits): float(size) for bits, size in sizes.items()},
+        "schemes": {
+            scheme: (_capability(first), last and _capability(last))
+            for scheme, (first, last) in cast("dict[str, list[str]]", values.get("schemes", {})).items()
+        },
     }
     return Quantization(**values)  # type: ignore[arg-type]
 

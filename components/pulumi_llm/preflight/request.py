@@ -14,7 +14,7 @@ from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
-from pulumi_llm.preflight.engine import Engine, Quantization, engine
+from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec, VectorsSpec
@@ -108,6 +108,14 @@ class Case:
     def method(self) -> Quantization | None:
         """How the weights are stored or made, as far as vLLM knows the method."""
         return self.engine.quantizations.get(self.quantization) if self.quantization else None
+
+    @property
+    def scheme(self) -> tuple[str, Capability, Capability | None] | None:
+        """The form that the weights are stored in, where it has kernels on some GPUs only, and on which."""
+        form, method = self.model.quantization_scheme, self.method
+        if form is None or method is None or method.name != self.model.quantization or form not in method.schemes:
+            return None
+        return (form, *method.schemes[form])
 
     @property
     def in_other_bits(self) -> bool:

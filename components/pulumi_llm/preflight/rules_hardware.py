@@ -210,6 +210,22 @@ def quantization_needs_capability(case: Case) -> Iterator[Finding]:
             _("a GPU with {min_capability} or higher", min_capability=_text(method.min_capability)),
             where="gpu",
         )
+    elif case.scheme and not (case.scheme[1] <= case.gpu.capability <= (case.scheme[2] or case.gpu.capability)):
+        scheme, first, last = case.scheme
+        yield Finding(
+            "fit.quantization-needs-capability",
+            _(
+                "{method} needs compute capability {min_capability}, and {gpu} has {compute_capability}",
+                method=f"{method.name} ({scheme})",
+                min_capability=_text(first),
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _("a GPU with {min_capability}", min_capability=_text(first))
+            if last == first
+            else _("a GPU with {min_capability} or higher", min_capability=_text(first)),
+            where="gpu",
+        )
     elif case.dtype not in ("auto", *method.dtypes):
         yield Finding(
             "fit.quantization-needs-dtype",
@@ -228,7 +244,11 @@ def fp8_is_weight_only(case: Case) -> Iterator[Finding]:
     """Without fp8 units the weights are unpacked to 16 bit: less memory, no more speed."""
     name, release = case.quantization, case.engine
     eight_bit = name == "fp8" or (name in ("compressed-tensors", "modelopt") and case.bits == 8)
-    if eight_bit and release.min_capability <= case.gpu.capability < release.fp8_arithmetic_capability:
+    if (
+        eight_bit
+        and case.model.quantization_scheme != "int8"
+        and release.min_capability <= case.gpu.capability < release.fp8_arithmetic_capability
+    ):
         yield Finding(
             "fit.fp8-weight-only",
             _(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from pulumi_llm._addresses import without_secrets
 from pulumi_llm._texts import _
 from pulumi_llm.spec.fields import Text, invalid
 
@@ -21,7 +22,7 @@ def _origin(value: str) -> str:
     if value != standard or not _ORIGIN.fullmatch(value):
         raise invalid(
             "spec.bad-origin",
-            _("{value!r} is not an origin as browsers send it", value=value),
+            _("{value!r} is not an origin as browsers send it", value=without_secrets(value)),
             standard
             if _ORIGIN.fullmatch(standard)
             else _("scheme, host and port of each page that may ask: https://chat.example.com"),

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from pulumi_llm import catalog
+from pulumi_llm._addresses import host_of, without_secrets
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import among
 from pulumi_llm.spec.fields import Flag, Number, Part, Text, invalid
@@ -89,10 +90,10 @@ class UpstreamSpec(Part):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not ADDRESS.fullmatch(value):
+        if value is not None and not (ADDRESS.fullmatch(value) and host_of(value, "https", "http")):
             raise invalid(
                 "spec.bad-url",
-                _("{value!r} is not an https:// address without user, query or fragment", value=value),
+                _("{value!r} is not an https:// address without user, query or fragment", value=without_secrets(value)),
                 "https://models.example.com/v1",
             )
         if value is not None and _is_its_own(_host(value)):

@@ -164,7 +164,10 @@ class Gateway:
             return json_answer(self.routes.models(rules.allows_model, one))
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
-        place = self.store.enter(rules)
+        try:
+            place = self.store.enter(rules)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from None
         try:
             return await self._entered(request, path, rules, place)
         except Refused:
@@ -255,9 +258,7 @@ class Gateway:
         try:
             ticket = self.store.admit(rules, ask)
         except sqlite3.Error as error:
-            self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
-            message = "what keys use cannot be written down at the moment; try again"
-            raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
+            raise self._unwritable(error) from None
         place.leave()
         headers = {"x-request-id": identity, **call.notes, **self.store.headers(rules)}
         checker = self.content.checker
@@ -293,6 +294,11 @@ class Gateway:
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
             self._count(rules.name, call, spent)
+
+    def _unwritable(self, error: sqlite3.Error) -> Refused:
+        self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
+        message = "what keys use cannot be written down at the moment; try again"
+        return Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"})
 
     def _write(self) -> None:
         """Write the settlements that no admission has written along with its own row."""

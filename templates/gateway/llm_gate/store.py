@@ -244,7 +244,12 @@ class Store:
             return
         ticket.settled = True
         now = self.clock()
-        meter = self._meter(ticket.name, now)
+        try:
+            meter = self._meter(ticket.name, now)
+        except sqlite3.Error:
+            # A new day's sums cannot be read now. They will be, with this settlement; the place is free all the same.
+            meter = self._meters[ticket.name]
+            meter.day = ""
         meter.active -= 1
         used = spent.tokens_in + spent.tokens_out
         tokens, nanos = used - ticket.tokens, spent.nanos - ticket.nanos
@@ -379,16 +384,16 @@ class Store:
         meter = self._meters.get(name)
         day = _day(now)
         if meter is None:
-            meter = self._meters[name] = Meter()
             rows = self.db.execute(
                 "SELECT at, tokens FROM calls WHERE key = ? AND at > ? ORDER BY at", (name, now - WINDOW)
-            )
+            ).fetchall()
+            meter = self._meters[name] = Meter()
             for at, tokens in rows:
                 meter.recent.append([at, float(tokens)])
                 meter.tokens += tokens
         if meter.day != day:
-            meter.day = day
             meter.today, meter.month = self._sums(name, day), self._sums(name, day[:7])
+            meter.day = day
         meter.forget(now)
         return meter
 

@@ -60,6 +60,8 @@ ENCODERS = frozenset({"bert", "roberta", "xlm-roberta"})
 
 SWITCHED = frozenset({"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text"})
 """Classes whose window holds only with ``use_sliding_window``, and from layer ``max_window_layers`` on."""
+WITHOUT_WINDOWS = frozenset({"falcon", "minimax_m3_vl_text", "qwen2_moe"})
+"""Classes whose layers keep everything in vllm 0.32.0, whatever window the file gives (asked on 2026-11-28)."""
 
 LINEAR: Mapping[str, str] = {
     "qwen3_next": "delta",
@@ -201,11 +203,18 @@ def _windows(settings: Settings, layers: int) -> list[str]:
         return [FULL] * layers
     if isinstance(period, str):  # EXAONE writes LLLG
         return [FULL if period[at % len(period)] == "G" else WINDOW for at in range(layers)]
-    if kind in SWITCHED or settings.given("use_sliding_window") is not None:
-        first = settings.number("max_window_layers")
-        if not settings.flag("use_sliding_window"):
-            return [FULL] * layers
-        return [WINDOW if at >= (first or 0) else FULL for at in range(layers)]
+    if kind in WITHOUT_WINDOWS or (settings.value("kv_lora_rank") and kind != "minicpm3"):
+        return [FULL] * layers  # a latent cache has no window: vllm 0.32.0, MLAAttention.get_kv_cache_spec
+    off = settings.given("use_sliding_window") is False if settings.like else not settings.flag("use_sliding_window")
+    if off and (kind in SWITCHED or kind == "smollm3" or settings.like):
+        return [FULL] * layers
+    if kind in SWITCHED:
+        first = settings.number("max_window_layers") or 0
+        return [WINDOW if at >= first else FULL for at in range(layers)]
+    if kind == "smollm3":  # configuration_smollm3.py: layers without rotary positions alone
+        interval = settings.number("no_rope_layer_interval") or 4
+        rotated = settings.sequence("no_rope_layers") or [int((at + 1) % interval != 0) for at in range(layers)]
+        return _of_length([FULL if each else WINDOW for each in rotated], layers, "no_rope_layers")
     if isinstance(period, int) and not isinstance(period, bool) and period > 0:
         return [FULL if (at + 1) % period == 0 else WINDOW for at in range(layers)]
     return [WINDOW] * layers  # as in Mistral: vllm 0.32.0 takes the model's window for every layer

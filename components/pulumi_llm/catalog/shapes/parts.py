@@ -88,7 +88,7 @@ def widths(settings: Settings) -> Widths:
     heads = settings.number("num_attention_heads") if not attentionless else None
     heads = heads or (1 if attentionless else settings.needed("num_attention_heads"))
     head_dim = settings.number("head_dim") or hidden // heads
-    experts = settings.number("num_experts") or 0
+    experts = settings.alone("num_experts") or 0
     if experts == 1 and settings.kind == "hunyuan_v1_dense":
         experts = 0
         settings.pass_over(OF_EXPERTS)

@@ -143,6 +143,13 @@ class Settings:
             self.refuse(name, value)
         return value
 
+    def alone(self, name: str) -> int | None:
+        """A number that the file gives under one spelling, or under several alike: of two, a class reads either."""
+        said = {str(self.values[each]) for each in self._spellings(name) if self.values.get(each)}
+        if len(said) > 1:
+            self.refuse(name, " / ".join(sorted(said)))
+        return self.number(name)
+
     def needed(self, name: str, *, low: int = 1) -> int:
         """A number without which nothing can be computed."""
         value = self.number(name, low=low)
