@@ -157,6 +157,17 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     {"quantization_config": {"quant_method": "quip"}},
     {"quantization_config": {"quant_method": "compressed-tensors"}},
     {"quantization_config": {"quant_method": "gguf"}},
+    {
+        "quantization_config": {
+            "quant_method": "compressed-tensors",
+            "config_groups": {
+                "group_0": {
+                    "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128},
+                    "input_activations": {"num_bits": 8, "type": "float"},
+                }
+            },
+        }
+    },
     {"quantization_config": {"quant_method": "gptq", "bits": 3}},
     {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": False}},
     {"architectures": ["Qwen3VLForConditionalGeneration"]},
