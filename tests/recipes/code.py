@@ -84,7 +84,7 @@ def the_limit_is_kept(tree: Checkout) -> None:
         "from llm_gate.policy import rules_of; from llm_gate.store import Ask, Store\n"
         "from llm_gate.errors import Refused\n"
         "rules, store = rules_of('a', {'tokens_per_request': 77}), Store(':memory:')\n"
-        "call = requests.check('/v1/completions', {'model': 'm', 'prompt': 'Hi'}, rules, kinds={"openai"}, most_out=4096)\n"
+        "call = requests.check('/v1/completions', {'model': 'm', 'prompt': 'Hi'}, rules, kinds={'openai'}, most_out=4096)\n"
         "print('unbounded requests get', call.bound)\n"
         "for tokens in (77, 78):\n"
         "    try: store.admit(rules, Ask('r', '/v1/completions', 'm', tokens)); print(tokens, 'passes')\n"
