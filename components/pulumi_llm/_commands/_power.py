@@ -92,9 +92,9 @@ def _hands(meant: Sequence[Machine], folder: Path, *, simulated: bool) -> list[a
 
 def _simulated(folder: Path, cloud: str) -> Power:
     from pulumi_llm._simcloud import power
+    from pulumi_llm._simcloud.store import home_of
 
-    home = os.environ.get("PULUMI_LLM_SIM_HOME")
-    return power.connect(Path(home) if home else folder / ".pulumi-sim", cloud, os.environ.get(faults.VARIABLE, ""))
+    return power.connect(home_of(folder / ".pulumi-sim"), cloud, os.environ.get(faults.VARIABLE, ""))
 
 
 def _to_be_moved(hands: Sequence[act.Hand], goal: act.Goal) -> list[act.Hand]:

@@ -161,8 +161,7 @@ def told(failure: Failure, hand: Hand, action: Action) -> Finding:
     if action == "start" and matches(known["sold_out"]["pattern"], failure.code):
         return Finding("power.sold-out", message, where=machine.name)
     if action == "stop" and matches(known["unfit"]["pattern"], failure.code):
-        hint = _("it costs until `pulumi destroy`; a stop that is charged for is left to the cloud's console")
-        return Finding("power.cannot-stop", message, hint, where=machine.name)
+        return _cannot_stop(machine, message)
     hint = _("`pulumi-llm {action} -s STACK` again is safe: what is done already is not done twice", action=action)
     return Finding("power.failed", message, hint, where=machine.name)
 
@@ -189,12 +188,13 @@ def gone(machine: Machine) -> Finding:
 
 def unfit(machine: Machine, why: str) -> Finding:
     """A machine that its cloud would stop, and go on charging for."""
-    return Finding(
-        "power.cannot-stop",
-        _("{machine} ({type}) cannot be stopped: {why}", machine=machine, type=machine.instance_type, why=why),
-        _("it costs until `pulumi destroy`; a stop that is charged for is left to the cloud's console"),
-        where=machine.name,
-    )
+    message = _("{machine} ({type}) cannot be stopped: {why}", machine=machine, type=machine.instance_type, why=why)
+    return _cannot_stop(machine, message)
+
+
+def _cannot_stop(machine: Machine, message: str) -> Finding:
+    hint = _("it costs until `pulumi destroy`; a stop that is charged for is left to the cloud's console")
+    return Finding("power.cannot-stop", message, hint, where=machine.name)
 
 
 def still_charged(machine: Machine) -> Finding:

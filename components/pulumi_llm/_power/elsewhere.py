@@ -12,9 +12,7 @@ MOST = 3
 
 def advice(machine: Machine, catalog: Catalog) -> str:
     """Other types with the same GPU in the region, with their prices, and the other zones of the type itself."""
-    row = next(
-        (e for e in catalog.instances if (e.cloud, e.instance_type) == (machine.cloud, machine.instance_type)), None
-    )
+    row = catalog.find_instance(machine.cloud, machine.instance_type)
     if row is None or (machine.cloud, machine.region) not in catalog.regions:
         return _(
             "try again later, or take another instance type (`pulumi-llm offers --cloud {cloud}`)", cloud=machine.cloud

@@ -129,14 +129,7 @@ def _why_not(machine: Machine, known: Mapping[str, Any], catalog: Catalog) -> tu
     families = known.get("families")
     if families and re.fullmatch(families["pattern"], machine.instance_type):
         return Text(families["why"]), families["source"]
-    row = next(
-        (
-            each
-            for each in catalog.instances
-            if (each.cloud, each.instance_type) == (machine.cloud, machine.instance_type)
-        ),
-        None,
-    )
+    row = catalog.find_instance(machine.cloud, machine.instance_type)
     if row is not None and row.local_nvme_gib and not known["local_disks"]["stop"]:
         return Text(known["local_disks"]["why"]), known["local_disks"]["source"]
     return "", ""

@@ -28,6 +28,13 @@ from typing import Any
 from pulumi_llm._provider_facts.values import Props, redact
 
 HOME = "PULUMI_LLM_SIM_HOME"
+
+
+def home_of(default: Path, named: Path | None = None) -> Path:
+    """The folder of a simulation: ``named``, else ``$PULUMI_LLM_SIM_HOME``, else ``default``."""
+    return (named or Path(os.environ.get(HOME) or default)).expanduser().resolve()
+
+
 """Environment variable naming the folder that holds the simulated clouds."""
 
 FILE = "clouds.sqlite"

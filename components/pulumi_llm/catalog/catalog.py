@@ -156,6 +156,10 @@ class Catalog:
     def _instances_by_key(self) -> Mapping[tuple[str, str], Instance]:
         return {(row.cloud, row.instance_type): row for row in self.instances}
 
+    def find_instance(self, cloud: str, instance_type: str) -> Instance | None:
+        """The instance type, or None where no row is known."""
+        return self._instances_by_key.get((cloud, instance_type))
+
     def instance(self, cloud: str, instance_type: str) -> Instance:
         """The instance type. Raises UnknownName ``catalog.unknown-instance-type``."""
         try:

@@ -7,15 +7,12 @@ that its own LoRAModelManager makes (read and run 2026-11-28).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from pulumi_llm.catalog.models import GIB, Model
-
-DATA = Path(__file__).parent / "data" / "beside.json"
+from pulumi_llm.preflight import extras
 
 DEFAULT_SLOTS, DEFAULT_RANK = 1, 16
 """What vLLM takes without ``--max-loras`` and ``--max-lora-rank`` (config/lora.py)."""
@@ -32,7 +29,7 @@ class Adapters:
 
 @cache
 def _with_words() -> frozenset[str]:
-    return frozenset(json.loads(DATA.read_text(encoding="utf-8"))["adapters_for_words"])
+    return frozenset(extras.rows("adapters_for_words"))
 
 
 def asked(flags: Mapping[str, str]) -> Adapters | None:

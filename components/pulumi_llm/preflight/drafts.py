@@ -9,14 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog.models import GIB, Cache, Model
+from pulumi_llm.preflight import extras
 from pulumi_llm.preflight.weights import weights_gib
-
-DATA = Path(__file__).parent / "data" / "beside.json"
 
 WITHOUT_MODEL = frozenset({"ngram", "ngram_gpu", "suffix"})
 """Methods that look for what was said before, and hold no model."""
@@ -46,12 +43,6 @@ class Held:
 
 
 NOTHING = Held(0.0, ())
-
-
-@cache
-def _heads() -> Mapping[str, int]:
-    rows: Mapping[str, int] = json.loads(DATA.read_text(encoding="utf-8"))["heads_ahead"]
-    return rows
 
 
 def asked(flags: Mapping[str, str]) -> Draft | None:
@@ -100,7 +91,7 @@ def _small(name: str) -> Model | None:
 
 def _own_heads(model: Model) -> Held | None:
     """Heads that stand in the checkpoint: each a layer as the model's last ones, and a matrix before it."""
-    known = _heads().get(model.architecture or "")
+    known = extras.rows("heads_ahead").get(model.architecture or "")
     count = 0 if known is None else known if model.heads_ahead is None else model.heads_ahead
     kept = model.kept
     whole = [row for row in kept or () if row.window is None] or list(kept or ())

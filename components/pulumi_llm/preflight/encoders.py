@@ -6,15 +6,12 @@ items as its budget holds, keeps what comes out, and rehearses the text part aft
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from pulumi_llm.catalog.models import GIB, Model
-
-DATA = Path(__file__).parent / "data" / "beside.json"
+from pulumi_llm.preflight import extras
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +33,7 @@ class Encoder:
 
 @cache
 def _encoders() -> Mapping[str, Encoder]:
-    rows = json.loads(DATA.read_text(encoding="utf-8"))["encoders"]
-    return {name: Encoder(**row) for name, row in rows.items()}
+    return {name: Encoder(**row) for name, row in extras.rows("encoders").items()}
 
 
 def off(flags: Mapping[str, str]) -> bool:

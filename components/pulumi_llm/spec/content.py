@@ -200,8 +200,7 @@ class ContentSpec(Part):
 
     @model_validator(mode="after")
     def _mask_is_a_sign(self) -> Self:
-        # The gateway's own rule (content/config.py): arguments of tools are JSON, and stay so.
-        if self.mask.isalnum() or not self.mask.isprintable() or self.mask in ' "\\+-.,:{}[]':
+        if "mask" in self.model_fields_set and not _gate.is_mask(self.mask):
             raise invalid(
                 "spec.bad-word-list",
                 _("the mask {mask!r} would mean something in JSON, which arguments of tools are", mask=self.mask),

@@ -32,8 +32,6 @@ from llm_gate.usage import Count
 
 LONGEST_BODY = 8 * 2**20
 """Bytes of a request; Caddy's limit is the same."""
-LONGEST_HEADER = 32 * 2**10
-"""Bytes of one header and of the request's line; Caddy's limit for all of them is the same."""
 BODY_SECONDS = 60.0
 """Seconds for a request's body to come."""
 LAST_WORDS = 40.0

@@ -22,7 +22,7 @@ from typing import Any, cast
 import httptools
 
 LONGEST_HEAD = 32 * 2**10
-"""Bytes of a request's first line and headers together."""
+"""Bytes of a request's first line and headers together; Caddy's limit is the same."""
 MOST_WAITING = 64 * 2**10
 """Bytes of later requests that are read while one is being answered."""
 WORTH_READING = 256 * 2**10

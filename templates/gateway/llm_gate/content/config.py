@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from llm_gate.content.words import is_mask
+
 DIRECTIONS = ("input", "output")
 
 
@@ -159,7 +161,7 @@ def parse(document: Any, kinds: tuple[str, ...]) -> Config:
     problems: list[str] = []
     top = _Reader(document, "content", problems)
     mask = top.text("mask", "*")
-    if len(mask) != 1 or mask.isalnum() or mask.isspace() or not mask.isprintable() or mask in '"\\+-.,:{}[]':
+    if not is_mask(mask):
         top.wrong("has a 'mask' that is not one sign, or means something in JSON")
     lists, moderators = top.row.pop("lists", []), top.row.pop("moderators", [])
     top.end()
