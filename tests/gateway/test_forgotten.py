@@ -29,7 +29,7 @@ def by_hand() -> Iterator[None]:
 
 def kept() -> list[str]:
     """What is still there of requests."""
-    names = ("llm_gate.serving.Request", "llm_gate.requests.Call", "llm_gate.attempt.Exchange")
+    names = ("llm_gate.messages.Request", "llm_gate.requests.Call", "llm_gate.attempt.Exchange")
     kinds = [f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects()]
     return [each for each in kinds if each in names]
 

@@ -13,11 +13,11 @@ from llm_gate.errors import Refused
 from llm_gate.events import Events
 from llm_gate.flow import Flow
 from llm_gate.inspection import Blocked, Inspection
+from llm_gate.messages import Answer, Request
 from llm_gate.metrics import Metrics
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import LONGEST_COOL_DOWN, Routes, Target
-from llm_gate.serving import Answer, Request
 from llm_gate.upstream import Pools, Secrets
 
 CALLERS_OWN = frozenset({400, 404, 405, 413, 415, 422})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from llm_gate.asking import Broken, Reply
 from llm_gate.events import Events
-from llm_gate.serving import Outgoing
+from llm_gate.messages import Outgoing
 
 
 class Flow:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
 from llm_gate.errors import Refused, upstream_busy
+from llm_gate.messages import Answer
 from llm_gate.routes import Target
-from llm_gate.serving import Answer
 
 
 async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Answer | None:

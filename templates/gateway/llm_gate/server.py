@@ -20,12 +20,13 @@ from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
+from llm_gate.messages import Answer, Request, json_answer
 from llm_gate.metrics import Counter, Labels, Metrics, counter
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
-from llm_gate.serving import Answer, Handler, Request, Server, json_answer
+from llm_gate.serving import Handler, Server
 from llm_gate.store import Ask, Place, Spent, Store
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
