@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
 from pulumi_llm import _language as languages
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either, listed, sentences
 
 Severity = Literal["error", "warning", "info"]

@@ -6,9 +6,11 @@ nested block and ``a[].b`` for the elements of a list or set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
+
+from pulumi_llm._dataclasses import dataclass
 
 from . import rows
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+
+from pulumi_llm._dataclasses import dataclass
 
 DATA = Path(__file__).parent / "data" / "abilities.json"
 

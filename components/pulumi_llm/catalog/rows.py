@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.capabilities import Capability
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from pulumi_llm._dataclasses import dataclass
 
 DATA = Path(__file__).parent / "data" / "vllm.json"
 

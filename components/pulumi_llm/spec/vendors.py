@@ -8,10 +8,10 @@ names: the components' arguments and what the gateway knows of a vendor are gene
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog import reader
 
 
