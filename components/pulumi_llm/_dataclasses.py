@@ -53,7 +53,7 @@ def _made(cls: type[Any], frozen: bool, slots: bool, kw_only: bool) -> type[Any]
     parameters: Any = cls.__dict__["__dataclass_params__"]
     parameters.init = parameters.repr = parameters.eq = True
     parameters.frozen = frozen
-    functions = {"__init__": _late_init(cls, frozen), "__repr__": _repr, "__eq__": _eq}
+    functions: dict[str, Any] = {"__init__": _late_init(cls, frozen), "__repr__": _repr, "__eq__": _eq}
     if frozen:
         functions |= {"__setattr__": _refused(cls, "assign to"), "__delattr__": _refused(cls, "delete")}
         if slots and "__getstate__" not in own and "__setstate__" not in own:
@@ -82,7 +82,9 @@ def _late_init(cls: type[Any], frozen: bool) -> Callable[..., None]:
 def _init(cls: type[Any], frozen: bool) -> Callable[..., None]:
     """The ``__init__`` that the standard library would compile."""
     known: dict[str, Any] = {"_absent": MISSING, "_put": object.__setattr__}
-    positional, by_name, body = ["self"], [], []
+    positional = ["self"]
+    by_name: list[str] = []
+    body: list[str] = []
     for number, each in enumerate(dataclasses.fields(cls)):
         name, default = each.name, ""
         if each.default is not MISSING:
@@ -125,7 +127,7 @@ def _reader(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda one: tuple(getattr(one, name) for name in wanted)
 
 
-def _eq(self: Any, other: object) -> Any:
+def _eq(self: Any, other: Any) -> Any:
     cls = self.__class__
     if other.__class__ is not cls:
         return NotImplemented
