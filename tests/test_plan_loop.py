@@ -10,10 +10,11 @@ import sys
 import threading
 
 import pytest
+from pulumi import _types
 from pulumi.runtime import resource
 from pulumi.runtime._context import wrap_with_context
 
-from pulumi_llm._plan.loop import AtOnce, last, without_traces
+from pulumi_llm._plan.loop import AtOnce, hints_once, last, without_traces
 
 
 @pytest.fixture
@@ -163,3 +164,20 @@ print(len(capture(lambda: pulumi_random.RandomId("id", byte_length=4) and None).
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["['plan.provider-refused']"] * 2 + ["1"]
     assert done.stderr == ""
+
+
+def test_each_property_has_the_type_that_the_sdk_itself_finds_and_its_function_is_back_afterwards() -> None:
+    from pulumi_tls import CertRequest, CertRequestArgs
+
+    def found() -> list[dict[str, object]]:
+        _types._raw_return_hints.cache_clear()
+        return [dict(_types._raw_return_hints(each)) for each in (CertRequestArgs, CertRequest)]
+
+    usual = _types.get_type_hints
+    expected = found()
+    assert len(expected[1]) > 5
+    with hints_once():
+        assert _types.get_type_hints is not usual
+        assert found() == expected
+        assert _types.get_type_hints(run) == usual(run)
+    assert _types.get_type_hints is usual

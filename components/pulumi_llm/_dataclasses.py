@@ -1,9 +1,10 @@
 """The standard library's `dataclass`, with less done when a module is imported.
 
 The standard library compiles six functions for each frozen dataclass, half a millisecond in all, and a plan imports
-more than a hundred of ours, most of which it makes few objects of, or none. Here one is compiled, ``__init__``, when
-the first object is made; the other five are written once, for all. What a class is and does stays the same: its fields
-are the standard library's own, so ``fields``, ``replace`` and ``asdict`` work. See docs/decisions/cheap-plans.md.
+more than a hundred of ours, most of which it makes few objects of, or none. Here one is compiled, ``__init__``, once
+some objects were made; until then, and for the other five, there is a function that serves all classes. What a class is
+and does stays the same: its fields are the standard library's own, so ``fields``, ``replace`` and ``asdict`` work. See
+docs/decisions/cheap-plans.md.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
+
+OFTEN = 20
+"""Objects of a class after which it takes less time to compile its ``__init__`` than to go on without."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -68,15 +72,53 @@ def _made(cls: type[Any], frozen: bool, slots: bool, kw_only: bool) -> type[Any]
 
 
 def _late_init(cls: type[Any], frozen: bool) -> Callable[..., None]:
-    """An ``__init__`` that puts the compiled one in its place when it is first called."""
+    """An ``__init__`` that puts a compiled one in its place once it was called often, or wrongly."""
+    plan: _Plan | None = None
+    calls = 0
 
-    def __init__(self: Any, *args: Any, **values: Any) -> None:  # noqa: N807 - it is one
-        init = _init(cls, frozen)
-        cls.__init__ = init
-        init(self, *args, **values)
+    def __init__(self: Any, /, *args: Any, **values: Any) -> None:  # noqa: N807 - it is one
+        nonlocal plan, calls
+        calls += 1
+        plan = plan or _Plan(cls)
+        given = {**dict(zip(plan.positional, args, strict=False)), **values}
+        doubled = len(given) < len(args) + len(values)
+        if calls > OFTEN or doubled or not given.keys() <= plan.taken or not given.keys() >= plan.required:
+            init = _init(cls, frozen)
+            cls.__init__ = init
+            init(self, *args, **values)
+            return
+        for name, default in plan.others:
+            if name not in given:
+                given[name] = default()
+        for name, value in given.items():
+            _put(self, name, value)
+        if plan.goes_on:
+            self.__post_init__()
 
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
     return __init__
+
+
+_put = object.__setattr__
+
+
+class _Plan:
+    """What there is to know of a class's fields to make an object of it."""
+
+    def __init__(self, cls: type[Any]) -> None:
+        fields = dataclasses.fields(cls)
+        self.positional = tuple(each.name for each in fields if each.init and not each.kw_only)
+        self.taken = frozenset(each.name for each in fields if each.init)
+        self.others = tuple((each.name, made) for each in fields if (made := _default(each)) is not None)
+        self.required = self.taken - {name for name, __ in self.others}
+        self.goes_on = hasattr(cls, "__post_init__")
+
+
+def _default(field: dataclasses.Field[Any]) -> Callable[[], Any] | None:
+    value = field.default
+    if value is not MISSING:
+        return lambda: value
+    return None if field.default_factory is MISSING else field.default_factory
 
 
 def _init(cls: type[Any], frozen: bool) -> Callable[..., None]:

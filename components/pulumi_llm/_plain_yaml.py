@@ -16,12 +16,11 @@ from pulumi_llm._engine_scalars import resolved, shortened
 DEEPEST = 40
 """Values in values in values. What is nested more deeply is left to the other reader."""
 
-_LETTERS = re.compile(r"[\n -~\xa1-\u2027\u2030-\ud7ff\uff01-\uffef]*")
 _WORD = r"[A-Za-z_][\w./-]*(?::[\w./-]+)*"
 _KEY = re.compile(rf"({_WORD}|\"[^\"\\]*\"|'[^']*')(?<!:):(?: +(.*))?", re.ASCII)
 _QUOTED = re.compile(r"(?:\"([^\"\\]*)\"|'([^']*)')")
-_TEXT = re.compile(r"(?:[\w./~+<(=$^;\xa1-\uffff]|-(?=[\w./-]))(?:[^:#]|:(?! |$)|(?<! )#)*")
-_IN_FLOW = re.compile(r"(?:[\w./~+<(=$^;\xa1-\uffff]|-(?=[\w.-]))(?:[^,\[\]{}:#?]|:(?=[\w./-]))*")
+_TEXT = re.compile(r"(?:[\w./~+<(=$^;]|-(?=[\w./-]))(?:[^:#]|:(?! |$)|(?<! )#)*")
+_IN_FLOW = re.compile(r"(?:[\w./~+<(=$^;]|-(?=[\w.-]))(?:[^,\[\]{}:#?]|:(?=[\w./-]))*")
 _FLOW_KEY = re.compile(rf" *({_WORD}|\"[^\"\\]*\"|'[^']*')(?<!:): +", re.ASCII)
 _REST = re.compile(r" *(?: #.*)?")
 _LONGEST_KEY = 200
@@ -34,7 +33,7 @@ class NotPlainError(Exception):
 
 def read(text: str) -> Any:
     """What a text holds, as the engine reads it. Raises :class:`NotPlainError`."""
-    if not _LETTERS.fullmatch(text):
+    if not text.replace("\n", "").isprintable():  # a tab is not, nor are line breaks of other kinds
         raise NotPlainError
     lines = _Lines(text)
     if lines.indent < 0:
