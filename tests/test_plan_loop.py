@@ -131,6 +131,49 @@ print(Stack.__module__)
     assert done.stdout.splitlines() == ["False False", "LocalWorkspace Resource True", "pulumi.automation._stack"]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ssl\nprint(ssl.create_default_context().check_hostname)",
+        "from ssl import SSLContext, PROTOCOL_TLS_CLIENT\nprint(SSLContext(PROTOCOL_TLS_CLIENT).check_hostname)",
+        "import ssl\nssl.create_default_context = 1\nssl.SSLError\nprint(ssl.create_default_context == 1)",
+        "import ssl\nprint('SSLContext' in dir(ssl))",
+        "import urllib.request, ssl\nprint(urllib.request.HTTPSHandler()._context.check_hostname)",
+        "import grpc\nprint(callable(grpc.aio.insecure_channel))",
+        "from grpc.aio import Channel\nimport grpc\nprint(grpc.aio.Channel is Channel)",
+        "from google.protobuf import text_format, empty_pb2 as e\nprint(text_format.MessageToString(e.Empty()) == '')",
+        "from google.protobuf.internal import python_message as m\nprint(callable(m.GeneratedProtocolMessageType))",
+    ],
+)
+def test_what_comes_late_is_what_it_ever_was_to_who_asks(code: str) -> None:
+    start = """
+import sys
+import pulumi_llm._plan.capture
+late = ("asyncio.sslproto", "google.protobuf.internal.python_message", "grpc.aio", "ssl")
+assert all("_late" in vars(sys.modules[each]) for each in late if each in sys.modules)
+assert "ssl" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", start + code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True"]
+
+
+def test_two_threads_that_ask_for_a_late_module_at_once_both_get_it() -> None:
+    code = """
+import threading
+import pulumi_llm._plan.capture
+import grpc
+gate, found = threading.Barrier(8), []
+def ask():
+    gate.wait()
+    found.append(grpc.aio.Channel)
+threads = [threading.Thread(target=ask) for _ in range(8)]
+[each.start() for each in threads], [each.join() for each in threads]
+print(len(found), len(set(found)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["8", "1"]
+
+
 @pytest.mark.parametrize("traced", [False, True])
 def test_what_traces_calls_to_an_engine_comes_where_an_engine_traces(traced: bool) -> None:
     code = "import sys, pulumi_llm._plan, pulumi; print('opentelemetry.sdk.trace' in sys.modules)"
