@@ -42,8 +42,9 @@ def squeezed(source: str) -> str:
                 quote = item.body[0]
                 # A body that is nothing but its docstring would be left empty.
                 if len(item.body) > 1 or isinstance(item, ast.Module):
-                    last = quote.end_lineno or quote.lineno
-                    cuts.append((quote.lineno, 0, last, len(lines[last - 1])))
+                    cuts.append(
+                        (quote.lineno, 0, quote.end_lineno or quote.lineno, len(lines[(quote.end_lineno or 1) - 1]))
+                    )
             if isinstance(item, ast.FunctionDef) and item.returns is not None:
                 back = lines[item.returns.lineno - 1].rfind(b" ->", 0, item.returns.col_offset)
                 cuts.append((item.returns.lineno, back, item.returns.end_lineno or 0, item.returns.end_col_offset or 0))
