@@ -129,6 +129,15 @@ def test_every_dataclass_of_ours_behaves_as_the_standard_librarys_would():
                 setattr(one, name, 1)
 
 
+def test_every_dataclass_of_ours_is_made_without_compiling():
+    compiled = [
+        f"{cls.__module__}.{cls.__qualname__}"
+        for cls in ours()
+        if cls.__eq__.__code__.co_filename == "<string>" and not cls.__dataclass_params__.order
+    ]
+    assert not compiled, "from pulumi_llm._dataclasses import dataclass"
+
+
 def test_an_object_is_made_compared_shown_and_changed_as_the_standard_librarys():
     for point in (Point, TheirPoint):
         one = point(1)
