@@ -1,7 +1,6 @@
 """A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Optional
 
@@ -14,6 +13,7 @@ from pulumi_llm import _notices as notices
 from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._bootstrap import NodeRequest, check
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import gather, refuse
 from pulumi_llm._network import network_for
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server

@@ -1,7 +1,6 @@
 """A small machine overseas that runs the gateway in front of the foreign model APIs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Optional
 
@@ -14,6 +13,7 @@ from pulumi_llm import _notices as notices
 from pulumi_llm._args import OverseasProxyArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._bootstrap import NodeRequest, check
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import gather
 from pulumi_llm._network import network_for
 from pulumi_llm._resolve import ResolvedProxy, arguments, resolve_proxy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -11,6 +11,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_ope
 
 from pulumi_llm import _json
 from pulumi_llm._addresses import host_of
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._system import why as why_not
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._power.base import Action, Power, Seen, State
 from pulumi_llm._power.machines import Machine, facts
 from pulumi_llm._refresh.calls import Failure, patiently

@@ -6,8 +6,9 @@ A cloud that can stop a machine so that it costs nothing has a module `power` in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from pulumi_llm._dataclasses import dataclass
 
 NO_SDK, NO_CREDENTIALS = "power.no-sdk", "power.no-credentials"
 """What is told where an account cannot be asked at all."""

@@ -8,11 +8,11 @@ beyond whether it is given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from pulumi_llm import spec
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import all_or_none, gather, pick, refuse
 from pulumi_llm._resolve.graph import Foreign
 from pulumi_llm._resolve.parts import Shared

@@ -6,10 +6,10 @@ Each part keeps its ``spec``, whose names are the catalogue's own. What the spec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.spec import served_by
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog, preflight
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import keep
 from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm.catalog.abilities import abilities_of

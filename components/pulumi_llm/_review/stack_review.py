@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from typing import Any
 
 from pulumi_llm import _disks as disks
 from pulumi_llm import preflight, spec
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.forecast import without_stand_ins
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret

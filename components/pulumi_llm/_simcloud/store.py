@@ -21,10 +21,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props, redact
 
 HOME = "PULUMI_LLM_SIM_HOME"

@@ -197,19 +197,27 @@ class Catalog:
         return max(rows, key=lambda row: row.source_date)
 
     @cached_property
-    def _best_prices(self) -> Mapping[tuple[str, str, str, bool], Price]:
-        best: dict[tuple[str, str, str, bool], Price] = {}
-        for row in self.prices:
-            if row.suspect:
-                continue
-            key = (row.cloud, row.instance_type, row.region, row.spot)
-            if key not in best or row.source_date > best[key].source_date:
-                best[key] = row
+    def _best_prices(self) -> Mapping[tuple[str, str, str, bool], reader.RawRow]:
+        best: dict[tuple[str, str, str, bool], reader.RawRow] = {}
+        for path in self.paths("prices.json"):
+            for row in reader.checked_rows(path, Price):
+                if row.get("suspect"):
+                    continue
+                key = (row["cloud"], row["instance_type"], row["region"], bool(row.get("spot")))
+                if key not in best or row["source_date"] > best[key]["source_date"]:
+                    best[key] = row
         return best
+
+    @cached_property
+    def _prices_made(self) -> dict[tuple[str, str, str, bool], Price]:
+        return {}
 
     def price(self, cloud: str, instance_type: str, region: str, *, spot: bool = False) -> Price | None:
         """The newest price per hour that is not suspect, or None: not known."""
-        return self._best_prices.get((cloud, instance_type, region, spot))
+        key = (cloud, instance_type, region, spot)
+        if key not in self._prices_made and key in self._best_prices:
+            self._prices_made[key] = Price(**self._best_prices[key])
+        return self._prices_made.get(key)
 
     def extra_price(self, cloud: str, kind: str, item: str, region: str) -> ExtraPrice | None:
         """The price of a disk, address or traffic (``disk``/``gp3``), or None."""

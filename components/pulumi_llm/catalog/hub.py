@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
@@ -26,6 +26,7 @@ from urllib.request import Request, urlopen
 
 from pulumi_llm import _json
 from pulumi_llm import _system as system
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import Joined, _, either, listed
 from pulumi_llm.catalog import load, own, tensors
 from pulumi_llm.catalog.config import QUANTIZATION_FILES, layers_of

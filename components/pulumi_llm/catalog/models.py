@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.rows import Row
 
 GIB = 2**30

@@ -6,8 +6,9 @@ Methods and what each block means: vllm 0.32.0, model_executor/layers/quantizati
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.layer_lists import LayerLists
 

@@ -8,9 +8,9 @@ that its own LoRAModelManager makes (read and run 2026-11-28).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Model
 from pulumi_llm.preflight import extras
 

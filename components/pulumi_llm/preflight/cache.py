@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Cache, Model
 from pulumi_llm.preflight.engine import engine
 

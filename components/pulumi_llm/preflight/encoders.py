@@ -7,9 +7,9 @@ items as its budget holds, keeps what comes out, and rehearses the text part aft
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Model
 from pulumi_llm.preflight import extras
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
+
+from pulumi_llm._dataclasses import dataclass
 
 DATA = Path(__file__).parent / "data" / "vllm.json"
 

@@ -8,8 +8,8 @@ cache is about 3 % (0.2 GiB), the largest 14 %, and four records that were found
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Model
 from pulumi_llm.preflight.adapters import Adapters, slots_gib
 from pulumi_llm.preflight.cache import footprint

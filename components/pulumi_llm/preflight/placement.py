@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight import beside, capabilities, unlisted, weights

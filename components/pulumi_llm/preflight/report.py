@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._language import told, tr
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, listed
 from pulumi_llm.roles.reading import Between, Like, called
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
+
+from pulumi_llm._dataclasses import dataclass
 
 Dtype = Literal["auto", "half", "float16", "bfloat16", "float32", "float"]
 

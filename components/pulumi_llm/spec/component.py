@@ -6,10 +6,11 @@ Nothing imports this at run time: tools/arguments writes the components' TypedDi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pydantic import BaseModel, Field
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.fields import Flag, Part, Text
 from pulumi_llm.spec.network import NetworkSpec

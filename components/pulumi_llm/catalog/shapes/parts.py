@@ -7,8 +7,8 @@ Formulas are those of transformers 5.19.0 (``models/*/modeling_*.py``) and vLLM 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.shapes.layers import CHUNK, ENCODERS, FULL, WINDOW, blocks, indexed
 from pulumi_llm.catalog.shapes.settings import Settings, is_size
 

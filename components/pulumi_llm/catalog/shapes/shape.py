@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import Cache
 from pulumi_llm.catalog.shapes import parts
 from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, ENCODER, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
