@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -20,6 +21,15 @@ def host_of(address: str, *schemes: str) -> str | None:
         return None
     fits = parts.scheme in (schemes or ("https",)) and named and not _UNFIT.search(parts.netloc)
     return parts.netloc if fits else None
+
+
+def is_numeric(address: str) -> bool:
+    """Whether an https address names its host by number, and not by a name."""
+    try:
+        ipaddress.ip_address(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
+    return True
 
 
 def without_secrets(address: str) -> str:

@@ -9,7 +9,9 @@ import pulumi
 
 __all__ = [
     "AccessArgs",
+    "AcmeArgs",
     "ContentArgs",
+    "DomainArgs",
     "KeyArgs",
     "ModelServerArgs",
     "ModeratorArgs",
@@ -19,6 +21,7 @@ __all__ = [
     "PlatformArgs",
     "PriceArgs",
     "ProxyArgs",
+    "RecordArgs",
     "RouteArgs",
     "ServerArgs",
     "ServiceArgs",
@@ -93,6 +96,41 @@ class RouteArgs(TypedDict):
     """Served model to its share of the requests."""
     fallback: NotRequired[list[str]]
     """Served models to ask, in order, where none of those begins to answer."""
+
+
+class AcmeArgs(TypedDict):
+    """An authority that signs by itself, once it has seen that the name leads to the host (ACME, RFC 8555)."""
+
+    email: str
+    """Whom the authority writes to about the certificate."""
+    directory: NotRequired[str]
+    """The authority: ``letsencrypt``, ``letsencrypt-staging`` (for trials: no browser trusts it), or the URL of the directory of another one. Default: ``letsencrypt``."""
+    challenge: NotRequired[str]
+    """How it sees that: ``http`` asks port 80, which is opened to the world for that alone; ``tls-alpn`` asks port 443, which has to be open to the world. Default: ``http``."""
+
+
+class RecordArgs(TypedDict):
+    """The record in DNS that leads to the host, made and kept by Pulumi."""
+
+    cloud: str
+    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod) or ``aws`` (Route 53). It may be another cloud than the machine's."""
+    zone: str
+    """The domain that is kept there, such as ``example.com``."""
+    zone_id: NotRequired[str]
+    """The hosted zone's id, which Route 53 asks for."""
+
+
+class DomainArgs(TypedDict):
+    """The name by which a gateway is called instead of its address."""
+
+    name: str
+    """The name, such as ``llm.example.com``. The outputs use it."""
+    acme: NotRequired[AcmeArgs]
+    """Have the certificate signed by an authority that browsers trust, and renewed. Left out: our own authority signs it, as it does for the address."""
+    record: NotRequired[RecordArgs]
+    """Have Pulumi make the record in DNS. Left out: you make it, with the output ``address``."""
+    filed: NotRequired[bool]
+    """Say that the name has an ICP filing with the machine's cloud. Only mainland hosts need one. Default: ``false``."""
 
 
 class WordListArgs(TypedDict):
@@ -228,6 +266,8 @@ class ServerArgs(TypedDict):
     """More names that callers may ask for: aliases, weights, fallback."""
     cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
+    domain: NotRequired[DomainArgs]
+    """A name for the gateway, and a certificate for it. Left out: it is called by its address."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -304,6 +344,8 @@ class ProxyArgs(TypedDict):
     """More names that callers may ask for: aliases, weights, fallback."""
     cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
+    domain: NotRequired[DomainArgs]
+    """A name for the proxy's gateway, and a certificate for it."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -396,6 +438,8 @@ class ModelServerArgs(TypedDict):
     """More names that callers may ask for: aliases, weights, fallback."""
     cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
+    domain: NotRequired[DomainArgs]
+    """A name for the gateway, and a certificate for it. Left out: it is called by its address."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -552,6 +596,8 @@ class OverseasProxyArgs(TypedDict):
     """More names that callers may ask for: aliases, weights, fallback."""
     cors_origins: NotRequired[list[str]]
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
+    domain: NotRequired[DomainArgs]
+    """A name for the proxy's gateway, and a certificate for it."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]

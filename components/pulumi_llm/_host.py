@@ -10,17 +10,19 @@ import pulumi_random as random
 import pulumi_tls as tls
 
 from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm import catalog, clouds
 from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._refusal import ending
 from pulumi_llm._texts import _
-from pulumi_llm.clouds.base import AddressHandle, BareHost, Cloud, HostOrder, NetworkHandle, Rule, Scope
+from pulumi_llm.clouds.base import AddressHandle, BareHost, Cloud, HostOrder, NetworkHandle, RecordRequest, Rule, Scope
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.support import shortened
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import capabilities
 from pulumi_llm.preflight.placement import Placement
-from pulumi_llm.spec import AccessSpec, KeySpec
+from pulumi_llm.roles.caddy import challenge_ports
+from pulumi_llm.spec import AccessSpec, DomainSpec, KeySpec, RecordSpec
 
 COMMON_NAME_LIMIT = 64
 """Characters of a certificate's common name (ub-common-name, RFC 5280, appendix A.1)."""
@@ -57,6 +59,8 @@ class HostRequest:
     image_id: pulumi.Input[str] | None = None
     """An image of the user's; default: the newest that the cloud lists."""
     address: AddressHandle | None = None
+    domain: DomainSpec | None = None
+    """The name by which it is called, and who signs for that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +71,8 @@ class Host:
     certificate_authority: pulumi.Output[str]
     ready: pulumi.Output[str]
     """What the node's last apply said; known when the node answers a completion through its gateway."""
+    domain: str | None = None
+    """The name by which it is called; None: by its address."""
 
     @property
     def address(self) -> pulumi.Output[str]:
@@ -78,8 +84,9 @@ class Host:
         return pulumi.Output.concat("https://", self.authority(port), path)
 
     def authority(self, port: int) -> pulumi.Output[str]:
-        """``address:port``, known only when the node is ready."""
-        ready_address = pulumi.Output.all(self.address, self.ready).apply(lambda both: str(both[0]))
+        """``address:port``, or ``name:port`` where it has a name, known only when the node is ready."""
+        called = self.domain or self.address
+        ready_address = pulumi.Output.all(called, self.ready).apply(lambda both: str(both[0]))
         return pulumi.Output.concat(ready_address, f":{port}")
 
     def outputs(self, place: Placement) -> dict[str, object]:
@@ -104,7 +111,12 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
             raise ending(each.placed(request.name) for each in findings)
     name = request.name
     host = request.cloud.provision(_order(request), scope)
-    authority, certificate, key = _certificate(name, host.address, scope)
+    domain = request.domain
+    # A name that another authority signs for is not in our certificate: Caddy would take that one for it.
+    ours = domain.name if domain is not None and domain.acme is None else None
+    authority, certificate, key = _certificate(name, host.address, scope, ours)
+    if domain is not None and domain.record is not None:
+        _record(name, domain.name, domain.record, host.address, request.cloud, scope)
     connection = command.remote.ConnectionArgs(
         host=host.address,
         user=host.user,
@@ -138,7 +150,21 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         add_previous_output_in_env=False,
         opts=scope.child(depends_on=[staged], minutes=request.ready_timeout_minutes),
     )
-    return Host(bare=host, certificate_authority=authority, ready=applied.stdout)
+    called = domain.name if domain is not None else None
+    return Host(bare=host, certificate_authority=authority, ready=applied.stdout, domain=called)
+
+
+def _record(
+    name: str, called: str, record: RecordSpec, address: pulumi.Output[str], cloud: Cloud, scope: Scope
+) -> pulumi.Resource:
+    """The record that leads to the host, with the cloud that keeps the zone: the host's own, or another."""
+    if record.cloud != cloud.name:
+        cloud = clouds.get(record.cloud)
+        region = catalog.load().cloud(record.cloud).default_region  # names belong to no region
+        provider = cloud.provider(f"{name}-{cloud.name}-names", region, scope.parent)
+        scope = Scope(parent=scope.parent, provider=provider, region=region)
+    request = RecordRequest(name=called, zone=record.zone, zone_id=record.zone_id, address=address)
+    return cloud.record(f"{name}-name", request, scope)
 
 
 def _order(request: HostRequest) -> HostOrder:
@@ -204,6 +230,11 @@ def settings_document(node: NodeRequest) -> str:
 def _rules(request: HostRequest) -> list[Rule]:
     callers = (*request.access.allowed_cidrs, *request.clients)
     rules = [Rule(port=port, cidrs=callers, description=text) for port, text in request.ports.items()]
+    rules += [
+        Rule(port=port, cidrs=("0.0.0.0/0",), description="ACME: the authority asks whether the name leads here")
+        for port in challenge_ports(request.node)
+        if port not in request.ports
+    ]
     return [*rules, Rule(port=22, cidrs=request.access.ssh(), description="SSH, for settings and secrets")]
 
 
@@ -217,9 +248,12 @@ def _secrets_document(
 
 
 def _certificate(
-    name: str, ip: pulumi.Output[str], scope: Scope
+    name: str, ip: pulumi.Output[str], scope: Scope, domain: str | None
 ) -> tuple[pulumi.Output[str], pulumi.Output[str], pulumi.Output[str]]:
-    """Our own authority, and a certificate by it for the address: (authority, certificate, private key), PEM."""
+    """Our own authority, and a certificate by it for the address, and for the name where one is given.
+
+    PEM: (authority, certificate, private key).
+    """
     ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm="ECDSA", ecdsa_curve="P256", opts=scope.child())
     ca = tls.SelfSignedCert(
         f"{name}-ca",
@@ -239,6 +273,7 @@ def _certificate(
         f"{name}-certificate-request",
         private_key_pem=key.private_key_pem,
         ip_addresses=[ip],
+        dns_names=[domain] if domain is not None else None,
         subject=tls.CertRequestSubjectArgs(common_name=shortened(name, COMMON_NAME_LIMIT)),
         opts=scope.child(),
     )

@@ -124,6 +124,7 @@ class ModelServer(pulumi.ComponentResource):
                 protect=server.protect,
                 image_id=args.get("image_id"),
                 address=_given_address(args),
+                domain=server.spec.domain,
             ),
             scope,
         )

@@ -16,13 +16,13 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
 from pulumi_llm.catalog.pooling import task_of
-from pulumi_llm.roles import order, registry
+from pulumi_llm.roles import Authority, order, registry
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
-    from pulumi_llm.spec import UpstreamSpec
+    from pulumi_llm.spec import DomainSpec, UpstreamSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -74,7 +74,13 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     if vectors:
         asked.append(ServiceRole(role=vectors_role(), memory_gib=vectors.memory_gib))
     asked += services(server)
-    return NodeRequest(name=name, **_site(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
+    return NodeRequest(
+        name=name,
+        **_site(server.site),
+        **_named(wanted.domain),
+        data_disk_gib=server.data_disk_gib,
+        roles=tuple(asked),
+    )
 
 
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
@@ -100,7 +106,13 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
     )
-    return NodeRequest(name=name, **_site(proxy.site), data_disk_gib=proxy.data_disk_gib, roles=(gateway,))
+    return NodeRequest(
+        name=name,
+        **_site(proxy.site),
+        **_named(wanted.domain),
+        data_disk_gib=proxy.data_disk_gib,
+        roles=(gateway,),
+    )
 
 
 def vectors_role() -> str:
@@ -233,6 +245,16 @@ def _site(site: Site) -> dict[str, Any]:
         "login_user": cloud.login_user,
         "in_china": region.in_china,
         "sources": node_sources(cloud.name, region.name),
+    }
+
+
+def _named(domain: DomainSpec | None) -> dict[str, Any]:
+    if domain is None:
+        return {}
+    acme = domain.acme
+    return {
+        "domain": domain.name,
+        "authority": acme and Authority(directory=acme.url, email=acme.email, challenge=acme.challenge),
     }
 
 

@@ -93,6 +93,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 renew=proxy.spec.renew,
                 protect=proxy.protect,
                 image_id=args.get("image_id"),
+                domain=proxy.spec.domain,
             ),
             scope,
         )

@@ -274,6 +274,16 @@ NOT_NVIDIA = ("Ascend-910B", "TPU v5e", "LPU", "MI300X", "Gaudi 3", "Trainium2",
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 AT_HOME = {"models": ["m"], "base_url": "https://models.example.com/v1"}
+SIGNED: dict[str, Any] = {"name": "llm.example.com", "acme": {"email": "ops@example.com"}}
+DOMAINS: tuple[dict[str, Any], ...] = (
+    {"name": "https://llm.example.com"},
+    {"name": "llm.example.com", "acme": {"email": "ops"}},
+    {"name": "llm.example.com", "acme": {"email": "ops@example.com", "directory": "zzz"}},
+    {"name": "llm.example.com", "record": {"cloud": "aliyun", "zone": "example.org"}},
+    {"name": "llm.example.com", "record": {"cloud": "aws", "zone": "example.com"}},
+    {"name": "llm.example.com", "record": {"cloud": "tencent", "zone": "example.com", "zone_id": "Z1"}},
+    {"name": "llm.example.com", "record": {"cloud": "zzz", "zone": "example.com"}},
+)
 UPSTREAMS: tuple[dict[str, Any], ...] = (
     {"Big": AT_HOME},
     {"vllm": AT_HOME},
@@ -336,6 +346,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("proxy.upstreams", {"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}),
     *(("server.upstreams", each) for each in UPSTREAMS),
     ("server.cors_origins", ["chat.example.com"]),
+    *(("server.domain", each) for each in DOMAINS),
     ("network.vpc_id", "vpc-1"),
     ("network.cidr", "8.8.0.0/16"),
     ("tags", {"aws:x": "y"}),
@@ -402,6 +413,11 @@ def of_platforms() -> Iterator[Finding]:
         yield from told(lambda raw=raw: resolve_platform(raw))
     for raw in (None, []):
         yield from told(lambda raw=raw: resolve_platform(raw, where="platform"))
+    closed = {**SIGNED, "acme": {**SIGNED["acme"], "challenge": "tls-alpn"}}
+    yield from told(lambda: resolve_platform(changed("server.domain", closed)))
+    on_80 = changed("proxy.domain", SIGNED)
+    on_80["access"] = {**on_80["access"], "https_port": 80}
+    yield from told(lambda: resolve_platform(on_80))
     unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
     yield from told(lambda: resolve_platform(changed("proxy", unserved)))
 

@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from pulumi_llm import _json
-from pulumi_llm._addresses import host_of
+from pulumi_llm._addresses import host_of, is_numeric
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._system import why as why_not
 from pulumi_llm._texts import _
@@ -80,6 +80,8 @@ def ask(target: Target) -> Answer:
     """The node's document. What goes wrong is part of the answer, never an exception."""
     try:
         tls = ssl.create_default_context(cadata=target.authority or None)
+        if not is_numeric(target.endpoint):
+            tls.load_default_certs()  # a name may be signed for by an authority that everybody knows
     except ssl.SSLError as error:
         return _wrong(
             "bad-certificate",

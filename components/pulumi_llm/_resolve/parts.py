@@ -13,7 +13,7 @@ from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, Re
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import beside, placement
-from pulumi_llm.spec import PriceSpec, served_by, vendor_of
+from pulumi_llm.spec import PriceSpec, domain_mistakes, served_by, vendor_of
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model
@@ -122,6 +122,7 @@ def resolve_server(
     from pulumi_llm.preflight.engine import engine
     from pulumi_llm.preflight.request import context_of, dtype_on
 
+    _settle_name(server, shared)
     stand = stand or stand_of_server(server, vectors)
     data, model = catalog.load(), stand.model
     return ResolvedServer(
@@ -150,6 +151,7 @@ def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> Resol
 
 def resolve_proxy(proxy: ProxySpec, shared: Shared, stand: Stand | None = None) -> ResolvedProxy:
     """An overseas proxy. ``stand``: where it stands, as :func:`stand_of_proxy` found. Raises Refusal as that does."""
+    _settle_name(proxy, shared)
     stand, data = stand or stand_of_proxy(proxy), catalog.load()
     return ResolvedProxy(
         **shared.fields(),
@@ -176,6 +178,11 @@ def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:
             elif row is not None:
                 found[served] = PriceSpec(input=row.input, output=row.output)
     return found
+
+
+def _settle_name(part: ServerSpec | ProxySpec, shared: Shared) -> None:
+    if mistakes := domain_mistakes(part.domain, part.cloud, part.region, shared.access):
+        raise Refusal(mistakes)
 
 
 def _beside(vectors: VectorsSpec | None) -> VectorsSpec | None:

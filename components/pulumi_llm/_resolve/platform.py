@@ -50,6 +50,10 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
         of_proxy = kept(lambda: parts.stand_of_proxy(proxy), "proxy")
     if wanted is not None:
         findings += [each.placed(where) for each in _zones_are_named(wanted)]
+        for part, machine in (("server", wanted.server), ("proxy", wanted.proxy)):
+            if machine is not None:
+                found = spec.domain_mistakes(machine.domain, machine.cloud, machine.region, wanted.access)
+                findings += [each.placed(part).placed(where) for each in found]
     if findings or wanted is None:
         raise Refusal(dict.fromkeys(findings))
     shared = parts.Shared(access=wanted.access, network=wanted.network, tags=wanted.tags, protect=bool(wanted.protect))

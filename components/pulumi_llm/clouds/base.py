@@ -158,6 +158,21 @@ class AddressHandle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRequest:
+    """A name in DNS that leads to an IPv4 address. ``zone`` is the domain that the cloud keeps, ``zone_id`` its id."""
+
+    name: str
+    zone: str
+    zone_id: str | None
+    address: pulumi.Input[str]
+
+    @property
+    def label(self) -> str:
+        """The name within its zone; ``@`` is the zone's own."""
+        return self.name.removesuffix(self.zone).removesuffix(".") or "@"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskHandle:
     """A data disk that is being made."""
 
@@ -231,6 +246,10 @@ class Cloud(Protocol):
 
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """The host, hardened: what is not let in by a rule of the order is closed."""
+        ...
+
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """A record of type A. Asked only of a cloud that can keep names (`Capability.DNS`)."""
         ...
 
 

@@ -22,6 +22,8 @@ class Capability(StrEnum):
     """Sell machines at a lower price that it may take back."""
     PRIVATE_NET = "private-net"
     """Make a network of one's own for machines to be in."""
+    DNS = "dns"
+    """Keep the records of a domain, for machines of any cloud."""
 
 
 def capabilities(words: Iterable[str]) -> frozenset[Capability]:

@@ -11,6 +11,7 @@ from pulumi_llm.roles.base import Role
 from pulumi_llm.roles.registry import GROUP, built_in, every, role
 from pulumi_llm.roles.requests import (
     ENDPOINTS,
+    Authority,
     ContentRole,
     GatewayKey,
     GatewayRole,
@@ -27,6 +28,7 @@ from pulumi_llm.roles.requests import (
 __all__ = [
     "ENDPOINTS",
     "GROUP",
+    "Authority",
     "ContentRole",
     "GatewayKey",
     "GatewayRole",

@@ -49,6 +49,18 @@ def secret_row(name: str, owner: str, form: str, entries: Mapping[str, str], *re
     return {"path": path, "owner": owner, "format": form, "entries": {**entries}, "restart": [*restart]}
 
 
+def sites_of(node: NodeRequest, port: int) -> list[dict[str, str]]:
+    """What Caddy calls its sites on a port, each with the snippet that has its certificate.
+
+    One answers to whatever name: its certificate is ours. Where an authority signs for the node's name, that name has
+    a site of its own.
+    """
+    sites = [{"address": f":{port}", "certificate": "tls"}]
+    if node.authority is not None:
+        sites.append({"address": f"{node.domain}:{port}", "certificate": "acme"})
+    return sites
+
+
 def told(role: str, asked: Asked | None) -> Asked:
     """What is asked of a role that cannot be had without being asked.
 
@@ -282,8 +294,9 @@ class Role:
     def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
         """Its parts of Caddy's configuration. The status document is told on ``status_port``."""
         return [
-            files.fill("caddy/site.j2", name=name, port=port, each=each, status=port == status_port)
+            files.fill("caddy/site.j2", name=name, site=site, each=each, status=port == status_port)
             for name, (port, each) in self.listeners(node).items()
+            for site in sites_of(node, port)
         ]
 
     def watched(self, node: NodeRequest) -> Row:
@@ -291,4 +304,4 @@ class Role:
         return {}
 
 
-__all__ = ["PROBE", "SECRETS", "UNITS", "Role", "Row", "file_row", "secret_row"]
+__all__ = ["PROBE", "SECRETS", "UNITS", "Role", "Row", "file_row", "secret_row", "sites_of"]

@@ -22,6 +22,7 @@ class Caddy(Role):
         ports = [port for role in order.listed(node) for port, __ in role.listeners(node).values()]
         if order.status_port(node) is None:
             ports.append(0)  # nobody could ask it anything
+        ports += [port for port in challenge_ports(node) if port not in ports]
         mine = {role.name: role for role in (*registry.built_in().values(), *order.listed(node))}
         taken = {22, *(port for role in mine.values() for port in role.manifest.loopback)}
         return [
@@ -51,8 +52,17 @@ class Caddy(Role):
         return [*rows, secret_row(KEYS_FILE, "llm-gateway", "hashes", theirs | probe if gateway else probe | theirs)]
 
 
+CHALLENGE_PORTS = {"http": 80, "tls-alpn": 443}
+"""Where an authority asks whether a name leads to the node (RFC 8555, section 8.3; RFC 8737, section 3)."""
+
+
+def challenge_ports(node: NodeRequest) -> list[int]:
+    """The ports on which an authority asks for the node's name, from anywhere; only Caddy answers there."""
+    return [CHALLENGE_PORTS[node.authority.challenge]] if node.authority is not None else []
+
+
 def caddyfile(node: NodeRequest) -> str:
     """Caddy's configuration."""
     status = order.status_port(node)
     sites = [site for role in order.listed(node) for site in role.sites(node, status)]
-    return files.fill("caddy/Caddyfile.j2", sites=sites)
+    return files.fill("caddy/Caddyfile.j2", sites=sites, authority=node.authority)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, nearest
-from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, told
+from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, sites_of, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
 from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target, Upstream, VllmRole
@@ -291,7 +291,10 @@ class Gateway(Role):
         role = _asked(node)
         posts = [each for each in ENDPOINTS if each != "/v1/models"]
         gate = bool(role.routes)
-        return [fill("gateway/site.j2", https_port=role.https_port, gate=gate, posts=posts, origins=role.origins)]
+        return [
+            fill("gateway/site.j2", site=site, gate=gate, posts=posts, origins=role.origins)
+            for site in sites_of(node, role.https_port)
+        ]
 
     def watched(self, node: NodeRequest) -> Row:
         """The models that are asked for an answer: those that this node itself serves; ``embed``: for vectors."""

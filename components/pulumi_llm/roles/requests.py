@@ -190,6 +190,18 @@ class GatewayRole:
     """Web pages' origins that may ask from a browser; nobody's by default."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authority:
+    """Who signs the certificate for a node's name by ACME: its directory's URL, and whom it writes to.
+
+    ``challenge`` is ``http`` (the authority asks on port 80) or ``tls-alpn`` (on port 443).
+    """
+
+    directory: str
+    email: str
+    challenge: Literal["http", "tls-alpn"] = "http"
+
+
 RoleRequest = VllmRole | GatewayRole | ServiceRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
@@ -213,6 +225,10 @@ class NodeRequest:
     data_disk_gib: int
     roles: tuple[RoleRequest, ...]
     sources: Sources = Sources()
+    domain: str | None = None
+    """The name by which it is called besides its address."""
+    authority: Authority | None = None
+    """Who signs for that name; None: the certificate for the address is for the name too."""
 
     def of(self, kind: type[Asked]) -> Asked | None:
         """What is asked of the role that has a class of its own; None: it is not on this node."""

@@ -6,6 +6,7 @@ is reported at once; whether the whole can work together is the business of :mod
 
 from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
+from pulumi_llm.spec.domain import DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
@@ -31,6 +32,7 @@ __all__ = [
     "VENDORS",
     "AccessSpec",
     "ContentSpec",
+    "DomainSpec",
     "KeySpec",
     "MachineSpec",
     "ModeratorSpec",
@@ -39,6 +41,7 @@ __all__ = [
     "PlatformSpec",
     "PriceSpec",
     "ProxySpec",
+    "RecordSpec",
     "RouteSpec",
     "ServerSpec",
     "ServiceSpec",
@@ -48,6 +51,7 @@ __all__ = [
     "WordListSpec",
     "authority_secret",
     "covers_world",
+    "domain_mistakes",
     "key_limits",
     "needs_key",
     "own_upstreams_of",

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.content import ContentSpec, Word
+from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Text, invalid
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.network import NetworkSpec
@@ -29,6 +30,10 @@ class ProxySpec(MachineSpec):
     """More names that callers may ask for: aliases, weights, fallback."""
     cors_origins: tuple[Origin, ...] = ()
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
+    domain: DomainSpec | None = None
+    """A name for the proxy's gateway, and a certificate for it: see ``domain``.
+
+    zh: 代理网关的域名和证书，见 [``domain``](#domain)。"""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused."""
     content: ContentSpec | None = None

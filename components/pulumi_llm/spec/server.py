@@ -11,6 +11,7 @@ from pulumi_llm import catalog
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec, Word
+from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.origins import Origin
@@ -122,6 +123,10 @@ class ServerSpec(MachineSpec):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none.
 
     zh: 可以在浏览器里直接调用的网页来源，如 ``https://chat.example.com``。空：没有。"""
+    domain: DomainSpec | None = None
+    """A name for the gateway, and a certificate for it: see ``domain``. Left out: it is called by its address.
+
+    zh: 网关的域名和证书，见 [``domain``](#domain)。不写则按地址访问。"""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused.
 

@@ -20,9 +20,11 @@ from pulumi_llm.clouds.parts import FromParts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, Rule, Scope
+    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
 
 ANYWHERE = "0.0.0.0/0"
+RECORD_SECONDS = 600
+"""How long others may keep a record; less than this Alidns and DNSPod take only with a paid plan."""
 NAME_LIMIT = 128
 KEY_PREFIX_LIMIT = 100
 BANDWIDTH_MBPS = 100
@@ -254,6 +256,18 @@ class Aliyun(FromParts):
             opts=scope.options(),
         )
         return AddressHandle(id=address.id, ip=address.ip_address)
+
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """A record in Alidns."""
+        return alicloud.dns.AlidnsRecord(
+            name,
+            domain_name=request.zone,
+            rr=request.label,
+            type="A",
+            value=request.address,
+            ttl=RECORD_SECONDS,
+            opts=scope.options(),
+        )
 
     def attach_address(
         self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope

@@ -18,9 +18,11 @@ from pulumi_llm.clouds.parts import FromParts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, Rule, Scope
+    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
 
 ANYWHERE = "0.0.0.0/0"
+RECORD_SECONDS = 600
+"""How long others may keep a record; less than this Alidns and DNSPod take only with a paid plan."""
 NOT_IN_DESCRIPTION = r"[^0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]"
 """EC2 refuses other characters in a rule's description."""
 KEY_PREFIX_LIMIT = 229
@@ -220,6 +222,18 @@ class Aws(FromParts):
         """An Elastic IP."""
         address = aws.ec2.Eip(name, domain="vpc", tags={**tags, "Name": name}, opts=scope.options())
         return AddressHandle(id=address.id, ip=address.public_ip)
+
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """A record in Route 53. One that is there already is not overwritten."""
+        return aws.route53.Record(
+            name,
+            zone_id=request.zone_id,
+            name=request.name,
+            type="A",
+            ttl=RECORD_SECONDS,
+            records=[request.address],
+            opts=scope.options(),
+        )
 
     def attach_address(
         self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope

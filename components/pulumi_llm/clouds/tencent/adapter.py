@@ -25,9 +25,11 @@ from pulumi_llm.errors import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, Rule, Scope
+    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
 
 ANYWHERE = "0.0.0.0/0"
+RECORD_SECONDS = 600
+"""How long others may keep a record; less than this Alidns and DNSPod take only with a paid plan."""
 NAME_LIMIT = 60
 BANDWIDTH_MBPS = 100
 """A ceiling, not a purchase: what is paid for is the traffic."""
@@ -271,6 +273,20 @@ class Tencent(FromParts):
             opts=scope.options(),
         )
         return AddressHandle(id=address.id, ip=address.public_ip)
+
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """A record in DNSPod."""
+        return tencentcloud.dnspod.Record(
+            name,
+            domain=request.zone,
+            sub_domain=request.label,
+            record_type="A",
+            # DNSPod's own word for all callers.
+            record_line="默认",
+            value=request.address,
+            ttl=RECORD_SECONDS,
+            opts=scope.options(),
+        )
 
     def attach_address(
         self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope
