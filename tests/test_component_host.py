@@ -231,12 +231,19 @@ HOME = {
 }
 OPEN = {"allowedCidrs": ["203.0.113.0/24"]}
 MODERATION = {"yidunModerationId": secret("id"), "yidunModerationKey": secret("planted-key")}
+DOMAIN = {
+    "name": "llm.example.com",
+    "filed": True,
+    "acme": {"email": "ops@example.com", "challenge": "http"},
+    "record": {"cloud": "aws", "zone": "example.com", "zoneId": "Z1"},
+}
 GOOD: dict[str, dict[str, Any]] = {
     "ModelServer": {
         **SERVER,
         "keys": KEYS,
         "content": CONTENT,
         **MODERATION,
+        "domain": DOMAIN,
         "upstreams": HOME,
         "qwenApiKey": secret("sk-planted-qwen"),
         "upstreamApiKeys": {"our-eas": secret("sk-planted-eas")},

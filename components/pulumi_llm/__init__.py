@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pulumi_llm._args import (
         AccessArgs,
+        AcmeArgs,
         ContentArgs,
+        DomainArgs,
         KeyArgs,
         ModelServerArgs,
         ModeratorArgs,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         PlatformArgs,
         PriceArgs,
         ProxyArgs,
+        RecordArgs,
         RouteArgs,
         ServerArgs,
         ServiceArgs,
@@ -41,7 +44,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AccessArgs": "_args",
+    "AcmeArgs": "_args",
     "ContentArgs": "_args",
+    "DomainArgs": "_args",
     "Finding": "errors",
     "KeyArgs": "_args",
     "ModelServer": "_model_server",
@@ -56,6 +61,7 @@ _HOMES = {
     "PlatformArgs": "_args",
     "PriceArgs": "_args",
     "ProxyArgs": "_args",
+    "RecordArgs": "_args",
     "Refusal": "errors",
     "RouteArgs": "_args",
     "ServerArgs": "_args",
@@ -69,7 +75,9 @@ _HOMES = {
 
 __all__ = [
     "AccessArgs",
+    "AcmeArgs",
     "ContentArgs",
+    "DomainArgs",
     "Finding",
     "KeyArgs",
     "ModelServer",
@@ -84,6 +92,7 @@ __all__ = [
     "PlatformArgs",
     "PriceArgs",
     "ProxyArgs",
+    "RecordArgs",
     "Refusal",
     "RouteArgs",
     "ServerArgs",

@@ -6,7 +6,7 @@ is reported at once; whether the whole can work together is the business of :mod
 
 from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
-from pulumi_llm.spec.domain import DomainSpec, RecordSpec, domain_mistakes
+from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
@@ -31,6 +31,7 @@ __all__ = [
     "SECRETS",
     "VENDORS",
     "AccessSpec",
+    "AcmeSpec",
     "ContentSpec",
     "DomainSpec",
     "KeySpec",
