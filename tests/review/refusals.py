@@ -415,9 +415,6 @@ def of_platforms() -> Iterator[Finding]:
         yield from told(lambda raw=raw: resolve_platform(raw, where="platform"))
     closed = {**SIGNED, "acme": {**SIGNED["acme"], "challenge": "tls-alpn"}}
     yield from told(lambda: resolve_platform(changed("server.domain", closed)))
-    on_80 = changed("proxy.domain", SIGNED)
-    on_80["access"] = {**on_80["access"], "https_port": 80}
-    yield from told(lambda: resolve_platform(on_80))
     unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
     yield from told(lambda: resolve_platform(changed("proxy", unserved)))
 
@@ -507,6 +504,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "modle": "x"}),
     (llm.ModelServer, {**SERVER, "zzz": "x"}),
     (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
+    (llm.ModelServer, {**SERVER, "https_port": 80, "domain": SIGNED}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
     (llm.ModelServer, {**SERVER, "routes": {"chat": {"models": {"Qwne": 1}}}}),

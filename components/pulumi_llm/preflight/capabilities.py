@@ -26,6 +26,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("makes none"),
         _("vpc_id and subnet_id of a network that is there"),
     ),
+    Capability.DNS: (
+        _("a record in DNS is to be made"),
+        _("keeps no names"),
+        _("leave record out, and make it where the domain is kept"),
+    ),
 }
 """What asks for it, how a cloud that cannot is told of, and what would work instead."""
 
