@@ -14,7 +14,7 @@ from pulumi_llm._texts import _, either, listed, sentences
 Severity = Literal["error", "warning", "info"]
 
 GUIDE = "troubleshooting.md"
-"""The page among the documents with a section for each code."""
+"""The page among the documents with a section for each code; it has a twin in each language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Finding:
         lines = [f"[{self.code}] {place}{told.message}"]
         if self.hint:
             lines.append("    " + languages.told(_("try: {hint}", hint=self.hint), language))
-        lines.append("    " + languages.told(_("see: {place}", place=explained(self.code)), language))
+        lines.append("    " + languages.told(_("see: {place}", place=explained(self.code, language)), language))
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -60,11 +60,13 @@ def anchor(code: str) -> str:
     return code.replace(".", "-")
 
 
-def explained(code: str) -> str:
+def explained(code: str, language: str | None = None) -> str:
     """Where more is said about ``code``: the command that prints it, and the page where the package names one."""
     pages = _documentation()
     command = f"pulumi-llm explain {code}"
-    return _("{command} or {page}", command=command, page=f"{pages}/{GUIDE}#{anchor(code)}") if pages else command
+    if not pages:
+        return command
+    return _("{command} or {page}", command=command, page=f"{pages}/{languages.page(GUIDE, language)}#{anchor(code)}")
 
 
 @cache
