@@ -9,7 +9,7 @@ from typing import Literal
 
 from pulumi_llm import _language as languages
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._texts import _, either, listed, sentences
+from pulumi_llm._texts import _, either, listed, sentences, under
 
 Severity = Literal["error", "warning", "info"]
 
@@ -34,7 +34,7 @@ class Finding:
 
     def placed(self, where: str) -> Finding:
         """The same finding, with ``where`` in front of the place that it names."""
-        return replace(self, where=".".join(filter(None, (where, self.where))))
+        return replace(self, where=under(where, self.where))
 
     def told(self, language: str | None = None) -> Finding:
         """The same finding in a language, by default the one that is spoken now (`pulumi_llm._language`)."""
