@@ -58,6 +58,43 @@ def test_every_section_says_what_to_do() -> None:
     assert lacking == []
 
 
+def test_every_code_has_a_section_in_chinese_too_under_the_same_heading_and_in_the_same_order() -> None:
+    chinese = sections(TWINS[TROUBLESHOOTING])
+    assert list(chinese) == list(sections())
+    for code, text in sections().items():
+        assert chinese[code].splitlines()[0] == text.splitlines()[0]
+
+
+def test_every_chinese_section_is_chinese_and_says_what_to_do() -> None:
+    for code, text in sections(TWINS[TROUBLESHOOTING]).items():
+        said, mark, advice = text.partition("**怎么办**：")
+        assert mark, code
+        assert len(re.findall(r"[\u4e00-\u9fff]", said)) >= 4, code
+        assert advice.strip(), code
+
+
+def test_a_chinese_section_names_the_same_keys_commands_and_codes_as_the_english_one() -> None:
+    def named(text: str) -> set[str]:
+        return set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
+
+    chinese = sections(TWINS[TROUBLESHOOTING])
+    assert {code for code, text in sections().items() if named(text) != named(chinese[code])} == set()
+
+
+@pytest.mark.parametrize("page", [TROUBLESHOOTING, TROUBLESHOOTING.with_suffix(".zh.md")], ids=["en", "zh"])
+def test_the_contents_of_the_troubleshooting_guide_are_all_of_its_groups(page: Path) -> None:
+    first, *groups = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
+    contents = page.read_text().split(f"## {first}\n", 1)[1].split("## ", 1)[0]
+    assert re.findall(r"^- \[(.+)\]\(#", contents, re.MULTILINE) == groups
+
+
+def test_a_chinese_page_leads_to_chinese_pages_where_there_are_any() -> None:
+    for english, chinese in TWINS.items():
+        text = chinese.read_text()
+        linked = {(chinese.parent / each).resolve() for each in re.findall(r"\]\(([^)#\s]+\.md)[)#]", text)}
+        assert linked & set(TWINS) <= {english}, chinese.name
+
+
 def test_the_codes_are_really_found() -> None:
     # One of each way in which a code comes about, so that a scan that finds nothing does not pass.
     ways = {
@@ -155,10 +192,10 @@ def texts(tree: ast.AST) -> Iterator[str]:
 
 
 @cache
-def sections() -> dict[str, str]:
+def sections(page: Path = TROUBLESHOOTING) -> dict[str, str]:
     """The troubleshooting guide by code: anchors stand before a heading that names their codes."""
     found: dict[str, str] = {}
-    parts = re.split(r"^((?:<a id=\"[^\"]+\"></a>\n?)+)\n*(?=### )", TROUBLESHOOTING.read_text(), flags=re.MULTILINE)
+    parts = re.split(r"^((?:<a id=\"[^\"]+\"></a>\n?)+)\n*(?=### )", page.read_text(), flags=re.MULTILINE)
     for anchors, text in zip(parts[1::2], parts[2::2], strict=True):
         body = re.split(r"^## ", text, flags=re.MULTILINE)[0]
         for anchor in re.findall(r'id="([^"]+)"', anchors):

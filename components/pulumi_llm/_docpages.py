@@ -9,10 +9,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._language import page, told
 from pulumi_llm._texts import _
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.errors import GUIDE, Finding, Refusal
 
-GUIDE = "troubleshooting.md"
 WAITS = ("starting", "not-ready")
 """Codes of every service while it comes up."""
 
@@ -48,14 +48,17 @@ def folder() -> Traversable:
     )
 
 
-def sections() -> list[Section]:
-    """Every section of the guide, in its order; then what roles say of the codes that it leaves to them."""
-    found = list(_read((folder() / GUIDE).read_text(encoding="utf-8")))
+def sections(language: str | None = None) -> list[Section]:
+    """Every section of the guide, in its order; then what roles say of the codes that it leaves to them.
+
+    In a language, by default the one that is spoken now; a role's own hints are told as the role has them.
+    """
+    found = list(_read((folder() / page(GUIDE, language)).read_text(encoding="utf-8")))
     written = {code for each in found for code in each.codes}
-    return found + [each for each in of_roles() if written.isdisjoint(each.codes)]
+    return found + [each for each in of_roles(language) if written.isdisjoint(each.codes)]
 
 
-def of_roles() -> Iterator[Section]:
+def of_roles(language: str | None = None) -> Iterator[Section]:
     """What each service's role says of its codes: those that every service has, and its own hints."""
     from pulumi_llm.roles import registry  # only this asks for every package
 
@@ -71,15 +74,16 @@ def of_roles() -> Iterator[Section]:
         }
         for code, hint in {**waiting, **role.hints()}.items():
             what = coming if code in waiting else _("The service {manifest} on a node", manifest=role.manifest.title)
-            yield Section(_("Services"), (code,), f"### `{code}`\n\n{what}.\n\n**Do**: {hint}")
+            text = _("### `{code}`\n\n{what}.\n\n**Do**: {hint}", code=code, what=what, hint=hint)
+            yield Section(told(_("Services"), language), (code,), told(text, language))
 
 
-def _read(page: str) -> Iterator[Section]:
+def _read(text: str) -> Iterator[Section]:
     group = ""
     codes: list[str] = []
     lines: list[str] = []
-    for line in [*page.splitlines(), "## "]:
-        anchor = re.fullmatch(r'<a id="([a-z0-9-]+)"></a>', line)
+    for line in [*text.splitlines(), "## "]:
+        anchor = re.fullmatch(r'<a id="([a-z0-9-]+)"></a>', line) if line.startswith("<a ") else None
         if (anchor or line.startswith("## ")) and lines:
             yield Section(group, tuple(codes), "\n".join(lines).strip())
             codes, lines = [], []

@@ -114,6 +114,12 @@ def tr(template: str, /, **values: object) -> str:
     return told(texts.Text(template, values))
 
 
+def page(name: str, language: str | None = None) -> str:
+    """The file of a page of the documents that has a twin in each language, beside the English one of that name."""
+    spoken = current() if language is None else language
+    return f"{name.removesuffix('.md')}.{spoken}.md" if spoken in CATALOGUES else name
+
+
 def word(context: str, text: str, language: str) -> str:
     """A short text in a language; ``context`` is what tells it from others that are spelt so in English."""
     found = catalogue(language)

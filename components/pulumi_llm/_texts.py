@@ -67,12 +67,19 @@ def _(template: str, /, **values: object) -> str:
     return Text(template, values)
 
 
-COMMA, AND, OR, OR_ELSE, SPACE = _(", "), _(" and "), _(" or "), _("; or "), _(" ")
+COMMA, SEMICOLON, AND, OR, OR_ELSE, SPACE = _(", "), _("; "), _(" and "), _(" or "), _("; or "), _(" ")
+ENDS = (".", "?", "!", ":", "…", "。", "？", "！", "：", "；")
+"""What a sentence ends with."""
 
 
 def listed(items: Iterable[object]) -> str:
     """``a, b, c``."""
     return Joined(COMMA, items)
+
+
+def apart(items: Iterable[object]) -> str:
+    """``a; b; c``: items that may hold commas."""
+    return Joined(SEMICOLON, items)
 
 
 def all_of(items: Iterable[object]) -> str:
@@ -91,8 +98,16 @@ def any_of(items: Iterable[object]) -> str:
 
 
 def sentences(*items: str) -> str:
-    """Sentences one after the other; what is empty is left out."""
-    return Joined(SPACE, [each for each in items if each])
+    """Sentences one after the other; what is empty is left out, and what has no end of its own gets a semicolon."""
+    made, *rest = [each for each in items if each] or [""]
+    for each in rest:
+        made = Joined(SPACE if made.rstrip().endswith(ENDS) else SEMICOLON, [made, each])
+    return made
+
+
+def under(*steps: str) -> str:
+    """The path ``a.b.c``; what is empty is left out."""
+    return Joined(".", [each for each in steps if each])
 
 
 def told(text: object, translate: Callable[[str], str]) -> str:

@@ -9,12 +9,12 @@ from typing import Literal
 
 from pulumi_llm import _language as languages
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._texts import _, either, listed, sentences
+from pulumi_llm._texts import _, either, listed, sentences, under
 
 Severity = Literal["error", "warning", "info"]
 
 GUIDE = "troubleshooting.md"
-"""The page among the documents with a section for each code."""
+"""The page among the documents with a section for each code; it has a twin in each language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Finding:
 
     def placed(self, where: str) -> Finding:
         """The same finding, with ``where`` in front of the place that it names."""
-        return replace(self, where=".".join(filter(None, (where, self.where))))
+        return replace(self, where=under(where, self.where))
 
     def told(self, language: str | None = None) -> Finding:
         """The same finding in a language, by default the one that is spoken now (`pulumi_llm._language`)."""
@@ -48,7 +48,7 @@ class Finding:
         lines = [f"[{self.code}] {place}{told.message}"]
         if self.hint:
             lines.append("    " + languages.told(_("try: {hint}", hint=self.hint), language))
-        lines.append("    " + languages.told(_("see: {place}", place=explained(self.code)), language))
+        lines.append("    " + languages.told(_("see: {place}", place=explained(self.code, language)), language))
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -60,11 +60,13 @@ def anchor(code: str) -> str:
     return code.replace(".", "-")
 
 
-def explained(code: str) -> str:
+def explained(code: str, language: str | None = None) -> str:
     """Where more is said about ``code``: the command that prints it, and the page where the package names one."""
     pages = _documentation()
     command = f"pulumi-llm explain {code}"
-    return _("{command} or {page}", command=command, page=f"{pages}/{GUIDE}#{anchor(code)}") if pages else command
+    if not pages:
+        return command
+    return _("{command} or {page}", command=command, page=f"{pages}/{languages.page(GUIDE, language)}#{anchor(code)}")
 
 
 @cache

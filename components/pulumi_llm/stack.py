@@ -30,7 +30,7 @@ _OUTPUTS = tuple(name for name in Platform.__annotations__ if not name.endswith(
 def run(name: str = "llm") -> Platform:
     """Read the stack's ``platform`` value and secrets, make the platform, and export what its users need."""
     config = pulumi.Config()
-    with support.refusing(f"stack {pulumi.get_stack()}"):
+    with support.refusing(_("stack {name}", name=pulumi.get_stack())):
         raw: Any = _given_platform(config)
         __, resolved, secrets = gather(
             lambda: _known_keys(config.name, raw), lambda: _platform(config, raw), lambda: _secrets(config, raw)

@@ -14,6 +14,21 @@ GATE = "templates/gateway/llm_gate"
 ENGLISH = "{tokens} tokens of prompt and answer together are too few for a conversation"
 CHINESE = "提示和回答一共 {tokens} 个 token，不够对话"
 
+SECTIONS = {
+    "docs/troubleshooting.md": """\
+The context is so short that a conversation hardly fits. The model starts all the same.
+
+**Do**: Write a longer `context_length`, such as 2048.
+
+""",
+    "docs/troubleshooting.zh.md": """\
+上下文太短，放不下一次对话。模型仍然会启动。
+
+**怎么办**：写更长的 `context_length`，例如 2048。
+
+""",
+}
+
 
 def add_a_rule(tree: Checkout) -> None:
     message = f'_("{ENGLISH}", tokens=tokens)'
@@ -35,17 +50,13 @@ def context_too_short(case: Case) -> Iterator[Finding]:
     module.write_text(module.read_text(encoding="utf-8") + rule, encoding="utf-8")
     listed = "    rules_shape.context_beyond_model,\n"
     tree.after(f"{PACKAGE}/preflight", listed, "    rules_shape.context_too_short,\n")
-    section = """\
-<a id="fit-context-too-short"></a>
-
-### `fit.context-too-short`
-
-The context is so short that a conversation hardly fits. The model starts all the same.
-
-**Do**: Write a longer `context_length`, such as 2048.
-
-"""
-    tree.before("docs", '<a id="fit-tight"></a>\n', section)
+    head = '<a id="fit-context-too-short"></a>\n\n### `fit.context-too-short`\n\n'
+    for page, section in SECTIONS.items():
+        file = tree.path / page
+        text = file.read_text(encoding="utf-8")
+        before = '<a id="fit-tight"></a>\n'
+        assert before in text
+        file.write_text(text.replace(before, head + section + before, 1), encoding="utf-8")
     tree.tool("tools/messages", "--fill", given=json.dumps({ENGLISH: CHINESE}))
     sample = '    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "max_model_len": 200},\n'
     tree.after("tests/review", "REQUESTS: tuple[dict[str, Any], ...] = (\n", sample)
@@ -56,6 +67,7 @@ def the_rule_warns_and_is_explained(tree: Checkout) -> None:
     assert "[fit.context-too-short]" in tree.command(*short, "200")
     assert "[fit.context-too-short]" not in tree.command(*short, "300")
     assert "a conversation hardly fits" in tree.command("explain", "fit.context-too-short")
+    assert "放不下一次对话" in tree.command("explain", "fit.context-too-short", "--lang", "zh")
     tree.tests("tests/test_docs.py", "tests/review/test_translation_of_refusals.py", only="code or said")
 
 

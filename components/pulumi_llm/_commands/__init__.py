@@ -123,7 +123,8 @@ class Command(NamedTuple):
         if not argv:
             raise UsageError(_("name what to do: {prog} {own}", prog=prog, own=" | ".join(own)))
         if argv[0] in ("-h", "--help"):
-            sys.stdout.write(f"usage: {prog} {{{','.join(own)}}} [options]\n\n{written(self.about).strip()}\n\n")
+            usage = tr("usage: {prog} {own} [options]", prog=prog, own=f"{{{','.join(own)}}}")
+            sys.stdout.write(f"{usage}\n\n{written(self.about).strip()}\n\n")
             sys.stdout.write(
                 tr(
                     "{commands}\n\n{prog} {name} --help tells its options\n",

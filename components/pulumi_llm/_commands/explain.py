@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pulumi_llm._commands import DONE, EVERY, Command, option
-from pulumi_llm._language import tr
 from pulumi_llm._texts import _
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ PROG = "pulumi-llm explain"
 
 def _explain(asked: Namespace) -> int:
     from pulumi_llm import _docpages as docpages
-    from pulumi_llm import _language as language
     from pulumi_llm.errors import UnknownName
 
     sections = docpages.sections()
@@ -37,8 +35,6 @@ def _explain(asked: Namespace) -> int:
         raise UnknownName(
             "explain.unknown-code", _("code"), asked.code, by_code, hint=_("{prog} alone lists all of them", prog=PROG)
         )
-    if language.current() != "en":  # there is one guide
-        sys.stdout.write(tr("There is no such page in this language; in English it says:\n\n"))
     sys.stdout.write(f"{_plain(found.text)}\n")
     return DONE
 

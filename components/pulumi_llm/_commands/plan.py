@@ -57,7 +57,8 @@ def as_tree(plan: Plan) -> str:
     known = {each.urn for each in plan.resources}
     for index, each in enumerate(plan.resources):
         children.setdefault(each.parent if each.parent in known else "", []).append(index)
-    lines = [f"{plan.project} / {plan.stack}: {sum(each.custom for each in plan.resources)} resources"]
+    count = sum(each.custom for each in plan.resources)
+    lines = [tr("{project} / {stack}: {count} resources", project=plan.project, stack=plan.stack, count=count)]
 
     def show(parent: str, depth: int) -> None:
         for index in children.get(parent, ()):
@@ -68,7 +69,7 @@ def as_tree(plan: Plan) -> str:
     show("", 1)
     shown = plan.to_json()["outputs"]
     if shown:
-        lines += ["outputs", *(f"  {key}: {_short(value)}" for key, value in shown.items())]
+        lines += [tr("outputs"), *(f"  {key}: {_short(value)}" for key, value in shown.items())]
     lines += [tr("note: {note}", note=note.text()) for note in plan.notes]
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ import os
 import re
 
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._texts import _, either
+from pulumi_llm._texts import _, apart, either
 from pulumi_llm.errors import Finding, Refusal, nearest
 
 VARIABLE = "PULUMI_LLM_SIM_FAULTS"
@@ -106,7 +106,7 @@ def _one(spec: str) -> Fault | Finding:
         return _refuse(
             spec,
             _("there is no fault called {kind!r}", kind=kind),
-            _("{hint}known: {shapes}", hint=hint, shapes="; ".join(SHAPES.values())),
+            _("{hint}known: {shapes}", hint=hint, shapes=apart(SHAPES.values())),
         )
     once, subject, seconds = False, rest, 0.0
     if kind == "fail-delete" and rest.endswith(":once"):

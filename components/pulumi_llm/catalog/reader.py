@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_llm import _json
 from pulumi_llm import _system as system
-from pulumi_llm._texts import _
+from pulumi_llm._texts import Text, _
 from pulumi_llm.catalog.models import Cache, Mla, Model, Moe, SlidingWindow
 from pulumi_llm.catalog.rows import (
     CloudFacts,
@@ -180,10 +180,10 @@ def _check_number(path: Path, number: int, field: str, value: object) -> None:
 
 
 def cloud_row(raw: RawRow) -> RawRow:
-    """A cloud's row with its disks and name rules as objects."""
+    """A cloud's row with its disks and name rules as objects, and its title as each language has it."""
     rules = {kind: NameRule(**rule) for kind, rule in raw["name_rules"].items()}
     disks = {key: Disk(**raw[key]) for key in ("system_disk", "data_disk")}
-    return {**raw, **disks, "name_rules": rules, "can": capabilities(raw["can"])}
+    return {**raw, **disks, "title": Text(raw["title"]), "name_rules": rules, "can": capabilities(raw["can"])}
 
 
 def gpu_row(raw: RawRow) -> RawRow:
