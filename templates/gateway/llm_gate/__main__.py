@@ -42,6 +42,8 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # Whoever means "read your files again" ends nothing: each request looks at them.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
     front = server(gateway.handle)
     back = server(gateway.measure)
     # Before anybody can ask: what is to be checked is never let through because the check is not there yet.

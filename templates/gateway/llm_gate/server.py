@@ -18,15 +18,17 @@ from llm_gate import errors, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
+from llm_gate.door import Door
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
+from llm_gate.listening import Server
 from llm_gate.messages import Answer, Request, json_answer
 from llm_gate.metrics import Counter, Labels, Metrics, counter
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
-from llm_gate.serving import Handler, Server
+from llm_gate.serving import Handler
 from llm_gate.store import Ask, Place, Spent, Store
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
@@ -68,6 +70,7 @@ class Gateway:
         self.metrics = Metrics()
         self._complaints: dict[str, float] = {}
         self._writing: asyncio.TimerHandle | None = None
+        self._door = Door()
         self.held = 0
         """Bytes of the bodies of all requests that are under way."""
         self.pools = Pools(paths.secrets / "upstream-ca.pem")
@@ -104,6 +107,7 @@ class Gateway:
         except Refused as refused:
             self.metrics.add("refused_total", key=name, code=refused.counted)
             response = _error(refused, form)
+            await self._at_the_door(request, name)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -115,6 +119,17 @@ class Gateway:
         finally:
             self.held -= request.held
         return response
+
+    async def _at_the_door(self, request: Request, key: str) -> None:
+        """Let whoever is refused very often wait, without what it sends."""
+        if wait := self._door.wait(key):
+            request.drop()
+            self.held -= request.held
+            request.held = 0
+            request.connection.transport.pause_reading()
+            await asyncio.sleep(wait)
+            if request.connection.gone():
+                raise ConnectionResetError("the caller has gone")
 
     async def measure(self, request: Request) -> Answer:
         """Metrics and health, on a port of their own that Caddy knows nothing of."""

@@ -12,13 +12,15 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
 from llm_gate.messages import Answer, Request
+
+if TYPE_CHECKING:
+    from llm_gate.listening import Server
 
 LONGEST_HEAD = 32 * 2**10
 """Bytes of a request's first line and headers together; Caddy's limit is the same."""
@@ -32,6 +34,8 @@ LINGER = 20.0
 """Seconds that a caller has to read a refusal before the end of what it sends."""
 LINGER_PAUSE = 0.5
 """Seconds between two pieces of what is read only to be thrown away."""
+SMALL_PIECE, LARGE_PIECE = 32 * 2**10, 256 * 2**10
+"""Bytes that are read at a time: of what may be refused, and of the body of a request that is not."""
 SLOW_HEAD = 60.0
 """Seconds for a request's head to come."""
 NOT_TAKEN = 120.0
@@ -50,7 +54,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Answer | None]]
 """Answers a request. None: it has sent the answer itself, to its end."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One caller's connection."""
 
     def __init__(self, server: Server) -> None:
@@ -118,12 +122,17 @@ class Connection(asyncio.Protocol):
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next piece is read into."""
+        wanted = self._lingering or (self._open is not None and self._head_done)
+        return self.server.room if wanted else self.server.room[:SMALL_PIECE]
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read what has come, and answer what is there."""
+        data = self.server.room[:nbytes]
         if self._lingering:
             # Slowly: nobody wants it, and whoever sends it over and over pays with its own time.
-            self.transport.pause_reading()
-            self.loop.call_later(LINGER_PAUSE, self._read_on)
+            self._read_later()
         if self.closing:
             return
         before = len(self._waiting)
@@ -296,11 +305,26 @@ class Connection(asyncio.Protocol):
         with contextlib.suppress(OSError, NotImplementedError):
             if self.transport.can_write_eof():
                 self.transport.write_eof()
-        self.transport.resume_reading()
+        if self._open is None:
+            self.transport.resume_reading()
+        else:
+            self._read_later()
+
+    def _read_later(self) -> None:
+        self.transport.pause_reading()
+        self.loop.call_later(LINGER_PAUSE, self._read_on)
 
     def _read_on(self) -> None:
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self.gone():
+            self.transport.abort()  # or all that has come would be read before it is told
+        else:
             self.transport.resume_reading()
+
+    def gone(self) -> bool:
+        """Whether the caller has torn the connection down; for one of which nothing is read, so that nothing tells."""
+        return bool(self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     def _send(self, request: Request, answer: Answer, *, last: bool) -> None:
         unread = not request.complete and (request.length is None or request.length > WORTH_READING)
@@ -349,65 +373,3 @@ class Connection(asyncio.Protocol):
     def idle(self) -> bool:
         """Whether nothing is under way."""
         return self.task is None and not self._waiting
-
-
-class Server:
-    """Listens, and hands requests to a handler. Handlers are cancelled when their caller hangs up."""
-
-    def __init__(self, handler: Handler, unreadable: Callable[[int, str], Answer], longest: int) -> None:
-        self.handler, self.unreadable = handler, unreadable
-        self.longest = 4 * longest
-        """Bytes of a request on the wire; chunks may take more than what they hold."""
-        self.connections: set[Connection] = set()
-        self.stopping = False
-        self.addresses: list[Any] = []
-        self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
-        self._listener: asyncio.Server | None = None
-        self._sweep: asyncio.TimerHandle | None = None
-        self._date = (0, "")
-
-    async def start(self, listener: socket.socket) -> None:
-        """Serve on a socket that is bound."""
-        self.loop = asyncio.get_running_loop()
-        listener.setblocking(False)
-        self.addresses = [listener.getsockname()]
-        self._listener = await self.loop.create_server(lambda: Connection(self), sock=listener, backlog=1024)
-        self._sweep = self.loop.call_later(1.0, self._look)
-
-    async def stop(self, patience: float) -> None:
-        """Take no more requests, and let those under way come to their end, for so many seconds."""
-        self.stopping = True
-        if self._sweep is not None:
-            self._sweep.cancel()
-        if self._listener is not None:
-            self._listener.close()
-        for each in list(self.connections):
-            if each.idle():
-                each.transport.close()
-        until = time.monotonic() + patience
-        while tasks := [each.task for each in self.connections if each.task is not None]:
-            left = until - time.monotonic()
-            if left <= 0:
-                break
-            await asyncio.wait(tasks, timeout=left)
-            await asyncio.sleep(0)
-        tasks = [each.task for each in self.connections if each.task is not None]
-        for each in list(self.connections):
-            each.transport.abort()
-        if tasks:
-            await asyncio.wait(tasks, timeout=5)
-        await asyncio.sleep(0)
-
-    def date(self) -> str:
-        """The two headers that every answer has."""
-        now = int(time.time())
-        if now != self._date[0]:
-            self._date = (now, f"Server: llm-gate\r\nDate: {formatdate(now, usegmt=True)}\r\n")
-        return self._date[1]
-
-    def _look(self) -> None:
-        now = time.monotonic()
-        for each in list(self.connections):
-            if each.overdue(now):
-                each.transport.abort() if each.closing else each.transport.close()
-        self._sweep = self.loop.call_later(1.0, self._look)
