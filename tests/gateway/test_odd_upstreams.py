@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ async def test_a_caller_that_reads_slowly_gets_the_whole_stream(tmp_path: Path, 
 
     async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal said
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
         await read(reader)
         writer.write(STREAM)
         for _ in range(PIECES):
@@ -35,7 +37,10 @@ async def test_a_caller_that_reads_slowly_gets_the_whole_stream(tmp_path: Path, 
         await writer.drain()
 
     async with before(tmp_path, says, content=content, patience={"between": 3}) as (gate, _):
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(gate.url.rsplit(":", 1)[1]), limit=2**16)
+        with socket.socket() as slow:  # else the kernel takes megabytes that nobody reads
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+            slow.connect(("127.0.0.1", int(gate.url.rsplit(":", 1)[1])))
+            reader, writer = await asyncio.open_connection(sock=slow.dup(), limit=2**16)
         writer.write(asking(chat(stream=True), KEY, CHAT, "Connection: close"))
         before_it = -1
         while said != before_it:  # until all buffers are full
