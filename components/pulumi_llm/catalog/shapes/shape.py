@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import Cache
-from pulumi_llm.catalog.shapes import parts
+from pulumi_llm.catalog.shapes import parts, states
 from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, ENCODER, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
 from pulumi_llm.catalog.shapes.settings import Settings
 from pulumi_llm.catalog.shapes.special import (
@@ -89,7 +89,7 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
                 key = (attention.bytes, attention.heads, attention.window)
                 caches[key] = caches.get(key, 0) + doubled
         if kind not in (FULL, WINDOW, CHUNK, ENCODER, NOTHING):
-            parameters, bytes_kept = parts.stateful(settings, widths, "mamba2" if kind == BOTH else kind)
+            parameters, bytes_kept = states.stateful(settings, widths, "mamba2" if kind == BOTH else kind)
             pieces.append(Piece(at=at, kind="kda" if kind == "kda" else "state", parameters=parameters))
             state, kept = state + bytes_kept, kept + 1
         if not parts.has_feed_forward(settings, kind, at):
