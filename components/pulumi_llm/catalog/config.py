@@ -17,11 +17,12 @@ from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.older_files import as_read
 from pulumi_llm.catalog.pooling import task_of_class
-from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
+from pulumi_llm.catalog.quantized import EXPERT_BITS, Stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
 from pulumi_llm.catalog.shapes.layers import ENCODERS
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes, names_of
+from pulumi_llm.catalog.storage import storage_of
 from pulumi_llm.catalog.tensors import Weights, weights_in
 from pulumi_llm.catalog.towers import has_other_parts, other_parameters
 from pulumi_llm.errors import Finding, Refusal
@@ -37,9 +38,6 @@ NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 
 TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
 """What the text part is called in the file of a model that has others too; it may hold such a part itself."""
-
-QUANTIZATION_FILES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
-"""Files beside config.json that say how the weights are stored where it does not."""
 
 LIKE: Mapping[str, str] = {
     "kimi_k2": "deepseek_v3",
@@ -153,6 +151,7 @@ def _weighed(model: Model, weights: Weights, file: Path) -> Model:
             )
             hint = _("give the config.json that came with these weights")
             raise Refusal([Finding("catalog.bad-weights-disagree", message, hint, where=str(file))])
+        _check_bits(model, weights, file)
     loaded = weights.loaded(quantized=quantized)
     if not quantized and not weights.exact and model.dtype == "float32":
         loaded //= 2  # vLLM turns 32 bits into 16
@@ -164,6 +163,27 @@ def _weighed(model: Model, weights: Weights, file: Path) -> Model:
         other_parts=model.other_parts and not weights.exact,
         notes="read from a config.json; weights by the files' own sizes",
     )
+
+
+def _check_bits(model: Model, weights: Weights, file: Path) -> None:
+    """Whether a parameter takes about as many bits as the config says. Raises ``catalog.bad-weights-disagree``.
+
+    Embeddings and head mostly stay in 16 bit; of what lies between, lists may leave a good part in 16 bit, too.
+    """
+    bits, words = model.quantization_bits, model.embedding_parameters_b
+    if bits is None or words is None or model.parameters_b is None or model.expert_bits is not None:
+        return
+    if model.parameters_b <= 1.2 * words or (model.other_parts and not weights.exact):
+        return
+    each = 8 * (weights.text / 1e9 - 2 * words) / (model.parameters_b - words)
+    if not 0.75 * bits - 1.6 <= each <= bits + 5.5:
+        message = _(
+            "config.json says that weights are stored in {bits} bit, and the files hold {each:.1f} for each parameter",
+            bits=bits,
+            each=each,
+        )
+        hint = _("give the config.json that came with these weights")
+        raise Refusal([Finding("catalog.bad-weights-disagree", message, hint, where=str(file))])
 
 
 def layers_of(outer: Mapping[str, object]) -> int | None:
@@ -226,7 +246,7 @@ def _described(
     mla = latent_attention(reader, None if not hidden or not heads else hidden // heads)
     kv_heads, head_dim = heads_of(reader, hidden, heads) if mla is None else (heads, None)
     check_layer_types(reader, layers, kind)
-    how = _quantization(reader, outer, inner)
+    how = storage_of(reader, outer, inner)
     tied = _tied(reader, outer, inner)
     if weights is not None and weights.tied is not None:
         tied = weights.tied  # the config cannot tell: what is stored decides
@@ -251,6 +271,7 @@ def _described(
         quantization_bits=how.bits,
         zero_points=how.zero_points,
         quantization_scheme=how.scheme,
+        cache_dtype=how.cache,
         mla=mla,
         moe=moe,
         other_parts=has_other_parts(outer, architecture),
@@ -375,22 +396,3 @@ def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     if outer.get("is_encoder_decoder") is True:
         reader.refuse_kind(_("is_encoder_decoder is true, and the estimate is for decoders alone"), hint)
     return name
-
-
-def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:
-    """How the weights are stored: by the file, its text part, or a file beside it."""
-    block = outer.get("quantization_config", inner.get("quantization_config", inner.get("compression_config")))
-    block = outer.get("compression_config") if block is None else block
-    if block is None:
-        for name in QUANTIZATION_FILES:
-            beside = reader.path.with_name(name)
-            if reader.path.name == "config.json" and beside.is_file():
-                block = read(beside)
-                if "quantization" not in block and "quant_method" not in block:
-                    block = {"quant_method": "awq" if "w_bit" in block else "gptq", **block}
-                break
-    try:
-        return stored(block)
-    except BadBlockError as bad:
-        reader.refuse(bad.code, bad.text, bad.hint)
-        return Stored()

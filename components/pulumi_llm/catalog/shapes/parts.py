@@ -7,8 +7,10 @@ Formulas are those of transformers 5.19.0 (``models/*/modeling_*.py``).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.catalog.shapes import newer
 from pulumi_llm.catalog.shapes.layers import CHUNK, ENCODERS, FULL, WINDOW, blocks, indexed
 from pulumi_llm.catalog.shapes.settings import Settings, is_size
 
@@ -38,13 +40,13 @@ TWO_MATRICES = frozenset(
 )
 """Classes whose feed-forward part has no gate: two matrices in place of three."""
 
-FOUR_TIMES = frozenset({"bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gptj"})
+FOUR_TIMES = frozenset({"bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gptj", "zamba2"})
 """Classes whose feed-forward part is four times as wide as the model, where the file does not say."""
 
 OF_EXPERTS = re.compile("expert|moe")
 """Settings of experts, which some files give for models that have none."""
 
-GATED_QUERIES = frozenset({"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"})
+GATED_QUERIES = frozenset({"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "qwen4_exp_text"})
 """Classes in which each query head brings a gate of its own size."""
 
 
@@ -84,6 +86,8 @@ class Attention:
 def widths(settings: Settings) -> Widths:
     """Reads them, with what transformers takes where one is left out."""
     hidden = settings.needed("hidden_size")
+    if settings.kind == "inkling_text" and settings.given("dense_intermediate_size") is not None:
+        settings.given("intermediate_size")  # what its own files call the width of an expert
     attentionless = settings.kind in ("mamba", "mamba2", "falcon_mamba")
     heads = settings.number("num_attention_heads") if not attentionless else None
     heads = heads or (1 if attentionless else settings.needed("num_attention_heads"))
@@ -135,6 +139,10 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     """One layer of attention. A windowed layer may have heads of its own number and size."""
     window = settings.needed("sliding_window") if kind == WINDOW else None
     window = settings.needed("attention_chunk_size") if kind == CHUNK else window
+    if settings.kind in OF_ITS_OWN:
+        total, out, kept = OF_ITS_OWN[settings.kind](settings, of)
+        heads = 1 if settings.kind == "step3_text" else of.heads
+        return Attention(parameters=total, key_parameters=0, out_parameters=out, bytes=kept, heads=heads, window=window)
     if of.latent:
         return _latent(settings, of, window, indexes=at in of.indexed)
     heads, kv_heads, key, value = of.heads, of.kv_heads, of.head_dim, of.value_dim
@@ -167,6 +175,13 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     )
 
 
+OF_ITS_OWN: Mapping[str, Callable[[Settings, Widths], tuple[int, int, int]]] = {
+    "step3_text": lambda settings, of: newer.step3_attention(settings, of.hidden, of.heads, of.head_dim),
+    "zamba2": lambda settings, of: newer.zamba2_attention(settings, of.hidden, of.heads),
+}
+"""Classes with attention of their own: its parameters, those of its last matrix, and bytes per token."""
+
+
 def _otherwise(settings: Settings, heads: int, kv_heads: int, key: int, value: int) -> tuple[int, int, int, int]:
     """Heads and sizes of layers with a window where Step writes them apart."""
     given = settings.mapping("attention_other_setting")
@@ -193,7 +208,7 @@ def _gates(settings: Settings, of: Widths, heads: int, value: int) -> int:
 
 def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool) -> Attention:
     """Multi-head latent attention, with the indexer of sparse attention where there is one."""
-    rank, rope = settings.needed("kv_lora_rank"), settings.needed("qk_rope_head_dim")
+    rank, rope = settings.needed("kv_lora_rank"), settings.needed("qk_rope_head_dim", low=0)
     nope, value = settings.needed("qk_nope_head_dim"), settings.number("v_head_dim") or of.hidden // of.heads
     low = settings.number("q_lora_rank")
     query = of.heads * (nope + rope)
@@ -225,7 +240,7 @@ def has_feed_forward(settings: Settings, kind: str, at: int) -> bool:
         return blocks(settings)[at] in ("E", "-", "moe", "mlp")
     if settings.kind == "falcon_h1" and settings.given("mamba_use_mlp") is False:
         return False
-    return settings.kind not in ("mamba", "mamba2", "falcon_mamba")
+    return settings.kind not in ("mamba", "mamba2", "falcon_mamba", "zamba2")
 
 
 def dense_beside_experts(settings: Settings) -> bool:
@@ -238,13 +253,20 @@ def experts(settings: Settings, of: Widths) -> tuple[int, int]:
     matrices = 2 if settings.kind in TWO_MATRICES else 3
     inside = settings.number("moe_latent_size") or settings.number("routed_expert_hidden_size") or of.hidden
     routed = of.experts * matrices * inside * of.expert_width
-    beside = of.hidden * of.experts + (0 if inside == of.hidden else 2 * of.hidden * inside)
+    beside = of.hidden * (of.experts + _scored_shared(settings)) + (
+        0 if inside == of.hidden else 2 * of.hidden * inside
+    )
     pictures = settings.number("moe_intermediate_size_of_pictures")
     if pictures is not None:  # ERNIE-VL: as many experts again, of another width, and their router
         count = settings.number("moe_num_experts_of_pictures") or of.experts
         routed += count * matrices * of.hidden * pictures
         beside += of.hidden * count
     return routed, beside + matrices * of.hidden * _shared_width(settings, of)
+
+
+def _scored_shared(settings: Settings) -> int:
+    """Experts that every token passes and that the router scores all the same."""
+    return settings.number("num_shared_experts") or 0 if settings.kind == "inkling_text" else 0
 
 
 def _shared_width(settings: Settings, of: Widths) -> int:
@@ -272,9 +294,11 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
         width = int(2 * width / 3)
         multiple = settings.number("block_multiple_of") or 256
         width = multiple * -(-width // multiple)
+    if settings.kind == "molmo":  # the file gives gate and rest together
+        width //= 2
     if settings.kind == "llama4_text":
         width = settings.number("intermediate_size_mlp") or width
-    if settings.kind in ("minimax_m3_vl_text",):
+    if settings.kind in ("minimax_m3_vl_text", "inkling_text"):
         width = settings.number("dense_intermediate_size") or width
     if settings.flag("use_double_wide_mlp") and shares_keys:
         width *= 2
@@ -284,7 +308,7 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
 
 def extras(settings: Settings, of: Widths, layers: int) -> int:
     """What stands beside the layers: positions that are learnt, and embeddings per layer."""
-    total = 0
+    total = newer.beside_layers(settings, of.hidden)
     if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3", *ENCODERS):
         total += (settings.number("max_position_embeddings") or settings.number("n_positions") or 0) * of.hidden
     if settings.kind in ENCODERS:  # what kind of text a word stands in, and a matrix after the last layer

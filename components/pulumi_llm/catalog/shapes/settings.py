@@ -63,7 +63,7 @@ SIZE = re.compile(
 )
 """Names that look like one of these under another spelling."""
 
-WITHOUT_DEFAULTS = frozenset({"nemotron-nas"})
+WITHOUT_DEFAULTS = frozenset({"nemotron-nas", "step3_text", "molmo", "molmo2_text"})
 """Classes that come with the weights, not with transformers, and whose files say everything."""
 
 LARGEST = 10**9

@@ -81,12 +81,16 @@ def _mamba(settings: Settings, of: Widths) -> tuple[int, int]:
 
 
 def _mamba2(settings: Settings, of: Widths) -> tuple[int, int]:
-    heads = _first(settings, "mamba_num_heads", "mamba_n_heads", "num_heads")
+    heads = _first(settings, "mamba_num_heads", "mamba_n_heads", "n_mamba_heads", "num_heads")
     expand = settings.number("mamba_expand") or settings.number("expand") or 2
     inner = settings.number("mamba_d_ssm") or expand * of.hidden
     auto = settings.value("mamba_d_head") in (None, "auto")
-    size = settings.number("mamba_head_dim") or (inner // heads if auto else settings.needed("mamba_d_head"))
-    groups = _first(settings, "n_groups", "mamba_n_groups")
+    size = (
+        settings.number("mamba_head_dim")
+        or settings.number("mamba_headdim")
+        or (inner // heads if auto else settings.needed("mamba_d_head"))
+    )
+    groups = _first(settings, "n_groups", "mamba_n_groups", "mamba_ngroups")
     state = _first(settings, "ssm_state_size", "mamba_d_state", "state_size")
     taps = _first(settings, "conv_kernel", "mamba_d_conv")
     inner = settings.number("mamba_d_ssm") or heads * size
