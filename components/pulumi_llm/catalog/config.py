@@ -13,6 +13,7 @@ from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
 from pulumi_llm.catalog.context import KEYS as CONTEXT_KEYS
 from pulumi_llm.catalog.context import context_of, served_of
+from pulumi_llm.catalog.kin import BY_ARCHITECTURE, LIKE, OF_PARTS, TIED
 from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.older_files import as_read
@@ -33,43 +34,14 @@ MAX_PARAMETERS = 20e12
 MAX_NAME = 60
 """Letters of a setting's name that a message shows as it is."""
 
-NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
-"""Model types that vLLM refuses to run in float16 (vllm/config/model.py, read in release 0.32)."""
+NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4", "inkling_mm_model", "inkling_model", "inkling_text"})
+"""Model types that vLLM refuses to run in float16.
+
+vllm/config/model.py, and for Inkling models/inkling/nvidia/sconv_swa_attn.py, read in release 0.32.0.
+"""
 
 TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
 """What the text part is called in the file of a model that has others too; it may hold such a part itself."""
-
-LIKE: Mapping[str, str] = {
-    "kimi_k2": "deepseek_v3",
-    "internlm2": "llama",
-    "internlm3": "llama",
-    "minicpm": "llama",
-    "orion": "llama",
-    "exaone": "llama",
-    "solar": "llama",
-    "baichuan": "llama",
-    "mimo": "qwen2",
-    "deepseek": "qwen2_moe",
-    "bailing_moe": "qwen2_moe",
-    "bailing_moe_v2": "qwen2_moe",
-    "chatglm": "llama",
-    "deepseek_ref": "deepseek_v4",
-    "minimax_m3": "minimax_m3_vl_text",
-    "minimax_m3_vl": "minimax_m3_vl_text",
-    "ernie4_5_moe_vl": "ernie4_5_vl_moe_text",
-    "minicpmv": "llama",
-    "minicpmo": "llama",
-    "keye": "qwen3",
-    "Keye": "qwen3",
-    "KeyeVL1_5": "qwen3",
-}
-"""Classes that come with the weights, not with transformers, and the one that each is built like.
-
-By vllm 0.32.0's own implementation of each (model_executor/models, read 2026-11-28); no oracle builds these.
-"""
-
-OF_PARTS: Mapping[str, Mapping[str, str]] = {"deepseek_vl_v2": {"language_config": "deepseek_v2"}}
-"""Which class a part without a model type is of, where transformers has no class of the whole."""
 
 WITHOUT_ATTENTION = frozenset({"mamba", "mamba2", "falcon_mamba"})
 """Model types that have no attention heads, and no limit to their context."""
@@ -79,9 +51,6 @@ UNLIMITED = WITHOUT_ATTENTION | {"bloom"}
 
 WIDE_BY_CLASS = WITHOUT_ATTENTION | FOUR_TIMES
 """Model types whose feed-forward width follows from another number where the file says nothing."""
-
-TIED = frozenset({"minicpm"})
-"""Classes of LIKE whose own default is that the output head is the embeddings (configuration_minicpm.py)."""
 
 NO_TEXT = ("Classification", "MaskedLM", "QuestionAnswering", "RewardModel", "MultipleChoice", "PreTraining")
 """Ends of the names that transformers gives to models with another head than the one that writes text."""
@@ -194,7 +163,9 @@ def layers_of(outer: Mapping[str, object]) -> int | None:
 
 def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, object]]:
     """The model type and the settings of the part that writes text: the whole file, or a part of it."""
-    kind, values = outer.get("model_type"), dict(outer)
+    named = outer.get("architectures")
+    first = str(named[0]) if isinstance(named, list) and named else ""
+    kind, values = outer.get("model_type") or BY_ARCHITECTURE.get(first), dict(outer)
     deeper = True
     while deeper:
         deeper = False

@@ -88,6 +88,9 @@ PATTERNS = (
 )
 """Settings that say which layers see a window, of which a class reads the one that it knows."""
 
+SAID_AGAIN = ("interleaved_sliding_window", "window_size")
+"""The same in other words, where a list says the kind of each layer (Plamo)."""
+
 OF_STATES = re.compile("^(mamba|ssm|conv|linear)_")
 """Settings of layers that keep a state, which some files give for models that have none (Granite 4 Micro)."""
 
@@ -113,7 +116,7 @@ def mixers(settings: Settings, layers: int) -> list[str]:
     listed = given is not None
     if given is None:
         given = _by_class(settings, layers)
-    for name in PATTERNS:  # said again by the list, or by the class
+    for name in (*PATTERNS, *(SAID_AGAIN if listed else ())):  # said again by the list, or by the class
         settings.given(name)
     if listed and not set(given) - {FULL, WINDOW, CHUNK}:
         settings.pass_over(OF_STATES)
@@ -185,6 +188,8 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         return [FULL if attending is None or at in attending else "conv" for at in every]
     if kind == "minimax":
         return [FULL if (at + 1) % 2 else LINEAR[kind] for at in every]
+    if kind == "bailing_hybrid":
+        return _in_groups(settings, layers)
     if kind == "inkling_text":
         local = settings.sequence("local_layer_ids")
         return [WINDOW if (at in local if local is not None else (at + 1) % 6) else FULL for at in every]
@@ -212,6 +217,18 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
     if kind == "mimo_v2_flash":
         return [FULL if at == 0 or (at + 1) % 6 == 0 else WINDOW for at in every]
     return _windows(settings, layers)
+
+
+def _in_groups(settings: Settings, layers: int) -> list[str]:
+    """Ling 2.5 and 3: the last layer of each group sees everything; in the newer one those after the last group, too.
+
+    vllm 0.32.0, model_executor/models/bailing_moe_linear.py and bailing_moe_v3.py (read 2026-11-28).
+    """
+    size = settings.needed("layer_group_size")
+    if settings.value("short_conv_kernel_size") is None:
+        return [FULL if (at + 1) % size == 0 else "lightning" for at in range(layers)]
+    whole = layers // size * size
+    return [FULL if (at + 1) % size == 0 or at >= whole else "kda" for at in range(layers)]
 
 
 def _windows(settings: Settings, layers: int) -> list[str]:

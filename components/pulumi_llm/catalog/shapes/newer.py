@@ -88,7 +88,12 @@ def _inkling_heads(settings: Settings, *, local: bool) -> tuple[int, int, int]:
 def beside_layers(settings: Settings, hidden: int) -> int:
     """Parameters of tables and of what follows the last layer."""
     if settings.kind == "zamba2":
+        for name in ("lora_rank", "hybrid_layer_ids", "use_shared_attention_lora", "mamba_headdim"):
+            settings.given(name)  # what older files call the same, or what follows from other numbers
         return zamba2_blocks(settings, hidden)
+    if settings.kind == "longcat_flash" and settings.value("ngram_vocab_size_ratio") is not None:
+        words = settings.needed("ngram_vocab_size_ratio") * settings.needed("vocab_size")
+        return words * hidden + hidden * hidden  # one table, cut up among groups of words, and a matrix for each part
     if settings.kind in ("molmo", "molmo2_text"):  # marks of pictures that are no words
         return (settings.number("additional_vocab_size") or 128) * hidden
     if settings.kind != "qwen4_exp_text":
@@ -107,6 +112,12 @@ def kept_beside(settings: Settings, kinds: list[str], hidden: int) -> list[Cache
         ratio = settings.needed("indexer_compress_ratio")
         settings.needed("indexer_budget")
         return [Cache(layers=full, bytes=2 * settings.needed("indexer_head_dim") / ratio, heads=0, fixed=True)]
+    if settings.kind == "iquestloopcoder":
+        again = settings.needed("loop_num") - 1  # a layer is passed as often, and sees a window but for the first time
+        size = settings.number("head_dim") or hidden // settings.needed("num_attention_heads")
+        heads = settings.number("num_key_value_heads") or settings.needed("num_attention_heads")
+        window = settings.needed("loop_window_size")
+        return [Cache(layers=full * again, bytes=4 * heads * size, heads=heads, window=window)] if again else []
     if settings.kind != "inkling_text":
         return []
     taps, rows = settings.needed("conv_kernel_size"), []

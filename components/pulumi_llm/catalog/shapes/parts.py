@@ -218,6 +218,10 @@ def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool
     if settings.kind == "hy_v4":  # copies of what passes, mixed before attention and before the rest
         copies = settings.number("hc_mult") or 1
         total += 4 * copies * copies * of.hidden
+    gated = settings.value("gated_attention_proj_granularity_type")
+    if gated is not None:
+        each = {"head_wise": 1, "element_wise": value}.get(str(gated))
+        total += of.hidden * of.heads * (each or settings.refuse("gated_attention_proj_granularity_type", gated))
     total += of.hidden * (rank + rope) + rank * of.heads * (nope + value) + of.heads * value * of.hidden
     index_heads, index_dim = settings.number("index_n_heads"), settings.number("index_head_dim")
     if index_heads and index_dim and indexes:

@@ -63,7 +63,9 @@ SIZE = re.compile(
 )
 """Names that look like one of these under another spelling."""
 
-WITHOUT_DEFAULTS = frozenset({"nemotron-nas", "step3_text", "molmo", "molmo2_text"})
+WITHOUT_DEFAULTS = frozenset(
+    {"nemotron-nas", "step3_text", "molmo", "molmo2_text", "bailing_hybrid", "iquestloopcoder"}
+)
 """Classes that come with the weights, not with transformers, and whose files say everything."""
 
 LARGEST = 10**9

@@ -27,7 +27,8 @@ def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
         return of.hidden * (4 * of.hidden + taps), of.hidden * (taps - 1) * 2
     if kind == "lightning":
         width = of.heads * of.head_dim
-        return of.hidden * width * 5, of.heads * of.head_dim * of.head_dim * 4
+        size = 2 if settings.kind == "bailing_hybrid" else 4  # the model's own dtype, as vLLM says
+        return of.hidden * width * 5, of.heads * of.head_dim * of.head_dim * size
     return settings.refuse("layer_types", kind)
 
 
@@ -57,12 +58,16 @@ def _kda(settings: Settings, of: Widths) -> tuple[int, int]:
     given = settings.mapping("linear_attn_config")
     heads, size = given.get("num_heads"), given.get("head_dim")
     taps = given.get("short_conv_kernel_size", settings.number("linear_conv_kernel_dim"))
+    if settings.kind == "bailing_hybrid":
+        heads, size, taps = of.heads, of.head_dim, settings.number("short_conv_kernel_size")
     heads = heads if heads is not None else settings.number("linear_num_heads")
     size = size if size is not None else settings.number("linear_head_dim")
     if not is_size(heads) or not is_size(size) or not is_size(taps):
         return settings.refuse("linear_attn_config", dict(given))
     width = heads * size
     total = of.hidden * (4 * width + heads + 2 * size) + 2 * size * width + 3 * width * taps
+    if settings.flag("no_kda_lora"):  # Ling 3: neither of the two gates is of low rank
+        total += 2 * of.hidden * width - 2 * of.hidden * size - 2 * size * width
     if given.get("use_full_rank_gate") is True:  # Kimi K3: one matrix in place of two of low rank
         total += of.hidden * width - of.hidden * size - size * width
     return total, 3 * width * (taps - 1) * 2 + heads * size * size * 4
@@ -85,11 +90,7 @@ def _mamba2(settings: Settings, of: Widths) -> tuple[int, int]:
     expand = settings.number("mamba_expand") or settings.number("expand") or 2
     inner = settings.number("mamba_d_ssm") or expand * of.hidden
     auto = settings.value("mamba_d_head") in (None, "auto")
-    size = (
-        settings.number("mamba_head_dim")
-        or settings.number("mamba_headdim")
-        or (inner // heads if auto else settings.needed("mamba_d_head"))
-    )
+    size = settings.number("mamba_head_dim") or (inner // heads if auto else settings.needed("mamba_d_head"))
     groups = _first(settings, "n_groups", "mamba_n_groups", "mamba_ngroups")
     state = _first(settings, "ssm_state_size", "mamba_d_state", "state_size")
     taps = _first(settings, "conv_kernel", "mamba_d_conv")
