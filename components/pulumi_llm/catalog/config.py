@@ -269,6 +269,9 @@ def _shaped(
     shape = shape_of(settings, tied=tied)
     for name, value in settings.unread():
         raise UnknownShapeError(name, value)
+    foreign = settings.foreign()
+    if foreign and shape_of(settings.without(foreign), tied=tied) != shape:
+        raise UnknownShapeError(foreign[0], settings.values[foreign[0]])
     if how.unclear and not weighed:
         raise UnknownShapeError(f"quantization_config.{how.unclear}")
     kind = settings.value("expert_dtype") or outer.get("expert_dtype")

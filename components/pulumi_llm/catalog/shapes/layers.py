@@ -188,6 +188,8 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         return [FULL if attending is None or at in attending else "conv" for at in every]
     if kind == "minimax":
         return [FULL if (at + 1) % 2 else LINEAR[kind] for at in every]
+    if kind == "cohere2_moe":
+        return _after_dense_ones(settings, layers)
     if kind == "bailing_hybrid":
         return _in_groups(settings, layers)
     if kind == "inkling_text":
@@ -217,6 +219,17 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
     if kind == "mimo_v2_flash":
         return [FULL if at == 0 or (at + 1) % 6 == 0 else WINDOW for at in every]
     return _windows(settings, layers)
+
+
+def _after_dense_ones(settings: Settings, layers: int) -> list[str]:
+    """Cohere 2 with experts: the pattern begins anew after the dense layers, which have one of their own.
+
+    transformers 5.19.0, configuration_cohere2_moe.py, ``__post_init__`` (read 2026-11-28).
+    """
+    period, before = settings.needed("sliding_window_pattern"), settings.needed("prefix_dense_sliding_window_pattern")
+    dense = settings.number("first_k_dense_replace") or 0
+    ends = [(at + 1) % before if at < dense else (at - dense + 1) % period for at in range(layers)]
+    return [WINDOW if each else FULL for each in ends]
 
 
 def _in_groups(settings: Settings, layers: int) -> list[str]:

@@ -97,7 +97,8 @@ def widths(settings: Settings) -> Widths:
         experts = 0
         settings.pass_over(OF_EXPERTS)
     wide = settings.number("intermediate_size")
-    expert_width = settings.number("moe_intermediate_size") or wide
+    # Cohere's experts are as wide as it says of all layers, and dense ones before them have a width of their own.
+    expert_width = wide if settings.kind == "cohere2_moe" else settings.number("moe_intermediate_size") or wide
     if wide is None and settings.kind in FOUR_TIMES:
         wide = 4 * hidden
     elif wide is None and not attentionless:
@@ -298,6 +299,8 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
         width = int(2 * width / 3)
         multiple = settings.number("block_multiple_of") or 256
         width = multiple * -(-width // multiple)
+    if settings.kind == "cohere2_moe":
+        width = settings.number("prefix_dense_intermediate_size") or width
     if settings.kind == "molmo":  # the file gives gate and rest together
         width //= 2
     if settings.kind == "llama4_text":
