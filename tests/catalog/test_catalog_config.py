@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog import config as config_reader
-from pulumi_llm.catalog import context, quantized
-from pulumi_llm.catalog.shapes import layers, parts, settings, shape, special
-from pulumi_llm.catalog.shapes.settings import classes
+from pulumi_llm.catalog import context, quantized, storage
+from pulumi_llm.catalog.kin import LIKE
+from pulumi_llm.catalog.shapes import layers, newer, parts, settings, shape, special, states
+from pulumi_llm.catalog.shapes.settings import WITHOUT_DEFAULTS, classes
 from pulumi_llm.errors import Refusal
 
 QWEN3_8B: dict[str, Any] = {
@@ -226,9 +227,9 @@ def test_a_file_of_weights_is_refused_unread(tmp_path: Path) -> None:
     assert codes(file) == ["catalog.bad-config-unreadable"]
 
 
-SOURCES = [config_reader, context, quantized, layers, parts, settings, shape, special]
+SOURCES = [config_reader, context, quantized, storage, layers, newer, parts, settings, shape, special, states]
 READ = {name for source in SOURCES for name in re.findall(r'"([A-Za-z_]\w{3,})"', inspect.getsource(source))}
-CLASSES = sorted({*classes(), *config_reader.LIKE})
+CLASSES = sorted({*classes(), *LIKE, *WITHOUT_DEFAULTS})
 DEFAULTS = [row.get("defaults") for row in classes().values()]
 FIELDS = sorted({*READ, *QWEN3_8B, *DEEPSEEK_V3, *(name for row in DEFAULTS if isinstance(row, dict) for name in row)})
 NUMBERS = st.sampled_from([0, -1, 1, 2, 7, 64, 4096, 10**6, 10**12, 10**400, -(10**30), 0.5, 8.0, -3.0, 1e308])
@@ -248,7 +249,7 @@ VALUES = st.recursive(
 
 def of_class(kind: str, *, whole: bool) -> dict[str, Any]:
     """A config of this class, with its own numbers (``whole``) or those that every file gives."""
-    own = classes().get(config_reader.LIKE.get(kind, kind), {}).get("defaults") if whole else {}
+    own = classes().get(LIKE.get(kind, kind), {}).get("defaults") if whole else {}
     plain = {name: QWEN3_8B[name] for name in (*NEEDED, *(() if whole else ("num_key_value_heads",)))}
     return {**plain, "model_type": kind, **(own if isinstance(own, dict) else {})}
 

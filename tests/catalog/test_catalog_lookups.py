@@ -8,7 +8,7 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm._sources import node_sources
-from pulumi_llm.catalog import pooling
+from pulumi_llm.catalog import names, pooling
 from pulumi_llm.catalog.models import GIB
 from pulumi_llm.errors import Refusal, UnknownName
 
@@ -153,10 +153,17 @@ def test_who_serves_the_mainland_and_hong_kong_is_in_the_vendors_rows(country: s
 
 
 def test_a_name_that_is_no_weights_but_a_vendors_api_is_answered_with_the_vendor_and_its_end() -> None:
-    for name, told in (("qwen-turbo", "upstreams: qwen (until 2026-10-10)."), ("qwen3.8-max", "upstreams: qwen.")):
+    """Who asked for deepseek-chat on 2026-11-28 was told that it is served until 2026-07-24."""
+    switched_off = "switched that name of their API off: deepseek (on 2026-07-24, for deepseek-v4-flash)."
+    for name, told in (("deepseek-chat", switched_off), ("qwen3.8-max", "as upstreams: qwen.")):
         with pytest.raises(UnknownName) as refused:
             DATA.model(name)
         assert told in refused.value.findings[0].hint
+        assert ("as upstreams" in refused.value.findings[0].hint) == (name == "qwen3.8-max")
+    ends = [DATA.endings["qwen", "qwen-turbo"]]
+    assert "as upstreams: qwen (until 2026-10-10)." in names.by_an_api(["qwen"], ends, date(2026, 10, 9))
+    assert "API off: qwen (on 2026-10-10" in names.by_an_api(["qwen"], ends, date(2026, 10, 10))
+    assert "as upstreams: vllm." in names.by_an_api(["qwen", "vllm"], ends, date(2026, 10, 10))
     with pytest.raises(UnknownName) as refused:
         DATA.model("nobody/heard-of-it")
     assert "upstreams" not in refused.value.findings[0].hint

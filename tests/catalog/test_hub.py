@@ -52,7 +52,8 @@ EMBEDDINGS = 64 * 1000
 def safetensors(rows: dict[str, tuple[str, int]]) -> bytes:
     header, end = {}, 0
     for name, (dtype, size) in rows.items():
-        header[name] = {"dtype": dtype, "shape": [size], "data_offsets": [end, end + size]}
+        shape = [size * 8 // tensors.BITS[dtype]]
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + size]}
         end += size
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + bytes(end)
@@ -174,6 +175,99 @@ def test_weights_of_another_model_than_the_configs_are_refused(tmp_path: Path) -
     large = put(tmp_path / "large", {**model(), "config.json": json.dumps({**CONFIG, "vocab_size": 100}).encode()})
     assert codes(lambda: catalog.model_from_config(small)) == ["catalog.bad-weights-disagree"]
     assert codes(lambda: catalog.model_from_config(large)) == ["catalog.bad-weights-disagree"]
+
+
+def test_an_index_that_names_a_tensor_of_no_file_is_refused(tmp_path: Path) -> None:
+    files = model()
+    index = json.loads(files[tensors.INDEX])
+    index["weight_map"]["model.layers.1.w"] = "model-1.safetensors"
+    with pytest.raises(Refusal) as refused:
+        catalog.model_from_config(put(tmp_path / "m", {**files, tensors.INDEX: json.dumps(index).encode()}))
+    assert refused.value.findings[0].code == "catalog.bad-weights-index"
+    assert "names model.layers.1.w" in refused.value.findings[0].message
+    index["weight_map"] = {**json.loads(files[tensors.INDEX])["weight_map"], "rotary.inv_freq": "model-1.safetensors"}
+    assert catalog.model_from_config(put(tmp_path / "old", {**files, tensors.INDEX: json.dumps(index).encode()}))
+
+
+@pytest.mark.parametrize("wrong", [b'"F16","shape":[4,4]', b'"F32","shape":[4,5]'])
+def test_a_header_whose_sizes_disagree_with_its_shapes_is_refused(tmp_path: Path, wrong: bytes) -> None:
+    """Otherwise it is the library's own file, which is read."""
+    right = b'"F32","shape":[4,4]'
+    assert right in BY_LIBRARY
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(BY_LIBRARY.replace(right, wrong))
+    assert codes(lambda: tensors.header_of(path)) == ["catalog.bad-weights-header"]
+
+
+QUANTIZED: list[tuple[dict[str, Any], str, int, bool]] = [
+    # What config.json says, of which kind the large tensors are, and bytes for 100 parameters of theirs.
+    ({"quant_method": "awq", "bits": 4}, "I32", 53, True),
+    ({"quant_method": "awq", "bits": 4}, "BF16", 200, False),
+    ({"quant_method": "fp8"}, "F8_E4M3", 101, True),
+    ({"quant_method": "fp8"}, "BF16", 200, False),
+    ({"quant_method": "fp8"}, "U8", 53, False),
+    ({"quant_method": "gptq", "bits": 8}, "I32", 103, True),
+    ({"quant_method": "gptq", "bits": 2}, "I32", 103, False),
+]
+
+
+@pytest.mark.parametrize(("block", "dtype", "size", "right"), QUANTIZED)
+def test_a_config_that_lies_about_how_weights_are_stored_is_refused(
+    tmp_path: Path, block: dict[str, Any], dtype: str, size: int, right: bool
+) -> None:
+    wide = {"hidden_size": 256, "intermediate_size": 1024, "vocab_size": 500, "quantization_config": block}
+    body = 2 * (256 * 256 * 2 + 256 * 128 * 2 + 3 * 256 * 1024)
+    rows = {
+        "model.layers.0.w": (dtype, body * size // 100 // 4 * 4),
+        "model.embed_tokens.weight": ("BF16", 2 * 256 * 500),
+    }
+    rows["lm_head.weight"] = ("BF16", 2 * 256 * 500)
+    files = {"config.json": json.dumps({**CONFIG, **wide}).encode(), "model.safetensors": safetensors(rows)}
+    folder = put(tmp_path / "m", files)
+    if right:
+        assert catalog.model_from_config(folder).weights_gib
+    else:
+        assert codes(lambda: catalog.model_from_config(folder)) == ["catalog.bad-weights-disagree"]
+
+
+NVFP4 = {"quant_method": "modelopt", "quant_algo": "NVFP4"}
+LISTED = {"model.layers.0.mlp.up_proj": {"quant_algo": "FP8"}}
+BESIDE: list[tuple[dict[str, Any] | None, str, dict[str, Any], str | None]] = [
+    # What config.json says, the file beside it, and the method that is read (None: they contradict each other).
+    (NVFP4, "hf_quant_config.json", {"quantization": {"quant_algo": "NVFP4"}}, "nvfp4"),
+    (NVFP4, "hf_quant_config.json", {"quantization": {"quant_algo": "FP8"}}, None),
+    ({"quant_method": "fp8"}, "hf_quant_config.json", {"quantization": {"quant_algo": "NVFP4"}}, None),
+    ({"quant_method": "fp8"}, "hf_quant_config.json", {"quantization": {"quant_algo": "FP8"}}, "fp8"),
+    ({"quant_method": "gptq", "bits": 4}, "quantize_config.json", {"bits": 4, "group_size": 128}, "gptq"),
+    ({"quant_method": "gptq", "bits": 4}, "quantize_config.json", {"bits": 8, "group_size": 128}, None),
+    ({"quant_method": "auto-round", "bits": 4}, "quantize_config.json", {"bits": 4, "group_size": 128}, "inc"),
+    ({"quant_method": "awq", "bits": 4}, "quant_config.json", {"w_bit": 4, "q_group_size": 128}, "awq"),
+    ({"quant_method": "gptq", "bits": 4}, "quant_config.json", {"w_bit": 4, "q_group_size": 128}, None),
+    (None, "hf_quant_config.json", {"quantization": {"quant_algo": "FP8"}}, "modelopt"),
+    (
+        {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"},
+        "hf_quant_config.json",
+        {"quantization": {"quant_algo": "MIXED_PRECISION", "quantized_layers": LISTED}},
+        "modelopt_mixed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("block", "name", "beside", "method"), BESIDE)
+def test_two_files_that_say_differently_how_weights_are_stored_are_refused(
+    tmp_path: Path, block: dict[str, Any] | None, name: str, beside: dict[str, Any], method: str | None
+) -> None:
+    config = CONFIG if block is None else {**CONFIG, "quantization_config": block}
+    files = {"config.json": json.dumps(config).encode(), name: json.dumps(beside).encode()}
+    folder = put(tmp_path / "m", files)
+    if method is None:
+        with pytest.raises(Refusal) as refused:
+            catalog.model_from_config(folder)
+        (finding,) = refused.value.findings
+        assert finding.code == "catalog.bad-config-disagrees"
+        assert name in finding.message
+    else:
+        assert catalog.model_from_config(folder).quantization == method
 
 
 # -- a hub
@@ -388,6 +482,21 @@ def test_two_hubs_with_different_files_under_one_name_write_nothing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hub, "sizes", lambda _, at, __: listed[at.name])
         assert codes(lambda: hub.held_against(found, [hub_at(server), other])) == ["hub.disagree"]
+
+
+def test_two_hubs_whose_config_says_something_else_write_nothing(server: Server) -> None:
+    server.files["org/name"] = model()
+    other = hub.Hub("modelscope", "modelscope", server.url)
+    found = catalog.model_from_config(hub.fetch("org/name", [hub_at(server)]))
+    told = {"huggingface": {"head_dim": 64}, "modelscope": {"head_dim": 128}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hub, "described", lambda _, at, __: told[at.name])
+        with pytest.raises(Refusal) as refused:
+            hub.held_against(found, [hub_at(server), other])
+    assert "config.json of org/name (head_dim)" in refused.value.findings[0].message
+    said = hub.described("org/name", other)
+    server.files["org/name"] = model(transformers_version="4.0")
+    assert hub.described("org/name", other) == said
 
 
 def test_a_model_whose_shape_is_not_understood_gets_no_row(

@@ -169,6 +169,8 @@ CONFIGS: tuple[dict[str, Any], ...] = (
         }
     },
     {"quantization_config": {"quant_method": "gptq", "bits": 3}},
+    {"quantization_config": {"quant_method": "torchao", "quant_type": "int8_weight_only"}},
+    {"quantization_config": {"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}},
     {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": False}},
     {"architectures": ["Qwen3VLForConditionalGeneration"]},
     {"architectures": None, "vision_config": {}},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pulumi_llm import clouds
-from pulumi_llm._texts import _, listed
+from pulumi_llm._texts import _
 from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
@@ -345,13 +346,9 @@ class Catalog:
 
     def _by_an_api(self, name: str) -> str:
         """What is said of a name that is no weights', but of a model that vendors serve by an API; "" if none does."""
-        ends = {vendor: row.ends for (vendor, model), row in self.endings.items() if model == name}
-        vendors = {vendor for vendor, model in self.token_prices if model == name} | ends.keys()
-        told = [
-            _("{vendor} (until {ends})", vendor=each, ends=ends[each]) if each in ends else each
-            for each in sorted(vendors)
-        ]
-        return _("Vendors serve that name by their API, as upstreams: {vendors}.", vendors=listed(told)) if told else ""
+        ends = [row for (__, model), row in self.endings.items() if model == name]
+        vendors = {vendor for vendor, model in self.token_prices if model == name}
+        return names.by_an_api(vendors, ends, datetime.now(UTC).date())
 
     def variants(self, model_id: str) -> tuple[Model, ...]:
         """The quantized siblings of a model: what is made from it, and from what it was made from."""

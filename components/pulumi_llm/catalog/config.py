@@ -13,15 +13,17 @@ from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
 from pulumi_llm.catalog.context import KEYS as CONTEXT_KEYS
 from pulumi_llm.catalog.context import context_of, served_of
+from pulumi_llm.catalog.kin import BY_ARCHITECTURE, LIKE, OF_PARTS, TIED
 from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.older_files import as_read
 from pulumi_llm.catalog.pooling import task_of_class
-from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
+from pulumi_llm.catalog.quantized import EXPERT_BITS, Stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
 from pulumi_llm.catalog.shapes.layers import ENCODERS
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes, names_of
+from pulumi_llm.catalog.storage import storage_of
 from pulumi_llm.catalog.tensors import Weights, weights_in
 from pulumi_llm.catalog.towers import has_other_parts, other_parameters
 from pulumi_llm.errors import Finding, Refusal
@@ -32,46 +34,14 @@ MAX_PARAMETERS = 20e12
 MAX_NAME = 60
 """Letters of a setting's name that a message shows as it is."""
 
-NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
-"""Model types that vLLM refuses to run in float16 (vllm/config/model.py, read in release 0.32)."""
+NO_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4", "inkling_mm_model", "inkling_model", "inkling_text"})
+"""Model types that vLLM refuses to run in float16.
+
+vllm/config/model.py, and for Inkling models/inkling/nvidia/sconv_swa_attn.py, read in release 0.32.0.
+"""
 
 TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
 """What the text part is called in the file of a model that has others too; it may hold such a part itself."""
-
-QUANTIZATION_FILES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
-"""Files beside config.json that say how the weights are stored where it does not."""
-
-LIKE: Mapping[str, str] = {
-    "kimi_k2": "deepseek_v3",
-    "internlm2": "llama",
-    "internlm3": "llama",
-    "minicpm": "llama",
-    "orion": "llama",
-    "exaone": "llama",
-    "solar": "llama",
-    "baichuan": "llama",
-    "mimo": "qwen2",
-    "deepseek": "qwen2_moe",
-    "bailing_moe": "qwen2_moe",
-    "bailing_moe_v2": "qwen2_moe",
-    "chatglm": "llama",
-    "deepseek_ref": "deepseek_v4",
-    "minimax_m3": "minimax_m3_vl_text",
-    "minimax_m3_vl": "minimax_m3_vl_text",
-    "ernie4_5_moe_vl": "ernie4_5_vl_moe_text",
-    "minicpmv": "llama",
-    "minicpmo": "llama",
-    "keye": "qwen3",
-    "Keye": "qwen3",
-    "KeyeVL1_5": "qwen3",
-}
-"""Classes that come with the weights, not with transformers, and the one that each is built like.
-
-By vllm 0.32.0's own implementation of each (model_executor/models, read 2026-11-28); no oracle builds these.
-"""
-
-OF_PARTS: Mapping[str, Mapping[str, str]] = {"deepseek_vl_v2": {"language_config": "deepseek_v2"}}
-"""Which class a part without a model type is of, where transformers has no class of the whole."""
 
 WITHOUT_ATTENTION = frozenset({"mamba", "mamba2", "falcon_mamba"})
 """Model types that have no attention heads, and no limit to their context."""
@@ -81,9 +51,6 @@ UNLIMITED = WITHOUT_ATTENTION | {"bloom"}
 
 WIDE_BY_CLASS = WITHOUT_ATTENTION | FOUR_TIMES
 """Model types whose feed-forward width follows from another number where the file says nothing."""
-
-TIED = frozenset({"minicpm"})
-"""Classes of LIKE whose own default is that the output head is the embeddings (configuration_minicpm.py)."""
 
 NO_TEXT = ("Classification", "MaskedLM", "QuestionAnswering", "RewardModel", "MultipleChoice", "PreTraining")
 """Ends of the names that transformers gives to models with another head than the one that writes text."""
@@ -153,6 +120,7 @@ def _weighed(model: Model, weights: Weights, file: Path) -> Model:
             )
             hint = _("give the config.json that came with these weights")
             raise Refusal([Finding("catalog.bad-weights-disagree", message, hint, where=str(file))])
+        _check_bits(model, weights, file)
     loaded = weights.loaded(quantized=quantized)
     if not quantized and not weights.exact and model.dtype == "float32":
         loaded //= 2  # vLLM turns 32 bits into 16
@@ -166,6 +134,27 @@ def _weighed(model: Model, weights: Weights, file: Path) -> Model:
     )
 
 
+def _check_bits(model: Model, weights: Weights, file: Path) -> None:
+    """Whether a parameter takes about as many bits as the config says. Raises ``catalog.bad-weights-disagree``.
+
+    Embeddings and head mostly stay in 16 bit; of what lies between, lists may leave a good part in 16 bit, too.
+    """
+    bits, words = model.quantization_bits, model.embedding_parameters_b
+    if bits is None or words is None or model.parameters_b is None or model.expert_bits is not None:
+        return
+    if model.parameters_b <= 1.2 * words or (model.other_parts and not weights.exact):
+        return
+    each = 8 * (weights.text / 1e9 - 2 * words) / (model.parameters_b - words)
+    if not 0.75 * bits - 1.6 <= each <= bits + 5.5:
+        message = _(
+            "config.json says that weights are stored in {bits} bit, and the files hold {each:.1f} for each parameter",
+            bits=bits,
+            each=each,
+        )
+        hint = _("give the config.json that came with these weights")
+        raise Refusal([Finding("catalog.bad-weights-disagree", message, hint, where=str(file))])
+
+
 def layers_of(outer: Mapping[str, object]) -> int | None:
     """The number of layers of the text part, as far as it is written out."""
     found = _text_part(outer)[1].get("num_hidden_layers", outer.get("num_hidden_layers"))
@@ -174,7 +163,9 @@ def layers_of(outer: Mapping[str, object]) -> int | None:
 
 def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, object]]:
     """The model type and the settings of the part that writes text: the whole file, or a part of it."""
-    kind, values = outer.get("model_type"), dict(outer)
+    named = outer.get("architectures")
+    first = str(named[0]) if isinstance(named, list) and named else ""
+    kind, values = outer.get("model_type") or BY_ARCHITECTURE.get(first), dict(outer)
     deeper = True
     while deeper:
         deeper = False
@@ -226,7 +217,7 @@ def _described(
     mla = latent_attention(reader, None if not hidden or not heads else hidden // heads)
     kv_heads, head_dim = heads_of(reader, hidden, heads) if mla is None else (heads, None)
     check_layer_types(reader, layers, kind)
-    how = _quantization(reader, outer, inner)
+    how = storage_of(reader, outer, inner)
     tied = _tied(reader, outer, inner)
     if weights is not None and weights.tied is not None:
         tied = weights.tied  # the config cannot tell: what is stored decides
@@ -251,6 +242,7 @@ def _described(
         quantization_bits=how.bits,
         zero_points=how.zero_points,
         quantization_scheme=how.scheme,
+        cache_dtype=how.cache,
         mla=mla,
         moe=moe,
         other_parts=has_other_parts(outer, architecture),
@@ -277,6 +269,9 @@ def _shaped(
     shape = shape_of(settings, tied=tied)
     for name, value in settings.unread():
         raise UnknownShapeError(name, value)
+    foreign = settings.foreign()
+    if foreign and shape_of(settings.without(foreign), tied=tied) != shape:
+        raise UnknownShapeError(foreign[0], settings.values[foreign[0]])
     if how.unclear and not weighed:
         raise UnknownShapeError(f"quantization_config.{how.unclear}")
     kind = settings.value("expert_dtype") or outer.get("expert_dtype")
@@ -375,22 +370,3 @@ def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     if outer.get("is_encoder_decoder") is True:
         reader.refuse_kind(_("is_encoder_decoder is true, and the estimate is for decoders alone"), hint)
     return name
-
-
-def _quantization(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> Stored:
-    """How the weights are stored: by the file, its text part, or a file beside it."""
-    block = outer.get("quantization_config", inner.get("quantization_config", inner.get("compression_config")))
-    block = outer.get("compression_config") if block is None else block
-    if block is None:
-        for name in QUANTIZATION_FILES:
-            beside = reader.path.with_name(name)
-            if reader.path.name == "config.json" and beside.is_file():
-                block = read(beside)
-                if "quantization" not in block and "quant_method" not in block:
-                    block = {"quant_method": "awq" if "w_bit" in block else "gptq", **block}
-                break
-    try:
-        return stored(block)
-    except BadBlockError as bad:
-        reader.refuse(bad.code, bad.text, bad.hint)
-        return Stored()

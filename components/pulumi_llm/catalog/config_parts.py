@@ -35,7 +35,7 @@ def latent_attention(reader: Reader, plain: int | None) -> Mla | None:
     rank = reader.number("kv_lora_rank", high=65_536, needed=False)
     if rank is None:
         return None
-    rope = reader.number("qk_rope_head_dim", high=4_096)
+    rope = reader.number("qk_rope_head_dim", low=0, high=4_096)
     nope = reader.number("qk_nope_head_dim", high=4_096)
     value = reader.number("v_head_dim", high=4_096, needed=plain is None) or plain
     query = reader.number("q_lora_rank", high=65_536, needed=False)

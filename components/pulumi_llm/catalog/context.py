@@ -30,6 +30,13 @@ PADDED = frozenset({"roberta", "xlm-roberta"})
 """Classes whose first word has the place after that of padding (model_executor/models/roberta.py)."""
 
 
+UNSCALED = frozenset({"cohere2_moe"})
+"""Classes that leave ``rope_scaling`` aside, and heed ``rope_parameters`` alone.
+
+transformers 5.19.0, asked of each class on 2026-11-28.
+"""
+
+
 def context_of(settings: Settings) -> int | None:
     """Tokens of the longest context that vLLM serves; None where the file and its class say nothing."""
     found = {key: settings.number(key) for key in KEYS}
@@ -65,7 +72,7 @@ def served_of(settings: Settings) -> int | None:
 
 
 def _ropes(settings: Settings) -> Iterator[Mapping[str, object]]:
-    for name in ("rope_scaling", "rope_parameters"):
+    for name in ("rope_parameters",) if settings.kind in UNSCALED else ("rope_scaling", "rope_parameters"):
         value = settings.values.get(name)
         if isinstance(value, dict):
             parts = [part for part in value.values() if isinstance(part, dict)]

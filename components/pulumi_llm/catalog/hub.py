@@ -29,9 +29,10 @@ from pulumi_llm import _system as system
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import Joined, _, either, listed
 from pulumi_llm.catalog import load, own, tensors
-from pulumi_llm.catalog.config import QUANTIZATION_FILES, layers_of
+from pulumi_llm.catalog.config import layers_of
 from pulumi_llm.catalog.config_file import MAX_BYTES
 from pulumi_llm.catalog.models import Model
+from pulumi_llm.catalog.storage import QUANTIZATION_FILES
 from pulumi_llm.errors import Finding, Refusal, nearest
 
 SECONDS = 10.0
@@ -45,6 +46,9 @@ FIRST_READ = 2**17
 MAX_INDEX = 64 * 2**20
 
 BY_FILE = _("`pulumi-llm check PATH/config.json`, which needs no hub")
+
+OF_THE_WRITER = frozenset({"_name_or_path", "transformers_version", "auto_map", "_commit_hash"})
+"""Settings that say with what, and where, a config.json was written."""
 
 DESCRIPTIONS = ("config.json", *QUANTIZATION_FILES)
 
@@ -123,13 +127,18 @@ def fetch(model: str, hubs: Sequence[Hub], revision: str | None = None, *, say: 
 def held_against(model: Model, hubs: Sequence[Hub], revision: str | None = None) -> Model:
     """The model with its id at each kind of hub, where those hubs have the same files under that name.
 
-    Raises Refusal ``hub.disagree`` where the files have other sizes.
+    Raises Refusal ``hub.disagree`` where the files have other sizes, or config.json says something else.
     """
     listed_names = {hub.name: (hub, sizes(model.id, hub, revision)) for hub in hubs}
     known = {name: (hub, size) for name, (hub, size) in listed_names.items() if size is not None}
     if len({size for __, size in known.values()}) > 1:
         told = listed((f"{name}: {size:,} bytes" for name, (__, size) in known.items()))
         message = _("the hubs have different files of {model} ({told})", model=model.id, told=told)
+        raise Refusal([Finding("hub.disagree", message, _("--hub NAME takes the one that you mean"))])
+    configs = [config for hub, __ in known.values() if (config := described(model.id, hub, revision)) is not None]
+    differ = sorted({name for one in configs for name in {*configs[0], *one} if one.get(name) != configs[0].get(name)})
+    if differ:
+        message = _("the hubs have different config.json of {model} ({names})", model=model.id, names=listed(differ))
         raise Refusal([Finding("hub.disagree", message, _("--hub NAME takes the one that you mean"))])
     if any(hub.kind == "modelscope" for hub, __ in known.values()):
         return replace(model, modelscope_id=model.id)
@@ -147,6 +156,20 @@ def sizes(model: str, hub: Hub, revision: str | None = None) -> int | None:
         return sum(listed_names[name] for name in tensors.chosen(listed_names, told)) or None
     except (HubError, Refusal, KeyError):
         return None
+
+
+def described(model: str, hub: Hub, revision: str | None = None) -> dict[str, Any] | None:
+    """What a hub's config.json says, but for who wrote it; None where it has none, or does not answer."""
+    end = time.monotonic() + WHOLE
+    try:
+        files, __ = _listing(model, hub, revision, end)
+        url = next((each.url for each in files if each.path == "config.json"), None)
+        value = _json.loads(_get(url, hub, end)) if url else None
+    except (HubError, ValueError, RecursionError):
+        return None
+    return (
+        {name: each for name, each in value.items() if name not in OF_THE_WRITER} if isinstance(value, dict) else None
+    )
 
 
 def _refused(model: str, errors: Sequence[tuple[Hub, HubError]]) -> Finding:
@@ -193,12 +216,15 @@ def _fetched(model: str, hub: Hub, revision: str | None, end: float) -> Path:
         raise HubError(_("the index names {gone}, and the hub does not list it", gone=gone[0]))
     weights = tensors.by_sizes(sizes, index, where=model)
     if names and len(names) <= MOST_HEADERS:
-        weights = _by_headers([by_path[each] for each in names], hub, end, _layers(texts["config.json"]))
+        headers = _headers([by_path[each] for each in names], hub, end)
+        tensors.check_index(index, headers, f"{hub.name}: {model}")
+        weights = tensors.by_headers(headers, _layers(texts["config.json"]))
     text = tensors.listing_text(weights, hub=hub.name, kind=hub.kind, model=model, revision=commit, date=_today())
     return _keep(_folder(model, revision), {**texts, tensors.LISTING: text.encode()})
 
 
-def _by_headers(files: Sequence[File], hub: Hub, end: float, layers: int | None) -> tensors.Weights:
+def _headers(files: Sequence[File], hub: Hub, end: float) -> list[dict[str, tuple[str, int]]]:
+
     def header(file: File) -> dict[str, tuple[str, int]]:
         start = _get(file.url, hub, end, first=0, last=min(FIRST_READ, file.size) - 1)
         length = tensors.header_length(start[:8], file.path)
@@ -217,7 +243,7 @@ def _by_headers(files: Sequence[File], hub: Hub, end: float, layers: int | None)
         return found
 
     with ThreadPoolExecutor(8) as pool:
-        return tensors.by_headers(list(pool.map(header, files)), layers)
+        return list(pool.map(header, files))
 
 
 def _layers(config: bytes) -> int | None:

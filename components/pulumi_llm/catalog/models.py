@@ -62,7 +62,8 @@ class Model(Row):
     server logged it. ``attention_layers`` is smaller than ``layers`` in hybrids: only these keep a KV cache.
     ``quantization`` names how the files are stored (``awq``, ``gptq``, ``fp8``, ``mxfp4``, …; None: 16 bit).
     ``zero_points``: its quantized numbers are not symmetric about zero, by the file's own word.
-    ``quantization_scheme``: which of the method's forms they are in, where that matters.
+    ``quantization_scheme``: which of the method's forms they are in, where that matters. ``cache_dtype``: in what the
+    file says that its cache is kept (``fp8``; None: in 16 bit), which vLLM heeds where nobody asks for another.
     ``other_parts`` says that a config.json describes more than the text part, of a size that is not known here;
     ``other_parameters_b`` is what sees and hears, where that is counted, beside ``parameters_b``.
     ``max_context`` is the longest context in tokens, ``served_context`` what vLLM takes of it where nobody says (None:
@@ -98,6 +99,7 @@ class Model(Row):
     quantization_bits: int | None = None
     zero_points: bool = False
     quantization_scheme: str | None = None
+    cache_dtype: str | None = None
     weights_gib: float | None = None
     mla: Mla | None = None
     moe: Moe | None = None

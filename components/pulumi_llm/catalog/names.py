@@ -11,9 +11,10 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import date
 
     from pulumi_llm.catalog.models import Model
-    from pulumi_llm.catalog.rows import Gpu
+    from pulumi_llm.catalog.rows import Ending, Gpu
 
 _VENDOR = re.compile(r"\b(nvidia|tesla|geforce|graphics)\b")
 _UNIT = re.compile(r"(?<=[^a-z0-9])(\d+) ?(?:g|gb|gib)\b")
@@ -80,6 +81,25 @@ def resolve_model(name: str, models: Iterable[Model], beside: Callable[[], str] 
     if said := beside():
         hint = sentences(said, hint)
     raise UnknownName("catalog.unknown-model", _("model"), name, [row.id for row in rows], hint=hint)
+
+
+def by_an_api(vendors: Iterable[str], ends: Iterable[Ending], today: date) -> str:
+    """What is said of a name that vendors serve by their API, or did until the day that is told; "" if none does."""
+    days = {row.vendor: row for row in ends}
+    past = [row for row in days.values() if row.day <= today]
+    serving = sorted({*vendors, *days} - {row.vendor for row in past})
+    told = [
+        _("{vendor} (until {ends})", vendor=each, ends=days[each].ends) if each in days else each for each in serving
+    ]
+    gone = [
+        _("{vendor} (on {ends}, for {instead})", vendor=row.vendor, ends=row.ends, instead=row.instead)
+        if row.instead
+        else _("{vendor} (on {ends})", vendor=row.vendor, ends=row.ends)
+        for row in past
+    ]
+    said = [_("Vendors serve that name by their API, as upstreams: {vendors}.", vendors=listed(told))] if told else []
+    said += [_("Vendors have switched that name of their API off: {vendors}.", vendors=listed(gone))] if gone else []
+    return sentences(*said) if said else ""
 
 
 def _ids(model: Model) -> tuple[str, ...]:

@@ -94,14 +94,16 @@ class Stored:
     """``method`` by the name that is used here (None: 16 bit), ``bits`` of a weight where one number says it all.
 
     ``zero_points``: the block says that its numbers are not symmetric about zero. ``scheme``: which of a method's forms
-    it is, where that matters (``int8``, ``fp8``, ``w4a8-fp8``). ``unclear`` names the setting that leaves the size
-    open, such as groups of different sizes.
+    it is, where that matters (``int8``, ``fp8``, ``w4a8-fp8``). ``cache`` is what the cache is kept in (None: in 16
+    bit, or nothing is said). ``unclear`` names the setting that leaves the size open, such as groups of different
+    sizes.
     """
 
     method: str | None = None
     bits: int | None = None
     zero_points: bool = False
     scheme: str | None = None
+    cache: str | None = None
     unclear: str | None = None
     lists: LayerLists | None = None
 
@@ -112,7 +114,31 @@ def stored(block: object) -> Stored:
     if not isinstance(block, dict):
         return found
     inner = block.get("quantization")
-    return _listed(inner if isinstance(inner, dict) else block, found)
+    inner = inner if isinstance(inner, dict) else block
+    return _cached(inner, _listed(inner, found))
+
+
+def _cached(block: Mapping[str, object], found: Stored) -> Stored:
+    """The same with what the block says of the cache.
+
+    vllm 0.32.0: utils/torch_utils.py, get_kv_cache_quant_algo_string (modelopt), and layers/attention/attention.py
+    (compressed-tensors, of which any scheme is taken for fp8); read 2026-11-28.
+    """
+    told = block.get("kv_cache_scheme") or block.get("kv_cache_quant_algo")
+    if not told:
+        return found
+    if str(block.get("quant_method")).lower().replace("_", "-") == "compressed-tensors":
+        return replace(found, cache="fp8")
+    if not ("quant_algo" in block or str(block.get("quant_method")).lower().startswith("modelopt")):
+        return found
+    if isinstance(told, dict) and told.get("type") == "float":
+        told = "fp8" if told.get("num_bits") == 8 and told.get("dynamic") is False else told
+        told = "nvfp4" if isinstance(told, dict) and told.get("num_bits") == 4 else told
+    if not isinstance(told, str) or told.lower() not in ("fp8", "nvfp4"):
+        return found  # vLLM says that it does not know it, and keeps 16 bit
+    if told.lower() == "nvfp4":
+        return replace(found, unclear=found.unclear or "kv_cache_scheme: nvfp4")
+    return replace(found, cache="fp8")
 
 
 def _listed(block: Mapping[str, object], found: Stored) -> Stored:

@@ -44,6 +44,16 @@ HEADS = ("lm_head.weight", "output.weight", "embed_out.weight", "language_model.
 
 PARTS = ("text", "other", "next_tokens")
 
+BITS: Mapping[str, int] = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8", "U8", "BOOL"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    "F4": 4,
+}
+"""Bits of a number, by what a header calls it (safetensors 0.8.0, src/tensor.rs: Dtype::bitsize)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
@@ -85,8 +95,23 @@ def weights_in(folder: Path, layers: int | None = None) -> Weights | None:
     sizes = {each.name: _size(each) for each in sorted(folder.glob("*.safetensors")) if each.is_file()}
     names = chosen(sizes, index)
     if names and all(each in sizes and not _is_pointer(folder / each) for each in names):
-        return by_headers((header_of(folder / each) for each in names), layers)
+        headers = [header_of(folder / each) for each in names]
+        check_index(index, headers, folder)
+        return by_headers(headers, layers)
     return by_sizes(sizes, index, where=folder)
+
+
+def check_index(index: Mapping[str, Any] | None, headers: Iterable[Mapping[str, object]], where: Path | str) -> None:
+    """Raises Refusal ``catalog.bad-weights-index`` where an index names a tensor that none of the files has."""
+    if index is None:
+        return
+    there = set().union(*headers)
+    # Older files name numbers of rotary positions that are computed nowadays.
+    gone = [each for each in _map_of(index) if each not in there and not each.endswith(".inv_freq")]
+    if gone:
+        _refuse(
+            "index", where, _("{index} names {tensor}, and none of the files has it", index=INDEX, tensor=gone[0][:80])
+        )
 
 
 def chosen(names: Iterable[str], index: Mapping[str, Any] | None) -> list[str]:
@@ -179,9 +204,34 @@ def tensors(text: bytes, where: Path | str) -> dict[str, tuple[str, int]]:
         header = _json.loads(text)
         rows = {name: row for name, row in header.items() if name != "__metadata__"}
         found = {name: (str(row["dtype"]), _span(row["data_offsets"])) for name, row in rows.items()}
+        sizes = {name: _size_of_shape(found[name][0], row["shape"]) for name, row in rows.items() if "shape" in row}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         _refuse("header", where, _("its header is not that of a safetensors file"))
+    for name, size in sizes.items():
+        if size is not None and size != found[name][1]:
+            dtype, stored = found[name]
+            _refuse(
+                "header",
+                where,
+                _(
+                    "by its header {tensor} has {stored:,} bytes, and by its shape and {dtype} {size:,}",
+                    tensor=name[:80],
+                    stored=stored,
+                    dtype=dtype[:20],
+                    size=size,
+                ),
+            )
     return found
+
+
+def _size_of_shape(dtype: str, shape: Any) -> int | None:
+    """Bytes of a tensor by its shape; None for a kind of number that is not known here."""
+    count = 1
+    for each in shape:
+        if isinstance(each, bool) or not isinstance(each, int) or each < 0:
+            raise ValueError
+        count *= each
+    return -(-count * BITS[dtype] // 8) if dtype in BITS else None
 
 
 def _span(offsets: Any) -> int:

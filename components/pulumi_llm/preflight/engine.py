@@ -23,6 +23,7 @@ class Quantization:
     ``online`` says that vLLM can make it while loading 16-bit weights; ``group`` is the number of inputs that share
     a scale, which a tensor-parallel split must not cut (None: not so stored, or not known). ``served_bits``: others are
     refused at the start (empty: none are); ``symmetric``: so are numbers with a zero point.
+    ``package``: what vLLM imports for it and does not bring itself, and no lock of the nodes has.
     ``schemes``: forms of the method that have kernels from one capability to another only (None: to the newest).
     """
 
@@ -36,6 +37,7 @@ class Quantization:
     source: str
     served_bits: tuple[int, ...] = ()
     symmetric: bool = False
+    package: str | None = None
     schemes: Mapping[str, tuple[Capability, Capability | None]] = MappingProxyType({})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -211,7 +212,7 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         max_model_len=longest,
         max_num_seqs=seqs or defaults.max_num_seqs,
         max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
-        fp8_kv_cache=request.kv_cache_dtype.startswith("fp8"),
+        fp8_kv_cache=cache_dtype_of(request, model, flags).startswith("fp8"),
         eager="--enforce-eager" in flags,
         adapters=adapters.asked(flags),
         draft=drafts.asked(flags),
@@ -233,6 +234,12 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         memory=memory.estimate(model, load),
         found=placing,
     )
+
+
+def cache_dtype_of(request: FitRequest, model: Model, flags: Mapping[str, str]) -> str:
+    """In what the cache is kept: as asked, by the field or by a flag, else as the model's own file says."""
+    asked = request.kv_cache_dtype if request.kv_cache_dtype != "auto" else flags.get("--kv-cache-dtype") or "auto"
+    return asked if asked != "auto" else model.cache_dtype or "auto"
 
 
 def _number(flags: dict[str, str], name: str) -> int | None:

@@ -20,6 +20,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_hardware.model_refuses_fp16,
     rules_hardware.quantization_unknown,
     rules_hardware.quantization_form_not_served,
+    rules_model.quantization_needs_package,
     rules_hardware.quantization_contradicts_files,
     rules_hardware.quantization_needs_capability,
     rules_hardware.kv_cache_needs_capability,

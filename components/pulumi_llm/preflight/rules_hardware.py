@@ -270,6 +270,15 @@ def kv_cache_needs_capability(case: Case) -> Iterator[Finding]:
     """An fp8 cache needs an attention kernel that reads it."""
     needed = case.engine.fp8_kv_cache_capability
     if case.load.fp8_kv_cache and case.gpu.capability < needed:
+        hint = _("kv_cache_dtype: auto, or a GPU with {needed}", needed=_text(needed))
+        if case.model.cache_dtype is not None and case.request.kv_cache_dtype == "auto":
+            plain = "bfloat16" if case.gpu.capability >= case.engine.bfloat16_capability else "float16"
+            flag = f"[--kv-cache-dtype, {plain}]"
+            hint = _(
+                "the model's own file asks for it: extra_args: {flag} turns it off; or a GPU with {needed}",
+                flag=flag,
+                needed=_text(needed),
+            )
         yield Finding(
             "fit.kv-cache-needs-capability",
             _(
@@ -278,7 +287,7 @@ def kv_cache_needs_capability(case: Case) -> Iterator[Finding]:
                 gpu=case.gpu.name,
                 compute_capability=case.gpu.compute_capability,
             ),
-            _("kv_cache_dtype: auto, or a GPU with {needed}", needed=_text(needed)),
+            hint,
             where="kv_cache_dtype",
         )
 

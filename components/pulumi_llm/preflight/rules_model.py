@@ -175,3 +175,21 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
         ),
         where="model",
     )
+
+
+def quantization_needs_package(case: Case) -> Iterator[Finding]:
+    """A method may run in a package that vLLM does not bring, and that nodes do not install."""
+    method = case.method
+    if method is not None and method.package is not None:
+        yield Finding(
+            "fit.quantization-needs-package",
+            _(
+                "for weights in {method} vLLM {version} imports {package}, which it does not bring and nodes do not "
+                "install: it would stop at the start",
+                method=method.name,
+                version=case.engine.version,
+                package=method.package,
+            ),
+            _("weights in another form, such as compressed-tensors or fp8"),
+            where="model",
+        )

@@ -22,6 +22,7 @@ NAMES: Mapping[str, str] = {
     "indexed_attention": FULL,
     "deepseek_sparse_attention": FULL,
     "minimax_m3_sparse": FULL,
+    "qwen_sparse_attention": FULL,
     "full": FULL,
     "sliding_attention": WINDOW,
     "local_attention": WINDOW,
@@ -67,6 +68,9 @@ LINEAR: Mapping[str, str] = {
     "qwen3_next": "delta",
     "qwen3_5_text": "delta",
     "qwen3_5_moe_text": "delta",
+    "qwen4_exp_text": "delta",
+    "glm5_next_text": "kda",
+    "zamba2": "mamba2",
     "olmo_hybrid": "delta",
     "minimax": "lightning",
     "kimi_linear": "kda",
@@ -84,6 +88,9 @@ PATTERNS = (
 )
 """Settings that say which layers see a window, of which a class reads the one that it knows."""
 
+SAID_AGAIN = ("interleaved_sliding_window", "window_size")
+"""The same in other words, where a list says the kind of each layer (Plamo)."""
+
 OF_STATES = re.compile("^(mamba|ssm|conv|linear)_")
 """Settings of layers that keep a state, which some files give for models that have none (Granite 4 Micro)."""
 
@@ -99,13 +106,17 @@ ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "hy_v4", "glm4_moe_lite", "lagu
 """Classes whose first layer alone is dense where the file does not say (``mlp_layer_types``)."""
 
 
+THREE_DENSE = frozenset({"step3p5", "glm5_next_text"})
+"""Classes whose first three layers are dense where the file does not say."""
+
+
 def mixers(settings: Settings, layers: int) -> list[str]:
     """One kind per layer, from whatever of the file or its class tells it. Raises UnknownShapeError for others."""
     given = _listed(settings, layers)
     listed = given is not None
     if given is None:
         given = _by_class(settings, layers)
-    for name in PATTERNS:  # said again by the list, or by the class
+    for name in (*PATTERNS, *(SAID_AGAIN if listed else ())):  # said again by the list, or by the class
         settings.given(name)
     if listed and not set(given) - {FULL, WINDOW, CHUNK}:
         settings.pass_over(OF_STATES)
@@ -134,6 +145,8 @@ def _listed(settings: Settings, layers: int) -> list[str] | None:
 def _kind(settings: Settings, name: str, text: object) -> str:
     if text == "linear_attention" and settings.kind in LINEAR:
         return LINEAR[settings.kind]
+    if settings.kind == "inkling_text" and text in ("hybrid", "hybrid_sliding"):
+        return FULL if text == "hybrid" else WINDOW
     if text in ("moe", "mlp"):  # Nemotron-H's list of blocks
         return NOTHING
     if text == "mamba" and settings.kind == "jamba":
@@ -153,7 +166,7 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
     kind, every = settings.kind, range(layers)
     if kind in ENCODERS:
         return [ENCODER] * layers
-    if kind in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "olmo_hybrid"):
+    if kind in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "qwen4_exp_text", "olmo_hybrid", "glm5_next_text"):
         interval = settings.number("full_attention_interval") or 4
         return [FULL if (at + 1) % interval == 0 else LINEAR[kind] for at in every]
     if kind == "kimi_linear":
@@ -175,6 +188,20 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         return [FULL if attending is None or at in attending else "conv" for at in every]
     if kind == "minimax":
         return [FULL if (at + 1) % 2 else LINEAR[kind] for at in every]
+    if kind == "cohere2_moe":
+        return _after_dense_ones(settings, layers)
+    if kind == "bailing_hybrid":
+        return _in_groups(settings, layers)
+    if kind == "inkling_text":
+        local = settings.sequence("local_layer_ids")
+        return [WINDOW if (at in local if local is not None else (at + 1) % 6) else FULL for at in every]
+    if kind == "zamba2":
+        at_first = {6, 12, 18, 24, 30, 36, 42, 47, 51}
+        return (
+            [BOTH if at in at_first else "mamba2" for at in every]
+            if layers == 54
+            else settings.refuse("layers_block_type")
+        )
     if kind == "bamba":
         return [FULL if at in (settings.sequence("attn_layer_indices") or []) else "mamba2" for at in every]
     if kind == "granitemoehybrid":
@@ -192,6 +219,29 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
     if kind == "mimo_v2_flash":
         return [FULL if at == 0 or (at + 1) % 6 == 0 else WINDOW for at in every]
     return _windows(settings, layers)
+
+
+def _after_dense_ones(settings: Settings, layers: int) -> list[str]:
+    """Cohere 2 with experts: the pattern begins anew after the dense layers, which have one of their own.
+
+    transformers 5.19.0, configuration_cohere2_moe.py, ``__post_init__`` (read 2026-11-28).
+    """
+    period, before = settings.needed("sliding_window_pattern"), settings.needed("prefix_dense_sliding_window_pattern")
+    dense = settings.number("first_k_dense_replace") or 0
+    ends = [(at + 1) % before if at < dense else (at - dense + 1) % period for at in range(layers)]
+    return [WINDOW if each else FULL for each in ends]
+
+
+def _in_groups(settings: Settings, layers: int) -> list[str]:
+    """Ling 2.5 and 3: the last layer of each group sees everything; in the newer one those after the last group, too.
+
+    vllm 0.32.0, model_executor/models/bailing_moe_linear.py and bailing_moe_v3.py (read 2026-11-28).
+    """
+    size = settings.needed("layer_group_size")
+    if settings.value("short_conv_kernel_size") is None:
+        return [FULL if (at + 1) % size == 0 else "lightning" for at in range(layers)]
+    whole = layers // size * size
+    return [FULL if (at + 1) % size == 0 or at >= whole else "kda" for at in range(layers)]
 
 
 def _windows(settings: Settings, layers: int) -> list[str]:
@@ -271,6 +321,8 @@ def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
     named = settings.sequence("moe_layers") or settings.value("moe_layers_enum")
     if isinstance(named, str):
         named = [int(each) for each in named.split(",") if re.fullmatch(r" *[0-9]{1,9} *", each)]
+    if settings.kind == "step3_text" and named is None:
+        settings.refuse("moe_layers_enum")
     if isinstance(named, list):
         return [at in named for at in every]
     step = settings.number("interleave_moe_layer_step")
@@ -286,7 +338,9 @@ def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
         return [bool(sparse) and at not in dense and (at + 1) % sparse == 0 for at in every]
     first = settings.number("first_k_dense_replace")
     if first is None:
-        first = 1 if settings.kind in ONE_DENSE else 3 if settings.kind == "step3p5" else 0
+        first = settings.number("dense_mlp_idx")
+    if first is None:
+        first = 1 if settings.kind in ONE_DENSE else 3 if settings.kind in THREE_DENSE else 0
     last = settings.number("moe_layer_end_index", low=-1)
     last = layers - 1 if last is None or last < 0 else last
     interval = settings.number("moe_layer_interval") or settings.number("moe_layer_freq") or 1

@@ -1,14 +1,16 @@
-"""The parts of a layer: attention of each kind, layers that keep a state, feed-forward parts, experts.
+"""The parts of a layer: attention of each kind, feed-forward parts, experts.
 
 Parameters are matrices and, where they weigh, biases; norms are left out (under 0.1 % in all classes).
-Formulas are those of transformers 5.19.0 (``models/*/modeling_*.py``) and vLLM 0.32.0 (``mamba_utils.py``).
+Formulas are those of transformers 5.19.0 (``models/*/modeling_*.py``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.catalog.shapes import newer
 from pulumi_llm.catalog.shapes.layers import CHUNK, ENCODERS, FULL, WINDOW, blocks, indexed
 from pulumi_llm.catalog.shapes.settings import Settings, is_size
 
@@ -38,13 +40,13 @@ TWO_MATRICES = frozenset(
 )
 """Classes whose feed-forward part has no gate: two matrices in place of three."""
 
-FOUR_TIMES = frozenset({"bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gptj"})
+FOUR_TIMES = frozenset({"bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gptj", "zamba2"})
 """Classes whose feed-forward part is four times as wide as the model, where the file does not say."""
 
 OF_EXPERTS = re.compile("expert|moe")
 """Settings of experts, which some files give for models that have none."""
 
-GATED_QUERIES = frozenset({"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"})
+GATED_QUERIES = frozenset({"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "qwen4_exp_text"})
 """Classes in which each query head brings a gate of its own size."""
 
 
@@ -84,6 +86,8 @@ class Attention:
 def widths(settings: Settings) -> Widths:
     """Reads them, with what transformers takes where one is left out."""
     hidden = settings.needed("hidden_size")
+    if settings.kind == "inkling_text" and settings.given("dense_intermediate_size") is not None:
+        settings.given("intermediate_size")  # what its own files call the width of an expert
     attentionless = settings.kind in ("mamba", "mamba2", "falcon_mamba")
     heads = settings.number("num_attention_heads") if not attentionless else None
     heads = heads or (1 if attentionless else settings.needed("num_attention_heads"))
@@ -93,7 +97,8 @@ def widths(settings: Settings) -> Widths:
         experts = 0
         settings.pass_over(OF_EXPERTS)
     wide = settings.number("intermediate_size")
-    expert_width = settings.number("moe_intermediate_size") or wide
+    # Cohere's experts are as wide as it says of all layers, and dense ones before them have a width of their own.
+    expert_width = wide if settings.kind == "cohere2_moe" else settings.number("moe_intermediate_size") or wide
     if wide is None and settings.kind in FOUR_TIMES:
         wide = 4 * hidden
     elif wide is None and not attentionless:
@@ -135,6 +140,10 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     """One layer of attention. A windowed layer may have heads of its own number and size."""
     window = settings.needed("sliding_window") if kind == WINDOW else None
     window = settings.needed("attention_chunk_size") if kind == CHUNK else window
+    if settings.kind in OF_ITS_OWN:
+        total, out, kept = OF_ITS_OWN[settings.kind](settings, of)
+        heads = 1 if settings.kind == "step3_text" else of.heads
+        return Attention(parameters=total, key_parameters=0, out_parameters=out, bytes=kept, heads=heads, window=window)
     if of.latent:
         return _latent(settings, of, window, indexes=at in of.indexed)
     heads, kv_heads, key, value = of.heads, of.kv_heads, of.head_dim, of.value_dim
@@ -167,6 +176,13 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     )
 
 
+OF_ITS_OWN: Mapping[str, Callable[[Settings, Widths], tuple[int, int, int]]] = {
+    "step3_text": lambda settings, of: newer.step3_attention(settings, of.hidden, of.heads, of.head_dim),
+    "zamba2": lambda settings, of: newer.zamba2_attention(settings, of.hidden, of.heads),
+}
+"""Classes with attention of their own: its parameters, those of its last matrix, and bytes per token."""
+
+
 def _otherwise(settings: Settings, heads: int, kv_heads: int, key: int, value: int) -> tuple[int, int, int, int]:
     """Heads and sizes of layers with a window where Step writes them apart."""
     given = settings.mapping("attention_other_setting")
@@ -193,7 +209,7 @@ def _gates(settings: Settings, of: Widths, heads: int, value: int) -> int:
 
 def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool) -> Attention:
     """Multi-head latent attention, with the indexer of sparse attention where there is one."""
-    rank, rope = settings.needed("kv_lora_rank"), settings.needed("qk_rope_head_dim")
+    rank, rope = settings.needed("kv_lora_rank"), settings.needed("qk_rope_head_dim", low=0)
     nope, value = settings.needed("qk_nope_head_dim"), settings.number("v_head_dim") or of.hidden // of.heads
     low = settings.number("q_lora_rank")
     query = of.heads * (nope + rope)
@@ -203,6 +219,10 @@ def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool
     if settings.kind == "hy_v4":  # copies of what passes, mixed before attention and before the rest
         copies = settings.number("hc_mult") or 1
         total += 4 * copies * copies * of.hidden
+    gated = settings.value("gated_attention_proj_granularity_type")
+    if gated is not None:
+        each = {"head_wise": 1, "element_wise": value}.get(str(gated))
+        total += of.hidden * of.heads * (each or settings.refuse("gated_attention_proj_granularity_type", gated))
     total += of.hidden * (rank + rope) + rank * of.heads * (nope + value) + of.heads * value * of.hidden
     index_heads, index_dim = settings.number("index_n_heads"), settings.number("index_head_dim")
     if index_heads and index_dim and indexes:
@@ -219,107 +239,13 @@ def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool
     )
 
 
-def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
-    """Parameters of one layer that keeps a state, and the bytes of that state for one request."""
-    if kind == "delta":
-        return _delta(settings, of)
-    if kind == "kda":
-        return _kda(settings, of)
-    if kind == "mamba":
-        return _mamba(settings, of)
-    if kind == "mamba2":
-        return _mamba2(settings, of)
-    if kind == "conv":
-        taps = settings.needed("conv_L_cache")
-        for name in ("conv_dim", "conv_dim_out"):
-            if settings.number(name) not in (None, of.hidden):
-                settings.refuse(name, settings.value(name))
-        return of.hidden * (4 * of.hidden + taps), of.hidden * (taps - 1) * 2
-    if kind == "lightning":
-        width = of.heads * of.head_dim
-        return of.hidden * width * 5, of.heads * of.head_dim * of.head_dim * 4
-    return settings.refuse("layer_types", kind)
-
-
-def _state_size(settings: Settings) -> int:
-    """Bytes per number of the recurrent state: 4 unless the file names a shorter one.
-
-    vLLM keeps some states in 32 bit whatever is said (KDA, Nemotron-H, Qwen3.5) and others in the model's own 16 bit on
-    a GPU; 32 bit is the upper bound of these.
-    """
-    named = settings.value("mamba_ssm_cache_dtype") or settings.value("mamba_ssm_dtype")
-    return 2 if named in ("bfloat16", "float16") else 4
-
-
-def _delta(settings: Settings, of: Widths) -> tuple[int, int]:
-    heads_k = settings.number("linear_num_key_heads") or of.heads
-    heads_v = settings.number("linear_num_value_heads") or of.heads
-    key = settings.number("linear_key_head_dim") or int(0.75 * of.hidden / heads_k)
-    value = settings.number("linear_value_head_dim") or 2 * key
-    taps = settings.needed("linear_conv_kernel_dim")
-    keys, values = heads_k * key, heads_v * value
-    width = 2 * keys + values
-    total = of.hidden * (2 * keys + 2 * values + 2 * heads_v) + width * taps + values * of.hidden
-    return total, width * (taps - 1) * 2 + heads_v * key * value * _state_size(settings)
-
-
-def _kda(settings: Settings, of: Widths) -> tuple[int, int]:
-    given = settings.mapping("linear_attn_config")
-    heads, size = given.get("num_heads"), given.get("head_dim")
-    taps = given.get("short_conv_kernel_size", settings.number("linear_conv_kernel_dim"))
-    heads = heads if heads is not None else settings.number("linear_num_heads")
-    size = size if size is not None else settings.number("linear_head_dim")
-    if not is_size(heads) or not is_size(size) or not is_size(taps):
-        return settings.refuse("linear_attn_config", dict(given))
-    width = heads * size
-    total = of.hidden * (4 * width + heads + 2 * size) + 2 * size * width + 3 * width * taps
-    if given.get("use_full_rank_gate") is True:  # Kimi K3: one matrix in place of two of low rank
-        total += of.hidden * width - of.hidden * size - size * width
-    return total, 3 * width * (taps - 1) * 2 + heads * size * size * 4
-
-
-def _mamba(settings: Settings, of: Widths) -> tuple[int, int]:
-    expand = settings.number("mamba_expand") or settings.number("expand") or 2
-    inner = settings.number("intermediate_size") if settings.kind in ("mamba", "falcon_mamba") else None
-    inner = inner or expand * of.hidden
-    state = settings.number("mamba_d_state") or settings.number("state_size") or 16
-    taps = settings.number("mamba_d_conv") or settings.number("conv_kernel") or 4
-    rank = settings.value("mamba_dt_rank") or settings.value("time_step_rank")
-    rank = rank if is_size(rank) else -(-of.hidden // 16)  # "auto"
-    total = of.hidden * 2 * inner + inner * (taps + rank + 2 * state + rank + state + 2) + inner * of.hidden
-    return total, inner * (taps - 1) * 2 + inner * state * _state_size(settings)
-
-
-def _mamba2(settings: Settings, of: Widths) -> tuple[int, int]:
-    heads = _first(settings, "mamba_num_heads", "mamba_n_heads", "num_heads")
-    expand = settings.number("mamba_expand") or settings.number("expand") or 2
-    inner = settings.number("mamba_d_ssm") or expand * of.hidden
-    auto = settings.value("mamba_d_head") in (None, "auto")
-    size = settings.number("mamba_head_dim") or (inner // heads if auto else settings.needed("mamba_d_head"))
-    groups = _first(settings, "n_groups", "mamba_n_groups")
-    state = _first(settings, "ssm_state_size", "mamba_d_state", "state_size")
-    taps = _first(settings, "conv_kernel", "mamba_d_conv")
-    inner = settings.number("mamba_d_ssm") or heads * size
-    width = inner + 2 * groups * state
-    total = of.hidden * (inner + width + heads) + width * taps + inner * of.hidden
-    return total, width * (taps - 1) * 2 + inner * state * _state_size(settings)
-
-
-def _first(settings: Settings, *names: str) -> int:
-    for name in names:
-        value = settings.number(name, low=1)
-        if value is not None:
-            return value
-    return settings.refuse(names[0])
-
-
 def has_feed_forward(settings: Settings, kind: str, at: int) -> bool:
     """Whether a layer has a feed-forward part: Nemotron-H and Mamba have none beside the mixer."""
     if settings.kind == "nemotron_h":
         return blocks(settings)[at] in ("E", "-", "moe", "mlp")
     if settings.kind == "falcon_h1" and settings.given("mamba_use_mlp") is False:
         return False
-    return settings.kind not in ("mamba", "mamba2", "falcon_mamba")
+    return settings.kind not in ("mamba", "mamba2", "falcon_mamba", "zamba2")
 
 
 def dense_beside_experts(settings: Settings) -> bool:
@@ -332,13 +258,20 @@ def experts(settings: Settings, of: Widths) -> tuple[int, int]:
     matrices = 2 if settings.kind in TWO_MATRICES else 3
     inside = settings.number("moe_latent_size") or settings.number("routed_expert_hidden_size") or of.hidden
     routed = of.experts * matrices * inside * of.expert_width
-    beside = of.hidden * of.experts + (0 if inside == of.hidden else 2 * of.hidden * inside)
+    beside = of.hidden * (of.experts + _scored_shared(settings)) + (
+        0 if inside == of.hidden else 2 * of.hidden * inside
+    )
     pictures = settings.number("moe_intermediate_size_of_pictures")
     if pictures is not None:  # ERNIE-VL: as many experts again, of another width, and their router
         count = settings.number("moe_num_experts_of_pictures") or of.experts
         routed += count * matrices * of.hidden * pictures
         beside += of.hidden * count
     return routed, beside + matrices * of.hidden * _shared_width(settings, of)
+
+
+def _scored_shared(settings: Settings) -> int:
+    """Experts that every token passes and that the router scores all the same."""
+    return settings.number("num_shared_experts") or 0 if settings.kind == "inkling_text" else 0
 
 
 def _shared_width(settings: Settings, of: Widths) -> int:
@@ -366,9 +299,13 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
         width = int(2 * width / 3)
         multiple = settings.number("block_multiple_of") or 256
         width = multiple * -(-width // multiple)
+    if settings.kind == "cohere2_moe":
+        width = settings.number("prefix_dense_intermediate_size") or width
+    if settings.kind == "molmo":  # the file gives gate and rest together
+        width //= 2
     if settings.kind == "llama4_text":
         width = settings.number("intermediate_size_mlp") or width
-    if settings.kind in ("minimax_m3_vl_text",):
+    if settings.kind in ("minimax_m3_vl_text", "inkling_text"):
         width = settings.number("dense_intermediate_size") or width
     if settings.flag("use_double_wide_mlp") and shares_keys:
         width *= 2
@@ -378,7 +315,7 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
 
 def extras(settings: Settings, of: Widths, layers: int) -> int:
     """What stands beside the layers: positions that are learnt, and embeddings per layer."""
-    total = 0
+    total = newer.beside_layers(settings, of.hidden)
     if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3", *ENCODERS):
         total += (settings.number("max_position_embeddings") or settings.number("n_positions") or 0) * of.hidden
     if settings.kind in ENCODERS:  # what kind of text a word stands in, and a matrix after the last layer

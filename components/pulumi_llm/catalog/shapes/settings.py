@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NoReturn, TypeGuard
@@ -63,7 +63,9 @@ SIZE = re.compile(
 )
 """Names that look like one of these under another spelling."""
 
-WITHOUT_DEFAULTS = frozenset({"nemotron-nas"})
+WITHOUT_DEFAULTS = frozenset(
+    {"nemotron-nas", "step3_text", "molmo", "molmo2_text", "bailing_hybrid", "iquestloopcoder"}
+)
 """Classes that come with the weights, not with transformers, and whose files say everything."""
 
 LARGEST = 10**9
@@ -187,6 +189,17 @@ class Settings:
             for name, value in self.values.items():
                 if SIZE.search(name) and name not in self._read and is_size(value) and value > 1:
                     yield name, value
+
+    def foreign(self) -> list[str]:
+        """What the file says in words of other classes, which its own class leaves aside (tools/foreign.py)."""
+        names = self._class.get("foreign")
+        found = names if isinstance(names, list) and not self.like else []
+        return [name for name in found if self.values.get(name) is not None]
+
+    def without(self, names: Iterable[str]) -> Settings:
+        """The same settings but for these."""
+        gone = set(names)
+        return Settings({name: value for name, value in self.values.items() if name not in gone}, self.kind)
 
     def pass_over(self, names: re.Pattern[str]) -> None:
         """Count what the file gives under such names as read: it is of parts that the model does not have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import Cache
-from pulumi_llm.catalog.shapes import parts
+from pulumi_llm.catalog.shapes import newer, parts, states
 from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, ENCODER, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
 from pulumi_llm.catalog.shapes.settings import Settings
 from pulumi_llm.catalog.shapes.special import (
@@ -89,9 +89,12 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
                 key = (attention.bytes, attention.heads, attention.window)
                 caches[key] = caches.get(key, 0) + doubled
         if kind not in (FULL, WINDOW, CHUNK, ENCODER, NOTHING):
-            parameters, bytes_kept = parts.stateful(settings, widths, "mamba2" if kind == BOTH else kind)
+            parameters, bytes_kept = states.stateful(settings, widths, "mamba2" if kind == BOTH else kind)
             pieces.append(Piece(at=at, kind="kda" if kind == "kda" else "state", parameters=parameters))
             state, kept = state + bytes_kept, kept + 1
+        more = newer.added(settings, widths.hidden, kind, at)
+        if more:
+            pieces.append(Piece(at=at, kind="shared", parameters=more))
         if not parts.has_feed_forward(settings, kind, at):
             continue
         if sparse_at[at]:
@@ -111,13 +114,17 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
     rows = [
         Cache(layers=count, bytes=size, heads=heads, window=window) for (size, heads, window), count in caches.items()
     ]
+    rows += newer.kept_beside(settings, kinds, widths.hidden)
+    tables, tabled = newer.state_beside(settings, widths.hidden)
     if settings.kind == "minimax_m3_vl_text":
         beside_index, kept_index = minimax_m3_index(settings, layers, widths.hidden)
         pieces.append(Piece(at=None, kind="attention", parameters=beside_index))
         index = False
         rows += [kept_index] if kept_index else []
-    if index and widths.indexed:
-        rows.append(Cache(layers=len(widths.indexed), bytes=settings.needed("index_head_dim") + 4, heads=0, fixed=True))
+    indexes = sum(at in widths.indexed for at, kind in enumerate(kinds) if kind == FULL)
+    if index and indexes:
+        kept_keys = (settings.needed("index_head_dim") + 4) / (settings.number("index_kpool") or 1)
+        rows.append(Cache(layers=indexes, bytes=kept_keys, heads=0, fixed=True))
     return Shape(
         layers=layers,
         hidden=widths.hidden,
@@ -128,8 +135,8 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
         embeddings=embeddings,
         intermediate=widths.intermediate,
         caches=tuple(rows),
-        state_bytes=state,
-        state_layers=kept,
+        state_bytes=state + tables,
+        state_layers=kept + tabled,
         sparse=index,
         expert_count=widths.experts,
         experts_per_token=settings.number("num_experts_per_tok") or 1 if widths.experts else 0,

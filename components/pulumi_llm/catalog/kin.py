@@ -1,0 +1,66 @@
+"""Classes that come with the weights, not with transformers, and what each is built like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LIKE: Mapping[str, str] = {
+    "kimi_k2": "deepseek_v3",
+    "internlm2": "llama",
+    "internlm3": "llama",
+    "minicpm": "llama",
+    "orion": "llama",
+    "exaone": "llama",
+    "solar": "llama",
+    "baichuan": "llama",
+    "mimo": "qwen2",
+    "deepseek": "qwen2_moe",
+    "bailing_moe": "qwen2_moe",
+    "bailing_moe_v2": "qwen2_moe",
+    "param2moe": "qwen2_moe",
+    "sarvam_moe": "qwen2_moe",
+    "sarvam_mla": "deepseek_v3",
+    "pangu_ultra_moe": "deepseek_v3",
+    "PanguEmbedded": "llama",
+    "telechat": "llama",
+    "telechat3": "llama",
+    "TeleFLM": "llama",
+    "iquestcoder": "llama",
+    "step1": "llama",
+    "plamo3": "llama",
+    "phi3_v": "phi3",
+    "phi4mm": "phi3",
+    "mimo_v2": "mimo_v2_flash",
+    "inkling_model": "inkling_text",
+    "chatglm": "llama",
+    "deepseek_ref": "deepseek_v4",
+    "minimax_m3": "minimax_m3_vl_text",
+    "minimax_m3_vl": "minimax_m3_vl_text",
+    "ernie4_5_moe_vl": "ernie4_5_vl_moe_text",
+    "minicpmv": "llama",
+    "minicpmo": "llama",
+    "dots_ocr": "qwen2",
+    "isaac": "qwen3",
+    "keye": "qwen3",
+    "Keye": "qwen3",
+    "KeyeVL1_5": "qwen3",
+}
+"""Classes that come with the weights, not with transformers, and the one that each is built like.
+
+By vllm 0.32.0's own implementation of each (model_executor/models, read 2026-11-28); no oracle builds these.
+"""
+
+OF_PARTS: Mapping[str, Mapping[str, str]] = {
+    "deepseek_vl_v2": {"language_config": "deepseek_v2"},
+    "step3_vl": {"text_config": "step3_text"},
+}
+"""Which class a part without a model type is of, where transformers has no class of the whole."""
+
+BY_ARCHITECTURE: Mapping[str, str] = {
+    "LongcatFlashForCausalLM": "longcat_flash",
+    "LongcatFlashNgramForCausalLM": "longcat_flash",
+}
+"""Model types of files that name none (vllm 0.32.0, transformers_utils/config.py, _ARCHITECTURE_TO_MODEL_TYPE)."""
+
+TIED = frozenset({"minicpm"})
+"""Classes of LIKE whose own default is that the output head is the embeddings (configuration_minicpm.py)."""
