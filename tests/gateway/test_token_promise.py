@@ -75,7 +75,8 @@ class Open:
     prompt_tokens: int
 
 
-ENDS = ("reported", "unreported", "refused by all", "before the first piece", "within", "upstream cut", "kill")
+ENDS = ("reported", "unreported", "refused by all", "before the first piece", "within", "upstream cut", "kill",
+        "no answer in time", "no answer in time, so another was asked")  # fmt: skip
 CALLS = st.lists(
     st.tuples(
         st.sampled_from(sorted(KINDS)),
@@ -120,7 +121,7 @@ def run(count: Callable[[str], int], calls: list[Any], path: Path) -> None:
             used += sum(each.prompt_tokens + each.call.tokens_out for each in under_way)
             under_way, store = [], Store(path)
         elif under_way:
-            used += ended(count, store, under_way.pop(which % len(under_way)), end, share)
+            used += ended(count, store, rules, under_way.pop(which % len(under_way)), end, share)
         charged = LIMIT - store.left(rules)
         assert used <= charged <= LIMIT
     store.close()
@@ -134,8 +135,24 @@ def asked(count: Callable[[str], int], text: str, bound: int, *, exactly: bool) 
     return Call(CHAT, "m", body, True, False, reserved, bound, None), real
 
 
-def ended(count: Callable[[str], int], store: Store, each: Open, end: str, share: float) -> int:
+def ended(count: Callable[[str], int], store: Store, rules: Rules, each: Open, end: str, share: float) -> int:
     """End a call, and what it has used."""
+    if end.startswith("no answer in time"):
+        used = each.prompt_tokens + each.call.tokens_out
+        target, each.progress.handed_over = each.progress.target, True
+        each.progress.lose(each.call)
+        ask, again = Ask("r", CHAT, "m", each.call.tokens_in + each.call.tokens_out), end.endswith("asked")
+        try:
+            if again:
+                store.extend(rules, each.ticket, ask)
+        except Refused:
+            again = False
+        if again and target is not None:
+            each.progress.asks(target, Count(CHAT, each.call.tokens_in))
+            return used + ended(count, store, rules, each, "reported", share)
+        each.progress.target = None
+        store.settle(each.ticket, each.progress.spent(each.call))
+        return used
     progress, bound = each.progress, each.call.tokens_out
     text = said(count, bound)
     heard = text[: int(len(text) * share)]

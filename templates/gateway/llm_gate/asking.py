@@ -27,6 +27,8 @@ MOST_UNREAD = 2**18
 """Bytes of an answer that wait to be read, before no more is taken."""
 LARGEST_PIECE = 8 * 2**20
 """Bytes that a piece may have once it is unpacked."""
+AFTER_THE_END = 2.0
+"""Seconds that an upstream has to end an answer whose last word is here; then its connection is not used again."""
 
 
 class Unreachable(Exception):  # noqa: N818 - how an exchange ended
@@ -104,9 +106,20 @@ class Reply:
         self._line.hold(stop)
 
     def release(self) -> None:
-        """It is read to its end: the connection may be used again."""
-        self._line.let_go(self, whole=self.ended)
-        self._forget()
+        """All that it had to say is here: the connection may be used again, once it has ended in form too."""
+        if self.ended or self._error is not None:
+            self._line.let_go(self, whole=self.ended)
+            self._forget()
+            return
+        # Nobody waits for it: some send the last chunk apart, and some never do.
+        self.hold(False)
+        self.wait(AFTER_THE_END)
+        self.pour(self._past_its_end, lambda _: self.close())
+
+    def _past_its_end(self, piece: bytes, ended: bool) -> None:
+        del piece
+        if ended:
+            self.release()
 
     def close(self) -> None:
         """Nobody wants the rest: the upstream's work ends."""
@@ -345,6 +358,7 @@ class Pool:
         self._keep = keep
         self._idle: deque[Line] = deque()
         self._all: set[Line] = set()
+        self._retired = False
 
     async def ask(self, request: bytes, limit: float) -> Reply:
         """Send a request, and wait for so many seconds for the head of its answer; `Reply.begun` has been waited for.
@@ -362,6 +376,9 @@ class Pool:
 
     def put(self, line: Line) -> None:
         """Keep a connection that nobody uses."""
+        if self._retired:
+            line.transport.close()
+            return
         line.idle_since = now = time.monotonic()
         self._idle.append(line)
         while self._idle and now - self._idle[0].idle_since > self._keep:
@@ -372,6 +389,17 @@ class Pool:
         self._all.discard(line)
         with contextlib.suppress(ValueError):
             self._idle.remove(line)
+
+    def retire(self) -> None:
+        """Another pool has taken its place: what is under way comes to its end, and no connection is kept."""
+        self._retired = True
+        while self._idle:
+            self._idle.popleft().transport.close()
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no connection left."""
+        return not self._all
 
     def close(self) -> None:
         """End all connections."""

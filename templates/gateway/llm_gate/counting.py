@@ -55,7 +55,10 @@ def posting(pools: Pools) -> Post:
             raise OSError(type(error).__name__) from None
         finally:
             # Read to its end, the connection is kept; else it is closed.
-            reply.release()
+            if reply.ended:
+                reply.release()
+            else:
+                reply.close()
 
     return post
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from llm_gate.requests import Call
+from llm_gate.requests import LIMITS, Call
 from llm_gate.routes import Target
 from llm_gate.store import Spent
 from llm_gate.usage import Count
@@ -36,28 +36,46 @@ class Progress:
     verdict: str = ""
     began: float = field(default_factory=time.monotonic)
 
+    lost: list[tuple[Target, int, int]] = field(default_factory=list)
+    """Upstreams that have not answered, and may have worked all the same; and the tokens that count for it."""
+
+    def asks(self, target: Target, count: Count) -> None:
+        """Another target is asked."""
+        self.target, self.count = target, count
+        self.handed_over = self.answering = self.whole = False
+
+    def lose(self, call: Call) -> None:
+        """The target comes to nothing, and may have worked all the same."""
+        if self.target is not None:
+            self.lost.append((self.target, *self._taken(call, self.target)))
+        self.handed_over = False
+
     def spent(self, call: Call) -> Spent:
         """What to settle the call with."""
-        if self.target is None or not self.handed_over:
-            tokens_in = tokens_out = 0
-        elif self.answering:
-            tokens_in = self.count.tokens_in
-            tokens_out = self.count.tokens_out if self.whole else self._cut_off(call, self.target)
-            if call.tokens_out and _is_bounded(call, self.target):
-                # No answer is longer than the bound that went with the request: see `oddities`.
-                tokens_out = min(tokens_out, call.tokens_out)
-        else:
-            # Nobody knows how far the upstream is: hanging up is not a way to get tokens for nothing.
-            tokens_in, tokens_out = call.tokens_in, call.tokens_out
+        rows = list(self.lost)
+        if self.target is not None and self.handed_over:
+            rows.append((self.target, *self._taken(call, self.target)))
+        named = self.target or (rows[-1][0] if rows else None)
         return Spent(
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            nanos=self.target.nanos(tokens_in, tokens_out) if self.target else 0,
+            tokens_in=sum(tokens_in for _, tokens_in, _ in rows),
+            tokens_out=sum(tokens_out for _, _, tokens_out in rows),
+            nanos=sum(target.nanos(tokens_in, tokens_out) for target, tokens_in, tokens_out in rows),
             status=self.status,
-            upstream=self.target.upstream.name if self.target else "",
+            upstream=named.upstream.name if named else "",
             verdict=self.verdict,
             output_sha256=self.count.digest if self.answering else "",
         )
+
+    def _taken(self, call: Call, target: Target) -> tuple[int, int]:
+        """Tokens in and out of a request that is with a target."""
+        if not self.answering:
+            # Nobody knows how far the upstream is: hanging up is not a way to get tokens for nothing.
+            return call.tokens_in, call.tokens_out
+        tokens_out = self.count.tokens_out if self.whole else self._cut_off(call, target)
+        if call.tokens_out and _is_bounded(call, target):
+            # No answer is longer than the bound that went with the request: see `oddities`.
+            tokens_out = min(tokens_out, call.tokens_out)
+        return self.count.tokens_in, tokens_out
 
     def oddities(self, call: Call) -> list[str]:
         """What the upstream says of itself and cannot be: for the log, with nothing of what was said."""
@@ -78,7 +96,9 @@ class Progress:
 
 
 def _is_bounded(call: Call, target: Target) -> bool:
-    """Whether the bound that goes with a request bounds all that is made for it."""
+    """Whether the bound that goes with a request bounds all that is made for it. With speech there goes none."""
+    if call.endpoint not in LIMITS:
+        return False
     # Qwen's max_tokens bounds the answer alone (help.aliyun.com/zh/model-studio/deep-thinking, 2026-11).
     thinks_freely = call.body.get("enable_thinking") is not False and call.body.get("thinking_budget") is None
     return not (target.upstream.kind == "qwen" and thinks_freely)

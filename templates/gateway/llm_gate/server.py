@@ -9,9 +9,8 @@ import secrets as random
 import sqlite3
 import sys
 import time
-import traceback
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from llm_gate import errors, relay, requests, upstream
@@ -27,7 +26,7 @@ from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.serving import Handler, Server
-from llm_gate.store import Ask, Place, Spent, Store
+from llm_gate.store import Ask, Place, Spent, Store, Ticket
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 
@@ -107,11 +106,8 @@ class Gateway:
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
-            # Its words may hold what somebody asked; where it happened does not.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
-            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), form)
+            sys.stderr.write(errors.log_line(error))
+            response = _error(errors.internal(), form)
         finally:
             self.held -= request.held
         return response
@@ -265,7 +261,8 @@ class Gateway:
         if checker is not None:
             checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
-        exchange = Exchange(request, call, inspection, progress, headers, rules.name, rules.ask_twice)
+        reserve = partial(self._reserved_again, rules, ticket, ask)
+        exchange = Exchange(request, call, inspection, progress, headers, rules.name, rules.ask_twice, reserve)
         try:
             await inspection.request(call.body)
             return await relay.answer(self._tools, exchange, targets)
@@ -293,6 +290,14 @@ class Gateway:
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
             self._count(rules.name, call, spent)
+
+    def _reserved_again(self, rules: Rules, ticket: Ticket, ask: Ask) -> bool:
+        """Reserve for one more upstream what was reserved for one that may have worked; whether there is room."""
+        try:
+            self.store.extend(rules, ticket, ask)
+        except (Refused, sqlite3.Error):
+            return False
+        return True
 
     def _unwritable(self, error: sqlite3.Error) -> Refused:
         self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
