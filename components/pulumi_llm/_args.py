@@ -54,6 +54,8 @@ class KeyArgs(TypedDict):
     """The last day (UTC) on which the key works: ``2027-12-31``."""
     source_cidrs: NotRequired[list[str]]
     """From where the key may be used, within ``allowed_cidrs``. Empty: from all of them."""
+    ask_twice: NotRequired[bool]
+    """Whether a request to a paid upstream goes out once more where the upstream closes a connection that was used before without a word. It may charge for both, so both count. Default: ``false``."""
     generation: NotRequired[int]
     """Raise it to have a new key made; the old one stays valid for 15 minutes. At least 1. Default: ``1``."""
 

@@ -81,6 +81,7 @@ def key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:
             limits={each: value for each in key_limits() if (value := getattr(spec, each)) is not None},
             expires=_end_of(spec.expires) if spec.expires else None,
             source_cidrs=spec.source_cidrs,
+            ask_twice=spec.ask_twice,
         )
         for name, spec in sorted(keys.items())
     )

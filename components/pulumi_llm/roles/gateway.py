@@ -180,11 +180,12 @@ def _rules(key: GatewayKey) -> dict[str, Any]:
     """A key's row: only the limits that it has."""
     row = {"models": key.models, "endpoints": key.endpoints, **key.limits}
     row |= {"expires": key.expires, "source_cidrs": key.source_cidrs}
-    return {
+    rules = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in row.items()
         if value not in (None, ())
     }
+    return rules | ({"ask_twice": True} if key.ask_twice else {})
 
 
 SDK_KINDS = frozenset({"aliyun", "tencent"})
@@ -279,7 +280,8 @@ class Gateway(Role):
                 files.setdefault(_authority(each), {})[each.ca_secret] = ""
         return [
             secret_row("upstream.env", "llm-gateway", "env", {name: name.upper() for name in names}),
-            *(secret_row(name, "llm-gateway", "bundle", each, str(self.unit)) for name, each in files.items()),
+            # Read again by the gateway when they change, as keys and limits are.
+            *(secret_row(name, "llm-gateway", "bundle", each) for name, each in files.items()),
         ]
 
     def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:

@@ -88,6 +88,22 @@ class Exchange:
     suspects: list[Target] = field(default_factory=list)
     """Targets that have failed it, while nobody knows whose fault it is."""
 
+    def lose(self, said: str | None = None) -> None:
+        """The target comes to nothing, and may have worked all the same. ``said``: what a gateway has counted itself,
+        for others whom it asked in vain."""
+        self.progress.lose(self.call, said)
+        if self.progress.lost:
+            # A gateway that has asked this one counts it too.
+            self.headers[errors.COUNTED] = self.progress.counted
+
+    def room(self) -> bool:
+        """Whether one more upstream may be asked: for each that may have worked as much is reserved as for one call."""
+        while self.progress.reservations <= len(self.progress.lost):
+            if not self.reserve():
+                return False
+            self.progress.reservations += 1
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -119,6 +135,8 @@ class Attempt:
         progress = self.exchange.progress
         reply = await self._sent()
         try:
+            if self.target.upstream.kind == "gateway" and (said := reply.headers.get(errors.COUNTED)):
+                self.exchange.lose(said)
             if reply.status != 200:
                 await self._refusal(reply)
             progress.answering = True
@@ -140,7 +158,7 @@ class Attempt:
         try:
             pool = self.tools.pools.of(target.upstream)
             content, kind = upstream.body(target, call)
-            sent = {"Content-Type": kind, **upstream.headers(target, call, self.key)}
+            sent = {"Content-Type": kind, **self._headers()}
             asked = upstream.request(pool, upstream.url(target, call.endpoint), sent, content)
         except (ValueError, OSError):
             raise Failure("protocol") from None
@@ -159,10 +177,15 @@ class Attempt:
                 # An idle connection may be closed while a request is on its way; but the upstream may be at work on
                 # it all the same, and charge for each. So each counts.
                 again = broken.kept and (self.exchange.ask_twice or not self._paid)
-                if attempt == 2 or not again or not self.exchange.reserve():
+                if attempt == 2 or not again:
                     raise Failure("disconnected", worked=True) from None
-                progress.lose(call)
+                self.exchange.lose()
+                if not self.exchange.room():
+                    raise Failure("disconnected") from None
         raise AssertionError
+
+    def _headers(self) -> dict[str, str]:
+        return upstream.headers(self.target, self.exchange.call, self.key, ask_twice=self.exchange.ask_twice)
 
     @property
     def _paid(self) -> bool:
@@ -184,8 +207,8 @@ class Attempt:
         if status not in CALLERS_OWN | NOT_HERE | {429}:
             if status == 401:
                 raise Failure("key-refused", wait=KEY_REFUSED)
-            # A proxy of ours says whether it has counted the call.
-            worked = status in WAITED or (self.target.upstream.kind == "gateway" and errors.COUNTED in reply.headers)
+            # A gateway of ours says itself what it has counted.
+            worked = status in WAITED and self.target.upstream.kind != "gateway"
             raise Failure(f"status-{status}", 503 if status == 503 else 502, worked=worked)
         content = await _all_of(reply, self.tools.patience, worked=False)
         said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}

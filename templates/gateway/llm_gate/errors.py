@@ -119,7 +119,8 @@ def passed_on(status: int, said: dict[str, Any], endpoint: str, headers: dict[st
 _TOO_LARGE = re.compile(r"request (is )?too large", re.IGNORECASE)
 """How OpenAI and Groq say with 429 that one request has more tokens than the account may use in a minute."""
 COUNTED = "x-llm-counted"
-"""The header of a failure that counts all the same, as an upstream may have worked for it."""
+"""The header that says what counts beside the answer's own usage, as tokens in and out: upstreams that have not
+answered, and may have worked."""
 
 
 def too_large(said: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ SHOWN = {
 }
 """Kinds of upstream, and how the names of those of their models begin, that stream all that they make, thinking too
 (vLLM, DeepSeek, Qwen) or do not think. Others may have made more than has come."""
+_COUNTED = re.compile(r"([0-9]{1,9}), ([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -39,16 +41,28 @@ class Progress:
     lost: list[tuple[Target, int, int]] = field(default_factory=list)
     """Upstreams that have not answered, and may have worked all the same; and the tokens that count for it."""
 
+    reservations: int = 1
+    """How many times as much is reserved as one upstream may take."""
+
     def asks(self, target: Target, count: Count) -> None:
         """Another target is asked."""
         self.target, self.count = target, count
         self.handed_over = self.answering = self.whole = False
 
-    def lose(self, call: Call) -> None:
-        """The target comes to nothing, and may have worked all the same."""
-        if self.target is not None:
+    def lose(self, call: Call, said: str | None = None) -> None:
+        """The target comes to nothing, and may have worked all the same. ``said``: the tokens that it says itself."""
+        if self.target is None:
+            return
+        if said is None:
             self.lost.append((self.target, *self._taken(call, self.target)))
-        self.handed_over = False
+            self.handed_over = False
+        elif (found := _COUNTED.fullmatch(said)) is not None:
+            self.lost.append((self.target, int(found[1]), int(found[2])))
+
+    @property
+    def counted(self) -> str:
+        """What is lost, as a gateway tells it to another: tokens in, and tokens out."""
+        return f"{sum(each for _, each, _ in self.lost)}, {sum(each for _, _, each in self.lost)}"
 
     def spent(self, call: Call) -> Spent:
         """What to settle the call with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
-from llm_gate.errors import COUNTED, Refused, upstream_busy
+from llm_gate.errors import Refused, upstream_busy
 from llm_gate.messages import Answer
 from llm_gate.routes import Target
 from llm_gate.usage import Count
@@ -14,7 +14,7 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
     failures: list[Failure] = []
     progress, call = exchange.progress, exchange.call
     for target in targets:
-        if failures and failures[-1].worked and not exchange.reserve():
+        if not exchange.room():
             break
         progress.asks(target, Count(call.endpoint, call.tokens_in))
         try:
@@ -25,7 +25,7 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
             failures.append(failure.with_traceback(None))
             tools.count(target, failure.kind)
             if failure.worked:
-                progress.lose(call)
+                exchange.lose()
             if failure.own:
                 tools.routes.failed(target, failure.wait)
             elif failure.told is None:
@@ -53,5 +53,4 @@ def _unavailable(failures: list[Failure]) -> Refused:
         "api_error",
         "upstream_unavailable",
         f"no upstream answered ({kinds or 'none is there'})",
-        {COUNTED: "in full"} if any(each.worked for each in failures) else {},
     )

@@ -262,7 +262,8 @@ class Gateway:
             checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
         reserve = partial(self._reserved_again, rules, ticket, ask)
-        exchange = Exchange(request, call, inspection, progress, headers, rules.name, rules.ask_twice, reserve)
+        ask_twice = rules.ask_twice and upstream.ONCE not in request.headers
+        exchange = Exchange(request, call, inspection, progress, headers, rules.name, ask_twice, reserve)
         try:
             await inspection.request(call.body)
             return await relay.answer(self._tools, exchange, targets)

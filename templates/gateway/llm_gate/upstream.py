@@ -147,13 +147,19 @@ def body(target: Target, call: Call) -> tuple[bytes, str]:
     return _ENCODER.encode(sent).encode(), "application/json"
 
 
-def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
+ONCE = "x-llm-ask-once"
+"""The header by which a gateway tells the next one that its caller's key allows no second asking."""
+
+
+def headers(target: Target, call: Call, key: str | None, *, ask_twice: bool = False) -> dict[str, str]:
     """The headers for a target: these, the body's Content-Type, and no others."""
     found = {
         "Accept": "text/event-stream" if call.stream else "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "pulumi-llm-gateway",
     }
+    if target.upstream.kind == "gateway" and not ask_twice:
+        found[ONCE] = "true"
     native = call.endpoint.startswith("/v1/messages")
     if native:
         found["anthropic-version"] = "2023-06-01"
