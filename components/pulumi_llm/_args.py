@@ -66,7 +66,7 @@ class PriceArgs(TypedDict):
     input: float
     """USD per million tokens of prompts. At least 0."""
     output: NotRequired[float]
-    """USD per million tokens of answers. At least 0. Default: ``0``."""
+    """USD per million tokens of answers. Left out, it is not known: 0 for a model that answers with no text. At least 0."""
 
 
 class UpstreamArgs(TypedDict):

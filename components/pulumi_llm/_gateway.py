@@ -52,7 +52,7 @@ def vendor_targets(upstreams: Mapping[str, UpstreamSpec], prices: Mapping[str, P
     }
 
 
-def priced(price: PriceSpec | None) -> dict[str, float]:
+def priced(price: PriceSpec | None) -> dict[str, float | None]:
     """A price as a target holds it; nothing where it is not known."""
     return {} if price is None else {"price_in": price.input, "price_out": price.output}
 

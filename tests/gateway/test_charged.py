@@ -64,11 +64,11 @@ MAY_HAVE_WORKED = {
 HAS_NOT = {"status-500": saying(500), "status-503": saying(503), "busy": saying(429), "status-403": saying(403)}
 
 
-def home_of(root: Path, first: str, second: str | None = None, *, kind: str = "openai", **limits: Any) -> Home:
+def home_of(root: Path, first: str, second: str | None = None, *, kind: str = "custom", **limits: Any) -> Home:
     row = {"targets": [{"upstream": "fake", "model": "a", **PRICE}]}
     more: dict[str, Any] = {"routes": {"m": row}}
     if second is not None:
-        more["upstreams"] = {"second": {"kind": "openai", "base_url": second}}
+        more["upstreams"] = {"second": {"kind": "custom", "base_url": second}}
         more["routes"]["m"] = {**row, "fallback": [{"upstream": "second", "model": "plain", **PRICE}]}
     return Home(root).key(**limits).routes(first, kind=kind, **more)
 

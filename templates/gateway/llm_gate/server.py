@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from llm_gate import errors, relay, requests, upstream
+from llm_gate import errors, money, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
@@ -21,6 +21,7 @@ from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.messages import Answer, Request, json_answer
 from llm_gate.metrics import Counter, Labels, Metrics, counter
+from llm_gate.money import dearer_at_most
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
@@ -185,13 +186,13 @@ class Gateway:
         betas = request.headers.getall("anthropic-beta", ())
         call = requests.check(path, body, rules, kinds=kinds, most_out=route.most_out, betas=betas)
         if rules.daily_budget_usd is not None or rules.monthly_budget_usd is not None:
-            targets = [each for each in targets if each.price_in is not None]
+            targets = [each for each in targets if money.known(each, call)]
             if not targets:
                 raise Refused(
                     403,
                     "permission_error",
                     "price_unknown",
-                    f"this key has a budget in USD, and what {model!r} costs is not known here",
+                    f"this key has a budget in USD, and {model!r} has no price here for what is asked (text, or sound)",
                 )
         targets = [each for each in targets if upstream.able(each, call)]
         if not targets:
@@ -247,7 +248,7 @@ class Gateway:
             endpoint=call.endpoint,
             model=call.model,
             tokens=call.tokens_in + call.tokens_out,
-            nanos=max(each.nanos(call.tokens_in, call.tokens_out) for each in targets),
+            nanos=max(each.nanos(call.tokens_in, call.tokens_out, dearer_at_most(call, each)) for each in targets),
             input_sha256=_digest(call),
         )
         try:
