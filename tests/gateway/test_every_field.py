@@ -51,8 +51,8 @@ NOT_LOOKED_AT = {
     r"|((message|response)\.)?input_transformations\..*",
     "what the caller said, told again": r"(response\.)?(instructions|tools|tool_choice|metadata|text|prompt|reasoning"
     r"|user|safety_identifier|prompt_cache_key|prompt_cache_options|previous_response_id|moderation)\b.*|metadata\..*",
-    "a caller's own description of a tool": r".*\b(input_schema|output_schema|parameters|definition|configs|headers)\b.*"
-    r"\{key\}",
+    "a caller's own description of a tool": r".*\b(input_schema|output_schema|parameters|definition|configs)\b.*\{key\}"
+    r"|.*\bheaders\.\{key\}",
     "what a vendor fills an event up with": r"obfuscation",
     "names in a vendor's results": r".*\b(categories|category_scores|category_applied_input_types|attributes)\.\{key\}",
 }
