@@ -45,12 +45,12 @@ EVENTS = {
     "anthropic.types.beta:BetaRawMessageStreamEvent": MESSAGES,
 }
 NOT_LOOKED_AT = {
-    "the protocol's own names": r"(message|response)?\.?(id|model|system_fingerprint|service_tier|created_at)"
-    r"|(message\.)?(stop_sequence|stop_reason)|.*\.(stop_sequence|stop_reason)",
-    "the vendor's account": r"((message|delta)\.)?(container|usage)\..*|(response\.)?conversation\.id"
-    r"|((message|response)\.)?input_transformations\..*",
-    "what the caller said, told again": r"(response\.)?(instructions|tools|tool_choice|metadata|text|prompt|reasoning"
-    r"|user|safety_identifier|prompt_cache_key|prompt_cache_options|previous_response_id|moderation)\b.*|metadata\..*",
+    "the protocol's own names": r"((message|response)\.)?(id|model|system_fingerprint|service_tier|created_at)"
+    r"|(.*\.)?(stop_sequence|stop_reason)",
+    "the vendor's account": r"((message|delta)\.)?(container|usage)\..*|response\.conversation\.id"
+    r"|response\.input_transformations\..*",
+    "what the caller said, told again": r"response\.(instructions|tools|tool_choice|metadata|text|prompt|reasoning|user"
+    r"|safety_identifier|prompt_cache_key|prompt_cache_options|previous_response_id)\b.*|metadata\..*",
     "a caller's own description of a tool": r".*\b(input_schema|output_schema|parameters|definition|configs)\b.*\{key\}"
     r"|.*\bheaders\.\{key\}",
     "what a vendor fills an event up with": r"obfuscation",
@@ -135,7 +135,9 @@ async def at_once(endpoint: str, answer: Any, action: str) -> list[Any]:
     return [answer]
 
 
-def excused(path: Path_) -> bool:
+def excused(path: Path_, where: str = "") -> bool:
+    if where == "openai.types.responses:Response":
+        path = ("response", *path)
     return any(re.fullmatch(pattern, ".".join(path)) for pattern in NOT_LOOKED_AT.values())
 
 
@@ -143,7 +145,7 @@ def excused(path: Path_) -> bool:
 @pytest.mark.parametrize("where", WHOLE)
 def test_a_word_is_seen_in_every_field_of_a_whole_answer(where: str, action: str) -> None:
     async def run() -> set[str]:
-        rows = [row for row in places(kind_of(where)) if not excused(row[0])]
+        rows = [row for row in places(kind_of(where)) if not excused(row[0], where)]
         assert rows
         return {".".join(path) for path, value in rows if WORD in str(await at_once(WHOLE[where], value, action))}
 
@@ -154,7 +156,7 @@ def test_a_word_is_seen_in_every_field_of_a_whole_answer(where: str, action: str
 @pytest.mark.parametrize("where", EVENTS)
 def test_a_word_is_seen_in_every_field_of_an_event(where: str, action: str) -> None:
     async def run() -> set[str]:
-        rows = [row for row in places(kind_of(where)) if not excused(row[0])]
+        rows = [row for row in places(kind_of(where)) if not excused(row[0], where)]
         assert rows
         return {
             f"{value.get('type')} {'.'.join(path)}"

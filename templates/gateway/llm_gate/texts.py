@@ -125,6 +125,10 @@ _ENVELOPES = {
 elsewhere."""
 
 
+_AROUND = frozenset({"type", "obfuscation"})
+"""The same of an event."""
+
+
 def _beside(endpoint: str, holder: dict[str, Any], *, but: frozenset[str] = frozenset()) -> list[list[Slot]]:
     """All texts of an answer or an event but those of its envelope, whatever their fields are called."""
     known = _ENVELOPES.get(endpoint, _ENVELOPE)
@@ -167,7 +171,8 @@ def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable,
 def repeated_in_event(endpoint: str, event: dict[str, Any]) -> list[list[Slot]]:
     """Texts that an event says whole, once more, after their pieces (the Responses API does, and some servers)."""
     answers = {name: event[name] for name in ("message", "response") if isinstance(event.get(name), dict)}
-    found = _beside(endpoint, event, but=frozenset(answers))
+    # What a response tells again of its request is within it; beside it an event's fields are of the answer.
+    found = _beside("" if endpoint == "/v1/responses" else endpoint, event, but=_AROUND | answers.keys())
     kind = str(event.get("type", ""))
     if endpoint == "/v1/chat/completions":
         # Some servers put the whole message into the last event, beside the delta or in its place.
