@@ -52,9 +52,11 @@ def vendor_targets(upstreams: Mapping[str, UpstreamSpec], prices: Mapping[str, P
     }
 
 
-def priced(price: PriceSpec | None) -> dict[str, float | None]:
+def priced(price: PriceSpec | None) -> dict[str, float]:
     """A price as a target holds it; nothing where it is not known."""
-    return {} if price is None else {"price_in": price.input, "price_out": price.output}
+    if price is None:
+        return {}
+    return {"price_in": price.input, **({} if price.output is None else {"price_out": price.output})}
 
 
 def routes_of(targets: Mapping[str, Target], wanted: Mapping[str, RouteSpec]) -> tuple[Route, ...]:
