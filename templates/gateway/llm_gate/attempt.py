@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from llm_gate import errors, sse, texts, upstream
-from llm_gate.asking import Broken, Reply, Unreachable
+from llm_gate.asking import Unreachable
 from llm_gate.errors import Refused
 from llm_gate.events import Events
 from llm_gate.flow import Flow
@@ -18,6 +18,7 @@ from llm_gate.inspection import Blocked, Inspection
 from llm_gate.messages import Answer, Request
 from llm_gate.metrics import Metrics
 from llm_gate.progress import Progress
+from llm_gate.replies import Broken, Reply
 from llm_gate.requests import Call
 from llm_gate.routes import LONGEST_COOL_DOWN, Routes, Target
 from llm_gate.upstream import Pools, Secrets

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from llm_gate import sse, tokens
-from llm_gate.asking import Broken, Unreachable
+from llm_gate.asking import Unreachable
+from llm_gate.replies import Broken
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 from llm_gate.upstream import Pools, Secrets, request

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from llm_gate.asking import Broken, Reply
 from llm_gate.events import Events
 from llm_gate.messages import Outgoing
+from llm_gate.replies import Broken, Reply
 
 
 class Flow:
