@@ -212,7 +212,7 @@ CONTENT = {
 PROXY = {
     "cloud": "aws",
     "region": "ap-southeast-1",
-    "upstreams": {"openai": {"models": ["gpt_x"], "prices": {"gpt_x": {"input": 1.0}}}},
+    "upstreams": {"openai": {"models": ["gpt_x"], "prices": {"gpt_x": {"input": 1.0, "output": 2.0}}}},
     "keys": KEYS,
     "routes": {"my_chat": {"models": {"gpt_x": 1.0}}},
 }
@@ -220,13 +220,13 @@ HOME = {
     "qwen": {
         "models": ["qwen_x"],
         "servedNames": {"qwen_x": "chat_x"},
-        "prices": {"qwen_x": {"input": 1.0}},
+        "prices": {"qwen_x": {"input": 1.0, "output": 2.0}},
     },
     "our-eas": {
         "vendor": "pai-eas",
         "baseUrl": "https://eas.example.com/v1",
         "models": ["eas_x"],
-        "prices": {"eas_x": {"input": 1.0}},
+        "prices": {"eas_x": {"input": 1.0, "output": 2.0}},
     },
 }
 OPEN = {"allowedCidrs": ["203.0.113.0/24"]}

@@ -57,6 +57,8 @@ class KeyArgs(TypedDict):
     """The last day (UTC) on which the key works: ``2027-12-31``."""
     source_cidrs: NotRequired[list[str]]
     """From where the key may be used, within ``allowed_cidrs``. Empty: from all of them."""
+    ask_twice: NotRequired[bool]
+    """Whether a request to a paid upstream goes out once more where the upstream closes a connection that was used before without a word. It may charge for both, so both count. Default: ``false``."""
     generation: NotRequired[int]
     """Raise it to have a new key made; the old one stays valid for 15 minutes. At least 1. Default: ``1``."""
 
@@ -67,7 +69,7 @@ class PriceArgs(TypedDict):
     input: float
     """USD per million tokens of prompts. At least 0."""
     output: NotRequired[float]
-    """USD per million tokens of answers. At least 0. Default: ``0``."""
+    """USD per million tokens of answers. Left out, it is not known: 0 for a model that answers with no text. At least 0."""
 
 
 class UpstreamArgs(TypedDict):

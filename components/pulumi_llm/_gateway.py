@@ -28,6 +28,9 @@ from pulumi_llm.spec import (
     vendor_of,
 )
 
+MOST = 10**15
+"""The gateway takes no limit above it (`llm_gate.policy.MOST`), and nobody comes to it."""
+
 
 def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec], country: str) -> tuple[Upstream, ...]:
     """The vendors as a gateway in that country reaches them, each with the name of the secret that holds its key."""
@@ -54,7 +57,9 @@ def vendor_targets(upstreams: Mapping[str, UpstreamSpec], prices: Mapping[str, P
 
 def priced(price: PriceSpec | None) -> dict[str, float]:
     """A price as a target holds it; nothing where it is not known."""
-    return {} if price is None else {"price_in": price.input, "price_out": price.output}
+    if price is None:
+        return {}
+    return {"price_in": price.input, **({} if price.output is None else {"price_out": price.output})}
 
 
 def routes_of(targets: Mapping[str, Target], wanted: Mapping[str, RouteSpec]) -> tuple[Route, ...]:
@@ -78,9 +83,10 @@ def key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:
             name=name,
             models=spec.models,
             endpoints=spec.endpoints,
-            limits={each: value for each in key_limits() if (value := getattr(spec, each)) is not None},
+            limits={each: min(value, MOST) for each in key_limits() if (value := getattr(spec, each)) is not None},
             expires=_end_of(spec.expires) if spec.expires else None,
             source_cidrs=spec.source_cidrs,
+            ask_twice=spec.ask_twice,
         )
         for name, spec in sorted(keys.items())
     )

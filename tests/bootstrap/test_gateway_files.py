@@ -93,6 +93,16 @@ def test_a_budget_in_money_needs_every_price_that_it_may_meet() -> None:
     check(replace(ROLE, keys=(GatewayKey(name="poor", limits={"daily_tokens": 9}),), routes=(*ROLE.routes, new)))
 
 
+def test_a_budget_in_money_needs_the_price_of_answers_where_a_key_may_have_any() -> None:
+    half = Route(name="half", targets=(replace(MINI, model="half-priced", price_out=None),))
+    poor = GatewayKey(name="poor", limits={"daily_budget_usd": 1.0})
+    assert codes(keys=(poor,), routes=(*ROLE.routes, half)) == ["gateway.unknown-price"]
+    for endpoints in (("/v1/embeddings",), ("/v1/rerank", "/v1/score", "/v1/models")):
+        check(replace(ROLE, keys=(replace(poor, endpoints=endpoints),), routes=(*ROLE.routes, half)))
+    mixed = replace(poor, endpoints=("/v1/embeddings", "/v1/chat/completions"))
+    assert codes(keys=(mixed,), routes=(*ROLE.routes, half)) == ["gateway.unknown-price"]
+
+
 def test_a_route_to_an_upstream_that_is_not_there_is_refused() -> None:
     lost = Route(name="lost", targets=(replace(MINI, upstream="opanai"),))
     assert codes(routes=(lost,)) == ["bootstrap.unknown-upstream"]

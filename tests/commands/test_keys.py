@@ -108,6 +108,17 @@ def test_an_added_key_is_held_to_every_limit_that_was_given(
     assert (rules.name, rules.managed) == ("team-b", "cli")
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_an_added_key_allows_a_second_asking_where_it_is_told_so(
+    machine: Machine, capsys: pytest.CaptureFixture[str], twice: bool
+) -> None:
+    assert cli.main(["keys", "add", "team-b", *STACK, *(["--ask-twice"] if twice else [])]) == 0
+    assert machine.rules(capsys.readouterr().out.strip()).ask_twice is twice
+    assert cli.main(["keys", "list", *STACK]) == 0
+    listed = capsys.readouterr().out.splitlines()[-1]
+    assert listed.rstrip().endswith("ask twice" if twice else "none")
+
+
 def test_a_key_that_is_made_here_is_letters_and_digits_that_no_shell_reads(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:

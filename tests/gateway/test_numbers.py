@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.gateway.harness import stand
@@ -45,6 +46,32 @@ async def test_a_budget_for_thinking_that_no_answer_has_is_refused(
     tmp_path: Path, number: int, limits: dict[str, int]
 ) -> None:
     async with stand(tmp_path, kind="qwen", **limits) as (_, fake, client):
+        body = {"model": "plain", "messages": [], "max_tokens": 5, "thinking_budget": number}
+        async with client.post(CHAT, json=body) as reply:
+            assert reply.status == 400
+            assert (await reply.json())["error"]["param"] == "thinking_budget"
+        assert not fake.seen
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-Infinity", "1e999", "1_0", " 1", "\u0663", "0x1", "01", "", "1."])
+@pytest.mark.parametrize("field", ["temperature", "top_p", "min_p", "repetition_penalty", "seed", "top_k"])
+async def test_a_number_of_a_form_is_one_that_json_has(tmp_path: Path, field: str, number: str) -> None:
+    async with stand(tmp_path, kind="vllm") as (_, fake, client):
+        for value, status in ((number, 400), ("1", 200)):
+            form = aiohttp.FormData()
+            form.add_field("file", b"RIFF", filename="a.wav", content_type="audio/wav")
+            form.add_field("model", "plain")
+            form.add_field(field, value)
+            async with client.post("/v1/audio/transcriptions", data=form) as reply:
+                assert reply.status == status, await reply.text()
+                assert status == 200 or (await reply.json())["error"]["param"] == field
+        assert [each.body[field] for each in fake.seen] == ["1" if field in ("seed", "top_k") else "1.0"]
+
+
+@pytest.mark.parametrize("number", [2.5, "5", True, [5], -1])
+async def test_a_budget_for_thinking_is_a_whole_number(tmp_path: Path, number: object) -> None:
+    """One that is read as none would be thought with, and not reserved."""
+    async with stand(tmp_path, kind="qwen", daily_tokens=10_000) as (_, fake, client):
         body = {"model": "plain", "messages": [], "max_tokens": 5, "thinking_budget": number}
         async with client.post(CHAT, json=body) as reply:
             assert reply.status == 400

@@ -12,7 +12,7 @@ from tests.gateway.harness import KEY, chat
 from tests.gateway.upstreams import END, STREAM, answered, asking, before, chunk, event, read, whole
 
 CHAT = "/v1/chat/completions"
-WORDS, PIECES = "words " * 8000, 300
+WORDS, PIECES = "words " * 8000, 600  # 28 MB: more than the buffers of four sockets hold
 
 
 def rule(action: str, word: str) -> dict[str, Any]:

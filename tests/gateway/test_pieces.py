@@ -8,11 +8,12 @@ import weakref
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_gate.asking import Pool, Reply
+from llm_gate.asking import Pool
 from llm_gate.events import Events
 from llm_gate.inspection import Inspection
 from llm_gate.listening import Server
 from llm_gate.messages import Request
+from llm_gate.replies import Reply
 from llm_gate.requests import Call
 from llm_gate.serving import Connection
 from llm_gate.usage import Count

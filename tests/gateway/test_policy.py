@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gate.policy import Policy, Reread, Rules, rules_of
+from llm_gate.policy import MOST, Policy, Reread, Rules, rules_of
 
 ROW: dict[str, Any] = {
     "ask_twice": True,
@@ -195,3 +195,14 @@ def test_a_limit_that_could_be_none_is_no_rule(limit: str, value: float) -> None
     """Python reads NaN and Infinity in JSON, and nothing is more than NaN; no request is the last of two and a half."""
     with pytest.raises(ValueError, match=limit):
         rules_of("team", {limit: value})
+
+
+@pytest.mark.parametrize("value", [10**15, 10**30])
+def test_a_limit_of_the_stack_file_that_nobody_comes_to_is_one_that_the_gateway_takes(value: int) -> None:
+    """A row that it could not read would let its key do nothing."""
+    from pulumi_llm._gateway import key_rows
+    from pulumi_llm.spec import KeySpec
+
+    (row,) = key_rows({"app": KeySpec(daily_tokens=value, daily_budget_usd=float(value))})
+    rules = rules_of("app", dict(row.limits))
+    assert (rules.daily_tokens, rules.daily_budget_usd) == (MOST, MOST)

@@ -561,3 +561,45 @@ def test_a_key_whose_last_minute_cannot_be_read_is_not_taken_for_a_new_one(store
     with pytest.raises(Refused):
         again.enter(rules)
     again.close()
+
+
+@pytest.mark.parametrize("limit", ["tokens_per_minute", "daily_tokens", "monthly_tokens"])
+def test_what_is_reserved_once_more_is_reserved_within_the_limit(store: Store, limit: str) -> None:
+    rules = Rules("a", **{limit: 25})
+    ticket = store.admit(rules, ask(10))
+    store.extend(rules, ticket, ask(10))
+    with pytest.raises(Refused):
+        store.extend(rules, ticket, ask(10))
+    assert store.left(rules) == 5
+    assert store.db.execute("SELECT tokens FROM calls").fetchall() == [(20,)]
+    assert store.db.execute("SELECT requests, tokens FROM days").fetchall() == [(1, 20)]
+    store.settle(ticket, Spent(tokens_in=10, tokens_out=3))
+    assert store.left(rules) == 12
+
+
+def test_what_is_reserved_once_more_survives_a_kill(store: Store, clock: Clock) -> None:
+    rules = Rules("a", daily_tokens=25, daily_budget_usd=1.0)
+    store.extend(rules, store.admit(rules, ask(10, nanos=3)), ask(10, nanos=3))
+    again = Store(store.path, clock)
+    assert again.left(rules) == 5
+    assert again.db.execute("SELECT nanos FROM days").fetchall() == [(6,)]
+
+
+def test_what_is_reserved_once_more_counts_on_the_day_of_its_call_and_in_the_minute_that_it_is(
+    store: Store, clock: Clock
+) -> None:
+    rules = Rules("a", tokens_per_minute=15, daily_tokens=25)
+    clock.now = NOON + 43_199
+    ticket = store.admit(rules, ask(10))
+    clock.now += 120
+    store.extend(rules, ticket, ask(10))
+    with pytest.raises(Refused, match="per minute"):
+        store.admit(rules, ask(10))
+    clock.now += 61
+    with pytest.raises(Refused, match="per day"):
+        store.extend(rules, ticket, ask(10))
+    store.settle(ticket, Spent(tokens_in=10, tokens_out=2))
+    assert store.left(rules) == 15
+    assert store.db.execute("SELECT day, tokens FROM days").fetchall() == [("2026-11-25", 20)]
+    store.write()
+    assert store.db.execute("SELECT day, tokens FROM days").fetchall() == [("2026-11-25", 12)]

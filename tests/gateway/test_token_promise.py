@@ -18,7 +18,7 @@ from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 from llm_gate.store import Ask, Store, Ticket
-from llm_gate.tokens import of_request, of_text
+from llm_gate.tokens import PER_REQUEST, of_request, of_text
 from llm_gate.usage import Count
 
 CHAT = "/v1/chat/completions"
@@ -65,6 +65,70 @@ def test_no_text_at_all_has_more_tokens_than_its_bound(name: str, text: str) -> 
     assert COUNT[name](text) <= of_text(text)
 
 
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-10, 10**6) | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(max_size=6), inner, max_size=8),
+    max_leaves=60,
+)
+
+
+@pytest.mark.parametrize("name", COUNT)
+@settings(max_examples=25, deadline=None)
+@given(arguments=st.dictionaries(st.text(max_size=6), VALUES, max_size=6), indent=st.sampled_from((None, 4)))
+def test_arguments_of_a_tool_have_no_more_tokens_than_their_bound_however_a_template_writes_them(
+    name: str, arguments: dict[str, Any], indent: int | None
+) -> None:
+    """A server reads them, and its template writes them anew (vLLM, and transformers' ``tojson``)."""
+    function = {"name": "f", "arguments": json.dumps(arguments, separators=(",", ":"))}
+    shown = json.dumps(json.loads(function["arguments"]), ensure_ascii=False)
+    shown = shown.encode("utf-8", "ignore").decode()
+    rows = [
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+    ]
+    bodies = [{"messages": rows}, {"input": [{"type": "function_call", "call_id": "c", **function}]}]
+    for body in bodies:
+        assert COUNT[name](shown) <= of_request(body) - PER_REQUEST
+    # Where it comes as an object, as a tool's description does, templates indent it too.
+    shown = json.dumps(arguments, ensure_ascii=False, indent=indent).encode("utf-8", "ignore").decode()
+    block = {"type": "tool_use", "id": "c", "name": "f", "input": arguments}
+    assert COUNT[name](shown) <= of_request({"messages": [{"role": "assistant", "content": [block]}]}) - PER_REQUEST
+    assert COUNT[name](shown) <= of_request({"tools": [{"name": "f", "input_schema": arguments}]}) - PER_REQUEST
+
+
+@pytest.mark.parametrize("numbers", ["[1,1,1,1,1,1]", "[1e15,1e15]", '{"a":[[],[],[]]}'])
+@pytest.mark.parametrize("name", COUNT)
+def test_many_short_values_have_no_more_tokens_than_their_bound(name: str, numbers: str) -> None:
+    arguments = f'{{"x":[{",".join([numbers] * 300)}]}}'
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}
+    assert COUNT[name](json.dumps(json.loads(arguments))) <= of_request({"input": [call]})
+
+
+KIND = st.sampled_from(sorted(KINDS)).map(lambda kind: KINDS[kind])
+TEXT = st.lists(KIND | st.text(max_size=40), min_size=1, max_size=4).map("".join)
+
+
+@pytest.mark.parametrize("name", COUNT)
+@settings(max_examples=25, deadline=None)
+@given(texts=st.lists(TEXT, min_size=1, max_size=5))
+def test_no_request_of_any_endpoint_has_more_tokens_than_its_bound(name: str, texts: list[str]) -> None:
+    """OpenAI counts three tokens around each message and three at the end (its cookbook, 2026-11); others put more
+    around a request once, which the bound has too."""
+    texts = [each.encode("utf-8", "ignore").decode() for each in texts]
+    real = sum(COUNT[name](each) + 3 for each in texts) + 3
+    alone = sum(COUNT[name](each) for each in texts)
+    parts = [{"type": "text", "text": each} for each in texts]
+    for endpoint, body in (
+        (CHAT, {"messages": [{"role": "user", "content": each} for each in texts]}),
+        (CHAT, {"messages": [{"role": "user", "content": [part]} for part in parts]}),
+        ("/v1/messages", {"system": texts[0], "messages": [{"role": "user", "content": each} for each in texts[1:]]}),
+        ("/v1/responses", {"instructions": texts[0], "input": [{"role": "user", "content": x} for x in texts[1:]]}),
+    ):
+        assert real <= of_request(body, endpoint=endpoint)
+    for endpoint, field in (("/v1/completions", "prompt"), ("/v1/embeddings", "input")):
+        assert alone <= of_request({field: texts}, endpoint=endpoint)
+        assert COUNT[name](texts[0]) <= of_request({field: texts[0]}, endpoint=endpoint)
+
+
 @dataclass
 class Open:
     """A call under way."""
@@ -75,7 +139,8 @@ class Open:
     prompt_tokens: int
 
 
-ENDS = ("reported", "unreported", "refused by all", "before the first piece", "within", "upstream cut", "kill")
+ENDS = ("reported", "unreported", "refused by all", "before the first piece", "within", "upstream cut", "kill",
+        "no answer in time", "no answer in time, so another was asked")  # fmt: skip
 CALLS = st.lists(
     st.tuples(
         st.sampled_from(sorted(KINDS)),
@@ -120,7 +185,7 @@ def run(count: Callable[[str], int], calls: list[Any], path: Path) -> None:
             used += sum(each.prompt_tokens + each.call.tokens_out for each in under_way)
             under_way, store = [], Store(path)
         elif under_way:
-            used += ended(count, store, under_way.pop(which % len(under_way)), end, share)
+            used += ended(count, store, rules, under_way.pop(which % len(under_way)), end, share)
         charged = LIMIT - store.left(rules)
         assert used <= charged <= LIMIT
     store.close()
@@ -134,8 +199,24 @@ def asked(count: Callable[[str], int], text: str, bound: int, *, exactly: bool) 
     return Call(CHAT, "m", body, True, False, reserved, bound, None), real
 
 
-def ended(count: Callable[[str], int], store: Store, each: Open, end: str, share: float) -> int:
+def ended(count: Callable[[str], int], store: Store, rules: Rules, each: Open, end: str, share: float) -> int:
     """End a call, and what it has used."""
+    if end.startswith("no answer in time"):
+        used = each.prompt_tokens + each.call.tokens_out
+        target, each.progress.handed_over = each.progress.target, True
+        each.progress.lose(each.call)
+        ask, again = Ask("r", CHAT, "m", each.call.tokens_in + each.call.tokens_out), end.endswith("asked")
+        try:
+            if again:
+                store.extend(rules, each.ticket, ask)
+        except Refused:
+            again = False
+        if again and target is not None:
+            each.progress.asks(target, Count(CHAT, each.call.tokens_in))
+            return used + ended(count, store, rules, each, "reported", share)
+        each.progress.target = None
+        store.settle(each.ticket, each.progress.spent(each.call))
+        return used
     progress, bound = each.progress, each.call.tokens_out
     text = said(count, bound)
     heard = text[: int(len(text) * share)]

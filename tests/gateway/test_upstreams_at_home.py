@@ -80,3 +80,54 @@ async def test_an_upstream_is_believed_by_its_own_authority_and_not_by_anothers(
             assert fake.last.headers["authorization"] == "Bearer planted-second"
     finally:
         await runner.cleanup()
+
+
+async def test_an_authority_that_comes_later_or_changes_is_believed_without_a_restart(tmp_path: Path) -> None:
+    """A stream under way comes to its end, on the connection that it has."""
+    old_pem, old, old_key = authority(tmp_path, "old")
+    new_pem, new, new_key = authority(tmp_path, "new")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(old, old_key)
+    fake = Fake()
+    runner = web.ServerRunner(web.Server(fake.handle, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    home, file = Home(tmp_path).key(), tmp_path / "secrets/upstream-ca.pem"
+    row = {"kind": "vllm", "base_url": f"https://127.0.0.1:{runner.addresses[0][1]}/v1", "private_ca": True}
+    routes = {name: {"targets": [{"upstream": "own", "model": name}]} for name in ("plain", "slow")}
+    home.write("settings/routes.json", {"upstreams": {"own": row}, "routes": routes})
+
+    async def status() -> int:
+        async with client.post("/v1/chat/completions", json=chat()) as reply:
+            return reply.status
+
+    def put(text: str) -> None:
+        fresh = file.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(file)
+
+    try:
+        async with home.here() as gate, client_of(gate) as client:
+            assert await status() == 502
+            put(old_pem)
+            assert await status() == 200
+            async with client.post("/v1/chat/completions", json=chat("slow", stream=True)) as stream:
+                assert await stream.content.readany()
+                put("-----BEGIN CERTIFICATE-----\nhalf of")
+                assert await status() == 200  # what it last said is in force
+                tls.load_cert_chain(new, new_key)  # for connections from now on
+                put(new_pem)
+                assert await status() == 200
+                fake.release.set()
+                assert b"[DONE]" in await stream.content.read()
+            put(old_pem)
+            assert await status() == 502
+            file.unlink()
+            assert await status() == 502
+            put(new_pem)
+            assert await status() == 200
+            pools = gate.gateway.pools
+            assert sum(not each.over for each in pools._retired) == 0
+    finally:
+        fake.release.set()
+        await runner.cleanup()

@@ -62,6 +62,7 @@ def _show(key: str, said: str) -> int:
 def _add(asked: Namespace) -> int:
     limits: dict[str, Any] = {name: getattr(asked, name) for name in known_limits() if getattr(asked, name) is not None}
     limits |= {"models": asked.model, "endpoints": asked.endpoint, "source_cidrs": asked.source_cidr}
+    limits["ask_twice"] = asked.ask_twice
     if asked.expires:
         limits["expires"] = asked.expires
     key, digest = _new_key()
@@ -107,8 +108,8 @@ def _limits(limits: dict[str, Any]) -> str:
     for name, value in limits.items():
         if name in ("managed",) or value in (None, [], ""):
             continue
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        shown.append(f"{name.replace('_', ' ')} {_time(value) if name == 'expires' else text}")
+        text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is True else str(value)
+        shown.append(f"{name.replace('_', ' ')} {_time(value) if name == 'expires' else text}".rstrip())
     return "; ".join(shown) or tr("none")
 
 

@@ -71,6 +71,11 @@ def _of_a_new_one() -> Options:
         option("--model", action="append", default=[], help="a model that it may ask; may be repeated"),
         option("--endpoint", action="append", default=[], help="a path that it may use; may be repeated"),
         option("--source-cidr", action="append", default=[], help="from where; may be repeated"),
+        option(
+            "--ask-twice",
+            action="store_true",
+            help="a paid request goes out once more where its upstream closes without a word, and both count",
+        ),
         option("--expires", type=_day, help="the last day (UTC) on which it works: 2027-12-31"),
     )
 

@@ -69,7 +69,9 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
 
 def _proxy(wanted: PlatformSpec, shared: parts.Shared, stand: parts.Stand | None) -> ResolvedProxy:
     assert wanted.proxy is not None  # noqa: S101 - asked by the caller
-    keys = {SERVER_KEY: KeySpec(requests_per_minute=None, max_concurrency=None), **wanted.proxy.keys}
+    # What may be asked twice is for the keys of the server's gateway to say, which tells it with each call.
+    own = KeySpec(requests_per_minute=None, max_concurrency=None, ask_twice=True)
+    keys = {SERVER_KEY: own, **wanted.proxy.keys}
     proxy = wanted.proxy.model_copy(update={"keys": keys})
     return parts.resolve_proxy(proxy, replace(shared, network=proxy.network), stand)
 

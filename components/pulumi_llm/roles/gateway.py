@@ -107,7 +107,7 @@ def _unknown_prices(role: GatewayRole) -> list[Finding]:
         for route in role.routes:
             if key.models and not any(fnmatchcase(route.name, pattern) for pattern in key.models):
                 continue
-            unknown = [each.model for each in (*route.targets, *route.fallback) if each.price_in is None]
+            unknown = [each.model for each in (*route.targets, *route.fallback) if not _price_is_known(each, key)]
             if unknown:
                 found.append(
                     Finding(
@@ -126,6 +126,16 @@ def _unknown_prices(role: GatewayRole) -> list[Finding]:
                     )
                 )
     return found
+
+
+ANSWERLESS = frozenset({"/v1/embeddings", "/v1/rerank", "/v1/score", "/v1/models"})
+"""Endpoints whose answers have no tokens; those of the tokenizer take no tokens at all."""
+
+
+def _price_is_known(target: Target, key: GatewayKey) -> bool:
+    """Whether all has a price that a key may ask of a target."""
+    answers = not key.endpoints or not ANSWERLESS.issuperset(key.endpoints)
+    return target.price_in is not None and not (answers and target.price_out is None)
 
 
 def _authority(upstream: Upstream) -> str:
@@ -180,11 +190,12 @@ def _rules(key: GatewayKey) -> dict[str, Any]:
     """A key's row: only the limits that it has."""
     row = {"models": key.models, "endpoints": key.endpoints, **key.limits}
     row |= {"expires": key.expires, "source_cidrs": key.source_cidrs}
-    return {
+    rules = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in row.items()
         if value not in (None, ())
     }
+    return rules | ({"ask_twice": True} if key.ask_twice else {})
 
 
 SDK_KINDS = frozenset({"aliyun", "tencent"})
@@ -279,7 +290,8 @@ class Gateway(Role):
                 files.setdefault(_authority(each), {})[each.ca_secret] = ""
         return [
             secret_row("upstream.env", "llm-gateway", "env", {name: name.upper() for name in names}),
-            *(secret_row(name, "llm-gateway", "bundle", each, str(self.unit)) for name, each in files.items()),
+            # Read again by the gateway when they change, as keys and limits are.
+            *(secret_row(name, "llm-gateway", "bundle", each) for name, each in files.items()),
         ]
 
     def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:

@@ -116,6 +116,8 @@ class GatewayKey:
     limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
     expires: int | None = None
     source_cidrs: tuple[str, ...] = ()
+    ask_twice: bool = False
+    """A paid request goes out once more where its upstream closes without a word."""
 
     @property
     def counts_money(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._texts import _
@@ -96,8 +96,8 @@ Text = Annotated[str, AfterValidator(_plain_text), Field(max_length=256)]
 Flag = Annotated[bool, Strict()]
 """``true`` or ``false``, and no text that looks like it."""
 
-Number = Annotated[float, Strict()]
-"""A number, whole or not, and no text that looks like it."""
+Number = Annotated[float, Strict(), AllowInfNan(False)]
+"""A number, whole or not, with an end, and no text that looks like it."""
 
 
 def _whole(value: object) -> object:

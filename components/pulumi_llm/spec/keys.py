@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from pulumi_llm._texts import _
-from pulumi_llm.spec.fields import Cidr, Count, Day, Number, Part, Text, invalid
+from pulumi_llm.spec.fields import Cidr, Count, Day, Flag, Number, Part, Text, invalid
 
 
 class KeySpec(Part):
@@ -60,10 +60,20 @@ class KeySpec(Part):
     """From where the key may be used, within ``allowed_cidrs``. Empty: from all of them.
 
     zh: 在 ``allowed_cidrs`` 之内，可以从哪里使用该密钥。空表示全部。"""
+    ask_twice: Flag = False
+    """Whether a request to a paid upstream goes out once more where the upstream closes a connection that was used
+    before without a word. It may charge for both, so both count.
+
+    zh: 付费上游不作任何回答就关闭已用过的连接时，是否把请求再发一次。上游可能两次都计费，所以两次都计入。"""
     generation: Annotated[Count, Field(ge=1)] = 1
     """Raise it to have a new key made; the old one stays valid for 15 minutes.
 
     zh: 加一就会换一把新密钥，旧的在 15 分钟内仍然有效。"""
+
+    @model_serializer(mode="wrap")
+    def _without_what_nobody_asked(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # It is recorded among a component's inputs, and those of stacks that exist stay as they are.
+        return {key: value for key, value in plain(self).items() if key != "ask_twice" or value}
 
 
 def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:

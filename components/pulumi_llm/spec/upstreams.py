@@ -62,8 +62,12 @@ class PriceSpec(Part):
 
     input: Annotated[Number, Field(ge=0)]
     """USD per million tokens of prompts."""
-    output: Annotated[Number, Field(ge=0)] = 0
-    """USD per million tokens of answers."""
+    output: Annotated[Number, Field(ge=0)] | None = None
+    """USD per million tokens of answers. Left out, it is not known: 0 for a model that answers with no text."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in plain(self).items() if value is not None}
 
 
 class UpstreamSpec(Part):

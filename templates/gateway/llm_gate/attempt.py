@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from llm_gate import errors, sse, texts, upstream
-from llm_gate.asking import Broken, Reply, Unreachable
+from llm_gate.asking import Unreachable
 from llm_gate.errors import Refused
 from llm_gate.events import Events
 from llm_gate.flow import Flow
@@ -16,12 +18,18 @@ from llm_gate.inspection import Blocked, Inspection
 from llm_gate.messages import Answer, Request
 from llm_gate.metrics import Metrics
 from llm_gate.progress import Progress
+from llm_gate.replies import Broken, Reply
 from llm_gate.requests import Call
 from llm_gate.routes import LONGEST_COOL_DOWN, Routes, Target
 from llm_gate.upstream import Pools, Secrets
 
-CALLERS_OWN = frozenset({400, 404, 405, 413, 415, 422})
+CALLERS_OWN = frozenset({400, 413, 415, 422})
 """Upstream answers that another target would give too: the request is wrong."""
+NOT_HERE = frozenset({404, 405, 501})
+"""Answers of an upstream that does not have what is asked, such as a model that its vendor has ended, or an endpoint.
+Another may have it; nobody is ill."""
+WAITED = frozenset({504, 524})
+"""Answers of a front that has given up waiting for a server that may be at work; 524 is Cloudflare's."""
 KEY_REFUSED = 60.0
 """Seconds for which a target that refuses our key is left alone."""
 STREAMED = {
@@ -51,6 +59,10 @@ class Failure(Exception):  # noqa: N818 - it is how one attempt ended; another m
     kind: str
     status: int = 502
     wait: float | None = None
+    worked: bool = False
+    """The upstream had the request, and may have worked for it and charge for that."""
+    told: Refused | None = None
+    """What the caller is told where no other target answers. Then it is nobody's fault."""
 
     @property
     def own(self) -> bool:
@@ -72,8 +84,26 @@ class Exchange:
     """The name of the caller's key."""
     ask_twice: bool = False
     """The caller pays for a second asking, where an upstream has closed the connection without a word."""
+    reserve: Callable[[], bool] = lambda: True
+    """Reserves as much once more, where one upstream may have worked and another is asked; False: there is no room."""
     suspects: list[Target] = field(default_factory=list)
     """Targets that have failed it, while nobody knows whose fault it is."""
+
+    def lose(self, said: str | None = None) -> None:
+        """The target comes to nothing, and may have worked all the same. ``said``: what a gateway has counted itself,
+        for others whom it asked in vain."""
+        self.progress.lose(self.call, said)
+        if self.progress.lost:
+            # A gateway that has asked this one counts it too.
+            self.headers[errors.COUNTED] = self.progress.counted
+
+    def room(self) -> bool:
+        """Whether one more upstream may be asked: for each that may have worked as much is reserved as for one call."""
+        while self.progress.reservations <= len(self.progress.lost):
+            if not self.reserve():
+                return False
+            self.progress.reservations += 1
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +136,8 @@ class Attempt:
         progress = self.exchange.progress
         reply = await self._sent()
         try:
+            if self.target.upstream.kind == "gateway" and (said := reply.headers.get(errors.COUNTED)):
+                self.exchange.lose(said)
             if reply.status != 200:
                 await self._refusal(reply)
             progress.answering = True
@@ -116,7 +148,7 @@ class Attempt:
             return await self._at_once(reply)
         finally:
             # Whatever ends this ends the upstream's work too: what nobody wants any more is not read to its end.
-            if progress.whole:
+            if progress.whole or reply.ended:
                 reply.release()
             else:
                 reply.close()
@@ -127,7 +159,7 @@ class Attempt:
         try:
             pool = self.tools.pools.of(target.upstream)
             content, kind = upstream.body(target, call)
-            sent = {"Content-Type": kind, **upstream.headers(target, call, self.key)}
+            sent = {"Content-Type": kind, **self._headers()}
             asked = upstream.request(pool, upstream.url(target, call.endpoint), sent, content)
         except (ValueError, OSError):
             raise Failure("protocol") from None
@@ -139,16 +171,22 @@ class Attempt:
                 progress.handed_over = False
                 raise Failure("unreachable") from None
             except TimeoutError:
-                raise Failure("timeout", 504) from None
+                raise Failure("timeout", 504, worked=True) from None
             except Broken as broken:
                 if not broken.closed:
-                    raise Failure("protocol") from None
+                    raise Failure("protocol", worked=True) from None
                 # An idle connection may be closed while a request is on its way; but the upstream may be at work on
-                # it all the same, and charge for each.
+                # it all the same, and charge for each. So each counts.
                 again = broken.kept and (self.exchange.ask_twice or not self._paid)
                 if attempt == 2 or not again:
+                    raise Failure("disconnected", worked=True) from None
+                self.exchange.lose()
+                if not self.exchange.room():
                     raise Failure("disconnected") from None
         raise AssertionError
+
+    def _headers(self) -> dict[str, str]:
+        return upstream.headers(self.target, self.exchange.call, self.key, ask_twice=self.exchange.ask_twice)
 
     @property
     def _paid(self) -> bool:
@@ -166,31 +204,38 @@ class Attempt:
 
     async def _refusal(self, reply: Reply) -> NoReturn:
         """Pass on what is wrong with the request; all else is the upstream's failure."""
-        status = reply.status
-        if status not in CALLERS_OWN:
-            if status in (401, 403):
+        status, exchange = reply.status, self.exchange
+        if status not in CALLERS_OWN | NOT_HERE | {429}:
+            if status == 401:
                 raise Failure("key-refused", wait=KEY_REFUSED)
-            if status == 429:
-                raise Failure("busy", 429, _seconds(reply.headers.get("retry-after")) or BUSY)
-            raise Failure(f"status-{status}", 503 if status == 503 else 502)
-        content = await _all_of(reply, self.tools.patience)
-        progress = self.exchange.progress
+            # A gateway of ours says itself what it has counted.
+            worked = status in WAITED and self.target.upstream.kind != "gateway"
+            raise Failure(f"status-{status}", 503 if status == 503 else 502, worked=worked)
+        content = await _all_of(reply, self.tools.patience, worked=False)
+        said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
+        if status == 429 and not errors.too_large(said):
+            raise Failure("busy", 429, _seconds(reply.headers.get("retry-after")) or BUSY)
+        if status not in CALLERS_OWN:
+            raise Failure(f"status-{status}", told=self._passed_on(413 if status == 429 else status, said))
+        progress = exchange.progress
         progress.whole = progress.answering = True
         progress.count.reported_in, progress.count.reported_out = 0, 0
-        self.tools.routes.worked(self.target, self.exchange.caller)
-        self.exchange.suspects.clear()  # the request is wrong: whoever else failed it may be well
-        said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
-        raise errors.passed_on(status, said, self.exchange.call.endpoint, self.exchange.headers)
+        self.tools.routes.worked(self.target, exchange.caller)
+        exchange.suspects.clear()  # the request is wrong: whoever else failed it may be well
+        raise self._passed_on(status, said)
+
+    def _passed_on(self, status: int, said: dict[str, Any]) -> Refused:
+        return errors.passed_on(status, said, self.exchange.call.endpoint, self.exchange.headers)
 
     async def _at_once(self, reply: Reply) -> Answer:
         call, progress = self.exchange.call, self.exchange.progress
         content = await _all_of(reply, self.tools.patience)
         progress.count.came(content)
         content = upstream.scrubbed(content, self.key)
-        progress.whole = True
         document = sse.document_of(content.strip())
         if document is None:
-            raise Failure("not-json")
+            raise Failure("not-json", worked=True)
+        progress.whole = True
         self._worked()
         progress.count.report(document)
         for slots in texts.in_answer(call.endpoint, document):
@@ -221,25 +266,33 @@ class Attempt:
             problem = blocked.with_traceback(None)  # which would know of this frame, and this frame of it
         except TimeoutError:
             if not out.begun:
-                raise Failure("stalled", 504) from None
+                raise Failure("stalled", 504, worked=True) from None
             problem = Refused(504, "api_error", "upstream_stalled", "the upstream said nothing for too long")
         except (Broken, ValueError):
             if not out.begun:
-                raise Failure("cut") from None
+                raise Failure("cut", worked=True) from None
             problem = Refused(502, "api_error", "upstream_cut", "the upstream broke off")
+        except (ConnectionResetError, Failure):
+            raise
+        except Exception as error:
+            if not out.begun:
+                raise
+            # The head is out, so what went wrong here ends the stream as whatever goes wrong elsewhere does.
+            sys.stderr.write(errors.log_line(error))
+            problem = errors.internal()
         progress.whole = reply.ended
         progress.status = problem.status
         before = events.written(problem.before) if isinstance(problem, Blocked) else b""
         if isinstance(problem, Blocked):
             progress.verdict = exchange.inspection.verdict
-        else:
+        elif problem.status != 500:
             tools.count(self.target, problem.code)
             tools.routes.failed(self.target, caller=exchange.caller)
         out.end(before + errors.event(problem, exchange.call.endpoint))
         await out.taken(tools.patience.between)
 
 
-async def _all_of(reply: Reply, patience: Patience) -> bytes:
+async def _all_of(reply: Reply, patience: Patience, *, worked: bool = True) -> bytes:
     content = bytearray()
     try:
         while True:
@@ -249,11 +302,11 @@ async def _all_of(reply: Reply, patience: Patience) -> bytes:
                 break
             content += piece
             if len(content) > upstream.LONGEST_ANSWER:
-                raise Failure("too-long")
+                raise Failure("too-long", worked=worked)
     except TimeoutError:
-        raise Failure("stalled", 504) from None
+        raise Failure("stalled", 504, worked=worked) from None
     except Broken:
-        raise Failure("cut") from None
+        raise Failure("cut", worked=worked) from None
     return bytes(content)
 
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from llm_gate import sse, tokens
-from llm_gate.asking import Broken, Unreachable
+from llm_gate.asking import Unreachable
+from llm_gate.replies import Broken
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 from llm_gate.upstream import Pools, Secrets, request
@@ -55,7 +56,10 @@ def posting(pools: Pools) -> Post:
             raise OSError(type(error).__name__) from None
         finally:
             # Read to its end, the connection is kept; else it is closed.
-            reply.release()
+            if reply.ended:
+                reply.release()
+            else:
+                reply.close()
 
     return post
 

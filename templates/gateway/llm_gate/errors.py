@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
+from pathlib import Path
 from typing import Any
 
 
@@ -101,6 +103,8 @@ def passed_on(status: int, said: dict[str, Any], endpoint: str, headers: dict[st
         code = "context_length_exceeded"
         if endpoint.startswith("/v1/messages") and not text.startswith("prompt is too long"):
             text = f"prompt is too long: {text}"
+    elif status == 413:
+        code = "request_too_large"  # some say so with the code of a limit that would pass
     return Refused(
         status,
         "invalid_request_error",
@@ -110,6 +114,30 @@ def passed_on(status: int, said: dict[str, Any], endpoint: str, headers: dict[st
         counted="upstream_refused",
         param=param if isinstance(param, str) else None,
     )
+
+
+_TOO_LARGE = re.compile(r"request (is )?too large", re.IGNORECASE)
+"""How OpenAI and Groq say with 429 that one request has more tokens than the account may use in a minute."""
+COUNTED = "x-llm-counted"
+"""The header that says what counts beside the answer's own usage, as tokens in and out: upstreams that have not
+answered, and may have worked."""
+
+
+def too_large(said: dict[str, Any]) -> bool:
+    """Whether an upstream that says it is busy means that this request can never be served."""
+    error = said.get("error")
+    return isinstance(error, dict) and _TOO_LARGE.search(str(error.get("message"))) is not None
+
+
+def internal() -> Refused:
+    """A fault of our own; the log has it."""
+    return Refused(500, "api_error", "internal_error", "the gateway failed; it is logged")
+
+
+def log_line(error: BaseException) -> str:
+    """A fault of our own for the log. Its words may hold what somebody asked; where it happened does not."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"[gate.internal] {type(error).__name__} at {Path(place.filename).name}:{place.lineno}\n"
 
 
 def upstream_busy(wait: float) -> Refused:

@@ -26,6 +26,8 @@ class Events:
         self._key = key.encode() if key else None
         self.finished = False
         """The stream came to its proper end."""
+        self.over = False
+        """Its last event was here: nothing that anybody waits for comes behind it."""
         self._splitter = sse.Splitter()
         self._openai = call.endpoint in ("/v1/chat/completions", "/v1/completions")
         name = _PIECES.get(call.endpoint, b"")
@@ -38,6 +40,8 @@ class Events:
 
     def take(self, piece: bytes) -> bytes:
         """What to send on for a piece of the upstream's stream, where nothing is inspected."""
+        if self.over:
+            return b""
         self.count.came(piece)
         plain = 0 if self._splitter.waiting else self._plain(piece)
         if plain:
@@ -107,10 +111,13 @@ class Events:
 
         Without an object it goes on as it is; without a text it does not.
         """
+        if self.over:
+            return b"", None, False
         event = upstream.scrubbed(event, self.key)
         data = sse.data_of(event)
         if data == b"[DONE]":
             self.finished = True
+            self.over = self.over or self._openai
             return event, None, False
         document = sse.document_of(data)
         if document is None:
@@ -121,6 +128,8 @@ class Events:
             self.count.hear(texts.get(slot))
         if self._ends(document):
             self.finished = True
+            # A chat's usage comes behind its last choice, and its end is no object.
+            self.over = not self._openai
         if self._openai and not self.call.wants_usage and document.get("usage") is not None:
             if not document.get("choices"):
                 return b"", None, False

@@ -1,13 +1,16 @@
-"""A streamed answer on its way: from the upstream's connection to the caller's."""
+"""A streamed answer on its way: from the upstream's connection to the caller's.
+
+It is over with the last event that its API has: an upstream that does not close then keeps nobody's place.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from llm_gate.asking import Broken, Reply
 from llm_gate.events import Events
 from llm_gate.messages import Outgoing
+from llm_gate.replies import Broken, Reply
 
 
 class Flow:
@@ -43,7 +46,12 @@ class Flow:
     async def checked(self) -> None:
         """The same, for a stream whose pieces wait for what inspects them."""
         while piece := await self.reply.read():
-            self._send(await self.events.take_checked(piece))
+            ready = await self.events.take_checked(piece)
+            if self.events.over:
+                self._end(ready)
+                await self.out.taken(self.between)
+                return
+            self._send(ready)
             if self.out.full:
                 self.reply.hold(True)
                 await self.out.taken(self.between)
@@ -60,14 +68,17 @@ class Flow:
             return
         try:
             ready = self.events.take(piece) if piece else b""
-            if not ended:
+            if self.events.over:
+                self._end(ready)
+            elif not ended:
                 self._send(ready)
                 return
-            last = self.events.end()
-            if not self.events.finished:
-                self._send(ready)
-                raise Broken(begun=True)
-            self._end(ready + last)
+            else:
+                last = self.events.end()
+                if not self.events.finished:
+                    self._send(ready)
+                    raise Broken(begun=True)
+                self._end(ready + last)
         except Exception as error:
             self._fail(error)
             return

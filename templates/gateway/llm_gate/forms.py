@@ -5,6 +5,7 @@ RFC 7578 forms as openai 3.57 and curl write them: parts between boundaries, eac
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _NAME = re.compile(r'form-data; name="([A-Za-z0-9_]{1,64}(?:\[\])?)"(?:; filenam
 _LONGEST_VALUE = 100_000
 _NUMBERS = frozenset({"temperature", "top_p", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty"})
 _WHOLE = frozenset({"seed", "top_k", "max_completion_tokens"})
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,99})((?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?)", re.ASCII)
 _SAFE_TYPE = re.compile(r"(audio|video)/[a-z0-9.+-]{1,40}|application/octet-stream")
 
 BYTES_PER_SECOND = 750
@@ -112,14 +114,13 @@ def _take(body: dict[str, Any], headers: dict[str, str], content: bytes) -> None
 
 
 def _typed(name: str, value: str) -> Any:
-    """A field's value as JSON would have it."""
-    try:
-        if name in _NUMBERS:
-            return float(value)
-        if name in _WHOLE:
-            return int(value)
-    except ValueError:
-        raise bad(f"{name} has to be a number", param=name) from None
+    """A field's value as JSON would have it: Python reads more as numbers, ``nan`` and ``1_000`` among them."""
+    if name in _NUMBERS or name in _WHOLE:
+        found = _NUMBER.fullmatch(value)
+        number = float(value) if found else math.inf
+        if found is None or math.isinf(number) or (name in _WHOLE and found[1]):
+            raise bad(f"{name} has to be a {'whole ' if name in _WHOLE else ''}number", param=name)
+        return int(value) if name in _WHOLE else number
     if name == "stream":
         return {"true": True, "false": False}.get(value.lower(), value)
     return value

@@ -56,6 +56,7 @@ class Inspection:
     def __init__(self, checker: Content | None, endpoint: str, key: str, model: str) -> None:
         self.checker, self.endpoint = checker, endpoint
         self.who = {"key": key, "model": model}
+        self._covers = checker is not None and checker.covers("output", key, model)
         self.verdicts: list[str] = []
         self.failures: set[str] = set()
         """Which moderator has failed how."""
@@ -80,7 +81,10 @@ class Inspection:
 
     async def answer(self, answer: dict[str, Any]) -> bool:
         """Look at a whole answer, and mask it in place; whether it was changed. Raises `Blocked`."""
-        return self.checker is not None and await self._whole("output", texts.in_answer(self.endpoint, answer))
+        if self.checker is None:
+            return False
+        changed = self._covers and texts.forget_probabilities(answer)
+        return await self._whole("output", texts.in_answer(self.endpoint, answer)) or changed
 
     async def event(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """The events to send in the place of this one. Raises `Blocked`, with what may still be sent as ``before``."""
@@ -88,6 +92,8 @@ class Inspection:
             return [event]
         if self._scan is None:
             self._scan = self.checker.output(**self.who)
+        if self._covers:
+            texts.forget_probabilities(event)
         before: list[dict[str, Any]] = []
         pieces = texts.in_event(self.endpoint, event)
         for place, (index, slot) in enumerate(pieces):

@@ -47,8 +47,8 @@ def json_answer(document: Any, status: int = 200, headers: dict[str, str] | None
 class Request:
     """One request. Its body may still be on its way."""
 
-    __slots__ = ("_arrived", "_pieces", "complete", "connection", "expects", "failed", "headers", "held", "keep_alive",
-                 "length", "method", "old", "raw_path", "size", "unwanted")  # fmt: skip
+    __slots__ = ("_arrived", "_pieces", "answered", "complete", "connection", "expects", "failed", "headers", "held",
+                 "keep_alive", "length", "method", "old", "raw_path", "size", "unwanted")  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -61,6 +61,8 @@ class Request:
         self.held = 0
         """Bytes of the body that are counted as held; for whoever answers."""
         self.complete = self.old = self.expects = self.unwanted = False
+        self.answered = False
+        """The head of an answer is on its way: there will not be another one."""
         self.keep_alive = True
         self.failed: tuple[int, str] | None = None
         """Why there will be no more of it."""

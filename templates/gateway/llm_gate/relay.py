@@ -6,14 +6,17 @@ from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
 from llm_gate.errors import Refused, upstream_busy
 from llm_gate.messages import Answer
 from llm_gate.routes import Target
+from llm_gate.usage import Count
 
 
 async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Answer | None:
     """Relay the call. Raises `Refused` as long as nothing has been sent."""
     failures: list[Failure] = []
-    progress = exchange.progress
+    progress, call = exchange.progress, exchange.call
     for target in targets:
-        progress.target, progress.handed_over, progress.answering = target, False, False
+        if not exchange.room():
+            break
+        progress.asks(target, Count(call.endpoint, call.tokens_in))
         try:
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
@@ -21,20 +24,26 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
             failure.__context__ = None
             failures.append(failure.with_traceback(None))
             tools.count(target, failure.kind)
+            if failure.worked:
+                exchange.lose()
             if failure.own:
                 tools.routes.failed(target, failure.wait)
-            else:
+            elif failure.told is None:
                 # Asked elsewhere before anybody is blamed; see `Attempt`.
                 exchange.suspects.append(target)
     if len(targets) == 1 and exchange.suspects:
         tools.routes.failed(targets[0], caller=exchange.caller)
-    # No target has answered, so none is paid.
+    # No target has answered, so none is paid but those that may have worked.
     progress.target = None
     raise _unavailable(failures)
 
 
 def _unavailable(failures: list[Failure]) -> Refused:
     """What the caller is told: which kinds of trouble there were, and nothing that an upstream said."""
+    told = [each.told for each in failures if each.told is not None]
+    if told and len(told) == len(failures):
+        failures.clear()  # what is raised knows of the frame that they are in, and they must not know of it
+        return told[0]
     kinds = ", ".join(dict.fromkeys(each.kind for each in failures))
     if failures and all(each.status == 429 for each in failures):
         return upstream_busy(min(each.wait or BUSY for each in failures))

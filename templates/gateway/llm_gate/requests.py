@@ -138,9 +138,8 @@ def check(
     if options is not None and not isinstance(options, dict):
         raise bad("stream_options has to be an object")
     choices = max(_number(body, "n", 1), _number(body, "best_of", 1), 1)
-    budget = body.get("thinking_budget")
-    if isinstance(budget, int) and budget > _MOST:
-        raise bad(f"thinking_budget has to be at most {_MOST}", param="thinking_budget")
+    # Qwen counts it beside max_tokens.
+    _number(body, "thinking_budget", 0)
     prompts = body.get("prompt")
     if isinstance(prompts, list) and prompts and all(isinstance(each, str | list) for each in prompts):
         choices *= len(prompts)
@@ -225,7 +224,7 @@ def _number(body: dict[str, Any], name: str, default: int) -> int:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
-        raise bad(f"{name} has to be a whole number from 0 to {_MOST}")
+        raise bad(f"{name} has to be a whole number from 0 to {_MOST}", param=name)
     return value
 
 

@@ -101,9 +101,9 @@ class Target:
     price_in: float | None = None
     price_out: float | None = None
 
-    def nanos(self, tokens_in: int, tokens_out: int) -> int:
-        """Cost in billionths of a dollar; what has no price costs nothing here."""
-        return round(1000 * ((self.price_in or 0) * tokens_in + (self.price_out or 0) * tokens_out))
+    def nanos(self, tokens_in: int, tokens_out: int, dearer: float = 0.0) -> int:
+        """Cost in billionths of a dollar; what has no price costs nothing here. ``dearer``: see `money`."""
+        return round(1000 * ((self.price_in or 0) * (tokens_in + dearer) + (self.price_out or 0) * tokens_out))
 
 
 @dataclass(frozen=True, slots=True)

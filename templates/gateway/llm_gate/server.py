@@ -9,12 +9,11 @@ import secrets as random
 import sqlite3
 import sys
 import time
-import traceback
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from llm_gate import errors, relay, requests, upstream
+from llm_gate import errors, money, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
@@ -24,12 +23,13 @@ from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.listening import Server
 from llm_gate.messages import Answer, Request, json_answer
 from llm_gate.metrics import Counter, Labels, Metrics, counter
+from llm_gate.money import dearer_at_most
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.serving import Handler
-from llm_gate.store import Ask, Place, Spent, Store
+from llm_gate.store import Ask, Place, Spent, Store, Ticket
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 
@@ -111,11 +111,8 @@ class Gateway:
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
-            # Its words may hold what somebody asked; where it happened does not.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
-            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), form)
+            sys.stderr.write(errors.log_line(error))
+            response = _error(errors.internal(), form)
         finally:
             self.held -= request.held
         return response
@@ -204,13 +201,13 @@ class Gateway:
         betas = request.headers.getall("anthropic-beta", ())
         call = requests.check(path, body, rules, kinds=kinds, most_out=route.most_out, betas=betas)
         if rules.daily_budget_usd is not None or rules.monthly_budget_usd is not None:
-            targets = [each for each in targets if each.price_in is not None]
+            targets = [each for each in targets if money.known(each, call)]
             if not targets:
                 raise Refused(
                     403,
                     "permission_error",
                     "price_unknown",
-                    f"this key has a budget in USD, and what {model!r} costs is not known here",
+                    f"this key has a budget in USD, and {model!r} has no price here for what is asked (text, or sound)",
                 )
         targets = [each for each in targets if upstream.able(each, call)]
         if not targets:
@@ -266,7 +263,7 @@ class Gateway:
             endpoint=call.endpoint,
             model=call.model,
             tokens=call.tokens_in + call.tokens_out,
-            nanos=max(each.nanos(call.tokens_in, call.tokens_out) for each in targets),
+            nanos=max(each.nanos(call.tokens_in, call.tokens_out, dearer_at_most(call, each)) for each in targets),
             input_sha256=_digest(call),
         )
         try:
@@ -280,7 +277,9 @@ class Gateway:
         if checker is not None:
             checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
-        exchange = Exchange(request, call, inspection, progress, headers, rules.name, rules.ask_twice)
+        reserve = partial(self._reserved_again, rules, ticket, ask)
+        ask_twice = rules.ask_twice and upstream.ONCE not in request.headers
+        exchange = Exchange(request, call, inspection, progress, headers, rules.name, ask_twice, reserve)
         try:
             await inspection.request(call.body)
             return await relay.answer(self._tools, exchange, targets)
@@ -308,6 +307,14 @@ class Gateway:
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
             self._count(rules.name, call, spent)
+
+    def _reserved_again(self, rules: Rules, ticket: Ticket, ask: Ask) -> bool:
+        """Reserve for one more upstream what was reserved for one that may have worked; whether there is room."""
+        try:
+            self.store.extend(rules, ticket, ask)
+        except (Refused, sqlite3.Error):
+            return False
+        return True
 
     def _unwritable(self, error: sqlite3.Error) -> Refused:
         self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")

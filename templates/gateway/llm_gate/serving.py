@@ -327,6 +327,9 @@ class Connection(asyncio.BufferedProtocol):
         return bool(self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     def _send(self, request: Request, answer: Answer, *, last: bool) -> None:
+        if request.answered:
+            # A second head would be read as a part of the first one's answer: a broken one is told from a whole one.
+            raise ConnectionResetError("an answer broke off behind its head")
         unread = not request.complete and (request.length is None or request.length > WORTH_READING)
         # Who was not told to go on may leave the body out, and what comes next would be taken for it.
         unasked = request.expects and not request.complete
@@ -340,6 +343,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def head(self, request: Request, status: int, headers: dict[str, str], framing: str) -> bytes:
         """An answer's first line and headers, and the empty line."""
+        request.answered = True
         if not request.keep_alive or request.old or self.server.stopping:
             self.closing = True
             framing += "Connection: close\r\n"

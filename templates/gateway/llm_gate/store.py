@@ -19,8 +19,8 @@ import time
 from calendar import monthrange
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +234,47 @@ class Store:
             sums.nanos += ask.nanos
         return Ticket(int(row.lastrowid or 0), rules.name, now, meter.day, ask.tokens, ask.nanos, entry)
 
+    def extend(self, rules: Rules, ticket: Ticket, ask: Ask) -> None:
+        """Reserve as much once more, as one upstream may have worked and another one is asked; or raise `Refused`.
+
+        It counts on the call's day. Where the call began more than a minute ago, it counts anew in this one.
+        """
+        now = self.clock()
+        meter = self._meter(ticket.name, now)
+        of_its_day = meter
+        if ticket.day != meter.day:
+            today, month = self._sums(ticket.name, ticket.day), self._sums(ticket.name, ticket.day[:7])
+            of_its_day = replace(meter, today=today, month=month)
+        self._refuse_what_is_used_up(rules, of_its_day, ask, now)
+        execute = self.db.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute(
+                "UPDATE calls SET tokens = tokens + ?, nanos = nanos + ? WHERE id = ?",
+                (ask.tokens, ask.nanos, ticket.id),
+            )
+            execute(
+                "UPDATE days SET tokens = tokens + ?, nanos = nanos + ? WHERE key = ? AND day = ?",
+                (ask.tokens, ask.nanos, ticket.name, ticket.day),
+            )
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        ticket.tokens += ask.tokens
+        ticket.nanos += ask.nanos
+        if ticket.entry[1] < 0:
+            ticket.entry = [now, 0.0]
+            meter.recent.append(ticket.entry)
+        ticket.entry[1] += ask.tokens
+        meter.tokens += ask.tokens
+        if ticket.day == meter.day:
+            meter.today.tokens += ask.tokens
+            meter.today.nanos += ask.nanos
+        if ticket.day[:7] == meter.day[:7]:
+            meter.month.tokens += ask.tokens
+            meter.month.nanos += ask.nanos
+
     def settle(self, ticket: Ticket, spent: Spent) -> None:
         """Put what the call took in the place of what was reserved. A second time does nothing.
 
@@ -406,15 +447,8 @@ class Store:
         return _Sums(int(row[0] or 0) + sum(each[0] for each in late), int(row[1] or 0) + sum(each[1] for each in late))
 
     def _refuse_what_exceeds(self, rules: Rules, meter: Meter, ask: Ask, now: float) -> None:
-        def limited(code: str, message: str, wait: float, kind: str = "rate_limit_error") -> Refused:
-            seconds = max(1, math.ceil(wait))
-            headers = {"Retry-After": str(seconds), **self.headers(rules)}
-            if kind == "insufficient_quota":
-                headers["x-should-retry"] = "false"  # OpenAI's own clients heed it
-            return Refused(429, kind, code, f"{message}; try again in {seconds} s", headers)
-
+        limited = partial(self._limited, rules)
         at_the_door = ask is _LEAST
-        per_minute = rules.tokens_per_minute
         for limit, what in rules.token_limits:
             if ask.tokens > limit:
                 raise bad(
@@ -434,6 +468,11 @@ class Store:
             # Those who are being read may be refused in the next moment, and then there is room.
             wait = 1.0 if reading or not meter.refused else meter.refused[0] + WINDOW - now
             raise limited("rate_limit_exceeded", f"this key may make {requests} requests per minute", wait)
+        self._refuse_what_is_used_up(rules, meter, ask, now)
+
+    def _refuse_what_is_used_up(self, rules: Rules, meter: Meter, ask: Ask, now: float) -> None:
+        """Tokens and money, whoever asks for them."""
+        limited, per_minute = partial(self._limited, rules), rules.tokens_per_minute
         if per_minute is not None and meter.tokens + ask.tokens > per_minute:
             over, wait = meter.tokens + ask.tokens - per_minute, WINDOW
             for at, tokens in meter.recent:
@@ -441,7 +480,7 @@ class Store:
                 if over <= 0:
                     wait = at + WINDOW - now
                     break
-            more = "and any request takes more" if at_the_door else f"and this request may take {ask.tokens}"
+            more = "and any request takes more" if ask is _LEAST else f"and this request may take {ask.tokens}"
             raise limited(
                 "rate_limit_exceeded",
                 f"this key may use {per_minute} tokens per minute, {meter.tokens} are used or reserved, {more}",
@@ -449,6 +488,13 @@ class Store:
             )
         if rules.has_budget:
             self._refuse_over_budget(rules, meter, ask, now, limited)
+
+    def _limited(self, rules: Rules, code: str, message: str, wait: float, kind: str = "rate_limit_error") -> Refused:
+        seconds = max(1, math.ceil(wait))
+        headers = {"Retry-After": str(seconds), **self.headers(rules)}
+        if kind == "insufficient_quota":
+            headers["x-should-retry"] = "false"  # OpenAI's own clients heed it
+        return Refused(429, kind, code, f"{message}; try again in {seconds} s", headers)
 
     def _refuse_over_budget(
         self, rules: Rules, meter: Meter, ask: Ask, now: float, limited: Callable[[str, str, float, str], Refused]

@@ -100,26 +100,52 @@ def in_answer(endpoint: str, answer: dict[str, Any]) -> list[list[Slot]]:
     if endpoint in ("/v1/embeddings", "/v1/rerank", "/v1/score"):
         return []  # numbers; a document that comes back with its rank is the caller's own
     if endpoint in ("/v1/chat/completions", "/v1/completions"):
-        return [[slot] for choice in _dicts(answer.get("choices")) for _, slot in _said(choice, ())]
+        said = [[slot] for choice in _dicts(answer.get("choices")) for _, slot in _said(choice, ())]
+        return said + _beside(endpoint, answer)
     if endpoint == "/v1/audio/transcriptions":
         return _transcribed(answer)
-    names = {
-        "/v1/responses": ("output", "error"),
-        "/v1/messages": ("content",),
-        "/tokenize": ("prompt", "token_strs"),
-        "/detokenize": ("prompt", "token_strs"),
-    }.get(endpoint, tuple(answer))
-    return [[slot] for name in names for slot in _in_field(answer, name)]
+    if endpoint in ("/tokenize", "/detokenize"):
+        return [[slot] for name in ("prompt", "token_strs") for slot in _in_field(answer, name)]
+    return _beside(endpoint, answer)
+
+
+_ENVELOPE = frozenset(
+    {"id", "object", "created", "model", "usage", "metadata", "system_fingerprint", "service_tier", "container"}
+)
+_ENVELOPES = {
+    "/v1/chat/completions": _ENVELOPE | {"choices", "prompt_logprobs", "prompt_token_ids"},
+    "/v1/completions": _ENVELOPE | {"choices"},
+    "/v1/messages": _ENVELOPE | {"type", "role", "stop_reason", "stop_sequence", "delta", "content_block"},
+    "/v1/responses": _ENVELOPE
+    | {"type", "instructions", "tools", "tool_choice", "text", "prompt", "user", "reasoning", "status",
+       "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "conversation", "previous_response_id",
+       "truncation", "billing", "input_transformations", "obfuscation", "response"},
+}  # fmt: skip
+"""Fields around an answer that are the protocol's, the vendor's names, or what the caller said; and what is looked at
+elsewhere."""
+
+
+_AROUND = frozenset({"type", "obfuscation"})
+"""The same of an event."""
+
+
+def _beside(endpoint: str, holder: dict[str, Any], *, but: frozenset[str] = frozenset()) -> list[list[Slot]]:
+    """All texts of an answer or an event but those of its envelope, whatever their fields are called."""
+    known = _ENVELOPES.get(endpoint, _ENVELOPE)
+    names = [name for name in holder if name not in known and name not in but]
+    return [[slot] for name in names for slot in _in_field(holder, name)]
 
 
 def _transcribed(answer: dict[str, Any]) -> list[list[Slot]]:
     """The text whole, then as its segments and words say it again: each list of them is one text."""
     found: list[list[Slot]] = [[(answer, "text")]] if isinstance(answer.get("text"), str) else []
     for name, field in (("segments", "text"), ("words", "word")):
-        again: list[Slot] = [(each, field) for each in _dicts(answer.get(name)) if isinstance(each.get(field), str)]
+        rows = _dicts(answer.get(name))
+        again: list[Slot] = [(each, field) for each in rows if isinstance(each.get(field), str)]
         if again:
             found.append(again)
-    return found
+        found += [[slot] for each in rows for slot in _nested(each, without=field)]
+    return found + _beside("", answer, but=frozenset({"text", "segments", "words"}))
 
 
 def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable, ...], Slot]]:
@@ -144,21 +170,42 @@ def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable,
 
 def repeated_in_event(endpoint: str, event: dict[str, Any]) -> list[list[Slot]]:
     """Texts that an event says whole, once more, after their pieces (the Responses API does, and some servers)."""
+    answers = {name: event[name] for name in ("message", "response") if isinstance(event.get(name), dict)}
+    # What a response tells again of its request is within it; beside it an event's fields are of the answer.
+    found = _beside("" if endpoint == "/v1/responses" else endpoint, event, but=_AROUND | answers.keys())
+    kind = str(event.get("type", ""))
     if endpoint == "/v1/chat/completions":
         # Some servers put the whole message into the last event, beside the delta or in its place.
-        rows = [each for each in _dicts(event.get("choices")) if isinstance(each.get("message"), dict)]
-        return [[slot] for row in rows if isinstance(row.get("delta"), dict) for _, slot in _said(row["message"], ())]
-    if endpoint == "/v1/messages" and event.get("type") == "message_start":
-        return [[slot] for slot in _nested(_of(event.get("message"), "content"))]
-    if endpoint != "/v1/responses" or str(event.get("type", "")).endswith(".delta"):
-        return []
-    found = [[slot] for name in event if name != "response" for slot in _in_field(event, name)]
-    answer = event.get("response")
-    return found + [[slot] for name in ("output", "error") for slot in _nested(_of(answer, name))]
+        rows = [each for each in _dicts(event.get("choices")) if isinstance(each.get("delta"), dict)]
+        return found + [[slot] for row in rows for _, slot in _said(row, (), but=("delta",))]
+    if endpoint == "/v1/messages":
+        if kind not in ("content_block_start", "content_block_delta"):
+            found += [[slot] for name in ("delta", "content_block") for slot in _in_field(event, name)]
+    elif endpoint == "/v1/responses" and kind.endswith(".delta") and isinstance(event.get("delta"), str):
+        found = [slots for slots in found if slots[0] != (event, "delta")]
+    for answer in answers.values():
+        found += _beside(endpoint, answer)
+    return found
 
 
-def _of(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
+def forget_probabilities(value: Any) -> bool:
+    """Take log probabilities out: they tell an answer once more, and whoever asks for them is refused beforehand.
+
+    Whether there were any.
+    """
+    found = False
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key == "logprobs":
+                found = found or bool(each)
+                value[key] = [] if isinstance(each, list) else None
+            elif isinstance(each, dict | list):
+                found = forget_probabilities(each) or found
+    else:
+        for each in value:
+            if isinstance(each, dict | list):
+                found = forget_probabilities(each) or found
+    return found
 
 
 def _in_field(holder: dict[str, Any], name: str) -> Iterator[Slot]:
@@ -195,10 +242,12 @@ _UNSAID = frozenset({"logprobs", "finish_reason", "stop_reason", "stop_sequence"
 """Fields of answers that are the protocol's, or the caller's own words; log probabilities are refused beforehand."""
 
 
-def _said(value: dict[str, Any], path: tuple[Hashable, ...]) -> Iterator[tuple[tuple[Hashable, ...], Slot]]:
+def _said(
+    value: dict[str, Any], path: tuple[Hashable, ...], *, but: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[Hashable, ...], Slot]]:
     """Every text in a message or a piece of one, whatever its field is called, with the way to it as its name."""
     for key, each in value.items():
-        if key in _UNSAID:
+        if key in _UNSAID or key in but:
             continue
         if isinstance(each, str):
             if _is_text(value, key, each):
@@ -217,8 +266,9 @@ def _said(value: dict[str, Any], path: tuple[Hashable, ...]) -> Iterator[tuple[t
 
 
 def _is_given(holder: dict[str, Any], key: str) -> bool:
-    """Whether a field is what a tool is given, and no parameter that is called so."""
-    return key == "input" and str(holder.get("type", "")).endswith("tool_use")
+    """Whether a field is what a tool or a shell is given, and no parameter that is called so."""
+    kind = str(holder.get("type", ""))
+    return (key == "input" and kind.endswith("tool_use")) or (key == "env" and kind == "exec")
 
 
 def _in_input(value: Any) -> Iterator[Slot]:

@@ -45,32 +45,63 @@ class Secrets:
         return self._values.get(name.upper()) or self._values.get(name)
 
 
+_Stamp = tuple[int, int, int] | None
+
+
 class Pools:
-    """The connections to each upstream, apart, so that none waits for another's."""
+    """The connections to each upstream, apart, so that none waits for another's.
+
+    An upstream's own authority is read again when its file changes, or comes later: new connections go by it, and what
+    is under way comes to its end on its own.
+    """
 
     def __init__(self, ca: Path | None) -> None:
         self._ca = ca
         self._pools: dict[Upstream, Pool] = {}
+        self._stamps: dict[Upstream, _Stamp] = {}
+        """What the file with an upstream's authority was like when it was read."""
+        self._retired: list[Pool] = []
 
     def of(self, upstream: Upstream) -> Pool:
-        """The connections to an upstream. Raises ValueError for an address that is none."""
+        """The connections to an upstream. Raises ValueError for an address that is none, OSError for an authority that
+        cannot be read and never could."""
         pool = self._pools.get(upstream)
-        if pool is None:
-            local = upstream.base_url.startswith("http:")
-            context = None
-            if not local:
-                context = ssl.create_default_context()
-                own = self._ca.with_name(upstream.ca) if self._ca is not None else None
-                if upstream.private_ca and own is not None and own.exists():
-                    context = ssl.create_default_context(cafile=str(own))
-            # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
-            pool = self._pools[upstream] = Pool(upstream.base_url, context, keep=4 if local else 30)
-        return pool
+        if pool is not None and not upstream.private_ca:
+            return pool
+        own = self._ca.with_name(upstream.ca) if self._ca is not None and upstream.private_ca else None
+        stamp = _stamp(own)
+        if pool is not None and self._stamps[upstream] == stamp:
+            return pool
+        local = upstream.base_url.startswith("http:")
+        context = None
+        if not local:
+            try:
+                context = ssl.create_default_context(cafile=str(own) if own is not None and stamp is not None else None)
+            except OSError:
+                if pool is None:
+                    raise
+                return pool  # half written, say: what it last said is in force
+        # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
+        new = self._pools[upstream] = Pool(upstream.base_url, context, keep=4 if local else 30)
+        self._stamps[upstream] = stamp
+        if pool is not None:
+            pool.retire()
+            self._retired = [each for each in (*self._retired, pool) if not each.over]
+        return new
 
     def close(self) -> None:
         """Close all connections."""
-        for pool in self._pools.values():
+        for pool in (*self._pools.values(), *self._retired):
             pool.close()
+
+
+def _stamp(path: Path | None) -> _Stamp:
+    """What tells one content of a file from another; None: it is not there, or empty."""
+    try:
+        stat = os.stat(path) if path is not None else None  # noqa: PTH116 - see `policy.Reread`
+    except OSError:
+        return None
+    return (stat.st_mtime_ns, stat.st_ino, stat.st_size) if stat is not None and stat.st_size else None
 
 
 def request(pool: Pool, address: str, sent: dict[str, str], content: bytes) -> bytes:
@@ -116,13 +147,19 @@ def body(target: Target, call: Call) -> tuple[bytes, str]:
     return _ENCODER.encode(sent).encode(), "application/json"
 
 
-def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
+ONCE = "x-llm-ask-once"
+"""The header by which a gateway tells the next one that its caller's key allows no second asking."""
+
+
+def headers(target: Target, call: Call, key: str | None, *, ask_twice: bool = False) -> dict[str, str]:
     """The headers for a target: these, the body's Content-Type, and no others."""
     found = {
         "Accept": "text/event-stream" if call.stream else "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "pulumi-llm-gateway",
     }
+    if target.upstream.kind == "gateway" and not ask_twice:
+        found[ONCE] = "true"
     native = call.endpoint.startswith("/v1/messages")
     if native:
         found["anthropic-version"] = "2023-06-01"

@@ -24,6 +24,8 @@ class Count:
     estimated_in: int
     reported_in: int | None = None
     reported_out: int | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    """The last report that had something of the prompt."""
     pieces: int = 0
     seen: int = 0
     _digest: Any = field(default_factory=hashlib.sha256)
@@ -72,6 +74,7 @@ class Count:
                 if given is not None and total is not None:
                     # Gemini's thinking is in its total alone, and is paid for (ai.google.dev: OpenAI compatibility).
                     answered = max(answered or 0, total - given)
+                self.usage = usage if given is not None else self.usage
                 if answered is not None:
                     self.reported_out = max(answered, self.reported_out or 0)
 
