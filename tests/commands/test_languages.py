@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_llm import _language as language
 from pulumi_llm import _commands as commands
+from pulumi_llm import _language as language
 from pulumi_llm import cli
 from pulumi_llm._help import filled
 from pulumi_llm._language import told
