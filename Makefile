@@ -37,14 +37,14 @@ test: tools ## every test, the slow ones too
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch boot || echo "test: so no node is booted here, and those tests are skipped"
 	@failed=0; \
 	echo "test: one shipped stack, booted: about five minutes"; \
-	python -m pytest -m 'boot and not boot_all' --durations=8 || failed=1; \
+	python -m pytest -m 'boot and not boot_all' -n 0 --durations=8 || failed=1; \
 	echo "test: all the rest, on four processes (the engine's tests wait more than they work): about ten minutes"; \
-	python -m pytest -m 'not boot' -n 4 --dist worksteal --durations=8 || failed=1; \
+	python -m pytest -m 'not boot' -n 4 --durations=8 || failed=1; \
 	exit $$failed
 
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot
-	@python -m pytest -m boot --durations=20
+	@python -m pytest -m boot -n 0 --durations=20
 
 test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and the gateway (npm and PyPI; about 3 GB at first)
 	@python -m tests.clients.installed || echo "test-clients: those that cannot be had are skipped"

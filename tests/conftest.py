@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -61,6 +62,44 @@ THOROUGH = (
     "tests/test_testing.py",
 )
 """Tests that take long and that only a change in their own corner can break: `pytest` leaves them to `make test`."""
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process for what is named on the command line, a few for all the quick tests: each imports the SDKs."""
+    return 0 if _named(config) else min(os.cpu_count() or 1, 4)
+
+
+def _named(config: pytest.Config) -> bool:
+    """Whether the command line names files, or picks tests by their names."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    # A worker is told by xdist what its controller was told.
+    return (named and not hasattr(config, "workerinput")) or bool(config.getoption("keyword"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave whole files of thorough tests unread where all the quick tests are run: their imports take their time."""
+    if "not thorough" not in config.getoption("markexpr") or _named(config) or not collection_path.is_file():
+        return None
+    name = collection_path.relative_to(ROOT).as_posix()
+    if collection_path.suffix == ".py" and name.startswith(tuple(each for each in THOROUGH if "::" not in each)):
+        return True
+    return None
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector leave alone what is there for the whole run: looking at it takes an eighth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell what a run of the quick tests leaves out: workers do not tell what they deselected, nor what is unread."""
+    if (left := config.getoption("markexpr")) and not _named(config):
+        terminalreporter.write_line(f"left to `make test`: all that is not `{left}`")
 
 
 def pytest_configure(config: pytest.Config) -> None:

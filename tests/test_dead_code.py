@@ -6,7 +6,10 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+from tests import sources
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = ("components", "templates", "stacks", "policy", "tools", "bench", "docs/ci")
@@ -40,9 +43,9 @@ def defined(tree: ast.Module) -> Iterator[str]:
             yield node.target.id
 
 
-def used(tree: ast.Module) -> Iterator[str]:
+def used(path: Path) -> Iterator[str]:
     """The names that a module reads, in its annotations and texts too, but for `__all__` and what it imports."""
-    for node in ast.walk(tree):
+    for node in reads(path):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.Attribute):
@@ -51,15 +54,20 @@ def used(tree: ast.Module) -> Iterator[str]:
             yield from re.findall(r"\w+", node.value)
 
 
-def without_all(tree: ast.Module) -> ast.Module:
-    named = [node for node in tree.body if isinstance(node, ast.Assign)]
-    listed = {id(node) for node in named if any(getattr(target, "id", "") == "__all__" for target in node.targets)}
-    return ast.Module([node for node in tree.body if id(node) not in listed], [])
+def reads(path: Path) -> Iterator[ast.AST]:
+    named = [node for node in sources.tree(path).body if isinstance(node, ast.Assign)]
+    alls = [node for node in named if any(getattr(target, "id", "") == "__all__" for target in node.targets)]
+    listed = {id(part) for node in alls for part in ast.walk(node)}
+    return (node for node in sources.nodes(path) if id(node) not in listed)
+
+
+@cache
+def asked() -> Counter[str]:
+    """How often each name is read in the program."""
+    return Counter(name for path in files(*PROGRAM) for name in used(path))
 
 
 def test_everything_in_a_module_is_used_by_somebody() -> None:
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files(*PROGRAM)}
-    asked = Counter(name for tree in trees.values() for name in used(without_all(tree)))
     told = {
         word
         for ending in ("*.toml", "*.sh", "*.j2", "*.service", "*.yaml", "Makefile")
@@ -68,17 +76,14 @@ def test_everything_in_a_module_is_used_by_somebody() -> None:
     }
     dead = {
         f"{path.relative_to(ROOT)}: {name}"
-        for path, tree in trees.items()
-        if path.is_relative_to(ROOT / "components") or path.is_relative_to(ROOT / "templates")
-        for name in defined(tree)
-        if not asked[name] and name not in told and name not in FOR_TESTS and not name.startswith("__")
+        for path in files("components", "templates")
+        for name in defined(sources.tree(path))
+        if not asked()[name] and name not in told and name not in FOR_TESTS and not name.startswith("__")
     }
     assert dead == set()
 
 
 def test_what_is_kept_for_tests_is_there_and_used_by_no_program() -> None:
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files(*PROGRAM)]
-    given = {name for tree in trees for name in defined(tree)}
-    asked = {name for tree in trees for name in used(without_all(tree))}
+    given = {name for path in files(*PROGRAM) for name in defined(sources.tree(path))}
     assert given >= FOR_TESTS
-    assert FOR_TESTS & asked == set()
+    assert FOR_TESTS & set(asked()) == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -20,6 +20,7 @@ from pulumi_llm import catalog, cli, spec
 from pulumi_llm._plan.project import find
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.roles import registry
+from tests import sources
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "templates/README.md"])
@@ -29,6 +30,7 @@ TWINS = {page.with_name(page.name.replace(".zh.md", ".md")): page for page in DO
 TROUBLESHOOTING, COMPONENTS = ROOT / "docs/troubleshooting.md", ROOT / "docs/components.md"
 
 SHAPE = re.compile(r"[a-z]+\.[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+IN_BRACKETS = re.compile(rf"\[({SHAPE.pattern})\] ")
 CALLS = {"Finding", "UnknownName", "Failure", "refuse", "_refuse", "_invalid", "_refused", "find", "must", "first"}
 CALLS |= {"answer", "Wrong"}
 """The functions whose first argument is a code, or the end of one."""
@@ -140,32 +142,35 @@ def codes_of_the_node() -> set[str]:
 
 def codes_in(paths: list[Path]) -> set[str]:
     """The codes that modules name: whole ones, and those of which a function puts the prefix in front."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
-    found = {code for tree in trees for code in codes_given(tree)}
+    found = {code for path in paths for code in codes_given(path)}
     # Codes also stand in tables and comparisons: any text with the prefix of a code is one.
     prefixes = {code.split(".")[0] for code in found}
-    found |= {text for tree in trees for text in texts(tree) if text.split(".")[0] in prefixes}
+    found |= {text for path in paths for text in texts(sources.nodes(path)) if text.split(".")[0] in prefixes}
     return {code for code in found if SHAPE.fullmatch(code) and code.split(".")[1] not in FILE_ENDINGS}
 
 
-def codes_given(tree: ast.Module) -> Iterator[str]:
-    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and each.args]
-    for text in texts(tree):
-        yield from re.findall(rf"\[({SHAPE.pattern})\] ", text)
+def codes_given(path: Path) -> Iterator[str]:
+    calls = [each for each in sources.nodes(path) if isinstance(each, ast.Call) and each.args]
+    for text in texts(sources.nodes(path)):
+        yield from IN_BRACKETS.findall(text) if "[" in text else ()
     for call in calls:
         if call_name(call) in CALLS:
-            yield from (text for text in texts(call.args[0]) if SHAPE.fullmatch(text))
-    for function in [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]:
+            yield from (text for text in texts(ast.walk(call.args[0])) if SHAPE.fullmatch(text))
+    if not re.search(r"\bf?['\"][a-z]+\.(?:[a-z-]*\{|['\"] ?\+)", path.read_text(encoding="utf-8")):
+        return  # no code is put together in it
+    for function in [each for each in sources.nodes(path) if isinstance(each, ast.FunctionDef)]:
         prefix = prefix_of(function)
         for call in calls if prefix else ():
             if call_name(call) == function.name:
-                yield from (prefix + text for text in texts(call.args[0]))
+                yield from (prefix + text for text in texts(ast.walk(call.args[0])))
         for each in ast.walk(function):  # "apt." + kind, where kind comes from a table of the same function
             if isinstance(each, ast.BinOp) and isinstance(each.left, ast.Constant):
                 left = str(each.left.value)
                 if re.fullmatch(r"[a-z]+\.", left):
                     tables = [row for row in ast.walk(function) if isinstance(row, ast.Dict)]
-                    yield from (left + text for row in tables for value in row.values for text in texts(value))
+                    yield from (
+                        left + text for row in tables for value in row.values for text in texts(ast.walk(value))
+                    )
 
 
 def prefix_of(function: ast.FunctionDef) -> str:
@@ -185,8 +190,8 @@ def call_name(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
-def texts(tree: ast.AST) -> Iterator[str]:
-    for each in ast.walk(tree):
+def texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for each in nodes:
         if isinstance(each, ast.Constant) and isinstance(each.value, str):
             yield each.value
 

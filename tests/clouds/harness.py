@@ -14,7 +14,8 @@ from google.protobuf import empty_pb2
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto import resource_pb2
 
-from pulumi_llm._plan.capture import plain, wind_down
+from pulumi_llm._plan.capture import wind_down
+from pulumi_llm._plan.structs import plain
 from pulumi_llm.clouds.base import (
     Cloud,
     DiskRequest,

