@@ -52,6 +52,7 @@ NAMES = (
     "start",
     "diff",
     "comment",
+    "outlook",
     "catalog",
     "explain",
     "sim",
