@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from llm_gate import errors, relay, requests, upstream
+from llm_gate import errors, monitoring, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.messages import Answer, Request, json_answer
-from llm_gate.metrics import Counter, Labels, Metrics, counter
+from llm_gate.metrics import Counter, Metrics, counter
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
@@ -41,6 +41,8 @@ WRITTEN_WITHIN = 0.02
 """Seconds after which a settlement is on the disk, if no admission takes it there before."""
 MOST_HELD = 256 * 2**20
 """Bytes of all requests that are under way, together: a small proxy has 2 GiB of memory."""
+TEXT = "text/plain; version=0.0.4"
+"""Prometheus' text format."""
 CLIENT = "X-Llm-Client"
 """Where Caddy writes the caller's address; what a caller writes there itself is overwritten."""
 
@@ -66,6 +68,7 @@ class Gateway:
         )
         self.routes = Routes()
         self.metrics = Metrics()
+        self._machine = monitoring.Machine()
         self._complaints: dict[str, float] = {}
         self._writing: asyncio.TimerHandle | None = None
         self.held = 0
@@ -123,7 +126,11 @@ class Gateway:
             return json_answer({"ok": True, "routes": len(self.routes.table)})
         if request.raw_path != "/metrics":
             return Answer(status=404)
-        gauges: dict[tuple[str, Labels], float] = {}
+        return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
+
+    def _gauges(self) -> monitoring.Gauges:
+        """What is so at this moment, and is not counted up."""
+        gauges: monitoring.Gauges = {}
         for name, count in self.store.active().items():
             gauges["llm_gateway_active_requests", (("key", name),)] = count
         for (direction, source, action), count in self.content.counts.items():
@@ -131,7 +138,27 @@ class Gateway:
             gauges["llm_gateway_content_total", labels] = count
         for (where, model), well in self.routes.state().items():
             gauges["llm_gateway_upstream_up", (("upstream", where), ("model", model))] = float(well)
-        return Answer(self.metrics.render(gauges).encode(), kind="text/plain; version=0.0.4")
+        for rules in self.policy.rules():
+            if rules.expires is not None:
+                gauges["llm_gateway_key_end_timestamp_seconds", (("key", rules.name),)] = rules.expires
+            for unit, period, limit, used in self.store.budgets(rules):
+                of = (("key", rules.name), ("unit", unit), ("period", period))
+                gauges["llm_gateway_budget", of] = limit
+                gauges["llm_gateway_budget_used", of] = used
+        return gauges
+
+    async def _monitored(self, rules: Rules) -> Answer:
+        """The numbers of the gateway, the machine and the engine, for a key that names the path."""
+        if monitoring.PATH not in rules.endpoints:
+            raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
+        self._fresh_routes()
+        port = self.policy.policy.content.get("port")
+        gauges = self._gauges() | await self._machine.gauges(port if isinstance(port, int) else None)
+        engine, told = monitoring.engine(self.routes.upstreams()), None
+        if engine is not None:
+            told = await monitoring.numbers_of(engine)
+            gauges["llm_gateway_engine_up", ()] = float(told is not None)
+        return Answer((self.metrics.render(gauges) + (told or "")).encode(), kind=TEXT)
 
     def _who(self, request: Request) -> Rules:
         """The rules of the caller's key. One key, in one place: two that differ are nobody's."""
@@ -152,6 +179,8 @@ class Gateway:
         return rules
 
     async def _serve(self, request: Request, rules: Rules) -> Answer | None:
+        if request.raw_path == monitoring.PATH and request.method == "GET":
+            return await self._monitored(rules)
         found = asked(request.method, request.raw_path)
         if found is None:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
