@@ -53,6 +53,7 @@ NAMES = (
     "diff",
     "comment",
     "outlook",
+    "monitoring",
     "catalog",
     "explain",
     "sim",

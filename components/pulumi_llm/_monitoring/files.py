@@ -148,7 +148,9 @@ def _row(number: int, title: str, at: int) -> dict[str, Any]:
 
 def _panel(number: int, panel: Mapping[str, Any], grid: Mapping[str, int]) -> dict[str, Any]:
     source = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
-    defaults: dict[str, Any] = {"unit": panel["unit"], "min": 0, "custom": {"lineWidth": 1, "fillOpacity": 10}}
+    # Days left go below 0, and are worth seeing there.
+    least = {} if panel["unit"] == "d" else {"min": 0}
+    defaults: dict[str, Any] = {"unit": panel["unit"], **least, "custom": {"lineWidth": 1, "fillOpacity": 10}}
     if "max" in panel:
         defaults["max"] = panel["max"]
     return {
