@@ -88,10 +88,10 @@ def test_the_boards_panels_lie_beside_each_other_and_each_has_its_own_number() -
 
 
 def test_the_scrape_believes_the_nodes_own_authority_and_holds_no_key() -> None:
-    node = files.Scraped("server", "203.0.113.7:18443", "llm-server-ca.pem")
+    node = files.Scraped("server", "203.0.113.7:18443")
     (job,) = yaml.safe_load(files.scrape("prod", [node]))["scrape_configs"]
     assert (job["scheme"], job["tls_config"]) == ("https", {"ca_file": "llm-server-ca.pem"})
-    assert job["authorization"] == {"credentials_file": files.KEY_FILE}
+    assert job["authorization"] == {"credentials_file": "llm-server.key"}
     assert job["static_configs"] == [{"targets": ["203.0.113.7:18443"], "labels": {"stack": "prod", "node": "server"}}]
 
 

@@ -50,12 +50,12 @@ def tool(name: str) -> str:
 
 def test_promtool_reads_the_rules_and_the_scrape(tmp_path: Path) -> None:
     end = End(code="x.y", name="m", message="", where="p.upstreams.openai.models", day=date(2030, 1, 1))
-    nodes = [files.Scraped(each, f"127.0.0.1:{port}", f"{each}.pem") for each, port in (("server", 1), ("proxy", 2))]
+    nodes = [files.Scraped(each, f"127.0.0.1:{port}") for each, port in (("server", 1), ("proxy", 2))]
     for name, text in (
         (files.RULES, files.alerts()),
         (files.ENDS, files.ends("prod", [end])),
         (files.SCRAPE, files.scrape("prod", nodes)),
-        (files.KEY_FILE, "sk-none"),
+        *((each.key_file, "sk-none") for each in nodes),
         *((each.authority_file, "") for each in nodes),
     ):
         (tmp_path / name).write_text(text)
@@ -297,10 +297,10 @@ async def run(folder: Path, engine: int) -> None:
         written = {
             files.RULES: files.alerts(),
             files.ENDS: files.ends("s", [end]),
-            files.KEY_FILE: WATCH,
+            "llm-server.key": WATCH,
             "llm-server-ca.pem": it.ca.read_text(),
             "prometheus.yml": "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
-            + files.scrape("s", [files.Scraped("server", f"127.0.0.1:{it.port}", "llm-server-ca.pem")]),
+            + files.scrape("s", [files.Scraped("server", f"127.0.0.1:{it.port}")]),
         }
         for name, text in written.items():
             (folder / name).write_text(text)

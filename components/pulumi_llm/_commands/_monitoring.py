@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,8 +28,11 @@ NODES = {"server": "", "proxy": "proxy_"}
 def run(asked: Namespace) -> int:
     """Write the files. Gives the exit code."""
     written = {files.RULES: files.alerts(), files.BOARD: files.board()}
+    nodes: list[files.Scraped] = []
     if asked.stack:
-        written |= _of_stack(asked)
+        told = outputs.read(asked.project, asked.stack, simulated=asked.sim)
+        nodes = _nodes(told, asked.stack)
+        written |= _of_stack(asked, told, nodes)
     for name, text in written.items():
         try:
             asked.out.mkdir(parents=True, exist_ok=True)
@@ -38,35 +41,34 @@ def run(asked: Namespace) -> int:
             message = _("{path} cannot be written: {problem}", path=asked.out / name, problem=system.why(wrong))
             raise Refusal([Finding("monitoring.unwritable", message)]) from None
         sys.stdout.write(f"{asked.out / name}\n")
-    if files.SCRAPE in written:
+    if nodes:
+        sys.stdout.write(tr("keys for it, which can do nothing else:\n"))
+    for each in nodes:
         sys.stdout.write(
-            tr(
-                "a key for it, which can do nothing else:\n"
-                "  pulumi-llm keys add monitoring -s {stack} --endpoint /metrics --source-cidr ADDRESS/32 > {file}\n",
-                stack=asked.stack,
-                file=asked.out / files.KEY_FILE,
-            )
+            f"  pulumi-llm keys add monitoring -s {asked.stack} --at {each.name} --endpoint /metrics"
+            f" --source-cidr ADDRESS/32 > {asked.out / each.key_file}\n"
         )
     return DONE
 
 
-def _of_stack(asked: Namespace) -> dict[str, str]:
+def _of_stack(asked: Namespace, told: Mapping[str, Any], nodes: Sequence[files.Scraped]) -> dict[str, str]:
     with contextlib.redirect_stdout(sys.stderr):  # what the program itself prints is no file
         plan = capture_stack(asked.project, asked.stack)
     ends = files.ends(asked.stack, outlook.models(plan, datetime.now(UTC).date()))
-    told = outputs.read(asked.project, asked.stack, simulated=asked.sim)
-    nodes = list(_nodes(told))
-    if not nodes:
-        message = _("the outputs of the stack {stack!r} name no endpoint with keys", stack=asked.stack)
-        hint = _("`pulumi up` prints how far a node is until it ends; then the outputs are there")
-        raise Refusal([Finding("status.no-outputs", message, hint)])
     authorities = {each.authority_file: str(told[f"{NODES[each.name]}certificate_authority"]) for each in nodes}
     return {files.ENDS: ends, files.SCRAPE: files.scrape(asked.stack, nodes), **authorities}
 
 
-def _nodes(told: dict[str, Any]) -> Iterator[files.Scraped]:
+def _nodes(told: Mapping[str, Any], stack: str) -> list[files.Scraped]:
+    """The nodes that the outputs name. Raises Refusal ``status.no-outputs`` where they name none."""
+    found = []
     for name, prefix in NODES.items():
         endpoint, authority = told.get(f"{prefix}endpoint"), told.get(f"{prefix}certificate_authority")
         address = host_of(endpoint) if isinstance(endpoint, str) else None
         if address and authority:
-            yield files.Scraped(name, address if ":" in address else f"{address}:443", f"llm-{name}-ca.pem")
+            found.append(files.Scraped(name, address if ":" in address else f"{address}:443"))
+    if not found:
+        message = _("the outputs of the stack {stack!r} name no endpoint with keys", stack=stack)
+        hint = _("`pulumi up` prints how far a node is until it ends; then the outputs are there")
+        raise Refusal([Finding("status.no-outputs", message, hint)])
+    return found

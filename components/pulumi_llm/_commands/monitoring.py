@@ -2,9 +2,9 @@
 
 Written are llm-alerts.yml (rules) and llm-board.json. With `-s STACK` also llm-ends.yml (the days on which vendors
 switch the stack's models off, from the program) and, from the outputs of the stack that is up, llm-scrape.yml (a part
-of prometheus.yml) and each node's certificate authority. No key is written: make one that can do nothing else,
+of prometheus.yml) and each node's certificate authority. No key is written: make them, which can do nothing else,
 
-  pulumi-llm keys add monitoring -s STACK --endpoint /metrics --source-cidr ADDRESS/32 > llm-monitoring.key
+  pulumi-llm keys add monitoring -s STACK --at server --endpoint /metrics --source-cidr ADDRESS/32 > llm-server.key
 
 Exit 0: written. Exit 1: a file cannot be written, or the stack tells no outputs. Exit 2: called wrongly.
 """

@@ -16,7 +16,6 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._outlook.ends import End
 
 RULES, BOARD, SCRAPE, ENDS = "llm-alerts.yml", "llm-board.json", "llm-scrape.yml", "llm-ends.yml"
-KEY_FILE = "llm-monitoring.key"
 JOB = "pulumi-llm"
 WIDE, HIGH = 24, 8
 """A board's columns, and the height of a panel in Grafana's units."""
@@ -26,11 +25,20 @@ SCHEMA = 39
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
-    """A node to scrape: what it is called, its host and port, and the file with its authority."""
+    """A node to scrape: what it is called, and its host and port."""
 
     name: str
     address: str
-    authority_file: str
+
+    @property
+    def authority_file(self) -> str:
+        """The file with its certificate authority."""
+        return f"llm-{self.name}-ca.pem"
+
+    @property
+    def key_file(self) -> str:
+        """The file with a key of its gateway: each gateway makes its own, so no two have the same."""
+        return f"llm-{self.name}.key"
 
 
 @cache
@@ -78,7 +86,7 @@ def scrape(stack: str, nodes: Iterable[Scraped]) -> str:
             "job_name": f"{JOB}-{stack}-{each.name}",
             "scheme": "https",
             "metrics_path": "/metrics",
-            "authorization": {"credentials_file": KEY_FILE},
+            "authorization": {"credentials_file": each.key_file},
             "tls_config": {"ca_file": each.authority_file},
             "static_configs": [{"targets": [each.address], "labels": {"stack": stack, "node": each.name}}],
         }
