@@ -9,9 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from pulumi_llm import _json
+from pulumi_llm import _yaml as yaml
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._outlook.ends import End
 
@@ -59,7 +58,7 @@ def alerts() -> str:
         }
         for row in _data("alerts")
     ]
-    return _yaml({"groups": [{"name": JOB, "rules": rules}]})
+    return yaml.dump({"groups": [{"name": JOB, "rules": rules}]})
 
 
 def ends(stack: str, models: Iterable[End]) -> str:
@@ -76,7 +75,7 @@ def ends(stack: str, models: Iterable[End]) -> str:
         for each in models
         if each.day is not None
     ]
-    return _yaml({"groups": [{"name": f"{JOB}-ends-{stack}", "rules": rules}]})
+    return yaml.dump({"groups": [{"name": f"{JOB}-ends-{stack}", "rules": rules}]})
 
 
 def scrape(stack: str, nodes: Iterable[Scraped]) -> str:
@@ -92,7 +91,7 @@ def scrape(stack: str, nodes: Iterable[Scraped]) -> str:
         }
         for each in nodes
     ]
-    return _yaml({"scrape_configs": jobs, "rule_files": [RULES, ENDS]})
+    return yaml.dump({"scrape_configs": jobs, "rule_files": [RULES, ENDS]})
 
 
 def board() -> str:
@@ -174,7 +173,3 @@ def _panel(number: int, panel: Mapping[str, Any], grid: Mapping[str, int]) -> di
             for at, each in enumerate(panel["queries"])
         ],
     }
-
-
-def _yaml(document: Mapping[str, Any]) -> str:
-    return str(yaml.safe_dump(document, sort_keys=False, width=200, allow_unicode=True))
