@@ -212,3 +212,15 @@ async def test_caddy_lets_it_through_as_it_is_written_and_in_no_other_spelling(t
             seen[method, path] = (await it.raw(head.encode())).split(b" ", 2)[1]
         assert seen.pop(("GET", "/metrics")) == b"200"
         assert set(seen.values()) == {b"404"}
+
+
+def test_a_stacks_key_may_name_the_path_and_one_that_is_misspelt_is_told() -> None:
+    from pulumi_llm.roles import gateway
+    from pulumi_llm.roles.requests import GatewayKey, GatewayRole, Route
+    from tests.bootstrap.samples import MINI, OPENAI
+
+    for path, codes in (("/metrics", []), ("/metric", ["bootstrap.unknown-endpoint"])):
+        key = GatewayKey(name="monitoring", endpoints=(path,), source_cidrs=("203.0.113.9/32",))
+        routes = (Route(name="mini", targets=(MINI,)),)
+        role = GatewayRole(https_port=443, upstreams=(OPENAI,), routes=routes, keys=(key,))
+        assert [each.code for each in gateway.mistakes(role)] == codes
