@@ -23,6 +23,7 @@ from pulumi_llm.roles.registry import environments
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools" / "pins"))
 
+import advisories  # noqa: E402
 import reading  # noqa: E402
 import registries  # noqa: E402
 import report  # noqa: E402
@@ -369,6 +370,35 @@ def test_without_a_network_each_pin_of_the_tree_is_listed_and_the_end_is_3(
         (line,) = [line for line in lines if re.match(rf"{re.escape(each.name)} {re.escape(each.version)}\s", line)]
         assert ("NOT ANSWERED" if each.registry else "not asked: ") in line
         assert each.path in line
+
+
+def test_what_the_registry_tells_becomes_data_and_what_was_read_by_hand_stays() -> None:
+    def row(name: str, told: tuple[registries.Advisory, ...] | None, path: str = "templates/x/role.yaml") -> report.Row:
+        answer = registries.Answer("2.0", NOW, NOW, told, "" if told is not None else "not answered: 404")
+        return report.Row(reading.Pin(name, "1.0", path, "pypi"), (path,), answer)
+
+    weak = registries.Advisory("PYSEC-2026-1 = CVE-2026-1", ("1.1",), "it is weak")
+    before = {
+        "about": "what it is",
+        "sources": {"cve": {"title": "a list", "date": "2026-11-01"}},
+        "answered": {"pypi": {"gone": ["0.1"]}, "cve": {"by-hand": ["1.0"], "older": ["0.9"]}},
+        "not_answered": {"gone-too": ["0.1"]},
+        "rows": [
+            {"name": "CVE-2026-2", "package": "by-hand", "versions": ["1.0"], "source": "cve"},
+            {"name": "CVE-2025-1", "package": "gone", "versions": ["0.1"], "source": "pypi"},
+        ],
+    }
+    rows = [row("well", ()), row("weak", (weak,)), row("silent", None), row("by-hand", None), row("older", None)]
+    found = advisories.document([*rows, row("of-tests", (weak,), "uv.lock")], before, NOW)
+    assert found["answered"]["pypi"] == {"weak": ["1.0"], "well": ["1.0"]}
+    assert found["not_answered"] == {"older": ["1.0"], "silent": ["1.0"]}
+    assert [(each["name"], each["source"]) for each in found["rows"]] == [
+        ("CVE-2026-2", "cve"),
+        ("PYSEC-2026-1 = CVE-2026-1", "pypi"),
+    ]
+    assert found["rows"][1]["fixed_in"] == ["1.1"]
+    assert found["sources"]["pypi"]["date"] == "2026-11-28"
+    assert found["sources"]["cve"] == before["sources"]["cve"]
 
 
 @pytest.mark.parametrize("address", ["file:///etc", "nowhere", "http://[", "http://127.0.0.1:x", ""])

@@ -38,7 +38,7 @@ class KeyArgs(TypedDict):
     models: NotRequired[list[str]]
     """Served models that the key may ask, by name or by a pattern such as ``gpt-*``. Empty: all."""
     endpoints: NotRequired[list[str]]
-    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all."""
+    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all but ``/metrics``, which has to be named."""
     requests_per_minute: NotRequired[Optional[int]]
     """Requests in any 60 seconds. ``null``: no limit. At least 1. Default: ``60``."""
     tokens_per_minute: NotRequired[int]

@@ -67,10 +67,11 @@ def _told(project: Path, stack: str, words: list[str], *, simulated: bool) -> di
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        said = " ".join((done.stderr or done.stdout).split())
+        # What it wrote where it was well holds secrets in the clear: it is not shown, be it ever so unreadable.
+        said = " ".join((done.stderr or (done.stdout if done.returncode else "")).split())
         if words[0] == "export" and "no stack named" in said:  # pulumi/pulumi, pkg/backend/backenderr, of 3.237
             raise UnknownName("stack.unknown", _("stack"), stack, projects.find(project).stacks())
-        raise _unreadable(stack, words[0], said[-600:] or _("it said nothing"))
+        raise _unreadable(stack, words[0], said[-600:] or _("it said nothing that is JSON"))
     return found
 
 

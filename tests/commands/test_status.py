@@ -407,6 +407,16 @@ def test_a_stack_that_pulumi_does_not_know_is_a_code(
     assert problem(capsys) == "outputs.unreadable"
 
 
+def test_outputs_that_cannot_be_read_are_not_shown_as_they_hold_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_pulumi(tmp_path, monkeypatch, """echo 'warning: a new version' '{"ssh_private_key": "PLANTED"}'""")
+    assert cli.main(["status", "-s", "dev"]) == 1
+    told = capsys.readouterr()
+    assert "[outputs.unreadable]" in told.err
+    assert "PLANTED" not in told.err + told.out
+
+
 def test_without_pulumi_another_way_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

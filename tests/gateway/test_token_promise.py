@@ -75,7 +75,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.parametrize("name", COUNT)
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=25, deadline=None)
 @given(arguments=st.dictionaries(st.text(max_size=6), VALUES, max_size=6), indent=st.sampled_from((None, 4)))
 def test_arguments_of_a_tool_have_no_more_tokens_than_their_bound_however_a_template_writes_them(
@@ -90,35 +90,37 @@ def test_arguments_of_a_tool_have_no_more_tokens_than_their_bound_however_a_temp
     ]
     bodies = [{"messages": rows}, {"input": [{"type": "function_call", "call_id": "c", **function}]}]
     for body in bodies:
-        assert COUNT[name](shown) <= of_request(body) - PER_REQUEST
+        assert tokenisers()[name](shown) <= of_request(body) - PER_REQUEST
     # Where it comes as an object, as a tool's description does, templates indent it too.
     shown = json.dumps(arguments, ensure_ascii=False, indent=indent).encode("utf-8", "ignore").decode()
     block = {"type": "tool_use", "id": "c", "name": "f", "input": arguments}
-    assert COUNT[name](shown) <= of_request({"messages": [{"role": "assistant", "content": [block]}]}) - PER_REQUEST
-    assert COUNT[name](shown) <= of_request({"tools": [{"name": "f", "input_schema": arguments}]}) - PER_REQUEST
+    assert (
+        tokenisers()[name](shown) <= of_request({"messages": [{"role": "assistant", "content": [block]}]}) - PER_REQUEST
+    )
+    assert tokenisers()[name](shown) <= of_request({"tools": [{"name": "f", "input_schema": arguments}]}) - PER_REQUEST
 
 
 @pytest.mark.parametrize("numbers", ["[1,1,1,1,1,1]", "[1e15,1e15]", '{"a":[[],[],[]]}'])
-@pytest.mark.parametrize("name", COUNT)
+@pytest.mark.parametrize("name", NAMES)
 def test_many_short_values_have_no_more_tokens_than_their_bound(name: str, numbers: str) -> None:
     arguments = f'{{"x":[{",".join([numbers] * 300)}]}}'
     call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}
-    assert COUNT[name](json.dumps(json.loads(arguments))) <= of_request({"input": [call]})
+    assert tokenisers()[name](json.dumps(json.loads(arguments))) <= of_request({"input": [call]})
 
 
 KIND = st.sampled_from(sorted(KINDS)).map(lambda kind: KINDS[kind])
 TEXT = st.lists(KIND | st.text(max_size=40), min_size=1, max_size=4).map("".join)
 
 
-@pytest.mark.parametrize("name", COUNT)
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=25, deadline=None)
 @given(texts=st.lists(TEXT, min_size=1, max_size=5))
 def test_no_request_of_any_endpoint_has_more_tokens_than_its_bound(name: str, texts: list[str]) -> None:
     """OpenAI counts three tokens around each message and three at the end (its cookbook, 2026-11); others put more
     around a request once, which the bound has too."""
     texts = [each.encode("utf-8", "ignore").decode() for each in texts]
-    real = sum(COUNT[name](each) + 3 for each in texts) + 3
-    alone = sum(COUNT[name](each) for each in texts)
+    real = sum(tokenisers()[name](each) + 3 for each in texts) + 3
+    alone = sum(tokenisers()[name](each) for each in texts)
     parts = [{"type": "text", "text": each} for each in texts]
     for endpoint, body in (
         (CHAT, {"messages": [{"role": "user", "content": each} for each in texts]}),
@@ -129,7 +131,7 @@ def test_no_request_of_any_endpoint_has_more_tokens_than_its_bound(name: str, te
         assert real <= of_request(body, endpoint=endpoint)
     for endpoint, field in (("/v1/completions", "prompt"), ("/v1/embeddings", "input")):
         assert alone <= of_request({field: texts}, endpoint=endpoint)
-        assert COUNT[name](texts[0]) <= of_request({field: texts[0]}, endpoint=endpoint)
+        assert tokenisers()[name](texts[0]) <= of_request({field: texts[0]}, endpoint=endpoint)
 
 
 @dataclass

@@ -17,6 +17,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "docs/ci"
 PLAN, COMMENT, GITLAB = CI / "github-plan.yml", CI / "github-comment.yml", CI / "gitlab-ci.yml"
+OUTLOOK = CI / "github-outlook.yml"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 DIFF = r"pulumi-llm diff\b[^\n]*"
 
@@ -54,7 +55,7 @@ def test_the_half_that_may_write_runs_nothing_of_the_pull_request() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", [PLAN, COMMENT], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK], ids=lambda path: path.stem)
 def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Path) -> None:
     uses = re.findall(r"uses: *(.+)", path.read_text())
     assert uses
@@ -62,7 +63,7 @@ def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Pat
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)
 
 
-@pytest.mark.parametrize("path", [PLAN, COMMENT], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK], ids=lambda path: path.stem)
 def test_nothing_that_a_stranger_writes_is_put_into_a_script(path: Path) -> None:
     assert not any("${{" in each.get("run", "") for each in steps(path))
 
@@ -85,6 +86,16 @@ def test_on_gitlab_the_token_is_only_where_no_code_of_the_request_is() -> None:
     assert comment["rules"][0]["when"] == "always"
 
 
+def test_the_weekly_job_runs_by_the_clock_with_no_secret_and_a_token_that_only_reads() -> None:
+    workflow = read(OUTLOOK)
+    assert set(workflow[True]) == {"schedule", "workflow_dispatch"}
+    (row,) = workflow[True]["schedule"]
+    assert re.fullmatch(r"[1-9]\d? \d+ \* \* [0-6]", row["cron"])
+    assert workflow["permissions"] == {"contents": "read"}
+    assert not re.search(r"secrets\s*[.\[]|github\.token|GITHUB_TOKEN", OUTLOOK.read_text())
+    assert read(GITLAB)["pulumi-llm-outlook"]["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
+
+
 def test_the_hook_runs_what_the_jobs_run() -> None:
     (hook,) = yaml.safe_load(HOOKS.read_text())
     command = shlex.split(hook["entry"])
@@ -102,7 +113,7 @@ TOOLS = Path(os.environ.get("PULUMI_LLM_TOOLS", ROOT / ".tools")) / "bin"
 
 
 @pytest.mark.artefact
-@pytest.mark.parametrize("path", [PLAN, COMMENT], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK], ids=lambda path: path.stem)
 def test_actionlint_has_nothing_to_say(path: Path) -> None:
     tool = shutil.which("actionlint", path=f"{TOOLS}:{os.environ['PATH']}")
     assert tool, "there is no actionlint: tools/fetch actionlint"
@@ -113,8 +124,11 @@ def test_actionlint_has_nothing_to_say(path: Path) -> None:
 @pytest.mark.artefact
 @pytest.mark.parametrize(
     ("schema", "path"),
-    [("vendor.github-workflows", PLAN), ("vendor.github-workflows", COMMENT), ("vendor.gitlab-ci", GITLAB)],
-    ids=["plan", "comment", "gitlab"],
+    [
+        *(("vendor.github-workflows", each) for each in (PLAN, COMMENT, OUTLOOK)),
+        ("vendor.gitlab-ci", GITLAB),
+    ],
+    ids=["plan", "comment", "outlook", "gitlab"],
 )
 def test_the_hosts_schema_takes_the_file(schema: str, path: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
@@ -185,6 +199,26 @@ def test_the_plan_job_of_gitlab_runs_in_a_fresh_checkout(checkout: Path) -> None
     base = git(checkout, "rev-parse", "HEAD~1")
     run_all(jobs["pulumi-llm-plan"]["script"], checkout, CI_MERGE_REQUEST_DIFF_BASE_SHA=base, **jobs["variables"])
     assert first_line_is_a_marker(checkout)
+
+
+@pytest.mark.artefact
+@pytest.mark.parametrize("host", ["github", "gitlab"])
+def test_the_weekly_job_fails_until_what_has_ended_is_accepted(checkout: Path, tmp_path: Path, host: str) -> None:
+    if host == "github":
+        summary = tmp_path / "summary.md"
+        variables = {**read(OUTLOOK)["env"], "GITHUB_STEP_SUMMARY": str(summary)}
+        scripts, accepted = [each["run"] for each in steps(OUTLOOK) if "run" in each], "ACCEPTED"
+    else:
+        variables = read(GITLAB)["variables"]
+        scripts, accepted = read(GITLAB)["pulumi-llm-outlook"]["script"], "PULUMI_LLM_ACCEPTED"
+    variables |= {"STACKS": "aliyun-t4", "PULUMI_LLM_STACKS": "aliyun-t4"}
+    ended = checkout / "stacks/Pulumi.aliyun-t4.yaml"
+    ended.write_text(ended.read_text().replace("models: [gpt-6-luna]", "models: [gpt-4]"))
+    with pytest.raises(AssertionError, match=r"upstream\.model-ended"):
+        run_all(scripts, checkout, **variables)
+    run_all(scripts, checkout, **variables | {accepted: "upstream.model-ended outlook.advisory"})
+    if host == "github":
+        assert "gpt-4" in summary.read_text()
 
 
 @pytest.mark.artefact

@@ -30,10 +30,13 @@ from pulumi_llm import _entry_points, catalog, clouds, preflight, spec
 from pulumi_llm._bootstrap import GatewayKey, GatewayRole, Route, Target
 from pulumi_llm._commands._node_size import with_user_data
 from pulumi_llm._gateway import content_role
+from pulumi_llm._outlook import software
+from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._plan.capture import capture, capture_stack
+from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
-from pulumi_llm._review.policy_settings import FILE, combined
+from pulumi_llm._review.policy_settings import FILE, Exemption, combined
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
@@ -78,6 +81,7 @@ def findings() -> tuple[Finding, ...]:
             of_services,
             of_gateways,
             of_endings,
+            of_outlooks,
             of_content,
             of_components,
             of_stacks,
@@ -479,6 +483,18 @@ def of_endings() -> Iterator[Finding]:
     """Models that have ended, and that end soon."""
     upstreams = {"openai": spec.UpstreamSpec(models=("gpt-4", "gpt-4o"))}
     yield from ending_models(upstreams, date(2026, 12, 1))
+
+
+def of_outlooks() -> Iterator[Finding]:
+    """What ends besides, and what is known against what nodes run."""
+    kinds = {"server": "llm:index:ModelServer", "proxy": "llm:index:OverseasProxy"}
+    given: dict[str, Any] = {"upstreams": {"openai": {"models": ["gpt-4"]}}, "keys": {"a": {"expires": "2026-12-31"}}}
+    rows = [PlannedResource(f"urn:{name}", kind, name, "", False, given) for name, kind in kinds.items()]
+    excepted = [Exemption(rule="policy.missing-tag", reason="ok", expires=date(2026, 12, 31))]
+    ends = [*outlook.ends_of(Plan("p", "s", rows), date(2026, 11, 28)), *outlook.exceptions(excepted)]
+    row = {"name": "CVE-2026-1", "package": "torch", "summary": "", "fixed_in": ["2.14"], "source": "x"}
+    ends.append(software.advisory(row, "2.13", ["server"], {"title": "t", "date": "2026-11-28"}))
+    yield from (each.finding() for each in [*ends, *outlook.old_data(date(2036, 1, 1))])
 
 
 def of_content() -> Iterator[Finding]:

@@ -57,18 +57,28 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser.add_argument("--pypi", default=usual.pypi, metavar="URL", help="the Python index (%(default)s)")
     parser.add_argument("--go", default=usual.go, metavar="URL", help="the Go module proxy (%(default)s)")
     parser.add_argument("--debian", default=usual.debian, metavar="URL", help="Debian's archive (%(default)s)")
+    parser.add_argument(
+        "--advisories",
+        action="store_true",
+        help="write what is known of weaknesses into the data of `pulumi-llm outlook`; asks as --all does",
+    )
     parser.add_argument("--seconds", type=float, default=usual.seconds, help="for one answer (%(default)g)")
     asked = parser.parse_args(arguments)
     if not 0 < asked.seconds <= 3600:
         parser.error("--seconds must be more than 0, and at most 3600")
     try:
-        found = pins(root, locked=asked.all)
+        found = pins(root, locked=asked.all or asked.advisories)
     except PlaceError as error:
         print(f"outdated: {error}", file=sys.stderr)
         return 2
     at = Registries(asked.pypi.rstrip("/"), asked.go.rstrip("/"), asked.debian.rstrip("/"), asked.seconds)
     rows = answers(found, at)
-    print("\n".join(report(rows, len(found), datetime.now(UTC))))
+    now = datetime.now(UTC)
+    print("\n".join(report(rows, len(found), now)))
+    if asked.advisories:
+        import advisories  # it reads rows of this module
+
+        print(f"written: {advisories.write(root, rows, now).relative_to(root)}")
     return code(rows)
 
 

@@ -52,6 +52,8 @@ NAMES = (
     "start",
     "diff",
     "comment",
+    "outlook",
+    "monitoring",
     "catalog",
     "explain",
     "sim",

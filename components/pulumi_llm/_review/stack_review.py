@@ -10,6 +10,7 @@ from typing import Any
 from pulumi_llm import _disks as disks
 from pulumi_llm import preflight, spec
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.forecast import without_stand_ins
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret
@@ -112,6 +113,7 @@ def review(
                 *lost,
                 *fit(comparison.after),
                 *endings(comparison.after, today),
+                *outlook.concerning(comparison.before, comparison.after, remade(found.changes.rows, nodes), today),
                 *judged,
             ]
         )
@@ -233,6 +235,12 @@ def endings(plan: Plan, today: date) -> list[Finding]:
                 continue
             found += [one.placed(each.name) for one in ending_models({str(vendor): upstream}, today)]
     return found
+
+
+def remade(rows: Iterable[Change], nodes: Nodes) -> set[str]:
+    """The nodes whose machine is made, or made again, and installs everything anew."""
+    made = [row for row in rows if row.operation in ("create", "replace")]
+    return {row.node for row in made if impact.role_of(nodes.by_urn[row.urn]) == "machine"}
 
 
 def smaller_disks(comparison: Comparison) -> list[Finding]:

@@ -14,7 +14,16 @@ from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, sites_of, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
-from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target, Upstream, VllmRole
+from pulumi_llm.roles.requests import (
+    ENDPOINTS,
+    METRICS,
+    GatewayKey,
+    GatewayRole,
+    NodeRequest,
+    Target,
+    Upstream,
+    VllmRole,
+)
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -57,11 +66,11 @@ def mistakes(role: GatewayRole) -> list[Finding]:
             )
     for key in role.keys:
         for endpoint in key.endpoints:
-            if endpoint not in ENDPOINTS:
+            if endpoint not in (*ENDPOINTS, METRICS):
                 find(
                     "unknown-endpoint",
                     _("key {key!r}: {endpoint!r} is not served", key=key.name, endpoint=endpoint),
-                    _("served: {endpoints}", endpoints=listed(ENDPOINTS)),
+                    _("served: {endpoints}", endpoints=listed((*ENDPOINTS, METRICS))),
                 )
         for model in key.models:
             if not any(fnmatchcase(name, model) for name in served):
@@ -183,7 +192,7 @@ def policy(role: GatewayRole) -> str:
     content = dict(role.content.document) if role.content else {}
     if role.blocked_words:
         content["lists"] = [*lists, *content.get("lists", [])]
-    return json.dumps({"keys": keys, "content": content}, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps({"keys": keys, "content": content, "port": role.https_port}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _rules(key: GatewayKey) -> dict[str, Any]:

@@ -30,6 +30,8 @@ ENDPOINTS: tuple[str, ...] = (
 """The paths that a gateway serves, and those below ``/v1/models``.
 
 All others answer 404, whatever the servers behind it would do with them."""
+METRICS = "/metrics"
+"""What a key for monitoring reads. A key that names no endpoints may use all but this one: it has to name it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,9 +21,9 @@ class KeySpec(Part):
 
     zh: 该密钥可用的模型，写名字或 ``gpt-*`` 这样的模式。空表示全部。"""
     endpoints: tuple[Text, ...] = ()
-    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all.
+    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all but ``/metrics``, which has to be named.
 
-    zh: 该密钥可用的路径，如 ``/v1/chat/completions``。空表示全部。"""
+    zh: 该密钥可用的路径，如 ``/v1/chat/completions``。空表示全部，``/metrics`` 除外，它必须写明。"""
     requests_per_minute: Annotated[Count, Field(ge=1)] | None = 60
     """Requests in any 60 seconds. ``null``: no limit.
 

@@ -130,17 +130,24 @@ def list_keys(asked: Answer) -> Answer:
 
 
 def usage(asked: Answer) -> Answer:
-    """``{"days"}``: what each key has used on each of the last days, and this minute."""
-    days = int(asked.get("days", 30))
+    """``{"days", "models"}``: what each key has used on each of the last days; with ``models`` each model of it apart.
+
+    Models stand with the single calls, which are kept for 35 days (see `store.KEEP_CALLS`), so ``since`` may be later.
+    """
+    models = bool(asked.get("models"))
+    days = min(int(asked.get("days", 30)), 35) if models else int(asked.get("days", 30))
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400 * (days - 1)))
     with _ledger() as ledger:
-        rows = ledger.execute(
-            "SELECT key, day, requests, tokens_in, tokens_out, tokens, nanos FROM days"
-            " WHERE day >= ? ORDER BY key, day",
-            (since,),
-        ).fetchall()
-    names = ("key", "day", "requests", "tokens_in", "tokens_out", "tokens", "nanos")
+        rows = ledger.execute(_BY_MODEL if models else _BY_DAY, (since,)).fetchall()
+    names = ("key", "day", "requests", "tokens_in", "tokens_out", "tokens", "nanos", *(["model"] if models else []))
     return {"since": since, "days": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+_BY_DAY = "SELECT key, day, requests, tokens_in, tokens_out, tokens, nanos FROM days WHERE day >= ? ORDER BY key, day"
+_BY_MODEL = (
+    "SELECT key, day, count(*), sum(tokens_in), sum(tokens_out), sum(tokens), sum(nanos), model FROM calls"
+    " WHERE day >= ? GROUP BY key, day, model ORDER BY key, day, model"
+)
 
 
 def audit(asked: Answer) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from functools import lru_cache
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -19,6 +20,16 @@ _HELP = {
     "llm_gateway_active_requests": ("gauge", "Requests under way, by key."),
     "llm_gateway_upstream_up": ("gauge", "1 where an upstream's model is asked, 0 while it cools down."),
     "llm_gateway_first_byte_seconds": ("histogram", "Seconds from the request to the first byte of its answer."),
+    "llm_gateway_budget": ("gauge", "What a key may use, by key, unit (usd, tokens) and period (day, month; UTC)."),
+    "llm_gateway_budget_used": ("gauge", "What of it is used or reserved, in the period that runs."),
+    "llm_gateway_key_end_timestamp_seconds": ("gauge", "When a key ends that has an end, in seconds since 1970."),
+    "llm_gateway_engine_up": ("gauge", "1 where the vLLM on this machine tells its own numbers, which stand below."),
+    "llm_node_disk_bytes": ("gauge", "Bytes of a disk, by the path that it is mounted at."),
+    "llm_node_disk_free_bytes": ("gauge", "Bytes of it that are free."),
+    "llm_node_certificate_end_timestamp_seconds": (
+        "gauge",
+        "When the certificate that the gateway's port shows ends, in seconds since 1970.",
+    ),
 }
 Labels = tuple[tuple[str, str], ...]
 Counter = tuple[str, Labels]
@@ -66,7 +77,8 @@ class Metrics:
         ]
         lines = []
         for name, (kind, text) in _HELP.items():
-            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows[name]]
+            if rows[name] or name.startswith("llm_gateway_"):
+                lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows[name]]
         return "\n".join(lines) + "\n"
 
 
@@ -78,3 +90,14 @@ def _labels(labels: Labels) -> str:
         for name, value in labels
     )
     return "{" + ",".join(quoted) + "}"
+
+
+@lru_cache(1024)
+def of_call(key: str, model: str, endpoint: str, status: int) -> tuple[Counter, Counter, Counter, Counter]:
+    """What is counted of each call that has ended: requests, tokens of both directions, and cost."""
+    return (
+        counter("requests_total", key=key, model=model, endpoint=endpoint, status=str(status)),
+        counter("tokens_total", key=key, model=model, direction="in"),
+        counter("tokens_total", key=key, model=model, direction="out"),
+        counter("cost_usd_total", key=key, model=model),
+    )

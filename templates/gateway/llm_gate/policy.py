@@ -183,6 +183,10 @@ class Policy:
         """Everyone who has a key."""
         return {rules.name for rules, _ in self._keys.values()}
 
+    def rules(self) -> list[Rules]:
+        """The rules of everyone who has a key, by name; of two keys of one name once."""
+        return [by_name for __, by_name in sorted({rules.name: rules for rules, _ in self._keys.values()}.items())]
+
     def _load(self) -> None:
         keys: dict[str, tuple[Rules, float | None]] = {}
         rows = self.policy.content.get("keys", {})

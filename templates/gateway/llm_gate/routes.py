@@ -241,6 +241,10 @@ class Routes:
         if known.failures >= FAILURES and (caller is None or len(known.callers) > 1):
             known.until = now + COOL_DOWN
 
+    def upstreams(self) -> list[Upstream]:
+        """Every upstream that a route leads to, each once."""
+        return list(dict.fromkeys(each.upstream for route in self.table.values() for each in route.all))
+
     def state(self) -> dict[tuple[str, str], bool]:
         """Upstream and model to whether it is well, for the metrics."""
         return {

@@ -10,10 +10,10 @@ import sqlite3
 import sys
 import time
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
-from llm_gate import errors, money, relay, requests, upstream
+from llm_gate import errors, money, monitoring, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
@@ -22,7 +22,7 @@ from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.listening import Server
 from llm_gate.messages import Answer, Request, json_answer
-from llm_gate.metrics import Counter, Labels, Metrics, counter
+from llm_gate.metrics import Metrics, of_call
 from llm_gate.money import dearer_at_most
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
@@ -43,6 +43,8 @@ WRITTEN_WITHIN = 0.02
 """Seconds after which a settlement is on the disk, if no admission takes it there before."""
 MOST_HELD = 256 * 2**20
 """Bytes of all requests that are under way, together: a small proxy has 2 GiB of memory."""
+TEXT = "text/plain; version=0.0.4"
+"""Prometheus' text format."""
 CLIENT = "X-Llm-Client"
 """Where Caddy writes the caller's address; what a caller writes there itself is overwritten."""
 
@@ -68,6 +70,7 @@ class Gateway:
         )
         self.routes = Routes()
         self.metrics = Metrics()
+        self._machine = monitoring.Machine()
         self._complaints: dict[str, float] = {}
         self._writing: asyncio.TimerHandle | None = None
         self._door = Door()
@@ -135,7 +138,11 @@ class Gateway:
             return json_answer({"ok": True, "routes": len(self.routes.table)})
         if request.raw_path != "/metrics":
             return Answer(status=404)
-        gauges: dict[tuple[str, Labels], float] = {}
+        return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
+
+    def _gauges(self) -> monitoring.Gauges:
+        """What is so at this moment, and is not counted up."""
+        gauges: monitoring.Gauges = {}
         for name, count in self.store.active().items():
             gauges["llm_gateway_active_requests", (("key", name),)] = count
         for (direction, source, action), count in self.content.counts.items():
@@ -143,7 +150,27 @@ class Gateway:
             gauges["llm_gateway_content_total", labels] = count
         for (where, model), well in self.routes.state().items():
             gauges["llm_gateway_upstream_up", (("upstream", where), ("model", model))] = float(well)
-        return Answer(self.metrics.render(gauges).encode(), kind="text/plain; version=0.0.4")
+        for rules in self.policy.rules():
+            if rules.expires is not None:
+                gauges["llm_gateway_key_end_timestamp_seconds", (("key", rules.name),)] = rules.expires
+            for unit, period, limit, used in self.store.budgets(rules):
+                of = (("key", rules.name), ("unit", unit), ("period", period))
+                gauges["llm_gateway_budget", of] = limit
+                gauges["llm_gateway_budget_used", of] = used
+        return gauges
+
+    async def _monitored(self, rules: Rules) -> Answer:
+        """The numbers of the gateway, the machine and the engine, for a key that names the path."""
+        if monitoring.PATH not in rules.endpoints:
+            raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
+        self._fresh_routes()
+        port = self.policy.policy.content.get("port")
+        gauges = self._gauges() | await self._machine.gauges(port if isinstance(port, int) else None)
+        engine, told = monitoring.engine(self.routes.upstreams()), None
+        if engine is not None:
+            told = await monitoring.numbers_of(engine)
+            gauges["llm_gateway_engine_up", ()] = float(told is not None)
+        return Answer((self.metrics.render(gauges) + (told or "")).encode(), kind=TEXT)
 
     def _who(self, request: Request) -> Rules:
         """The rules of the caller's key. One key, in one place: two that differ are nobody's."""
@@ -164,6 +191,8 @@ class Gateway:
         return rules
 
     async def _serve(self, request: Request, rules: Rules) -> Answer | None:
+        if request.raw_path == monitoring.PATH and request.method == "GET":
+            return await self._monitored(rules)
         found = asked(request.method, request.raw_path)
         if found is None:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
@@ -332,7 +361,7 @@ class Gateway:
             self._writing = asyncio.get_running_loop().call_later(1.0, self._write)
 
     def _count(self, key: str, call: Call, spent: Spent) -> None:
-        requests, tokens_in, tokens_out, cost = _counters(key, call.model, call.endpoint, spent.status)
+        requests, tokens_in, tokens_out, cost = of_call(key, call.model, call.endpoint, spent.status)
         values = self.metrics.values
         values[requests] += 1
         values[tokens_in] += spent.tokens_in
@@ -345,17 +374,6 @@ class Gateway:
                 self.routes.load(self._table.content)
             except (ValueError, KeyError, TypeError) as error:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
-
-
-@lru_cache(1024)
-def _counters(key: str, model: str, endpoint: str, status: int) -> tuple[Counter, Counter, Counter, Counter]:
-    """What is counted of each call that has ended: requests, tokens of both directions, and cost."""
-    return (
-        counter("requests_total", key=key, model=model, endpoint=endpoint, status=str(status)),
-        counter("tokens_total", key=key, model=model, direction="in"),
-        counter("tokens_total", key=key, model=model, direction="out"),
-        counter("cost_usd_total", key=key, model=model),
-    )
 
 
 def server(handler: Handler) -> Server:

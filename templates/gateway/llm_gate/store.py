@@ -408,6 +408,19 @@ class Store:
             default=math.inf,
         )
 
+    def budgets(self, rules: Rules) -> list[tuple[str, str, float, float]]:
+        """A key's budgets, each as (unit, period, limit, used or reserved); without those that it does not have."""
+        if not rules.has_budget:
+            return []
+        meter = self._meter(rules.name, self.clock())
+        rows = (
+            ("tokens", "day", rules.daily_tokens, float(meter.today.tokens)),
+            ("tokens", "month", rules.monthly_tokens, float(meter.month.tokens)),
+            ("usd", "day", rules.daily_budget_usd, meter.today.nanos / NANO),
+            ("usd", "month", rules.monthly_budget_usd, meter.month.nanos / NANO),
+        )
+        return [(unit, period, float(limit), used) for unit, period, limit, used in rows if limit is not None]
+
     def active(self) -> dict[str, int]:
         """How many calls of each key are under way."""
         return {name: meter.active for name, meter in self._meters.items()}

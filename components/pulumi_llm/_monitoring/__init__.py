@@ -1,0 +1,1 @@
+"""Files for a monitoring of the user's own: what Prometheus scrapes, its alerts, and a board for Grafana."""
