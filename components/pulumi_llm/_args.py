@@ -254,12 +254,14 @@ class AccessArgs(TypedDict):
 
 
 class VectorsArgs(TypedDict):
-    """Weaviate: on the model server's host, or on a machine of its own."""
+    """The vector store: on the model server's host, or on a machine of its own."""
 
+    engine: NotRequired[str]
+    """Which one: ``weaviate`` or ``qdrant``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     placement: NotRequired[str]
     """On the model server's host, or on a machine of its own. One of ``server``, ``own``. Default: ``server``."""
     memory_gib: NotRequired[int]
-    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
     """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
     instance_type: NotRequired[str]
@@ -267,9 +269,9 @@ class VectorsArgs(TypedDict):
     system_disk_gib: NotRequired[int]
     """GiB. From 40 to 500. Default: ``40``."""
     renew: NotRequired[bool]
-    """As ``renew`` of the server, for Weaviate's machine. Default: ``false``."""
+    """As ``renew`` of the server, for the vector store's machine. Default: ``false``."""
     ready_timeout_minutes: NotRequired[int]
-    """Minutes that ``up`` waits for Weaviate to answer. From 5 to 480. Default: ``30``."""
+    """Minutes that ``up`` waits for the vector store to answer. From 5 to 480. Default: ``30``."""
     image_id: NotRequired[str]
     """As for the server, with ``placement: own`` only."""
 
@@ -412,12 +414,14 @@ class ModelServerArgs(TypedDict):
     """From where SSH is open. Left out: ``allowed_cidrs``."""
     https_port: NotRequired[int]
     """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
+    vectors_engine: NotRequired[str]
+    """Which one: ``weaviate`` or ``qdrant``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     vectors_memory_gib: NotRequired[int]
-    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
     vectors_disk_gib: NotRequired[int]
     """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
     vectors: NotRequired[bool]
-    """Run Weaviate on the same host. Default: ``false``."""
+    """Run a vector store on the same host. Default: ``false``."""
     address_id: NotRequired[pulumi.Input[str]]
     """The id of a public address that exists; ``address`` must then be given too. Left out: one is made."""
     address: NotRequired[pulumi.Input[str]]
@@ -491,7 +495,7 @@ class ModelServerArgs(TypedDict):
 
 
 class VectorStoreArgs(TypedDict):
-    """Where Weaviate runs, how big it is, and who may call it."""
+    """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
     """``aliyun``, ``tencent`` or ``aws``."""
@@ -507,8 +511,10 @@ class VectorStoreArgs(TypedDict):
     """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
     ssh_cidrs: NotRequired[list[str]]
     """From where SSH is open. Left out: ``allowed_cidrs``."""
+    engine: NotRequired[str]
+    """Which one: ``weaviate`` or ``qdrant``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     memory_gib: NotRequired[int]
-    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
     """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
     instance_type: NotRequired[str]
@@ -516,9 +522,9 @@ class VectorStoreArgs(TypedDict):
     system_disk_gib: NotRequired[int]
     """GiB. From 40 to 500. Default: ``40``."""
     renew: NotRequired[bool]
-    """As ``renew`` of the server, for Weaviate's machine. Default: ``false``."""
+    """As ``renew`` of the server, for the vector store's machine. Default: ``false``."""
     ready_timeout_minutes: NotRequired[int]
-    """Minutes that ``up`` waits for Weaviate to answer. From 5 to 480. Default: ``30``."""
+    """Minutes that ``up`` waits for the vector store to answer. From 5 to 480. Default: ``30``."""
     network_cidr: NotRequired[str]
     """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.62.0.0/16``."""
     vpc_id: NotRequired[pulumi.Input[str]]
@@ -638,7 +644,7 @@ class PlatformArgs(TypedDict):
     access: AccessArgs
     """Who may reach the machines."""
     vectors: NotRequired[VectorsArgs]
-    """Weaviate. Left out: none."""
+    """The vector store. Left out: none."""
     proxy: NotRequired[ProxyArgs]
     """The overseas proxy. Left out: none."""
     network: NotRequired[NetworkChoiceArgs]

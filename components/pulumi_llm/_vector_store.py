@@ -1,4 +1,4 @@
-"""Weaviate with API-key auth and TLS: on a machine of its own, or the one on a model server's host."""
+"""A vector store with a key and TLS: on a machine of its own, or the one on a model server's host."""
 
 from typing import Optional
 
@@ -14,14 +14,16 @@ from pulumi_llm._resolve import ResolvedVectors, arguments, resolve_vectors, sta
 
 
 class VectorStore(pulumi.ComponentResource):
-    """Weaviate on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
+    """A vector store on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
 
+    engine: pulumi.Output[str]
+    """Which vector store it is, such as ``weaviate``."""
     endpoint: pulumi.Output[str]
-    """Weaviate's REST URL."""
-    grpc: pulumi.Output[str]
-    """Weaviate's gRPC address (``host:port``, TLS)."""
+    """The vector store's URL: where its REST API is, or what a client connects to."""
+    grpc: pulumi.Output[Optional[str]]
+    """Its gRPC address (``host:port``, TLS), where it has one."""
     api_key: pulumi.Output[str]
-    """Weaviate's API key (secret)."""
+    """Its API key or password (secret)."""
     address: pulumi.Output[str]
     """The public IPv4 address."""
     private_address: pulumi.Output[str]
@@ -68,7 +70,7 @@ class VectorStore(pulumi.ComponentResource):
                 access=store.access,
                 ports=_nodes.ports(node),
                 node=node,
-                secrets=_nodes.vectors_secrets(key),
+                secrets=_nodes.vectors_secrets(store.spec.engine, key),
                 tags={**store.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=store.spec.ready_timeout_minutes,
                 renew=store.spec.renew,
@@ -77,7 +79,7 @@ class VectorStore(pulumi.ComponentResource):
             ),
             scope,
         )
-        support.publish(self, {**_nodes.store_outputs(host, key), **host.outputs(store.site.place)})
+        support.publish(self, {**_nodes.store_outputs(host, store.spec.engine, key), **host.outputs(store.site.place)})
 
 
 def _resolve(name: str, args: VectorStoreArgs) -> ResolvedVectors:

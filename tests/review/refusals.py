@@ -385,6 +385,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.override", [""]),
     ("vectors.placement", "x"),
     ("vectors.renew", True),
+    ("vectors.engine", "quadrant"),
     (
         "vectors",
         {"instance_type": "t3.large", "system_disk_gib": 50, "renew": True, "ready_timeout_minutes": 30},

@@ -278,6 +278,8 @@ class Manifest:
     """The class that does what a file cannot say, ``module:Class``; default: none is needed."""
     argument: Name | None = None
     """The components' own argument that asks for it; every role can be asked for under ``services``."""
+    default: bool = False
+    """Of several roles that one argument asks for: the one that is meant where none is named."""
     starts: Annotated[int, Between(0, 99)] = 50
     """When its service is started among the others': what asks after what it asks."""
     needs: Needs = Needs()
@@ -316,6 +318,8 @@ class Manifest:
             yield _("compose.minor_by_minor: what it keeps has no name (`keeps`)")
         if self.listeners and not {"caddy", "gateway"} & {*self.needs.roles}:
             yield _("listeners are Caddy's: it needs the role caddy")
+        if self.default and self.argument is None:
+            yield _("`default` is of an argument, and none is named")
         gate = any(each.key == "gate" for each in self.listeners.values()) and self.code is None
         if gate and "gateway" not in self.needs.roles:
             yield _("`key: gate` is the gateway's key: it needs the role gateway")

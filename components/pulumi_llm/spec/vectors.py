@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pulumi_llm._texts import _, listed
-from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid
+from pulumi_llm.roles import registry
+from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid, known
+
+DEFAULT_ENGINE = "weaviate"
+"""The role that is marked as the default of the argument ``vectors``; a test holds the two together."""
+
+VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib")
+"""The keys of a vector store beside a model, which are ``ModelServer``'s arguments with ``vectors_`` before them."""
 
 
 class VectorsSpec(Part):
-    """Weaviate: on the model server's host, or on a machine of its own."""
+    """The vector store: on the model server's host, or on a machine of its own."""
 
+    engine: Text = DEFAULT_ENGINE
+    """Which one: ``weaviate`` or ``qdrant``. See [vectors.md](vectors.md).
+
+    zh: 用哪一种：``weaviate`` 或 ``qdrant``。见 [vectors.zh.md](vectors.zh.md)。"""
     placement: Literal["server", "own"] = "server"
     """On the model server's host, or on a machine of its own.
 
     zh: 与模型同机，或单独一台机器。"""
     memory_gib: Annotated[Count, Field(ge=1, le=512)] = 4
-    """GiB of host memory that the container may take.
+    """GiB of host memory that it may take.
 
-    zh: 容器可用的主机内存，GiB。"""
+    zh: 可用的主机内存，GiB。"""
     disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
     """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk.
 
@@ -34,17 +45,23 @@ class VectorsSpec(Part):
 
     zh: GiB。"""
     renew: Flag = False
-    """As ``renew`` of the server, for Weaviate's machine.
+    """As ``renew`` of the server, for the vector store's machine.
 
-    zh: 与服务器的 [``renew``](#renew) 相同，用于 Weaviate 的机器。"""
+    zh: 与服务器的 [``renew``](#renew) 相同，用于向量库的机器。"""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
-    """Minutes that ``up`` waits for Weaviate to answer.
+    """Minutes that ``up`` waits for the vector store to answer.
 
-    zh: ``up`` 等待 Weaviate 应答的分钟数。"""
+    zh: ``up`` 等待向量库应答的分钟数。"""
     image_id: Text | None = None
     """As for the server, with ``placement: own`` only: see ``image_id``.
 
     zh: 与服务器相同，仅用于 ``placement: own``，见 [``image_id``](#image_id)。"""
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_exists(cls, value: str) -> str:
+        known(lambda: registry.of_argument("vectors", value))
+        return value
 
     @model_validator(mode="after")
     def _has_a_machine_of_its_own(self) -> Self:
