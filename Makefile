@@ -43,7 +43,7 @@ test: tools ## every test, the slow ones too
 	exit $$failed
 
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
-	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot pgvector
 	@python -m pytest -m boot --durations=20
 
 test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and the gateway (npm and PyPI; about 3 GB at first)

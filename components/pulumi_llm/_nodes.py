@@ -214,7 +214,11 @@ def service_outputs(host: Host, asked: ServiceRole, secrets: Mapping[str, Any]) 
         if each.url:
             outputs[name] = host.url(port[each.url])
         elif each.authority:
-            outputs[name] = host.authority(port[each.authority])
+            authority = host.authority(port[each.authority])
+            around = each.before or each.after
+            outputs[name] = (
+                pulumi.Output.concat(each.before or "", authority, each.after or "") if around else authority
+            )
         elif each.secret:
             outputs[name] = secrets[each.secret]
     return outputs

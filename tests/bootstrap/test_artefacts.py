@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -89,8 +90,8 @@ def test_systemd_accepts_every_unit(tmp_path: Path, name: str) -> None:
     files = settings_root(tmp_path, name)
     units = {path for node, path in files.items() if node.endswith((".service", ".target"))}
     # verify wants what ExecStart names to be there, and the units that these order themselves by.
-    programs = {line.removeprefix("ExecStart=").split()[0] for path in units for line in path.read_text().splitlines()
-                if line.startswith("ExecStart=")}  # fmt: skip
+    started = re.compile(r"^ExecStart(?:Pre|Post)?=-?(\S+)", re.MULTILINE)
+    programs = {program for path in units for program in started.findall(path.read_text())}
     for program in programs:
         path = tmp_path / program.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from jinja2 import TemplateError
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import compose, files
-from pulumi_llm.roles.requests import Asked, NodeRequest, ServiceRole
+from pulumi_llm.roles.requests import Asked, GatewayRole, NodeRequest, ServiceRole
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -125,10 +125,16 @@ class Role:
         return self.manifest.needs.disk_gib if given is None else given
 
     def listeners(self, node: NodeRequest) -> dict[str, tuple[int, Listener]]:
-        """Caddy's ports that lead to it, with what may pass, by name."""
+        """The ports that lead to it, Caddy's and its own, with what may pass, by name."""
         asked = node.asked(self.name)
         ports = asked.ports if isinstance(asked, ServiceRole) else {}
-        return {name: (ports.get(name, each.port), each) for name, each in self.manifest.listeners.items()}
+        # The gateway tells the status where there is one.
+        told = node.of(GatewayRole) is not None
+        return {
+            name: (ports.get(name, each.port), each)
+            for name, each in self.manifest.listeners.items()
+            if each.to is not None or each.protocol == "tls" or not told
+        }
 
     def check(self, node: NodeRequest) -> list[Finding]:
         """What would keep it from starting on this node; of a role without code, what its files are refused for."""
@@ -284,6 +290,7 @@ class Role:
         return [
             files.fill("caddy/site.j2", name=name, port=port, each=each, status=port == status_port)
             for name, (port, each) in self.listeners(node).items()
+            if each.protocol != "tls"
         ]
 
     def watched(self, node: NodeRequest) -> Row:

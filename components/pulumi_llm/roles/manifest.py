@@ -168,9 +168,15 @@ class Compose:
 
 @part
 class Health:
-    """Where a service says that it is well: any answer but an error will do."""
+    """Where a service says that it is well: any answer but an error will do; ``tcp://``: it takes a call."""
 
-    url: Annotated[str, Like(r"http://127\.0\.0\.1:\d{1,5}/[\w./?=&-]*", "an http:// address on 127.0.0.1")]
+    url: Annotated[
+        str,
+        Like(
+            r"http://127\.0\.0\.1:\d{1,5}/[\w./?=&-]*|tcp://127\.0\.0\.1:\d{1,5}",
+            "an http:// address on 127.0.0.1, or tcp://127.0.0.1 and a port",
+        ),
+    ]
 
 
 @part
@@ -196,12 +202,14 @@ class Credential:
 
 @part
 class Listener:
-    """A port of Caddy's that leads to the service on loopback."""
+    """A port of Caddy's that leads to the service on loopback, or one on which the service ends TLS itself."""
 
     title: Title
     port: Port
-    to: Loopback
-    protocol: Literal["http", "grpc"] = "http"
+    to: Loopback | None = None
+    """Where it leads. One that leads nowhere has the status document alone, on a node without a gateway."""
+    protocol: Literal["http", "grpc", "tls"] = "http"
+    """``tls``: the service listens, not Caddy, with the node's certificate: its protocol is none of Caddy's."""
     key: Literal["gate", "own", "none"]
     """Who asks for a key: the gateway (its keys, with their limits), the service itself, or nobody."""
     because: Text | None = None
@@ -220,6 +228,10 @@ class Listener:
             yield _("a listener that nobody asks a key of says why (`because`), and no other does")
         if self.key == "gate" and self.protocol == "grpc":
             yield _("the gateway checks no keys of gRPC: the service has to ask for one itself (`key: own`)")
+        if self.protocol == "tls" and (self.key != "own" or self.to is not None):
+            yield _("a service that ends TLS itself (`protocol: tls`) asks for its key itself, and Caddy leads nowhere")
+        if self.protocol == "grpc" and self.to is None:
+            yield _("a listener of gRPC leads to a port on loopback (`to`)")
         for pattern in (self.paths, self.excluded):
             if pattern is not None and any(each in pattern for each in '"`'):
                 yield _(
@@ -262,11 +274,16 @@ class Output:
     url: Name | None = None
     authority: Name | None = None
     secret: Secret | None = None
+    before: Text | None = None
+    after: Text | None = None
+    """What stands before and after an authority, as in ``postgresql://user@``…``/database``."""
 
     def mistakes(self) -> Iterator[str]:
         """What does not go together."""
         if sum(each is not None for each in (self.url, self.authority, self.secret)) != 1:
             yield _("an output is one of url, authority, secret")
+        if (self.before or self.after) and not self.authority:
+            yield _("`before` and `after` are of an authority")
 
 
 @part
@@ -306,7 +323,7 @@ class Manifest:
                 if (each.url or each.authority or each.secret) not in {*self.listeners, *self.secrets}]  # fmt: skip
         if lost:
             yield _("{lost}: there is no listener or secret of that name", lost=listed(lost))
-        ports = {int(each.to.rpartition(":")[2]) for each in self.listeners.values()} - {*self.loopback}
+        ports = {int(each.to.rpartition(":")[2]) for each in self.listeners.values() if each.to} - {*self.loopback}
         if ports:
             yield _("loopback leaves out {ports}, where its listeners lead", ports=listed(map(str, sorted(ports))))
         mine = any(each.stage == "environments" and not each.tool for each in self.install.environments.values())
