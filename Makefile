@@ -48,7 +48,7 @@ test-boot-all: setup ## every shipped stack booted, and every fault (an hour and
 
 test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and the gateway (npm and PyPI; about 3 GB at first)
 	@python -m tests.clients.installed || echo "test-clients: those that cannot be had are skipped"
-	@python -m pytest -m clients -n 2 tests/clients
+	@python -m pytest -m clients -n 2 tests/clients tests/vectors
 
 mutate: setup ## which mistakes the tests would miss, by a sample of them (half an hour; MUTATE="--module '*/store.py' --per-module 20")
 	@tools/mutate $(MUTATE)

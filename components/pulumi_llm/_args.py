@@ -257,7 +257,7 @@ class VectorsArgs(TypedDict):
     """The vector store: on the model server's host, or on a machine of its own."""
 
     engine: NotRequired[str]
-    """Which one: ``weaviate``, ``qdrant`` or ``pgvector``. See [vectors.md](vectors.md). Default: ``weaviate``."""
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     placement: NotRequired[str]
     """On the model server's host, or on a machine of its own. One of ``server``, ``own``. Default: ``server``."""
     memory_gib: NotRequired[int]
@@ -415,7 +415,7 @@ class ModelServerArgs(TypedDict):
     https_port: NotRequired[int]
     """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
     vectors_engine: NotRequired[str]
-    """Which one: ``weaviate``, ``qdrant`` or ``pgvector``. See [vectors.md](vectors.md). Default: ``weaviate``."""
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     vectors_memory_gib: NotRequired[int]
     """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
     vectors_disk_gib: NotRequired[int]
@@ -512,7 +512,7 @@ class VectorStoreArgs(TypedDict):
     ssh_cidrs: NotRequired[list[str]]
     """From where SSH is open. Left out: ``allowed_cidrs``."""
     engine: NotRequired[str]
-    """Which one: ``weaviate``, ``qdrant`` or ``pgvector``. See [vectors.md](vectors.md). Default: ``weaviate``."""
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     memory_gib: NotRequired[int]
     """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]

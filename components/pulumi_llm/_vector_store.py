@@ -7,6 +7,7 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import _nodes
+from pulumi_llm import _notices as notices
 from pulumi_llm._args import VectorStoreArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._network import network_for
@@ -58,6 +59,7 @@ class VectorStore(pulumi.ComponentResource):
             cloud = support.adapter(store.site.cloud.name)
             node = _nodes.store_node(name, store)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
+        notices.warn(self, name, store.warnings)
         scope = support.scope_of(self, name, cloud, store.site.region.name)
         key = hosts.random_key(f"{name}-api-key", scope)
         host = hosts.make_host(

@@ -37,7 +37,7 @@ from pulumi_llm._review.policy_settings import FILE, combined
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import capabilities, placement, suggest
+from pulumi_llm.preflight import capabilities, placement, stores, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -76,6 +76,7 @@ def findings() -> tuple[Finding, ...]:
             of_servers,
             of_platforms,
             of_services,
+            of_stores,
             of_gateways,
             of_endings,
             of_content,
@@ -84,6 +85,14 @@ def findings() -> tuple[Finding, ...]:
         )
         found = [each for source in (*sources, of_policies, of_clouds, of_places) for each in source()]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
+
+
+# -- vector stores
+
+
+def of_stores() -> Iterator[Finding]:
+    """What is said of a vector store that does not refuse it."""
+    yield from stores.warnings_of(spec.parse(spec.VectorsSpec, {"engine": "chroma"}))
 
 
 # -- a model on GPUs

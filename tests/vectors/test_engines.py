@@ -158,3 +158,27 @@ def test_keys_list_tells_whose_key_it_is_by_the_engine_that_is_up(monkeypatch: p
     assert json.dumps(_keys._of_vectors(asked, "list")).count('"llm"') == 1
     with pytest.raises(Refusal, match="Qdrant has one key"):
         _keys._of_vectors(asked, "add")
+
+
+def test_the_default_has_the_largest_user_data_so_that_check_measures_that() -> None:
+    sizes = {name: len(bootstrap.user_data(engine_node(name))) for name in ENGINES}
+    assert max(sizes, key=sizes.__getitem__) == ENGINES[0]
+
+
+def test_a_weakness_that_nobody_mended_is_warned_of_in_the_plan() -> None:
+    beside = {**SERVER, "vectors": True, "vectors_engine": "chroma"}
+    for component, args in ((llm.VectorStore, {**MACHINE, "engine": "chroma"}), (llm.ModelServer, beside)):
+        (note,) = [each for each in plan_of(component, args).notes if each.code == "vectors.known-weakness"]
+        assert note.severity == "warning"
+        assert "CVE-2026-45829 is published of Chroma 1.5.9" in note.message
+    quiet = plan_of(llm.VectorStore, {**MACHINE, "engine": "qdrant"})
+    assert not [each for each in quiet.notes if each.code.startswith("vectors.")]
+
+
+def test_what_is_weak_has_its_source_and_the_release_that_mends_it_is_older_than_the_pin() -> None:
+    for name in ENGINES:
+        for each in role(name).manifest.weak:
+            assert each.source
+            if each.mended:
+                pinned = [int(part) for part in role(name).manifest.version.split(".")]
+                assert pinned >= [int(part) for part in each.mended.split(".")]

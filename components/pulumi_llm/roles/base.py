@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 UNITS = "/etc/systemd/system"
 SECRETS = "/srv/llm/secrets"
+FRONT = "llm-caddy.service"
+"""Who asks for a key that a service does not ask for itself."""
 PROBE = "node-probe"
 """Whom the node's own key belongs to, with which it asks itself whether it answers."""
 
@@ -267,7 +269,8 @@ class Role:
             if each.optional is not optional:
                 continue
             form = "env" if each.variable else "raw"
-            restart = (self.unit,) if self.unit and each.restarts else ()
+            unit = FRONT if name in self.manifest.in_front else self.unit
+            restart = (unit,) if unit and each.restarts else ()
             row = rows.setdefault(each.file, secret_row(each.file, each.owner, form, {}, *restart))
             row["entries"][name] = each.variable or ""
         return list(rows.values())
@@ -288,7 +291,14 @@ class Role:
     def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
         """Its parts of Caddy's configuration. The status document is told on ``status_port``."""
         return [
-            files.fill("caddy/site.j2", name=name, port=port, each=each, status=port == status_port)
+            files.fill(
+                "caddy/site.j2",
+                name=name,
+                port=port,
+                each=each,
+                variable=self.manifest.secrets[each.secret].variable if each.secret else None,
+                status=port == status_port,
+            )
             for name, (port, each) in self.listeners(node).items()
             if each.protocol != "tls"
         ]

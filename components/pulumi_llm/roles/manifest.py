@@ -210,8 +210,10 @@ class Listener:
     """Where it leads. One that leads nowhere has the status document alone, on a node without a gateway."""
     protocol: Literal["http", "grpc", "tls"] = "http"
     """``tls``: the service listens, not Caddy, with the node's certificate: its protocol is none of Caddy's."""
-    key: Literal["gate", "own", "none"]
-    """Who asks for a key: the gateway (its keys, with their limits), the service itself, or nobody."""
+    key: Literal["gate", "own", "front", "none"]
+    """Who asks for a key: the gateway (its keys, with their limits), the service itself, Caddy, or nobody."""
+    secret: Secret | None = None
+    """Which of the role's secrets Caddy asks for (``key: front``), as a bearer token. The service never sees it."""
     because: Text | None = None
     """Why nobody asks for a key."""
     paths: Text = "^/"
@@ -226,6 +228,10 @@ class Listener:
         """What does not go together."""
         if (self.key == "none") != (self.because is not None):
             yield _("a listener that nobody asks a key of says why (`because`), and no other does")
+        if (self.key == "front") != (self.secret is not None):
+            yield _("a listener whose key Caddy asks for names the secret (`secret`), and no other does")
+        if self.key == "front" and self.protocol != "http":
+            yield _("Caddy asks for a key of HTTP alone")
         if self.key == "gate" and self.protocol == "grpc":
             yield _("the gateway checks no keys of gRPC: the service has to ask for one itself (`key: own`)")
         if self.protocol == "tls" and (self.key != "own" or self.to is not None):
@@ -287,6 +293,17 @@ class Output:
 
 
 @part
+class Weakness:
+    """One that is published of what is installed, and the release that mends it."""
+
+    name: Text
+    mended: Text | None = None
+    """Without one: users are warned."""
+    source: Text
+    source_date: Text
+
+
+@part
 class Manifest:
     """A whole role.yaml."""
 
@@ -316,9 +333,16 @@ class Manifest:
     stages: tuple[Stage, ...] = ()
     outputs: dict[Secret, Output] = field(default_factory=dict)
     hints: dict[Code, Text] = field(default_factory=dict)
+    weak: tuple[Weakness, ...] = ()
+    """What is known against it."""
 
     def mistakes(self) -> Iterator[str]:
         """What does not go together."""
+        unknown = [
+            each.secret for each in self.listeners.values() if each.secret and not self._is_variable(each.secret)
+        ]
+        if unknown:
+            yield _("{unknown}: there is no secret of that name with a variable", unknown=listed(unknown))
         lost = [f"output {name}" for name, each in self.outputs.items()
                 if (each.url or each.authority or each.secret) not in {*self.listeners, *self.secrets}]  # fmt: skip
         if lost:
@@ -342,6 +366,23 @@ class Manifest:
             yield _("`key: gate` is the gateway's key: it needs the role gateway")
         if (self.health or self.listeners) and self.service is None:
             yield _("health and listeners are of a service, and none is named")
+
+    def _is_variable(self, secret: str) -> bool:
+        return secret in self.secrets and self.secrets[secret].variable is not None
+
+    @property
+    def version(self) -> str:
+        """Of the first environment or image that it pins; "" where it pins none."""
+        for environment in self.install.environments.values():
+            return environment.version
+        for image in self.install.images.values():
+            return image.image.rpartition("/")[2].partition("@")[0].partition(":")[2].removeprefix("v")
+        return ""
+
+    @property
+    def in_front(self) -> tuple[str, ...]:
+        """The secrets that Caddy asks for."""
+        return tuple(dict.fromkeys(each.secret for each in self.listeners.values() if each.secret))
 
 
 __all__ = ["NAME", "Credential", "Environment", "File", "Folder", "Listener", "Manifest", "Stage", "User"]

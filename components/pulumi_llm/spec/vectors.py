@@ -21,9 +21,9 @@ class VectorsSpec(Part):
     """The vector store: on the model server's host, or on a machine of its own."""
 
     engine: Text = DEFAULT_ENGINE
-    """Which one: ``weaviate``, ``qdrant`` or ``pgvector``. See [vectors.md](vectors.md).
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md).
 
-    zh: 用哪一种：``weaviate``、``qdrant`` 或 ``pgvector``。见 [vectors.zh.md](vectors.zh.md)。"""
+    zh: 用哪一种：``weaviate``、``qdrant``、``pgvector`` 或 ``chroma``。见 [vectors.zh.md](vectors.zh.md)。"""
     placement: Literal["server", "own"] = "server"
     """On the model server's host, or on a machine of its own.
 
