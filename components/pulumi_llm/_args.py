@@ -257,13 +257,13 @@ class VectorsArgs(TypedDict):
     """The vector store: on the model server's host, or on a machine of its own."""
 
     engine: NotRequired[str]
-    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md). Default: ``weaviate``."""
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector``, ``chroma`` or ``milvus``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     placement: NotRequired[str]
     """On the model server's host, or on a machine of its own. One of ``server``, ``own``. Default: ``server``."""
     memory_gib: NotRequired[int]
-    """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
-    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
@@ -415,11 +415,11 @@ class ModelServerArgs(TypedDict):
     https_port: NotRequired[int]
     """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
     vectors_engine: NotRequired[str]
-    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md). Default: ``weaviate``."""
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector``, ``chroma`` or ``milvus``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     vectors_memory_gib: NotRequired[int]
-    """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     vectors_disk_gib: NotRequired[int]
-    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
     vectors: NotRequired[bool]
     """Run a vector store on the same host. Default: ``false``."""
     address_id: NotRequired[pulumi.Input[str]]
@@ -512,11 +512,11 @@ class VectorStoreArgs(TypedDict):
     ssh_cidrs: NotRequired[list[str]]
     """From where SSH is open. Left out: ``allowed_cidrs``."""
     engine: NotRequired[str]
-    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md). Default: ``weaviate``."""
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector``, ``chroma`` or ``milvus``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     memory_gib: NotRequired[int]
-    """GiB of host memory that it may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
-    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]

@@ -160,7 +160,7 @@ SAMPLES = {
     "gpu": gpu_node(),
     "proxy": proxy_node(),
     "vectors": vector_node(),
-    **{engine: engine_node(engine) for engine in ("qdrant", "pgvector", "chroma")},
+    **{engine: engine_node(engine) for engine in ("qdrant", "pgvector", "chroma", "milvus")},
 }
 
 

@@ -117,8 +117,20 @@ def test_a_container_is_held_to_its_memory_its_user_and_its_folder(engine: str) 
         assert each.get("read_only") is True or engine in WRITABLE
 
 
-WRITABLE = {"weaviate": "as it was before there were others: what it writes outside of its folder was not looked up"}
+WRITABLE = {
+    "weaviate": "as it was before there were others: what it writes outside of its folder was not looked up",
+    "milvus": "its image could not be run here, and what it writes outside of its folder is not documented",
+}
 """Containers whose root is not read-only, and why."""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_takes_the_sizes_of_its_role_where_nobody_gives_any(engine: str) -> None:
+    needs = role(engine).manifest.needs
+    left_out = spec.parse(spec.VectorsSpec, {"engine": engine})
+    assert (left_out.memory_gib, left_out.disk_gib) == (needs.memory_gib, needs.disk_gib)
+    given = spec.parse(spec.VectorsSpec, {"engine": engine, "memory_gib": 16, "disk_gib": 100})
+    assert (given.memory_gib, given.disk_gib) == (16, 100)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

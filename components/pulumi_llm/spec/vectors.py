@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from pulumi_llm._texts import _, listed
+from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
 from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid, known
 
@@ -17,25 +19,30 @@ VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib")
 """The keys of a vector store beside a model, which are ``ModelServer``'s arguments with ``vectors_`` before them."""
 
 
+def _without_nothing(value: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    return {key: each for key, each in value.items() if each is not None or key not in keys}
+
+
 class VectorsSpec(Part):
     """The vector store: on the model server's host, or on a machine of its own."""
 
     engine: Text = DEFAULT_ENGINE
-    """Which one: ``weaviate``, ``qdrant``, ``pgvector`` or ``chroma``. See [vectors.md](vectors.md).
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector``, ``chroma`` or ``milvus``. See [vectors.md](vectors.md).
 
-    zh: 用哪一种：``weaviate``、``qdrant``、``pgvector`` 或 ``chroma``。见 [vectors.zh.md](vectors.zh.md)。"""
+    zh: ``weaviate``、``qdrant``、``pgvector``、``chroma`` 或 ``milvus``，见 [vectors.zh.md](vectors.zh.md)。"""
     placement: Literal["server", "own"] = "server"
     """On the model server's host, or on a machine of its own.
 
     zh: 与模型同机，或单独一台机器。"""
     memory_gib: Annotated[Count, Field(ge=1, le=512)] = 4
-    """GiB of host memory that it may take.
+    """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8.
 
-    zh: 可用的主机内存，GiB。"""
+    zh: 可用的主机内存，GiB。不写则按角色的规定，Milvus 为 8。"""
     disk_gib: Annotated[Count, Field(ge=10, le=16000)] = 40
-    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk.
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says,
+    which for Milvus is 60.
 
-    zh: 数据盘上留给向量的空间，GiB；``own`` 时就是那台机器数据盘的大小。"""
+    zh: 数据盘上留给向量的空间，GiB；``own`` 时就是那台机器数据盘的大小。不写则按角色的规定，Milvus 为 60。"""
     instance_type: Text | None = None
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough.
 
@@ -56,6 +63,22 @@ class VectorsSpec(Part):
     """As for the server, with ``placement: own`` only: see ``image_id``.
 
     zh: 与服务器相同，仅用于 ``placement: own``，见 [``image_id``](#image_id)。"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sizes_of_the_engine(cls, value: Any) -> Any:
+        """What is left out is as the engine's role says; a name that there is not is told by the field itself."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("engine"), str):
+            return value
+        try:
+            needs = registry.of_argument("vectors", value["engine"]).manifest.needs
+        except Refusal:
+            return value
+        sizes = {"memory_gib": needs.memory_gib, "disk_gib": needs.disk_gib}
+        return {
+            **{key: size for key, size in sizes.items() if value.get(key) is None},
+            **_without_nothing(value, sizes),
+        }
 
     @field_validator("engine")
     @classmethod
