@@ -264,6 +264,10 @@ class VectorsArgs(TypedDict):
     """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
     """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
+    count: NotRequired[int]
+    """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
+    dimensions: NotRequired[int]
+    """How many numbers each vector has. From 1 to 1000000."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
@@ -420,6 +424,10 @@ class ModelServerArgs(TypedDict):
     """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     vectors_disk_gib: NotRequired[int]
     """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
+    vectors_count: NotRequired[int]
+    """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
+    vectors_dimensions: NotRequired[int]
+    """How many numbers each vector has. From 1 to 1000000."""
     vectors: NotRequired[bool]
     """Run a vector store on the same host. Default: ``false``."""
     address_id: NotRequired[pulumi.Input[str]]
@@ -517,6 +525,10 @@ class VectorStoreArgs(TypedDict):
     """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
     """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
+    count: NotRequired[int]
+    """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
+    dimensions: NotRequired[int]
+    """How many numbers each vector has. From 1 to 1000000."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]

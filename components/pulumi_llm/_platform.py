@@ -194,6 +194,8 @@ class Platform(pulumi.ComponentResource):
             server_args |= {
                 "vectors": True,
                 **({} if vectors.engine == DEFAULT_ENGINE else {"vectors_engine": vectors.engine}),
+                **({} if vectors.count is None else {"vectors_count": vectors.count}),
+                **({} if vectors.dimensions is None else {"vectors_dimensions": vectors.dimensions}),
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
             }

@@ -93,6 +93,13 @@ def findings() -> tuple[Finding, ...]:
 def of_stores() -> Iterator[Finding]:
     """What is said of a vector store that does not refuse it."""
     yield from stores.warnings_of(spec.parse(spec.VectorsSpec, {"engine": "chroma"}))
+    for each in (
+        {"engine": "milvus", "memory_gib": 4},
+        {"engine": "pgvector", "count": 10, "dimensions": 2001},
+        {"count": 5_000_000, "dimensions": 1024, "memory_gib": 4, "disk_gib": 10},
+        {"count": 10},
+    ):
+        yield from told(lambda each=each: spec.parse(spec.VectorsSpec, each))
 
 
 # -- a model on GPUs

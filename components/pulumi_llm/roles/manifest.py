@@ -293,6 +293,22 @@ class Output:
 
 
 @part
+class Sizing:
+    """What a vector store needs for its vectors, as its makers say: a share of the numbers' own size, and a base."""
+
+    memory_percent: Annotated[int, Between(10, 2000)]
+    memory_base_gib: Gib = 1
+    least_memory_gib: Gib = 1
+    disk_percent: Annotated[int, Between(10, 2000)]
+    disk_base_gib: Gib = 5
+    dimensions: Annotated[int, Between(1, 1_000_000)] | None = None
+    """As many as a vector may have that is indexed; None: not known."""
+    source: Text
+    """Of the share of memory; what is ours in the rest is said too."""
+    source_date: Text
+
+
+@part
 class Weakness:
     """One that is published of what is installed, and the release that mends it."""
 
@@ -333,6 +349,8 @@ class Manifest:
     stages: tuple[Stage, ...] = ()
     outputs: dict[Secret, Output] = field(default_factory=dict)
     hints: dict[Code, Text] = field(default_factory=dict)
+    sizing: Sizing | None = None
+    """Of a vector store."""
     weak: tuple[Weakness, ...] = ()
     """What is known against it."""
 

@@ -9,13 +9,13 @@ from pydantic import Field, field_validator, model_validator
 
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Refusal
-from pulumi_llm.roles import registry
+from pulumi_llm.roles import registry, sizing
 from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid, known
 
 DEFAULT_ENGINE = "weaviate"
 """The role that is marked as the default of the argument ``vectors``; a test holds the two together."""
 
-VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib")
+VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib", "count", "dimensions")
 """The keys of a vector store beside a model, which are ``ModelServer``'s arguments with ``vectors_`` before them."""
 
 
@@ -43,6 +43,15 @@ class VectorsSpec(Part):
     which for Milvus is 60.
 
     zh: 数据盘上留给向量的空间，GiB；``own`` 时就是那台机器数据盘的大小。不写则按角色的规定，Milvus 为 60。"""
+    count: Annotated[Count, Field(ge=1, le=10_000_000_000)] | None = None
+    """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs,
+    and what is left out of them follows.
+
+    zh: 预计有多少个向量，与 ``dimensions`` 一起写：内存和磁盘会与该引擎所需的比较，不写的那一项据此推算。"""
+    dimensions: Annotated[Count, Field(ge=1, le=1_000_000)] | None = None
+    """How many numbers each vector has.
+
+    zh: 每个向量有多少维。"""
     instance_type: Text | None = None
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough.
 
@@ -68,13 +77,17 @@ class VectorsSpec(Part):
     @classmethod
     def _sizes_of_the_engine(cls, value: Any) -> Any:
         """What is left out is as the engine's role says; a name that there is not is told by the field itself."""
-        if not isinstance(value, Mapping) or not isinstance(value.get("engine"), str):
+        if not isinstance(value, Mapping) or not isinstance(value.get("engine", ""), str):
             return value
         try:
-            needs = registry.of_argument("vectors", value["engine"]).manifest.needs
+            role = registry.of_argument("vectors", value.get("engine"))
         except Refusal:
             return value
-        sizes = {"memory_gib": needs.memory_gib, "disk_gib": needs.disk_gib}
+        sizes = {"memory_gib": role.manifest.needs.memory_gib, "disk_gib": role.manifest.needs.disk_gib}
+        count, dimensions = value.get("count"), value.get("dimensions")
+        if type(count) is int and type(dimensions) is int:
+            needed = sizing.sizes(role, count, dimensions)
+            sizes = {key: max(size, getattr(needed, key, 0)) for key, size in sizes.items()}
         return {
             **{key: size for key, size in sizes.items() if value.get(key) is None},
             **_without_nothing(value, sizes),
@@ -100,3 +113,21 @@ class VectorsSpec(Part):
                 _("placement: own, or the same key under `server`"),
             )
         return self
+
+    @model_validator(mode="after")
+    def _holds_what_is_expected(self) -> Self:
+        if (self.count is None) != (self.dimensions is None):
+            raise invalid(
+                "vectors.half-a-size",
+                _("`count` and `dimensions` belong together: how many vectors, and how long each is"),
+                _("both, or neither"),
+            )
+        known(self._check_sizes)
+        return self
+
+    def _check_sizes(self) -> None:
+        role = registry.of_argument("vectors", self.engine)
+        sizes = {"memory_gib": self.memory_gib, "disk_gib": self.disk_gib}
+        found = list(sizing.mistakes(role, **sizes, count=self.count, dimensions=self.dimensions))
+        if found:
+            raise Refusal(found)
