@@ -96,7 +96,7 @@ class ModelServer(pulumi.ComponentResource):
             **settled.of_moderators,
         }
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
-        if server.vectors is not None:
+        if server.vectors is not None and vectors_key is not None:
             secrets |= _nodes.vectors_secrets(server.vectors.engine, vectors_key)
         made = {
             secret: hosts.random_key(f"{name}-{called}", scope)

@@ -32,11 +32,11 @@ def codes(**vectors: Any) -> list[tuple[str, str]]:
 
 
 def test_the_makers_own_examples_come_out() -> None:
-    # docs.weaviate.io, "Resource Planning": a million vectors of 384 dimensions, 2 * 1e6 * 1536 B == 3 GB; with ours, 1.
+    # docs.weaviate.io, "Resource Planning": a million of 384 dimensions, 2 * 1e6 * 1536 B == 3 GB; with ours, 1.
     assert needed("weaviate", 1_000_000, 384).memory_gib == 4
     # qdrant.tech, "Capacity Planning": a million vectors of 1,024 dimensions, about 5.72 GB; with ours, 1.
     assert needed("qdrant", **MILLION).memory_gib == 7
-    # docs.trychroma.com, "Single-Node Performance": R = N / 0.245, which is 4.08 GB (3.8 GiB) for a million; with ours, 1.
+    # docs.trychroma.com, "Single-Node Performance": R = N / 0.245, 4.08 GB (3.8 GiB) a million; with ours, 1.
     assert needed("chroma", **MILLION).memory_gib == 5
     # milvus.io, prerequisite-docker.md: 8 GB at least.
     assert needed("milvus", 1000, 128).memory_gib == 8
