@@ -31,7 +31,8 @@ demo: setup ## a whole platform on simulated clouds: no account, no network (STA
 	@echo "        .venv/bin/pulumi-llm sim destroy -s $(STACK)         and away with it"
 
 tools: setup ## the real programs that the tests run, built or installed once (about ten minutes at first)
-	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi yaml actionlint caddy compose cloud-init prometheus shellcheck systemd
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi yaml actionlint caddy compose cloud-init shellcheck systemd
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch prometheus || echo "tools: so alerts are not asked of a Prometheus here, and those tests are skipped"
 
 test: tools ## every test, the slow ones too
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch boot || echo "test: so no node is booted here, and those tests are skipped"
@@ -43,12 +44,12 @@ test: tools ## every test, the slow ones too
 	exit $$failed
 
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
-	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot pgvector
 	@python -m pytest -m boot -n 0 --durations=20
 
 test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and the gateway (npm and PyPI; about 3 GB at first)
 	@python -m tests.clients.installed || echo "test-clients: those that cannot be had are skipped"
-	@python -m pytest -m clients -n 2 tests/clients
+	@python -m pytest -m clients -n 2 tests/clients tests/vectors
 
 mutate: setup ## which mistakes the tests would miss, by a sample of them (half an hour; MUTATE="--module '*/store.py' --per-module 20")
 	@tools/mutate $(MUTATE)

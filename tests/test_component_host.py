@@ -136,7 +136,10 @@ def test_the_names_in_a_message_are_spelt_as_its_reader_writes_them() -> None:
     proxy = {"cloud": "aws", "region": "eu-west-1", "allowedCidrs": ["203.0.113.0/24"]}
     proxy["upstreams"] = {"openai": {"models": ["gpt-5"]}}
     named, parted, lacking = refused(("ModelServer", wrong), ("ModelServer", half), ("OverseasProxy", proxy))
-    assert "try: the arguments vectorsDiskGib, vectorsMemoryGib" in named.properties["vectors"]
+    assert (
+        "try: the arguments vectorsCount, vectorsDimensions, vectorsDiskGib, vectorsEngine, vectorsMemoryGib"
+        in named.properties["vectors"]
+    )
     assert "did you mean allowedCidrs?" in named.properties["alowedCidrs"]
     assert "addressId is given, but address is not" in parted.message
     assert "the argument openaiApiKey" in lacking.message

@@ -235,10 +235,20 @@ SHARED = frozenset(
 )  # fmt: skip
 """What every component with a machine takes."""
 OF_GATEWAYS = frozenset(
-    ["https_port", "keys", "routes", "blocked_words", "content", "upstreams", "upstream_api_keys", "cors_origins"]
+    [
+        "https_port",
+        "keys",
+        "routes",
+        "blocked_words",
+        "content",
+        "upstreams",
+        "upstream_api_keys",
+        "cors_origins",
+        "domain",
+    ]
 )
 ALONE = {
-    llm.VectorStore: {"memory_gib", "disk_gib"},
+    llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions"},
     llm.OverseasProxy: {"disk_gib", "client_address"},  # the server's address, which may call it
 }
 

@@ -296,22 +296,28 @@ class AccessArgs(TypedDict):
 
 
 class VectorsArgs(TypedDict):
-    """Weaviate: on the model server's host, or on a machine of its own."""
+    """The vector store: on the model server's host, or on a machine of its own."""
 
+    engine: NotRequired[str]
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector``, ``chroma`` or ``milvus``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     placement: NotRequired[str]
     """On the model server's host, or on a machine of its own. One of ``server``, ``own``. Default: ``server``."""
     memory_gib: NotRequired[int]
-    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
-    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
+    count: NotRequired[int]
+    """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
+    dimensions: NotRequired[int]
+    """How many numbers each vector has. From 1 to 1000000."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
     """GiB. From 40 to 500. Default: ``40``."""
     renew: NotRequired[bool]
-    """As ``renew`` of the server, for Weaviate's machine. Default: ``false``."""
+    """As ``renew`` of the server, for the vector store's machine. Default: ``false``."""
     ready_timeout_minutes: NotRequired[int]
-    """Minutes that ``up`` waits for Weaviate to answer. From 5 to 480. Default: ``30``."""
+    """Minutes that ``up`` waits for the vector store to answer. From 5 to 480. Default: ``30``."""
     image_id: NotRequired[str]
     """As for the server, with ``placement: own`` only."""
 
@@ -458,12 +464,18 @@ class ModelServerArgs(TypedDict):
     """From where SSH is open. Left out: ``allowed_cidrs``."""
     https_port: NotRequired[int]
     """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
+    vectors_engine: NotRequired[str]
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector``, ``chroma`` or ``milvus``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     vectors_memory_gib: NotRequired[int]
-    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     vectors_disk_gib: NotRequired[int]
-    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
+    vectors_count: NotRequired[int]
+    """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
+    vectors_dimensions: NotRequired[int]
+    """How many numbers each vector has. From 1 to 1000000."""
     vectors: NotRequired[bool]
-    """Run Weaviate on the same host. Default: ``false``."""
+    """Run a vector store on the same host. Default: ``false``."""
     address_id: NotRequired[pulumi.Input[str]]
     """The id of a public address that exists; ``address`` must then be given too. Left out: one is made."""
     address: NotRequired[pulumi.Input[str]]
@@ -537,7 +549,7 @@ class ModelServerArgs(TypedDict):
 
 
 class VectorStoreArgs(TypedDict):
-    """Where Weaviate runs, how big it is, and who may call it."""
+    """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
     """``aliyun``, ``tencent`` or ``aws``."""
@@ -553,18 +565,24 @@ class VectorStoreArgs(TypedDict):
     """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
     ssh_cidrs: NotRequired[list[str]]
     """From where SSH is open. Left out: ``allowed_cidrs``."""
+    engine: NotRequired[str]
+    """Which one: ``weaviate``, ``qdrant``, ``pgvector``, ``chroma`` or ``milvus``. See [vectors.md](vectors.md). Default: ``weaviate``."""
     memory_gib: NotRequired[int]
-    """GiB of host memory that the container may take. From 1 to 512. Default: ``4``."""
+    """GiB of host memory that it may take. Left out: as its role says, which for Milvus is 8. From 1 to 512. Default: ``4``."""
     disk_gib: NotRequired[int]
-    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. From 10 to 16000. Default: ``40``."""
+    """GiB for vectors on the data disk; with ``own`` the size of that machine's data disk. Left out: as its role says, which for Milvus is 60. From 10 to 16000. Default: ``40``."""
+    count: NotRequired[int]
+    """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
+    dimensions: NotRequired[int]
+    """How many numbers each vector has. From 1 to 1000000."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
     """GiB. From 40 to 500. Default: ``40``."""
     renew: NotRequired[bool]
-    """As ``renew`` of the server, for Weaviate's machine. Default: ``false``."""
+    """As ``renew`` of the server, for the vector store's machine. Default: ``false``."""
     ready_timeout_minutes: NotRequired[int]
-    """Minutes that ``up`` waits for Weaviate to answer. From 5 to 480. Default: ``30``."""
+    """Minutes that ``up`` waits for the vector store to answer. From 5 to 480. Default: ``30``."""
     network_cidr: NotRequired[str]
     """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.62.0.0/16``."""
     vpc_id: NotRequired[pulumi.Input[str]]
@@ -686,7 +704,7 @@ class PlatformArgs(TypedDict):
     access: AccessArgs
     """Who may reach the machines."""
     vectors: NotRequired[VectorsArgs]
-    """Weaviate. Left out: none."""
+    """The vector store. Left out: none."""
     proxy: NotRequired[ProxyArgs]
     """The overseas proxy. Left out: none."""
     network: NotRequired[NetworkChoiceArgs]

@@ -73,6 +73,8 @@ class Host:
     """What the node's last apply said; known when the node answers a completion through its gateway."""
     domain: str | None = None
     """The name by which it is called; None: by its address."""
+    by_acme: bool = False
+    """Another authority signs for that name, which only Caddy has the certificate of."""
 
     @property
     def address(self) -> pulumi.Output[str]:
@@ -83,9 +85,12 @@ class Host:
         """``https://address:port`` and the path, known only when the node is ready: whoever uses it waits for that."""
         return pulumi.Output.concat("https://", self.authority(port), path)
 
-    def authority(self, port: int) -> pulumi.Output[str]:
-        """``address:port``, or ``name:port`` where it has a name, known only when the node is ready."""
-        called = self.domain or self.address
+    def authority(self, port: int, *, own_tls: bool = False) -> pulumi.Output[str]:
+        """``address:port``, or ``name:port`` where it has a name, known only when the node is ready.
+
+        ``own_tls``: no Caddy is in front of what answers there, which has our own authority's certificate.
+        """
+        called = self.address if self.domain is None or (own_tls and self.by_acme) else self.domain
         ready_address = pulumi.Output.all(called, self.ready).apply(lambda both: str(both[0]))
         return pulumi.Output.concat(ready_address, f":{port}")
 
@@ -151,7 +156,13 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         opts=scope.child(depends_on=[staged], minutes=request.ready_timeout_minutes),
     )
     called = domain.name if domain is not None else None
-    return Host(bare=host, certificate_authority=authority, ready=applied.stdout, domain=called)
+    return Host(
+        bare=host,
+        certificate_authority=authority,
+        ready=applied.stdout,
+        domain=called,
+        by_acme=domain is not None and domain.acme is not None,
+    )
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
+"""A GPU host that serves one model through a gateway, with a vector store beside it where wanted."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ _WAITS = ("proxy_endpoint",)
 
 
 class ModelServer(pulumi.ComponentResource):
-    """vLLM on a GPU host, behind a gateway with TLS, keys and limits. Weaviate beside it where wanted."""
+    """vLLM on a GPU host, behind a gateway with TLS, keys and limits. A vector store beside it where wanted."""
 
     endpoint: pulumi.Output[str]
     """The OpenAI-compatible base URL, ``https://…/v1``."""
@@ -45,12 +45,14 @@ class ModelServer(pulumi.ComponentResource):
     """The address within the network."""
     certificate_authority: pulumi.Output[str]
     """The authority that signed the gateway's certificate (PEM). Clients must trust it."""
+    vectors_engine: pulumi.Output[Optional[str]]
+    """Which vector store it is, such as ``weaviate``, where one runs here."""
     vectors_endpoint: pulumi.Output[Optional[str]]
-    """Weaviate's REST URL, where it runs here."""
+    """The vector store's URL, where one runs here: its REST API, or what a client connects to."""
     vectors_grpc: pulumi.Output[Optional[str]]
-    """Weaviate's gRPC address (``host:port``, TLS), where it runs here."""
+    """The vector store's gRPC address (``host:port``, TLS), where it has one."""
     vectors_key: pulumi.Output[Optional[str]]
-    """Weaviate's API key (secret), where it runs here."""
+    """The vector store's API key or password (secret), where one runs here."""
     services: pulumi.Output[Optional[dict[str, Any]]]
     """What each of ``services`` tells, its addresses and its password among it (secret)."""
     instance_id: pulumi.Output[str]
@@ -94,8 +96,8 @@ class ModelServer(pulumi.ComponentResource):
             **settled.of_moderators,
         }
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
-        if vectors_key is not None:
-            secrets |= _nodes.vectors_secrets(vectors_key)
+        if server.vectors is not None and vectors_key is not None:
+            secrets |= _nodes.vectors_secrets(server.vectors.engine, vectors_key)
         made = {
             secret: hosts.random_key(f"{name}-{called}", scope)
             for secret, called in _nodes.service_secrets(node).items()

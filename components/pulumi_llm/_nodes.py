@@ -16,7 +16,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
 from pulumi_llm.catalog.pooling import task_of
-from pulumi_llm.roles import Authority, order, registry
+from pulumi_llm.roles import Authority, order
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     )
     asked: list[RoleRequest] = [gateway, _vllm(server)]
     if vectors:
-        asked.append(ServiceRole(role=vectors_role(), memory_gib=vectors.memory_gib))
+        asked.append(ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib))
     asked += services(server)
     return NodeRequest(
         name=name,
@@ -85,7 +85,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
 
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
     """The node of a vector store on a machine of its own."""
-    asked = ServiceRole(role=vectors_role(), memory_gib=store.spec.memory_gib)
+    asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib)
     return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=(asked,))
 
 
@@ -115,11 +115,6 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
     )
 
 
-def vectors_role() -> str:
-    """The role of a vector store, beside a model or on a machine of its own."""
-    return registry.of_argument("vectors").name
-
-
 def ports(node: NodeRequest) -> dict[int, str]:
     """The ports of a node that callers need, each with what answers there."""
     return order.ports(node)
@@ -144,9 +139,9 @@ def authorities(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, str]:
     }
 
 
-def vectors_secrets(key: Value) -> dict[str, Value]:
+def vectors_secrets(engine: str, key: Value) -> dict[str, Value]:
     """A vector store's key, by the name that the node knows it by."""
-    return {name: key for name, each in roles.role(vectors_role()).manifest.secrets.items() if each.generate}
+    return {name: key for name, each in roles.role(engine).manifest.secrets.items() if each.generate}
 
 
 def services(server: ResolvedServer) -> list[ServiceRole]:
@@ -163,11 +158,10 @@ def service_secrets(node: NodeRequest) -> dict[str, str]:
     Those of a vector store that is asked for by the components' own argument are not among them: it has a resource of
     its own name.
     """
-    store = vectors_role()
     return {
         secret: f"{role.name}-{secret.removeprefix(role.name.replace('-', '_')).strip('_').replace('_', '-')}"
         for role in order.listed(node)
-        if role.name != store or node.asked(store) is None
+        if role.manifest.argument is None or node.asked(role.name) is None
         for secret, row in role.manifest.secrets.items()
         if row.generate
     }
@@ -203,7 +197,7 @@ def server_outputs(
     """
     outputs: dict[str, Any] = {"endpoint": host.url(server.port, "/v1")}
     if server.vectors:
-        told = service_outputs(host, ServiceRole(role=vectors_role()), vectors_secrets(vectors_key))
+        told = vectors_outputs(host, server.vectors.engine, vectors_key)
         outputs |= {f"vectors_{name}": value for name, value in told.items()}
     if asked := services(server):
         told = {each.role: service_outputs(host, each, made or {}) for each in asked}
@@ -211,10 +205,16 @@ def server_outputs(
     return outputs
 
 
-def store_outputs(host: Host, key: Any) -> dict[str, Any]:
+def store_outputs(host: Host, engine: str, key: Any) -> dict[str, Any]:
     """What a vector store's own machine tells about it."""
-    told = service_outputs(host, ServiceRole(role=vectors_role()), vectors_secrets(key))
+    told = vectors_outputs(host, engine, key)
     return {"api_key": told.pop("key"), **told}
+
+
+def vectors_outputs(host: Host, engine: str, key: Any) -> dict[str, Any]:
+    """What is told about a vector store: which one it is, its addresses, its key."""
+    told = service_outputs(host, ServiceRole(role=engine), vectors_secrets(engine, key))
+    return {**told, "engine": pulumi.Output.from_input(engine)}
 
 
 def service_outputs(host: Host, asked: ServiceRole, secrets: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,7 +226,12 @@ def service_outputs(host: Host, asked: ServiceRole, secrets: Mapping[str, Any]) 
         if each.url:
             outputs[name] = host.url(port[each.url])
         elif each.authority:
-            outputs[name] = host.authority(port[each.authority])
+            own_tls = manifest.listeners[each.authority].protocol == "tls"
+            authority = host.authority(port[each.authority], own_tls=own_tls)
+            around = each.before or each.after
+            outputs[name] = (
+                pulumi.Output.concat(each.before or "", authority, each.after or "") if around else authority
+            )
         elif each.secret:
             outputs[name] = secrets[each.secret]
     return outputs

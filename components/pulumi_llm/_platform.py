@@ -19,13 +19,21 @@ from pulumi_llm._resolve import SERVER_KEY, ResolvedPlatform, ResolvedVectors, r
 from pulumi_llm._vector_store import VectorStore
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import Finding
-from pulumi_llm.spec import MODERATOR_SECRETS, OWN_KEYS, SECRETS, ContentSpec, secrets_named, upstream_key
+from pulumi_llm.spec import (
+    DEFAULT_ENGINE,
+    MODERATOR_SECRETS,
+    OWN_KEYS,
+    SECRETS,
+    ContentSpec,
+    secrets_named,
+    upstream_key,
+)
 
 _SECRETS = (OWN_KEYS, *(each.argument for each in SECRETS))
 
 
 class Platform(pulumi.ComponentResource):
-    """All of it: a GPU host with the model, Weaviate, the gateway in front, and a proxy overseas."""
+    """All of it: a GPU host with the model, a vector store, the gateway in front, and a proxy overseas."""
 
     endpoint: pulumi.Output[str]
     """The model server's OpenAI-compatible base URL, ``https://…/v1``."""
@@ -41,16 +49,18 @@ class Platform(pulumi.ComponentResource):
     """The authority that signed the model server's certificate (PEM). Clients must trust it."""
     services: pulumi.Output[Optional[dict[str, Any]]]
     """What each of the server's ``services`` tells (secret), where there are any."""
+    vectors_engine: pulumi.Output[Optional[str]]
+    """Which vector store it is, such as ``weaviate``, where there is one."""
     vectors_endpoint: pulumi.Output[Optional[str]]
-    """Weaviate's REST URL, where there is one."""
+    """The vector store's URL, where there is one: its REST API, or what a client connects to."""
     vectors_grpc: pulumi.Output[Optional[str]]
-    """Weaviate's gRPC address (``host:port``, TLS), where there is one."""
+    """The vector store's gRPC address (``host:port``, TLS), where it has one."""
     vectors_key: pulumi.Output[Optional[str]]
-    """Weaviate's API key (secret), where there is one."""
+    """The vector store's API key or password (secret), where there is one."""
     vectors_certificate_authority: pulumi.Output[Optional[str]]
-    """The authority that signed Weaviate's certificate (PEM), where there is one."""
+    """The authority that signed the vector store's certificate (PEM), where there is one."""
     vectors_address: pulumi.Output[Optional[str]]
-    """Weaviate's public IPv4 address, where it has a machine of its own."""
+    """The vector store's public IPv4 address, where it has a machine of its own."""
     proxy_endpoint: pulumi.Output[Optional[str]]
     """The proxy's own base URL, where there is one."""
     proxy_api_keys: pulumi.Output[Optional[dict[str, str]]]
@@ -68,7 +78,7 @@ class Platform(pulumi.ComponentResource):
     proxy_ssh_private_key: pulumi.Output[Optional[str]]
     """The key for SSH to the proxy (secret), where there is one."""
     vectors_ssh_private_key: pulumi.Output[Optional[str]]
-    """The key for SSH to Weaviate's machine (secret), where it has one of its own."""
+    """The key for SSH to the vector store's machine (secret), where it has one of its own."""
 
     def __init__(
         self,
@@ -113,16 +123,13 @@ class Platform(pulumi.ComponentResource):
             outputs["services"] = server.services
         if wanted.server.vectors is not None:
             outputs |= {
-                "vectors_endpoint": server.vectors_endpoint,
-                "vectors_grpc": server.vectors_grpc,
-                "vectors_key": server.vectors_key,
+                **_present(server, "vectors_engine", "vectors_endpoint", "vectors_grpc", "vectors_key"),
                 "vectors_certificate_authority": server.certificate_authority,
             }
         elif wanted.vectors is not None:
             store = self._vectors(name, wanted, wanted.vectors, network, at_server)
             outputs |= {
-                "vectors_endpoint": store.endpoint,
-                "vectors_grpc": store.grpc,
+                **{f"vectors_{name}": value for name, value in _present(store, "engine", "endpoint", "grpc").items()},
                 "vectors_key": store.api_key,
                 "vectors_certificate_authority": store.certificate_authority,
                 "vectors_address": store.address,
@@ -186,6 +193,9 @@ class Platform(pulumi.ComponentResource):
         if vectors is not None:
             server_args |= {
                 "vectors": True,
+                **({} if vectors.engine == DEFAULT_ENGINE else {"vectors_engine": vectors.engine}),
+                **({} if vectors.count is None else {"vectors_count": vectors.count}),
+                **({} if vectors.dimensions is None else {"vectors_dimensions": vectors.dimensions}),
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
             }
@@ -240,6 +250,11 @@ class Platform(pulumi.ComponentResource):
             **network,
         }
         return VectorStore(f"{name}-vectors", store_args, opts, _resolved=vectors)
+
+
+def _present(component: pulumi.ComponentResource, *names: str) -> dict[str, Any]:
+    """Those outputs of a component that it has: not every vector store speaks gRPC."""
+    return {name: getattr(component, name) for name in names if hasattr(component, name)}
 
 
 def _resolve(args: PlatformArgs) -> ResolvedPlatform:

@@ -1,4 +1,4 @@
-"""Weaviate with API-key auth and TLS: on a machine of its own, or the one on a model server's host."""
+"""A vector store with a key and TLS: on a machine of its own, or the one on a model server's host."""
 
 from typing import Optional
 
@@ -7,6 +7,7 @@ import pulumi
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import _nodes
+from pulumi_llm import _notices as notices
 from pulumi_llm._args import VectorStoreArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._network import network_for
@@ -14,14 +15,16 @@ from pulumi_llm._resolve import ResolvedVectors, arguments, resolve_vectors, sta
 
 
 class VectorStore(pulumi.ComponentResource):
-    """Weaviate on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
+    """A vector store on a machine of its own. Beside a model it is ``ModelServer``'s argument ``vectors``."""
 
+    engine: pulumi.Output[str]
+    """Which vector store it is, such as ``weaviate``."""
     endpoint: pulumi.Output[str]
-    """Weaviate's REST URL."""
-    grpc: pulumi.Output[str]
-    """Weaviate's gRPC address (``host:port``, TLS)."""
+    """The vector store's URL: where its REST API is, or what a client connects to."""
+    grpc: pulumi.Output[Optional[str]]
+    """Its gRPC address (``host:port``, TLS), where it has one."""
     api_key: pulumi.Output[str]
-    """Weaviate's API key (secret)."""
+    """Its API key or password (secret)."""
     address: pulumi.Output[str]
     """The public IPv4 address."""
     private_address: pulumi.Output[str]
@@ -56,6 +59,7 @@ class VectorStore(pulumi.ComponentResource):
             cloud = support.adapter(store.site.cloud.name)
             node = _nodes.store_node(name, store)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
+        notices.warn(self, name, store.warnings)
         scope = support.scope_of(self, name, cloud, store.site.region.name)
         key = hosts.random_key(f"{name}-api-key", scope)
         host = hosts.make_host(
@@ -68,7 +72,7 @@ class VectorStore(pulumi.ComponentResource):
                 access=store.access,
                 ports=_nodes.ports(node),
                 node=node,
-                secrets=_nodes.vectors_secrets(key),
+                secrets=_nodes.vectors_secrets(store.spec.engine, key),
                 tags={**store.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=store.spec.ready_timeout_minutes,
                 renew=store.spec.renew,
@@ -77,7 +81,7 @@ class VectorStore(pulumi.ComponentResource):
             ),
             scope,
         )
-        support.publish(self, {**_nodes.store_outputs(host, key), **host.outputs(store.site.place)})
+        support.publish(self, {**_nodes.store_outputs(host, store.spec.engine, key), **host.outputs(store.site.place)})
 
 
 def _resolve(name: str, args: VectorStoreArgs) -> ResolvedVectors:

@@ -151,7 +151,17 @@ def without(request: NodeRequest, *roles: str) -> NodeRequest:
     return replace(request, roles=tuple(each for each in request.roles if each.role not in roles))
 
 
-SAMPLES = {"gpu": gpu_node(), "proxy": proxy_node(), "vectors": vector_node()}
+def engine_node(engine: str) -> NodeRequest:
+    """A vector store by its role's name, on a machine of its own."""
+    return vector_node(roles=(ServiceRole(role=engine, memory_gib=8),))
+
+
+SAMPLES = {
+    "gpu": gpu_node(),
+    "proxy": proxy_node(),
+    "vectors": vector_node(),
+    **{engine: engine_node(engine) for engine in ("qdrant", "pgvector", "chroma", "milvus")},
+}
 
 
 @dataclass

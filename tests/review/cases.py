@@ -92,6 +92,11 @@ CASES = {
     "disk-grow": Case(setting("server.model_disk_gib", 300), "applied-over-ssh", words=("200",)),
     "disk-shrink": Case(setting("server.model_disk_gib", 100), "refused", words=("`up` fails",)),
     "engine-version": Case(lambda platform, cloud: None, "restarts-service", vllm="0.33.0", words=("0.33.0",)),
+    "vectors-engine": Case(
+        setting("vectors.engine", "qdrant"),
+        "restarts-service",
+        words=("diff.vectors-not-carried", "/srv/llm/weaviate", "stops `llm-weaviate`"),
+    ),
     "vectors-removed": Case(_without_vectors, "restarts-service", words=("stops `llm-weaviate`",)),
 }
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""

@@ -40,7 +40,7 @@ from pulumi_llm._review.policy_settings import FILE, Exemption, combined
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import capabilities, placement, suggest
+from pulumi_llm.preflight import capabilities, placement, stores, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -79,6 +79,7 @@ def findings() -> tuple[Finding, ...]:
             of_servers,
             of_platforms,
             of_services,
+            of_stores,
             of_gateways,
             of_endings,
             of_outlooks,
@@ -88,6 +89,21 @@ def findings() -> tuple[Finding, ...]:
         )
         found = [each for source in (*sources, of_policies, of_clouds, of_places) for each in source()]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
+
+
+# -- vector stores
+
+
+def of_stores() -> Iterator[Finding]:
+    """What is said of a vector store that does not refuse it."""
+    yield from stores.warnings_of(spec.parse(spec.VectorsSpec, {"engine": "chroma"}))
+    for each in (
+        {"engine": "milvus", "memory_gib": 4},
+        {"engine": "pgvector", "count": 10, "dimensions": 2001},
+        {"count": 5_000_000, "dimensions": 1024, "memory_gib": 4, "disk_gib": 10},
+        {"count": 10},
+    ):
+        yield from told(lambda each=each: spec.parse(spec.VectorsSpec, each))
 
 
 # -- a model on GPUs
@@ -402,6 +418,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.override", [""]),
     ("vectors.placement", "x"),
     ("vectors.renew", True),
+    ("vectors.engine", "quadrant"),
     (
         "vectors",
         {"instance_type": "t3.large", "system_disk_gib": 50, "renew": True, "ready_timeout_minutes": 30},

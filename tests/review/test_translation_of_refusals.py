@@ -21,7 +21,7 @@ from tests.texts.test_catalogue import TOOL
 SOURCE = Path(pulumi_llm.__file__).parent
 FAMILIES = (
     *("fit", "spec", "placement", "preflight", "catalog", "cloud", "bootstrap", "gateway", "content"),
-    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook"),
+    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors"),
 )
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {

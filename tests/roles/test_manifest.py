@@ -44,7 +44,7 @@ def with_line(old: str, new: str) -> str:
         ("loopback: [7300, 7301]", "loopback: [7300]", "loopback leaves out 7301"),
         ("port: 18500", "port: 70000", "listeners.api.port: 70000 is not between 1 and 65535"),
         ('to: "127.0.0.1:7300"', 'to: "0.0.0.0:7300"', "listeners.api.to: '0.0.0.0:7300' is not 127.0.0.1 and a port"),
-        ("key: gate", "key: nobody", "listeners.api.key: 'nobody' is none of gate, own, none"),
+        ("key: gate", "key: nobody", "listeners.api.key: 'nobody' is none of gate, own, front, none"),
         ("key: gate", "key: none", "a listener that nobody asks a key of says why"),
         ("protocol: grpc, key: own", "protocol: grpc, key: gate", "the gateway checks no keys of gRPC"),
         ('paths: "^/api/"', "paths: '^/a\"'", "would end the pattern in Caddy's configuration"),

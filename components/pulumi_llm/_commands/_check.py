@@ -18,6 +18,10 @@ PROG = "pulumi-llm check"
 
 def run(asked: Namespace) -> int:
     """Print the verdict, as text or JSON. Gives the exit code."""
+    if asked.vectors is not None or asked.dimensions is not None:
+        from pulumi_llm._commands import _vectors
+
+        return _vectors.run(asked)
     report = with_user_data(check(_request(asked)))
     if asked.json:
         sys.stdout.write(json.dumps(report.for_json(), indent=2, ensure_ascii=False) + "\n")

@@ -30,7 +30,8 @@ def _ask(asked: Namespace, command: str, question: dict[str, Any]) -> dict[str, 
 
 def _of_vectors(asked: Namespace, command: str) -> dict[str, Any]:
     """A vector store's keys, as the stack's outputs tell: it has one, with no limits, wherever it runs."""
-    role = registry.of_argument("vectors").manifest
+    told = outputs.read(asked.project, asked.stack, simulated=asked.sim)
+    role = registry.of_argument("vectors", told.get("vectors_engine")).manifest
     if command != "list":
         message = _(
             "{title} has one key, which Pulumi makes: there is no other to add, to replace or to revoke",
@@ -40,7 +41,7 @@ def _of_vectors(asked: Namespace, command: str) -> dict[str, Any]:
             "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
         )
         raise Refusal([Finding("keys.service-has-one", message, hint)])
-    if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
+    if not told.get("vectors_key"):
         message = _("the stack {stack!r} has no vectors that are up", stack=asked.stack)
         raise Refusal([Finding("channel.no-machine", message, _("pulumi up -s {stack}", stack=asked.stack))])
     users = [each.user or name for name, each in role.secrets.items() if each.generate]

@@ -87,8 +87,11 @@ def _node(report: Report) -> NodeRequest:
 
 
 def _services() -> list[Role]:
-    """The services that the components' own arguments ask for; what is asked for besides adds nothing to user data."""
-    return [each for each in registry.built_in().values() if each.manifest.argument]
+    """The services that the components' own arguments ask for; what is asked for besides adds nothing to user data.
+
+    Of several that one argument can ask for there is one on a node: its default.
+    """
+    return [each for each in registry.built_in().values() if each.manifest.argument and each.manifest.default]
 
 
 def _region(report: Report) -> str:

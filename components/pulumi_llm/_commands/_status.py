@@ -17,6 +17,7 @@ from pulumi_llm._commands._status_ask import Answer, Target, ask
 from pulumi_llm._system import why
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles import registry
 
 
 def run(asked: Namespace) -> int:
@@ -107,7 +108,11 @@ def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
     store = [told.get(f"vectors_{name}") for name in ("endpoint", "key", "address", "certificate_authority")]
     if all(isinstance(each, str) and each for each in store):
         # Without an address of its own it runs on the model server, whose document tells of it.
-        endpoint, key, __, authority = map(str, store)
+        endpoint, key, address, authority = map(str, store)
+        if not endpoint.startswith("https://"):  # it speaks no HTTP, and the status has a port of its own
+            role = registry.of_argument("vectors", told.get("vectors_engine")).manifest
+            port = next(each.port for each in role.listeners.values() if each.protocol == "http")
+            endpoint = f"https://{address}:{port}"
         found.append(Target("vectors", endpoint, key, authority))
     if not found:
         message = _("the outputs of the stack {stack!r} name no endpoint with keys", stack=stack)

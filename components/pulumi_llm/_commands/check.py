@@ -70,6 +70,13 @@ COMMAND = Command(
             "--driver", type=whole(300, 2000), metavar="N", help="the branch of a driver that is there, such as 570"
         ),
         option("--model-disk-gib", type=whole(1, 100_000), metavar="N", help="GiB of the disk for the weights"),
+        option(
+            "--vectors",
+            type=whole(1, 10_000_000_000),
+            metavar="N",
+            help="what each vector store needs for N vectors; with --dimensions, and without a model",
+        ),
+        option("--dimensions", type=whole(1, 1_000_000), metavar="D", help="numbers of each vector"),
         option("--json", action="store_true", help="the verdict as JSON"),
     ),
     wrong_call=EVERY,

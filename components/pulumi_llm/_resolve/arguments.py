@@ -18,7 +18,16 @@ from pulumi_llm._resolve.graph import Foreign
 from pulumi_llm._resolve.parts import Shared
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
-from pulumi_llm.spec import AccessSpec, MachineSpec, NetworkSpec, PriceSpec, ProxySpec, ServerSpec, VectorsSpec
+from pulumi_llm.spec import (
+    VECTORS_BESIDE,
+    AccessSpec,
+    MachineSpec,
+    NetworkSpec,
+    PriceSpec,
+    ProxySpec,
+    ServerSpec,
+    VectorsSpec,
+)
 from pulumi_llm.spec.fields import Part
 
 VECTORS_NETWORK = "10.62.0.0/16"
@@ -58,12 +67,12 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
     Raises:
         Refusal: with every mistake in them, and what is wrong ``beside`` them, at once.
     """
-    sizes = {"memory_gib": given.get("vectors_memory_gib"), "disk_gib": given.get("vectors_disk_gib")}
+    asked = {name: given.get(f"vectors_{name}") for name in VECTORS_BESIDE}
     prices: Mapping[str, Any] = given.get("proxy_prices") or {}
     server, access, vectors, network, tags, of_models, proxied, *__ = gather(
         lambda: spec.parse(ServerSpec, _of(ServerSpec, known)),
         lambda: _access(given),
-        lambda: spec.parse(VectorsSpec, pick(sizes, *sizes)),
+        lambda: spec.parse(VectorsSpec, pick(asked, *asked)),
         lambda: spec.parse(NetworkSpec, pick({"cidr": given.get("network_cidr")}, "cidr")),
         lambda: spec.parse(spec.TagsSpec, pick(given, "tags")),
         lambda: spec.parse_each(PriceSpec, prices, where="proxy_prices"),

@@ -88,9 +88,10 @@ class ResolvedServer(ResolvedMachine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedVectors(ResolvedMachine):
-    """A vector store on a machine of its own."""
+    """A vector store on a machine of its own. ``warnings``: what is said of it that does not refuse it."""
 
     spec: VectorsSpec
+    warnings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

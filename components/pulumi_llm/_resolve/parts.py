@@ -12,7 +12,7 @@ from pulumi_llm._findings import keep
 from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import beside, placement
+from pulumi_llm.preflight import beside, placement, stores
 from pulumi_llm.spec import PriceSpec, domain_mistakes, served_by, vendor_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         data_disk_gib=disks[1],
         model=model,
         weights_gib=weights,
-        warnings=tuple(told),
+        warnings=(*told, *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ())),
         memory=verdict.memory,
         max_num_seqs=verdict.max_num_seqs,
     )
@@ -100,7 +100,7 @@ def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: Vectors
     """Where a vector store of its own machine stands. Raises Refusal where there is no such place or disk."""
     place = placement.place_vectors(cloud, region, zone, vectors.memory_gib, vectors.instance_type)
     system, data = _sold(cloud, vectors.system_disk_gib, vectors.disk_gib)
-    return Stand(place=place, system_disk_gib=system, data_disk_gib=data)
+    return Stand(place=place, system_disk_gib=system, data_disk_gib=data, warnings=tuple(stores.warnings_of(vectors)))
 
 
 def stand_of_proxy(proxy: ProxySpec) -> Stand:
@@ -146,7 +146,7 @@ def resolve_server(
 
 def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> ResolvedVectors:
     """A vector store on a machine of its own, which stands where :func:`stand_of_vectors` found."""
-    return ResolvedVectors(**shared.fields(), **stand.fields(), spec=vectors)
+    return ResolvedVectors(**shared.fields(), **stand.fields(), spec=vectors, warnings=stand.warnings)
 
 
 def resolve_proxy(proxy: ProxySpec, shared: Shared, stand: Stand | None = None) -> ResolvedProxy:

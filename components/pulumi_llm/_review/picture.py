@@ -181,7 +181,7 @@ def _labels(plan: Plan) -> dict[str, tuple[str, ...]]:
         lines += registry.titles(each.inputs)
         found[each.name] = tuple(line for line in lines if line)
     for each in plan.of_type("llm:index:VectorStore"):
-        found[each.name] = (registry.of_argument("vectors").manifest.title,)
+        found[each.name] = tuple(registry.titles({"vectors": True, "vectors_engine": each.inputs.get("engine")}))
     return found
 
 

@@ -15,7 +15,7 @@ from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.forecast import without_stand_ins
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm._provider_facts import table
-from pulumi_llm._review import callers, capacity, impact, losses, picture
+from pulumi_llm._review import callers, capacity, impact, losses, picture, stores
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.changes import Change, Changes, changes_of, moved_providers
 from pulumi_llm._review.difference import Difference, compare
@@ -111,6 +111,7 @@ def review(
                 *comparison.after.notes,
                 *refused,
                 *lost,
+                *stores.not_carried(comparison),
                 *fit(comparison.after),
                 *endings(comparison.after, today),
                 *outlook.concerning(comparison.before, comparison.after, remade(found.changes.rows, nodes), today),
@@ -207,7 +208,7 @@ def fit(plan: Plan) -> list[Finding]:
             found += [one.placed(each.name) for one in resolved.warnings]
             continue
         known = {key: value for key, value in each.inputs.items() if key in spec.ServerSpec.model_fields}
-        beside = {key: each.inputs.get(f"vectors_{key}") for key in ("memory_gib", "disk_gib")}
+        beside = {key: each.inputs.get(f"vectors_{key}") for key in spec.VECTORS_BESIDE}
         if any(is_secret(value) or value == UNKNOWN for value in (*known.values(), *beside.values())):
             continue
         try:

@@ -36,7 +36,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, 
 
     found = []
     if vectors is not None and vectors.placement == "server":
-        role = registry.of_argument(VECTORS)
+        role = registry.of_argument(VECTORS, vectors.engine)
         percent = role.manifest.needs.disk_percent
         found.append(
             Beside(role.name, role.manifest.title, vectors.memory_gib, vectors.disk_gib, percent, argument=VECTORS)

@@ -13,7 +13,7 @@ from jinja2 import TemplateError
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import compose, files
-from pulumi_llm.roles.requests import Asked, NodeRequest, ServiceRole
+from pulumi_llm.roles.requests import Asked, GatewayRole, NodeRequest, ServiceRole
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 UNITS = "/etc/systemd/system"
 SECRETS = "/srv/llm/secrets"
+FRONT = "llm-caddy.service"
+"""Who asks for a key that a service does not ask for itself."""
 PROBE = "node-probe"
 """Whom the node's own key belongs to, with which it asks itself whether it answers."""
 
@@ -137,10 +139,16 @@ class Role:
         return self.manifest.needs.disk_gib if given is None else given
 
     def listeners(self, node: NodeRequest) -> dict[str, tuple[int, Listener]]:
-        """Caddy's ports that lead to it, with what may pass, by name."""
+        """The ports that lead to it, Caddy's and its own, with what may pass, by name."""
         asked = node.asked(self.name)
         ports = asked.ports if isinstance(asked, ServiceRole) else {}
-        return {name: (ports.get(name, each.port), each) for name, each in self.manifest.listeners.items()}
+        # The gateway tells the status where there is one.
+        told = node.of(GatewayRole) is not None
+        return {
+            name: (ports.get(name, each.port), each)
+            for name, each in self.manifest.listeners.items()
+            if each.to is not None or each.protocol == "tls" or not told
+        }
 
     def check(self, node: NodeRequest) -> list[Finding]:
         """What would keep it from starting on this node; of a role without code, what its files are refused for."""
@@ -273,7 +281,8 @@ class Role:
             if each.optional is not optional:
                 continue
             form = "env" if each.variable else "raw"
-            restart = (self.unit,) if self.unit and each.restarts else ()
+            unit = FRONT if name in self.manifest.in_front else self.unit
+            restart = (unit,) if unit and each.restarts else ()
             row = rows.setdefault(each.file, secret_row(each.file, each.owner, form, {}, *restart))
             row["entries"][name] = each.variable or ""
         return list(rows.values())
@@ -294,8 +303,16 @@ class Role:
     def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
         """Its parts of Caddy's configuration. The status document is told on ``status_port``."""
         return [
-            files.fill("caddy/site.j2", name=name, site=site, each=each, status=port == status_port)
+            files.fill(
+                "caddy/site.j2",
+                name=name,
+                site=site,
+                each=each,
+                variable=self.manifest.secrets[each.secret].variable if each.secret else None,
+                status=port == status_port,
+            )
             for name, (port, each) in self.listeners(node).items()
+            if each.protocol != "tls"
             for site in sites_of(node, port)
         ]
 

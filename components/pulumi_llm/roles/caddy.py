@@ -7,11 +7,12 @@ from collections import Counter
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import files, order, registry
-from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row
+from pulumi_llm.roles.base import PROBE, SECRETS, UNITS, Role, Row, file_row, secret_row
 from pulumi_llm.roles.requests import GatewayRole, NodeRequest
 
 CONFIG = "/opt/llm/gateway/Caddyfile"
 KEYS_FILE = "gateway-keys.json"
+KEYS_OF_OTHERS = f"{UNITS}/llm-caddy.service.d/keys.conf"
 
 
 class Caddy(Role):
@@ -37,7 +38,18 @@ class Caddy(Role):
 
     def files(self, node: NodeRequest) -> list[Row]:
         """Its configuration and its unit."""
-        return [file_row(CONFIG, caddyfile(node), str(self.unit)), *super().files(node)]
+        rows = [file_row(CONFIG, caddyfile(node), str(self.unit)), *super().files(node)]
+        keys = [
+            role.manifest.secrets[name].file
+            for role in order.listed(node)
+            if role.listeners(node)
+            for name in role.manifest.in_front
+        ]
+        if keys:
+            lines = "".join(f"EnvironmentFile={SECRETS}/{name}\n" for name in dict.fromkeys(keys))
+            about = "# The keys that services behind Caddy do not ask for themselves.\n"
+            rows.append(file_row(KEYS_OF_OTHERS, f"{about}[Service]\n{lines}", str(self.unit)))
+        return rows
 
     def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
         """The certificate, and the digests of the keys of whoever may ask this node anything."""

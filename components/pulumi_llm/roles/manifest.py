@@ -5,36 +5,29 @@ Sizes are GiB, ports TCP. Names are the file names, units and variables that a n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, listed
+from pulumi_llm.roles.kinds import (
+    NAME,
+    ODD,
+    Code,
+    FolderPath,
+    Gib,
+    ImageName,
+    Loopback,
+    Name,
+    NodePath,
+    Port,
+    Secret,
+    Text,
+    Title,
+    Version,
+)
 from pulumi_llm.roles.reading import Between, Like, called
-
-NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-"""A role, a service, a stage: part of file names and of systemd's."""
-
-Name = Annotated[str, Like(NAME.pattern, "a name: 1 to 31 small letters, digits and dashes, a letter first")]
-Secret = Annotated[str, Like(r"[a-z][a-z0-9_]{0,62}", "a name: small letters, digits and underscores")]
-Title = Annotated[str, Like(r"[\w .,:;'()+/&-]{1,100}", "one line of words, which systemd and Caddy take as it is")]
-Port = Annotated[int, Between(1, 65535)]
-Loopback = Annotated[str, Like(r"127\.0\.0\.1:[0-9]{1,5}", "127.0.0.1 and a port")]
-Text = Annotated[str, Like(r"[^\x00-\x1f\x7f]+", "one line of text")]
-Gib = Annotated[int, Between(0, 16000)]
-Code = Annotated[str, Like(r"[a-z0-9-]+\.[a-z0-9-]+", "a code: service.what-it-is")]
-Version = Annotated[str, Like(r"\d+\.\d+", "a major and a minor version")]
-NodePath = Annotated[str, Like(r"/(opt/llm|etc)(/(?!\.\.)[\w.@-]+)+", "a file under /opt/llm or /etc")]
-FolderPath = Annotated[str, Like(r"(?!\.\.)[\w.-]+(/(?!\.\.)[\w.-]+)*", "a file of a folder, by its path in it")]
-ImageName = Annotated[
-    str,
-    Like(r"[a-z0-9.-]+(:\d+)?/[\w./-]+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?", "an image by its full name, registry too"),
-]
-
-ODD = r"^[^?]*(//|/\.\.?(/|$)|%2[ef]|%2[EF])"
-"""A doubled slash, a dot or two for a folder, and either of them in disguise."""
 
 part = dataclass(frozen=True, kw_only=True)
 
@@ -168,9 +161,15 @@ class Compose:
 
 @part
 class Health:
-    """Where a service says that it is well: any answer but an error will do."""
+    """Where a service says that it is well: any answer but an error will do; ``tcp://``: it takes a call."""
 
-    url: Annotated[str, Like(r"http://127\.0\.0\.1:\d{1,5}/[\w./?=&-]*", "an http:// address on 127.0.0.1")]
+    url: Annotated[
+        str,
+        Like(
+            r"http://127\.0\.0\.1:\d{1,5}/[\w./?=&-]*|tcp://127\.0\.0\.1:\d{1,5}",
+            "an http:// address on 127.0.0.1, or tcp://127.0.0.1 and a port",
+        ),
+    ]
 
 
 @part
@@ -196,14 +195,18 @@ class Credential:
 
 @part
 class Listener:
-    """A port of Caddy's that leads to the service on loopback."""
+    """A port of Caddy's that leads to the service on loopback, or one on which the service ends TLS itself."""
 
     title: Title
     port: Port
-    to: Loopback
-    protocol: Literal["http", "grpc"] = "http"
-    key: Literal["gate", "own", "none"]
-    """Who asks for a key: the gateway (its keys, with their limits), the service itself, or nobody."""
+    to: Loopback | None = None
+    """Where it leads. One that leads nowhere has the status document alone, on a node without a gateway."""
+    protocol: Literal["http", "grpc", "tls"] = "http"
+    """``tls``: the service listens, not Caddy, with the node's certificate: its protocol is none of Caddy's."""
+    key: Literal["gate", "own", "front", "none"]
+    """Who asks for a key: the gateway (its keys, with their limits), the service itself, Caddy, or nobody."""
+    secret: Secret | None = None
+    """Which of the role's secrets Caddy asks for (``key: front``), as a bearer token. The service never sees it."""
     because: Text | None = None
     """Why nobody asks for a key."""
     paths: Text = "^/"
@@ -218,8 +221,16 @@ class Listener:
         """What does not go together."""
         if (self.key == "none") != (self.because is not None):
             yield _("a listener that nobody asks a key of says why (`because`), and no other does")
+        if (self.key == "front") != (self.secret is not None):
+            yield _("a listener whose key Caddy asks for names the secret (`secret`), and no other does")
+        if self.key == "front" and self.protocol != "http":
+            yield _("Caddy asks for a key of HTTP alone")
         if self.key == "gate" and self.protocol == "grpc":
             yield _("the gateway checks no keys of gRPC: the service has to ask for one itself (`key: own`)")
+        if self.protocol == "tls" and (self.key != "own" or self.to is not None):
+            yield _("a service that ends TLS itself (`protocol: tls`) asks for its key itself, and Caddy leads nowhere")
+        if self.protocol == "grpc" and self.to is None:
+            yield _("a listener of gRPC leads to a port on loopback (`to`)")
         for pattern in (self.paths, self.excluded):
             if pattern is not None and any(each in pattern for each in '"`'):
                 yield _(
@@ -262,11 +273,43 @@ class Output:
     url: Name | None = None
     authority: Name | None = None
     secret: Secret | None = None
+    before: Text | None = None
+    after: Text | None = None
+    """What stands before and after an authority, as in ``postgresql://user@``…``/database``."""
 
     def mistakes(self) -> Iterator[str]:
         """What does not go together."""
         if sum(each is not None for each in (self.url, self.authority, self.secret)) != 1:
             yield _("an output is one of url, authority, secret")
+        if (self.before or self.after) and not self.authority:
+            yield _("`before` and `after` are of an authority")
+
+
+@part
+class Sizing:
+    """What a vector store needs for its vectors, as its makers say: a share of the numbers' own size, and a base."""
+
+    memory_percent: Annotated[int, Between(10, 2000)]
+    memory_base_gib: Gib = 1
+    least_memory_gib: Gib = 1
+    disk_percent: Annotated[int, Between(10, 2000)]
+    disk_base_gib: Gib = 5
+    dimensions: Annotated[int, Between(1, 1_000_000)] | None = None
+    """As many as a vector may have that is indexed; None: not known."""
+    source: Text
+    """Of the share of memory; what is ours in the rest is said too."""
+    source_date: Text
+
+
+@part
+class Weakness:
+    """One that is published of what is installed, and the release that mends it."""
+
+    name: Text
+    mended: Text | None = None
+    """Without one: users are warned."""
+    source: Text
+    source_date: Text
 
 
 @part
@@ -278,6 +321,8 @@ class Manifest:
     """The class that does what a file cannot say, ``module:Class``; default: none is needed."""
     argument: Name | None = None
     """The components' own argument that asks for it; every role can be asked for under ``services``."""
+    default: bool = False
+    """Of several roles that one argument asks for: the one that is meant where none is named."""
     starts: Annotated[int, Between(0, 99)] = 50
     """When its service is started among the others': what asks after what it asks."""
     needs: Needs = Needs()
@@ -297,14 +342,23 @@ class Manifest:
     stages: tuple[Stage, ...] = ()
     outputs: dict[Secret, Output] = field(default_factory=dict)
     hints: dict[Code, Text] = field(default_factory=dict)
+    sizing: Sizing | None = None
+    """Of a vector store."""
+    weak: tuple[Weakness, ...] = ()
+    """What is known against it."""
 
     def mistakes(self) -> Iterator[str]:
         """What does not go together."""
+        unknown = [
+            each.secret for each in self.listeners.values() if each.secret and not self._is_variable(each.secret)
+        ]
+        if unknown:
+            yield _("{unknown}: there is no secret of that name with a variable", unknown=listed(unknown))
         lost = [f"output {name}" for name, each in self.outputs.items()
                 if (each.url or each.authority or each.secret) not in {*self.listeners, *self.secrets}]  # fmt: skip
         if lost:
             yield _("{lost}: there is no listener or secret of that name", lost=listed(lost))
-        ports = {int(each.to.rpartition(":")[2]) for each in self.listeners.values()} - {*self.loopback}
+        ports = {int(each.to.rpartition(":")[2]) for each in self.listeners.values() if each.to} - {*self.loopback}
         if ports:
             yield _("loopback leaves out {ports}, where its listeners lead", ports=listed(map(str, sorted(ports))))
         mine = any(each.stage == "environments" and not each.tool for each in self.install.environments.values())
@@ -316,11 +370,30 @@ class Manifest:
             yield _("compose.minor_by_minor: what it keeps has no name (`keeps`)")
         if self.listeners and not {"caddy", "gateway"} & {*self.needs.roles}:
             yield _("listeners are Caddy's: it needs the role caddy")
+        if self.default and self.argument is None:
+            yield _("`default` is of an argument, and none is named")
         gate = any(each.key == "gate" for each in self.listeners.values()) and self.code is None
         if gate and "gateway" not in self.needs.roles:
             yield _("`key: gate` is the gateway's key: it needs the role gateway")
         if (self.health or self.listeners) and self.service is None:
             yield _("health and listeners are of a service, and none is named")
+
+    def _is_variable(self, secret: str) -> bool:
+        return secret in self.secrets and self.secrets[secret].variable is not None
+
+    @property
+    def version(self) -> str:
+        """Of the first environment or image that it pins; "" where it pins none."""
+        for environment in self.install.environments.values():
+            return environment.version
+        for image in self.install.images.values():
+            return image.image.rpartition("/")[2].partition("@")[0].partition(":")[2].removeprefix("v")
+        return ""
+
+    @property
+    def in_front(self) -> tuple[str, ...]:
+        """The secrets that Caddy asks for."""
+        return tuple(dict.fromkeys(each.secret for each in self.listeners.values() if each.secret))
 
 
 __all__ = ["NAME", "Credential", "Environment", "File", "Folder", "Listener", "Manifest", "Stage", "User"]

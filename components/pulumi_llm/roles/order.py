@@ -59,7 +59,7 @@ def status_port(node: NodeRequest) -> int | None:
 
 def ports(node: NodeRequest) -> dict[int, str]:
     """The ports that callers need, and what answers there."""
-    kinds, status = {"http": "HTTPS", "grpc": "TLS"}, status_port(node)
+    kinds, status = {"http": "HTTPS", "grpc": "TLS", "tls": "TLS"}, status_port(node)
     return {
         port: f"{each.title}{' and status' * (port == status and role.name != 'gateway')} ({kinds[each.protocol]})"
         for role in listed(node)

@@ -16,7 +16,8 @@ from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles.base import Role
-from pulumi_llm.roles.manifest import NAME, Environment, Manifest
+from pulumi_llm.roles.kinds import NAME
+from pulumi_llm.roles.manifest import Environment, Manifest
 from pulumi_llm.roles.reading import read
 
 if TYPE_CHECKING:
@@ -74,21 +75,42 @@ def every() -> Mapping[str, Role]:
     return {**built_in(), **{name: _made(name) for name in sorted(_places())}}
 
 
-def of_argument(argument: str) -> Role:
-    """The built-in role that the components' own argument asks for.
+def of_argument(argument: str, engine: object = None) -> Role:
+    """The role that the components' own argument asks for: the one called ``engine``, or else its default.
 
     Raises:
         UnknownName: ``roles.unknown``.
     """
-    known = {each.manifest.argument: each for each in reversed([*built_in().values()])}
-    if argument not in known:
-        raise UnknownName("roles.unknown", _("role for the argument"), argument, filter(None, known))
-    return known[argument]
+    ours = answering(argument)
+    if isinstance(engine, str):
+        if engine in ours:
+            return ours[engine]
+        for name in _places():
+            if name == engine and _made(name).manifest.argument == argument:
+                return _made(name)
+        raise UnknownName("roles.unknown", _("role for {argument}", argument=f"`{argument}`"), engine, ours)
+    for each in ours.values():
+        if each.manifest.default:
+            return each
+    known = [each.manifest.argument for each in built_in().values() if each.manifest.argument]
+    raise UnknownName("roles.unknown", _("role for the argument"), argument, known)
+
+
+def answering(argument: str) -> Mapping[str, Role]:
+    """The built-in roles that a component's own argument can ask for, its default first."""
+    found = [(name, each) for name, each in built_in().items() if each.manifest.argument == argument]
+    return dict(sorted(found, key=lambda pair: not pair[1].manifest.default))
 
 
 def titles(inputs: Mapping[str, Any]) -> list[str]:
-    """What the services that a component's inputs ask for are called; one that is not installed here by its name."""
-    asked = [each.manifest.title for each in built_in().values() if inputs.get(each.manifest.argument or "")]
+    """What the services that a component's inputs ask for are called; one that is not installed here by its name.
+
+    ``ARGUMENT_engine`` among them names which of several roles the argument asks for.
+    """
+    arguments = {each.manifest.argument for each in built_in().values()} - {None}
+    asked = [
+        _title(str(each), inputs.get(f"{each}_engine")) for each in sorted(map(str, arguments)) if inputs.get(each)
+    ]
     services = inputs.get("services")
     for name in services if isinstance(services, Mapping) else ():
         try:
@@ -96,6 +118,13 @@ def titles(inputs: Mapping[str, Any]) -> list[str]:
         except Refusal:
             asked.append(str(name))
     return asked
+
+
+def _title(argument: str, engine: object) -> str:
+    try:
+        return of_argument(argument, engine).manifest.title
+    except Refusal:
+        return str(engine)
 
 
 def environments() -> dict[str, Environment]:
@@ -229,4 +258,16 @@ def _bad(name: str, place: str, message: str) -> Finding:
     )
 
 
-__all__ = ["FILE", "GROUP", "OURS", "built_in", "environments", "every", "forget", "of_argument", "role", "titles"]
+__all__ = [
+    "FILE",
+    "GROUP",
+    "OURS",
+    "answering",
+    "built_in",
+    "environments",
+    "every",
+    "forget",
+    "of_argument",
+    "role",
+    "titles",
+]

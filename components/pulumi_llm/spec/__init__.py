@@ -19,16 +19,18 @@ from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
-from pulumi_llm.spec.vectors import VectorsSpec
+from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import HUB, KINDS, MODERATORS, OWN_KEYS, SECRETS, VENDORS, authority_secret, upstream_key
 
 __all__ = [
+    "DEFAULT_ENGINE",
     "HUB",
     "KINDS",
     "MODERATORS",
     "MODERATOR_SECRETS",
     "OWN_KEYS",
     "SECRETS",
+    "VECTORS_BESIDE",
     "VENDORS",
     "AccessSpec",
     "AcmeSpec",

@@ -20,7 +20,7 @@ from pulumi_llm.spec.proxy import ProxySpec
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec
-from pulumi_llm.spec.vectors import VectorsSpec
+from pulumi_llm.spec.vectors import VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import HUB, MODERATORS, OWN_KEYS, SECRETS, VENDORS, Secret
 
 
@@ -28,7 +28,7 @@ class ServersOwn(Part):
     """What only ``ModelServer`` takes."""
 
     vectors: Flag = False
-    """Run Weaviate on the same host."""
+    """Run a vector store on the same host."""
     address_id: Text | None = None
     """The id of a public address that exists; ``address`` must then be given too. Left out: one is made."""
     address: Text | None = None
@@ -112,7 +112,7 @@ COMPONENTS: Mapping[str, Component] = {
         (
             Taken(ServerSpec),
             Taken(AccessSpec),
-            Taken(VectorsSpec, names={"memory_gib": "vectors_memory_gib", "disk_gib": "vectors_disk_gib"}),
+            Taken(VectorsSpec, names={name: f"vectors_{name}" for name in VECTORS_BESIDE}),
             Taken(ServersOwn),
             Taken(UpstreamKeys),
             _network("10.60.0.0/16"),
@@ -122,7 +122,7 @@ COMPONENTS: Mapping[str, Component] = {
         (*_OF_VENDORS, *_OF_MODERATORS, HUB),
     ),
     "VectorStore": Component(
-        "Where Weaviate runs, how big it is, and who may call it.",
+        "Which vector store, where it runs, how big it is, and who may call it.",
         (
             Taken(MachineSpec),
             Taken(AccessSpec, without=("https_port",)),

@@ -35,9 +35,9 @@ class PlatformSpec(Part):
 
     zh: 谁可以访问这些机器，见 [``access``](#access)。"""
     vectors: VectorsSpec | None = None
-    """Weaviate: see ``vectors``. Left out: none.
+    """The vector store: see ``vectors``. Left out: none.
 
-    zh: Weaviate，见 [``vectors``](#vectors)。不写就不装。"""
+    zh: 向量库，见 [``vectors``](#vectors)。不写就不装。"""
     proxy: ProxySpec | None = None
     """The overseas proxy: see ``proxy``. Left out: none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import time
 from typing import Any
@@ -91,6 +92,8 @@ def said(sign: str, lines: list[str]) -> str:
 
 def answer(code: str, url: str, body: Any = None, key: str = "", tls: ssl.SSLContext | None = None) -> Any:
     """What an address answers; anything but success is a Failure that may pass."""
+    if url.startswith("tcp://"):
+        return called(code, url)
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     request = Request(url, data=None if body is None else json.dumps(body).encode(), headers=headers)  # noqa: S310 - loopback only
     try:
@@ -100,6 +103,15 @@ def answer(code: str, url: str, body: Any = None, key: str = "", tls: ssl.SSLCon
         raise Failure(
             code, f"{url} answered {error.code}: {tail(error.read(2000).decode(errors='replace'))}", True
         ) from error
+    except OSError as error:
+        raise Failure(code, f"{url}: {error}", True) from error
+
+
+def called(code: str, url: str) -> None:
+    """Whether somebody takes the call at ``tcp://address:port``, where no HTTP is spoken."""
+    host, _, port = url.removeprefix("tcp://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=20).close()
     except OSError as error:
         raise Failure(code, f"{url}: {error}", True) from error
 

@@ -1,0 +1,32 @@
+"""An environment of a role as a node installs it: what its lock lists, each wheel by its digest, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pulumi_llm.roles import registry
+
+CHECKOUT = Path(__file__).parents[2]
+TOOLS = Path(os.environ.get("PULUMI_LLM_TOOLS", CHECKOUT / ".tools"))
+
+
+def environment(role: str) -> Path:
+    """Where it is; installed once for each digest of the lock."""
+    found = registry.role(role)
+    pins = found.manifest.install.environments[role]
+    folder = TOOLS / "vectors" / f"{role}-{pins.version}-{pins.wheels.digest[:12]}"
+    if (folder / ".complete").exists():
+        return folder
+    uv = shutil.which("uv", path=f"{TOOLS / 'uv' / 'bin'}:{os.environ['PATH']}")
+    assert uv, "run `make tools`"
+    subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
+    lock = folder / "lock.txt"
+    lock.write_text(found.lock(role))
+    argv = [uv, "pip", "install", "-q", "-p", str(folder / "bin/python"), "--no-deps", "--require-hashes"]
+    subprocess.run([*argv, "--only-binary", ":all:", "-r", str(lock)], check=True)
+    (folder / ".complete").touch()
+    return folder
