@@ -61,7 +61,8 @@ def _handler(face: Face, protocol: Protocol) -> type[BaseHTTPRequestHandler]:
         def _write(self, status: int, body: dict[str, Any]) -> None:
             raw = json.dumps(body).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
+            # Tencent's Python client takes an answer for a refusal only under exactly this type (common 3.1.195).
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
             self.wfile.write(raw)

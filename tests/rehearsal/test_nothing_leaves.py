@@ -1,0 +1,49 @@
+"""The servers answer on loopback alone, where there is no other network, and nobody else can reach them."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm._rehearsal.server import serving
+from pulumi_llm._simcloud.store import Store
+from pulumi_llm.clouds.aliyun.wire import FACE, PROTOCOL
+
+ALONE = ["unshare", "--map-root-user", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+"""A network namespace with loopback and nothing else."""
+
+
+def _can_be_alone() -> bool:
+    if not (shutil.which("unshare") and shutil.which("ip")):
+        return False
+    return subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _can_be_alone(), reason="network namespaces cannot be made here")
+@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+def test_the_clouds_answer_where_there_is_no_network_but_loopback(cloud: str) -> None:
+    module = Path(__file__).with_name(f"test_{cloud}_wire.py")
+    asked = ["-q", "-p", "no:cacheprovider", "-n0", "-k", "network or address or nobody_knows", str(module)]
+    done = subprocess.run([*ALONE, sys.executable, "-m", "pytest", *asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
+
+
+def test_a_server_listens_on_loopback_only() -> None:
+    with serving(FACE(Store(None)), PROTOCOL) as port, pytest.raises(ConnectionRefusedError):
+        # Another address of this machine, which is the same to a server that listens on all of them.
+        socket.create_connection(("127.0.0.2", port), timeout=5).close()
+
+
+def test_a_port_that_is_taken_is_told_at_once() -> None:
+    with (
+        serving(FACE(Store(None)), PROTOCOL) as port,
+        pytest.raises(OSError, match="in use"),
+        serving(FACE(Store(None)), PROTOCOL, port),
+    ):
+        pass
