@@ -7,7 +7,7 @@ from pulumi_llm._rehearsal.calls import WireCall, WireError
 from pulumi_llm._rehearsal.face import status
 
 from ..simulated.common import EIP, EIP_ASSOCIATION
-from .protocol import ACTIONS, AliyunFace, flag, page, tag_rows, tags
+from .protocol import ACTIONS, AliyunFace, page, tag_rows, tags
 
 NO_EIP = ("InvalidAllocationId.NotFound", "Specified allocation ID does not exist.")
 
@@ -61,13 +61,6 @@ def _modify_eip(face: AliyunFace, call: WireCall) -> Props:
     names = {"Name": "addressName", "Bandwidth": "bandwidth", "Description": "description"}
     given = {ours: call.parameters[name] for name, ours in names.items() if name in call.parameters}
     face.change(call, record, given)
-    return {}
-
-
-@ACTIONS.on("vpc:DeletionProtection")
-def _protect(face: AliyunFace, call: WireCall) -> Props:
-    record = face.need(call, EIP, call.parameters.get("InstanceId"), *NO_EIP)
-    face.note(record, deletionProtection=flag(call.parameters.get("ProtectionEnable")))
     return {}
 
 

@@ -1,0 +1,50 @@
+"""The policies of the guide and the actions of the wire are about the same calls."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm.clouds.aliyun.wire import FACE as ALIYUN
+from pulumi_llm.clouds.tencent.wire import FACE as TENCENT
+
+GUIDE = Path(__file__).parents[2] / "docs" / "real-account.md"
+ANSWERED = {"aliyun": ("ecs", "vpc"), "tencent": ("cvm", "cbs", "vpc", "tag")}
+FACES = {"aliyun": ALIYUN, "tencent": TENCENT}
+BLOCK = {"aliyun": "ecs:RunInstances", "tencent": "cvm:RunInstances"}
+
+NOT_ANSWERED = {
+    # Of a change that our programs do not make: another private address, another charge type, another group, a name.
+    "aliyun": {
+        *("ecs:AttachKeyPair", "ecs:DetachKeyPair", "ecs:JoinSecurityGroup", "ecs:LeaveSecurityGroup"),
+        *("ecs:ModifyDiskSpec", "ecs:ModifyInstanceVpcAttribute"),
+        *("ecs:ModifySecurityGroupRule", "ecs:ModifySecurityGroupEgressRule"),
+    },
+    "tencent": {
+        *("cvm:ModifyInstancesChargeType", "cvm:ModifyInstancesVpcAttribute", "cvm:ModifyKeyPairAttribute"),
+        *("vpc:CreateSecurityGroupPolicies", "vpc:DeleteSecurityGroupPolicies", "vpc:ReplaceRouteTableAssociation"),
+    },
+}
+
+
+def _policy(cloud: str) -> list[str]:
+    blocks = re.findall(r"```json\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    block = next(each for each in blocks if BLOCK[cloud] in each)
+    return [name for name in re.findall(r'"([a-z]+:[A-Za-z*]+)"', block) if name.split(":")[0] in ANSWERED[cloud]]
+
+
+@pytest.mark.parametrize("cloud", FACES)
+def test_what_the_policy_allows_by_name_is_answered_or_known_not_to_be(cloud: str) -> None:
+    named = {each for each in _policy(cloud) if "*" not in each}
+    assert len(named) > 25
+    assert named - FACES[cloud].actions.keys() == NOT_ANSWERED[cloud]
+
+
+@pytest.mark.parametrize("cloud", FACES)
+def test_what_the_wire_answers_is_allowed_by_the_policy(cloud: str) -> None:
+    allowed = _policy(cloud)
+    not_allowed = {name for name in FACES[cloud].actions if not any(fnmatchcase(name, each) for each in allowed)}
+    assert not_allowed == set()
