@@ -25,6 +25,8 @@ class Face:
 
     package = ""
     actions: Actions = Actions()
+    malformed = "InvalidParameter"
+    """The code for parameters that are missing or malformed."""
 
     def __init__(self, store: stores.Store, faults: Faults | None = None, pace: float = 1.0, region: str = "") -> None:
         self.store, self.faults, self.pace, self.region = store, faults or Faults(), pace, region
@@ -56,6 +58,10 @@ class Face:
             return self._refuse(call, self.refusal(error))
         except WireError as refusal:
             return self._refuse(call, refusal)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # The rules were written for inputs whose names and types a provider has checked; a wire has no such check.
+            words = f"A parameter of {call.action} is missing or malformed: {type(error).__name__} {error}"
+            return self._refuse(call, WireError(self.malformed, words))
         self.record.add(call)
         return body
 
