@@ -92,3 +92,12 @@ def serving(face: Face, protocol: Protocol, port: int = 0) -> Iterator[int]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def wire_of(cloud: str) -> tuple[type[Face], Protocol] | None:
+    """The face of a cloud and its protocol; ``None`` where the cloud has no wire of ours."""
+    from pulumi_llm import clouds
+
+    folder = clouds.folders().get(cloud)
+    module = folder.part("wire") if folder else None
+    return (module.FACE, module.PROTOCOL) if module else None
