@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-boot-all mutate lint format generate bench tools clean setup
+.PHONY: help demo test test-boot-all test-clients mutate lint format generate bench tools clean setup
 
 STACK ?= aliyun-t4
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
@@ -45,6 +45,10 @@ test: tools ## every test, the slow ones too
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot
 	@python -m pytest -m boot --durations=20
+
+test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and the gateway (npm and PyPI; about 3 GB at first)
+	@python -m tests.clients.installed || echo "test-clients: those that cannot be had are skipped"
+	@python -m pytest -m clients -n 2 tests/clients
 
 mutate: setup ## which mistakes the tests would miss, by a sample of them (half an hour; MUTATE="--module '*/store.py' --per-module 20")
 	@tools/mutate $(MUTATE)

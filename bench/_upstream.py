@@ -1,11 +1,16 @@
-"""A model API that answers at once, for the gateway's benchmark: 20 events, then usage. Writes the port it is on."""
+"""A model API for the gateway's benchmark: so many events (20), then usage. Writes the port it is on.
+
+Arguments: events, seconds between two of them (0: it answers at once).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 
-PIECES = 20
+PIECES = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+PAUSE = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
 
 
 def _chunk(content: str, finish: str | None = None, **more: object) -> bytes:
@@ -34,10 +39,10 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             )
             await reader.readexactly(length)
             writer.write(HEAD + EVENTS[0])
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE)
             for event in EVENTS[1:]:
                 writer.write(event)
-                await asyncio.sleep(0)
+                await asyncio.sleep(PAUSE)
             writer.write(END)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError, StopIteration):

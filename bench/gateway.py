@@ -82,8 +82,8 @@ def started(name: str, argv: list[str], port: int, home: Path, path: str = "/", 
 
 
 @contextlib.contextmanager
-def upstream() -> Iterator[int]:
-    argv = [sys.executable, "-m", "bench._upstream"]
+def upstream(events: int = 20, pause: float = 0.0) -> Iterator[int]:
+    argv = [sys.executable, "-m", "bench._upstream", str(events), str(pause)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=ROOT, text=True)
     assert process.stdout is not None
     try:
@@ -277,6 +277,13 @@ def main() -> None:
                     report(f"{name}: its streams a second / ours without Caddy, at {streams}", ratio, 1)
         early, late, done = soak(found[plain], pid, ca)
         report(f"memory after {done:,} more streams / after the first minute's", late / early, 1.05, f"{late:.0f} MiB")
+        ledger = sum(each.stat().st_size for each in (Path(folder) / "state").glob("ledger.sqlite*")) / 2**20
+        log = (Path(folder) / "state" / "ledger.sqlite-wal").stat().st_size / 2**20
+        print(f"   the ledger has {ledger:.0f} MiB then, {log:.0f} of them its log", flush=True)
+    from bench import gateway_cpu, gateway_peers  # which measure with what stands here
+
+    gateway_cpu.main()
+    gateway_peers.main()
 
 
 if __name__ == "__main__":

@@ -143,6 +143,12 @@ def test_a_mistyped_stack_is_told_with_what_its_program_misses(tmp_path: Path) -
         capture_stack(tmp_path, "deb")
 
 
+def test_of_a_stack_that_is_not_there_it_is_not_told_first_what_it_lacks(tmp_path: Path) -> None:
+    folder = project(tmp_path, "config: {p:a: here}\n")
+    (folder / "__main__.py").write_text("from pulumi_llm import stack\n\nstack.run()\n")
+    assert stack_codes(tmp_path, "WRONG") == ["stack.unknown"]
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -216,10 +216,31 @@ PROXY = {
     "keys": KEYS,
     "routes": {"my_chat": {"models": {"gpt_x": 1.0}}},
 }
+HOME = {
+    "qwen": {
+        "models": ["qwen_x"],
+        "servedNames": {"qwen_x": "chat_x"},
+        "prices": {"qwen_x": {"input": 1.0}},
+    },
+    "our-eas": {
+        "vendor": "pai-eas",
+        "baseUrl": "https://eas.example.com/v1",
+        "models": ["eas_x"],
+        "prices": {"eas_x": {"input": 1.0}},
+    },
+}
 OPEN = {"allowedCidrs": ["203.0.113.0/24"]}
 MODERATION = {"yidunModerationId": secret("id"), "yidunModerationKey": secret("planted-key")}
 GOOD: dict[str, dict[str, Any]] = {
-    "ModelServer": {**SERVER, "keys": KEYS, "content": CONTENT, **MODERATION},
+    "ModelServer": {
+        **SERVER,
+        "keys": KEYS,
+        "content": CONTENT,
+        **MODERATION,
+        "upstreams": HOME,
+        "qwenApiKey": secret("sk-planted-qwen"),
+        "upstreamApiKeys": {"our-eas": secret("sk-planted-eas")},
+    },
     "Network": {"cloud": "aws", "region": "ap-southeast-1", "tags": {"cost_centre": "a_b"}},
     "OverseasProxy": {**PROXY, **OPEN, "content": CONTENT, **MODERATION, "openaiApiKey": secret("sk-planted")},
     "Platform": {
@@ -247,7 +268,17 @@ def test_a_component_takes_camel_case_at_every_level_and_leaves_the_names_of_oth
     made = next(each for each in seen if each.type == f"llm:index:{component}")
     told = json.dumps(made.inputs)
     assert not {"requestsPerMinute", "allowedCidrs", "onError", "systemDiskGib"} & set(re.findall(r'"(\w+)":', told))
-    for own in ("web-1", "own_words", "my_yidun", "business_id", "my_chat", "gpt_x", "cost_centre"):
+    for own in (
+        "web-1",
+        "own_words",
+        "my_yidun",
+        "business_id",
+        "my_chat",
+        "gpt_x",
+        "cost_centre",
+        "our-eas",
+        "qwen_x",
+    ):
         if own in json.dumps(GOOD[component]):
             assert f'"{own}":' in told or own == "gpt_x"
     if "keys" in GOOD[component]:

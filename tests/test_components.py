@@ -113,6 +113,17 @@ def test_a_server_is_started_with_the_parsers_that_the_catalogue_has_for_its_mod
     assert "|".join(line for line in lines if "parser" in line or "tool" in line) == flags
 
 
+def test_a_server_for_vectors_is_started_and_watched_as_one() -> None:
+    args = SERVER | {"model": "BAAI/bge-m3", "context_length": 8192, "override": ["fit.unknown-model"]}
+    files = {row["path"]: row["content"] for row in settings(plan_of(llm.ModelServer, args))["files"]}
+    [unit] = [text for path, text in files.items() if path.endswith("/llm-vllm.service")]
+    assert "--runner pooling" in unit
+    want = json.loads(files["/opt/llm/watch.json"])
+    assert (want["models"], want["embed"]) == ([], ["bge-m3"])
+    chat = {row["path"]: row["content"] for row in settings(plan_of(llm.ModelServer, SERVER))["files"]}
+    assert "embed" not in json.loads(chat["/opt/llm/watch.json"])
+
+
 @pytest.mark.parametrize("written", ["01ai/Yi-6B-Chat", "01-ai/yi-6b-chat", "Yi-6B-Chat"])
 def test_a_model_by_another_of_its_names_makes_the_same_node(written: str) -> None:
     wanted = {key: value for key, value in SERVER.items() if key != "context_length"}
@@ -223,10 +234,12 @@ SHARED = frozenset(
      "network_cidr", "system_disk_gib", "image_id", "renew", "protect", "ready_timeout_minutes", "tags"]
 )  # fmt: skip
 """What every component with a machine takes."""
-OF_GATEWAYS = frozenset(["https_port", "keys", "routes", "blocked_words", "content"])
+OF_GATEWAYS = frozenset(
+    ["https_port", "keys", "routes", "blocked_words", "content", "upstreams", "upstream_api_keys", "cors_origins"]
+)
 ALONE = {
     llm.VectorStore: {"memory_gib", "disk_gib"},
-    llm.OverseasProxy: {"upstreams", "disk_gib", "client_address"},  # the server's address, which may call it
+    llm.OverseasProxy: {"disk_gib", "client_address"},  # the server's address, which may call it
 }
 
 
@@ -240,6 +253,15 @@ def test_components_with_a_machine_take_the_same_of_it() -> None:
         of_gateway = OF_GATEWAYS if each is llm.OverseasProxy else frozenset()
         secrets = {name for name in taken[each] if name.endswith(("_api_key", "_moderation_key", "_moderation_id"))}
         assert taken[each] - SHARED - of_gateway - secrets == own
+
+
+@pytest.mark.parametrize("component", [llm.ModelServer, llm.OverseasProxy])
+def test_pages_of_named_origins_may_ask_and_by_default_none(component: Any) -> None:
+    args = PROXY if component is llm.OverseasProxy else SERVER
+    page = "https://chat.example.com"
+    asked = json.dumps(settings(plan_of(component, {**args, "cors_origins": [page]})))
+    assert f"header Origin {page}" in asked
+    assert "Access-Control" not in json.dumps(settings(plan_of(component, args)))
 
 
 def test_a_proxy_needs_the_key_of_each_upstream() -> None:

@@ -58,6 +58,20 @@ def test_the_policy_that_is_rendered_is_one_that_the_gateway_reads(
     assert [each.config.name for each in content.remotes("input", "k", "m")] == ["openai"]
 
 
+@pytest.mark.parametrize("mask", ["x", "7", "汉", " ", '"', "\\", "-", ",", "*", "█", "#", "•", "😀"])
+def test_a_mask_is_a_sign_that_the_gateway_takes_too(mask: str) -> None:
+    """What one refuses and the other takes would stand in the way of all requests once it is on the node."""
+    try:
+        Content.from_policy({"mask": mask, "lists": []}, Path())
+    except ContentError:
+        with pytest.raises(Refusal) as refused:
+            parsed(mask=mask)
+        assert codes(refused) == ["spec.bad-word-list"]
+    else:
+        assert parsed(mask=mask).mask == mask
+        assert not mask.isalnum()
+
+
 def test_blocked_words_alone_still_work() -> None:
     config = json.loads(gateway.policy(GatewayRole(https_port=443, blocked_words=("project-x",))))["content"]
     assert Content.from_policy(config, Path()).sizes == {"blocked_words": 1}

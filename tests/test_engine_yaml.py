@@ -71,7 +71,7 @@ def test_only_the_two_readers_know_the_parser() -> None:
     package = Path(pulumi_llm.__file__).parent
     imports = re.compile(r"^\s*(import yaml\b|from yaml\b)", re.MULTILINE)
     found = {path.name for path in package.rglob("*.py") if imports.search(path.read_text(encoding="utf-8"))}
-    assert found == {"_engine_yaml.py", "_yaml.py"}
+    assert found == {"_composed_yaml.py", "_yaml.py"}
 
 
 def test_what_one_reader_changes_in_a_document_no_other_finds() -> None:

@@ -151,7 +151,7 @@ def test_a_vendor_is_one_row(tree: Path) -> None:
         "tests/golden/schema.json",
     }
     declared = (tree / "Pulumi.yaml").read_text()
-    assert "  acmeApiKey:\n    description: The proxy's key for Acme; needed where" in declared
+    assert "  acmeApiKey:\n    description: The key for Acme; needed where" in declared
     environment = {**os.environ, "PYTHONPATH": str(tree / "components")}
     environment["PULUMI_LLM_TEMPLATES"] = str(tree / "templates")
     command = [sys.executable, "-c", PLAN]

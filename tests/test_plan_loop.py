@@ -10,10 +10,11 @@ import sys
 import threading
 
 import pytest
+from pulumi import _types
 from pulumi.runtime import resource
 from pulumi.runtime._context import wrap_with_context
 
-from pulumi_llm._plan.loop import AtOnce, last, without_traces
+from pulumi_llm._plan.loop import AtOnce, hints_once, last, without_traces
 
 
 @pytest.fixture
@@ -130,6 +131,49 @@ print(Stack.__module__)
     assert done.stdout.splitlines() == ["False False", "LocalWorkspace Resource True", "pulumi.automation._stack"]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ssl\nprint(ssl.create_default_context().check_hostname)",
+        "from ssl import SSLContext, PROTOCOL_TLS_CLIENT\nprint(SSLContext(PROTOCOL_TLS_CLIENT).check_hostname)",
+        "import ssl\nssl.create_default_context = 1\nssl.SSLError\nprint(ssl.create_default_context == 1)",
+        "import ssl\nprint('SSLContext' in dir(ssl))",
+        "import urllib.request, ssl\nprint(urllib.request.HTTPSHandler()._context.check_hostname)",
+        "import grpc\nprint(callable(grpc.aio.insecure_channel))",
+        "from grpc.aio import Channel\nimport grpc\nprint(grpc.aio.Channel is Channel)",
+        "from google.protobuf import text_format, empty_pb2 as e\nprint(text_format.MessageToString(e.Empty()) == '')",
+        "from google.protobuf.internal import python_message as m\nprint(callable(m.GeneratedProtocolMessageType))",
+    ],
+)
+def test_what_comes_late_is_what_it_ever_was_to_who_asks(code: str) -> None:
+    start = """
+import sys
+import pulumi_llm._plan.capture
+late = ("asyncio.sslproto", "google.protobuf.internal.python_message", "grpc.aio", "ssl")
+assert all("_late" in vars(sys.modules[each]) for each in late if each in sys.modules)
+assert "ssl" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", start + code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True"]
+
+
+def test_two_threads_that_ask_for_a_late_module_at_once_both_get_it() -> None:
+    code = """
+import threading
+import pulumi_llm._plan.capture
+import grpc
+gate, found = threading.Barrier(8), []
+def ask():
+    gate.wait()
+    found.append(grpc.aio.Channel)
+threads = [threading.Thread(target=ask) for _ in range(8)]
+[each.start() for each in threads], [each.join() for each in threads]
+print(len(found), len(set(found)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["8", "1"]
+
+
 @pytest.mark.parametrize("traced", [False, True])
 def test_what_traces_calls_to_an_engine_comes_where_an_engine_traces(traced: bool) -> None:
     code = "import sys, pulumi_llm._plan, pulumi; print('opentelemetry.sdk.trace' in sys.modules)"
@@ -163,3 +207,20 @@ print(len(capture(lambda: pulumi_random.RandomId("id", byte_length=4) and None).
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["['plan.provider-refused']"] * 2 + ["1"]
     assert done.stderr == ""
+
+
+def test_each_property_has_the_type_that_the_sdk_itself_finds_and_its_function_is_back_afterwards() -> None:
+    from pulumi_tls import CertRequest, CertRequestArgs
+
+    def found() -> list[dict[str, object]]:
+        _types._raw_return_hints.cache_clear()
+        return [dict(_types._raw_return_hints(each)) for each in (CertRequestArgs, CertRequest)]
+
+    usual = _types.get_type_hints
+    expected = found()
+    assert len(expected[1]) > 5
+    with hints_once():
+        assert _types.get_type_hints is not usual
+        assert found() == expected
+        assert _types.get_type_hints(run) == usual(run)
+    assert _types.get_type_hints is usual

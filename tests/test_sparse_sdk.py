@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pulumi_llm._sparse_sdk import candidates, files_listed
+from pulumi_llm._sparse_sdk import OF_NO_CLOUD, candidates, files_listed
 
 START = """
 import sys, warnings
@@ -131,7 +131,7 @@ print("pulumi_aws.ec2.outputs.RouteTableRoute" in str(_types.resource_types(tabl
     assert rest == ["True", "True"]
 
 
-@pytest.mark.parametrize("sdk", ["pulumi_aws", "pulumi_alicloud", "tencentcloud_iac_pulumi"])
+@pytest.mark.parametrize("sdk", ["pulumi_aws", "pulumi_alicloud", "tencentcloud_iac_pulumi", *OF_NO_CLOUD])
 def test_an_sdks_own_package_has_the_same_names_as_ever(sdk: str) -> None:
     names = (
         f"import {sdk}\nspace = {{}}\nexec('from {sdk} import *', space)\nprint(sorted(set(dir({sdk})) | set(space)))"
@@ -151,6 +151,9 @@ def test_an_sdks_own_package_has_the_same_names_as_ever(sdk: str) -> None:
         "import pulumi_aws.provider as file\nprint(file.Provider is aws.Provider, not hasattr(aws, 'NoSuchThing'))",
         "print(aws.outputs.__name__ == 'pulumi_aws.outputs', aws.config.__name__ == 'pulumi_aws.config')",
         "print(aws.ec2.InstanceType.T2_MICRO == 't2.micro', 'Vpc' in dir(aws.ec2))",
+        "import pulumi_tls as tls\nprint(callable(tls.PrivateKey), callable(tls.CertRequestSubjectArgs))",
+        "from pulumi_random import RandomId\nimport pulumi_random.random_id as f\nprint(f.RandomId is RandomId, True)",
+        "from pulumi_command.remote import Command, ConnectionArgs\nprint(callable(Command), callable(ConnectionArgs))",
     ],
 )
 def test_every_way_to_a_name_of_the_sdks_own_package(code: str) -> None:

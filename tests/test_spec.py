@@ -94,6 +94,11 @@ def test_a_good_platform_is_accepted() -> None:
         ("access.allowed_cidrs", ["::/0"], "spec.open-to-world"),
         ("access.allowed_cidrs", ["203.0.113.7/24"], "spec.bad-cidr"),
         ("access.allowed_cidrs", ["everybody"], "spec.bad-cidr"),
+        ("server.cors_origins", ["*"], "spec.bad-origin"),
+        ("server.cors_origins", ["https://Chat.example.com/"], "spec.bad-origin"),
+        ("proxy.cors_origins", ["https://*.example.com"], "spec.bad-origin"),
+        ("server.cors_origins", ["https://a.example.com:443"], "spec.bad-origin"),
+        ("server.cors_origins", ["https://a.example.com\nrespond 200"], "spec.bad-text"),
         ("access.allowed_cidrs", [], "spec.nobody-allowed"),
         ("access.ssh_cidrs", ["0.0.0.0/0"], "spec.ssh-open-to-world"),
         ("access.https_port", 8080, "spec.port-needs-filing"),
@@ -289,7 +294,8 @@ def test_an_upstream_that_cannot_be_reached_is_refused(upstreams: dict[str, Any]
 def test_every_upstream_vendor_has_a_secret_an_address_and_endpoints() -> None:
     from pulumi_llm import catalog
 
-    assert set(spec.VENDORS) == set(catalog.load().upstream_urls)
+    assert set(spec.KINDS) == set(catalog.load().upstreams)
+    assert set(spec.KINDS) - set(spec.VENDORS) == {"vllm"}  # a name for it has to be given
     assert all(each.endpoints for each in spec.VENDORS.values())
     for of_secret in ("config_key", "argument", "name"):
         names = [getattr(each, of_secret) for each in spec.SECRETS]
@@ -338,7 +344,7 @@ def test_what_is_wrong_is_never_told_in_pydantics_words(path: str, value: Any) -
             for finding in refused.findings:
                 said = f"{finding.message} {finding.hint}".replace(repr(value), "")
                 assert not RAW.search(said), finding
-                assert finding.code.split(".")[0] in ("spec", "catalog")
+                assert finding.code.split(".")[0] in ("spec", "catalog", "roles")
             raise
 
 
@@ -364,7 +370,7 @@ def test_one_range_where_a_list_is_wanted_is_answered_with_the_list() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "known"),
     [
-        ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDOR_SECRETS)),
+        ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDORS)),
         ("server.cloud", "alyun", ["aliyun", "aws", "tencent"]),
         ("server.keys", {"app": {"models": ["Yi-6B-Cht"]}}, ["Yi-6B-Chat", "gpt-6-luna"]),
     ],
@@ -407,3 +413,41 @@ def test_a_misspelt_key_of_something_with_a_name_of_its_own_is_answered_with_the
         spec.parse(spec.PlatformSpec, changed(path, wrong))
     (found,) = [each for each in refused.value.findings if each.code == "spec.unknown-key"]
     assert f"did you mean {meant}" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "kept"),
+    [
+        ("dtype", "float16", "half"),
+        ("dtype", "Float16", "half"),
+        ("kv_cache_dtype", "fp8_e4m3", "fp8"),
+        ("context_length", "32k", 32_000),
+        ("context_length", "8K", 8192),
+        ("context_length", 4096, 4096),
+    ],
+)
+def test_a_name_that_check_takes_is_taken_by_a_stack_and_kept_by_its_one_name(key: str, given: Any, kept: Any) -> None:
+    wanted = {"cloud": "aliyun", "region": "cn-beijing", "gpu": "T4", "model": "01-ai/Yi-6B-Chat", key: given}
+    assert getattr(spec.parse(spec.ServerSpec, wanted), key) == kept
+
+
+@pytest.mark.parametrize("key", ["dtype", "kv_cache_dtype", "quantization"])
+def test_check_takes_no_name_that_a_stack_refuses(key: str) -> None:
+    from pulumi_llm._commands import check
+
+    names = {"dtype": check.DTYPES, "kv_cache_dtype": check.CACHE_DTYPES, "quantization": check.QUANTIZATIONS}[key]
+    for name in names:
+        wanted = {"cloud": "aliyun", "region": "cn-beijing", "gpu": "T4", "model": "01-ai/Yi-6B-Chat", key: name}
+        spec.parse(spec.ServerSpec, wanted)
+
+
+def test_a_secret_in_a_stacks_file_is_sent_where_secrets_belong_and_not_repeated() -> None:
+    upstreams = {"openai": {"models": ["m"], "api_key": "sk-planted"}}
+    wanted = {"cloud": "aws", "region": "ap-southeast-1", "upstreams": upstreams}
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.ProxySpec, wanted)
+    (found,) = refused.value.findings
+    assert (found.code, found.where) == ("spec.unknown-key", "upstreams.openai.api_key")
+    assert "no place for secrets" in found.message
+    assert found.hint.startswith("`pulumi config set --secret openaiApiKey`")
+    assert "planted" not in str(refused.value)

@@ -54,3 +54,9 @@ def test_an_unknown_config_key_is_told_with_every_other_mistake(tmp_path: Path) 
 def test_values_of_other_namespaces_are_left_alone(tmp_path: Path) -> None:
     found = findings(tmp_path, **{"aws:region": "ap-northeast-1", "mine:platfrom": 1, "pulumi-llm:platform": None})
     assert [each.code for each in found] == ["stack.no-platform"]
+
+
+@pytest.mark.parametrize("value", ["aliyun", "{", 5, True, ["server"]])
+def test_a_platform_of_another_type_is_a_finding_and_no_exception(tmp_path: Path, value: object) -> None:
+    found = findings(tmp_path, **{"pulumi-llm:platform": value})
+    assert "spec.wrong-type" in {each.code for each in found}

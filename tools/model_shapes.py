@@ -34,7 +34,10 @@ ARCHITECTURES = TOP / "components/pulumi_llm/preflight/data/architectures.json"
 TOLERANCE = 0.01
 TEXT_PART = "text|llm|language|thinker"
 
-BY_HAND = {"deepseek_v4", "kimi_linear", "longcat_flash", "nemotron_h"}
+BY_HAND = {
+    *("deepseek_v4", "kimi_linear", "longcat_flash", "nemotron_h", "dbrx", "dots1", "hy_v4", "lfm2_moe"),
+    *("ernie4_5_vl_moe_text", "qwen2_5_omni_text", "qwen3_omni_moe_text", "bert", "roberta", "xlm-roberta"),
+}
 """Classes whose defaults make no model, or one that their checkpoints do not have: verified by real configurations."""
 
 DOUBTED = {"zaya"}

@@ -58,6 +58,34 @@ class KeyArgs(TypedDict):
     """Raise it to have a new key made; the old one stays valid for 15 minutes. At least 1. Default: ``1``."""
 
 
+class PriceArgs(TypedDict):
+    """What a model's vendor charges, USD per million tokens."""
+
+    input: float
+    """USD per million tokens of prompts. At least 0."""
+    output: NotRequired[float]
+    """USD per million tokens of answers. At least 0. Default: ``0``."""
+
+
+class UpstreamArgs(TypedDict):
+    """A vendor's or another server's models that a gateway may be asked for."""
+
+    models: list[str]
+    """The vendor's model names, at least one, such as ``gpt-6-luna``."""
+    vendor: NotRequired[str]
+    """Whose server it is, where the upstream has a name of its own: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``qianfan``, ``ark``, ``pai-eas``, ``hai``, ``vllm``, ``custom``. Left out: the vendor of that name, or ``custom``, any server that speaks the OpenAI protocol."""
+    base_url: NotRequired[str]
+    """Where it answers, up to ``/v1``. Required where the vendor has no address of its own: ``custom``, ``vllm``, ``pai-eas``, ``hai``. ``http://`` for private addresses only."""
+    served_names: NotRequired[dict[str, str]]
+    """By model: what callers ask for, where that is another name, such as one that two vendors do not share."""
+    certificate_authority: NotRequired[str]
+    """The authority (PEM) that signed its certificate, where that is one of its own: for another model server of yours, the output ``certificate_authority``."""
+    keyless: NotRequired[bool]
+    """It asks for no key. At private addresses only. Default: ``false``."""
+    prices: NotRequired[dict[str, PriceArgs]]
+    """By model, where the catalogue has no price or you pay another one. Needed only for budgets in USD."""
+
+
 class RouteArgs(TypedDict):
     """A name that callers may ask for, and the served models that answer for it."""
 
@@ -143,26 +171,6 @@ class ServiceArgs(TypedDict):
     """GiB for it on the data disk. Left out: as its role says. From 1 to 16000."""
 
 
-class PriceArgs(TypedDict):
-    """What a model's vendor charges, USD per million tokens."""
-
-    input: float
-    """USD per million tokens of prompts. At least 0."""
-    output: NotRequired[float]
-    """USD per million tokens of answers. At least 0. Default: ``0``."""
-
-
-class UpstreamArgs(TypedDict):
-    """A vendor's models that the proxy may be asked for."""
-
-    models: list[str]
-    """The vendor's model names, at least one, such as ``gpt-6-luna``."""
-    base_url: NotRequired[str]
-    """Where it answers, up to ``/v1``. Required for ``custom``, any server that speaks the OpenAI protocol."""
-    prices: NotRequired[dict[str, PriceArgs]]
-    """By model, where the catalogue has no price or you pay another one. Needed only for budgets in USD."""
-
-
 class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
@@ -214,8 +222,12 @@ class ServerArgs(TypedDict):
     """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
+    upstreams: NotRequired[dict[str, UpstreamArgs]]
+    """Vendors and other servers whose models this gateway serves too, called from the server itself."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -232,7 +244,7 @@ class AccessArgs(TypedDict):
     """Who may reach the machines. Nothing is open to the world unless ``public: true`` is written out, SSH never."""
 
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     public: NotRequired[bool]
     """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
     ssh_cidrs: NotRequired[list[str]]
@@ -285,11 +297,13 @@ class ProxyArgs(TypedDict):
     image_id: NotRequired[str]
     """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
     upstreams: dict[str, UpstreamArgs]
-    """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``custom``."""
+    """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``qianfan``, ``ark``, ``pai-eas``, ``hai``, ``custom``. A name of your own needs a ``vendor`` or a ``base_url``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -335,7 +349,7 @@ class ModelServerArgs(TypedDict):
     model: str
     """The model's id at Hugging Face or ModelScope (``organisation/name``). A model that the catalogue has may be written in any case, or by the part after the slash; it is always the catalogue's own id that is used."""
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     zone: NotRequired[str]
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[pulumi.Input[str]]
@@ -376,8 +390,12 @@ class ModelServerArgs(TypedDict):
     """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
+    upstreams: NotRequired[dict[str, UpstreamArgs]]
+    """Vendors and other servers whose models this gateway serves too, called from the server itself."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -414,6 +432,8 @@ class ModelServerArgs(TypedDict):
     """The models of that proxy."""
     proxy_prices: NotRequired[dict[str, PriceArgs]]
     """What those models cost, by model, for keys with a budget in USD."""
+    upstream_api_keys: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """The keys of upstreams that have names of your own, by those names. Keep them secret."""
     network_cidr: NotRequired[str]
     """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.60.0.0/16``."""
     vpc_id: NotRequired[pulumi.Input[str]]
@@ -424,6 +444,28 @@ class ModelServerArgs(TypedDict):
     """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    openai_api_key: NotRequired[pulumi.Input[str]]
+    """The key for OpenAI; needed where ``upstreams`` of the server or the proxy names ``openai``. Keep it secret."""
+    anthropic_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Anthropic; needed where ``upstreams`` of the server or the proxy names ``anthropic``. Keep it secret."""
+    gemini_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Gemini; needed where ``upstreams`` of the server or the proxy names ``gemini``. Keep it secret."""
+    groq_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Groq; needed where ``upstreams`` of the server or the proxy names ``groq``. Keep it secret."""
+    deepseek_api_key: NotRequired[pulumi.Input[str]]
+    """The key for DeepSeek; needed where ``upstreams`` of the server or the proxy names ``deepseek``. Keep it secret."""
+    qwen_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Qwen (Bailian); needed where ``upstreams`` of the server or the proxy names ``qwen``. Keep it secret."""
+    qianfan_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Qianfan (Baidu); needed where ``upstreams`` of the server or the proxy names ``qianfan``. Keep it secret."""
+    ark_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Volcengine Ark; needed where ``upstreams`` of the server or the proxy names ``ark``. Keep it secret."""
+    pai_eas_api_key: NotRequired[pulumi.Input[str]]
+    """The key for PAI-EAS; needed where ``upstreams`` of the server or the proxy names ``pai-eas``. Keep it secret."""
+    hai_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Tencent Cloud HAI; needed where ``upstreams`` of the server or the proxy names ``hai``. Keep it secret."""
+    custom_api_key: NotRequired[pulumi.Input[str]]
+    """The key for an upstream of your own; needed where ``upstreams`` of the server or the proxy names ``custom``. Keep it secret."""
     openai_moderation_key: NotRequired[pulumi.Input[str]]
     """The key of a content moderator of kind ``openai``, where no upstream ``openai`` lends its own. Keep it secret."""
     yidun_moderation_id: NotRequired[pulumi.Input[str]]
@@ -456,7 +498,7 @@ class VectorStoreArgs(TypedDict):
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     zone: NotRequired[str]
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[pulumi.Input[str]]
@@ -497,9 +539,9 @@ class OverseasProxyArgs(TypedDict):
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]
-    """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``custom``."""
+    """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``qianfan``, ``ark``, ``pai-eas``, ``hai``, ``custom``. A name of your own needs a ``vendor`` or a ``base_url``."""
     allowed_cidrs: list[str]
-    """Who may call the gateway and Weaviate. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
     zone: NotRequired[str]
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[pulumi.Input[str]]
@@ -508,6 +550,8 @@ class OverseasProxyArgs(TypedDict):
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    cors_origins: NotRequired[list[str]]
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -530,6 +574,8 @@ class OverseasProxyArgs(TypedDict):
     """The gateways' port. Left out: 443; 18443 in mainland China. Applies to the proxy too. From 1 to 65535."""
     client_address: NotRequired[pulumi.Input[str]]
     """The public IPv4 address of a machine that may call too, such as a ``ModelServer``'s ``address``."""
+    upstream_api_keys: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """The keys of upstreams that have names of your own, by those names. Keep them secret."""
     network_cidr: NotRequired[str]
     """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.61.0.0/16``."""
     vpc_id: NotRequired[pulumi.Input[str]]
@@ -541,19 +587,27 @@ class OverseasProxyArgs(TypedDict):
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them. Keys and values must suit all three clouds."""
     openai_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for OpenAI; needed where ``proxy.upstreams`` names ``openai``. Keep it secret."""
+    """The key for OpenAI; needed where ``upstreams`` of the server or the proxy names ``openai``. Keep it secret."""
     anthropic_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Anthropic; needed where ``proxy.upstreams`` names ``anthropic``. Keep it secret."""
+    """The key for Anthropic; needed where ``upstreams`` of the server or the proxy names ``anthropic``. Keep it secret."""
     gemini_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Gemini; needed where ``proxy.upstreams`` names ``gemini``. Keep it secret."""
+    """The key for Gemini; needed where ``upstreams`` of the server or the proxy names ``gemini``. Keep it secret."""
     groq_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Groq; needed where ``proxy.upstreams`` names ``groq``. Keep it secret."""
+    """The key for Groq; needed where ``upstreams`` of the server or the proxy names ``groq``. Keep it secret."""
     deepseek_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for DeepSeek; needed where ``proxy.upstreams`` names ``deepseek``. Keep it secret."""
+    """The key for DeepSeek; needed where ``upstreams`` of the server or the proxy names ``deepseek``. Keep it secret."""
     qwen_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Qwen (Bailian); needed where ``proxy.upstreams`` names ``qwen``. Keep it secret."""
+    """The key for Qwen (Bailian); needed where ``upstreams`` of the server or the proxy names ``qwen``. Keep it secret."""
+    qianfan_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Qianfan (Baidu); needed where ``upstreams`` of the server or the proxy names ``qianfan``. Keep it secret."""
+    ark_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Volcengine Ark; needed where ``upstreams`` of the server or the proxy names ``ark``. Keep it secret."""
+    pai_eas_api_key: NotRequired[pulumi.Input[str]]
+    """The key for PAI-EAS; needed where ``upstreams`` of the server or the proxy names ``pai-eas``. Keep it secret."""
+    hai_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Tencent Cloud HAI; needed where ``upstreams`` of the server or the proxy names ``hai``. Keep it secret."""
     custom_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for an upstream of your own; needed where ``proxy.upstreams`` names ``custom``. Keep it secret."""
+    """The key for an upstream of your own; needed where ``upstreams`` of the server or the proxy names ``custom``. Keep it secret."""
     openai_moderation_key: NotRequired[pulumi.Input[str]]
     """The key of a content moderator of kind ``openai``, where no upstream ``openai`` lends its own. Keep it secret."""
     yidun_moderation_id: NotRequired[pulumi.Input[str]]
@@ -588,25 +642,35 @@ class PlatformArgs(TypedDict):
     proxy: NotRequired[ProxyArgs]
     """The overseas proxy. Left out: none."""
     network: NotRequired[NetworkChoiceArgs]
-    """The network of the server (and of Weaviate on its own machine). Default: ``{"cidr": "10.60.0.0/16"}``."""
+    """The network of the server (and of a vector store on its own machine). Default: ``{"cidr": "10.60.0.0/16"}``."""
     protect: NotRequired[bool]
     """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    upstream_api_keys: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """The keys of upstreams that have names of your own, by those names. Keep them secret."""
     openai_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for OpenAI; needed where ``proxy.upstreams`` names ``openai``. Keep it secret."""
+    """The key for OpenAI; needed where ``upstreams`` of the server or the proxy names ``openai``. Keep it secret."""
     anthropic_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Anthropic; needed where ``proxy.upstreams`` names ``anthropic``. Keep it secret."""
+    """The key for Anthropic; needed where ``upstreams`` of the server or the proxy names ``anthropic``. Keep it secret."""
     gemini_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Gemini; needed where ``proxy.upstreams`` names ``gemini``. Keep it secret."""
+    """The key for Gemini; needed where ``upstreams`` of the server or the proxy names ``gemini``. Keep it secret."""
     groq_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Groq; needed where ``proxy.upstreams`` names ``groq``. Keep it secret."""
+    """The key for Groq; needed where ``upstreams`` of the server or the proxy names ``groq``. Keep it secret."""
     deepseek_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for DeepSeek; needed where ``proxy.upstreams`` names ``deepseek``. Keep it secret."""
+    """The key for DeepSeek; needed where ``upstreams`` of the server or the proxy names ``deepseek``. Keep it secret."""
     qwen_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for Qwen (Bailian); needed where ``proxy.upstreams`` names ``qwen``. Keep it secret."""
+    """The key for Qwen (Bailian); needed where ``upstreams`` of the server or the proxy names ``qwen``. Keep it secret."""
+    qianfan_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Qianfan (Baidu); needed where ``upstreams`` of the server or the proxy names ``qianfan``. Keep it secret."""
+    ark_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Volcengine Ark; needed where ``upstreams`` of the server or the proxy names ``ark``. Keep it secret."""
+    pai_eas_api_key: NotRequired[pulumi.Input[str]]
+    """The key for PAI-EAS; needed where ``upstreams`` of the server or the proxy names ``pai-eas``. Keep it secret."""
+    hai_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Tencent Cloud HAI; needed where ``upstreams`` of the server or the proxy names ``hai``. Keep it secret."""
     custom_api_key: NotRequired[pulumi.Input[str]]
-    """The proxy's key for an upstream of your own; needed where ``proxy.upstreams`` names ``custom``. Keep it secret."""
+    """The key for an upstream of your own; needed where ``upstreams`` of the server or the proxy names ``custom``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
     openai_moderation_key: NotRequired[pulumi.Input[str]]

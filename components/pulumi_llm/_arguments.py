@@ -10,12 +10,12 @@ import inspect
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, Required, Union
 
 import pulumi
 from pulumi.output import Unknown
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._secrets import is_secret
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, nearest

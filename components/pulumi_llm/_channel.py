@@ -8,12 +8,12 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _json, catalog
 from pulumi_llm import _outputs as outputs
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan import project as projects
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, Refusal

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 

@@ -45,6 +45,11 @@ def longest_word() -> int:
     return int(_words().LONGEST)
 
 
+def is_mask(text: str) -> bool:
+    """Whether the gateway takes ``text`` for what the letters of a masked word become."""
+    return bool(_words().is_mask(text))
+
+
 def is_word(text: str) -> bool:
     """Whether the gateway can look for ``text``."""
     return _words().parse(text, 1) is not None

@@ -7,43 +7,48 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm import _gate, catalog
+from pulumi_llm import _gate
 from pulumi_llm._bootstrap import GatewayKey, Route, Target, Upstream
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.roles.requests import ContentRole
 from pulumi_llm.spec import (
     MODERATOR_SECRETS,
-    VENDORS,
     ContentSpec,
     KeySpec,
     PriceSpec,
     RouteSpec,
     UpstreamSpec,
+    authority_secret,
+    key_limits,
+    needs_key,
     secrets_named,
+    upstream_key,
+    url_of,
+    vendor_of,
 )
 
 
-def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec]) -> tuple[Upstream, ...]:
-    """The vendors as the gateway reaches them, each with the name of the secret that holds its key."""
-    urls = catalog.load().upstream_urls
+def vendor_upstreams(upstreams: Mapping[str, UpstreamSpec], country: str) -> tuple[Upstream, ...]:
+    """The vendors as a gateway in that country reaches them, each with the name of the secret that holds its key."""
     return tuple(
         Upstream(
-            name=vendor,
-            kind=vendor,
-            base_url=upstreams[vendor].base_url or urls[vendor] or "",
-            secret=VENDORS[vendor].secret.name,
+            name=name,
+            kind=vendor_of(name, each),
+            base_url=url_of(name, each, country),
+            secret=upstream_key(name).name if needs_key(each) else None,
+            ca_secret=authority_secret(name) if each.certificate_authority else None,
         )
-        for vendor in sorted(upstreams)
+        for name, each in sorted(upstreams.items())
     )
 
 
 def vendor_targets(upstreams: Mapping[str, UpstreamSpec], prices: Mapping[str, PriceSpec]) -> dict[str, Target]:
-    """Every model of the vendors, where its requests go, and what they cost."""
+    """Every model of the vendors by what callers ask for, where its requests go, and what they cost."""
     return {
-        model: Target(upstream=vendor, model=model, **priced(prices.get(model)))
-        for vendor in sorted(upstreams)
-        for model in upstreams[vendor].models
+        served: Target(upstream=name, model=model, **priced(prices.get(served)))
+        for name, each in sorted(upstreams.items())
+        for served, model in each.served.items()
     }
 
 
@@ -73,13 +78,7 @@ def key_rows(keys: Mapping[str, KeySpec]) -> tuple[GatewayKey, ...]:
             name=name,
             models=spec.models,
             endpoints=spec.endpoints,
-            requests_per_minute=spec.requests_per_minute,
-            tokens_per_minute=spec.tokens_per_minute,
-            max_concurrency=spec.max_concurrency,
-            daily_budget_usd=spec.daily_budget_usd,
-            monthly_budget_usd=spec.monthly_budget_usd,
-            daily_tokens=spec.daily_tokens,
-            monthly_tokens=spec.monthly_tokens,
+            limits={each: value for each in key_limits() if (value := getattr(spec, each)) is not None},
             expires=_end_of(spec.expires) if spec.expires else None,
             source_cidrs=spec.source_cidrs,
         )

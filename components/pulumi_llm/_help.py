@@ -9,7 +9,7 @@ from typing import Any
 from pulumi_llm import _language as language
 from pulumi_llm._tables import width as width_of
 
-_PIECES = re.compile(r"[\u2e80-\u9fff\uff00-\uffef][，。；：、）」！？]*|[^\s\u2e80-\u9fff\uff00-\uffef]+|\s+")
+_PIECES = r"[\u2e80-\u9fff\uff00-\uffef][，。；：、）」！？]*|[^\s\u2e80-\u9fff\uff00-\uffef]+|\s+"
 """A Chinese character with what may not begin a line, a word, or blanks."""
 
 
@@ -24,7 +24,7 @@ def translate(parser: argparse.ArgumentParser) -> None:
 def filled(text: str, width: int) -> list[str]:
     """``text`` in lines of ``width`` columns: broken at blanks, and between Chinese characters, which take two."""
     lines: list[str] = [""]
-    for piece in _PIECES.findall(text):
+    for piece in re.findall(_PIECES, text):
         if piece.isspace():
             lines[-1] += " " if lines[-1] else ""
         elif lines[-1] and width_of(lines[-1] + piece) > width:

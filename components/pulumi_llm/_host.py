@@ -1,6 +1,5 @@
 """What a host gets once it is there, wherever it came from: certificate, settings and secrets, over SSH."""
 
-import dataclasses
 import datetime
 import json
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import pulumi_tls as tls
 
 from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm._bootstrap import NodeRequest
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._refusal import ending
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.base import AddressHandle, BareHost, Cloud, HostOrder, NetworkHandle, Rule, Scope
@@ -30,7 +30,7 @@ RENEW_EARLY_HOURS = 90 * 24
 """A certificate is replaced by the first `up` within 90 days of its end."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class HostRequest:
     """What one host needs, whatever runs on it. Sizes in GiB."""
 
@@ -59,7 +59,7 @@ class HostRequest:
     address: AddressHandle | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
     """A host that is being made, with what runs on it."""
 

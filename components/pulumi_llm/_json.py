@@ -33,9 +33,9 @@ def loads(
 def bounded(value: Any) -> Any:
     """The value itself. Raises ValueError where it is nested deeper than :data:`DEEPEST`."""
     level, depth = [value], 0
-    while level := [each for each in level if isinstance(each, (dict, list))]:
+    while level := [each for each in level if type(each) is dict or type(each) is list]:  # the parser makes no other
         depth += 1
         if depth > DEEPEST:
             raise ValueError(_("it is nested too deeply"))
-        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+        level = [inner for each in level for inner in (each.values() if type(each) is dict else each)]
     return value

@@ -1,7 +1,7 @@
 """A GPU host that serves one model through a gateway, with Weaviate beside it where wanted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Optional
 
 import pulumi
@@ -13,13 +13,16 @@ from pulumi_llm import _notices as notices
 from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._bootstrap import NodeRequest, check
-from pulumi_llm._findings import refuse
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._findings import gather, refuse
 from pulumi_llm._network import network_for
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
 from pulumi_llm._secrets import moderator_keys
 from pulumi_llm._texts import _
+from pulumi_llm._upstream_keys import upstream_keys
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import among
+from pulumi_llm.preflight.endings import ending_models
 
 _WAITS = ("proxy_endpoint",)
 """Not recorded in the state: it may be known only when the proxy is ready, and everything here would wait for that."""
@@ -80,10 +83,16 @@ class ModelServer(pulumi.ComponentResource):
             cloud = support.adapter(server.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
-        notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys)])
+        ending = ending_models(server.spec.upstreams, datetime.now(UTC).date())
+        notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys), *ending])
         scope = support.scope_of(self, name, cloud, server.site.region.name)
         keys = hosts.gateway_keys(name, server.spec.keys, scope)
-        secrets: dict[str, pulumi.Input[str]] = {**_nodes.key_secrets(keys), **settled.of_moderators}
+        secrets: dict[str, pulumi.Input[str]] = {
+            **_nodes.vendor_secrets(settled.of_vendors),
+            **_nodes.authorities(server.spec.upstreams),
+            **_nodes.key_secrets(keys),
+            **settled.of_moderators,
+        }
         vectors_key = hosts.random_key(f"{name}-vectors-key", scope) if server.vectors else None
         if vectors_key is not None:
             secrets |= _nodes.vectors_secrets(vectors_key)
@@ -130,18 +139,28 @@ class ModelServer(pulumi.ComponentResource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """All that is settled before the first resource is made: the server, its node, the moderators' secrets."""
+    """All that is settled before the first resource is made: the server, its node, and the secrets that are given."""
 
     server: ResolvedServer
     node: NodeRequest
+    of_vendors: Mapping[str, pulumi.Output[str]]
     of_moderators: Mapping[str, pulumi.Output[str]]
 
 
 def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settled:
     """What a server of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
+    of_vendors, (node, of_moderators) = gather(
+        lambda: upstream_keys(server.spec.upstreams, args), lambda: _node(name, args, server)
+    )
+    return Settled(server=server, node=node, of_vendors=of_vendors, of_moderators=of_moderators)
+
+
+def _node(
+    name: str, args: Mapping[str, Any], server: ResolvedServer
+) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
     node = _nodes.server_node(name, server)
     _check_gateway(node, server)
-    return Settled(server=server, node=node, of_moderators=moderator_keys(node, args))
+    return node, moderator_keys(node, args)
 
 
 def _resolve(args: ModelServerArgs) -> ResolvedServer:

@@ -12,14 +12,17 @@ import pulumi
 
 from pulumi_llm import roles, spec
 from pulumi_llm._bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
+from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
+from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.roles import order, registry
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm.spec import UpstreamSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -36,8 +39,14 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     """
     wanted, vectors = server.spec, server.vectors
     own = wanted.name_served
-    upstreams = [Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")]
-    targets = {own: Target(upstream="vllm", model=own, price_in=0, price_out=0)}
+    upstreams = [
+        Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1"),
+        *vendor_upstreams(wanted.upstreams, server.site.region.country),
+    ]
+    targets = {
+        own: Target(upstream="vllm", model=own, price_in=0, price_out=0),
+        **vendor_targets(wanted.upstreams, server.prices),
+    }
     if proxy_endpoint is not None and server.foreign is not None:
         upstreams.append(
             Upstream(
@@ -59,6 +68,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         routes=routes_of(targets, routes),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
+        origins=wanted.cors_origins,
     )
     asked: list[RoleRequest] = [gateway, _vllm(server)]
     if vectors:
@@ -80,7 +90,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
     """
     wanted = proxy.spec
-    upstreams = vendor_upstreams(wanted.upstreams)
+    upstreams = vendor_upstreams(wanted.upstreams, proxy.site.region.country)
     gateway = GatewayRole(
         https_port=proxy.port,
         keys=key_rows(wanted.keys),
@@ -88,6 +98,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
+        origins=wanted.cors_origins,
     )
     return NodeRequest(name=name, **_site(proxy.site), data_disk_gib=proxy.data_disk_gib, roles=(gateway,))
 
@@ -108,8 +119,17 @@ def key_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def vendor_secrets(keys: Mapping[str, Value]) -> dict[str, Value]:
-    """The vendors' keys, by the names that the node knows them by."""
-    return {spec.VENDORS[vendor].secret.name: value for vendor, value in keys.items()}
+    """The upstreams' keys, by the names that the node knows them by."""
+    return {spec.upstream_key(name).name: value for name, value in keys.items()}
+
+
+def authorities(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, str]:
+    """The upstreams' own certificate authorities, by the names that the node knows them by."""
+    return {
+        spec.authority_secret(name): each.certificate_authority
+        for name, each in upstreams.items()
+        if each.certificate_authority is not None
+    }
 
 
 def vectors_secrets(key: Value) -> dict[str, Value]:
@@ -159,8 +179,7 @@ def models(node: NodeRequest) -> list[str]:
 
 def server_models(server: ResolvedServer) -> list[str]:
     """Every name that callers of a model server may ask for."""
-    foreign = server.foreign.models if server.foreign else ()
-    return list(dict.fromkeys([server.spec.name_served, *foreign, *server.spec.routes]))
+    return list(dict.fromkeys([*server.served, *server.spec.routes]))
 
 
 def server_outputs(
@@ -234,6 +253,7 @@ def _vllm(server: ResolvedServer) -> VllmRole:
         reasoning_parser=server.abilities.reasoning_parser,
         chat_template=server.abilities.chat_template,
         recommended=server.abilities.flags,
+        task=task_of(wanted.model, server.model, flags_of(wanted.extra_args)),
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         extra_args=wanted.extra_args,
         weights_gib=server.weights_gib,

@@ -1,7 +1,6 @@
 """A small machine overseas that runs the gateway in front of the foreign model APIs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Optional
 
@@ -9,18 +8,18 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes, spec
+from pulumi_llm import _nodes
 from pulumi_llm import _notices as notices
 from pulumi_llm._args import OverseasProxyArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._bootstrap import NodeRequest, check
-from pulumi_llm._findings import gather, refuse
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._findings import gather
 from pulumi_llm._network import network_for
 from pulumi_llm._resolve import ResolvedProxy, arguments, resolve_proxy
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._texts import _, all_of
+from pulumi_llm._upstream_keys import upstream_keys
 from pulumi_llm.preflight.endings import ending_models
-from pulumi_llm.spec import ProxySpec
 
 
 class OverseasProxy(pulumi.ComponentResource):
@@ -85,6 +84,7 @@ class OverseasProxy(pulumi.ComponentResource):
                 node=node,
                 secrets={
                     **_nodes.vendor_secrets(settled.of_vendors),
+                    **_nodes.authorities(proxy.spec.upstreams),
                     **_nodes.key_secrets(keys),
                     **settled.of_moderators,
                 },
@@ -119,7 +119,9 @@ class Settled:
 
 def settle(name: str, args: Mapping[str, Any], proxy: ResolvedProxy) -> Settled:
     """What a proxy of that name is made from. Raises Refusal with what its gateway would refuse, or a secret lacks."""
-    of_vendors, (node, of_moderators) = gather(lambda: _keys(proxy.spec, args), lambda: _node(name, args, proxy))
+    of_vendors, (node, of_moderators) = gather(
+        lambda: upstream_keys(proxy.spec.upstreams, args), lambda: _node(name, args, proxy)
+    )
     return Settled(proxy=proxy, node=node, of_vendors=of_vendors, of_moderators=of_moderators)
 
 
@@ -134,30 +136,6 @@ def _node(
 def _settle_alone(name: str, args: OverseasProxyArgs) -> Settled:
     given = checked(args, OverseasProxyArgs)
     parts = arguments.of_proxy(given.fit, support.known(given.fit), given.findings)
-    proxy, __ = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: _keys(parts.proxy, args))
+    keys = parts.proxy.upstreams
+    proxy, __ = gather(lambda: resolve_proxy(parts.proxy, parts.shared), lambda: upstream_keys(keys, args))
     return settle(name, args, proxy)
-
-
-def _keys(proxy: ProxySpec, args: Mapping[str, Any]) -> dict[str, pulumi.Input[str]]:
-    keys: dict[str, pulumi.Input[str]] = {}
-    missing = []
-    for vendor in sorted(proxy.upstreams):
-        value: Any = args.get(spec.VENDORS[vendor].secret.argument)
-        if value is None:
-            missing.append(vendor)
-        else:
-            keys[vendor] = pulumi.Output.secret(value)
-    if missing:
-        refuse(
-            "secret.missing",
-            _("the upstream {missing} needs an API key, and none is given", missing=all_of(missing)),
-            all_of(
-                _(
-                    "`pulumi config set --secret {config_key}`, or the argument {argument}",
-                    config_key=each.config_key,
-                    argument=each.argument,
-                )
-                for each in (spec.VENDORS[vendor].secret for vendor in missing)
-            ),
-        )
-    return keys

@@ -9,7 +9,7 @@ from pulumi_llm import _component as support
 from pulumi_llm import _model_server as model_server
 from pulumi_llm import _overseas_proxy as overseas_proxy
 from pulumi_llm._args import PlatformArgs
-from pulumi_llm._arguments import checked
+from pulumi_llm._arguments import checked, is_late
 from pulumi_llm._findings import gather, keep, pick
 from pulumi_llm._model_server import ModelServer
 from pulumi_llm._network import Network, network_args
@@ -19,10 +19,9 @@ from pulumi_llm._resolve import SERVER_KEY, ResolvedPlatform, ResolvedVectors, r
 from pulumi_llm._vector_store import VectorStore
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import Finding
-from pulumi_llm.spec import MODERATOR_SECRETS, SECRETS, VENDORS, ContentSpec, secrets_named
+from pulumi_llm.spec import MODERATOR_SECRETS, OWN_KEYS, SECRETS, ContentSpec, secrets_named, upstream_key
 
-_VENDOR_KEYS = tuple(each.secret.argument for each in VENDORS.values())
-_SECRETS = tuple(each.argument for each in SECRETS)
+_SECRETS = (OWN_KEYS, *(each.argument for each in SECRETS))
 
 
 class Platform(pulumi.ComponentResource):
@@ -168,7 +167,8 @@ class Platform(pulumi.ComponentResource):
             "address_id": address.id,
             "address": address.ip,
             "hub_token": args.get("hub_token"),
-            **pick(args, *_moderator_keys(server.content)),
+            **_upstream_keys(args, server.upstreams),
+            **pick(args, *_moderator_keys(server.content, server.upstreams)),
         }
         if proxy is not None:
             # Not its `endpoint`, which is known only when it is ready: the GPU host would wait for that.
@@ -189,8 +189,9 @@ class Platform(pulumi.ComponentResource):
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
             }
-        if not server.services:
-            del server_args["services"]  # what nobody asked for is not recorded
+        for part in ("services", "upstreams"):
+            if not server_args[part]:
+                del server_args[part]  # what nobody asked for is not recorded
         return ModelServer(f"{name}-server", server_args, opts, _settled=settled)
 
     def _proxy(
@@ -211,7 +212,8 @@ class Platform(pulumi.ComponentResource):
             **network,
             "keys": {key: value.model_dump() for key, value in proxy.keys.items()},
             "client_address": server_address,
-            **pick(args, *_VENDOR_KEYS, *_moderator_keys(proxy.content, proxy.upstreams)),
+            **_upstream_keys(args, proxy.upstreams),
+            **pick(args, *_moderator_keys(proxy.content, proxy.upstreams)),
         }
         # A provider fixes the region, so the server's serves the proxy only if nobody needs another one.
         cloud = support.adapter(proxy.cloud)
@@ -261,6 +263,16 @@ def _settled(
     if findings or server is None:
         raise ending(findings)
     return server, proxy
+
+
+def _upstream_keys(args: Mapping[str, Any], upstreams: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with the keys of one gateway's upstreams; another's are not given to it."""
+    names = {upstream_key(name).argument for name in upstreams}
+    found = pick(args, *sorted(names - {OWN_KEYS}))
+    own = args.get(OWN_KEYS)
+    if OWN_KEYS in names and own is not None:
+        found[OWN_KEYS] = own if is_late(own) else pick(own, *upstreams)
+    return found
 
 
 def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | None = None) -> list[str]:

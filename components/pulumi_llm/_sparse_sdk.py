@@ -31,6 +31,8 @@ _REST = re.compile(
     r"(#.*|import builtins as _builtins|import typing|from \.\. import _utilities|from \. import outputs)?"
 )
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+OF_NO_CLOUD = ("pulumi_command", "pulumi_random", "pulumi_tls")
+"""SDKs that every stack's resources are made with too."""
 _ENDINGS = ("Args", "ArgsDict", "Result", "AwaitableResult", "_output")
 
 
@@ -69,7 +71,7 @@ def candidates(name: str) -> Iterator[str]:
 
 class _Finder(MetaPathFinder):
     def __init__(self) -> None:
-        self.sdks = frozenset(each.sdk for each in clouds.folders().values())
+        self.sdks = frozenset((*(each.sdk for each in clouds.folders().values()), *OF_NO_CLOUD))
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -101,13 +101,23 @@ def told(text: object, translate: Callable[[str], str]) -> str:
     A template without a translation is told in English, with what stands in its places in English too.
     """
     if isinstance(text, Joined):
-        return translate(text.joint).join(told(each, translate) for each in text.items)
+        return _joined(translate(text.joint), [told(each, translate) for each in text.items])
     if not isinstance(text, Text):
         return str(text)
     template = translate(text.template)
     if template is text.template or not text.values:
         return str(text) if template is text.template else template
     return template.format(**{name: _placed(value, translate) for name, value in text.values.items()})
+
+
+def _joined(joint: str, items: list[str]) -> str:
+    """No blank stands behind a full-width stop: it is as wide as one."""
+    if joint != " ":
+        return joint.join(items)
+    made = ""
+    for each in items:
+        made += each if not made or made.endswith(("。", "！", "？", "；", "：", "，")) else joint + each
+    return made
 
 
 def _placed(value: object, translate: Callable[[str], str]) -> object:

@@ -7,21 +7,31 @@ user data. Only these two modules know the parser.
 
 from __future__ import annotations
 
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._texts import _
 
-YAMLError = yaml.YAMLError
-BadCharacter = yaml.reader.ReaderError
-"""A :data:`YAMLError` for a character that no text has."""
+if TYPE_CHECKING:
+    import yaml
+
+    YAMLError = yaml.YAMLError
+    BadCharacter = yaml.reader.ReaderError
+    """A :data:`YAMLError` for a character that no text has."""
 
 MOST_NODES = 1_000_000
 """Values that a text may hold, those that an alias repeats counted each time. User data has some hundred."""
 
 
-def load(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
+def __getattr__(name: str) -> Any:
+    # PyYAML comes when something is read with it, or goes wrong: most of what we read is read without.
+    if name not in ("YAMLError", "BadCharacter"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import yaml
+
+    return yaml.YAMLError if name == "YAMLError" else yaml.reader.ReaderError
+
+
+def load(text: str, loader: type[yaml.SafeLoader] | None = None) -> Any:
     """What a text holds.
 
     Raises:
@@ -29,9 +39,11 @@ def load(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
             there is not, and of an endless number, with a ValueError, and of lists in lists in lists with a
             RecursionError.
     """
+    import yaml
+
     reading = None
     try:
-        reading = loader(text)
+        reading = (loader or yaml.SafeLoader)(text)
         node = reading.get_single_node()
         if node is None:
             return None
@@ -46,11 +58,15 @@ def load(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
 
 def dump(document: Any, width: int = 120) -> str:
     """A document as text, its keys in order, to be looked at: `_engine_yaml.dump` writes for the engine."""
+    import yaml
+
     return str(yaml.safe_dump(document, sort_keys=True, width=width))
 
 
 def _bounded(node: yaml.Node, sizes: dict[int, int]) -> int:
     """How many values a node holds once every alias is written out, without writing them out."""
+    import yaml
+
     known = sizes.get(id(node))
     if known is not None:
         return known

@@ -15,6 +15,7 @@ from typing import NoReturn
 from pulumi_llm import _commands as commands
 from pulumi_llm import _language as language
 from pulumi_llm import _process
+from pulumi_llm import _system as system
 from pulumi_llm._language import tr
 
 COMMANDS = commands.NAMES
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if wrong.filename is not None or wrong.errno not in UNWRITABLE:
             raise
         _give_up_output()
-        _complain(tr("pulumi-llm: the output cannot be written: {problem}", problem=wrong.strerror))
+        _complain(tr("pulumi-llm: the output cannot be written: {problem}", problem=system.why(wrong)))
         return 1
 
 

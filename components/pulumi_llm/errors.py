@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
 from pulumi_llm import _language as languages
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either, listed, sentences
 
 Severity = Literal["error", "warning", "info"]
@@ -133,6 +133,8 @@ def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     folded = name.casefold()
     # A name cut short, or one with something left out in front, before one that only looks alike.
     close = sorted((each for each in by_folded if folded and each.startswith(folded)), key=len)
+    import difflib  # takes its time, and most of what is asked for is there
+
     close += difflib.get_close_matches(folded, [each for each in by_folded if each not in close], n=limit, cutoff=0.6)
     close += [each for each in by_folded if folded and folded in each and each not in close]
     return [by_folded[each] for each in close[:limit]]

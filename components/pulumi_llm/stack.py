@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,9 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 _SECRET_ARGS = {each.config_key: each.argument for each in spec.SECRETS}
 """Secret config key to the argument that it becomes."""
 
+_OWN_KEY = re.compile(r"[a-z][A-Za-z0-9]*ApiKey")
+"""The config key of an upstream that has a name of the user's own."""
+
 _OUTPUTS = tuple(name for name in Platform.__annotations__ if not name.endswith("ssh_private_key"))
 
 
@@ -27,9 +31,9 @@ def run(name: str = "llm") -> Platform:
     """Read the stack's ``platform`` value and secrets, make the platform, and export what its users need."""
     config = pulumi.Config()
     with support.refusing(f"stack {pulumi.get_stack()}"):
-        raw: Any = config.get_object("platform")
+        raw: Any = _given_platform(config)
         __, resolved, secrets = gather(
-            lambda: _known_keys(config.name), lambda: _platform(config, raw), lambda: _secrets(config, raw)
+            lambda: _known_keys(config.name, raw), lambda: _platform(config, raw), lambda: _secrets(config, raw)
         )
     args: Any = {**dict(raw or {}), **secrets}
     with sparse_sdk.sparse():
@@ -42,6 +46,14 @@ def run(name: str = "llm") -> Platform:
         if getattr(platform, key, None) is not None:
             pulumi.export(key, pulumi.Output.secret(getattr(platform, key)))
     return platform
+
+
+def _given_platform(config: pulumi.Config) -> object:
+    """The value ``platform``, which may be any JSON. A text is one too, and `spec` says what it should have been."""
+    try:
+        return config.get_object("platform")
+    except pulumi.ConfigTypeError:
+        return config.get("platform")
 
 
 def _platform(config: pulumi.Config, raw: object) -> ResolvedPlatform:
@@ -58,10 +70,14 @@ def _platform(config: pulumi.Config, raw: object) -> ResolvedPlatform:
     return resolve_platform(raw, where="platform")
 
 
-def _known_keys(namespace: str) -> None:
+def _known_keys(namespace: str, raw: object) -> None:
     """Refuse keys of the project's own namespace that nothing reads; those of other namespaces are others' affair."""
-    known = ("platform", *_SECRET_ARGS)
-    unknown = [key for key in _given(namespace) if key not in known]
+    known = ("platform", *_SECRET_ARGS, *spec.own_upstreams_of(raw))
+    given = list(_given(namespace))
+    unknown = [key for key in given if key not in known]
+    if set(spec.secret_keys_of(raw)) <= set(given):
+        # Nobody misspelt a key, as none is missing: these are of upstreams of the user's own that are gone.
+        unknown = [key for key in unknown if not (_OWN_KEY.fullmatch(key) and _is_secret(namespace, key))]
     if unknown:
         raise Refusal(
             Finding(
@@ -71,6 +87,10 @@ def _known_keys(namespace: str) -> None:
             )
             for key in unknown
         )
+
+
+def _is_secret(namespace: str, key: str) -> bool:
+    return runtime_config.is_config_secret(f"{namespace}:{key}")
 
 
 def _meant(namespace: str, key: str, known: tuple[str, ...]) -> str:
@@ -89,19 +109,28 @@ def _given(namespace: str) -> Iterator[str]:
             yield key
 
 
-def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]]:
+def _secrets(config: pulumi.Config, raw: object) -> dict[str, Any]:
     """The secrets that are set, as arguments. Refuses where one is needed and not set, or set in the clear."""
-    found: dict[str, pulumi.Output[str]] = {}
+    found: dict[str, Any] = {}
+    own = spec.own_upstreams_of(raw)
+    of_own: dict[str, pulumi.Output[str]] = {}
     in_the_clear = []
-    for key, argument in _SECRET_ARGS.items():
+    for key in (*_SECRET_ARGS, *own):
         full = f"{config.name}:{key}"
         value = runtime_config.get_config(full)
         if not value:  # the empty text is the default that Pulumi.yaml declares
             continue
-        if not runtime_config.is_config_secret(full):
+        if not _is_secret(config.name, key):
             in_the_clear.append(key)
-        found[argument] = pulumi.Output.secret(value)
-    missing = [key for key in spec.secret_keys_of(raw) if _SECRET_ARGS[key] not in found]
+        if key in own:
+            of_own[own[key]] = pulumi.Output.secret(value)
+        else:
+            found[_SECRET_ARGS[key]] = pulumi.Output.secret(value)
+    missing = [
+        key
+        for key in spec.secret_keys_of(raw)
+        if (own[key] not in of_own if key in own else _SECRET_ARGS[key] not in found)
+    ]
     findings = [
         Finding(code, message.format(key=key), _("`pulumi config set --secret {key}`", key=key))
         for code, message, keys in (
@@ -116,4 +145,4 @@ def _secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]
     ]
     if findings:
         raise Refusal(findings)
-    return found
+    return {**found, spec.OWN_KEYS: of_own} if of_own else found

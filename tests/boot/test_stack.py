@@ -19,7 +19,7 @@ UNGUARDED = [
     ("POST", "/update_weights"),
     ("POST", "/inference/v1/generate"),
     ("POST", "/v1/load_lora_adapter"),
-    ("POST", "/tokenize"),
+    ("POST", "/tokenizer_info"),
     ("GET", "/metrics"),
     ("GET", "/health"),
     ("GET", "/version"),

@@ -45,7 +45,7 @@ MINI = Target(upstream="openai", model="gpt-6-luna", price_in=0.2, price_out=0.7
 
 GPU_GATEWAY = GatewayRole(
     https_port=18443,
-    keys=(GatewayKey(name="app"), GatewayKey(name="team", models=("yi-6b-chat",), requests_per_minute=30)),
+    keys=(GatewayKey(name="app"), GatewayKey(name="team", models=("yi-6b-chat",), limits={"requests_per_minute": 30})),
     upstreams=(
         Upstream(name="vllm", kind="vllm", base_url=LOCAL),
         Upstream(
@@ -103,7 +103,7 @@ def proxy_node(**changes: Any) -> NodeRequest:
         roles=(
             GatewayRole(
                 https_port=443,
-                keys=(GatewayKey(name="home", endpoints=("/v1/chat/completions",), daily_budget_usd=5),),
+                keys=(GatewayKey(name="home", endpoints=("/v1/chat/completions",), limits={"daily_budget_usd": 5}),),
                 upstreams=(OPENAI,),
                 routes=(Route(name="gpt-6-luna", targets=(MINI,)),),
             ),

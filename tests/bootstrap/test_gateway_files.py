@@ -69,7 +69,7 @@ def test_a_key_for_an_endpoint_that_is_not_served_is_refused() -> None:
 
 
 def test_a_limit_of_zero_is_refused() -> None:
-    assert codes(keys=(GatewayKey(name="a", daily_budget_usd=0),)) == ["bootstrap.bad-limit"]
+    assert codes(keys=(GatewayKey(name="a", limits={"daily_budget_usd": 0}),)) == ["bootstrap.bad-limit"]
 
 
 def test_all_that_is_wrong_is_reported_at_once() -> None:
@@ -86,11 +86,11 @@ def test_a_budget_in_money_needs_every_price_that_it_may_meet() -> None:
     unknown = replace(MINI, model="new-model", price_in=None, price_out=None)
     new = Route(name="new", targets=(MINI,), fallback=(unknown,))
     for budget in ("daily_budget_usd", "monthly_budget_usd"):
-        poor = GatewayKey(name="poor", **{budget: 1.0})  # type: ignore[arg-type]
+        poor = GatewayKey(name="poor", limits={budget: 1.0})
         assert codes(keys=(poor,), routes=(*ROLE.routes, new)) == ["gateway.unknown-price"]
         # Of what it may not ask it need not know the price.
         check(replace(ROLE, keys=(replace(poor, models=("mini",)),), routes=(*ROLE.routes, new)))
-    check(replace(ROLE, keys=(GatewayKey(name="poor", daily_tokens=9),), routes=(*ROLE.routes, new)))
+    check(replace(ROLE, keys=(GatewayKey(name="poor", limits={"daily_tokens": 9}),), routes=(*ROLE.routes, new)))
 
 
 def test_a_route_to_an_upstream_that_is_not_there_is_refused() -> None:
@@ -104,7 +104,7 @@ def test_a_keys_models_may_be_a_pattern() -> None:
 
 
 def test_the_gateway_reads_what_is_written_for_it(tmp_path: Path) -> None:
-    from llm_gate.policy import rules_of
+    from llm_gate.policy import LIMITS, rules_of
     from llm_gate.routes import Routes
 
     for role in (ROLE, gateway_of(gpu_node())):
@@ -114,20 +114,21 @@ def test_the_gateway_reads_what_is_written_for_it(tmp_path: Path) -> None:
         rows = json.loads(gateway.policy(role))["keys"]
         read = {name: rules_of(name, row) for name, row in rows.items()}
         for key in role.keys:
-            for limit in gateway.LIMITS:
-                assert getattr(read[key.name], limit) == getattr(key, limit)
+            for limit in LIMITS:
+                assert getattr(read[key.name], limit) == key.limits.get(limit)
     assert routes.table["yi-6b-chat"].fallback[0].upstream.private_ca
 
 
 def test_kinds_of_upstream_and_paths_are_the_same_on_both_sides() -> None:
-    from llm_gate.requests import POSTS
+    from llm_gate.passing import _FIELDS
     from llm_gate.routes import KINDS
 
     from pulumi_llm.spec import VENDORS
 
     assert set(KINDS) == {"vllm", "gateway", *VENDORS}
     assert {name: KINDS[name] for name in VENDORS} == {name: each.endpoints for name, each in VENDORS.items()}
-    assert {*POSTS, "/v1/models"} == set(ENDPOINTS)
+    assert {*KINDS["gateway"], "/v1/models"} == set(ENDPOINTS)
+    assert set(_FIELDS["endpoints"]) == set(KINDS["gateway"]) == set(KINDS["vllm"])
 
 
 def locked(name: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm.roles.requests import NodeRequest, VllmRole
 from tests.bootstrap.samples import Node, booted, gpu_node, serve
 
 KEY = "sk-probe"
@@ -39,7 +40,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def gateway(folder: Path, completion: int = 200, guarded: bool = True) -> Iterator[int]:
+def gateway(folder: Path, completion: int = 200, guarded: bool = True, vectors: bool = True) -> Iterator[int]:
     """A gateway's outside: TLS, keys, one model."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,6 +61,10 @@ def gateway(folder: Path, completion: int = 200, guarded: bool = True) -> Iterat
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert body["model"] == "yi-6b-chat"
+            if self.path == "/v1/embeddings":
+                self.reply(200, {"data": [{"embedding": [0.5]}] if vectors else []})
+                return
+            assert self.path == "/v1/chat/completions"
             self.reply(completion, {"choices": [{"message": {"content": "pong"}}]} if completion == 200 else {})
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -83,9 +88,9 @@ class Healthy(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def watched(root: Path, certificate: Path, port: int, health: str) -> Node:
+def watched(root: Path, certificate: Path, port: int, health: str, request: NodeRequest | None = None) -> Node:
     node = booted(root, gpu_node())
-    document = bootstrap.settings(gpu_node())
+    document = bootstrap.settings(request or gpu_node())
     assert node.run("stage", stdin=json.dumps(document)).returncode == 0
     now = {each["path"]: each["content"] for each in document["files"]}
     want = json.loads(now["/opt/llm/watch.json"])
@@ -120,6 +125,17 @@ def test_a_model_that_does_not_answer_is_not_ready(tmp_path: Path, certificate: 
         node = watched(tmp_path, certificate, port, health)
         assert look(node)["code"] == "gateway.no-completion"
         assert node.status["ready"] is False
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_a_model_for_vectors_is_ready_when_it_gives_one_and_is_not_asked_for_text(
+    tmp_path: Path, certificate: Path, vectors: bool
+) -> None:
+    with serve(Healthy) as health, gateway(certificate, completion=400, vectors=vectors) as port:
+        served = VllmRole(model_id="BAAI/bge-m3", served_name="yi-6b-chat", min_driver=580, task="embedding")
+        node = watched(tmp_path, certificate, port, health, gpu_node().having(served))
+        assert look(node).get("code") == (None if vectors else "gateway.no-completion")
+        assert node.status["ready"] is vectors
 
 
 def test_a_gateway_that_answers_without_a_key_has_failed(tmp_path: Path, certificate: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_new_context_length_changes_vllm_alone() -> None:
 def test_a_new_limit_changes_a_file_that_nothing_is_restarted_for() -> None:
     request = proxy_node()
     gateway = gateway_of(request)
-    changed = request.having(replace(gateway, keys=(replace(gateway.keys[0], requests_per_minute=5),)))
+    changed = request.having(replace(gateway, keys=(replace(gateway.keys[0], limits={"requests_per_minute": 5}),)))
     before, after = files(request), files(changed)
     paths = [path for path in after if after[path] != before[path]]
     assert paths == ["/opt/llm/gateway/policy.json"]

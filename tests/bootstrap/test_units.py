@@ -287,3 +287,18 @@ def test_arguments_reach_vllm_as_they_are_written(plain: str, in_unit: str) -> N
 def test_an_argument_with_a_line_break_is_refused() -> None:
     with pytest.raises(Refusal, match=r"bootstrap\.bad-argument"):
         vllm_unit(replace(ROLE, served_name="qwen\nExecStartPre=/bin/true"))
+
+
+def test_a_model_for_vectors_is_started_as_one_and_without_parsers_for_text() -> None:
+    role = replace(ROLE, task="embedding", tool_call_parser="hermes", reasoning_parser="qwen3")
+    arguments = vllm_arguments(role)
+    assert arguments[arguments.index("--runner") + 1] == "pooling"
+    assert not {"--tool-call-parser", "--reasoning-parser", "--enable-auto-tool-choice"} & set(arguments)
+    assert set(flags(role)) <= set(data("vllm/flags.json")["flags"])
+    assert "--runner" not in flags(ROLE)
+
+
+@pytest.mark.parametrize("given", [("--runner", "pooling"), ("--runner=pooling",)])
+def test_a_runner_that_is_named_is_not_named_again(given: tuple[str, ...]) -> None:
+    asked = vllm_arguments(replace(ROLE, task="embedding", extra_args=given))
+    assert sum(each.startswith("--runner") for each in asked) == 1

@@ -58,7 +58,7 @@ def test_the_status_is_told_over_tls_to_whoever_has_weaviates_key(tmp_path: Path
     argv = [program("caddy"), "run", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile"]
     log = (tmp_path / "caddy.log").open("wb")
     running.append(subprocess.Popen(argv, stdout=log, stderr=log, env=os.environ | {"HOME": str(tmp_path)}))
-    authority = (tmp_path / "tls.crt").read_text()
+    authority = (tmp_path / "ca.crt").read_text()
 
     def answer(key: str) -> Any:
         return ask(Target("vectors", f"https://127.0.0.1:{port}", key, authority))

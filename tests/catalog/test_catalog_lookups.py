@@ -140,7 +140,34 @@ def test_mainland_regions_are_told_from_hong_kong_and_the_rest() -> None:
     assert DATA.region("aws", "cn-north-1").in_china
     for cloud, name in (("aliyun", "cn-hongkong"), ("tencent", "ap-hongkong"), ("aws", "ap-east-1")):
         region = DATA.region(cloud, name)
-        assert (region.in_china, region.in_hong_kong, region.serves) == (False, True, ())
+        assert (region.in_china, region.in_hong_kong) == (False, True)
+
+
+@pytest.mark.parametrize("country", ["CN", "HK"])
+def test_who_serves_the_mainland_and_hong_kong_is_in_the_vendors_rows(country: str) -> None:
+    regions = [row for row in DATA.regions.values() if row.country == country]
+    assert {row.cloud for row in regions} == {"aliyun", "tencent", "aws"}
+    for row in regions:
+        assert {"openai", "anthropic", "gemini", "groq"} & set(row.serves) == set()
+        assert {"qwen", "deepseek", "qianfan", "ark", "pai-eas", "hai", "vllm", "custom"} <= set(row.serves)
+
+
+def test_a_name_that_is_no_weights_but_a_vendors_api_is_answered_with_the_vendor_and_its_end() -> None:
+    for name, told in (("qwen-turbo", "upstreams: qwen (until 2026-10-10)."), ("qwen3.8-max", "upstreams: qwen.")):
+        with pytest.raises(UnknownName) as refused:
+            DATA.model(name)
+        assert told in refused.value.findings[0].hint
+    with pytest.raises(UnknownName) as refused:
+        DATA.model("nobody/heard-of-it")
+    assert "upstreams" not in refused.value.findings[0].hint
+
+
+def test_a_vendor_has_an_address_for_the_country_that_calls_it() -> None:
+    qwen = DATA.upstreams["qwen"]
+    assert qwen.url("CN") == "https://dashscope.aliyuncs.com/compatible-mode/v1"
+    assert qwen.url("HK") == "https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1"
+    assert qwen.url("SG") == qwen.url("DE") == "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"
+    assert DATA.upstreams["vllm"].url("CN") is None
 
 
 def test_the_china_partition_of_aws_is_its_own() -> None:
@@ -226,21 +253,48 @@ def test_an_undated_row_is_always_old() -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("BAAI/bge-m3", "an embedding model"),
-        ("intfloat/multilingual-e5-large", "an embedding model"),
-        ("Qwen/Qwen3-Embedding-0.6B", "an embedding model"),
-        ("nomic-ai/nomic-embed-text-v1", "an embedding model"),
         ("BAAI/bge-reranker-v2-m3", "a reranker"),
         ("jinaai/jina-reranker-m0", "a reranker"),
     ],
 )
-def test_a_model_that_writes_no_text_is_told_what_it_is(name: str, kind: str) -> None:
+def test_a_model_that_ranks_texts_is_told_what_it_is(name: str, kind: str) -> None:
     with pytest.raises(Refusal) as refused:
         catalog.load().model(name)
     (finding,) = refused.value.findings
     assert finding.code == "catalog.not-a-chat-model"
     assert f"{name} is {kind}" in finding.message
     assert len(finding.hint) < 200  # not twenty chat models
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BAAI/bge-m3",
+        "intfloat/multilingual-e5-large",
+        "Qwen/Qwen3-Embedding-0.6B",
+        "nomic-ai/nomic-embed-text-v1",
+    ],
+)
+def test_a_model_for_vectors_is_known_by_its_name_and_asked_for_by_its_config(name: str) -> None:
+    assert pooling.task_of(name) == pooling.EMBEDDING
+    with pytest.raises(UnknownName) as unknown:
+        catalog.load().model(name)
+    assert "config.json" in unknown.value.findings[0].hint
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "task"),
+    [
+        ("org/own", {"--runner": "pooling"}, "embedding"),
+        ("org/own", {}, None),
+        ("Qwen/Qwen3-Embedding-4B", {"--runner": "generate"}, None),
+        ("Qwen/Qwen3-4B", {"--runner": "auto"}, None),
+    ],
+)
+def test_what_a_server_is_for_is_what_its_flags_say_else_its_name(
+    name: str, flags: dict[str, str], task: str | None
+) -> None:
+    assert pooling.task_of(name, None, flags) == task
 
 
 def test_no_chat_model_of_the_catalogue_is_taken_for_another_kind() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_llm import catalog
+from pulumi_llm.errors import Refusal
 
 DATA = catalog.load()
 
@@ -131,25 +135,34 @@ def test_a_spot_price_is_below_its_list_price_and_dated_by_its_own_source() -> N
     assert (spot.source_date, listed.source_date) == ("2025-11", "2026-07-20")
 
 
-def test_the_newest_price_wins() -> None:
-    old, new = (row for row in _two_prices())
-    assert _only(old, new).amount == new.amount
-    assert _only(new, old).amount == new.amount
+def test_the_newest_price_wins(tmp_path: Path) -> None:
+    rows = [{"amount": 1.0, "source": "old"}, {"amount": 2.0, "source": "new"}]
+    assert _price_of(tmp_path, *rows).amount == 2.0
+    assert _price_of(tmp_path, *reversed(rows)).amount == 2.0
+    assert _price_of(tmp_path, *rows, {"amount": 3.0, "source": "new", "suspect": True}).amount == 2.0
 
 
-def _two_prices() -> tuple[catalog.Price, catalog.Price]:
-    def price(amount: float, day: str) -> catalog.Price:
-        return catalog.Price(
-            cloud="aws", instance_type="t", region="r", amount=amount, currency="USD", source="list", source_date=day
-        )
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        ({"amount": "2", "source": "new"}, r"row 2: amount must be a number, not '2'"),
+        ({"source": "new"}, r"row 2: the key 'amount' is missing"),
+        ({"amount": 2.0, "source": "new", "amuont": 2.0}, r"row 2: there is no key 'amuont'; did you mean amount"),
+    ],
+)
+def test_a_price_that_cannot_be_is_refused_though_another_is_asked_for(
+    tmp_path: Path, row: dict[str, object], wrong: str
+) -> None:
+    with pytest.raises(Refusal, match=wrong):
+        _price_of(tmp_path, {"amount": 1.0, "source": "old"}, {"region": "elsewhere", **row})
 
-    return price(1.0, "2025-11"), price(2.0, "2026-07-20")
 
-
-def _only(*rows: catalog.Price) -> catalog.Price:
-    data = catalog.Catalog()
-    data.__dict__["prices"] = rows
-    found = data.price("aws", "t", "r")
+def _price_of(folder: Path, *rows: dict[str, object]) -> catalog.Price:
+    sources = {name: {"title": "list", "date": day} for name, day in (("old", "2025-11"), ("new", "2026-07-20"))}
+    same = {"cloud": "aws", "instance_type": "t", "region": "r", "currency": "USD"}
+    text = json.dumps({"sources": sources, "rows": [{**same, **row} for row in rows]})
+    (folder / "prices.json").write_text(text, encoding="utf-8")
+    found = catalog.Catalog(folder).price("aws", "t", "r")
     assert found is not None
     return found
 

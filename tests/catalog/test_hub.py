@@ -421,6 +421,43 @@ def test_a_row_needs_an_id_by_which_a_node_can_fetch_the_model(
     assert catalog.load().model("model").id == "mine/model"
 
 
+def test_adding_a_model_that_the_catalogue_has_says_in_what_they_differ(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = put(tmp_path / "m", model())
+    assert cli.main(["catalog", "add", str(folder), "--id", "Qwen/Qwen2.5-7B-Instruct"]) == 0
+    told = capsys.readouterr().err
+    assert "[catalog.own-row-differs]" in told
+    assert "parameters_b, layers" in told
+
+
+@pytest.mark.parametrize("own", ["https://[::1", "https://host:99999", "https://", "https://name:planted-key@host"])
+def test_a_hub_whose_address_is_half_one_or_carries_a_password_is_not_asked(
+    own: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "org/name", "--gpu", "T4", "--hub", f"huggingface={own}"]) == 2
+    told = capsys.readouterr().err
+    assert "[hub.bad-address]" in told
+    assert "asking" not in told
+    assert "planted-key" not in told
+
+
+def test_a_hub_whose_address_is_none_is_told_as_such_and_what_is_asked_in_the_language_that_is_spoken(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["check", "org/name", "--gpu", "T4", "--hub", "huggingface=notaurl"]) == 2
+    told = capsys.readouterr().err
+    assert "[hub.bad-address] 'notaurl' is no address" in told
+    assert "--hub huggingface=https://host" in told
+    assert (
+        cli.main(["--lang", "zh", "check", "org/name", "--gpu", "T4", "--hub", "huggingface=http://127.0.0.1:9"]) == 2
+    )
+    told = capsys.readouterr().err
+    assert "asking" not in told
+    assert "no answer" not in told
+    assert "refused" not in told
+
+
 def test_a_row_that_was_edited_to_an_id_that_no_hub_has_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

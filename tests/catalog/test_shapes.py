@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ from pulumi_llm.catalog.config import LIKE
 from pulumi_llm.catalog.shapes.settings import classes
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import cache
+from pulumi_llm.preflight.report import check
+from pulumi_llm.preflight.request import FitRequest
 
 DATA = Path(__file__).parent / "data"
 SHAPES: list[dict[str, Any]] = json.loads((DATA / "shapes.json").read_text(encoding="utf-8"))["shapes"]
 PUBLISHED: dict[str, dict[str, Any]] = json.loads((DATA / "published.json").read_text(encoding="utf-8"))["models"]
+FAMILIES: dict[str, dict[str, Any]] = json.loads((DATA / "families.json").read_text(encoding="utf-8"))["models"]
 DROPPED: list[dict[str, Any]] = json.loads((DATA / "dropped.json").read_text(encoding="utf-8"))["shapes"]
-CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED
+WINDOWS: list[dict[str, Any]] = json.loads((DATA / "windows.json").read_text(encoding="utf-8"))["shapes"]
+CASES = {f"{row['config']['model_type']}-{number}": row for number, row in enumerate(SHAPES)} | PUBLISHED | FAMILIES
 CACHED = {name: row for name, row in CASES.items() if "cache" in row}
 
 
@@ -35,6 +40,49 @@ def test_parameters_are_those_that_transformers_counts(tmp_path: Path, name: str
     assert model.parameters_b == pytest.approx(CASES[name]["parameters"] / 1e9, rel=0.01)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_with_what_sees_and_hears_a_model_is_as_large_as_its_class_builds_it(tmp_path: Path, name: str) -> None:
+    model = described(tmp_path, FAMILIES[name]["config"])
+    assert not model.other_parts
+    whole = (model.parameters_b or 0) + (model.other_parameters_b or 0)
+    assert whole == pytest.approx(FAMILIES[name]["whole"] / 1e9, rel=0.01)
+
+
+LONGCAT = {
+    "architectures": ["LongcatFlashForCausalLM"],
+    "model_type": "longcat_flash",
+    "hidden_size": 6144,
+    "num_layers": 28,
+    "num_attention_heads": 64,
+    "ffn_hidden_size": 12288,
+    "expert_ffn_hidden_size": 2048,
+    "n_routed_experts": 512,
+    "zero_expert_num": 256,
+    "zero_expert_type": "identity",
+    "moe_topk": 12,
+    "kv_lora_rank": 512,
+    "q_lora_rank": 1536,
+    "qk_nope_head_dim": 128,
+    "qk_rope_head_dim": 64,
+    "v_head_dim": 128,
+    "vocab_size": 131072,
+    "max_position_embeddings": 131072,
+}
+"""LongCat-Flash as meituan-longcat publishes it. By its card 560 billion, without experts that have no weights."""
+
+
+def test_dense_parts_beside_experts_are_counted_and_experts_without_weights_are_not(tmp_path: Path) -> None:
+    assert described(tmp_path, LONGCAT).parameters_b == pytest.approx(560, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["embed_dim", "ffn_width", "num_blocks", "n_hidden"])
+def test_a_number_under_a_name_of_no_class_is_not_replaced_by_the_class_s_own(tmp_path: Path, name: str) -> None:
+    size = {"model_type": "bloom", "architectures": ["BloomForCausalLM"], "n_layer": 30, "n_head": 32}
+    assert described(tmp_path, {**size, "n_embed": 4096}).parameters_b == pytest.approx(7.07, rel=0.01)
+    (tmp_path / "config.json").write_text(json.dumps({**size, name: 4096}), encoding="utf-8")
+    assert catalog.model_from_config(tmp_path).unknown_shape == f"{name}: 4096"
+
+
 @pytest.mark.parametrize("row", DROPPED, ids=[f"{row['config']['model_type']}-{row['left_out']}" for row in DROPPED])
 def test_a_setting_that_is_left_out_is_the_class_s_own_or_nothing_is_said(tmp_path: Path, row: dict[str, Any]) -> None:
     (tmp_path / "config.json").write_text(json.dumps(row["config"]), encoding="utf-8")
@@ -48,9 +96,18 @@ def test_a_setting_that_is_left_out_is_the_class_s_own_or_nothing_is_said(tmp_pa
 
 @pytest.mark.parametrize("name", CACHED)
 def test_a_request_keeps_what_vllm_s_own_specification_says(tmp_path: Path, name: str) -> None:
-    found = cache.footprint(described(tmp_path, CACHED[name]["config"]), 1)
+    keeps(tmp_path, CACHED[name])
+
+
+@pytest.mark.parametrize("row", WINDOWS, ids=[f"{row['config']['model_type']}-{at}" for at, row in enumerate(WINDOWS)])
+def test_a_window_holds_only_where_its_class_heeds_it(tmp_path: Path, row: dict[str, Any]) -> None:
+    keeps(tmp_path, row)
+
+
+def keeps(folder: Path, row: dict[str, Any]) -> None:
+    found = cache.footprint(described(folder, row["config"]), 1)
     assert found is not None
-    said = CACHED[name]["cache"]
+    said = row["cache"]
     windows = {each["window_tokens"]: each["bytes_per_token"] for each in said["windowed"]}
     for tokens in (8 * 1024, 32 * 1024, 128 * 1024):
         kept = sum(min(tokens, window) * size for window, size in windows.items())
@@ -62,12 +119,20 @@ def test_a_request_keeps_what_vllm_s_own_specification_says(tmp_path: Path, name
 @pytest.mark.parametrize("name", CACHED)
 def test_the_context_is_the_one_that_vllm_derives(tmp_path: Path, name: str) -> None:
     model = described(tmp_path, CACHED[name]["config"])
-    assert model.max_context in (CACHED[name]["cache"]["max_model_len"], None)
+    assert (model.served_context or model.max_context) in (CACHED[name]["cache"]["max_model_len"], None)
+
+
+def kinds_in(config: dict[str, Any]) -> Iterator[str]:
+    """The model types of a file and of its parts."""
+    if "model_type" in config:
+        yield config["model_type"]
+    for part in config.values():
+        if isinstance(part, dict):
+            yield from kinds_in(part)
 
 
 def test_every_class_of_the_table_is_tried_or_said_to_be_verified_otherwise() -> None:
-    parts = [part for row in CASES.values() for part in (row["config"], *row["config"].values())]
-    tried = {part["model_type"] for part in parts if isinstance(part, dict) and "model_type" in part}
+    tried = {LIKE.get(kind, kind) for row in CASES.values() for kind in kinds_in(row["config"])}
     texts = {kind for kind, row in classes().items() if "text" not in row}
     assert texts - tried == {"longcat_flash"}  # its class counts experts that have no weights
 
@@ -127,6 +192,13 @@ def test_a_class_that_is_like_another_takes_nothing_of_its_defaults(
     model = described(tmp_path, {**shared, **more})
     assert model.parameters_b == pytest.approx(billions, rel=0.01)
     assert model.max_context == 131072
+
+
+@pytest.mark.parametrize("kind", ["step3p5", "qwen3_moe", "deepseek_v3", "mixtral"])
+def test_two_numbers_of_experts_that_differ_give_no_figure(tmp_path: Path, kind: str) -> None:
+    config = {**LLAMA, "model_type": kind, "num_local_experts": 8, "moe_num_experts": 288, "num_experts_per_tok": 8}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert 'num_experts: "288 / 8"' in (catalog.model_from_config(tmp_path).unknown_shape or "")
 
 
 OF_NO_WEIGHT = (
@@ -194,6 +266,52 @@ def groups(bits: int, kind: str = "int") -> dict[str, Any]:
 def test_each_way_of_storing_weights_is_read(tmp_path: Path, block: dict[str, Any], method: str, bits: int) -> None:
     model = described(tmp_path, {**LLAMA, "quantization_config": block})
     assert (model.quantization, model.quantization_bits) == (method, bits)
+
+
+def of_groups(bits: int, activations: dict[str, Any] | None, form: str, kind: str = "int") -> dict[str, Any]:
+    strategy = "group" if bits == 4 else "channel"
+    weights = {"num_bits": bits, "type": kind, "strategy": strategy, "symmetric": True, "group_size": 128}
+    group = {"targets": ["Linear"], "weights": weights, "input_activations": activations}
+    return {"quant_method": "compressed-tensors", "format": form, "config_groups": {"group_0": group}}
+
+
+TOKENS = {"num_bits": 8, "strategy": "token", "dynamic": True, "symmetric": True}
+FORMS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    # By GPU what is found; vllm 0.32.0: compressed_tensors.py (_get_scheme_from_parts), quark_w8a8_fp8.py, modelopt.py.
+    "w8a16": (of_groups(8, None, "pack-quantized"), {"T4": "", "A10": "", "B200": ""}),
+    "w8a8-int8": (of_groups(8, {**TOKENS, "type": "int"}, "int-quantized"), {"T4": "", "A10": "", "H20": ""}),
+    "w8a8-fp8": (
+        of_groups(8, {**TOKENS, "type": "float"}, "float-quantized", "float"),
+        {"T4": "fit.fp8-weight-only", "A10": "fit.fp8-weight-only", "L20": ""},
+    ),
+    "w4a16": (of_groups(4, None, "pack-quantized"), {"T4": "", "B200": ""}),
+    "w4a8-fp8": (
+        of_groups(4, {**TOKENS, "type": "float"}, "pack-quantized"),
+        dict.fromkeys(("T4", "A10", "L20", "B200"), "fit.quantization-needs-capability") | {"H20": "", "H100-80GB": ""},
+    ),
+    "quark-fp8": (
+        {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}},
+        {"T4": "fit.quantization-needs-capability", "A10": "fit.quantization-needs-capability", "L20": "", "B200": ""},
+    ),
+    "quark-int8": (
+        {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "int8"}}},
+        {"T4": "", "A10": ""},
+    ),
+    "mxfp8": (
+        {"quant_method": "modelopt", "quant_algo": "MXFP8"},
+        {"T4": "fit.quantization-needs-capability", "A10": "", "B200": ""},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "gpu"), [(name, gpu) for name, (__, gpus) in FORMS.items() for gpu in gpus])
+def test_a_form_of_a_method_works_on_the_gpus_that_vllm_has_kernels_for(tmp_path: Path, name: str, gpu: str) -> None:
+    block, wanted = FORMS[name]
+    described(tmp_path, {**LLAMA, "quantization_config": block})
+    asked = FitRequest(model=str(tmp_path), from_config=True, gpu=gpu, max_model_len=2048, concurrency=1)
+    said = check(asked)
+    about = {"fit.fp8-weight-only", "fit.quantization-needs-capability"}
+    assert "".join(each.code for each in said.findings if each.code in about) == wanted[gpu]
 
 
 def test_a_quantization_file_beside_the_config_is_read(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.catalog.towers import vision_parameters
-from pulumi_llm.preflight import memory
+from pulumi_llm.catalog.towers import other_parameters
+from pulumi_llm.preflight import weights
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
 
@@ -29,7 +29,7 @@ def read(folder: Path, config: dict[str, Any]) -> catalog.Model:
 
 @pytest.mark.parametrize("row", TOWERS, ids=[f"{row['model_type']}-{at}" for at, row in enumerate(TOWERS)])
 def test_it_has_the_parameters_that_transformers_builds(row: dict[str, Any]) -> None:
-    assert vision_parameters(row, row["hidden"]) == pytest.approx(row["parameters"], rel=0.05)
+    assert other_parameters(row, row["hidden"]) == pytest.approx(row["parameters"], rel=0.05)
 
 
 def test_it_is_loaded_in_16_bit_beside_the_text_part(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_it_is_loaded_in_16_bit_beside_the_text_part(tmp_path: Path) -> None:
     assert model.other_parameters_b == pytest.approx(0.576, rel=0.01)
     assert not model.other_parts
     for method, bits in ((None, None), ("fp8", 8)):
-        whole, text = (memory.weights_gib(each, method, bits) for each in (model, plain))
+        whole, text = (weights.weights_gib(each, method, bits) for each in (model, plain))
         assert whole is not None
         assert text is not None
         assert whole - text == pytest.approx(0.576e9 * 2 / 2**30, rel=0.02)

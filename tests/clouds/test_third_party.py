@@ -134,8 +134,9 @@ def test_the_real_engine_makes_it_in_its_simulated_cloud_and_takes_it_away(place
     run(place, "sim", *home, "up", "-s", "olympus", "--yes")
     assert "https://203.0.113.77" in run(place, "sim", *home, "stack", "output", "endpoint", "-s", "olympus")
     run(place, "sim", *home, "destroy", "-s", "olympus", "--yes")
-    program = "import sys; from pulumi_llm import simcloud; print(simcloud.left_over(sys.argv[1]))"
-    assert python(place, program, home[1]).stdout.strip() == "[]"
+    program = "import sys; from pulumi_llm._simcloud import left_over; print(left_over(sys.argv[1]))"
+    listed = python(place, program, home[1])
+    assert listed.stdout.strip() == "[]", listed.stderr
 
 
 @pytest.mark.engine

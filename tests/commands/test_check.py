@@ -282,3 +282,11 @@ def test_a_check_with_a_cloud_loads_neither_pydantic_nor_pulumi():
     arguments = [*FITS, "--cloud", "aliyun"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_machine_that_is_named_names_its_gpus(capsys: pytest.CaptureFixture[str]) -> None:
+    from pulumi_llm import cli
+
+    place = ("--cloud", "aws", "--region", "us-east-1", "--instance-type", "g4dn.12xlarge")
+    assert cli.main(["check", "Qwen/Qwen2.5-7B-Instruct", *place]) == 0
+    assert "on 4 x T4" in capsys.readouterr().out

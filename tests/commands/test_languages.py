@@ -156,3 +156,22 @@ def test_lines_are_as_wide_as_a_terminal_shows_them() -> None:
         assert all(width(line) <= columns + 2 for line in lines)  # a full stop may hang over
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
         assert not any(line.startswith(("，", "；", "。")) for line in lines)
+
+
+def test_a_picture_and_the_marks_of_a_bill_are_in_the_language_that_is_spoken(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["--lang", "zh", "plan", "-s", "aliyun-t4", "--picture"]) == 0
+    drawn = capsys.readouterr().out
+    assert "model server" not in drawn
+    assert "overseas proxy" not in drawn
+    assert cli.main(["--lang", "zh", "bill", "-s", "aliyun-t4"]) == 0
+    assert "undated" not in capsys.readouterr().out
+
+
+def test_no_blank_stands_behind_a_full_width_stop() -> None:
+    from pulumi_llm._language import told
+    from pulumi_llm._texts import sentences
+
+    assert told(sentences("一。", "two", "三？", "four"), "zh") == "一。two 三？four"
+    assert told(sentences("a.", "b"), "en") == "a. b"

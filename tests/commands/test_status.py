@@ -16,7 +16,7 @@ import pytest
 from pulumi_llm import cli
 from pulumi_llm._commands import _status as status
 from pulumi_llm._commands import _status_text as text
-from pulumi_llm._commands._status_ask import Answer, Target
+from pulumi_llm._commands._status_ask import Answer, Target, ask
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles.files import data
 
@@ -291,6 +291,47 @@ def test_all_that_is_wrong_with_the_options_is_said_at_once(capsys: pytest.Captu
     said = capsys.readouterr().err
     for code in ("status.bad-endpoint", "status.no-key-variable", "status.no-authority-file"):
         assert f"[{code}]" in said
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://[::1",
+        "https://10.0.0.7:99999",
+        "https://10.0.0.7:port",
+        "https://",
+        "https://a b",
+        "https://n:pw@10.0.0.7",
+    ],
+)
+def test_what_is_no_address_is_refused_before_a_key_goes_out(
+    endpoint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", KEY)
+    assert cli.main(["status", "--endpoint", endpoint, "--key-env", "A_KEY"]) == 2
+    said = capsys.readouterr().err
+    assert "[status.bad-endpoint]" in said
+    assert "pw@" not in said
+    assert KEY not in said
+
+
+def test_an_endpoint_in_a_stack_s_outputs_that_is_none_is_an_answer_and_no_exception() -> None:
+    answer = ask(Target("server", "https://[::1/v1", KEY, ""))
+    assert answer.problem is not None
+    assert answer.problem.code == "status.unreachable"
+    assert answer.to_json()["endpoint"] == "https://"
+
+
+def test_what_the_system_says_of_a_file_or_a_node_is_told_without_its_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", KEY)
+    assert cli.main(["--lang", "zh", "status", "--endpoint", "https://127.0.0.1:1", "--key-env", "A_KEY"]) == 1
+    assert cli.main(["--lang", "zh", "status", "--endpoint", "https://x", "--ca", "/no/such"]) == 2
+    said = "".join(capsys.readouterr())
+    assert "Errno" not in said
+    assert "Connection refused" not in said
+    assert "No such file" not in said
 
 
 # --- a stack's outputs

@@ -13,6 +13,16 @@ from aiohttp import web
 
 WORDS = ["Hello", " there", ",", " how", " are", " you", "?"]
 ANSWER = "".join(WORDS)
+POOLED: dict[str, dict[str, Any]] = {
+    "/v1/rerank": {"id": "r1", "results": [{"index": 0, "document": {"text": "a"}, "relevance_score": 0.5}]},
+    "/v1/score": {"id": "s1", "object": "list", "data": [{"index": 0, "object": "score", "score": 0.5}]},
+}
+BY_THE_TOKENIZER: dict[str, dict[str, Any]] = {
+    "/v1/messages/count_tokens": {"input_tokens": 10},
+    "/tokenize": {"count": 2, "max_model_len": 4096, "tokens": [1, 2], "token_strs": None},
+    "/detokenize": {"prompt": ANSWER},
+}
+"""As vLLM 0.32 answers (entrypoints/pooling/scoring and serve/tokenize, protocol.py)."""
 
 
 @dataclass
@@ -34,6 +44,8 @@ class Fake:
         self.release = asyncio.Event()
         """Streams and answers of models called ``hold…`` wait for it."""
         self.url = ""
+        self.wait = "7"
+        """What ``status-…`` says in Retry-After."""
         self.failures = 0
         """For ``flaky``: how many requests fail before one works."""
 
@@ -54,7 +66,13 @@ class Fake:
         return self.seen[-1]
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = json.loads(await request.read() or b"{}")
+        if request.content_type == "multipart/form-data":
+            form = await request.post()
+            body: dict[str, Any] = {name: form.getall(name) if name.endswith("[]") else form[name] for name in form}
+            if isinstance(sound := body.get("file"), web.FileField):
+                body["file"] = {"name": sound.filename, "type": sound.content_type, "content": sound.file.read()}
+        else:
+            body = json.loads(await request.content.read() or b"{}")
         self.seen.append(Seen(request.path, {k.lower(): v for k, v in request.headers.items()}, body))
         model = str(body.get("model", ""))
         self.working += 1
@@ -76,7 +94,12 @@ class Fake:
                 "code": "y",
                 "headers": dict(request.headers),
             }
-            return web.json_response({"error": error}, status=status, headers={"Retry-After": "7", "X-Key": key})
+            return web.json_response({"error": error}, status=status, headers={"Retry-After": self.wait, "X-Key": key})
+        if model == "too-long":
+            # vLLM 0.32, renderers/params.py
+            told = "This model's maximum context length is 8 tokens. However, your prompt contains 9 input tokens."
+            error = {"message": told, "type": "BadRequestError", "param": "input_tokens", "code": 400}
+            return web.json_response({"error": error}, status=400)
         if model == "flaky" and self.failures > 0:
             self.failures -= 1
             return web.json_response({"error": {"message": "try later"}}, status=500)
@@ -106,6 +129,13 @@ class Fake:
                 "usage": {"prompt_tokens": 5, "total_tokens": 5},
                 "data": [{"object": "embedding", "index": 0, "embedding": [0.25, 0.5]}],
             }
+        elif path in POOLED:
+            found = {"model": model, "usage": {"prompt_tokens": 5, "total_tokens": 5}, **POOLED[path]}
+        elif path in BY_THE_TOKENIZER:
+            return BY_THE_TOKENIZER[path]
+        elif path.endswith("/audio/transcriptions"):
+            usage_of = {"type": "duration", "seconds": 3}
+            return {"text": text, "usage": usage_of, "segments": [{"id": 0, "text": each} for each in self.words]}
         elif path.endswith("/messages"):
             found = {
                 "id": "msg_1",

@@ -5,8 +5,8 @@ import os
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,11 @@ def free_port() -> int:
         return port
 
 
-def caddyfile(root: Path, port: int, gate_url: str) -> str:
+def caddyfile(root: Path, port: int, gate_url: str, origins: tuple[str, ...] = ()) -> str:
     """The node's own, with its paths and ports moved."""
-    role = GatewayRole(https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),))
+    role = GatewayRole(
+        https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),), origins=origins
+    )
     text = caddy.caddyfile(proxy_node(roles=(role,)))
     moved = text.replace("/srv/llm/secrets", str(root)).replace("/var/lib/llm-caddy", str(root / "caddy"))
     moved = moved.replace("127.0.0.1:4000", gate_url.removeprefix("http://"))
@@ -83,24 +85,50 @@ def caddyfile(root: Path, port: int, gate_url: str) -> str:
 
 
 def certificate(root: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
-         root / "tls.key", "-out", root / "tls.crt", "-days", "2", "-subj", "/CN=llm",
-         "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    """An authority and what it signs, as a node has them: some clients take none that is its own."""
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    authority = ["-keyout", root / "ca.key", "-out", root / "ca.crt", "-subj", "/CN=llm authority"]
+    signed = ["-CA", root / "ca.crt", "-CAkey", root / "ca.key", "-keyout", root / "tls.key", "-out", root / "tls.crt",
+              "-subj", "/CN=llm", "-addext", "subjectAltName=IP:127.0.0.1",
+              "-addext", "basicConstraints=critical,CA:FALSE"]  # fmt: skip
+    for more in (authority, signed):
+        subprocess.run([*new, *more], check=True, capture_output=True)
 
 
 @asynccontextmanager
-async def front(root: Path, *, kind: str = "openai", talkative: bool = False, **limits: Any) -> AsyncIterator[Front]:
-    """Caddy, gateway and fake upstream, each for itself. ``talkative``: Caddy logs all that it can."""
+async def front(
+    root: Path,
+    *,
+    kind: str = "openai",
+    talkative: bool = False,
+    upstream: Callable[[], Fake] = Fake,
+    relay: Callable[[str], AbstractAsyncContextManager[Any]] | None = None,
+    origins: tuple[str, ...] = (),
+    **limits: Any,
+) -> AsyncIterator[Front]:
+    """Caddy, gateway and fake upstream, each for itself.
+
+    ``talkative``: Caddy logs all that it can. ``relay``: what stands between Caddy and the gateway, made of the
+    gateway's address.
+    """
     port = free_port()
     certificate(root)
-    async with Fake() as fake:
+    async with upstream() as fake:
         home = Home(root / "gate").key(**limits).routes(fake.url, kind=kind)
-        async with home.running() as gate:
+        async with home.running() as gate, relay(gate.url) if relay else nullcontext(gate) as behind:
             config = root / "Caddyfile"
-            text = caddyfile(root, port, gate.url)
+            text = caddyfile(root, port, behind.url, origins)
             config.write_text(text.replace("{\n\tadmin off", "{\n\tdebug\n\tadmin off", 1) if talkative else text)
             log = (root / "caddy.log").open("wb")
             caddy = await asyncio.create_subprocess_exec(
@@ -116,7 +144,7 @@ async def front(root: Path, *, kind: str = "openai", talkative: bool = False, **
                     except ConnectionRefusedError:
                         assert caddy.returncode is None, (root / "caddy.log").read_text()
                         await asyncio.sleep(0.02)
-                yield Front(f"https://127.0.0.1:{port}", port, root / "tls.crt", gate, fake, caddy)
+                yield Front(f"https://127.0.0.1:{port}", port, root / "ca.crt", gate, fake, caddy)
             finally:
                 if caddy.returncode is None:
                     caddy.kill()

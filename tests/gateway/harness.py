@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 
 from tests.gateway.fake import Fake
 
@@ -40,6 +40,7 @@ MODELS = (
     "status-500",
     "status-401",
     "status-400",
+    "too-long",
 )
 
 
@@ -138,23 +139,21 @@ class Home:
     async def here(self, *, patience: dict[str, float] | None = None) -> AsyncIterator[Running]:
         """The gateway in this process and loop."""
         from llm_gate.attempt import Patience
-        from llm_gate.server import Gateway, Paths, runner
+        from llm_gate.server import Gateway, Paths, server
 
         paths = Paths(self.root / "settings", self.root / "secrets", self.root / "state")
         gateway = Gateway(paths, patience=Patience(**(patience or {})))
         await gateway.content.load()
         addresses = []
-        runners = [runner(gateway.handle), runner(gateway.measure)]
-        for each in runners:
-            await each.setup()
-            await web.TCPSite(each, "127.0.0.1", 0).start()
+        servers = [server(gateway.handle), server(gateway.measure)]
+        for each in servers:
+            await each.start(socket.create_server(("127.0.0.1", 0)))
             addresses.append(f"http://127.0.0.1:{each.addresses[0][1]}")
         try:
             yield Running(addresses[0], addresses[1], self.root, gateway=gateway)
         finally:
-            for each in runners:
-                each._shutdown_timeout = 0.1
-                await each.cleanup()
+            for each in servers:
+                await each.stop(0.1)
             await gateway.close()
 
 

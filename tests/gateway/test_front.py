@@ -10,6 +10,7 @@ import aiohttp
 import anthropic
 import openai
 import pytest
+from llm_gate import tokens
 
 from tests.gateway.fake import ANSWER
 from tests.gateway.front import Front, front
@@ -59,7 +60,7 @@ async def test_openais_client_gets_its_answer_its_stream_and_its_errors(tmp_path
             async for _ in await client.chat.completions.create(model="cut", messages=MESSAGES, stream=True):
                 pass
         with pytest.raises(openai.BadRequestError):
-            await client.chat.completions.create(model="plain", messages=MESSAGES, extra_body={"api_base": "http://x"})
+            await client.chat.completions.create(model="plain", messages=MESSAGES, extra_body={"background": True})
         with pytest.raises(openai.InternalServerError):
             await client.chat.completions.create(model="status-500", messages=MESSAGES)
         with pytest.raises(openai.RateLimitError) as refused:
@@ -89,8 +90,12 @@ async def test_anthropics_client_gets_its_answer_its_stream_and_its_errors(tmp_p
         assert await it.gate.settled() == [(10, 7), (10, 7)]
 
 
+RESERVED = tokens.of_request({"messages": MESSAGES}, endpoint=CHAT)
+"""Tokens that are reserved for the prompt until the upstream says how many it had."""
+
+
 async def test_openais_own_retry_obeys_what_it_is_told(tmp_path: Path) -> None:
-    async with front(tmp_path, daily_tokens=60) as it:
+    async with front(tmp_path, daily_tokens=17 + RESERVED + 5) as it:
         client = openai.AsyncOpenAI(
             base_url=it.url + "/v1", api_key=KEY, max_retries=5,
             http_client=openai.DefaultAsyncHttpxClient(verify=it.tls),
@@ -122,7 +127,8 @@ async def test_hanging_up_at_caddy_ends_the_upstreams_work(tmp_path: Path) -> No
 
 ELSEWHERE = (
     ("POST", "/openai/v1/chat/completions"), ("POST", "/openai/deployments/x/chat"),
-    ("POST", "/invocations"), ("POST", "/tokenize"), ("POST", "/inference/v1/generate"),  # vLLM: docs/usage/security.md
+    ("POST", "/invocations"), ("POST", "/tokenizer_info"),
+    ("POST", "/inference/v1/generate"),  # vLLM: docs/usage/security.md
     ("POST", "/pooling"), ("POST", "/scale_elastic_ep"), ("GET", "/docs"), ("GET", "/openapi.json"),
     ("GET", "/metrics"), ("GET", "/health"), ("GET", "/healthz"), ("GET", "/load"), ("GET", "/version"),
     ("DELETE", "/v1/files/x"), ("GET", "/v1/files"), ("POST", "/v1/images/generations"),
@@ -133,8 +139,9 @@ ELSEWHERE = (
     ("POST", "/v1/chat/completions/"), ("POST", "/v1/chat/completions/../images/generations"),
     ("POST", "/v1/./chat/completions"), ("POST", "/v1/images/../chat/completions"),
     ("POST", "/v1/chat%2fcompletions"),
-    ("POST", "/v1/chat/completions%00"), ("POST", "/v1/%63hat/completions"), ("POST", "/v1/chat/completions?a=b"),
-    ("POST", "/v1/chat/completions?"), ("POST", "/v1/chat/completions;x=y"), ("POST", "/v1\\chat\\completions"),
+    ("POST", "/v1/chat/completions%00"), ("POST", "/v1/%63hat/completions"),
+    ("POST", "/v1/chat/completions%3Fa=b"), ("POST", "/v1/models/x"), ("GET", "/v1/modelsx"),
+    ("POST", "/v1/chat/completions;x=y"), ("POST", "/v1\\chat\\completions"),
     ("POST", "/v1/chat/completions#x"), ("POST", "*"), ("CONNECT", CHAT), ("TRACE", CHAT),
 )  # fmt: skip
 
@@ -242,7 +249,7 @@ async def test_a_limit_counts_every_endpoint_streamed_or_not_and_bites_at_its_nu
     tmp_path: Path, stream: bool
 ) -> None:
     """What BerriAI/litellm#41610, #24677, #17706 and #4829 ask for, through Caddy."""
-    async with front(tmp_path, tokens_per_minute=17 * 4 + 51) as it, plain(it) as client:
+    async with front(tmp_path, tokens_per_minute=17 * 4 + RESERVED + 20) as it, plain(it) as client:
         async with client.post(CHAT, json=chat(max_tokens=500)) as reply:
             assert reply.status == 400
         statuses = []
@@ -275,6 +282,79 @@ async def test_a_body_over_the_limit_is_refused_by_whoever_sees_it_first(tmp_pat
         async with client.post(CHAT, data=b"x" * 9_000_000, headers={"Content-Type": "application/json"}) as reply:
             assert reply.status == 413
         assert not it.fake.seen
+
+
+async def test_a_body_of_eight_mebibytes_passes_and_one_byte_more_is_told_in_each_apis_form(tmp_path: Path) -> None:
+    largest = 8 * 2**20
+    async with front(tmp_path, kind="gateway") as it, plain(it) as client:
+        frame = len(json.dumps(chat(user="")).encode())
+        async with client.post(CHAT, json=chat(user="x" * (largest - frame))) as reply:
+            assert reply.status == 200
+        whole = {"data": b"x" * (largest + 1), "headers": {"Content-Type": "application/json"}}
+        for path, want in (
+            (CHAT, {"type": "invalid_request_error", "code": "request_too_large", "param": None}),
+            ("/v1/messages", {"type": "request_too_large"}),
+        ):
+            async with client.post(path, **whole) as reply:
+                said = await reply.json()
+            assert reply.status == 413
+            assert said["error"] == {**want, "message": "a request may have 8388608 bytes (8 MiB)"}
+            assert said.get("type") == ("error" if path == "/v1/messages" else None)
+        assert len(it.fake.seen) == 1
+
+
+async def test_a_header_of_nine_kilobytes_is_read(tmp_path: Path) -> None:
+    async with front(tmp_path) as it, plain(it) as client:
+        async with client.post(CHAT, json=chat(), headers={"X-Turn": "x" * 9_000}) as reply:
+            assert reply.status == 200
+        assert "x-turn" not in it.fake.last.headers
+
+
+@pytest.mark.parametrize("path", ["/v1/messages/batches", "/v1/messages/x"])
+async def test_what_is_not_there_is_told_to_anthropics_clients_in_their_form(tmp_path: Path, path: str) -> None:
+    async with front(tmp_path) as it, plain(it) as client, client.post(path, json={}) as reply:
+        assert reply.status == 404
+        assert await reply.json() == {
+            "type": "error",
+            "error": {"type": "not_found_error", "message": "there is no such endpoint here"},
+        }
+
+
+PAGE = "https://chat.example.com"
+ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+
+
+async def test_a_page_of_a_named_origin_may_ask_and_no_other(tmp_path: Path) -> None:
+    async with front(tmp_path, origins=(PAGE, "http://localhost:3000")) as it, plain(it, None) as page:
+        for origin, allowed in ((PAGE, True), ("http://localhost:3000", True), ("https://evil.example", False),
+                                (f"{PAGE}.evil.example", False), ("null", False)):  # fmt: skip
+            async with page.options(CHAT, headers={"Origin": origin, **ASKING}) as reply:
+                assert reply.status == (204 if allowed else 404), origin
+                assert reply.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+                if allowed:
+                    assert reply.headers["Access-Control-Allow-Headers"] == ASKING["Access-Control-Request-Headers"]
+                    assert "Access-Control-Allow-Credentials" not in reply.headers
+            headers = {"Origin": origin, "Authorization": f"Bearer {KEY}"}
+            async with page.post(CHAT, json=chat(), headers=headers) as reply:
+                assert reply.status == 200
+                assert reply.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+                assert reply.headers["Vary"] == "Origin"
+            async with page.post(CHAT, json=chat(), headers={"Origin": origin}) as reply:
+                # A page has to be able to read why it was refused.
+                assert reply.status == 401
+                assert reply.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+        async with page.options("/v1/files", headers={"Origin": PAGE, **ASKING}) as reply:
+            assert reply.status == 404
+        async with page.post(CHAT, data=b"x" * 9_000_000, headers={"Origin": PAGE}) as reply:
+            assert (reply.status, reply.headers.get("Access-Control-Allow-Origin")) == (413, PAGE)
+
+
+async def test_no_page_may_ask_where_no_origin_is_named(tmp_path: Path) -> None:
+    async with front(tmp_path) as it, plain(it) as page:
+        async with page.options(CHAT, headers={"Origin": PAGE, **ASKING}) as reply:
+            assert reply.status == 404
+        async with page.post(CHAT, json=chat(), headers={"Origin": PAGE}) as reply:
+            assert not [name for name in reply.headers if name.lower().startswith("access-control")]
 
 
 async def test_a_restart_of_the_gateway_drops_no_request(tmp_path: Path) -> None:

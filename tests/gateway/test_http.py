@@ -164,13 +164,20 @@ async def test_an_upstream_that_never_begins_is_given_up(tmp_path: Path, model: 
 
 
 @pytest.mark.parametrize(
-    ("model", "stream", "tokens_out"), [("hold", False, 50), ("stall", True, 4), ("stall-early", True, 0)]
+    ("kind", "model", "stream", "tokens_out"),
+    [
+        ("vllm", "hold", False, 50),
+        ("vllm", "stall", True, len("Hello there")),
+        # Nothing has come of it yet, or what has come need not be all that was made: it counts in full.
+        ("vllm", "stall-early", True, 50),
+        ("custom", "stall", True, 50),
+    ],
 )
 async def test_a_caller_that_hangs_up_ends_the_upstreams_work_and_is_settled(
-    tmp_path: Path, model: str, stream: bool, tokens_out: int
+    tmp_path: Path, kind: str, model: str, stream: bool, tokens_out: int
 ) -> None:
     """A stream at what was seen of it, an answer of which nothing is known at all that was reserved for it."""
-    async with stand(tmp_path, max_concurrency=1, tokens_per_minute=100_000) as (gate, fake, client):
+    async with stand(tmp_path, kind=kind, max_concurrency=1, tokens_per_minute=100_000) as (gate, fake, client):
         asking = asyncio.create_task(client.post(CHAT, json=chat(model, stream=stream, max_tokens=50)))
         while not fake.working:
             await asyncio.sleep(0.01)
@@ -195,9 +202,9 @@ async def test_a_caller_that_hangs_up_ends_the_upstreams_work_and_is_settled(
         ("OPTIONS", CHAT), ("POST", "/invocations"), ("POST", "/openai/v1/chat/completions"), ("GET", "/openai/models"),
         ("POST", "/V1/chat/completions"), ("POST", "/v1/Chat/Completions"), ("POST", "//v1/chat/completions"),
         ("POST", "/v1//chat/completions"), ("POST", "/v1/chat/completions/"), ("POST", "/v1/./chat/completions"),
-        ("POST", "/v1/chat/../chat/completions"), ("POST", "/v1/chat%2fcompletions"), ("POST", CHAT + "?a=b"),
+        ("POST", "/v1/chat/../chat/completions"), ("POST", "/v1/chat%2fcompletions"),
         ("POST", "/v1/%63hat/completions"), ("POST", "/v1/chat/completions;x"), ("POST", "/v1/images/generations"),
-        ("POST", "/v1/audio/speech"), ("POST", "/tokenize"), ("GET", "/docs"), ("GET", "/openapi.json"),
+        ("POST", "/v1/audio/speech"), ("POST", "/tokenizer_info"), ("GET", "/docs"), ("GET", "/openapi.json"),
         ("GET", "/metrics"), ("GET", "/health"), ("POST", "/key/generate"), ("GET", "/v1/realtime"),
         ("POST", "/scale_elastic_ep"), ("POST", "/v1/fine_tuning/jobs"), ("POST", "/inference/v1/generate"),
     ],
@@ -236,13 +243,13 @@ async def test_a_body_that_two_readers_could_read_differently_is_refused(tmp_pat
 @pytest.mark.parametrize(
     "more",
     [
-        {"api_base": "http://elsewhere"}, {"base_url": "http://elsewhere"}, {"api_key": "sk-x"}, {"mock_response": "x"},
-        {"extra_headers": {"a": "b"}}, {"fallbacks": ["x"]}, {"store": True}, {"service_tier": "priority"},
-        {"previous_response_id": "resp_1"}, {"web_search_options": {}}, {"tools": [{"type": "web_search"}]},
-        {"tools": [{"type": "mcp", "server_url": "http://elsewhere"}]}, {"n": 0.5}, {"max_tokens": -1}, {"n": 1000},
-        {"max_tokens": True}, {"max_tokens": 10**12}, {"stream": "yes"}, {"kv_transfer_params": {}}, {"priority": -9},
-        {"chat_template": "{{ x }}"}, {"vllm_xargs": {}}, {"background": True},
+        {"store": True}, {"previous_response_id": "resp_1"}, {"conversation": "conv_1"}, {"web_search_options": {}},
+        {"tools": [{"type": "web_search"}]}, {"tools": [{"type": "mcp", "server_url": "http://elsewhere"}]},
+        {"n": 0.5}, {"max_tokens": -1}, {"n": 1000}, {"max_tokens": True}, {"max_tokens": 10**12}, {"stream": "yes"},
+        {"kv_transfer_params": {}}, {"chat_template": "{{ x }}"}, {"vllm_xargs": {}}, {"background": True},
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-of-another"}}]}]},
+        {"prompt_embeds": "AA=="}, {"guided_json": {}}, {"guided_choice": ["a"]}, {"audio": {"voice": "x"}},
+        {"moderation": {"model": "x"}}, {"structured_outputs": {"json": {}}},
     ],
 )  # fmt: skip
 async def test_fields_that_would_steer_an_upstream_are_refused(tmp_path: Path, more: dict[str, Any]) -> None:
@@ -250,6 +257,49 @@ async def test_fields_that_would_steer_an_upstream_are_refused(tmp_path: Path, m
         async with client.post(CHAT, json={**chat(), **more}) as reply:
             assert reply.status == 400
         assert not fake.seen
+
+
+@pytest.mark.parametrize("kind", ["openai", "vllm", "gateway", "custom"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"api_base": "http://elsewhere"}, {"base_url": "http://elsewhere"}, {"api_key": "sk-x"}, {"mock_response": "x"},
+        {"extra_headers": {"a": "b"}}, {"fallbacks": ["x"]}, {"service_tier": "priority"}, {"priority": -9},
+        {"client_metadata": {"a": "b"}}, {"request_id": "x"}, {"return_token_ids": True}, {"prompt_logprobs": 3},
+        {"media_io_kwargs": {}, "what it will be called next year": 1},
+    ],
+)  # fmt: skip
+async def test_a_field_that_nobody_takes_is_left_out_and_named(tmp_path: Path, more: dict[str, Any], kind: str) -> None:
+    async with stand(tmp_path, kind=kind) as (_, fake, client):
+        async with client.post(CHAT, json={**chat(), **more}) as reply:
+            assert reply.status == 200
+            named = reply.headers["x-llm-left-out"].split(", ")
+        assert [each.replace("?", " ") for each in named] == list(more)
+        assert not set(more) & set(fake.last.body)
+
+
+async def test_what_a_field_does_not_ask_for_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    nothing = {"store": False, "background": None, "previous_response_id": None, "conversation": None, "prompt": None}
+    async with stand(tmp_path) as (_, fake, client):
+        async with client.post("/v1/responses", json={"model": "plain", "input": "x", **nothing}) as reply:
+            assert (reply.status, reply.headers.get("x-llm-left-out")) == (200, None)
+        assert set(fake.last.body) == {"model", "input", "store"}
+        assert fake.last.body["store"] is False
+
+
+@pytest.mark.parametrize("name", ["guided_json", "guided_regex", "guided_choice", "guided_grammar"])
+async def test_a_constraint_that_vllm_passes_over_is_refused_with_the_name_that_works(
+    tmp_path: Path, name: str
+) -> None:
+    """vLLM 0.32 answers 200 without it (entrypoints/serve/engine/protocol.py, _REMOVED_GUIDED_FIELDS)."""
+    async with stand(tmp_path, kind="vllm") as (_, fake, client):
+        async with client.post(CHAT, json=chat(**{name: "x"})) as reply:
+            error = (await reply.json())["error"]
+        assert (error["code"], error["param"]) == ("field_refused", name)
+        assert f'structured_outputs: {{"{name.removeprefix("guided_")}"' in error["message"]
+        async with client.post(CHAT, json=chat(structured_outputs={"choice": ["a"]})) as reply:
+            assert reply.status == 200
+        assert fake.last.body["structured_outputs"] == {"choice": ["a"]}
 
 
 async def test_our_own_machine_fetches_no_address_for_a_caller(tmp_path: Path) -> None:
@@ -267,8 +317,10 @@ async def test_vllms_own_fields_reach_vllm_and_nobody_else(tmp_path: Path) -> No
         async with client.post(CHAT, json=chat(**more)) as reply:
             assert reply.status == 200
         assert fake.last.body["top_k"] == 5
-    async with stand(tmp_path / "b") as (_, _, client), client.post(CHAT, json=chat(**more)) as reply:
-        assert reply.status == 400
+    async with stand(tmp_path / "b") as (_, fake, client):
+        async with client.post(CHAT, json=chat(**more)) as reply:
+            assert (reply.status, reply.headers["x-llm-left-out"]) == (200, "top_k, chat_template_kwargs")
+        assert not set(more) & set(fake.last.body)
 
 
 @pytest.mark.parametrize(
@@ -393,3 +445,66 @@ async def test_no_prompt_answer_or_key_is_in_the_ledger_or_the_metrics(tmp_path:
             assert planted not in kept
         digest = gate.calls("input_sha256")[0][0]
         assert len(digest) == 64
+
+
+@pytest.mark.parametrize(("wait", "again"), [("7", None), ("60", None), ("61", "false"), ("86400", "false")])
+async def test_an_upstreams_long_wait_is_passed_on_as_no_reason_to_sleep(
+    tmp_path: Path, wait: str, again: str | None
+) -> None:
+    """anthropic 2.14 sleeps however long Retry-After says, openai 3.57 up to 120 s; both heed x-should-retry."""
+    import anthropic
+
+    async with stand(tmp_path, kind="anthropic") as (gate, fake, client):
+        fake.wait = wait
+        async with client.post(CHAT, json=chat("status-429")) as reply:
+            assert reply.status == 429
+            assert int(reply.headers["Retry-After"]) == min(300, int(wait))
+            assert reply.headers.get("x-should-retry") == again
+        if again:
+            asked = anthropic.AsyncAnthropic(base_url=gate.url, api_key=KEY, max_retries=2)
+            with pytest.raises(anthropic.RateLimitError):
+                await asyncio.wait_for(
+                    asked.messages.create(
+                        model="status-429", max_tokens=5, messages=[{"role": "user", "content": PROMPT}]
+                    ),
+                    5,
+                )
+        # The one target is asked all the same: nobody else is there.
+        assert len(fake.seen) == (2 if again else 1)
+
+
+TOO_LONG = (
+    "This model's maximum context length is 8 tokens. However, your prompt contains at least 9 input tokens.",
+    "The decoder prompt (length 9) is longer than the maximum model length of 8. Make sure that",
+    "Input length (9) exceeds model's maximum context length (8).",
+    "prompt is too long: 9 tokens > 8 maximum",
+    "Range of input length should be [1, 8]",
+    "Your input exceeds the context window of this model.",
+)
+"""vLLM 0.32 (renderers/params.py, v1/engine/input_processor.py, entrypoints), Anthropic, Bailian, OpenAI."""
+
+
+@pytest.mark.parametrize("said", TOO_LONG)
+def test_a_prompt_that_does_not_fit_is_told_in_the_words_that_clients_look_for(said: str) -> None:
+    from llm_gate import errors
+
+    body = {"error": {"message": said, "type": "BadRequestError", "param": "input_tokens", "code": 400}}
+    refused = errors.passed_on(400, body, CHAT, {})
+    assert errors.document(refused, CHAT)["error"] == {
+        "message": said,
+        "type": "invalid_request_error",
+        "param": "input_tokens",
+        "code": "context_length_exceeded",
+    }
+    told = errors.document(errors.passed_on(400, body, "/v1/messages", {}), "/v1/messages")["error"]
+    assert told["type"] == "invalid_request_error"
+    assert told["message"].startswith("prompt is too long")
+
+
+def test_another_refusal_of_an_upstreams_keeps_its_own_code() -> None:
+    from llm_gate import errors
+
+    for code, want in (("invalid_image", "invalid_image"), (400, "upstream_refused"), (None, "upstream_refused")):
+        refused = errors.passed_on(400, {"error": {"message": "no", "code": code}}, CHAT, {})
+        assert refused.code == want
+    assert errors.passed_on(404, {"detail": "Not Found"}, CHAT, {}).message == "Not Found"

@@ -10,6 +10,7 @@ import pytest
 from llm_gate.policy import Policy, Reread, Rules, rules_of
 
 ROW: dict[str, Any] = {
+    "ask_twice": True,
     "models": ["yi*"],
     "endpoints": ["/v1/chat/completions"],
     "requests_per_minute": 1,
@@ -23,7 +24,9 @@ ROW: dict[str, Any] = {
     "source_cidrs": ["203.0.113.0/24"],
 }
 """A row with every limit that there is, each with a value of its own."""
-NUMBERS = sorted(key for key, value in ROW.items() if isinstance(value, int | float) and key != "expires")
+NUMBERS = sorted(
+    key for key, value in ROW.items() if isinstance(value, int | float) and key not in ("expires", "ask_twice")
+)
 
 
 def digest(key: str) -> str:
@@ -181,3 +184,14 @@ def test_a_key_is_good_from_its_own_addresses_alone(address: str, inside: bool) 
 )
 def test_in_a_models_name_only_the_star_is_special(pattern: str, model: str, allowed: bool) -> None:
     assert rules_of("app", {"models": ["other", pattern]}).allows_model(model) is allowed
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [(name, value) for name in [*NUMBERS, "expires"] for value in (float("nan"), float("inf"), float("-inf"))]
+    + [(name, 2.5) for name in NUMBERS if not name.endswith("_usd")],
+)
+def test_a_limit_that_could_be_none_is_no_rule(limit: str, value: float) -> None:
+    """Python reads NaN and Infinity in JSON, and nothing is more than NaN; no request is the last of two and a half."""
+    with pytest.raises(ValueError, match=limit):
+        rules_of("team", {limit: value})

@@ -181,4 +181,82 @@ def test_addresses_and_keys_are_put_as_each_vendor_wants_them() -> None:
     assert "Authorization" not in headers(claude, call("/v1/messages"), "k")
     assert headers(claude, call(CHAT), "k")["Authorization"] == "Bearer k"
     assert headers(target("p", kind="gateway"), call("/v1/messages"), "k")["Authorization"] == "Bearer k"
-    assert b'"store":false' in body(target("o"), call("/v1/responses"))
+    assert b'"store":false' in body(target("o"), call("/v1/responses"))[0]
+
+
+def test_one_callers_requests_push_nobody_else_to_the_fallback() -> None:
+    now = [0.0]
+    routes = Routes(clock=lambda: now[0])
+    first, second = target("a"), target("b")
+    route = Route("r", (first,), (second,))
+    for _ in range(FAILURES * 5):
+        routes.failed(first, caller="mallory")
+    assert routes.order(route, CHAT, "mallory") == [second, first]
+    assert routes.order(route, CHAT, "alice") == [first, second]
+    routes.failed(first, caller="alice")  # a second caller's fail too: it is the target
+    assert routes.order(route, CHAT, "bob") == [second, first]
+    now[0] = COOL_DOWN + 1
+    assert routes.order(route, CHAT, "bob") == [first, second]
+
+
+def test_what_is_the_targets_own_fault_is_known_to_all_at_once() -> None:
+    routes, first, second = Routes(clock=lambda: 0.0), target("a"), target("b")
+    routes.failed(first, wait=5)
+    assert routes.order(Route("r", (first,), (second,)), CHAT, "alice") == [second, first]
+
+
+async def test_a_request_that_fails_everywhere_blames_nobody(tmp_path: Path) -> None:
+    async with two(tmp_path, "status-500", second="status-500") as (gate, home, away, client):
+        for _ in range(FAILURES + 2):
+            async with client.post(CHAT, json=chat("both")) as reply:
+                assert reply.status == 502
+        assert (len(home.seen), len(away.seen)) == (FAILURES + 2, FAILURES + 2)
+        assert all(gate.gateway.routes.state().values())
+        assert gate.gateway.routes._health == {}
+
+
+async def test_a_request_that_another_target_calls_wrong_blames_nobody(tmp_path: Path) -> None:
+    async with two(tmp_path, "status-500", second="status-400") as (gate, home, _, client):
+        for _ in range(FAILURES + 2):
+            async with client.post(CHAT, json=chat("both")) as reply:
+                assert reply.status == 400
+        assert len(home.seen) == FAILURES + 2
+        assert gate.gateway.routes._health == {}
+
+
+@pytest.mark.parametrize(("price", "more", "asked"), [(1, {}, 2), (1, {"ask_twice": True}, 3), (0, {}, 3)])
+async def test_a_paid_request_goes_out_once_where_the_upstream_closes_without_a_word(
+    tmp_path: Path, price: int, more: dict[str, Any], asked: int
+) -> None:
+    """The first request makes the connection, so that the second may only be late for it."""
+    seen = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                break
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            seen += 1
+            if seen == 2:
+                break
+            said = (
+                b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}'
+            )
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as upstream:
+        address = f"http://127.0.0.1:{upstream.sockets[0].getsockname()[1]}/v1"
+        row = {"upstream": "fake", "model": "m", "price_in": price, "price_out": price}
+        home = Home(tmp_path).key(**more).routes(address, routes={"m": {"targets": [row]}})
+        async with home.here() as gate, client_of(gate) as client:
+            statuses = []
+            for _ in range(2):
+                async with client.post(CHAT, json=chat("m")) as reply:
+                    statuses.append(reply.status)
+            assert statuses == [200, 502 if asked == 2 else 200]
+            assert seen == asked

@@ -1,7 +1,9 @@
 """Limits are exact: nothing more passes, nothing less, and nothing is forgotten."""
 
+import asyncio
 import sqlite3
 import threading
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gate.errors import Refused
 from llm_gate.policy import Rules
-from llm_gate.store import NANO, Ask, Spent, Store, checkpoint
+from llm_gate.store import LOGGED, LONG, LONGEST_LOG, NANO, Ask, Spent, Store, checkpoint
 
 NOON = 1_795_608_000.0  # 2026-11-25 12:00:00 UTC
 
@@ -102,6 +104,22 @@ def test_what_was_not_used_is_given_back(store: Store) -> None:
     assert refusal(store, rules, ask(20)).status == 429
     store.settle(ticket, Spent(tokens_in=5, tokens_out=5))
     store.admit(rules, ask(90))
+
+
+def test_a_file_that_an_older_gateway_wrote_keeps_its_calls_and_no_index_that_nothing_asks(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ledger.sqlite", Clock()
+    rules = Rules("a", requests_per_minute=2)
+    older = Store(path, clock)
+    older.admit(rules, ask(30))
+    older.db.execute("CREATE INDEX calls_by_key ON calls (key, at)")
+    older.close()
+    store = Store(path, clock)
+    assert admitted(store, rules, 5) == 1
+    names = {name for (name,) in store.db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql != ''")}
+    assert names == {"calls_by_time"}
+    plan = store.db.execute("EXPLAIN QUERY PLAN SELECT at FROM calls WHERE key = 'a' AND at > 1 ORDER BY at")
+    assert "calls_by_time" in str(plan.fetchall()), "the last minute is found without reading the month"
+    store.close()
 
 
 @pytest.mark.parametrize("span", ["daily", "monthly"])
@@ -247,13 +265,14 @@ def test_headers_say_what_is_left_of_the_limits_that_there_are(store: Store, clo
         Rules("a", daily_budget_usd=30 / NANO),
         Rules("a", monthly_budget_usd=30 / NANO),
     ],
-    ids=lambda rules: next(name for name in rules.__slots__ if name != "name" and getattr(rules, name)),
+    ids=lambda rules: next(each.name for each in fields(rules) if each.name != "name" and getattr(rules, each.name)),
 )
 def test_a_restart_forgets_no_limit_not_even_of_calls_that_it_cut_short(
     store: Store, clock: Clock, rules: Rules
 ) -> None:
     assert admitted(store, rules, 2, ask(10, nanos=10)) == 2
     store.settle(store.admit(Rules("a"), ask(0)), Spent(tokens_in=10, nanos=10))
+    store.write()
     store.db.close()  # nothing is tidied up, as after kill -9
     again = Store(store.path, clock)
     assert admitted(again, rules, 5, ask(10, nanos=10)) == 0
@@ -284,13 +303,83 @@ def test_what_cannot_be_written_down_leaves_nothing_half_written_and_the_next_ca
     rules = Rules("a")
     ticket = store.admit(rules, ask(10))
     store.db.execute("ALTER TABLE days RENAME TO elsewhere")
-    for fails in (lambda: store.admit(rules, ask()), lambda: store.settle(ticket, Spent(tokens_in=3))):
+    store.settle(ticket, Spent(tokens_in=3))
+    for fails in (lambda: store.admit(rules, ask()), store.write):
         with pytest.raises(sqlite3.OperationalError):
             fails()
         assert not store.db.in_transaction
         assert store.db.execute("SELECT count(*), max(state), max(tokens) FROM calls").fetchone() == (1, "open", 10)
     store.db.execute("ALTER TABLE elsewhere RENAME TO days")
     store.settle(store.admit(rules, ask()), Spent())
+    # What could not be written is written as soon as it can be.
+    assert store.db.execute("SELECT state, tokens FROM calls ORDER BY id LIMIT 1").fetchone() == ("done", 3)
+
+
+def test_a_key_of_no_requests_is_refused_and_not_a_fault(store: Store) -> None:
+    for ask_in in (store.enter, lambda rules: store.admit(rules, ask())):
+        with pytest.raises(Refused) as refused:
+            ask_in(Rules("a", requests_per_minute=0))
+        assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "60")
+
+
+def test_a_settlement_is_written_with_the_next_admission(store: Store) -> None:
+    """Two changes, one transaction; and what is in force does not wait for it."""
+    rules = Rules("a", daily_tokens=50)
+    store.settle(store.admit(rules, ask(50)), Spent(tokens_in=3))
+    assert store.unwritten == 1
+    store.admit(rules, ask(47))
+    assert store.unwritten == 0
+    assert store.db.execute("SELECT state, tokens FROM calls ORDER BY id").fetchall() == [("done", 3), ("open", 47)]
+
+
+def test_a_day_that_begins_counts_what_is_not_yet_written(store: Store, clock: Clock) -> None:
+    rules = Rules("a", monthly_tokens=100)
+    store.settle(store.admit(rules, ask(90)), Spent(tokens_in=10))
+    clock.now += 86400
+    store.admit(rules, ask(90))
+
+
+def test_those_whose_requests_are_being_read_count_at_the_door(store: Store) -> None:
+    rules = Rules("a", max_concurrency=3)
+    places = [store.enter(rules) for _ in range(3)]
+    with pytest.raises(Refused) as refused:
+        store.enter(rules)
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "1")
+    tickets = [store.admit(rules, ask()) for _ in places]
+    for each in places:
+        each.leave()
+        each.leave()
+    with pytest.raises(Refused):
+        store.enter(rules)
+    store.settle(tickets[0], Spent())
+    store.enter(rules)
+
+
+def test_a_minute_of_requests_is_full_at_the_door_with_those_who_are_inside(store: Store, clock: Clock) -> None:
+    rules = Rules("a", requests_per_minute=2)
+    first, second = store.enter(rules), store.enter(rules)
+    with pytest.raises(Refused):
+        store.enter(rules)
+    first.leave(refused=100)  # short and wrong: it counts for nothing
+    third = store.enter(rules)
+    second.leave(refused=LONG + 1)
+    with pytest.raises(Refused):
+        store.enter(rules)
+    third.leave()
+    # But it takes no place from those who are admitted: the limit is what it says.
+    assert admitted(store, rules, 5) == 2
+    clock.now += 61
+    store.enter(rules).leave()
+
+
+@pytest.mark.parametrize("limit", ["tokens_per_minute", "daily_tokens", "monthly_tokens"])
+def test_whose_tokens_are_used_up_is_refused_at_the_door(store: Store, limit: str) -> None:
+    rules = Rules("a", **{limit: 20})
+    store.admit(rules, ask(19))
+    store.enter(rules).leave()
+    store.admit(rules, ask(1))
+    with pytest.raises(Refused, match="20 are used or reserved, and any request takes more"):
+        store.enter(rules)
 
 
 def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
@@ -300,6 +389,41 @@ def test_a_checkpoint_in_another_thread_disturbs_nobody(store: Store) -> None:
     assert admitted(store, Rules("a", requests_per_minute=100), 150) == 100
     for each in threads:
         each.join()
+
+
+async def test_the_log_stays_short_however_many_calls_are_written(store: Store) -> None:
+    """One checkpoint in another thread never finds the log at its end while calls go on."""
+    log, rules, longest = Path(store.path + "-wal"), Rules("a"), 0
+
+    async def chores() -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            await store.tidy()
+
+    tidying = asyncio.create_task(chores())
+    written = 0
+    while written < 8_000:
+        for _ in range(20):
+            store.settle(store.admit(rules, ask()), Spent(tokens_in=3))
+        written += 20
+        longest = max(longest, log.stat().st_size)
+        await asyncio.sleep(0.001)
+    tidying.cancel()
+    await asyncio.gather(tidying, return_exceptions=True)
+    assert longest < 40 * 2**20  # of some 150 MiB in all
+    await store.tidy()
+    store.settle(store.admit(rules, ask()), Spent())
+    assert log.stat().st_size <= LONGEST_LOG
+
+
+async def test_a_short_log_is_left_alone_until_it_is_time(store: Store) -> None:
+    log = Path(store.path + "-wal")
+    for calls in (LOGGED - 1, 1):
+        admitted(store, Rules("a"), calls)
+        before = log.stat().st_size
+        await store.tidy(now=False)
+    admitted(store, Rules("a"), 1)
+    assert log.stat().st_size == before  # it began anew, within what it had
 
 
 def test_a_place_may_be_free_in_a_second(store: Store) -> None:
@@ -319,6 +443,7 @@ def test_a_days_sums_go_after_four_hundred_days(store: Store, clock: Clock) -> N
 def test_old_calls_go_and_the_days_sums_stay(store: Store, clock: Clock) -> None:
     rules = Rules("a", monthly_tokens=1000)
     store.settle(store.admit(rules, ask(10)), Spent(tokens_in=10))
+    store.write()
     clock.now += 40 * 86400
     assert store.prune() == 1
     assert store.db.execute("SELECT sum(tokens) FROM days").fetchone() == (10,)
@@ -330,17 +455,24 @@ def test_old_calls_go_and_the_days_sums_stay(store: Store, clock: Clock) -> None
         st.tuples(st.integers(0, 40), st.integers(1, 60), st.one_of(st.none(), st.integers(0, 80))), max_size=30
     ),
     restart=st.integers(0, 30),
+    written=st.booleans(),
 )
 def test_however_calls_come_and_end_the_window_never_holds_more_than_was_reserved(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int | None]], restart: int
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int | None]], restart: int, written: bool
 ) -> None:
-    """Against a ledger of our own: every admission fits, every refusal would not have."""
+    """Against a ledger of our own: every admission fits, every refusal would not have. What a kill keeps from being
+    written counts as it was reserved."""
     clock = Clock()
     store = Store(tmp_path_factory.mktemp("ledger") / "l.sqlite", clock)
     rules = Rules("a", requests_per_minute=6, tokens_per_minute=150)
     ledger: list[list[float]] = []
+    unwritten: int | None = None
     for place, (wait, tokens, used) in enumerate(steps):
         if place == restart:
+            if written:
+                store.write()
+            elif unwritten is not None:
+                ledger[-1][1] = unwritten
             store.db.close()
             store = Store(store.path, clock)
         clock.now += wait
@@ -353,9 +485,10 @@ def test_however_calls_come_and_end_the_window_never_holds_more_than_was_reserve
             continue
         assert fits
         ledger.append([clock.now, tokens])
+        unwritten = None
         if used is not None:
             store.settle(ticket, Spent(tokens_in=used))
-            ledger[-1][1] = used
+            ledger[-1][1], unwritten = used, tokens
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out_and_lets_nobody_past(store: Store, clock: Clock) -> None:
@@ -394,3 +527,37 @@ def test_a_stream_over_midnight_is_settled_on_the_day_it_began_however_the_clock
     assert admitted(store, rules, 20, ask(10)) == 9
     clock.now += 2
     assert admitted(store, rules, 20, ask(10)) == 1
+
+
+class Broken:
+    """A connection to a file that cannot be read."""
+
+    def execute(self, *_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_a_settlement_frees_its_place_also_where_the_new_day_cannot_be_read(store: Store, clock: Clock) -> None:
+    rules = Rules("a", daily_tokens=100)
+    ticket = store.admit(rules, ask(tokens=60))
+    clock.now += 86_400
+    whole, store.db = store.db, Broken()  # type: ignore[assignment]
+    store.settle(ticket, Spent(tokens_in=10))
+    store.db = whole
+    assert store.active() == {"a": 0}
+    clock.now -= 86_400
+    with pytest.raises(Refused):
+        store.admit(rules, ask(tokens=91))
+    store.admit(rules, ask(tokens=90))
+
+
+def test_a_key_whose_last_minute_cannot_be_read_is_not_taken_for_a_new_one(store: Store) -> None:
+    rules = Rules("a", requests_per_minute=1)
+    store.admit(rules, ask())
+    again = Store(store.path, store.clock)
+    whole, again.db = again.db, Broken()  # type: ignore[assignment]
+    with pytest.raises(sqlite3.Error):
+        again.enter(rules)
+    again.db = whole
+    with pytest.raises(Refused):
+        again.enter(rules)
+    again.close()

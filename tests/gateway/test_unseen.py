@@ -151,3 +151,12 @@ async def test_a_message_that_the_last_event_of_a_stream_says_whole_is_looked_at
     message = {"role": "assistant", "content": "a heron"}
     last = {"choices": [{"index": 0, "delta": {}, "message": message, "finish_reason": "stop"}]}
     assert [texts.get(slot) for (slot,) in texts.repeated_in_event(CHAT, last)] == ["a heron"]
+
+
+async def test_a_parameter_that_is_called_input_is_no_input_of_a_tool(tmp_path: Path) -> None:
+    parameters = {"type": "object", "properties": {"input": {"type": "string"}}}
+    words = rule("block", "string", "type", separators="none")
+    async with stand(tmp_path, content=words, kind="gateway") as (_, _, client):
+        assert await status(client, CHAT, tool(parameters)) == 200
+        used = {"type": "tool_use", "id": "t", "name": "f", "input": {"type": "x"}}
+        assert await status(client, MESSAGES, message([used])) == 400

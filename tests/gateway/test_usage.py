@@ -20,8 +20,8 @@ def test_an_answer_of_which_nothing_is_reported_counts_as_it_was_seen() -> None:
     assert (count.tokens_in, count.tokens_out) == (11, 0)
     for text in ("four", "", "words that were said"):
         count.hear(text)
-    # Two tokens and seven: one for three characters.
-    assert count.tokens_out == count.heard_out == 9
+    # One for each byte, as nobody knows better.
+    assert count.tokens_out == count.heard_out == len("fourwords that were said")
 
 
 def test_each_piece_is_a_token_at_least() -> None:
@@ -38,12 +38,12 @@ def test_events_that_are_read_later_are_counted_once_and_all() -> None:
     for _ in range(3):
         count.later(event("abc"))
     assert count.pieces == 0
-    assert count.tokens_out == count.tokens_out == 3
+    assert count.tokens_out == count.tokens_out == 9
     # An event may come in two parts.
     whole = event("abc")
     count.later(whole[:20])
     count.later(whole[20:])
-    assert count.tokens_out == 4
+    assert count.tokens_out == 12
 
 
 def test_no_more_events_are_kept_than_there_is_room_for() -> None:
@@ -62,14 +62,18 @@ def test_no_more_events_are_kept_than_there_is_room_for() -> None:
     [
         ({"prompt_tokens": 5, "completion_tokens": 7}, (5, 7)),
         ({"input_tokens": 5, "output_tokens": 7}, (5, 7)),
-        ({"input_tokens": 5, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 300}, (325, 2)),
+        ({"input_tokens": 5, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 300}, (325, 6)),
         ({"prompt_tokens": 0, "completion_tokens": 1}, (0, 1)),
+        # Thinking that is in the total alone.
+        ({"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 112}, (5, 107)),
+        ({"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 3}, (5, 7)),
+        ({"prompt_tokens": 5, "total_tokens": 5}, (5, 6)),
         ({"prompt_tokens": MOST, "completion_tokens": MOST}, (MOST, MOST)),
         # What cannot be a number of tokens is as if it was not said.
-        ({"prompt_tokens": MOST + 1, "completion_tokens": -1}, (11, 2)),
-        ({"prompt_tokens": True, "completion_tokens": "7"}, (11, 2)),
-        ({"completion_tokens": 0}, (11, 2)),
-        ([], (11, 2)),
+        ({"prompt_tokens": MOST + 1, "completion_tokens": -1}, (11, 6)),
+        ({"prompt_tokens": True, "completion_tokens": "7"}, (11, 6)),
+        ({"completion_tokens": 0}, (11, 6)),
+        ([], (11, 6)),
     ],
 )
 def test_what_the_upstream_reports_is_taken_where_it_can_be(

@@ -61,7 +61,7 @@ def test_an_architecture_that_was_taken_out_is_refused_with_the_last_release_tha
     assert "0.23.0 was the last" in finding.message
 
 
-@pytest.mark.parametrize(("name", "word"), [("LlamaModel", "writes text"), ("BartModel", "plugin")])
+@pytest.mark.parametrize(("name", "word"), [("ColQwen3", "writes text"), ("BartModel", "plugin")])
 def test_what_is_served_otherwise_than_as_text_or_in_tree_is_refused(tmp_path: Path, name: str, word: str) -> None:
     (finding,) = found(tmp_path, name)
     assert finding.severity == "error"

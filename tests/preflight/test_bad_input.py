@@ -128,10 +128,11 @@ def test_quantized_weights_of_unknown_width_get_no_verdict(tmp_path: Path):
     assert codes(report) == {"fit.unknown-memory"}
 
 
-def test_three_bit_weights_get_no_verdict(tmp_path: Path):
+def test_three_bit_weights_are_refused(tmp_path: Path):
     report = of_config(tmp_path, {**QWEN, "quantization_config": {"quant_method": "gptq", "bits": 3}})
-    assert codes(report) == {"fit.unknown-memory"}
-    assert "3-bit gptq" in report.findings[0].message
+    assert codes(report) == {"fit.quantization-form"}
+    assert report.known
+    assert "gptq of 3 bit" in report.findings[0].message
 
 
 def test_a_model_that_sees_images_is_told_to_be_larger_than_counted(tmp_path: Path):

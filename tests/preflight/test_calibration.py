@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from pulumi_llm import catalog
-from pulumi_llm.preflight import memory
+from pulumi_llm.preflight import memory, weights
 from pulumi_llm.preflight.engine import engine
 from tests.preflight.records import Record, accepted, case, records
 
@@ -79,7 +79,7 @@ def test_weights_are_within_5_percent_of_the_log(record: Record):
     model = catalog.load().model(record["model"])
     quantization = record.get("quantization", model.quantization)
     bits = record.get("bits", model.quantization_bits)
-    whole = memory.weights_gib(model, quantization, bits)
+    whole = weights.weights_gib(model, quantization, bits)
     assert whole is not None
     assert whole / record.get("tp", 1) == pytest.approx(record["weights_gib"], rel=0.045)
 

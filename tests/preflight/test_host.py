@@ -12,7 +12,8 @@ from pulumi_llm import catalog, preflight, spec
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import placement
-from pulumi_llm.preflight.memory import weights_gib
+from pulumi_llm.preflight.beside import Beside
+from pulumi_llm.preflight.weights import weights_gib
 
 MODELS = sorted(catalog.load().models)
 LARGE = {"gpu": "A100-40GB", "gpu_count": 8, "model": "Qwen/Qwen2.5-72B-Instruct"}
@@ -62,7 +63,8 @@ def test_vectors_that_fill_the_disk_are_refused_beside_a_model_that_nobody_knows
 @given(st.sampled_from(MODELS), st.one_of(st.just(0), st.integers(10, 16000)))
 def test_the_default_disk_holds_the_model_twice_and_its_vectors_below_weaviates_limit(model: str, vectors: int) -> None:
     row = catalog.load().models[model]
-    size = placement.model_disk_gib(placement.download_gib(row), vectors)
+    beside_it = [Beside("vectors", "Vectors", 4, vectors, disk_percent=90)] if vectors else []
+    size = placement.model_disk_gib(placement.download_gib(row), beside_it)
     weights = weights_gib(row, row.quantization, row.quantization_bits) or 0.0
     assert size * (0.9 if vectors else 1) >= 2 * weights + vectors + 5
 

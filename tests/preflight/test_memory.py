@@ -11,7 +11,7 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog import Mla, Model, SlidingWindow
-from pulumi_llm.preflight import cache, memory
+from pulumi_llm.preflight import cache, memory, weights
 from pulumi_llm.preflight.engine import engine
 from tests.preflight.records import DATA, accepted, case
 
@@ -162,7 +162,7 @@ def test_eight_gpus_with_nvlink_hold_more_for_communication():
 def test_small_models_shrink_less_when_quantized():
     def share(name: str) -> float:
         row = replace(model(name), weights_gib=None)
-        quantized, plain = memory.weights_gib(row, "awq", 4), memory.weights_gib(row, None, None)
+        quantized, plain = weights.weights_gib(row, "awq", 4), weights.weights_gib(row, None, None)
         assert quantized is not None
         assert plain is not None
         return quantized / plain
@@ -176,7 +176,7 @@ def test_small_models_shrink_less_when_quantized():
 
 
 def test_a_logged_size_is_taken_as_it_is():
-    assert memory.weights_gib(model("openai/gpt-oss-20b"), "mxfp4", 4) == 13.72
+    assert weights.weights_gib(model("openai/gpt-oss-20b"), "mxfp4", 4) == 13.72
 
 
 @pytest.mark.parametrize("lacking", ["parameters_b", "layers", "kv_heads", "head_dim"])
@@ -185,8 +185,8 @@ def test_what_is_not_known_is_not_estimated(lacking: str):
 
 
 def test_weights_of_a_method_without_a_figure_are_not_estimated():
-    assert memory.weights_gib(model(), "quark", None) is None
-    assert memory.weights_gib(replace(model(), quantization="gptq"), "gptq", 3) is None
+    assert weights.weights_gib(model(), "quark", None) is None
+    assert weights.weights_gib(replace(model(), quantization="gptq"), "gptq", 3) is None
 
 
 def test_a_model_without_windows_or_latents_has_one_kind_of_cache():

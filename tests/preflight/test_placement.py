@@ -9,6 +9,7 @@ import pytest
 from pulumi_llm import catalog, spec
 from pulumi_llm.errors import Refusal, UnknownName
 from pulumi_llm.preflight import placement
+from pulumi_llm.preflight.beside import Beside
 
 DATA = catalog.load()
 REGIONS = sorted(DATA.regions)
@@ -67,6 +68,9 @@ def test_a_proxy_gets_two_processors_and_two_gib_and_nothing_dearer(monkeypatch:
     assert asked == {"min_vcpu": 2, "min_memory_gib": 2, "instance_type": None}
 
 
+STORE = Beside("vectors", "Vectors", 4, 35, disk_percent=90)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_the_disk_holds_the_weights_twice_as_a_model_is_changed_in_place(model: str) -> None:
     weights = placement.download_gib(catalog.load().models[model])
@@ -77,12 +81,12 @@ def test_the_disk_holds_the_weights_twice_as_a_model_is_changed_in_place(model: 
         assert 2 * weights + 10 <= disk <= max(60, 2.1 * weights + 30)
         assert disk >= 60
         # Weaviate takes no more writes from nine tenths on, whatever fills the disk.
-        assert 0.9 * placement.model_disk_gib(weights, 35) >= 2 * weights + 35
-    assert placement.model_disk_gib(weights, 35) >= disk + 35
+        assert 0.9 * placement.model_disk_gib(weights, [STORE]) >= 2 * weights + 35
+    assert placement.model_disk_gib(weights, [STORE]) >= disk + 35
 
 
 def test_a_model_of_unknown_size_gets_a_disk_that_holds_most_and_vectors_beside_it() -> None:
-    assert (placement.model_disk_gib(None), placement.model_disk_gib(None, 35)) == (200, 235)
+    assert (placement.model_disk_gib(None), placement.model_disk_gib(None, [STORE])) == (200, 235)
 
 
 def test_a_server_is_the_cheapest_type_that_carries_its_gpus_or_the_one_that_is_named() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,9 +127,55 @@ def test_heads_of_usual_width_and_latent_caches_are_not_refused_on_turing(model:
 
 
 @pytest.mark.parametrize(
-    "flags", [("--enable-lora", "--max-loras", "4"), ("--speculative-config", '{"method": "mtp"}')]
+    ("model", "flags"),
+    [
+        ("Qwen/Qwen3.5-27B", ("--enable-lora", "--max-loras", "4")),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--speculative-config", '{"method": "mtp"}')),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--speculative-config", '{"method": "eagle3", "model": "org/head"}')),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--speculative-config", "[1, 2")),
+        ("Qwen/Qwen2.5-7B-Instruct", ("--spec-method", "medusa", "--spec-model", "org/heads")),
+    ],
 )
-def test_what_a_flag_adds_beside_the_model_is_said(flags: tuple[str, ...]) -> None:
-    asked = FitRequest(model="Qwen/Qwen2.5-7B-Instruct", gpu="A10", extra_args=flags)
+def test_what_a_flag_adds_beside_the_model_and_is_not_known_is_said(model: str, flags: tuple[str, ...]) -> None:
+    asked = FitRequest(model=model, gpu="A100-80GB", extra_args=flags)
     assert codes(asked)["fit.flag-not-counted"] == "warning"
     assert "fit.flag-not-counted" not in codes(replace(asked, extra_args=()))
+
+
+@pytest.mark.parametrize(
+    ("block", "refused"),
+    [
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True}, False),
+        ({"quant_method": "gptq", "bits": 8, "group_size": 32, "sym": True}, False),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": False}, True),
+        ({"quant_method": "gptq", "bits": 3, "group_size": 128, "sym": True}, True),
+        ({"quant_method": "gptq", "bits": 2, "group_size": 64, "sym": True}, True),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}, False),
+        ({"quant_method": "awq", "bits": 8, "group_size": 128}, True),
+        # inc/schemes/inc_wna16_linear.py; packed as gptq unless the file says otherwise
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True}, False),
+        ({"quant_method": "auto-round", "bits": 8, "group_size": 128, "sym": True}, False),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": False}, True),
+        (
+            {
+                "quant_method": "auto-round",
+                "bits": 4,
+                "group_size": 128,
+                "sym": False,
+                "packing_format": "auto_round:auto_awq",
+            },
+            False,
+        ),
+        ({"quant_method": "auto-round", "bits": 2, "group_size": 128, "sym": True}, True),
+        ({"quant_method": "auto-round", "bits": 3, "group_size": 128, "sym": True}, True),
+    ],
+)
+def test_a_form_that_the_release_has_no_kernels_for_is_refused(
+    tmp_path: Path, block: dict[str, object], refused: bool
+) -> None:
+    # vllm 0.32.0: TYPE_MAP of quantization/auto_gptq.py and auto_awq.py; what is not in it is a ValueError at the start
+    families = json.loads((Path(__file__).parent.parent / "catalog/data/families.json").read_text(encoding="utf-8"))
+    config = {**families["models"]["Qwen2.5-0.5B"]["config"], "quantization_config": block}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    asked = FitRequest(model=str(tmp_path), from_config=True, gpu="A100-80GB")
+    assert ("fit.quantization-form" in codes(asked)) is refused

@@ -62,32 +62,16 @@ def the_rule_warns_and_is_explained(tree: Checkout) -> None:
 def add_a_key_limit(tree: Checkout) -> None:
     limit = "tokens_per_request"
     described = "    monthly_tokens: Annotated[Count, Field(ge=1)] | None = None\n"
-    meaning = '    """Tokens of one request, prompt and answer."""\n'
+    meaning = '''    """Tokens of one request, prompt and answer.
+
+    zh: 一次请求的 token 数，含提示和回答。"""
+'''
     tree.before(f"{PACKAGE}/spec", described, described.replace("monthly_tokens", limit) + meaning)
-    tree.after(PACKAGE, "            monthly_tokens=spec.monthly_tokens,\n", f"            {limit}=spec.{limit},\n")
-    tree.after(PACKAGE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
-    tree.after(PACKAGE, '    "monthly_tokens",\n', f'    "{limit}",\n')
-    option = '    "monthly_tokens": whole(1, 10**12),\n'
-    tree.after(f"{PACKAGE}/commands", option, f'    "{limit}": whole(1, 10**9),\n')
     tree.after(GATE, "    monthly_tokens: int | None = None\n", f"    {limit}: int | None = None\n")
-    tree.after(GATE, "            self.monthly_tokens,\n", f"            self.{limit},\n")
-    tree.after(GATE, '    "monthly_tokens",\n', f'    "{limit}",\n')
-    refused = '            (rules.monthly_tokens, "tokens per month"),\n'
-    tree.after(GATE, refused, f'            (rules.{limit}, "tokens per request"),\n')
-    tree.after(GATE, "rules.tokens_per_minute, rules.daily_tokens, rules.monthly_tokens", f", rules.{limit}")
-    rows = {
-        "user-guide.md": (
-            "| `monthly_tokens` | from 1 |",
-            "| from 1 | none | Tokens of one request, prompt and answer. |",
-        ),
-        "user-guide.zh.md": (
-            "| `monthly_tokens` | 至少 1 |",
-            "| 至少 1 | none | 一次请求的 token 数，含提示和回答。 |",
-        ),
-    }
-    for page, (line, row) in rows.items():
-        tree.before(f"docs/{page}", line, f"| `{limit}` {row}\n")
+    refused = '            (self.monthly_tokens, "tokens per month"),\n'
+    tree.after(GATE, refused, f'            (self.{limit}, "tokens per request"),\n')
     tree.before("tests/gateway", '    "expires": 4_000_000_000,\n', f'    "{limit}": 8,\n')
+    tree.tool("tools/arguments/write.py")
 
 
 def the_limit_is_kept(tree: Checkout) -> None:
@@ -100,7 +84,8 @@ def the_limit_is_kept(tree: Checkout) -> None:
         "from llm_gate.policy import rules_of; from llm_gate.store import Ask, Store\n"
         "from llm_gate.errors import Refused\n"
         "rules, store = rules_of('a', {'tokens_per_request': 77}), Store(':memory:')\n"
-        "call = requests.check('/v1/completions', {'model': 'm', 'prompt': 'Hi'}, rules, vllm=False, most_out=4096)\n"
+        "body = {'model': 'm', 'prompt': 'Hi'}\n"
+        "call = requests.check('/v1/completions', body, rules, kinds={'openai'}, most_out=4096)\n"
         "print('unbounded requests get', call.bound)\n"
         "for tokens in (77, 78):\n"
         "    try: store.admit(rules, Ask('r', '/v1/completions', 'm', tokens)); print(tokens, 'passes')\n"
@@ -117,19 +102,15 @@ def the_limit_is_kept(tree: Checkout) -> None:
 
 def add_a_flag(tree: Checkout) -> None:
     field = '''    max_num_batched_tokens: Annotated[Count, Field(ge=1, le=1_000_000)] | None = None
-    """Tokens worked on at a time, over all requests. Left out: vLLM's own."""
+    """Tokens worked on at a time, over all requests. Left out: vLLM's own.
+
+    zh: 同时处理的 token 数，所有请求合计。不写则为 vLLM 自己的。"""
 '''
-    tree.before(f"{PACKAGE}/spec/server.py", '    kv_cache_dtype: Literal["auto", "fp8"] = "auto"\n', field)
+    tree.before(f"{PACKAGE}/spec/server.py", '    kv_cache_dtype: Annotated[Literal["auto", "fp8"]', field)
     tree.after(
         "templates/vllm/role.yaml",
         "    max_num_seqs: --max-num-seqs\n",
         "    max_num_batched_tokens: --max-num-batched-tokens\n",
-    )
-    meaning = "Tokens worked on at a time, over all requests. Left out: vLLM's own."
-    tree.after(
-        "tools/arguments/zh.json",
-        "{\n",
-        f' "{meaning}": "同时处理的 token 数，所有请求合计。不写则为 vLLM 自己的。",\n',
     )
     tree.tool("tools/arguments/write.py")
 

@@ -93,6 +93,12 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     {"model": "google/gemma-4-26B-A4B-it", "gpu": "T4"},
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "extra_args": ("--enable-lora",)},
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "extra_args": ("--speculative-config", "{}")},
+    {
+        "model": "Qwen/Qwen2.5-7B-Instruct",
+        "gpu": "A10",
+        "extra_args": ("--speculative-config", '{"method": "eagle", "model": "a/b", "num_speculative_tokens": 2}'),
+    },
+    {"model": "Qwen/Qwen3.6-27B-FP8", "gpu": "A100-80GB", "extra_args": ("--enable-lora",)},
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
     {"model": "Qwen/Qwen3-8B-FP8", "gpu": "A10"},
@@ -131,6 +137,7 @@ def of_fit() -> Iterator[Finding]:
     for request in (*map(asked, first.values()), *(FitRequest(**each) for each in REQUESTS)):
         yield from check(request).findings
     yield from with_user_data(check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aws"))).findings
+    yield from told(lambda: check(FitRequest(model="qwen-turbo", gpu="A10")))
     yield from _of_other_catalogues()
 
 
@@ -150,7 +157,19 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     {"quantization_config": {"quant_method": "quip"}},
     {"quantization_config": {"quant_method": "compressed-tensors"}},
     {"quantization_config": {"quant_method": "gguf"}},
+    {
+        "quantization_config": {
+            "quant_method": "compressed-tensors",
+            "config_groups": {
+                "group_0": {
+                    "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128},
+                    "input_activations": {"num_bits": 8, "type": "float"},
+                }
+            },
+        }
+    },
     {"quantization_config": {"quant_method": "gptq", "bits": 3}},
+    {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": False}},
     {"architectures": ["Qwen3VLForConditionalGeneration"]},
     {"architectures": None, "vision_config": {}},
     {"layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 7},
@@ -158,6 +177,7 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     {"architectures": ["DeepseekV32ForCausalLM"], "model_type": "deepseek_v32", "kv_lora_rank": 512},
     {"architectures": ["HeliumForCausalLM"]},
     {"architectures": ["LlamaModel"]},
+    {"architectures": ["CLIPModel"]},
     {"architectures": ["Step5ForCausalLM"]},
     {"architectures": ["Lfm2BidirectionalModel"]},
     {"architectures": ["QWenLMHeadModel"]},
@@ -252,6 +272,23 @@ def of_servers() -> Iterator[Finding]:
 
 NOT_NVIDIA = ("Ascend-910B", "TPU v5e", "LPU", "MI300X", "Gaudi 3", "Trainium2", "MLU370", "MetaX C500")
 
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+AT_HOME = {"models": ["m"], "base_url": "https://models.example.com/v1"}
+UPSTREAMS: tuple[dict[str, Any], ...] = (
+    {"Big": AT_HOME},
+    {"vllm": AT_HOME},
+    {"openai": {"models": ["m"], "vendor": "qwen"}},
+    {"mine": {**AT_HOME, "vendor": "zzz"}},
+    {"mine": {**AT_HOME, "certificate_authority": "x"}},
+    {"mine": {**AT_HOME, "served_names": {"n": "o"}}},
+    {"mine": {**AT_HOME, "keyless": True}},
+    {"mine": {**AT_HOME, "base_url": "ftp://models.example.com"}},
+    {"mine": {**AT_HOME, "base_url": "https://127.0.0.1/v1"}},
+    {"qwen": {"models": ["m"], "certificate_authority": CERTIFICATE}},
+    {"openai": {"models": ["m"]}},
+)
+"""Upstreams of a server in mainland China."""
+
 SPECS: tuple[tuple[str, Any], ...] = (
     ("serverr", {}),
     ("server.gpuu", "T4"),
@@ -286,6 +323,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("access.ssh_cidrs", ["0.0.0.0/0"]),
     ("access.https_port", 8080),
     ("access.https_port", 18444),
+    ("proxy.upstreams.openai.api_key", "sk-planted"),
     ("proxy.region", "ap-east-1"),
     ("proxy.region", "cn-north-1"),
     ("proxy.upstreams", {"opnai": {"models": ["x"]}}),
@@ -296,6 +334,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("proxy.upstreams", {"custom": {"models": ["m"]}}),
     ("proxy.upstreams", {"custom": {"models": ["m"], "base_url": "http://x.example/v1"}}),
     ("proxy.upstreams", {"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}),
+    *(("server.upstreams", each) for each in UPSTREAMS),
+    ("server.cors_origins", ["chat.example.com"]),
     ("network.vpc_id", "vpc-1"),
     ("network.cidr", "8.8.0.0/16"),
     ("tags", {"aws:x": "y"}),
@@ -337,6 +377,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.served_name", "x" * 257),
     ("server.content", {"mask": ""}),
     ("server.content", {"mask": "**"}),
+    ("server.content", {"mask": '"'}),
     ("server.content", {"moderators": {"m": {**MODERATOR, "timeout_seconds": 61}}}),
     ("server.content", {"lists": {"a": {**LIST, "on": []}}}),
     ("server.routes", {"chat": {"models": {}}}),
@@ -390,11 +431,14 @@ GATEWAYS: tuple[dict[str, Any], ...] = (
     {"keys": (GatewayKey(name="a", endpoints=("/v1/files",)),)},
     {"keys": (GatewayKey(name="a", models=("minni",)),)},
     {"keys": (GatewayKey(name="a", models=("zzz",)),)},
-    {"keys": (GatewayKey(name="a", requests_per_minute=0),)},
+    {"keys": (GatewayKey(name="a", limits={"requests_per_minute": 0}),)},
     {"routes": (Route(name="mini", targets=(MINI,)), Route(name="mini", targets=(MINI,)))},
     {"routes": (Route(name="mini", targets=(replace(MINI, upstream="x"),)),)},
     {"upstreams": (replace(OPENAI, secret="../x"),)},
-    {"keys": (GatewayKey(name="a", daily_budget_usd=1),), "routes": (Route(name="mini", targets=(UNPRICED,)),)},
+    {
+        "keys": (GatewayKey(name="a", limits={"daily_budget_usd": 1}),),
+        "routes": (Route(name="mini", targets=(UNPRICED,)),),
+    },
 )
 
 

@@ -76,7 +76,7 @@ def test_a_machine_that_is_stopped_costs_for_its_hours_and_the_line_says_what_ea
     assert line.per_hour is not None
     assert line.per_month is not None
     assert line.per_month.usd == line.per_hour.usd * 176
-    assert line.note == (f"if each stop asks for {mode}" if mode else "")
+    assert line.note == (f"if each stop asks for {mode}, as `pulumi-llm stop` does" if mode else "")
 
 
 def test_the_address_of_a_stopped_machine_is_idle_for_the_rest_of_the_month(round_prices: Catalog) -> None:

@@ -40,7 +40,6 @@ UNREACHED = {
     "bootstrap.unknown-cloud": "the spec looks for the cloud first: spec.unknown-cloud",
     "catalog.unknown-cloud": "the spec looks for the cloud first: spec.unknown-cloud",
     "catalog.unknown-image": "every cloud has an image for each kind of processor that the catalogue holds machines of",
-    "catalog.unknown-model": "told as fit.unknown-model",
     "cloud.unknown": "the spec looks for the cloud first: spec.unknown-cloud",
 }
 """Codes that no stack's input leads to."""

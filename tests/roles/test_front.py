@@ -72,7 +72,7 @@ async def asked(folder: Path, port: int) -> None:
         program("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile",
         stdout=log, stderr=log, env={**os.environ, "HOME": str(folder)},
     )  # fmt: skip
-    tls = ssl.create_default_context(cafile=str(folder / "tls.crt"))
+    tls = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     mine = {"Authorization": f"Bearer {KEY}"}
     try:
         async with aiohttp.ClientSession(f"https://127.0.0.1:{port}") as client:

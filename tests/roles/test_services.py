@@ -93,6 +93,34 @@ def test_a_disk_that_is_too_small_is_refused_with_everybodys_share() -> None:
     assert "60 GiB are for Ledger" in found["fit.disk-too-small"].message
 
 
+def test_a_service_that_writes_no_more_on_a_disk_that_is_nearly_full_has_its_room_below_that(tmp_path: Path) -> None:
+    careful = ROLE.replace("ledger", "teller").replace("Ledger", "Teller").replace("730", "740").replace("1850", "1860")
+    careful = careful.replace("id: 490", "id: 491").replace("disk_gib: 25", "disk_gib: 25\n  disk_percent: 50")
+    with installed(tmp_path / "more", name="teller", role=careful, compose=COMPOSE.replace("ledger", "teller")):
+        sizes = {"disk_gib": 60}
+        wanted = {**DESCRIBED, "model_disk_gib": 100, "services": {"teller": sizes, "ledger": {"disk_gib": 5}}}
+        (found,) = [
+            each
+            for each in preflight.check_server(spec.parse(spec.ServerSpec, wanted))
+            if each.code == "fit.disk-too-small"
+        ]
+        assert "60 GiB are for Teller and 5 GiB are for Ledger" in found.message
+        assert "(once 50% of it are full, it is read-only for Teller)" in found.message
+        assert int(found.hint.rpartition(" ")[2]) >= 2 * (60 + 5)
+        weights = stand_of_server(server(), None).weights_gib
+        assert weights is not None
+        assert disk_gib(server(teller=sizes)) >= 2 * (2 * weights + 60)
+
+
+def test_an_unknown_role_is_answered_with_those_that_can_be_asked_for() -> None:
+    with pytest.raises(Refusal) as refused:
+        server(zzz={})
+    (found,) = refused.value.findings
+    assert (found.code, found.where) == ("roles.unknown", "services")
+    assert found.hint.startswith("known: ledger")
+    assert not [name for name in ("vllm", "caddy", "node", "gateway", "weaviate", "docker") if name in found.hint]
+
+
 @pytest.mark.parametrize(
     ("services", "code"),
     [

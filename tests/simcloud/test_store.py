@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from pulumi_llm import _simcloud as simcloud
 from pulumi_llm._provider_facts.values import secret
-from pulumi_llm._simcloud.store import Record, Store, open_store
+from pulumi_llm._simcloud.store import FILE, Record, Store, open_store
 
 
 def record(id_: str, **properties: object) -> Record:
@@ -64,6 +66,38 @@ def test_addresses_are_of_the_documentation_ranges_and_run_out() -> None:
     assert given[0] == "203.0.113.1"
     assert len(set(given)) == 763
     assert given[-1] is None
+
+
+def _open_when(home: str, moment: float) -> None:
+    while time.time() < moment:
+        pass
+    open_store(home)
+
+
+def test_processes_that_open_a_new_store_at_the_same_moment_all_get_it(tmp_path: Path) -> None:
+    """As the engine starts a cloud's packages. About one in fifty was turned away: each home is tried by eight."""
+    context = multiprocessing.get_context("forkserver")
+    for number in range(12):
+        home, moment = str(tmp_path / str(number)), time.time() + 0.2
+        openers = [context.Process(target=_open_when, args=(home, moment)) for _ in range(8)]
+        for each in openers:
+            each.start()
+        for each in openers:
+            each.join(60)
+        assert {each.exitcode for each in openers} == {0}
+
+
+def test_a_store_that_another_process_holds_for_long_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulumi_llm._simcloud.store.WAIT", 0.05)
+    holder = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    holder.execute("begin exclusive")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        open_store(tmp_path)
+    holder.execute("rollback")
+    open_store(tmp_path).put(record("a"))
+    holder.close()
 
 
 def _take(home: str, name: str) -> None:

@@ -19,7 +19,10 @@ ZH = Path(__file__).parent / "zh.json"
 
 @dataclass
 class Guide:
-    """A guide in one language. ``said``: English meaning to the language's; None: English."""
+    """A guide in one language. ``said``: English meaning to the language's; None: English.
+
+    ``used`` are those of the file that a table holds; what stands beside a field is there for that field anyway.
+    """
 
     page: Path
     text: str
@@ -81,8 +84,8 @@ LINKS = {
     "KeySpec": ("[keys](#keys-and-limits)", "[密钥](#密钥和限额)"),
     "RouteSpec": ("[routes](#routes)", "[路由](#routes)"),
     "ServiceSpec": ("[services](#services)", "[服务](#services)"),
-    "UpstreamSpec": ("[vendors](#proxy)", "[厂商](#proxy)"),
-    "PriceSpec": ("[prices](#proxy)", "[价格](#proxy)"),
+    "UpstreamSpec": ("[vendors](#upstreams)", "[厂商](#upstreams)"),
+    "PriceSpec": ("[prices](#upstreams)", "[价格](#upstreams)"),
     "WordListSpec": ("lists", "词表"),
     "ModeratorSpec": ("moderators", "审核服务"),
 }
@@ -101,8 +104,11 @@ def models() -> list[type[BaseModel]]:
 
 def read(page: Path) -> Guide:
     """A guide, and where it is Chinese what its meanings are called there."""
-    said = json.loads(ZH.read_text(encoding="utf-8")) if page.name.endswith(".zh.md") else None
-    return Guide(page, page.read_text(encoding="utf-8"), said)
+    text = page.read_text(encoding="utf-8")
+    if not page.name.endswith(".zh.md"):
+        return Guide(page, text, None)
+    beside = {key.meaning: key.chinese for model in models() for key in keys_of(model) if key.chinese}
+    return Guide(page, text, {**json.loads(ZH.read_text(encoding="utf-8")), **beside}, used=set(beside))
 
 
 def written(guide: Guide) -> str:
@@ -163,7 +169,11 @@ def _secrets(guide: Guide) -> Iterator[str]:
     yield "| 配置键 | 何时需要 | 落在哪里 |" if guide.chinese else "| config key | needed for | becomes |"
     yield "| --- | --- | --- |"
     for vendor in VENDORS.values():
-        upstream, where = ("上游", "代理上的一个文件") if guide.chinese else ("the upstream", "a file on the proxy")
+        upstream, where = (
+            ("上游", "调用它的节点上的一个文件")
+            if guide.chinese
+            else ("the upstream", "a file on the node that calls it")
+        )
         yield f"| `{vendor.secret.config_key}` | {upstream} `{vendor.name}` | {where} |"
     gated, where = ("gated models", "a file on the model server")
     if guide.chinese:

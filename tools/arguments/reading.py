@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pulumi_llm.spec import VENDORS
+from pulumi_llm.spec import KINDS, VENDORS
 from pulumi_llm.spec.fields import Cidr, Day
 
 MISSING = PydanticUndefined
+CHINESE = "\n\n    zh: "
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a model. ``meaning`` has ``names`` in double backticks."""
+    """One key of a model. ``meaning`` has ``names`` in double backticks; so has ``chinese`` ("": not said there)."""
 
     name: str
     meaning: str
+    chinese: str
     kind: Kind
     default: Any
 
@@ -63,13 +65,15 @@ def keys_of(model: type[BaseModel]) -> list[Key]:
         if name not in meanings:
             raise SystemExit(f"{model.__name__}.{name} has no docstring, which is where its meaning stands")
         default = field.get_default(call_default_factory=True)  # type: ignore[call-arg]
-        found.append(Key(name, meanings[name], kind_of(hints[name]), default))
+        found.append(Key(name, *meanings[name], kind_of(hints[name]), default))
     return found
 
 
 def with_vendors(text: str, comma: str = ", ") -> str:
-    """A meaning with the vendors' names in it, where it asks for them."""
-    return text.replace("{vendors}", comma.join(f"``{each}``" for each in VENDORS))
+    """A meaning with the vendors' names in it, where it asks for them: ``{vendors}``, or with all kinds ``{kinds}``."""
+    for what, names in (("{vendors}", VENDORS), ("{kinds}", KINDS)):
+        text = text.replace(what, comma.join(f"``{each}``" for each in names))
+    return text
 
 
 def number(value: float | None) -> str:
@@ -104,7 +108,8 @@ def _said(part: BaseModel) -> dict[str, Any]:
 
 
 @cache
-def _docstrings(cls: type) -> dict[str, str]:
+def _docstrings(cls: type) -> dict[str, tuple[str, str]]:
+    """Each field's meaning, and the Chinese that stands beneath it in a paragraph that begins with ``zh:``."""
     if not (issubclass(cls, BaseModel) and cls.__module__.startswith("pulumi_llm.")):
         return {}
     tree = ast.parse(inspect.getsource(cls)).body[0]
@@ -112,7 +117,9 @@ def _docstrings(cls: type) -> dict[str, str]:
     found = {}
     for each, after in zip(tree.body, tree.body[1:], strict=False):
         if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name) and isinstance(after, ast.Expr):
-            found[each.target.id] = " ".join(str(ast.literal_eval(after.value)).split())
+            english, __, chinese = str(ast.literal_eval(after.value)).partition(CHINESE)
+            # Between Chinese words there are no blanks: where a line ends, the next one goes on.
+            found[each.target.id] = (" ".join(english.split()), "".join(map(str.strip, chinese.splitlines())))
     return found
 
 

@@ -98,8 +98,8 @@ PLACES = {
     "Route": "routes",
     "Service": "services",
     "Content": "content",
-    "Upstream": "proxy",
-    "Price": "proxy",
+    "Upstream": "upstreams",
+    "Price": "upstreams",
 }
 """Where the user guide explains a type."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import BaseModel
 from reading import Key, Kind, default_text, keys_of, number, parts_in, with_vendors
@@ -49,7 +50,7 @@ def arguments(component: Component) -> Iterator[tuple[str, Key, bool]]:
             name = key.name if taken.names is None else taken.names.get(key.name, "")
             if name and key.name not in taken.without:
                 default = taken.defaults.get(key.name, key.default)
-                found.append((name, Key(key.name, key.meaning, key.kind, default), name in LATE))
+                found.append((name, replace(key, default=default), name in LATE))
     return iter(sorted(found, key=lambda each: not each[1].required))
 
 
@@ -94,7 +95,9 @@ def python_type(kind: Kind, *, late: bool = False) -> str:
     if kind.name == "part" and kind.part is not None:
         text = name_of(kind.part)
     elif kind.name in ("list", "map") and kind.inner is not None:
-        text = f"list[{python_type(kind.inner)}]" if kind.name == "list" else f"dict[str, {python_type(kind.inner)}]"
+        # What comes late in a mapping may come late by itself too: each of several keys is a secret of its own.
+        inner = python_type(kind.inner, late=late and kind.name == "map")
+        text = f"list[{inner}]" if kind.name == "list" else f"dict[str, {inner}]"
     else:
         text = PLAIN[kind.name]
     return f"pulumi.Input[{text}]" if late else text

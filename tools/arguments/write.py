@@ -27,6 +27,9 @@ SCHEMA = ROOT / "tests/golden/schema.json"
 PAGE = ROOT / "docs/components.md"
 GUIDES = (ROOT / "docs/user-guide.md", ROOT / "docs/user-guide.zh.md")
 
+LINE = 121
+"""Characters of a line of Python, its end included."""
+
 SECRETS_BEGIN = "  # Secrets, each set by `pulumi config set --secret NAME`."
 
 
@@ -41,7 +44,8 @@ def from_the_spec() -> dict[Path, str]:
             if each.lacking or unused:
                 problems = [f"no Chinese for {one!r}" for one in each.lacking]
                 problems += [f"nothing has this meaning any more: {one!r}" for one in unused]
-                raise SystemExit("\n".join([f"{guide.ZH.relative_to(ROOT)}:", *problems]))
+                where = f"a paragraph `zh: …` beneath a field's meaning, or {guide.ZH.relative_to(ROOT)}:"
+                raise SystemExit("\n".join([where, *problems]))
     return made
 
 
@@ -67,11 +71,14 @@ def _kinds() -> str:
     text = KINDS.read_text(encoding="utf-8")
     rows = ""
     for vendor in VENDORS.values():
-        paths = ", ".join(json.dumps(path) for path in vendor.endpoints)
-        rows += f'    "{vendor.name}": ({paths}{"," if len(vendor.endpoints) == 1 else ""}),\n'
+        paths = [json.dumps(path) for path in vendor.endpoints]
+        row = f'    "{vendor.name}": ({", ".join(paths)}{"," if len(paths) == 1 else ""}),\n'
+        if len(row) > LINE:
+            row = f'    "{vendor.name}": (\n{"".join(f"        {each},{chr(10)}" for each in paths)}    ),\n'
+        rows += row
     # A function: what is put in may hold a backslash.
     made, count = re.subn(
-        r'(    "gateway": \([^)]*\),\n).*?(?=^\})', lambda found: found[1] + rows, text, flags=re.S | re.M
+        r'(    "gateway": (?:\([^)]*\)|\w+),\n).*?(?=^\})', lambda found: found[1] + rows, text, flags=re.S | re.M
     )
     if count != 1:
         raise SystemExit(f"{KINDS}: there is no table KINDS with a row for the kind gateway")

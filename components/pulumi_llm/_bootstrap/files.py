@@ -30,23 +30,24 @@ def squeezed(source: str) -> str:
     lines = source.encode().splitlines()
     cuts: list[tuple[int, int, int, int]] = []
     for item in ast.walk(tree):
-        if isinstance(item, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(item) is not None:
-            quote = item.body[0]
-            # A body that is nothing but its docstring would be left empty.
-            if len(item.body) > 1 or isinstance(item, ast.Module):
-                cuts.append(
-                    (quote.lineno, 0, quote.end_lineno or quote.lineno, len(lines[(quote.end_lineno or 1) - 1]))
-                )
-        if isinstance(item, ast.ImportFrom) and item.module in ("__future__", "typing", "collections.abc"):
-            cuts.append((item.lineno, 0, item.end_lineno or item.lineno, len(lines[(item.end_lineno or 1) - 1])))
-        if isinstance(item, ast.arg) and item.annotation is not None:
-            end = item.annotation
-            cuts.append(
-                (item.lineno, item.col_offset + len(item.arg.encode()), end.end_lineno or 0, end.end_col_offset or 0)
-            )
-        if isinstance(item, ast.FunctionDef) and item.returns is not None:
-            back = lines[item.returns.lineno - 1].rfind(b" ->", 0, item.returns.col_offset)
-            cuts.append((item.returns.lineno, back, item.returns.end_lineno or 0, item.returns.end_col_offset or 0))
+        if isinstance(item, ast.arg):
+            if (end := item.annotation) is not None:
+                start = item.col_offset + len(item.arg.encode())
+                cuts.append((item.lineno, start, end.end_lineno or 0, end.end_col_offset or 0))
+        elif isinstance(item, ast.ImportFrom):
+            if item.module in ("__future__", "typing", "collections.abc"):
+                cuts.append((item.lineno, 0, item.end_lineno or item.lineno, len(lines[(item.end_lineno or 1) - 1])))
+        elif isinstance(item, (ast.Module, ast.FunctionDef, ast.ClassDef)):
+            if ast.get_docstring(item, clean=False) is not None:
+                quote = item.body[0]
+                # A body that is nothing but its docstring would be left empty.
+                if len(item.body) > 1 or isinstance(item, ast.Module):
+                    cuts.append(
+                        (quote.lineno, 0, quote.end_lineno or quote.lineno, len(lines[(quote.end_lineno or 1) - 1]))
+                    )
+            if isinstance(item, ast.FunctionDef) and item.returns is not None:
+                back = lines[item.returns.lineno - 1].rfind(b" ->", 0, item.returns.col_offset)
+                cuts.append((item.returns.lineno, back, item.returns.end_lineno or 0, item.returns.end_col_offset or 0))
     for top, start, bottom, stop in sorted(cuts, reverse=True):
         lines[top - 1 : bottom] = [lines[top - 1][:start] + lines[bottom - 1][stop:], *[b""] * (bottom - top)]
     return _tight(b"\n".join(lines).decode() + "\n")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog
 from pulumi_llm._bootstrap.files import node_code, packed, squeezed
 from pulumi_llm._bootstrap.node_document import early_users, node_document
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import order

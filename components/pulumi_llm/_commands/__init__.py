@@ -48,6 +48,8 @@ NAMES = (
     "keys",
     "usage",
     "status",
+    "stop",
+    "start",
     "diff",
     "comment",
     "catalog",

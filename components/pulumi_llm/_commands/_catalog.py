@@ -80,6 +80,9 @@ def add(asked: Namespace) -> int:
         else _("{what}; added to {path}", what=what, path=path)
     )
     sys.stdout.write(f"{told(done)}\n")
+    listed_model = catalog.load().listed_models.get(model.id)
+    if listed_model is not None:
+        _tell(own.differs(path, model, listed_model))
     return DONE
 
 

@@ -26,11 +26,21 @@ def run(asked: Namespace) -> int:
     return DONE if report.ok else REFUSED
 
 
+def _by_its_type(asked: Namespace) -> None:
+    """Where a machine is named and no GPU: that of the machine, and as many as it has."""
+    if asked.instance_type is not None and asked.cloud is not None:
+        row = catalog.load().instance(asked.cloud, asked.instance_type)
+        if row.gpu is not None:
+            asked.gpu, asked.gpu_count = row.gpu, row.gpu_count
+
+
 def _request(asked: Namespace) -> FitRequest:
     if not asked.model:
         raise UsageError(
             _("name a model: {prog} Qwen/Qwen2.5-7B-Instruct --gpu A10, or give the path of a config.json", prog=PROG)
         )
+    if asked.gpu is None:
+        _by_its_type(asked)
     if asked.gpu is None:
         raise UsageError(
             _(
@@ -74,7 +84,7 @@ def _request(asked: Namespace) -> FitRequest:
         concurrency=asked.concurrency,
         gpu_memory_utilization=asked.gpu_memory_utilization,
         max_num_seqs=asked.max_num_seqs,
-        kv_cache_dtype=asked.kv_cache_dtype,
+        kv_cache_dtype="fp8" if asked.kv_cache_dtype == "fp8_e4m3" else asked.kv_cache_dtype,
         driver=asked.driver,
         model_disk_gib=asked.model_disk_gib,
     )

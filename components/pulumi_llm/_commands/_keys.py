@@ -14,7 +14,7 @@ from typing import Any
 from pulumi_llm import _channel as channel
 from pulumi_llm import _outputs as outputs
 from pulumi_llm._commands import DONE
-from pulumi_llm._commands._limits import LIMITS
+from pulumi_llm._commands._limits import limits as known_limits
 from pulumi_llm._language import tr
 from pulumi_llm._tables import aligned
 from pulumi_llm._texts import _
@@ -39,7 +39,7 @@ def _of_vectors(asked: Namespace, command: str) -> dict[str, Any]:
         hint = _(
             "for another one: `pulumi up --replace URN`, with the password's URN out of `pulumi stack --show-urns`"
         )
-        raise Refusal([Finding("keys.weaviate-has-one", message, hint)])
+        raise Refusal([Finding("keys.service-has-one", message, hint)])
     if not outputs.read(asked.project, asked.stack, simulated=asked.sim).get("vectors_key"):
         message = _("the stack {stack!r} has no vectors that are up", stack=asked.stack)
         raise Refusal([Finding("channel.no-machine", message, _("pulumi up -s {stack}", stack=asked.stack))])
@@ -60,7 +60,7 @@ def _show(key: str, said: str) -> int:
 
 
 def _add(asked: Namespace) -> int:
-    limits: dict[str, Any] = {name: getattr(asked, name) for name in LIMITS if getattr(asked, name) is not None}
+    limits: dict[str, Any] = {name: getattr(asked, name) for name in known_limits() if getattr(asked, name) is not None}
     limits |= {"models": asked.model, "endpoints": asked.endpoint, "source_cidrs": asked.source_cidr}
     if asked.expires:
         limits["expires"] = asked.expires

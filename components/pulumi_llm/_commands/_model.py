@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._addresses import host_of, without_secrets
+from pulumi_llm._language import told
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
 
@@ -76,11 +78,14 @@ def _named(text: str) -> Hub:
 
     name, __, own = text.partition("=")
     known = data("hubs.json")["hubs"]
-    if name not in known or ("=" in text and not own.startswith(("https://", "http://"))):
+    if name in known and "=" in text and host_of(own, "https", "http") is None:
+        message = _("{address!r} is no address of a model hub", address=without_secrets(own))
+        raise Refusal([Finding("hub.bad-address", message, f"--hub {name}=https://host")])
+    if name not in known:
         raise UnknownName("bootstrap.unknown-hub", _("model hub"), text, known, hint=_("or kind=https://host"))
     endpoint = own.rstrip("/") or known[name]["endpoint"]
     return Hub(endpoint if own else name, known[name]["kind"], endpoint)
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text} …\n")
+    sys.stderr.write(f"{told(text)} …\n")

@@ -6,16 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, all_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import memory
+from pulumi_llm.preflight import weights as weights_of
 from pulumi_llm.preflight.report import Report
+from pulumi_llm.roles import registry
 
 if TYPE_CHECKING:
     from pulumi_llm._bootstrap import NodeRequest
+    from pulumi_llm.roles import Role
 
-LARGEST_VECTORS_GIB = 999
-"""GiB of memory for Weaviate beside the model: with it the node is as large as a model server's can be."""
+LARGEST_GIB = 999
+"""GiB of memory for a service beside the model: with it the node is as large as a model server's can be."""
 
 
 def with_user_data(report: Report) -> Report:
@@ -31,8 +33,9 @@ def with_user_data(report: Report) -> Report:
     told = Finding(
         "fit.user-data-size",
         _(
-            "the node's user data, with Weaviate beside the model, has {size:,} bytes, and "
+            "the node's user data, with {titles} beside the model, has {size:,} bytes, and "
             "{cloud} takes {limit:,} ({share:.0%})",
+            titles=all_of(each.manifest.title for each in _services()),
             size=size.size,
             cloud=report.case.request.cloud,
             limit=size.limit,
@@ -53,7 +56,7 @@ def _node(report: Report) -> NodeRequest:
     cloud, region = str(case.request.cloud), _region(report)
     model, release = case.model, case.engine
     served = model.id.rpartition("/")[2]
-    weights = memory.weights_gib(model, model.quantization, model.quantization_bits)
+    weights = weights_of.weights_gib(model, model.quantization, model.quantization_bits)
     return bootstrap.NodeRequest(
         name="llm-server",
         cloud=cloud,
@@ -78,9 +81,14 @@ def _node(report: Report) -> NodeRequest:
                 weights_gib=weights,
                 min_driver=release.min_driver,
             ),
-            bootstrap.ServiceRole(role="weaviate", memory_gib=LARGEST_VECTORS_GIB),
+            *(bootstrap.ServiceRole(role=each.name, memory_gib=LARGEST_GIB) for each in _services()),
         ),
     )
+
+
+def _services() -> list[Role]:
+    """The services that the components' own arguments ask for; what is asked for besides adds nothing to user data."""
+    return [each for each in registry.built_in().values() if each.manifest.argument]
 
 
 def _region(report: Report) -> str:

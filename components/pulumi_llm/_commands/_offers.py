@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from pulumi_llm import catalog
 from pulumi_llm._commands import DONE
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._language import tr
 from pulumi_llm._tables import aligned
 from pulumi_llm._texts import _, all_of

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from pulumi_llm import _files
+from pulumi_llm import _system as system
 from pulumi_llm._commands import DONE, REFUSED, UsageError
 from pulumi_llm._language import current, tr
 from pulumi_llm._review import comment, output
@@ -49,7 +50,7 @@ def write(reviews: Sequence[StackReview], asked: argparse.Namespace, base: dict[
                 [
                     Finding(
                         "diff.unwritable",
-                        _("{out} cannot be written: {problem}", out=asked.out, problem=wrong.strerror),
+                        _("{out} cannot be written: {problem}", out=asked.out, problem=system.why(wrong)),
                     )
                 ]
             ) from None

@@ -10,9 +10,11 @@ from argparse import Namespace
 from typing import Any
 
 from pulumi_llm import _outputs as outputs
+from pulumi_llm._addresses import host_of, without_secrets
 from pulumi_llm._commands import DONE, REFUSED
 from pulumi_llm._commands import _status_text as text
 from pulumi_llm._commands._status_ask import Answer, Target, ask
+from pulumi_llm._system import why
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 
@@ -76,13 +78,13 @@ def _named(asked: Namespace) -> Target:
     try:
         authority = asked.ca.read_text(encoding="utf-8") if asked.ca else ""
     except (OSError, UnicodeDecodeError) as error:
-        findings.append(
-            Finding(
-                "status.no-authority-file", f"{asked.ca}: {error}", _("--ca FILE, the output certificate_authority")
-            )
-        )
-    if not asked.endpoint.startswith("https://"):
-        message = _("{endpoint!r} is not an https:// address, and a key goes over no other", endpoint=asked.endpoint)
+        reason = why(error) if isinstance(error, OSError) else error
+        message = _("{path} cannot be read: {problem}", path=asked.ca, problem=reason)
+        hint = _("--ca FILE, the output certificate_authority")
+        findings.append(Finding("status.no-authority-file", message, hint))
+    if host_of(asked.endpoint) is None:
+        shown = without_secrets(asked.endpoint)
+        message = _("{endpoint!r} is not an https:// address, and a key goes over no other", endpoint=shown)
         findings.append(Finding("status.bad-endpoint", message, "--endpoint https://ADDRESS:PORT"))
     if findings:
         raise Refusal(findings)
@@ -90,7 +92,7 @@ def _named(asked: Namespace) -> Target:
 
 
 def targets_of(told: dict[str, Any], stack: str) -> list[Target]:
-    """The nodes that a stack's outputs name: the model server, the proxy, and Weaviate's machine, where there are any.
+    """The nodes that a stack's outputs name: model server, proxy, a vector store's machine, where there are any.
 
     Raises:
         Refusal: ``status.no-outputs`` where they name none.

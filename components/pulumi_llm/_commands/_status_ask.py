@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from pulumi_llm import _json
+from pulumi_llm._addresses import host_of
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._system import why as why_not
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
 
@@ -23,7 +25,7 @@ FIELDS = {"schema": int, "node": str, "ready": bool, "stage": str, "state": str,
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A node to ask: what to call it, any URL of its gateway or Weaviate, a key of that, and its authority (PEM)."""
+    """A node to ask: what to call it, any URL of its gateway or vector store, a key of it, its authority (PEM)."""
 
     name: str
     endpoint: str
@@ -33,7 +35,7 @@ class Target:
     @property
     def url(self) -> str:
         """Where the document is."""
-        return f"https://{urlsplit(self.endpoint).netloc}/status"
+        return f"https://{host_of(self.endpoint) or ''}/status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Answer:
             "message": self.problem.message,
             "hint": self.problem.hint,
         }
-        endpoint = f"https://{urlsplit(self.target.endpoint).netloc}"
+        endpoint = f"https://{host_of(self.target.endpoint) or ''}"
         return {"name": self.target.name, "endpoint": endpoint, "document": self.document, "problem": problem}
 
 
@@ -93,7 +95,7 @@ def ask(target: Target) -> Answer:
         if error.code in (401, 403):
             hint = _("`pulumi refresh`, then look at the output api_keys: was the key replaced?")
             return _wrong("key-refused", target, _("{url} answered {code}", url=target.url, code=error.code), hint)
-        hint = "is this the gateway's own port? `sudo journalctl -u llm-caddy -u llm-status` on the node"
+        hint = _("is this the gateway's own port? `sudo journalctl -u llm-caddy -u llm-status` on the node")
         return _wrong("no-document", target, _("{url} answered {code}", url=target.url, code=error.code), hint)
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
@@ -106,7 +108,8 @@ def ask(target: Target) -> Answer:
                 _("do not go on before you know: is it the right machine? `pulumi refresh`"),
             )
         hint = _("is this machine in `allowed_cidrs`? While a node boots, its gateway does not answer yet")
-        return _wrong("unreachable", target, f"{target.url}: {reason}", hint)
+        said = why_not(reason) if isinstance(reason, OSError) else reason
+        return _wrong("unreachable", target, _("{url}: {problem}", url=target.url, problem=said), hint)
 
 
 def _read(target: Target, body: bytes) -> Answer:

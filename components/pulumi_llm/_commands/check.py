@@ -15,14 +15,15 @@ from pulumi_llm._language import tr
 from pulumi_llm._texts import _
 
 DTYPES = ("auto", "half", "float16", "bfloat16")
-CACHE_DTYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
+CACHE_DTYPES = ("auto", "fp8", "fp8_e4m3")
+QUANTIZATIONS = ("awq", "gptq", "fp8", "mxfp4")
+"""What a stack takes; of files that are stored in another way it says nothing, and vLLM reads it from them."""
 
 
 def _methods() -> Iterable[str]:
     from pulumi_llm.preflight.engine import engine
 
-    release = engine()
-    return [*release.quantizations, *release.removed_quantizations]
+    return [*QUANTIZATIONS, *engine().removed_quantizations]
 
 
 def _tokens(text: str) -> int:

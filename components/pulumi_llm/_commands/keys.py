@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pulumi_llm._commands import Command, Option, option
-from pulumi_llm._commands._limits import LIMITS
+from pulumi_llm._commands import Command, Options, option
 from pulumi_llm._commands._options import JSON, PROJECT, SIMULATED, STACK
 from pulumi_llm._commands._values import one_of, places, unfit, whole
 from pulumi_llm._language import tr
@@ -17,6 +16,7 @@ from pulumi_llm._texts import _
 if TYPE_CHECKING:
     import datetime
     from argparse import Namespace
+    from collections.abc import Callable
 
 
 def _today() -> datetime.date:
@@ -52,7 +52,7 @@ COMMON = (
 )
 
 
-def _own(name: str, *options: Option, line: str) -> Command:
+def _own(name: str, options: Options | Callable[[], Options], line: str) -> Command:
     def body(asked: Namespace) -> int:
         from pulumi_llm._commands import _keys
 
@@ -61,30 +61,36 @@ def _own(name: str, *options: Option, line: str) -> Command:
     return Command(name=name, help=line, about=line, options=options, body=body)
 
 
+def _of_a_new_one() -> Options:
+    from pulumi_llm._commands._limits import limits
+
+    return (
+        NAME,
+        *COMMON,
+        *(option(f"--{name.replace('_', '-')}", type=kind) for name, kind in limits().items()),
+        option("--model", action="append", default=[], help="a model that it may ask; may be repeated"),
+        option("--endpoint", action="append", default=[], help="a path that it may use; may be repeated"),
+        option("--source-cidr", action="append", default=[], help="from where; may be repeated"),
+        option("--expires", type=_day, help="the last day (UTC) on which it works: 2027-12-31"),
+    )
+
+
 COMMAND = Command(
     name="keys",
     help="add, list, rotate and revoke keys of a gateway that runs",
     about=__doc__,
     commands=(
-        _own(
-            "add",
-            NAME,
-            *COMMON,
-            *(option(f"--{name.replace('_', '-')}", type=kind) for name, kind in LIMITS.items()),
-            option("--model", action="append", default=[], help="a model that it may ask; may be repeated"),
-            option("--endpoint", action="append", default=[], help="a path that it may use; may be repeated"),
-            option("--source-cidr", action="append", default=[], help="from where; may be repeated"),
-            option("--expires", type=_day, help="the last day (UTC) on which it works: 2027-12-31"),
-            line=_("a new key, with limits of its own"),
-        ),
-        _own("list", *COMMON, JSON, line=_("the keys, their limits and how they were made")),
+        _own("add", _of_a_new_one, _("a new key, with limits of its own")),
+        _own("list", (*COMMON, JSON), _("the keys, their limits and how they were made")),
         _own(
             "rotate",
-            NAME,
-            *COMMON,
-            option("--overlap-minutes", type=whole(0, 10080), default=60, help="how long the old one works on"),
-            line=_("a new key in place of an old one, which works on for a while"),
+            (
+                NAME,
+                *COMMON,
+                option("--overlap-minutes", type=whole(0, 10080), default=60, help="how long the old one works on"),
+            ),
+            _("a new key in place of an old one, which works on for a while"),
         ),
-        _own("revoke", NAME, *COMMON, line=_("a key that works no more from now on")),
+        _own("revoke", (NAME, *COMMON), _("a key that works no more from now on")),
     ),
 )

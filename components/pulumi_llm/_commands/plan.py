@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm._commands import DONE, WRONG_CALL, Command, OneOf, option
 from pulumi_llm._commands._options import JSON, PROJECT, STACK
-from pulumi_llm._language import tr
+from pulumi_llm._language import current, tr
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -44,7 +44,7 @@ def _draw(folder: Path, stack: str) -> int:
     from pulumi_llm._review.portrait import portrait
 
     with contextlib.redirect_stdout(sys.stderr):
-        drawn = portrait(folder, stack)
+        drawn = portrait(folder, stack, current())
     sys.stdout.write(drawn)
     if not drawn:
         sys.stderr.write(tr("pulumi-llm plan: {stack} makes no machine: there is nothing to draw\n", stack=stack))

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pulumi_llm import _system as system
 from pulumi_llm._commands import DONE, WRONG_CALL, Command, option
 from pulumi_llm._commands._options import PROJECT, STACK
 from pulumi_llm._texts import _
@@ -31,7 +32,8 @@ def _render(asked: Namespace) -> int:
             raise Refusal(
                 [
                     Finding(
-                        "render.unwritable", _("{path} cannot be written: {problem}", path=path, problem=wrong.strerror)
+                        "render.unwritable",
+                        _("{path} cannot be written: {problem}", path=path, problem=system.why(wrong)),
                     )
                 ]
             ) from None

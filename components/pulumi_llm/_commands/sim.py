@@ -25,8 +25,13 @@ ABOUT = _(
     "(in a checkout, as root on Linux: docs/boot-tests.md)\n\nexamples:\n  pulumi-llm sim "
     "preview -s aliyun-t4        what would be made\n  pulumi-llm sim up -s aliyun-t4     "
     "        make it\n  pulumi-llm sim stack output -s aliyun-t4   what came of it\n  "
+    "pulumi-llm sim stop -s aliyun-t4           its machine stands still; `sim start` starts it\n  "
     "pulumi-llm sim destroy -s aliyun-t4        and away with it\n"
 )
+
+
+OURS = ("stop", "start")
+"""Commands of ours that `sim` takes as it takes Pulumi's: `sim stop` is `stop --sim`."""
 
 
 def _read(argv: Sequence[str]) -> Request:
@@ -40,9 +45,33 @@ def _sim(request: Request) -> int:
     if request.help or not request.arguments:
         (sys.stdout if request.help else sys.stderr).write(told(ABOUT))
         return DONE if request.help else CALLED_WRONGLY
+    if request.command in OURS:
+        return _ours(request)
     from pulumi_llm._simcloud.command import run
 
     return run(request)
+
+
+def _ours(request: Request) -> int:
+    """A command of ours on the simulated stack, with the simulation's own options."""
+    import os
+
+    from pulumi_llm._commands import find
+    from pulumi_llm._simcloud import faults
+
+    rest = list(request.arguments)
+    rest.remove(request.command)
+    project = ["--project", str(request.project)] if request.project else []
+    before = dict(os.environ)
+    wanted = [before.get(faults.VARIABLE), *request.faults]
+    os.environ[faults.VARIABLE] = ";".join(filter(None, wanted))
+    if request.home:
+        os.environ["PULUMI_LLM_SIM_HOME"] = str(request.home.expanduser().resolve())
+    try:
+        return find(request.command).run(["--sim", *project, *rest], "pulumi-llm sim")
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 COMMAND = Command(

@@ -2,7 +2,7 @@
 
 The nodes are found in the stack's outputs (``pulumi stack output --json --show-secrets``; with ``--sim`` those of the
 simulation), or one is named by ``--endpoint``. Each is asked for its status document over verified TLS, with one of its
-gateway keys; Weaviate's own machine with Weaviate's key. The document is described by
+gateway keys; a vector store's own machine with that one's key. The document is described by
 templates/node/status.schema.json. ``--json`` prints
 ``{"ready": bool, "nodes": [{"name", "endpoint", "document": {…} | null, "problem": {…} | null}]}``, where a problem has
 ``code``, ``message`` and ``hint``; with ``--watch`` one such line for each change.

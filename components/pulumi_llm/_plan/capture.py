@@ -29,7 +29,7 @@ from pulumi_llm import _sparse_sdk as sparse_sdk
 from pulumi_llm import spec
 from pulumi_llm._plan import environment
 from pulumi_llm._plan import project as projects
-from pulumi_llm._plan.loop import AtOnce, last, without_traces
+from pulumi_llm._plan.loop import AtOnce, hints_once, last, without_traces
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm._provider_facts import packages, table
 from pulumi_llm._resolve import kept
@@ -98,7 +98,8 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
         if fileless is None:
             raise
         said = refused.findings if isinstance(refused, Refusal) else ()
-        raise Refusal([*said, fileless]) from None
+        # That the stack has no platform follows from that.
+        raise Refusal([fileless, *(each for each in said if each.code != "stack.no-platform")]) from None
     if fileless is not None:
         message = _(
             "{message}: its values are those that {path} has for every stack",
@@ -164,7 +165,13 @@ def capture(
     settings.set_root_resource(None)  # type: ignore[arg-type]
     runtime_config.set_all_config(dict(config or {}), list(secret_keys))
     try:
-        with sparse_sdk.sparse(), without_traces(), notices.kept_in(plan.notes), kept.kept_in(plan.servers):
+        with (
+            sparse_sdk.sparse(),
+            without_traces(),
+            hints_once(),
+            notices.kept_in(plan.notes),
+            kept.kept_in(plan.servers),
+        ):
             loop.run_until_complete(last(stack.run_in_stack(program)))
     except Refusal as refusal:
         raise Refusal([*refusal.findings, *monitor.failures]) from None

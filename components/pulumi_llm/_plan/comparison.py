@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan, PlannedResource
 
 Operation = Literal["same", "create", "update", "replace", "delete"]

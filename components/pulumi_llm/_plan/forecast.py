@@ -14,9 +14,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, Plan, PlannedResource
 from pulumi_llm._provider_facts import schema

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from pulumi_llm._dataclasses import dataclass
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
 from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.model import SECRET, SHOWN_SECRET, SIGNATURE, Plan, PlannedResource
 from pulumi_llm._texts import _
@@ -61,7 +62,7 @@ def read(path: Path) -> Comparison:
         with path.open(encoding="utf-8", errors="replace") as file:
             text = file.read(_json.LARGEST + 1)
     except OSError as wrong:
-        raise _bad(path, _("it cannot be read: {problem}", problem=wrong.strerror)) from None
+        raise _bad(path, _("it cannot be read: {problem}", problem=system.why(wrong))) from None
     return parse(text, str(path))
 
 
@@ -147,7 +148,7 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
         head, project, qualified = str(urn).split("::")[:3]
         before.stack = after.stack = head.rsplit(":", 1)[-1]
         before.project = after.project = project
-        old, new = _resource(row.get("oldState")), _resource(row.get("newState"))
+        old, new = resource_of(row.get("oldState")), resource_of(row.get("newState"))
         if qualified == _ROOT:
             continue
         if operation == "same":
@@ -195,7 +196,8 @@ def _inside(path: str, key: str) -> bool:
     return path == key or path.startswith((f"{key}.", f"{key}["))
 
 
-def _resource(state: Mapping[str, Any] | None) -> PlannedResource | None:
+def resource_of(state: Mapping[str, Any] | None) -> PlannedResource | None:
+    """A resource as the engine writes it, in a preview or in an exported state."""
     if state is None:
         return None
     return PlannedResource(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.errors import nearest
 
 from . import allowed, schema, table

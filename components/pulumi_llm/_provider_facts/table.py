@@ -6,9 +6,11 @@ nested block and ``a[].b`` for the elements of a list or set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
+
+from pulumi_llm._dataclasses import dataclass
 
 from . import rows
 
@@ -53,27 +55,27 @@ class TypeFacts:
         return self.by_path.get(path) or Fact(path, {})
 
 
-@cache
 def of_package(package: str) -> dict[str, TypeFacts]:
     """Every type of ``package`` that is known, by type token."""
-    found: dict[str, TypeFacts] = {}
-    for token, row in rows(package).get("resources", {}).items():
-        inputs = {path: Fact(path, facts) for path, facts in row["inputs"].items()}
-        found[token] = TypeFacts(
-            token=token,
-            source=row["source"],
-            inputs=inputs,
-            outputs=tuple(row["outputs"]),
-            secret_outputs=frozenset(row.get("secret_outputs", ())),
-            notes=tuple(row.get("notes", ())),
-            by_path={path.replace("[]", ""): fact for path, fact in inputs.items()},
-        )
-    return found
+    return {token: facts for token in rows(package).get("resources", {}) if (facts := find(token)) is not None}
 
 
+@cache
 def find(token: str) -> TypeFacts | None:
     """The facts about a type, or ``None`` where the table has none."""
-    return of_package(token.split(":", 1)[0]).get(token)
+    row = rows(token.split(":", 1)[0]).get("resources", {}).get(token)
+    if row is None:
+        return None
+    inputs = {path: Fact(path, facts) for path, facts in row["inputs"].items()}
+    return TypeFacts(
+        token=token,
+        source=row["source"],
+        inputs=inputs,
+        outputs=tuple(row["outputs"]),
+        secret_outputs=frozenset(row.get("secret_outputs", ())),
+        notes=tuple(row.get("notes", ())),
+        by_path={path.replace("[]", ""): fact for path, fact in inputs.items()},
+    )
 
 
 def is_regional(token: str) -> bool:

@@ -13,6 +13,9 @@ from pulumi_llm.errors import Finding, Refusal
 Result = TypeVar("Result")
 Kind = Literal["denied", "throttled", "unreachable", "failed"]
 
+NO_SDK, NO_CREDENTIALS = "refresh.no-sdk", "refresh.no-credentials"
+"""What is told where an account cannot be asked at all."""
+
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between the tries of a call that is throttled."""
 
@@ -78,12 +81,12 @@ def patiently(call: Callable[[], Result], pause: Callable[[float], None] = time.
     return call()
 
 
-def no_sdk(cloud: str, module: str) -> Refusal:
+def no_sdk(cloud: str, module: str, code: str) -> Refusal:
     """The refusal where the vendor's SDK is not installed."""
     return Refusal(
         [
             Finding(
-                "refresh.no-sdk",
+                code,
                 _(
                     "{cloud}: the vendor's SDK is not installed (there is no module {module})",
                     cloud=cloud,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._refresh.observed import Observation, Quote
 from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog import Catalog, ExchangeRate, Instance, parts

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from pathlib import Path
 from types import ModuleType
 
 from pulumi_llm import clouds
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._refresh import store
 from pulumi_llm._refresh.merge import Change, believed, changes
 from pulumi_llm._refresh.observed import Answer, Observation, Scope

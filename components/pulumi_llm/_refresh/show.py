@@ -29,6 +29,8 @@ def as_json(data: Catalog, today: date) -> dict[str, Any]:
         "sold_out": sum(
             stock == "sold-out" for each in store.observations_in(data.directory) for stock in each.zones.values()
         ),
+        "own_models": None if data.own_models is None else str(data.own_models),
+        "own_rows_that_take_over": [each.message for each in data.taken_over()],
         "guide_prices": [_guide(data, row, today) for row in data.guide_prices],
     }
 
@@ -67,6 +69,9 @@ def as_text(data: Catalog, today: date) -> str:
                 spot=counts["spot"],
             )
         )
+    if shown["own_models"] is not None:
+        lines.append(tr("models of your own in {path}", path=shown["own_models"]))
+        lines += [tr("note: {note}", note=each.message) for each in data.taken_over()]
     lines += ["", tr("the guide's prices beside today's, one GPU, per hour")]
     lines += aligned([_guide_cells(each) for each in shown["guide_prices"]], right={2})
     return "\n".join(lines) + "\n"

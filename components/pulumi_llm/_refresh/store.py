@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import __version__
+from pulumi_llm import _system as system
 from pulumi_llm._refresh.merge import merged
 from pulumi_llm._refresh.observed import Observation, Quote
 from pulumi_llm._texts import _
@@ -98,7 +99,7 @@ def write(directory: Path, observations: Iterable[Observation]) -> Catalog:
                     _(
                         "the catalogue could not be written to {directory}: {problem}",
                         directory=directory,
-                        problem=error.strerror or error,
+                        problem=system.why(error),
                     ),
                     _("name a folder that can be written with --out"),
                 )

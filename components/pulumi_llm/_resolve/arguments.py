@@ -8,11 +8,11 @@ beyond whether it is given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from pulumi_llm import spec
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import all_or_none, gather, pick, refuse
 from pulumi_llm._resolve.graph import Foreign
 from pulumi_llm._resolve.parts import Shared
@@ -22,12 +22,12 @@ from pulumi_llm.spec import AccessSpec, MachineSpec, NetworkSpec, PriceSpec, Pro
 from pulumi_llm.spec.fields import Part
 
 VECTORS_NETWORK = "10.62.0.0/16"
-"""The range of the network that is made for Weaviate's own machine."""
+"""The range of the network that is made for a vector store's own machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerArguments:
-    """A model server's, with Weaviate beside the model where ``vectors`` is not None."""
+    """A model server's, with a vector store beside the model where ``vectors`` is not None."""
 
     server: ServerSpec
     shared: Shared
@@ -37,7 +37,7 @@ class ServerArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorsArguments:
-    """Of Weaviate on a machine of its own."""
+    """Of a vector store on a machine of its own."""
 
     place: MachineSpec
     vectors: VectorsSpec
@@ -81,7 +81,7 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
 
 
 def of_vectors(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterable[Finding] = ()) -> VectorsArguments:
-    """The arguments of Weaviate on a machine of its own; as :func:`of_server`."""
+    """The arguments of a vector store on a machine of its own; as :func:`of_server`."""
     asked = {key: value for key, value in _of(VectorsSpec, given).items() if key != "image_id"}
     place, vectors, access, network, tags, __ = gather(
         lambda: spec.parse(MachineSpec, _of(MachineSpec, known)),

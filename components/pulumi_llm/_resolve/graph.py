@@ -6,10 +6,11 @@ Each part keeps its ``spec``, whose names are the catalogue's own. What the spec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.spec import served_by
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import CloudFacts, Model, Region
@@ -58,9 +59,10 @@ class ResolvedServer(ResolvedMachine):
     """A GPU host and the model on it.
 
     ``model`` is None where the catalogue does not know it. ``context_length`` is in tokens, ``dtype`` what vLLM is told
-    and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: Weaviate beside
-    the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate, where
-    there is one. ``max_num_seqs`` is what vLLM is told (None: its own number).
+    and ``weights_gib`` what is downloaded; None: not known, and left to the model's files. ``vectors``: a store of them
+    beside the model. ``warnings``: what the fit check says of it that does not refuse it, and ``memory`` its estimate,
+    where there is one. ``max_num_seqs`` is what vLLM is told (None: its own number). ``prices`` are those of its
+    upstreams' models, by what callers ask for; a model without a price is not in it.
     """
 
     spec: ServerSpec
@@ -75,16 +77,18 @@ class ResolvedServer(ResolvedMachine):
     warnings: tuple[Finding, ...]
     memory: Memory | None
     max_num_seqs: int | None
+    prices: Mapping[str, PriceSpec]
 
     @property
     def served(self) -> tuple[str, ...]:
         """The models that the gateway serves, the proxy's included; its routes are more names for them."""
-        return (self.spec.name_served, *(self.foreign.models if self.foreign else ()))
+        foreign = self.foreign.models if self.foreign else ()
+        return (self.spec.name_served, *served_by(self.spec.upstreams), *foreign)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedVectors(ResolvedMachine):
-    """Weaviate on a machine of its own."""
+    """A vector store on a machine of its own."""
 
     spec: VectorsSpec
 
@@ -101,7 +105,7 @@ class ResolvedProxy(ResolvedMachine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPlatform:
-    """A whole platform. ``vectors`` is None where Weaviate runs beside the model, or nowhere."""
+    """A whole platform. ``vectors`` is None where a vector store runs beside the model, or nowhere."""
 
     spec: PlatformSpec
     server: ResolvedServer

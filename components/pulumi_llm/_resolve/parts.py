@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog, preflight
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import keep
 from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import placement
-from pulumi_llm.spec import PriceSpec
+from pulumi_llm.preflight import beside, placement
+from pulumi_llm.spec import PriceSpec, served_by, vendor_of
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model
@@ -80,9 +80,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     weights = placement.download_gib(model) if model is not None else None
     asked = server.model_disk_gib
     if asked is None:
-        beside = _beside(vectors)
-        services = sum(each.disk_gib or 0 for each in server.services.values())
-        asked = placement.model_disk_gib(weights, beside.disk_gib if beside is not None else 0, services)
+        asked = placement.model_disk_gib(weights, beside.of_server(server, vectors))
     disks = keep(findings, lambda: _sold(server.cloud, server.system_disk_gib, asked))
     if findings or placing.place is None or disks is None or told is None:
         raise Refusal(dict.fromkeys(findings))
@@ -99,7 +97,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
 
 
 def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: VectorsSpec) -> Stand:
-    """Where Weaviate stands that has a machine of its own. Raises Refusal where there is no such place or disk."""
+    """Where a vector store of its own machine stands. Raises Refusal where there is no such place or disk."""
     place = placement.place_vectors(cloud, region, zone, vectors.memory_gib, vectors.instance_type)
     system, data = _sold(cloud, vectors.system_disk_gib, vectors.disk_gib)
     return Stand(place=place, system_disk_gib=system, data_disk_gib=data)
@@ -141,38 +139,42 @@ def resolve_server(
         warnings=stand.warnings,
         memory=stand.memory,
         max_num_seqs=stand.max_num_seqs,
+        prices=MappingProxyType(prices_of(server.upstreams)),
     )
 
 
 def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> ResolvedVectors:
-    """Weaviate on a machine of its own, which stands where :func:`stand_of_vectors` found."""
+    """A vector store on a machine of its own, which stands where :func:`stand_of_vectors` found."""
     return ResolvedVectors(**shared.fields(), **stand.fields(), spec=vectors)
 
 
 def resolve_proxy(proxy: ProxySpec, shared: Shared, stand: Stand | None = None) -> ResolvedProxy:
     """An overseas proxy. ``stand``: where it stands, as :func:`stand_of_proxy` found. Raises Refusal as that does."""
-    stand = stand or stand_of_proxy(proxy)
+    stand, data = stand or stand_of_proxy(proxy), catalog.load()
     return ResolvedProxy(
         **shared.fields(),
         **stand.fields(),
         spec=proxy,
-        models=tuple(model for vendor in sorted(proxy.upstreams) for model in proxy.upstreams[vendor].models),
+        models=tuple(served_by(proxy.upstreams)),
         prices=MappingProxyType(prices_of(proxy.upstreams)),
-        port=shared.access.port(in_china=False),
+        port=shared.access.port(in_china=data.region(proxy.cloud, proxy.region).in_china),
     )
 
 
 def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:
-    """What each model costs: as the spec says, else as the catalogue has it; a model without a price is left out."""
+    """What each model costs, by what callers ask for: as the spec says, else as the catalogue has it of its vendor.
+
+    A model without a price is left out.
+    """
     found: dict[str, PriceSpec] = {}
     known = catalog.load().token_prices
-    for vendor, upstream in upstreams.items():
-        for model in upstream.models:
-            row = known.get((vendor, model))
+    for name, upstream in upstreams.items():
+        for served, model in upstream.served.items():
+            row = known.get((vendor_of(name, upstream), model))
             if model in upstream.prices:
-                found[model] = upstream.prices[model]
+                found[served] = upstream.prices[model]
             elif row is not None:
-                found[model] = PriceSpec(input=row.input, output=row.output)
+                found[served] = PriceSpec(input=row.input, output=row.output)
     return found
 
 

@@ -15,11 +15,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 import pulumi_llm
+from pulumi_llm import _system as system
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan import environment, exchange
 from pulumi_llm._plan import project as projects
 from pulumi_llm._plan.guest import guest
@@ -196,7 +198,7 @@ def _started(
         hint = _("--base-python: the path of a Python interpreter")
         finding = Finding(
             "diff.base-failed",
-            _("{command} cannot be started: {problem}", command=command[0], problem=wrong.strerror),
+            _("{command} cannot be started: {problem}", command=command[0], problem=system.why(wrong)),
             hint,
         )
         raise Refusal([finding]) from None

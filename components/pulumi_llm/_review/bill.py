@@ -7,10 +7,11 @@ the total is then a lower bound. Money is decimal and rounded once, where a line
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.items import Item, Usage, items
 from pulumi_llm._review.money import HOURS_PER_MONTH, PER_HOUR, PER_MONTH, ZERO, Amounts, both, exact, total

@@ -12,7 +12,7 @@ from pulumi_llm._review.bill import Bill, Line
 from pulumi_llm._review.difference import Difference, LineChange
 from pulumi_llm._review.money import CURRENCIES, HOURS_PER_MONTH, Amounts, plain
 from pulumi_llm._tables import padded
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 
 WIDTH = 58
 
@@ -117,11 +117,12 @@ def _row(line: Line, order: tuple[str, ...]) -> str:
     if line.per_hour is None or line.per_month is None or line.price is None:
         unknown = (padded(tr("unknown"), columns, right=True) for columns in (11, 11, 13, 13))
         return f"{what}{''.join(unknown)}"
-    marks = [line.price.source_date]
-    marks += [tr("old")] if line.price.stale and line.price.source_date != "undated" else []
+    undated = line.price.source_date == "undated"
+    marks = [tr("undated") if undated else line.price.source_date]
+    marks += [tr("old")] if line.price.stale and not undated else []
     marks += [tr("derived")] if line.price.derived else []
     figures = f"{_figures(line.per_hour, order, 11, 4)}{_figures(line.per_month, order, 13, 2)}"
-    return f"{what}{figures}   {', '.join(marks)}"
+    return f"{what}{figures}   {told(listed(marks))}"
 
 
 def _remarks(bill: Bill) -> Iterable[str]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison, Step
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review import documents

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pulumi_llm import preflight, spec
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm._review.impact import role_of

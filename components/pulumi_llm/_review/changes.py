@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.forecast import labelled
 from pulumi_llm._plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, UNKNOWN, PlannedResource, is_secret, masked

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _language as languages
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._review import comment_parts as parts
 from pulumi_llm._review.markdown import code, names
 from pulumi_llm._review.stack_review import StackReview

@@ -14,9 +14,9 @@ Lines that stay as they are are left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._review.bill import Bill, Line
 from pulumi_llm._review.money import ZERO, Amounts, total
 

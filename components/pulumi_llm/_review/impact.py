@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _provider_facts as provider_facts
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Step
 from pulumi_llm._plan.model import PlannedResource
 from pulumi_llm._provider_facts import table

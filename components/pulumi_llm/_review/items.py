@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
@@ -112,7 +113,9 @@ class _Reader:
                 item = replace(item, unknown=_("the plan names no {instance_type}", instance_type=rule.instance_type))
             item = replace(item, hours=self.usage.running)
             if rule.stop_mode and self.usage.running < HOURS_PER_MONTH:
-                item = replace(item, note=_("if each stop asks for {mode}", mode=rule.stop_mode))
+                item = replace(
+                    item, note=_("if each stop asks for {mode}, as `pulumi-llm stop` does", mode=rule.stop_mode)
+                )
         except NotInPlan as missing:
             item = replace(item, unknown=missing.args[0])
         yield item

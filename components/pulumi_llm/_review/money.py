@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.rows import ExchangeRate
 
 HOURS_PER_MONTH = Decimal(730)

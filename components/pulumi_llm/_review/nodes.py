@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm._review.impact import role_of

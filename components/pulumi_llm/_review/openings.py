@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.forecast import labelled
 from pulumi_llm._plan.model import SHOWN_UNKNOWN, UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm._review.changes import Change

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.changes import Changes
@@ -149,7 +149,7 @@ def _ports(ports: set[str]) -> str:
 
 
 def _onward(after: Plan, before: Plan, names: set[str]) -> Iterable[tuple[str, str, str, bool]]:
-    """From a model server to the proxy, and from the proxy to the vendors, as our components' arguments say."""
+    """From a model server to the proxy, and from both to the vendors, as our components' arguments say."""
     now, old = _ways(after, names), _ways(before, names)
     for start, end in now:
         yield start, end, now[start, end], False
@@ -162,11 +162,12 @@ def _ways(plan: Plan, names: set[str]) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     proxies = [each for each in plan.of_type("llm:index:OverseasProxy") if each.name in names]
     servers = [each for each in plan.of_type("llm:index:ModelServer") if each.name in names]
-    for proxy in proxies:
-        upstreams = proxy.inputs.get("upstreams")
+    for gateway in (*servers, *proxies):
+        upstreams = gateway.inputs.get("upstreams")
         for vendor, asked in sorted(upstreams.items()) if isinstance(upstreams, Mapping) else ():
             models = asked.get("models") if isinstance(asked, Mapping) else None
-            found[proxy.name, vendor] = ", ".join(str(each) for each in models or ())
+            found[gateway.name, vendor] = ", ".join(str(each) for each in models or ())
+    for proxy in proxies:
         for server in servers:
             if server.parent == proxy.parent and server.inputs.get("proxy_models"):
                 found[server.name, proxy.name] = "HTTPS"

@@ -8,9 +8,9 @@ foreign programs as well as for this library's components.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review import policy_account, policy_demands, policy_images, policy_network, policy_secrets
 from pulumi_llm._review.policy_model import Breach, Rule, View

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, SIGNATURE, UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm._review.policy_settings import Settings
 

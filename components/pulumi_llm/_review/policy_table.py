@@ -7,11 +7,12 @@ import binascii
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._review.cloud_rows import whole
 from pulumi_llm._review.policy_model import is_hidden, is_unknown
 

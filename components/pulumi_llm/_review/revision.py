@@ -7,9 +7,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, Refusal, nearest
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from typing import Any
 
 from pulumi_llm import _disks as disks
 from pulumi_llm import preflight, spec
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.forecast import without_stand_ins
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret
@@ -219,9 +220,9 @@ def fit(plan: Plan) -> list[Finding]:
 
 
 def endings(plan: Plan, today: date) -> list[Finding]:
-    """The models of the plan's proxies that their vendors have switched off, or soon do."""
+    """The models of the plan's gateways that their vendors have switched off, or soon do."""
     found = []
-    for each in plan.of_type("llm:index:OverseasProxy"):
+    for each in [*plan.of_type("llm:index:ModelServer"), *plan.of_type("llm:index:OverseasProxy")]:
         given = each.inputs.get("upstreams")
         if not isinstance(given, Mapping):
             continue

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import UNKNOWN, is_secret
 from pulumi_llm._review.cloud_rows import whole
 

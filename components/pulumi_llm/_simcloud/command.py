@@ -19,6 +19,8 @@ from pulumi_llm._simcloud import booting, faults, localstate, mirror
 from pulumi_llm._simcloud.arguments import Request
 from pulumi_llm._simcloud.engine import Engine, find_engine, tell, user_cache
 from pulumi_llm._simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
+from pulumi_llm._simcloud.store import home_of
+from pulumi_llm._system import why
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
@@ -64,7 +66,7 @@ def _run(request: Request) -> int:
     except OSError as error:
         raise _refused(
             "home-unusable",
-            _("the folder for the simulation, {home}, cannot be used: {problem}", home=home, problem=error),
+            _("the folder for the simulation, {home}, cannot be used: {problem}", home=home, problem=why(error)),
             _("name another one: pulumi-llm sim --home DIR …"),
         ) from error
     folder = home / "project"
@@ -81,11 +83,7 @@ def _run(request: Request) -> int:
 
 
 def _home(request: Request, project: projects.Project | None) -> Path:
-    set_outside = os.environ.get("PULUMI_LLM_SIM_HOME")
-    named = request.home or (Path(set_outside) if set_outside else None)
-    if named is None:
-        named = project.folder / ".pulumi-sim" if project else user_cache() / "sim"
-    return named.expanduser().resolve()
+    return home_of(project.folder / ".pulumi-sim" if project else user_cache() / "sim", request.home)
 
 
 def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:

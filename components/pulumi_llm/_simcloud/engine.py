@@ -17,9 +17,9 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._language import told
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal

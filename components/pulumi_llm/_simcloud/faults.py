@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, Refusal, nearest
 

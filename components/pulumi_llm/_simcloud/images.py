@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pulumi_llm import clouds
+from pulumi_llm._dataclasses import dataclass
 
 from .faults import Faults
 

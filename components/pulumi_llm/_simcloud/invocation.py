@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pulumi_llm import _system as system
 from pulumi_llm import clouds
 from pulumi_llm._provider_facts import packages
 from pulumi_llm._texts import _
@@ -151,8 +152,6 @@ def is_interactive() -> bool:
 
 def cannot_start(engine: Engine, error: OSError) -> Refusal:
     """The refusal for an engine that was found, but that the system does not run."""
-    words = _(
-        "the Pulumi engine {pulumi} does not start: {problem}", pulumi=engine.pulumi, problem=error.strerror or error
-    )
+    words = _("the Pulumi engine {pulumi} does not start: {problem}", pulumi=engine.pulumi, problem=system.why(error))
     hint = _("remove it, or put another `pulumi` first on PATH")
     return Refusal([Finding("sim.engine-does-not-start", words, hint)])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import dataclass
 from pathlib import Path
+
+from pulumi_llm._dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _engine_yaml
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.project import Project, full_name, read_yaml
 
 _FOREIGN_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
+
+from pulumi_llm._dataclasses import dataclass
 
 
 class Type(Protocol):

@@ -142,6 +142,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         id_, outputs = found
         inputs = from_struct(request.inputs) or self.simulator.inputs_of(token_of(request.urn), outputs)
+        for key in inputs.keys() & self.simulator.drifting(token_of(request.urn)):
+            inputs[key] = outputs.get(key, inputs[key])
         return provider_pb2.ReadResponse(id=id_, properties=to_struct(outputs), inputs=to_struct(inputs))
 
     def Update(self, request: Any, context: Any) -> Any:

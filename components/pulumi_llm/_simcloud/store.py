@@ -21,16 +21,27 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props, redact
 
 HOME = "PULUMI_LLM_SIM_HOME"
+
+
+def home_of(default: Path, named: Path | None = None) -> Path:
+    """The folder of a simulation: ``named``, else ``$PULUMI_LLM_SIM_HOME``, else ``default``."""
+    return (named or Path(os.environ.get(HOME) or default)).expanduser().resolve()
+
+
 """Environment variable naming the folder that holds the simulated clouds."""
 
 FILE = "clouds.sqlite"
+
+WAIT = 60.0
+"""Seconds that a process waits for another one's lock."""
 
 PUBLIC_RANGES = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
 """Addresses for documentation (RFC 5737): nothing on the internet answers there."""
@@ -84,9 +95,9 @@ class Store:
             self._connection()
 
     def _connect(self, name: str) -> sqlite3.Connection:
-        made = sqlite3.connect(name, timeout=60.0, isolation_level=None, check_same_thread=False)
+        made = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
         if name != ":memory:":
-            made.execute("pragma journal_mode=wal")
+            _write_ahead(made)
             made.execute("pragma synchronous=normal")
         made.executescript(_SCHEMA)
         return made
@@ -185,6 +196,21 @@ class Store:
         with self._lock:
             cursor = self._connection().execute("insert or ignore into spent values (?)", (fault,))
             return cursor.rowcount == 1
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log, which the file remembers. Processes that open a new file at once do it together, and
+    SQLite does not wait for the lock of this statement whatever the timeout (sqlite.org, "WAL", 2026-11-28)."""
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("pragma journal_mode=wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def open_store(home: str | os.PathLike[str] | None = None) -> Store:

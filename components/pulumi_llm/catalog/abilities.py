@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pulumi_llm._dataclasses import dataclass
 
 DATA = Path(__file__).parent / "data" / "abilities.json"
 

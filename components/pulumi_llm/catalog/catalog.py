@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pulumi_llm import clouds
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import (
@@ -26,9 +26,10 @@ from pulumi_llm.catalog.rows import (
     Role,
     Row,
     TokenPrice,
+    UpstreamVendor,
 )
 from pulumi_llm.catalog.supply import Mirror, Sources, sources_for
-from pulumi_llm.errors import UnknownName
+from pulumi_llm.errors import Finding, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -81,18 +82,10 @@ class Catalog:
         return {row.name: row for row in rows}
 
     @cached_property
-    def upstreams(self) -> Mapping[str, frozenset[str] | None]:
-        """The upstream vendors, each with the countries (of this catalogue's regions) that it serves.
-
-        None: no list is known, and all but mainland China and Hong Kong are taken for served.
-        """
-        rows = reader.raw_rows(self.directory / "upstreams.json")
-        return {str(row["vendor"]): None if row["countries"] is None else frozenset(row["countries"]) for row in rows}
-
-    @cached_property
-    def upstream_urls(self) -> Mapping[str, str | None]:
-        """Where each upstream vendor answers, up to ``/v1``; None: it has to be given."""
-        return {str(row["vendor"]): row["base_url"] for row in reader.raw_rows(self.directory / "upstreams.json")}
+    def upstreams(self) -> Mapping[str, UpstreamVendor]:
+        """The upstream vendors by name."""
+        rows = reader.rows_of(self.directory / "upstreams.json", UpstreamVendor, change=reader.upstream_row)
+        return {row.vendor: row for row in rows}
 
     @cached_property
     def token_prices(self) -> Mapping[tuple[str, str], TokenPrice]:
@@ -112,12 +105,7 @@ class Catalog:
         serving = self.upstreams
 
         def change(raw: reader.RawRow) -> reader.RawRow:
-            country = raw["country"]
-            serves = tuple(
-                vendor
-                for vendor, countries in serving.items()
-                if (country not in ("CN", "HK") if countries is None else country in countries)
-            )
+            serves = tuple(vendor for vendor, row in serving.items() if row.serves(raw["country"]))
             return {**raw, "zones": tuple(raw["zones"]), "serves": serves}
 
         rows = self._rows("regions.json", Region, change=change)
@@ -168,6 +156,10 @@ class Catalog:
     def _instances_by_key(self) -> Mapping[tuple[str, str], Instance]:
         return {(row.cloud, row.instance_type): row for row in self.instances}
 
+    def find_instance(self, cloud: str, instance_type: str) -> Instance | None:
+        """The instance type, or None where no row is known."""
+        return self._instances_by_key.get((cloud, instance_type))
+
     def instance(self, cloud: str, instance_type: str) -> Instance:
         """The instance type. Raises UnknownName ``catalog.unknown-instance-type``."""
         try:
@@ -205,19 +197,27 @@ class Catalog:
         return max(rows, key=lambda row: row.source_date)
 
     @cached_property
-    def _best_prices(self) -> Mapping[tuple[str, str, str, bool], Price]:
-        best: dict[tuple[str, str, str, bool], Price] = {}
-        for row in self.prices:
-            if row.suspect:
-                continue
-            key = (row.cloud, row.instance_type, row.region, row.spot)
-            if key not in best or row.source_date > best[key].source_date:
-                best[key] = row
+    def _best_prices(self) -> Mapping[tuple[str, str, str, bool], reader.RawRow]:
+        best: dict[tuple[str, str, str, bool], reader.RawRow] = {}
+        for path in self.paths("prices.json"):
+            for row in reader.checked_rows(path, Price):
+                if row.get("suspect"):
+                    continue
+                key = (row["cloud"], row["instance_type"], row["region"], bool(row.get("spot")))
+                if key not in best or row["source_date"] > best[key]["source_date"]:
+                    best[key] = row
         return best
+
+    @cached_property
+    def _prices_made(self) -> dict[tuple[str, str, str, bool], Price]:
+        return {}
 
     def price(self, cloud: str, instance_type: str, region: str, *, spot: bool = False) -> Price | None:
         """The newest price per hour that is not suspect, or None: not known."""
-        return self._best_prices.get((cloud, instance_type, region, spot))
+        key = (cloud, instance_type, region, spot)
+        if key not in self._prices_made and key in self._best_prices:
+            self._prices_made[key] = Price(**self._best_prices[key])
+        return self._prices_made.get(key)
 
     def extra_price(self, cloud: str, kind: str, item: str, region: str) -> ExtraPrice | None:
         """The price of a disk, address or traffic (``disk``/``gp3``), or None."""
@@ -311,10 +311,26 @@ class Catalog:
 
     @cached_property
     def models(self) -> Mapping[str, Model]:
-        """The models by their Hugging Face id."""
-        rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
+        """The models by their Hugging Face id; those of the project take the place of the same here."""
         of_project = own.models_in(self.own_models) if self.own_models else ()
-        return {row.id: row for row in (*rows, *of_project)}
+        return {**self.listed_models, **{row.id: row for row in of_project}}
+
+    @cached_property
+    def listed_models(self) -> Mapping[str, Model]:
+        """The catalogue's own models, whatever the project has besides, by their Hugging Face id."""
+        rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
+        return {row.id: row for row in rows}
+
+    def taken_over(self, *only: str) -> list[Finding]:
+        """What there is to say of rows of the project that take the place of others here: ``catalog.own-row-differs``.
+
+        Of the models whose ids are given, or of all.
+        """
+        if self.own_models is None:
+            return []
+        models, here = self.models, self.listed_models
+        ids = [each for each in only or here if each in here and models[each] is not here[each]]
+        return [own.differs(self.own_models, models[each], here[each]) for each in ids]
 
     def model(self, name: str) -> Model:
         """The model with that Hugging Face or ModelScope id, or with that last part of an id, in any case.
@@ -323,7 +339,19 @@ class Catalog:
         ``catalog.unknown-model``.
         """
         found = self.models.get(name)
-        return found if found is not None else self.models[names.resolve_model(name, self.models.values())]
+        if found is not None:
+            return found
+        return self.models[names.resolve_model(name, self.models.values(), lambda: self._by_an_api(name))]
+
+    def _by_an_api(self, name: str) -> str:
+        """What is said of a name that is no weights', but of a model that vendors serve by an API; "" if none does."""
+        ends = {vendor: row.ends for (vendor, model), row in self.endings.items() if model == name}
+        vendors = {vendor for vendor, model in self.token_prices if model == name} | ends.keys()
+        told = [
+            _("{vendor} (until {ends})", vendor=each, ends=ends[each]) if each in ends else each
+            for each in sorted(vendors)
+        ]
+        return _("Vendors serve that name by their API, as upstreams: {vendors}.", vendors=listed(told)) if told else ""
 
     def variants(self, model_id: str) -> tuple[Model, ...]:
         """The quantized siblings of a model: what is made from it, and from what it was made from."""

@@ -11,15 +11,19 @@ from pulumi_llm._texts import _
 from pulumi_llm.catalog import tensors
 from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
-from pulumi_llm.catalog.context import context_of
+from pulumi_llm.catalog.context import KEYS as CONTEXT_KEYS
+from pulumi_llm.catalog.context import context_of, served_of
 from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
+from pulumi_llm.catalog.older_files import as_read
+from pulumi_llm.catalog.pooling import task_of_class
 from pulumi_llm.catalog.quantized import EXPERT_BITS, BadBlockError, Stored, stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
+from pulumi_llm.catalog.shapes.layers import ENCODERS
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
-from pulumi_llm.catalog.shapes.settings import classes
+from pulumi_llm.catalog.shapes.settings import classes, names_of
 from pulumi_llm.catalog.tensors import Weights, weights_in
-from pulumi_llm.catalog.towers import vision_parameters
+from pulumi_llm.catalog.towers import has_other_parts, other_parameters
 from pulumi_llm.errors import Finding, Refusal
 
 MAX_PARAMETERS = 20e12
@@ -54,11 +58,20 @@ LIKE: Mapping[str, str] = {
     "deepseek_ref": "deepseek_v4",
     "minimax_m3": "minimax_m3_vl_text",
     "minimax_m3_vl": "minimax_m3_vl_text",
+    "ernie4_5_moe_vl": "ernie4_5_vl_moe_text",
+    "minicpmv": "llama",
+    "minicpmo": "llama",
+    "keye": "qwen3",
+    "Keye": "qwen3",
+    "KeyeVL1_5": "qwen3",
 }
 """Classes that come with the weights, not with transformers, and the one that each is built like.
 
 By vllm 0.32.0's own implementation of each (model_executor/models, read 2026-11-28); no oracle builds these.
 """
+
+OF_PARTS: Mapping[str, Mapping[str, str]] = {"deepseek_vl_v2": {"language_config": "deepseek_v2"}}
+"""Which class a part without a model type is of, where transformers has no class of the whole."""
 
 WITHOUT_ATTENTION = frozenset({"mamba", "mamba2", "falcon_mamba"})
 """Model types that have no attention heads, and no limit to their context."""
@@ -69,13 +82,11 @@ UNLIMITED = WITHOUT_ATTENTION | {"bloom"}
 WIDE_BY_CLASS = WITHOUT_ATTENTION | FOUR_TIMES
 """Model types whose feed-forward width follows from another number where the file says nothing."""
 
-CONTEXT_KEYS = ("max_position_embeddings", "seq_length", "model_max_length", "n_positions", "max_sequence_length")
+TIED = frozenset({"minicpm"})
+"""Classes of LIKE whose own default is that the output head is the embeddings (configuration_minicpm.py)."""
 
 NO_TEXT = ("Classification", "MaskedLM", "QuestionAnswering", "RewardModel", "MultipleChoice", "PreTraining")
 """Ends of the names that transformers gives to models with another head than the one that writes text."""
-
-OTHER_PARTS = ("vision_config", "audio_config")
-"""What a file describes beside the text part: see `towers` for which of them are counted."""
 
 
 def model_from_config(path: Path | str) -> Model:
@@ -90,6 +101,7 @@ def model_from_config(path: Path | str) -> Model:
         file = file / "config.json"
     outer = read(file)
     kind, inner = _text_part(outer)
+    inner = as_read(kind, inner)
     weights = weights_in(file.parent, layers_of(outer)) if file.name == "config.json" else None
     written = {**{key: value for key, value in outer.items() if key not in inner}, **inner}
     reader = Reader(
@@ -166,7 +178,7 @@ def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, objec
     deeper = True
     while deeper:
         deeper = False
-        of_class = classes().get(str(kind), {}).get("text")
+        of_class = classes().get(str(kind), {}).get("text", OF_PARTS.get(str(kind)))
         for name in TEXT_PARTS:
             part = values.get(name)
             if isinstance(part, dict):
@@ -200,17 +212,14 @@ def _described(
     kind: str | None,
     weights: Weights | None,
 ) -> Model:
-    layers = reader.number("num_hidden_layers", "num_layers", "n_layer", high=1_000, needed=kind != "nemotron_h")
-    hidden = reader.number("hidden_size", "n_embd", "d_model", high=131_072)
-    heads = reader.number("num_attention_heads", "n_head", high=4_096, needed=kind not in WITHOUT_ATTENTION)
-    vocab = reader.number("vocab_size", "padded_vocab_size", high=10_000_000)
+    layers = reader.number(*names_of("num_hidden_layers"), high=1_000, needed=kind != "nemotron_h")
+    hidden = reader.number(*names_of("hidden_size"), high=131_072)
+    heads = reader.number(*names_of("num_attention_heads"), high=4_096, needed=kind not in WITHOUT_ATTENTION)
+    vocab = reader.number(*names_of("vocab_size"), high=10_000_000)
     reader.number(*CONTEXT_KEYS, high=100_000_000, needed=kind not in UNLIMITED)
     moe = experts_of(reader)
     wide = reader.number(
-        "intermediate_size",
-        "ffn_hidden_size",
-        "ffn_dim",
-        "n_inner",
+        *names_of("intermediate_size"),
         high=1_000_000,
         needed=moe is None and kind not in WIDE_BY_CLASS and "block_configs" not in inner,
     )
@@ -240,10 +249,12 @@ def _described(
         dtype=reader.text("torch_dtype") or reader.text("dtype"),
         quantization=how.method,
         quantization_bits=how.bits,
+        zero_points=how.zero_points,
+        quantization_scheme=how.scheme,
         mla=mla,
         moe=moe,
-        other_parts=any(part in outer for part in OTHER_PARTS)
-        or any(mark in (architecture or "") for mark in ("ConditionalGeneration", "VL")),
+        other_parts=has_other_parts(outer, architecture),
+        task=task_of_class(architecture),
         no_fp16=not NO_FP16.isdisjoint(each for each in (kind, outer.get("model_type")) if isinstance(each, str)),
     )
     if reader.findings:
@@ -272,7 +283,7 @@ def _shaped(
     bits = EXPERT_BITS.get(str(kind)) if kind is not None else None
     if kind is not None and bits is None:
         raise UnknownShapeError("expert_dtype", kind)
-    pictures = vision_parameters(outer, shape.hidden) if row.other_parts else None
+    pictures = other_parameters(outer, shape.hidden) if row.other_parts else None
     return replace(
         row,
         other_parts=row.other_parts and pictures is None,
@@ -285,6 +296,8 @@ def _shaped(
         head_dim=shape.head_dim if row.mla is None else row.head_dim,
         moe=_moe(shape, row.moe),
         max_context=context_of(settings),
+        served_context=served_of(settings),
+        heads_ahead=_heads_ahead(settings),
         caches=shape.caches,
         state_bytes=shape.state_bytes,
         state_layers=shape.state_layers,
@@ -292,6 +305,11 @@ def _shaped(
         expert_bits=bits,
         sparse_attention=shape.sparse,
     )
+
+
+def _heads_ahead(settings: Settings) -> int | None:
+    found = (settings.number(name) for name in ("num_nextn_predict_layers", "mtp_num_hidden_layers"))
+    return next((number for number in found if number is not None), None)
 
 
 def _by_lists(shape: Shape, how: Stored, *, beside: int) -> float | None:
@@ -329,6 +347,8 @@ def _told(unknown: UnknownShapeError) -> str:
 
 def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, object]) -> bool:
     """Whether the output head is the embeddings. Where the whole and its text part disagree, it is counted."""
+    if str(inner.get("model_type")) in ENCODERS:
+        return True  # an encoder has no head at all
     said = [part["tie_word_embeddings"] for part in (outer, inner) if part.get("tie_word_embeddings") is not None]
     for value in said:
         if not isinstance(value, bool):
@@ -337,11 +357,12 @@ def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, objec
             return False
     if said:
         return all(said)
-    for part in (outer, inner):
+    thinker = outer.get("thinker_config")
+    for part in (outer, thinker if isinstance(thinker, dict) else {}, inner):
         row = classes().get(str(part.get("model_type")), {}).get("defaults")
         if isinstance(row, dict) and "tie_word_embeddings" in row:
             return row["tie_word_embeddings"] is True
-    return False
+    return str(inner.get("model_type")) in TIED
 
 
 def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NoReturn
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, Refusal
 
@@ -99,7 +101,7 @@ def read(file: Path) -> dict[str, object]:
         _refuse(
             "unreadable",
             file,
-            _("it cannot be read: {problem}", problem=error.strerror),
+            _("it cannot be read: {problem}", problem=system.why(error)),
             _("give the path of a config.json or its folder"),
         )
     except ValueError as error:

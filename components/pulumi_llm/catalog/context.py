@@ -26,6 +26,10 @@ SCALED_ALREADY = frozenset({"su", "longrope", "llama3", "yarn", "deepseek_yarn",
 """Ways of stretching rotary positions in which the file's number is that of the stretched context."""
 
 
+PADDED = frozenset({"roberta", "xlm-roberta"})
+"""Classes whose first word has the place after that of padding (model_executor/models/roberta.py)."""
+
+
 def context_of(settings: Settings) -> int | None:
     """Tokens of the longest context that vLLM serves; None where the file and its class say nothing."""
     found = {key: settings.number(key) for key in KEYS}
@@ -33,6 +37,8 @@ def context_of(settings: Settings) -> int | None:
     if not lengths:
         return None
     length = found["model_max_length"] or min(lengths)
+    if settings.kind in PADDED:
+        return length - (settings.number("pad_token_id") or 1) - 1
     if "gemma3" in settings.kind:
         return length
     factor = 1.0
@@ -46,6 +52,16 @@ def context_of(settings: Settings) -> int | None:
                 settings.refuse("rope_scaling", given)
             factor = float(given)
     return int(length * factor)
+
+
+def served_of(settings: Settings) -> int | None:
+    """Tokens that vLLM serves of a stretched model where nobody names a number: as many as before it was stretched.
+
+    Its longrope takes other factors for a longer context, which are worse for short texts, so it takes the shorter one
+    unless it is told (config/model.py). None: as many as `context_of` says.
+    """
+    stretched = any(rope.get("rope_type", rope.get("type")) in ("longrope", "su") for rope in _ropes(settings))
+    return settings.number("original_max_position_embeddings") if stretched else None
 
 
 def _ropes(settings: Settings) -> Iterator[Mapping[str, object]]:

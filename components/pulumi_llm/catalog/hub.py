@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
@@ -25,7 +25,9 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from pulumi_llm import _json
-from pulumi_llm._texts import _, either, listed
+from pulumi_llm import _system as system
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._texts import Joined, _, either, listed
 from pulumi_llm.catalog import load, own, tensors
 from pulumi_llm.catalog.config import QUANTIZATION_FILES, layers_of
 from pulumi_llm.catalog.config_file import MAX_BYTES
@@ -110,7 +112,7 @@ def fetch(model: str, hubs: Sequence[Hub], revision: str | None = None, *, say: 
     errors: list[tuple[Hub, HubError]] = []
     end = time.monotonic() + WHOLE
     for hub in hubs:
-        say(f"asking {hub.name} about {model}")
+        say(_("asking {hub} about {model}", hub=hub.name, model=model))
         try:
             return _fetched(model, hub, revision, end)
         except HubError as error:
@@ -150,7 +152,8 @@ def sizes(model: str, hub: Hub, revision: str | None = None) -> int | None:
 def _refused(model: str, errors: Sequence[tuple[Hub, HubError]]) -> Finding:
     near = [each for each in nearest(model, load().models) if each != model]
     meant = _("{names}, if that is meant; ", names=either(near)) if near else ""
-    why = "; ".join(f"{hub.name}: {error}" for hub, error in errors) or _("no hub is named")
+    said = (_("{hub}: {problem}", hub=hub.name, problem=error) for hub, error in errors)
+    why = Joined(_("; "), said) if errors else _("no hub is named")
     if any(error.closed for __, error in errors):
         hint = _(
             "{meant}ask for access on the model's page, and set {token} to a token of yours; or {by_file}",
@@ -294,9 +297,9 @@ def _answer(
     except TimeoutError:
         raise HubError(_("no answer within {seconds:.0f} seconds", seconds=SECONDS)) from None
     except (OSError, HTTPException, ValueError) as error:
-        raise HubError(
-            _("no answer ({problem})", problem=getattr(error, "reason", None) or error or type(error).__name__)
-        ) from None
+        cause = getattr(error, "reason", None) or error
+        problem = system.why(cause) if isinstance(cause, OSError) else str(cause) or type(cause).__name__
+        raise HubError(_("no answer ({problem})", problem=problem)) from None
 
 
 def _read(answer: Any, most: int, end: float, *, ranged: bool) -> bytes:

@@ -77,8 +77,6 @@ def _regions(catalog: Catalog) -> Iterator[str]:
         yield from _sourced(what, row)
         if row.cloud not in catalog.clouds:
             yield f"{what}: the cloud is not in the catalogue"
-        if (row.in_china or row.in_hong_kong) and row.serves:
-            yield f"{what}: no vendor serves China or Hong Kong, and the row names {', '.join(row.serves)}"
         for zone in row.zones:
             if not zone.startswith(row.name):
                 yield f"{what}: the zone {zone} belongs to another region"
@@ -195,9 +193,15 @@ def _amount(catalog: Catalog, row: Price, instance: Instance, what: str) -> Iter
 
 
 def _token_prices(catalog: Catalog) -> Iterator[str]:
-    for vendor, url in catalog.upstream_urls.items():
-        if url is not None and (not url.startswith("https://") or url.endswith("/")):
-            yield f"upstream {vendor}: the address {url!r}"
+    for vendor in catalog.upstreams.values():
+        what = f"upstream {vendor.vendor}"
+        yield from _sourced(what, vendor)
+        for url in vendor.urls:
+            if not url.startswith("https://") or url.endswith("/"):
+                yield f"{what}: the address {url!r}"
+        if vendor.countries not in (None, "any"):
+            for country in sorted({"CN", "HK"} & set(vendor.countries)):
+                yield f"{what}: no vendor serves {country} by a list of countries; those at home there serve any"
     for row in catalog.token_prices.values():
         what = f"token price of {row.vendor}/{row.model}"
         yield from _sourced(what, row)
@@ -263,7 +267,8 @@ def _models(catalog: Catalog) -> Iterator[str]:
 
 def _shape(row: Model, what: str) -> Iterator[str]:
     bounds = {"layers": 1000, "hidden": 131072, "heads": 4096, "kv_heads": 4096, "head_dim": 4096}
-    bounds |= {"intermediate": 1_000_000, "vocab": 10_000_000, "max_context": 100_000_000}
+    bounds |= {"intermediate": 1_000_000, "vocab": 10_000_000}
+    bounds |= {"max_context": 100_000_000, "served_context": 100_000_000}
     for name, high in bounds.items():
         value = getattr(row, name)
         if value is not None and not 1 <= value <= high:

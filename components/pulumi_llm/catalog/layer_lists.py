@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.shapes.shape import Piece
 
 PLAIN = 2.0

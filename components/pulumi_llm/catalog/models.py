@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.rows import Row
 
 GIB = 2**30
@@ -62,8 +61,13 @@ class Model(Row):
     ``parameters_b`` and ``active_b`` are in billions, ``weights_gib`` is the loaded size in GiB where a real
     server logged it. ``attention_layers`` is smaller than ``layers`` in hybrids: only these keep a KV cache.
     ``quantization`` names how the files are stored (``awq``, ``gptq``, ``fp8``, ``mxfp4``, …; None: 16 bit).
+    ``zero_points``: its quantized numbers are not symmetric about zero, by the file's own word.
+    ``quantization_scheme``: which of the method's forms they are in, where that matters.
     ``other_parts`` says that a config.json describes more than the text part, of a size that is not known here;
-    ``other_parameters_b`` is what reads pictures, where that is counted, beside ``parameters_b``.
+    ``other_parameters_b`` is what sees and hears, where that is counted, beside ``parameters_b``.
+    ``max_context`` is the longest context in tokens, ``served_context`` what vLLM takes of it where nobody says (None:
+    all of it). ``heads_ahead`` is how many heads that guess ahead the checkpoint has, where its config.json says so.
+    ``task`` is ``embedding`` for a model that turns text into vectors and writes none (None: it writes text).
     ``caches`` says per kind of layer what is kept for each token where a config.json was read; rows of the catalogue
     leave it out, and ``kept`` makes it from their other numbers. ``state_bytes`` is what ``state_layers`` layers keep
     for one request whatever its length. ``expert_parameters_b`` is the part of the parameters in routed experts, stored
@@ -86,9 +90,14 @@ class Model(Row):
     vocab: int | None = None
     tied_embeddings: bool | None = None
     max_context: int | None = None
+    served_context: int | None = None
+    heads_ahead: int | None = None
+    task: str | None = None
     dtype: str | None = None
     quantization: str | None = None
     quantization_bits: int | None = None
+    zero_points: bool = False
+    quantization_scheme: str | None = None
     weights_gib: float | None = None
     mla: Mla | None = None
     moe: Moe | None = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pulumi_llm._texts import _, either, listed
+from pulumi_llm._texts import _, either, listed, sentences
 from pulumi_llm.catalog import accelerators, pooling
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pulumi_llm.catalog.models import Model
     from pulumi_llm.catalog.rows import Gpu
@@ -59,8 +59,8 @@ def resolve_gpu(name: str, index: Mapping[str, tuple[str, ...]]) -> str:
     raise Refusal([Finding("catalog.ambiguous-gpu", message, _("write {found}", found=either(found)))])
 
 
-def resolve_model(name: str, models: Iterable[Model]) -> str:
-    """The id of the model.
+def resolve_model(name: str, models: Iterable[Model], beside: Callable[[], str] = str) -> str:
+    """The id of the model; ``beside``: what else there is to say of a name that is no model's.
 
     Raises ``catalog.ambiguous-model``, ``catalog.not-a-chat-model`` or ``catalog.unknown-model``.
     """
@@ -75,8 +75,10 @@ def resolve_model(name: str, models: Iterable[Model]) -> str:
                 "{name!r} is the name of {count} models: {found}", name=name, count=len(found), found=listed(found)
             )
             raise Refusal([Finding("catalog.ambiguous-model", message, _("write the whole id, with its owner"))])
-    pooling.refuse_pooling(name)
+    pooling.refuse_reranker(name)
     hint = _("Give a model outside the catalogue by its config.json.")
+    if said := beside():
+        hint = sentences(said, hint)
     raise UnknownName("catalog.unknown-model", _("model"), name, [row.id for row in rows], hint=hint)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import re
 import tempfile
@@ -15,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm._texts import _
+from pulumi_llm import _system as system
+from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog import reader
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.errors import Finding, Refusal
@@ -26,6 +28,9 @@ VARIABLE = "PULUMI_LLM_MODELS"
 
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 """An id as hubs have it: a node fetches the model by it."""
+
+REMARKS = frozenset({"source", "source_date", "notes", "licence"})
+"""What of a row nothing is computed with."""
 
 PROJECT = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 
@@ -66,11 +71,52 @@ def project_of(folder: Path) -> Path | None:
 
 def models_in(path: Path) -> tuple[Model, ...]:
     """The file's rows. Raises Refusal ``catalog.broken-file``, also for an id that no hub could have."""
-    rows = reader.rows_of(path, Model, change=reader.model_row)
-    for number, row in enumerate(rows, start=1):
-        if not ID.fullmatch(row.id):
-            raise reader.broken(path, _("row {number}: {model!r} is no id of a hub", number=number, model=row.id))
-    return rows
+    from pulumi_llm.catalog import row_mistakes  # a project without models of its own needs none
+
+    wrong: list[str] = []
+    rows: dict[str, Model] = {}
+    for number, raw in enumerate(reader.raw_rows(path), start=1):
+        problems = [*row_mistakes.of_row(Model, raw)]
+        if not problems and not ID.fullmatch(raw["id"]):
+            problems = [_("{model!r} cannot be the id of a model at a hub (organisation/name)", model=raw["id"])]
+        if not problems and raw["id"] in rows:
+            problems = [_("there is a row for {model} already", model=raw["id"])]
+        wrong += [reader.in_row(number, each) for each in problems]
+        if not problems:
+            rows[raw["id"]] = reader.build(path, Model, number, raw, reader.model_row)
+    if wrong:
+        raise reader.broken(path, *wrong)
+    return tuple(rows.values())
+
+
+def differs(path: Path, model: Model, listed_model: Model) -> Finding:
+    """What is told of a row that takes the place of the catalogue's: in what the two differ."""
+    fields = [each.name for each in dataclasses.fields(Model) if each.name not in REMARKS]
+    names = [each for each in fields if not _alike(_value(model, each), _value(listed_model, each))]
+    what = listed(names) if names else _("nothing that is computed with")
+    return Finding(
+        "catalog.own-row-differs",
+        _(
+            "{path} has a row for {model} that takes the place of the catalogue's of {day}; they differ in {what}",
+            path=path.name,
+            model=model.id,
+            day=listed_model.source_date,
+            what=what,
+        ),
+        _("take the row out where the catalogue's is to hold"),
+        severity="warning" if names else "info",
+    )
+
+
+def _value(model: Model, field: str) -> object:
+    return model.kept if field == "caches" else getattr(model, field)
+
+
+def _alike(one: object, other: object) -> bool:
+    """Whether two values of a field are the same to anybody who computes with them."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=0.001)
+    return one == other
 
 
 def unknown(model: Model) -> Finding:
@@ -106,7 +152,7 @@ def add(path: Path, model: Model) -> bool:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
     except OSError as error:
-        message = _("{path} cannot be written: {problem}", path=path, problem=error.strerror or error)
+        message = _("{path} cannot be written: {problem}", path=path, problem=system.why(error))
         raise Refusal([Finding("catalog.own-not-written", message, _("name another file with --out"))]) from None
     _of_project.cache_clear()
     return older is not None

@@ -1,46 +1,63 @@
-"""Models that are no chat models, known by their names: what turns text into vectors, or ranks it."""
+"""Models that are no chat models, known by name or class: what turns text into vectors, or ranks it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 
+if TYPE_CHECKING:
+    from pulumi_llm.catalog.models import Model
+
 DATA = Path(__file__).parent / "data" / "pooling_models.json"
 
-WORK = {
-    "embedding": _("an embedding model: it turns text into vectors"),
-    "reranker": _("a reranker: it says how well texts fit a question"),
-}
-"""What each kind does."""
+EMBEDDING, RERANKER = "embedding", "reranker"
+"""The two kinds: it turns texts into vectors, or says how well they fit a question."""
 
 
 @cache
-def _rows() -> tuple[tuple[str, str], ...]:
-    rows = json.loads(DATA.read_text(encoding="utf-8"))["rows"]
-    return tuple((row["pattern"], row["kind"]) for row in rows)
+def _data() -> Mapping[str, Any]:
+    rows: Mapping[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+    return rows
 
 
+@cache
 def kind_of(model: str) -> str | None:
-    """``embedding`` or ``reranker`` where the name of ``model`` tells; None for all others. The first row decides."""
-    return next((kind for pattern, kind in _rows() if fnmatchcase(model.casefold(), pattern)), None)
+    """`EMBEDDING` or `RERANKER` where the name of ``model`` tells; None for all others. The first row decides."""
+    name = model.casefold()
+    return next((row["kind"] for row in _data()["rows"] if fnmatchcase(name, row["pattern"])), None)
 
 
-def refuse_pooling(model: str) -> None:
-    """Raise Refusal ``catalog.not-a-chat-model`` where the name of ``model`` says that it is none."""
-    kind = kind_of(model)
-    if kind is None:
+def task_of(name: str, model: Model | None = None, flags: Mapping[str, str] | None = None) -> str | None:
+    """What a server of that model is for, if not for chat: by its flags, its row or its name; None for chat.
+
+    ``flags`` are those of the user's own arguments: vLLM takes ``--runner pooling`` for a model of either sort.
+    """
+    runner = (flags or {}).get("--runner", "auto")
+    if runner == "generate":
+        return None
+    known = (model.task or kind_of(model.id)) if model is not None else None
+    return known or kind_of(name) or (EMBEDDING if runner == "pooling" else None)
+
+
+def task_of_class(architecture: str | None) -> str | None:
+    """`EMBEDDING` where the class of a config.json is of models that turn text into vectors."""
+    return EMBEDDING if architecture in _data()["architectures"] else None
+
+
+def refuse_reranker(model: str) -> None:
+    """Raise Refusal ``catalog.not-a-chat-model`` where the name of ``model`` says that it ranks texts."""
+    if kind_of(model) != RERANKER:
         return
     message = _(
-        "{model} is {work}, and writes none; a node is ready once its model has written an answer",
+        "{model} is a reranker: it says how well texts fit a question, and the gateway passes no such requests",
         model=model,
-        work=WORK[kind],
     )
-    hint = _(
-        "a chat model, such as Qwen/Qwen2.5-7B-Instruct; Weaviate on a node takes vectors that were made elsewhere"
-    )
+    hint = _("a chat model, such as Qwen/Qwen2.5-7B-Instruct, or one that turns text into vectors")
     raise Refusal([Finding("catalog.not-a-chat-model", message, hint, where="model")])

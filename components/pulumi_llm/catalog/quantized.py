@@ -5,9 +5,10 @@ Methods and what each block means: vllm 0.32.0, model_executor/layers/quantizati
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.layer_lists import LayerLists
 
@@ -92,11 +93,15 @@ class BadBlockError(Exception):
 class Stored:
     """``method`` by the name that is used here (None: 16 bit), ``bits`` of a weight where one number says it all.
 
-    ``unclear`` names the setting that leaves the size open, such as groups of different sizes.
+    ``zero_points``: the block says that its numbers are not symmetric about zero. ``scheme``: which of a method's forms
+    it is, where that matters (``int8``, ``fp8``, ``w4a8-fp8``). ``unclear`` names the setting that leaves the size
+    open, such as groups of different sizes.
     """
 
     method: str | None = None
     bits: int | None = None
+    zero_points: bool = False
+    scheme: str | None = None
     unclear: str | None = None
     lists: LayerLists | None = None
 
@@ -239,7 +244,8 @@ def _overall(block: object) -> Stored:
     bits = _bits(block)
     if bits is None:
         bits = 4 if block.get("load_in_4bit") else 8 if block.get("load_in_8bit") else PLAIN_BITS.get(method)
-    return Stored(method=method, bits=bits)
+    packed_as_awq = any("awq" in str(block.get(name)) for name in ("packing_format", "backend"))  # inc/config_parser.py
+    return Stored(method=method, bits=bits, zero_points=block.get("sym") is False and not packed_as_awq)
 
 
 def _missing() -> BadBlockError:
@@ -288,7 +294,14 @@ def _groups(block: Mapping[str, object], method: str = "compressed-tensors") -> 
         told = [str(block.get("format")), *(str(group.get("format")) for group in groups.values())]
         wide = _first_group(block)
         return Stored(method="mxfp4" if wide == 32 or any("mxfp4" in each for each in told) else "nvfp4", bits=4)
-    return Stored(method=method, bits=bits)
+    return Stored(method=method, bits=bits, scheme=None if floats else _scheme(bits, groups.values()))
+
+
+def _scheme(bits: int | None, groups: Iterable[object]) -> str | None:
+    """The form of whole numbers: eight bit, or four bit that meet activations in fp8."""
+    activations = [group.get("input_activations") for group in groups if isinstance(group, dict)]
+    floats = any(isinstance(each, dict) and each.get("type") == "float" for each in activations)
+    return "int8" if bits == 8 else "w4a8-fp8" if bits == 4 and floats else None
 
 
 def _quark(block: Mapping[str, object]) -> Stored:
@@ -299,7 +312,8 @@ def _quark(block: Mapping[str, object]) -> Stored:
     bits = known.get(kind) if isinstance(kind, str) else None
     mixed = block.get("layer_quant_config")
     unclear = "layer_quant_config" if mixed else None if bits else "global_quant_config"
-    return Stored(method="quark", bits=bits, unclear=unclear)
+    scheme = {"fp8_e4m3": "fp8", "int8": "int8"}.get(kind, kind) if isinstance(kind, str) else None
+    return Stored(method="quark", bits=bits, scheme=scheme, unclear=unclear)
 
 
 def _torchao(block: Mapping[str, object]) -> Stored:

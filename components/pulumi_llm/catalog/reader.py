@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.models import Cache, Mla, Model, Moe, SlidingWindow
 from pulumi_llm.catalog.rows import (
@@ -53,7 +55,7 @@ OPTIONAL_NUMBERS: dict[type, tuple[str, ...]] = {
             "kv_heads",
             "head_dim",
         ),
-        *("intermediate", "vocab", "max_context", "quantization_bits", "weights_gib"),
+        *("intermediate", "vocab", "max_context", "served_context", "heads_ahead", "quantization_bits", "weights_gib"),
     ),
 }
 
@@ -62,12 +64,14 @@ OWN = "pulumi-llm.models.json"
 """The name of a project's own file of models (see `pulumi_llm.catalog.own`)."""
 
 
-def broken(path: Path, message: str) -> Refusal:
-    """The refusal for a catalogue file that cannot be used."""
+def broken(path: Path, *messages: str) -> Refusal:
+    """The refusal for a catalogue file that cannot be used; it names the file."""
     hint = _("restore the file from the package, or correct the row it names")
     if path.name == OWN:
         hint = _("correct the row it names, or take it out and add the model again: pulumi-llm catalog add")
-    return Refusal([Finding("catalog.broken-file", f"{path.name}: {message}", hint, where=str(path))])
+    # In the message and not as a place: whoever asks puts a place of its own in front.
+    told = [_("{path}: {problem}", path=path, problem=each) for each in messages]
+    return Refusal([Finding("catalog.broken-file", each, hint) for each in told])
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -77,7 +81,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise broken(path, _("the file is missing")) from None
     except OSError as error:
-        raise broken(path, _("the file cannot be read: {problem}", problem=error.strerror)) from None
+        raise broken(path, _("the file cannot be read: {problem}", problem=system.why(error))) from None
     except (ValueError, RecursionError) as error:
         raise broken(path, _("not JSON: {problem}", problem=error)) from None
     if not isinstance(content, dict) or not isinstance(content.get("sources"), dict):
@@ -118,12 +122,29 @@ def rows_of(path: Path, kind: type[T], change: Callable[[RawRow], RawRow] | None
     return tuple(build(path, kind, number, raw, change) for number, raw in enumerate(raw_rows(path), start=1))
 
 
+def checked_rows(path: Path, kind: type[T]) -> Iterator[RawRow]:
+    """The file's rows as they are, of which each can be made a ``kind``; Refusal ``catalog.broken-file`` as `rows_of`.
+
+    For a file of thousands of rows of which few are asked for: to make an object takes longer than to look at its row.
+    """
+    names = {each.name for each in fields(kind)}
+    needed = {each.name for each in fields(kind) if each.default is MISSING}
+    for number, raw in enumerate(raw_rows(path), start=1):
+        if not needed <= raw.keys() <= names:
+            build(path, kind, number, raw)
+        for name in NUMBERS.get(kind, ()):
+            _check_number(path, number, name, raw[name])
+        yield raw
+
+
 def build(path: Path, kind: type[T], number: int, raw: RawRow, change: Callable[[RawRow], RawRow] | None = None) -> T:
     """One row as an object, or the refusal that says which field is wrong."""
+    changed: RawRow | None = None
     try:
-        row = kind(**(change(raw) if change else raw))
+        changed = change(raw) if change else raw
+        row = kind(**changed)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise broken(path, f"row {number}: {error}") from None
+        raise broken(path, *_mistakes(kind, number, raw, changed, error)) from None
     for field in NUMBERS.get(kind, ()):
         _check_number(path, number, field, getattr(row, field))
     for field in OPTIONAL_NUMBERS.get(kind, ()):
@@ -131,6 +152,24 @@ def build(path: Path, kind: type[T], number: int, raw: RawRow, change: Callable[
         if value is not None:
             _check_number(path, number, field, value)
     return row
+
+
+def _mistakes(kind: type[T], number: int, raw: RawRow, changed: RawRow | None, error: Exception) -> Iterator[str]:
+    """What is wrong with a row that makes no object: as it stands, or (`changed`) as it was to become one."""
+    from pulumi_llm.catalog import row_mistakes  # only a bad row needs it
+
+    if changed is not None:
+        found = [*row_mistakes.of_keys(kind, changed)]
+    elif isinstance(error, KeyError):
+        found = [_("the key {key!r} is missing", key=error.args[0])]
+    else:
+        found = [*row_mistakes.of_row(kind, raw)]
+    return (in_row(number, each) for each in found or [_("it is not what a row of this file is")])
+
+
+def in_row(number: int, problem: str) -> str:
+    """What is wrong with a row of a file, with the row's number: the first is 1."""
+    return _("row {number}: {problem}", number=number, problem=problem)
 
 
 def _check_number(path: Path, number: int, field: str, value: object) -> None:
@@ -166,3 +205,16 @@ def model_row(raw: RawRow) -> RawRow:
     if raw.get("caches"):
         changed["caches"] = tuple(Cache(**each) for each in raw["caches"])
     return changed
+
+
+def upstream_row(raw: RawRow) -> RawRow:
+    """A vendor's row with tuples and sets for lists."""
+    countries = raw["countries"]
+    if isinstance(countries, str) and countries != "any":
+        raise ValueError(f"countries is {countries!r}, and it must be a list, null or 'any'")
+    return {
+        **raw,
+        "endpoints": tuple(raw.get("endpoints", ())),
+        "private_hosts": tuple(raw.get("private_hosts", ())),
+        "countries": frozenset(countries) if isinstance(countries, list) else countries,
+    }

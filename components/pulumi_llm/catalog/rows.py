@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import field
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.capabilities import Capability
 
@@ -118,7 +119,7 @@ class CloudFacts(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region(Row):
-    """A region. ``country`` is ISO 3166-1 alpha-2; ``serves``: upstream vendors usable from it."""
+    """A region. ``country`` is ISO 3166-1 alpha-2; ``serves``: upstream vendors that serve callers from it."""
 
     cloud: str
     name: str
@@ -135,8 +136,43 @@ class Region(Row):
 
     @property
     def in_hong_kong(self) -> bool:
-        """Whether it is in Hong Kong: mainland rules do not hold there, but upstream vendors refuse."""
+        """Whether it is in Hong Kong: mainland rules do not hold there, but foreign upstream vendors refuse."""
         return self.country == "HK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamVendor(Row):
+    """A vendor of models, or a kind of server that serves them, by the OpenAI protocol.
+
+    ``endpoints`` are the paths that it answers; none where the gateway knows that kind of server itself. ``base_url``
+    goes up to where ``/v1`` does (None: it has to be given), and ``base_urls`` has the addresses for callers in some
+    countries. ``countries`` are those of this catalogue's regions that it serves; None: no list is known, and all but
+    mainland China and Hong Kong are taken for served.
+    Hosts of ``private_hosts`` (patterns with ``*``) are reached within the cloud's own network only.
+    """
+
+    vendor: str
+    title: str
+    endpoints: tuple[str, ...] = ()
+    base_url: str | None
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+    countries: frozenset[str] | Literal["any"] | None
+    private_hosts: tuple[str, ...] = ()
+
+    def serves(self, country: str) -> bool:
+        """Whether it serves callers in a country."""
+        if self.countries is None:
+            return country not in ("CN", "HK")
+        return self.countries == "any" or country in self.countries
+
+    def url(self, country: str) -> str | None:
+        """Where it answers callers in a country; None: it has to be given."""
+        return self.base_urls.get(country, self.base_url)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All its addresses."""
+        return (*([self.base_url] if self.base_url is not None else []), *self.base_urls.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

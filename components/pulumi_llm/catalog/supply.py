@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.rows import Region, Row
 
 if TYPE_CHECKING:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pulumi_llm import _json
+from pulumi_llm import _system as system
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 
@@ -151,7 +153,7 @@ def header_of(path: Path) -> dict[str, tuple[str, int]]:
             text = stream.read(length)
             whole = stream.seek(0, 2)
     except OSError as error:
-        _refuse("header", path, _("it cannot be read: {problem}", problem=error.strerror))
+        _refuse("header", path, _("it cannot be read: {problem}", problem=system.why(error)))
     found = tensors(text, path)
     end = 8 + length + sum(size for __, size in found.values())
     if whole < end:
@@ -234,7 +236,7 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes()
     except OSError as error:
-        _refuse("index", path, _("it cannot be read: {problem}", problem=error.strerror))
+        _refuse("index", path, _("it cannot be read: {problem}", problem=system.why(error)))
     if path.name == INDEX:
         return read_index(text, path)
     try:

@@ -7,10 +7,12 @@ types) is data in the catalogue (:class:`pulumi_llm.catalog.CloudFacts`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, cast
 
 import pulumi
+
+from pulumi_llm._dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,12 +9,13 @@ A folder is a Python package that holds `adapter.py` (its resources, the only pa
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pulumi_llm import _json
+from pulumi_llm._dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
@@ -37,7 +38,7 @@ def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list
 
 
 def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placing | None = None) -> Verdict:
-    """Every rule's errors and warnings about a server, with Weaviate beside the model if so; worst first, all at once.
+    """Every rule's errors and warnings about a server, with a vector store beside it if so; worst first, all at once.
 
     ``placing``: what came of looking for its place, where somebody has looked already. A model that the catalogue does
     not have is an error, ``fit.unknown-model``, as nothing can be said of it.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from pulumi_llm.catalog.models import GIB, Model
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.catalog.models import GIB, Cache, Model
 from pulumi_llm.preflight.engine import engine
 
 
@@ -53,6 +53,10 @@ class Footprint:
     def longest(self, room_gib: float, batched: int | None, limit: int | None) -> int:
         """The longest context of which one request fits in so many GiB, at most what the model was made for."""
         low, high = 0, limit if limit is not None else 2**24
+        if self.request_gib(high, batched) <= room_gib:
+            return high
+        if self.request_gib(1, batched) > room_gib:
+            return 0
         while low < high:
             middle = (low + high + 1) // 2
             if self.request_gib(middle, batched) <= room_gib:
@@ -62,8 +66,10 @@ class Footprint:
         return low
 
 
-def footprint(model: Model, gpu_count: int, *, fp8: bool = False) -> Footprint | None:
+def footprint(model: Model, gpu_count: int, *, fp8: bool = False, more: tuple[Cache, ...] = ()) -> Footprint | None:
     """What requests of a model keep on each of so many GPUs; None where the numbers for it are not known.
+
+    ``more`` is what layers beside the model keep, such as those that guess ahead.
 
     A latent cache is whole on every GPU; heads are divided, and repeated where there are fewer of them than GPUs.
     """
@@ -71,7 +77,7 @@ def footprint(model: Model, gpu_count: int, *, fp8: bool = False) -> Footprint |
     if rows is None:
         return None
     kept: dict[int | None, float] = {}
-    for row in rows:
+    for row in (*rows, *more):
         size = row.bytes if row.heads == 0 else row.bytes / row.heads * max(1, row.heads // gpu_count)
         if fp8 and not row.fixed:
             size //= 2
@@ -80,16 +86,16 @@ def footprint(model: Model, gpu_count: int, *, fp8: bool = False) -> Footprint |
     return Footprint(
         kept=tuple(Kept(bytes=size, window=window) for window, size in kept.items()),
         state_bytes=state,
-        block_tokens=_block(model, kept.values(), state),
+        block_tokens=_block(model, kept.values(), state, sum(row.layers for row in more)),
     )
 
 
-def _block(model: Model, sizes: Iterable[float], state: float) -> int:
+def _block(model: Model, sizes: Iterable[float], state: float, more: int) -> int:
     plain = engine().block_tokens
     layers = model.attention_layers or 0
     if not model.state_layers or not layers:
         return plain
-    one = sum(sizes) / layers
+    one = sum(sizes) / (layers + more)
     return max(plain, int(-(-(state / model.state_layers / one) // plain)) * plain) if one else plain
 
 

@@ -25,11 +25,13 @@ def ending_models(upstreams: Mapping[str, UpstreamSpec], today: date) -> list[Fi
     is for the reader to know.
     """
     from pulumi_llm import catalog
+    from pulumi_llm.spec import vendor_of
 
     known = catalog.load().endings
     found = []
-    for vendor in sorted(upstreams):
-        for model in dict.fromkeys(upstreams[vendor].models):
+    for name in sorted(upstreams):
+        vendor = vendor_of(name, upstreams[name])
+        for model in dict.fromkeys(upstreams[name].models):
             row = known.get((vendor, model))
             if row is None or (row.day - today).days > NOTICE_DAYS:
                 continue
@@ -50,5 +52,5 @@ def ending_models(upstreams: Mapping[str, UpstreamSpec], today: date) -> list[Fi
                     _("{vendor} switches {model} off on {ends}", vendor=vendor, model=model, ends=row.ends),
                     hint,
                 )
-            found.append(replace(told, severity="warning", where=f"upstreams.{vendor}.models"))
+            found.append(replace(told, severity="warning", where=f"upstreams.{name}.models"))
     return found

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+from pulumi_llm._dataclasses import dataclass
 
 DATA = Path(__file__).parent / "data" / "vllm.json"
 
@@ -18,7 +21,9 @@ class Quantization:
     """How weights are stored. ``bytes`` per parameter by bits, scales included; embeddings stay in 16 bit.
 
     ``online`` says that vLLM can make it while loading 16-bit weights; ``group`` is the number of inputs that share
-    a scale, which a tensor-parallel split must not cut (None: not so stored, or not known).
+    a scale, which a tensor-parallel split must not cut (None: not so stored, or not known). ``served_bits``: others are
+    refused at the start (empty: none are); ``symmetric``: so are numbers with a zero point.
+    ``schemes``: forms of the method that have kernels from one capability to another only (None: to the newest).
     """
 
     name: str
@@ -29,6 +34,9 @@ class Quantization:
     group: int | None
     online: bool
     source: str
+    served_bits: tuple[int, ...] = ()
+    symmetric: bool = False
+    schemes: Mapping[str, tuple[Capability, Capability | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +160,12 @@ def _quantization(name: str, row: Mapping[str, object]) -> Quantization:
         "name": name,
         "min_capability": _capability(str(values["min_capability"])),
         "dtypes": tuple(dtypes),
+        "served_bits": tuple(cast("list[int]", values.get("served_bits", ()))),
         "bytes": {int(bits): float(size) for bits, size in sizes.items()},
+        "schemes": {
+            scheme: (_capability(first), last and _capability(last))
+            for scheme, (first, last) in cast("dict[str, list[str]]", values.get("schemes", {})).items()
+        },
     }
     return Quantization(**values)  # type: ignore[arg-type]
 

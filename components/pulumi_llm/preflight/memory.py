@@ -8,19 +8,24 @@ cache is about 3 % (0.2 GiB), the largest 14 %, and four records that were found
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Model
+from pulumi_llm.preflight.adapters import Adapters, slots_gib
 from pulumi_llm.preflight.cache import footprint
-from pulumi_llm.preflight.engine import Engine, Spending, engine
-
-EXPERT_BYTES = {4: 0.53, 8: 1.005, 16: 2.0}
-"""Bytes per parameter of experts that are stored otherwise than the rest, with scales (data/vllm.json: mxfp4, fp8)."""
+from pulumi_llm.preflight.drafts import NOTHING, Draft, held
+from pulumi_llm.preflight.encoders import rehearsal_gib
+from pulumi_llm.preflight.engine import Spending, engine
+from pulumi_llm.preflight.weights import weights_gib
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What is asked of a server, as far as memory is concerned. Sizes in tokens, requests and GiB per GPU."""
+    """What is asked of a server, as far as memory is concerned. Sizes in tokens, requests and GiB per GPU.
+
+    ``sees``: the parts that see and hear are loaded; ``rehearses``: vLLM takes room for them when it starts;
+    ``writes``: the model writes text, one word after the other, so a sampler is rehearsed.
+    """
 
     gpu: str
     gpu_gib: float
@@ -34,6 +39,11 @@ class Load:
     max_num_batched_tokens: int
     fp8_kv_cache: bool = False
     eager: bool = False
+    adapters: Adapters | None = None
+    draft: Draft | None = None
+    sees: bool = True
+    rehearses: bool = True
+    writes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +53,8 @@ class Memory:
     ``kv_tokens`` is what vLLM logs as `GPU KV cache size` (with windows: of requests of the asked length);
     ``max_model_len`` the longest context of which one request
     fits (0: none), ``max_concurrency`` how many requests of the asked length fit at once, ``need_gib`` the cache of
-    one such request. ``overhead_gib`` is the sum of the three parts after it.
+    one such request. ``overhead_gib`` is the sum of the three parts after it. ``adapters_gib`` and ``draft_gib`` are in
+    ``weights_gib``: slots for adapters, and what guesses ahead.
     """
 
     gpu_gib: float
@@ -58,6 +69,8 @@ class Memory:
     need_gib: float
     max_model_len: int
     max_concurrency: float
+    adapters_gib: float = 0.0
+    draft_gib: float = 0.0
 
     def for_json(self) -> dict[str, float | int]:
         """The figures that ``check --json`` shows."""
@@ -70,36 +83,9 @@ class Memory:
             "kv_tokens": self.kv_tokens,
             "max_model_len": self.max_model_len,
             "max_concurrency": self.max_concurrency,
+            **({"adapters_gib": round(self.adapters_gib, 2)} if self.adapters_gib else {}),
+            **({"draft_gib": round(self.draft_gib, 2)} if self.draft_gib else {}),
         }
-
-
-def weights_gib(
-    model: Model, quantization: str | None, bits: int | None, release: Engine | None = None
-) -> float | None:
-    """The model's weights as loaded by one GPU that holds them all, or None where no source gives their size.
-
-    A size that a server logged is taken as it is. Else quantized weights are counted as a body at the method's bytes
-    per parameter and embeddings at two bytes, which explains why small models shrink less. ``quantization`` is the
-    method that is used, be it that of the files or one that vLLM applies while loading.
-    """
-    release = release or engine()
-    if model.weights_gib is not None and quantization == model.quantization:
-        return model.weights_gib
-    if model.parameters_b is None:
-        return None
-    factor = release.spending.weights_factor
-    beside = (model.other_parameters_b or 0.0) * 2e9 / GIB  # what reads pictures stays in 16 bit
-    if quantization is None:
-        return model.parameters_b * 2e9 / GIB * factor + beside
-    method = release.quantizations.get(quantization)
-    size = method.bytes.get(bits or method.bits or 0) if method is not None else None
-    if size is None:
-        return None
-    embeddings = min(model.embedding_parameters_b or 0.0, model.parameters_b)
-    experts = model.expert_parameters_b if model.expert_bits is not None else None
-    body = model.parameters_b - embeddings - (experts or 0.0)
-    apart = (experts or 0.0) * EXPERT_BYTES.get(model.expert_bits or 0, size)
-    return (body * size + embeddings * 2 + apart) * 1e9 / GIB + beside
 
 
 def kv_bytes_per_token(model: Model, gpu_count: int, *, fp8: bool = False) -> tuple[int, int] | None:
@@ -114,11 +100,15 @@ def kv_bytes_per_token(model: Model, gpu_count: int, *, fp8: bool = False) -> tu
 def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memory | None:
     """What becomes of the GPU's memory, or None where the catalogue does not know enough of the model."""
     spending = spending or engine().spending
-    whole = weights_gib(model, load.quantization, load.bits)
-    cache = footprint(model, load.gpu_count, fp8=load.fp8_kv_cache)
+    whole = weights_gib(model, load.quantization, load.bits, sees=load.sees)
+    ahead = (held(model, load.draft) if load.draft else None) or NOTHING
+    cache = footprint(model, load.gpu_count, fp8=load.fp8_kv_cache, more=ahead.kept)
     if whole is None or cache is None:
         return None
-    weights = whole / load.gpu_count * (spending.shard_factor if load.gpu_count > 1 else 1.0)
+    sharded = spending.shard_factor if load.gpu_count > 1 else 1.0
+    draft = ahead.weights_gib / load.gpu_count * sharded
+    adapters = (slots_gib(model, load.adapters, load.gpu_count) if load.adapters else None) or 0.0
+    weights = whole / load.gpu_count * sharded + draft + adapters
     activation = _activation_gib(model, load, spending)
     non_torch = spending.non_torch_gib + _parallel_gib(load, spending)
     graphs = 0.0 if load.eager else _graphs_gib(model, load, spending)
@@ -128,7 +118,7 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
     batched = load.max_num_batched_tokens if spending.sliding_windows else None
     need = cache.request_gib(load.max_model_len, batched)
     plain = batched is None or not any(each.window for each in cache.kept)
-    requests = max(kv, 0.0) / need if need else 0.0
+    requests = max(kv, 0.0) / need if need else float(load.max_num_seqs) * (kv > 0)
     return Memory(
         gpu_gib=load.gpu_gib,
         budget_gib=budget,
@@ -144,22 +134,29 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
         need_gib=need,
         max_model_len=cache.longest(kv, batched, model.max_context),
         max_concurrency=math.floor(requests * 100) / 100,
+        adapters_gib=adapters,
+        draft_gib=draft,
     )
 
 
 def _activation_gib(model: Model, load: Load, spending: Spending) -> float:
-    """The peak of the rehearsal: the sampler at full batch, or a prefill, whichever is larger."""
-    sampler = spending.sampler_units * load.max_num_seqs * (model.vocab or 0) * 4 / GIB
+    """The peak of the rehearsal: the sampler at full batch, a prefill, or what sees, whichever is larger."""
+    units = spending.sampler_units if load.writes else 0.0
+    sampler = units * load.max_num_seqs * (model.vocab or 0) * 4 / GIB
     hidden = model.hidden or 0
     if model.moe is not None:
         wide = model.moe.experts_per_token * (3 * model.moe.intermediate / load.gpu_count + hidden)
     else:
         wide = 3 * (model.intermediate or 0) / load.gpu_count
     tokens = load.max_num_batched_tokens
-    if load.max_model_len <= spending.whole_prefill_tokens:
+    if load.max_model_len <= spending.whole_prefill_tokens or model.attention_layers == 0 < (model.heads or 0):
+        # a text in one piece: older releases, and what sees all of it at once
         tokens = max(tokens, load.max_model_len)
     prefill = tokens * (wide + 4 * hidden) * 2 / GIB
-    return max(sampler, prefill)
+    encoder, kept = (0.0, 0.0)
+    if load.sees and load.rehearses:
+        encoder, kept = rehearsal_gib(model, load.max_num_batched_tokens, load.max_model_len, load.gpu_count)
+    return max(max(sampler, prefill) + kept, encoder)
 
 
 def _parallel_gib(load: Load, spending: Spending) -> float:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.preflight import capabilities, memory, unlisted
+from pulumi_llm.preflight import beside, capabilities, unlisted, weights
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model, Offer, Price
+    from pulumi_llm.preflight.beside import Beside
     from pulumi_llm.spec import ProxySpec, ServerSpec
 
 
 SYSTEM_GIB = 2
-"""Host memory besides Weaviate's and vLLM's own, for the system, Docker, Caddy and the gateway."""
-
-WEAVIATE_DISK_SHARE = 0.9
-"""The share of its disk that Weaviate writes to: above it all is read-only.
-
-Source: weaviate/weaviate, usecases/config/config_handler.go: DefaultDiskUseReadonlyPercentage, which the variable
-DISK_USE_READONLY_PERCENTAGE would change (read 2026-11-28).
-"""
+"""Host memory besides vLLM's own and that of services, for the system, Docker, Caddy and the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,31 +146,33 @@ def place_proxy(proxy: ProxySpec) -> Placement:
 
 
 def place_vectors(cloud: str, region: str, zone: str | None, memory_gib: int, instance_type: str | None) -> Placement:
-    """A host for Weaviate alone, with that many GiB of memory for it and what the system takes besides."""
+    """A host for a vector store alone, with that many GiB of memory for it and what the system takes besides."""
     return place_host(
         cloud, region, zone, min_vcpu=2, min_memory_gib=memory_gib + SYSTEM_GIB, instance_type=instance_type
     )
 
 
-def model_disk_gib(weights: float | None, vectors_gib: int = 0, services: int = 0) -> int:
+def model_disk_gib(weights: float | None, services: Sequence[Beside] = ()) -> int:
     """GiB of a data disk that nobody asked a size of: room for the weights twice over (a model is changed in place).
 
-    ``weights``: GiB of the model's files, None where that is not known. With vectors and other ``services`` (GiB)
-    beside them, they have their room even while both models are there.
+    ``weights``: GiB of the model's files, None where that is not known. With ``services`` beside them that write no
+    more when the disk is nearly full, these have their room even while both models are there.
     """
+    room = beside.disk_gib(services)
     if weights is None:
-        return max(200 + vectors_gib + services, disk_gib(0.0, vectors_gib, services))
-    plain = max(60, _tens(2.1 * weights + 20)) + vectors_gib + services
-    return max(plain, _tens(disk_gib(2 * weights, vectors_gib, services))) if vectors_gib else plain
+        return max(200 + room, disk_gib(0.0, services))
+    plain = max(60, _tens(2.1 * weights + 20)) + room
+    return max(plain, _tens(disk_gib(2 * weights, services))) if beside.disk_percent(services) < 100 else plain
 
 
-def disk_gib(weights_gib: float, vectors_gib: int = 0, services_gib: int = 0) -> int:
-    """The least GiB of a disk that holds weights of that size, and vectors and other services' data beside them.
+def disk_gib(weights_gib: float, services: Sequence[Beside] = ()) -> int:
+    """The least GiB of a disk that holds weights of that size, and the data of services beside them.
 
-    A tenth more than the weights, and 5 GiB for keys, logs, Weaviate's image and the file system.
+    A tenth more than the weights, and 5 GiB for keys, logs, images and the file system.
     """
-    used = weights_gib * 1.1 + 5 + vectors_gib + services_gib
-    return math.ceil(used / WEAVIATE_DISK_SHARE if vectors_gib else used)
+    used, percent = weights_gib * 1.1 + 5 + beside.disk_gib(services), beside.disk_percent(services)
+    # Where nothing is left out nothing is divided, which might round up.
+    return math.ceil(used if percent == 100 else used / (percent / 100))
 
 
 def _tens(gib: float) -> int:
@@ -188,7 +184,7 @@ def download_gib(model: Model) -> float | None:
 
     By how the files are, not by what vLLM makes of them while it loads them.
     """
-    return memory.weights_gib(model, model.quantization, model.quantization_bits)
+    return weights.weights_gib(model, model.quantization, model.quantization_bits)
 
 
 def sold_size(cloud: str, kind: str, gib: int) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._language import told, tr
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
@@ -100,13 +100,25 @@ class Report:
                     weights_gib=memory.weights_gib,
                     kind=case.quantization or _("16 bit"),
                 ),
+                *(
+                    [tr("    of these    {gib:7.2f}  slots for adapters", gib=memory.adapters_gib)]
+                    if memory.adapters_gib
+                    else []
+                ),
+                *(
+                    [tr("    of these    {gib:7.2f}  what guesses ahead", gib=memory.draft_gib)]
+                    if memory.draft_gib
+                    else []
+                ),
                 tr("  overhead      {overhead_gib:7.2f}  {parts}", overhead_gib=memory.overhead_gib, parts=parts),
                 tr(
                     "  KV cache      {kv_gib:7.2f}  {kv_tokens:,} tokens; {need}",
                     kv_gib=memory.kv_gib,
                     kv_tokens=memory.kv_tokens,
                     need=need,
-                ),
+                )
+                if memory.need_gib
+                else tr("  left over     {kv_gib:7.2f}  this model keeps no KV cache", kv_gib=memory.kv_gib),
                 "",
                 tr(
                     "  longest context {max_model_len:,} tokens; {at_once}",

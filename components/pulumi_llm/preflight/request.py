@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._flags import flags_of
+from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import memory, placement, requests
+from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
-from pulumi_llm.preflight.engine import Engine, Quantization, engine
+from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec, VectorsSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """A service beside the model: its role's name, what people call it, and its GiB of host memory and of the disk."""
-
-    name: str
-    title: str
-    memory_gib: int
-    disk_gib: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +27,7 @@ class FitRequest:
 
     ``model`` is an id, or the path of a config.json when ``from_config``. ``model_disk_gib`` is the disk for the
     weights, ``driver`` the branch of an NVIDIA driver that is already there (None: the one that nodes install).
-    ``vectors_disk_gib`` and ``vectors_memory_gib`` are Weaviate's parts of that disk and of the host's memory (0: it is
-    not there); ``services`` are others'.
+    ``services`` share that disk and the host's memory with the model.
     """
 
     model: str
@@ -57,9 +48,7 @@ class FitRequest:
     kv_cache_dtype: str = "auto"
     driver: int | None = None
     model_disk_gib: int | None = None
-    vectors_disk_gib: int = 0
-    vectors_memory_gib: int = 0
-    services: tuple[Beside, ...] = ()
+    services: tuple[beside.Beside, ...] = ()
     extra_args: tuple[str, ...] = ()
     hub_id: str | None = None
     """The model's id, where ``model`` is the folder with what a hub told of it."""
@@ -71,10 +60,7 @@ class FitRequest:
 
 
 def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequest:
-    """What a server's spec asks, with Weaviate beside the model where ``vectors`` places it there."""
-    from pulumi_llm.roles import registry  # a question about a model and a GPU asks for no role
-
-    beside = vectors if vectors is not None and vectors.placement == "server" else None
+    """What a server's spec asks, with a vector store beside the model where ``vectors`` places it there."""
     return FitRequest(
         model=server.model,
         gpu=server.gpu,
@@ -91,12 +77,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         max_num_seqs=server.max_num_seqs,
         kv_cache_dtype=server.kv_cache_dtype,
         model_disk_gib=server.model_disk_gib,
-        vectors_disk_gib=beside.disk_gib if beside else 0,
-        vectors_memory_gib=beside.memory_gib if beside else 0,
-        services=tuple(
-            Beside(name, registry.role(name).manifest.title, each.memory_gib or 0, each.disk_gib or 0)
-            for name, each in server.services.items()
-        ),
+        services=beside.of_server(server, vectors),
         extra_args=server.extra_args,
     )
 
@@ -130,6 +111,27 @@ class Case:
         return self.engine.quantizations.get(self.quantization) if self.quantization else None
 
     @property
+    def scheme(self) -> tuple[str, Capability, Capability | None] | None:
+        """The form that the weights are stored in, where it has kernels on some GPUs only, and on which."""
+        form, method = self.model.quantization_scheme, self.method
+        if form is None or method is None or method.name != self.model.quantization or form not in method.schemes:
+            return None
+        return (form, *method.schemes[form])
+
+    @property
+    def in_other_bits(self) -> bool:
+        """Whether the weights are stored in so many bits as the method has no kernels for."""
+        method = self.method
+        same = method is not None and self.quantization == self.model.quantization
+        served = method.served_bits if method is not None and same else ()
+        return bool(served) and self.bits is not None and self.bits not in served
+
+    @cached_property
+    def task(self) -> str | None:
+        """What the server is for, if not for chat: see `pooling.task_of`."""
+        return pooling.task_of(self.request.named, self.model, flags_of(self.request.extra_args))
+
+    @property
     def dtype(self) -> str:
         """What vLLM computes in: ``half``, ``bfloat16`` or what the model's files say."""
         return dtype_on(self.request.dtype, self.model, self.gpu, self.engine)
@@ -156,13 +158,15 @@ def placing_of(request: FitRequest) -> placement.Placing:
 
 
 def context_of(asked: int | None, model: Model | None) -> int | None:
-    """Tokens of prompt and answer together: what was asked, else what the model was trained for, within the default.
+    """Tokens of prompt and answer together: what was asked, else what vLLM takes by itself, within the default.
 
     None: what the model was trained for is not known, and vLLM takes it from the model's files.
     """
     if asked is not None:
         return asked
-    return min(DEFAULT_CONTEXT, model.max_context) if model is not None and model.max_context else None
+    if model is None or not model.max_context:
+        return None
+    return min(DEFAULT_CONTEXT, model.max_context, model.served_context or DEFAULT_CONTEXT)
 
 
 def max_num_seqs_of(case: Case) -> int | None:
@@ -209,8 +213,13 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
         fp8_kv_cache=request.kv_cache_dtype.startswith("fp8"),
         eager="--enforce-eager" in flags,
+        adapters=adapters.asked(flags),
+        draft=drafts.asked(flags),
+        sees=not encoders.off(flags),
+        rehearses=encoders.rehearses(flags),
+        writes=pooling.task_of(request.named, model, flags) is None,
     )
-    if seqs is None:
+    if seqs is None and model.state_layers:
         load = replace(load, max_num_seqs=requests.number_that_starts(model, load))
     return Case(
         request=request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import replace
 
 from pulumi_llm.catalog.models import Model
@@ -34,8 +35,14 @@ def number_that_starts(model: Model, load: memory.Load) -> int:
     """
     if not model.state_layers:
         return load.max_num_seqs
-    for number in (load.max_num_seqs, *(step for step in STEPS if step < load.max_num_seqs)):
+
+    def starts(number: int) -> bool:
         blocks = blocks_of(model, replace(load, max_num_seqs=number))
-        if blocks is None or number <= blocks * SHARE:
-            return number
-    return load.max_num_seqs
+        return blocks is None or number <= blocks * SHARE
+
+    if starts(load.max_num_seqs):
+        return load.max_num_seqs
+    # Fewer requests always leave more blocks for each: the first step that starts is found by halving.
+    fewer = [step for step in STEPS if step < load.max_num_seqs]
+    at = bisect(fewer, False, key=starts)
+    return fewer[at] if at < len(fewer) else load.max_num_seqs

@@ -11,6 +11,7 @@ from pulumi_llm.preflight.request import Case
 Rule = Callable[[Case], Iterable[Finding]]
 
 MODEL_RULES: tuple[Rule, ...] = (
+    rules_model.own_row_differs,
     rules_model.unknown_architecture,
     rules_model.needs_newer_vllm,
     rules_hardware.capability_too_old,
@@ -18,6 +19,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_hardware.dtype_needs_capability,
     rules_hardware.model_refuses_fp16,
     rules_hardware.quantization_unknown,
+    rules_hardware.quantization_form_not_served,
     rules_hardware.quantization_contradicts_files,
     rules_hardware.quantization_needs_capability,
     rules_hardware.kv_cache_needs_capability,

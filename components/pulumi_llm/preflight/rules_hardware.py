@@ -133,6 +133,33 @@ def quantization_unknown(case: Case) -> Iterator[Finding]:
     )
 
 
+def quantization_form_not_served(case: Case) -> Iterator[Finding]:
+    """A method that is known may come in a form that the release has no kernels for, and refuses at the start."""
+    method, stored = case.method, case.model
+    if method is None or case.quantization != stored.quantization:
+        return
+    served = listed([_("{bits} bit", bits=each) for each in method.served_bits])
+    if case.in_other_bits:
+        form = _("{bits} bit", bits=case.bits)
+    elif method.symmetric and stored.zero_points:
+        form, served = _("numbers with a zero point (sym: false)"), _("symmetric ones")
+    else:
+        return
+    yield Finding(
+        "fit.quantization-form",
+        _(
+            "{model} is stored in {method} of {form}, and vLLM {version} starts with {served} alone",
+            model=stored.id,
+            method=method.name,
+            form=form,
+            version=case.engine.version,
+            served=served,
+        ),
+        _siblings(case) or _("weights in another form, such as compressed-tensors or fp8"),
+        where="model",
+    )
+
+
 def quantization_contradicts_files(case: Case) -> Iterator[Finding]:
     """Apart from fp8, which vLLM makes while loading, a method must be the one that the files are stored in."""
     asked, method = case.request.quantization, case.method
@@ -183,6 +210,22 @@ def quantization_needs_capability(case: Case) -> Iterator[Finding]:
             _("a GPU with {min_capability} or higher", min_capability=_text(method.min_capability)),
             where="gpu",
         )
+    elif case.scheme and not (case.scheme[1] <= case.gpu.capability <= (case.scheme[2] or case.gpu.capability)):
+        scheme, first, last = case.scheme
+        yield Finding(
+            "fit.quantization-needs-capability",
+            _(
+                "{method} needs compute capability {min_capability}, and {gpu} has {compute_capability}",
+                method=f"{method.name} ({scheme})",
+                min_capability=_text(first),
+                gpu=case.gpu.name,
+                compute_capability=case.gpu.compute_capability,
+            ),
+            _("a GPU with {min_capability}", min_capability=_text(first))
+            if last == first
+            else _("a GPU with {min_capability} or higher", min_capability=_text(first)),
+            where="gpu",
+        )
     elif case.dtype not in ("auto", *method.dtypes):
         yield Finding(
             "fit.quantization-needs-dtype",
@@ -201,7 +244,11 @@ def fp8_is_weight_only(case: Case) -> Iterator[Finding]:
     """Without fp8 units the weights are unpacked to 16 bit: less memory, no more speed."""
     name, release = case.quantization, case.engine
     eight_bit = name == "fp8" or (name in ("compressed-tensors", "modelopt") and case.bits == 8)
-    if eight_bit and release.min_capability <= case.gpu.capability < release.fp8_arithmetic_capability:
+    if (
+        eight_bit
+        and case.model.quantization_scheme != "int8"
+        and release.min_capability <= case.gpu.capability < release.fp8_arithmetic_capability
+    ):
         yield Finding(
             "fit.fp8-weight-only",
             _(

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
-from pulumi_llm._texts import _, any_of, listed
+from pulumi_llm._texts import _, all_of, any_of, listed
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import memory, placement
+from pulumi_llm.preflight import beside, placement, weights
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.request import Case, FitRequest
 
 if TYPE_CHECKING:
+    from pulumi_llm.preflight.beside import Beside
     from pulumi_llm.preflight.placement import Placement
 
 
 def disk_too_small(case: Case) -> Iterator[Finding]:
-    """The files, and the vectors beside them, must find room on the data disk before the first byte is fetched."""
-    stored = memory.weights_gib(case.model, case.model.quantization, case.model.quantization_bits)
+    """The files, and what services keep, must find room on the data disk before the first byte is fetched."""
+    stored = weights.weights_gib(case.model, case.model.quantization, case.model.quantization_bits)
     yield from _disk(case.request, case.model.id, stored)
 
 
 def memory_too_small(case: Case) -> Iterator[Finding]:
-    """Weaviate, and what vLLM is told to keep in the host's memory, must find room there beside vLLM itself."""
+    """Services, and what vLLM is told to keep in the host's memory, must find room there beside vLLM itself."""
     yield from _memory(case.request, case.placing.place)
 
 
@@ -35,70 +36,64 @@ def of_unknown_model(request: FitRequest, place: Placement | None) -> list[Findi
 
 
 def _disk(request: FitRequest, model: str | None, stored: float | None) -> Iterator[Finding]:
-    given, vectors = request.model_disk_gib, request.vectors_disk_gib
-    others = sum(each.disk_gib for each in request.services)
-    if given is None or (stored is None and not vectors and not others):
+    given, services = request.model_disk_gib, [each for each in request.services if each.disk_gib]
+    if given is None or (stored is None and not services):
         return
-    needed = placement.disk_gib(stored or 0.0, vectors, others)
+    needed = placement.disk_gib(stored or 0.0, services)
     if given >= needed:
         return
-    share = placement.WEAVIATE_DISK_SHARE
-    if others:
-        titles = listed(each.title for each in request.services if each.disk_gib)
-        why = _(
-            "{others} GiB are for {titles}, and the rest of a disk of {given} GiB is too little for all else on it",
-            others=others,
-            titles=titles,
-            given=given,
-        )
-    elif not vectors:
+    if not services:
         why = _(
             "the files of {model} take about {stored:.1f} GiB, and a disk of {given} GiB has no room to fetch them",
             model=model,
             stored=stored,
             given=given,
         )
-    elif stored is None:
-        why = _(
-            "{vectors} GiB are for vectors, and Weaviate takes no more writes once {share:.0%} "
-            "of the disk are full: {given} GiB are too few, before the model's files are counted",
-            vectors=vectors,
-            share=share,
-            given=given,
-        )
     else:
-        why = _(
-            "the files of {model} take about {stored:.1f} GiB and {vectors} GiB are for vectors, "
-            "on one disk of {given} GiB, and Weaviate takes no more writes once {share:.0%} of "
-            "it are full",
-            model=model,
-            stored=stored,
-            vectors=vectors,
-            given=given,
-            share=share,
+        room = all_of(_("{gib} GiB are for {title}", gib=each.disk_gib, title=each.title) for each in services)
+        note = _stops_writing(services)
+        why = (
+            _(
+                "{room}, which is too much for a disk of {given} GiB{note}, before the model's files are counted",
+                room=room,
+                given=given,
+                note=note,
+            )
+            if stored is None
+            else _(
+                "the files of {model} take about {stored:.1f} GiB and {room}, which is too much for one disk of "
+                "{given} GiB{note}",
+                model=model,
+                stored=stored,
+                room=room,
+                given=given,
+                note=note,
+            )
         )
     yield Finding("fit.disk-too-small", why, f"model_disk_gib: {needed}", where="model_disk_gib")
 
 
+def _stops_writing(services: Sequence[Beside]) -> str:
+    percent = beside.disk_percent(services)
+    if percent == 100:
+        return ""
+    titles = all_of(each.title for each in services if each.disk_percent == percent)
+    return _(" (once {percent}% of it are full, it is read-only for {titles})", percent=percent, titles=titles)
+
+
 def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     flags = flags_of(request.extra_args)
-    beside = request.vectors_memory_gib + sum(each.memory_gib for each in request.services)
+    services = [each for each in request.services if each.memory_gib]
     offloaded = _gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size")
-    if place is None or not (beside or offloaded):
+    if place is None or not (services or offloaded):
         return  # where there is no place, the rule about it says so
     machine = catalog.load().instance(place.cloud, place.instance_type)
     fixed = engine().host_gib_per_gpu * request.gpu_count + offloaded + placement.SYSTEM_GIB
-    if fixed + beside <= machine.memory_gib:
+    asked = fixed + beside.memory_gib(services)
+    if asked <= machine.memory_gib:
         return
     parts = [
-        _("{vectors_memory_gib} GiB for Weaviate", vectors_memory_gib=request.vectors_memory_gib)
-        if request.vectors_memory_gib
-        else "",
-        *[
-            _("{memory_gib} GiB for {title}", memory_gib=each.memory_gib, title=each.title)
-            for each in request.services
-            if each.memory_gib
-        ],
+        *(_("{memory_gib} GiB for {title}", memory_gib=each.memory_gib, title=each.title) for each in services),
         _("{host_gib_per_gpu:g} for vLLM", host_gib_per_gpu=engine().host_gib_per_gpu * request.gpu_count),
         _("{offloaded:g} for what its flags keep there", offloaded=offloaded) if offloaded else "",
         _("{system_gib} for the system", system_gib=placement.SYSTEM_GIB),
@@ -109,29 +104,29 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
             "{instance_type} has {memory_gib:g} GiB of memory, and {fixed:g} are asked for: {parts}",
             instance_type=place.instance_type,
             memory_gib=machine.memory_gib,
-            fixed=fixed + beside,
+            fixed=asked,
             parts=listed(filter(None, parts)),
         ),
-        _roomier(request, fixed, machine.memory_gib),
+        _roomier(request, services, fixed, machine.memory_gib),
         where="instance_type",
     )
 
 
-def _roomier(request: FitRequest, fixed: float, memory_gib: float) -> str:
-    """What would find room: less for Weaviate, a machine of its own, or a larger one with the same GPUs."""
-    ways = []
-    others = sum(each.memory_gib for each in request.services)
-    left = math.floor(memory_gib - fixed - others)
-    ways += [_("a smaller services.{name}.memory_gib", name=each.name) for each in request.services if each.memory_gib]
-    if request.vectors_memory_gib:
-        if left >= 1:
-            ways.append(f"vectors.memory_gib: {left}")
-        ways.append("vectors.placement: own")
+def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memory_gib: float) -> str:
+    """What would find room: less for a service, a machine of its own, or a larger one with the same GPUs."""
+    ways, together = [], beside.memory_gib(services)
+    for each in sorted(services, key=lambda each: bool(each.argument)):
+        if not each.argument:
+            ways.append(_("a smaller services.{name}.memory_gib", name=each.name))
+            continue
+        left = math.floor(memory_gib - fixed - (together - each.memory_gib))
+        ways += [f"{each.argument}.memory_gib: {left}"] if left >= 1 else []
+        ways.append(f"{each.argument}.placement: own")
     for offer in catalog.load().offers(
         gpu=request.gpu, gpu_count=request.gpu_count, cloud=request.cloud, region=request.region, spot=request.spot
     ):
         row = offer.instance
-        if row.memory_gib >= fixed + others + request.vectors_memory_gib and not row.bare_metal:
+        if row.memory_gib >= fixed + together and not row.bare_metal:
             ways.append(
                 _(
                     "instance_type: {instance_type}, which has {memory_gib:g} GiB",

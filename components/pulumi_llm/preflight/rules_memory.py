@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import requests
+from pulumi_llm.preflight import adapters, drafts, requests
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case
 
@@ -31,7 +30,7 @@ def unknown_shape(case: Case) -> Iterator[Finding]:
 
 def unknown_memory(case: Case) -> Iterator[Finding]:
     """Where the catalogue lacks a number, there is no verdict, rather than a wrong one."""
-    if case.model.unknown_shape is not None:
+    if case.model.unknown_shape is not None or case.in_other_bits:  # other rules say why
         return
     known_method = case.quantization is None or case.method is not None
     if case.memory is None and known_method:
@@ -200,7 +199,7 @@ def tight(case: Case) -> Iterator[Finding]:
 
 def vision_is_not_counted(case: Case) -> Iterator[Finding]:
     """A config.json gives the shape of the text part; what reads images comes on top."""
-    if case.request.from_config and case.model.other_parts:
+    if case.request.from_config and case.model.other_parts and case.load.sees:
         named = f" ({case.model.architecture})" if case.model.architecture else ""
         yield Finding(
             "fit.vision-not-counted",
@@ -215,27 +214,21 @@ def vision_is_not_counted(case: Case) -> Iterator[Finding]:
         )
 
 
-ADDING = {
-    "--enable-lora": _("slots for LoRA adapters (max_loras x max_lora_rank in every layer)"),
-    "--speculative-config": _("a draft model or heads that guess ahead, and their KV cache"),
-}
-"""Flags that take memory for something which the estimate does not know, and what that is.
-
-vllm 0.32.0: lora/layers (slots are made at the start, for as many adapters as are said), config/speculative.py; MTP
-heads stand in the checkpoint and are read only with that flag (model_loader; read 2026-11-28).
-"""
-
-
 def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
-    """Adapters and guessing ahead come on top of the model, by flags that nobody here reads."""
-    for flag in sorted(ADDING.keys() & flags_of(case.request.extra_args).keys()):
+    """Adapters and guessing ahead come on top of the model; what they take is not known for every model and draft."""
+    load, adding = case.load, {}
+    if load.adapters is not None and adapters.slots_gib(case.model, load.adapters, load.gpu_count) is None:
+        adding["--enable-lora"] = _("slots for LoRA adapters (max_loras x max_lora_rank in every layer)")
+    if load.draft is not None and drafts.held(case.model, load.draft) is None:
+        adding["--speculative-config"] = _("a draft model or heads that guess ahead, and their KV cache")
+    for flag, what in adding.items():
         yield Finding(
             "fit.flag-not-counted",
             _(
                 "{flag} makes vLLM {version} hold {adding}, which is not in the estimate",
                 flag=flag,
                 version=case.engine.version,
-                adding=ADDING[flag],
+                adding=what,
             ),
             _("leave room for it: a lower gpu_memory_utilization does not, a shorter context does"),
             severity="warning",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.request import Case
@@ -96,6 +98,13 @@ def needs_newer_vllm(case: Case) -> Iterator[Finding]:
     )
 
 
+def own_row_differs(case: Case) -> Iterator[Finding]:
+    """A row of the project's own is used in place of the catalogue's, and its owner may have forgotten it."""
+    if not case.request.from_config:
+        told = catalog.load().taken_over(case.model.id)
+        yield from (replace(each, where="model") for each in told)
+
+
 def unknown_architecture(case: Case) -> Iterator[Finding]:
     """A class that vLLM does not have is refused when it starts, after everything was paid for and fetched."""
     name = case.model.architecture
@@ -103,7 +112,11 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
         return
     known, release = architectures(), case.engine.version
     newer = known.newer
-    if name in known.text or (newer is not None and name in newer.text):
+    if (
+        name in known.text
+        or (newer is not None and name in newer.text)
+        or (case.task is not None and name in known.no_text)
+    ):
         return
     if name in known.generic:
         yield Finding(

@@ -83,8 +83,9 @@ def mainland_ports(case: Case) -> Iterator[Finding]:
             severity="info",
             where="region",
         )
-    if not region.serves:
-        vendors = listed((vendor for vendor, countries in catalog.load().upstreams.items() if countries))
+    foreign = [row for row in catalog.load().upstreams.values() if row.countries not in (None, "any")]
+    if not any(row.serves(region.country) for row in foreign):
+        vendors = listed(row.vendor for row in foreign)
         yield Finding(
             "fit.upstreams-not-served",
             _(

@@ -14,22 +14,14 @@ from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
-from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target
+from pulumi_llm.roles.requests import ENDPOINTS, GatewayKey, GatewayRole, NodeRequest, Target, Upstream, VllmRole
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 SECRET = re.compile(r"[a-z][a-z0-9_]{0,62}")
-LIMITS = (
-    "requests_per_minute",
-    "tokens_per_minute",
-    "max_concurrency",
-    "daily_budget_usd",
-    "monthly_budget_usd",
-    "daily_tokens",
-    "monthly_tokens",
-)
+AUTHORITIES = "upstream-ca.pem"
 
 
 def mistakes(role: GatewayRole) -> list[Finding]:
@@ -79,8 +71,7 @@ def mistakes(role: GatewayRole) -> list[Finding]:
                     _("key {key!r}: no route answers to {model!r}", key=key.name, model=model),
                     _("did you mean {names}?", names=near[0]) if near else _("add a route"),
                 )
-        limits = [getattr(key, name) for name in LIMITS]
-        if any(each is not None and each <= 0 for each in limits):
+        if any(each <= 0 for each in key.limits.values()):
             find(
                 "bad-limit",
                 _("key {key!r} has a limit that is not above 0", key=key.name),
@@ -137,6 +128,12 @@ def _unknown_prices(role: GatewayRole) -> list[Finding]:
     return found
 
 
+def _authority(upstream: Upstream) -> str:
+    """The file with the authority of an upstream's own; a proxy's is where it always was."""
+    own = upstream.ca_secret is not None and upstream.kind != "gateway"
+    return f"upstream-ca-{upstream.name}.pem" if own else AUTHORITIES
+
+
 def routes(role: GatewayRole) -> str:
     """Where requests go: upstreams without their keys, and the routes to them."""
 
@@ -151,6 +148,7 @@ def routes(role: GatewayRole) -> str:
                 "base_url": each.base_url,
                 "secret": each.secret,
                 "private_ca": each.ca_secret is not None,
+                **({} if _authority(each) == AUTHORITIES else {"ca": _authority(each)}),
             }
             for each in role.upstreams
         },
@@ -169,7 +167,7 @@ def policy(role: GatewayRole) -> str:
     """Who may do what, for the gateway and for the status page. Holds no key."""
     keys: dict[str, Any] = {each.name: _rules(each) for each in role.keys}
     # The node's own key, made there, with which it asks itself whether it answers.
-    probe = GatewayKey(name=PROBE, requests_per_minute=60, max_concurrency=2)
+    probe = GatewayKey(name=PROBE, limits={"requests_per_minute": 60, "max_concurrency": 2})
     keys[PROBE] = {**_rules(probe), "source_cidrs": ["127.0.0.0/8"]}
     lists = [{"name": "blocked_words", "words": list(role.blocked_words), "action": "block"}]
     content = dict(role.content.document) if role.content else {}
@@ -180,11 +178,12 @@ def policy(role: GatewayRole) -> str:
 
 def _rules(key: GatewayKey) -> dict[str, Any]:
     """A key's row: only the limits that it has."""
-    plain = dataclasses.asdict(key)
+    row = {"models": key.models, "endpoints": key.endpoints, **key.limits}
+    row |= {"expires": key.expires, "source_cidrs": key.source_cidrs}
     return {
         name: list(value) if isinstance(value, tuple) else value
-        for name, value in plain.items()
-        if name != "name" and value not in (None, ())
+        for name, value in row.items()
+        if value not in (None, ())
     }
 
 
@@ -273,10 +272,14 @@ class Gateway(Role):
         if optional or not self.runs(node):
             return []
         names = [*(each.secret for each in role.upstreams if each.secret), *moderator_secrets(role)]
-        authorities = {each.ca_secret: "" for each in role.upstreams if each.ca_secret}
+        # A file each, so that no upstream's authority is believed in the name of another one.
+        files: dict[str, dict[str, str]] = {AUTHORITIES: {}}
+        for each in role.upstreams:
+            if each.ca_secret:
+                files.setdefault(_authority(each), {})[each.ca_secret] = ""
         return [
             secret_row("upstream.env", "llm-gateway", "env", {name: name.upper() for name in names}),
-            secret_row("upstream-ca.pem", "llm-gateway", "bundle", authorities, str(self.unit)),
+            *(secret_row(name, "llm-gateway", "bundle", each, str(self.unit)) for name, each in files.items()),
         ]
 
     def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:
@@ -287,15 +290,20 @@ class Gateway(Role):
         """Its port, where the paths of `ENDPOINTS` are let through and no other."""
         role = _asked(node)
         posts = [each for each in ENDPOINTS if each != "/v1/models"]
-        return [fill("gateway/site.j2", https_port=role.https_port, gate=bool(role.routes), posts=posts)]
+        gate = bool(role.routes)
+        return [fill("gateway/site.j2", https_port=role.https_port, gate=gate, posts=posts, origins=role.origins)]
 
     def watched(self, node: NodeRequest) -> Row:
-        """The models that are asked for a completion: those that this node itself serves."""
+        """The models that are asked for an answer: those that this node itself serves; ``embed``: for vectors."""
         role = _asked(node)
-        local = {each.name for each in role.upstreams if each.kind == "vllm"}
+        local = {each.name for each in role.upstreams if each.base_url.startswith("http://127.0.0.1:")}
         own = [each.name for each in role.routes if {target.upstream for target in each.targets} <= local]
         # A foreign vendor is not asked: it would cost, and its bad day is not this node's.
-        return {"models": own} if self.runs(node) else {}
+        if not self.runs(node):
+            return {}
+        served = node.of(VllmRole)
+        embeds = served is not None and served.task is not None
+        return {"models": [], "embed": own} if embeds else {"models": own}
 
 
 def key_secret(name: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, listed
 from pulumi_llm.roles.reading import Between, Like, called
 
@@ -48,6 +49,8 @@ class Needs:
     """Host memory, by default; whoever asks for the role may give another ``memory_gib``."""
     disk_gib: Gib = 0
     """Room on the data disk, by default; whoever asks for the role may give another ``disk_gib``."""
+    disk_percent: Annotated[int, Between(1, 100)] = 100
+    """How full the data disk may be for it to write, whatever fills it."""
     gpu: bool = False
 
 

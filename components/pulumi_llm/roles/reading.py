@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import nearest
 
@@ -17,7 +18,7 @@ Tell = Callable[[str, str], None]
 """Takes a place and what is wrong there."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Like:
     """A text that a pattern has to match, and what that is called."""
 
@@ -25,7 +26,7 @@ class Like:
     called: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Between:
     """A whole number within bounds."""
 

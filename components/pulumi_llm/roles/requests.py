@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
+
+from pulumi_llm._dataclasses import dataclass
 
 Dtype = Literal["auto", "half", "float16", "bfloat16", "float32", "float"]
 
@@ -18,9 +19,17 @@ ENDPOINTS: tuple[str, ...] = (
     "/v1/embeddings",
     "/v1/responses",
     "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/rerank",
+    "/v1/score",
+    "/v1/audio/transcriptions",
+    "/tokenize",
+    "/detokenize",
     "/v1/models",
 )
-"""The paths that a gateway serves. All others answer 404, whatever the servers behind it would do with them."""
+"""The paths that a gateway serves, and those below ``/v1/models``.
+
+All others answer 404, whatever the servers behind it would do with them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +58,9 @@ class VllmRole:
     checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
     ``reasoning_parser`` are names that vLLM registers (None: none fits), ``chat_template`` is a file of the role's
     folder ``chat`` (None: the model's own is used) and ``recommended`` are further flags of the model's, each with its
-    value; ``extra_args`` go before all of them. ``flags`` are values by the names that its role.yaml has flags for
-    (`facts.flags`); what is None is not given.
+    value; ``extra_args`` go before all of them. ``task`` is ``embedding`` for a model that turns text into vectors
+    (None: it writes text). ``flags`` are values by the names that its role.yaml has flags for (`facts.flags`); what is
+    None is not given.
     """
 
     role: ClassVar[str] = "vllm"
@@ -70,6 +80,7 @@ class VllmRole:
     reasoning_parser: str | None = None
     chat_template: str | None = None
     recommended: tuple[str, ...] = ()
+    task: str | None = None
     flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None
@@ -93,28 +104,23 @@ class ServiceRole:
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
-    ``models`` (names, or patterns with ``*``) and ``endpoints`` (paths out of `ENDPOINTS`): empty means all. A limit
-    that is None does not apply. Minutes slide; days and months are UTC's. Money is USD at the upstream vendors' prices.
-    ``expires`` is in seconds since 1970.
+    ``models`` (names, or patterns with ``*``) and ``endpoints`` (paths out of `ENDPOINTS`): empty means all.
+    ``limits`` are numbers by the names that the gateway has for them, such as ``requests_per_minute``; one that is not
+    there does not apply. Minutes slide; days and months are UTC's. Those that end with ``_usd`` are USD at the upstream
+    vendors' prices. ``expires`` is in seconds since 1970.
     """
 
     name: str
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    max_concurrency: int | None = None
-    daily_budget_usd: float | None = None
-    monthly_budget_usd: float | None = None
-    daily_tokens: int | None = None
-    monthly_tokens: int | None = None
+    limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
     expires: int | None = None
     source_cidrs: tuple[str, ...] = ()
 
     @property
     def counts_money(self) -> bool:
         """Whether the key has a budget in money, for which every price has to be known."""
-        return self.daily_budget_usd is not None or self.monthly_budget_usd is not None
+        return any(each.endswith("_usd") for each in self.limits)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,6 +186,8 @@ class GatewayRole:
     routes: tuple[Route, ...] = ()
     blocked_words: tuple[str, ...] = ()
     content: ContentRole | None = None
+    origins: tuple[str, ...] = ()
+    """Web pages' origins that may ask from a browser; nobody's by default."""
 
 
 RoleRequest = VllmRole | GatewayRole | ServiceRole

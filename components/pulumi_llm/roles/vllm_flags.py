@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 GDN = "--gdn-prefill-backend"
+RUNNER = "--runner"
 AUTO, TOOLS, REASONING = "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser"
 CHAT = "--chat-template"
 CHAT_FILE = "/opt/llm/vllm/chat-template.jinja"
@@ -72,10 +73,13 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     # On Hopper vLLM takes FlashInfer's kernel for gated delta nets without asking whether it can be compiled.
     if GDN not in flags_of(role.extra_args):
         arguments += [GDN, "triton"]
-    arguments += parser_arguments(role)
-    if chat_template(role) is not None:
-        arguments += [CHAT, CHAT_FILE]
-    arguments += recommended_arguments(role)
+    if role.task is not None and RUNNER not in flags_of(role.extra_args):
+        arguments += [RUNNER, "pooling"]
+    if role.task is None:
+        arguments += parser_arguments(role)
+        if chat_template(role) is not None:
+            arguments += [CHAT, CHAT_FILE]
+        arguments += recommended_arguments(role)
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
     return [*arguments, *role.extra_args]

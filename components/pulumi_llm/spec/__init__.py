@@ -4,31 +4,31 @@ Sizes are GiB. Names of clouds, regions and GPUs are checked against the catalog
 is reported at once; whether the whole can work together is the business of :mod:`pulumi_llm.preflight`.
 """
 
-from pulumi_llm.spec.access import VECTORS_GRPC_PORT, VECTORS_HTTPS_PORT, AccessSpec
+from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.fields import covers_world
-from pulumi_llm.spec.keys import KeySpec, RouteSpec
+from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
 from pulumi_llm.spec.platform import PlatformSpec
-from pulumi_llm.spec.proxy import PriceSpec, ProxySpec, UpstreamSpec
-from pulumi_llm.spec.reading import parse, parse_each, secret_keys_of
+from pulumi_llm.spec.proxy import ProxySpec
+from pulumi_llm.spec.reading import own_upstreams_of, parse, parse_each, secret_keys_of
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
+from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
 from pulumi_llm.spec.vectors import VectorsSpec
-from pulumi_llm.spec.vendors import HUB, MODERATORS, SECRETS, VENDOR_SECRETS, VENDORS
+from pulumi_llm.spec.vendors import HUB, KINDS, MODERATORS, OWN_KEYS, SECRETS, VENDORS, authority_secret, upstream_key
 
 __all__ = [
     "HUB",
+    "KINDS",
     "MODERATORS",
     "MODERATOR_SECRETS",
+    "OWN_KEYS",
     "SECRETS",
-    "VECTORS_GRPC_PORT",
-    "VECTORS_HTTPS_PORT",
     "VENDORS",
-    "VENDOR_SECRETS",
     "AccessSpec",
     "ContentSpec",
     "KeySpec",
@@ -46,9 +46,17 @@ __all__ = [
     "UpstreamSpec",
     "VectorsSpec",
     "WordListSpec",
+    "authority_secret",
     "covers_world",
+    "key_limits",
+    "needs_key",
+    "own_upstreams_of",
     "parse",
     "parse_each",
     "secret_keys_of",
     "secrets_named",
+    "served_by",
+    "upstream_key",
+    "url_of",
+    "vendor_of",
 ]

@@ -6,20 +6,22 @@ Nothing imports this at run time: tools/arguments writes the components' TypedDi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pydantic import BaseModel, Field
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.fields import Flag, Part, Text
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
 from pulumi_llm.spec.platform import PlatformSpec
-from pulumi_llm.spec.proxy import PriceSpec, ProxySpec
+from pulumi_llm.spec.proxy import ProxySpec
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import TagsSpec
+from pulumi_llm.spec.upstreams import PriceSpec
 from pulumi_llm.spec.vectors import VectorsSpec
-from pulumi_llm.spec.vendors import HUB, MODERATORS, SECRETS, VENDORS, Secret
+from pulumi_llm.spec.vendors import HUB, MODERATORS, OWN_KEYS, SECRETS, VENDORS, Secret
 
 
 class ServersOwn(Part):
@@ -43,6 +45,13 @@ class ServersOwn(Part):
     """What those models cost, by model, for keys with a budget in USD."""
 
 
+class UpstreamKeys(Part):
+    """The keys of upstreams that no vendor's argument is for."""
+
+    upstream_api_keys: dict[str, Text] = Field(default_factory=dict)
+    """The keys of upstreams that have names of your own, by those names. Keep them secret."""
+
+
 class ProxysOwn(Part):
     """What only ``OverseasProxy`` takes."""
 
@@ -54,7 +63,7 @@ LATE = frozenset(
     {
         *("image_id", "vpc_id", "subnet_id", "address_id", "address", "client_address"),
         *("proxy_endpoint", "proxy_key", "proxy_certificate_authority"),
-        *(each.argument for each in SECRETS),
+        *(OWN_KEYS, *(each.argument for each in SECRETS)),
     }
 )
 """Arguments that may be Outputs: none of them decides which resources there are. Inside a part nothing is late."""
@@ -105,11 +114,12 @@ COMPONENTS: Mapping[str, Component] = {
             Taken(AccessSpec),
             Taken(VectorsSpec, names={"memory_gib": "vectors_memory_gib", "disk_gib": "vectors_disk_gib"}),
             Taken(ServersOwn),
+            Taken(UpstreamKeys),
             _network("10.60.0.0/16"),
             _PROTECT,
             Taken(TagsSpec),
         ),
-        (*_OF_MODERATORS, HUB),
+        (*_OF_VENDORS, *_OF_MODERATORS, HUB),
     ),
     "VectorStore": Component(
         "Where Weaviate runs, how big it is, and who may call it.",
@@ -128,6 +138,7 @@ COMPONENTS: Mapping[str, Component] = {
             Taken(ProxySpec, without=("network",)),
             Taken(AccessSpec),
             Taken(ProxysOwn),
+            Taken(UpstreamKeys),
             _network("10.61.0.0/16"),
             _PROTECT,
             Taken(TagsSpec),
@@ -136,7 +147,7 @@ COMPONENTS: Mapping[str, Component] = {
     ),
     "Platform": Component(
         "The spec of a platform (see docs/user-guide.md), and the secrets that it needs.",
-        (Taken(PlatformSpec),),
+        (Taken(PlatformSpec), Taken(UpstreamKeys)),
         SECRETS,
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated
@@ -28,8 +29,8 @@ def known(look_up: Callable[[], object]) -> None:
     try:
         look_up()
     except Refusal as refusal:
-        first = refusal.findings[0]
-        raise invalid(first.code, first.message, first.hint) from None
+        code = refusal.findings[0].code
+        raise PydanticCustomError(code, "{findings}", {"findings": refusal.findings}) from None
 
 
 def _cidr(value: str) -> str:
@@ -104,6 +105,17 @@ def _whole(value: object) -> object:
     if isinstance(value, bool | str):
         raise invalid("spec.wrong-type", _("{value!r} is not a whole number", value=value))
     return value
+
+
+def tokens(value: object) -> object:
+    """A number of tokens; also as vLLM reads a text: 8K (of 1024) or 8k (of 1000). Anything else as it is."""
+    found = re.fullmatch(r"([0-9]{1,9})([kK])", value) if isinstance(value, str) else None
+    return int(found[1]) * {"k": 1000, "K": 1024}[found[2]] if found else value
+
+
+def also(**names: str) -> BeforeValidator:
+    """Other names of what a choice holds, in any case, each with the one that is used."""
+    return BeforeValidator(lambda value: names.get(value.lower(), value) if isinstance(value, str) else value)
 
 
 Count = Annotated[int, BeforeValidator(_whole)]

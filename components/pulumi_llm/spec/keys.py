@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from functools import cache
+from typing import Annotated, get_args, get_origin
 
 from pydantic import AfterValidator, Field
 
@@ -16,29 +17,53 @@ class KeySpec(Part):
     """What one gateway key may do. A limit that is left out does not exist."""
 
     models: tuple[Text, ...] = ()
-    """Served models that the key may ask, by name or by a pattern such as ``gpt-*``. Empty: all."""
+    """Served models that the key may ask, by name or by a pattern such as ``gpt-*``. Empty: all.
+
+    zh: 该密钥可用的模型，写名字或 ``gpt-*`` 这样的模式。空表示全部。"""
     endpoints: tuple[Text, ...] = ()
-    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all."""
+    """Paths that the key may use, such as ``/v1/chat/completions``. Empty: all.
+
+    zh: 该密钥可用的路径，如 ``/v1/chat/completions``。空表示全部。"""
     requests_per_minute: Annotated[Count, Field(ge=1)] | None = 60
-    """Requests in any 60 seconds. ``null``: no limit."""
+    """Requests in any 60 seconds. ``null``: no limit.
+
+    zh: 任意 60 秒内的请求数。``null`` 表示不限。"""
     tokens_per_minute: Annotated[Count, Field(ge=1)] | None = None
-    """Tokens in any 60 seconds, prompt and answer."""
+    """Tokens in any 60 seconds, prompt and answer.
+
+    zh: 任意 60 秒内的 token 数，含提示和回答。"""
     max_concurrency: Annotated[Count, Field(ge=1)] | None = 8
-    """Requests at the same time. ``null``: no limit."""
+    """Requests at the same time. ``null``: no limit.
+
+    zh: 同时进行的请求数。``null`` 表示不限。"""
     daily_budget_usd: Annotated[Number, Field(gt=0)] | None = None
-    """USD per UTC day at the upstream vendors' prices. Your own models cost nothing here."""
+    """USD per UTC day at the upstream vendors' prices. Your own models cost nothing here.
+
+    zh: 每个 UTC 日的美元预算，按上游厂商价格计。自有模型不计费。"""
     monthly_budget_usd: Annotated[Number, Field(gt=0)] | None = None
-    """The same per UTC month."""
+    """The same per UTC month.
+
+    zh: 每个 UTC 月的美元预算。"""
     daily_tokens: Annotated[Count, Field(ge=1)] | None = None
-    """Tokens per UTC day."""
+    """Tokens per UTC day.
+
+    zh: 每个 UTC 日的 token 数。"""
     monthly_tokens: Annotated[Count, Field(ge=1)] | None = None
-    """Tokens per UTC month."""
+    """Tokens per UTC month.
+
+    zh: 每个 UTC 月的 token 数。"""
     expires: Day | None = None
-    """The last day (UTC) on which the key works: ``2027-12-31``."""
+    """The last day (UTC) on which the key works: ``2027-12-31``.
+
+    zh: 密钥有效的最后一天（UTC）：``2027-12-31``。"""
     source_cidrs: tuple[Cidr, ...] = ()
-    """From where the key may be used, within ``allowed_cidrs``. Empty: from all of them."""
+    """From where the key may be used, within ``allowed_cidrs``. Empty: from all of them.
+
+    zh: 在 ``allowed_cidrs`` 之内，可以从哪里使用该密钥。空表示全部。"""
     generation: Annotated[Count, Field(ge=1)] = 1
-    """Raise it to have a new key made; the old one stays valid for 15 minutes."""
+    """Raise it to have a new key made; the old one stays valid for 15 minutes.
+
+    zh: 加一就会换一把新密钥，旧的在 15 分钟内仍然有效。"""
 
 
 def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:
@@ -54,6 +79,17 @@ def _key_names(keys: Mapping[str, KeySpec]) -> Mapping[str, KeySpec]:
     return keys
 
 
+@cache
+def key_limits() -> Mapping[str, type]:
+    """The limits that a key can have, with their kinds: ``int``, or ``float`` for money. Each of them may be None."""
+    found = {}
+    for name, each in KeySpec.model_fields.items():
+        kinds = [get_args(kind)[0] for kind in get_args(each.annotation) if get_origin(kind) is Annotated]
+        if kinds and kinds[0] in (int, float):
+            found[name] = kinds[0]
+    return found
+
+
 Keys = Annotated[dict[str, KeySpec], AfterValidator(_key_names)]
 
 
@@ -61,9 +97,13 @@ class RouteSpec(Part):
     """A name that callers may ask for, and the served models that answer for it."""
 
     models: Annotated[dict[str, Annotated[Number, Field(gt=0)]], Field(min_length=1)]
-    """Served model to its share of the requests."""
+    """Served model to its share of the requests.
+
+    zh: 模型及其请求份额。"""
     fallback: tuple[Text, ...] = ()
-    """Served models to ask, in order, where none of those begins to answer."""
+    """Served models to ask, in order, where none of those begins to answer.
+
+    zh: 前面的都没有开始回答时，依次改问的模型。"""
 
     @property
     def all(self) -> tuple[str, ...]:

@@ -15,11 +15,17 @@ class NetworkSpec(Part):
     """The network: made with ``cidr``, or one that exists, by its ids."""
 
     cidr: Cidr = "10.60.0.0/16"
-    """The range of the network that is made: private, /16 to /24. The subnet is its first /24."""
+    """The range of the network that is made: private, /16 to /24. The subnet is its first /24.
+
+    zh: 新建网络的网段：私有地址，/16 到 /24。子网是它的第一个 /24。"""
     vpc_id: Text | None = None
-    """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
+    """An existing VPC. Needs ``subnet_id`` and a ``zone``.
+
+    zh: 已有的 VPC。需同时给 ``subnet_id`` 和 ``zone``。"""
     subnet_id: Text | None = None
-    """An existing subnet (a vSwitch on Aliyun)."""
+    """An existing subnet (a vSwitch on Aliyun).
+
+    zh: 已有的子网（阿里云叫交换机）。"""
 
     @model_validator(mode="after")
     def _whole_or_none(self) -> Self:

@@ -16,11 +16,17 @@ class PlaceSpec(Part):
     """One region of one cloud, and perhaps a zone of it."""
 
     cloud: Text
-    """``aliyun``, ``tencent`` or ``aws``."""
+    """``aliyun``, ``tencent`` or ``aws``.
+
+    zh: ``aliyun``、``tencent`` 或 ``aws``。"""
     region: Text
-    """The cloud's own name of the region, such as ``cn-hangzhou``."""
+    """The cloud's own name of the region, such as ``cn-hangzhou``.
+
+    zh: 云厂商自己的地域名，如 ``cn-hangzhou``。"""
     zone: Text | None = None
-    """A certain zone. Left out: the first in which the catalogue has the type."""
+    """A certain zone. Left out: the first in which the catalogue has the type.
+
+    zh: 指定可用区。不写则取目录中有该机型的第一个可用区。"""
 
     @field_validator("cloud")
     @classmethod
@@ -65,7 +71,9 @@ class MachineSpec(PlaceSpec):
     """A machine's place, and what it starts from."""
 
     image_id: Text | None = None
-    """An image of your own: see ``image_id``. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    """An image of your own: see ``image_id``. Left out: the newest Ubuntu 24.04 that the cloud lists.
+
+    zh: 自己的镜像，见 [``image_id``](#image_id)。不写则取云上最新的 Ubuntu 24.04。"""
 
     @field_validator("image_id")
     @classmethod

@@ -19,6 +19,7 @@ from pulumi_llm.spec.place import image_of
 from pulumi_llm.spec.proxy import ProxySpec
 from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import Tags
+from pulumi_llm.spec.upstreams import refuse_twice, served_by
 from pulumi_llm.spec.vectors import VectorsSpec
 
 
@@ -26,19 +27,33 @@ class PlatformSpec(Part):
     """A whole platform: what ``stacks/Pulumi.<stack>.yaml`` holds under ``platform``."""
 
     server: ServerSpec
-    """The GPU host and the model: see ``server``."""
+    """The GPU host and the model: see ``server``.
+
+    zh: GPU 主机和模型，见 [``server``](#server)。"""
     access: AccessSpec
-    """Who may reach the machines: see ``access``."""
+    """Who may reach the machines: see ``access``.
+
+    zh: 谁可以访问这些机器，见 [``access``](#access)。"""
     vectors: VectorsSpec | None = None
-    """Weaviate: see ``vectors``. Left out: none."""
+    """Weaviate: see ``vectors``. Left out: none.
+
+    zh: Weaviate，见 [``vectors``](#vectors)。不写就不装。"""
     proxy: ProxySpec | None = None
-    """The overseas proxy: see ``proxy``. Left out: none."""
+    """The overseas proxy: see ``proxy``. Left out: none.
+
+    zh: 海外代理，见 [``proxy``](#proxy)。不写就没有。"""
     network: NetworkSpec = Field(default_factory=NetworkSpec)
-    """The network of the server (and of Weaviate on its own machine): see ``network``."""
+    """The network of the server (and of a vector store on its own machine): see ``network``.
+
+    zh: 服务器（以及独立的向量库机器）所在的网络，见 [``network``](#network)。"""
     protect: Flag | None = None
-    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go: see ``protect``."""
+    """Keep all data disks from being deleted or replaced; ``false`` says that the data may go: see ``protect``.
+
+    zh: 数据盘不许删除或重建；``false`` 表示数据可以丢弃，见 [``protect``](#protect)。"""
     tags: Tags = Field(default_factory=dict)
-    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    """Tags for everything that takes them. Keys and values must suit all three clouds.
+
+    zh: 打在所有支持标签的资源上；键和值必须三家云都接受。"""
 
     @model_validator(mode="after")
     def _image_is_of_the_cloud(self) -> Self:
@@ -61,15 +76,9 @@ class PlatformSpec(Part):
                     ),
                     _("leave https_port out (18443 is taken), or a high port"),
                 )
-        ours = [self.server.name_served]
-        theirs = [model for each in (self.proxy.upstreams.values() if self.proxy else ()) for model in each.models]
-        twice = {model for model in [*ours, *theirs] if [*ours, *theirs].count(model) > 1}
-        if twice:
-            raise invalid(
-                "spec.model-twice",
-                _("two models are served by the name {twice!r}", twice=sorted(twice)[0]),
-                "served_name",
-            )
+        ours = [self.server.name_served, *served_by(self.server.upstreams)]
+        theirs = served_by(self.proxy.upstreams) if self.proxy is not None else []
+        refuse_twice([*ours, *theirs], "served_name")
         for where, keys, routes, models in (
             ("server", self.server.keys, self.server.routes, [*ours, *theirs]),
             ("proxy", self._proxy_keys(), self.proxy.routes if self.proxy else {}, theirs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -14,9 +15,13 @@ from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
-from pulumi_llm.spec.vendors import HUB, VENDOR_SECRETS
+from pulumi_llm.spec.upstreams import needs_key
+from pulumi_llm.spec.vendors import HUB, NAME, VENDORS, upstream_key
 
 Kind = TypeVar("Kind", bound=BaseModel)
+
+_SECRET_NAME = re.compile(r"api_?key|secret|password|^((hf|hub|access|auth|bearer)_?)?token$", re.IGNORECASE)
+"""What a key is called whose value is a secret."""
 
 
 def parse(kind: type[Kind], raw: object, *, where: str = "") -> Kind:
@@ -50,16 +55,30 @@ def parse_each(kind: type[Kind], raw: Mapping[str, object], *, where: str) -> di
     return parsed
 
 
+def upstreams_of(gateway: object) -> list[str]:
+    """The names of the upstreams of a raw ``server`` or ``proxy`` that need keys, as far as they can be names."""
+    upstreams = gateway.get("upstreams") if isinstance(gateway, Mapping) else None
+    if not isinstance(upstreams, Mapping):
+        return []
+    # A name without a vendor or an address is no upstream's, and is refused as that.
+    return [
+        name
+        for name, each in upstreams.items()
+        if isinstance(name, str)
+        and NAME.fullmatch(name)
+        and needs_key(each)
+        and (name in VENDORS or (isinstance(each, Mapping) and (each.get("vendor") or each.get("base_url"))))
+    ]
+
+
 def secret_keys_of(platform: object) -> list[str]:
     """The secret config keys that a stack's ``platform`` value calls for, whether or not the rest of it is valid."""
     keys: list[str] = []
     if isinstance(platform, Mapping):
-        proxy = platform.get("proxy")
-        upstreams = proxy.get("upstreams") if isinstance(proxy, Mapping) else None
-        if isinstance(upstreams, Mapping):
-            keys += [VENDOR_SECRETS[vendor] for vendor in upstreams if vendor in VENDOR_SECRETS]
-        server = platform.get("server")
-        for gateway, vendors in ((proxy, upstreams), (server, None)):
+        proxy, server = platform.get("proxy"), platform.get("server")
+        for gateway in (proxy, server):
+            vendors = upstreams_of(gateway)
+            keys += [upstream_key(name).config_key for name in vendors]
             content = gateway.get("content") if isinstance(gateway, Mapping) else None
             moderators = content.get("moderators") if isinstance(content, Mapping) else None
             names = [name for __, __, name in secrets_named(moderators, vendors)]
@@ -68,6 +87,13 @@ def secret_keys_of(platform: object) -> list[str]:
         if isinstance(model, str) and _gated(model):
             keys.append(HUB.config_key)
     return list(dict.fromkeys(keys))
+
+
+def own_upstreams_of(platform: object) -> dict[str, str]:
+    """The upstreams of a raw ``platform`` with names of the user's own: the config key of each to its name."""
+    parts = [platform.get(each) for each in ("proxy", "server")] if isinstance(platform, Mapping) else []
+    names = [name for part in parts for name in upstreams_of(part) if name not in VENDORS]
+    return {upstream_key(name).config_key: name for name in names}
 
 
 def _gated(model: str) -> bool:
@@ -83,7 +109,9 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
     for error in wrong.errors(include_url=False):
         place = ".".join([*([where] if where else []), *(str(step) for step in error["loc"])])
         context = error.get("ctx", {})
-        if error["type"] == "extra_forbidden":
+        if error["type"] == "extra_forbidden" and _SECRET_NAME.search(str(error["loc"][-1])):
+            found.append(_misplaced_secret(tuple(map(str, error["loc"])), place))
+        elif error["type"] == "extra_forbidden":
             key = str(error["loc"][-1])
             near = nearest(key, _fields_at(kind, error["loc"][:-1]))
             hint = (
@@ -94,11 +122,25 @@ def _findings(kind: type[BaseModel], wrong: ValidationError, where: str) -> list
             found.append(Finding("spec.unknown-key", _("there is no key {key!r} here", key=key), hint, where=place))
         elif error["type"] == "missing":
             found.append(Finding("spec.missing-key", _("this key is required"), _what_to_give(error), where=place))
+        elif "findings" in context:
+            found += [each.placed(place) for each in context["findings"]]
         elif "text" in context:
             found.append(Finding(error["type"], context["text"], context.get("hint", ""), where=place))
         else:
             found.append(wording.finding(error, place))
     return found
+
+
+def _misplaced_secret(steps: tuple[str, ...], place: str) -> Finding:
+    """A key or a token in the clear, where no secret belongs. What it is, is not said."""
+    name = steps[steps.index("upstreams") + 1] if "upstreams" in steps[:-1] else ""
+    vendor = upstream_key(name).config_key if NAME.fullmatch(name) else "NAME"
+    return Finding(
+        "spec.unknown-key",
+        _("there is no key {key!r} here: a stack's file is no place for secrets", key=steps[-1]),
+        _("`pulumi config set --secret {key}`, and take it out here", key=vendor),
+        where=place,
+    )
 
 
 def _what_to_give(error: Any) -> str:

@@ -3,79 +3,145 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _, either
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec, Word
-from pulumi_llm.spec.fields import Count, Flag, Number, Text, invalid, known
+from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
+from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
+from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
 
 
 class ServerSpec(MachineSpec):
     """The GPU host and the model on it."""
 
     gpu: Text
-    """The GPU by name, such as ``T4`` or ``A100-80GB``."""
+    """The GPU by name, such as ``T4`` or ``A100-80GB``.
+
+    zh: GPU 名称，如 ``T4``、``A100-80GB``。"""
     gpu_count: Annotated[Count, Field(ge=1, le=8)] = 1
-    """GPUs of one machine over which the model is spread (tensor parallelism)."""
+    """GPUs of one machine over which the model is spread (tensor parallelism).
+
+    zh: 一台机器上用几张 GPU 跑这个模型（张量并行）。"""
     instance_type: Text | None = None
-    """Only to choose among several types with the same GPU. Left out: the cheapest."""
+    """Only to choose among several types with the same GPU. Left out: the cheapest.
+
+    zh: 只在多个机型有同一种 GPU 时用来挑选。不写则取最便宜的。"""
     model: Text
     """The model's id at Hugging Face or ModelScope (``organisation/name``). A model that the catalogue has may be
-    written in any case, or by the part after the slash; it is always the catalogue's own id that is used."""
+    written in any case, or by the part after the slash; it is always the catalogue's own id that is used.
+
+    zh: 模型在 Hugging Face 或 ModelScope 的 ID（``组织/名称``）。目录里有的模型不分大小写，也可以只写斜杠后的部分；
+    实际使用的总是目录中的 ID。"""
     modelscope_id: Text | None = None
-    """Its id at ModelScope, where that differs and the catalogue does not know it."""
+    """Its id at ModelScope, where that differs and the catalogue does not know it.
+
+    zh: 它在 ModelScope 的 ID；仅当名称不同且目录中没有时才需要。"""
     revision: Text | None = None
-    """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it."""
+    """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it.
+
+    zh: 模型站上的分支、标签或提交。不写则取节点首次下载时的最新版。"""
     served_name: Text | None = None
-    """What clients call the model. Left out: the part of the id after the slash."""
+    """What clients call the model. Left out: the part of the id after the slash.
+
+    zh: 客户端使用的模型名。不写则取 ID 斜杠后的部分。"""
     quantization: Literal["awq", "gptq", "fp8", "mxfp4"] | None = None
-    """Left out: what the model's files say, which is nearly always right."""
-    dtype: Literal["auto", "half", "bfloat16"] = "auto"
-    """``auto`` takes ``half`` where the GPU has no bfloat16 (T4)."""
-    context_length: Annotated[Count, Field(ge=128)] | None = None
-    """Tokens of prompt and answer together. Left out: the model's own, at most 8192."""
+    """Left out: what the model's files say, which is nearly always right.
+
+    zh: 不写则以模型文件为准，这几乎总是对的。"""
+    dtype: Annotated[Literal["auto", "half", "bfloat16"], also(float16="half")] = "auto"
+    """``auto`` takes ``half`` where the GPU has no bfloat16 (T4).
+
+    zh: ``auto`` 在没有 bfloat16 的 GPU（T4）上取 ``half``。"""
+    context_length: Annotated[Count, BeforeValidator(tokens), Field(ge=128)] | None = None
+    """Tokens of prompt and answer together. Left out: the model's own, at most 8192.
+
+    zh: 提示和回答合计的 token 数。不写则取模型自身的上限，最多 8192。"""
     gpu_memory_utilization: Annotated[Number, Field(gt=0.1, le=0.98)] = 0.9
-    """Share of the GPU's memory that vLLM may use."""
+    """Share of the GPU's memory that vLLM may use.
+
+    zh: vLLM 可用的显存比例。"""
     max_num_seqs: Annotated[Count, Field(ge=1, le=4096)] | None = None
-    """Requests worked on at a time. Left out: vLLM's own."""
-    kv_cache_dtype: Literal["auto", "fp8"] = "auto"
-    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100)."""
+    """Requests worked on at a time. Left out: vLLM's own.
+
+    zh: 同时处理的请求数。不写则用 vLLM 的默认值。"""
+    kv_cache_dtype: Annotated[Literal["auto", "fp8"], also(fp8_e4m3="fp8")] = "auto"
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100).
+
+    zh: ``fp8`` 把 KV 缓存减半，需要计算能力 8.9 及以上的 GPU（L4、L20、H100）。"""
     trust_remote_code: Flag = False
-    """Let code from the model's repository run on the host."""
+    """Let code from the model's repository run on the host.
+
+    zh: 允许模型仓库自带的代码在主机上运行。"""
     extra_args: tuple[Text, ...] = ()
     """More flags for ``vllm serve``, each an item of its own. Flags that the pinned vLLM lacks, and those that the spec
-    sets itself, are refused. See "tool calls and reasoning"."""
+    sets itself, are refused. See "tool calls and reasoning".
+
+    zh: 给 ``vllm serve`` 的其他参数，每个一项。固定版本的 vLLM 没有的、或由规格自己设置的参数会被拒绝。
+    见[工具调用和推理](#工具调用和推理)。"""
     system_disk_gib: Annotated[Count, Field(ge=40, le=500)] = 80
-    """GiB. System, driver and Python environments: about 30 GiB."""
+    """GiB. System, driver and Python environments: about 30 GiB.
+
+    zh: GiB。系统、驱动和 Python 环境约占 30 GiB。"""
     model_disk_gib: Annotated[Count, Field(ge=20, le=16000)] | None = None
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60,
     plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more
-    than nine tenths. Disks only grow."""
+    than nine tenths. Disks only grow.
+
+    zh: GiB。加密数据盘，存放权重、密钥和向量。不写则为权重的 2.1 倍加 20（至少 60），再加 ``vectors.disk_gib``，
+    并保证全部内容（包括换模型时的第二份）不超过磁盘的九成。磁盘只能变大。"""
     spot: Flag = False
-    """A spot machine: cheaper, and the cloud may take it back at any time."""
+    """A spot machine: cheaper, and the cloud may take it back at any time.
+
+    zh: 竞价实例：便宜，但随时可能被收回。"""
     renew: Flag = False
-    """Take the newest image and boot instructions at the next ``up``: see ``renew``."""
+    """Take the newest image and boot instructions at the next ``up``: see ``renew``.
+
+    zh: 下次 ``up`` 时采用最新镜像和启动指令，见 [``renew``](#renew)。"""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
-    """Gateway keys by name, with their limits."""
+    """Gateway keys by name, with their limits.
+
+    zh: 网关密钥：名称和限额。"""
+    upstreams: Upstreams = Field(default_factory=dict)
+    """Vendors and other servers whose models this gateway serves too, called from the server itself: see
+    ``upstreams``.
+
+    zh: 网关一并提供的厂商和其他服务的模型，由服务器直接调用，见 [``upstreams``](#upstreams)。"""
     routes: Routes = Field(default_factory=dict)
-    """More names that callers may ask for: aliases, weights, fallback."""
+    """More names that callers may ask for: aliases, weights, fallback.
+
+    zh: 客户端可以请求的其他名字：别名、权重、回退。"""
+    cors_origins: tuple[Origin, ...] = ()
+    """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none.
+
+    zh: 可以在浏览器里直接调用的网页来源，如 ``https://chat.example.com``。空：没有。"""
     blocked_words: tuple[Word, ...] = ()
-    """Requests and answers that hold one of these are refused."""
+    """Requests and answers that hold one of these are refused.
+
+    zh: 含有这些词的请求和回答会被拒绝。"""
     content: ContentSpec | None = None
-    """Word lists and moderators: see ``content``."""
+    """Word lists and moderators: see ``content``.
+
+    zh: 词表和审核服务：见 [``content``](#content)。"""
     services: Services = Field(default_factory=dict)
-    """More services on the same host, by the names of their roles: see ``services``."""
+    """More services on the same host, by the names of their roles: see ``services``.
+
+    zh: 同一台机器上的其他服务，见 [``services``](#services)。"""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
-    """Minutes that ``up`` waits for the node to answer a completion."""
+    """Minutes that ``up`` waits for the node to answer a completion.
+
+    zh: ``up`` 等待节点答出一次补全的分钟数。"""
     override: tuple[Text, ...] = ()
-    """Findings of the fit check to go on in spite of: see ``override``."""
+    """Findings of the fit check to go on in spite of: see ``override``.
+
+    zh: 明知有这些检查结果仍要继续，见 [``override``](#override)。"""
 
     @field_validator("gpu")
     @classmethod
@@ -102,6 +168,22 @@ class ServerSpec(MachineSpec):
             )
             raise invalid("spec.bad-model-id", _("{value!r} is not a model id (organisation/name)", value=value), hint)
         return value
+
+    @model_validator(mode="after")
+    def _upstreams_serve_it(self) -> Self:
+        refused = unserved(self.cloud, self.region, self.upstreams)
+        if refused:
+            raise invalid(
+                "spec.upstream-region",
+                _(
+                    "{unserved} do not serve callers in {region}, or are not known to, and the server would call them",
+                    unserved=listed(refused),
+                    region=self.region,
+                ),
+                _("give them to an overseas proxy (proxy.upstreams), whose models the server's gateway serves too"),
+            )
+        refuse_twice([self.name_served, *served_by(self.upstreams)], "served_name")
+        return self
 
     @property
     def name_served(self) -> str:

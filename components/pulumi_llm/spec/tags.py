@@ -32,4 +32,6 @@ class TagsSpec(Part):
     """The tags of a component: for everything at the cloud that takes some."""
 
     tags: Tags = Field(default_factory=dict)
-    """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    """Tags for everything that takes them. Keys and values must suit all three clouds.
+
+    zh: 打在所有支持标签的资源上；键和值必须三家云都接受。"""

@@ -1,17 +1,21 @@
 """Whoever is called with a key of its own: upstream vendors, moderators, the model hub. One row of the catalogue each.
 
 A row's name gives all other names: the vendor ``groq`` has the config key ``groqApiKey``, the argument ``groq_api_key``
-and, on the node, the secret ``upstream_groq``. The rows are always the package's own, whatever ``PULUMI_LLM_CATALOG``
-names: the components' arguments and what the gateway knows of a vendor are generated from them (tools/arguments).
+and, on the node, the secret ``upstream_groq``. So does the name that an upstream of the user's own has, but for the
+argument: all of those are in ``upstream_api_keys``. The rows are always the package's own, whatever
+``PULUMI_LLM_CATALOG`` names: the components' arguments and what the gateway knows of a vendor are generated from them
+(tools/arguments).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog import reader
 
 
@@ -30,7 +34,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A vendor of models that the overseas proxy can serve. ``endpoints``: the paths of the gateway that it answers."""
+    """A vendor of models that a gateway can serve. ``endpoints``: the paths of the gateway that it answers."""
 
     name: str
     title: str
@@ -55,11 +59,37 @@ class Moderator:
     required_option: str | None
 
 
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
+"""What an upstream may be called: each such name has a config key of its own."""
+RESERVED = ("proxy", "vllm")
+"""What a model server's gateway has already: the overseas proxy, and its own vLLM."""
+OWN_KEYS = "upstream_api_keys"
+"""The argument with the keys of upstreams that have names of the user's own, by those."""
+
+
+def _key(name: str, meaning: str) -> Secret:
+    first, *rest = name.split("-")
+    plain = name.replace("-", "_")
+    camel = first + "".join(each.capitalize() for each in rest)
+    return Secret(f"{camel}ApiKey", f"{plain}_api_key", f"upstream_{plain}", meaning)
+
+
+def authority_secret(name: str) -> str:
+    """What the node knows the certificate authority of the upstream called ``name`` by: it travels as secrets do."""
+    return f"{upstream_key(name).name}_authority"
+
+
+def upstream_key(name: str) -> Secret:
+    """The secret with the key of the upstream called ``name``; all names of the user's own share one argument."""
+    if name in VENDORS:
+        return VENDORS[name].secret
+    return replace(_key(name, f"The key for the upstream ``{name}``"), argument=OWN_KEYS)
+
+
 def _vendor(row: Mapping[str, Any]) -> Vendor:
     name, title = str(row["vendor"]), str(row["title"])
-    meaning = f"The proxy's key for {title}; needed where ``proxy.upstreams`` names ``{name}``"
-    secret = Secret(f"{name}ApiKey", f"{name}_api_key", f"upstream_{name}", meaning)
-    return Vendor(name, title, tuple(row["endpoints"]), secret)
+    meaning = f"The key for {title}; needed where ``upstreams`` of the server or the proxy names ``{name}``"
+    return Vendor(name, title, tuple(row.get("endpoints", ())), _key(name, meaning))
 
 
 def _moderator(row: Mapping[str, Any]) -> Moderator:
@@ -78,13 +108,13 @@ def _moderator(row: Mapping[str, Any]) -> Moderator:
     return Moderator(kind, row["title"], secrets, row["needed"], row["when"], options, row["required_option"])
 
 
-VENDORS: Mapping[str, Vendor] = {
-    each.name: each for each in map(_vendor, reader.raw_rows(catalog.DATA / "upstreams.json"))
-}
-"""The vendors of ``proxy.upstreams``, by name."""
+_ROWS = tuple(reader.raw_rows(catalog.DATA / "upstreams.json"))
 
-VENDOR_SECRETS: Mapping[str, str] = {name: each.secret.config_key for name, each in VENDORS.items()}
-"""The secret config key that holds each vendor's API key."""
+KINDS: tuple[str, ...] = tuple(str(row["vendor"]) for row in _ROWS)
+"""The vendors that an upstream may be of, whatever its name."""
+
+VENDORS: Mapping[str, Vendor] = {each.name: each for each in map(_vendor, _ROWS) if each.name not in RESERVED}
+"""The vendors whose names are upstreams' names too."""
 
 MODERATORS: Mapping[str, Moderator] = {
     each.kind: each for each in map(_moderator, reader.raw_rows(catalog.DATA / "moderators.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pulumi_llm._addresses import without_secrets
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, nearest
 
@@ -42,7 +43,7 @@ _OF_A_TYPE = ("_type", "_parsing", "_parsing_size", "_from_float", "_attributes_
 def finding(error: Mapping[str, Any], place: str) -> Finding:
     """One of pydantic's errors as ours: ``spec.wrong-type``, ``spec.bad-day`` or ``spec.wrong-value``."""
     kind, given = str(error["type"]), error.get("input")
-    shown = repr(given)
+    shown = without_secrets(repr(given)) if "://" in repr(given) else repr(given)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     context = error.get("ctx") or {}
     if kind.startswith("date"):

@@ -12,10 +12,10 @@ import socket
 import sys
 from pathlib import Path
 
-from aiohttp import web
+import uvloop
 
 from llm_gate.attempt import Patience
-from llm_gate.server import Gateway, Paths, runner
+from llm_gate.server import LAST_WORDS, Gateway, Paths, server
 from llm_gate.store import checkpoint
 
 
@@ -34,7 +34,7 @@ def main() -> None:
         Paths(asked.settings, asked.secrets, asked.state),
         patience=Patience(first_byte=asked.first_byte, between=asked.between),
     )
-    asyncio.run(serve(gateway, asked.port, asked.metrics_port))
+    uvloop.run(serve(gateway, asked.port, asked.metrics_port))
 
 
 async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
@@ -42,17 +42,14 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    front = runner(gateway.handle)
-    back = runner(gateway.measure)
+    front = server(gateway.handle)
+    back = server(gateway.measure)
     # Before anybody can ask: what is to be checked is never let through because the check is not there yet.
     await gateway.content.load()
     ports = []
     for each, wanted in ((front, port), (back, metrics_port)):
-        await each.setup()
-        listener = socket.create_server(("127.0.0.1", wanted), backlog=1024)
-        listener.setblocking(False)
-        await web.SockSite(each, listener).start()
-        ports.append(listener.getsockname()[1])
+        await each.start(socket.create_server(("127.0.0.1", wanted), backlog=1024))
+        ports.append(each.addresses[0][1])
     # What is alive now stays: the collector need not look at it again with every request.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -63,8 +60,8 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     chores.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await chores
-    await front.cleanup()
-    await back.cleanup()
+    await front.stop(LAST_WORDS)
+    await back.stop(1)
     await gateway.close()
     await asyncio.to_thread(checkpoint, gateway.store.path)
 
@@ -74,8 +71,7 @@ async def _chores(gateway: Gateway, pause: float = 1.0) -> None:
         await asyncio.sleep(pause)
         try:
             await gateway.content.load()
-            if second % 5 == 0:
-                await asyncio.to_thread(checkpoint, gateway.store.path)
+            await gateway.store.tidy(now=second % 5 == 0)
             # Each second a few: as many as may come in a second, so that the file does not grow for good.
             gateway.store.prune()
         except Exception as error:

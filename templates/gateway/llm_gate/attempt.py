@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 import math
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
-import aiohttp
-from aiohttp import web
-
 from llm_gate import errors, sse, texts, upstream
+from llm_gate.asking import Broken, Reply, Unreachable
 from llm_gate.errors import Refused
 from llm_gate.events import Events
+from llm_gate.flow import Flow
 from llm_gate.inspection import Blocked, Inspection
+from llm_gate.messages import Answer, Request
 from llm_gate.metrics import Metrics
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import LONGEST_COOL_DOWN, Routes, Target
-from llm_gate.upstream import Secrets, Sessions
+from llm_gate.upstream import Pools, Secrets
 
 CALLERS_OWN = frozenset({400, 404, 405, 413, 415, 422})
 """Upstream answers that another target would give too: the request is wrong."""
 KEY_REFUSED = 60.0
 """Seconds for which a target that refuses our key is left alone."""
+STREAMED = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+}
+"""The headers of every stream."""
 BUSY = 5.0
 """Seconds for which a target that is busy is left alone, where it does not say how long itself."""
 
@@ -50,17 +52,28 @@ class Failure(Exception):  # noqa: N818 - it is how one attempt ended; another m
     status: int = 502
     wait: float | None = None
 
+    @property
+    def own(self) -> bool:
+        """Whether it is the target's fault whatever was asked: nobody is there, it refuses our key, or it is busy."""
+        return self.wait is not None or self.kind == "unreachable"
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """An admitted call, and what goes with it through every attempt."""
 
-    request: web.BaseRequest
+    request: Request
     call: Call
     inspection: Inspection
     progress: Progress
     headers: dict[str, str]
     """What every answer to it carries."""
+    caller: str = ""
+    """The name of the caller's key."""
+    ask_twice: bool = False
+    """The caller pays for a second asking, where an upstream has closed the connection without a word."""
+    suspects: list[Target] = field(default_factory=list)
+    """Targets that have failed it, while nobody knows whose fault it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +82,12 @@ class Tools:
 
     routes: Routes
     secrets: Secrets
-    sessions: Sessions
+    pools: Pools
     metrics: Metrics
     patience: Patience
 
-    def failed(self, target: Target, kind: str, wait: float | None = None) -> None:
-        """A target has not answered, or not to the end."""
-        self.routes.failed(target, wait)
+    def count(self, target: Target, kind: str) -> None:
+        """Count what a target has failed."""
         self.metrics.add("upstream_failures_total", upstream=target.upstream.name, model=target.model, kind=kind)
 
 
@@ -87,83 +99,90 @@ class Attempt:
         name = target.upstream.secret
         self.key = tools.secrets.get(name) if name else None
 
-    async def answer(self) -> web.StreamResponse:
-        """The target's answer, sent on. Raises `Failure` or `Refused` as long as nothing has been sent."""
+    async def answer(self) -> Answer | None:
+        """The target's answer; None: it was streamed. Raises `Failure` or `Refused` while nothing has been sent."""
         if self.target.upstream.secret and not self.key:
             raise Failure("no-key", wait=KEY_REFUSED)
-        async with self._sent() as reply:
+        progress = self.exchange.progress
+        reply = await self._sent()
+        try:
             if reply.status != 200:
                 await self._refusal(reply)
-            self.exchange.progress.answering = True
-            kind = reply.headers.get("Content-Type", "")
+            progress.answering = True
+            kind = reply.headers.get("content-type", "")
             if self.exchange.call.stream and kind.startswith("text/event-stream"):
-                return await self._stream(reply)
+                await self._stream(reply)
+                return None
             return await self._at_once(reply)
-
-    @contextlib.asynccontextmanager
-    async def _sent(self) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The upstream's reply, its headers read. Whatever ends the block ends the upstream's work too."""
-        call, target, progress = self.exchange.call, self.target, self.exchange.progress
-        session = self.tools.sessions.of(target.upstream)
-        address, content = upstream.url(target, call.endpoint), upstream.body(target, call)
-        sent = upstream.headers(target, call, self.key)
-        reply = None
-        for attempt in (1, 2):
-            try:
-                progress.handed_over = True
-                async with asyncio.timeout(self.tools.patience.first_byte):
-                    reply = await session.post(address, data=content, headers=sent, allow_redirects=False)
-                break
-            except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-                # An idle connection that the upstream closed while the request was on its way: once more, on a new one.
-                if attempt == 2:
-                    raise Failure("disconnected") from None
-            except aiohttp.ClientConnectorError:
-                progress.handed_over = False
-                raise Failure("unreachable") from None
-            except TimeoutError:
-                raise Failure("timeout", 504) from None
-            except (aiohttp.ClientError, OSError, ValueError):
-                raise Failure("protocol") from None
-        assert reply is not None  # noqa: S101 - or an exception has left
-        try:
-            yield reply
         finally:
-            # Not `release`: that would read on to the end of what nobody wants any more.
+            # Whatever ends this ends the upstream's work too: what nobody wants any more is not read to its end.
             if progress.whole:
                 reply.release()
             else:
                 reply.close()
 
-    async def _refusal(self, reply: aiohttp.ClientResponse) -> NoReturn:
+    async def _sent(self) -> Reply:
+        """The upstream's reply, its headers read."""
+        call, target, progress = self.exchange.call, self.target, self.exchange.progress
+        try:
+            pool = self.tools.pools.of(target.upstream)
+            content, kind = upstream.body(target, call)
+            sent = {"Content-Type": kind, **upstream.headers(target, call, self.key)}
+            asked = upstream.request(pool, upstream.url(target, call.endpoint), sent, content)
+        except (ValueError, OSError):
+            raise Failure("protocol") from None
+        for attempt in (1, 2):
+            try:
+                progress.handed_over = True
+                return await pool.ask(asked, self.tools.patience.first_byte)
+            except Unreachable:
+                progress.handed_over = False
+                raise Failure("unreachable") from None
+            except TimeoutError:
+                raise Failure("timeout", 504) from None
+            except Broken as broken:
+                if not broken.closed:
+                    raise Failure("protocol") from None
+                # An idle connection may be closed while a request is on its way; but the upstream may be at work on
+                # it all the same, and charge for each.
+                again = broken.kept and (self.exchange.ask_twice or not self._paid)
+                if attempt == 2 or not again:
+                    raise Failure("disconnected") from None
+        raise AssertionError
+
+    @property
+    def _paid(self) -> bool:
+        target = self.target
+        known = target.price_in is not None or target.price_out is not None
+        return bool(target.price_in or target.price_out) if known else target.upstream.kind != "vllm"
+
+    def _worked(self) -> None:
+        """It answers what others have not answered: then it was their fault."""
+        exchange, routes = self.exchange, self.tools.routes
+        routes.worked(self.target, exchange.caller)
+        for each in exchange.suspects:
+            routes.failed(each, caller=exchange.caller)
+        exchange.suspects.clear()
+
+    async def _refusal(self, reply: Reply) -> NoReturn:
         """Pass on what is wrong with the request; all else is the upstream's failure."""
         status = reply.status
         if status not in CALLERS_OWN:
             if status in (401, 403):
                 raise Failure("key-refused", wait=KEY_REFUSED)
             if status == 429:
-                raise Failure("busy", 429, _seconds(reply.headers.get("Retry-After")) or BUSY)
+                raise Failure("busy", 429, _seconds(reply.headers.get("retry-after")) or BUSY)
             raise Failure(f"status-{status}", 503 if status == 503 else 502)
         content = await _all_of(reply, self.tools.patience)
         progress = self.exchange.progress
         progress.whole = progress.answering = True
         progress.count.reported_in, progress.count.reported_out = 0, 0
-        self.tools.routes.worked(self.target)
+        self.tools.routes.worked(self.target, self.exchange.caller)
+        self.exchange.suspects.clear()  # the request is wrong: whoever else failed it may be well
         said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
-        error = said.get("error")
-        message = error.get("message") if isinstance(error, dict) else error if isinstance(error, str) else None
-        message = message or said.get("message") or said.get("detail") or f"the upstream answered {status}"
-        code = error.get("code") if isinstance(error, dict) else None
-        raise Refused(
-            status,
-            "invalid_request_error",
-            str(code) if isinstance(code, str) else "upstream_refused",
-            str(message)[:2000],
-            self.exchange.headers,
-            counted="upstream_refused",
-        )
+        raise errors.passed_on(status, said, self.exchange.call.endpoint, self.exchange.headers)
 
-    async def _at_once(self, reply: aiohttp.ClientResponse) -> web.Response:
+    async def _at_once(self, reply: Reply) -> Answer:
         call, progress = self.exchange.call, self.exchange.progress
         content = await _all_of(reply, self.tools.patience)
         progress.count.came(content)
@@ -172,94 +191,60 @@ class Attempt:
         document = sse.document_of(content.strip())
         if document is None:
             raise Failure("not-json")
-        self.tools.routes.worked(self.target)
+        self._worked()
         progress.count.report(document)
         for slots in texts.in_answer(call.endpoint, document):
             for slot in slots:
                 progress.count.hear(texts.get(slot))
         if await self.exchange.inspection.answer(document):
-            content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+            content = sse.written(document)
         self.tools.metrics.first_byte(time.monotonic() - progress.began)
-        return web.Response(body=content, content_type="application/json", headers=self.exchange.headers)
+        return Answer(content, headers=self.exchange.headers)
 
-    async def _stream(self, reply: aiohttp.ClientResponse) -> web.StreamResponse:
-        exchange, progress, patience = self.exchange, self.exchange.progress, self.tools.patience
-        out = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": "no-cache",
-                "X-Accel-Buffering": "no",
-                **exchange.headers,
-            }
-        )
+    async def _stream(self, reply: Reply) -> None:
+        exchange, progress, tools = self.exchange, self.exchange.progress, self.tools
+        out = exchange.request.outgoing({**STREAMED, **exchange.headers})
         events = Events(exchange.call, self.key, exchange.inspection, progress.count)
+
+        def begun() -> None:
+            self._worked()
+            tools.metrics.first_byte(time.monotonic() - progress.began)
+
+        flow = Flow(reply, out, events, tools.patience.first_byte, tools.patience.between, begun)
         problem: Refused | None = None
-        begun = writing = False
         try:
-            clock = asyncio.get_running_loop().time
-            async with asyncio.timeout(patience.first_byte) as limit:
-                while piece := await reply.content.readany():
-                    ready = await events.take(piece)
-                    if ready:
-                        if not begun:
-                            begun = True
-                            self.tools.routes.worked(self.target)
-                            self.tools.metrics.first_byte(time.monotonic() - progress.began)
-                            await out.prepare(exchange.request)
-                        writing = True
-                        await out.write(ready)
-                        writing = False
-                        limit.reschedule(clock() + patience.between)
-            ready = await events.end()
+            await (flow.straight() if exchange.inspection.checker is None else flow.checked())
             progress.whole = True
-            if not events.finished:
-                raise Failure("cut")
-            if ready:
-                await self._write(out, ready)
+            return
         except Blocked as blocked:
-            problem = blocked
-        except Failure as failure:
-            if not begun:
-                raise
-            problem = Refused(502, "api_error", "upstream_cut", f"the upstream broke off ({failure.kind})")
+            blocked.__context__ = None
+            problem = blocked.with_traceback(None)  # which would know of this frame, and this frame of it
         except TimeoutError:
-            if writing:
-                raise ConnectionResetError("the caller does not read") from None
-            if not begun:
+            if not out.begun:
                 raise Failure("stalled", 504) from None
             problem = Refused(504, "api_error", "upstream_stalled", "the upstream said nothing for too long")
-        except (aiohttp.ClientError, ValueError):
-            if not begun:
+        except (Broken, ValueError):
+            if not out.begun:
                 raise Failure("cut") from None
             problem = Refused(502, "api_error", "upstream_cut", "the upstream broke off")
-        if problem is not None:
-            progress.status = problem.status
-            before = events.written(problem.before) if isinstance(problem, Blocked) else b""
-            if isinstance(problem, Blocked):
-                progress.verdict = exchange.inspection.verdict
-            else:
-                self.tools.failed(self.target, problem.code)
-            if not out.prepared:
-                await out.prepare(exchange.request)
-            await self._write(out, before + errors.event(problem, exchange.call.endpoint))
-        await out.write_eof()
-        return out
-
-    async def _write(self, out: web.StreamResponse, content: bytes) -> None:
-        """Send a piece; a caller that does not take it for too long has hung up."""
-        try:
-            async with asyncio.timeout(self.tools.patience.between):
-                await out.write(content)
-        except TimeoutError:
-            raise ConnectionResetError("the caller does not read") from None
+        progress.whole = reply.ended
+        progress.status = problem.status
+        before = events.written(problem.before) if isinstance(problem, Blocked) else b""
+        if isinstance(problem, Blocked):
+            progress.verdict = exchange.inspection.verdict
+        else:
+            tools.count(self.target, problem.code)
+            tools.routes.failed(self.target, caller=exchange.caller)
+        out.end(before + errors.event(problem, exchange.call.endpoint))
+        await out.taken(tools.patience.between)
 
 
-async def _all_of(reply: aiohttp.ClientResponse, patience: Patience) -> bytes:
+async def _all_of(reply: Reply, patience: Patience) -> bytes:
     content = bytearray()
     try:
         while True:
-            async with asyncio.timeout(patience.between):
-                piece = await reply.content.readany()
+            reply.wait(patience.between)
+            piece = await reply.read()
             if not piece:
                 break
             content += piece
@@ -267,7 +252,7 @@ async def _all_of(reply: aiohttp.ClientResponse, patience: Patience) -> bytes:
                 raise Failure("too-long")
     except TimeoutError:
         raise Failure("stalled", 504) from None
-    except aiohttp.ClientError:
+    except Broken:
         raise Failure("cut") from None
     return bytes(content)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 
@@ -10,7 +11,7 @@ class Refused(Exception):  # noqa: N818 - it is a verdict, not a fault
     """A request that is not served. ``kind`` and ``code`` are OpenAI's words where OpenAI has one.
 
     ``headers`` go with the answer, such as ``Retry-After``. ``counted`` is the code in the metrics, where that of an
-    upstream's choosing would make a row of its own for each.
+    upstream's choosing would make a row of its own for each. ``param``: the field that it is about.
     """
 
     def __init__(
@@ -22,11 +23,12 @@ class Refused(Exception):  # noqa: N818 - it is a verdict, not a fault
         headers: dict[str, str] | None = None,
         *,
         counted: str = "",
+        param: str | None = None,
     ) -> None:
         super().__init__(message)
         self.counted = counted or code
         self.status, self.kind, self.code, self.message = status, kind, code, message
-        self.headers = headers or {}
+        self.headers, self.param = headers or {}, param
 
 
 # Anthropic's own names for the same things (docs: API errors).
@@ -41,12 +43,19 @@ _ANTHROPIC = {
 }
 
 
+def form(target: str, *, anthropic: bool) -> str:
+    """The path whose API's form an error has. ``anthropic``: the caller is a client of theirs, as its header says."""
+    path = target.partition("?")[0]
+    # Both APIs list models on the same path.
+    return "/v1/messages" if anthropic and path.startswith("/v1/models") else path
+
+
 def document(refused: Refused, endpoint: str) -> dict[str, Any]:
     """The error as an object: Anthropic's form for its endpoint, OpenAI's for all others."""
-    if endpoint == "/v1/messages":
+    if endpoint.startswith("/v1/messages"):
         kind = _ANTHROPIC.get(refused.status, "api_error")
         return {"type": "error", "error": {"type": kind, "message": refused.message}}
-    return {"error": {"message": refused.message, "type": refused.kind, "param": None, "code": refused.code}}
+    return {"error": {"message": refused.message, "type": refused.kind, "param": refused.param, "code": refused.code}}
 
 
 def event(refused: Refused, endpoint: str) -> bytes:
@@ -69,6 +78,56 @@ def unauthorized() -> Refused:
     )
 
 
-def bad(message: str, code: str = "invalid_request") -> Refused:
-    """A request that is wrong in itself."""
-    return Refused(400, "invalid_request_error", code, message)
+_TOO_LONG = re.compile(
+    r"maximum (context|model|prompt) length|context[ _](length|window)|prompt is too long|input is too long"
+    r"|too many tokens|max_prompt_tokens|range of input length",
+    re.IGNORECASE,
+)
+"""How vendors and vLLM 0.32 (renderers/params.py, v1/engine/input_processor.py) say that a prompt does not fit."""
+LONGEST_PATIENCE = 60
+"""Seconds that a client is asked to wait by itself. Anthropic's client sleeps however long it is told, and OpenAI's up
+to two minutes (anthropic 2.14, openai 3.57): a wait of hours would look like an answer that never comes."""
+
+
+def passed_on(status: int, said: dict[str, Any], endpoint: str, headers: dict[str, str]) -> Refused:
+    """An upstream's refusal of what the caller asked, with the code and words that clients look for."""
+    error = said.get("error")
+    inner: dict[str, Any] = error if isinstance(error, dict) else {}
+    message = inner.get("message") if inner else error if isinstance(error, str) else None
+    text = str(message or said.get("message") or said.get("detail") or f"the upstream answered {status}")[:2000]
+    code, param = inner.get("code"), inner.get("param")
+    if status in (400, 413, 422) and _TOO_LONG.search(f"{code} {text}"):
+        # Agents shorten the conversation when they read this, and give up on anything else.
+        code = "context_length_exceeded"
+        if endpoint.startswith("/v1/messages") and not text.startswith("prompt is too long"):
+            text = f"prompt is too long: {text}"
+    return Refused(
+        status,
+        "invalid_request_error",
+        code if isinstance(code, str) else "upstream_refused",
+        text,
+        headers,
+        counted="upstream_refused",
+        param=param if isinstance(param, str) else None,
+    )
+
+
+def upstream_busy(wait: float) -> Refused:
+    """Every upstream asks to be left alone. ``wait``: the seconds that the first of them says."""
+    seconds = max(1, round(wait))
+    headers = {"Retry-After": str(seconds)}
+    if seconds > LONGEST_PATIENCE:
+        headers["x-should-retry"] = "false"
+    message = f"the upstream is busy; try again in {seconds} s"
+    return Refused(429, "rate_limit_error", "upstream_rate_limited", message, headers)
+
+
+def no_model(model: str) -> Refused:
+    """The answer to a model that is not served."""
+    message = f"there is no model {model[:200]!r} here; GET /v1/models lists them"
+    return Refused(404, "invalid_request_error", "model_not_found", message, param="model")
+
+
+def bad(message: str, code: str = "invalid_request", *, param: str | None = None) -> Refused:
+    """A request that is wrong in itself. ``param``: the field that is."""
+    return Refused(400, "invalid_request_error", code, message, param=param)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any
 
 from llm_gate import sse, texts, upstream
@@ -10,7 +10,12 @@ from llm_gate.inspection import Inspection
 from llm_gate.requests import Call
 from llm_gate.usage import Count
 
-_NOT_YET = b'"finish_reason": null'
+_USAGE = (b'"usage":{', b'"usage": {')
+"""Usage that says something; some servers write that there is none into every event."""
+_FINISH = re.compile(rb'"finish_reason":(?! ?null)')
+_PIECES = {"/v1/messages": b"event: content_block_delta\n", "/v1/responses": b"event: response.output_text.delta\n"}
+"""The names of events that are nothing but a piece of an answer."""
+_OTHERS = {path: re.compile(b"event:(?!%b)" % re.escape(name[6:])) for path, name in _PIECES.items()}
 
 
 class Events:
@@ -23,32 +28,56 @@ class Events:
         """The stream came to its proper end."""
         self._splitter = sse.Splitter()
         self._openai = call.endpoint in ("/v1/chat/completions", "/v1/completions")
+        name = _PIECES.get(call.endpoint, b"")
+        self._begins = name + b"data: {"
+        self._other = _OTHERS.get(call.endpoint, _FINISH)
+        """What is no piece of an answer."""
+        self._marks = [b"\r", *([b"data: ["] if self._openai else [])]
+        if self._key is not None:
+            self._marks.append(self._key)
 
-    async def take(self, piece: bytes) -> bytes:
+    def take(self, piece: bytes) -> bytes:
+        """What to send on for a piece of the upstream's stream, where nothing is inspected."""
+        self.count.came(piece)
+        plain = 0 if self._splitter.waiting else self._plain(piece)
+        if plain:
+            if plain == len(piece):
+                self.count.later(piece)
+                return piece
+            ready = piece[:plain]
+            self.count.later(ready)
+            return ready + b"".join([self._at_once(event) for event in self._splitter.feed(piece[plain:])])
+        return b"".join([self._at_once(event) for event in self._splitter.feed(piece)])
+
+    async def take_checked(self, piece: bytes) -> bytes:
         """What to send on for a piece of the upstream's stream."""
         self.count.came(piece)
-        if self._as_it_is(piece):
-            self.count.later(piece)
-            return piece
         found = [await self._one(event) for event in self._splitter.feed(piece)]
         return b"".join(found)
 
-    def _as_it_is(self, piece: bytes) -> bool:
-        """Whether a piece is whole events that nothing is to be done about: nobody looks at them, and none ends."""
-        return (
-            self._openai
-            and self.inspection.checker is None
-            and not self._splitter.waiting
-            and piece.startswith(b"data: {")
-            and piece.endswith(b"}\n\n")
-            and b"\r" not in piece
-            and b'"usage":{' not in piece
-            and b'"usage": {' not in piece
-            and piece.count(b'"finish_reason"') == piece.count(b'"finish_reason":null') + piece.count(_NOT_YET)
-            and (self._key is None or self._key not in piece)
-        )
+    def _plain(self, piece: bytes) -> int:
+        """How many bytes at its beginning are whole events that nothing is to be done about: none of them ends the
+        stream, counts it or holds the upstream's key."""
+        if not piece.startswith(self._begins):
+            return 0
+        first = len(piece)
+        usage = piece.find(b'"usage"')
+        if usage >= 0 and not self._openai:
+            first = usage
+        for mark in (*self._marks, *_USAGE) if usage >= 0 and self._openai else self._marks:
+            found = piece.find(mark, 0, first)
+            if found >= 0:
+                first = found
+        other = self._other.search(piece, 0, first)
+        end = piece.rfind(b"\n\n", 0, first if other is None else other.start())
+        return end + 2 if end >= 0 else 0
 
-    async def end(self) -> bytes:
+    def end(self) -> bytes:
+        """What to send when the upstream has said all, where nothing is inspected."""
+        rest = self._splitter.rest()
+        return self._at_once(rest) if rest else b""
+
+    async def end_checked(self) -> bytes:
         """What to send when the upstream has said all."""
         rest = self._splitter.rest()
         found = await self._one(rest) if rest else b""
@@ -58,31 +87,46 @@ class Events:
         """Events of our own, in the stream's form."""
         return b"".join(_event(self.call.endpoint, document) for document in documents)
 
+    def _at_once(self, event: bytes) -> bytes:
+        """An event that nobody inspects."""
+        event, document, changed = self._looked_at(event)
+        if document is None:
+            return event and event + b"\n\n"
+        return (sse.with_data(event, document) if changed else event) + b"\n\n"
+
     async def _one(self, event: bytes) -> bytes:
+        event, document, _ = self._looked_at(event)
+        if document is None:
+            done = sse.data_of(event) == b"[DONE]"
+            return (self.written(await self.inspection.finish()) if done else b"") + (event and event + b"\n\n")
+        *before_it, document = await self.inspection.event(document)
+        return self.written(before_it) + sse.with_data(event, document) + b"\n\n"
+
+    def _looked_at(self, event: bytes) -> tuple[bytes, dict[str, Any] | None, bool]:
+        """An event counted and without what nobody asked for: its text, its object, and whether that was changed.
+
+        Without an object it goes on as it is; without a text it does not.
+        """
         event = upstream.scrubbed(event, self.key)
         data = sse.data_of(event)
         if data == b"[DONE]":
             self.finished = True
-            return self.written(await self.inspection.finish()) + event + b"\n\n"
+            return event, None, False
         document = sse.document_of(data)
         if document is None:
             # A comment keeps connections alive; anything else that is not an object says nothing to anybody.
-            return event + b"\n\n" if event.startswith(b":") else b""
+            return event if event.startswith(b":") else b"", None, False
         self.count.report(document)
         for _, slot in texts.in_event(self.call.endpoint, document):
             self.count.hear(texts.get(slot))
         if self._ends(document):
             self.finished = True
-        changed = False
         if self._openai and not self.call.wants_usage and document.get("usage") is not None:
             if not document.get("choices"):
-                return b""
+                return b"", None, False
             del document["usage"]
-            changed = True
-        if self.inspection.checker is None:
-            return (sse.with_data(event, document) if changed else event) + b"\n\n"
-        *before, document = await self.inspection.event(document)
-        return self.written(before) + sse.with_data(event, document) + b"\n\n"
+            return event, document, True
+        return event, document, False
 
     def _ends(self, document: dict[str, Any]) -> bool:
         if self._openai:
@@ -96,6 +140,4 @@ class Events:
 
 def _event(endpoint: str, document: dict[str, Any]) -> bytes:
     name = f"event: {document['type']}\n" if endpoint in ("/v1/messages", "/v1/responses") else ""
-    return (
-        name.encode() + b"data: " + json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
-    )
+    return name.encode() + b"data: " + sse.written(document) + b"\n\n"

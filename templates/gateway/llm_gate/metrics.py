@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import collections
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -21,19 +21,26 @@ _HELP = {
     "llm_gateway_first_byte_seconds": ("histogram", "Seconds from the request to the first byte of its answer."),
 }
 Labels = tuple[tuple[str, str], ...]
+Counter = tuple[str, Labels]
+"""A counter's whole name and its labels."""
+
+
+def counter(name: str, **labels: str) -> Counter:
+    """The counter of this name with these labels."""
+    return f"llm_gateway_{name}", tuple(labels.items())
 
 
 class Metrics:
     """The numbers of one process, from its start."""
 
     def __init__(self) -> None:
-        self.values: Counter[tuple[str, Labels]] = Counter()
+        self.values: collections.Counter[Counter] = collections.Counter()
         self._first_bytes = [0] * (len(BUCKETS) + 1)
         self._first_byte_sum = 0.0
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
         """Count something."""
-        self.values[f"llm_gateway_{name}", tuple(labels.items())] += amount  # type: ignore[assignment]
+        self.values[counter(name, **labels)] += amount  # type: ignore[assignment]
 
     def first_byte(self, seconds: float) -> None:
         """Note how long a caller waited for the first byte."""

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import math
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """One key's limits; None: there is no such limit. Times are seconds since 1970, money is USD, days are UTC's."""
 
@@ -38,6 +40,8 @@ class Rules:
     expires: float | None = None
     cidrs: tuple[Network, ...] = ()
     managed: str = "pulumi"
+    ask_twice: bool = False
+    """A paid upstream that closes the connection without a word is asked once more, and may charge for both."""
 
     def allows_model(self, model: str) -> bool:
         """Whether the key may ask this model."""
@@ -59,17 +63,30 @@ class Rules:
             where = where.ipv4_mapped
         return any(where in network for network in self.cidrs)
 
-    @property
+    @cached_property
     def counts_tokens(self) -> bool:
         """Whether anything about the key depends on how many tokens a request takes."""
+        return bool(self.token_limits) or self.has_budget
+
+    @cached_property
+    def has_budget(self) -> bool:
+        """Whether there is a limit of tokens or money over a day or a month."""
+        budgets = (self.daily_tokens, self.monthly_tokens, self.daily_budget_usd, self.monthly_budget_usd)
+        return any(each is not None for each in budgets)
+
+    @cached_property
+    def token_limits(self) -> tuple[tuple[int, str], ...]:
+        """What no single request may exceed, whatever was used before: tokens, and what the limit is called."""
         limits = (
-            self.tokens_per_minute,
-            self.daily_tokens,
-            self.monthly_tokens,
-            self.daily_budget_usd,
-            self.monthly_budget_usd,
+            (self.tokens_per_minute, "tokens per minute"),
+            (self.daily_tokens, "tokens per day"),
+            (self.monthly_tokens, "tokens per month"),
         )
-        return any(each is not None for each in limits)
+        return tuple((limit, name) for limit, name in limits if limit is not None)
+
+
+MOST = 10**15
+"""More than any limit, and little enough to be counted in billionths."""
 
 
 @lru_cache(4096)
@@ -80,11 +97,18 @@ def _matches(model: str, pattern: str) -> bool:
 
 def rules_of(name: str, row: dict[str, Any]) -> Rules:
     """A row of a policy file as rules. Raises ValueError or TypeError for one that makes no sense."""
-    known = {key: row[key] for key in row if key in _NUMBERS and row[key] is not None}
-    for key, value in known.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ValueError(f"{key} of {name} is not a number")
+    known = {key: row[key] for key in row if key in LIMITS and row[key] is not None}
+    for key, value in list(known.items()):
+        # A limit that is compared with by nothing, as NaN is, would be none; Python reads NaN and Infinity as JSON.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+            raise ValueError(f"{key} of {name} is not a number that could be a limit")
+        if not key.endswith("_usd"):
+            if value != int(value):
+                raise ValueError(f"{key} of {name} is no whole number")
+            known[key] = int(value)  # some write 3 as 3.0
     expires = row.get("expires")
+    if expires is not None and not math.isfinite(float(expires)):
+        raise ValueError(f"expires of {name} is no time")
     return Rules(
         name=name,
         models=tuple(row.get("models") or ()),
@@ -92,33 +116,29 @@ def rules_of(name: str, row: dict[str, Any]) -> Rules:
         cidrs=tuple(ipaddress.ip_network(each) for each in row.get("source_cidrs") or ()),
         expires=float(expires) if expires is not None else None,
         managed=row.get("managed", "pulumi"),
+        ask_twice=row.get("ask_twice") is True,
         **known,
     )
 
 
-_NUMBERS = (
-    "requests_per_minute",
-    "tokens_per_minute",
-    "max_concurrency",
-    "daily_budget_usd",
-    "monthly_budget_usd",
-    "daily_tokens",
-    "monthly_tokens",
+LIMITS = tuple(
+    each.name for each in fields(Rules) if each.type in ("int | None", "float | None") and each.name != "expires"
 )
+"""The fields of `Rules` that are numbers, by which a row of the file names them."""
 
 
 class Reread:
     """A JSON file, read again when it changes; what it last said where it cannot be read this moment."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._name = path, str(path)
         self.content: dict[str, Any] = {}
         self._stamp: tuple[int, int, int] | None = None
 
     def fresh(self) -> bool:
         """Read the file if it has changed; whether it had."""
         try:
-            stat = self.path.stat()
+            stat = os.stat(self._name)  # noqa: PTH116 - Path.stat takes half as long again, with each request
             stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
             if stamp == self._stamp:
                 return False

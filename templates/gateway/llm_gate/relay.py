@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
 from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
-from llm_gate.errors import Refused
+from llm_gate.errors import Refused, upstream_busy
+from llm_gate.messages import Answer
 from llm_gate.routes import Target
 
 
-async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> web.StreamResponse:
+async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Answer | None:
     """Relay the call. Raises `Refused` as long as nothing has been sent."""
     failures: list[Failure] = []
     progress = exchange.progress
@@ -18,8 +17,17 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> web
         try:
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
-            failures.append(failure)
-            tools.failed(target, failure.kind, failure.wait)
+            # Without the way that it came, on which lies the whole request: the collector would have to find them.
+            failure.__context__ = None
+            failures.append(failure.with_traceback(None))
+            tools.count(target, failure.kind)
+            if failure.own:
+                tools.routes.failed(target, failure.wait)
+            else:
+                # Asked elsewhere before anybody is blamed; see `Attempt`.
+                exchange.suspects.append(target)
+    if len(targets) == 1 and exchange.suspects:
+        tools.routes.failed(targets[0], caller=exchange.caller)
     # No target has answered, so none is paid.
     progress.target = None
     raise _unavailable(failures)
@@ -29,14 +37,7 @@ def _unavailable(failures: list[Failure]) -> Refused:
     """What the caller is told: which kinds of trouble there were, and nothing that an upstream said."""
     kinds = ", ".join(dict.fromkeys(each.kind for each in failures))
     if failures and all(each.status == 429 for each in failures):
-        wait = max(1, round(min(each.wait or BUSY for each in failures)))
-        return Refused(
-            429,
-            "rate_limit_error",
-            "upstream_rate_limited",
-            f"the upstream is busy; try again in {wait} s",
-            {"Retry-After": str(wait)},
-        )
+        return upstream_busy(min(each.wait or BUSY for each in failures))
     status = failures[-1].status if failures else 503
     return Refused(
         status if status != 429 else 503,

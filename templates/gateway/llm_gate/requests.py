@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
-from pathlib import Path
+import math
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
-from llm_gate import tokens
-from llm_gate.errors import Refused, bad
+from llm_gate import forms, passing, tokens
+from llm_gate.errors import Refused, bad, no_model
 from llm_gate.policy import Rules
-
-_FIELDS = json.loads((Path(__file__).parent / "fields.json").read_text())
-_PASS = {path: frozenset(names) for path, names in _FIELDS["endpoints"].items()}
-_VLLM = {path: frozenset(names) for path, names in _FIELDS["vllm"].items()}
-
-POSTS = tuple(_PASS)
-"""The paths that take a body."""
+from llm_gate.routes import BY_THE_TOKENIZER
 
 LIMITS = {
     "/v1/chat/completions": ("max_completion_tokens", "max_tokens"),
     "/v1/completions": ("max_tokens",),
     "/v1/responses": ("max_output_tokens",),
     "/v1/messages": ("max_tokens",),
-    "/v1/embeddings": (),
 }
-"""The field that bounds an answer, per endpoint; the first is the newer name."""
+"""The field that bounds an answer, where one has a length; the first is the newer name."""
 
-# Tools that the caller itself runs. All others run at the vendor, on the account of whoever owns the key.
-_OWN_TOOLS = ("function", "custom", None)
-_OWN_TOOLS_ANTHROPIC = ("bash_", "text_editor_", "computer_", "memory_")
+FORMS = frozenset({"/v1/audio/transcriptions"})
+"""Endpoints that take a form with a file, and no JSON."""
+
+COMPARED = frozenset({"/v1/rerank", "/v1/score"})
+"""Endpoints that hold texts or pictures against each other: fields of the one side, and of the other."""
+_PAIRED = (("query", "queries", "text_1", "data_1"), ("documents", "items", "text_2", "data_2"))
+
 _DEEPEST = 100
 """Levels of lists and objects in one another; no schema of a tool has a third of that."""
 _MOST_VALUES, _MOST_BRACKETS, _MOST_PARTS = 1_000_000, 300_000, 100_000
@@ -54,24 +54,41 @@ class Call:
     """The most that the answers may have, all choices together; 0 where the caller and the key leave it open."""
     bound: int | None
     """The bound of one answer that the gateway sets because the caller set none; None: nothing is set."""
+    upload: forms.Upload | None = None
+    """The file of a form; ``body`` says how long it is, and its SHA-256."""
+    betas: tuple[str, ...] = ()
+    """What the caller's anthropic-beta asks for, as far as it goes on."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """Headers of the answer that say what was done to the request."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    # 1e999 is JSON, and is read as infinity, which cannot be written as JSON again.
+    if math.isinf(found := float(digits)):
+        raise ValueError(f"{digits[:20]} is too large")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
 
 
 def parse(raw: bytes) -> dict[str, Any]:
     """The body as an object. Raises `Refused` for anything that two readers could read differently."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name is there twice")
-        return found
-
-    def no_constant(name: str) -> Any:
-        raise ValueError(f"{name} is not JSON")
-
     if raw.count(b",") > _MOST_VALUES or raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
         raise bad("the body has more values than any request needs", "invalid_json")
     try:
-        body = json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
+        body = _DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError):
         raise bad("the body is not a JSON object in UTF-8, each of its names once", "invalid_json") from None
     if not isinstance(body, dict):
@@ -89,43 +106,56 @@ def parse(raw: bytes) -> dict[str, Any]:
     raise bad(f"the body has more than {_DEEPEST} lists and objects in one another", "invalid_json")
 
 
-def check(endpoint: str, body: dict[str, Any], rules: Rules, *, vllm: bool, most_out: int) -> Call:
-    """A parsed body as a call, or `Refused`.
+def read(endpoint: str, raw: bytes, content_type: str) -> dict[str, Any]:
+    """The body as an object: a form for speech, JSON for all else. Raises `Refused`."""
+    return forms.read(raw, content_type) if endpoint in FORMS else parse(raw)
 
-    ``vllm``: every target of the model is a vLLM server, so its own fields pass too. ``most_out``: the bound that an
-    answer gets where the key counts tokens or money and the caller sets none.
+
+def check(
+    endpoint: str,
+    body: dict[str, Any],
+    rules: Rules,
+    *,
+    kinds: Collection[str],
+    most_out: int,
+    betas: Iterable[str] = (),
+) -> Call:
+    """A parsed body as a call, or `Refused`. What goes to no target is taken out of ``body``.
+
+    ``kinds``: the kinds of upstream that may answer. ``most_out``: the bound that an answer gets where the key counts
+    tokens or money and the caller sets none. ``betas``: the caller's headers of that kind.
     """
-    passing = _PASS[endpoint] | (_VLLM[endpoint] if vllm else frozenset())
-    unknown = sorted(set(body) - passing)
-    if unknown:
-        raise bad(f"these fields are not accepted here: {', '.join(unknown)[:300]}", "unknown_fields")
-    if body.get("store"):
-        raise bad("store is not accepted: what callers say is kept nowhere", "unknown_fields")
-    _tools(endpoint, body)
-    _references(body, vllm=vllm)
+    upload = body.pop("file") if endpoint in FORMS else None
+    if upload is not None:
+        _speech(body, upload)
+    left_out = passing.choose(endpoint, body, kinds)
+    left_out += passing.own_tools(endpoint, body)
+    _references(endpoint, body, vllm="vllm" in kinds)
     if not isinstance(body.get("stream", False), bool | None):
         raise bad("stream has to be true or false")
-    stream = bool(body.get("stream")) and endpoint != "/v1/embeddings"
+    stream = bool(body.get("stream")) and endpoint in LIMITS
     options = body.get("stream_options")
     if options is not None and not isinstance(options, dict):
         raise bad("stream_options has to be an object")
     choices = max(_number(body, "n", 1), _number(body, "best_of", 1), 1)
+    budget = body.get("thinking_budget")
+    if isinstance(budget, int) and budget > _MOST:
+        raise bad(f"thinking_budget has to be at most {_MOST}", param="thinking_budget")
     prompts = body.get("prompt")
     if isinstance(prompts, list) and prompts and all(isinstance(each, str | list) for each in prompts):
         choices *= len(prompts)
     if choices > 128:
         raise bad("more than 128 answers at once are not served")
-    asked = [_number(body, name, 0) for name in LIMITS[endpoint] if body.get(name) is not None]
+    asked = [_number(body, name, 0) for name in LIMITS.get(endpoint, ()) if body.get(name) is not None]
     if 0 in asked:
         # Some servers take it for "as many as you like".
         raise bad(f"{' and '.join(LIMITS[endpoint])} has to be at least 1")
     bound = None
-    if not asked and LIMITS[endpoint] and rules.counts_tokens:
+    if not asked and endpoint in LIMITS and rules.counts_tokens:
         bound = most_out
-        for limit in (rules.tokens_per_minute, rules.daily_tokens, rules.monthly_tokens):
-            if limit is not None:
-                # Half of what there is, so that an answer without a bound can be admitted at all.
-                bound = max(1, min(bound, limit // 2))
+        for limit, __ in rules.token_limits:
+            # Half of what there is, so that an answer without a bound can be admitted at all.
+            bound = max(1, min(bound, limit // 2))
         asked = [bound]
     return Call(
         endpoint=endpoint,
@@ -133,9 +163,13 @@ def check(endpoint: str, body: dict[str, Any], rules: Rules, *, vllm: bool, most
         body=body,
         stream=stream,
         wants_usage=bool(options and options.get("include_usage")),
-        tokens_in=tokens.of_request(body) * (choices if body.get("best_of") and not asked else 1),
-        tokens_out=choices * max(asked, default=0),
+        tokens_in=_tokens_in(endpoint, body) * (choices if body.get("best_of") and not asked else 1)
+        + (upload.seconds * forms.TOKENS_PER_SECOND if upload else 0),
+        tokens_out=choices * max(asked, default=0) + (upload.seconds * forms.SAID_PER_SECOND if upload else 0),
         bound=bound,
+        upload=upload,
+        betas=passing.betas(betas),
+        notes={passing.LEFT_OUT: ", ".join(map(_safe, left_out))[:300]} if left_out else {},
     )
 
 
@@ -149,16 +183,41 @@ def model_of(body: dict[str, Any]) -> str:
 
 def bound_fields(endpoint: str, kind: str) -> str | None:
     """The field that this kind of upstream reads the bound of an answer from."""
-    names = LIMITS[endpoint]
+    names = LIMITS.get(endpoint)
     if not names:
         return None
     # OpenAI's newer models refuse the old name; not every other vendor knows the new one.
     return names[0] if kind == "openai" else names[-1]
 
 
-def vllm_only(endpoint: str) -> frozenset[str]:
-    """Fields that only vLLM knows."""
-    return _VLLM[endpoint]
+def _speech(body: dict[str, Any], upload: forms.Upload) -> None:
+    """What is asked of a sound, and the file's own marks in its place."""
+    if body.get("response_format", "json") not in ("json", "verbose_json", "diarized_json"):
+        raise bad("response_format has to be json, verbose_json or diarized_json", param="response_format")
+    if body.pop("stream", False):
+        raise bad("speech is answered in one piece here: leave stream out", param="stream")
+    body["file"] = {"bytes": len(upload.content), "sha256": hashlib.sha256(upload.content).hexdigest()}
+
+
+def _tokens_in(endpoint: str, body: dict[str, Any]) -> int:
+    """Tokens of all that the model reads, on the high side."""
+    if endpoint in BY_THE_TOKENIZER:
+        # To count is no work for the model, and agents ask for it before each request.
+        return 0
+    if endpoint not in COMPARED:
+        return tokens.of_request(body, endpoint=endpoint)
+    # The one side is read again with each text of the other.
+    left, right = (next((body[name] for name in side if body.get(name)), None) for side in _PAIRED)
+    total = 0
+    for side, other in ((left, right), (right, left)):
+        again = len(other) if isinstance(other, list) and not (isinstance(side, list) and len(side) > 1) else 1
+        total += again * tokens.of_request({"input": [body.get("instruction") or "", side]})
+    return total
+
+
+def _safe(name: str) -> str:
+    """A field's name as a header may hold it: callers choose it."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "?", name)[:60]
 
 
 def _number(body: dict[str, Any], name: str, default: int) -> int:
@@ -170,26 +229,11 @@ def _number(body: dict[str, Any], name: str, default: int) -> int:
     return value
 
 
-def _tools(endpoint: str, body: dict[str, Any]) -> None:
-    tools = body.get("tools")
-    if tools is None:
-        return
-    if not isinstance(tools, list) or not all(isinstance(each, dict) for each in tools):
-        raise bad("tools has to be a list of objects")
-    for each in tools:
-        kind = each.get("type")
-        own = kind in _OWN_TOOLS
-        if endpoint == "/v1/messages" and isinstance(kind, str):
-            own = own or kind.startswith(_OWN_TOOLS_ANTHROPIC)
-        if not own:
-            raise bad(
-                f"the tool type {kind!r} runs at the vendor, and is not served here; 'function' is", "tool_not_served"
-            )
-
-
-def _references(body: dict[str, Any], *, vllm: bool) -> None:
+def _references(endpoint: str, body: dict[str, Any], *, vllm: bool) -> None:
     """Refuse what points at things of the account's owner, or has our own machine fetch an address."""
     pending: list[Any] = [body.get(name) for name in ("messages", "input", "system")]
+    if endpoint in COMPARED:
+        pending += [body.get(name) for side in _PAIRED for name in side]
     while pending:
         value = pending.pop()
         if isinstance(value, list):
@@ -208,10 +252,5 @@ def _references(body: dict[str, Any], *, vllm: bool) -> None:
 def refuse_model(model: str, allowed: bool) -> Refused:
     """The answer to a model that is not served, or not to this key."""
     if allowed:
-        return Refused(
-            404,
-            "invalid_request_error",
-            "model_not_found",
-            f"there is no model {model!r} here; GET /v1/models lists them",
-        )
+        return no_model(model)
     return Refused(403, "permission_error", "model_not_allowed", f"this key may not use the model {model!r}")

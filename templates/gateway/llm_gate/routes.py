@@ -7,19 +7,68 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
+from llm_gate.errors import no_model
+
+_ALL = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/rerank",
+    "/v1/score",
+    "/v1/audio/transcriptions",
+    "/tokenize",
+    "/detokenize",
+)
 KINDS: dict[str, tuple[str, ...]] = {
-    "vllm": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
-    "gateway": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
-    "openai": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"),
-    "anthropic": ("/v1/chat/completions", "/v1/messages"),
+    "vllm": _ALL,
+    "gateway": _ALL,
+    "openai": (
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/v1/audio/transcriptions",
+    ),
+    "anthropic": ("/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"),
     "gemini": ("/v1/chat/completions", "/v1/embeddings"),
-    "groq": ("/v1/chat/completions", "/v1/responses"),
+    "groq": ("/v1/chat/completions", "/v1/responses", "/v1/audio/transcriptions"),
     "deepseek": ("/v1/chat/completions",),
     "qwen": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
+    "qianfan": ("/v1/chat/completions", "/v1/embeddings"),
+    "ark": ("/v1/chat/completions", "/v1/embeddings"),
+    "pai-eas": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
+    "hai": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
     "custom": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"),
 }
-"""Kinds of upstream, and the endpoints that each has (the vendors' own documentation, 2026-11)."""
+"""Kinds of upstream, and the endpoints that each has (the vendors' own documentation, 2026-11; vLLM 0.32's routes)."""
+
+BY_THE_TOKENIZER = frozenset({"/v1/messages/count_tokens", "/tokenize", "/detokenize"})
+"""Endpoints where the tokenizer answers and no model: they take requests of a key's limits, and no tokens or money."""
+MODELS = "/v1/models"
+"""The path that lists the models; a model's own is below it."""
+
+
+def asked(method: str, target: str) -> tuple[str, str | None] | None:
+    """The endpoint that a request's method and target name, and the model where the path does; None for no endpoint.
+
+    Queries say nothing here: Anthropic's clients write ``?beta=true`` and ``?limit=20``, others version numbers, and
+    upstreams are asked by the endpoint's name alone.
+    """
+    path = target.partition("?")[0]
+    if method == "POST" and path in _ALL:
+        return path, None
+    if method == "GET" and path == MODELS:
+        return MODELS, None
+    if method == "GET" and path.startswith(f"{MODELS}/"):
+        # A hub's name has a slash, which some clients write as it is.
+        return MODELS, unquote(path.removeprefix(f"{MODELS}/"))
+    return None
+
 
 FAILURES = 3
 """Failures in a row after which an upstream is left alone for a while."""
@@ -37,7 +86,9 @@ class Upstream:
     base_url: str
     secret: str | None = None
     private_ca: bool = False
-    """Its certificate is by our own authority."""
+    """Its certificate is by an authority of its own."""
+    ca: str = "upstream-ca.pem"
+    """The file with that authority, among the secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +125,10 @@ class Route:
 class _Health:
     failures: int = 0
     until: float = 0.0
+    callers: set[str] = field(default_factory=set)
+    """Whose requests have failed in a row."""
+    own: dict[str, list[float]] = field(default_factory=dict)
+    """Failures in a row of one caller's requests, and until when the target is left alone for that caller."""
 
 
 @dataclass(slots=True)
@@ -105,7 +160,33 @@ class Routes:
             for name, row in document.get("routes", {}).items()
         }
 
-    def order(self, route: Route, endpoint: str) -> list[Target]:
+    def models(self, allowed: Callable[[str], bool], one: str | None = None) -> dict[str, Any]:
+        """The models that a key may ask, or the row of ``one``, as OpenAI and Anthropic write it, in one.
+
+        Raises `Refused` for one that is not there.
+        """
+        rows = [
+            {
+                "id": name,
+                "object": "model",
+                "created": 0,
+                "owned_by": route.targets[0].upstream.name,
+                "type": "model",
+                "display_name": name,
+                "created_at": "1970-01-01T00:00:00Z",
+            }
+            for name, route in sorted(self.table.items())
+            if allowed(name)
+        ]
+        if one is None:
+            ends = {"first_id": rows[0]["id"] if rows else None, "last_id": rows[-1]["id"] if rows else None}
+            return {"object": "list", "data": rows, "has_more": False, **ends}
+        found = next((row for row in rows if row["id"] == one), None)
+        if found is None:
+            raise no_model(one)
+        return found
+
+    def order(self, route: Route, endpoint: str, caller: str = "") -> list[Target]:
         """The targets that have this endpoint, in the order in which to try them; empty if none has."""
         able = [each for each in route.targets if endpoint in KINDS[each.upstream.kind]]
         drawn = []
@@ -119,25 +200,46 @@ class Routes:
             drawn.append(each)
         drawn += [each for each in route.fallback if endpoint in KINDS[each.upstream.kind] and each not in drawn]
         # Stable: those that cool down come last, each group in its order.
-        return sorted(drawn, key=self.cooling)
+        return sorted(drawn, key=lambda each: self.cooling(each, caller))
 
-    def cooling(self, target: Target) -> bool:
-        """Whether a target is left alone at the moment."""
+    def cooling(self, target: Target, caller: str = "") -> bool:
+        """Whether a target is left alone at the moment, by all or by this caller."""
         known = self._health.get((target.upstream.name, target.model))
-        return known is not None and self.clock() < known.until
+        if known is None:
+            return False
+        now = self.clock()
+        return now < known.until or (caller in known.own and now < known.own[caller][1])
 
-    def worked(self, target: Target) -> None:
+    def worked(self, target: Target, caller: str = "") -> None:
         """A target has answered."""
-        self._health.pop((target.upstream.name, target.model), None)
+        known = self._health.get((target.upstream.name, target.model))
+        if known is not None:
+            known.own.pop(caller, None)
+            known.failures, known.until = 0, 0.0
+            known.callers.clear()
+            if not known.own:
+                del self._health[target.upstream.name, target.model]
 
-    def failed(self, target: Target, wait: float | None = None) -> None:
-        """A target has not. ``wait``: it asked to be left alone for so many seconds."""
+    def failed(self, target: Target, wait: float | None = None, caller: str | None = None) -> None:
+        """A target has not. ``wait``: it is to be left alone for so many seconds.
+
+        ``caller``: the failure may be the fault of what this caller asked. Then the target is left alone for this
+        caller; for all others only once the requests of a second caller fail too.
+        """
         known = self._health.setdefault((target.upstream.name, target.model), _Health())
         known.failures += 1
+        now = self.clock()
         if wait is not None:
-            known.until = self.clock() + min(wait, LONGEST_COOL_DOWN)
-        elif known.failures >= FAILURES:
-            known.until = self.clock() + COOL_DOWN
+            known.until = now + min(wait, LONGEST_COOL_DOWN)
+            return
+        if caller is not None:
+            known.callers.add(caller)
+            row = known.own.setdefault(caller, [0, 0.0])
+            row[0] += 1
+            if row[0] >= FAILURES:
+                row[1] = now + COOL_DOWN
+        if known.failures >= FAILURES and (caller is None or len(known.callers) > 1):
+            known.until = now + COOL_DOWN
 
     def state(self) -> dict[tuple[str, str], bool]:
         """Upstream and model to whether it is well, for the metrics."""

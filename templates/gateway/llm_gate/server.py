@@ -5,30 +5,30 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 import secrets as random
 import sqlite3
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-
-from aiohttp import web
 
 from llm_gate import errors, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
+from llm_gate.counting import Counting, posting
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
-from llm_gate.metrics import Labels, Metrics
+from llm_gate.messages import Answer, Request, json_answer
+from llm_gate.metrics import Counter, Labels, Metrics, counter
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
-from llm_gate.routes import KINDS, Routes, Target
-from llm_gate.store import Ask, Spent, Store
-from llm_gate.upstream import Secrets, Sessions
+from llm_gate.routes import MODELS, Routes, Target, asked
+from llm_gate.serving import Handler, Server
+from llm_gate.store import Ask, Place, Spent, Store
+from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 
 LONGEST_BODY = 8 * 2**20
@@ -37,10 +37,10 @@ BODY_SECONDS = 60.0
 """Seconds for a request's body to come."""
 LAST_WORDS = 40.0
 """Seconds that answers under way have after SIGTERM; the unit's TimeoutStopSec is longer."""
+WRITTEN_WITHIN = 0.02
+"""Seconds after which a settlement is on the disk, if no admission takes it there before."""
 MOST_HELD = 256 * 2**20
 """Bytes of all requests that are under way, together: a small proxy has 2 GiB of memory."""
-HELD = web.RequestKey("held", int)
-"""Bytes of a request's body."""
 CLIENT = "X-Llm-Client"
 """Where Caddy writes the caller's address; what a caller writes there itself is overwritten."""
 
@@ -67,18 +67,22 @@ class Gateway:
         self.routes = Routes()
         self.metrics = Metrics()
         self._complaints: dict[str, float] = {}
+        self._writing: asyncio.TimerHandle | None = None
         self.held = 0
         """Bytes of the bodies of all requests that are under way."""
-        self.sessions = Sessions(paths.secrets / "upstream-ca.pem")
+        self.pools = Pools(paths.secrets / "upstream-ca.pem")
         secrets = Secrets(paths.secrets / "upstream.env")
         self.content = ContentInForce(paths.settings, secrets)
-        self._tools = Tools(self.routes, secrets, self.sessions, self.metrics, patience or Patience())
+        self.counting = Counting(posting(self.pools), secrets)
+        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
 
     async def close(self) -> None:
         """Let go of connections and files."""
-        await self.sessions.close()
+        self.pools.close()
         await self.content.close()
+        if self._writing is not None:
+            self._writing.cancel()
         self.store.close()
 
     def _complain(self, *lines: str) -> None:
@@ -89,17 +93,17 @@ class Gateway:
                 self._complaints[each] = now
                 sys.stderr.write(f"{each}\n")
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: Request) -> Answer | None:
         """Answer one request."""
-        path = request.raw_path
+        form = errors.form(request.raw_path, anthropic="anthropic-version" in request.headers)
         name = ""
         try:
             rules = self._who(request)
             name = rules.name
-            response = await self._serve(request, path, rules)
+            response = await self._serve(request, rules)
         except Refused as refused:
             self.metrics.add("refused_total", key=name, code=refused.counted)
-            response = _error(refused, path)
+            response = _error(refused, form)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -107,18 +111,18 @@ class Gateway:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             sys.stderr.write(f"[gate.internal] {type(error).__name__} at {where}\n")
-            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), path)
+            response = _error(Refused(500, "api_error", "internal_error", "the gateway failed; it is logged"), form)
         finally:
-            self.held -= request.get(HELD, 0)
+            self.held -= request.held
         return response
 
-    async def measure(self, request: web.BaseRequest) -> web.Response:
+    async def measure(self, request: Request) -> Answer:
         """Metrics and health, on a port of their own that Caddy knows nothing of."""
         if request.raw_path == "/health":
             self._fresh_routes()
-            return web.json_response({"ok": True, "routes": len(self.routes.table)})
+            return json_answer({"ok": True, "routes": len(self.routes.table)})
         if request.raw_path != "/metrics":
-            return web.Response(status=404)
+            return Answer(status=404)
         gauges: dict[tuple[str, Labels], float] = {}
         for name, count in self.store.active().items():
             gauges["llm_gateway_active_requests", (("key", name),)] = count
@@ -127,9 +131,9 @@ class Gateway:
             gauges["llm_gateway_content_total", labels] = count
         for (where, model), well in self.routes.state().items():
             gauges["llm_gateway_upstream_up", (("upstream", where), ("model", model))] = float(well)
-        return web.Response(text=self.metrics.render(gauges), headers={"Content-Type": "text/plain; version=0.0.4"})
+        return Answer(self.metrics.render(gauges).encode(), kind="text/plain; version=0.0.4")
 
-    def _who(self, request: web.BaseRequest) -> Rules:
+    def _who(self, request: Request) -> Rules:
         """The rules of the caller's key. One key, in one place: two that differ are nobody's."""
         given = {each.strip() for each in request.headers.getall("x-api-key", ())}
         for header in request.headers.getall("Authorization", ()):
@@ -143,31 +147,47 @@ class Gateway:
         rules = self.policy.find(key) if key and len(key) < 500 else None
         if rules is None:
             raise unauthorized()
-        if not rules.allows_address(request.headers.get(CLIENT, request.remote or "")):
+        if rules.cidrs and not rules.allows_address(request.headers.get(CLIENT, request.remote or "")):
             raise Refused(403, "permission_error", "address_not_allowed", "this key may not be used from here")
         return rules
 
-    async def _serve(self, request: web.BaseRequest, path: str, rules: Rules) -> web.StreamResponse:
-        known = "GET" if path == "/v1/models" else "POST" if path in requests.POSTS else None
-        if known is None or request.method != known:
+    async def _serve(self, request: Request, rules: Rules) -> Answer | None:
+        found = asked(request.method, request.raw_path)
+        if found is None:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
+        path, one = found
         if not rules.allows_endpoint(path):
             raise Refused(403, "permission_error", "endpoint_not_allowed", f"this key may not use {path}")
         self._fresh_routes()
-        if path == "/v1/models":
-            return self._models(rules)
+        if path == MODELS:
+            return json_answer(self.routes.models(rules.allows_model, one))
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
-        body = requests.parse(await self._body(request))
+        try:
+            place = self.store.enter(rules)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from None
+        try:
+            return await self._entered(request, path, rules, place)
+        except Refused:
+            place.leave(request.size)
+            raise
+        finally:
+            place.leave()
+
+    async def _entered(self, request: Request, path: str, rules: Rules, place: Place) -> Answer | None:
+        raw = await self._body(request, form=path in requests.FORMS)
+        body = requests.read(path, raw, request.headers.get("Content-Type", ""))
         model = requests.model_of(body)
         route = self.routes.table.get(model)
         if route is None or not rules.allows_model(model):
             raise requests.refuse_model(model, rules.allows_model(model))
-        targets = self.routes.order(route, path)
+        targets = self.routes.order(route, path, rules.name)
         if not targets:
             raise bad(f"the model {model!r} is not served on {path}", "endpoint_not_served")
-        vllm = any(each.upstream.kind == "vllm" for each in targets)
-        call = requests.check(path, body, rules, vllm=vllm, most_out=route.most_out)
+        kinds = {each.upstream.kind for each in targets}
+        betas = request.headers.getall("anthropic-beta", ())
+        call = requests.check(path, body, rules, kinds=kinds, most_out=route.most_out, betas=betas)
         if rules.daily_budget_usd is not None or rules.monthly_budget_usd is not None:
             targets = [each for each in targets if each.price_in is not None]
             if not targets:
@@ -186,35 +206,45 @@ class Gateway:
             )
         if self.content.checker is not None:
             refuse_unreadable(self.content.checker, body, key=rules.name, model=model)
-        return await self._admitted(request, call, rules, targets)
+        return await self._admitted(request, call, rules, targets, place)
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        """The request's body, plain JSON and not too long."""
+    async def _body(self, request: Request, *, form: bool) -> bytes:
+        """The request's body, plain JSON (or a form) and not too long."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "invalid_request_error", "unsupported_encoding", "send the body uncompressed")
-        if request.content_type not in ("application/json", "application/octet-stream"):
+        if not form and request.content_type not in ("application/json", "application/octet-stream"):
             raise Refused(415, "invalid_request_error", "unsupported_media_type", "send Content-Type: application/json")
-        content = bytearray()
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                async for piece in request.content.iter_any():
-                    content += piece
-                    if len(content) > LONGEST_BODY:
-                        raise Refused(
-                            413, "invalid_request_error", "request_too_large", f"more than {LONGEST_BODY} bytes"
-                        )
-                    request[HELD] = len(content)
-                    self.held += len(piece)
-                    if self.held > MOST_HELD:
-                        message = "requests that are under way fill the gateway's memory; try again"
-                        raise Refused(503, "api_error", "gateway_busy", message, {"Retry-After": "5"})
-        except TimeoutError:
-            raise Refused(408, "invalid_request_error", "request_timeout", "the body did not come in time") from None
-        return bytes(content)
+        self._hold(request)
+        if not request.complete:
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    while not request.complete:
+                        await request.more()
+                        self._hold(request)
+            except TimeoutError:
+                message = "the body did not come in time"
+                raise Refused(408, "invalid_request_error", "request_timeout", message) from None
+        return request.body()
+
+    def _hold(self, request: Request) -> None:
+        """Count what is here of a body. Raises `Refused` where it is too much, or where no more will come."""
+        if max(request.size, request.length or 0) > LONGEST_BODY:
+            message = f"a request may have {LONGEST_BODY} bytes (8 MiB)"
+            raise Refused(413, "invalid_request_error", "request_too_large", message)
+        self.held += request.size - request.held
+        request.held = request.size
+        if self.held > MOST_HELD:
+            message = "requests that are under way fill the gateway's memory; try again"
+            raise Refused(503, "api_error", "gateway_busy", message, {"Retry-After": "5"})
+        if request.failed:
+            raise Refused(request.failed[0], "invalid_request_error", "bad_request", request.failed[1])
 
     async def _admitted(
-        self, request: web.BaseRequest, call: Call, rules: Rules, targets: list[Target]
-    ) -> web.StreamResponse:
+        self, request: Request, call: Call, rules: Rules, targets: list[Target], place: Place
+    ) -> Answer | None:
+        call = self.counting.bounded(call, targets)
+        if rules.counts_tokens:
+            call = await self.counting.exact(call, targets, rules.name, self.store.left(rules))
         identity = "req_" + random.token_hex(12)
         ask = Ask(
             request=identity,
@@ -227,18 +257,18 @@ class Gateway:
         try:
             ticket = self.store.admit(rules, ask)
         except sqlite3.Error as error:
-            self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
-            message = "what keys use cannot be written down at the moment; try again"
-            raise Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"}) from None
-        headers = {"x-request-id": identity, **self.store.headers(rules)}
+            raise self._unwritable(error) from None
+        place.leave()
+        headers = {"x-request-id": identity, **call.notes, **self.store.headers(rules)}
         checker = self.content.checker
         inspection = Inspection(checker, call.endpoint, rules.name, call.model)
         if checker is not None:
             checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
+        exchange = Exchange(request, call, inspection, progress, headers, rules.name, rules.ask_twice)
         try:
             await inspection.request(call.body)
-            return await relay.answer(self._tools, Exchange(request, call, inspection, progress, headers), targets)
+            return await relay.answer(self._tools, exchange, targets)
         except Refused as refused:
             progress.status = refused.status
             refused.headers = {**headers, **refused.headers}
@@ -257,28 +287,35 @@ class Gateway:
                 # With `on_error: block` a moderator that fails looks like a filter gone mad.
                 self._complain(*(f"[gate.moderator] {each}" for each in inspection.failures))
             progress.verdict = progress.verdict or inspection.verdict
+            self._complain(*progress.oddities(call))
             spent = progress.spent(call)
-            try:
-                self.store.settle(ticket, spent)
-            except sqlite3.Error as error:
-                # The answer is the caller's all the same; on the disk the call keeps what was reserved for it.
-                self._complain(f"[gate.ledger] {type(error).__name__}: a call could not be settled")
+            self.store.settle(ticket, spent)
+            if self._writing is None:
+                self._writing = asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
             self._count(rules.name, call, spent)
 
-    def _count(self, key: str, call: Call, spent: Spent) -> None:
-        add, model = self.metrics.add, call.model
-        add("requests_total", key=key, model=model, endpoint=call.endpoint, status=str(spent.status))
-        add("tokens_total", spent.tokens_in, key=key, model=model, direction="in")
-        add("tokens_total", spent.tokens_out, key=key, model=model, direction="out")
-        add("cost_usd_total", spent.nanos / 1e9, key=key, model=model)
+    def _unwritable(self, error: sqlite3.Error) -> Refused:
+        self._complain(f"[gate.ledger] {type(error).__name__}: nothing is admitted that cannot be written down")
+        message = "what keys use cannot be written down at the moment; try again"
+        return Refused(503, "api_error", "ledger_unavailable", message, {"Retry-After": "5"})
 
-    def _models(self, rules: Rules) -> web.Response:
-        rows = [
-            {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].upstream.name}
-            for name, route in sorted(self.routes.table.items())
-            if rules.allows_model(name)
-        ]
-        return web.json_response({"object": "list", "data": rows})
+    def _write(self) -> None:
+        """Write the settlements that no admission has written along with its own row."""
+        self._writing = None
+        try:
+            self.store.write()
+        except sqlite3.Error as error:
+            # The answers are the callers' all the same; until they are written the calls keep what was reserved.
+            self._complain(f"[gate.ledger] {type(error).__name__}: calls could not be settled yet")
+            self._writing = asyncio.get_running_loop().call_later(1.0, self._write)
+
+    def _count(self, key: str, call: Call, spent: Spent) -> None:
+        requests, tokens_in, tokens_out, cost = _counters(key, call.model, call.endpoint, spent.status)
+        values = self.metrics.values
+        values[requests] += 1
+        values[tokens_in] += spent.tokens_in
+        values[tokens_out] += spent.tokens_out
+        values[cost] += spent.nanos / 1e9  # type: ignore[assignment]
 
     def _fresh_routes(self) -> None:
         if self._table.fresh():
@@ -288,36 +325,33 @@ class Gateway:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
 
 
-class _Discreet(logging.Filter):
-    """aiohttp's own log: nothing of callers that hang up, and of all else its kind. It would quote what was sent."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, ConnectionResetError):
-            return False
-        record.msg = f"[gate.http] {type(error).__name__ if error else record.levelname.lower()}"
-        record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
-        return True
-
-
-LOG = logging.getLogger("llm_gate.http")
-LOG.addFilter(_Discreet())
-
-
-def runner(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
-    """A server for a handler, to be given an address. Handlers are cancelled when their caller hangs up."""
-    server = web.Server(
-        handler, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=300, logger=LOG
+@lru_cache(1024)
+def _counters(key: str, model: str, endpoint: str, status: int) -> tuple[Counter, Counter, Counter, Counter]:
+    """What is counted of each call that has ended: requests, tokens of both directions, and cost."""
+    return (
+        counter("requests_total", key=key, model=model, endpoint=endpoint, status=str(status)),
+        counter("tokens_total", key=key, model=model, direction="in"),
+        counter("tokens_total", key=key, model=model, direction="out"),
+        counter("cost_usd_total", key=key, model=model),
     )
-    return web.ServerRunner(server, handle_signals=False, shutdown_timeout=LAST_WORDS)
+
+
+def server(handler: Handler) -> Server:
+    """A server for a handler, to be given a socket."""
+    return Server(handler, unreadable=_unreadable, longest=LONGEST_BODY)
+
+
+def _unreadable(status: int, message: str) -> Answer:
+    return _error(Refused(status, "invalid_request_error", "bad_request", message), "")
+
+
+_SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def _digest(call: Call) -> str:
     """SHA-256 of what was asked, for the audit record."""
-    return hashlib.sha256(json.dumps(call.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_SORTED.encode(call.body).encode()).hexdigest()
 
 
-def _error(refused: Refused, path: str) -> web.Response:
-    # Anything may be written in a path; only our own endpoints choose a form.
-    form = path if path in KINDS["gateway"] else ""
-    return web.json_response(errors.document(refused, form), status=refused.status, headers=refused.headers)
+def _error(refused: Refused, form: str) -> Answer:
+    return json_answer(errors.document(refused, form), status=refused.status, headers=refused.headers)

@@ -57,8 +57,16 @@ def document_of(data: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def written(document: dict[str, Any]) -> bytes:
+    """An object as JSON in UTF-8. Half a character of a pair stays escaped: some servers cut there, and the other half
+    comes with the next event."""
+    try:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
 def with_data(event: bytes, document: dict[str, Any]) -> bytes:
     """The event with another object as its data."""
     others = [line for line in event.split(b"\n") if line and not line.startswith(b"data:")]
-    data = b"data: " + json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"\n".join([*others, data])
+    return b"\n".join([*others, b"data: " + written(document)])

@@ -6,12 +6,13 @@ and money are reserved when a call is admitted, and settled with what it took; a
 One process admits, in one thread, without giving up control between looking and writing down, so N is N however many
 ask at once. Each admission is committed to SQLite (WAL) before the call goes out. ``synchronous=NORMAL``: what is
 committed survives a kill -9 of the process; a power cut may lose the last moments, as the log is synced only every few
-seconds, and then by a thread of its own, so that no request waits for the disk. A call that was cut short by a kill
-stays counted at all that was reserved for it.
+seconds, with each checkpoint (see `tidy`). A call that was cut short by a kill stays counted at all that was reserved
+for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sqlite3
 import time
@@ -19,7 +20,9 @@ from calendar import monthrange
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from llm_gate.errors import Refused, bad
 from llm_gate.policy import Rules
@@ -28,6 +31,16 @@ WINDOW = 60.0
 """Seconds that a minute's limits look back."""
 NANO = 1_000_000_000
 """Money is counted in whole billionths of a dollar."""
+LONGEST_LOG = 16 * 2**20
+"""Bytes of log that stay on the disk once it has been moved into the database."""
+LOGGED = 250
+"""Calls after which the log is moved at the next second: 1.4 MB of it, or 4.4 where the file has pages of 4 KiB."""
+LONG = 64 * 2**10
+"""Bytes from which on it costs more to read a request than to serve it."""
+PAGE = 1024
+"""Bytes of a page of the file: a quarter of SQLite's own default writes a quarter of the log."""
+MOST_UNWRITTEN = 10_000
+"""Settlements that are kept while the file cannot be written; those beyond it stay counted as they were reserved."""
 KEEP_CALLS = 35 * 86400
 """Seconds for which single calls are kept; days' sums are kept for 400 days."""
 
@@ -39,7 +52,7 @@ CREATE TABLE IF NOT EXISTS calls (
   nanos INTEGER NOT NULL, status INTEGER NOT NULL DEFAULT 0, verdict TEXT NOT NULL DEFAULT '',
   input_sha256 TEXT NOT NULL DEFAULT '', output_sha256 TEXT NOT NULL DEFAULT '', seconds REAL NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, at);
+DROP INDEX IF EXISTS calls_by_key;
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
 CREATE TABLE IF NOT EXISTS days (
   key TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL,
@@ -58,6 +71,10 @@ class Ask:
     tokens: int
     nanos: int = 0
     input_sha256: str = ""
+
+
+_LEAST = Ask("", "", "", tokens=1)
+"""What every call takes at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +104,24 @@ class Ticket:
     settled: bool = False
 
 
+class Place:
+    """Room for one request while it is read; see `Store.enter`."""
+
+    __slots__ = ("_meter", "_store", "left")
+
+    def __init__(self, store: Store, meter: Meter) -> None:
+        self._store, self._meter, self.left = store, meter, False
+        meter.reading += 1
+
+    def leave(self, refused: int = 0) -> None:
+        """Give it back. ``refused``: bytes of a request that was read and refused. A second time does nothing."""
+        if not self.left:
+            self.left = True
+            self._meter.reading -= 1
+            if refused > LONG:
+                self._meter.refused.append(self._store.clock())
+
+
 @dataclass(slots=True)
 class _Sums:
     tokens: int = 0
@@ -102,6 +137,10 @@ class Meter:
     tokens: int = 0
     """Tokens in ``recent``."""
     active: int = 0
+    reading: int = 0
+    """Requests whose bodies are being read."""
+    refused: deque[float] = field(default_factory=deque)
+    """When long requests were refused within the last minute."""
     day: str = ""
     today: _Sums = field(default_factory=_Sums)
     month: _Sums = field(default_factory=_Sums)
@@ -125,29 +164,41 @@ class Store:
     def __init__(self, path: Path | str, clock: Callable[[], float] = time.time) -> None:
         self.path, self.clock = str(path), clock
         self.db = sqlite3.connect(self.path, isolation_level=None, timeout=1)
+        # Of a new file only. A call changes a few rows, and each takes its whole page to the log.
+        self.db.execute(f"PRAGMA page_size={PAGE}")
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
-        # Checkpoints sync the disk: a thread of its own makes them, see `checkpoint`.
+        # Checkpoints sync the disk, so none comes in the middle of an admission: `tidy` makes them.
         self.db.execute("PRAGMA wal_autocheckpoint=0")
+        self.db.execute(f"PRAGMA journal_size_limit={LONGEST_LOG}")
         self.db.executescript(_SCHEMA)
         # Of the last day before the end: no call lasts longer, and the file may hold millions.
         self.db.execute(
             "UPDATE calls SET state = 'lost' WHERE state = 'open' AND at > (SELECT max(at) FROM calls) - 86400"
         )
         self._meters: dict[str, Meter] = {}
+        self._logged = 0
+        """Calls admitted since the log was last moved."""
+        self._unwritten: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = []
+        """Settlements that are in force and not yet on the disk, as rows of the two tables."""
 
     def close(self) -> None:
-        """Close the file."""
-        self.db.close()
+        """Write what is left, and close the file."""
+        try:
+            self.write()
+        finally:
+            self.db.close()
 
     def admit(self, rules: Rules, ask: Ask) -> Ticket:
         """Count the call in, or raise `Refused` (429 with Retry-After, or 400 where no waiting would help)."""
         now = self.clock()
         meter = self._meter(rules.name, now)
         self._refuse_what_exceeds(rules, meter, ask, now)
-        self.db.execute("BEGIN IMMEDIATE")
+        execute = self.db.execute
+        execute("BEGIN IMMEDIATE")
         try:
-            row = self.db.execute(
+            self._write_settlements()
+            row = execute(
                 "INSERT INTO calls (request, key, at, day, endpoint, model, state, tokens, nanos, input_sha256)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)",
                 (
@@ -162,17 +213,19 @@ class Store:
                     ask.input_sha256,
                 ),
             )
-            self.db.execute(
+            execute(
                 "INSERT INTO days (key, day, requests, tokens, nanos) VALUES (?, ?, 1, ?, ?) ON CONFLICT (key, day)"
                 " DO UPDATE SET requests = requests + 1, tokens = tokens + excluded.tokens,"
                 " nanos = nanos + excluded.nanos",
                 (rules.name, meter.day, ask.tokens, ask.nanos),
             )
-            self.db.execute("COMMIT")
+            execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            execute("ROLLBACK")
             raise
+        self._unwritten.clear()
         entry = [now, float(ask.tokens)]
+        self._logged += 1
         meter.recent.append(entry)
         meter.tokens += ask.tokens
         meter.active += 1
@@ -182,12 +235,21 @@ class Store:
         return Ticket(int(row.lastrowid or 0), rules.name, now, meter.day, ask.tokens, ask.nanos, entry)
 
     def settle(self, ticket: Ticket, spent: Spent) -> None:
-        """Put what the call took in the place of what was reserved. A second time does nothing."""
+        """Put what the call took in the place of what was reserved. A second time does nothing.
+
+        It is in force at once, and written with the next admission or the next `write`. A kill in between leaves the
+        call counted at all that was reserved for it.
+        """
         if ticket.settled:
             return
         ticket.settled = True
         now = self.clock()
-        meter = self._meter(ticket.name, now)
+        try:
+            meter = self._meter(ticket.name, now)
+        except sqlite3.Error:
+            # A new day's sums cannot be read now. They will be, with this settlement; the place is free all the same.
+            meter = self._meters[ticket.name]
+            meter.day = ""
         meter.active -= 1
         used = spent.tokens_in + spent.tokens_out
         tokens, nanos = used - ticket.tokens, spent.nanos - ticket.nanos
@@ -200,33 +262,78 @@ class Store:
         if ticket.day[:7] == meter.day[:7]:
             meter.month.tokens += tokens
             meter.month.nanos += nanos
+        call = (
+            used,
+            spent.tokens_in,
+            spent.tokens_out,
+            spent.nanos,
+            spent.status,
+            spent.upstream,
+            spent.verdict,
+            spent.output_sha256,
+            round(max(0.0, now - ticket.at), 4),
+            ticket.id,
+        )
+        if len(self._unwritten) < MOST_UNWRITTEN:
+            day = (tokens, nanos, spent.tokens_in, spent.tokens_out, ticket.name, ticket.day)
+            self._unwritten.append((call, day))
+
+    @property
+    def unwritten(self) -> int:
+        """Settlements that are not yet on the disk."""
+        return len(self._unwritten)
+
+    def write(self) -> None:
+        """Write the settlements that are not yet on the disk. Raises sqlite3.Error, and then they are kept."""
+        if not self._unwritten:
+            return
         self.db.execute("BEGIN IMMEDIATE")
         try:
-            self.db.execute(
-                "UPDATE calls SET state = 'done', tokens = ?, tokens_in = ?, tokens_out = ?, nanos = ?, status = ?,"
-                " upstream = ?, verdict = ?, output_sha256 = ?, seconds = ? WHERE id = ?",
-                (
-                    used,
-                    spent.tokens_in,
-                    spent.tokens_out,
-                    spent.nanos,
-                    spent.status,
-                    spent.upstream,
-                    spent.verdict,
-                    spent.output_sha256,
-                    round(max(0.0, now - ticket.at), 4),
-                    ticket.id,
-                ),
-            )
-            self.db.execute(
-                "UPDATE days SET tokens = tokens + ?, nanos = nanos + ?, tokens_in = tokens_in + ?,"
-                " tokens_out = tokens_out + ? WHERE key = ? AND day = ?",
-                (tokens, nanos, spent.tokens_in, spent.tokens_out, ticket.name, ticket.day),
-            )
+            self._write_settlements()
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
             raise
+        self._unwritten.clear()
+
+    def _write_settlements(self) -> None:
+        for call, day in self._unwritten:
+            self.db.execute(
+                "UPDATE calls SET state = 'done', tokens = ?, tokens_in = ?, tokens_out = ?, nanos = ?, status = ?,"
+                " upstream = ?, verdict = ?, output_sha256 = ?, seconds = ? WHERE id = ?",
+                call,
+            )
+            self.db.execute(
+                "UPDATE days SET tokens = tokens + ?, nanos = nanos + ?, tokens_in = tokens_in + ?,"
+                " tokens_out = tokens_out + ? WHERE key = ? AND day = ?",
+                day,
+            )
+
+    async def tidy(self, *, now: bool = True) -> None:
+        """Move the log into the database, and have it begin anew. ``now``: however short it is.
+
+        A thread moves what is there, and syncs it. Calls go on meanwhile, so when it ends there is more, and a log of
+        which anything is left never begins anew: that little is moved here, while nobody writes. It takes a few
+        milliseconds, as it is synced too; and so is the beginning of the log with the next call.
+        """
+        if now or self._logged >= LOGGED:
+            self._logged = 0
+            await asyncio.to_thread(checkpoint, self.path)
+            self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def enter(self, rules: Rules) -> Place:
+        """Let a request in whose body is still to be read, or raise `Refused`, as nothing of it can be served.
+
+        It has a place until it is admitted or refused, and those who have one count like those who were admitted: of
+        a thousand who come at once no more are read than could be served. So do refused ones of the last minute that
+        were long (`LONG`). Nothing is written down.
+        """
+        now = self.clock()
+        meter = self._meter(rules.name, now)
+        while meter.refused and meter.refused[0] <= now - WINDOW:
+            meter.refused.popleft()
+        self._refuse_what_exceeds(rules, meter, _LEAST, now)
+        return Place(self, meter)
 
     def headers(self, rules: Rules) -> dict[str, str]:
         """OpenAI's rate headers, for the limits that the key has."""
@@ -243,6 +350,22 @@ class Store:
                 found[f"x-ratelimit-remaining-{unit}"] = str(max(0, limit - used))
                 found[f"x-ratelimit-reset-{unit}"] = f"{oldest:.3f}s"
         return found
+
+    def left(self, rules: Rules) -> float:
+        """Tokens that a key has left under all its limits, less what is reserved; infinite where it has none."""
+        meter = self._meter(rules.name, self.clock())
+        return min(
+            (
+                limit - used
+                for limit, used in (
+                    (rules.tokens_per_minute, meter.tokens),
+                    (rules.daily_tokens, meter.today.tokens),
+                    (rules.monthly_tokens, meter.month.tokens),
+                )
+                if limit is not None
+            ),
+            default=math.inf,
+        )
 
     def active(self) -> dict[str, int]:
         """How many calls of each key are under way."""
@@ -261,16 +384,16 @@ class Store:
         meter = self._meters.get(name)
         day = _day(now)
         if meter is None:
-            meter = self._meters[name] = Meter()
             rows = self.db.execute(
                 "SELECT at, tokens FROM calls WHERE key = ? AND at > ? ORDER BY at", (name, now - WINDOW)
-            )
+            ).fetchall()
+            meter = self._meters[name] = Meter()
             for at, tokens in rows:
                 meter.recent.append([at, float(tokens)])
                 meter.tokens += tokens
         if meter.day != day:
-            meter.day = day
             meter.today, meter.month = self._sums(name, day), self._sums(name, day[:7])
+            meter.day = day
         meter.forget(now)
         return meter
 
@@ -279,7 +402,8 @@ class Store:
             "SELECT sum(tokens), sum(nanos) FROM days WHERE key = ? AND day >= ? AND day < ?",
             (name, prefix, prefix + "~"),
         ).fetchone()
-        return _Sums(int(row[0] or 0), int(row[1] or 0))
+        late = [day for _, day in self._unwritten if day[4] == name and day[5].startswith(prefix)]
+        return _Sums(int(row[0] or 0) + sum(each[0] for each in late), int(row[1] or 0) + sum(each[1] for each in late))
 
     def _refuse_what_exceeds(self, rules: Rules, meter: Meter, ask: Ask, now: float) -> None:
         def limited(code: str, message: str, wait: float, kind: str = "rate_limit_error") -> Refused:
@@ -289,26 +413,26 @@ class Store:
                 headers["x-should-retry"] = "false"  # OpenAI's own clients heed it
             return Refused(429, kind, code, f"{message}; try again in {seconds} s", headers)
 
+        at_the_door = ask is _LEAST
         per_minute = rules.tokens_per_minute
-        for limit, what in (
-            (per_minute, "tokens per minute"),
-            (rules.daily_tokens, "tokens per day"),
-            (rules.monthly_tokens, "tokens per month"),
-        ):
-            if limit is not None and ask.tokens > limit:
+        for limit, what in rules.token_limits:
+            if ask.tokens > limit:
                 raise bad(
                     f"this request may take {ask.tokens} tokens, and the key has {limit} {what}: "
                     "it can never be served; ask for fewer tokens (max_tokens), or send a shorter prompt",
                     "request_exceeds_limit",
                 )
-        concurrent = rules.max_concurrency
-        if concurrent is not None and meter.active >= concurrent:
-            raise limited(
-                "concurrency_limit_exceeded", f"{meter.active} requests of this key are under way, its limit", 1
-            )
+        concurrent, reading = rules.max_concurrency, meter.reading if at_the_door else 0
+        if concurrent is not None and meter.active + reading >= concurrent:
+            under_way = meter.active + reading
+            raise limited("concurrency_limit_exceeded", f"{under_way} requests of this key are under way, its limit", 1)
         requests = rules.requests_per_minute
         if requests is not None and len(meter.recent) >= requests:
-            wait = meter.recent[len(meter.recent) - requests][0] + WINDOW - now
+            wait = meter.recent[len(meter.recent) - requests][0] + WINDOW - now if requests else WINDOW
+            raise limited("rate_limit_exceeded", f"this key may make {requests} requests per minute", wait)
+        if requests is not None and at_the_door and len(meter.recent) + len(meter.refused) + reading >= requests:
+            # Those who are being read may be refused in the next moment, and then there is room.
+            wait = 1.0 if reading or not meter.refused else meter.refused[0] + WINDOW - now
             raise limited("rate_limit_exceeded", f"this key may make {requests} requests per minute", wait)
         if per_minute is not None and meter.tokens + ask.tokens > per_minute:
             over, wait = meter.tokens + ask.tokens - per_minute, WINDOW
@@ -317,13 +441,14 @@ class Store:
                 if over <= 0:
                     wait = at + WINDOW - now
                     break
+            more = "and any request takes more" if at_the_door else f"and this request may take {ask.tokens}"
             raise limited(
                 "rate_limit_exceeded",
-                f"this key may use {per_minute} tokens per minute, {meter.tokens} are used or reserved, "
-                f"and this request may take {ask.tokens}",
+                f"this key may use {per_minute} tokens per minute, {meter.tokens} are used or reserved, {more}",
                 wait,
             )
-        self._refuse_over_budget(rules, meter, ask, now, limited)
+        if rules.has_budget:
+            self._refuse_over_budget(rules, meter, ask, now, limited)
 
     def _refuse_over_budget(
         self, rules: Rules, meter: Meter, ask: Ask, now: float, limited: Callable[[str, str, float, str], Refused]
@@ -343,7 +468,7 @@ class Store:
                 raise limited(
                     "budget_exceeded",
                     f"this key's budget is {shown[0]} {unit} per {span} (UTC), {shown[1]} are used or reserved, "
-                    f"and this request may take {shown[2]}",
+                    + ("and any request takes more" if ask is _LEAST else f"and this request may take {shown[2]}"),
                     wait,
                     "insufficient_quota",
                 )
@@ -357,7 +482,12 @@ def checkpoint(path: str) -> None:
 
 
 def _day(now: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(now))
+    return _day_of(int(now // 86400))
+
+
+@lru_cache(4)
+def _day_of(number: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(number * 86400))
 
 
 def _nanos(usd: float | None) -> int | None:

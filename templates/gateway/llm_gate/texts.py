@@ -14,7 +14,7 @@ Slot = tuple[Any, Any]
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _PROTOCOL = frozenset(
     {"type", "id", "call_id", "tool_call_id", "tool_use_id", "status", "detail", "media_type", "format",
-     "encoding_format", "index", "object", "model", "finish_reason"}
+     "encoding_format", "index", "object", "model", "finish_reason", "item_id", "output_index"}
 )  # fmt: skip
 """Fields that hold names of the protocol, if what they hold looks like one: a caller may put a sentence there, and a
 chat template shows the model more than one would think."""
@@ -26,7 +26,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]*", re.ASCII)
 
 _READ = ("messages", "input", "prompt", "system", "instructions", "suffix", "tools", "functions", "response_format",
          "text", "structured_outputs", "guided_json", "guided_choice", "guided_regex", "guided_grammar",
-         "prediction", "chat_template_kwargs",
+         "prediction", "chat_template_kwargs", "documents",
+         "query", "queries", "items", "instruction", "text_1", "text_2", "data_1", "data_2", "hotwords",
          "output_format", "output_config")  # fmt: skip
 """Fields of a request that the model reads, or that tell it what to write."""
 
@@ -77,16 +78,48 @@ def in_request(body: dict[str, Any]) -> list[list[Slot]]:
     return [slots for slots in found if slots]
 
 
+class Fixed(list[str]):
+    """A name that can be refused and not be masked: it is no value of anything."""
+
+
+def is_arguments(slot: Slot) -> bool:
+    """Whether a text is a tool's arguments, which are JSON."""
+    holder, key = slot
+    if key == "delta" and isinstance(holder, dict):
+        return "arguments" in str(holder.get("type", ""))
+    return key in ("arguments", "partial_json")
+
+
+def is_whole(index: tuple[Hashable, ...], slot: Slot) -> bool:
+    """Whether a text of a stream comes in one event: a name, and what a block of Anthropic's begins with."""
+    return isinstance(slot[0], Fixed) or index[-1] == "name" or "input" in index[1:-1]
+
+
 def in_answer(endpoint: str, answer: dict[str, Any]) -> list[list[Slot]]:
     """All that a whole answer says, one list for each text."""
+    if endpoint in ("/v1/embeddings", "/v1/rerank", "/v1/score"):
+        return []  # numbers; a document that comes back with its rank is the caller's own
     if endpoint in ("/v1/chat/completions", "/v1/completions"):
-        choices = [each.get("message") or each for each in _dicts(answer.get("choices"))]
-        return [[slot] for choice in choices if isinstance(choice, dict) for _, slot in _said(choice)]
-    if endpoint == "/v1/responses":
-        return [[slot] for slot in _nested(answer.get("output"))]
-    if endpoint == "/v1/messages":
-        return [[slot] for slot in _nested(answer.get("content"))]
-    return []
+        return [[slot] for choice in _dicts(answer.get("choices")) for _, slot in _said(choice, ())]
+    if endpoint == "/v1/audio/transcriptions":
+        return _transcribed(answer)
+    names = {
+        "/v1/responses": ("output", "error"),
+        "/v1/messages": ("content",),
+        "/tokenize": ("prompt", "token_strs"),
+        "/detokenize": ("prompt", "token_strs"),
+    }.get(endpoint, tuple(answer))
+    return [[slot] for name in names for slot in _in_field(answer, name)]
+
+
+def _transcribed(answer: dict[str, Any]) -> list[list[Slot]]:
+    """The text whole, then as its segments and words say it again: each list of them is one text."""
+    found: list[list[Slot]] = [[(answer, "text")]] if isinstance(answer.get("text"), str) else []
+    for name, field in (("segments", "text"), ("words", "word")):
+        again: list[Slot] = [(each, field) for each in _dicts(answer.get(name)) if isinstance(each.get(field), str)]
+        if again:
+            found.append(again)
+    return found
 
 
 def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable, ...], Slot]]:
@@ -95,37 +128,46 @@ def in_event(endpoint: str, event: dict[str, Any]) -> list[tuple[tuple[Hashable,
         found: list[tuple[tuple[Hashable, ...], Slot]] = []
         for choice in _dicts(event.get("choices")):
             delta = choice.get("delta")
-            for field, slot in _said(delta if isinstance(delta, dict) else choice):
+            for field, slot in _said(delta if isinstance(delta, dict) else choice, ()):
                 found.append(((choice.get("index", 0), *field), slot))
         return found
     delta = event.get("delta")
     if isinstance(delta, str) and str(event.get("type", "")).endswith(".delta"):
         return [((event.get("item_id", ""), event.get("content_index", 0), str(event["type"])), (event, "delta"))]
-    if isinstance(delta, dict) and event.get("type") == "content_block_delta":
-        names = ("text", "thinking", "partial_json")
-        return [((event.get("index", 0), name), (delta, name)) for name in names if isinstance(delta.get(name), str)]
-    block = event.get("content_block")
-    if isinstance(block, dict) and event.get("type") == "content_block_start":
-        begun = [name for name in ("text", "thinking") if isinstance(block.get(name), str) and block[name]]
-        return [((event.get("index", 0), name), (block, name)) for name in begun]
+    # Anthropic's: a block begins, and goes on under the same names.
+    name = {"content_block_delta": "delta", "content_block_start": "content_block"}.get(str(event.get("type")))
+    block = event.get(name) if name else None
+    if isinstance(block, dict):
+        return [((event.get("index", 0), *field), slot) for field, slot in _said(block, ())]
     return []
 
 
 def repeated_in_event(endpoint: str, event: dict[str, Any]) -> list[list[Slot]]:
     """Texts that an event says whole, once more, after their pieces (the Responses API does, and some servers)."""
     if endpoint == "/v1/chat/completions":
-        # Some servers put the whole message into the last event.
-        rows = [each["message"] for each in _dicts(event.get("choices")) if isinstance(each.get("message"), dict)]
-        return [[slot] for row in rows for _, slot in _said(row)]
+        # Some servers put the whole message into the last event, beside the delta or in its place.
+        rows = [each for each in _dicts(event.get("choices")) if isinstance(each.get("message"), dict)]
+        return [[slot] for row in rows if isinstance(row.get("delta"), dict) for _, slot in _said(row["message"], ())]
+    if endpoint == "/v1/messages" and event.get("type") == "message_start":
+        return [[slot] for slot in _nested(_of(event.get("message"), "content"))]
     if endpoint != "/v1/responses" or str(event.get("type", "")).endswith(".delta"):
         return []
-    places = [event.get("response"), event.get("item"), event.get("part")]
-    found = [
-        [slot]
-        for place in places
-        for slot in _nested(place["output"] if isinstance(place, dict) and "output" in place else place)
-    ]
-    return found + [[(event, name)] for name in ("text", "arguments", "refusal") if isinstance(event.get(name), str)]
+    found = [[slot] for name in event if name != "response" for slot in _in_field(event, name)]
+    answer = event.get("response")
+    return found + [[slot] for name in ("output", "error") for slot in _nested(_of(answer, name))]
+
+
+def _of(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _in_field(holder: dict[str, Any], name: str) -> Iterator[Slot]:
+    value = holder.get(name)
+    if isinstance(value, str):
+        if _is_text(holder, name, value):
+            yield holder, name
+    else:
+        yield from _nested(value)
 
 
 def ended_by_event(endpoint: str, event: dict[str, Any]) -> Hashable | None:
@@ -149,21 +191,51 @@ def without_the_end(event: dict[str, Any]) -> None:
         choice["finish_reason"] = None
 
 
-def _said(message: dict[str, Any]) -> Iterator[tuple[tuple[Hashable, ...], Slot]]:
-    for name in ("content", "reasoning_content", "reasoning", "text", "refusal"):
-        if isinstance(message.get(name), str):
-            yield (name,), (message, name)
-        elif name == "content" and isinstance(message.get(name), list):
-            yield from (((name,), slot) for slot in _nested(message[name]))
-    for place, call in enumerate(_dicts(message.get("tool_calls"))):
-        function = call.get("function")
-        if isinstance(function, dict):
-            for name in ("name", "arguments"):
-                if isinstance(function.get(name), str):
-                    yield ("tool_calls", call.get("index", place), name), (function, name)
-    function = message.get("function_call")
-    if isinstance(function, dict) and isinstance(function.get("arguments"), str):
-        yield ("function_call",), (function, "arguments")
+_UNSAID = frozenset({"logprobs", "finish_reason", "stop_reason", "stop_sequence", "token_ids", "obfuscation"})
+"""Fields of answers that are the protocol's, or the caller's own words; log probabilities are refused beforehand."""
+
+
+def _said(value: dict[str, Any], path: tuple[Hashable, ...]) -> Iterator[tuple[tuple[Hashable, ...], Slot]]:
+    """Every text in a message or a piece of one, whatever its field is called, with the way to it as its name."""
+    for key, each in value.items():
+        if key in _UNSAID:
+            continue
+        if isinstance(each, str):
+            if _is_text(value, key, each):
+                yield (*path, key), (value, key)
+        elif isinstance(each, dict):
+            if _is_given(value, key):
+                yield from (((*path, key, place), slot) for place, slot in enumerate(_in_input(each)))
+            else:
+                yield from _said(each, (*path, key))
+        elif isinstance(each, list):
+            for place, part in enumerate(each):
+                if isinstance(part, dict):
+                    yield from _said(part, (*path, key, part.get("index", place)))
+                elif isinstance(part, str):
+                    yield (*path, key, place), (each, place)
+
+
+def _is_given(holder: dict[str, Any], key: str) -> bool:
+    """Whether a field is what a tool is given, and no parameter that is called so."""
+    return key == "input" and str(holder.get("type", "")).endswith("tool_use")
+
+
+def _in_input(value: Any) -> Iterator[Slot]:
+    """What a tool is given, names and all: the model makes up both."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield Fixed([key]), 0
+            if isinstance(each, str):
+                yield value, key
+            else:
+                yield from _in_input(each)
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            if isinstance(each, str):
+                yield value, place
+            else:
+                yield from _in_input(each)
 
 
 def _nested(value: Any, without: str = "") -> Iterator[Slot]:
@@ -172,12 +244,15 @@ def _nested(value: Any, without: str = "") -> Iterator[Slot]:
             if isinstance(each, str):
                 if key != without and _is_text(value, key, each):
                     yield value, key
-            elif key not in ("logprobs", without):
+            elif key not in ("logprobs", "token_ids", "obfuscation", without):
                 if key == "properties" and isinstance(each, dict):
                     # A parameter's name is read too; it can be refused, and not masked.
                     yield from (([name], 0) for name in each)
-                yield from _nested(each)
-    elif isinstance(value, list):
+                if _is_given(value, key):
+                    yield from _in_input(each)
+                else:
+                    yield from _nested(each)
+    elif isinstance(value, list) and not (value and isinstance(value[0], int | float)):
         for place, each in enumerate(value):
             if isinstance(each, str):
                 yield value, place

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
-
-from llm_gate import requests
+from llm_gate import forms, passing, requests
+from llm_gate.asking import Pool
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 
-CONNECT = 10.0
-"""Seconds to connect."""
 LONGEST_ANSWER = 64 * 2**20
 """Bytes of an answer that is not streamed."""
 SAID_BY_NOBODY = b"[removed]"
@@ -23,18 +21,21 @@ _IGNORED_BY_ANTHROPIC = ("logprobs", "top_logprobs", "logit_bias", "prediction",
 """Fields that Anthropic's OpenAI-compatible endpoint passes over in silence (docs: OpenAI SDK compatibility)."""
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 class Secrets:
     """Upstream keys out of an environment file, read again when it changes; never in this process' environment."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._name = path, str(path)
         self._stamp: tuple[int, int] | None = None
         self._values: dict[str, str] = {}
 
     def get(self, name: str) -> str | None:
         """The key by this name, or None."""
         try:
-            stat = self.path.stat()
+            stat = os.stat(self._name)  # noqa: PTH116 - see `policy.Reread`
             if (stat.st_mtime_ns, stat.st_ino) != self._stamp:
                 pairs = (line.split("=", 1) for line in self.path.read_text().splitlines() if "=" in line)
                 self._values = {key.strip(): value.strip() for key, value in pairs}
@@ -44,42 +45,43 @@ class Secrets:
         return self._values.get(name.upper()) or self._values.get(name)
 
 
-class Sessions:
-    """One client session for each upstream, so that none waits for another's connections."""
+class Pools:
+    """The connections to each upstream, apart, so that none waits for another's."""
 
     def __init__(self, ca: Path | None) -> None:
         self._ca = ca
-        self._sessions: dict[Upstream, aiohttp.ClientSession] = {}
+        self._pools: dict[Upstream, Pool] = {}
 
-    def of(self, upstream: Upstream) -> aiohttp.ClientSession:
-        """The session for an upstream."""
-        session = self._sessions.get(upstream)
-        if session is None:
+    def of(self, upstream: Upstream) -> Pool:
+        """The connections to an upstream. Raises ValueError for an address that is none."""
+        pool = self._pools.get(upstream)
+        if pool is None:
             local = upstream.base_url.startswith("http:")
-            context: Any = True
+            context = None
             if not local:
                 context = ssl.create_default_context()
-                if upstream.private_ca and self._ca is not None and self._ca.exists():
-                    context = ssl.create_default_context(cafile=str(self._ca))
-            session = self._sessions[upstream] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    ssl=context,
-                    # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
-                    keepalive_timeout=4 if local else 30,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                skip_auto_headers=("User-Agent",),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-                read_bufsize=2**17,
-            )
-        return session
+                own = self._ca.with_name(upstream.ca) if self._ca is not None else None
+                if upstream.private_ca and own is not None and own.exists():
+                    context = ssl.create_default_context(cafile=str(own))
+            # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
+            pool = self._pools[upstream] = Pool(upstream.base_url, context, keep=4 if local else 30)
+        return pool
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
+        for pool in self._pools.values():
+            pool.close()
+
+
+def request(pool: Pool, address: str, sent: dict[str, str], content: bytes) -> bytes:
+    """A request as it goes out. Raises ValueError for a header that would end before its end."""
+    parts = urlsplit(address)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = "\r\n".join([f"{name}: {value}" for name, value in sent.items()])
+    head = f"POST {target} HTTP/1.1\r\nHost: {pool.host}\r\n{lines}\r\nContent-Length: {len(content)}\r\n\r\n"
+    if head.count("\n") != len(sent) + 4 or head.count("\r") != len(sent) + 4 or " " in target or "\0" in head:
+        raise ValueError("a header holds a line end")
+    return head.encode() + content
 
 
 def able(target: Target, call: Call) -> bool:
@@ -92,16 +94,14 @@ def able(target: Target, call: Call) -> bool:
     return True
 
 
-def body(target: Target, call: Call) -> bytes:
-    """The body for a target."""
+def body(target: Target, call: Call) -> tuple[bytes, str]:
+    """The body for a target, and its Content-Type."""
     kind = target.upstream.kind
-    sent = {**call.body, "model": target.model}
-    if kind != "vllm":
-        for name in requests.vllm_only(call.endpoint):
-            sent.pop(name, None)
+    taken = passing.fields(call.endpoint, kind)
+    sent = {**{name: value for name, value in call.body.items() if name in taken}, "model": target.model}
     limit = requests.bound_fields(call.endpoint, kind)
     if limit is not None:
-        given = [sent.pop(name) for name in requests.LIMITS[call.endpoint] if sent.get(name) is not None]
+        given = [sent.pop(name) for name in requests.LIMITS.get(call.endpoint, ()) if sent.get(name) is not None]
         if given or call.bound is not None:
             sent[limit] = max(given) if given else call.bound
     if call.endpoint == "/v1/responses":
@@ -111,20 +111,23 @@ def body(target: Target, call: Call) -> bytes:
         sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
     elif not call.stream:
         sent.pop("stream_options", None)
-    return json.dumps(sent, separators=(",", ":")).encode()
+    if call.upload is not None:
+        return forms.written({name: value for name, value in sent.items() if name != "file"}, call.upload)
+    return _ENCODER.encode(sent).encode(), "application/json"
 
 
 def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
-    """The headers for a target: these and no others."""
+    """The headers for a target: these, the body's Content-Type, and no others."""
     found = {
-        "Content-Type": "application/json",
         "Accept": "text/event-stream" if call.stream else "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "pulumi-llm-gateway",
     }
-    native = call.endpoint == "/v1/messages"
+    native = call.endpoint.startswith("/v1/messages")
     if native:
         found["anthropic-version"] = "2023-06-01"
+        if call.betas and target.upstream.kind in ("anthropic", "gateway"):
+            found["anthropic-beta"] = ",".join(call.betas)
     if key:
         if native and target.upstream.kind == "anthropic":
             found["x-api-key"] = key
@@ -134,8 +137,11 @@ def headers(target: Target, call: Call, key: str | None) -> dict[str, str]:
 
 
 def url(target: Target, endpoint: str) -> str:
-    """Where a target answers on an endpoint; ``base_url`` ends where ``/v1`` does."""
-    return target.upstream.base_url.rstrip("/") + endpoint.removeprefix("/v1")
+    """Where a target answers on an endpoint; ``base_url`` ends where ``/v1`` does, and some endpoints are beside it."""
+    base = target.upstream.base_url.rstrip("/")
+    if not endpoint.startswith("/v1/"):
+        return base.removesuffix("/v1") + endpoint
+    return base + endpoint.removeprefix("/v1")
 
 
 def scrubbed(content: bytes, key: str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""What a call took: the upstream's own numbers, or counted from what was said where it gives none."""
+"""What a call took: the upstream's own numbers, or what was said may have at most where it gives none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_gate import sse, texts, tokens
+from llm_gate.forms import TOKENS_PER_SECOND
+from llm_gate.routes import BY_THE_TOKENIZER
 
 MOST = 100_000_000
 """More tokens than any call has; a number above it is not believed."""
@@ -33,8 +35,8 @@ class Count:
         self._digest.update(content)
 
     def hear(self, text: str) -> None:
-        """Count a piece of an answer: at least one token, else what its text may have."""
-        if text:
+        """Count a piece of an answer: as many tokens as its text may have."""
+        if text and self.endpoint not in BY_THE_TOKENIZER:
             self.pieces += 1
             self.seen += tokens.of_text(text)
 
@@ -58,12 +60,18 @@ class Count:
         for holder in (document, document.get("message"), document.get("response"), document.get("x_groq")):
             usage = holder.get("usage") if isinstance(holder, dict) else None
             if isinstance(usage, dict):
+                if usage.get("type") == "duration" and (seconds := _int(usage, "seconds")) is not None:
+                    self.reported_in = seconds * TOKENS_PER_SECOND
                 given = _int(usage, "prompt_tokens", "input_tokens")
                 if given is not None:
                     # Anthropic's cache counts come on top of its input_tokens; OpenAI's are part of its own.
                     cached = [_int(usage, name) for name in ("cache_creation_input_tokens", "cache_read_input_tokens")]
                     self.reported_in = given + sum(each or 0 for each in cached)
                 answered = _int(usage, "completion_tokens", "output_tokens")
+                total = _int(usage, "total_tokens")
+                if given is not None and total is not None:
+                    # Gemini's thinking is in its total alone, and is paid for (ai.google.dev: OpenAI compatibility).
+                    answered = max(answered or 0, total - given)
                 if answered is not None:
                     self.reported_out = max(answered, self.reported_out or 0)
 

@@ -14,7 +14,7 @@ from llm_node.system import Failure, at, node, run, write
 LINES, WIDTH = 20, 240  # of the status document's log
 SHAPES = re.compile(r"\b(?:sk-|hf_)[\w.-]{8,}|(?<=Bearer )[\w.~+/-]{8,}=*|(?<=://)[^/@\s]+:[^/@\s]*@")
 WORD = re.compile(r"[\w.~+/-]{16,}")
-PUBLIC = ("tls.crt", "upstream-ca.pem")
+PUBLIC = ("tls.crt", "upstream-ca")
 
 
 def main(name: str = "") -> None:
@@ -64,7 +64,7 @@ def cleaner() -> Callable[[str], str]:
     """What takes secrets out of a line: those that lie on this node, the gateway's keys, and what looks like one."""
     values = set()
     for path in at("/srv/llm/secrets").glob("*"):
-        if path.is_file() and path.name not in PUBLIC and path.suffix != ".json":
+        if path.is_file() and not path.name.startswith(PUBLIC) and path.suffix != ".json":
             for line in path.read_text(errors="replace").splitlines():
                 value = (line.partition("=")[2] if path.suffix == ".env" else line).strip()
                 values |= {value} if len(value) >= 8 and not value.startswith("-----") else set()

@@ -1,4 +1,4 @@
-"""`llm-node watch`: whether what runs here answers. Ready: a real completion came back through the gateway."""
+"""`llm-node watch`: whether what runs here answers. Ready: a real answer came back through the gateway."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def answer(code: str, url: str, body: Any = None, key: str = "", tls: ssl.SSLCon
 
 
 def through_gateway(want: dict[str, Any]) -> None:
-    """As a client: refused without a key, and with one a completion from each model that this node itself serves."""
+    """As a client: refused without a key, and with one an answer from each model that this node itself serves."""
     # Its own certificate is the authority; its names are those that clients use, not loopback.
     tls = ssl.create_default_context(cafile=str(at("/srv/llm/secrets/tls.crt")))
     tls.check_hostname = False
@@ -126,3 +126,8 @@ def through_gateway(want: dict[str, Any]) -> None:
         reply = json.loads(answer("gateway.no-completion", f"{base}/v1/chat/completions", question, key, tls))
         if not reply.get("choices"):
             raise Failure("gateway.no-completion", f"{model} answered without a choice", True)
+    for model in want.get("embed", ()):  # it writes no text, and turns some into a vector
+        question = {"model": model, "input": "ping"}
+        reply = json.loads(answer("gateway.no-completion", f"{base}/v1/embeddings", question, key, tls))
+        if not reply.get("data"):
+            raise Failure("gateway.no-completion", f"{model} answered without a vector", True)

@@ -8,9 +8,10 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props
 
 from ..faults import Faults

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pulumi_llm import clouds
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import REDACTED, Props
 
 from ..store import Record, Store

@@ -12,6 +12,7 @@ Each = TypeVar("Each")
 
 FULL, WINDOW, CHUNK = "full", "window", "chunk"
 BOTH = "both"  # attention and mamba2 side by side, as in Falcon-H1
+ENCODER = "encoder"  # it sees all of a text at once, and keeps nothing
 NOTHING = "nothing"  # a layer that has a feed-forward part alone
 
 NAMES: Mapping[str, str] = {
@@ -54,8 +55,13 @@ PERIODS: Mapping[str, int] = {
 transformers 5.19.0, ``__post_init__`` of each class's configuration (read 2026-11-28).
 """
 
+ENCODERS = frozenset({"bert", "roberta", "xlm-roberta"})
+"""Classes that write no text: vllm 0.32.0 gives their layers no cache (EncoderOnlyAttentionSpec)."""
+
 SWITCHED = frozenset({"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text"})
 """Classes whose window holds only with ``use_sliding_window``, and from layer ``max_window_layers`` on."""
+WITHOUT_WINDOWS = frozenset({"falcon", "minimax_m3_vl_text", "qwen2_moe"})
+"""Classes whose layers keep everything in vllm 0.32.0, whatever window the file gives (asked on 2026-11-28)."""
 
 LINEAR: Mapping[str, str] = {
     "qwen3_next": "delta",
@@ -78,24 +84,31 @@ PATTERNS = (
 )
 """Settings that say which layers see a window, of which a class reads the one that it knows."""
 
+OF_STATES = re.compile("^(mamba|ssm|conv|linear)_")
+"""Settings of layers that keep a state, which some files give for models that have none (Granite 4 Micro)."""
+
 DENSE = (
     *("mlp_layer_types", "moe_layer_freq", "moe_layers", "moe_layers_enum", "interleave_moe_layer_step"),
     *("expert_layer_period", "expert_layer_offset", "decoder_sparse_step", "first_k_dense_replace"),
-    *("moe_layer_end_index", "moe_layer_interval", "enable_moe_block"),
+    *("moe_layer_end_index", "moe_layer_interval", "enable_moe_block", "is_moe_layer", "first_last_k_dense_replace"),
+    *("moe_layer_num_skipped", "moe_layer_end_index_of_pictures", "moe_layer_start_index_of_pictures"),
 )
 """Settings that say which layers have experts, of which a class reads the one that it knows."""
 
-ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "glm4_moe_lite", "laguna"})
+ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "hy_v4", "glm4_moe_lite", "laguna"})
 """Classes whose first layer alone is dense where the file does not say (``mlp_layer_types``)."""
 
 
 def mixers(settings: Settings, layers: int) -> list[str]:
     """One kind per layer, from whatever of the file or its class tells it. Raises UnknownShapeError for others."""
     given = _listed(settings, layers)
+    listed = given is not None
     if given is None:
         given = _by_class(settings, layers)
     for name in PATTERNS:  # said again by the list, or by the class
         settings.given(name)
+    if listed and not set(given) - {FULL, WINDOW, CHUNK}:
+        settings.pass_over(OF_STATES)
     if settings.kind.startswith("gemma4") and given:
         given[-1] = FULL  # transformers forces it
     return given
@@ -138,6 +151,8 @@ def _of_length(kinds: list[Each], layers: int, name: str) -> list[Each]:
 
 def _by_class(settings: Settings, layers: int) -> list[str]:
     kind, every = settings.kind, range(layers)
+    if kind in ENCODERS:
+        return [ENCODER] * layers
     if kind in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "olmo_hybrid"):
         interval = settings.number("full_attention_interval") or 4
         return [FULL if (at + 1) % interval == 0 else LINEAR[kind] for at in every]
@@ -188,11 +203,18 @@ def _windows(settings: Settings, layers: int) -> list[str]:
         return [FULL] * layers
     if isinstance(period, str):  # EXAONE writes LLLG
         return [FULL if period[at % len(period)] == "G" else WINDOW for at in range(layers)]
-    if kind in SWITCHED or settings.given("use_sliding_window") is not None:
-        first = settings.number("max_window_layers")
-        if not settings.flag("use_sliding_window"):
-            return [FULL] * layers
-        return [WINDOW if at >= (first or 0) else FULL for at in range(layers)]
+    if kind in WITHOUT_WINDOWS or (settings.value("kv_lora_rank") and kind != "minicpm3"):
+        return [FULL] * layers  # a latent cache has no window: vllm 0.32.0, MLAAttention.get_kv_cache_spec
+    off = settings.given("use_sliding_window") is False if settings.like else not settings.flag("use_sliding_window")
+    if off and (kind in SWITCHED or kind == "smollm3" or settings.like):
+        return [FULL] * layers
+    if kind in SWITCHED:
+        first = settings.number("max_window_layers") or 0
+        return [WINDOW if at >= first else FULL for at in range(layers)]
+    if kind == "smollm3":  # configuration_smollm3.py: layers without rotary positions alone
+        interval = settings.number("no_rope_layer_interval") or 4
+        rotated = settings.sequence("no_rope_layers") or [int((at + 1) % interval != 0) for at in range(layers)]
+        return _of_length([FULL if each else WINDOW for each in rotated], layers, "no_rope_layers")
     if isinstance(period, int) and not isinstance(period, bool) and period > 0:
         return [FULL if (at + 1) % period == 0 else WINDOW for at in range(layers)]
     return [WINDOW] * layers  # as in Mistral: vllm 0.32.0 takes the model's window for every layer
@@ -221,6 +243,8 @@ def indexed(settings: Settings, layers: int) -> list[bool]:
         if strange:
             settings.refuse("indexer_types", strange[0])
         return _of_length([each == "full" for each in kinds], layers, "indexer_types")
+    if settings.kind == "hy_v4":  # configuration_hy_v4.py
+        return [at == 0 or (at - 1) % 4 == 0 for at in range(layers)]
     offset = 2 if offset is None else offset
     return [max(at - offset + 1, 0) % frequency == 0 for at in range(layers)]
 
@@ -238,6 +262,9 @@ def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
         if strange:
             settings.refuse("mlp_layer_types", strange[0])
         return _of_length([each != "dense" for each in listed], layers, "mlp_layer_types")
+    marked = settings.sequence("is_moe_layer")
+    if marked is not None:
+        return _of_length([bool(each) for each in marked], layers, "is_moe_layer")
     frequency = settings.value("moe_layer_freq")
     if isinstance(frequency, list):
         return _of_length([bool(each) for each in frequency], layers, "moe_layer_freq")

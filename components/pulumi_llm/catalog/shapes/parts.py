@@ -6,15 +6,17 @@ Formulas are those of transformers 5.19.0 (``models/*/modeling_*.py``) and vLLM 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 
-from pulumi_llm.catalog.shapes.layers import CHUNK, FULL, WINDOW, blocks, indexed
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.catalog.shapes.layers import CHUNK, ENCODERS, FULL, WINDOW, blocks, indexed
 from pulumi_llm.catalog.shapes.settings import Settings, is_size
 
 TWO_MATRICES = frozenset(
     [
         "apertus",
         "arcee",
+        "bert",
         "bloom",
         "falcon",
         "fuyu",
@@ -29,13 +31,18 @@ TWO_MATRICES = frozenset(
         "opt",
         "persimmon",
         "phi",
+        "roberta",
         "starcoder2",
+        "xlm-roberta",
     ]
 )
 """Classes whose feed-forward part has no gate: two matrices in place of three."""
 
 FOUR_TIMES = frozenset({"bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gptj"})
 """Classes whose feed-forward part is four times as wide as the model, where the file does not say."""
+
+OF_EXPERTS = re.compile("expert|moe")
+"""Settings of experts, which some files give for models that have none."""
 
 GATED_QUERIES = frozenset({"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"})
 """Classes in which each query head brings a gate of its own size."""
@@ -81,9 +88,10 @@ def widths(settings: Settings) -> Widths:
     heads = settings.number("num_attention_heads") if not attentionless else None
     heads = heads or (1 if attentionless else settings.needed("num_attention_heads"))
     head_dim = settings.number("head_dim") or hidden // heads
-    experts = settings.number("num_experts") or 0
-    if experts == 1 and settings.kind.startswith("hunyuan"):
+    experts = settings.alone("num_experts") or 0
+    if experts == 1 and settings.kind == "hunyuan_v1_dense":
         experts = 0
+        settings.pass_over(OF_EXPERTS)
     wide = settings.number("intermediate_size")
     expert_width = settings.number("moe_intermediate_size") or wide
     if wide is None and settings.kind in FOUR_TIMES:
@@ -190,8 +198,11 @@ def _latent(settings: Settings, of: Widths, window: int | None, *, indexes: bool
     low = settings.number("q_lora_rank")
     query = of.heads * (nope + rope)
     total = of.hidden * query if low is None else low * (of.hidden + query)
-    if settings.flag("mla_use_output_gate"):
+    if settings.flag("mla_use_output_gate") or settings.kind == "hy_v4":
         total += of.hidden * of.heads * value
+    if settings.kind == "hy_v4":  # copies of what passes, mixed before attention and before the rest
+        copies = settings.number("hc_mult") or 1
+        total += 4 * copies * copies * of.hidden
     total += of.hidden * (rank + rope) + rank * of.heads * (nope + value) + of.heads * value * of.hidden
     index_heads, index_dim = settings.number("index_n_heads"), settings.number("index_head_dim")
     if index_heads and index_dim and indexes:
@@ -220,6 +231,9 @@ def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
         return _mamba2(settings, of)
     if kind == "conv":
         taps = settings.needed("conv_L_cache")
+        for name in ("conv_dim", "conv_dim_out"):
+            if settings.number(name) not in (None, of.hidden):
+                settings.refuse(name, settings.value(name))
         return of.hidden * (4 * of.hidden + taps), of.hidden * (taps - 1) * 2
     if kind == "lightning":
         width = of.heads * of.head_dim
@@ -309,8 +323,8 @@ def has_feed_forward(settings: Settings, kind: str, at: int) -> bool:
 
 
 def dense_beside_experts(settings: Settings) -> bool:
-    """Whether a layer of experts has a dense part too (Gemma 4)."""
-    return settings.kind.startswith("gemma4")
+    """Whether a layer of experts has a dense part too (Gemma 4, LongCat)."""
+    return settings.kind.startswith("gemma4") or settings.kind == "longcat_flash"
 
 
 def experts(settings: Settings, of: Widths) -> tuple[int, int]:
@@ -319,6 +333,11 @@ def experts(settings: Settings, of: Widths) -> tuple[int, int]:
     inside = settings.number("moe_latent_size") or settings.number("routed_expert_hidden_size") or of.hidden
     routed = of.experts * matrices * inside * of.expert_width
     beside = of.hidden * of.experts + (0 if inside == of.hidden else 2 * of.hidden * inside)
+    pictures = settings.number("moe_intermediate_size_of_pictures")
+    if pictures is not None:  # ERNIE-VL: as many experts again, of another width, and their router
+        count = settings.number("moe_num_experts_of_pictures") or of.experts
+        routed += count * matrices * of.hidden * pictures
+        beside += of.hidden * count
     return routed, beside + matrices * of.hidden * _shared_width(settings, of)
 
 
@@ -360,8 +379,13 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
 def extras(settings: Settings, of: Widths, layers: int) -> int:
     """What stands beside the layers: positions that are learnt, and embeddings per layer."""
     total = 0
-    if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3"):
+    if settings.kind in ("gpt2", "gpt_bigcode", "opt", "gpt-sw3", *ENCODERS):
         total += (settings.number("max_position_embeddings") or settings.number("n_positions") or 0) * of.hidden
+    if settings.kind in ENCODERS:  # what kind of text a word stands in, and a matrix after the last layer
+        total += (settings.number("type_vocab_size") or 0) * of.hidden + of.hidden * of.hidden
+    words_width = settings.number("word_embed_proj_dim")
+    if words_width and words_width != of.hidden:  # OPT-350M: narrower words, and a matrix on either side
+        total += of.vocab * (words_width - of.hidden) + 2 * words_width * of.hidden
     streams = settings.number("altup_num_inputs")
     if streams:  # Gemma 3n: alternating updates, and a low-rank path beside attention
         total += 2 * (streams - 1) * of.hidden**2 + layers * 2 * of.hidden * (settings.number("laurel_rank") or 0)

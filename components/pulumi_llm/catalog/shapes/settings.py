@@ -49,16 +49,30 @@ HARMLESS = re.compile(
     r"|residual_in|rescale_prenorm|max_window_layers|experts_implementation|norm_before_gate|rms_norm|inner_layernorm"
     r"|ssm_(in|out)_multiplier|ssm_multipliers|moe_layer_use_mod|swiglu|sliding_window_size|attention_chunk_size|log_scaling"
     r"|mamba_hidden_act|tensor_parallel|patch_|moe_token_dispatcher|gemm|overlap|activation_sparsity|linear_(lower|allow|a_log|dt)"
-    r"|index_topk_(freq|pattern)|index_skip|index_share|sink|logits|embed|latent_moe_use_norm|num_local_tokens|model_parallel|fusion|k_norm|(^|_)bias|recompute|_alpha|_beta|rope_|_rope|rotary"
+    r"|zero_expert|(temporal|spatial)_conv_size|moe_group|multimodal_dispatch|^use_moe$|xavier|init_scale|block_use_|index_topk_(freq|pattern)|index_skip|index_share|sink|logits|embed|latent_moe_use_norm|num_local_tokens|model_parallel|fusion|k_norm|(^|_)bias|recompute|_alpha|_beta|rope_|_rope|rotary"
 )
 """Structural by name, but of no weight: how experts are chosen, kernels, training, heads that guess ahead."""
 
+
+CORE = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
+"""Numbers without which there is no model."""
+
+SIZE = re.compile(
+    r"^(n|num|d)_?(embed|embd|model|layers?|heads?|inner|hidden|ff|ffn)$|^dim$|^(embed|embedding|hidden|model|ffn|ff|mlp|feed"
+    r"_forward|inner)_?(dim|size|width|hidden_size|intermediate_size)$|^(n|num)_(blocks|units)$|^(depth|width)$"
+)
+"""Names that look like one of these under another spelling."""
 
 WITHOUT_DEFAULTS = frozenset({"nemotron-nas"})
 """Classes that come with the weights, not with transformers, and whose files say everything."""
 
 LARGEST = 10**9
 """Far beyond any number in a real file: a larger one, or one below zero, is not meant, and gives sizes of no sense."""
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """Under which names one number may stand in a file, the most usual one first."""
+    return (name, *SPELLINGS.get(name, ()))
 
 
 class UnknownShapeError(Exception):
@@ -129,6 +143,13 @@ class Settings:
             self.refuse(name, value)
         return value
 
+    def alone(self, name: str) -> int | None:
+        """A number that the file gives under one spelling, or under several alike: of two, a class reads either."""
+        said = {str(self.values[each]) for each in self._spellings(name) if self.values.get(each)}
+        if len(said) > 1:
+            self.refuse(name, " / ".join(sorted(said)))
+        return self.number(name)
+
     def needed(self, name: str, *, low: int = 1) -> int:
         """A number without which nothing can be computed."""
         value = self.number(name, low=low)
@@ -161,6 +182,15 @@ class Settings:
                 continue
             if STRUCTURAL.search(name) and not HARMLESS.search(name) and name not in self._read:
                 yield name, value
+        if any(self.given(name) is None and self._default(name) is not None for name in CORE):
+            # A class's default stands for one of them: a number of like name may have been meant for it.
+            for name, value in self.values.items():
+                if SIZE.search(name) and name not in self._read and is_size(value) and value > 1:
+                    yield name, value
+
+    def pass_over(self, names: re.Pattern[str]) -> None:
+        """Count what the file gives under such names as read: it is of parts that the model does not have."""
+        self._read.update(name for name in self.values if names.search(name))
 
     def _spellings(self, name: str) -> Iterator[str]:
         yield name

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import Cache
 from pulumi_llm.catalog.shapes import parts
-from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
+from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, ENCODER, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
 from pulumi_llm.catalog.shapes.settings import Settings
 from pulumi_llm.catalog.shapes.special import (
     V4_ROW,
@@ -82,14 +81,14 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
     caches: dict[tuple[float, int, int | None], int] = {}
     for at, kind in enumerate(kinds):
         own_keys = at < shared_from
-        if kind in (FULL, WINDOW, CHUNK, BOTH):
+        if kind in (FULL, WINDOW, CHUNK, BOTH, ENCODER):
             attention = parts.attention(settings, widths, kind, at)
             own = doubled * (attention.parameters - (0 if own_keys else attention.key_parameters))
             pieces += _attention(at, own, doubled * attention.out_parameters)
-            if own_keys:
+            if own_keys and kind != ENCODER:
                 key = (attention.bytes, attention.heads, attention.window)
                 caches[key] = caches.get(key, 0) + doubled
-        if kind not in (FULL, WINDOW, CHUNK, NOTHING):
+        if kind not in (FULL, WINDOW, CHUNK, ENCODER, NOTHING):
             parameters, bytes_kept = parts.stateful(settings, widths, "mamba2" if kind == BOTH else kind)
             pieces.append(Piece(at=at, kind="kda" if kind == "kda" else "state", parameters=parameters))
             state, kept = state + bytes_kept, kept + 1
@@ -98,7 +97,9 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
         if sparse_at[at]:
             experts, beside = parts.experts(settings, widths)
             beside_dense = parts.dense_beside_experts(settings)
-            pieces.append(Piece(at=at, kind="experts_beside" if beside_dense else "experts", parameters=experts))
+            pieces.append(
+                Piece(at=at, kind="experts_beside" if beside_dense and doubled == 1 else "experts", parameters=experts)
+            )
             pieces.append(Piece(at=at, kind="shared", parameters=beside))
             routed += experts
         if not sparse_at[at] or parts.dense_beside_experts(settings):

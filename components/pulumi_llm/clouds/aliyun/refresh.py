@@ -6,15 +6,13 @@ it lists. The currency is the account's: CNY on the Chinese site, USD on the int
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from pulumi_llm._refresh.calls import Failure, Kind, no_sdk, patiently
+from pulumi_llm._refresh.calls import NO_CREDENTIALS, NO_SDK, Failure, patiently
 from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
@@ -28,31 +26,19 @@ from pulumi_llm._refresh.observed import (
     quote,
 )
 from pulumi_llm._texts import _
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.clouds.aliyun import account
+from pulumi_llm.clouds.aliyun.account import TO_SET as TO_SET
+from pulumi_llm.clouds.aliyun.account import Connect
+from pulumi_llm.clouds.aliyun.account import has_credentials as has_credentials
+from pulumi_llm.errors import Finding
 
 STOCK, PRICES, SPOT = "DescribeAvailableResource", "DescribePrice", "DescribeSpotPriceHistory"
-
-TO_SET = _("ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or a profile in ~/.aliyun/config.json")
 
 DISKS = ("cloud_essd", "cloud_efficiency", "cloud_ssd")
 """System disks to ask a price with: a type takes some of them only. The disk's own price is not counted."""
 
-DENIED = re.compile(r"Forb|InvalidAccessKey|Signature|NoPermission|InvalidSecurityToken|Unauthorized|InvalidCredential")
 OF_THE_TYPE = re.compile(r"PriceNotFound|InvalidInstanceType|InstanceType\.Offline|NotSupported|Mismatch")
 """Codes that speak of one type; the next one may well be answered."""
-
-Connect = Callable[[str], Any]
-
-
-def has_credentials() -> bool:
-    """Whether this machine's environment or files name credentials. No call is made."""
-    env = os.environ.get
-    if env("ALIBABA_CLOUD_ACCESS_KEY_ID") and env("ALIBABA_CLOUD_ACCESS_KEY_SECRET"):
-        return True
-    if any(env(f"ALIBABA_CLOUD_{name}") for name in ("ECS_METADATA", "OIDC_TOKEN_FILE", "CREDENTIALS_URI")):
-        return True
-    files = (env("ALIBABA_CLOUD_CREDENTIALS_FILE", "~/.alibabacloud/credentials.ini"), "~/.aliyun/config.json")
-    return any(Path(name).expanduser().is_file() for name in files)
 
 
 def fetch(
@@ -172,22 +158,7 @@ def _list(holder: Any, *path: str) -> list[Any]:
 
 
 def _connector() -> Connect:
-    try:
-        from alibabacloud_credentials.client import Client as Credentials
-        from alibabacloud_ecs20140526.client import Client
-        from alibabacloud_tea_openapi.utils_models import Config
-    except ImportError as error:
-        raise no_sdk("aliyun", error.name or "alibabacloud_ecs20140526") from None
-
-    credentials = Credentials()
-    try:
-        credentials.get_credential()
-    except Exception as error:  # the SDK's chain raises what its parts raise
-        why = " ".join(str(error).split())[:200]
-        raise Refusal(
-            [Finding("refresh.no-credentials", _("aliyun: no credentials: {why}", why=why), f"set {TO_SET}")]
-        ) from None
-    return lambda region: Client(Config(credential=credentials, region_id=region))
+    return account.connector(NO_SDK, NO_CREDENTIALS)
 
 
 def _stock(client: Any, region: str) -> Any:
@@ -200,7 +171,7 @@ def _stock(client: Any, region: str) -> Any:
         network_category="vpc",
         io_optimized="optimized",
     )
-    return _call(lambda runtime: client.describe_available_resource_with_options(request, runtime)).body
+    return account.call(lambda runtime: client.describe_available_resource_with_options(request, runtime)).body
 
 
 def _list_price(client: Any, region: str, name: str) -> Quote:
@@ -217,7 +188,7 @@ def _list_price(client: Any, region: str, name: str) -> Quote:
             system_disk=models.DescribePriceRequestSystemDisk(category=disk, size=40),
         )
         try:
-            answered = _call(lambda runtime: client.describe_price_with_options(request, runtime))  # noqa: B023
+            answered = account.call(lambda runtime: client.describe_price_with_options(request, runtime))  # noqa: B023
         except Failure as failure:
             if "Disk" in failure.code and last < len(DISKS):
                 continue
@@ -235,24 +206,8 @@ def _spot_price(client: Any, region: str, name: str) -> Quote | None:
         request = models.DescribeSpotPriceHistoryRequest(
             region_id=region, instance_type=name, network_type="vpc", ostype="linux", offset=offset
         )
-        body = _call(lambda runtime: client.describe_spot_price_history_with_options(request, runtime)).body  # noqa: B023
+        body = account.call(lambda runtime: client.describe_spot_price_history_with_options(request, runtime)).body  # noqa: B023
         bodies.append(body)
         if not body.next_offset or body.next_offset <= offset:
             return spot_price(bodies)
         offset = body.next_offset
-
-
-def _call(call: Callable[[Any], Any]) -> Any:
-    from darabonba.exceptions import DaraException, RetryError
-    from darabonba.runtime import RuntimeOptions
-
-    try:
-        return call(RuntimeOptions(connect_timeout=10_000, read_timeout=60_000))
-    except DaraException as error:
-        code = str(error.code)
-        kind: Kind = "throttled" if code.startswith("Throttling") else "denied" if DENIED.search(code) else "failed"
-        raise Failure(kind, code, str(error.message)) from None
-    except Exception as error:  # the SDK wraps what its HTTP library and its decoder raise, or passes it on
-        cause = getattr(error, "inner_exception", None) or error
-        kind = "unreachable" if isinstance(cause, OSError | RetryError) else "failed"
-        raise Failure(kind, type(cause).__name__, str(getattr(cause, "message", cause))) from None

@@ -7,15 +7,13 @@ us-east-1. They say which zones offer a type, and nothing about stock. Zone lett
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from pulumi_llm._refresh.calls import Failure, Kind, no_sdk
+from pulumi_llm._refresh.calls import NO_CREDENTIALS, NO_SDK, Failure
 from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
@@ -30,37 +28,14 @@ from pulumi_llm._refresh.observed import (
     quote,
 )
 from pulumi_llm._texts import _, listed
-from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.clouds.aws import account
+from pulumi_llm.clouds.aws.account import TO_SET as TO_SET
+from pulumi_llm.clouds.aws.account import has_credentials as has_credentials
+from pulumi_llm.errors import Finding
 
 OFFERS, PRICES, SPOT = "DescribeInstanceTypeOfferings", "GetProducts", "DescribeSpotPriceHistory"
 PRICING_REGION = "us-east-1"
 """The price list of all regions of the partition is answered there."""
-
-TO_SET = _("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE with ~/.aws/credentials")
-
-DENIED = re.compile(r"Unauthorized|AccessDenied|AuthFailure|InvalidClientTokenId|Unrecognized|Signature|Expired|OptIn")
-THROTTLED = re.compile(r"Throttl|RequestLimitExceeded|TooManyRequests")
-
-
-def has_credentials() -> bool:
-    """Whether this machine's environment or files name credentials. No call is made; a role of the machine
-    itself is not seen, so it is used only where the cloud is asked for by name."""
-    if any(
-        os.environ.get(name)
-        for name in (
-            "AWS_ACCESS_KEY_ID",
-            "AWS_PROFILE",
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        )
-    ):
-        return True
-    files = (
-        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
-    )
-    return any(Path(name).expanduser().is_file() for name in files)
 
 
 def fetch(scope: Scope, say: Callable[[str], None], session: Any = None) -> Answer:
@@ -70,7 +45,7 @@ def fetch(scope: Scope, say: Callable[[str], None], session: Any = None) -> Answ
     offered: list[Observation] = []
     for region in scope.regions:
         say(_("aws {region}: offers and spot prices of {count} types", region=region, count=len(scope.types)))
-        ec2 = _client(session, "ec2", region)
+        ec2 = account.client(session, "ec2", region)
         try:
             rows, findings = observed(scope, region, zones_by_type(_offerings(ec2, scope.names), region), OFFERS)
         except Failure as failure:
@@ -107,7 +82,7 @@ def _all_prices(
     if not wanted:
         return prices
     say(_("aws: list prices of {count} types", count=len(wanted)))
-    pricing = _client(session, "pricing", PRICING_REGION)
+    pricing = account.client(session, "pricing", PRICING_REGION)
     for name, regions in wanted.items():
         try:
             found = list_prices(_products(pricing, name, regions), name)
@@ -202,31 +177,7 @@ def spot_prices(history: Iterable[Mapping[str, Any]], region: str) -> tuple[dict
 
 
 def _session() -> Any:
-    try:
-        import boto3
-    except ImportError:
-        raise no_sdk("aws", "boto3") from None
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        session = boto3.Session()
-        found = session.get_credentials()
-    except BotoCoreError as error:  # a profile that is named and not there
-        raise _no_credentials(str(error)) from None
-    if found is None:
-        raise _no_credentials(_("the SDK found none"))
-    return session
-
-
-def _no_credentials(why: str) -> Refusal:
-    return Refusal([Finding("refresh.no-credentials", _("aws: no credentials: {why}", why=why), f"set {TO_SET}")])
-
-
-def _client(session: Any, service: str, region: str) -> Any:
-    from botocore.config import Config
-
-    settings = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60)
-    return session.client(service, region_name=region, config=settings)
+    return account.session(NO_SDK, NO_CREDENTIALS)
 
 
 def _offerings(ec2: Any, names: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
@@ -268,15 +219,6 @@ def _products(pricing: Any, name: str, regions: list[str]) -> Iterator[str]:
 
 
 def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[Any]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
+    with account.calls():
         for page in client.get_paginator(operation).paginate(**arguments):
             yield from page.get(member, [])
-    except ClientError as error:
-        code, message = error.response["Error"].get("Code", "Unknown"), error.response["Error"].get("Message", "")
-        kind: Kind = "denied" if DENIED.search(code) else "throttled" if THROTTLED.search(code) else "failed"
-        raise Failure(kind, code, message) from None
-    except BotoCoreError as error:
-        named = type(error).__name__
-        raise Failure("denied" if "Credential" in named else "unreachable", named, str(error)) from None

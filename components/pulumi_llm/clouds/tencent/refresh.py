@@ -6,15 +6,12 @@ come without a currency: it is the site's on which the account was opened, so th
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from pulumi_llm._refresh.calls import Failure, Kind, no_sdk, patiently
+from pulumi_llm._refresh.calls import NO_CREDENTIALS, NO_SDK, Failure, patiently
 from pulumi_llm._refresh.observed import (
     Answer,
     BadQuote,
@@ -29,6 +26,10 @@ from pulumi_llm._refresh.observed import (
 )
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.rows import Currency
+from pulumi_llm.clouds.tencent import account
+from pulumi_llm.clouds.tencent.account import TO_SET as TO_SET
+from pulumi_llm.clouds.tencent.account import Connect
+from pulumi_llm.clouds.tencent.account import has_credentials as has_credentials
 from pulumi_llm.errors import Finding, Refusal
 
 CONFIGS = "DescribeZoneInstanceConfigInfos"
@@ -36,23 +37,6 @@ BY_THE_HOUR, ON_SPOT = "POSTPAID_BY_HOUR", "SPOTPAID"
 
 SITES: dict[str, Currency] = {"china": "CNY", "international": "USD"}
 """The sites by the currency that their prices are in."""
-
-TO_SET = _("TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or ~/.tencentcloud/credentials")
-
-DENIED = re.compile(r"AuthFailure|UnauthorizedOperation|UnsupportedRegion")
-THROTTLED = re.compile(r"RequestLimitExceeded")
-NOT_REACHED = re.compile(r"ClientNetworkError|ServerNetworkError|ClientError")
-
-Connect = Callable[[str], Any]
-
-
-def has_credentials() -> bool:
-    """Whether this machine's environment or files name credentials. No call is made."""
-    if os.environ.get("TENCENTCLOUD_SECRET_ID") and os.environ.get("TENCENTCLOUD_SECRET_KEY"):
-        return True
-    return any(
-        Path(name).expanduser().is_file() for name in ("~/.tencentcloud/credentials", "/etc/tencentcloud/credentials")
-    )
 
 
 def fetch(
@@ -169,35 +153,10 @@ def spot_price(items: Iterable[Any], currency: Currency) -> Quote | None:
 
 
 def _connector() -> Connect:
-    try:
-        from tencentcloud.common import credential
-        from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-        from tencentcloud.cvm.v20170312.cvm_client import CvmClient
-    except ImportError as error:
-        raise no_sdk("tencent", error.name or "tencentcloud") from None
-
-    identity, key = os.environ.get("TENCENTCLOUD_SECRET_ID"), os.environ.get("TENCENTCLOUD_SECRET_KEY")
-    if identity and key:
-        # The SDK's own look-up leaves the token of a temporary key out.
-        found = credential.Credential(identity, key, os.environ.get("TENCENTCLOUD_SECURITY_TOKEN"))
-    else:
-        try:
-            found = credential.DefaultCredentialProvider().get_credential()
-        except (TencentCloudSDKException, OSError) as error:
-            raise Refusal(
-                [
-                    Finding(
-                        "refresh.no-credentials",
-                        _("tencent: no credentials: {problem}", problem=error),
-                        f"set {TO_SET}",
-                    )
-                ]
-            ) from None
-    return lambda region: CvmClient(found, region)
+    return account.connector(NO_SDK, NO_CREDENTIALS)
 
 
 def _items(client: Any, names: Iterable[str]) -> list[Any]:
-    from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
     from tencentcloud.cvm.v20170312 import models
 
     request = models.DescribeZoneInstanceConfigInfosRequest()
@@ -206,14 +165,5 @@ def _items(client: Any, names: Iterable[str]) -> list[Any]:
         each = models.Filter()
         each.Name, each.Values = field, values
         request.Filters.append(each)
-    try:
-        return list(client.DescribeZoneInstanceConfigInfos(request).InstanceTypeQuotaSet or [])
-    except TencentCloudSDKException as error:
-        code = str(error.code)
-        kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-            ("denied", DENIED),
-            ("throttled", THROTTLED),
-            ("unreachable", NOT_REACHED),
-        )
-        kind: Kind = next((name for name, pattern in kinds if pattern.match(code)), "failed")
-        raise Failure(kind, code, str(error.message)) from None
+    answer = account.call(lambda: client.DescribeZoneInstanceConfigInfos(request))
+    return list(answer.InstanceTypeQuotaSet or [])

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ from llm_gate.content.config import Config, ContentError, ListConfig
 from llm_gate.content.matcher import Match, Matcher, Rules
 from llm_gate.content.moderators import Secret
 from llm_gate.content.remote import KINDS, Batches, Outcome, Remote, UnfitError
-from llm_gate.content.scan import WordScan
+from llm_gate.content.scan import STEP, Step, WordScan
+from llm_gate.content.turns import Turns
 
 Texts = Sequence[str | Sequence[str]]
 Stamp = tuple[int, int, int]
@@ -75,6 +76,7 @@ class Content:
         self.counts: Counter[tuple[str, str, str]] = Counter()
         """(direction, source, action) of each reason given so far."""
         self.matcher = Matcher([])
+        self.turns = Turns()
         self.users = 0
         """Calls under way that use this; whoever replaces it closes it when there are none."""
 
@@ -214,26 +216,11 @@ class Content:
         return tuple(made)
 
     async def _check(self, texts: Texts, direction: str, key: str, model: str, *, ask: bool) -> Decision:
-        matcher, active = self.matcher, self.active(direction, key, model)
-        out: list[Any] = []
-        found: dict[tuple[str, int], Match] = {}
-        for group in texts:
-            parts = [group] if isinstance(group, str) else list(group)
-            scan = WordScan(matcher, active, self.mask)
-            steps = []
-            for part in parts:
-                for step in scan.steps(part):
-                    steps.append(step)
-                    await asyncio.sleep(0)
-            steps.append(scan.finish())
-            for step in steps:
-                found |= {(each.rules.name, each.word.line): each for each in step.matches}
-            if scan.blocked:
-                return Decision("block", [], self.reasons(direction, list(found.values())))
-            # Masking keeps the length, so the parts are cut where they were.
-            masked, ends = "".join(step.text for step in steps), list(accumulate(map(len, parts), initial=0))
-            cut = [masked[start:end] for start, end in pairwise(ends)]
-            out.append(cut[0] if isinstance(group, str) else cut)
+        length = sum(len(group) if isinstance(group, str) else sum(map(len, group)) for group in texts)
+        async with self.turns.of(key, length) as paced:
+            out, found, blocked = await self._look(texts, self.active(direction, key, model), paced=paced)
+        if blocked:
+            return Decision("block", [], self.reasons(direction, list(found.values())))
         whole = "\n".join(each if isinstance(each, str) else "".join(each) for each in out)
         remotes = self.remotes(direction, key, model) if ask else []
         outcomes = await asyncio.gather(*(each.judge(whole, direction) for each in remotes))
@@ -244,12 +231,36 @@ class Content:
                 return Decision(action, [] if action == "block" else out, reasons)
         return Decision("pass", out, reasons)
 
+    async def _look(
+        self, texts: Texts, active: frozenset[int], *, paced: bool
+    ) -> tuple[list[Any], dict[tuple[str, int], Match], bool]:
+        """The texts as the lists leave them, which words were found, and whether one of them blocks."""
+        matcher = self.matcher
+        out: list[Any] = []
+        found: dict[tuple[str, int], Match] = {}
+        for group in texts:
+            parts = [group] if isinstance(group, str) else list(group)
+            scan = WordScan(matcher, active, self.mask)
+            pending, steps = chain.from_iterable(map(scan.steps, parts)), []
+            while (step := await self.turns.next(pending, paced=paced)) is not None:
+                steps.append(step)
+            steps.append(scan.finish())
+            for step in steps:
+                found |= {(each.rules.name, each.word.line): each for each in step.matches}
+            if scan.blocked:
+                return [], found, True
+            # Masking keeps the length, so the parts are cut where they were.
+            masked, ends = "".join(step.text for step in steps), list(accumulate(map(len, parts), initial=0))
+            cut = [masked[start:end] for start, end in pairwise(ends)]
+            out.append(cut[0] if isinstance(group, str) else cut)
+        return out, found, False
+
 
 class OutputScan:
     """One streamed answer. Feed it one piece at a time."""
 
     def __init__(self, content: Content, key: str, model: str) -> None:
-        self._content, self._matcher = content, content.matcher
+        self._content, self._matcher, self._key = content, content.matcher, key
         self._active = content.active("output", key, model)
         remotes = content.remotes("output", key, model)
         self._batched = [each for each in remotes if each.config.output == "batches" and each.config.action == "block"]
@@ -277,7 +288,7 @@ class OutputScan:
         released: list[str] = []
         found: list[Match | tuple[Remote, Outcome]] = []
         stopped = False
-        for step in [*growing.words.steps(text), *([growing.words.finish()] if ended else [])]:
+        for step in await self._steps(growing.words, text, ended=ended):
             found += step.matches
             stopped = stopped or step.blocked
             if growing.batches is None:
@@ -299,6 +310,15 @@ class OutputScan:
         if ended:
             self._growing.pop(index, None)
         return self._piece(index, released, found, stopped=stopped)
+
+    async def _steps(self, scan: WordScan, text: str, *, ended: bool) -> list[Step]:
+        pending, turns = scan.steps(text), self._content.turns
+        steps = list(islice(pending, 1))
+        if len(text) > STEP:  # hardly ever: a piece is a token or a few
+            async with turns.of(self._key, len(text)) as paced:
+                while (step := await turns.next(pending, paced=paced)) is not None:
+                    steps.append(step)
+        return [*steps, scan.finish()] if ended else steps
 
     async def _judge(self, remotes: list[Remote], text: str) -> list[Outcome]:
         return await asyncio.gather(*(each.judge(text, "output") for each in remotes))

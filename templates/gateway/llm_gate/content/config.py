@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from llm_gate.content.words import is_mask
+
 DIRECTIONS = ("input", "output")
 
 
@@ -159,8 +161,8 @@ def parse(document: Any, kinds: tuple[str, ...]) -> Config:
     problems: list[str] = []
     top = _Reader(document, "content", problems)
     mask = top.text("mask", "*")
-    if len(mask) != 1:
-        top.wrong("has a 'mask' that is not one character")
+    if not is_mask(mask):
+        top.wrong("has a 'mask' that is not one sign, or means something in JSON")
     lists, moderators = top.row.pop("lists", []), top.row.pop("moderators", [])
     top.end()
     for name, rows in (("lists", lists), ("moderators", moderators)):

@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 TABLE = json.loads(Path(__file__).with_name("fold.json").read_text(encoding="utf-8"))
@@ -74,12 +75,23 @@ _SIMPLIFIED |= dict(zip(TABLE["radicals"], TABLE["radicals_to"], strict=True))
 _LOOKS_LIKE = {each: letter for letter, row in TABLE["lookalikes"].items() for each in row}
 
 
+HAN = ((0x4E00, 0xA000), (0x3400, 0x4DC0), (0x20000, 0x2FA1E), (0x30000, 0x40000))
+"""Ideographs, two in three of all letters. None but the compatibility ones (U+2F800 and after) decomposes."""
+
+MOST = 1 << 18
+"""Characters that a view remembers. All that have symbols are fewer; what has none is not remembered where it is told
+at once, so that a text made of all of Unicode neither fills the memory nor makes later texts slow."""
+
+
 class Fold(dict[int, str]):
     """Code point to symbols, ``""`` for what is invisible or a separator; fit for `str.translate`."""
 
     def __missing__(self, point: int) -> str:
-        symbols = self._symbols(chr(point))
-        if len(self) < 65536:  # a text made of all of Unicode must not fill the memory
+        char = chr(point)
+        if unicodedata.category(char) in ("Cn", "Co", "Cs"):
+            return ""
+        symbols = self._symbols(char)
+        if len(self) < MOST:
             self[point] = symbols
         return symbols
 
@@ -99,6 +111,8 @@ class _Leet(Fold):
 
 def fold_character(char: str) -> str:
     """The symbols of one character."""
+    if any(first <= ord(char) < end for first, end in HAN) and not unicodedata.decomposition(char):
+        return _SIMPLIFIED.get(char, char) if unicodedata.category(char) == "Lo" else ""
     if is_invisible(char):
         return ""
     for first, count in NEGATIVE.items():
@@ -126,6 +140,9 @@ def is_invisible(char: str) -> bool:
 
 
 def _looked_at(char: str) -> str:
+    plain = PLAIN[ord(char)]
+    if plain == char and SPACELESS.match(char):
+        return plain  # no letter of such a script is taken for a Latin one
     bases = [each for each in unicodedata.normalize("NFKD", char) if not is_invisible(each)]
     letters = [_LOOKS_LIKE.get(each) or _LOOKS_LIKE.get(each.casefold()) for each in bases]
     return "".join(each or fold_character(base) for each, base in zip(letters, bases, strict=True))
@@ -147,19 +164,52 @@ def is_substituted(view: Fold, char: str) -> bool:
 
 def script(char: str) -> str:
     """The script of a letter, by the first word of its name; ASCII letters and digits are a script of their own."""
-    return "ASCII" if PLAIN[ord(char)].isascii() else unicodedata.name(char, "?").split()[0]
+    return "ASCII" if PLAIN[ord(char)].isascii() else _script(char)
 
 
-_LATIN_LOOKS = re.compile(f"[{''.join(re.escape(each) for row in TABLE['lookalikes'].values() for each in row)}]")
-_LEET_LOOKS = re.compile(f"[{re.escape(''.join(LEET_LETTERS))}]")
+@lru_cache(65536)
+def _script(char: str) -> str:
+    return unicodedata.name(char, "?").split()[0]
 
 
-def views(text: str, *, leet: bool) -> list[Fold]:
-    """The views of a text that differ from each other."""
-    folded = text if text.isascii() else unicodedata.normalize("NFKD", text)
-    found: list[Fold] = [PLAIN]
-    if not folded.isascii() and _LATIN_LOOKS.search(folded):
-        found.append(LOOKALIKE)
-    if leet and _LEET_LOOKS.search(folded):
-        found.append(LEET)
+class _Seen(dict[int, str]):
+    """Code point to the character, ``""`` where it is invisible; fit for `str.translate`."""
+
+    def __missing__(self, point: int) -> str:
+        char = chr(point)
+        seen = "" if is_invisible(char) else char
+        if len(self) < 65536:
+            self[point] = seen
+        return seen
+
+
+_SEEN = _Seen()
+
+
+def visible(text: str) -> str:
+    """A text without what is invisible."""
+    return text if text.isascii() and text.isprintable() else text.translate(_SEEN)
+
+
+def is_seen(char: str) -> bool:
+    """Whether a character is visible; the remembered form of `is_invisible`."""
+    return _SEEN[ord(char)] != ""
+
+
+_LEET_SIGNS = re.compile(f"[{re.escape(''.join(LEET_LETTERS))}]")
+
+
+def views(text: str, *, leet: bool) -> list[tuple[Fold, str]]:
+    """The views of a text that differ from each other, each with the text's symbols in it.
+
+    One pass for each: `unicodedata.normalize` takes the square of the length of a run of marks.
+    """
+    plain = text.translate(PLAIN)
+    found: list[tuple[Fold, str]] = [(PLAIN, plain)]
+    if not text.isascii():
+        looked_at = text.translate(LOOKALIKE)
+        if looked_at != plain:
+            found.append((LOOKALIKE, looked_at))
+    if leet and (not text.isascii() or _LEET_SIGNS.search(text)):
+        found.append((LEET, text.translate(LEET)))
     return found

@@ -12,16 +12,17 @@ a word is not found inside another. That holds always.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 
 from llm_gate.content import fold
+from llm_gate.content.window import Found
+
+Pattern = tuple[str, bool] | None
+"""See `pattern_of`."""
 
 WIDEST = 16
 """Visible separators that may stand between two letters of a word."""
-
-FOGGIEST = 256
-"""Characters of any kind, invisible ones too, that may stand between two letters of a word."""
 
 FAR = 32
 """Characters that are looked at on either side of a word. Text is held back for no more than these once a word is
@@ -39,75 +40,66 @@ SENTENCES = frozenset("。！？；…")
 """These never stand inside a phrase; nor do ``, . ! ? ; :`` before a space, or an empty line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Symbols ``first``..``last`` of a text, by their places in it: ``places[i]`` is the character of symbol ``i``."""
+class _Letters(dict[str, bool]):
+    """Character to whether it is a letter or digit of a script that puts spaces between words."""
 
-    text: str
-    places: list[int]
-    first: int
-    last: int
+    def __missing__(self, char: str) -> bool:
+        symbols = self._symbols(char)
+        found = bool(symbols) and not fold.SPACELESS.match(symbols[-1])
+        if len(self) < 65536:
+            self[char] = found
+        return found
 
-    @property
-    def start(self) -> int:
-        """The first character."""
-        return self.places[self.first]
+    def _symbols(self, char: str) -> str:
+        return fold.PLAIN[ord(char)]
 
-    @property
-    def end(self) -> int:
-        """The character after the last."""
-        return self.places[self.last] + 1
 
-    def letters(self) -> list[int]:
-        """The characters that make up the word, without what stands between."""
-        return sorted(set(self.places[self.first : self.last + 1]))
+class _Spaced(_Letters):
+    """The same of a symbol, which is what it is."""
+
+    def _symbols(self, char: str) -> str:
+        return char
+
+
+_LETTERS, _SPACED = _Letters(), _Spaced()
 
 
 def is_letter(char: str) -> bool:
     """Whether a character is a letter or digit of a script that puts spaces between words."""
-    symbols = fold.PLAIN[ord(char)]
-    return bool(symbols) and not fold.SPACELESS.match(symbols[-1])
+    return _LETTERS[char]
 
 
 def is_spaced(symbol: str) -> bool:
     """The same of a symbol."""
-    return not fold.SPACELESS.match(symbol)
+    return _SPACED[symbol]
 
 
-def between(found: Found, view: fold.Fold) -> list[str] | None:
-    """The visible separators after each symbol but the last; None if letters are too far from each other."""
-    gaps: list[str] = []
-    for one in range(found.first, found.last):
-        here, there = found.places[one], found.places[one + 1]
-        if there - here > FOGGIEST:
-            return None
-        inside = found.text[here + 1 : there] if there > here + 1 else ""
-        gaps.append("".join(each for each in inside if not view[ord(each)] and not fold.is_invisible(each)))
-    return gaps
-
-
-def accepted(symbols: str, gaps: list[str], own: frozenset[int], policy: str) -> bool:
+def accepted(symbols: str, gaps: Sequence[str], own: frozenset[int], policy: str) -> bool:
     """Whether a word may have these gaps. ``own`` are the places at which it has some itself."""
-    if not any(gaps) and not own:
+    inserted = any(gaps)
+    if not inserted and not own:
         return True
-    if any(len(each) > WIDEST for each in gaps):
+    if inserted and max(map(len, gaps)) > WIDEST:
         return False
-    inner = [gap for place, gap in enumerate(gaps, 1) if place not in own]
     # A phrase of Latin words needs what parts its words: "kill all" is not "killall".
-    if any(not gaps[place - 1] and is_spaced(symbols[place - 1]) and is_spaced(symbols[place]) for place in own):
+    if own and any(
+        not gaps[place - 1] and is_spaced(symbols[place - 1]) and is_spaced(symbols[place]) for place in own
+    ):
         return policy == "any"
-    if policy == "any":
+    if policy == "any" or not inserted:
         return True
+    inner = [gap for place, gap in enumerate(gaps, 1) if place not in own] if own else gaps
     if policy == "none":
         return not any(inner)
-    if any(_ends_sentence(gaps[place - 1]) for place in own):
+    if own and any(_ends_sentence(gaps[place - 1]) for place in own):
         return False
-    spelled = len(inner) > 1 and all(inner)
-    return spelled or all(
-        _inserted(gap, symbols[place - 1], symbols[place], len(symbols))
-        for place, gap in enumerate(gaps, 1)
-        if gap and place not in own
-    )
+    if len(inner) > 1 and all(inner):
+        return True  # spelled letter by letter
+    length = len(symbols)
+    for place, gap in enumerate(gaps, 1):
+        if gap and place not in own and not _inserted(gap, symbols[place - 1], symbols[place], length):
+            return False
+    return True
 
 
 def _ends_sentence(gap: str) -> bool:
@@ -119,26 +111,26 @@ def _ends_sentence(gap: str) -> bool:
 def _inserted(gap: str, before: str, after: str, length: int) -> bool:
     """Whether one gap by itself is what nobody writes without meaning to part a word."""
     if is_spaced(before) and is_spaced(after):
-        return length > 2 and not any(each.isspace() or each in JOINTS for each in gap)
-    return not any(each in CLAUSES for each in gap)
+        return length > 2 and JOINTS.isdisjoint(gap) and not any(map(str.isspace, gap))
+    return CLAUSES.isdisjoint(gap)
 
 
-def free_on_the_left(found: Found, symbols: str, gaps: list[str], own: frozenset[int], policy: str) -> bool:
+def free_on_the_left(found: Found, symbols: str, pattern: Pattern) -> bool:
     """Whether the word does not go on to the left."""
     if found.first > 0 and found.places[found.first - 1] == found.start:
         return False
     if not is_spaced(symbols[0]):
         return True
-    before = _visible(found.text[max(found.start - FAR, 0) : found.start])[::-1]
+    start = found.start
+    if start and is_letter(found.text[start - 1]):
+        return False  # most words within words end here
+    before = fold.visible(found.text[max(start - FAR, 0) : start])[::-1]
     if before and is_letter(before[0]):
         return False
-    pattern = _pattern(gaps, own, policy)
     return pattern is None or not _goes_on(before, pattern[0][::-1], spelled=pattern[1])
 
 
-def free_on_the_right(
-    found: Found, symbols: str, gaps: list[str], own: frozenset[int], policy: str, *, ended: bool
-) -> tuple[bool | None, int]:
+def free_on_the_right(found: Found, symbols: str, pattern: Pattern, *, ended: bool) -> tuple[bool | None, int]:
     """Whether the word does not go on to the right, None if that needs more text; and the length of text that it
     took."""
     text, end = found.text, found.end
@@ -146,29 +138,26 @@ def free_on_the_right(
         return False, end
     spaced, far = is_spaced(symbols[-1]), end + FAR
     for place in range(end, min(far, len(text))):
-        if fold.is_invisible(text[place]):
+        if not fold.is_seen(text[place]):
             continue
         if fold.extends(text[place]) or (spaced and is_letter(text[place])):
             return False, place + 1
-        pattern = _pattern(gaps, own, policy) if spaced else None
-        if pattern is None:
+        if not spaced or pattern is None:
             return True, place + 1
         if not ended and len(text) < far:
             return None, len(text)
-        return not _goes_on(_visible(text[end:far]), pattern[0], spelled=pattern[1]), min(far, len(text))
+        return not _goes_on(fold.visible(text[end:far]), pattern[0], spelled=pattern[1]), min(far, len(text))
     return (True, min(far, len(text))) if ended or len(text) >= far else (None, len(text))
 
 
-def _visible(text: str) -> str:
-    return "".join(each for each in text if not fold.is_invisible(each))
-
-
-def _pattern(gaps: list[str], own: frozenset[int], policy: str) -> tuple[str, bool] | None:
+def pattern_of(gaps: Sequence[str], own: frozenset[int], policy: str) -> Pattern:
     """The one thing that is inserted, wherever something is, and whether that is everywhere; None if there is no
     such."""
+    if policy != "guarded":
+        return None
     inner = [gap for place, gap in enumerate(gaps, 1) if place not in own]
     inserted = {each for each in inner if each}
-    if policy != "guarded" or len(inserted) != 1:
+    if len(inserted) != 1:
         return None
     return inserted.pop(), all(inner)
 

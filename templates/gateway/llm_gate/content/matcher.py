@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
 
 import ahocorasick
 
 from llm_gate.content import fold, gaps
+from llm_gate.content.window import FOGGIEST, Found, Window, encoded
 from llm_gate.content.words import Word
 
 
@@ -53,7 +53,7 @@ class Matcher:
                 rows.setdefault(word.symbols, []).append((number, word))
         self._automaton = ahocorasick.Automaton()
         for symbols, row in rows.items():
-            self._automaton.add_word(_encoded(symbols), (symbols, tuple(row)))
+            self._automaton.add_word(encoded(symbols), (symbols, tuple(row)))
         self.size = len(rows)
         if rows:
             self._automaton.make_automaton()
@@ -70,8 +70,8 @@ class Matcher:
         leet = any(self.rules[each].leet for each in active)
         matches: dict[tuple[int, int, int, int], Match] = {}
         hold = len(text)
-        for view in fold.views(text[begin:], leet=leet):
-            found, waits = self._search_view(text, begin, view, active, ended=ended)
+        for view, symbols in fold.views(text[begin:], leet=leet):
+            found, waits = self._search_view(Window(text, begin, view, symbols), active, ended=ended)
             hold = min(hold, waits)
             for each in found:
                 key = (id(each.rules), each.word.line, each.start, each.end)
@@ -81,41 +81,32 @@ class Matcher:
                 hold = min(hold, self.waits_from(text, begin, view))
         return Findings(sorted(matches.values(), key=lambda each: (each.known, each.start, each.end)), hold)
 
-    def _search_view(
-        self, text: str, begin: int, view: fold.Fold, active: frozenset[int], *, ended: bool
-    ) -> tuple[list[Match], int]:
-        encoded = _encoded(text[begin:].translate(view))
-        places: list[int] = []
+    def _search_view(self, window: Window, active: frozenset[int], *, ended: bool) -> tuple[list[Match], int]:
         matches: list[Match] = []
-        hold = len(text)
-        for end, (word_symbols, row) in self._automaton.iter(encoded):
-            if not places:
-                # Only where a word may be: most of a text has none, and this takes longer than looking for it.
-                counts = map(len, map(view.__getitem__, map(ord, text[begin:])))
-                places = list(chain.from_iterable(map(repeat, range(begin, len(text)), counts)))
-            last = _decoded_length(encoded[: end + 1]) - 1
-            found = gaps.Found(text, places, last - len(word_symbols) + 1, last)
-            if view is not fold.PLAIN and not _is_meant(found, view):
-                continue
-            between = gaps.between(found, view)
+        hold, view = len(window.text), window.view
+        for end, (symbols, row) in self._automaton.iter(window.encoded):
+            found = window.found(end, len(symbols))
+            between = window.between(found)
             if between is None:
                 continue
             for number, word in row:
-                if number not in active or (view is fold.LEET and not self.rules[number].leet):
+                rules = self.rules[number]
+                if number not in active or (view is fold.LEET and not rules.leet):
                     continue
-                holds, known = _holds(found, word, between, self.rules[number].separators, ended=ended)
+                holds, known = _holds(found, word, between, rules.separators, ended=ended)
+                if holds is not False and view is not fold.PLAIN and not _is_meant(found, view):
+                    continue
                 if holds is None:
                     hold = min(hold, found.start)
                 elif holds:
-                    letters = tuple(found.letters())
-                    matches.append(Match(self.rules[number], word, found.start, found.end, letters, known))
+                    matches.append(Match(rules, word, found.start, found.end, found.letters(), known))
         return matches, hold
 
     def waits_from(self, text: str, begin: int, view: fold.Fold) -> int:
         """Where in a text that goes on a word may have begun that is not whole yet."""
         symbols, places = _tail(text, begin, view, self._longest)
         for first in range(len(symbols)):
-            rest = _encoded(symbols[first:])
+            rest = encoded(symbols[first:])
             if self._automaton.longest_prefix(rest) < len(rest):
                 continue
             start = places[first]
@@ -125,20 +116,6 @@ class Matcher:
         return len(text)
 
 
-def _encoded(symbols: str) -> str:
-    """Symbols as the automaton takes them: each byte of their UTF-8 form as one character.
-
-    The automaton looks through a node's branches one after another, so a root with ten thousand Chinese characters
-    would make it ten times slower. A word cannot be found at half a character: no character's first byte is another's
-    later one.
-    """
-    return symbols if symbols.isascii() else symbols.encode("utf-8", "surrogatepass").decode("latin-1")
-
-
-def _decoded_length(encoded: str) -> int:
-    return len(encoded) if encoded.isascii() else len(encoded.encode("latin-1").decode("utf-8", "surrogatepass"))
-
-
 def _tail(text: str, begin: int, view: fold.Fold, longest: int) -> tuple[str, list[int]]:
     """The last symbols of a text, with their places; none before a gap that no word may span."""
     symbols: list[str] = []
@@ -146,7 +123,7 @@ def _tail(text: str, begin: int, view: fold.Fold, longest: int) -> tuple[str, li
     wide, last = 0, len(text)
     for place in range(len(text) - 1, begin - 1, -1):
         folded = view[ord(text[place])]
-        if last - place > gaps.FOGGIEST:
+        if last - place > FOGGIEST:
             break
         if folded:
             last = place
@@ -155,7 +132,7 @@ def _tail(text: str, begin: int, view: fold.Fold, longest: int) -> tuple[str, li
             wide = 0
             if len(symbols) >= longest:
                 break
-        elif not fold.is_invisible(text[place]):
+        elif fold.is_seen(text[place]):
             wide += 1
             if wide > gaps.WIDEST:
                 break
@@ -164,12 +141,12 @@ def _tail(text: str, begin: int, view: fold.Fold, longest: int) -> tuple[str, li
 
 def _letter_touches(text: str, start: int) -> bool:
     for place in range(start - 1, max(start - gaps.FAR, 0) - 1, -1):
-        if not fold.is_invisible(text[place]):
+        if fold.is_seen(text[place]):
             return gaps.is_letter(text[place])
     return False
 
 
-def _is_meant(found: gaps.Found, view: fold.Fold) -> bool:
+def _is_meant(found: Found, view: fold.Fold) -> bool:
     """Whether a word that is there only as it looks is meant to look so: it mixes scripts, or signs with letters.
 
     A whole word of another script may look like a Latin one by chance, and a number may read as a word.
@@ -184,11 +161,12 @@ def _is_meant(found: gaps.Found, view: fold.Fold) -> bool:
     return len({fold.script(each) for each in chars}) > 1
 
 
-def _holds(found: gaps.Found, word: Word, between: list[str], policy: str, *, ended: bool) -> tuple[bool | None, int]:
+def _holds(found: Found, word: Word, between: Sequence[str], policy: str, *, ended: bool) -> tuple[bool | None, int]:
     """Whether a word that is among the symbols is meant as one; None if that needs more text."""
     symbols = word.symbols
     if not gaps.accepted(symbols, between, word.gaps, policy):
         return False, found.end
-    if not gaps.free_on_the_left(found, symbols, between, word.gaps, policy):
+    pattern = gaps.pattern_of(between, word.gaps, policy)
+    if not gaps.free_on_the_left(found, symbols, pattern):
         return False, found.end
-    return gaps.free_on_the_right(found, symbols, between, word.gaps, policy, ended=ended)
+    return gaps.free_on_the_right(found, symbols, pattern, ended=ended)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from llm_gate.content import gaps
 from llm_gate.content.matcher import Match, Matcher
 
-STEP = 2048
+STEP = 1024
 """Characters that are searched at a time, so that a long text does not keep the event loop from other requests, and
 only the parts that may hold a word are looked at closely."""
 

@@ -33,6 +33,14 @@ class Word:
         return hashlib.sha256(self.symbols.encode()).hexdigest()[:12]
 
 
+def is_mask(text: str) -> bool:
+    """Whether this may stand in the place of each letter of a masked word: one sign, and none that JSON reads.
+
+    Arguments of tools are JSON, and stay so.
+    """
+    return len(text) == 1 and text.isprintable() and not text.isalnum() and text not in ' "\\+-.,:{}[]'
+
+
 def parse(text: str, line: int) -> Word | None:
     """A word from how it is written, or None if nothing in it counts (punctuation only) or it is too long."""
     symbols, gaps, separated = "", set(), False

@@ -191,6 +191,8 @@ def _update_instance(call: Call) -> Props:
         raise error("InvalidParameterValue.DiskSizeNotMatch", message)
     if call.changed("userData", "userDataRaw"):
         _user_data(call)
+    if call.changed("runningFlag"):  # the provider's own StartInstances or StopInstances
+        outputs["instanceStatus"] = "RUNNING" if call.inputs["runningFlag"] else "STOPPED"
     return outputs
 
 

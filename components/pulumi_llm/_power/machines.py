@@ -1,0 +1,144 @@
+"""Which machines a stack has, what can be known of them before a cloud is asked, and what they cost.
+
+All of it is read from the stack's state, as the engine exports it: what is there, not what the program would make.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pulumi_llm import clouds
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.items import Usage, items
+from pulumi_llm._texts import Text, _, either
+from pulumi_llm.catalog import Catalog
+from pulumi_llm.errors import Finding, Refusal
+
+PLACES = {
+    "llm:index:ModelServer": "server",
+    "llm:index:OverseasProxy": "proxy",
+    "llm:index:VectorStore": "vectors",
+}
+"""What a machine is called, by the component that it belongs to."""
+OTHER = "machine"
+"""One that no component of ours made."""
+EVERYWHERE = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine of a stack: its place, its name in the program, and what a cloud knows it by."""
+
+    place: str
+    name: str
+    urn: str
+    id: str
+    cloud: str
+    region: str
+    zone: str
+    instance_type: str
+    spot: bool
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.id}"
+
+
+def machines_of(plan: Plan, catalog: Catalog, regions: Mapping[str, str]) -> list[Machine]:
+    """The machines in a state; ``regions`` gives each package's region where nothing nearer names one."""
+    by_urn = plan.by_urn()
+    found = []
+    for item in items(plan, catalog, Usage(), regions):
+        resource = by_urn[item.urn]
+        if item.kind != "machine" or item.cloud is None or not resource.id:
+            continue
+        zone = resource.outputs.get("availabilityZone") or resource.inputs.get("availabilityZone")
+        found.append(
+            Machine(
+                place=_place(resource.parent, by_urn),
+                name=resource.name,
+                urn=resource.urn,
+                id=resource.id,
+                cloud=item.cloud,
+                region=item.region or "",
+                zone=zone if isinstance(zone, str) else "",
+                instance_type=item.name,
+                spot=item.spot,
+            )
+        )
+    return found
+
+
+def chosen(machines: Iterable[Machine], at: str, stack: str) -> list[Machine]:
+    """Those at the place that is asked for. Raises Refusal ``power.no-machine`` where there is none."""
+    known = list(machines)
+    found = [each for each in known if at in (EVERYWHERE, each.place)]
+    if not found:
+        there = sorted({each.place for each in known})
+        message = (
+            _("the stack {stack!r} has no machine that is up", stack=stack)
+            if at == EVERYWHERE
+            else _("the stack {stack!r} has no {place} that is up", stack=stack, place=at)
+        )
+        hint = _("--at {there}", there=either(there)) if there else _("pulumi up -s {stack}", stack=stack)
+        raise Refusal([Finding("power.no-machine", message, hint)])
+    return found
+
+
+def facts(cloud: str) -> Mapping[str, Any]:
+    """A cloud's `power.json`. Raises Refusal ``power.not-supported`` for a cloud that has none."""
+    found = clouds.folders()[cloud].read("power.json")
+    if not found:
+        raise Refusal(
+            [
+                Finding(
+                    "power.not-supported",
+                    _("how to stop and start a machine of {cloud} is not known to pulumi-llm", cloud=cloud),
+                    _("the cloud's own console or command line; docs/clouds.md says what its folder lacks"),
+                )
+            ]
+        )
+    return found
+
+
+def refused(machines: Iterable[Machine], catalog: Catalog) -> Iterator[Finding]:
+    """Why machines cannot be stopped without charge, as far as that is known without asking anybody."""
+    for each in machines:
+        known = facts(each.cloud)
+        why, source = _why_not(each, known, catalog)
+        if why:
+            hint = _(
+                "it costs until `pulumi destroy`; a stop in the cloud's console would not end that (source: {source})",
+                source=known["sources"][source]["title"],
+            )
+            if each.spot:
+                hint = _(
+                    "`spot: false` in the stack makes a machine that can be stopped; this one costs until `pulumi "
+                    "destroy` (source: {source})",
+                    source=known["sources"][source]["title"],
+                )
+            message = _("{machine} ({type}) cannot be stopped: {why}", machine=each, type=each.instance_type, why=why)
+            yield Finding("power.cannot-stop", message, hint, where=each.name)
+
+
+def _why_not(machine: Machine, known: Mapping[str, Any], catalog: Catalog) -> tuple[str, str]:
+    if machine.spot and not known["spot_stops"]["is"]:
+        return Text(known["spot_stops"]["why"]), known["spot_stops"]["source"]
+    families = known.get("families")
+    if families and re.fullmatch(families["pattern"], machine.instance_type):
+        return Text(families["why"]), families["source"]
+    row = catalog.find_instance(machine.cloud, machine.instance_type)
+    if row is not None and row.local_nvme_gib and not known["local_disks"]["stop"]:
+        return Text(known["local_disks"]["why"]), known["local_disks"]["source"]
+    return "", ""
+
+
+def _place(parent: str, by_urn: Mapping[str, Any]) -> str:
+    while parent in by_urn:
+        place = PLACES.get(by_urn[parent].type)
+        if place:
+            return place
+        parent = by_urn[parent].parent
+    return OTHER

@@ -1,0 +1,89 @@
+"""Stopping and starting simulated machines: what a cloud's `power` does, done to the store of `pulumi-llm sim`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pulumi_llm import clouds
+from pulumi_llm._power.base import Seen
+from pulumi_llm._provider_facts.values import Props
+from pulumi_llm._refresh.calls import Failure
+from pulumi_llm._simcloud.faults import Faults
+from pulumi_llm._simcloud.faults import parse as parse_faults
+from pulumi_llm._simcloud.store import FILE, Record, Store
+from pulumi_llm._texts import _
+from pulumi_llm.errors import Finding, Refusal
+
+
+def connect(home: Path, cloud: str, faults: str) -> SimulatedPower:
+    """The machines of a cloud in the simulation of that folder; ``faults`` as `pulumi-llm sim` takes them.
+
+    Raises Refusal ``power.booted`` where they are booted, which this does not stop.
+    """
+    if (home / "world").exists():
+        raise Refusal(
+            [
+                Finding(
+                    "power.booted",
+                    _("the machines of this simulation are booted (`sim --boot`): stop and start do not reach them"),
+                    _("`pulumi-llm sim destroy` ends them; a simulation without --boot is stopped and started"),
+                )
+            ]
+        )
+    return SimulatedPower(Store(home / FILE), cloud, parse_faults(faults))
+
+
+def keys_of(package: str, token: str) -> set[str]:
+    """What a stop or a start changes on a resource of that type; nothing on what is no machine."""
+    folder = clouds.of_package(package)
+    power = folder.read("power.json") if folder else {}
+    return set(power["simulated"]["running"]) if power.get("type") == token else set()
+
+
+def overlay(package: str, found: Record) -> Props:
+    """What a stop or a start changed, as the provider would read it."""
+    return {key: found.properties[key] for key in keys_of(package, found.type) if key in found.properties}
+
+
+class SimulatedPower:
+    """The machines of a simulated cloud. What it is asked is that of `_power.base.Power`."""
+
+    def __init__(self, store: Store, cloud: str, faults: Faults) -> None:
+        self.store, self.faults = store, faults
+        self.facts: Mapping[str, Any] = clouds.folders()[cloud].read("power.json")
+
+    def look(self, machine: str) -> Seen | None:
+        """How the machine is. None where the simulation has none of that id."""
+        found = self.store.get(self.facts["type"], machine)
+        return None if found is None else Seen(state="stopped" if self._is(found, "stopped") else "running")
+
+    def stop(self, machine: str) -> None:
+        """Stop it, at once."""
+        self._become(machine, "stopped")
+
+    def start(self, machine: str) -> None:
+        """Start it, at once. The fault ``no-stock`` finds none left, in the cloud's own words."""
+        found = self.store.get(self.facts["type"], machine)
+        if found is not None:
+            refuse_without_stock(self.facts, found, self.faults)
+        self._become(machine, "running")
+
+    def _is(self, found: Record, state: str) -> bool:
+        return all(found.get(key) == value for key, value in self.facts["simulated"][state].items())
+
+    def _become(self, machine: str, state: str) -> None:
+        with self.store.transaction():
+            found = self.store.get(self.facts["type"], machine)
+            if found is not None:
+                properties = {**found.properties, **self.facts["simulated"][state]}
+                self.store.put(replace(found, properties=properties))
+
+
+def refuse_without_stock(facts: Mapping[str, Any], found: Record, faults: Faults) -> None:
+    """Raise Failure where a fault says that there is no such machine left to start."""
+    if faults.no_stock(str(found.get("instanceType")), str(found.get("availabilityZone"))):
+        code, message = facts["simulated"]["no_stock"]
+        raise Failure("failed", code, message)

@@ -1,0 +1,63 @@
+"""What runs beside the model, as its roles say it: it shares the host's memory and the one data disk. Sizes are GiB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pulumi_llm._dataclasses import dataclass
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import ServerSpec, VectorsSpec
+
+VECTORS = "vectors"
+"""The argument that asks for the vector store; which role that is, the roles tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A service beside the model: its role's name, what people call it, and what it takes of the host and of the disk.
+
+    ``disk_percent``: how full the disk may be for it to write; ``argument``: the components' own argument that asks for
+    it ("": it is asked for under ``services``).
+    """
+
+    name: str
+    title: str
+    memory_gib: int
+    disk_gib: int
+    disk_percent: int = 100
+    argument: str = ""
+
+
+def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, ...]:
+    """The services on a model server's host: the vector store where ``vectors`` places it there, then the others."""
+    from pulumi_llm.roles import registry  # a question about a model and a GPU asks for no role
+
+    found = []
+    if vectors is not None and vectors.placement == "server":
+        role = registry.of_argument(VECTORS)
+        percent = role.manifest.needs.disk_percent
+        found.append(
+            Beside(role.name, role.manifest.title, vectors.memory_gib, vectors.disk_gib, percent, argument=VECTORS)
+        )
+    for name, each in server.services.items():
+        manifest = registry.role(name).manifest
+        sizes = (each.memory_gib or 0, each.disk_gib or 0)
+        found.append(Beside(name, manifest.title, *sizes, manifest.needs.disk_percent))
+    return tuple(found)
+
+
+def disk_gib(services: Iterable[Beside]) -> int:
+    """What they take of the data disk together."""
+    return sum(each.disk_gib for each in services)
+
+
+def memory_gib(services: Iterable[Beside]) -> int:
+    """What they take of the host's memory together."""
+    return sum(each.memory_gib for each in services)
+
+
+def disk_percent(services: Iterable[Beside]) -> int:
+    """How full the disk may be for all of them to write."""
+    return min((each.disk_percent for each in services if each.disk_gib), default=100)

@@ -1,0 +1,37 @@
+"""What a program does with LlamaIndex: python llama_index_sdk.py SCENARIO. The environment names the server."""
+
+import os
+import sys
+
+from llama_index.core.llms import ChatMessage
+from llama_index.core.tools import FunctionTool
+from llama_index.embeddings.openai_like import OpenAILikeEmbedding
+from llama_index.llms.openai_like import OpenAILike
+
+WHERE = {"api_base": os.environ["OPENAI_BASE_URL"], "api_key": os.environ["OPENAI_API_KEY"]}
+model = OpenAILike(model="plain", is_chat_model=True, is_function_calling_model=True, max_retries=0, **WHERE)
+HELLO = [ChatMessage(role="user", content="Say hello")]
+
+
+def look(at: str) -> str:
+    """Look at something."""
+    return f"{at}: a bird"
+
+
+def chat() -> None:
+    print(model.chat(HELLO).message.content)
+    print(OpenAILikeEmbedding(model_name="plain", **WHERE).get_text_embedding("hello"))
+
+
+def stream() -> None:
+    print("".join(each.delta or "" for each in model.stream_chat(HELLO)))
+
+
+def tools() -> None:
+    asked = 'Please call the tool look with {"at": "a heron"} now'
+    told = model.chat_with_tools([FunctionTool.from_defaults(look)], user_msg=asked)
+    for each in model.get_tool_calls_from_response(told):
+        print(each.tool_name, each.tool_kwargs)
+
+
+globals()[sys.argv[1]]()
