@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props
 
 _HIDDEN = re.compile(r"userdata|publickey|password|passwd|secret|token|signature|accesskey|credential", re.IGNORECASE)
@@ -45,6 +46,8 @@ class Recorded:
     region: str
     parameters: Props
     refused: str = ""
+    package: str = ""
+    """The Pulumi package of the cloud that was called: two clouds have a ``vpc:CreateVpc``."""
 
 
 class Record:
@@ -53,15 +56,15 @@ class Record:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: list[Recorded] = []
-        self._unknown: dict[str, None] = {}
+        self._unknown: dict[tuple[str, str], None] = {}
 
-    def add(self, call: WireCall, refused: str = "", *, unknown: bool = False) -> None:
+    def add(self, call: WireCall, refused: str = "", *, package: str = "", unknown: bool = False) -> None:
         """Keep a call. ``unknown``: it is one that we do not answer."""
-        kept = Recorded(call.name, call.region, masked(call.parameters), refused)
+        kept = Recorded(call.name, call.region, masked(call.parameters), refused, package)
         with self._lock:
             self._calls.append(kept)
             if unknown:
-                self._unknown[call.name] = None
+                self._unknown[package, call.name] = None
 
     @property
     def calls(self) -> tuple[Recorded, ...]:
@@ -73,7 +76,7 @@ class Record:
     def unknown(self) -> tuple[str, ...]:
         """The actions that we do not answer, each once."""
         with self._lock:
-            return tuple(self._unknown)
+            return tuple(name for _, name in self._unknown)
 
 
 def masked(value: Any, name: str = "") -> Any:

@@ -28,9 +28,16 @@ class Face:
     malformed = "InvalidParameter"
     """The code for parameters that are missing or malformed."""
 
-    def __init__(self, store: stores.Store, faults: Faults | None = None, pace: float = 1.0, region: str = "") -> None:
+    def __init__(
+        self,
+        store: stores.Store,
+        faults: Faults | None = None,
+        pace: float = 1.0,
+        region: str = "",
+        record: Record | None = None,
+    ) -> None:
         self.store, self.faults, self.pace, self.region = store, faults or Faults(), pace, region
-        self.record = Record()
+        self.record = record or Record()
 
     def refusal(self, error: CloudError) -> WireError:
         """The API's refusal inside the words of the provider."""
@@ -46,7 +53,7 @@ class Face:
 
     def answer(self, call: WireCall) -> Props:
         """The answer's body. Each call is recorded. Raises :class:`WireError`."""
-        call = call if call.region else replace(call, region=self.region)
+        call = call if call.region else replace(call, region=self.region or self._region_of(call))
         action = self.actions.get(call.name)
         if action is None:
             return self._refuse(call, self.unknown(call), unknown=True)
@@ -62,11 +69,17 @@ class Face:
             # The rules were written for inputs whose names and types a provider has checked; a wire has no such check.
             words = f"A parameter of {call.action} is missing or malformed: {type(error).__name__} {error}"
             return self._refuse(call, WireError(self.malformed, words))
-        self.record.add(call)
+        self.record.add(call, package=self.package)
         return body
 
+    def _region_of(self, call: WireCall) -> str:
+        """Where the resource is that a call names: of two regions behind one address, its id tells which is meant."""
+        named = [value for key, value in call.parameters.items() if key.endswith("Id") and isinstance(value, str)]
+        found = (each.region for id_ in named for each in self.store.called(id_))
+        return next(found, "")
+
     def _refuse(self, call: WireCall, refusal: WireError, *, unknown: bool = False) -> Props:
-        self.record.add(call, refusal.code, unknown=unknown)
+        self.record.add(call, refusal.code, package=self.package, unknown=unknown)
         raise refusal
 
     # -- the resources behind the actions

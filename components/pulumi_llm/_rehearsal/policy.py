@@ -17,7 +17,7 @@ VERSIONS: Mapping[str, Mapping[str, Any]] = {
 
 def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
     """The policy for the calls that were answered: a call that was refused did nothing. Sorted, each once."""
-    names = sorted({call.name for call in calls if not call.refused})
+    names = sorted({call.name for call in calls if not call.refused and call.package in ("", package)})
     form = VERSIONS[package]
     found: dict[str, Any] = {}
     for key, value in form.items():

@@ -31,6 +31,12 @@ def _regions(face: AliyunFace, call: WireCall) -> Props:
     return {"Regions": {"Region": rows}}
 
 
+@ACTIONS.on("bssopenapi:QueryAvailableInstances")
+def _account(face: AliyunFace, call: WireCall) -> Props:
+    """Denied, as to an account with our policy: the provider asks only to learn which site the account is of."""
+    raise face.denied(call)
+
+
 @ACTIONS.on("ecs:DescribeZones")
 def _zones(face: AliyunFace, call: WireCall) -> Props:
     found = face.simulator(call).invoke("alicloud:index/getZones:getZones", {})
@@ -152,6 +158,17 @@ def _tagged(face: AliyunFace, call: WireCall) -> list[Record]:
         raise WireError("InvalidResourceType.NotFound", message, 404)
     found = [face.store.get(TAGGED[kind], str(each), call.region) for each in call.parameters.get("ResourceId") or ()]
     return [each for each in found if each is not None]
+
+
+@ACTIONS.on("ecs:DescribeTags")
+def _old_tags(face: AliyunFace, call: WireCall) -> Props:
+    kind, id_ = str(call.parameters.get("ResourceType", "")).lower(), str(call.parameters.get("ResourceId") or "")
+    found = face.store.get(TAGGED[kind], id_, call.region) if kind in TAGGED else None  # images have none
+    rows = [
+        {"TagKey": key, "TagValue": value, "ResourceTypeCount": {}}
+        for key, value in ((found.get("tags") if found else None) or {}).items()
+    ]
+    return page(call, "Tags", "Tag", rows)
 
 
 @ACTIONS.on("ecs:ListTagResources", "vpc:ListTagResources")

@@ -144,6 +144,17 @@ def _instances(face: TencentFace, call: WireCall) -> Props:
     return page(call, "InstanceSet", [each for each in rows if not named or each["InstanceName"] in named])
 
 
+@ACTIONS.on("cvm:DescribeInstancesAttributes")
+def _attributes(face: TencentFace, call: WireCall) -> Props:
+    wanted = call.parameters.get("InstanceIds") or ()
+    found = [each for each in face.store.list(INSTANCE, region=call.region) if each.id in wanted]
+    return {
+        "InstanceSet": [
+            {"InstanceId": each.id, "Attributes": {"UserData": each.get("userData") or ""}} for each in found
+        ]
+    }
+
+
 @ACTIONS.on("cvm:DescribeInstancesStatus")
 def _statuses(face: TencentFace, call: WireCall) -> Props:
     wanted = call.parameters.get("InstanceIds") or ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
+
 from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._rehearsal.calls import WireCall, WireError
 from pulumi_llm._simcloud.store import Record
 
 from ..simulated.common import EIP, EIP_ASSOCIATION, GROUP, INSTANCE, RULE_SET, SUBNET, VPC
-from .protocol import ACTIONS, TencentFace, chosen, page, tag_rows, tags
+from .protocol import ACTIONS, TencentFace, chosen, created, page, tag_rows, tags
 
 NOT_FOUND = "ResourceNotFound"
 NO_ADDRESS = "InvalidAddressId.NotFound"
@@ -28,7 +30,7 @@ def _vpc(record: Record) -> Props:
         "CidrBlock": record.get("cidrBlock"),
         "IsDefault": False,
         "EnableMulticast": bool(record.get("isMulticast")),
-        "CreatedTime": record.get("createTime"),
+        "CreatedTime": created(record),
         "DnsServerSet": ["183.60.83.19", "183.60.82.98"],
         "DomainName": "",
         "DhcpOptionsId": "",
@@ -91,8 +93,9 @@ def _subnet(face: TencentFace, record: Record) -> Props:
         "IsDefault": False,
         "EnableBroadcast": bool(record.get("isMulticast")),
         "AvailableIpAddressCount": record.get("availableIpCount", 0) - used,
-        "CreatedTime": record.get("createTime"),
+        "CreatedTime": created(record),
         "NetworkAclId": "",
+        "CdcId": "",
         "TagSet": tag_rows(record),
     }
 
@@ -102,6 +105,23 @@ def _subnets(face: TencentFace, call: WireCall) -> Props:
     rows = [_subnet(face, each) for each in face.store.list(SUBNET, region=call.region)]
     rows = chosen(call, rows, "SubnetIds", "SubnetId", "subnet-id")
     return page(call, "SubnetSet", chosen(call, rows, "", "VpcId", "vpc-id"))
+
+
+@ACTIONS.on("vpc:DescribeUsedIpAddress")
+def _used(face: TencentFace, call: WireCall) -> Props:
+    wanted, given = call.parameters.get("IpAddresses") or (), call.parameters
+    machines = face.store.list(INSTANCE, region=call.region, vpcId=given.get("VpcId"))
+    rows = [
+        {
+            "VpcId": each.get("vpcId"),
+            "SubnetId": each.get("subnetId"),
+            "IpAddress": each.get("privateIp"),
+            "ResourceId": each.id,
+        }
+        for each in machines
+        if each.get("privateIp") in wanted or not wanted
+    ]
+    return page(call, "IpAddressStates", rows)
 
 
 @ACTIONS.on("vpc:ModifySubnetAttribute")
@@ -128,12 +148,17 @@ def _allocate(face: TencentFace, call: WireCall) -> Props:
     inputs = {"name": given.get("AddressName"), "type": given.get("AddressType"), "tags": tags(call)}
     inputs |= {"internetChargeType": given.get("InternetChargeType")}
     made = face.create(call, EIP, {**inputs, "internetMaxBandwidthOut": given.get("InternetMaxBandwidthOut")})
-    return {"AddressSet": [made.id], "TaskId": made.id.removeprefix("eip-")}
+    return {"AddressSet": [made.id], "TaskId": str(zlib.crc32(made.id.encode()))}
 
 
 @ACTIONS.on("vpc:DescribeTaskResult", "vpc:DescribeVpcTaskResult")
 def _task(face: TencentFace, call: WireCall) -> Props:
     return {"TaskId": call.parameters.get("TaskId"), "Result": "SUCCESS", "Status": "SUCCESS"}
+
+
+@ACTIONS.on("vpc:DescribeBandwidthPackages")
+def _packages(face: TencentFace, call: WireCall) -> Props:
+    return {"TotalCount": 0, "BandwidthPackageSet": []}  # no address of ours is in one
 
 
 @ACTIONS.on("vpc:DescribeAddresses", "cvm:DescribeAddresses")
@@ -216,7 +241,7 @@ def _group(record: Record) -> Props:
         "SecurityGroupDesc": record.get("description", ""),
         "ProjectId": "0",
         "IsDefault": False,
-        "CreatedTime": "",
+        "CreatedTime": created(record),
         "TagSet": tag_rows(record),
     }
 
@@ -227,6 +252,20 @@ def _groups(face: TencentFace, call: WireCall) -> Props:
     return page(
         call, "SecurityGroupSet", chosen(call, rows, "SecurityGroupIds", "SecurityGroupId", "security-group-id")
     )
+
+
+@ACTIONS.on("vpc:DescribeSecurityGroupAssociationStatistics")
+def _members(face: TencentFace, call: WireCall) -> Props:
+    rows = []
+    for id_ in call.parameters.get("SecurityGroupIds") or ():
+        machines = [
+            each
+            for each in face.store.list(INSTANCE, region=call.region)
+            if id_ in (each.get("orderlySecurityGroups") or ())
+        ]
+        count = {"SecurityGroupId": id_, "CVM": len(machines), "CDB": 0, "ENI": 0, "SG": 0, "CLB": 0}
+        rows.append({**count, "InstanceStatistics": [], "TotalCount": len(machines)})
+    return {"SecurityGroupAssociationStatisticsSet": rows}
 
 
 @ACTIONS.on("vpc:ModifySecurityGroupAttribute")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 from pulumi_llm._provider_facts.values import Props
@@ -90,6 +91,11 @@ def tags(call: WireCall) -> Props:
 def tag_rows(record: Record) -> list[Props]:
     """A resource's tags as the APIs list them."""
     return [{"Key": key, "Value": value} for key, value in (record.get("tags") or {}).items()]
+
+
+def created(record: Record) -> str:
+    """When a resource was made, as the APIs write it. The provider's code takes it for given."""
+    return str(record.get("createTime") or time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.made)))
 
 
 def filters(call: WireCall) -> dict[str, list[str]]:

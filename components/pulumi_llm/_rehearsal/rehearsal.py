@@ -1,0 +1,197 @@
+"""A whole rehearsal: the servers, the engine with the official plugins, `up`, changes, `destroy`, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pulumi_llm import _extras as extras
+from pulumi_llm import clouds
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._plan import project as projects
+from pulumi_llm._rehearsal import plugins, pointing, tls
+from pulumi_llm._rehearsal.calls import Record
+from pulumi_llm._rehearsal.face import Face
+from pulumi_llm._rehearsal.gate import Cloud, Gate, opened
+from pulumi_llm._rehearsal.phases import Phase, Runner
+from pulumi_llm._rehearsal.server import LOOPBACK, serving, wire_of
+from pulumi_llm._simcloud import command as sim
+from pulumi_llm._simcloud import faults, mirror
+from pulumi_llm._simcloud.arguments import Request
+from pulumi_llm._simcloud.engine import Engine, find_engine
+from pulumi_llm._simcloud.invocation import prepare
+from pulumi_llm._simcloud.store import FILE, Store
+from pulumi_llm._system import why
+from pulumi_llm._texts import _, listed
+from pulumi_llm.errors import Finding, Refusal, UnknownName
+
+PACE = 0.2
+"""Seconds that a machine takes for each step, such as from pending to running."""
+
+class Asked(NamedTuple):
+    """What is to be rehearsed: a stack of the project around ``project``, and edited copies of its file.
+
+    ``simulated`` are packages whose plugin is not to be had: `sim` answers in its place. ``port`` is the gate's (0: one
+    that is free). ``on_refresh``: the second preview asks the cloud too.
+    """
+
+    project: Path
+    stack: str
+    changes: tuple[Path, ...] = ()
+    simulated: tuple[str, ...] = ()
+    faults: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What came of it."""
+
+    stack: str
+    plugins: tuple[plugins.Official, ...]
+    simulated: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    unknown: tuple[str, ...]
+    """Actions that were called and are none of ours."""
+    refused: tuple[str, ...]
+    """Addresses that were asked for and led nowhere."""
+    left: tuple[str, ...]
+    """Resources that are still there at the end."""
+    alone: bool = False
+    """Whether there was no network but loopback."""
+
+
+def used_packages(asked: Asked) -> tuple[str, ...]:
+    """The clouds' packages that the stack uses. Raises ``Refusal`` with all that the program refuses."""
+    from pulumi_llm._plan.capture import capture_stack
+
+    plan = capture_stack(asked.project, asked.stack)
+    found = {each.type.removeprefix("pulumi:providers:").split(":")[0] for each in plan.resources}
+    return tuple(each.package for each in clouds.folders().values() if each.package in found)
+
+
+def chosen(asked: Asked, used: Sequence[str]) -> list[plugins.Official]:
+    """The official plugins of the packages that are used. Raises ``Refusal`` with each that is not to be had."""
+    known = [each.package for each in clouds.folders().values()]
+    for each in asked.simulated:
+        if each not in known:
+            raise UnknownName("rehearse.unknown-package", _("package"), each, known)
+    found: list[plugins.Official] = []
+    wrong: list[Finding] = []
+    for package in used:
+        if package in asked.simulated:
+            continue
+        folder = clouds.of_package(package)
+        assert folder is not None  # noqa: S101 - it came from a folder
+        if not pointing.facts(folder.name) or wire_of(folder.name) is None:
+            words = _("{package} cannot be rehearsed: there is no server of ours that speaks as it", package=package)
+            hint = _("let it be simulated: --sim {package}", package=package)
+            wrong.append(Finding("rehearse.no-wire", words, hint))
+            continue
+        try:
+            found.append(plugins.find(package))
+        except Refusal as refusal:
+            wrong += refusal.findings
+    if wrong:
+        raise Refusal(wrong)
+    return found
+
+
+def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
+    """Do all of it, in a folder that is gone afterwards.
+
+    Raises ``Refusal``: what the program refuses, no plugin, another version, endpoints of the user's own, a port that is
+    taken, an engine that is not there.
+    """
+    extras.demand("sim", "sim.not-installed", "pulumi-llm rehearse")
+    project = projects.find(asked.project)
+    for each in (project.stack_file(asked.stack), *asked.changes):
+        config = projects.read_yaml(each).get("config") if each.is_file() else None
+        pointing.refuse_own_endpoints(pointing.caller(), config if isinstance(config, Mapping) else {})
+    parsed = faults.parse(asked.faults)
+    official = chosen(asked, used_packages(asked))
+    engine = find_engine()
+    home = Path(tempfile.mkdtemp(prefix="pulumi-llm-rehearsal-"))
+    try:
+        store, record, trust = Store(home / FILE), Record(), tls.made(home, ())
+        with _clouds(official, store, record, parsed, asked.port, trust) as (gate, at, addresses):
+            runner = _runner(asked, project, home, engine, official, record, at, addresses, trust.file)
+            phases = tuple(_phases(asked, project, runner))
+            left = tuple(f"{each.type} {each.id}" for each in store.everything())
+            rest = tuple(each.package for each in clouds.folders().values() if each.package in asked.simulated)
+            return Rehearsal(
+                asked.stack, tuple(official), rest, phases, record.unknown, gate.refused, left, alone=alone
+            )
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _clouds(
+    official: Sequence[plugins.Official], store: Store, record: Record, parsed: faults.Faults, port: int, trust: tls.Trust
+) -> Iterator[tuple[Gate, str, dict[str, str]]]:
+    """The clouds' servers and the gate; gives the gate, its address, and each cloud's by package."""
+    with contextlib.ExitStack() as open_:
+        faces: dict[str, Cloud] = {}
+        addresses: dict[str, str] = {}
+        try:
+            for each in official:
+                folder = clouds.of_package(each.package)
+                wire = wire_of(folder.name) if folder else None
+                assert folder is not None and wire is not None  # noqa: S101, PT018 - it was chosen so
+                made: Face = wire[0](store, parsed, pace=PACE, record=record)
+                faces[folder.name] = (made, wire[1])
+                addresses[each.package] = f"{LOOPBACK}:{open_.enter_context(serving(made, wire[1], context=trust.context))}"
+            own = {addresses[face.package]: (face, protocol) for face, protocol in faces.values()}
+            gate = Gate(faces, own)
+            at = f"{LOOPBACK}:{open_.enter_context(opened(gate, port))}"
+        except OSError as error:
+            words = _("the servers of the rehearsal cannot listen on {loopback}: {problem}", loopback=LOOPBACK, problem=why(error))
+            raise Refusal([Finding("rehearse.port-taken", words, _("leave --port out: a free one is taken"))]) from error
+        yield gate, at, addresses
+
+
+def _runner(
+    asked: Asked,
+    project: projects.Project,
+    home: Path,
+    engine: Engine,
+    official: Sequence[plugins.Official],
+    record: Record,
+    gate: str,
+    addresses: Mapping[str, str],
+    trusted: Path,
+) -> Runner:
+    """The engine in a folder of its own, with the stack made and its secrets set to values that are none."""
+    settings: dict[str, Any] = {}
+    for each in official:
+        folder = clouds.of_package(each.package)
+        assert folder is not None  # noqa: S101 - it was chosen so
+        settings[each.package] = pointing.settings(folder.name, each, addresses[each.package], trusted)
+    relays = {each.package: f"pulumi_llm._rehearsal.relay {each.package}" for each in official}
+    environment = prepare(home, engine, asked.faults, relays)
+    environment |= {pointing.SETTINGS: json.dumps(settings), **pointing.through(gate)}
+    request = Request(["up", "--stack", asked.stack], home=home, project=asked.project)
+    sim.ready(request, project, home, engine, environment)
+    return Runner(engine, environment, home / "project", asked.stack, record)
+
+
+def _phases(asked: Asked, project: projects.Project, runner: Runner) -> Iterator[Phase]:
+    """`up`, a second preview, each change with another preview, `destroy`. A run that fails is followed by the last."""
+    phase = runner.run("up", "up")
+    yield phase
+    if phase.succeeded:
+        yield runner.run("preview", "preview")
+    for change in asked.changes if phase.succeeded else ():
+        mirror.mirror_stack(project, runner.folder, asked.stack, change)
+        changed = runner.run(f"change {change.name}", "up")
+        yield changed
+        if not changed.succeeded:
+            break
+        yield runner.run(f"preview {change.name}", "preview")
+    yield runner.run("destroy", "destroy")
