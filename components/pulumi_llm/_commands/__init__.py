@@ -55,6 +55,7 @@ NAMES = (
     "catalog",
     "explain",
     "sim",
+    "rehearse",
 )
 """The commands in the order in which they are shown."""
 

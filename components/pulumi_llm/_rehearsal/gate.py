@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pulumi_llm._rehearsal.face import Face
 from pulumi_llm._rehearsal.server import Handler, Protocol, listening
+from pulumi_llm._simcloud.faults import Faults
 
 DOMAIN = "rehearsal.invalid"
 
@@ -47,6 +48,11 @@ class Gate:
             self._refused[address] = None
         return None
 
+    def suffer(self, faults: Faults) -> None:
+        """From now on all clouds have these faults."""
+        for face, __ in self._clouds.values():
+            face.faults = faults
+
     @property
     def refused(self) -> tuple[str, ...]:
         """The addresses that were asked for and led nowhere, each once, in order."""
@@ -62,7 +68,7 @@ def opened(gate: Gate, port: int = 0) -> Iterator[int]:
         def asked(self) -> Cloud | None:
             return gate.find(urlsplit(self.path).netloc or self.headers.get("Host", ""))
 
-        def do_CONNECT(self) -> None:
+        def do_CONNECT(self) -> None:  # noqa: N802 - the base class's way
             gate.find(self.path)
             self.close_connection = True
             self.write(403, {})

@@ -14,6 +14,8 @@ from pulumi_llm._rehearsal.calls import Record, Recorded
 from pulumi_llm._simcloud.engine import Engine
 from pulumi_llm._simcloud.invocation import cannot_start
 
+MOST_ERROR = 1000
+"""Characters of an error that are kept."""
 QUIET = ("same", "read", "discard", "read-discard", "refresh")
 """What the engine does to a resource that does not change."""
 
@@ -120,5 +122,8 @@ def _step(row: Mapping[str, Any]) -> Step:
 
 
 def _words(message: str) -> str:
+    """An error in one line. Of a Python traceback what it says first, and its last line."""
     lines = [each.strip() for each in message.splitlines() if each.strip()]
-    return " ".join(lines)[:1000]
+    if any(each.startswith("Traceback (most recent call last)") for each in lines):
+        lines = [lines[0], lines[-1]]
+    return " ".join(lines)[:MOST_ERROR]

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from pulumi_llm import _json
 from pulumi_llm._provider_facts import sdk_of
+from pulumi_llm._simcloud.engine import Engine
+from pulumi_llm._system import why
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 
@@ -29,7 +31,7 @@ class Official(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the SDK asks for: its own version is its plugin's, and ``server`` where it is to be had (empty: Pulumi's)."""
+    """What the SDK asks for: its version is its plugin's, and ``server`` where that is to be had (empty: Pulumi's)."""
 
     package: str
     version: str
@@ -91,12 +93,29 @@ def find(package: str) -> Official:
     raise Refusal([Finding("rehearse.no-plugin", words, hint)])
 
 
+def fetch(asked: Wanted, engine: Engine) -> None:
+    """Have the user's engine install a plugin where it installs them. Raises ``Refusal`` (``rehearse.not-fetched``)."""
+    line = asked.install.split()[1:]
+    try:
+        done = subprocess.run(
+            [str(engine.pulumi), *line], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        said = "" if done.returncode == 0 else (done.stderr.strip() or done.stdout.strip() or "…").splitlines()[-1]
+    except OSError as error:
+        said = why(error)
+    if said:
+        words = _("{install} failed: {said}", install=asked.install, said=said)
+        hint = _("let this package be simulated: --sim {package}", package=asked.package)
+        raise Refusal([Finding("rehearse.not-fetched", words, hint)])
+
+
 def version_of(program: Path) -> str:
     """Which version a plugin says that it is; empty where it does not say."""
     import grpc
 
-    from pulumi_llm._simcloud.wire import empty_pb2, provider_pb2_grpc
+    from pulumi_llm._simcloud.wire import empty_pb2, provider_pb2_grpc, restore
 
+    restore()  # a program may be run here too, and wants the real package
     try:
         running = subprocess.Popen(
             [str(program), "127.0.0.1:1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

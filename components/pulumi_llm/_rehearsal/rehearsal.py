@@ -1,4 +1,4 @@
-"""A whole rehearsal: the servers, the engine with the official plugins, `up`, changes, `destroy`, and what came of it."""
+"""A whole rehearsal: servers, the engine with the official plugins, `up`, changes, `destroy`, and what came of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from pulumi_llm._rehearsal.calls import Record
 from pulumi_llm._rehearsal.face import Face
 from pulumi_llm._rehearsal.gate import Cloud, Gate, opened
 from pulumi_llm._rehearsal.phases import Phase, Runner
-from pulumi_llm._rehearsal.server import LOOPBACK, serving, wire_of
+from pulumi_llm._rehearsal.server import LOOPBACK, Protocol, serving, wire_of
 from pulumi_llm._simcloud import command as sim
 from pulumi_llm._simcloud import faults, mirror
 from pulumi_llm._simcloud.arguments import Request
@@ -27,17 +28,26 @@ from pulumi_llm._simcloud.engine import Engine, find_engine
 from pulumi_llm._simcloud.invocation import prepare
 from pulumi_llm._simcloud.store import FILE, Store
 from pulumi_llm._system import why
-from pulumi_llm._texts import _, listed
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 PACE = 0.2
 """Seconds that a machine takes for each step, such as from pending to running."""
 
+
+class Wire(NamedTuple):
+    """A cloud that we have a server for: its name, its face and its protocol."""
+
+    cloud: str
+    face: type[Face]
+    protocol: Protocol
+
+
 class Asked(NamedTuple):
     """What is to be rehearsed: a stack of the project around ``project``, and edited copies of its file.
 
     ``simulated`` are packages whose plugin is not to be had: `sim` answers in its place. ``port`` is the gate's (0: one
-    that is free). ``on_refresh``: the second preview asks the cloud too.
+    that is free).
     """
 
     project: Path
@@ -46,6 +56,8 @@ class Asked(NamedTuple):
     simulated: tuple[str, ...] = ()
     faults: str = ""
     port: int = 0
+    newer_image: str = ""
+    """``YYYYMMDD``: after `up` and a second preview the clouds have images of that day, and another preview follows."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,13 @@ def used_packages(asked: Asked) -> tuple[str, ...]:
     return tuple(each.package for each in clouds.folders().values() if each.package in found)
 
 
+def wire_of_package(package: str) -> Wire | None:
+    """The name of the cloud of a package, its face and its protocol; None where there is no server of ours for it."""
+    folder = clouds.of_package(package)
+    wire = wire_of(folder.name) if folder and pointing.facts(folder.name) else None
+    return None if folder is None or wire is None else Wire(folder.name, *wire)
+
+
 def chosen(asked: Asked, used: Sequence[str]) -> list[plugins.Official]:
     """The official plugins of the packages that are used. Raises ``Refusal`` with each that is not to be had."""
     known = [each.package for each in clouds.folders().values()]
@@ -86,9 +105,7 @@ def chosen(asked: Asked, used: Sequence[str]) -> list[plugins.Official]:
     for package in used:
         if package in asked.simulated:
             continue
-        folder = clouds.of_package(package)
-        assert folder is not None  # noqa: S101 - it came from a folder
-        if not pointing.facts(folder.name) or wire_of(folder.name) is None:
+        if wire_of_package(package) is None:
             words = _("{package} cannot be rehearsed: there is no server of ours that speaks as it", package=package)
             hint = _("let it be simulated: --sim {package}", package=package)
             wrong.append(Finding("rehearse.no-wire", words, hint))
@@ -102,16 +119,32 @@ def chosen(asked: Asked, used: Sequence[str]) -> list[plugins.Official]:
     return found
 
 
+def prepared(asked: Asked, *, fetch: bool = False) -> Engine:
+    """Have at hand what may have to come from the network: the engine, and with ``fetch`` the plugins.
+
+    Raises ``Refusal``: no engine, what the program refuses, ``rehearse.not-fetched``.
+    """
+    engine = find_engine()
+    for package in used_packages(asked) if fetch else ():
+        if package in asked.simulated or wire_of_package(package) is None:
+            continue
+        try:
+            plugins.find(package)
+        except Refusal:
+            plugins.fetch(plugins.wanted(package), engine)
+    return engine
+
+
 def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
     """Do all of it, in a folder that is gone afterwards.
 
-    Raises ``Refusal``: what the program refuses, no plugin, another version, endpoints of the user's own, a port that is
-    taken, an engine that is not there.
+    Raises ``Refusal``: what the program refuses, no plugin, another version, endpoints of the user's own, a port that
+    is taken, an engine that is not there.
     """
     extras.demand("sim", "sim.not-installed", "pulumi-llm rehearse")
     project = projects.find(asked.project)
     for each in (project.stack_file(asked.stack), *asked.changes):
-        config = projects.read_yaml(each).get("config") if each.is_file() else None
+        config = projects.read_yaml(each).get("config") if each.is_file() or each in asked.changes else None
         pointing.refuse_own_endpoints(pointing.caller(), config if isinstance(config, Mapping) else {})
     parsed = faults.parse(asked.faults)
     official = chosen(asked, used_packages(asked))
@@ -121,7 +154,7 @@ def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
         store, record, trust = Store(home / FILE), Record(), tls.made(home, ())
         with _clouds(official, store, record, parsed, asked.port, trust) as (gate, at, addresses):
             runner = _runner(asked, project, home, engine, official, record, at, addresses, trust.file)
-            phases = tuple(_phases(asked, project, runner))
+            phases = tuple(_phases(asked, project, runner, gate))
             left = tuple(f"{each.type} {each.id}" for each in store.everything())
             rest = tuple(each.package for each in clouds.folders().values() if each.package in asked.simulated)
             return Rehearsal(
@@ -133,7 +166,12 @@ def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
 
 @contextlib.contextmanager
 def _clouds(
-    official: Sequence[plugins.Official], store: Store, record: Record, parsed: faults.Faults, port: int, trust: tls.Trust
+    official: Sequence[plugins.Official],
+    store: Store,
+    record: Record,
+    parsed: faults.Faults,
+    port: int,
+    trust: tls.Trust,
 ) -> Iterator[tuple[Gate, str, dict[str, str]]]:
     """The clouds' servers and the gate; gives the gate, its address, and each cloud's by package."""
     with contextlib.ExitStack() as open_:
@@ -141,18 +179,19 @@ def _clouds(
         addresses: dict[str, str] = {}
         try:
             for each in official:
-                folder = clouds.of_package(each.package)
-                wire = wire_of(folder.name) if folder else None
-                assert folder is not None and wire is not None  # noqa: S101, PT018 - it was chosen so
-                made: Face = wire[0](store, parsed, pace=PACE, record=record)
-                faces[folder.name] = (made, wire[1])
-                addresses[each.package] = f"{LOOPBACK}:{open_.enter_context(serving(made, wire[1], context=trust.context))}"
+                wire = wire_of_package(each.package)
+                assert wire is not None  # noqa: S101 - it was chosen so
+                made = wire.face(store, parsed, pace=PACE, record=record)
+                faces[wire.cloud] = (made, wire.protocol)
+                at_port = open_.enter_context(serving(made, wire.protocol, context=trust.context))
+                addresses[each.package] = f"{LOOPBACK}:{at_port}"
             own = {addresses[face.package]: (face, protocol) for face, protocol in faces.values()}
             gate = Gate(faces, own)
             at = f"{LOOPBACK}:{open_.enter_context(opened(gate, port))}"
         except OSError as error:
-            words = _("the servers of the rehearsal cannot listen on {loopback}: {problem}", loopback=LOOPBACK, problem=why(error))
-            raise Refusal([Finding("rehearse.port-taken", words, _("leave --port out: a free one is taken"))]) from error
+            words = _("the rehearsal cannot listen on port {port}: {problem}", port=port, problem=why(error))
+            hint = _("leave --port out: it takes one that is free")
+            raise Refusal([Finding("rehearse.port-taken", words, hint)]) from error
         yield gate, at, addresses
 
 
@@ -181,17 +220,22 @@ def _runner(
     return Runner(engine, environment, home / "project", asked.stack, record)
 
 
-def _phases(asked: Asked, project: projects.Project, runner: Runner) -> Iterator[Phase]:
+def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate) -> Iterator[Phase]:
     """`up`, a second preview, each change with another preview, `destroy`. A run that fails is followed by the last."""
     phase = runner.run("up", "up")
     yield phase
     if phase.succeeded:
         yield runner.run("preview", "preview")
+    if phase.succeeded and asked.newer_image:
+        wanted = ";".join(filter(None, (asked.faults, f"image-date:{asked.newer_image}")))
+        gate.suffer(faults.parse(wanted))
+        runner = replace(runner, environment={**runner.environment, faults.VARIABLE: wanted})
+        yield runner.run("preview newer image", "preview")
     for change in asked.changes if phase.succeeded else ():
         mirror.mirror_stack(project, runner.folder, asked.stack, change)
-        changed = runner.run(f"change {change.name}", "up")
+        changed = runner.run(f"change {change.stem}", "up")
         yield changed
         if not changed.succeeded:
             break
-        yield runner.run(f"preview {change.name}", "preview")
+        yield runner.run(f"preview {change.stem}", "preview")
     yield runner.run("destroy", "destroy")

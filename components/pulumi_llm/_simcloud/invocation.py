@@ -52,9 +52,7 @@ exec {python} "$@"
 """
 
 
-def prepare(
-    home: Path, engine: Engine, faults: str = "", plugins: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def prepare(home: Path, engine: Engine, faults: str = "", plugins: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make HOME's folders and plugins; the environment in which the engine finds those and nothing real.
 
     ``faults`` are specs joined by ``;`` (see ``simcloud.faults``). ``plugins`` are the Python modules that stand in for
