@@ -32,7 +32,7 @@ OTHER_GPU = {
 OTHER_ZONE = {
     "aliyun-a100": "cn-beijing-k",
     "aliyun-t4": "cn-hangzhou-h",
-    "tencent-a100": "ap-shanghai-2",
+    "tencent-a100": "ap-shanghai-5",
     "tencent-t4": "ap-guangzhou-4",
 }
 
