@@ -28,6 +28,8 @@ OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
     ("grpc.max_send_message_length", MESSAGE_LIMIT),
     ("grpc.enable_http_proxy", 0),
+    ("grpc.max_metadata_size", 1 << 20),  # a provider's error travels there, with stack traces of some KiB
+    ("grpc.absolute_max_metadata_size", 1 << 20),
 ]
 
 
