@@ -23,7 +23,7 @@ class Edit(NamedTuple):
     values: dict[str, Any]
 
 
-OTHER_GPU = {
+OTHER_GPU: dict[str, dict[str, Any]] = {
     "aliyun-a100": {"gpu_count": 2},
     "aliyun-t4": {"gpu": "A10"},
     "tencent-a100": {"gpu_count": 2},

@@ -1,7 +1,7 @@
 """Records what the official plugins did: ``python -m tests.rehearsal.record [STACK…]``, where they are installed.
 
-It rehearses each stack with the edits of ``changes`` and writes tests/golden/rehearsals/STACK.json. Nothing but what was
-seen goes in: steps, calls, answers' codes, versions, the day.
+It rehearses each stack with the edits of ``changes`` and writes tests/golden/rehearsals/STACK.json. Nothing but what
+was seen goes in: steps, calls, codes of refusals, versions, the day.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.rehearsal.changes import NEWER_IMAGE, ROOT, SIMULATED, STACKS, writte
 GOLDEN = ROOT / "tests" / "golden" / "rehearsals"
 
 SOURCES = {
-    "alicloud": "aliyun/terraform-provider-alicloud, branch release/v2 at ace5bcf877, behind pulumi-terraform-bridge v3.118.0",
+    "alicloud": "aliyun/terraform-provider-alicloud, release/v2 at ace5bcf877, and pulumi-terraform-bridge v3.118.0",
     "tencentcloud": "tencentcloudstack/pulumi-tencentcloud v0.2.3 with terraform-provider-tencentcloud v1.82.42",
 }
 """Where the code of the plugins came from, which were put together by hand: see docs/decisions/rehearsal.md."""

@@ -59,7 +59,7 @@ def own_endpoints(request: bytes, own: list[str]) -> bytes | None:
     return bytes(provider_pb2.CheckResponse(inputs=asked.news, failures=failures).SerializeToString())
 
 
-class Relay(grpc.GenericRpcHandler):
+class Relay(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Hands each call to the plugin behind ``channel``."""
 
     def __init__(self, package: str, channel: grpc.Channel, settings: Mapping[str, Any]) -> None:
@@ -79,8 +79,8 @@ class Relay(grpc.GenericRpcHandler):
             try:
                 return bytes(self._channel.unary_unary(method)(request))
             except grpc.RpcError as error:
-                context.set_trailing_metadata(error.trailing_metadata() or ())  # type: ignore[attr-defined]
-                context.abort(error.code(), error.details() or "")  # type: ignore[attr-defined]
+                context.set_trailing_metadata(error.trailing_metadata() or ())
+                context.abort(error.code(), error.details() or "")
                 raise
 
         return grpc.unary_unary_rpc_method_handler(answer)
