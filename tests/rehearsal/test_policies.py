@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from pulumi_llm.clouds.aliyun.wire import FACE as ALIYUN
 from pulumi_llm.clouds.tencent.wire import FACE as TENCENT
+from tests.rehearsal import policies
 
 GUIDE = Path(__file__).parents[2] / "docs" / "real-account.md"
+GUIDE_ZH = GUIDE.with_suffix(".zh.md")
 ANSWERED = {"aliyun": ("ecs", "vpc"), "tencent": ("cvm", "cbs", "vpc", "tag")}
 FACES = {"aliyun": ALIYUN, "tencent": TENCENT}
 BLOCK = {"aliyun": "ecs:RunInstances", "tencent": "cvm:RunInstances"}
@@ -51,3 +54,24 @@ def test_what_the_wire_answers_is_allowed_by_the_policy(cloud: str) -> None:
     allowed = _policy(cloud)
     not_allowed = {name for name in FACES[cloud].actions if not any(fnmatchcase(name, each) for each in allowed)}
     assert not_allowed - REFUSED == set()
+
+
+@pytest.mark.parametrize("package", policies.READS)
+@pytest.mark.parametrize("page", [GUIDE, GUIDE_ZH], ids=["en", "zh"])
+def test_the_guides_policy_is_made_from_the_recorded_rehearsals(page: Path, package: str) -> None:
+    """UPDATE_GOLDEN=1 writes it."""
+    text = page.read_text(encoding="utf-8")
+    found, wanted = policies.block(text, package), policies.written(policies.policy(package).actions)
+    if os.environ.get("UPDATE_GOLDEN"):
+        page.write_text(text[: found.start(2)] + wanted + text[found.end(2) :], encoding="utf-8")
+    else:
+        assert found[2] == wanted
+
+
+@pytest.mark.parametrize("package", policies.READS)
+def test_what_is_kept_in_reserve_is_what_no_rehearsal_called(package: str) -> None:
+    made = policies.policy(package)
+    assert len(made.recorded) > 20
+    assert len(set(made.reserve)) == len(made.reserve)
+    assert set(made.reserve) & set(made.recorded) == set()
+    assert not [each for each in made.reserve if any(fnmatchcase(each, one) for one in made.reads)]
