@@ -29,7 +29,7 @@ NOT_REHEARSED = {
             *("ecs:AttachKeyPair", "ecs:DetachKeyPair", "ecs:JoinSecurityGroup", "ecs:LeaveSecurityGroup"),
             *("ecs:ModifyInstanceVpcAttribute", "ecs:ModifyDiskSpec"),
         ),
-        "a start or restart": ("ecs:StartInstance", "ecs:RebootInstance"),
+        "a restart": ("ecs:RebootInstance",),
     },
     "tencentcloud": {
         "another name or bandwidth of what stands": (
