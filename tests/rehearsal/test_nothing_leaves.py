@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import socket
 import subprocess
 import sys
@@ -10,26 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_llm._rehearsal import alone
 from pulumi_llm._rehearsal.server import serving
 from pulumi_llm._simcloud.store import Store
 from pulumi_llm.clouds.aliyun.wire import FACE, PROTOCOL
 
-ALONE = ["unshare", "--map-root-user", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-"""A network namespace with loopback and nothing else."""
+ROOT = Path(__file__).parents[2]
 
 
-def _can_be_alone() -> bool:
-    if not (shutil.which("unshare") and shutil.which("ip")):
-        return False
-    return subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode == 0
-
-
-@pytest.mark.skipif(not _can_be_alone(), reason="network namespaces cannot be made here")
+@pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
 @pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
 def test_the_clouds_answer_where_there_is_no_network_but_loopback(cloud: str) -> None:
     module = Path(__file__).with_name(f"test_{cloud}_wire.py")
     asked = ["-q", "-p", "no:cacheprovider", "-n0", "-k", "network or address or nobody_knows", str(module)]
-    done = subprocess.run([*ALONE, sys.executable, "-m", "pytest", *asked], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*alone.ALONE, sys.executable, "-m", "pytest", *asked], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
 
@@ -47,3 +43,23 @@ def test_a_port_that_is_taken_is_told_at_once() -> None:
         serving(FACE(Store(None)), PROTOCOL, port),
     ):
         pass
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
+def test_a_whole_rehearsal_runs_where_there_is_no_network_but_loopback() -> None:
+    command = [sys.executable, "-m", "pulumi_llm.cli", "rehearse", "-s", "tencent-t4", "--project", str(ROOT), "--json"]
+    done = subprocess.run(
+        [*command, "--sim", "tencentcloud", "--sim", "aws"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["network"] == "loopback only"
+    assert [each["name"] for each in said["phases"]] == ["up", "preview", "destroy"]
+    assert said["left"] == []
+
+
+@pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
+def test_what_runs_alone_sees_loopback_and_no_other_interface() -> None:
+    seen = [*alone.ALONE, sys.executable, "-c", "import socket; print([name for _, name in socket.if_nameindex()])"]
+    assert subprocess.run(seen, capture_output=True, text=True, check=True).stdout.strip() == "['lo']"
