@@ -57,6 +57,7 @@ NAMES = (
     "catalog",
     "explain",
     "sim",
+    "rehearse",
 )
 """The commands in the order in which they are shown."""
 

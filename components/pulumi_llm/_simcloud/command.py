@@ -62,7 +62,7 @@ def _run(request: Request) -> int:
             environment[POLICY_PACK] = request.policy_packs[0]
         if project is None or not request.is_on_a_stack:
             return call(engine, request.arguments, environment, request.project or Path())
-        stack = _ready(request, project, home, engine, environment)
+        stack = ready(request, project, home, engine, environment)
     except OSError as error:
         raise _refused(
             "home-unusable",
@@ -106,7 +106,7 @@ def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _ready(request: Request, project: projects.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
+def ready(request: Request, project: projects.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
     """Bring the mirror up to date; make the stack that the command is about, with its secrets; its name."""
     folder = home / "project"
     mirror.mirror_project(project, folder, dict.fromkeys(packages(), home / "bin"))

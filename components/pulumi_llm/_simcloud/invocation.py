@@ -19,7 +19,7 @@ from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
     from pulumi_llm._simcloud.engine import Engine
@@ -52,11 +52,11 @@ exec {python} "$@"
 """
 
 
-def prepare(home: Path, engine: Engine, faults: str = "") -> dict[str, str]:
+def prepare(home: Path, engine: Engine, faults: str = "", plugins: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make HOME's folders and plugins; the environment in which the engine finds those and nothing real.
 
-    ``faults`` are specs joined by ``;`` (see ``simcloud.faults``). Raises OSError where HOME cannot be
-    written.
+    ``faults`` are specs joined by ``;`` (see ``simcloud.faults``). ``plugins`` are the Python modules that stand in for
+    some packages' plugins, with their arguments; all others are simulated. Raises OSError where HOME cannot be written.
     """
     for name in ("bin", "state", "pulumi", "project"):
         (home / name).mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,8 @@ def prepare(home: Path, engine: Engine, faults: str = "") -> dict[str, str]:
     python = shlex.quote(sys.executable)
     for package in packages():
         # -P: plugins are started in the user's folder, where a random.py must not pass for the standard one
-        script = f'#!/bin/sh\nexec {python} -P -m pulumi_llm._simcloud.plugin {package} "$@"\n'
+        module = (plugins or {}).get(package, f"pulumi_llm._simcloud.plugin {package}")
+        script = f'#!/bin/sh\nexec {python} -P -m {module} "$@"\n'
         _write(home / "bin" / f"pulumi-resource-{package}", script, executable=True)
     for name in ("python", "python3"):
         _write(home / "bin" / name, _PYTHON.format(python=python, policy_pack=POLICY_PACK), executable=True)

@@ -152,6 +152,10 @@ class Store:
             values += [f"$.{key}", value]
         return self._select(condition, *values, region=region)
 
+    def called(self, id_: str) -> Records:
+        """The resources of that id, of any type."""
+        return self._select("id = ?", id_)
+
     def everything(self) -> Records:
         """All that exists, oldest first."""
         return self._select("1 = 1")

@@ -162,13 +162,14 @@ class Tencent(FromParts):
         interrupted between making the pair and noting it down: the pair must then be imported, or deleted by hand.
         With ``renew`` another key makes a new pair before the old one goes, for the provider unbinds what it deletes.
         """
+        # The provider takes the line's end off what it compares with, but not off what the API answers: a key that is
+        # sent with one could look like another key later (provider v1.82.42, resource_tc_key_pair.go).
+        line = pulumi.Output.from_input(public_key).apply(lambda key: key.strip() if key else key)
         pair = tencentcloud.key.Pair(
             name,
             # At most 25 letters, digits and underscores. In a unit test with bare mocks there is no key.
-            key_name=pulumi.Output.from_input(public_key).apply(
-                lambda key: f"llm_{hashlib.sha256((key or '').strip().encode()).hexdigest()[:16]}"
-            ),
-            public_key=public_key,
+            key_name=line.apply(lambda key: f"llm_{hashlib.sha256((key or '').encode()).hexdigest()[:16]}"),
+            public_key=line,
             tags=dict(tags),
             opts=scope.options(ignore_changes=() if renew else ["key_name", "public_key"]),
         )

@@ -1,0 +1,28 @@
+"""The least policy under which recorded calls are allowed, in each cloud's own form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pulumi_llm._rehearsal.calls import Recorded
+
+VERSIONS: Mapping[str, Mapping[str, Any]] = {
+    "alicloud": {"Version": "1", "Statement": [{"Effect": "Allow", "Action": [], "Resource": "*"}]},
+    "tencentcloud": {"version": "2.0", "statement": [{"effect": "allow", "action": [], "resource": ["*"]}]},
+    "aws": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [], "Resource": "*"}]},
+}
+"""Each cloud's policy language (RAM, CAM and IAM references, 2026-11-28), as a statement without actions."""
+
+
+def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
+    """The policy for the calls that were answered: a call that was refused did nothing. Sorted, each once."""
+    names = sorted({call.name for call in calls if not call.refused and call.package in ("", package)})
+    form = VERSIONS[package]
+    found: dict[str, Any] = {}
+    for key, value in form.items():
+        if isinstance(value, list):
+            found[key] = [{inner: names if each == [] else each for inner, each in row.items()} for row in value]
+        else:
+            found[key] = value
+    return found

@@ -1,0 +1,68 @@
+"""What is rehearsed of each stack besides `up` and `destroy`: edits of its file, each on top of those before."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+STACKS = ("aliyun-a100", "aliyun-t4", "tencent-a100", "tencent-t4")
+"""The stacks whose GPU host is on a cloud that we have a wire for."""
+SIMULATED = ("aws",)
+"""The package of the third cloud: its plugin was not to be had, so `sim` answers for it (the proxy of aliyun-t4)."""
+NEWER_IMAGE = "20271231"
+
+
+class Edit(NamedTuple):
+    """One edit: its name, and what it sets, by path in ``platform``."""
+
+    name: str
+    values: dict[str, Any]
+
+
+OTHER_GPU: dict[str, dict[str, Any]] = {
+    "aliyun-a100": {"gpu_count": 2},
+    "aliyun-t4": {"gpu": "A10"},
+    "tencent-a100": {"gpu_count": 2},
+    "tencent-t4": {"instance_type": "GN7.5XLARGE80"},
+}
+OTHER_ZONE = {
+    "aliyun-a100": "cn-beijing-k",
+    "aliyun-t4": "cn-hangzhou-h",
+    "tencent-a100": "ap-shanghai-5",
+    "tencent-t4": "ap-guangzhou-4",
+}
+
+
+def edits(stack: str) -> tuple[Edit, ...]:
+    """The edits of a stack, in order."""
+    return (
+        Edit("context", {"server.context_length": 2048}),
+        Edit("key", {"server.keys.second": {"requests_per_minute": 5}}),
+        Edit("cidr", {"access.allowed_cidrs": ["203.0.113.0/24", "198.51.100.0/24"]}),
+        Edit("disk", {"server.model_disk_gib": 600}),
+        Edit("gpu", {f"server.{key}": value for key, value in OTHER_GPU[stack].items()}),
+        Edit("renew", {"server.renew": True}),
+        Edit("zone", {"server.zone": OTHER_ZONE[stack]}),
+    )
+
+
+def written(stack: str, folder: Path) -> tuple[Path, ...]:
+    """The stack's file with one edit more each, written into ``folder``."""
+    content = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+    files = []
+    for edit in edits(stack):
+        content = copy.deepcopy(content)
+        for path, value in edit.values.items():
+            *steps, last = path.split(".")
+            here = content["config"]["pulumi-llm:platform"]
+            for step in steps:
+                here = here.setdefault(step, {})
+            here[last] = value
+        file = folder / f"{edit.name}.yaml"
+        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+        files.append(file)
+    return tuple(files)

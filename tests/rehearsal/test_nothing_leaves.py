@@ -1,0 +1,65 @@
+"""The servers answer on loopback alone, where there is no other network, and nobody else can reach them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm._rehearsal import alone
+from pulumi_llm._rehearsal.server import serving
+from pulumi_llm._simcloud.store import Store
+from pulumi_llm.clouds.aliyun.wire import FACE, PROTOCOL
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
+@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+def test_the_clouds_answer_where_there_is_no_network_but_loopback(cloud: str) -> None:
+    module = Path(__file__).with_name(f"test_{cloud}_wire.py")
+    asked = ["-q", "-p", "no:cacheprovider", "-n0", "-k", "network or address or nobody_knows", str(module)]
+    done = subprocess.run(
+        [*alone.ALONE, sys.executable, "-m", "pytest", *asked], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
+
+
+def test_a_server_listens_on_loopback_only() -> None:
+    with serving(FACE(Store(None)), PROTOCOL) as port, pytest.raises(ConnectionRefusedError):
+        # Another address of this machine, which is the same to a server that listens on all of them.
+        socket.create_connection(("127.0.0.2", port), timeout=5).close()
+
+
+def test_a_port_that_is_taken_is_told_at_once() -> None:
+    with (
+        serving(FACE(Store(None)), PROTOCOL) as port,
+        pytest.raises(OSError, match="in use"),
+        serving(FACE(Store(None)), PROTOCOL, port),
+    ):
+        pass
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
+def test_a_whole_rehearsal_runs_where_there_is_no_network_but_loopback() -> None:
+    command = [sys.executable, "-m", "pulumi_llm.cli", "rehearse", "-s", "tencent-t4", "--project", str(ROOT), "--json"]
+    done = subprocess.run(
+        [*command, "--sim", "tencentcloud", "--sim", "aws"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["network"] == "loopback only"
+    assert [each["name"] for each in said["phases"]] == ["up", "preview", "destroy"]
+    assert said["left"] == []
+
+
+@pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
+def test_what_runs_alone_sees_loopback_and_no_other_interface() -> None:
+    seen = [*alone.ALONE, sys.executable, "-c", "import socket; print([name for _, name in socket.if_nameindex()])"]
+    assert subprocess.run(seen, capture_output=True, text=True, check=True).stdout.strip() == "['lo']"

@@ -1,0 +1,77 @@
+"""The policies of the guide and the actions of the wire are about the same calls."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from pulumi_llm.clouds.aliyun.wire import FACE as ALIYUN
+from pulumi_llm.clouds.tencent.wire import FACE as TENCENT
+from tests.rehearsal import policies
+
+GUIDE = Path(__file__).parents[2] / "docs" / "real-account.md"
+GUIDE_ZH = GUIDE.with_suffix(".zh.md")
+ANSWERED = {"aliyun": ("ecs", "vpc"), "tencent": ("cvm", "cbs", "vpc", "tag")}
+FACES = {"aliyun": ALIYUN, "tencent": TENCENT}
+BLOCK = {"aliyun": "ecs:RunInstances", "tencent": "cvm:RunInstances"}
+
+REFUSED = {"bssopenapi:QueryAvailableInstances"}
+"""What is answered by denying it: the provider asks to learn on which site the account is, and goes on without."""
+
+NOT_ANSWERED = {
+    # Of a change that our programs do not make: another private address, another charge type, another group, a name.
+    "aliyun": {
+        *("ecs:AttachKeyPair", "ecs:DetachKeyPair", "ecs:JoinSecurityGroup", "ecs:LeaveSecurityGroup"),
+        *("ecs:ModifyDiskSpec", "ecs:ModifyInstanceVpcAttribute"),
+        *("ecs:ModifySecurityGroupRule", "ecs:ModifySecurityGroupEgressRule"),
+    },
+    "tencent": {
+        *("cvm:ModifyInstancesChargeType", "cvm:ModifyInstancesVpcAttribute", "cvm:ModifyKeyPairAttribute"),
+        *("vpc:CreateSecurityGroupPolicies", "vpc:DeleteSecurityGroupPolicies", "vpc:ReplaceRouteTableAssociation"),
+    },
+}
+
+
+def _policy(cloud: str) -> list[str]:
+    blocks = re.findall(r"```json\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    block = next(each for each in blocks if BLOCK[cloud] in each)
+    return [name for name in re.findall(r'"([a-z]+:[A-Za-z*]+)"', block) if name.split(":")[0] in ANSWERED[cloud]]
+
+
+@pytest.mark.parametrize("cloud", FACES)
+def test_what_the_policy_allows_by_name_is_answered_or_known_not_to_be(cloud: str) -> None:
+    named = {each for each in _policy(cloud) if "*" not in each}
+    assert len(named) > 25
+    assert named - FACES[cloud].actions.keys() == NOT_ANSWERED[cloud]
+
+
+@pytest.mark.parametrize("cloud", FACES)
+def test_what_the_wire_answers_is_allowed_by_the_policy(cloud: str) -> None:
+    allowed = _policy(cloud)
+    not_allowed = {name for name in FACES[cloud].actions if not any(fnmatchcase(name, each) for each in allowed)}
+    assert not_allowed - REFUSED == set()
+
+
+@pytest.mark.parametrize("package", policies.READS)
+@pytest.mark.parametrize("page", [GUIDE, GUIDE_ZH], ids=["en", "zh"])
+def test_the_guides_policy_is_made_from_the_recorded_rehearsals(page: Path, package: str) -> None:
+    """UPDATE_GOLDEN=1 writes it."""
+    text = page.read_text(encoding="utf-8")
+    found, wanted = policies.block(text, package), policies.written(policies.policy(package).actions)
+    if os.environ.get("UPDATE_GOLDEN"):
+        page.write_text(text[: found.start(2)] + wanted + text[found.end(2) :], encoding="utf-8")
+    else:
+        assert found[2] == wanted
+
+
+@pytest.mark.parametrize("package", policies.READS)
+def test_what_is_kept_in_reserve_is_what_no_rehearsal_called(package: str) -> None:
+    made = policies.policy(package)
+    assert len(made.recorded) > 20
+    assert len(set(made.reserve)) == len(made.reserve)
+    assert set(made.reserve) & set(made.recorded) == set()
+    assert not [each for each in made.reserve if any(fnmatchcase(each, one) for one in made.reads)]

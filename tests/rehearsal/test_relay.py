@@ -1,0 +1,130 @@
+"""The relay between the engine and an official plugin, with a stand-in for the plugin."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from pulumi_llm._rehearsal import plugins, pointing
+from pulumi_llm._rehearsal.gate import Gate, domain_of, opened
+from pulumi_llm._rehearsal.plugins import Official
+from pulumi_llm._rehearsal.server import wire_of
+from pulumi_llm._simcloud.store import Store
+from pulumi_llm._simcloud.wire import from_struct, provider_pb2, provider_pb2_grpc, restore, to_struct
+
+restore()
+ROOT = Path(__file__).parents[2]
+OPTIONS = [("grpc.enable_http_proxy", 0), ("grpc.absolute_max_metadata_size", 1 << 20)]
+
+
+def stand_in(folder: Path) -> Path:
+    program = folder / "pulumi-resource-stand-in"
+    program.write_text(f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" -m tests.rehearsal.stand_in_plugin "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+@contextmanager
+def relayed(folder: Path, cloud: str, gate: str = "127.0.0.1:9", **more: str) -> Iterator[Any]:
+    """A stub of a relay's service."""
+    official = Official("x", "1.2.3", stand_in(folder))
+    settings = pointing.settings(cloud, official, "127.0.0.1:8", folder / "trusted.pem")
+    environment = {**os.environ, **pointing.through(gate), pointing.SETTINGS: json.dumps({"x": settings}), **more}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pulumi_llm._rehearsal.relay", "x", "127.0.0.1:1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        assert running.stdout is not None
+        port = running.stdout.readline().strip()
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
+            yield provider_pb2_grpc.ResourceProviderStub(channel)
+    finally:
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=20) == 0
+        assert running.stdout is not None
+        running.stdout.close()
+
+
+def said(stub: Any) -> dict[str, Any]:
+    answer = stub.Invoke(provider_pb2.InvokeRequest(tok="say"), timeout=20)
+    found: dict[str, Any] = json.loads(from_struct(getattr(answer, "return"))["said"])
+    return found
+
+
+def test_aliyuns_plugin_is_told_http_and_its_endpoints_without_the_program_knowing(tmp_path: Path) -> None:
+    with relayed(tmp_path, "aliyun") as stub:
+        inputs = to_struct({"region": "cn-beijing"})
+        checked = stub.CheckConfig(provider_pb2.CheckRequest(news=inputs), timeout=20)
+        assert from_struct(checked.inputs) == {"region": "cn-beijing"}  # what the state keeps
+        stub.Configure(provider_pb2.ConfigureRequest(args=inputs), timeout=20)
+        found = said(stub)
+    assert found["args"] == {"region": "cn-beijing", "protocol": "HTTP"}
+    assert found["variables"] == {"x:config:protocol": "HTTP"}
+    assert found["environment"]["ECS_ENDPOINT"] == found["environment"]["ALIBABA_CLOUD_ENDPOINT_VPC"] == "127.0.0.1:8"
+    assert found["arguments"] == ["127.0.0.1:1"]  # the engine's address, where a plugin writes its log
+
+
+def test_tencents_plugin_is_told_a_domain_that_leads_to_the_gate_alone(tmp_path: Path) -> None:
+    with relayed(tmp_path, "tencent") as stub:
+        found = said(stub)["environment"]
+    assert found["TENCENTCLOUD_DOMAIN"] == "tencent.rehearsal.invalid"
+    assert found["TENCENTCLOUD_PROTOCOL"] == "HTTP"
+    assert {found[each] for each in ("HTTP_PROXY", "HTTPS_PROXY", "https_proxy")} == {"http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+def test_a_plugin_gets_credentials_that_are_none(cloud: str, tmp_path: Path) -> None:
+    mine = dict.fromkeys(pointing.facts(cloud)["credentials"], "mine")
+    with relayed(tmp_path, cloud, **mine) as stub:
+        found = said(stub)["environment"]
+    assert {found[name] for name in mine} == {"rehearsal"}
+
+
+def test_an_endpoint_that_the_program_sets_is_refused_with_a_code(tmp_path: Path) -> None:
+    with relayed(tmp_path, "aliyun") as stub:
+        news = to_struct({"region": "cn-beijing", "endpoints": [{"ecs": "example.com"}]})
+        answer = stub.CheckConfig(provider_pb2.CheckRequest(news=news), timeout=20)
+    (failure,) = answer.failures
+    assert failure.property == "endpoints"
+    assert "[rehearse.own-endpoints]" in failure.reason
+
+
+def test_a_plugins_error_arrives_whole_however_long(tmp_path: Path) -> None:
+    with relayed(tmp_path, "aliyun") as stub, pytest.raises(grpc.RpcError) as failed:
+        stub.Invoke(provider_pb2.InvokeRequest(tok="fail"), timeout=20)
+    assert failed.value.code() is grpc.StatusCode.UNKNOWN  # type: ignore[attr-defined]
+    assert failed.value.details() == "no stock: " + "x" * 20_000  # type: ignore[attr-defined]
+
+
+def test_a_plugin_reaches_the_rehearsals_cloud_and_no_other(tmp_path: Path) -> None:
+    wire = wire_of("tencent")
+    assert wire is not None
+    gate = Gate({"tencent": (wire[0](Store(None)), wire[1])}, {})
+    with opened(gate) as port, relayed(tmp_path, "tencent", f"127.0.0.1:{port}") as stub:
+
+        def ask(url: str) -> str:
+            request = provider_pb2.InvokeRequest(tok="ask", args=to_struct({"url": url}))
+            return str(from_struct(getattr(stub.Invoke(request, timeout=20), "return"))["answer"])
+
+        assert ask(f"http://cvm.{domain_of('tencent')}/") == "200"  # the refusal of a call without a signature
+        assert gate.refused == ()
+        assert ask("http://cvm.tencentcloudapi.com/") == "403"
+        assert ask("https://cvm.tencentcloudapi.com/") == "URLError"
+    assert gate.refused == ("cvm.tencentcloudapi.com", "cvm.tencentcloudapi.com:443")
+
+
+def test_a_plugin_on_path_is_taken_for_the_version_that_it_says(tmp_path: Path) -> None:
+    assert plugins.version_of(stand_in(tmp_path)) == "1.2.3"
