@@ -150,7 +150,7 @@ def _told(pairs: list[_Pair]) -> str:
     ratios = " ".join(f"{each.ratio:.1f}" for each in pairs)
     best = min(pairs, key=lambda each: each.ratio)
     return (
-        f"{1000 * best.under:.1f} ms against {1000 * best.alone:.1f}, {best.rate:.0f} attacks a second, which take "
+        f"{1000 * best.under:.1f} ms against {1000 * best.alone:.1f}, {best.rate:.1f} attacks a second, which take "
         f"{100 * best.busy:.0f} % of a processor; all pairs: {ratios}; {load()}"
     )
 

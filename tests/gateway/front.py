@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pulumi_llm._bootstrap import GatewayRole, Route
-from pulumi_llm.roles import caddy
+from pulumi_llm.roles import caddy as files
 from tests.bootstrap.samples import MINI, OPENAI, proxy_node
 from tests.gateway.fake import Fake
 from tests.gateway.harness import Home, Running
@@ -64,6 +66,16 @@ def program(name: str) -> str:
     return found
 
 
+def nodes_caddy(root: Path) -> str:
+    """The Caddy that nodes have, out of the archive of the boot tests; skips the test where that is not there."""
+    pool = Path(os.environ.get("PULUMI_LLM_TOOLS", CHECKOUT / ".tools")) / "boot/archive/pool"
+    packages = [*pool.glob("caddy_2.6.2*_amd64.deb")]
+    if not packages or shutil.which("dpkg-deb") is None:
+        pytest.skip("the node's Caddy is not here: tools/boot fetches it")
+    subprocess.run(["dpkg-deb", "-x", packages[0], root / "caddy-of-nodes"], check=True)
+    return str(root / "caddy-of-nodes/usr/bin/caddy")
+
+
 def free_port() -> int:
     import socket
 
@@ -77,7 +89,7 @@ def caddyfile(root: Path, port: int, gate_url: str, origins: tuple[str, ...] = (
     role = GatewayRole(
         https_port=port, upstreams=(OPENAI,), routes=(Route(name="mini", targets=(MINI,)),), origins=origins
     )
-    text = caddy.caddyfile(proxy_node(roles=(role,)))
+    text = files.caddyfile(proxy_node(roles=(role,)))
     moved = text.replace("/srv/llm/secrets", str(root)).replace("/var/lib/llm-caddy", str(root / "caddy"))
     moved = moved.replace("127.0.0.1:4000", gate_url.removeprefix("http://"))
     # The tests are on loopback, and so is everything else.
@@ -115,12 +127,13 @@ async def front(
     upstream: Callable[[], Fake] = Fake,
     relay: Callable[[str], AbstractAsyncContextManager[Any]] | None = None,
     origins: tuple[str, ...] = (),
+    caddy: str | None = None,
     **limits: Any,
 ) -> AsyncIterator[Front]:
     """Caddy, gateway and fake upstream, each for itself.
 
     ``talkative``: Caddy logs all that it can. ``relay``: what stands between Caddy and the gateway, made of the
-    gateway's address.
+    gateway's address. ``caddy``: another than the tools' own.
     """
     port = free_port()
     certificate(root)
@@ -131,8 +144,8 @@ async def front(
             text = caddyfile(root, port, behind.url, origins)
             config.write_text(text.replace("{\n\tadmin off", "{\n\tdebug\n\tadmin off", 1) if talkative else text)
             log = (root / "caddy.log").open("wb")
-            caddy = await asyncio.create_subprocess_exec(
-                program("caddy"), "run", "--config", str(config), "--adapter", "caddyfile",
+            server = await asyncio.create_subprocess_exec(
+                caddy or program("caddy"), "run", "--config", str(config), "--adapter", "caddyfile",
                 stdout=log, stderr=log, env={**os.environ, "HOME": str(root)},
             )  # fmt: skip
             try:
@@ -142,11 +155,11 @@ async def front(
                         writer.close()
                         break
                     except ConnectionRefusedError:
-                        assert caddy.returncode is None, (root / "caddy.log").read_text()
+                        assert server.returncode is None, (root / "caddy.log").read_text()
                         await asyncio.sleep(0.02)
-                yield Front(f"https://127.0.0.1:{port}", port, root / "ca.crt", gate, fake, caddy)
+                yield Front(f"https://127.0.0.1:{port}", port, root / "ca.crt", gate, fake, server)
             finally:
-                if caddy.returncode is None:
-                    caddy.kill()
-                    await caddy.wait()
+                if server.returncode is None:
+                    server.kill()
+                    await server.wait()
                 log.close()

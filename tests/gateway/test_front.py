@@ -13,7 +13,7 @@ import pytest
 from llm_gate import tokens
 
 from tests.gateway.fake import ANSWER
-from tests.gateway.front import Front, front
+from tests.gateway.front import Front, front, nodes_caddy
 from tests.gateway.harness import KEY, PROMPT, UPSTREAM_KEY, Home, chat
 
 pytestmark = pytest.mark.artefact
@@ -28,6 +28,12 @@ def client_of(it: Front, key: str = KEY, **more: Any) -> openai.AsyncOpenAI:
 def plain(it: Front, key: str | None = KEY) -> aiohttp.ClientSession:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return aiohttp.ClientSession(it.url, headers=headers, connector=aiohttp.TCPConnector(ssl=it.tls))
+
+
+@pytest.fixture(params=["the newest", "the node's"])
+def caddy(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    """Caddy as the tools fetch it, and as nodes have it."""
+    return nodes_caddy(tmp_path) if request.param == "the node's" else None
 
 
 MESSAGES: Any = [{"role": "user", "content": PROMPT}]
@@ -115,8 +121,8 @@ async def test_events_come_through_caddy_one_by_one(tmp_path: Path) -> None:
         it.fake.release.set()
 
 
-async def test_hanging_up_at_caddy_ends_the_upstreams_work(tmp_path: Path) -> None:
-    async with front(tmp_path, max_concurrency=1) as it:
+async def test_hanging_up_at_caddy_ends_the_upstreams_work(tmp_path: Path, caddy: str | None) -> None:
+    async with front(tmp_path, caddy=caddy, max_concurrency=1) as it:
         stream = await client_of(it).chat.completions.create(model="stall", messages=MESSAGES, stream=True)
         await anext(stream.__aiter__())
         await stream.close()
@@ -324,8 +330,9 @@ PAGE = "https://chat.example.com"
 ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 
 
-async def test_a_page_of_a_named_origin_may_ask_and_no_other(tmp_path: Path) -> None:
-    async with front(tmp_path, origins=(PAGE, "http://localhost:3000")) as it, plain(it, None) as page:
+async def test_a_page_of_a_named_origin_may_ask_and_no_other(tmp_path: Path, caddy: str | None) -> None:
+    origins = (PAGE, "http://localhost:3000")
+    async with front(tmp_path, origins=origins, caddy=caddy) as it, plain(it, None) as page:
         for origin, allowed in ((PAGE, True), ("http://localhost:3000", True), ("https://evil.example", False),
                                 (f"{PAGE}.evil.example", False), ("null", False)):  # fmt: skip
             async with page.options(CHAT, headers={"Origin": origin, **ASKING}) as reply:
@@ -343,14 +350,30 @@ async def test_a_page_of_a_named_origin_may_ask_and_no_other(tmp_path: Path) -> 
                 # A page has to be able to read why it was refused.
                 assert reply.status == 401
                 assert reply.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+            async with page.post(CHAT, json=chat(stream=True), headers=headers) as reply:
+                assert reply.headers.getall("Access-Control-Allow-Origin", []) == ([origin] if allowed else [])
+                assert (await reply.text()).endswith("data: [DONE]\n\n")
         async with page.options("/v1/files", headers={"Origin": PAGE, **ASKING}) as reply:
             assert reply.status == 404
-        async with page.post(CHAT, data=b"x" * 9_000_000, headers={"Origin": PAGE}) as reply:
+        headers = {"Origin": PAGE, "Authorization": f"Bearer {KEY}"}
+        async with page.post(CHAT, data=b"x" * 9_000_000, headers=headers) as reply:
             assert (reply.status, reply.headers.get("Access-Control-Allow-Origin")) == (413, PAGE)
 
 
-async def test_no_page_may_ask_where_no_origin_is_named(tmp_path: Path) -> None:
-    async with front(tmp_path) as it, plain(it) as page:
+async def test_a_page_is_told_when_to_come_back(tmp_path: Path, caddy: str | None) -> None:
+    async with front(tmp_path, origins=(PAGE,), caddy=caddy, requests_per_minute=1) as it, plain(it) as page:
+        for status in (200, 429):
+            async with page.post(CHAT, json=chat(), headers={"Origin": PAGE}) as reply:
+                assert reply.status == status
+                assert reply.headers["Access-Control-Allow-Origin"] == PAGE
+        shown = {each.strip().lower() for each in reply.headers["Access-Control-Expose-Headers"].split(",")}
+        ours = {"retry-after", "x-should-retry", "x-request-id"}
+        ours |= {name.lower() for name in reply.headers if name.lower().startswith(("x-", "retry-"))}
+        assert ours <= shown
+
+
+async def test_no_page_may_ask_where_no_origin_is_named(tmp_path: Path, caddy: str | None) -> None:
+    async with front(tmp_path, caddy=caddy) as it, plain(it) as page:
         async with page.options(CHAT, headers={"Origin": PAGE, **ASKING}) as reply:
             assert reply.status == 404
         async with page.post(CHAT, json=chat(), headers={"Origin": PAGE}) as reply:
