@@ -1,10 +1,11 @@
-"""How fast `check` and `offers` are: CPU time of a cold process, and of the check over the whole catalogue."""
+"""How fast `check` and `offers` are: CPU of a cold process, beside `import gpuhunt`, and of the whole catalogue."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+from bench import peers
 from bench._ratio import report, timed
 from pulumi_llm import catalog
 from pulumi_llm.preflight import suggest
@@ -30,11 +31,26 @@ def main() -> None:
     for name, arguments in COMMANDS.items():
         seconds = min(timed(lambda given=arguments: _cold(given)).cpu for _ in range(ROUNDS))
         report(f"CPU of a cold `{name}` / {COLD_GOAL:g} s", seconds / COLD_GOAL, 1.0, f"{seconds:.3f} s")
+    _beside_gpuhunt()
     data = catalog.load()
     offers, models = data.offers(), list(data.models.values())
     spent = timed(lambda: [list(suggest.fitting(FitRequest(model=row.id, gpu=""), offers, row)) for row in models]).cpu
     pairs = f"{spent:.3f} s for {len(models)} models x {len(offers)} offers"
     report(f"CPU of the check of the whole catalogue / {CATALOGUE_GOAL:g} s", spent / CATALOGUE_GOAL, 1.0, pairs)
+
+
+def _beside_gpuhunt() -> None:
+    """`check ORG/NAME` offline, against what the import of gpuhunt alone takes."""
+    python = peers._installed(peers.GPUHUNT)
+    if python is None:
+        print(f"gpuhunt: not compared, as {peers.GPUHUNT.pinned} could not be installed", flush=True)
+        return
+    bare = min(
+        timed(lambda: subprocess.run([str(python), "-c", "import gpuhunt"], check=True)).cpu for _ in range(ROUNDS)
+    )
+    asked = ("check", "Qwen/Qwen3-32B", "--gpu", "H20", "--offline")
+    own = min(timed(lambda: _cold(asked)).cpu for _ in range(ROUNDS))
+    report("CPU of a cold `check ORG/NAME` / `import gpuhunt`", own / bare, 1.0, f"{own:.3f} s to {bare:.3f} s")
 
 
 def _cold(arguments: tuple[str, ...]) -> None:

@@ -44,16 +44,7 @@ class Peer:
 
 def main() -> None:
     peers = {
-        "gpuhunt": Peer(
-            "gpuhunt",
-            "gpuhunt==0.1.34",
-            "https://dstack-gpu-pricing.s3.eu-west-1.amazonaws.com/v3/aws/version",
-            _for_gpuhunt,
-            "from gpuhunt import Catalog\n"
-            "found = Catalog(auto_reload=False).query(provider='aws', gpu_name='T4', min_gpu_count=1, max_gpu_count=1,"
-            " spot=False)\n"
-            "for each in found: print(each.instance_name, each.location, each.price)\n",
-        ),
+        "gpuhunt": GPUHUNT,
         "SkyPilot": Peer(
             "SkyPilot",
             "skypilot==0.14.1",
@@ -194,6 +185,18 @@ def _write(path: Path, rows: list[dict[str, object]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+GPUHUNT = Peer(
+    "gpuhunt",
+    "gpuhunt==0.1.34",
+    "https://dstack-gpu-pricing.s3.eu-west-1.amazonaws.com/v3/aws/version",
+    _for_gpuhunt,
+    "from gpuhunt import Catalog\n"
+    "found = Catalog(auto_reload=False).query(provider='aws', gpu_name='T4', min_gpu_count=1, max_gpu_count=1,"
+    " spot=False)\n"
+    "for each in found: print(each.instance_name, each.location, each.price)\n",
+)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def test_a_class_that_wraps_another_is_read_by_what_it_wraps(tmp_path: Path, nam
 
 QWEN4 = 10 * (2 * 2 * 256 * 2 + 256 / 16), 30 * (8192 * 3 * 2 + 32 * 128 * 128 * 4)
 GLM5 = 11 * (512 * 2 + 132 / 16), 34 * (3 * 64 * 128 * 3 * 2 + 64 * 128 * 128 * 4)
-INKLING = 11 * 8 * 2 * 128 * 2, {512: 55 * 16 * 2 * 128 * 2, 4: (55 * 16 * 1024 + 11 * 8 * 2048) * 2}
+INKLING = 11 * 8 * 2 * 128 * 2.0, {512: 55 * 16 * 2 * 128 * 2.0, 4: (55 * 16 * 1024 + 11 * 8 * 2048) * 2.0}
 FROM_SOURCE: dict[str, tuple[float, dict[int, float], int]] = {
     # Bytes per token without a window, those of windows, and the state, of classes that no CPU builds. vllm 0.32.0:
     # qwen4_exp/nvidia/qsa.py and common/qsa_cache.py (10 layers of 2 heads of 256; a key of 128 for 16 tokens),

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError
-
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import compose, files
@@ -100,6 +98,8 @@ class Role:
         Raises:
             Refusal: ``roles.bad-template`` where there is none, or it cannot be filled in.
         """
+        from jinja2 import TemplateError  # only who fills a node's files in needs it: not the fit check
+
         try:
             text = self.text(name)
             return files.filled(text, self.values(node)) if name.endswith(".j2") else text

@@ -10,13 +10,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, StrictUndefined
-
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+
+    from jinja2 import Environment
 
 VARIABLE = "PULUMI_LLM_TEMPLATES"
 """Environment variable naming the folder of templates to use in place of the package's own."""
@@ -64,6 +64,8 @@ def data(name: str) -> Any:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, StrictUndefined  # only where something is filled in
+
     # Not HTML: what is rendered are unit files and configuration, which have escapes of their own (see vllm_flags.py).
     made = Environment(  # noqa: S701
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
