@@ -575,7 +575,7 @@ def of_components() -> Iterator[Finding]:
     yield from told(lambda: capture(_in_a_region_that_is_none))
     ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
     yield from capture(lambda: llm.ModelServer("x", ended)).notes
-    for model in ("BAAI/bge-m3", "BAAI/bge-reranker-v2-m3"):
+    for model in ("BAAI/bge-m3", "BAAI/bge-reranker-v2-m3", "qwen3.8-max"):
         yield from told(lambda model=model: catalog.load().model(model))
 
 
