@@ -84,7 +84,13 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    root: Path, client: Client, kind: str, files: dict[str, str], **limits: Any
+    root: Path,
+    client: Client,
+    kind: str,
+    files: dict[str, str],
+    *,
+    upstream: Callable[[], Any] = Upstream,
+    **limits: Any,
 ) -> AsyncIterator[Session]:
     """Everything started, the client's own files written, and nothing asked yet."""
     home, work = root / "home", root / "work"
@@ -97,7 +103,7 @@ async def session(
         recorders.append(Recorder(gate))
         return recorders[0]
 
-    async with front(root, kind=kind, upstream=Upstream, relay=relay, **limits) as it:
+    async with front(root, kind=kind, upstream=upstream, relay=relay, **limits) as it:
         found = Session(client, it, recorders[0], home, work)
         for name, text in files.items():
             path = Path(found.fill(name))
