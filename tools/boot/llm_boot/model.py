@@ -20,14 +20,14 @@ WINDOW = 131072
 TEMPLATE = (
     "{%- set say = namespace(of='answer') -%}"
     "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{{ '\\n' }}"
-    "{%- if m['role'] != 'user' %}{% set say.of = 'answer' %}"
-    "{%- elif m['content'] is string %}"
-    "{%- if enable_thinking | default(false) %}{% set say.of = 'thinking' %}{% endif %}"
+    "{%- if m['role'] in ('assistant', 'tool') %}{% set say.of = 'answer' %}"
+    "{%- elif m['role'] == 'user' and m['content'] is string %}"
     "{%- if ASK_ENDLESS in m['content'] %}{% set say.of = 'endless' %}{% endif %}"
     "{%- for t in tools or [] %}{% if ASK_CALL ~ t['function']['name'] in m['content'] %}"
     "{%- set say.of = 'call:' ~ t['function']['name'] %}{% endif %}{% endfor %}"
     "{%- endif %}{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {{ '<|' ~ say.of ~ '|>' }}{% endif %}"
+    "{% if add_generation_prompt %}assistant: "
+    "{{ '<|' ~ ('thinking:' if enable_thinking | default(false) else '') ~ say.of ~ '|>' }}{% endif %}"
 )
 """Names what is asked for by the last thing that was said; see `data/says.json`."""
 for _name, _asked in SAYS["asked"].items():

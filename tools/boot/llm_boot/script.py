@@ -40,15 +40,15 @@ def start_of(name: str) -> str:
 def script() -> Script:
     """All that can be said."""
     follows: dict[str, str] = {}
-    texts = {"answer": SAYS["answer"], "thinking": SAYS["thinking"]}
+    texts = {"answer": SAYS["answer"], "endless": SAYS["endless"]}
     for tool, arguments in SAYS["calls"].items():
         call = json.dumps({"name": tool, "arguments": arguments})
         texts[f"call:{tool}"] = f"<tool_call>\n{call}\n</tool_call>"
+    texts |= {f"thinking:{name}": SAYS["thinking"] + text for name, text in texts.items()}
     for name, text in texts.items():
-        _chain(follows, start_of(name), text, END)
-    # The last word leads back to the second, so that it has no end.
-    _chain(follows, start_of("endless"), SAYS["endless"], "")
-    return Script(tuple(start_of(each) for each in (*texts, "endless")), follows)
+        # The last word of what has no end leads back to the first but one.
+        _chain(follows, start_of(name), text, "" if name.endswith("endless") else END)
+    return Script(tuple(map(start_of, texts)), follows)
 
 
 def _chain(follows: dict[str, str], start: str, text: str, end: str) -> None:
