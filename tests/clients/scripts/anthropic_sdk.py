@@ -54,4 +54,48 @@ def errors() -> None:
             print(type(error).__name__, error.body["error"]["type"], error.body["error"]["message"][:18])
 
 
+# What takes a real model: see tests/clients/test_on_vllm.py.
+
+
+def thinks() -> None:
+    told = {"extra_body": {"chat_template_kwargs": {"enable_thinking": True}}}
+    message = client.messages.create(model="plain", max_tokens=50, messages=HELLO, **told)
+    print([each.type for each in message.content], message.content[-1].text.strip(), message.stop_reason)
+    with client.messages.stream(model="plain", max_tokens=50, messages=HELLO, **told) as events:
+        whole = events.get_final_message()
+    print("streamed", whole.content[0].thinking.strip(), "said", whole.content[-1].text.strip())
+
+
+def streamed_tools() -> None:
+    messages = [{"role": "user", "content": 'Please call the tool look with {"at": "a heron"} now'}]
+    with client.messages.stream(model="plain", max_tokens=50, messages=messages, tools=[TOOL]) as events:
+        whole = events.get_final_message()
+    print(whole.content[-1].name, whole.content[-1].input, whole.stop_reason)
+
+
+def hangs_up() -> None:
+    asked = [{"role": "user", "content": "Talk without end"}]
+    with client.messages.stream(model="plain", max_tokens=4000, messages=asked) as events:
+        for said, _ in enumerate(events.text_stream, 1):
+            if said == 20:
+                break
+    print("heard", said)
+
+
+def refusals() -> None:
+    long = [{"role": "user", "content": "herons " * 100_000}]
+    for asked in (
+        lambda: client.messages.create(model="plain", max_tokens=50, messages=long),
+        lambda: client.messages.create(model="plain", max_tokens=50, messages=long, stream=True),
+        lambda: client.messages.count_tokens(model="gone", messages=HELLO),
+        lambda: client.messages.create(model="plain", max_tokens=0, messages=HELLO),
+        lambda: client.messages.create(model="plain", max_tokens=50, messages=[{"role": "nobody", "content": "x"}]),
+    ):
+        try:
+            asked()
+        except anthropic.APIStatusError as error:
+            said = error.body["error"]
+            print(type(error).__name__, error.status_code, said["type"], said["message"][:18])
+
+
 {"list": listing}.get(sys.argv[1], globals().get(sys.argv[1]))()

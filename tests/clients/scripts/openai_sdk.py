@@ -59,4 +59,78 @@ def errors() -> None:
             print(type(error).__name__, error.code)
 
 
+# What takes a real model: see tests/clients/test_on_vllm.py.
+
+
+def answers() -> None:
+    print(client.chat.completions.create(model="plain", messages=HELLO).choices[0].message.content)
+    print(client.responses.create(model="plain", input="Say hello").output_text)
+    print(client.completions.create(model="plain", prompt="Say hello").choices[0].text)
+
+
+def thinks() -> None:
+    told = {"extra_body": {"chat_template_kwargs": {"enable_thinking": True}}}
+    message = client.chat.completions.create(model="plain", messages=HELLO, **told).choices[0].message
+    print("thought", message.reasoning.strip(), "said", message.content.strip())
+    thought = said = ""
+    for each in client.chat.completions.create(model="plain", messages=HELLO, stream=True, **told):
+        for choice in each.choices:
+            thought += getattr(choice.delta, "reasoning", None) or ""
+            said += choice.delta.content or ""
+    print("streamed", thought.strip(), "said", said.strip())
+    response = client.responses.create(model="plain", input="Say hello", **told)
+    print([each.type for each in response.output], response.output_text.strip())
+
+
+def forced() -> None:
+    at = {"type": "string", "enum": ["a heron"]}
+    schema = {"type": "object", "properties": {"at": at}, "required": ["at"], "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
+    for choice in ("required", {"type": "function", "function": {"name": "look"}}):
+        asked = {"model": "plain", "messages": HELLO, "tools": [tool], "tool_choice": choice, "max_tokens": 100}
+        (call,) = client.chat.completions.create(**asked).choices[0].message.tool_calls
+        print(call.function.name, call.function.arguments)
+        arguments = ""
+        for each in client.chat.completions.create(**asked, stream=True):
+            for piece in each.choices[0].delta.tool_calls or () if each.choices else ():
+                arguments += piece.function.arguments or ""
+        print("streamed", arguments)
+    form = {"type": "json_schema", "json_schema": {"name": "seen", "schema": schema}}
+    print(client.chat.completions.create(model="plain", messages=HELLO, response_format=form).choices[0].message.content)
+
+
+def counts() -> None:
+    for path, asked in (("prompt", "Say hello"), ("messages", HELLO)):
+        print(client.post("../tokenize", body={"model": "plain", path: asked}, cast_to=object)["count"])
+
+
+def hangs_up() -> None:
+    said = 0
+    asked = [{"role": "user", "content": "Talk without end"}]
+    for each in client.chat.completions.create(model="plain", messages=asked, stream=True):
+        said += bool(each.choices and each.choices[0].delta.content)
+        if said == 20:
+            break
+    print("heard", said)
+    client.close()
+
+
+def refusals() -> None:
+    long = [{"role": "user", "content": "herons " * 100_000}]
+    for asked in (
+        lambda: client.embeddings.create(model="plain", input="hello"),
+        lambda: client.chat.completions.create(model="plain", messages=long),
+        lambda: client.responses.create(model="plain", input=long, stream=True),
+        lambda: client.chat.completions.create(model="gone", messages=HELLO),
+        lambda: client.chat.completions.create(model="plain", messages=HELLO, max_tokens=10_000_000),
+        lambda: client.chat.completions.create(model="plain", messages=HELLO, temperature=-1),
+        lambda: client.chat.completions.create(model="plain", messages=[{"role": "nobody", "content": 1}]),
+        lambda: client.chat.completions.create(model="plain", messages=HELLO, extra_body={"guided_json": {}}),
+    ):
+        try:
+            asked()
+        except openai.APIStatusError as error:
+            print(type(error).__name__, error.status_code, error.code, error.type)
+
+
 {"list": listing}.get(sys.argv[1], globals().get(sys.argv[1]))()

@@ -19,6 +19,7 @@ WINDOW = 131072
 """Tokens; above any context length that a stack asks for."""
 TEMPLATE = (
     "{%- set say = namespace(of='answer') -%}"
+    "{% if tools %}{{ tools | tojson }}{{ '\\n' }}{% endif %}"
     "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{{ '\\n' }}"
     "{%- if m['role'] in ('assistant', 'tool') %}{% set say.of = 'answer' %}"
     "{%- elif m['role'] == 'user' and m['content'] is string %}"
@@ -27,7 +28,8 @@ TEMPLATE = (
     "{%- set say.of = 'call:' ~ t['function']['name'] %}{% endif %}{% endfor %}"
     "{%- endif %}{% endfor %}"
     "{% if add_generation_prompt %}assistant: "
-    "{{ '<|' ~ ('thinking:' if enable_thinking | default(false) else '') ~ say.of ~ '|>' }}{% endif %}"
+    "{% if enable_thinking | default(false) %}{{ '<think>\\n<|thinking:' ~ say.of ~ '|>' }}"
+    "{% else %}{{ '<|' ~ say.of ~ '|>' }}{% endif %}{% endif %}"
 )
 """Names what is asked for by the last thing that was said; see `data/says.json`."""
 for _name, _asked in SAYS["asked"].items():
