@@ -24,7 +24,7 @@ HELLO, ENDLESS, CALL = "Say hello", "Talk without end", "Please call the tool {}
 SAID = "so forth"
 """What is said again and again without end."""
 READ = "hello from a file"
-THOUGHT = "They want a greeting."
+THOUGHT = "They want the answer."
 
 SCENARIOS = [
     Scenario("claude-code", "chat", ("-p", HELLO, "--model", "plain"), (ANSWER,), (MESSAGES,), environment=CLAUDE),
@@ -39,7 +39,7 @@ SCENARIOS = [
              sends=READ),
     Scenario("codex", "cancel", (*CODEX_RUN, ENDLESS), (), (RESPONSES,), files=CODEX, hangs_up=True),
     Scenario("qwen-code", "chat", (*QWEN, "-p", HELLO), (ANSWER,), (CHAT,), environment=QWEN_ENVIRONMENT),
-    Scenario("qwen-code", "tools", (*QWEN, "-p", CALL.format("run_shell_command")), (ANSWER,), (CHAT,),
+    Scenario("qwen-code", "tools", (*QWEN, "-p", CALL.format("grep_search")), (ANSWER,), (CHAT,),
              environment=QWEN_ENVIRONMENT, sends=READ),
     Scenario("qwen-code", "cancel", (*QWEN, "-p", ENDLESS), (), (CHAT,), environment=QWEN_ENVIRONMENT, hangs_up=True),
     Scenario("opencode", "chat", ("run", "-m", "gate/plain", HELLO), (ANSWER,), (CHAT,),

@@ -72,11 +72,14 @@ def exchanges(it: Session) -> list[dict[str, Any]]:
     return found
 
 
-def check(path: Path, scenario: Scenario, kept: list[dict[str, Any]]) -> None:
-    """Whatever the client sends is in what is kept: a field or header that is new has to be looked at."""
+def check(path: Path, scenario: Scenario, kept: list[dict[str, Any]], **more: Any) -> None:
+    """Whatever the client sends is in what is kept: a field or header that is new has to be looked at.
+
+    ``more`` is kept beside it.
+    """
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        document = {"client": CLIENTS[scenario.client].packages, "kind": scenario.kind, "exchanges": kept}
+        document = {"client": CLIENTS[scenario.client].packages, "kind": scenario.kind, **more, "exchanges": kept}
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     before = json.loads(path.read_text(encoding="utf-8"))["exchanges"]
 

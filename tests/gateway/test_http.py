@@ -522,6 +522,8 @@ def test_a_model_that_vllm_does_not_have_is_told_in_the_word_that_clients_look_f
     from llm_gate import errors
 
     # vLLM 0.32, entrypoints/serve/engine: the code is the status.
-    said = {"error": {"message": "The model `a` does not exist.", "type": "NotFoundError", "param": "model", "code": 404}}
+    said = {
+        "error": {"message": "The model `a` does not exist.", "type": "NotFoundError", "param": "model", "code": 404}
+    }
     refused = errors.passed_on(404, said, CHAT, {})
     assert (refused.status, refused.code, refused.param) == (404, "model_not_found", "model")

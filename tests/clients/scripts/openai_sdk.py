@@ -96,7 +96,9 @@ def forced() -> None:
                 arguments += piece.function.arguments or ""
         print("streamed", arguments)
     form = {"type": "json_schema", "json_schema": {"name": "seen", "schema": schema}}
-    print(client.chat.completions.create(model="plain", messages=HELLO, response_format=form).choices[0].message.content)
+    print(
+        client.chat.completions.create(model="plain", messages=HELLO, response_format=form).choices[0].message.content
+    )
 
 
 def counts() -> None:

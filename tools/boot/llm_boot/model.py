@@ -1,6 +1,6 @@
 """A tiny Llama that every model id stands for: real files of the real formats, made without any library.
 
-It says what `script` has for it, so that what clients make of an answer, of a call of a tool or of a thought can be told.
+It says what `script` has for it, so that what clients make of an answer, a call of a tool or a thought can be told.
 """
 
 from __future__ import annotations

@@ -44,16 +44,17 @@ def script() -> Script:
     for tool, arguments in SAYS["calls"].items():
         call = json.dumps({"name": tool, "arguments": arguments})
         texts[f"call:{tool}"] = f"<tool_call>\n{call}\n</tool_call>"
-    texts |= {f"thinking:{name}": SAYS["thinking"] + text for name, text in texts.items()}
     for name, text in texts.items():
         # The last word of what has no end leads back to the first but one.
-        _chain(follows, start_of(name), text, "" if name.endswith("endless") else END)
-    return Script(tuple(map(start_of, texts)), follows)
+        _chain(follows, start_of(name), text, "" if name == "endless" else END)
+    for name in texts:
+        _chain(follows, start_of(f"thinking:{name}"), SAYS["thinking"].format(name), follows[start_of(name)])
+    return Script(tuple(start_of(f"{one}{name}") for one in ("", "thinking:") for name in texts), follows)
 
 
 def _chain(follows: dict[str, str], start: str, text: str, end: str) -> None:
     """Cut a text into tokens of which none is followed by two others, and say what follows which."""
-    pieces = re.findall(r"\s*(?:\w+|[^\w\s])", text)
+    pieces = re.findall(r"\s*(?:\w+|[^\w\s])|\s+", text)
     taken = {*follows, *follows.values()}
 
     def cut(place: int, own: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -61,7 +62,7 @@ def _chain(follows: dict[str, str], start: str, text: str, end: str) -> None:
             return (*own, end or own[1])
         for size in range(1, len(pieces) - place + 1):
             piece, rest = "".join(pieces[place : place + size]), "".join(pieces[place + size :])
-            if end and own and _said(follows, piece) == rest:
+            if end == END and own and _said(follows, piece) == rest:
                 return (*own, piece)
             if piece not in taken and piece not in own and (found := cut(place + size, (*own, piece))):
                 return found
