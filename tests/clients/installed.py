@@ -93,11 +93,10 @@ CLIENTS = {name: _client(name, row) for name, row in DOCUMENT["clients"].items()
 def main(names: list[str]) -> int:
     """Install them all, or those named; one that cannot be had is said, and the others are installed all the same."""
     missing = 0
-    if not node().exists():
+    wanted = [each for each in CLIENTS.values() if not names or each.name in names]
+    if not node().exists() and any(each.registry == "npm" for each in wanted):
         npm(FOLDER / "node", *[f"{name}@{version}" for name, version in DOCUMENT["node"].items()])
-    for each in CLIENTS.values():
-        if names and each.name not in names:
-            continue
+    for each in wanted:
         try:
             each.install()
             print(f"clients: {each.title} {' '.join(each.packages.values())}")

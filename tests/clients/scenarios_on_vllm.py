@@ -94,6 +94,7 @@ SCENARIOS = [
                 (MESSAGES,),
             ),
             "tools": (("look {'at': 'a heron'}", ANSWER), (MESSAGES,)),
+            "long_answers": ((ANSWER,), (MESSAGES,)),
             "streamed_tools": (("look {'at': 'a heron'} tool_use",), (MESSAGES,)),
             "count": (("28",), (f"{MESSAGES}/count_tokens",)),
             "hangs_up": (("heard 20",), (MESSAGES,)),

@@ -23,7 +23,7 @@ from tests.clients.session import Session, session
 from tests.clients.test_clients import check
 from tests.conftest import GOLDEN
 
-pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("vllm")]
+pytestmark = [pytest.mark.clients, pytest.mark.on_vllm, pytest.mark.xdist_group("vllm")]
 FOLDER = GOLDEN / "on-vllm"
 ENDS = re.compile(rb"(data: \[DONE\]|event: message_stop\ndata: .*|event: response.completed\ndata: .*)\n\n$")
 """How a stream that came to its end ends."""

@@ -518,6 +518,17 @@ def test_a_path_that_the_models_own_server_does_not_have_is_told_as_one_that_no_
     assert "/v1/embeddings" in refused.message
 
 
+def test_tools_that_a_model_is_served_without_are_told_as_tools_that_are_not_served() -> None:
+    from llm_gate import errors
+
+    # vLLM 0.32 without --tool-call-parser, asked by Claude Code, opencode, qwen-code and llm.
+    words = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+    said = {"error": {"message": words, "type": "BadRequestError", "param": None, "code": 400}}
+    refused = errors.passed_on(400, said, CHAT, {})
+    assert (refused.status, refused.code, refused.param) == (400, "tool_not_served", "tools")
+    assert refused.message == f"this model calls no tools here ({words})"
+
+
 def test_a_model_that_vllm_does_not_have_is_told_in_the_word_that_clients_look_for() -> None:
     from llm_gate import errors
 

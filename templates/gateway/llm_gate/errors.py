@@ -99,6 +99,9 @@ def passed_on(status: int, said: dict[str, Any], endpoint: str, headers: dict[st
     if status == 404 and error is None and said.get("detail") == "Not Found":
         # vLLM 0.32 has only the paths that its model can serve, and its server says so of any other.
         return bad(f"this model is not served on {endpoint}", "endpoint_not_served", headers=headers)
+    if status == 400 and "--tool-call-parser" in text:
+        # vLLM 0.32 names its own flag, which is nothing that a caller can set.
+        code, param, text = "tool_not_served", "tools", f"this model calls no tools here ({text})"
     if status == 404 and param == "model" and not isinstance(code, str):
         code = "model_not_found"  # vLLM writes the status there
     if status in (400, 413, 422) and _TOO_LONG.search(f"{code} {text}"):
