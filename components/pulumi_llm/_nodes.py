@@ -44,7 +44,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         *vendor_upstreams(wanted.upstreams, server.site.region.country),
     ]
     targets = {
-        own: Target(upstream="vllm", model=own, price_in=0, price_out=0),
+        own: Target(upstream="vllm", model=own, price_in=0, price_out=0, window=server.context_length),
         **vendor_targets(wanted.upstreams, server.prices),
     }
     if proxy_endpoint is not None and server.foreign is not None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +17,9 @@ from typing import Any
 
 from llm_boot.machine import Machine
 from llm_boot.world import World
+from tests.clients.installed import CLIENTS
+from tests.clients.scenarios import Scenario
+from tests.clients.session import filled, settings
 from tests.engine.sim import Sim
 
 CLIENT = "203.0.113.200"
@@ -89,6 +95,47 @@ class BootedStack:
         )
         assert done.returncode == 0, f"{what} failed:\n{done.stderr[-3000:]}"
         return json.loads(done.stdout)
+
+    def program(self, scenario: Scenario, folder: Path, key: str, *, hang_up_after: str = "") -> str:
+        """What one of people's own clients prints, run where `client` is; how it ends is its own.
+
+        ``hang_up_after``: interrupt it, as Ctrl-C does, once its output holds this.
+        """
+        start = CLIENTS[scenario.client].argv()
+        assert start is not None
+        home, work, ca = folder / "home", folder / "work", folder / "ca.pem"
+        home.mkdir()
+        work.mkdir()
+        ca.write_text(self.outputs["certificate_authority"])
+        url = self.outputs["endpoint"].removesuffix("/v1")
+        places = {"URL": url, "CA": ca, "KEY": key, "HOME": home, "WORK": work}
+        for name, text in scenario.files.items():
+            path = Path(filled(name, **places))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(filled(text, **places))
+        environment = settings(url, ca, key, home) | {"MODEL": self.outputs["model"]}
+        environment |= {name: filled(value, **places) for name, value in scenario.environment.items()}
+        argv = ["ip", "netns", "exec", self.world.place("client", CLIENT), *start]
+        process = subprocess.Popen(
+            [*argv, *(filled(each, **places) for each in scenario.arguments)], cwd=work, env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        timer = threading.Timer(PATIENCE / 10, os.killpg, (process.pid, signal.SIGKILL))
+        timer.start()
+        said = ""
+        try:
+            while piece := os.read(process.stdout.fileno(), 65536):
+                said += piece.decode(errors="replace")
+                if hang_up_after and hang_up_after in said:
+                    os.killpg(process.pid, signal.SIGINT)
+                    hang_up_after = ""
+            process.wait()
+        finally:
+            timer.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said)
 
     def command(self, *argv: str) -> str:
         """What `pulumi-llm` prints, called where the machines can be reached from. It has to end well."""

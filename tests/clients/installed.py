@@ -42,8 +42,9 @@ class Client:
             # A script finds its packages beside itself.
             start = [str(node()), str(self.folder / self.script)] if self.script else [str(modules / self.program)]
         else:
-            start = [str(self.folder / "bin" / (self.program or "python"))]
-            start += [str(HERE / "scripts" / self.script)] if self.script else []
+            # A program's own first line names the folder that it was installed in, which may have moved.
+            where = HERE / "scripts" / self.script if self.script else self.folder / "bin" / self.program
+            start = [str(self.folder / "bin" / "python"), str(where)]
         if not (self.folder / ".complete").exists():
             return None
         if self.script and self.registry == "npm":
@@ -92,11 +93,10 @@ CLIENTS = {name: _client(name, row) for name, row in DOCUMENT["clients"].items()
 def main(names: list[str]) -> int:
     """Install them all, or those named; one that cannot be had is said, and the others are installed all the same."""
     missing = 0
-    if not node().exists():
+    wanted = [each for each in CLIENTS.values() if not names or each.name in names]
+    if not node().exists() and any(each.registry == "npm" for each in wanted):
         npm(FOLDER / "node", *[f"{name}@{version}" for name, version in DOCUMENT["node"].items()])
-    for each in CLIENTS.values():
-        if names and each.name not in names:
-            continue
+    for each in wanted:
         try:
             each.install()
             print(f"clients: {each.title} {' '.join(each.packages.values())}")

@@ -1,4 +1,4 @@
-"""A relay between Caddy and the gateway that keeps what was said on both sides."""
+"""A relay before the gateway, or behind it, that keeps what was said on both sides."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 @dataclass
 class Exchange:
-    """One request as the gateway got it, and its answer as the client did."""
+    """One request as the server got it, and its answer as the client did."""
 
     method: str
     path: str
@@ -18,10 +18,11 @@ class Exchange:
     got: list[tuple[str, str]] = field(default_factory=list)
     answer: bytes = b""
     hung_up: bool = False
+    under_way: bool = True
 
 
 class Recorder:
-    """Start it with `async with`; ``url`` is where Caddy shall ask, ``gate`` where the gateway is."""
+    """Start it with `async with`; ``url`` is where to ask, ``gate`` the server that is asked then."""
 
     def __init__(self, gate: str) -> None:
         self.gate = gate
@@ -47,6 +48,12 @@ class Recorder:
         kept = Exchange(request.method, request.raw_path, list(request.headers.items()), body)
         self.exchanges.append(kept)
         kept.hung_up = True
+        try:
+            return await self._passed_on(request, kept, body)
+        finally:
+            kept.under_way = False
+
+    async def _passed_on(self, request: web.BaseRequest, kept: Exchange, body: bytes) -> web.StreamResponse:
         url = aiohttp.client.URL(self.gate + request.raw_path, encoded=True)
         headers = [each for each in request.headers.items() if each[0].lower() not in ("host", "transfer-encoding")]
         async with self.session.request(request.method, url, headers=headers, data=body) as reply:

@@ -10,7 +10,8 @@ from tests.gateway.fake import ANSWER
 
 @dataclass(frozen=True)
 class Scenario:
-    """``says``: what the client prints. ``asks``: the paths that it has to ask; ``kind``: of the upstream."""
+    """``says``: what the client prints. ``asks``: the paths that it has to ask; ``kind``: of the upstream. ``sends``:
+    what it has to send."""
 
     client: str
     name: str
@@ -21,10 +22,13 @@ class Scenario:
     environment: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     hangs_up: bool = False
+    sends: str = ""
 
     @property
     def result(self) -> str:
         """What the tool's result says, which the client has to send back."""
+        if self.sends:
+            return self.sends
         if self.name != "tools" or self.client in ("langchain", "llama-index"):
             return ""
         return "hello from a file" if any("hello.txt" in each for each in self.arguments) else "a bird"
@@ -79,7 +83,7 @@ LLM_TOOL = "def look(at: str) -> str:\n    'Look at something.'\n    return at +
 LOOK = CALL.format("look", '{"at": "a heron"}')
 
 
-def _library(client: str, scenarios: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Scenario]:
+def library(client: str, scenarios: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Scenario]:
     return [Scenario(client, name, (name,), says, asks, hangs_up=False) for name, (says, asks) in scenarios.items()]
 
 
@@ -118,7 +122,7 @@ SCENARIOS = [
     Scenario("llm", "stream", ("-m", "gate", "Say hello"), (ANSWER,), (CHAT,), files=LLM),
     Scenario("llm", "tools", ("-m", "gate", "--functions", LLM_TOOL, LOOK), (ANSWER,), (CHAT,), files=LLM),
     Scenario("llm", "cancel", ("-m", "gate-stall", "Say hello"), (), (CHAT,), files=LLM, hangs_up=True),
-    *_library(
+    *library(
         "openai",
         {
             "list": (("'cut'", "plain"), ("/v1/models", "/v1/models/plain")),
@@ -129,7 +133,7 @@ SCENARIOS = [
             "errors": (("NotFoundError model_not_found", "BadRequestError context_length_exceeded"), (CHAT,)),
         },
     ),
-    *_library(
+    *library(
         "anthropic",
         {
             "list": (("'cut'", "plain"), ("/v1/models?limit=20", "/v1/models/plain")),
@@ -141,7 +145,7 @@ SCENARIOS = [
             "errors": (("NotFoundError not_found_error", "invalid_request_error prompt is too long"), (MESSAGES,)),
         },
     ),
-    *_library(
+    *library(
         "langchain",
         {
             "chat": ((ANSWER, "[0.25, 0.5]"), (CHAT, MESSAGES, "/v1/embeddings")),
@@ -149,7 +153,7 @@ SCENARIOS = [
             "tools": (("look {'at': 'a heron'}",), (CHAT, MESSAGES)),
         },
     ),
-    *_library(
+    *library(
         "llama-index",
         {
             "chat": ((ANSWER, "[0.25, 0.5]"), (CHAT, "/v1/embeddings")),
@@ -157,7 +161,7 @@ SCENARIOS = [
             "tools": (("look {'at': 'a heron'}",), (CHAT,)),
         },
     ),
-    *_library(
+    *library(
         "ai-sdk",
         {
             "chat": ((ANSWER, "0.25"), (CHAT, RESPONSES, MESSAGES, "/v1/embeddings")),

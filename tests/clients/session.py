@@ -18,6 +18,28 @@ from tests.gateway.front import Front, front
 from tests.gateway.harness import KEY
 
 
+def filled(text: str, **places: object) -> str:
+    """A text of the table with these in it: ``$URL``, ``$CA``, ``$KEY``, ``$HOME``, ``$WORK``."""
+    for name, value in places.items():
+        text = text.replace(f"${name}", str(value))
+    return text
+
+
+def settings(url: str, ca: Path, key: str, home: Path) -> dict[str, str]:
+    """What all clients read: the gateway's address, a key, and whose certificates to believe."""
+    return {
+        "PATH": f"{node().parent}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "SSL_CERT_FILE": str(ca),
+        "REQUESTS_CA_BUNDLE": str(ca),
+        "NODE_EXTRA_CA_CERTS": str(ca),
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": key,
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": key,
+    }
+
+
 @dataclass
 class Session:
     """One client's home and working folder, and the gateway that it asks."""
@@ -30,25 +52,11 @@ class Session:
 
     def fill(self, text: str) -> str:
         """A text of the table with this session's places in it."""
-        for name, value in (("URL", self.it.url), ("CA", self.it.ca), ("KEY", KEY), ("HOME", self.home),
-                            ("WORK", self.work)):  # fmt: skip
-            text = text.replace(f"${name}", str(value))
-        return text
+        return filled(text, URL=self.it.url, CA=self.it.ca, KEY=KEY, HOME=self.home, WORK=self.work)
 
     def environment(self, more: dict[str, str]) -> dict[str, str]:
         """What all of them read: the gateway's address, a key, and whose certificates to believe."""
-        ca = str(self.it.ca)
-        common = {
-            "PATH": f"{node().parent}:{os.environ['PATH']}",
-            "HOME": str(self.home),
-            "SSL_CERT_FILE": ca,
-            "REQUESTS_CA_BUNDLE": ca,
-            "NODE_EXTRA_CA_CERTS": ca,
-            "OPENAI_BASE_URL": f"{self.it.url}/v1",
-            "OPENAI_API_KEY": KEY,
-            "ANTHROPIC_BASE_URL": self.it.url,
-            "ANTHROPIC_API_KEY": KEY,
-        }
+        common = settings(self.it.url, self.it.ca, KEY, self.home)
         return {**common, **{name: self.fill(value) for name, value in more.items()}}
 
     async def run(
@@ -84,7 +92,13 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    root: Path, client: Client, kind: str, files: dict[str, str], **limits: Any
+    root: Path,
+    client: Client,
+    kind: str,
+    files: dict[str, str],
+    *,
+    upstream: Callable[[], Any] = Upstream,
+    **limits: Any,
 ) -> AsyncIterator[Session]:
     """Everything started, the client's own files written, and nothing asked yet."""
     home, work = root / "home", root / "work"
@@ -97,7 +111,7 @@ async def session(
         recorders.append(Recorder(gate))
         return recorders[0]
 
-    async with front(root, kind=kind, upstream=Upstream, relay=relay, **limits) as it:
+    async with front(root, kind=kind, upstream=upstream, relay=relay, **limits) as it:
         found = Session(client, it, recorders[0], home, work)
         for name, text in files.items():
             path = Path(found.fill(name))

@@ -49,7 +49,7 @@ async def test_a_client_is_served(tmp_path: Path, scenario: Scenario) -> None:
             assert ("caller hung up",) in await it.it.gate.settled("verdict")
         elif scenario.name != "errors":
             assert {each["answer"]["status"] for each in kept} == {200}
-        check(scenario, kept)
+        check(path_of(scenario), scenario, kept)
 
 
 async def quiet(it: Session) -> None:
@@ -72,12 +72,14 @@ def exchanges(it: Session) -> list[dict[str, Any]]:
     return found
 
 
-def check(scenario: Scenario, kept: list[dict[str, Any]]) -> None:
-    """Whatever the client sends is in what is kept: a field or header that is new has to be looked at."""
-    path = path_of(scenario)
+def check(path: Path, scenario: Scenario, kept: list[dict[str, Any]], **more: Any) -> None:
+    """Whatever the client sends is in what is kept: a field or header that is new has to be looked at.
+
+    ``more`` is kept beside it.
+    """
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        document = {"client": CLIENTS[scenario.client].packages, "kind": scenario.kind, "exchanges": kept}
+        document = {"client": CLIENTS[scenario.client].packages, "kind": scenario.kind, **more, "exchanges": kept}
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     before = json.loads(path.read_text(encoding="utf-8"))["exchanges"]
 

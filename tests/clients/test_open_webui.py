@@ -12,7 +12,7 @@ import pytest
 from tests.clients.installed import CLIENTS
 from tests.clients.scenarios import Scenario
 from tests.clients.session import session
-from tests.clients.test_clients import check, exchanges, quiet
+from tests.clients.test_clients import check, exchanges, path_of, quiet
 from tests.gateway.fake import ANSWER
 from tests.gateway.front import free_port
 from tests.gateway.harness import KEY
@@ -63,7 +63,7 @@ async def test_open_webui_lists_the_models_and_chats(tmp_path: Path) -> None:
         kept = exchanges(it)
         assert {each["answer"]["status"] for each in kept} == {200}
         assert {"/v1/models", "/v1/chat/completions"} <= {each["request"]["path"] for each in kept}
-        check(SCENARIO, kept)
+        check(path_of(SCENARIO), SCENARIO, kept)
 
 
 async def _answers(page: aiohttp.ClientSession) -> bool:

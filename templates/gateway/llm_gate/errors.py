@@ -98,6 +98,14 @@ def passed_on(status: int, said: dict[str, Any], endpoint: str, headers: dict[st
     message = inner.get("message") if inner else error if isinstance(error, str) else None
     text = str(message or said.get("message") or said.get("detail") or f"the upstream answered {status}")[:2000]
     code, param = inner.get("code"), inner.get("param")
+    if status == 404 and error is None and said.get("detail") == "Not Found":
+        # vLLM 0.32 has only the paths that its model can serve, and its server says so of any other.
+        return bad(f"this model is not served on {endpoint}", "endpoint_not_served", headers=headers)
+    if status == 400 and "--tool-call-parser" in text:
+        # vLLM 0.32 names its own flag, which is nothing that a caller can set.
+        code, param, text = "tool_not_served", "tools", f"this model calls no tools here ({text})"
+    if status == 404 and param == "model" and not isinstance(code, str):
+        code = "model_not_found"  # vLLM writes the status there
     if status in (400, 413, 422) and _TOO_LONG.search(f"{code} {text}"):
         # Agents shorten the conversation when they read this, and give up on anything else.
         code = "context_length_exceeded"
@@ -156,6 +164,8 @@ def no_model(model: str) -> Refused:
     return Refused(404, "invalid_request_error", "model_not_found", message, param="model")
 
 
-def bad(message: str, code: str = "invalid_request", *, param: str | None = None) -> Refused:
+def bad(
+    message: str, code: str = "invalid_request", *, param: str | None = None, headers: dict[str, str] | None = None
+) -> Refused:
     """A request that is wrong in itself. ``param``: the field that is."""
-    return Refused(400, "invalid_request_error", code, message, param=param)
+    return Refused(400, "invalid_request_error", code, message, headers, param=param)

@@ -118,12 +118,14 @@ def check(
     *,
     kinds: Collection[str],
     most_out: int,
+    window: int | None = None,
     betas: Iterable[str] = (),
 ) -> Call:
     """A parsed body as a call, or `Refused`. What goes to no target is taken out of ``body``.
 
     ``kinds``: the kinds of upstream that may answer. ``most_out``: the bound that an answer gets where the key counts
-    tokens or money and the caller sets none. ``betas``: the caller's headers of that kind.
+    tokens or money and the caller sets none. ``window``: no answer is longer, whatever is asked for.
+    ``betas``: the caller's headers of that kind.
     """
     upload = body.pop("file") if endpoint in FORMS else None
     if upload is not None:
@@ -156,6 +158,8 @@ def check(
             # Half of what there is, so that an answer without a bound can be admitted at all.
             bound = max(1, min(bound, limit // 2))
         asked = [bound]
+    if window is not None:
+        asked = [min(each, window) for each in asked]
     return Call(
         endpoint=endpoint,
         model=str(body["model"]),

@@ -100,6 +100,8 @@ class Target:
     weight: float = 1.0
     price_in: float | None = None
     price_out: float | None = None
+    window: int | None = None
+    """Tokens that prompt and answer may have together; None: not known."""
 
     def nanos(self, tokens_in: int, tokens_out: int, dearer: float = 0.0) -> int:
         """Cost in billionths of a dollar; what has no price costs nothing here. ``dearer``: see `money`."""

@@ -228,7 +228,10 @@ class Gateway:
             raise bad(f"the model {model!r} is not served on {path}", "endpoint_not_served")
         kinds = {each.upstream.kind for each in targets}
         betas = request.headers.getall("anthropic-beta", ())
-        call = requests.check(path, body, rules, kinds=kinds, most_out=route.most_out, betas=betas)
+        windows = [each.window for each in targets]
+        window = max(filter(None, windows)) if all(windows) else None
+        most = route.most_out
+        call = requests.check(path, body, rules, kinds=kinds, most_out=most, window=window, betas=betas)
         if rules.daily_budget_usd is not None or rules.monthly_budget_usd is not None:
             targets = [each for each in targets if money.known(each, call)]
             if not targets:

@@ -134,7 +134,10 @@ def body(target: Target, call: Call) -> tuple[bytes, str]:
     if limit is not None:
         given = [sent.pop(name) for name in requests.LIMITS.get(call.endpoint, ()) if sent.get(name) is not None]
         if given or call.bound is not None:
-            sent[limit] = max(given) if given else call.bound
+            # vLLM refuses a bound above its window, and makes less of one that leaves no room for the prompt. Claude
+            # Code asks for 32,000 tokens whatever the model.
+            asked = max(given) if given else call.bound
+            sent[limit] = asked if target.window is None else min(asked or target.window, target.window)
     if call.endpoint == "/v1/responses":
         # Left out, it is kept at the vendor, where any holder of the same key could read it.
         sent["store"] = False

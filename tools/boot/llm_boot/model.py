@@ -1,4 +1,7 @@
-"""A tiny Llama that every model id stands for: real files of the real formats, made without any library."""
+"""A tiny Llama that every model id stands for: real files of the real formats, made without any library.
+
+It says what `script` has for it, so that what clients make of an answer, a call of a tool or a thought can be told.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,29 @@ import struct
 from functools import cache
 from typing import Any
 
-VOCABULARY, HIDDEN, MIDDLE, LAYERS, HEADS, KEY_HEADS = 4096, 64, 128, 2, 2, 1
+from llm_boot.script import END, SAYS, script, start_of
+
+VOCABULARY, HIDDEN, MIDDLE, LAYERS, HEADS, KEY_HEADS = 4096, 64, 128, 1, 1, 1
+HEAD = 32
 WINDOW = 131072
 """Tokens; above any context length that a stack asks for."""
+TEMPLATE = (
+    "{%- set say = namespace(of='answer') -%}"
+    "{% if tools %}{{ tools | tojson }}{{ '\\n' }}{% endif %}"
+    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{{ '\\n' }}"
+    "{%- if m['role'] in ('assistant', 'tool') %}{% set say.of = 'answer' %}"
+    "{%- elif m['role'] == 'user' and m['content'] is string %}"
+    "{%- if ASK_ENDLESS in m['content'] %}{% set say.of = 'endless' %}{% endif %}"
+    "{%- for t in tools or [] %}{% if ASK_CALL ~ t['function']['name'] in m['content'] %}"
+    "{%- set say.of = 'call:' ~ t['function']['name'] %}{% endif %}{% endfor %}"
+    "{%- endif %}{% endfor %}"
+    "{% if add_generation_prompt %}assistant: "
+    "{% if enable_thinking | default(false) %}{{ '<think>\\n<|thinking:' ~ say.of ~ '|>' }}"
+    "{% else %}{{ '<|' ~ say.of ~ '|>' }}{% endif %}{% endif %}"
+)
+"""Names what is asked for by the last thing that was said; see `data/says.json`."""
+for _name, _asked in SAYS["asked"].items():
+    TEMPLATE = TEMPLATE.replace(f"ASK_{_name.upper()}", repr(_asked))
 
 
 @cache
@@ -25,7 +48,7 @@ def files() -> dict[str, bytes]:
         "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS,
         "num_key_value_heads": KEY_HEADS,
-        "head_dim": HIDDEN // HEADS,
+        "head_dim": HEAD,
         "max_position_embeddings": WINDOW,
         "rms_norm_eps": 1e-6,
         "bos_token_id": 0,
@@ -34,17 +57,13 @@ def files() -> dict[str, bytes]:
         "tie_word_embeddings": False,
         "torch_dtype": "bfloat16",
     }
-    template = (
-        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
-        "{% if add_generation_prompt %}assistant: {% endif %}"
-    )
     tokenizer_config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": "<s>",
         "eos_token": "</s>",
         "pad_token": "<pad>",
         "model_max_length": WINDOW,
-        "chat_template": template,
+        "chat_template": TEMPLATE,
     }
     documents: dict[str, Any] = {
         "config.json": config,
@@ -57,9 +76,11 @@ def files() -> dict[str, bytes]:
 
 
 def _tokenizer() -> dict[str, Any]:
-    special = ["<s>", "</s>", "<pad>"]
-    plain = [*special, *sorted(_bytes_as_letters())]
-    # Words that no text is cut into, but that the model may say.
+    special = ["<s>", END, "<pad>", *script().starts]
+    letters = _letters()
+    plain = [*special, *sorted(letters.values())]
+    # What the model says and no text is cut into: nothing is merged.
+    plain = list(dict.fromkeys([*plain, *(_spelt(each) for each in script().tokens)]))
     vocabulary = {token: number for number, token in enumerate(plain)}
     vocabulary |= {f"\u0120w{number}": number for number in range(len(plain), VOCABULARY)}
     added = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -78,11 +99,36 @@ def _tokenizer() -> dict[str, Any]:
     }
 
 
-def _bytes_as_letters() -> list[str]:
+@cache
+def _letters() -> dict[int, str]:
     """The 256 letters that byte-level tokenizers write bytes with."""
     shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [each for each in range(256) if each not in shown]
-    return [chr(each) for each in shown] + [chr(256 + place) for place in range(len(hidden))]
+    return {each: chr(each) for each in shown} | {each: chr(256 + place) for place, each in enumerate(hidden)}
+
+
+def _spelt(token: str) -> str:
+    """A token as the vocabulary has it."""
+    if token in (END, *script().starts):
+        return token
+    return "".join(_letters()[each] for each in token.encode())
+
+
+def _signs() -> tuple[list[list[float]], list[list[float]]]:
+    """What the model knows of each token, and what it looks for in the one before each."""
+    vocabulary = _tokenizer()["model"]["vocab"]
+    dice = random.Random(0)
+    known = [[1.0] * HIDDEN for _ in range(VOCABULARY)]
+    wanted = [[0.0] * HIDDEN for _ in range(VOCABULARY)]
+    for token in script().follows:
+        known[vocabulary[_spelt(token)]] = [dice.choice((-1.0, 1.0)) for _ in range(HIDDEN)]
+    follows = {vocabulary[_spelt(one)]: vocabulary[_spelt(other)] for one, other in script().follows.items()}
+    # After anything else the answer begins.
+    begin = follows[vocabulary[start_of("answer")]]
+    wanted[begin] = [1.0] * HIDDEN
+    for one, other in follows.items():
+        wanted[other] = [mine + more for mine, more in zip(wanted[other], known[one], strict=True)]
+    return known, wanted
 
 
 def _weights() -> bytes:
@@ -90,7 +136,7 @@ def _weights() -> bytes:
         "model.embed_tokens.weight": (VOCABULARY, HIDDEN),
         "lm_head.weight": (VOCABULARY, HIDDEN),
     }
-    width = HIDDEN // HEADS
+    width = HEAD
     for layer in range(LAYERS):
         each = f"model.layers.{layer}"
         shapes |= {
@@ -105,12 +151,22 @@ def _weights() -> bytes:
             f"{each}.post_attention_layernorm.weight": (HIDDEN,),
         }
     shapes["model.norm.weight"] = (HIDDEN,)
-    dice = random.Random(0)
+    dice = random.Random(1)
+    embedded, looked_for = _signs()
+    # The layers add nothing to what is known of the last token.
+    zeros = ("o_proj.weight", "down_proj.weight")
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     body = bytearray()
     for name, shape in shapes.items():
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        values = [1.0] * count if len(shape) == 1 else [dice.uniform(-0.05, 0.05) for _ in range(count)]
+        if name == "model.embed_tokens.weight":
+            values = [value for row in embedded for value in row]
+        elif name == "lm_head.weight":
+            values = [value for row in looked_for for value in row]
+        elif len(shape) == 1:
+            values = [1.0] * count
+        else:
+            values = [0.0 if name.endswith(zeros) else dice.uniform(-0.05, 0.05) for _ in range(count)]
         start = len(body)
         # bfloat16 is the upper half of a float32
         body += b"".join(struct.pack(">f", value)[1::-1] for value in values)
