@@ -79,6 +79,26 @@ async def test_tools_that_the_caller_runs_reach_the_model_as_they_are(tmp_path: 
         assert fake.last.body["tools"] == own
 
 
+@pytest.mark.parametrize("choice", [None, "auto", "none", {"type": "auto"}])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+async def test_a_list_of_no_tools_is_no_list(tmp_path: Path, path: str, choice: Any) -> None:
+    """vLLM 0.32 refuses it where its model calls no tools: `"auto" tool choice requires …`."""
+    said = {"input": "x"} if path == "/v1/responses" else {"messages": [{"role": "user", "content": "x"}]}
+    body = {
+        "model": "plain",
+        "max_tokens": 9,
+        **said,
+        "tools": [],
+        **({} if choice is None else {"tool_choice": choice}),
+    }
+    if path == "/v1/responses":
+        del body["max_tokens"]
+    async with stand(tmp_path, kind="vllm") as (_, fake, client):
+        async with client.post(path, json=body) as reply:
+            assert (reply.status, reply.headers.get("x-llm-left-out")) == (200, None)
+        assert not {"tools", "tool_choice"} & fake.last.body.keys()
+
+
 @pytest.mark.parametrize("search", [SEARCH, {"type": "web_search_preview"}, {"type": "image_generation"}])
 async def test_a_vendors_tool_beside_the_callers_own_is_left_out(tmp_path: Path, search: dict[str, Any]) -> None:
     body = {"model": "plain", "input": "x", "tools": [FUNCTION, search], "tool_choice": "auto"}

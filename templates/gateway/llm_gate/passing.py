@@ -71,6 +71,13 @@ def own_tools(endpoint: str, body: dict[str, Any]) -> list[str]:
         return []
     if not isinstance(tools, list) or not all(isinstance(each, dict) for each in tools):
         raise bad("tools has to be a list of objects", param="tools")
+    if not tools:
+        # No tools, as Claude Code says with `--tools ""`. vLLM takes it for tools, and OpenAI for a mistake.
+        del body["tools"]
+        choice = body.get("tool_choice")
+        if (choice.get("type") if isinstance(choice, dict) else choice) in ("auto", "none"):
+            del body["tool_choice"]
+        return []
     own, others = [], []
     for each in tools:
         kind = each.get("type")
