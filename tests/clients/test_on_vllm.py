@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.clients.engine import Kept, can_start, engine
 from tests.clients.installed import CLIENTS
 from tests.clients.kept import keep, same
 from tests.clients.recorder import Exchange
-from tests.clients.scenarios import Scenario
+from tests.clients.scenarios import CHAT, MESSAGES, Scenario
 from tests.clients.scenarios_on_vllm import SAID, SCENARIOS
 from tests.clients.session import Session, session
 from tests.clients.test_clients import check
@@ -70,6 +71,38 @@ async def test_a_client_is_served_by_vllm(tmp_path: Path, address: str, scenario
             assert {each["answer"]["status"] for each in kept} == {200}
         told = sorted(each[:2] for each in calls if each not in hung_up)
         check(FOLDER / scenario.client / f"{scenario.name}.json", scenario, kept, charged=told)
+
+
+HELLO = [{"role": "user", "content": "Say hello"}]
+COUNTED: dict[str, tuple[str, dict[str, Any]]] = {
+    "plain": (CHAT, {}),
+    "tools": (CHAT, {"tools": [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]}),
+    "documents": (CHAT, {"documents": [{"title": "herons", "text": "blue herons stand in shallow water " * 20}]}),
+    "effort": (CHAT, {"reasoning_effort": "high"}),
+    "no-effort": (CHAT, {"reasoning_effort": "none"}),
+    "template": (CHAT, {"chat_template_kwargs": {"enable_thinking": True}}),
+    "messages": (MESSAGES, {"system": "be brief"}),
+    "messages-effort": (MESSAGES, {"output_config": {"effort": "high"}}),
+    "messages-template": (MESSAGES, {"chat_template_kwargs": {"enable_thinking": True}}),
+    "messages-tools": (MESSAGES, {"tools": [{"name": "look", "input_schema": {"type": "object"}}]}),
+}
+
+
+@pytest.mark.parametrize("what", COUNTED)
+async def test_a_prompt_has_as_many_tokens_as_vllm_says_beforehand(address: str, what: str) -> None:
+    from llm_gate.counting import question
+    from llm_gate.requests import Call
+
+    path, more = COUNTED[what]
+    body = {"model": "plain", "messages": HELLO, "max_tokens": 50, **more}
+    asked = question(Call(path, "plain", body, False, False, 1, 1, None))
+    assert asked is not None
+    async with aiohttp.ClientSession(address) as client:
+        async with client.post(asked[0], json={**asked[1], "model": "plain"}) as reply:
+            told = await reply.json()
+        async with client.post(path, json=body) as reply:
+            usage = (await reply.json())["usage"]
+    assert told.get("count", told.get("input_tokens")) == usage.get("prompt_tokens", usage.get("input_tokens"))
 
 
 async def idle(engine: Kept) -> None:

@@ -85,6 +85,19 @@ async def test_what_vllm_can_count_on_each_endpoint_it_is_asked(
         assert [each for each, _ in asked] == ([asks] if asks else [])
 
 
+def test_what_a_chats_template_is_told_besides_is_counted_too() -> None:
+    """A document may be longer than all messages: a prompt counted without it would pass any limit."""
+    documents = [{"title": "herons", "text": LONG}]
+    body = chat(documents=documents, reasoning_effort="high", chat_template_kwargs={"a": 1})
+    path, asked = question(Call(CHAT, "m", body, False, False, 1, 1, None)) or ("", {})
+    assert path == "/tokenize"
+    told = {"a": 1, "documents": documents, "reasoning_effort": "high", "enable_thinking": True}
+    assert asked["chat_template_kwargs"] == told
+    body = chat(output_config={"effort": "high"}, chat_template_kwargs={"a": 1})
+    _, asked = question(Call("/v1/messages", "m", body, False, False, 1, 1, None)) or ("", {})
+    assert (asked["output_config"], asked["chat_template_kwargs"]) == ({"effort": "high"}, {"a": 1})
+
+
 async def test_nobody_is_asked_where_the_bound_takes_little_of_what_is_left_or_no_tokens_are_counted(
     tmp_path: Path, asked: list[tuple[str, dict[str, Any]]]
 ) -> None:

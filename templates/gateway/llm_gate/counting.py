@@ -29,7 +29,7 @@ LONGEST_COUNT = 16 * 2**20
 
 _CHAT = ("messages", "tools", "chat_template_kwargs", "add_generation_prompt", "continue_final_message",
          "add_special_tokens")  # fmt: skip
-_MESSAGES = ("messages", "system", "tools", "tool_choice", "thinking")
+_MESSAGES = ("messages", "system", "tools", "tool_choice", "thinking", "output_config", "chat_template_kwargs")
 
 
 Post = Callable[[Upstream, str, dict[str, str], bytes], Awaitable[tuple[int, bytes]]]
@@ -129,7 +129,8 @@ def question(call: Call) -> tuple[str, dict[str, Any]] | None:
     """What to ask vLLM to have a call's prompt counted: path and body; None where it cannot say."""
     body = call.body
     if call.endpoint == "/v1/chat/completions":
-        return "/tokenize", {name: body[name] for name in _CHAT if body.get(name) is not None}
+        asked = {name: body[name] for name in _CHAT if body.get(name) is not None}
+        return "/tokenize", asked | ({"chat_template_kwargs": more} if (more := _told_the_template(body)) else {})
     if call.endpoint in ("/v1/completions", "/v1/embeddings"):
         text = body.get("prompt", body.get("input"))
         if isinstance(text, str):
@@ -138,6 +139,19 @@ def question(call: Call) -> tuple[str, dict[str, Any]] | None:
     if call.endpoint == "/v1/messages":
         return "/v1/messages/count_tokens", {name: body[name] for name in _MESSAGES if body.get(name) is not None}
     return None
+
+
+def _told_the_template(body: dict[str, Any]) -> dict[str, Any]:
+    """What vLLM 0.32 tells the template of a chat (chat_completion/protocol.py, `build_chat_params`).
+
+    `/tokenize` has no fields of its own for all of it, and a document may be longer than all messages.
+    """
+    told = body.get("chat_template_kwargs")
+    found = dict(told) if isinstance(told, dict) else {}
+    effort = body.get("reasoning_effort")
+    if effort is not None:
+        found.setdefault("enable_thinking", effort != "none")
+    return found | {name: body[name] for name in ("documents", "reasoning_effort") if body.get(name) is not None}
 
 
 def _shows_something(body: dict[str, Any]) -> bool:

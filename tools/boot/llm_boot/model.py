@@ -19,6 +19,7 @@ WINDOW = 131072
 """Tokens; above any context length that a stack asks for."""
 TEMPLATE = (
     "{%- set say = namespace(of='answer') -%}"
+    "{% if documents %}{{ documents | tojson }}{{ '\\n' }}{% endif %}"
     "{% if tools %}{{ tools | tojson }}{{ '\\n' }}{% endif %}"
     "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{{ '\\n' }}"
     "{%- if m['role'] in ('assistant', 'tool') %}{% set say.of = 'answer' %}"
