@@ -151,6 +151,14 @@ def test_pins_of_which_nobody_told_are_a_note_and_not_called_well() -> None:
     assert count > 10  # an index does not tell them of a release that is not its newest
 
 
+@pytest.mark.parametrize("engine", ["weaviate", "chroma"])
+def test_a_node_is_told_of_the_vector_store_that_it_has_and_of_no_other(engine: str) -> None:
+    (node,) = stack.nodes_of(plan(server={"vectors": True, "vectors_engine": engine}))
+    names = {pin.name for pin in software.pins(node)}
+    assert ("chromadb" in names) == (engine == "chroma")
+    assert any("weaviate" in each for each in names) == (engine == "weaviate")
+
+
 def test_system_and_driver_of_the_nodes_have_an_end_of_support() -> None:
     ends = {each.name: each for each in software.supports(stack.nodes_of(plan(server={}, proxy={})))}
     ubuntu = roles.role("node").manifest.facts["ubuntu"]["version"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,8 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._outlook.ends import Data, End, after
 from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog.rows import source_day
-from pulumi_llm.errors import shortened
+from pulumi_llm.errors import UnknownName, shortened
+from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import templates
 
 LOCKED = re.compile(r"(?m)^(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.]+)")
@@ -67,10 +69,12 @@ def node(name: str, kind: str, inputs: Mapping[str, Any]) -> Node:
     """The node that a component makes: ``kind`` is its type, ``inputs`` what it was given."""
     asked = {"llm:index:ModelServer": ["vllm", "gateway"], "llm:index:OverseasProxy": ["gateway"]}.get(kind, [])
     own = kind == "llm:index:VectorStore"
-    for role, each in roles.built_in().items():
-        argument = each.manifest.argument
+    for argument in dict.fromkeys(each.manifest.argument for each in roles.built_in().values()):
         if argument and (inputs.get(argument) or (own and argument == "vectors")):
-            asked = [*asked, role]
+            # One of those that answer to the argument: the one that is named, else the default.
+            named = inputs.get("engine" if own else f"{argument}_engine")
+            with contextlib.suppress(UnknownName):  # another package's, of which nothing is known here
+                asked = [*asked, registry.of_argument(argument, named).name]
     services = inputs.get("services")
     asked = [*asked, *(services if isinstance(services, Mapping) else ())]
     return Node(name, tuple(_with_needs(asked)), sdks=_sdks(inputs.get("content")))
