@@ -205,6 +205,14 @@ def test_a_new_machine_with_torch_is_told_what_is_published_against_it() -> None
 def test_a_change_that_installs_nothing_new_is_told_nothing_of_what_stands() -> None:
     assert concerning(plan(server={}), plan(server={"context_length": 2048})) == []
     assert concerning(plan(server={}), plan()) == []
+    assert concerning(plan(server={"vectors": True}), plan(server={})) == []
+
+
+def test_another_vector_store_is_told_of_alone_on_a_node_that_stays() -> None:
+    before, after = ({"vectors": True, "vectors_engine": each} for each in ("weaviate", "chroma"))
+    found = stack.concerning(plan(server=before), plan(server=after), (), TODAY)
+    assert {each.code for each in found} == {"outlook.advisory"}
+    assert all("chromadb" in each.message for each in found)
 
 
 def test_support_that_ends_soon_is_told_of_a_new_machine_and_not_of_the_readers_python() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -128,16 +129,20 @@ def old_data(today: date) -> Iterator[End]:
             )
 
 
+def _besides(now: software.Node, before: software.Node) -> software.Node:
+    """What of a node was not on it before."""
+    more = now.sdks and not before.sdks
+    return replace(
+        now, roles=tuple(each for each in now.roles if each not in before.roles or (more and each == "gateway"))
+    )
+
+
 def concerning(before: Plan, after: Plan, remade: Collection[str], today: date) -> list[Finding]:
     """What a change brings that has ended, ends within 90 days, or is at fault: keys that were not there with that
-    day, and what runs on nodes that are new, are made again (``remade``: their names) or get other software.
+    day, and what runs on nodes that are new or are made again (``remade``: their names), or is new on one that stays.
     """
-    had = {each.name: each for each in nodes_of(before)}
-    new = [
-        each
-        for each in nodes_of(after)
-        if each.name in remade or each.name not in had or software.pins(each) != software.pins(had[each.name])
-    ]
+    had = {each.name: each for each in nodes_of(before) if each.name not in remade}
+    new = [each if each.name not in had else _besides(each, had[each.name]) for each in nodes_of(after)]
     stood = set(keys(before))
     found = [*(each for each in programs(new) if each.where), *(each for each in keys(after) if each not in stood)]
     return [each.finding() for each in found if each.level(today) in ("now", "soon")]
