@@ -21,6 +21,7 @@ from pulumi_llm.clouds.base import (
     DiskRequest,
     MachineRequest,
     NetworkRequest,
+    RecordRequest,
     Rule,
     Scope,
 )
@@ -214,6 +215,10 @@ def everything(
         )
         address = cloud.address(f"{name}-address", TAGS, scope)
         cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
+        zone_id = "Z1" if cloud.name == "aws" else None
+        record = RecordRequest(name="llm.example.com", zone="example.com", zone_id=zone_id, address=address.ip)
+        if hasattr(cloud, "record"):
+            cloud.record(f"{name}-name", record, scope)
         disk = cloud.disk(
             f"{name}-disk",
             DiskRequest(size_gib=int(changes.get("data_disk_gib", 101)), zone=where, tags=TAGS),

@@ -49,6 +49,9 @@ RENEWED = {
     "tencent": {"imageId", "keyIds"},
 }
 UNTAGGED = {
+    "alicloud:dns/alidnsRecord:AlidnsRecord",
+    "aws:route53/record:Record",
+    "tencentcloud:Dnspod/record:Record",
     "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment",
     "alicloud:ecs/eipAssociation:EipAssociation",
     "alicloud:ecs/securityGroupRule:SecurityGroupRule",
