@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,14 +20,17 @@ def environment(role: str) -> Path:
     found = registry.role(role)
     pins = found.manifest.install.environments[role]
     folder = TOOLS / "vectors" / f"{role}-{pins.version}-{pins.wheels.digest[:12]}"
-    if (folder / ".complete").exists():
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / ".lock").open("w") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)  # another process of the same run may be at it
+        if (folder / ".complete").exists():
+            return folder
+        uv = shutil.which("uv", path=f"{TOOLS / 'uv' / 'bin'}:{os.environ['PATH']}")
+        assert uv, "run `make tools`"
+        subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
+        lock = folder / "lock.txt"
+        lock.write_text(found.lock(role))
+        argv = [uv, "pip", "install", "-q", "-p", str(folder / "bin/python"), "--no-deps", "--require-hashes"]
+        subprocess.run([*argv, "--only-binary", ":all:", "-r", str(lock)], check=True)
+        (folder / ".complete").touch()
         return folder
-    uv = shutil.which("uv", path=f"{TOOLS / 'uv' / 'bin'}:{os.environ['PATH']}")
-    assert uv, "run `make tools`"
-    subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
-    lock = folder / "lock.txt"
-    lock.write_text(found.lock(role))
-    argv = [uv, "pip", "install", "-q", "-p", str(folder / "bin/python"), "--no-deps", "--require-hashes"]
-    subprocess.run([*argv, "--only-binary", ":all:", "-r", str(lock)], check=True)
-    (folder / ".complete").touch()
-    return folder
