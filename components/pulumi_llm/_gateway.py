@@ -55,7 +55,7 @@ def vendor_targets(upstreams: Mapping[str, UpstreamSpec], prices: Mapping[str, P
     }
 
 
-def priced(price: PriceSpec | None) -> dict[str, float]:
+def priced(price: PriceSpec | None) -> dict[str, Any]:
     """A price as a target holds it; nothing where it is not known."""
     if price is None:
         return {}
