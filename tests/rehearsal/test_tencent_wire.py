@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from pulumi_llm._rehearsal.server import serving
 from pulumi_llm._simcloud import faults
 from pulumi_llm._simcloud.store import Store
 from pulumi_llm.clouds.tencent.wire import FACE, PROTOCOL
+from tests.rehearsal.waiting import until
 
 for part in ("cbs", "cvm", "tag", "vpc"):
     pytest.importorskip(f"tencentcloud.{part}", reason="the wire is spoken to by Tencent Cloud's own clients")
@@ -84,13 +84,6 @@ class Cloud:
         seen: list[str] = []
         until(lambda: (seen.append(self.row(machine)["InstanceState"]) or seen[-1]) == wanted)
         return list(dict.fromkeys(seen))
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, "it did not come about within 20 s"
-        time.sleep(0.02)
 
 
 @pytest.fixture

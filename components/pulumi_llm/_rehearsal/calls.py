@@ -29,6 +29,10 @@ class WireCall:
         """As policies name it: ``ecs:RunInstances``."""
         return f"{self.service}:{self.action}"
 
+    def given(self, **names: str) -> Props:
+        """Those of the parameters that the call has, by our names (``names``: a parameter's to ours)."""
+        return {ours: self.parameters[theirs] for theirs, ours in names.items() if theirs in self.parameters}
+
 
 class WireError(Exception):
     """The cloud refuses: its code, its words, and the HTTP status where its protocol has one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from pulumi_llm._provider_facts.values import Props
@@ -16,7 +17,7 @@ STEPS = "__steps"
 """Property of a record: ``[[time, status], …]``, what its status becomes and when (seconds since the epoch)."""
 
 
-class Face:
+class Face(ABC):
     """Answers the calls of one cloud. A subclass has its actions, and reads its provider's refusals.
 
     ``pace`` is how many seconds a machine takes for each step, such as from Pending to Running. ``region`` is that of a
@@ -39,17 +40,17 @@ class Face:
         self.store, self.faults, self.pace, self.region = store, faults or Faults(), pace, region
         self.record = record or Record()
 
+    @abstractmethod
     def refusal(self, error: CloudError) -> WireError:
         """The API's refusal inside the words of the provider."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unknown(self, call: WireCall) -> WireError:
         """How the cloud refuses an action that it does not have."""
-        raise NotImplementedError
 
+    @abstractmethod
     def denied(self, call: WireCall) -> WireError:
         """How the cloud refuses what the account may not do."""
-        raise NotImplementedError
 
     def answer(self, call: WireCall) -> Props:
         """The answer's body. Each call is recorded. Raises :class:`WireError`."""
@@ -89,6 +90,13 @@ class Face:
         made = Simulator(self.package, self.store, self.faults)
         made.configure({"region": call.region})
         return made
+
+    def need(self, call: WireCall, token: str, id_: object, code: str, message: str = "") -> stores.Record:
+        """The resource that a call is about. Raises :class:`WireError`, with ``code``."""
+        found = self.store.get(token, str(id_), call.region) if id_ else None
+        if found is None:
+            raise WireError(code, message or f"The resource `{id_}` does not exist.", 404)
+        return found
 
     def create(self, call: WireCall, token: str, inputs: Props, *steps: str) -> stores.Record:
         """Make a resource by the rules; ``steps`` are the states that it goes through, one each ``pace`` seconds."""

@@ -58,9 +58,7 @@ def _addresses(face: AliyunFace, call: WireCall) -> Props:
 @ACTIONS.on("vpc:ModifyEipAddressAttribute")
 def _modify_eip(face: AliyunFace, call: WireCall) -> Props:
     record = face.need(call, EIP, call.parameters.get("AllocationId"), *NO_EIP)
-    names = {"Name": "addressName", "Bandwidth": "bandwidth", "Description": "description"}
-    given = {ours: call.parameters[name] for name, ours in names.items() if name in call.parameters}
-    face.change(call, record, given)
+    face.change(call, record, call.given(Name="addressName", Bandwidth="bandwidth", Description="description"))
     return {}
 
 

@@ -229,16 +229,14 @@ def _reboot(face: AliyunFace, call: WireCall) -> Props:
 @ACTIONS.on("ecs:ModifyInstanceSpec")
 def _spec(face: AliyunFace, call: WireCall) -> Props:
     record = _in_state(face, call, "Stopped")
-    names = {"InstanceType": "instanceType"}
-    face.change(call, record, {ours: call.parameters[name] for name, ours in names.items() if name in call.parameters})
+    face.change(call, record, call.given(InstanceType="instanceType"))
     return {"OrderId": ""}
 
 
 @ACTIONS.on("ecs:ModifyInstanceAttribute")
 def _modify(face: AliyunFace, call: WireCall) -> Props:
     record, given = named(face, call), call.parameters
-    names = {"InstanceName": "instanceName", "Description": "description", "UserData": "userData"}
-    changes: Props = {ours: given[name] for name, ours in names.items() if name in given}
+    changes = call.given(InstanceName="instanceName", Description="description", UserData="userData")
     if "SecurityGroupIds" in given:
         changes["securityGroups"] = given["SecurityGroupIds"]
     if "DeletionProtection" in given:

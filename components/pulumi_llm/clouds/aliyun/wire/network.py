@@ -76,8 +76,7 @@ def _route_tables(face: AliyunFace, call: WireCall) -> Props:
 @ACTIONS.on("vpc:ModifyVpcAttribute")
 def _modify_vpc(face: AliyunFace, call: WireCall) -> Props:
     record = face.need(call, VPC, call.parameters.get("VpcId"), *NO_VPC)
-    names = {"VpcName": "vpcName", "Description": "description"}
-    face.note(record, **{ours: call.parameters[name] for name, ours in names.items() if name in call.parameters})
+    face.note(record, **call.given(VpcName="vpcName", Description="description"))
     return {}
 
 
@@ -115,8 +114,7 @@ def _switch_attributes(face: AliyunFace, call: WireCall) -> Props:
 @ACTIONS.on("vpc:ModifyVSwitchAttribute")
 def _modify_switch(face: AliyunFace, call: WireCall) -> Props:
     record = face.need(call, SWITCH, call.parameters.get("VSwitchId"), *NO_SWITCH)
-    names = {"VSwitchName": "vswitchName", "Description": "description"}
-    face.note(record, **{ours: call.parameters[name] for name, ours in names.items() if name in call.parameters})
+    face.note(record, **call.given(VSwitchName="vswitchName", Description="description"))
     return {}
 
 
@@ -197,8 +195,7 @@ def _group_policy(face: AliyunFace, call: WireCall) -> Props:
 @ACTIONS.on("ecs:ModifySecurityGroupAttribute")
 def _modify_group(face: AliyunFace, call: WireCall) -> Props:
     record = face.need(call, GROUP, call.parameters.get("SecurityGroupId"), *NO_GROUP)
-    names = {"SecurityGroupName": "securityGroupName", "Description": "description"}
-    face.note(record, **{ours: call.parameters[name] for name, ours in names.items() if name in call.parameters})
+    face.note(record, **call.given(SecurityGroupName="securityGroupName", Description="description"))
     return {}
 
 

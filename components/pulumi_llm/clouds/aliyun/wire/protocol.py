@@ -105,13 +105,6 @@ class AliyunFace(Face):
         message = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
         return WireError("Forbidden.RAM", message, 403)
 
-    def need(self, call: WireCall, token: str, id_: Any, code: str, message: str) -> Record:
-        """The resource that a call is about. Raises :class:`WireError`."""
-        found = self.store.get(token, str(id_), call.region) if id_ else None
-        if found is None:
-            raise WireError(code, message, 404)
-        return found
-
 
 def tags(call: WireCall) -> Props:
     """The tags that a call gives."""

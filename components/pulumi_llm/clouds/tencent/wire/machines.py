@@ -214,9 +214,12 @@ def _resize(face: TencentFace, call: WireCall) -> Props:
 
 @ACTIONS.on("cvm:ModifyInstancesAttribute")
 def _modify(face: TencentFace, call: WireCall) -> Props:
-    names = {"InstanceName": "instanceName", "SecurityGroups": "orderlySecurityGroups", "UserData": "userData"}
-    names |= {"DisableApiTermination": "disableApiTermination"}
-    changes = {ours: call.parameters[name] for name, ours in names.items() if name in call.parameters}
+    changes = call.given(
+        InstanceName="instanceName",
+        SecurityGroups="orderlySecurityGroups",
+        UserData="userData",
+        DisableApiTermination="disableApiTermination",
+    )
     for each in _named(face, call):
         face.change(call, each, changes)
     return {}

@@ -50,7 +50,7 @@ def _vpcs(face: TencentFace, call: WireCall) -> Props:
 @ACTIONS.on("vpc:ModifyVpcAttribute")
 def _modify_vpc(face: TencentFace, call: WireCall) -> Props:
     record = face.need(call, VPC, call.parameters.get("VpcId"), NOT_FOUND)
-    face.note(record, **({"name": call.parameters["VpcName"]} if "VpcName" in call.parameters else {}))
+    face.note(record, **call.given(VpcName="name"))
     return {}
 
 
@@ -190,7 +190,7 @@ def _addresses(face: TencentFace, call: WireCall) -> Props:
 @ACTIONS.on("vpc:ModifyAddressAttribute")
 def _modify_address(face: TencentFace, call: WireCall) -> Props:
     record = face.need(call, EIP, call.parameters.get("AddressId"), NO_ADDRESS)
-    face.note(record, **({"name": call.parameters["AddressName"]} if "AddressName" in call.parameters else {}))
+    face.note(record, **call.given(AddressName="name"))
     return {}
 
 
@@ -271,8 +271,7 @@ def _members(face: TencentFace, call: WireCall) -> Props:
 @ACTIONS.on("vpc:ModifySecurityGroupAttribute")
 def _modify_group(face: TencentFace, call: WireCall) -> Props:
     record = face.need(call, GROUP, call.parameters.get("SecurityGroupId"), NOT_FOUND)
-    names = {"GroupName": "name", "GroupDescription": "description"}
-    face.note(record, **{ours: call.parameters[name] for name, ours in names.items() if name in call.parameters})
+    face.note(record, **call.given(GroupName="name", GroupDescription="description"))
     return {}
 
 

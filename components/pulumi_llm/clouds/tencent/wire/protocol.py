@@ -72,13 +72,6 @@ class TencentFace(Face):
         message = "You are not authorized to perform this operation. Check your CAM policies."
         return WireError("UnauthorizedOperation", message)
 
-    def need(self, call: WireCall, token: str, id_: Any, code: str) -> Record:
-        """The resource that a call is about. Raises :class:`WireError`."""
-        found = self.store.get(token, str(id_), call.region) if id_ else None
-        if found is None:
-            raise WireError(code, f"The resource `{id_}` does not exist.")
-        return found
-
 
 def tags(call: WireCall) -> Props:
     """The tags that a call gives: its own, or those in a tag specification."""
