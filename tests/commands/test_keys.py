@@ -365,8 +365,9 @@ def test_usage_is_told_by_key_by_day_and_by_call(machine: Machine, capsys: pytes
 def test_usage_is_of_so_many_days_today_among_them(
     machine: Machine, capsys: pytest.CaptureFixture[str], days: int
 ) -> None:
+    from llm_gate.meter import Ask, Spent
     from llm_gate.policy import Rules
-    from llm_gate.store import Ask, Spent, Store
+    from llm_gate.store import Store
 
     for back in (0, 1, 2, 29, 30):
         store = Store(machine.root / "state" / "ledger.sqlite", clock=lambda: time.time() - 86400 * back)  # noqa: B023

@@ -23,8 +23,9 @@ NANO = 1_000_000_000
 
 def used(machine: Machine, *calls: tuple[str, str, int, int, int, float]) -> None:
     """Calls of (key, model, days ago, tokens in, tokens out, USD), each settled."""
+    from llm_gate.meter import Ask, Spent
     from llm_gate.policy import Rules
-    from llm_gate.store import Ask, Spent, Store
+    from llm_gate.store import Store
 
     for key, model, back, tokens_in, tokens_out, usd in calls:
         store = Store(machine.root / "state" / "ledger.sqlite", clock=lambda: time.time() - DAY * back)  # noqa: B023
@@ -82,8 +83,9 @@ def test_it_is_told_by_what_is_asked_for_and_sums_to_the_same(
 def test_a_call_under_way_stands_with_what_is_reserved_by_model_as_by_key(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from llm_gate.meter import Ask
     from llm_gate.policy import Rules
-    from llm_gate.store import Ask, Store
+    from llm_gate.store import Store
 
     store = Store(machine.root / "state" / "ledger.sqlite")
     store.admit(Rules("default"), Ask("r", "/v1/chat/completions", "Yi", 99))

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gate.errors import Refused
+from llm_gate.meter import NANO, Ask, Spent
 from llm_gate.policy import Rules
-from llm_gate.store import LOGGED, LONG, LONGEST_LOG, NANO, Ask, Spent, Store, checkpoint
+from llm_gate.store import LOGGED, LONG, LONGEST_LOG, Store, checkpoint
 
 NOON = 1_795_608_000.0  # 2026-11-25 12:00:00 UTC
 

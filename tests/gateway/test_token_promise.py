@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gate.errors import Refused
+from llm_gate.meter import Ask, Ticket
 from llm_gate.policy import Rules
 from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
-from llm_gate.store import Ask, Store, Ticket
+from llm_gate.store import Store
 from llm_gate.tokens import PER_REQUEST, of_request, of_text
 from llm_gate.usage import Count
 

@@ -93,7 +93,7 @@ def the_limit_is_kept(tree: Checkout) -> None:
     assert "llm-proxy-settings" in told_to_nodes
     told = tree.python(
         "from llm_gate import requests\n"
-        "from llm_gate.policy import rules_of; from llm_gate.store import Ask, Store\n"
+        "from llm_gate.policy import rules_of; from llm_gate.meter import Ask; from llm_gate.store import Store\n"
         "from llm_gate.errors import Refused\n"
         "rules, store = rules_of('a', {'tokens_per_request': 77}), Store(':memory:')\n"
         "body = {'model': 'm', 'prompt': 'Hi'}\n"

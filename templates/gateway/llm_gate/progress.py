@@ -6,10 +6,10 @@ import re
 import time
 from dataclasses import dataclass, field
 
+from llm_gate.meter import Spent
 from llm_gate.money import dearer, dearer_at_most
 from llm_gate.requests import LIMITS, Call
 from llm_gate.routes import Target
-from llm_gate.store import Spent
 from llm_gate.usage import Count
 
 SHOWN = {

@@ -39,6 +39,9 @@ _MOST = 1_000_000
 """More tokens than any model answers with; a number above it is a mistake or an attack on the arithmetic."""
 
 
+_SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request that has been checked. Tokens are estimates on the high side until the upstream has counted."""
@@ -60,6 +63,10 @@ class Call:
     """What the caller's anthropic-beta asks for, as far as it goes on."""
     notes: dict[str, str] = field(default_factory=dict)
     """Headers of the answer that say what was done to the request."""
+
+    def digest(self) -> str:
+        """SHA-256 of what was asked, for the audit record."""
+        return hashlib.sha256(_SORTED.encode(self.body).encode()).hexdigest()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import secrets as random
 import sqlite3
 import sys
@@ -22,6 +20,7 @@ from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.listening import Server
 from llm_gate.messages import Answer, Request, json_answer
+from llm_gate.meter import Ask, Spent, Ticket
 from llm_gate.metrics import Metrics, of_call
 from llm_gate.money import dearer_at_most
 from llm_gate.policy import Policy, Reread, Rules
@@ -29,7 +28,7 @@ from llm_gate.progress import Progress
 from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.serving import Handler
-from llm_gate.store import Ask, Place, Spent, Store, Ticket
+from llm_gate.store import Place, Store
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 
@@ -296,7 +295,7 @@ class Gateway:
             model=call.model,
             tokens=call.tokens_in + call.tokens_out,
             nanos=max(each.nanos(call.tokens_in, call.tokens_out, dearer_at_most(call, each)) for each in targets),
-            input_sha256=_digest(call),
+            input_sha256=call.digest(),
         )
         try:
             ticket = self.store.admit(rules, ask)
@@ -386,14 +385,6 @@ def server(handler: Handler) -> Server:
 
 def _unreadable(status: int, message: str) -> Answer:
     return _error(Refused(status, "invalid_request_error", "bad_request", message), "")
-
-
-_SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-
-
-def _digest(call: Call) -> str:
-    """SHA-256 of what was asked, for the audit record."""
-    return hashlib.sha256(_SORTED.encode(call.body).encode()).hexdigest()
 
 
 def _error(refused: Refused, form: str) -> Answer:

@@ -17,20 +17,17 @@ import math
 import sqlite3
 import time
 from calendar import monthrange
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from llm_gate.errors import Refused, bad
+from llm_gate.meter import NANO, WINDOW, Ask, Meter, Spent, Sums, Ticket, day_at, nanos_of, usd_of
 from llm_gate.policy import Rules
 
-WINDOW = 60.0
-"""Seconds that a minute's limits look back."""
-NANO = 1_000_000_000
-"""Money is counted in whole billionths of a dollar."""
 LONGEST_LOG = 16 * 2**20
 """Bytes of log that stay on the disk once it has been moved into the database."""
 LOGGED = 250
@@ -61,47 +58,8 @@ CREATE TABLE IF NOT EXISTS days (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a call wants: tokens and billionths of a dollar at most, and what the audit record holds of it."""
-
-    request: str
-    endpoint: str
-    model: str
-    tokens: int
-    nanos: int = 0
-    input_sha256: str = ""
-
-
 _LEAST = Ask("", "", "", tokens=1)
 """What every call takes at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a call took in the end."""
-
-    tokens_in: int = 0
-    tokens_out: int = 0
-    nanos: int = 0
-    status: int = 200
-    upstream: str = ""
-    verdict: str = ""
-    output_sha256: str = ""
-
-
-@dataclass(slots=True)
-class Ticket:
-    """An admitted call. Settle it once, whatever becomes of it."""
-
-    id: int
-    name: str
-    at: float
-    day: str
-    tokens: int
-    nanos: int
-    entry: list[float]
-    settled: bool = False
 
 
 class Place:
@@ -120,42 +78,6 @@ class Place:
             self._meter.reading -= 1
             if refused > LONG:
                 self._meter.refused.append(self._store.clock())
-
-
-@dataclass(slots=True)
-class _Sums:
-    tokens: int = 0
-    nanos: int = 0
-
-
-@dataclass(slots=True)
-class Meter:
-    """One key's use, in memory, as the tables have it."""
-
-    recent: deque[list[float]] = field(default_factory=deque)
-    """[when, tokens] of each call of the last minute, oldest first."""
-    tokens: int = 0
-    """Tokens in ``recent``."""
-    active: int = 0
-    reading: int = 0
-    """Requests whose bodies are being read."""
-    refused: deque[float] = field(default_factory=deque)
-    """When long requests were refused within the last minute."""
-    day: str = ""
-    today: _Sums = field(default_factory=_Sums)
-    month: _Sums = field(default_factory=_Sums)
-
-    def forget(self, now: float) -> None:
-        """Drop what is older than the window."""
-        recent = self.recent
-        if recent and recent[-1][0] > now:
-            # The clock was set back: what is then in the future counts as of now, not for hours.
-            for entry in recent:
-                entry[0] = min(entry[0], now)
-        while recent and recent[0][0] <= now - WINDOW:
-            old = recent.popleft()
-            self.tokens -= int(old[1])
-            old[1] = -1
 
 
 class Store:
@@ -194,9 +116,7 @@ class Store:
         now = self.clock()
         meter = self._meter(rules.name, now)
         self._refuse_what_exceeds(rules, meter, ask, now)
-        execute = self.db.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction() as execute:
             self._write_settlements()
             row = execute(
                 "INSERT INTO calls (request, key, at, day, endpoint, model, state, tokens, nanos, input_sha256)"
@@ -219,19 +139,13 @@ class Store:
                 " nanos = nanos + excluded.nanos",
                 (rules.name, meter.day, ask.tokens, ask.nanos),
             )
-            execute("COMMIT")
-        except BaseException:
-            execute("ROLLBACK")
-            raise
         self._unwritten.clear()
         entry = [now, float(ask.tokens)]
         self._logged += 1
         meter.recent.append(entry)
         meter.tokens += ask.tokens
         meter.active += 1
-        for sums in (meter.today, meter.month):
-            sums.tokens += ask.tokens
-            sums.nanos += ask.nanos
+        meter.book(meter.day, ask.tokens, ask.nanos)
         return Ticket(int(row.lastrowid or 0), rules.name, now, meter.day, ask.tokens, ask.nanos, entry)
 
     def extend(self, rules: Rules, ticket: Ticket, ask: Ask) -> None:
@@ -246,9 +160,7 @@ class Store:
             today, month = self._sums(ticket.name, ticket.day), self._sums(ticket.name, ticket.day[:7])
             of_its_day = replace(meter, today=today, month=month)
         self._refuse_what_is_used_up(rules, of_its_day, ask, now)
-        execute = self.db.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction() as execute:
             execute(
                 "UPDATE calls SET tokens = tokens + ?, nanos = nanos + ? WHERE id = ?",
                 (ask.tokens, ask.nanos, ticket.id),
@@ -257,10 +169,6 @@ class Store:
                 "UPDATE days SET tokens = tokens + ?, nanos = nanos + ? WHERE key = ? AND day = ?",
                 (ask.tokens, ask.nanos, ticket.name, ticket.day),
             )
-            execute("COMMIT")
-        except BaseException:
-            execute("ROLLBACK")
-            raise
         ticket.tokens += ask.tokens
         ticket.nanos += ask.nanos
         if ticket.entry[1] < 0:
@@ -268,12 +176,7 @@ class Store:
             meter.recent.append(ticket.entry)
         ticket.entry[1] += ask.tokens
         meter.tokens += ask.tokens
-        if ticket.day == meter.day:
-            meter.today.tokens += ask.tokens
-            meter.today.nanos += ask.nanos
-        if ticket.day[:7] == meter.day[:7]:
-            meter.month.tokens += ask.tokens
-            meter.month.nanos += ask.nanos
+        meter.book(ticket.day, ask.tokens, ask.nanos)
 
     def settle(self, ticket: Ticket, spent: Spent) -> None:
         """Put what the call took in the place of what was reserved. A second time does nothing.
@@ -297,12 +200,7 @@ class Store:
         if ticket.entry[1] >= 0:  # still within the minute
             ticket.entry[1] += tokens
             meter.tokens += tokens
-        if ticket.day == meter.day:
-            meter.today.tokens += tokens
-            meter.today.nanos += nanos
-        if ticket.day[:7] == meter.day[:7]:
-            meter.month.tokens += tokens
-            meter.month.nanos += nanos
+        meter.book(ticket.day, tokens, nanos)
         call = (
             used,
             spent.tokens_in,
@@ -328,14 +226,21 @@ class Store:
         """Write the settlements that are not yet on the disk. Raises sqlite3.Error, and then they are kept."""
         if not self._unwritten:
             return
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._write_settlements()
-            self.db.execute("COMMIT")
-        except BaseException:
-            self.db.execute("ROLLBACK")
-            raise
         self._unwritten.clear()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """What is executed inside is written down as a whole, or not at all."""
+        execute = self.db.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            yield execute
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
 
     def _write_settlements(self) -> None:
         for call, day in self._unwritten:
@@ -428,7 +333,7 @@ class Store:
     def prune(self, at_most: int = 500) -> int:
         """Drop calls that are too old, a few at a time; how many there were."""
         now = self.clock()
-        self.db.execute("DELETE FROM days WHERE day < ?", (_day(now - 400 * 86400),))
+        self.db.execute("DELETE FROM days WHERE day < ?", (day_at(now - 400 * 86400),))
         return self.db.execute(
             "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at < ? AND state != 'open' LIMIT ?)",
             (now - KEEP_CALLS, at_most),
@@ -436,7 +341,7 @@ class Store:
 
     def _meter(self, name: str, now: float) -> Meter:
         meter = self._meters.get(name)
-        day = _day(now)
+        day = day_at(now)
         if meter is None:
             rows = self.db.execute(
                 "SELECT at, tokens FROM calls WHERE key = ? AND at > ? ORDER BY at", (name, now - WINDOW)
@@ -451,13 +356,13 @@ class Store:
         meter.forget(now)
         return meter
 
-    def _sums(self, name: str, prefix: str) -> _Sums:
+    def _sums(self, name: str, prefix: str) -> Sums:
         row = self.db.execute(
             "SELECT sum(tokens), sum(nanos) FROM days WHERE key = ? AND day >= ? AND day < ?",
             (name, prefix, prefix + "~"),
         ).fetchone()
         late = [day for _, day in self._unwritten if day[4] == name and day[5].startswith(prefix)]
-        return _Sums(int(row[0] or 0) + sum(each[0] for each in late), int(row[1] or 0) + sum(each[1] for each in late))
+        return Sums(int(row[0] or 0) + sum(each[0] for each in late), int(row[1] or 0) + sum(each[1] for each in late))
 
     def _refuse_what_exceeds(self, rules: Rules, meter: Meter, ask: Ask, now: float) -> None:
         limited = partial(self._limited, rules)
@@ -519,11 +424,13 @@ class Store:
         for limit, used, asked, unit, span, wait in (
             (rules.daily_tokens, meter.today.tokens, ask.tokens, "tokens", "day", until_tomorrow),
             (rules.monthly_tokens, meter.month.tokens, ask.tokens, "tokens", "month", until_next_month),
-            (_nanos(rules.daily_budget_usd), meter.today.nanos, ask.nanos, "USD", "day", until_tomorrow),
-            (_nanos(rules.monthly_budget_usd), meter.month.nanos, ask.nanos, "USD", "month", until_next_month),
+            (nanos_of(rules.daily_budget_usd), meter.today.nanos, ask.nanos, "USD", "day", until_tomorrow),
+            (nanos_of(rules.monthly_budget_usd), meter.month.nanos, ask.nanos, "USD", "month", until_next_month),
         ):
             if limit is not None and used + asked > limit:
-                shown = (limit, used, asked) if unit == "tokens" else tuple(_usd(each) for each in (limit, used, asked))
+                shown = (
+                    (limit, used, asked) if unit == "tokens" else tuple(usd_of(each) for each in (limit, used, asked))
+                )
                 raise limited(
                     "budget_exceeded",
                     f"this key's budget is {shown[0]} {unit} per {span} (UTC), {shown[1]} are used or reserved, "
@@ -538,20 +445,3 @@ def checkpoint(path: str) -> None:
     with sqlite3.connect(path, isolation_level=None, timeout=5) as db:
         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
     db.close()
-
-
-def _day(now: float) -> str:
-    return _day_of(int(now // 86400))
-
-
-@lru_cache(4)
-def _day_of(number: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(number * 86400))
-
-
-def _nanos(usd: float | None) -> int | None:
-    return None if usd is None else round(usd * NANO)
-
-
-def _usd(nanos: int) -> str:
-    return f"{nanos / NANO:.6f}".rstrip("0").rstrip(".")
