@@ -2,7 +2,12 @@
 
 import json
 import re
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
+
+import aiohttp
+from yarl import URL
 
 from tests.clients.recorder import Exchange
 from tests.clients.upstream import ASKED
@@ -27,6 +32,24 @@ _SAME = (
     (re.compile(r"/tmp/[^\s\"']*/(home|work)"), r"/\1"),
     (re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z?)?"), "2026-01-01"),
 )
+
+
+def holds_nothing_of_its_own(path: Path) -> None:
+    """What is kept holds no secret and nothing of the machine."""
+    text = path.read_text(encoding="utf-8")
+    for told_of in ("PLANTED", "/tmp", "/root", "127.0.0.1", "x86_64", "Linux"):
+        assert told_of not in text, (path, told_of)
+
+
+def asked_again(
+    client: aiohttp.ClientSession, url: str, request: dict[str, Any]
+) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    """A kept request, said again to the gateway at ``url``."""
+    headers = {name: value.replace("$KEY", KEY) for name, value in request["headers"].items()}
+    headers |= dict.fromkeys(request.get("other_headers", ()), "x")
+    data = json.dumps(request["body"]).encode() if "body" in request else None
+    address = URL(url + request["path"], encoded=True)
+    return client.request(request["method"], address, data=data, headers=headers)
 
 
 def tidy(text: str, *, dates: bool = True) -> str:

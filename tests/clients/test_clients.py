@@ -33,23 +33,33 @@ async def test_a_client_is_served(tmp_path: Path, scenario: Scenario) -> None:
     async with session(tmp_path, client, scenario.kind, scenario.files) as it:
         until = (lambda: bool(it.it.fake.working)) if scenario.hangs_up else None
         said = await it.run(list(scenario.arguments), scenario.environment, until=until)
-        for each in scenario.says:
-            assert each in said, (
-                said[-3000:],
-                [(one.path, one.status, one.answer[:300]) for one in it.recorder.exchanges],
-            )
+        says(scenario, it, said)
         await quiet(it)
         kept = exchanges(it)
-        asked = [each["request"]["path"] for each in kept]
-        for path in scenario.asks:
-            assert any(each.partition("?")[0] == path or each == path for each in asked), asked
-        assert any(scenario.result in each.body.decode() for each in it.recorder.exchanges), said[-3000:]
+        asks(scenario, it, said, kept)
         if scenario.name == "cancel":
             assert sum(it.it.fake.hung_up.values()) >= 1
             assert ("caller hung up",) in await it.it.gate.settled("verdict")
         elif scenario.name != "errors":
             assert {each["answer"]["status"] for each in kept} == {200}
         check(path_of(scenario), scenario, kept)
+
+
+def says(scenario: Scenario, it: Session, said: str) -> None:
+    """The client told its user what it should."""
+    for each in scenario.says:
+        assert each in said, (
+            said[-3000:],
+            [(one.path, one.status, one.answer[:300]) for one in it.recorder.exchanges],
+        )
+
+
+def asks(scenario: Scenario, it: Session, said: str, kept: list[dict[str, Any]]) -> None:
+    """The client asked what it should, and sent what its tools gave it."""
+    asked = [each["request"]["path"] for each in kept]
+    for path in scenario.asks:
+        assert any(each.partition("?")[0] == path or each == path for each in asked), asked
+    assert any(scenario.result in each.body.decode() for each in it.recorder.exchanges), said[-3000:]
 
 
 async def quiet(it: Session) -> None:

@@ -21,7 +21,7 @@ from tests.clients.recorder import Exchange
 from tests.clients.scenarios import CHAT, MESSAGES, Scenario
 from tests.clients.scenarios_on_vllm import SAID, SCENARIOS
 from tests.clients.session import Session, session
-from tests.clients.test_clients import check
+from tests.clients.test_clients import asks, check, says
 from tests.conftest import GOLDEN
 
 pytestmark = [pytest.mark.clients, pytest.mark.on_vllm, pytest.mark.xdist_group("vllm")]
@@ -49,17 +49,10 @@ async def test_a_client_is_served_by_vllm(tmp_path: Path, address: str, scenario
         # Somewhere in the middle of the answer.
         until = (lambda: engine.heard().count(SAID) > 3) if scenario.hangs_up else None
         said = await it.run(list(scenario.arguments), scenario.environment, until=until)
-        for each in scenario.says:
-            assert each in said, (
-                said[-3000:],
-                [(one.path, one.status, one.answer[:300]) for one in it.recorder.exchanges],
-            )
+        says(scenario, it, said)
         await idle(engine)
         kept = exchanges(it)
-        asked = [each["request"]["path"] for each in kept]
-        for path in scenario.asks:
-            assert any(each.partition("?")[0] == path or each == path for each in asked), asked
-        assert any(scenario.result in each.body.decode() for each in it.recorder.exchanges), said[-3000:]
+        asks(scenario, it, said, kept)
         calls = await it.it.gate.settled("tokens_in, tokens_out, verdict")
         hung_up = [each for each in calls if each[2] == "caller hung up"]
         assert bool(hung_up) == (scenario.hangs_up or scenario.name == "hangs_up")

@@ -6,13 +6,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from yarl import URL
 
-from tests.clients.kept import told
+from tests.clients.kept import asked_again, holds_nothing_of_its_own, told
 from tests.clients.scenarios import SCENARIOS
 from tests.clients.upstream import Upstream
 from tests.conftest import GOLDEN
-from tests.gateway.harness import KEY, Home
+from tests.gateway.harness import Home
 
 KEPT = sorted((GOLDEN / "clients").glob("*/*.json"))
 
@@ -24,9 +23,7 @@ def test_every_scenario_is_kept() -> None:
 
 def test_what_is_kept_holds_no_secret_and_nothing_of_the_machine() -> None:
     for each in KEPT:
-        text = each.read_text(encoding="utf-8")
-        for told_of in ("PLANTED", "/tmp", "/root", "127.0.0.1", "x86_64", "Linux"):
-            assert told_of not in text, (each, told_of)
+        holds_nothing_of_its_own(each)
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda each: f"{each.parent.name}-{each.stem}")
@@ -42,12 +39,8 @@ async def test_a_kept_exchange_goes_as_it_went(tmp_path: Path, path: Path) -> No
 
 async def replay(client: aiohttp.ClientSession, url: str, fake: Upstream, kept: dict[str, Any]) -> None:
     request, answer = kept["request"], kept["answer"]
-    headers = {name: value.replace("$KEY", KEY) for name, value in request["headers"].items()}
-    headers |= dict.fromkeys(request.get("other_headers", ()), "x")
-    data = json.dumps(request["body"]).encode() if "body" in request else None
     before = len(fake.seen)
-    address = URL(url + request["path"], encoded=True)
-    async with client.request(request["method"], address, data=data, headers=headers) as reply:
+    async with asked_again(client, url, request) as reply:
         content = await reply.read()
         assert (reply.status, told(content)) == (answer["status"], answer["body"])
         assert reply.headers.get("x-llm-left-out") == answer["headers"].get("x-llm-left-out")

@@ -122,8 +122,9 @@ def resolve_server(
     from pulumi_llm.preflight.engine import engine
     from pulumi_llm.preflight.request import context_of, dtype_on
 
-    _settle_name(server, shared)
-    stand = stand or stand_of_server(server, vectors)
+    if stand is None:  # else the platform has looked at it
+        _settle_name(server, shared)
+        stand = stand_of_server(server, vectors)
     data, model = catalog.load(), stand.model
     return ResolvedServer(
         **shared.fields(),
@@ -151,8 +152,10 @@ def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> Resol
 
 def resolve_proxy(proxy: ProxySpec, shared: Shared, stand: Stand | None = None) -> ResolvedProxy:
     """An overseas proxy. ``stand``: where it stands, as :func:`stand_of_proxy` found. Raises Refusal as that does."""
-    _settle_name(proxy, shared)
-    stand, data = stand or stand_of_proxy(proxy), catalog.load()
+    if stand is None:  # else the platform has looked at it
+        _settle_name(proxy, shared)
+        stand = stand_of_proxy(proxy)
+    data = catalog.load()
     return ResolvedProxy(
         **shared.fields(),
         **stand.fields(),
