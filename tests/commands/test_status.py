@@ -16,7 +16,7 @@ import pytest
 from pulumi_llm import cli
 from pulumi_llm._commands import _status as status
 from pulumi_llm._commands import _status_text as text
-from pulumi_llm._commands._status_ask import Answer, Target, ask
+from pulumi_llm._commands._status_ask import Answer, Target, ask, trusting
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles.files import data
 
@@ -470,3 +470,16 @@ def test_an_authority_that_is_no_certificate_is_a_code(
     gateway.authority.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
     assert run(gateway) == 1
     assert problem(capsys) == "status.bad-certificate"
+
+
+@pytest.mark.parametrize(("endpoint", "believed"), [("https://llm.example.com:443", 2), ("https://203.0.113.1:443", 1)])
+def test_authorities_that_everybody_knows_are_believed_of_a_name_and_not_of_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str, believed: int
+) -> None:
+    for each in ("ours", "known"):
+        (tmp_path / each).mkdir()
+    ours, known = (certificate(tmp_path / each, "IP:127.0.0.1") / "tls.crt" for each in ("ours", "known"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(known))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    context = trusting(Target(name="n", endpoint=endpoint, key="k", authority=ours.read_text()))
+    assert context.cert_store_stats()["x509"] == believed

@@ -47,7 +47,7 @@ def run(asked: Namespace) -> int:
     failing = [
         each
         for each in ends
-        if each.level(today, asked.within) in FAILS[asked.fail_on] and not accepted(each, asked.accept)
+        if each.level(today, asked.within) in FAILS[asked.fail_on] and not each.accepted(asked.accept)
     ]
     if asked.json:
         sys.stdout.write(json.dumps(_as_json(asked, ends, today), indent=2, ensure_ascii=False) + "\n")
@@ -55,11 +55,6 @@ def run(asked: Namespace) -> int:
         sys.stdout.write(text.page(asked, ends, outlook.known(), today))
     _complain_of_idle(asked.accept, ends)
     return REFUSED if failing else DONE
-
-
-def accepted(end: End, names: Sequence[str]) -> bool:
-    """Whether somebody said that it is known: by its name, or by its code, which stands for all of its kind."""
-    return end.name in names or end.code in names
 
 
 def old_prices(plan: Plan, today: date) -> list[End]:
@@ -91,7 +86,7 @@ def _certificates(asked: Namespace, today: date) -> list[End]:
 
 
 def _complain_of_idle(names: Sequence[str], ends: Sequence[End]) -> None:
-    idle = [name for name in names if not any(accepted(each, [name]) for each in ends)]
+    idle = [name for name in names if not any(each.accepted([name]) for each in ends)]
     if idle:
         message = _("nothing here is called {names} (any more)", names=listed(idle))
         found = Finding("outlook.accepted-nothing", message, _("take it out of --accept"), severity="warning")
@@ -103,7 +98,7 @@ def _as_json(asked: Namespace, ends: Sequence[End], today: date) -> dict[str, An
         "stack": asked.stack,
         "today": today.isoformat(),
         "within": asked.within,
-        "ends": [{**each.to_json(today, asked.within), "accepted": accepted(each, asked.accept)} for each in ends],
+        "ends": [{**each.to_json(today, asked.within), "accepted": each.accepted(asked.accept)} for each in ends],
         "data": [each.to_json(today) for each in outlook.known()],
         "certificates": "machines" if asked.ask else "state" if asked.deployed else "not looked at",
     }

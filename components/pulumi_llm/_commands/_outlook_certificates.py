@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pulumi_llm._addresses import host_of
 from pulumi_llm._commands._status import targets_of
-from pulumi_llm._commands._status_ask import TIMEOUT_SECONDS, Target
+from pulumi_llm._commands._status_ask import TIMEOUT_SECONDS, Target, trusting
 from pulumi_llm._outlook.ends import End
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._system import why as why_not
@@ -43,10 +43,10 @@ def of_machines(told: Mapping[str, Any], stack: str, today: date) -> list[End]:
 def shown_by(target: Target, today: date) -> list[End]:
     """The end of a machine's certificate, and of the authority by which callers trust it."""
     try:
-        context = ssl.create_default_context(cadata=target.authority or None)
+        own, context = ssl.create_default_context(cadata=target.authority or None), trusting(target)
     except ssl.SSLError as error:
         return [_not_seen(target, _("its authority is no certificate: {problem}", problem=error))]
-    authorities = [_seconds(str(each.get("notAfter"))) for each in context.get_ca_certs()] if target.authority else []
+    authorities = [_seconds(str(each.get("notAfter"))) for each in own.get_ca_certs()] if target.authority else []
     found = [_end(_("{name}, its authority", name=target.name), each, authority=True) for each in authorities]
     parts = urlsplit(target.endpoint)
     host = parts.hostname or ""

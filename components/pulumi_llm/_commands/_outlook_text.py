@@ -49,9 +49,8 @@ def _table(asked: Namespace, ends: Sequence[End], today: date) -> list[str]:
     )
     lines = []
     for head, each in zip(heads, ends, strict=True):
-        known = each.name in asked.accept or each.code in asked.accept
         place = f"{told(each.where)}: " if each.where else ""
-        mark = tr("(accepted) ") if known else ""
+        mark = tr("(accepted) ") if each.accepted(asked.accept) else ""
         lines.append(f"{padded(head, HEAD)}  {mark}[{each.code}] {place}{told(each.message)}")
         lines += [f"{' ' * (HEAD + 2)}{line}" for line in _below(each)]
     return lines

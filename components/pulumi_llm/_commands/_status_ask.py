@@ -76,12 +76,22 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
+def trusting(target: Target) -> ssl.SSLContext:
+    """Whom to believe that it is the node: its own authority, and of a name also those that everybody knows.
+
+    Raises:
+        ssl.SSLError: where its authority is no certificate.
+    """
+    context = ssl.create_default_context(cadata=target.authority or None)
+    if not is_numeric(target.endpoint):
+        context.load_default_certs()
+    return context
+
+
 def ask(target: Target) -> Answer:
     """The node's document. What goes wrong is part of the answer, never an exception."""
     try:
-        tls = ssl.create_default_context(cadata=target.authority or None)
-        if not is_numeric(target.endpoint):
-            tls.load_default_certs()  # a name may be signed for by an authority that everybody knows
+        tls = trusting(target)
     except ssl.SSLError as error:
         return _wrong(
             "bad-certificate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import Any, Literal, get_args
 
@@ -45,6 +46,10 @@ class End:
         if left <= 0:
             return "now"
         return "soon" if left <= within else "later"
+
+    def accepted(self, names: Collection[str]) -> bool:
+        """Whether somebody said that it is known: by its name, or by its code, which stands for all of its kind."""
+        return self.name in names or self.code in names
 
     def finding(self) -> Finding:
         """The same as a review tells it: a warning, as nothing is refused for it."""
