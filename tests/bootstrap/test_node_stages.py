@@ -349,8 +349,18 @@ def test_the_machine_reboots_once_for_its_driver_and_not_again(gpu: Node) -> Non
 # --- Python environments
 
 
+def takes(node: Node, size: int) -> None:
+    """Say that every environment takes ``size`` bytes: how much is free where the tests run is not theirs to say."""
+    supply = node.path("/opt/llm/supply.json")
+    document = json.loads(supply.read_text())
+    for each in document["venvs"].values():
+        each["unpacked_bytes"] = size
+    supply.write_text(json.dumps(document))
+
+
 def with_python(node: Node, install: str = "exit 0") -> None:
-    """A python3 whose venv holds a python that pretends to install."""
+    """A python3 whose venv holds a python that pretends to install, so what it installs takes no room."""
+    takes(node, 0)
     inner = f'echo "pip $*" >> {node.root}/calls\\n{install}'
     node.fake(
         "python3",
@@ -443,10 +453,7 @@ def test_other_wheels_of_the_same_version_are_another_environment(gpu: Node) -> 
 
 def test_a_system_disk_without_room_is_noticed_before_the_first_byte(gpu: Node) -> None:
     with_python(gpu)
-    supply = gpu.path("/opt/llm/supply.json")
-    document = json.loads(supply.read_text())
-    document["venvs"]["vllm"]["unpacked_bytes"] = 2**60
-    supply.write_text(json.dumps(document))
+    takes(gpu, 2**60)
     assert failed(gpu, "python") == "python.disk-full"
     assert "GiB are needed" in gpu.stage("python")["message"]
     assert gpu.calls == []
