@@ -7,8 +7,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MOST = 400
 WRITTEN_BY_A_TOOL = {"components/pulumi_llm/_args.py"}
-STILL_LARGER = {"templates/gateway/llm_gate/store.py"}
-"""A room of the gateway that is yet to be divided; none is to be added."""
 
 
 def test_a_module_of_the_program_fits_in_four_hundred_lines() -> None:
@@ -18,4 +16,4 @@ def test_a_module_of_the_program_fits_in_four_hundred_lines() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if len(path.read_text(encoding="utf-8").splitlines()) > MOST
     }
-    assert found - WRITTEN_BY_A_TOOL <= STILL_LARGER
+    assert found <= WRITTEN_BY_A_TOOL

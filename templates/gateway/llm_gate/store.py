@@ -16,16 +16,14 @@ import asyncio
 import math
 import sqlite3
 import time
-from calendar import monthrange
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llm_gate.errors import Refused, bad
-from llm_gate.meter import NANO, WINDOW, Ask, Meter, Spent, Sums, Ticket, day_at, nanos_of, usd_of
+from llm_gate import limits
+from llm_gate.meter import NANO, WINDOW, Ask, Meter, Spent, Sums, Ticket, day_at
 from llm_gate.policy import Rules
 
 LONGEST_LOG = 16 * 2**20
@@ -56,10 +54,6 @@ CREATE TABLE IF NOT EXISTS days (
   tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (key, day)
 ) WITHOUT ROWID;
 """
-
-
-_LEAST = Ask("", "", "", tokens=1)
-"""What every call takes at least."""
 
 
 class Place:
@@ -112,10 +106,10 @@ class Store:
             self.db.close()
 
     def admit(self, rules: Rules, ask: Ask) -> Ticket:
-        """Count the call in, or raise `Refused` (429 with Retry-After, or 400 where no waiting would help)."""
+        """Count the call in, or raise `errors.Refused` (429 with Retry-After, or 400 where no waiting would help)."""
         now = self.clock()
         meter = self._meter(rules.name, now)
-        self._refuse_what_exceeds(rules, meter, ask, now)
+        limits.refuse_what_exceeds(rules, meter, ask, now)
         with self._transaction() as execute:
             self._write_settlements()
             row = execute(
@@ -149,7 +143,7 @@ class Store:
         return Ticket(int(row.lastrowid or 0), rules.name, now, meter.day, ask.tokens, ask.nanos, entry)
 
     def extend(self, rules: Rules, ticket: Ticket, ask: Ask) -> None:
-        """Reserve as much once more, as one upstream may have worked and another one is asked; or raise `Refused`.
+        """Reserve as much once more, as one upstream may have worked and another one is asked; or raise `errors.Refused`.
 
         It counts on the call's day. Where the call began more than a minute ago, it counts anew in this one.
         """
@@ -159,7 +153,7 @@ class Store:
         if ticket.day != meter.day:
             today, month = self._sums(ticket.name, ticket.day), self._sums(ticket.name, ticket.day[:7])
             of_its_day = replace(meter, today=today, month=month)
-        self._refuse_what_is_used_up(rules, of_its_day, ask, now)
+        limits.refuse_what_is_used_up(rules, of_its_day, ask, now)
         with self._transaction() as execute:
             execute(
                 "UPDATE calls SET tokens = tokens + ?, nanos = nanos + ? WHERE id = ?",
@@ -268,7 +262,7 @@ class Store:
             self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def enter(self, rules: Rules) -> Place:
-        """Let a request in whose body is still to be read, or raise `Refused`, as nothing of it can be served.
+        """Let a request in whose body is still to be read, or raise `errors.Refused`, as nothing of it can be served.
 
         It has a place until it is admitted or refused, and those who have one count like those who were admitted: of
         a thousand who come at once no more are read than could be served. So do refused ones of the last minute that
@@ -278,24 +272,13 @@ class Store:
         meter = self._meter(rules.name, now)
         while meter.refused and meter.refused[0] <= now - WINDOW:
             meter.refused.popleft()
-        self._refuse_what_exceeds(rules, meter, _LEAST, now)
+        limits.refuse_what_exceeds(rules, meter, limits.LEAST, now)
         return Place(self, meter)
 
     def headers(self, rules: Rules) -> dict[str, str]:
         """OpenAI's rate headers, for the limits that the key has."""
         now = self.clock()
-        meter = self._meter(rules.name, now)
-        found: dict[str, str] = {}
-        oldest = meter.recent[0][0] + WINDOW - now if meter.recent else 0.0
-        for unit, limit, used in (
-            ("requests", rules.requests_per_minute, len(meter.recent)),
-            ("tokens", rules.tokens_per_minute, meter.tokens),
-        ):
-            if limit is not None:
-                found[f"x-ratelimit-limit-{unit}"] = str(limit)
-                found[f"x-ratelimit-remaining-{unit}"] = str(max(0, limit - used))
-                found[f"x-ratelimit-reset-{unit}"] = f"{oldest:.3f}s"
-        return found
+        return limits.headers(rules, self._meter(rules.name, now), now)
 
     def left(self, rules: Rules) -> float:
         """Tokens that a key has left under all its limits, less what is reserved; infinite where it has none."""
@@ -363,81 +346,6 @@ class Store:
         ).fetchone()
         late = [day for _, day in self._unwritten if day[4] == name and day[5].startswith(prefix)]
         return Sums(int(row[0] or 0) + sum(each[0] for each in late), int(row[1] or 0) + sum(each[1] for each in late))
-
-    def _refuse_what_exceeds(self, rules: Rules, meter: Meter, ask: Ask, now: float) -> None:
-        limited = partial(self._limited, rules)
-        at_the_door = ask is _LEAST
-        for limit, what in rules.token_limits:
-            if ask.tokens > limit:
-                raise bad(
-                    f"this request may take {ask.tokens} tokens, and the key has {limit} {what}: "
-                    "it can never be served; ask for fewer tokens (max_tokens), or send a shorter prompt",
-                    "request_exceeds_limit",
-                )
-        concurrent, reading = rules.max_concurrency, meter.reading if at_the_door else 0
-        if concurrent is not None and meter.active + reading >= concurrent:
-            under_way = meter.active + reading
-            raise limited("concurrency_limit_exceeded", f"{under_way} requests of this key are under way, its limit", 1)
-        requests = rules.requests_per_minute
-        if requests is not None and len(meter.recent) >= requests:
-            wait = meter.recent[len(meter.recent) - requests][0] + WINDOW - now if requests else WINDOW
-            raise limited("rate_limit_exceeded", f"this key may make {requests} requests per minute", wait)
-        if requests is not None and at_the_door and len(meter.recent) + len(meter.refused) + reading >= requests:
-            # Those who are being read may be refused in the next moment, and then there is room.
-            wait = 1.0 if reading or not meter.refused else meter.refused[0] + WINDOW - now
-            raise limited("rate_limit_exceeded", f"this key may make {requests} requests per minute", wait)
-        self._refuse_what_is_used_up(rules, meter, ask, now)
-
-    def _refuse_what_is_used_up(self, rules: Rules, meter: Meter, ask: Ask, now: float) -> None:
-        """Tokens and money, whoever asks for them."""
-        limited, per_minute = partial(self._limited, rules), rules.tokens_per_minute
-        if per_minute is not None and meter.tokens + ask.tokens > per_minute:
-            over, wait = meter.tokens + ask.tokens - per_minute, WINDOW
-            for at, tokens in meter.recent:
-                over -= int(tokens)
-                if over <= 0:
-                    wait = at + WINDOW - now
-                    break
-            more = "and any request takes more" if ask is _LEAST else f"and this request may take {ask.tokens}"
-            raise limited(
-                "rate_limit_exceeded",
-                f"this key may use {per_minute} tokens per minute, {meter.tokens} are used or reserved, {more}",
-                wait,
-            )
-        if rules.has_budget:
-            self._refuse_over_budget(rules, meter, ask, now, limited)
-
-    def _limited(self, rules: Rules, code: str, message: str, wait: float, kind: str = "rate_limit_error") -> Refused:
-        seconds = max(1, math.ceil(wait))
-        headers = {"Retry-After": str(seconds), **self.headers(rules)}
-        if kind == "insufficient_quota":
-            headers["x-should-retry"] = "false"  # OpenAI's own clients heed it
-        return Refused(429, kind, code, f"{message}; try again in {seconds} s", headers)
-
-    def _refuse_over_budget(
-        self, rules: Rules, meter: Meter, ask: Ask, now: float, limited: Callable[[str, str, float, str], Refused]
-    ) -> None:
-        until_tomorrow = 86400 - now % 86400
-        moment = time.gmtime(now)
-        days_left = monthrange(moment.tm_year, moment.tm_mon)[1] - moment.tm_mday
-        until_next_month = until_tomorrow + 86400 * days_left
-        for limit, used, asked, unit, span, wait in (
-            (rules.daily_tokens, meter.today.tokens, ask.tokens, "tokens", "day", until_tomorrow),
-            (rules.monthly_tokens, meter.month.tokens, ask.tokens, "tokens", "month", until_next_month),
-            (nanos_of(rules.daily_budget_usd), meter.today.nanos, ask.nanos, "USD", "day", until_tomorrow),
-            (nanos_of(rules.monthly_budget_usd), meter.month.nanos, ask.nanos, "USD", "month", until_next_month),
-        ):
-            if limit is not None and used + asked > limit:
-                shown = (
-                    (limit, used, asked) if unit == "tokens" else tuple(usd_of(each) for each in (limit, used, asked))
-                )
-                raise limited(
-                    "budget_exceeded",
-                    f"this key's budget is {shown[0]} {unit} per {span} (UTC), {shown[1]} are used or reserved, "
-                    + ("and any request takes more" if ask is _LEAST else f"and this request may take {shown[2]}"),
-                    wait,
-                    "insufficient_quota",
-                )
 
 
 def checkpoint(path: str) -> None:
