@@ -150,6 +150,17 @@ def test_keys_are_made_replaced_and_taken_away_while_the_gateway_runs(stack: Boo
     assert stack.machine(role).inside("systemctl", "show", "-P", "ExecMainStartTimestamp", "llm-gate") == started
 
 
+@pytest.mark.parametrize("role", ["server", "proxy"])
+def test_a_restart_of_the_gateway_costs_no_call(stack: BootedStack, role: str) -> None:
+    machine = stack.machine(role)
+    assert machine.inside("systemctl", "is-active", "llm-gate.socket").strip() == "active"
+    machine.inside("systemctl", "restart", "--no-block", "llm-gate")
+    told = stack.client("complete", **stack.access, model="Yi-6B-Chat")
+    assert told["tokens"] == 8
+    process = machine.inside("systemctl", "show", "-P", "MainPID", "llm-gate").strip()
+    assert "LISTEN_FDS=1" in machine.inside("cat", f"/proc/{process}/environ").split("\0")
+
+
 def test_the_usage_report_tells_what_a_key_has_taken(stack: BootedStack) -> None:
     stack.client("complete", **stack.access, model="Yi-6B-Chat")
     told = json.loads(stack.command("usage", "-s", "aliyun-t4", "--sim", "--json"))

@@ -33,7 +33,7 @@ case "$1 $2" in
       name=${{unit#llm-}}; name=${{name%.service}}
       case "$unit" in
         llm-watch.service) name=serve;;
-        llm-vllm.service|llm-gate.service|llm-caddy.service|llm-status.service|llm-weaviate.service) continue;;
+        *.socket|llm-vllm.service|llm-gate.service|llm-caddy.service|llm-status.service|llm-weaviate.service) continue;;
         llm-*.service) ;;
         *) continue;;
       esac
@@ -396,6 +396,22 @@ def test_a_new_route_restarts_nothing(tmp_path: Path) -> None:
     gateway = gateway_of(request)
     changed = request.having(replace(gateway, routes=(*gateway.routes, more)))
     assert restarted(up(node, changed)) == {"llm-watch.service"}
+
+
+def test_what_changes_of_the_gateway_restarts_it_and_leaves_its_socket_to_the_callers_who_wait(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, proxy_node())
+    up(node, proxy_node())
+    node.path("/opt/llm/gateway/llm_gate/store.py").write_text("another")
+    assert restarted(up(node, proxy_node())) == {"llm-gate.service", "llm-watch.service"}
+
+
+def test_a_socket_that_is_new_is_opened_before_its_service_starts_anew(tmp_path: Path) -> None:
+    """systemd refuses to open one for a service that runs, as an older node's gateway does when this one arrives."""
+    node = ready_node(tmp_path, proxy_node())
+    up(node, proxy_node())
+    node.path("/etc/systemd/system/llm-gate.socket").unlink()
+    calls = [each.split()[-1] for each in up(node, proxy_node()) if each.startswith("systemctl restart")]
+    assert calls == ["llm-gate.socket", "llm-gate.service", "llm-watch.service"]
 
 
 def test_a_vector_node_needs_no_gateway(tmp_path: Path) -> None:

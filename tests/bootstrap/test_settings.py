@@ -125,7 +125,9 @@ def test_user_data_and_settings_agree_on_what_the_stages_read() -> None:
 def test_everything_listens_on_loopback_but_caddy() -> None:
     now = files(gpu_node())
     assert "--host 127.0.0.1" in now["/etc/systemd/system/llm-vllm.service"]
-    assert 'create_server(("127.0.0.1", wanted)' in now["/opt/llm/gateway/llm_gate/__main__.py"]
+    code = now["/opt/llm/gateway/llm_gate/__main__.py"]
+    assert code.count("create_server(") == code.count('create_server(("127.0.0.1", ') == 2
+    assert "ListenStream=127.0.0.1:4000\n" in now["/etc/systemd/system/llm-gate.socket"]
     assert '"127.0.0.1:8080:8080", "127.0.0.1:50051:50051"' in now["/opt/llm/weaviate/compose.yaml"]
 
 

@@ -198,7 +198,7 @@ class Fake:
                     await asyncio.Event().wait()
                 await self.release.wait()
             await out.write(event)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.03 if model == "paced" else 0)
         await out.write_eof()
         return out
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -77,8 +78,6 @@ def nodes_caddy(root: Path) -> str:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -128,18 +127,19 @@ async def front(
     relay: Callable[[str], AbstractAsyncContextManager[Any]] | None = None,
     origins: tuple[str, ...] = (),
     caddy: str | None = None,
+    held: socket.socket | None = None,
     **limits: Any,
 ) -> AsyncIterator[Front]:
     """Caddy, gateway and fake upstream, each for itself.
 
     ``talkative``: Caddy logs all that it can. ``relay``: what stands between Caddy and the gateway, made of the
-    gateway's address. ``caddy``: another than the tools' own.
+    gateway's address. ``caddy``: another than the tools' own. ``held``: the socket that the gateway is given.
     """
     port = free_port()
     certificate(root)
     async with upstream() as fake:
         home = Home(root / "gate").key(**limits).routes(fake.url, kind=kind)
-        async with home.running() as gate, relay(gate.url) if relay else nullcontext(gate) as behind:
+        async with home.running(held=held) as gate, relay(gate.url) if relay else nullcontext(gate) as behind:
             config = root / "Caddyfile"
             text = caddyfile(root, port, behind.url, origins)
             config.write_text(text.replace("{\n\tadmin off", "{\n\tdebug\n\tadmin off", 1) if talkative else text)

@@ -29,6 +29,7 @@ MODELS = (
     "stall",
     "stall-early",
     "slow",
+    "paced",
     "cut",
     "cut-early",
     "hold",
@@ -113,15 +114,24 @@ class Home:
         new.replace(path)
 
     @asynccontextmanager
-    async def running(self, *arguments: str, python: str = sys.executable) -> AsyncIterator[Running]:
-        """The gateway as its unit starts it, but for the folders and any free port."""
+    async def running(
+        self, *arguments: str, python: str = sys.executable, held: socket.socket | None = None
+    ) -> AsyncIterator[Running]:
+        """The gateway as its unit starts it, but for the folders and any free port.
+
+        ``held``: a socket that it is given as systemd gives one (sd_listen_fds(3)).
+        """
         argv = [python, "-m", "llm_gate", "--port", "0", "--metrics-port", "0", *arguments]
         for name in ("settings", "secrets", "state"):
             argv += [f"--{name}", str(self.root / name)]
+        if held is not None:
+            given = f'exec 3<&{held.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+            argv = ["bash", "-c", given, "bash", *argv]
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            pass_fds=() if held is None else (held.fileno(),),
             env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{CODE}:{self.root / 'settings'}"},
         )
         try:

@@ -380,26 +380,6 @@ async def test_no_page_may_ask_where_no_origin_is_named(tmp_path: Path, caddy: s
             assert not [name for name in reply.headers if name.lower().startswith("access-control")]
 
 
-async def test_a_restart_of_the_gateway_drops_no_request(tmp_path: Path) -> None:
-    """Caddy holds requests back that it could not hand over; the gateway ends what it has begun."""
-    import signal
-
-    async with front(tmp_path) as it, plain(it) as client:
-        slow = asyncio.create_task(client.post(CHAT, json=chat("hold")))
-        while not it.fake.working:
-            await asyncio.sleep(0.01)
-        assert it.gate.process is not None
-        it.gate.process.send_signal(signal.SIGTERM)
-        port = it.gate.url.rsplit(":", 1)[1]
-        it.fake.release.set()
-        assert (await slow).status == 200
-        await it.gate.process.wait()
-        waiting = [asyncio.create_task(client.post(CHAT, json=chat())) for _ in range(20)]
-        await asyncio.sleep(0)
-        async with Home(tmp_path / "gate").running("--port", port):
-            assert [each.status for each in await asyncio.gather(*waiting)] == [200] * 20
-
-
 async def test_a_key_that_the_node_replaces_drops_no_request(tmp_path: Path) -> None:
     """The node keeps the old key's hash beside the new one's for its time, under the same name."""
     async with front(tmp_path) as it:
@@ -438,9 +418,6 @@ async def test_no_key_and_no_prompt_is_in_any_log(tmp_path: Path) -> None:
         said = await it.gate.logged()
         async with aiohttp.ClientSession(it.url, connector=aiohttp.TCPConnector(ssl=it.tls)) as client:
             headers = {"x-api-key": KEY, "Authorization": f"Bearer {KEY}"}
-            with pytest.raises(asyncio.TimeoutError):
-                async with client.post(CHAT, json=chat(), headers=headers, timeout=aiohttp.ClientTimeout(total=1)):
-                    pass
             async with client.post(CHAT, json=chat(), headers=headers) as reply:
                 assert reply.status in (502, 503)
                 told = await reply.text()

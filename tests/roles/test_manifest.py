@@ -51,6 +51,7 @@ def with_line(old: str, new: str) -> str:
         (":2.4.1", ":latest", "has neither a version nor a digest"),
         (":2.4.1", "", "has neither a version nor a digest"),
         ("{url: api}", "{url: apj}", "output endpoint: there is no listener or secret of that name"),
+        ("{name: ledger}", "{name: ledger, socket: true}", "neither llm-ledger.socket nor a compose file"),
         ("roles: [gateway, docker]", "roles: [docker]", "listeners are Caddy's: it needs the role caddy"),
         ("roles: [gateway, docker]", "roles: [caddy, docker]", "it needs the role gateway"),
         ("roles: [gateway, docker]", "roles: [gateway]", "needs the role docker"),

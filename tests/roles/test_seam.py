@@ -73,7 +73,8 @@ except Exception as refused: print(str(refused).splitlines()[0])
     assert done.returncode == 0, done.stderr
     first, second, third = done.stdout.splitlines()
     assert first == (
-        "['llm-status.service', 'llm-ledger.service', 'llm-gate.service', 'llm-caddy.service', 'llm-watch.service'] 0"
+        "['llm-status.service', 'llm-ledger.service', 'llm-gate.socket', 'llm-gate.service', 'llm-caddy.service', "
+        "'llm-watch.service'] 0"
     )
     assert second == "3"
     assert third == "[spec.port-taken] https_port: port 18501 is Ledger's"

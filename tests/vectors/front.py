@@ -51,9 +51,14 @@ class Front:
 
 @contextmanager
 def fronted(
-    folder: Path, node: NodeRequest, behind: Mapping[int, int], env: Mapping[str, str] | None = None
+    folder: Path,
+    node: NodeRequest,
+    behind: Mapping[int, int],
+    env: Mapping[str, str] | None = None,
+    with_caddy: str | None = None,
 ) -> Iterator[Front]:
-    """Caddy as the node runs it. ``behind``: what takes the place of a port on loopback."""
+    """Caddy as the node runs it. ``behind``: what takes the place of a port on loopback. ``with_caddy``: another Caddy
+    than the tools' own."""
     certificate(folder)
     text = caddy.caddyfile(node).replace("/srv/llm/secrets", str(folder))
     text = text.replace("/var/lib/llm-caddy", str(folder / "caddy"))
@@ -64,7 +69,7 @@ def fronted(
         text = text.replace(f"127.0.0.1:{old}", f"127.0.0.1:{new}")
     (folder / "Caddyfile").write_text(text)
     log = (folder / "caddy.log").open("wb")
-    argv = [program("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    argv = [with_caddy or program("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     environment: dict[str, Any] = {**os.environ, "HOME": str(folder), **(env or {})}
     running = subprocess.Popen(argv, stdout=log, stderr=log, env=environment)
     front = Front(ports, folder / "ca.crt")

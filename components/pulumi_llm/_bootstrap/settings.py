@@ -69,7 +69,11 @@ def digest(document: Mapping[str, Any]) -> str:
 
 def services(request: NodeRequest) -> list[str]:
     """The units that run in the end, in the order in which they are started; the watch comes last."""
-    return ["llm-status.service", *(str(each.unit) for each in order.services(request)), "llm-watch.service"]
+    return [
+        "llm-status.service",
+        *(unit for each in order.services(request) for unit in each.units),
+        "llm-watch.service",
+    ]
 
 
 def secret_names(request: NodeRequest) -> tuple[str, ...]:

@@ -281,7 +281,9 @@ def _restarts(old: Any, new: Any) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for document in (documents.settings_document(each) for each in (old, new)):
         for each in (document or {}).get("files", ()):
-            found[each["path"]] = tuple(str(unit).removesuffix(".service") for unit in each["restart"])
+            # A socket is restarted with its service alone, which is what people know it by.
+            units = [str(unit) for unit in each["restart"] if not str(unit).endswith(".socket")]
+            found[each["path"]] = tuple(unit.removesuffix(".service") for unit in units)
     return found
 
 

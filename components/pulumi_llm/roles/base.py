@@ -126,6 +126,14 @@ class Role:
         """Its service's unit."""
         return f"llm-{self.manifest.service.name}.service" if self.manifest.service else None
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What systemd starts for it: its socket first, where systemd listens for it."""
+        if self.manifest.service is None:
+            return ()
+        service = f"llm-{self.manifest.service.name}.service"
+        return (service.replace(".service", ".socket"), service) if self.manifest.service.socket else (service,)
+
     def memory_gib(self, node: NodeRequest) -> int:
         """Host memory that it takes."""
         asked = node.asked(self.name)
@@ -214,9 +222,9 @@ class Role:
         ]
         if self.manifest.compose is not None:
             rows.append(file_row(compose.path(self.name), self._compose(node), *restart))
-        if self.unit is not None:
-            rows.append(file_row(f"{UNITS}/{self.unit}", self._unit(self.unit, node), *restart))
-        return rows
+        # systemd opens no socket for a service that runs, so a new one is for a service that starts anew.
+        return rows + [file_row(f"{UNITS}/{each}", self._unit(each, node), *self.units[place:])
+                       for place, each in enumerate(self.units)]  # fmt: skip
 
     def _compose(self, node: NodeRequest) -> str:
         text = self.filled("compose.yaml.j2", node)
@@ -230,7 +238,7 @@ class Role:
             if self.has(name):
                 return self.filled(name, node)
         how = self.manifest.compose
-        if how is None:
+        if how is None or unit != self.unit:
             message = _(
                 "the role {name!r} has a service, and neither {unit} nor a compose file in its folder",
                 name=self.name,

@@ -135,6 +135,9 @@ class Service:
     """The unit ``llm-<name>.service`` that runs in the end; without a file of its own, the one for compose files."""
 
     name: Name
+    socket: bool = False
+    """systemd listens for it, and hands the socket over (sd_listen_fds(3)), so that callers wait while the service
+    starts anew. The folder has ``llm-<name>.socket``, or ``llm-<name>.socket.j2``."""
 
 
 @part

@@ -15,7 +15,9 @@ from pathlib import Path
 import uvloop
 
 from llm_gate.attempt import Patience
-from llm_gate.server import LAST_WORDS, Gateway, Paths, server
+from llm_gate.handed import handed
+from llm_gate.listening import BACKLOG
+from llm_gate.server import LAST_WORDS, PARTING, Gateway, Paths, server
 from llm_gate.store import checkpoint
 
 
@@ -25,7 +27,7 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=Paths.settings)
     parser.add_argument("--secrets", type=Path, default=Paths.secrets)
     parser.add_argument("--state", type=Path, default=Paths.state)
-    parser.add_argument("--port", type=int, default=4000, help="loopback only; 0: any")
+    parser.add_argument("--port", type=int, default=4000, help="loopback only; 0: any; systemd's socket goes before it")
     parser.add_argument("--metrics-port", type=int, default=4001, help="loopback only; 0: any")
     parser.add_argument("--first-byte", type=float, default=Patience.first_byte, help="seconds; see Patience")
     parser.add_argument("--between", type=float, default=Patience.between, help="seconds; see Patience")
@@ -48,10 +50,10 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     back = server(gateway.measure)
     # Before anybody can ask: what is to be checked is never let through because the check is not there yet.
     await gateway.content.load()
-    ports = []
-    for each, wanted in ((front, port), (back, metrics_port)):
-        await each.start(socket.create_server(("127.0.0.1", wanted), backlog=1024))
-        ports.append(each.addresses[0][1])
+    await front.start(handed() or socket.create_server(("127.0.0.1", port), backlog=BACKLOG))
+    # Never handed over: who asks here wants to know whether this process is there.
+    await back.start(socket.create_server(("127.0.0.1", metrics_port), backlog=BACKLOG))
+    ports = [each.addresses[0][1] for each in (front, back)]
     # What is alive now stays: the collector need not look at it again with every request.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -62,7 +64,7 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     chores.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await chores
-    await front.stop(LAST_WORDS)
+    await front.stop(LAST_WORDS, PARTING)
     await back.stop(1)
     await gateway.close()
     await asyncio.to_thread(checkpoint, gateway.store.path)

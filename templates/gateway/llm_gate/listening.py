@@ -12,6 +12,12 @@ from typing import Any
 from llm_gate.messages import Answer
 from llm_gate.serving import LARGE_PIECE, Connection, Handler
 
+BACKLOG = 4096
+"""Callers that may wait to be taken, as many as Linux lets by default (net.core.somaxconn); systemd's socket has as
+many, and they are all who ask while the gateway starts anew."""
+STOPPING_PAUSE = 0.02
+"""Seconds between two looks at what is still under way."""
+
 
 class Server:
     """Listens, and hands requests to a handler. Handlers are cancelled when their caller hangs up."""
@@ -37,26 +43,30 @@ class Server:
         # Else the kernel takes megabytes of a body that nobody reads.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_PIECE)
         self.addresses = [listener.getsockname()]
-        self._listener = await self.loop.create_server(lambda: Connection(self), sock=listener, backlog=1024)
+        self._listener = await self.loop.create_server(lambda: Connection(self), sock=listener, backlog=BACKLOG)
         self._sweep = self.loop.call_later(1.0, self._look)
 
-    async def stop(self, patience: float) -> None:
-        """Take no more requests, and let those under way come to their end, for so many seconds."""
+    async def stop(self, patience: float, parting: float = 0.0) -> None:
+        """Take no more callers, and let requests under way come to their end, for ``patience`` seconds.
+
+        ``parting``: seconds for which a connection that asks nothing is kept. Whoever was not told that it will be
+        closed may be sending a request at this moment; it is answered, with the word that it was the last.
+        """
         self.stopping = True
         if self._sweep is not None:
             self._sweep.cancel()
         if self._listener is not None:
             self._listener.close()
-        for each in list(self.connections):
-            if each.idle():
-                each.transport.close()
-        until = time.monotonic() + patience
-        while tasks := [each.task for each in self.connections if each.task is not None]:
-            left = until - time.monotonic()
-            if left <= 0:
+        begun = time.monotonic()
+        while True:
+            # First of all: a caller that was taken may not be among the connections yet.
+            await asyncio.sleep(STOPPING_PAUSE)
+            now = time.monotonic()
+            for each in list(self.connections):
+                if each.idle() and now - max(each.since, begun) >= parting:
+                    each.transport.close()
+            if not self.connections or now - begun >= patience:
                 break
-            await asyncio.wait(tasks, timeout=left)
-            await asyncio.sleep(0)
         tasks = [each.task for each in self.connections if each.task is not None]
         for each in list(self.connections):
             each.transport.abort()

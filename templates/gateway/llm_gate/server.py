@@ -38,6 +38,8 @@ BODY_SECONDS = 60.0
 """Seconds for a request's body to come."""
 LAST_WORDS = 40.0
 """Seconds that answers under way have after SIGTERM; the unit's TimeoutStopSec is longer."""
+PARTING = 5.0
+"""Seconds that an idle connection stays open after SIGTERM: Caddy gives up its own after one."""
 WRITTEN_WITHIN = 0.02
 """Seconds after which a settlement is on the disk, if no admission takes it there before."""
 MOST_HELD = 256 * 2**20

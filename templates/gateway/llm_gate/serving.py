@@ -29,7 +29,7 @@ MOST_WAITING = 64 * 2**10
 WORTH_READING = 256 * 2**10
 """Bytes of a body that nobody wants, and that is read all the same, so that its connection can go on."""
 KEEP_ALIVE = 300.0
-"""Seconds that an idle connection is kept; Caddy's own are kept for less."""
+"""Seconds that an idle connection is kept; Caddy gives up its own after one."""
 LINGER = 20.0
 """Seconds that a caller has to read a refusal before the end of what it sends."""
 LINGER_PAUSE = 0.5
@@ -293,7 +293,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._waiting:
             self.transport.resume_reading()
             self.loop.call_soon(self._go_on)
-        elif self.closing or self.server.stopping:
+        elif self.closing:
             self._linger() if self._refusal is not None else self.transport.close()
         else:
             self.transport.resume_reading()
