@@ -126,6 +126,16 @@ class Role:
         """Its service's unit."""
         return f"llm-{self.manifest.service.name}.service" if self.manifest.service else None
 
+    def units(self, node: NodeRequest) -> tuple[str, ...]:
+        """The units that run in the end, in the order in which they are started."""
+        return (self.unit,) if self.unit else ()
+
+    def health(self, node: NodeRequest) -> dict[str, str]:
+        """Where each of its services says that it is well, by the name that the node's codes have for it."""
+        if self.unit is None or self.manifest.health is None:
+            return {}
+        return {self.unit.removeprefix("llm-").removesuffix(".service"): self.manifest.health.url}
+
     def memory_gib(self, node: NodeRequest) -> int:
         """Host memory that it takes."""
         asked = node.asked(self.name)
