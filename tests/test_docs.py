@@ -257,6 +257,7 @@ def test_the_price_of_a_stack_that_the_docs_tell_is_the_one_in_its_file(page: Pa
 MODELS = (
     spec.PlatformSpec,
     spec.ServerSpec,
+    spec.ModelSpec,
     spec.ServiceSpec,
     spec.AccessSpec,
     spec.VectorsSpec,

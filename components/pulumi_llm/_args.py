@@ -13,6 +13,7 @@ __all__ = [
     "ContentArgs",
     "DomainArgs",
     "KeyArgs",
+    "ModelArgs",
     "ModelServerArgs",
     "ModeratorArgs",
     "NetworkArgs",
@@ -211,6 +212,39 @@ class ServiceArgs(TypedDict):
     """GiB for it on the data disk. Left out: as its role says. From 1 to 16000."""
 
 
+class ModelArgs(TypedDict):
+    """A further model on the same machine. Its name in ``models`` is what clients call it."""
+
+    model: str
+    """The model's id at Hugging Face or ModelScope (``organisation/name``)."""
+    kind: NotRequired[str]
+    """What it is for: ``embedding`` turns texts into vectors, ``reranking`` says how well they fit a question. Left out: as its name or its files say. One of ``chat``, ``embedding``, ``reranking``."""
+    modelscope_id: NotRequired[str]
+    """Its id at ModelScope, where that differs and the catalogue does not know it."""
+    revision: NotRequired[str]
+    """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it."""
+    device: NotRequired[str]
+    """``cpu`` is refused for now: see "several models on a host". One of ``gpu``, ``cpu``. Default: ``gpu``."""
+    gpus: NotRequired[int]
+    """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU. From 1 to 7."""
+    gpu_memory_utilization: NotRequired[float]
+    """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one request needs. Above 0.01, at most 0.98."""
+    context_length: NotRequired[int]
+    """Tokens of a text, or of prompt and answer together. Left out: the model's own, at most 8192. At least 16."""
+    max_num_seqs: NotRequired[int]
+    """Requests worked on at a time. Left out: 32 on a shared GPU, else vLLM's own. From 1 to 4096."""
+    quantization: NotRequired[str]
+    """Left out: what the model's files say, which is nearly always right. One of ``awq``, ``gptq``, ``fp8``, ``mxfp4``."""
+    dtype: NotRequired[str]
+    """``auto`` takes ``half`` where the GPU has no bfloat16 (T4). One of ``auto``, ``half``, ``bfloat16``. Default: ``auto``."""
+    kv_cache_dtype: NotRequired[str]
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). One of ``auto``, ``fp8``. Default: ``auto``."""
+    trust_remote_code: NotRequired[bool]
+    """Let code from the model's repository run on the host. Default: ``false``."""
+    extra_args: NotRequired[list[str]]
+    """More flags for its ``vllm serve``, each an item of its own."""
+
+
 class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
@@ -274,6 +308,8 @@ class ServerArgs(TypedDict):
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
     """Word lists and moderators."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Further models on the same machine, by the names that clients call them: see "several models on a host"."""
     services: NotRequired[dict[str, ServiceArgs]]
     """More services on the same host, by the names of their roles."""
     ready_timeout_minutes: NotRequired[int]
@@ -458,6 +494,8 @@ class ModelServerArgs(TypedDict):
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]
     """Findings of the fit check to go on in spite of."""
+    further_models: NotRequired[dict[str, ModelArgs]]
+    """Further models on the same machine, by the names that clients call them: see "several models on a host"."""
     public: NotRequired[bool]
     """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
     ssh_cidrs: NotRequired[list[str]]

@@ -21,7 +21,7 @@ from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
-    from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm._resolve import ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
     from pulumi_llm.spec import DomainSpec, UpstreamSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
@@ -41,10 +41,21 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     own = wanted.name_served
     upstreams = [
         Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1"),
+        *(_own_upstream(number, each) for number, each in enumerate(server.models)),
         *vendor_upstreams(wanted.upstreams, server.site.region.country),
     ]
     targets = {
         own: Target(upstream="vllm", model=own, price_in=0, price_out=0, window=server.context_length),
+        **{
+            each.name: Target(
+                upstream=_own_upstream(number, each).name,
+                model=each.name,
+                price_in=0,
+                price_out=0,
+                window=each.context_length,
+            )
+            for number, each in enumerate(server.models)
+        },
         **vendor_targets(wanted.upstreams, server.prices),
     }
     if proxy_endpoint is not None and server.foreign is not None:
@@ -284,4 +295,42 @@ def _vllm(server: ResolvedServer) -> VllmRole:
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         extra_args=wanted.extra_args,
         weights_gib=server.weights_gib,
+        more=tuple(_further(number, each) for number, each in enumerate(server.models)),
+    )
+
+
+def _own_port(number: int) -> int:
+    """The port of a further model on loopback: those that the role keeps behind the main model's."""
+    return roles.role("vllm").manifest.loopback[1 + number]
+
+
+def _own_upstream(number: int, model: ResolvedModel) -> Upstream:
+    """A further model's server. A name with a slash cannot be a vendor's, nor one that somebody gave an upstream."""
+    return Upstream(name=f"vllm/{model.name}", kind="vllm", base_url=f"http://127.0.0.1:{_own_port(number)}/v1")
+
+
+def _further(number: int, model: ResolvedModel) -> VllmRole:
+    wanted = model.spec
+    return VllmRole(
+        model_id=wanted.model,
+        modelscope_id=wanted.modelscope_id or (model.model.modelscope_id if model.model else None),
+        revision=wanted.revision,
+        served_name=model.name,
+        dtype=cast("Any", model.dtype),
+        tensor_parallel_size=len(model.cards),
+        max_model_len=model.context_length,
+        gpu_memory_utilization=wanted.gpu_memory_utilization or 0.9,
+        kv_cache_dtype=None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
+        trust_remote_code=wanted.trust_remote_code,
+        tool_call_parser=model.abilities.tool_call_parser,
+        reasoning_parser=model.abilities.reasoning_parser,
+        chat_template=model.abilities.chat_template,
+        recommended=model.abilities.flags,
+        task=model.task,
+        flags=flags_of_spec(wanted),
+        extra_args=wanted.extra_args,
+        weights_gib=model.weights_gib,
+        name=model.name,
+        port=_own_port(number),
+        cards=() if wanted.gpus is None else model.cards,
     )

@@ -21,10 +21,12 @@ from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import Finding
 from pulumi_llm.spec import (
     DEFAULT_ENGINE,
+    FURTHER_MODELS,
     MODERATOR_SECRETS,
     OWN_KEYS,
     SECRETS,
     ContentSpec,
+    arguments_of_server,
     secrets_named,
     upstream_key,
 )
@@ -165,9 +167,9 @@ class Platform(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
         settled: model_server.Settled,
     ) -> ModelServer:
-        server, vectors, foreign = wanted.spec.server, wanted.server.vectors, wanted.server.foreign
+        server, vectors, foreign = wanted.server.spec, wanted.server.vectors, wanted.server.foreign
         server_args: Any = {
-            **server.model_dump(exclude_none=True),
+            **arguments_of_server(server.model_dump(exclude_none=True)),
             **_shared(wanted),
             **network,
             "zone": wanted.server.site.place.zone,
@@ -199,7 +201,7 @@ class Platform(pulumi.ComponentResource):
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
             }
-        for part in ("services", "upstreams"):
+        for part in ("services", "upstreams", FURTHER_MODELS):
             if not server_args[part]:
                 del server_args[part]  # what nobody asked for is not recorded
         return ModelServer(f"{name}-server", server_args, opts, _settled=settled)

@@ -154,14 +154,38 @@ async def test_a_vendor_is_not_asked_for_numbers(tmp_path: Path) -> None:
     assert "llm_gateway_engine_up" not in found
 
 
-def test_of_two_engines_one_is_asked_as_both_have_the_same_names() -> None:
+def test_the_engines_of_this_machine_are_asked_and_no_others() -> None:
     from llm_gate import monitoring
     from llm_gate.routes import Upstream
 
     rows = [Upstream("a", "openai", "http://127.0.0.1:1"), Upstream("b", "vllm", "http://10.0.0.8:8000/v1")]
-    assert monitoring.engine(rows) is None
-    rows += [Upstream("c", "vllm", "http://127.0.0.1:8000/v1"), Upstream("d", "vllm", "http://127.0.0.1:8001/v1")]
-    assert monitoring.engine(rows) == rows[2]
+    assert monitoring.engines(rows) == []
+    rows += [Upstream("vllm/e", "vllm", "http://127.0.0.1:8011/v1"), Upstream("vllm", "vllm", "http://127.0.0.1:8000")]
+    assert monitoring.engines(rows) == [rows[3], rows[2]]
+    assert [monitoring.labels_of(each) for each in (rows[3], rows[2])] == [(), (("engine", "vllm/e"),)]
+
+
+async def test_a_monitor_reads_the_numbers_of_every_model_and_no_name_twice(tmp_path: Path) -> None:
+    process = "# TYPE process_open_fds gauge\nprocess_open_fds 7.0\n"
+    second = ENGINE.replace('"m"', '"bge"').replace("3.0", "5.0")
+    more = '# HELP vllm:prompt_tokens x\n# TYPE vllm:prompt_tokens counter\nvllm:prompt_tokens{model_name="bge"} 9.0\n'
+    async with engine(ok(ENGINE + process)) as one, engine(ok(process + second + more)) as two:
+        other = {"vllm/bge": {"kind": "vllm", "base_url": f"http://127.0.0.1:{two}/v1"}}
+        row = {"bge": {"targets": [{"upstream": "vllm/bge", "model": "bge"}]}}
+        made = home(tmp_path).routes(f"http://127.0.0.1:{one}/v1", kind="vllm", upstreams=other, routes=row)
+        async with made.here() as gate:
+            text = (await read(gate))[1]
+    found = values(text)
+    assert (found["llm_gateway_engine_up"], found['llm_gateway_engine_up{engine="vllm/bge"}']) == (1, 1)
+    assert found['vllm:num_requests_running{engine="0",model_name="m"}'] == 3
+    assert found['vllm:num_requests_running{engine="0",model_name="bge"}'] == 5
+    assert found['vllm:prompt_tokens{model_name="bge"}'] == 9
+    told = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert len(told) == len(set(told))
+    assert text.count("process_open_fds 7.0") == 1
+    rows = [line for line in text.splitlines() if "vllm:num_requests_running" in line]
+    assert "\n".join(rows) in text  # together, as the format has it
+    assert len(rows) == 3
 
 
 # -- the certificate

@@ -239,6 +239,18 @@ SERVERS: tuple[dict[str, Any], ...] = (
     {"cloud": "aliyun", "region": "cn-shanghai", "gpu": "L20"},
     {"cloud": "aliyun", "region": "cn-shanghai", "gpu": "L20", "zone": "cn-shanghai-l"},
     {"instance_type": "g4dn.metal", "gpu_count": 8},
+    {"models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct"}}},
+    {"models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct"}}},
+    {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu_memory_utilization": 0.3}}},
+    {"gpu": "A10G", "gpu_memory_utilization": 0.9, "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct"}}},
+    {"gpu": "A10G", "models": {"bge": {"model": "BAAI/bge-m3"}}},
+    {"gpu": "A10G", "models": {"big": {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu_memory_utilization": 0.1}}},
+    {
+        "gpu": "A10G",
+        "gpu_memory_utilization": 0.9,
+        "models": {"bge": {"model": "BAAI/bge-m3", "gpu_memory_utilization": 0.9}},
+    },
+    {"model": "BAAI/bge-reranker-v2-m3"},
 )
 
 
@@ -338,6 +350,11 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.zone", "cn-beijing-a"),
     ("server.served_name", "gpt-6-luna"),
     ("server.served_name", " x"),
+    ("server.models", {"a b": {"model": "01-ai/Yi-6B-Chat"}}),
+    ("server.models", {"a": {"model": "01-ai/Yi-6B-Chat"}, "A": {"model": "01-ai/Yi-6B-Chat"}}),
+    ("server.models", {f"m{number}": {"model": "01-ai/Yi-6B-Chat"} for number in range(9)}),
+    ("server.models", {"a": {"model": "BAAI/bge-m3", "device": "cpu"}}),
+    ("server.models", {"a": {"model": "zzz"}}),
     ("server.keys", {}),
     ("server.keys", {"Big Key": {}}),
     ("server.keys", {"app": {"models": ["gpt-5"]}}),

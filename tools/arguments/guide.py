@@ -82,6 +82,7 @@ CHINESE = {
 }
 LINKS = {
     "KeySpec": ("[keys](#keys-and-limits)", "[密钥](#密钥和限额)"),
+    "ModelSpec": ("[models](#several-models-on-a-host)", "[模型](#一台机器上的多个模型)"),
     "RouteSpec": ("[routes](#routes)", "[路由](#routes)"),
     "ServiceSpec": ("[services](#services)", "[服务](#services)"),
     "UpstreamSpec": ("[vendors](#upstreams)", "[厂商](#upstreams)"),

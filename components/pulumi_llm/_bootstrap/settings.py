@@ -71,7 +71,7 @@ def services(request: NodeRequest) -> list[str]:
     """The units that run in the end, in the order in which they are started; the watch comes last."""
     return [
         "llm-status.service",
-        *(unit for each in order.services(request) for unit in each.units),
+        *(unit for each in order.services(request) for unit in each.units(request)),
         "llm-watch.service",
     ]
 
@@ -188,8 +188,8 @@ def _watch(request: NodeRequest) -> dict[str, Any]:
     return {
         # Where the status document is.
         "https_port": order.status_port(request),
-        "services": [each.unit for each in have],
-        "health": {_service(each): each.manifest.health.url for each in have if each.manifest.health},
+        "services": [unit for each in have for unit in each.units(request) if unit.endswith(".service")],
+        "health": {name: url for each in have for name, url in each.health(request).items()},
         **watched,
     }
 

@@ -22,11 +22,19 @@ def run(asked: Namespace) -> int:
         from pulumi_llm._commands import _vectors
 
         return _vectors.run(asked)
-    report = with_user_data(check(_request(asked)))
-    if asked.json:
-        sys.stdout.write(json.dumps(report.for_json(), indent=2, ensure_ascii=False) + "\n")
+    if asked.beside:
+        from pulumi_llm._commands import _check_models as several
+
+        together, seats = several.verdict(asked, _request(asked))
+        report = with_user_data(together)
+        document, text = {**report.for_json(), "models": several.for_json(seats)}, several.table(seats)
     else:
-        sys.stdout.write(str(report))
+        report = with_user_data(check(_request(asked)))
+        document, text = report.for_json(), ""
+    if asked.json:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(str(report) + text)
     return DONE if report.ok else REFUSED
 
 
@@ -86,7 +94,7 @@ def _request(asked: Namespace) -> FitRequest:
         dtype="half" if asked.dtype == "float16" else asked.dtype,
         max_model_len=asked.max_model_len,
         concurrency=asked.concurrency,
-        gpu_memory_utilization=asked.gpu_memory_utilization,
+        gpu_memory_utilization=0.9 if asked.gpu_memory_utilization is None else asked.gpu_memory_utilization,
         max_num_seqs=asked.max_num_seqs,
         kv_cache_dtype="fp8" if asked.kv_cache_dtype == "fp8_e4m3" else asked.kv_cache_dtype,
         driver=asked.driver,

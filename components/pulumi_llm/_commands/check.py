@@ -63,7 +63,15 @@ COMMAND = Command(
         option(
             "--concurrency", type=whole(1, 100_000), metavar="N", help="requests of that length that must fit at once"
         ),
-        option("--gpu-memory-utilization", type=number(0, 1), default=0.9, metavar="U", help="default: 0.9"),
+        option("--gpu-memory-utilization", type=number(0, 1), metavar="U", help="default: 0.9"),
+        option(
+            "--beside",
+            action="append",
+            default=[],
+            metavar="MODEL[=SHARE]",
+            help="another model on the same machine, with its share of the card, or =own for a GPU of its own; may be "
+            "repeated",
+        ),
         option("--max-num-seqs", type=whole(1, 100_000), metavar="N", help="default: vLLM's for the GPU"),
         option("--kv-cache-dtype", type=one_of(_("dtype of a KV cache"), CACHE_DTYPES), default="auto", metavar="D"),
         option(

@@ -3,6 +3,7 @@
 from pulumi_llm._resolve.graph import (
     Foreign,
     ResolvedMachine,
+    ResolvedModel,
     ResolvedPlatform,
     ResolvedProxy,
     ResolvedServer,
@@ -22,6 +23,7 @@ __all__ = [
     "SERVER_KEY",
     "Foreign",
     "ResolvedMachine",
+    "ResolvedModel",
     "ResolvedPlatform",
     "ResolvedProxy",
     "ResolvedServer",

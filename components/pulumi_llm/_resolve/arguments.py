@@ -70,7 +70,7 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
     asked = {name: given.get(f"vectors_{name}") for name in VECTORS_BESIDE}
     prices: Mapping[str, Any] = given.get("proxy_prices") or {}
     server, access, vectors, network, tags, of_models, proxied, *__ = gather(
-        lambda: spec.parse(ServerSpec, _of(ServerSpec, known)),
+        lambda: spec.parse(ServerSpec, spec.server_arguments(known)),
         lambda: _access(given),
         lambda: spec.parse(VectorsSpec, pick(asked, *asked)),
         lambda: spec.parse(NetworkSpec, pick({"cidr": given.get("network_cidr")}, "cidr")),

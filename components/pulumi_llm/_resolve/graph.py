@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from pulumi_llm.errors import Finding
     from pulumi_llm.preflight.memory import Memory
     from pulumi_llm.preflight.placement import Placement
-    from pulumi_llm.spec import AccessSpec, NetworkSpec, PlatformSpec, PriceSpec, ProxySpec, ServerSpec, VectorsSpec
+    from pulumi_llm.spec import (
+        AccessSpec,
+        ModelSpec,
+        NetworkSpec,
+        PlatformSpec,
+        PriceSpec,
+        ProxySpec,
+        ServerSpec,
+        VectorsSpec,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,26 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedModel:
+    """A further model on a model server's host, served by a vLLM of its own. ``spec`` has its share of a card.
+
+    ``cards``: the GPUs that it uses, by their numbers on the machine. What is None is not known, as of a server.
+    ``task``: what it is for, if not for chat (`pulumi_llm.catalog.pooling`).
+    """
+
+    name: str
+    spec: ModelSpec
+    model: Model | None
+    abilities: Abilities
+    task: str | None
+    dtype: str
+    context_length: int | None
+    weights_gib: float | None
+    cards: tuple[int, ...]
+    memory: Memory | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedServer(ResolvedMachine):
     """A GPU host and the model on it.
 
@@ -78,12 +107,14 @@ class ResolvedServer(ResolvedMachine):
     memory: Memory | None
     max_num_seqs: int | None
     prices: Mapping[str, PriceSpec]
+    models: tuple[ResolvedModel, ...] = ()
+    """Further models, in the order in which they start."""
 
     @property
     def served(self) -> tuple[str, ...]:
         """The models that the gateway serves, the proxy's included; its routes are more names for them."""
         foreign = self.foreign.models if self.foreign else ()
-        return (self.spec.name_served, *served_by(self.spec.upstreams), *foreign)
+        return (*self.spec.own_models, *served_by(self.spec.upstreams), *foreign)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

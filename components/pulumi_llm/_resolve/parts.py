@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog, preflight
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import keep
-from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+from pulumi_llm._flags import flags_of
+from pulumi_llm._resolve.graph import Foreign, ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm.catalog.abilities import abilities_of
+from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import beside, placement, stores
 from pulumi_llm.spec import PriceSpec, domain_mistakes, served_by, vendor_of
+from pulumi_llm.spec.models import TASKS
 
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model
     from pulumi_llm.preflight.memory import Memory
     from pulumi_llm.preflight.placement import Placement, Placing
+    from pulumi_llm.preflight.sharing import Seat
     from pulumi_llm.spec import AccessSpec, NetworkSpec, ProxySpec, ServerSpec, UpstreamSpec, VectorsSpec
 
 
@@ -53,6 +57,10 @@ class Stand:
     warnings: tuple[Finding, ...] = ()
     memory: Memory | None = None
     max_num_seqs: int | None = None
+    server: ServerSpec | None = None
+    """Of a model server: what was asked, with each model's share of a card told."""
+    seats: tuple[Seat, ...] = ()
+    """Of a model server with further models: each with its share, the main one first."""
 
     def fields(self) -> dict[str, Any]:
         """As fields of a resolved machine."""
@@ -75,6 +83,10 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     placing = placing or placement.attempt(lambda: placement.place_server(server))
     findings = list(placing.findings)
     verdict = preflight.judge(server, vectors, placing)
+    if verdict.seats:
+        from pulumi_llm.preflight import sharing  # most servers have one model
+
+        server = sharing.settled(server, verdict.seats)
     told = keep(findings, lambda: preflight.require(verdict.findings, server.override))
     model = catalog.load().models.get(server.model)
     weights = placement.download_gib(model) if model is not None else None
@@ -93,6 +105,8 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         warnings=(*told, *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ())),
         memory=verdict.memory,
         max_num_seqs=verdict.max_num_seqs,
+        server=server,
+        seats=verdict.seats,
     )
 
 
@@ -126,6 +140,7 @@ def resolve_server(
         _settle_name(server, shared)
         stand = stand_of_server(server, vectors)
     data, model = catalog.load(), stand.model
+    server = stand.server or server
     return ResolvedServer(
         **shared.fields(),
         **stand.fields(),
@@ -142,7 +157,33 @@ def resolve_server(
         memory=stand.memory,
         max_num_seqs=stand.max_num_seqs,
         prices=MappingProxyType(prices_of(server.upstreams)),
+        models=tuple(_further(server, stand.seats)),
     )
+
+
+def _further(server: ServerSpec, seats: Sequence[Seat]) -> Iterator[ResolvedModel]:
+    """The further models: those that share the first card start before those that have cards of their own."""
+    from pulumi_llm.preflight.engine import engine
+    from pulumi_llm.preflight.request import context_of, dtype_on
+
+    data, free = catalog.load(), server.gpu_count
+    for seat in seats[1:]:
+        wanted = server.models[seat.name]
+        model = data.models.get(wanted.model)
+        cards = (0,) if wanted.gpus is None else tuple(range(free, free + wanted.gpus))
+        free += wanted.gpus or 0
+        yield ResolvedModel(
+            name=seat.name,
+            spec=wanted,
+            model=model,
+            abilities=abilities_of(wanted.model, model.base_model if model else None),
+            task=TASKS[wanted.kind] if wanted.kind else task_of(wanted.model, model, flags_of(wanted.extra_args)),
+            dtype=dtype_on(wanted.dtype, model, data.gpus[server.gpu], engine()),
+            context_length=context_of(wanted.context_length, model),
+            weights_gib=placement.download_gib(model) if model is not None else None,
+            cards=cards,
+            memory=seat.memory,
+        )
 
 
 def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> ResolvedVectors:

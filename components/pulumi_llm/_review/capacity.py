@@ -11,7 +11,7 @@ from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm._review.impact import role_of
 from pulumi_llm._review.nodes import Nodes
 from pulumi_llm.errors import Refusal
-from pulumi_llm.preflight import placement
+from pulumi_llm.preflight import placement, sharing
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import case_of, of_server
 
@@ -80,7 +80,7 @@ def seen(plan: Plan, resource: PlannedResource) -> Seen | None:
     if server is None:
         return None
     try:
-        case = case_of(of_server(server))
+        case = case_of(of_server(sharing.settled(server)))
     except Refusal:
         return Seen(server, None, None)
     return Seen(server, _room(case.max_model_len, case.memory), placement.download_gib(case.model))
@@ -88,7 +88,7 @@ def seen(plan: Plan, resource: PlannedResource) -> Seen | None:
 
 def server_of(resource: PlannedResource) -> spec.ServerSpec | None:
     """The spec of a model server in a plan; None where it holds what is not known, or is refused."""
-    known = {key: value for key, value in resource.inputs.items() if key in spec.ServerSpec.model_fields}
+    known = spec.server_arguments(resource.inputs)
     if any(is_secret(value) or value == UNKNOWN for value in known.values()):
         return None
     try:

@@ -207,7 +207,7 @@ def fit(plan: Plan) -> list[Finding]:
         if resolved is not None:
             found += [one.placed(each.name) for one in resolved.warnings]
             continue
-        known = {key: value for key, value in each.inputs.items() if key in spec.ServerSpec.model_fields}
+        known = spec.server_arguments(each.inputs)
         beside = {key: each.inputs.get(f"vectors_{key}") for key in spec.VECTORS_BESIDE}
         if any(is_secret(value) or value == UNKNOWN for value in (*known.values(), *beside.values())):
             continue

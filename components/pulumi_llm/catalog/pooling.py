@@ -56,8 +56,8 @@ def refuse_reranker(model: str) -> None:
     if kind_of(model) != RERANKER:
         return
     message = _(
-        "{model} is a reranker: it says how well texts fit a question, and the gateway passes no such requests",
+        "{model} is a reranker: it says how well texts fit a question, and answers nobody",
         model=model,
     )
-    hint = _("a chat model, such as Qwen/Qwen2.5-7B-Instruct, or one that turns text into vectors")
+    hint = _("a chat model, such as Qwen/Qwen2.5-7B-Instruct, with this one beside it under `models`")
     raise Refusal([Finding("catalog.not-a-chat-model", message, hint, where="model")])

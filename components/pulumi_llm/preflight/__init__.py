@@ -14,6 +14,7 @@ from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 if TYPE_CHECKING:
     from pulumi_llm.preflight.memory import Memory
     from pulumi_llm.preflight.placement import Placing
+    from pulumi_llm.preflight.sharing import Seat
     from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 __all__ = ["DEFAULT_CONTEXT", "Verdict", "check_server", "judge", "require"]
@@ -30,6 +31,8 @@ class Verdict:
     findings: tuple[Finding, ...]
     memory: Memory | None = None
     max_num_seqs: int | None = None
+    seats: tuple[Seat, ...] = ()
+    """Where there are further models: each with its share of a card, the main one first."""
 
 
 def check_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> list[Finding]:
@@ -45,19 +48,29 @@ def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placi
     """
     from pulumi_llm.preflight import report, request, rules_host  # a component pays for the models' rows only here
 
+    seats: tuple[Seat, ...] = ()
+    if server.models:
+        from pulumi_llm.preflight import sharing
+
+        seats = sharing.seats(sharing.wishes(server))
+        server = sharing.settled(server, seats)
+
+    def together(found: Iterable[Finding]) -> tuple[Finding, ...]:
+        return tuple(sharing.findings(seats, found) if seats else found)
+
     asked = request.of_server(server, vectors)
     placing = placing or request.placing_of(asked)
     try:
         case = request.case_of(asked, placing=placing)
-        found = report.findings(case)
+        found = together(report.findings(case))
     except UnknownName as unknown:
         of_model = (_unknown_model(finding) for finding in unknown.findings)
         host = rules_host.of_unknown_model(asked, placing.place)
-        return Verdict((*of_model, *host), max_num_seqs=server.max_num_seqs)
+        return Verdict(together((*of_model, *host)), max_num_seqs=server.max_num_seqs, seats=seats)
     except Refusal as refusal:
-        return Verdict(refusal.findings, max_num_seqs=server.max_num_seqs)
+        return Verdict(together(refusal.findings), max_num_seqs=server.max_num_seqs, seats=seats)
     told = tuple(each for each in found if each.severity != "info")
-    return Verdict(told, case.memory, request.max_num_seqs_of(case))
+    return Verdict(told, case.memory, request.max_num_seqs_of(case), seats)
 
 
 def require(findings: Iterable[Finding], override: Collection[str] = ()) -> list[Finding]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._texts import _
+from pulumi_llm.preflight import weights
+from pulumi_llm.preflight.engine import engine
 
 if TYPE_CHECKING:
+    from pulumi_llm.catalog import Model
     from pulumi_llm.spec import ServerSpec, VectorsSpec
 
+UNKNOWN_GIB = 10
 VECTORS = "vectors"
 """The argument that asks for the vector store; which role that is, the roles tell."""
 
@@ -28,6 +35,8 @@ class Beside:
     disk_gib: int
     disk_percent: int = 100
     argument: str = ""
+    fixed: bool = False
+    """It takes what it takes: nobody can give it less."""
 
 
 def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, ...]:
@@ -45,7 +54,23 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, 
         manifest = registry.role(name).manifest
         sizes = (each.memory_gib or 0, each.disk_gib or 0)
         found.append(Beside(name, manifest.title, *sizes, manifest.needs.disk_percent))
-    return tuple(found)
+    return (*found, *of_models(server))
+
+
+def of_models(server: ServerSpec) -> Iterator[Beside]:
+    """The further models of a server."""
+    for name, each in server.models.items():
+        yield of_model(name, catalog.load().models.get(each.model), each.gpus or 1)
+
+
+def of_model(name: str, model: Model | None, gpus: int) -> Beside:
+    """A further model: its vLLM in the host's memory, and its files twice over, as a model is changed in place.
+
+    Of a model that is not known `UNKNOWN_GIB` of files are reckoned with.
+    """
+    stored = weights.weights_gib(model, model.quantization, model.quantization_bits) if model else None
+    disk = math.ceil(2.1 * (UNKNOWN_GIB if stored is None else stored))
+    return Beside(name, _("the model {name}", name=name), math.ceil(engine().host_gib_per_gpu * gpus), disk, fixed=True)
 
 
 def disk_gib(services: Iterable[Beside]) -> int:

@@ -59,7 +59,7 @@ def place_server(server: ServerSpec) -> Placement:
     capabilities.demand(server.cloud, capabilities.of_host(spot=server.spot))
     data = catalog.load()
     offers = data.offers(
-        gpu=server.gpu, gpu_count=server.gpu_count, cloud=server.cloud, region=server.region, spot=server.spot
+        gpu=server.gpu, gpu_count=server.cards, cloud=server.cloud, region=server.region, spot=server.spot
     )
     if server.instance_type is None:
         offers = [offer for offer in offers if not offer.instance.bare_metal]
@@ -74,7 +74,7 @@ def place_server(server: ServerSpec) -> Placement:
                         _(
                             "{instance_type} does not carry {gpu_count} x {gpu} in {region}",
                             instance_type=server.instance_type,
-                            gpu_count=server.gpu_count,
+                            gpu_count=server.cards,
                             gpu=server.gpu,
                             region=server.region,
                         ),
@@ -274,7 +274,7 @@ def _not_offered(server: ServerSpec) -> Finding:
             _(
                 "{cloud} has no type with {gpu_count} x {gpu} in {region}",
                 cloud=server.cloud,
-                gpu_count=server.gpu_count,
+                gpu_count=server.cards,
                 gpu=server.gpu,
                 region=server.region,
             ),
@@ -282,12 +282,12 @@ def _not_offered(server: ServerSpec) -> Finding:
             where="gpu_count",
         )
     on_cloud = sorted(
-        {offer.region for offer in data.offers(gpu=server.gpu, gpu_count=server.gpu_count, cloud=server.cloud)}
+        {offer.region for offer in data.offers(gpu=server.gpu, gpu_count=server.cards, cloud=server.cloud)}
     )
     if on_cloud:
         hint = _("a region that has it: {regions}", regions=listed(on_cloud[:8]))
     else:
-        elsewhere = sorted({offer.instance.cloud for offer in data.offers(gpu=server.gpu, gpu_count=server.gpu_count)})
+        elsewhere = sorted({offer.instance.cloud for offer in data.offers(gpu=server.gpu, gpu_count=server.cards)})
         on_sale = sorted({str(offer.instance.gpu_count) for offer in data.offers(gpu=server.gpu, cloud=server.cloud)})
         hint = either(
             [
@@ -302,7 +302,7 @@ def _not_offered(server: ServerSpec) -> Finding:
         "placement.gpu-not-offered",
         _(
             "the catalogue has no offer of {gpu_count} x {gpu} on {cloud} in {region}{note}",
-            gpu_count=server.gpu_count,
+            gpu_count=server.cards,
             gpu=server.gpu,
             cloud=server.cloud,
             region=server.region,

@@ -23,6 +23,8 @@ class Report:
     case: Case
     findings: tuple[Finding, ...]
     suggestion: suggest.Suggestion | None
+    together: bool = False
+    """It is about several models, and what one of them would run on alone is not told."""
 
     @property
     def ok(self) -> bool:
@@ -130,7 +132,7 @@ class Report:
             lines += ["", f"{told(SEVERITIES[finding.severity])}: {finding.text()}"]
         if self.suggestion is not None:
             lines += ["", tr("cheapest that passes: {suggestion}", suggestion=self.suggestion)]
-        elif not self.ok:
+        elif not self.ok and not self.together:
             lines += ["", tr("cheapest that passes: nothing in the catalogue does")]
         return "\n".join(lines) + "\n"
 
@@ -144,7 +146,7 @@ def check(request: FitRequest) -> Report:
     """The whole verdict. Raises UnknownName for a model or GPU that the catalogue does not have."""
     case = case_of(request)
     suggestion = suggest.cheapest(case)
-    return Report(case, _sorted(suggest.with_hints(case, findings_of(case), suggestion)), suggestion)
+    return Report(case, in_order(suggest.with_hints(case, findings_of(case), suggestion)), suggestion)
 
 
 def findings(case: Case) -> tuple[Finding, ...]:
@@ -152,8 +154,9 @@ def findings(case: Case) -> tuple[Finding, ...]:
     told = findings_of(case)
     if suggest.wants_hint(told):
         told = suggest.with_hints(case, told, suggest.cheapest(case))
-    return _sorted(told)
+    return in_order(told)
 
 
-def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def in_order(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The same, worst first."""
     return tuple(sorted(found, key=lambda finding: _ORDER[finding.severity]))

@@ -51,8 +51,15 @@ class FitRequest:
     model_disk_gib: int | None = None
     services: tuple[beside.Beside, ...] = ()
     extra_args: tuple[str, ...] = ()
+    beside_gpus: int = 0
+    """GPUs of the same machine that other models have for themselves."""
     hub_id: str | None = None
     """The model's id, where ``model`` is the folder with what a hub told of it."""
+
+    @property
+    def cards(self) -> int:
+        """GPUs of the machine."""
+        return self.gpu_count + self.beside_gpus
 
     @property
     def named(self) -> str:
@@ -80,6 +87,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         model_disk_gib=server.model_disk_gib,
         services=beside.of_server(server, vectors),
         extra_args=server.extra_args,
+        beside_gpus=server.cards - server.gpu_count,
     )
 
 

@@ -116,6 +116,8 @@ def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memo
     """What would find room: less for a service, a machine of its own, or a larger one with the same GPUs."""
     ways, together = [], beside.memory_gib(services)
     for each in sorted(services, key=lambda each: bool(each.argument)):
+        if each.fixed:
+            continue
         if not each.argument:
             ways.append(_("a smaller services.{name}.memory_gib", name=each.name))
             continue
@@ -123,7 +125,7 @@ def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memo
         ways += [f"{each.argument}.memory_gib: {left}"] if left >= 1 else []
         ways.append(f"{each.argument}.placement: own")
     for offer in catalog.load().offers(
-        gpu=request.gpu, gpu_count=request.gpu_count, cloud=request.cloud, region=request.region, spot=request.spot
+        gpu=request.gpu, gpu_count=request.cards, cloud=request.cloud, region=request.region, spot=request.spot
     ):
         row = offer.instance
         if row.memory_gib >= fixed + together and not row.bare_metal:

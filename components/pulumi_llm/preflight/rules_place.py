@@ -21,7 +21,7 @@ def not_offered(case: Case) -> Iterator[Finding]:
         if case.placing.place is not None:
             yield from unlisted.told(case.placing.place)
         return
-    if not data.offers(gpu=case.gpu.name, gpu_count=request.gpu_count, cloud=request.cloud):
+    if not data.offers(gpu=case.gpu.name, gpu_count=request.cards, cloud=request.cloud):
         offers = data.offers(gpu=case.gpu.name, cloud=request.cloud)
         counts = sorted({offer.instance.gpu_count for offer in offers})
         there = sorted({str(offer.instance.gpu) for offer in data.offers(cloud=request.cloud)})
@@ -29,7 +29,7 @@ def not_offered(case: Case) -> Iterator[Finding]:
             "placement.gpu-not-offered",
             _(
                 "the catalogue has no machine with {gpu_count} x {gpu} on {cloud}",
-                gpu_count=request.gpu_count,
+                gpu_count=request.cards,
                 gpu=case.gpu.name,
                 cloud=request.cloud,
             ),

@@ -57,7 +57,7 @@ class Suggestion:
             "region": self.offer.region,
             "instance_type": self.offer.instance.instance_type,
             "gpu": self.request.gpu,
-            "gpu_count": self.request.gpu_count,
+            "gpu_count": self.request.cards,
             "max_num_seqs": self.request.max_num_seqs,
             "hourly_price": None if price is None else price.amount,
             "currency": None if price is None else price.currency,
@@ -78,7 +78,7 @@ class Suggestion:
         return _(
             "{model} on {gpu_count} x {gpu}{seqs}: {cloud} {instance_type} in {region}, {cost}",
             model=self.request.named,
-            gpu_count=self.request.gpu_count,
+            gpu_count=self.request.cards,
             gpu=self.request.gpu,
             seqs=seqs,
             cloud=self.offer.instance.cloud,
@@ -99,8 +99,8 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
             continue
         key = (row.gpu, row.gpu_count)
         if key not in verdicts:
-            asked = replace(request, gpu=row.gpu, gpu_count=row.gpu_count)
-            verdicts[key] = passes(case_of(asked, model))
+            asked = replace(request, gpu=row.gpu, gpu_count=row.gpu_count - request.beside_gpus)
+            verdicts[key] = asked.gpu_count >= 1 and passes(case_of(asked, model))
         if verdicts[key]:
             yield offer
 
@@ -122,9 +122,10 @@ def cheapest(case: Case) -> Suggestion | None:
         for cloud, region in places:
             for offer in fitting(asked, _buyable(cloud, region, spot=request.spot), model):
                 row = offer.instance
+                count = row.gpu_count - asked.beside_gpus
                 return Suggestion(
                     offer,
-                    replace(asked, cloud=row.cloud, region=offer.region, gpu=row.gpu or "", gpu_count=row.gpu_count),
+                    replace(asked, cloud=row.cloud, region=offer.region, gpu=row.gpu or "", gpu_count=count),
                 )
     return None
 
@@ -195,7 +196,8 @@ def _counts(case: Case) -> list[int]:
     """How many of the GPU machines carry, in the place that is asked for."""
     request = case.request
     offers = catalog.load().offers(gpu=case.gpu.name, cloud=request.cloud, region=request.region)
-    return sorted({offer.instance.gpu_count for offer in offers if offer.instance.gpu_count <= MAX_GPUS})
+    counts = {offer.instance.gpu_count for offer in offers if offer.instance.gpu_count <= MAX_GPUS}
+    return sorted(count - request.beside_gpus for count in counts if count > request.beside_gpus)
 
 
 def _siblings(case: Case, request: FitRequest) -> Iterator[tuple[FitRequest, Model]]:

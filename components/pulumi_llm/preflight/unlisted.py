@@ -35,7 +35,7 @@ def offers(server: ServerSpec) -> list[Offer]:
     """
     data = catalog.load()
     row = data.instance(server.cloud, server.instance_type or "")
-    carries = (row.role, row.gpu, row.gpu_count) == ("gpu", data.gpu(server.gpu).name, server.gpu_count)
+    carries = (row.role, row.gpu, row.gpu_count) == ("gpu", data.gpu(server.gpu).name, server.cards)
     if not carries or row.fractional or not may_be_sold(row, server.region):
         return []
     price = data.price(row.cloud, row.instance_type, server.region, spot=server.spot)

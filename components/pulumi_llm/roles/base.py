@@ -126,13 +126,22 @@ class Role:
         """Its service's unit."""
         return f"llm-{self.manifest.service.name}.service" if self.manifest.service else None
 
+    def units(self, node: NodeRequest) -> tuple[str, ...]:
+        """What systemd starts for it, in order: its socket first, where systemd listens for it."""
+        return self._own_units
+
     @property
-    def units(self) -> tuple[str, ...]:
-        """What systemd starts for it: its socket first, where systemd listens for it."""
-        if self.manifest.service is None:
+    def _own_units(self) -> tuple[str, ...]:
+        """Those that its folder or its compose file makes."""
+        if self.unit is None or self.manifest.service is None:
             return ()
-        service = f"llm-{self.manifest.service.name}.service"
-        return (service.replace(".service", ".socket"), service) if self.manifest.service.socket else (service,)
+        return (self.unit.replace(".service", ".socket"), self.unit) if self.manifest.service.socket else (self.unit,)
+
+    def health(self, node: NodeRequest) -> dict[str, str]:
+        """Where each of its services says that it is well, by the name that the node's codes have for it."""
+        if self.unit is None or self.manifest.health is None:
+            return {}
+        return {self.unit.removeprefix("llm-").removesuffix(".service"): self.manifest.health.url}
 
     def memory_gib(self, node: NodeRequest) -> int:
         """Host memory that it takes."""
@@ -223,8 +232,8 @@ class Role:
         if self.manifest.compose is not None:
             rows.append(file_row(compose.path(self.name), self._compose(node), *restart))
         # systemd opens no socket for a service that runs, so a new one is for a service that starts anew.
-        return rows + [file_row(f"{UNITS}/{each}", self._unit(each, node), *self.units[place:])
-                       for place, each in enumerate(self.units)]  # fmt: skip
+        return rows + [file_row(f"{UNITS}/{each}", self._unit(each, node), *self._own_units[place:])
+                       for place, each in enumerate(self._own_units)]  # fmt: skip
 
     def _compose(self, node: NodeRequest) -> str:
         text = self.filled("compose.yaml.j2", node)

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._texts import _, listed
+from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, sites_of, told
 from pulumi_llm.roles.files import fill, templates, text
@@ -326,8 +327,16 @@ class Gateway(Role):
         if not self.runs(node):
             return {}
         served = node.of(VllmRole)
-        embeds = served is not None and served.task is not None
-        return {"models": [], "embed": own} if embeds else {"models": own}
+        tasks = {each.served_name: each.task for each in served.all} if served is not None else {}
+        rows: dict[str, list[str]] = {"models": []}
+        for route in role.routes:
+            if route.name in own:
+                rows.setdefault(_ASKED[tasks.get(route.targets[0].model)], []).append(route.name)
+        return rows
+
+
+_ASKED = {None: "models", EMBEDDING: "embed", RERANKER: "rerank"}
+"""What the watch calls the models of a task: it asks them for a completion, a vector, a rank."""
 
 
 def key_secret(name: str) -> str:

@@ -86,6 +86,18 @@ class VllmRole:
     flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     extra_args: tuple[str, ...] = ()
     weights_gib: float | None = None
+    name: str = ""
+    """Of a further model: what callers call it, and its unit is called after ("": it is the main one)."""
+    port: int = 8000
+    cards: tuple[int, ...] = ()
+    """Of a further model: the GPUs that it uses, by their numbers; none: the first, which is the main model's too."""
+    more: tuple[VllmRole, ...] = ()
+    """Further models, each with a server of its own, in the order in which those start that share a card."""
+
+    @property
+    def all(self) -> tuple[VllmRole, ...]:
+        """The main model and the further ones."""
+        return (self, *self.more)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

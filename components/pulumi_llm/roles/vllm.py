@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import vllm_flags
-from pulumi_llm.roles.base import Role, Row, file_row, told
+from pulumi_llm.roles import files, vllm_flags
+from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
+
+if TYPE_CHECKING:
+    from pulumi_llm.roles.manifest import Stage
 
 _HUGGING_FACE = (r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt")
 LOADED: dict[str, tuple[str, ...]] = {
@@ -27,16 +30,35 @@ Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_str
 """
 
 
+TURN = "/opt/llm/vllm/turn"
+"""What waits until the models before it on its card have loaded."""
+
+
 class Vllm(Role):
-    """A vLLM server for one model, on loopback."""
+    """vLLM servers on loopback, one for each model."""
+
+    def units(self, node: NodeRequest) -> tuple[str, ...]:
+        """One for each model, the main one's first."""
+        return tuple(_unit(each) for each in _asked(node).all)
+
+    def health(self, node: NodeRequest) -> dict[str, str]:
+        """Each at its own port."""
+        return {_service(each): _health(each) for each in _asked(node).all}
+
+    def stages(self, node: NodeRequest) -> tuple[Stage, ...]:
+        """Without the one for further models where there are none."""
+        more = _asked(node).more
+        return tuple(each for each in super().stages(node) if more or each.name != MORE)
 
     def check(self, node: NodeRequest) -> list[Finding]:
-        """What is refused of its command line: flags that the release lacks, or that the spec sets itself."""
-        try:
-            vllm_flags.vllm_arguments(_asked(node))
-        except Refusal as refusal:
-            return list(refusal.findings)
-        return []
+        """What is refused of command lines: flags that the release lacks, or that the spec sets itself."""
+        found = []
+        for each in _asked(node).all:
+            try:
+                vllm_flags.vllm_arguments(each)
+            except Refusal as refusal:
+                found += [one.placed(f"models.{each.name}") if each.name else one for one in refusal.findings]
+        return found
 
     def document(self, node: NodeRequest) -> Row:
         """Hubs, model, driver and GPUs: the weights are fetched from the first minute on.
@@ -47,54 +69,104 @@ class Vllm(Role):
         """
         role = _asked(node)
         hubs = _hubs(node)
-        model: dict[str, Any] = {
-            "huggingface": role.model_id,
-            "modelscope": role.modelscope_id,
-            "revision": role.revision,
-            "path": model_path(role),
-        }
-        load_format = flags_of(role.extra_args).get("--load-format", "")
-        if load_format not in ("", "auto"):
-            # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
-            model["kinds"] = list(LOADED.get(load_format, ()))
-        if not any(model[hub["kind"]] for hub in hubs):
-            raise Refusal(
-                [
-                    Finding(
-                        "bootstrap.no-hub",
-                        _(
-                            "none of the hubs {hubs} has {model_id}",
-                            hubs=list(node.sources.hubs),
-                            model_id=role.model_id,
-                        ),
-                        _("give modelscope_id, or add huggingface or hf-mirror to the hubs"),
-                    )
-                ]
-            )
         return {
             "hubs": hubs,
-            "model": model,
+            "model": _fetched(node, role, hubs),
             "driver": max(role.min_driver, self.manifest.facts["engine"]["min_driver"]),
-            "gpus": role.tensor_parallel_size,
+            "gpus": max(role.tensor_parallel_size, *(1 + max(each.cards, default=0) for each in role.all)),
         }
 
     def supply(self, node: NodeRequest) -> Row:
-        """The driver's packages."""
-        return {key: self.manifest.facts["driver"][key] for key in ("signed", "compiled", "nvswitch")}
+        """The driver's packages, and the further models, which have time until the settings are there."""
+        found = {key: self.manifest.facts["driver"][key] for key in ("signed", "compiled", "nvswitch")}
+        more, hubs = _asked(node).more, _hubs(node)
+        return {**found, **({"further": [_fetched(node, each, hubs) for each in more]} if more else {})}
 
     def files(self, node: NodeRequest) -> list[Row]:
-        """The unit, and the chat template of a model whose own does not offer tools."""
-        name = vllm_flags.chat_template(_asked(node))
-        chat = [file_row(vllm_flags.CHAT_FILE, self.text(f"chat/{name}"), str(self.unit))] if name else []
-        return [*chat, *super().files(node)]
+        """The units, and the chat template of a model whose own does not offer tools."""
+        role = _asked(node)
+        rows = super().files(node)
+        rows += [file_row(f"{UNITS}/{_unit(each)}", self._further(node, each), _unit(each)) for each in role.more]
+        if role.more:
+            rows.insert(0, file_row(TURN, self.text("turn")))
+        named = [(each, vllm_flags.chat_template(each)) for each in role.all]
+        chat = [
+            file_row(vllm_flags.chat_file(each), self.text(f"chat/{name}"), _unit(each)) for each, name in named if name
+        ]
+        return [*chat, *rows]
 
     def values(self, node: NodeRequest) -> Row:
-        """For the unit: the command line, and where its programs are."""
-        role = _asked(node)
-        values = super().values(node)
-        folder = f"{values['venv']['vllm']}/bin"
-        command = vllm_flags.command_line(role, folder)
-        return {**values, "model": role.model_id.replace("%", "%%"), "command": command, "folder": folder}
+        """For the main model's unit: the command line, and where its programs are."""
+        return {**super().values(node), **self._of_model(node, _asked(node))}
+
+    def _of_model(self, node: NodeRequest, model: VllmRole) -> Row:
+        folder = f"{super().values(node)['venv']['vllm']}/bin"
+        command = vllm_flags.command_line(model, folder)
+        return {
+            "model": model.model_id.replace("%", "%%"),
+            "command": command,
+            "folder": folder,
+            "further": None,
+            "before": [],
+        }
+
+    def _further(self, node: NodeRequest, model: VllmRole) -> str:
+        """A further model's unit. On a card that others are on too it waits until those before it have loaded."""
+        first = _asked(node).all
+        before = [] if model.cards else [each for each in first[: first.index(model)] if not each.cards]
+        values = {
+            **super().values(node),
+            **self._of_model(node, model),
+            "further": model,
+            "before": [{"unit": _unit(each), "url": _health(each)} for each in before],
+        }
+        return files.filled(self.text(f"{self.unit}.j2"), values)
+
+    def watched(self, node: NodeRequest) -> Row:
+        """The codes of further models' services, which are vLLM's."""
+        more = _asked(node).more
+        return {"codes": {_service(each): "vllm" for each in more}} if more else {}
+
+
+MORE = "models"
+"""The stage that fetches further models."""
+
+
+def _service(model: VllmRole) -> str:
+    return f"vllm-{model.name}" if model.name else "vllm"
+
+
+def _unit(model: VllmRole) -> str:
+    return f"llm-{_service(model)}.service"
+
+
+def _health(model: VllmRole) -> str:
+    return f"http://127.0.0.1:{model.port}/health"
+
+
+def _fetched(node: NodeRequest, role: VllmRole, hubs: list[dict[str, Any]]) -> dict[str, Any]:
+    """A model as its stage fetches it. Raises Refusal ``bootstrap.no-hub``."""
+    model: dict[str, Any] = {
+        "huggingface": role.model_id,
+        "modelscope": role.modelscope_id,
+        "revision": role.revision,
+        "path": model_path(role),
+    }
+    load_format = flags_of(role.extra_args).get("--load-format", "")
+    if load_format not in ("", "auto"):
+        # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
+        model["kinds"] = list(LOADED.get(load_format, ()))
+    if not any(model[hub["kind"]] for hub in hubs):
+        raise Refusal(
+            [
+                Finding(
+                    "bootstrap.no-hub",
+                    _("none of the hubs {hubs} has {model_id}", hubs=list(node.sources.hubs), model_id=role.model_id),
+                    _("give modelscope_id, or add huggingface or hf-mirror to the hubs"),
+                )
+            ]
+        )
+    return model
 
 
 def _asked(node: NodeRequest) -> VllmRole:

@@ -22,7 +22,12 @@ RUNNER = "--runner"
 AUTO, TOOLS, REASONING = "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser"
 CHAT = "--chat-template"
 CHAT_FILE = "/opt/llm/vllm/chat-template.jinja"
-"""Where a chat template lies that is not the model's own."""
+"""Where the main model's is; those of further models lie beside it."""
+
+
+def chat_file(role: VllmRole) -> str:
+    """Where a chat template lies that is not the model's own."""
+    return CHAT_FILE.replace(".jinja", f"-{role.name}.jinja") if role.name else CHAT_FILE
 
 
 def model_path(role: VllmRole) -> str:
@@ -59,7 +64,7 @@ def vllm_arguments(role: VllmRole) -> list[str]:
         Refusal: `check_extra_arguments`'s findings.
     """
     check_extra_arguments(role.extra_args)
-    arguments = [model_path(role), "--host", "127.0.0.1", "--port", "8000"]
+    arguments = [model_path(role), "--host", "127.0.0.1", "--port", str(role.port)]
     arguments += ["--served-model-name", role.served_name, "--dtype", role.dtype]
     arguments += ["--tensor-parallel-size", str(role.tensor_parallel_size)]
     arguments += ["--gpu-memory-utilization", str(role.gpu_memory_utilization)]
@@ -78,7 +83,7 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     if role.task is None:
         arguments += parser_arguments(role)
         if chat_template(role) is not None:
-            arguments += [CHAT, CHAT_FILE]
+            arguments += [CHAT, chat_file(role)]
         arguments += recommended_arguments(role)
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
@@ -101,7 +106,7 @@ def typed_arguments(role: VllmRole) -> list[str]:
 
 def flags_of_spec(wanted: Any) -> dict[str, Any]:
     """What a spec, or anything with its fields, says of the keys that have a flag."""
-    return {name: getattr(wanted, name) for name in registry.role("vllm").manifest.facts["flags"]}
+    return {name: getattr(wanted, name, None) for name in registry.role("vllm").manifest.facts["flags"]}
 
 
 def parser_arguments(role: VllmRole) -> list[str]:
@@ -229,7 +234,7 @@ def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
 
 
 def command_line(role: VllmRole, folder: str) -> str:
-    """ExecStart= of llm-vllm.service: the program in ``folder``, a flag and its values on one line each."""
+    """ExecStart= of a model's unit: the program in ``folder``, a flag and its values on one line each."""
     return " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
 
 

@@ -9,13 +9,14 @@ from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
+from pulumi_llm.spec.models import FURTHER_MODELS, ModelSpec
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
 from pulumi_llm.spec.platform import PlatformSpec
 from pulumi_llm.spec.proxy import ProxySpec
 from pulumi_llm.spec.reading import own_upstreams_of, parse, parse_each, secret_keys_of
-from pulumi_llm.spec.server import ServerSpec
+from pulumi_llm.spec.server import ServerSpec, arguments_of_server, server_arguments
 from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
@@ -24,6 +25,7 @@ from pulumi_llm.spec.vendors import HUB, KINDS, MODERATORS, OWN_KEYS, SECRETS, V
 
 __all__ = [
     "DEFAULT_ENGINE",
+    "FURTHER_MODELS",
     "HUB",
     "KINDS",
     "MODERATORS",
@@ -38,6 +40,7 @@ __all__ = [
     "DomainSpec",
     "KeySpec",
     "MachineSpec",
+    "ModelSpec",
     "ModeratorSpec",
     "NetworkSpec",
     "PlaceSpec",
@@ -52,6 +55,7 @@ __all__ = [
     "UpstreamSpec",
     "VectorsSpec",
     "WordListSpec",
+    "arguments_of_server",
     "authority_secret",
     "covers_world",
     "domain_mistakes",
@@ -63,6 +67,7 @@ __all__ = [
     "secret_keys_of",
     "secrets_named",
     "served_by",
+    "server_arguments",
     "upstream_key",
     "url_of",
     "vendor_of",

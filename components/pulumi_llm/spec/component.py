@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.fields import Flag, Part, Text
+from pulumi_llm.spec.models import FURTHER_MODELS
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
 from pulumi_llm.spec.platform import PlatformSpec
@@ -110,7 +111,8 @@ COMPONENTS: Mapping[str, Component] = {
     "ModelServer": Component(
         "Which model, on which GPU, and who may call it.",
         (
-            Taken(ServerSpec),
+            Taken(ServerSpec, without=("models",)),
+            Taken(ServerSpec, names={"models": FURTHER_MODELS}),
             Taken(AccessSpec),
             Taken(VectorsSpec, names={name: f"vectors_{name}" for name in VECTORS_BESIDE}),
             Taken(ServersOwn),

@@ -76,7 +76,7 @@ class PlatformSpec(Part):
                     ),
                     _("leave https_port out (18443 is taken), or a high port"),
                 )
-        ours = [self.server.name_served, *served_by(self.server.upstreams)]
+        ours = [*self.server.own_models, *served_by(self.server.upstreams)]
         theirs = served_by(self.proxy.upstreams) if self.proxy is not None else []
         refuse_twice([*ours, *theirs], "served_name")
         for where, keys, routes, models in (

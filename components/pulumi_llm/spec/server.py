@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _, either, listed
-from pulumi_llm.errors import Refusal, UnknownName, nearest
+from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
+from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
@@ -135,6 +135,10 @@ class ServerSpec(MachineSpec):
     """Word lists and moderators: see ``content``.
 
     zh: 词表和审核服务：见 [``content``](#content)。"""
+    models: Models = Field(default_factory=dict)
+    """Further models on the same machine, by the names that clients call them: see "several models on a host".
+
+    zh: 同一台机器上的其他模型，以客户端使用的名称为键，见[一台机器上的多个模型](#一台机器上的多个模型)。"""
     services: Services = Field(default_factory=dict)
     """More services on the same host, by the names of their roles: see ``services``.
 
@@ -158,21 +162,7 @@ class ServerSpec(MachineSpec):
     @classmethod
     def _model_is_an_id(cls, value: str) -> str:
         """The catalogue's own id of the model, however it was written: nothing after this looks a name up again."""
-        data = catalog.load()
-        try:
-            return data.model(value).id
-        except UnknownName:
-            pass  # another model, which the fit check has something to say about
-        except Refusal:
-            known(lambda: data.model(value))
-        # The id is written into files on the node, so it may hold nothing but what hub ids hold.
-        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value):
-            near = nearest(value, data.models)
-            hint = (
-                _("did you mean {names}?", names=either(near)) if near else _("an id such as Qwen/Qwen2.5-7B-Instruct")
-            )
-            raise invalid("spec.bad-model-id", _("{value!r} is not a model id (organisation/name)", value=value), hint)
-        return value
+        return model_id(value, rerankers=False)
 
     @model_validator(mode="after")
     def _upstreams_serve_it(self) -> Self:
@@ -187,10 +177,31 @@ class ServerSpec(MachineSpec):
                 ),
                 _("give them to an overseas proxy (proxy.upstreams), whose models the server's gateway serves too"),
             )
-        refuse_twice([self.name_served, *served_by(self.upstreams)], "served_name")
+        refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name")
         return self
 
     @property
     def name_served(self) -> str:
         """What clients call the model."""
         return self.served_name or self.model.rsplit("/", 1)[-1]
+
+    @property
+    def own_models(self) -> tuple[str, ...]:
+        """What clients call the models that this machine serves itself, the main one first."""
+        return (self.name_served, *self.models)
+
+    @property
+    def cards(self) -> int:
+        """GPUs of the machine: the main model's, and those that further models have for themselves."""
+        return self.gpu_count + sum(each.gpus or 0 for each in self.models.values())
+
+
+def server_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``ModelServer``'s arguments that are keys of `ServerSpec`, by these keys."""
+    named = {key: value for key, value in given.items() if key != "models" and key in ServerSpec.model_fields}
+    return named | ({"models": given[FURTHER_MODELS]} if FURTHER_MODELS in given else {})
+
+
+def arguments_of_server(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of `ServerSpec` as ``ModelServer``'s arguments."""
+    return {FURTHER_MODELS if key == "models" else key: value for key, value in keys.items()}

@@ -106,10 +106,47 @@ def _part(der: bytes, at: int) -> tuple[int, int, int]:
     return tag, start, start + length
 
 
-def engine(upstreams: Iterable[Upstream]) -> Upstream | None:
-    """The vLLM on this machine, if there is one. One: two would have the same names for other numbers."""
+def engines(upstreams: Iterable[Upstream]) -> list[Upstream]:
+    """Every vLLM on this machine, the main model's first."""
     local = ("127.0.0.1", "localhost")
-    return next((each for each in upstreams if each.kind == "vllm" and urlsplit(each.base_url).hostname in local), None)
+    found = [each for each in upstreams if each.kind == "vllm" and urlsplit(each.base_url).hostname in local]
+    return sorted(found, key=lambda each: "/" in each.name)
+
+
+def labels_of(engine: Upstream) -> Labels:
+    """What tells an engine's row from the others': nothing, of the main model's."""
+    return (("engine", engine.name),) if "/" in engine.name else ()
+
+
+def merged(texts: Iterable[str]) -> str:
+    """What several engines say as one text: each name's rows stand together, as the format has it, and none twice.
+
+    Of the second on only what they say of their models, by the label `model_name`: the rest is of their processes, and
+    has no such label. One text alone stays as it is.
+    """
+    first, *others = [*texts] or [""]
+    if not others:
+        return first
+    families = _families(first)
+    for text in others:
+        for name, lines in _families(text).items():
+            if name.startswith("vllm:"):
+                rows = families.setdefault(name, [])
+                # What is told of a name is told once.
+                rows += [line for line in lines if line not in rows and not (rows and line.startswith("#"))]
+    return "".join(line for lines in families.values() for line in lines)
+
+
+def _families(text: str) -> dict[str, list[str]]:
+    """The lines of each name with those that tell of it, in their order."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines(keepends=True):
+        words = line.split(" ", 3)
+        if line.startswith(("# HELP ", "# TYPE ")) and len(words) > 2:
+            name = words[2]
+        found.setdefault(name, []).append(line)
+    return found
 
 
 async def numbers_of(upstream: Upstream) -> str | None:

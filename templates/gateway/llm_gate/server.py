@@ -167,11 +167,12 @@ class Gateway:
         self._fresh_routes()
         port = self.policy.policy.content.get("port")
         gauges = self._gauges() | await self._machine.gauges(port if isinstance(port, int) else None)
-        engine, told = monitoring.engine(self.routes.upstreams()), None
-        if engine is not None:
-            told = await monitoring.numbers_of(engine)
-            gauges["llm_gateway_engine_up", ()] = float(told is not None)
-        return Answer((self.metrics.render(gauges) + (told or "")).encode(), kind=TEXT)
+        engines = monitoring.engines(self.routes.upstreams())
+        texts = await asyncio.gather(*map(monitoring.numbers_of, engines))
+        for engine, text in zip(engines, texts, strict=True):
+            gauges["llm_gateway_engine_up", monitoring.labels_of(engine)] = float(text is not None)
+        told = monitoring.merged(text for text in texts if text is not None)
+        return Answer((self.metrics.render(gauges) + told).encode(), kind=TEXT)
 
     def _who(self, request: Request) -> Rules:
         """The rules of the caller's key. One key, in one place: two that differ are nobody's."""

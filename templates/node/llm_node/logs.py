@@ -53,9 +53,10 @@ def refresh() -> None:
     busy = [each for each in node()["stages"] if status.entry(each).get("state") in ("running", "failed")]
     found = journal([f"llm-{each}.service" for each in busy], LINES) if busy else []
     if status.entry("serve").get("state") == "running":
-        run_id = run("systemctl", "show", "llm-vllm.service", "--property=InvocationID", "--value")[1].strip()
-        if run_id:
-            found += journal([], LINES, f"_SYSTEMD_INVOCATION_ID={run_id}")
+        for name in ("vllm", *status.read(at("/opt/llm/watch.json")).get("codes", {})):
+            run_id = run("systemctl", "show", f"llm-{name}.service", "--property=InvocationID", "--value")[1].strip()
+            if run_id:
+                found += journal([], LINES, f"_SYSTEMD_INVOCATION_ID={run_id}")
     clean = cleaner()
     write(at("/run/llm/log.json"), json.dumps({"lines": [clean(each)[:WIDTH] for each in found[-LINES:]]}))
 

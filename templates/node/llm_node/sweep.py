@@ -20,18 +20,17 @@ FREE = 0.2  # share of the data disk
 
 def before(settings: dict[str, Any], running: dict[str, Any]) -> None:
     """Make room for a model that is still to be fetched."""
-    new = model(settings)
-    if new and not (at(new) / "complete.json").exists():
-        clear_models({new, model(running)})
+    new = models(settings)
+    if any(not (at(each) / "complete.json").exists() for each in new):
+        clear_models(new | models(running))
 
 
 def after(settings: dict[str, Any], last: dict[str, Any]) -> None:
     """The change is ready: delete what it replaced."""
-    kept = {model(settings), model(last)}
-    clear_models(kept)
+    clear_models(models(settings) | models(last))
     usage = shutil.disk_usage(at("/srv/llm")) if at("/srv/llm").exists() else None
     if usage and usage.free < FREE * usage.total:
-        clear_models({model(settings)})
+        clear_models(models(settings))
     supply = json.loads(content(settings, "/opt/llm/supply.json") or "{}").get("venvs", {})
     wanted = {f"{name}-{pins['version']}" for name, pins in supply.items()}
     for each in folders(VENVS):
@@ -41,7 +40,7 @@ def after(settings: dict[str, Any], last: dict[str, Any]) -> None:
 
 def clear_models(kept: set[str]) -> None:
     """Delete all models, and all unfinished downloads, but these."""
-    names = {Path(each).name for each in kept if each}
+    names = {Path(each).name for each in kept}
     for each in folders(MODELS):
         ours = each.name.endswith(".part") or (each / "complete.json").exists()
         if ours and each.name.removesuffix(".part") not in names:
@@ -53,9 +52,11 @@ def folders(path: str) -> list[Path]:
     return [each for each in at(path).glob("*") if each.is_dir()]
 
 
-def model(settings: dict[str, Any]) -> str:
-    """Where the model of these settings lies; empty if they have none."""
-    return str(json.loads(content(settings, "/opt/llm/node.json") or "{}").get("model", {}).get("path", ""))
+def models(settings: dict[str, Any]) -> set[str]:
+    """Where the models of these settings lie."""
+    node = json.loads(content(settings, "/opt/llm/node.json") or "{}")
+    supply = json.loads(content(settings, "/opt/llm/supply.json") or "{}")
+    return {each["path"] for each in (node.get("model"), *supply.get("further", ())) if each}
 
 
 def content(settings: dict[str, Any], path: str) -> str:

@@ -37,7 +37,7 @@ def look(ready: bool) -> bool:
             alive(name)
         for name, url in want["health"].items():
             try:
-                answer(f"{name}.not-ready", url)
+                answer(f"{coded(name)}.not-ready", url)
             except Failure:
                 contained(name)
                 raise
@@ -61,7 +61,7 @@ def alive(unit: str) -> None:
     name = unit.removeprefix("llm-").removesuffix(".service")
     crashed = int(state.get("NRestarts") or 0) >= CRASHES or state.get("ActiveState") == "failed"
     if not crashed:
-        raise Failure(f"{name}.starting", f"{unit} is {state.get('ActiveState')}", True)
+        raise Failure(f"{coded(name)}.starting", f"{unit} is {state.get('ActiveState')}", True)
     raise dying(name, unit, state.get("NRestarts"))
 
 
@@ -82,7 +82,14 @@ def dying(name: str, what: str, times: Any) -> Failure:
     # The cause of a long traceback stands far above its end.
     found = ((kind, line) for sign, kind in signs.items() if (line := said(sign, lines)))
     kind, why = next(found, ("crashes", tail("\n".join(lines))))
-    return Failure(f"{name}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(why[-600:])}")
+    return Failure(
+        f"{coded(name)}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(why[-600:])}"
+    )
+
+
+def coded(name: str) -> str:
+    """What a service's codes begin with: of a further model's as of the main one's."""
+    return str(status.read(at("/opt/llm/watch.json")).get("codes", {}).get(name, name))
 
 
 def said(sign: str, lines: list[str]) -> str:
@@ -143,3 +150,8 @@ def through_gateway(want: dict[str, Any]) -> None:
         reply = json.loads(answer("gateway.no-completion", f"{base}/v1/embeddings", question, key, tls))
         if not reply.get("data"):
             raise Failure("gateway.no-completion", f"{model} answered without a vector", True)
+    for model in want.get("rerank", ()):  # and this one says how well texts fit a question
+        question = {"model": model, "query": "ping", "documents": ["pong"]}
+        reply = json.loads(answer("gateway.no-completion", f"{base}/v1/rerank", question, key, tls))
+        if not reply.get("results"):
+            raise Failure("gateway.no-completion", f"{model} answered without a rank", True)

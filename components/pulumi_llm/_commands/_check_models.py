@@ -1,0 +1,133 @@
+"""Several models on one machine: what `pulumi-llm check MODEL --beside OTHER` adds to the verdict on the first."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pulumi_llm._commands import UsageError, _model
+from pulumi_llm._tables import aligned
+from pulumi_llm._texts import _
+from pulumi_llm.errors import Refusal
+from pulumi_llm.preflight import beside, sharing
+from pulumi_llm.preflight.report import Report, check, in_order
+from pulumi_llm.preflight.request import FitRequest
+from pulumi_llm.preflight.sharing import Seat, Wish
+
+OWN = "own"
+"""What stands for a share where a model is to have a GPU of its own."""
+
+
+def verdict(asked: Namespace, main: FitRequest) -> tuple[Report, tuple[Seat, ...]]:
+    """The verdict on all of them, as one report, and each model with its share."""
+    others = list(_others(asked, main))
+    main = replace(main, beside_gpus=sum(not each.shares for each in others))
+    given = asked.gpu_memory_utilization is not None
+    name = main.named.rsplit("/", 1)[-1]
+    seats = sharing.seats([Wish(name=name, request=main, given=given, shares=True), *others])
+    hosted = tuple(beside.of_model(each.name, each.case.model if each.case else None, 1) for each in seats[1:])
+    request = replace(seats[0].wish.request, services=hosted)
+    alone = check(request)
+    found = in_order(sharing.findings(seats, alone.findings))
+    return replace(alone, findings=found, suggestion=None, together=True), seats
+
+
+def _others(asked: Namespace, main: FitRequest) -> Iterator[Wish]:
+    names = {main.named.rsplit("/", 1)[-1]}
+    for text in asked.beside:
+        model, __, share = text.partition("=")
+        own = share == OWN
+        where, from_config = _place(asked, model)
+        name = model.rsplit("/", 1)[-1]
+        while name in names:
+            name += "-2"
+        names.add(name)
+        request = FitRequest(
+            model=where,
+            from_config=from_config,
+            hub_id=None if not from_config or _model.is_path(model) else model,
+            gpu=main.gpu,
+        )
+        yield sharing.further(name, request, share=_share(share) if share and not own else None, shares=not own)
+
+
+def _place(asked: Namespace, model: str) -> tuple[str, bool]:
+    try:
+        return _model.place(Namespace(**{**vars(asked), "model": model, "refresh": False, "revision": None}))
+    except Refusal as refusal:
+        if {each.code for each in refusal.findings} != {"catalog.not-a-chat-model"}:
+            raise
+        return model, False  # a reranker that has no row: what it takes is not known, and that is said
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not sharing.LEAST <= share <= sharing.MOST:
+        raise UsageError(
+            _(
+                "--beside MODEL={text}: the share is a number from {least} to {most}, or {own} for a GPU of its own",
+                text=text,
+                least=sharing.LEAST,
+                most=sharing.MOST,
+                own=OWN,
+            )
+        )
+    return share
+
+
+HEAD = (
+    _("model"),
+    _("GPU"),
+    _("share"),
+    "GiB",
+    _("weights"),
+    _("overhead"),
+    _("KV cache"),
+    _("tokens"),
+    _("longest"),
+    _("needs"),
+)
+
+
+def table(seats: Sequence[Seat]) -> str:
+    """Each model with its share of a card and what becomes of it, in GiB and tokens."""
+    rows = [HEAD]
+    own = 0
+    for each in seats:
+        memory, card = each.memory, 0
+        if not each.wish.shares:
+            own += 1
+            card = seats[0].wish.request.gpu_count + own - 1
+        parts = ("–",) * 7
+        if memory is not None:
+            parts = (
+                f"{memory.budget_gib:.2f}",
+                f"{memory.weights_gib:.2f}",
+                f"{memory.overhead_gib:.2f}",
+                f"{max(memory.kv_gib, 0.0):.2f}",
+                f"{memory.kv_tokens:,}" if memory.need_gib else "–",
+                f"{memory.max_model_len:,}" if memory.need_gib else "–",
+                f"{each.least_gib:.2f}",
+            )
+        rows.append((each.name, str(card), f"{each.share:.2f}", *parts))
+    return "\n".join(["", *aligned(rows, right=range(1, len(HEAD)))]) + "\n"
+
+
+def for_json(seats: Sequence[Seat]) -> list[dict[str, Any]]:
+    """The same as JSON."""
+    return [
+        {
+            "name": each.name,
+            "model": each.wish.request.named,
+            "share": each.share,
+            "shares_the_first_gpu": each.wish.shares,
+            "least_gib": None if each.least_gib is None else round(each.least_gib, 2),
+            "memory": None if each.memory is None else each.memory.for_json(),
+        }
+        for each in seats
+    ]

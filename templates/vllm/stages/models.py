@@ -1,0 +1,33 @@
+"""Stage `models`: the files of further models, one model after the other, as the stage `weights` fetches the main one.
+
+What it fetches with is in every machine's user data, knows of one model alone, and speaks in the name of its stage:
+user data is not to grow, so that it is told otherwise from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_node import status, weights
+from llm_node.system import node
+
+
+class Told:
+    """The module `status`, but for whose progress is noted."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(status, name)
+
+    @staticmethod
+    def record(stage: str, state: str, **fields: Any) -> None:
+        """Note it as this stage's."""
+        status.record("models" if stage == "weights" else stage, state, **fields)
+
+
+def main() -> None:
+    """Fetch those that are not there yet."""
+    weights.status = Told()  # type: ignore[assignment]
+    known = node()
+    for model in known["further"]:
+        weights.node = {**known, "model": model}.copy
+        weights.main()
