@@ -12,7 +12,7 @@ from pulumi_llm._findings import keep
 from pulumi_llm._resolve.graph import Foreign, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import beside, placement, stores
+from pulumi_llm.preflight import apps, beside, placement, stores
 from pulumi_llm.spec import PriceSpec, domain_mistakes, served_by, vendor_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         Refusal: with all that the catalogue and the fit check have against it, at once.
     """
     placing = placing or placement.attempt(lambda: placement.place_server(server))
-    findings = list(placing.findings)
+    findings = [*placing.findings, *apps.mistakes(server, vectors)]
     verdict = preflight.judge(server, vectors, placing)
     told = keep(findings, lambda: preflight.require(verdict.findings, server.override))
     model = catalog.load().models.get(server.model)
@@ -90,7 +90,11 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         data_disk_gib=disks[1],
         model=model,
         weights_gib=weights,
-        warnings=(*told, *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ())),
+        warnings=(
+            *told,
+            *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ()),
+            *apps.warnings_of(server),
+        ),
         memory=verdict.memory,
         max_num_seqs=verdict.max_num_seqs,
     )
@@ -118,7 +122,10 @@ def resolve_server(
     foreign: Foreign | None = None,
     stand: Stand | None = None,
 ) -> ResolvedServer:
-    """A model server. ``stand``: where it stands, as :func:`stand_of_server` found. Raises Refusal as that does."""
+    """A model server. ``stand``: where it stands, as :func:`stand_of_server` found.
+
+    Raises Refusal as that does, and where a page asks for a model that is not served.
+    """
     from pulumi_llm.preflight.engine import engine
     from pulumi_llm.preflight.request import context_of, dtype_on
 
@@ -126,7 +133,7 @@ def resolve_server(
         _settle_name(server, shared)
         stand = stand_of_server(server, vectors)
     data, model = catalog.load(), stand.model
-    return ResolvedServer(
+    resolved = ResolvedServer(
         **shared.fields(),
         **stand.fields(),
         spec=server,
@@ -143,6 +150,9 @@ def resolve_server(
         max_num_seqs=stand.max_num_seqs,
         prices=MappingProxyType(prices_of(server.upstreams)),
     )
+    if found := list(apps.unserved(server.apps, {*resolved.served, *server.routes})):
+        raise Refusal(found)
+    return resolved
 
 
 def resolve_vectors(vectors: VectorsSpec, shared: Shared, stand: Stand) -> ResolvedVectors:
