@@ -13,6 +13,8 @@ GATEWAY = "http://127.0.0.1:4000/v1"
 """The gateway itself, behind Caddy: a key that is for this machine alone is good there, and nowhere else."""
 KEY = "chat"
 """What the key of a chat page is called at the gateway."""
+KEYS_OF_RAG = {"embeddings": "RAG_OPENAI_API_KEY", "reranker": "RAG_EXTERNAL_RERANKER_API_KEY"}
+"""Where Open WebUI looks for the key that it asks for vectors, and for an order, with."""
 STORE = "pgvector"
 """The store that the slim Open WebUI keeps vectors in (open_webui/retrieval/vector/factory.py of 0.12.4)."""
 
@@ -43,15 +45,17 @@ class OpenWebui(Role):
         return [*own, *_of_store(node, self.name)]
 
     def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
-        """Its own; a variable more with the same key for the reranker, and PostgreSQL's password."""
+        """Its own, PostgreSQL's password, and the same gateway key once more for each of what documents need."""
         rows = super().secret_files(node, optional=optional)
         if optional:
             return rows
         (own,) = rows
         own["entries"] |= dict.fromkeys(_of_store(node, self.name), "PGPASSWORD")
-        if _settings(node, self.name).get("reranker"):
-            entries = {f"gateway_key_{KEY}": "RAG_EXTERNAL_RERANKER_API_KEY"}
-            rows.append(secret_row("open-webui-reranker.env", "root", "env", entries, str(self.unit)))
+        # In a file of secrets each secret has one name, and here the same key has three.
+        for what, variable in KEYS_OF_RAG.items():
+            if _settings(node, self.name).get(what):
+                entries = {f"gateway_key_{KEY}": variable}
+                rows.append(secret_row(f"{self.name}-{what}.env", "root", "env", entries, str(self.unit)))
         return rows
 
     def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
