@@ -1,5 +1,7 @@
-"""A chat page as a node runs it: locked wheels, its unit's command line, the files of the settings, and in front of it the
-real Caddy, behind it the real gateway with the node's own policy and routes. Only the models' servers are the tests'.
+"""A chat page as a node runs it: locked wheels, its unit's command line, and the files of the settings.
+
+In front of it is the real Caddy, behind it the real gateway with the node's own policy and routes. Only the models'
+servers are the tests' own.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import shlex
 import signal
 import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -117,10 +120,14 @@ def written(document: dict[str, Any], path: str) -> str:
 
 
 def variables(text: str) -> dict[str, str]:
-    """What systemd's EnvironmentFile= makes of a file of ours: comments, quotes, escapes."""
-    lines = [each for each in text.splitlines() if each and not each.startswith("#")]
-    pairs = [each.partition("=") for each in lines]
-    return {name: "".join(shlex.split(value)) for name, __, value in pairs}
+    """What systemd's EnvironmentFile= makes of a file of ours. It reads values in quotes as a shell does."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(text)
+        file.flush()
+        argv = ["env", "-i", "bash", "--norc", "-c", 'set -fa; . "$1"; exec /usr/bin/env -0', "bash", file.name]
+        told = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    pairs = dict(each.split("=", 1) for each in told.split("\0") if each)
+    return {name: pairs[name] for name in re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.MULTILINE)}
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.apps.page import ADMIN, DIMENSIONS, KEY, Page, node, page
+from tests.apps.page import ADMIN, DIMENSIONS, KEY, PASSWORD, Page, node, page
 from tests.gateway.fake import ANSWER
 from tests.vectors.noble import ROOT, cluster
 
@@ -51,12 +51,14 @@ async def _is_closed(it: Page) -> None:
         async with stranger.get("/") as answer:
             assert answer.status == 200
             assert answer.headers["X-Frame-Options"] == "DENY"
-    async with it.visitor(Origin="https://elsewhere.example") as lured:
-        async with lured.post("/api/v1/auths/signin", json={"email": ADMIN, "password": "P" * 40}) as answer:
-            assert answer.status == 403
-    async with it.visitor(Origin=it.base) as at_home:
-        async with at_home.get("/api/config") as answer:
-            assert answer.status == 200
+    whole = {"email": ADMIN, "password": PASSWORD}
+    async with (
+        it.visitor(Origin="https://elsewhere.example") as lured,
+        lured.post("/api/v1/auths/signin", json=whole) as answer,
+    ):
+        assert answer.status == 403
+    async with it.visitor(Origin=it.base) as at_home, at_home.get("/api/config") as answer:
+        assert answer.status == 200
 
 
 async def _chats(it: Page, admin: aiohttp.ClientSession) -> None:

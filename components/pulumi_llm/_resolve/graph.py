@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from pulumi_llm.errors import Finding
     from pulumi_llm.preflight.memory import Memory
     from pulumi_llm.preflight.placement import Placement
-    from pulumi_llm.spec import AccessSpec, KeySpec, NetworkSpec, PlatformSpec, PriceSpec, ProxySpec, ServerSpec, VectorsSpec
+    from pulumi_llm.spec import (
+        AccessSpec,
+        KeySpec,
+        NetworkSpec,
+        PlatformSpec,
+        PriceSpec,
+        ProxySpec,
+        ServerSpec,
+        VectorsSpec,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +94,6 @@ class ResolvedServer(ResolvedMachine):
         """The models that the gateway serves, the proxy's included; its routes are more names for them."""
         foreign = self.foreign.models if self.foreign else ()
         return (self.spec.name_served, *served_by(self.spec.upstreams), *foreign)
-
 
     @property
     def keys(self) -> Mapping[str, KeySpec]:
