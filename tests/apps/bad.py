@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 CHAT: dict[str, Any] = {"admin_email": "ops@example.com"}
-RAG: dict[str, Any] = {"embeddings": "Yi-6B-Chat", "dimensions": 1024}
+RAG: dict[str, Any] = {"embeddings": "text-embedding-v4", "dimensions": 1024}
+UPSTREAMS: dict[str, Any] = {"qwen": {"models": ["text-embedding-v4", "gte-rerank-v2"]}}
+"""Of the server in each row that names no others."""
 
 BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("apps.nextchat", {"apps": {"chat": {**CHAT, "engine": "nextchat"}}}, {}),
@@ -24,6 +26,16 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     (
         "apps.unserved-model",
         {"apps": {"chat": CHAT, "rag": {**RAG, "reranker": "bge-reranker"}}},
+        {"engine": "pgvector"},
+    ),
+    (
+        "apps.cannot-answer",
+        {"apps": {"chat": CHAT, "rag": {**RAG, "reranker": "gte-rerank-v2"}}},
+        {"engine": "pgvector"},
+    ),
+    (
+        "apps.cannot-answer",
+        {"apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "Yi-6B-Chat"}}},
         {"engine": "pgvector"},
     ),
     (

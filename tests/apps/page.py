@@ -45,7 +45,8 @@ def platform(**more: Any) -> dict[str, Any]:
     """A platform with a chat page; ``more``: other parts, and ``apps`` for what the page is asked beside."""
     apps = {"chat": {"admin_email": ADMIN}, **more.pop("apps", {})}
     server = {"cloud": "aliyun", "region": "cn-hangzhou", "gpu": "T4", "model": "Qwen/Qwen2.5-7B-Instruct-AWQ"}
-    server |= {"upstreams": {"qwen": {"models": ["text-embedding-v4", "gte-rerank-v2"]}}, "apps": apps}
+    ours = {"vendor": "vllm", "base_url": "http://192.168.0.9:8000/v1", "models": ["bge-reranker"]}
+    server |= {"upstreams": {"qwen": {"models": ["text-embedding-v4"]}, "beside": ours}, "apps": apps}
     access = {"allowed_cidrs": ["203.0.113.0/24"], "ssh_cidrs": ["203.0.113.0/24"]}
     return {"server": {**server, **more.pop("server", {})}, "access": access, **more}
 

@@ -17,7 +17,7 @@ from pulumi_llm.roles import registry
 from pulumi_llm.roles.caddy import caddyfile
 from pulumi_llm.roles.chat import KEY, STORE, _quoted
 from pulumi_llm.spec import ChatSpec
-from tests.apps.bad import BAD, CHAT, RAG
+from tests.apps.bad import BAD, CHAT, RAG, UPSTREAMS
 from tests.apps.page import node, platform, variables, written
 from tests.test_spec import changed
 
@@ -31,7 +31,7 @@ def server(**more: Any) -> ResolvedServer:
 def found(keys: dict[str, Any], vectors: dict[str, Any]) -> list[Finding]:
     """What is said of a platform with these keys of ``server`` and ``vectors``."""
     raw = changed("vectors", {"memory_gib": 4, **vectors})
-    raw["server"] |= keys
+    raw["server"] |= {"upstreams": UPSTREAMS, **keys}
     try:
         check(_nodes.server_node("bad", resolve_platform(raw).server))
     except Refusal as refusal:

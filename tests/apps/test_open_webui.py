@@ -100,7 +100,7 @@ async def _takes_a_whole_document(it: Page, admin: aiohttp.ClientSession) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs in a root of its own, which root alone can make")
 @pytest.mark.skipif(not (ROOT / "stamp").exists(), reason="PostgreSQL is not here: tools/fetch pgvector")
-@pytest.mark.parametrize("reranker", [None, "gte-rerank-v2"], ids=["by nearness", "put in order"])
+@pytest.mark.parametrize("reranker", [None, "bge-reranker"], ids=["by nearness", "put in order"])
 async def test_a_document_is_found_again_and_cited(tmp_path: Path, reranker: str | None) -> None:
     rag = {"embeddings": "text-embedding-v4", "dimensions": DIMENSIONS, "reranker": reranker}
     asked = node(apps={"rag": rag}, vectors={"engine": "pgvector"})

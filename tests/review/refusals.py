@@ -49,6 +49,7 @@ from pulumi_llm.roles import vllm_flags
 from pulumi_llm.roles.files import data
 from pulumi_llm.stack import run as stack_program
 from tests.apps.bad import BAD, CHAT
+from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
@@ -448,7 +449,7 @@ def of_apps() -> Iterator[Finding]:
     """Pages beside a model."""
     for __, keys, vectors in BAD:
         raw = changed("vectors", {"memory_gib": 4, **vectors})
-        raw["server"] |= keys
+        raw["server"] |= {"upstreams": APP_UPSTREAMS, **keys}
         yield from told(lambda raw=raw: resolve_platform(raw))
     yield from resolve_platform(changed("server.apps", {"chat": CHAT})).server.warnings
 

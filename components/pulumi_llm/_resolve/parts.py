@@ -150,7 +150,7 @@ def resolve_server(
         max_num_seqs=stand.max_num_seqs,
         prices=MappingProxyType(prices_of(server.upstreams)),
     )
-    if found := list(apps.unserved(server.apps, {*resolved.served, *server.routes})):
+    if found := list(apps.unserved(server, {*resolved.served, *server.routes})):
         raise Refusal(found)
     return resolved
 

@@ -7,12 +7,15 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
+from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
+from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, among
 from pulumi_llm.spec.access import FILED_PORTS
+from pulumi_llm.spec.upstreams import vendor_of
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import AppsSpec, ServerSpec, VectorsSpec
+    from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 CHAT = "chat"
 """What the chat page's key is called at the gateway."""
@@ -56,19 +59,39 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
         )
 
 
-def unserved(apps: AppsSpec | None, served: Collection[str]) -> Iterator[Finding]:
-    """What they ask the gateway for in vain: ``apps.unserved-model``, ``apps.key-cannot-ask``."""
+def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
+    """What they ask the gateway for in vain: ``apps.unserved-model``, ``…cannot-answer``, ``…key-cannot-ask``."""
+    apps = server.apps
     if apps is None or apps.chat is None:
         return
     models = apps.chat.key.models
-    for where, name in apps.asks_for():
+    for where, name, path in apps.asks_for():
         if name not in served:
             message = _("{where} names {model!r}, which this gateway does not serve", where=where, model=name)
             yield Finding("apps.unserved-model", message, among(name, served), where=where)
-        elif models and not any(fnmatchcase(name, each) for each in models):
+            continue
+        if (title := _deaf(server, name, path)) is not None:
+            message = _("{where} names {model!r}, and {title} does not answer at {path}", where=where, model=name,
+                        title=title, path=path)  # fmt: skip
+            hint = _("a model of an upstream that does: docs/clients.md lists what each vendor answers")
+            yield Finding("apps.cannot-answer", message, hint, where=where)
+        if models and not any(fnmatchcase(name, each) for each in models):
             message = _("the chat page's key may not ask {model!r}, which {where} names", model=name, where=where)
             hint = _("add it to apps.chat.key.models, or leave those out")
             yield Finding("apps.key-cannot-ask", message, hint, where="apps.chat.key.models")
+
+
+def _deaf(server: ServerSpec, name: str, path: str) -> str | None:
+    """Who serves the model and does not answer at that path; None: somebody who does, or of whom that is not known."""
+    if name == server.name_served:
+        row = catalog.load().models.get(server.model)
+        writes = row is not None and task_of(server.model, row, flags_of(server.extra_args)) is None
+        return server.model if writes else None
+    for called, upstream in server.upstreams.items():
+        vendor = catalog.load().upstreams[vendor_of(called, upstream)]
+        if name in upstream.served and vendor.endpoints and path not in vendor.endpoints:
+            return vendor.title
+    return None
 
 
 def warnings_of(server: ServerSpec) -> Iterator[Finding]:

@@ -149,9 +149,9 @@ class AppsSpec(Part):
             )
         return self
 
-    def asks_for(self) -> Iterator[tuple[str, str]]:
-        """The served models that it names, each with the key that names it."""
+    def asks_for(self) -> Iterator[tuple[str, str, str]]:
+        """The served models that it names: the key that names each, its name, and the path that it is asked at."""
         if self.rag is not None:
-            yield "apps.rag.embeddings", self.rag.embeddings
+            yield "apps.rag.embeddings", self.rag.embeddings, "/v1/embeddings"
             if self.rag.reranker is not None:
-                yield "apps.rag.reranker", self.rag.reranker
+                yield "apps.rag.reranker", self.rag.reranker, "/v1/rerank"
