@@ -12,8 +12,12 @@ import pytest
 from tests.apps.page import ADMIN, DIMENSIONS, KEY, PASSWORD, Page, node, page
 from tests.gateway.fake import ANSWER
 from tests.vectors.noble import ROOT, cluster
+from tests.vectors.wheels import is_installed
 
-pytestmark = pytest.mark.clients
+pytestmark = [
+    pytest.mark.clients,
+    pytest.mark.skipif(not is_installed("open-webui"), reason="Open WebUI is not installed: make test-clients"),
+]
 
 MODEL = "Qwen2.5-7B-Instruct-AWQ"
 STORE_PASSWORD = "v" * 40
@@ -74,6 +78,11 @@ async def _chats(it: Page, admin: aiohttp.ClientSession) -> None:
     assert [each.path for each in it.models.seen] == ["/v1/chat/completions"] * 2
     assert not any("tools" in each.body for each in it.models.seen)
     assert {who for (who,) in await it.gate.settled("key")} == {"chat"}
+    # Caddy writes where a caller is; from anywhere but the machine itself that key is none.
+    for client, status in (("203.0.113.9", 403), ("127.0.0.1", 200)):
+        headers = {"Authorization": f"Bearer {KEY}", "X-Llm-Client": client}
+        async with aiohttp.ClientSession(headers=headers) as other, other.get(f"{it.gate.url}/v1/models") as answer:
+            assert answer.status == status
 
 
 async def _runs_nobodys_code(admin: aiohttp.ClientSession) -> None:
