@@ -190,7 +190,9 @@ def _gateway(root: Path, document: dict[str, Any], models: Models) -> Home:
         each["base_url"] = models.url
     home.write("settings/routes.json", routes)
     home.write("secrets/gateway-keys.json", {hashlib.sha256(KEY.encode()).hexdigest(): "chat"})
-    (root / "secrets/upstream.env").write_text("UPSTREAM_QWEN=sk-of-the-vendor\n")
+    (row,) = [each for each in document["secret_files"] if each["path"].endswith("/upstream.env")]
+    keys = "".join(f"{variable}=sk-of-the-vendor\n" for variable in row["entries"].values())
+    (root / "secrets/upstream.env").write_text(keys)
     return home
 
 

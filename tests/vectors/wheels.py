@@ -50,4 +50,4 @@ def environment(role: str) -> Path:
 
 if __name__ == "__main__":
     for each in sys.argv[1:]:
-        print(f"wheels: {environment(each)}")  # noqa: T201 - a command talks by printing
+        print(f"wheels: {environment(each)}")
