@@ -10,6 +10,8 @@ import pulumi
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "AppsArgs",
+    "ChatArgs",
     "ContentArgs",
     "DomainArgs",
     "KeyArgs",
@@ -22,6 +24,7 @@ __all__ = [
     "PlatformArgs",
     "PriceArgs",
     "ProxyArgs",
+    "RagArgs",
     "RecordArgs",
     "RouteArgs",
     "ServerArgs",
@@ -212,6 +215,45 @@ class ServiceArgs(TypedDict):
     """GiB for it on the data disk. Left out: as its role says. From 1 to 16000."""
 
 
+class ChatArgs(TypedDict):
+    """A chat page on the model server's host, with accounts of its own."""
+
+    engine: NotRequired[str]
+    """``open-webui``. ``nextchat`` and ``lobehub`` are refused, with the reason: see [apps.md](apps.md). Default: ``open-webui``."""
+    admin_email: str
+    """The first administrator's log-in. The password is the output ``chat_password``."""
+    port: NotRequired[int]
+    """Where the page answers, by TLS; ``allowed_cidrs`` may call it. From 1 to 65535. Default: ``18447``."""
+    memory_gib: NotRequired[int]
+    """GiB of host memory that it may take. From 1 to 512. Default: ``2``."""
+    disk_gib: NotRequired[int]
+    """GiB on the data disk for accounts, chats and uploaded files. From 5 to 16000. Default: ``10``."""
+    key: NotRequired[KeyArgs]
+    """The limits of its own gateway key, for all its users together: see ``keys``. It works on this machine alone, so ``source_cidrs`` is not for it."""
+
+
+class RagArgs(TypedDict):
+    """Answers out of documents that people put into the chat page."""
+
+    engine: NotRequired[str]
+    """``open-webui``. ``verba`` is refused, with the reason: see [apps.md](apps.md). Default: ``open-webui``."""
+    embeddings: str
+    """The served model that turns texts into vectors, by the name that callers ask for."""
+    dimensions: int
+    """How many numbers each of its vectors has. It stays: another number needs an empty table. From 1 to 2000."""
+    reranker: NotRequired[str]
+    """The served model that puts what was found in order. Left out: none."""
+
+
+class AppsArgs(TypedDict):
+    """Pages beside the model."""
+
+    chat: NotRequired[ChatArgs]
+    """A chat page: see ``apps.chat``. Left out: none."""
+    rag: NotRequired[RagArgs]
+    """Its answers out of documents: see ``apps.rag``. Left out: a document goes whole into the question."""
+
+
 class ModelArgs(TypedDict):
     """A further model on the same machine. Its name in ``models`` is what clients call it."""
 
@@ -312,6 +354,8 @@ class ServerArgs(TypedDict):
     """Further models on the same machine, by the names that clients call them: see "several models on a host"."""
     services: NotRequired[dict[str, ServiceArgs]]
     """More services on the same host, by the names of their roles."""
+    apps: NotRequired[AppsArgs]
+    """Pages for people on the same host, such as a chat page. Left out: none."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]
@@ -490,6 +534,8 @@ class ModelServerArgs(TypedDict):
     """Word lists and moderators."""
     services: NotRequired[dict[str, ServiceArgs]]
     """More services on the same host, by the names of their roles."""
+    apps: NotRequired[AppsArgs]
+    """Pages for people on the same host, such as a chat page. Left out: none."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]

@@ -55,6 +55,10 @@ class ModelServer(pulumi.ComponentResource):
     """The vector store's API key or password (secret), where one runs here."""
     services: pulumi.Output[Optional[dict[str, Any]]]
     """What each of ``services`` tells, its addresses and its password among it (secret)."""
+    chat_endpoint: pulumi.Output[Optional[str]]
+    """The chat page's URL, where there is one."""
+    chat_password: pulumi.Output[Optional[str]]
+    """The password of the chat page's first administrator (secret), where there is one."""
     instance_id: pulumi.Output[str]
     """The machine's id at the cloud."""
     instance_type: pulumi.Output[str]
@@ -86,9 +90,9 @@ class ModelServer(pulumi.ComponentResource):
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
         ending = ending_models(server.spec.upstreams, datetime.now(UTC).date())
-        notices.warn(self, name, [*server.warnings, *hosts.expired(server.spec.keys), *ending])
+        notices.warn(self, name, [*server.warnings, *hosts.expired(server.keys), *ending])
         scope = support.scope_of(self, name, cloud, server.site.region.name)
-        keys = hosts.gateway_keys(name, server.spec.keys, scope)
+        keys = hosts.gateway_keys(name, server.keys, scope)
         secrets: dict[str, pulumi.Input[str]] = {
             **_nodes.vendor_secrets(settled.of_vendors),
             **_nodes.authorities(server.spec.upstreams),
@@ -133,7 +137,8 @@ class ModelServer(pulumi.ComponentResource):
         outputs: dict[str, Any] = {
             "model": pulumi.Output.from_input(server.spec.name_served),
             "models": pulumi.Output.from_input(_nodes.server_models(server)),
-            "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
+            # A page's own key is good on the machine alone, and no caller's.
+            "api_keys": pulumi.Output.secret(pulumi.Output.all(**{each: keys[each] for each in server.spec.keys})),
             **_nodes.server_outputs(host, server, vectors_key, made),
             **host.outputs(server.site.place),
         }

@@ -74,7 +74,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
     gateway = GatewayRole(
         https_port=server.port,
-        keys=key_rows(wanted.keys),
+        keys=key_rows(server.keys),
         upstreams=tuple(upstreams),
         routes=routes_of(targets, routes),
         blocked_words=wanted.blocked_words,
@@ -85,6 +85,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     if vectors:
         asked.append(ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib))
     asked += services(server)
+    asked += pages(server)
     return NodeRequest(
         name=name,
         **_site(server.site),
@@ -163,6 +164,24 @@ def services(server: ResolvedServer) -> list[ServiceRole]:
     ]
 
 
+def pages(server: ResolvedServer) -> list[ServiceRole]:
+    """The pages beside a model."""
+    apps = server.spec.apps
+    if apps is None or apps.chat is None:
+        return []
+    chat, rag = apps.chat, apps.rag
+    told = {"embeddings": rag.embeddings, "dimensions": rag.dimensions, "reranker": rag.reranker} if rag else {}
+    return [
+        ServiceRole(
+            role=chat.engine,
+            memory_gib=chat.memory_gib,
+            disk_gib=chat.disk_gib,
+            ports=dict.fromkeys(roles.role(chat.engine).manifest.listeners, chat.port),
+            settings={"admin_email": chat.admin_email, **told},
+        )
+    ]
+
+
 def service_secrets(node: NodeRequest) -> dict[str, str]:
     """The secrets that are made for a node's services: the node's name of each, and what its resource is called after.
 
@@ -213,6 +232,8 @@ def server_outputs(
     if asked := services(server):
         told = {each.role: service_outputs(host, each, made or {}) for each in asked}
         outputs["services"] = pulumi.Output.secret(told)
+    for each in pages(server):
+        outputs |= {f"chat_{name}": value for name, value in service_outputs(host, each, made or {}).items()}
     return outputs
 
 

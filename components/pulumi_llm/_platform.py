@@ -59,6 +59,10 @@ class Platform(pulumi.ComponentResource):
     """The vector store's gRPC address (``host:port``, TLS), where it has one."""
     vectors_key: pulumi.Output[Optional[str]]
     """The vector store's API key or password (secret), where there is one."""
+    chat_endpoint: pulumi.Output[Optional[str]]
+    """The chat page's URL, where there is one."""
+    chat_password: pulumi.Output[Optional[str]]
+    """The password of the chat page's first administrator (secret), where there is one."""
     vectors_certificate_authority: pulumi.Output[Optional[str]]
     """The authority that signed the vector store's certificate (PEM), where there is one."""
     vectors_address: pulumi.Output[Optional[str]]
@@ -123,6 +127,8 @@ class Platform(pulumi.ComponentResource):
         }
         if wanted.spec.server.services:
             outputs["services"] = server.services
+        if wanted.spec.server.apps is not None:
+            outputs |= _present(server, "chat_endpoint", "chat_password")
         if wanted.server.vectors is not None:
             outputs |= {
                 **_present(server, "vectors_engine", "vectors_endpoint", "vectors_grpc", "vectors_key"),

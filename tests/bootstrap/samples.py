@@ -156,10 +156,29 @@ def engine_node(engine: str) -> NodeRequest:
     return vector_node(roles=(ServiceRole(role=engine, memory_gib=8),))
 
 
+def chat_node() -> NodeRequest:
+    """A GPU host with a chat page that answers out of documents."""
+    key = GatewayKey(name="chat", limits={"requests_per_minute": 60}, source_cidrs=("127.0.0.0/8",))
+    told = {"admin_email": "ops@example.com", "embeddings": "bge-m3", "dimensions": 1024, "reranker": "bge-reranker"}
+    beside = Upstream(name="beside", kind="vllm", base_url="http://10.0.0.9:8000/v1")
+    routes = [
+        Route(name=each, targets=(Target(upstream="beside", model=each),)) for each in ("bge-m3", "bge-reranker")
+    ]
+    gateway = replace(
+        GPU_GATEWAY,
+        keys=(*GPU_GATEWAY.keys, key),
+        upstreams=(*GPU_GATEWAY.upstreams, beside),
+        routes=(*GPU_GATEWAY.routes, *routes),
+    )
+    page = ServiceRole(role="open-webui", memory_gib=2, ports={"page": 18447}, settings=told)
+    return without(gpu_node(), "weaviate").having(gateway, ServiceRole(role="pgvector", memory_gib=4), page)
+
+
 SAMPLES = {
     "gpu": gpu_node(),
     "proxy": proxy_node(),
     "vectors": vector_node(),
+    "chat": chat_node(),
     **{engine: engine_node(engine) for engine in ("qdrant", "pgvector", "chroma", "milvus")},
 }
 

@@ -48,6 +48,8 @@ from pulumi_llm.preflight.rules import findings_of
 from pulumi_llm.roles import vllm_flags
 from pulumi_llm.roles.files import data
 from pulumi_llm.stack import run as stack_program
+from tests.apps.bad import BAD, CHAT
+from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
@@ -78,6 +80,7 @@ def findings() -> tuple[Finding, ...]:
             of_configs,
             of_servers,
             of_platforms,
+            of_apps,
             of_services,
             of_stores,
             of_gateways,
@@ -457,6 +460,15 @@ def of_platforms() -> Iterator[Finding]:
     yield from told(lambda: resolve_platform(changed("server.domain", closed)))
     unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
     yield from told(lambda: resolve_platform(changed("proxy", unserved)))
+
+
+def of_apps() -> Iterator[Finding]:
+    """Pages beside a model."""
+    for __, keys, vectors in BAD:
+        raw = changed("vectors", {"memory_gib": 4, **vectors})
+        raw["server"] |= {"upstreams": APP_UPSTREAMS, **keys}
+        yield from told(lambda raw=raw: resolve_platform(raw))
+    yield from resolve_platform(changed("server.apps", {"chat": CHAT})).server.warnings
 
 
 def of_services() -> Iterator[Finding]:

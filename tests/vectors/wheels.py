@@ -1,4 +1,7 @@
-"""An environment of a role as a node installs it: what its lock lists, each wheel by its digest, and nothing else."""
+"""An environment of a role as a node installs it: what its lock lists, each wheel by its digest, and nothing else.
+
+python -m tests.vectors.wheels ROLE…
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,20 @@ CHECKOUT = Path(__file__).parents[2]
 TOOLS = Path(os.environ.get("PULUMI_LLM_TOOLS", CHECKOUT / ".tools"))
 
 
+def folder_of(role: str) -> Path:
+    """Where it is, once it is installed: a folder for each digest of the lock."""
+    pins = registry.role(role).manifest.install.environments[role]
+    return TOOLS / "vectors" / f"{role}-{pins.version}-{pins.wheels.digest[:12]}"
+
+
+def is_installed(role: str) -> bool:
+    """Whether it is there."""
+    return (folder_of(role) / ".complete").exists()
+
+
 def environment(role: str) -> Path:
     """Where it is; installed once for each digest of the lock."""
-    found = registry.role(role)
-    pins = found.manifest.install.environments[role]
-    folder = TOOLS / "vectors" / f"{role}-{pins.version}-{pins.wheels.digest[:12]}"
+    found, folder = registry.role(role), folder_of(role)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)  # another process of the same run may be at it
@@ -34,3 +46,8 @@ def environment(role: str) -> Path:
         subprocess.run([*argv, "--only-binary", ":all:", "-r", str(lock)], check=True)
         (folder / ".complete").touch()
         return folder
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:]:
+        print(f"wheels: {environment(each)}")

@@ -76,7 +76,7 @@ def node(name: str, kind: str, inputs: Mapping[str, Any]) -> Node:
             with contextlib.suppress(UnknownName):  # another package's, of which nothing is known here
                 asked = [*asked, registry.of_argument(argument, named).name]
     services = inputs.get("services")
-    asked = [*asked, *(services if isinstance(services, Mapping) else ())]
+    asked = [*asked, *registry.pages(inputs), *(services if isinstance(services, Mapping) else ())]
     return Node(name, tuple(_with_needs(asked)), sdks=_sdks(inputs.get("content")))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.preflight import apps
 from pulumi_llm.spec import served_by
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pulumi_llm.preflight.placement import Placement
     from pulumi_llm.spec import (
         AccessSpec,
+        KeySpec,
         ModelSpec,
         NetworkSpec,
         PlatformSpec,
@@ -115,6 +117,12 @@ class ResolvedServer(ResolvedMachine):
         """The models that the gateway serves, the proxy's included; its routes are more names for them."""
         foreign = self.foreign.models if self.foreign else ()
         return (*self.spec.own_models, *served_by(self.spec.upstreams), *foreign)
+
+    @property
+    def keys(self) -> Mapping[str, KeySpec]:
+        """The gateway's keys: those of the spec, and that of a chat page, which callers are not told."""
+        chat = self.spec.apps.chat if self.spec.apps else None
+        return {**self.spec.keys, **({apps.CHAT: chat.gateway_key} if chat else {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

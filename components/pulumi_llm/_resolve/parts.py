@@ -14,7 +14,7 @@ from pulumi_llm._resolve.graph import Foreign, ResolvedModel, ResolvedProxy, Res
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import beside, placement, stores
+from pulumi_llm.preflight import apps, beside, placement, stores
 from pulumi_llm.spec import PriceSpec, domain_mistakes, served_by, vendor_of
 from pulumi_llm.spec.models import TASKS
 
@@ -81,7 +81,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         Refusal: with all that the catalogue and the fit check have against it, at once.
     """
     placing = placing or placement.attempt(lambda: placement.place_server(server))
-    findings = list(placing.findings)
+    findings = [*placing.findings, *apps.mistakes(server, vectors)]
     verdict = preflight.judge(server, vectors, placing)
     if verdict.seats:
         from pulumi_llm.preflight import sharing  # most servers have one model
@@ -102,7 +102,11 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         data_disk_gib=disks[1],
         model=model,
         weights_gib=weights,
-        warnings=(*told, *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ())),
+        warnings=(
+            *told,
+            *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ()),
+            *apps.warnings_of(server),
+        ),
         memory=verdict.memory,
         max_num_seqs=verdict.max_num_seqs,
         server=server,
@@ -132,7 +136,10 @@ def resolve_server(
     foreign: Foreign | None = None,
     stand: Stand | None = None,
 ) -> ResolvedServer:
-    """A model server. ``stand``: where it stands, as :func:`stand_of_server` found. Raises Refusal as that does."""
+    """A model server. ``stand``: where it stands, as :func:`stand_of_server` found.
+
+    Raises Refusal as that does, and where a page asks for a model that is not served.
+    """
     from pulumi_llm.preflight.engine import engine
     from pulumi_llm.preflight.request import context_of, dtype_on
 
@@ -141,7 +148,7 @@ def resolve_server(
         stand = stand_of_server(server, vectors)
     data, model = catalog.load(), stand.model
     server = stand.server or server
-    return ResolvedServer(
+    resolved = ResolvedServer(
         **shared.fields(),
         **stand.fields(),
         spec=server,
@@ -159,6 +166,9 @@ def resolve_server(
         prices=MappingProxyType(prices_of(server.upstreams)),
         models=tuple(_further(server, stand.seats)),
     )
+    if found := list(apps.unserved(server, {*resolved.served, *server.routes})):
+        raise Refusal(found)
+    return resolved
 
 
 def _further(server: ServerSpec, seats: Sequence[Seat]) -> Iterator[ResolvedModel]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 UNKNOWN_GIB = 10
 VECTORS = "vectors"
 """The argument that asks for the vector store; which role that is, the roles tell."""
+CHAT = "apps.chat"
+"""The key in the spec that asks for a chat page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Beside:
     """A service beside the model: its role's name, what people call it, and what it takes of the host and of the disk.
 
     ``disk_percent``: how full the disk may be for it to write; ``argument``: the components' own argument that asks for
-    it ("": it is asked for under ``services``).
+    it, or the key in the spec ("": it is asked for under ``services``).
     """
 
     name: str
@@ -54,6 +56,10 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, 
         manifest = registry.role(name).manifest
         sizes = (each.memory_gib or 0, each.disk_gib or 0)
         found.append(Beside(name, manifest.title, *sizes, manifest.needs.disk_percent))
+    if server.apps is not None and (chat := server.apps.chat) is not None:
+        manifest = registry.role(chat.engine).manifest
+        sizes = (chat.memory_gib, chat.disk_gib)
+        found.append(Beside(chat.engine, manifest.title, *sizes, manifest.needs.disk_percent, argument=CHAT))
     return (*found, *of_models(server))
 
 

@@ -77,6 +77,8 @@ class Environment:
     requirement: str
     without: dict[str, Text] = field(default_factory=dict)
     """Packages of the requirement that a node does not install, and why."""
+    excluded: dict[str, Text] = field(default_factory=dict)
+    """The same, where what is needed for them alone is left out as well."""
     source: Text
     source_date: Text
     wheels: Wheels

@@ -42,6 +42,9 @@ OURS = Door("pulumi-llm", "pulumi_llm.roles.files:templates")
 """Our own entry point, as pyproject.toml has it: a checkout that was never installed has no metadata to find it in."""
 FILE = "role.yaml"
 
+DEFAULT_CHAT = "open-webui"
+"""The role of a chat page where none is named; a test holds it against the spec."""
+
 FIRST_OF_OTHERS = 480
 """The first user number that a role of another package may have: two with one number would own each other's data."""
 
@@ -111,6 +114,7 @@ def titles(inputs: Mapping[str, Any]) -> list[str]:
     asked = [
         _title(str(each), inputs.get(f"{each}_engine")) for each in sorted(map(str, arguments)) if inputs.get(each)
     ]
+    asked += [role(each).manifest.title for each in pages(inputs)]
     services = inputs.get("services")
     for name in services if isinstance(services, Mapping) else ():
         try:
@@ -118,6 +122,16 @@ def titles(inputs: Mapping[str, Any]) -> list[str]:
         except Refusal:
             asked.append(str(name))
     return asked
+
+
+def pages(inputs: Mapping[str, Any]) -> list[str]:
+    """The roles of the pages that a component's inputs ask for; one that is not known here is left out."""
+    apps = inputs.get("apps")
+    chat = apps.get("chat") if isinstance(apps, Mapping) else None
+    if not isinstance(chat, Mapping):
+        return []
+    engine = str(chat.get("engine", DEFAULT_CHAT))
+    return [engine] if engine in built_in() else []
 
 
 def _title(argument: str, engine: object) -> str:
@@ -268,6 +282,7 @@ __all__ = [
     "every",
     "forget",
     "of_argument",
+    "pages",
     "role",
     "titles",
 ]

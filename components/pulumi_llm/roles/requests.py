@@ -105,13 +105,15 @@ class ServiceRole:
     """A service that needs no code, by its role: one of ours, or one that somebody else's package brings.
 
     ``memory_gib`` and ``disk_gib`` are host memory and room on the data disk (None: what its role.yaml says).
-    ``ports`` are listeners' ports by name, where they are others than its role.yaml has.
+    ``ports`` are listeners' ports by name, where they are others than its role.yaml has. ``settings`` are for the code
+    of a role that has some.
     """
 
     role: str
     memory_gib: int | None = None
     disk_gib: int | None = None
     ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

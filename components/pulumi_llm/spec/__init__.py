@@ -5,6 +5,7 @@ is reported at once; whether the whole can work together is the business of :mod
 """
 
 from pulumi_llm.spec.access import AccessSpec
+from pulumi_llm.spec.apps import AppsSpec, ChatSpec, RagSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
@@ -36,6 +37,8 @@ __all__ = [
     "VENDORS",
     "AccessSpec",
     "AcmeSpec",
+    "AppsSpec",
+    "ChatSpec",
     "ContentSpec",
     "DomainSpec",
     "KeySpec",
@@ -47,6 +50,7 @@ __all__ = [
     "PlatformSpec",
     "PriceSpec",
     "ProxySpec",
+    "RagSpec",
     "RecordSpec",
     "RouteSpec",
     "ServerSpec",

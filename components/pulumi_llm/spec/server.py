@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
+from pulumi_llm.spec.apps import AppsSpec
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
@@ -143,6 +144,10 @@ class ServerSpec(MachineSpec):
     """More services on the same host, by the names of their roles: see ``services``.
 
     zh: 同一台机器上的其他服务，见 [``services``](#services)。"""
+    apps: AppsSpec | None = None
+    """Pages for people on the same host, such as a chat page: see ``apps``. Left out: none.
+
+    zh: 同一台机器上给人用的页面，如聊天页面，见 [``apps``](#apps)。不写就没有。"""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
     """Minutes that ``up`` waits for the node to answer a completion.
 

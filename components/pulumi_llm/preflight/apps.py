@@ -1,0 +1,116 @@
+"""What is to be said of pages beside a model before they are made: what they ask for and is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from pulumi_llm import catalog
+from pulumi_llm._flags import flags_of
+from pulumi_llm._texts import _
+from pulumi_llm.catalog.pooling import task_of
+from pulumi_llm.errors import Finding, among
+from pulumi_llm.spec.access import FILED_PORTS
+from pulumi_llm.spec.upstreams import vendor_of
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import ServerSpec, VectorsSpec
+
+CHAT = "chat"
+"""What the chat page's key is called at the gateway."""
+STORE = "pgvector"
+"""The vector store that documents are kept in."""
+
+
+def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Finding]:
+    """What is wrong with them on this server: ``apps.key-taken``, ``apps.rag-store``."""
+    apps = server.apps
+    if apps is None or apps.chat is None:
+        return
+    if CHAT in server.keys:
+        yield Finding(
+            "apps.key-taken",
+            _("the chat page's own gateway key is called {name!r}, and so is one under `keys`", name=CHAT),
+            _("another name there; the page's limits stand in apps.chat.key"),
+            where="keys",
+        )
+    if apps.chat.port in FILED_PORTS and catalog.load().region(server.cloud, server.region).in_china:
+        yield Finding(
+            "spec.port-needs-filing",
+            _(
+                "port {https_port} needs an ICP filing on a host in {region}",
+                https_port=apps.chat.port,
+                region=server.region,
+            ),
+            _("leave port out (18447 is taken), or a high port"),
+            where="apps.chat.port",
+        )
+    here = vectors is not None and vectors.placement == "server" and vectors.engine == STORE
+    if apps.rag is not None and not here:
+        yield Finding(
+            "apps.rag-store",
+            _(
+                "Open WebUI without the parts that run models itself keeps documents in PostgreSQL alone, and there is "
+                "none beside the model"
+            ),
+            "vectors: {engine: pgvector}",
+            where="apps.rag",
+        )
+
+
+def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
+    """What they ask the gateway for in vain: ``apps.unserved-model``, ``…cannot-answer``, ``…key-cannot-ask``."""
+    apps = server.apps
+    if apps is None or apps.chat is None:
+        return
+    models = apps.chat.key.models
+    for where, name, path in apps.asks_for():
+        if name not in served:
+            message = _("{where} names {model!r}, which this gateway does not serve", where=where, model=name)
+            yield Finding("apps.unserved-model", message, among(name, served), where=where)
+            continue
+        if (title := _deaf(server, name, path)) is not None:
+            message = _("{where} names {model!r}, and {title} does not answer at {path}", where=where, model=name,
+                        title=title, path=path)  # fmt: skip
+            hint = _("a model of an upstream that does: docs/clients.md lists what each vendor answers")
+            yield Finding("apps.cannot-answer", message, hint, where=where)
+        if models and not any(fnmatchcase(name, each) for each in models):
+            message = _("the chat page's key may not ask {model!r}, which {where} names", model=name, where=where)
+            hint = _("add it to apps.chat.key.models, or leave those out")
+            yield Finding("apps.key-cannot-ask", message, hint, where="apps.chat.key.models")
+
+
+def _deaf(server: ServerSpec, name: str, path: str) -> str | None:
+    """Who serves the model and does not answer at that path; None: somebody who does, or of whom that is not known."""
+    if name == server.name_served:
+        row = catalog.load().models.get(server.model)
+        writes = row is not None and task_of(server.model, row, flags_of(server.extra_args)) is None
+        return server.model if writes else None
+    for called, upstream in server.upstreams.items():
+        vendor = catalog.load().upstreams[vendor_of(called, upstream)]
+        if name in upstream.served and vendor.endpoints and path not in vendor.endpoints:
+            return vendor.title
+    return None
+
+
+def warnings_of(server: ServerSpec) -> Iterator[Finding]:
+    """Warnings, which refuse nothing: ``apps.no-name``."""
+    if server.apps is None or server.apps.chat is None or server.domain is not None:
+        return
+    if catalog.load().region(server.cloud, server.region).in_china:
+        yield Finding(
+            "apps.no-name",
+            _(
+                "in {region} the chat page has no name: it answers at https://ADDRESS:{port}, with a certificate that "
+                "browsers do not know",
+                region=server.region,
+                port=server.apps.chat.port,
+            ),
+            _(
+                "give people that address, and have them trust the output `certificate_authority`; or `domain`, with a "
+                "port other than 80, 443, 8080 and 8443, which want an ICP filing"
+            ),
+            severity="warning",
+            where="apps.chat",
+        )
