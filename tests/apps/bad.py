@@ -39,6 +39,15 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         {"engine": "pgvector"},
     ),
     (
+        "apps.cannot-answer",
+        {
+            "apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "small"}},
+            "models": {"small": {"model": "Qwen/Qwen3-0.6B", "kind": "chat", "gpus": 1}},
+            "override": ["fit.unknown-model"],
+        },
+        {"engine": "pgvector"},
+    ),
+    (
         "apps.key-cannot-ask",
         {"apps": {"chat": {**CHAT, "key": {"models": ["gpt-*"]}}, "rag": RAG}},
         {"engine": "pgvector"},

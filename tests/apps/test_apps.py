@@ -52,6 +52,12 @@ def test_what_the_tests_call_good_is_taken() -> None:
     assert found({"apps": {"chat": CHAT, "rag": RAG}}, {"engine": "pgvector"}) == []
 
 
+def test_an_embedding_model_of_the_machine_itself_turns_documents_into_vectors() -> None:
+    own = {"embedder": {"model": "BAAI/bge-m3", "kind": "embedding", "gpu_memory_utilization": 0.1}}
+    keys = {"apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "embedder"}}, "models": own}
+    assert found({**keys, "gpu": "A100-80GB", "override": ["fit.unknown-model"]}, {"engine": "pgvector"}) == []
+
+
 def test_a_port_that_needs_a_filing_in_mainland_china_is_taken_elsewhere() -> None:
     elsewhere = {"cloud": "aws", "region": "us-east-1", "apps": {"chat": {**CHAT, "port": 8443}}}
     assert found(elsewhere, {}) == []

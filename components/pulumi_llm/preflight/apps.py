@@ -15,7 +15,7 @@ from pulumi_llm.spec.access import FILED_PORTS
 from pulumi_llm.spec.upstreams import vendor_of
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import ServerSpec, VectorsSpec
+    from pulumi_llm.spec import ModelSpec, ServerSpec, VectorsSpec
 
 CHAT = "chat"
 """What the chat page's key is called at the gateway."""
@@ -83,15 +83,22 @@ def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
 
 def _deaf(server: ServerSpec, name: str, path: str) -> str | None:
     """Who serves the model and does not answer at that path; None: somebody who does, or of whom that is not known."""
-    if name == server.name_served:
-        row = catalog.load().models.get(server.model)
-        writes = row is not None and task_of(server.model, row, flags_of(server.extra_args)) is None
-        return server.model if writes else None
+    if name in server.own_models:
+        own = server.models.get(name, server)
+        return own.model if _writes(own) else None
     for called, upstream in server.upstreams.items():
         vendor = catalog.load().upstreams[vendor_of(called, upstream)]
         if name in upstream.served and vendor.endpoints and path not in vendor.endpoints:
             return vendor.title
     return None
+
+
+def _writes(own: ServerSpec | ModelSpec) -> bool:
+    """Whether a model of this machine is known to write texts, and so to do nothing else."""
+    if isinstance(kind := getattr(own, "kind", None), str):
+        return kind == "chat"
+    row = catalog.load().models.get(own.model)
+    return row is not None and task_of(own.model, row, flags_of(own.extra_args)) is None
 
 
 def warnings_of(server: ServerSpec) -> Iterator[Finding]:
