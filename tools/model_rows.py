@@ -3,9 +3,10 @@
     PYTHONPATH=components PYTHON tools/model_rows.py AICONFIGURATOR_CORE.whl MS_SWIFT.whl
 
 PYTHON is an interpreter with the pinned transformers and torch: see tools/model_shapes.py. The first wheel has files
-`ORG--NAME_config.json` as they are on the hub, the second one each model's id at ModelScope. A row of the catalogue
-that is there already stays as it is. What our reader does not understand, or transformers counts otherwise than we do,
-gets no row. Run by hand, when there are new models.
+`ORG--NAME_config.json` as they are on the hub, the second one each model's id at ModelScope. A row that this tool made
+is made again; of one that has another source, only what its file says of its cache and of its heads that guess ahead is
+filled in. What our reader does not understand, or transformers counts otherwise than we do, gets no row. Run by hand,
+when there are new models, or when the reader learns something.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm.catalog import Model, model_from_config, own
+from pulumi_llm.catalog.models import GIB
 
 TOP = Path(__file__).resolve().parent.parent
 MODELS = TOP / "components/pulumi_llm/catalog/data/models.json"
 TOLERANCE = 0.005
+WHOLE_TOLERANCE = 0.015
 OTHER = re.compile(r"visual|vision|audio|projector|embed_vision|embed_audio")
 
 ROWS: dict[str, tuple[str, str | None]] = {
@@ -42,7 +45,12 @@ ROWS: dict[str, tuple[str, str | None]] = {
         "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4", "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8",
         "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4", "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-BF16",
         "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-FP8", "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-NVFP4",
-        "nvidia/Qwen3.5-122B-A10B-NVFP4", "nvidia/Qwen3.5-397B-A17B-NVFP4",
+        "nvidia/Qwen3.5-122B-A10B-NVFP4", "nvidia/Qwen3.5-397B-A17B-NVFP4", "nvidia/Qwen3.6-27B-NVFP4",
+        "nvidia/Qwen3.6-35B-A3B-NVFP4", "Qwen/Qwen3-VL-32B-Thinking", "zai-org/GLM-5.3", "zai-org/GLM-5.3-FP8",
+        "nvidia/GLM-5.3-NVFP4", "nvidia/DeepSeek-V4-Flash-NVFP4", "nvidia/DeepSeek-V4-Pro-NVFP4",
+        "nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "nvidia/Nemotron-H-56B-Base-8K",
+        "MiniMaxAI/MiniMax-M3", "nvidia/MiniMax-M3-NVFP4", "moonshotai/Kimi-K3", "stepfun-ai/Step-3.7-Flash",
+        "stepfun-ai/Step-3.7-Flash-FP8", "nvidia/Llama-3_3-Nemotron-Super-49B-v1",
     )},
     **{f"{name}-FP8": (name, "fp8") for name in (
         *(f"Qwen/Qwen3-VL-{size}-Instruct" for size in ("2B", "4B", "8B", "30B-A3B", "32B", "235B-A22B")),
@@ -53,18 +61,46 @@ ROWS: dict[str, tuple[str, str | None]] = {
     "Qwen/Qwen3.6-35B-A3B": ("nvidia/Qwen3.6-35B-A3B-NVFP4", "none"),
     "Qwen/Qwen3.6-35B-A3B-FP8": ("nvidia/Qwen3.6-35B-A3B-NVFP4", "fp8"),
     "deepseek-ai/DeepSeek-V3.1": ("nvidia/DeepSeek-V3.1-NVFP4", "fp8"),
+    "moonshotai/Kimi-K2.6": ("moonshotai/Kimi-K2.5", None),
+    "moonshotai/Kimi-K2.7-Code": ("moonshotai/Kimi-K2.5", None),
     "google/gemma-4-26B-A4B-it": ("google/gemma-4-26B-A4B", None),
     "google/gemma-4-31B-it": ("nvidia/Gemma-4-31B-IT-NVFP4", "none"),
 }  # fmt: skip
 """A model, the file that tells its shape, and how its weights are stored where that file is of another one."""
 
+WHOLE = {
+    "MiniMaxAI/MiniMax-M3": 427.04, "nvidia/MiniMax-M3-NVFP4": 427.04, "moonshotai/Kimi-K3": 2800.0,
+    "stepfun-ai/Step-3.7-Flash": 197.64, "stepfun-ai/Step-3.7-Flash-FP8": 197.64,
+    "nvidia/Llama-3_3-Nemotron-Super-49B-v1": 49.9,
+}  # fmt: skip
+"""Billions in models that transformers does not build from the file, or not with all of their parts.
+
+vLLM's recipes (models/*/*.yaml of vllm-project/recipes, parameter_count, read 2026-11-28; of Step 3.7 our text part and
+the 1.8 billion of its encoder), the last one its model card.
+"""
+
+ROUNDED = {"moonshotai/Kimi-K3", "nvidia/Llama-3_3-Nemotron-Super-49B-v1"}
+"""Those of WHOLE of which the figure is too round to tell the other parts by."""
+
+STEP = {"architecture": "Step3p7ForConditionalGeneration", "max_context": 262144}
+TOLD: dict[str, dict[str, Any]] = {
+    "MiniMaxAI/MiniMax-M3": {"architecture": "MiniMaxM3SparseForConditionalGeneration"},
+    "stepfun-ai/Step-3.7-Flash": STEP,
+    "stepfun-ai/Step-3.7-Flash-FP8": STEP,
+}
+"""What the wheel's files have in words of its own: the class in vLLM 0.32.0's registry, the rest from vLLM's recipe."""
+
 BASES = {
+    "nvidia/MiniMax-M3-NVFP4": "MiniMaxAI/MiniMax-M3",
     "nvidia/Gemma-4-26B-A4B-NVFP4": "google/gemma-4-26B-A4B-it",
     "nvidia/Gemma-4-31B-IT-NVFP4": "google/gemma-4-31B-it",
     "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4": "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
     "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-FP8": "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-BF16",
     "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-NVFP4": "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-BF16",
 }
+BY_HAND = ("active_b", "licence", "gated", "modelscope_id", "base_model")
+"""What a row may have that no file of the model says."""
+
 OWNERS = {"DeepSeek": "deepseek-ai", "GLM": "zai-org", "Kimi": "moonshotai", "MiniMax": "MiniMaxAI", "Qwen": "Qwen"}
 
 
@@ -107,20 +143,26 @@ def row(name: str, configs: dict[str, dict[str, bytes]], ids: dict[str, str], ti
         found = model_from_config(folder)
         if found.parameters_b is None:
             raise ValueError(f"{found.unknown_shape} is not understood")
-        document["model_type"] = {"minimax_m3": "minimax_m3_vl_text"}.get(
-            document["model_type"], document["model_type"]
-        )
-        (folder / "config.json").write_text(json.dumps(document), encoding="utf-8")
-        whole, text_part = counted(folder)
-    if abs(found.parameters_b * 1e9 / text_part - 1) > TOLERANCE:
-        raise ValueError(f"{found.parameters_b} billion by us, {text_part / 1e9} by transformers")
+        if name in WHOLE:
+            text_part = round(found.parameters_b * 1e9)
+            whole, tolerance = round(WHOLE[name] * 1e9), WHOLE_TOLERANCE
+        else:
+            (whole, text_part), tolerance = counted(folder), TOLERANCE
+    if abs(found.parameters_b * 1e9 / (whole if name in WHOLE else text_part) - 1) > tolerance:
+        raise ValueError(f"{found.parameters_b} billion by us, {text_part / 1e9} of {whole / 1e9} by others")
+    whole = text_part if name in ROUNDED else whole
     bits = {"fp8": 8}.get(stored or "")
-    notes = f"{(whole - text_part) / 1e9:.2f} billion of them read pictures" if whole > text_part else None
-    return replace(
+    others = whole - text_part
+    uncounted = others if found.other_parameters_b is None else 0
+    notes = f"{others / 1e9:.2f} billion beside them read pictures" if others else None
+    made = replace(
         found,
         id=name,
         modelscope_id=ids.get(name),
-        parameters_b=round(whole / 1e9, 3),
+        parameters_b=round(text_part / 1e9, 3),
+        other_parameters_b=round(others / 1e9, 3) or None,
+        expert_parameters_b=found.expert_parameters_b and round(found.expert_parameters_b, 3),
+        weights_gib=found.weights_gib and round(found.weights_gib + uncounted * 2 / GIB, 2),
         quantization=stored if bits else found.quantization,
         quantization_bits=bits or found.quantization_bits,
         base_model=BASES.get(name) or _base(name),
@@ -130,6 +172,16 @@ def row(name: str, configs: dict[str, dict[str, bytes]], ids: dict[str, str], ti
         source=title,
         source_date=day,
     )
+    return replace(made, **TOLD.get(name, {}))
+
+
+def told_by_file(files: dict[str, bytes]) -> dict[str, Any]:
+    """What only a model's own files say, and its shape does not."""
+    with tempfile.TemporaryDirectory() as home:
+        for file, text in files.items():
+            (Path(home) / file).write_bytes(text)
+        found = own.row(model_from_config(Path(home)))
+    return {key: found[key] for key in ("heads_ahead", "cache_dtype") if key in found}
 
 
 def _base(name: str) -> str | None:
@@ -143,7 +195,7 @@ def _base(name: str) -> str | None:
 
 
 def main(core: str, swift: str) -> None:
-    """Read both wheels, and lay the rows that are new after those that are there."""
+    """Read both wheels, and write the catalogue's file with the rows that they are the source of."""
     configs: dict[str, dict[str, bytes]] = {}
     with zipfile.ZipFile(core) as wheel:
         for each in wheel.namelist():
@@ -158,26 +210,24 @@ def main(core: str, swift: str) -> None:
                     two: one
                     for one, two in re.findall(r"Model\(\s*'([^']+)'\s*,\s*'([^']+)'", wheel.read(each).decode())
                 }
-    content = json.loads(MODELS.read_text(encoding="utf-8"))
-    known = {each["id"] for each in content["rows"]}
+    text = MODELS.read_text(encoding="utf-8")
+    content = json.loads(text)
     label = "aiconfigurator-read"
     title, day = content["sources"][label]["title"], content["sources"][label]["date"]
-    rows = []
-    for name in ROWS:
-        if name in known:
-            continue
+    rows = {each["id"]: each for each in content["rows"]}
+    for name in [*ROWS, *(each for each in configs if each in rows)]:
+        older = rows.get(name, {"source": label})
         try:
-            found = row(name, configs, ids, title, day)
+            if older["source"] == label and name in ROWS:
+                made = own.row(row(name, configs, ids, title, day))
+                rows[name] = {**{key: older[key] for key in BY_HAND if key in older}, **made, "source": label}
+            elif name in configs:
+                rows[name] = {**older, **told_by_file(configs[name])}
         except (ValueError, OSError) as error:
             sys.stderr.write(f"{name}: no row: {error}\n")
-            continue
-        rows.append({**own.row(found), "source": label})
-        sys.stderr.write(f"{name}: {found.parameters_b}\n")
-    text = MODELS.read_text(encoding="utf-8").rstrip()
-    if rows:
-        head, _, tail = text.rpartition("\n  ]")
-        lines = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in rows)
-        MODELS.write_text(f"{head},\n{lines}\n  ]{tail}\n", encoding="utf-8")
+    head = text[: text.index('"rows": [')]
+    lines = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in rows.values())
+    MODELS.write_text(f'{head}"rows": [\n{lines}\n  ]\n}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -323,7 +323,7 @@ class ServerArgs(TypedDict):
     max_num_seqs: NotRequired[int]
     """Requests worked on at a time. Left out: vLLM's own. From 1 to 4096."""
     kv_cache_dtype: NotRequired[str]
-    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). One of ``auto``, ``fp8``. Default: ``auto``."""
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). Some models, most NVFP4 ones among them, ask for it in their own files: ``bfloat16`` (``float16`` on a T4) keeps their cache in 16 bit. One of ``auto``, ``bfloat16``, ``float16``, ``fp8``. Default: ``auto``."""
     trust_remote_code: NotRequired[bool]
     """Let code from the model's repository run on the host. Default: ``false``."""
     extra_args: NotRequired[list[str]]
@@ -505,7 +505,7 @@ class ModelServerArgs(TypedDict):
     max_num_seqs: NotRequired[int]
     """Requests worked on at a time. Left out: vLLM's own. From 1 to 4096."""
     kv_cache_dtype: NotRequired[str]
-    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). One of ``auto``, ``fp8``. Default: ``auto``."""
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). Some models, most NVFP4 ones among them, ask for it in their own files: ``bfloat16`` (``float16`` on a T4) keeps their cache in 16 bit. One of ``auto``, ``bfloat16``, ``float16``, ``fp8``. Default: ``auto``."""
     trust_remote_code: NotRequired[bool]
     """Let code from the model's repository run on the host. Default: ``false``."""
     extra_args: NotRequired[list[str]]

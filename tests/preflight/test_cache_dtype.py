@@ -95,10 +95,12 @@ def refused(report: Report) -> list[str]:
     return [each.hint for each in report.findings if each.code == "fit.kv-cache-needs-capability"]
 
 
-def test_where_no_kernel_reads_it_the_flag_that_turns_it_off_is_named_and_works(tmp_path: Path) -> None:
+def test_where_no_kernel_reads_it_the_setting_that_turns_it_off_is_named_and_works(tmp_path: Path) -> None:
     (hint,) = refused(on(tmp_path, "A10"))
-    assert "extra_args: [--kv-cache-dtype, bfloat16]" in hint
+    assert "kv_cache_dtype: bfloat16" in hint
     assert not refused(on(tmp_path, "A10", "--kv-cache-dtype", "bfloat16"))
-    assert "float16]" in refused(on(tmp_path, "T4"))[0]
+    assert not refused(on(tmp_path, "A10", kv_cache_dtype="bfloat16"))
+    assert per_token(on(tmp_path, "L20", kv_cache_dtype="bfloat16")) == per_token(on(tmp_path, "L20", said=False))
+    assert "kv_cache_dtype: float16" in refused(on(tmp_path, "T4"))[0]
     assert refused(on(tmp_path, "A10", "--kv-cache-dtype", "fp8", said=False))
     assert not refused(on(tmp_path, "L20"))

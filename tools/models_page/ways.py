@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pulumi_llm import catalog
@@ -12,8 +12,10 @@ from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Instance, Offer
 from pulumi_llm.preflight import suggest
 from pulumi_llm.preflight.report import NOT_KNOWN
-from pulumi_llm.preflight.request import FitRequest, case_of
+from pulumi_llm.preflight.request import Case, FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of, passes
+
+FP8_CACHE = "fit.kv-cache-needs-capability"
 
 COUNTS = (1, 2, 4, 8)
 """Cards in a machine, where no cloud has one with the card."""
@@ -43,6 +45,8 @@ class Way:
     context: int
     offer: Offer | None
     sold: bool
+    cache: str = "auto"
+    """What ``--kv-cache-dtype`` must say: the file's own wish for a cache in fp8 is not for every card."""
 
     @property
     def cny(self) -> float | None:
@@ -107,14 +111,17 @@ def forms(model: str) -> tuple[Model, ...]:
 
 
 def ways(model: str, card: str) -> Iterator[Way]:
-    """Every form on every machine size that passes the fit check at its defaults."""
+    """Every form on every machine size that passes the fit check, at its defaults or with its cache in 16 bit."""
     for form in forms(model):
         for count in counts(card):
             case = case_of(FitRequest(model=form.id, gpu=card, gpu_count=count), form)
+            if FP8_CACHE in codes(case):
+                case = case_of(replace(case.request, kv_cache_dtype=case.plain_cache), form)
             if case.memory is None or not passes(case):
                 continue
-            fitting = suggest.fitting(FitRequest(model=form.id, gpu=""), machines(card, count), form)
-            yield Way(form, count, case.memory.max_model_len, next(fitting, None), bool(sold(card, count)))
+            asked = FitRequest(model=form.id, gpu="", kv_cache_dtype=case.request.kv_cache_dtype)
+            fitting = next(suggest.fitting(asked, machines(card, count), form), None)
+            yield Way(form, count, case.memory.max_model_len, fitting, bool(sold(card, count)), asked.kv_cache_dtype)
 
 
 def best(model: str, card: str) -> Way | No:
@@ -126,7 +133,10 @@ def best(model: str, card: str) -> Way | No:
     if found:
         return min(found, key=lambda each: (each.cny is None, each.cny or 0, not each.sold, each.count))
     form, most = forms(model)[-1], counts(card)[-1]
-    case = case_of(FitRequest(model=form.id, gpu=card, gpu_count=most), form)
-    return No(
-        tuple(each.code for each in findings_of(case) if each.severity == "error" and each.code.startswith("fit."))
-    )
+    found_on = codes(case_of(FitRequest(model=form.id, gpu=card, gpu_count=most), form))
+    return No(tuple(each for each in found_on if each != FP8_CACHE) or found_on)
+
+
+def codes(case: Case) -> tuple[str, ...]:
+    """The objections to a case."""
+    return tuple(each.code for each in findings_of(case) if each.severity == "error" and each.code.startswith("fit."))

@@ -29,7 +29,15 @@ from ways import No, Way, best, chosen, counts, forms, hourly, machines, sold
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {"en": ROOT / "docs/models.md", "zh": ROOT / "docs/models.zh.md"}
 
-NAMES = {"fp8": "FP8", "awq": "AWQ", "gptq": "GPTQ", "nvfp4": "NVFP4", "mxfp4": "MXFP4", "compressed-tensors": "INT4"}
+NAMES = {
+    "fp8": "FP8",
+    "awq": "AWQ",
+    "gptq": "GPTQ",
+    "nvfp4": "NVFP4",
+    "mxfp4": "MXFP4",
+    "compressed-tensors": "INT4",
+    "modelopt_mixed": "NVFP4+FP8",
+}
 
 
 def name(model: str) -> str:
@@ -72,7 +80,8 @@ def shown(model: str, card: str, said: dict[str, str]) -> str:
     """One cell of the first table."""
     found = cell(model, card)
     if isinstance(found, Way):
-        return f"{found.count} × {form(found.model)}, {tokens(found.context)}<br>{price(found, said)}"
+        mark = "" if found.cache == "auto" else "†"
+        return f"{found.count} × {form(found.model)}{mark}, {tokens(found.context)}<br>{price(found, said)}"
     code = next((each for each in found.codes if each != "fit.weights-exceed-vram"), found.codes[0])
     what = said["too-big"] if code == "fit.weights-exceed-vram" else said["too-old"]
     if not found.known:

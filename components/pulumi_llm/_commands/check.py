@@ -15,7 +15,7 @@ from pulumi_llm._language import tr
 from pulumi_llm._texts import _
 
 DTYPES = ("auto", "half", "float16", "bfloat16")
-CACHE_DTYPES = ("auto", "fp8", "fp8_e4m3")
+CACHE_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3")
 QUANTIZATIONS = ("awq", "gptq", "fp8", "mxfp4")
 """What a stack takes; of files that are stored in another way it says nothing, and vLLM reads it from them."""
 

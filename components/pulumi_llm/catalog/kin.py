@@ -37,6 +37,7 @@ LIKE: Mapping[str, str] = {
     "minimax_m3": "minimax_m3_vl_text",
     "minimax_m3_vl": "minimax_m3_vl_text",
     "ernie4_5_moe_vl": "ernie4_5_vl_moe_text",
+    "exaone4_5_text": "exaone4",
     "minicpmv": "llama",
     "minicpmo": "llama",
     "dots_ocr": "qwen2",

@@ -121,6 +121,13 @@ def _qwen2_5(tower: Tower, hidden: int) -> int:
     return body + _patches(tower, width) + _merger(width, tower.size("out_hidden_size"))
 
 
+def _exaone(tower: Tower, hidden: int) -> int:
+    """As Qwen2.5-VL's, with keys and values of fewer heads (transformers 5.19.0, modeling_exaone4_5.py)."""
+    width, heads = tower.size("hidden_size"), tower.size("num_heads")
+    spared = 2 * width * (width - width // heads * tower.size("num_key_value_heads"))
+    return _qwen2_5(tower, hidden) - tower.size("depth") * spared
+
+
 def _qwen3(tower: Tower, hidden: int) -> int:
     width = tower.size("hidden_size")
     body = blocks(tower.size("depth"), width, tower.size("intermediate_size"), 2)
@@ -262,6 +269,7 @@ def _step(tower: Tower, hidden: int) -> int:
 SEEING: Mapping[str, Callable[[Tower, int], int]] = {
     "qwen2": _qwen2,
     "qwen2_5": _qwen2_5,
+    "exaone": _exaone,
     "qwen3": _qwen3,
     "siglip": _siglip,
     "gemma4": _gemma4,

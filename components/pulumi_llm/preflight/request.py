@@ -115,6 +115,11 @@ class Case:
         return self.found or placing_of(self.request)
 
     @property
+    def plain_cache(self) -> str:
+        """What ``kv_cache_dtype`` keeps the cache in 16 bit, on a GPU with or without bfloat16."""
+        return "bfloat16" if self.gpu.capability >= self.engine.bfloat16_capability else "float16"
+
+    @property
     def method(self) -> Quantization | None:
         """How the weights are stored or made, as far as vLLM knows the method."""
         return self.engine.quantizations.get(self.quantization) if self.quantization else None

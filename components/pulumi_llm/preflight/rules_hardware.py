@@ -272,11 +272,9 @@ def kv_cache_needs_capability(case: Case) -> Iterator[Finding]:
     if case.load.fp8_kv_cache and case.gpu.capability < needed:
         hint = _("kv_cache_dtype: auto, or a GPU with {needed}", needed=_text(needed))
         if case.model.cache_dtype is not None and case.request.kv_cache_dtype == "auto":
-            plain = "bfloat16" if case.gpu.capability >= case.engine.bfloat16_capability else "float16"
-            flag = f"[--kv-cache-dtype, {plain}]"
             hint = _(
-                "the model's own file asks for it: extra_args: {flag} turns it off; or a GPU with {needed}",
-                flag=flag,
+                "the model's own file asks for it: kv_cache_dtype: {plain} turns it off; or a GPU with {needed}",
+                plain=case.plain_cache,
                 needed=_text(needed),
             )
         yield Finding(

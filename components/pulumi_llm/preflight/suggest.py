@@ -180,6 +180,8 @@ def _changes(case: Case) -> Iterator[tuple[FitRequest, str]]:
             yield replace(request, concurrency=fewer), _("{fewer} requests at once", fewer=fewer)
     if request.max_num_seqs is None and (request.concurrency or 0) <= FEW_REQUESTS:
         yield replace(request, max_num_seqs=FEW_REQUESTS), f"max_num_seqs: {FEW_REQUESTS}"
+    if case.load.fp8_kv_cache and case.gpu.capability < case.engine.fp8_kv_cache_capability:
+        yield replace(request, kv_cache_dtype=case.plain_cache), f"kv_cache_dtype: {case.plain_cache}"
     if not case.load.fp8_kv_cache and case.gpu.capability >= case.engine.fp8_arithmetic_capability:
         yield replace(request, kv_cache_dtype="fp8"), _("kv_cache_dtype: fp8, which halves the cache")
     for sibling, model in _siblings(case, request):

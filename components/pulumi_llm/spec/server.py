@@ -74,10 +74,12 @@ class ServerSpec(MachineSpec):
     """Requests worked on at a time. Left out: vLLM's own.
 
     zh: 同时处理的请求数。不写则用 vLLM 的默认值。"""
-    kv_cache_dtype: Annotated[Literal["auto", "fp8"], also(fp8_e4m3="fp8")] = "auto"
-    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100).
+    kv_cache_dtype: Annotated[Literal["auto", "bfloat16", "float16", "fp8"], also(fp8_e4m3="fp8")] = "auto"
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). Some models, most NVFP4 ones
+    among them, ask for it in their own files: ``bfloat16`` (``float16`` on a T4) keeps their cache in 16 bit.
 
-    zh: ``fp8`` 把 KV 缓存减半，需要计算能力 8.9 及以上的 GPU（L4、L20、H100）。"""
+    zh: ``fp8`` 把 KV 缓存减半，需要计算能力 8.9 及以上的 GPU（L4、L20、H100）。有些模型（多数 NVFP4 模型）自己的文件
+    要求 fp8 缓存：用 ``bfloat16``（T4 上用 ``float16``）让缓存保持 16 位。"""
     trust_remote_code: Flag = False
     """Let code from the model's repository run on the host.
 
