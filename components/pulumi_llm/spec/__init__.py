@@ -8,6 +8,7 @@ from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
+from pulumi_llm.spec.hours import IdleStopSpec, hours_per_week, windows_of
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.network import NetworkSpec
@@ -36,6 +37,7 @@ __all__ = [
     "AcmeSpec",
     "ContentSpec",
     "DomainSpec",
+    "IdleStopSpec",
     "KeySpec",
     "MachineSpec",
     "ModeratorSpec",
@@ -55,6 +57,7 @@ __all__ = [
     "authority_secret",
     "covers_world",
     "domain_mistakes",
+    "hours_per_week",
     "key_limits",
     "needs_key",
     "own_upstreams_of",
@@ -66,4 +69,5 @@ __all__ = [
     "upstream_key",
     "url_of",
     "vendor_of",
+    "windows_of",
 ]
