@@ -140,3 +140,79 @@ def test_the_bill_counts_the_hours_of_the_week_and_no_more(cloud: str) -> None:
     if line.per_month is not None:
         part = machine("730").per_month.of("USD") / line.per_month.of("USD")
         assert abs(part - Decimal(60) / 168) < Decimal("0.001")
+
+
+def test_the_role_may_stop_this_one_machine_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policies as they are once the machine is there: a program that runs against mocks that know its id."""
+    import pulumi
+    from pulumi.runtime import Mocks
+
+    seen: dict[str, dict[str, Any]] = {}
+
+    class Made(Mocks):
+        def new_resource(self, args: Any) -> tuple[str, dict[str, Any]]:
+            outputs = {**args.inputs, "arn": f"arn:aws:ec2:us-east-1:123456789012:instance/{args.name}"}
+            seen[args.name] = args.inputs
+            return f"id-of-{args.name}", outputs
+
+        def call(self, args: Any) -> dict[str, Any]:
+            return {}
+
+    from pulumi_llm import clouds
+    from pulumi_llm.clouds.base import MachineHandle, Scope
+
+    for cloud, place in PLACES.items():
+        seen.clear()
+        pulumi.runtime.set_mocks(Made(), project="shop", stack="prod")
+        adapter = clouds.get(cloud)
+
+        @pulumi.runtime.test
+        def made(adapter: Any = adapter, region: str = place["region"], cloud: str = cloud) -> Any:
+            parent = pulumi.ComponentResource("t:t:T", "t", {}, None)
+            scope = Scope(parent=parent, provider=adapter.provider("p", region, parent), region=region)
+            role = adapter.stop_role("x-role", {}, scope)
+            import pulumi_alicloud as alicloud
+            import pulumi_aws as aws
+            import tencentcloud_iac_pulumi as tencentcloud
+
+            kind = {"aws": aws.ec2.Instance, "aliyun": alicloud.ecs.Instance, "tencent": tencentcloud.instance.Instance}
+            resource = kind[cloud].get("m", "i-7")
+            handle = MachineHandle(resource=resource, id=resource.id, private_ip=resource.id, image_id=resource.id)
+            return adapter.allow_stop("x-role", role, handle, scope).id
+
+        made()
+        document = next(json.loads(seen["x-role-policy"][key]) for key in POLICY if key in seen["x-role-policy"])
+        assert document == ALLOWED[cloud]
+        names = {each.get("name") or each.get("roleName") for name, each in seen.items() if name == "x-role"}
+        assert names == {f"shop-prod-x-role-{place['region']}"}
+
+
+POLICY = ("policy", "policyDocument", "document")
+ALLOWED: dict[str, Any] = {
+    "aws": {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["ec2:StopInstances"],
+                "Resource": ["arn:aws:ec2:us-east-1:123456789012:instance/m"],
+            }
+        ],
+    },
+    "aliyun": {
+        "Version": "1",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["ecs:StopInstance"], "Resource": ["acs:ecs:cn-hangzhou:*:instance/i-7"]}
+        ],
+    },
+    "tencent": {
+        "version": "2.0",
+        "statement": [
+            {
+                "effect": "allow",
+                "action": ["cvm:StopInstances"],
+                "resource": ["qcs::cvm:ap-guangzhou::instance/i-7"],
+            }
+        ],
+    },
+}
