@@ -14,6 +14,7 @@ __all__ = [
     "ChatArgs",
     "ContentArgs",
     "DomainArgs",
+    "IdleStopArgs",
     "KeyArgs",
     "ModelArgs",
     "ModelServerArgs",
@@ -34,6 +35,13 @@ __all__ = [
     "VectorsArgs",
     "WordListArgs",
 ]
+
+
+class IdleStopArgs(TypedDict):
+    """Stop the machine when nobody asks it."""
+
+    minutes: NotRequired[int]
+    """Minutes without a request, after which the machine stops itself. The start does not count, and a request that runs keeps it. From 5 to 1440. Default: ``30``."""
 
 
 class KeyArgs(TypedDict):
@@ -334,6 +342,10 @@ class ServerArgs(TypedDict):
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
     spot: NotRequired[bool]
     """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
+    idle_stop: NotRequired[IdleStopArgs]
+    """Stop the machine by itself when nobody asks it. Left out: it runs on."""
+    hours: NotRequired[str]
+    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
     renew: NotRequired[bool]
     """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
     keys: NotRequired[dict[str, KeyArgs]]
@@ -516,6 +528,10 @@ class ModelServerArgs(TypedDict):
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
     spot: NotRequired[bool]
     """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
+    idle_stop: NotRequired[IdleStopArgs]
+    """Stop the machine by itself when nobody asks it. Left out: it runs on."""
+    hours: NotRequired[str]
+    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
     renew: NotRequired[bool]
     """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
     keys: NotRequired[dict[str, KeyArgs]]

@@ -61,6 +61,8 @@ class HostRequest:
     address: AddressHandle | None = None
     domain: DomainSpec | None = None
     """The name by which it is called, and who signs for that."""
+    stops_itself: bool = False
+    """Give the machine a role that may stop this machine, and may do nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +195,7 @@ def _order(request: HostRequest) -> HostOrder:
         protect=request.protect,
         image_id=request.image_id,
         address=request.address,
+        stops_itself=request.stops_itself,
     )
 
 

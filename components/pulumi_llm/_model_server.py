@@ -18,6 +18,7 @@ from pulumi_llm._findings import gather, refuse
 from pulumi_llm._network import network_for
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
 from pulumi_llm._secrets import moderator_keys
+from pulumi_llm._stopping import nobody_starts, refuse_unable, stops_itself
 from pulumi_llm._texts import _
 from pulumi_llm._upstream_keys import upstream_keys
 from pulumi_llm.clouds.base import AddressHandle
@@ -90,7 +91,9 @@ class ModelServer(pulumi.ComponentResource):
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
         ending = ending_models(server.spec.upstreams, datetime.now(UTC).date())
-        notices.warn(self, name, [*server.warnings, *hosts.expired(server.keys), *ending])
+        notices.warn(
+            self, name, [*server.warnings, *nobody_starts(server.spec), *hosts.expired(server.keys), *ending]
+        )
         scope = support.scope_of(self, name, cloud, server.site.region.name)
         keys = hosts.gateway_keys(name, server.keys, scope)
         secrets: dict[str, pulumi.Input[str]] = {
@@ -131,6 +134,7 @@ class ModelServer(pulumi.ComponentResource):
                 image_id=args.get("image_id"),
                 address=_given_address(args),
                 domain=server.spec.domain,
+                stops_itself=stops_itself(server.spec),
             ),
             scope,
         )
@@ -166,6 +170,7 @@ def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settle
 def _node(
     name: str, args: Mapping[str, Any], server: ResolvedServer
 ) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
+    refuse_unable(server)
     node = _nodes.server_node(name, server)
     _check_gateway(node, server)
     return node, moderator_keys(node, args)

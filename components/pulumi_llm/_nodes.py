@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pulumi
 
 from pulumi_llm import roles, spec
-from pulumi_llm._bootstrap import GatewayRole, NodeRequest, RoleRequest, ServiceRole, Target, Upstream, VllmRole
+from pulumi_llm._bootstrap import (
+    GatewayRole,
+    LeaveRole,
+    NodeRequest,
+    RoleRequest,
+    ServiceRole,
+    Target,
+    Upstream,
+    VllmRole,
+)
 from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
@@ -22,7 +31,7 @@ from pulumi_llm.roles.vllm_flags import flags_of_spec
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
-    from pulumi_llm.spec import DomainSpec, UpstreamSpec
+    from pulumi_llm.spec import DomainSpec, ServerSpec, UpstreamSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -86,6 +95,8 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         asked.append(ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib))
     asked += services(server)
     asked += pages(server)
+    if leaves := leaving(wanted):
+        asked.append(leaves)
     return NodeRequest(
         name=name,
         **_site(server.site),
@@ -93,6 +104,15 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         data_disk_gib=server.data_disk_gib,
         roles=tuple(asked),
     )
+
+
+def leaving(wanted: ServerSpec) -> LeaveRole | None:
+    """When a server stops by itself; None: it never does, and no cloud takes it back."""
+    windows, zone = spec.windows_of(wanted.hours) if wanted.hours else ((), "")
+    if not (wanted.idle_stop or windows or wanted.spot):
+        return None
+    minutes = wanted.idle_stop.minutes if wanted.idle_stop else None
+    return LeaveRole(idle_minutes=minutes, windows=windows, zone=zone, spot=wanted.spot)
 
 
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:

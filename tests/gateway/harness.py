@@ -151,7 +151,7 @@ class Home:
         from llm_gate.attempt import Patience
         from llm_gate.server import Gateway, Paths, server
 
-        paths = Paths(self.root / "settings", self.root / "secrets", self.root / "state")
+        paths = Paths(self.root / "settings", self.root / "secrets", self.root / "state", self.root / "drain.json")
         gateway = Gateway(paths, patience=Patience(**(patience or {})))
         await gateway.content.load()
         addresses = []

@@ -321,6 +321,14 @@ DOMAINS: tuple[dict[str, Any], ...] = (
     {"name": "llm.example.com", "record": {"cloud": "tencent", "zone": "example.com", "zone_id": "Z1"}},
     {"name": "llm.example.com", "record": {"cloud": "zzz", "zone": "example.com"}},
 )
+HOURS = (
+    "always UTC",
+    "00:00-24:00 UTC",
+    "Mon 08:00-08:20 UTC",
+    "Mon-Fri 08:00-20:00 Asia/Shangai",
+    "Mon-Fri 08:00-20:00 ",
+)
+
 UPSTREAMS: tuple[dict[str, Any], ...] = (
     {"Big": AT_HOME},
     {"vllm": AT_HOME},
@@ -389,6 +397,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     *(("server.upstreams", each) for each in UPSTREAMS),
     ("server.cors_origins", ["chat.example.com"]),
     *(("server.domain", each) for each in DOMAINS),
+    *(("server.hours", each) for each in HOURS),
     ("network.vpc_id", "vpc-1"),
     ("network.cidr", "8.8.0.0/16"),
     ("tags", {"aws:x": "y"}),
@@ -569,6 +578,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "zzz": "x"}),
     (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
     (llm.ModelServer, {**SERVER, "https_port": 80, "domain": SIGNED}),
+    (llm.ModelServer, {**SERVER, "spot": True, "idle_stop": {"minutes": 30}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
     (llm.ModelServer, {**SERVER, "routes": {"chat": {"models": {"Qwne": 1}}}}),
@@ -604,6 +614,7 @@ def of_components() -> Iterator[Finding]:
     yield from told(lambda: capture(_in_a_region_that_is_none))
     ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
     yield from capture(lambda: llm.ModelServer("x", ended)).notes
+    yield from capture(lambda: llm.ModelServer("x", {**SERVER, "hours": "Mon-Fri 08:00-20:00 UTC"})).notes
     for model in ("BAAI/bge-m3", "BAAI/bge-reranker-v2-m3", "qwen3.8-max"):
         yield from told(lambda model=model: catalog.load().model(model))
 

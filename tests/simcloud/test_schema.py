@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pulumi_llm import clouds
 from pulumi_llm._provider_facts import packages, schema, table
 
 # The SDKs warn of deprecated types that stand beside the ones that are read.
@@ -80,3 +83,17 @@ def test_every_row_of_the_table_names_its_source() -> None:
     for package in packages():
         for token, facts in table.of_package(package).items():
             assert facts.source, token
+
+
+def test_each_pattern_of_what_a_provider_takes_is_one_that_python_reads() -> None:
+    """They are copied from providers in Go, whose patterns may be others (``\\p{L}``)."""
+
+    def patterns(value: object) -> Iterator[str]:
+        for each in value.values() if isinstance(value, dict) else ():
+            yield from patterns(each)
+        if isinstance(value, dict):
+            yield from (value[name] for name in ("regex", "not_regex") if isinstance(value.get(name), str))
+
+    found = [one for folder in clouds.folders().values() for one in patterns(folder.read("provider.json"))]
+    assert len(found) > 20
+    assert all(re.compile(each) for each in found)

@@ -75,6 +75,7 @@ def picture(answer: Answer) -> Iterator[str]:
             yield f"  {' ' * columns}  [{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
                 yield f"  {' ' * columns}  try: {_text(each, 'hint')}"
+    yield from (f"  {line}" for line in _leaving(document))
     lines = document.get("log") or []
     if isinstance(lines, list) and lines:
         yield tr("  last lines:")
@@ -96,7 +97,32 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         percent = f" {_number(progress, 'percent') // 10 * 10} %" if state == "running" and progress else ""
         trouble = f" [{_text(each, 'code')}] {_text(each, 'message')}" if _text(each, "code") else ""
         yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
+    for line in _leaving(document):
+        yield f"{name} leave", f"{name}: {line}"
     yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
+
+
+REASONS = {
+    "idle": _("nobody asks it"),
+    "hours": _("its hours are over"),
+    "spot": _("its cloud takes it back"),
+}
+
+
+def _leaving(document: dict[str, Any]) -> Iterator[str]:
+    """What a node says of stopping by itself, where there is more to say than that it watches."""
+    leave = document.get("leave")
+    if not isinstance(leave, dict) or _text(leave, "state") in ("", "watching"):
+        return
+    reason = told(REASONS.get(_text(leave, "reason"), ""))
+    if _text(leave, "state") == "failed":
+        yield tr("could not stop by itself ({reason}), and runs on", reason=reason)
+    else:
+        yield tr("stops and takes nothing new on: {reason}", reason=reason)
+    if _text(leave, "code"):
+        yield f"[{_text(leave, 'code')}] {_text(leave, 'message')}"
+        if _text(leave, "hint"):
+            yield tr("try: {hint}", hint=_text(leave, "hint"))
 
 
 def verdict(answer: Answer) -> str:

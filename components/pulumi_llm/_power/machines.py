@@ -5,15 +5,15 @@ All of it is read from the stack's state, as the engine exports it: what is ther
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pulumi_llm import clouds
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.items import Usage, items
-from pulumi_llm._texts import Text, _, either
+from pulumi_llm._stopping import facts as facts
+from pulumi_llm._stopping import why_not
+from pulumi_llm._texts import _, either
 from pulumi_llm.catalog import Catalog
 from pulumi_llm.errors import Finding, Refusal
 
@@ -87,27 +87,11 @@ def chosen(machines: Iterable[Machine], at: str, stack: str) -> list[Machine]:
     return found
 
 
-def facts(cloud: str) -> Mapping[str, Any]:
-    """A cloud's `power.json`. Raises Refusal ``power.not-supported`` for a cloud that has none."""
-    found = clouds.folders()[cloud].read("power.json")
-    if not found:
-        raise Refusal(
-            [
-                Finding(
-                    "power.not-supported",
-                    _("how to stop and start a machine of {cloud} is not known to pulumi-llm", cloud=cloud),
-                    _("the cloud's own console or command line; docs/clouds.md says what its folder lacks"),
-                )
-            ]
-        )
-    return found
-
-
 def refused(machines: Iterable[Machine], catalog: Catalog) -> Iterator[Finding]:
     """Why machines cannot be stopped without charge, as far as that is known without asking anybody."""
     for each in machines:
         known = facts(each.cloud)
-        why, source = _why_not(each, known, catalog)
+        why, source = why_not(each.cloud, each.instance_type, catalog, spot=each.spot)
         if why:
             hint = _(
                 "it costs until `pulumi destroy`; a stop in the cloud's console would not end that (source: {source})",
@@ -121,18 +105,6 @@ def refused(machines: Iterable[Machine], catalog: Catalog) -> Iterator[Finding]:
                 )
             message = _("{machine} ({type}) cannot be stopped: {why}", machine=each, type=each.instance_type, why=why)
             yield Finding("power.cannot-stop", message, hint, where=each.name)
-
-
-def _why_not(machine: Machine, known: Mapping[str, Any], catalog: Catalog) -> tuple[str, str]:
-    if machine.spot and not known["spot_stops"]["is"]:
-        return Text(known["spot_stops"]["why"]), known["spot_stops"]["source"]
-    families = known.get("families")
-    if families and re.fullmatch(families["pattern"], machine.instance_type):
-        return Text(families["why"]), families["source"]
-    row = catalog.find_instance(machine.cloud, machine.instance_type)
-    if row is not None and row.local_nvme_gib and not known["local_disks"]["stop"]:
-        return Text(known["local_disks"]["why"]), known["local_disks"]["source"]
-    return "", ""
 
 
 def _place(parent: str, by_urn: Mapping[str, Any]) -> str:

@@ -7,16 +7,22 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
+from pydantic_core import PydanticCustomError
+
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
 from pulumi_llm._texts import Text, _
 from pulumi_llm.catalog import Catalog
+from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
 
 DEFAULT_TRAFFIC_GIB = 50
 """A guess, to be replaced by one's own: about 5 million tokens a day, streamed one by one at some 300 bytes each
 (the JSON of a chunk and its framing), are 1.4 GiB a day and 42 GiB a month."""
+
+SERVER = "llm:index:ModelServer"
+"""The component whose machine may have hours."""
 
 ItemKind = Literal["machine", "disk", "address", "traffic", "other"]
 
@@ -111,8 +117,12 @@ class _Reader:
             )
             if not name:
                 item = replace(item, unknown=_("the plan names no {instance_type}", instance_type=rule.instance_type))
-            item = replace(item, hours=self.usage.running)
-            if rule.stop_mode and self.usage.running < HOURS_PER_MONTH:
+            hours = self._hours(resource)
+            running = self._running(resource)
+            item = replace(item, hours=running)
+            if hours and running < self.usage.running:
+                item = replace(item, note=_("in its hours: {hours}", hours=hours))
+            elif rule.stop_mode and self.usage.running < HOURS_PER_MONTH:
                 item = replace(
                     item, note=_("if each stop asks for {mode}, as `pulumi-llm stop` does", mode=rule.stop_mode)
                 )
@@ -122,6 +132,25 @@ class _Reader:
         yield from self._surcharges(resource, rule, rule.surcharges, inputs, item.slot)
         yield from self._disks(resource, rule)
         yield from self._own_address(resource, rule)
+
+    def _hours(self, resource: PlannedResource) -> str:
+        """The hours in which the model server runs that a resource belongs to; empty: none are given."""
+        above = self.by_urn.get(resource.parent)
+        while above is not None:
+            if above.type == SERVER:
+                hours = above.inputs.get("hours")
+                return hours if isinstance(hours, str) and hours != UNKNOWN else ""
+            above = self.by_urn.get(above.parent)
+        return ""
+
+    def _running(self, resource: PlannedResource) -> Decimal:
+        """Hours of a month in which it runs: as many as are asked about, and no more than its own hours have."""
+        hours = self._hours(resource)
+        try:
+            own = HOURS_PER_MONTH * Decimal(hours_per_week(hours)) / HOURS_PER_WEEK if hours else HOURS_PER_MONTH
+        except PydanticCustomError:  # of a program that has refused them, or of a state that a later version wrote
+            own = HOURS_PER_MONTH
+        return min(self.usage.running, own.quantize(Decimal("0.01")) if hours else own)
 
     def _disks(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
         for disk in rule.disks:
@@ -200,7 +229,7 @@ class _Reader:
         self, resource: PlannedResource, rule: CostRule, refused: str | None, *, keeps: bool
     ) -> Iterator[Item]:
         """An address of a machine; one that the machine ``keeps`` is paid for as idle while that stands still."""
-        running = self.usage.running
+        running = self._running(resource)
         item = self._item(resource, rule, "address", "address", _("public address"))
         yield replace(item, name="in-use", hours=running, unknown=refused)
         if keeps and running < HOURS_PER_MONTH:

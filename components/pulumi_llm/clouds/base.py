@@ -118,6 +118,8 @@ class MachineRequest:
     user_data: str
     system_disk_gib: int
     spot: bool = False
+    role: pulumi.Input[str] | None = None
+    """The role that the machine has from its start, as that cloud wants it at launch; None: it has none."""
     renew: bool = False
     """Let a newer image and changed user data take effect on this machine: see ``renew`` in the spec."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -136,6 +138,17 @@ class MachineHandle:
     """Whether the cloud may take the machine back; some clouds cannot stop such a machine before a disk is
     detached.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRole:
+    """A role by which a machine may stop itself."""
+
+    id: pulumi.Output[str]
+    """What a policy is attached to."""
+    name: pulumi.Output[str]
+    at_launch: pulumi.Output[str] | None = None
+    """What a machine is given as its role; None: it is attached to the machine that is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +214,8 @@ class HostOrder:
     """An image of the user's; default: the newest that the cloud lists."""
     address: AddressHandle | None = None
     """An address that exists; default: one of the host's own."""
+    stops_itself: bool = False
+    """Give the machine a role that may stop this machine, and may do nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +326,14 @@ class Parts(Protocol):
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An encrypted data disk. A smaller size stops a preview or `up` at the disk."""
+        ...
+
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+        """A role that machines may take on, which may do nothing yet."""
+        ...
+
+    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+        """Let the role stop this machine, in the mode that ends its charge, and let the machine have the role."""
         ...
 
     def attach_disk(

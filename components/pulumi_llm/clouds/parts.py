@@ -32,6 +32,7 @@ class FromParts(Parts):
             f"{name}-key-{scope.region}", key.public_key_openssh, order.tags, scope, renew=order.renew
         )
         firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope)
+        role = self.stop_role(f"{name}-role", order.tags, scope) if order.stops_itself else None
         machine = self.machine(
             f"{name}-machine",
             MachineRequest(
@@ -45,6 +46,7 @@ class FromParts(Parts):
                 user_data=order.user_data,
                 system_disk_gib=order.system_disk_gib,
                 spot=order.spot,
+                role=role.at_launch if role else None,
                 renew=order.renew,
                 tags=order.tags,
             ),
@@ -53,6 +55,9 @@ class FromParts(Parts):
         attached_disk = self.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
         address = order.address or self.address(f"{name}-address", order.tags, scope)
         attached_address = self.attach_address(f"{name}-address-attachment", address, machine, scope)
+        after = [attached_disk, attached_address]
+        if role is not None:
+            after.append(self.allow_stop(f"{name}-role", role, machine, scope))
         return BareHost(
             id=machine.id,
             address=pulumi.Output.from_input(address.ip),
@@ -61,5 +66,5 @@ class FromParts(Parts):
             private_key=key.private_key_openssh,
             # A new machine, or a fresh system disk on the same one, has to be told everything again.
             told_anew_with=(machine.id, machine.image_id),
-            after=(attached_disk, attached_address),
+            after=tuple(after),
         )

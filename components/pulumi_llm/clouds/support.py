@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pulumi_llm.clouds.base import MachineRequest, Rule, Scope
 
 PURPOSE = "ubuntu-24.04"
+ROLE_ABOUT = "Lets one machine of pulumi-llm stop itself, and nothing else"
 
 
 def fitted(name: str, limit: int, forbidden: str = r"[^A-Za-z0-9_-]") -> str:
@@ -40,6 +41,12 @@ def shortened(name: str, limit: int, whole: str | None = None) -> str:
     if len(name) <= limit:
         return name
     return f"{name[: limit - 7]}-{hashlib.sha256((whole or name).encode()).hexdigest()[:6]}"
+
+
+def role_name(name: str, scope: Scope, limit: int = 64) -> str:
+    """What a role is called: an account has one by each name, whatever the stack and the region."""
+    whole = f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}-{scope.region}"
+    return fitted(whole, limit)
 
 
 def openings(rules: Iterable[Rule]) -> Iterator[tuple[str, Rule, pulumi.Input[str]]]:

@@ -222,10 +222,27 @@ class Authority:
     challenge: Literal["http", "tls-alpn"] = "http"
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaveRole:
+    """When the machine stops by itself.
+
+    ``idle_minutes``: without a call (None: it does not). ``windows`` are the hours in which it shall run, as minutes
+    since Monday 00:00 by the clock of ``zone``, from and to; empty: all of them. ``spot``: the cloud may take it back,
+    and says so shortly before.
+    """
+
+    role: ClassVar[str] = "leave"
+
+    idle_minutes: int | None = None
+    windows: tuple[tuple[int, int], ...] = ()
+    zone: str = ""
+    spot: bool = False
+
+
+RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole)
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

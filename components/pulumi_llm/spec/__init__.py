@@ -9,6 +9,7 @@ from pulumi_llm.spec.apps import AppsSpec, ChatSpec, RagSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
+from pulumi_llm.spec.hours import IdleStopSpec, hours_per_week, windows_of
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.models import FURTHER_MODELS, ModelSpec
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
@@ -41,6 +42,7 @@ __all__ = [
     "ChatSpec",
     "ContentSpec",
     "DomainSpec",
+    "IdleStopSpec",
     "KeySpec",
     "MachineSpec",
     "ModelSpec",
@@ -63,6 +65,7 @@ __all__ = [
     "authority_secret",
     "covers_world",
     "domain_mistakes",
+    "hours_per_week",
     "key_limits",
     "needs_key",
     "own_upstreams_of",
@@ -75,4 +78,5 @@ __all__ = [
     "upstream_key",
     "url_of",
     "vendor_of",
+    "windows_of",
 ]

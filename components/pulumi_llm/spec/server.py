@@ -13,6 +13,7 @@ from pulumi_llm.spec.apps import AppsSpec
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
+from pulumi_llm.spec.hours import Hours, IdleStopSpec
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
@@ -105,6 +106,16 @@ class ServerSpec(MachineSpec):
     """A spot machine: cheaper, and the cloud may take it back at any time.
 
     zh: 竞价实例：便宜，但随时可能被收回。"""
+    idle_stop: IdleStopSpec | None = None
+    """Stop the machine by itself when nobody asks it: see ``idle_stop``. Left out: it runs on.
+
+    zh: 没有人请求时让机器自己停下，见 [``idle_stop``](#idle_stop)。不写则一直运行。"""
+    hours: Hours | None = None
+    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and
+    ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them.
+
+    zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，用 ``pulumi-llm start`` 启动。
+    见 [``idle_stop``](#idle_stop)。不写则全天运行。"""
     renew: Flag = False
     """Take the newest image and boot instructions at the next ``up``: see ``renew``.
 

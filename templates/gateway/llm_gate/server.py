@@ -31,6 +31,7 @@ from llm_gate.serving import Handler
 from llm_gate.store import Place, Store
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
+from llm_gate.use import Use, stopping
 
 LONGEST_BODY = 8 * 2**20
 """Bytes of a request; Caddy's limit is the same."""
@@ -57,6 +58,8 @@ class Paths:
     settings: Path = Path("/opt/llm/gateway")
     secrets: Path = Path("/srv/llm/secrets")
     state: Path = Path("/srv/llm/gateway")
+    drain: Path = Path("/run/llm/drain.json")
+    """There while the machine is about to be stopped (llm-leave.service): nothing new is taken on."""
 
 
 class Gateway:
@@ -83,6 +86,8 @@ class Gateway:
         self.counting = Counting(posting(self.pools), secrets)
         self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
+        self._drain = Reread(paths.drain)
+        self.use = Use()
 
     async def close(self) -> None:
         """Let go of connections and files."""
@@ -137,6 +142,8 @@ class Gateway:
         if request.raw_path == "/health":
             self._fresh_routes()
             return json_answer({"ok": True, "routes": len(self.routes.table)})
+        if request.raw_path == "/use":
+            return json_answer(self.use.document())
         if request.raw_path != "/metrics":
             return Answer(status=404)
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
@@ -204,12 +211,16 @@ class Gateway:
         self._fresh_routes()
         if path == MODELS:
             return json_answer(self.routes.models(rules.allows_model, one))
+        self._drain.fresh()
+        if self._drain.content:
+            raise stopping(self._drain.content)
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
         try:
             place = self.store.enter(rules)
         except sqlite3.Error as error:
             raise self._unwritable(error) from None
+        self.use.enter(rules.name)
         try:
             return await self._entered(request, path, rules, place)
         except Refused:
@@ -217,6 +228,7 @@ class Gateway:
             raise
         finally:
             place.leave()
+            self.use.leave(rules.name)
 
     async def _entered(self, request: Request, path: str, rules: Rules, place: Place) -> Answer | None:
         raw = await self._body(request, form=path in requests.FORMS)
@@ -305,6 +317,7 @@ class Gateway:
         except sqlite3.Error as error:
             raise self._unwritable(error) from None
         place.leave()
+        self.use.admit(rules.name)
         headers = {"x-request-id": identity, **call.notes, **self.store.headers(rules)}
         checker = self.content.checker
         inspection = Inspection(checker, call.endpoint, rules.name, call.model)
@@ -335,6 +348,7 @@ class Gateway:
                 # With `on_error: block` a moderator that fails looks like a filter gone mad.
                 self._complain(*(f"[gate.moderator] {each}" for each in inspection.failures))
             progress.verdict = progress.verdict or inspection.verdict
+            self.use.admit(rules.name)
             self._complain(*progress.oddities(call))
             spent = progress.spent(call)
             self.store.settle(ticket, spent)

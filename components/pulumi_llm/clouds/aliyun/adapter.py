@@ -7,6 +7,7 @@ Encryption uses the account's default KMS key; the account must have KMS switche
 # The SDK's types are not read when this is checked (see pyproject.toml), so what it gives is Any.
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -14,7 +15,7 @@ import pulumi_alicloud as alicloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 
 if TYPE_CHECKING:
@@ -280,6 +281,52 @@ class Aliyun(FromParts):
             instance_type="EcsInstance",
             # An EIP has one holder at a time, and Aliyun does not move it by itself.
             opts=scope.options(delete_before_replace=True),
+        )
+
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+        """A RAM role that ECS instances may take on."""
+        trust = {
+            "Version": "1",
+            "Statement": [
+                {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": ["ecs.aliyuncs.com"]}}
+            ],
+        }
+        role = alicloud.ram.Role(
+            name,
+            role_name=support.role_name(name, scope),
+            assume_role_policy_document=json.dumps(trust, sort_keys=True),
+            description=support.ROLE_ABOUT,
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        return StopRole(id=role.id, name=role.id)
+
+    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+        """A policy for this one instance, and the role attached to it (`role_name` of the instance is deprecated)."""
+
+        def document(instance: str) -> str:
+            resource = f"acs:ecs:{scope.region}:*:instance/{instance}"
+            statement = {"Effect": "Allow", "Action": ["ecs:StopInstance"], "Resource": [resource]}
+            return json.dumps({"Version": "1", "Statement": [statement]}, sort_keys=True)
+
+        policy = alicloud.ram.Policy(
+            f"{name}-policy",
+            policy_name=support.role_name(name, scope),
+            policy_document=machine.id.apply(document),
+            description=support.ROLE_ABOUT,
+            # An old version of the policy, left over from a machine before, would be in the way of its end.
+            force=True,
+            opts=scope.options(),
+        )
+        granted = alicloud.ram.RolePolicyAttachment(
+            f"{name}-grant", role_name=role.name, policy_name=policy.id, policy_type="Custom", opts=scope.options()
+        )
+        return alicloud.ecs.RamRoleAttachment(
+            f"{name}-attachment",
+            instance_id=machine.id,
+            ram_role_name=role.name,
+            # An instance has one role at a time.
+            opts=scope.options(depends_on=[granted], delete_before_replace=True),
         )
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:

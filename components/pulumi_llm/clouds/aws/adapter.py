@@ -4,6 +4,7 @@
 # The SDK's types are not read when this is checked (see pyproject.toml), so what it gives is Any.
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pulumi_aws as aws
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ class Aws(FromParts):
             key_name=request.key_id,
             # Attaching an Elastic IP turns this to true, and true cannot become false without a new machine.
             associate_public_ip_address=True,
+            iam_instance_profile=request.role,
             user_data=request.user_data,
             user_data_replace_on_change=request.renew,
             root_block_device=aws.ec2.InstanceRootBlockDeviceArgs(
@@ -246,6 +248,44 @@ class Aws(FromParts):
             # An address that serves somewhere else is not taken away from there.
             allow_reassociation=False,
             opts=scope.options(delete_before_replace=True),
+        )
+
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+        """An IAM role that EC2 instances may take on, and the instance profile by which they do."""
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
+            ],
+        }
+        called = support.role_name(name, scope)
+        role = aws.iam.Role(
+            name,
+            name=called,
+            assume_role_policy=json.dumps(trust, sort_keys=True),
+            description=support.ROLE_ABOUT,
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        profile = aws.iam.InstanceProfile(
+            f"{name}-profile", name=called, role=role.name, tags=dict(tags), opts=scope.options()
+        )
+        return StopRole(id=role.name, name=role.name, at_launch=profile.name)
+
+    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+        """A policy for this one instance; it has the role since its launch."""
+
+        def document(arn: str) -> str:
+            statement = {"Effect": "Allow", "Action": ["ec2:StopInstances"], "Resource": [arn]}
+            return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+        assert isinstance(machine.resource, aws.ec2.Instance)  # noqa: S101 - `machine` made it
+        return aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="stop-itself",
+            role=role.id,
+            policy=machine.resource.arn.apply(document),
+            opts=scope.options(),
         )
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:

@@ -9,6 +9,7 @@ disks are encrypted, so weights, keys and vectors belong there. It has no metada
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -18,7 +19,7 @@ from pulumi_llm import catalog
 from pulumi_llm._refusal import ending
 from pulumi_llm._texts import _
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.errors import Finding
 
@@ -226,6 +227,7 @@ class Tencent(FromParts):
             orderly_security_groups=[request.firewall_id],
             # Another key may reinstall the system (SDK 0.2.3), so it is taken at launch only.
             key_ids=[request.key_id],
+            cam_role_name=request.role,
             user_data_raw=request.user_data,
             user_data_replace_on_change=request.renew,
             instance_charge_type="SPOTPAID" if request.spot else "POSTPAID_BY_HOUR",
@@ -299,6 +301,45 @@ class Tencent(FromParts):
             instance_id=machine.id,
             # An EIP has one holder at a time.
             opts=scope.options(delete_before_replace=True),
+        )
+
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+        """A CAM role that CVM instances may take on. Its name is what a machine is given."""
+        trust = {
+            "version": "2.0",
+            "statement": [
+                {"action": "name/sts:AssumeRole", "effect": "allow", "principal": {"service": ["cvm.qcloud.com"]}}
+            ],
+        }
+        role = tencentcloud.cam.Role(
+            name,
+            name=support.role_name(name, scope),
+            document=json.dumps(trust, sort_keys=True),
+            description=support.ROLE_ABOUT,
+            console_login=False,
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        return StopRole(id=role.id, name=role.name, at_launch=role.name)
+
+    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+        """A policy for this one instance; it has the role since its launch."""
+
+        def document(instance: str) -> str:
+            # An empty owner is the account of whoever makes the policy.
+            resource = f"qcs::cvm:{scope.region}::instance/{instance}"
+            statement = {"effect": "allow", "action": ["cvm:StopInstances"], "resource": [resource]}
+            return json.dumps({"version": "2.0", "statement": [statement]}, sort_keys=True)
+
+        policy = tencentcloud.cam.Policy(
+            f"{name}-policy",
+            name=support.role_name(name, scope),
+            document=machine.id.apply(document),
+            description=support.ROLE_ABOUT,
+            opts=scope.options(),
+        )
+        return tencentcloud.cam.RolePolicyAttachment(
+            f"{name}-grant", role_id=role.id, policy_id=policy.id, opts=scope.options()
         )
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:

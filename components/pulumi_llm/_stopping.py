@@ -1,0 +1,89 @@
+"""A machine that stops by itself: whether its cloud ends the charge then, and who starts it again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pulumi_llm import catalog, clouds
+from pulumi_llm._texts import Text, _
+from pulumi_llm.errors import Finding, Refusal
+
+if TYPE_CHECKING:
+    from pulumi_llm._resolve import ResolvedServer
+    from pulumi_llm.catalog import Catalog
+    from pulumi_llm.spec import ServerSpec
+
+
+def facts(cloud: str) -> Mapping[str, Any]:
+    """A cloud's `power.json`. Raises Refusal ``power.not-supported`` for a cloud that has none."""
+    found = clouds.folders()[cloud].read("power.json")
+    if not found:
+        raise Refusal(
+            [
+                Finding(
+                    "power.not-supported",
+                    _("how to stop and start a machine of {cloud} is not known to pulumi-llm", cloud=cloud),
+                    _("the cloud's own console or command line; docs/clouds.md says what its folder lacks"),
+                )
+            ]
+        )
+    return found
+
+
+def why_not(cloud: str, instance_type: str, data: Catalog, *, spot: bool) -> tuple[str, str]:
+    """Why a stop of such a machine would not end its charge, and the source of that; both empty where it would."""
+    known = facts(cloud)
+    if spot and not known["spot_stops"]["is"]:
+        return Text(known["spot_stops"]["why"]), known["spot_stops"]["source"]
+    families = known.get("families")
+    if families and re.fullmatch(families["pattern"], instance_type):
+        return Text(families["why"]), families["source"]
+    row = data.find_instance(cloud, instance_type)
+    if row is not None and row.local_nvme_gib and not known["local_disks"]["stop"]:
+        return Text(known["local_disks"]["why"]), known["local_disks"]["source"]
+    return "", ""
+
+
+def stops_itself(server: ServerSpec) -> bool:
+    """Whether the machine asks its cloud to stop it."""
+    return server.idle_stop is not None or server.hours is not None
+
+
+def refuse_unable(server: ResolvedServer) -> None:
+    """Refuse a machine that is to stop itself, and that its cloud would go on charging for.
+
+    Raises:
+        Refusal: ``power.cannot-stop`` for its type or a spot machine; ``power.not-supported`` for its cloud.
+    """
+    wanted, type_ = server.spec, server.site.place.instance_type
+    if not stops_itself(wanted):
+        return
+    why, source = why_not(wanted.cloud, type_, catalog.load(), spot=wanted.spot)
+    if not why:
+        return
+    raise Refusal(
+        [
+            Finding(
+                "power.cannot-stop",
+                _("the {type} cannot stop by itself: {why}", type=type_, why=why),
+                _(
+                    "leave out idle_stop and hours, or take another type (source: {source})",
+                    source=facts(wanted.cloud)["sources"][source]["title"],
+                ),
+                where="hours" if wanted.idle_stop is None else "idle_stop",
+            )
+        ]
+    )
+
+
+def nobody_starts(server: ServerSpec) -> list[Finding]:
+    """A note that hours begin by themselves nowhere."""
+    if server.hours is None:
+        return []
+    message = _(
+        "the machine stops by itself at the end of {hours}, and nobody starts it when they begin", hours=server.hours
+    )
+    hint = _("`pulumi-llm start -s STACK`, by hand or from a scheduled job of your CI")
+    return [Finding("power.nobody-starts", message, hint, severity="warning", where="hours")]

@@ -1,0 +1,47 @@
+"""How long nobody has used the gateway, and what is said while its machine is about to be stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from llm_gate.errors import Refused
+
+PROBE = "node-probe"
+"""The node's own key, with which it asks itself: nobody's use."""
+
+
+class Use:
+    """Calls under way, and when the last one was taken on or ended.
+
+    Only what passes every check counts as use: whoever is refused over and over keeps no machine running.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = clock()
+        self.active = 0
+
+    def enter(self, key: str) -> None:
+        """A call whose key is good has come."""
+        self.active += key != PROBE
+
+    def leave(self, key: str) -> None:
+        """It has been answered, or refused."""
+        self.active -= key != PROBE
+
+    def admit(self, key: str) -> None:
+        """A call was taken on, or one that was taken on has come to its end."""
+        if key != PROBE:
+            self._last = self._clock()
+
+    def document(self) -> dict[str, Any]:
+        """For the program that stops the machine."""
+        return {"active": self.active, "idle_seconds": round(self._clock() - self._last, 3)}
+
+
+def stopping(told: dict[str, Any]) -> Refused:
+    """The refusal while the machine is about to be stopped, as the file beside it says."""
+    code, message = str(told.get("code", "server_stopping")), str(told.get("message", "this server is being stopped"))
+    return Refused(503, "api_error", code, message, {"Retry-After": str(told.get("retry_after", 60))})

@@ -1,0 +1,218 @@
+"""What a machine that stops by itself is made of on each cloud, what is refused, and what the bill counts."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import pulumi_llm as llm
+from pulumi_llm import catalog
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.items import Usage
+from pulumi_llm.spec import windows_of
+from tests.test_components import SERVER, codes, plan_of, settings
+
+HOURS = "Mon-Fri 08:00-20:00 Asia/Shanghai"
+PLACES = {
+    "aliyun": {"cloud": "aliyun", "region": "cn-hangzhou"},
+    "tencent": {"cloud": "tencent", "region": "ap-guangzhou"},
+    "aws": {"cloud": "aws", "region": "us-east-1"},
+}
+ROLE_TYPES = {
+    "aliyun": {
+        "alicloud:ram/role:Role",
+        "alicloud:ram/policy:Policy",
+        "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment",
+        "alicloud:ecs/ramRoleAttachment:RamRoleAttachment",
+    },
+    "tencent": {
+        "tencentcloud:Cam/role:Role",
+        "tencentcloud:Cam/policy:Policy",
+        "tencentcloud:Cam/rolePolicyAttachment:RolePolicyAttachment",
+    },
+    "aws": {"aws:iam/role:Role", "aws:iam/instanceProfile:InstanceProfile", "aws:iam/rolePolicy:RolePolicy"},
+}
+
+
+def server(cloud: str, **more: Any) -> dict[str, Any]:
+    return {**SERVER, **PLACES[cloud], **more}
+
+
+def types(plan: Plan) -> set[str]:
+    return {each.type for each in plan.resources}
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+@pytest.mark.parametrize("more", [{"idle_stop": {"minutes": 30}}, {"hours": HOURS}])
+def test_a_machine_that_stops_by_itself_has_a_role_and_no_other_has(cloud: str, more: dict[str, Any]) -> None:
+    assert not ROLE_TYPES[cloud] & types(plan_of(llm.ModelServer, server(cloud)))
+    assert ROLE_TYPES[cloud] <= types(plan_of(llm.ModelServer, server(cloud, **more)))
+
+
+def test_its_settings_say_when_it_stops_and_who_keeps_it() -> None:
+    args = server("aws", idle_stop={"minutes": 20}, hours=HOURS, vectors=True)
+    files = {each["path"]: each for each in settings(plan_of(llm.ModelServer, args))["files"]}
+    found = json.loads(files["/opt/llm/leave.json"]["content"])
+    assert (found["cloud"], found["idle_minutes"], found["spot"]) == ("aws", 20, False)
+    assert found["hours"]["zone"] == "Asia/Shanghai"
+    assert found["hours"]["windows"][0] == [480, 1200]
+    assert 22 in found["ports"]
+    assert 18443 not in found["ports"]
+    assert 443 not in found["ports"]
+    assert len(found["ports"]) > 2  # the vector store's
+    assert files["/opt/llm/leave.json"]["restart"] == ["llm-leave.service"]
+
+
+def test_a_machine_that_does_not_stop_by_itself_has_nothing_of_it() -> None:
+    document = settings(plan_of(llm.ModelServer, server("aws")))
+    assert "leave" not in json.dumps([document["services"], [each["path"] for each in document["files"]]])
+    assert not [each for each in document["code"] if "leave" in each]
+
+
+def test_a_spot_machine_watches_for_its_notice_and_has_no_role() -> None:
+    plan = plan_of(llm.ModelServer, server("aws", spot=True))
+    files = {each["path"]: each for each in settings(plan)["files"]}
+    assert json.loads(files["/opt/llm/leave.json"]["content"])["spot"] is True
+    assert not ROLE_TYPES["aws"] & types(plan)
+
+
+@pytest.mark.parametrize("cloud", ["tencent", "aws"])
+def test_a_spot_machine_that_cannot_be_stopped_is_refused(cloud: str) -> None:
+    assert codes(llm.ModelServer, server(cloud, spot=True, idle_stop={"minutes": 30})) == ["power.cannot-stop"]
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        (HOURS, [(480, 1200), (1920, 2640), (3360, 4080), (4800, 5520), (6240, 6960)]),
+        ("Sat 10:00-24:00 UTC", [(7800, 8640)]),
+        ("Sun 22:00-06:00 UTC", [(9960, 10440)]),
+        ("Mon 08:00-12:00, Mon 12:00-18:00 UTC", [(480, 1080)]),
+        ("Fri-Mon 08:00-09:00 UTC", [(480, 540), (6240, 6300), (7680, 7740), (9120, 9180)]),
+        ("Sun 20:00-24:00, Mon 00:00-06:00 UTC", [(9840, 10440)]),
+    ],
+)
+def test_hours_are_minutes_of_the_week(text: str, windows: list[tuple[int, int]]) -> None:
+    assert list(windows_of(text)[0]) == windows
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("08:00-20:00", "spec.bad-hours"),
+        ("always UTC", "spec.bad-hours"),
+        ("Mon 08:00-08:00 UTC", "spec.bad-hours"),
+        ("Mon 08:00-08:20 UTC", "spec.bad-hours"),
+        ("Mon 25:00-26:00 UTC", "spec.bad-hours"),
+        ("00:00-24:00 UTC", "spec.bad-hours"),
+        ("Mo-Fr 08:00-20:00 UTC", "spec.bad-hours"),
+        ("Mon-Fri 08:00-20:00 Asia/Shangai", "spec.unknown-time-zone"),
+        ("Mon-Fri 08:00-20:00", "spec.bad-hours"),
+    ],
+)
+def test_hours_that_make_no_sense_are_refused(text: str, code: str) -> None:
+    assert codes(llm.ModelServer, server("aws", hours=text)) == [code]
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+def test_the_bill_counts_the_hours_of_the_week_and_no_more(cloud: str) -> None:
+    plan = plan_of(llm.ModelServer, server(cloud, hours=HOURS))
+    data, today = catalog.load(), date(2026, 11, 28)
+    region = {data.cloud(cloud).pulumi_package: PLACES[cloud]["region"]}
+
+    def machine(hours: str) -> Any:
+        bill = make_bill(plan, data, Usage(running=Decimal(hours)), today=today, default_regions=region)
+        assert not [each for each in bill.unknown if re.search("(?i)role|policy|profile", each.type)]
+        return next(each for each in bill.lines if each.kind == "machine")
+
+    assert machine("730").hours == Decimal("260.71")  # 60 of 168 hours
+    assert HOURS in str(machine("730").note)
+    assert machine("100").hours == Decimal(100)
+    always = plan_of(llm.ModelServer, server(cloud))
+    whole = make_bill(always, data, Usage(), today=today, default_regions=region)
+    line = next(each for each in whole.lines if each.kind == "machine")
+    if line.per_month is not None:
+        part = machine("730").per_month.of("USD") / line.per_month.of("USD")
+        assert abs(part - Decimal(60) / 168) < Decimal("0.001")
+
+
+def test_the_role_may_stop_this_one_machine_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policies as they are once the machine is there: a program that runs against mocks that know its id."""
+    import pulumi
+    from pulumi.runtime import Mocks
+
+    seen: dict[str, dict[str, Any]] = {}
+
+    class Made(Mocks):
+        def new_resource(self, args: Any) -> tuple[str, dict[str, Any]]:
+            outputs = {**args.inputs, "arn": f"arn:aws:ec2:us-east-1:123456789012:instance/{args.name}"}
+            seen[args.name] = args.inputs
+            return f"id-of-{args.name}", outputs
+
+        def call(self, args: Any) -> dict[str, Any]:
+            return {}
+
+    from pulumi_llm import clouds
+    from pulumi_llm.clouds.base import MachineHandle, Scope
+
+    for cloud, place in PLACES.items():
+        seen.clear()
+        pulumi.runtime.set_mocks(Made(), project="shop", stack="prod")
+        adapter = clouds.get(cloud)
+
+        @pulumi.runtime.test
+        def made(adapter: Any = adapter, region: str = place["region"], cloud: str = cloud) -> Any:
+            parent = pulumi.ComponentResource("t:t:T", "t", {}, None)
+            scope = Scope(parent=parent, provider=adapter.provider("p", region, parent), region=region)
+            role = adapter.stop_role("x-role", {}, scope)
+            import pulumi_alicloud as alicloud
+            import pulumi_aws as aws
+            import tencentcloud_iac_pulumi as tencentcloud
+
+            kind = {"aws": aws.ec2.Instance, "aliyun": alicloud.ecs.Instance, "tencent": tencentcloud.instance.Instance}
+            resource = kind[cloud].get("m", "i-7")
+            handle = MachineHandle(resource=resource, id=resource.id, private_ip=resource.id, image_id=resource.id)
+            return adapter.allow_stop("x-role", role, handle, scope).id
+
+        made()
+        document = next(json.loads(seen["x-role-policy"][key]) for key in POLICY if key in seen["x-role-policy"])
+        assert document == ALLOWED[cloud]
+        names = {each.get("name") or each.get("roleName") for name, each in seen.items() if name == "x-role"}
+        assert names == {f"shop-prod-x-role-{place['region']}"}
+
+
+POLICY = ("policy", "policyDocument", "document")
+ALLOWED: dict[str, Any] = {
+    "aws": {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["ec2:StopInstances"],
+                "Resource": ["arn:aws:ec2:us-east-1:123456789012:instance/m"],
+            }
+        ],
+    },
+    "aliyun": {
+        "Version": "1",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["ecs:StopInstance"], "Resource": ["acs:ecs:cn-hangzhou:*:instance/i-7"]}
+        ],
+    },
+    "tencent": {
+        "version": "2.0",
+        "statement": [
+            {
+                "effect": "allow",
+                "action": ["cvm:StopInstances"],
+                "resource": ["qcs::cvm:ap-guangzhou::instance/i-7"],
+            }
+        ],
+    },
+}
