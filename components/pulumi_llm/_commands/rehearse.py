@@ -30,7 +30,15 @@ def _rehearse(asked: Namespace) -> int:
     from pulumi_llm._rehearsal import alone, report
     from pulumi_llm._rehearsal.rehearsal import Asked, prepared, rehearse
 
-    wanted = Asked(asked.project, asked.stack, tuple(asked.change), tuple(asked.sim), ";".join(asked.fault), asked.port)
+    wanted = Asked(
+        asked.project,
+        asked.stack,
+        tuple(asked.change),
+        tuple(asked.sim),
+        ";".join(asked.fault),
+        asked.port,
+        asked.newer_image,
+    )
     if not alone.is_alone():
         prepared(wanted, fetch=asked.fetch)
         if alone.can_be_alone():
