@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm import _extras as extras
 from pulumi_llm import cli
 from pulumi_llm._rehearsal import phases, plugins, pointing, report
 from pulumi_llm._rehearsal.calls import Record, Recorded, WireCall
@@ -86,7 +87,29 @@ def test_every_plugin_that_is_missing_is_told_at_once(nothing_installed: Path) -
     asked = Asked(ROOT, "aliyun-t4")
     with pytest.raises(Refusal) as refused:
         chosen(asked, ["alicloud", "aws", "tencentcloud"])
-    assert codes(refused) == ["rehearse.no-plugin", "rehearse.no-wire", "rehearse.no-plugin"]
+    assert codes(refused) == ["rehearse.no-plugin"] * 3
+
+
+def test_a_package_that_we_have_no_server_for_is_refused(
+    nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulumi_llm._rehearsal.rehearsal.wire_of_package", lambda package: None)
+    with pytest.raises(Refusal) as refused:
+        chosen(Asked(ROOT, "aws-t4"), ["aws"])
+    assert codes(refused) == ["rehearse.no-wire"]
+
+
+def test_aws_without_moto_is_refused_with_what_to_install(
+    nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "missing", lambda extra: ("moto>=5.2,<6",) if extra == "rehearse" else ())
+    with pytest.raises(Refusal) as refused:
+        chosen(Asked(ROOT, "aws-t4"), ["aws"])
+    assert codes(refused) == ["rehearse.not-installed"]
+    assert "pip install 'moto>=5.2,<6' (the extra 'rehearse' of pulumi-llm)" in str(refused.value)
+    with pytest.raises(Refusal) as refused:
+        chosen(Asked(ROOT, "tencent-t4"), ["tencentcloud"])  # which needs none
+    assert codes(refused) == ["rehearse.no-plugin"]
 
 
 def test_a_package_that_is_simulated_needs_no_plugin(nothing_installed: Path) -> None:
@@ -110,10 +133,29 @@ def test_the_command_says_what_is_missing_and_how_to_get_it(
     assert "pulumi plugin install resource tencentcloud" in capfd.readouterr().err
 
 
+def test_every_option_of_the_command_reaches_the_rehearsal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Asked] = []
+
+    def kept(wanted: Asked, **_: Any) -> Rehearsal:
+        asked.append(wanted)
+        return _rehearsal(UP, CLEAN)
+
+    monkeypatch.setattr("pulumi_llm._rehearsal.rehearsal.prepared", lambda *_, **__: None)
+    monkeypatch.setattr("pulumi_llm._rehearsal.rehearsal.rehearse", kept)
+    monkeypatch.setattr("pulumi_llm._rehearsal.alone.can_be_alone", lambda: False)
+    line = ["rehearse", "-s", "aws-t4", "--project", str(ROOT), "--change", str(tmp_path), "--sim", "alicloud"]
+    line += ["--newer-image", "20271231", "--fault", "quota:*", "--fault", "no-stock:*", "--port", "4711"]
+    assert cli.main(line) == 0
+    assert asked == [Asked(ROOT, "aws-t4", (tmp_path,), ("alicloud",), "quota:*;no-stock:*", 4711, "20271231")]
+
+
 # -- endpoints of the user's own
 
 
-@pytest.mark.parametrize("name", ["ECS_ENDPOINT", "ALIBABA_CLOUD_ENDPOINT_VPC", "TENCENTCLOUD_DOMAIN"])
+@pytest.mark.parametrize(
+    "name",
+    ["ECS_ENDPOINT", "ALIBABA_CLOUD_ENDPOINT_VPC", "TENCENTCLOUD_DOMAIN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"],
+)
 def test_an_endpoint_in_the_environment_is_refused(
     name: str, nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

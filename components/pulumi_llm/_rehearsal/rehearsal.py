@@ -105,12 +105,15 @@ def chosen(asked: Asked, used: Sequence[str]) -> list[plugins.Official]:
     for package in used:
         if package in asked.simulated:
             continue
-        if wire_of_package(package) is None:
+        wire = wire_of_package(package)
+        if wire is None:
             words = _("{package} cannot be rehearsed: there is no server of ours that speaks as it", package=package)
             hint = _("let it be simulated: --sim {package}", package=package)
             wrong.append(Finding("rehearse.no-wire", words, hint))
             continue
         try:
+            if wire.face.extra:
+                extras.demand(wire.face.extra, "rehearse.not-installed", f"pulumi-llm rehearse ({package})")
             found.append(plugins.find(package))
         except Refusal as refusal:
             wrong += refusal.findings
