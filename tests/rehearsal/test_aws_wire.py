@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from pulumi_llm._simcloud import faults, images
 from pulumi_llm._simcloud.faults import Faults
 from pulumi_llm._simcloud.store import Store
 from pulumi_llm.clouds.aws.wire import FACE, PROTOCOL
+from pulumi_llm.clouds.aws.wire.face import ENDED, MADE
 
 REGION, TYPE = "ap-northeast-1", "g4dn.xlarge"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFJvZtDH0FvIaJS2nLLkhYWKEjxYDeuzqj6Ww0tKXwGT test"
@@ -149,6 +151,32 @@ def test_what_the_account_may_not_do_is_refused_as_iam_does(
 ) -> None:
     cloud.face.faults = faults.parse(f"denied:{action}")
     assert refused(lambda: call(cloud)) == code
+
+
+def test_a_deletion_fails_on_request_always_or_once(cloud: Cloud) -> None:
+    net, *__ = cloud.network()
+    other = cloud.of("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    cloud.face.faults = faults.parse("fail-delete:vpc:Vpc")
+    for _ in range(2):
+        assert refused(lambda: cloud.of("ec2").delete_vpc(VpcId=other)) == "InternalError"
+    cloud.face.faults = faults.parse("fail-delete:vpc:Vpc:once")
+    assert refused(lambda: cloud.of("ec2").delete_vpc(VpcId=other)) == "InternalError"
+    cloud.of("ec2").delete_vpc(VpcId=other)
+    assert [each.id for each in cloud.face.store.everything() if each.type.endswith(":Vpc")] == [net]
+
+
+def test_making_takes_as_long_as_is_asked_for_after_it_is_there(cloud: Cloud) -> None:
+    cloud.face.faults = faults.parse("slow-create:0.5:ec2/vpc")
+    start = time.monotonic()
+    cloud.of("ec2").create_vpc(CidrBlock="10.1.0.0/16")
+    assert time.monotonic() - start >= 0.5
+
+
+def test_what_faults_are_about_is_what_the_simulated_aws_has() -> None:
+    from pulumi_llm._provider_facts import table
+
+    for each in (*MADE.values(), *ENDED.values()):
+        assert table.find(each) is not None
 
 
 def test_an_image_is_the_one_that_sim_would_find_and_a_newer_one_appears_on_request(cloud: Cloud) -> None:

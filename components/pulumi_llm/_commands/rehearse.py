@@ -5,8 +5,8 @@ answered by servers on this machine, over the rules of `pulumi-llm sim`. It tell
 that allows them, and whether the second preview is clean. State and servers are gone afterwards; no credentials are
 used, and nothing leaves the machine (as root on Linux: it runs where there is no network but loopback).
 
-A plugin has to be here in the version that the SDK asks for: `pulumi plugin install`, or --fetch. AWS has no server of
-ours: --sim aws.
+A plugin has to be here in the version that the SDK asks for: `pulumi plugin install`, or --fetch. AWS's calls are
+answered by moto, which the extra `rehearse` brings.
 
 Exit 0: all of it went as it should. Exit 1: refused, or something is wrong. Exit 2: called wrongly.
 """

@@ -29,7 +29,7 @@ from pulumi_llm._simcloud.faults import Faults
 from pulumi_llm._simcloud.rules.base import Call, CloudError
 from pulumi_llm._simcloud.store import Store
 
-from ..simulated.common import INSTANCE
+from ..simulated import common as types
 from ..simulated.instance import judged
 from . import mirror
 from .protocol import JSON, REPLY, AwsCall, RefusedError, code_of, protocol
@@ -40,6 +40,37 @@ SERVICES = ("ec2", "iam", "kms", "route53", "ssm", "sts")
 SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 ACCOUNT = "123456789012"
 """moto's, where the credentials are none that it made itself."""
+
+MADE = {
+    "CreateVpc": types.VPC,
+    "CreateSubnet": types.SUBNET,
+    "CreateInternetGateway": types.GATEWAY,
+    "CreateRouteTable": types.TABLE,
+    "CreateRoute": types.ROUTE,
+    "CreateSecurityGroup": types.GROUP,
+    "ImportKeyPair": types.KEY,
+    "RunInstances": types.INSTANCE,
+    "AllocateAddress": types.EIP,
+    "AssociateAddress": types.EIP_ASSOCIATION,
+    "CreateVolume": types.VOLUME,
+    "AttachVolume": types.ATTACHMENT,
+}
+"""What an action makes: faults are about types."""
+ENDED = {
+    "DeleteVpc": types.VPC,
+    "DeleteSubnet": types.SUBNET,
+    "DeleteInternetGateway": types.GATEWAY,
+    "DeleteRouteTable": types.TABLE,
+    "DeleteRoute": types.ROUTE,
+    "DeleteSecurityGroup": types.GROUP,
+    "DeleteKeyPair": types.KEY,
+    "TerminateInstances": types.INSTANCE,
+    "ReleaseAddress": types.EIP,
+    "DisassociateAddress": types.EIP_ASSOCIATION,
+    "DeleteVolume": types.VOLUME,
+    "DetachVolume": types.ATTACHMENT,
+}
+"""What an action deletes."""
 
 REFUSAL = re.compile(r"StatusCode: (\d+), .*?api error (\S+): (.*)", re.DOTALL)
 
@@ -97,6 +128,12 @@ class AwsFace(Face):
         """The answer's bytes. Each call is recorded. Raises :class:`WireError`."""
         if self.faults.denied(call.name):
             return self._refuse(call, self.denied(call))
+        fault = self.faults.failing_delete(ENDED.get(call.action, ""))
+        if fault and (not fault.once or self.store.spend(fault.spec)):
+            # Not with the status 500 that EC2 gives: the SDKs try that again, and the deletion would not fail.
+            return self._refuse(
+                call, RefusedError("InternalError", "An internal error has occurred", 400, call.service)
+            )
         with self._lock:
             try:
                 mine = self.actions.get(call.name)
@@ -115,6 +152,8 @@ class AwsFace(Face):
             code, words = code_of(reply)
             return self._refuse(call, RefusedError(code, words, reply.status, call.service, reply))
         self.record.add(call, package=self.package)
+        if slow := self.faults.slowness(MADE.get(call.action, "")):  # EC2 has it already: only the answer takes long
+            time.sleep(slow)
         return {REPLY: reply}
 
     def by_moto(self, call: WireCall) -> Reply:
@@ -211,7 +250,7 @@ def _run(face: AwsFace, call: WireCall) -> Props:
     wanted = {key: value for key, value in inputs.items() if value is not None}
     offers = face.simulator(call).offers
     face.seed(call)
-    judged(Call(INSTANCE, f"wire::{call.action}", call.region, wanted, face.store, offers, face.faults))
+    judged(Call(types.INSTANCE, f"wire::{call.action}", call.region, wanted, face.store, offers, face.faults))
     made = face.by_moto(call)
     for reservation in face.backend("ec2", call.region).all_reservations():
         for machine in reservation.instances:
