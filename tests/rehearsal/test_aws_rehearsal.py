@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,28 +11,19 @@ from typing import Any
 import pytest
 import yaml
 
-from pulumi_llm._rehearsal import plugins, pointing, report
+from pulumi_llm._rehearsal import pointing, report
 from pulumi_llm._rehearsal.plugins import Official
 from pulumi_llm._rehearsal.rehearsal import Asked, Rehearsal, rehearse
 from tests.rehearsal.changes import ROOT, written
+from tests.rehearsal.stand_in_aws import installed
 
 GUIDE = ROOT / "docs" / "real-account.md"
 
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The program that is found in place of AWS's plugin."""
-    program = tmp_path / "pulumi-resource-aws"
-    module = "tests.rehearsal.stand_in_aws"
-    program.write_text(f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" -m {module} "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
-
-    def find(package: str) -> Official:
-        assert package == "aws"
-        return Official(package, plugins.wanted(package).version, program)
-
-    monkeypatch.setattr(plugins, "find", find)
-    return program
+    """The program that is found in place of AWS's plugin: it lies where Pulumi installs that."""
+    return installed(tmp_path, monkeypatch)
 
 
 def rehearsed(stack: str, *changes: Path, **more: Any) -> Rehearsal:

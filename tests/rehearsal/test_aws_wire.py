@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -256,6 +259,24 @@ def test_an_action_that_nobody_answers_is_refused_as_its_service_does_and_named(
     assert refused(lambda: cloud.of("ec2").describe_trunk_interface_associations()) == "InvalidAction"
     assert refused(lambda: cloud.of("dlm").get_lifecycle_policies()) == "UnknownOperationException"
     assert cloud.face.record.unknown == ("ec2:DescribeTrunkInterfaceAssociations", "dlm:GetLifecyclePolicies")
+
+
+def test_the_users_own_profile_and_credentials_are_not_read_and_stay_as_they_are() -> None:
+    """In a process of its own, as moto asks AWS's SDK when it is imported."""
+    program = """
+import os
+from pulumi_llm._simcloud.store import Store
+from pulumi_llm.clouds.aws.wire import FACE
+FACE(Store(None))
+print(sorted(name for name in os.environ if name.startswith(("AWS_", "MOTO_"))))
+"""
+    mine = {"AWS_PROFILE": "not-there", "AWS_ACCESS_KEY_ID": "x", "AWS_CONFIG_FILE": "/nowhere"}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**clean, **mine}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(sorted(mine))
 
 
 def test_a_region_that_is_none_is_refused(cloud: Cloud) -> None:

@@ -18,6 +18,8 @@ import os
 import re
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pulumi_llm._provider_facts.values import Props
@@ -78,6 +80,25 @@ ACTIONS = Actions()
 """Those that are answered before moto is asked."""
 
 
+@contextmanager
+def nobodys_account() -> Iterator[None]:
+    """Within it AWS's SDK, which moto asks for regions, sees no variable and no file of the user's.
+
+    It would read a profile there, and fail where that is missing.
+    """
+    held = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    for name in held:
+        del os.environ[name]
+    none = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    os.environ.update({**none, **SETTINGS})
+    try:
+        yield
+    finally:
+        for name in (*none, *SETTINGS):
+            os.environ.pop(name, None)
+        os.environ.update(held)
+
+
 class AwsFace(Face):
     """EC2, STS and Route 53 by moto; public parameters of SSM by the simulated AWS's data."""
 
@@ -94,14 +115,15 @@ class AwsFace(Face):
         record: Record | None = None,
     ) -> None:
         super().__init__(store, faults, pace, region, record)
-        os.environ.update(SETTINGS)
-        from moto.backends import get_backend
-        from moto.core.botocore_stubber import BotocoreStubber
-
-        for name in SERVICES:
-            get_backend(name).reset()  # type: ignore[call-overload]
-        self._moto, self._lock = BotocoreStubber(), threading.Lock()
+        self._lock = threading.Lock()
         self._seeded: set[tuple[str, str]] = set()
+        with self._lock, nobodys_account():
+            from moto.backends import get_backend
+            from moto.core.botocore_stubber import BotocoreStubber
+
+            for name in SERVICES:
+                get_backend(name).reset()  # type: ignore[call-overload]
+            self._moto = BotocoreStubber()
 
     # -- refusals
 
@@ -134,7 +156,7 @@ class AwsFace(Face):
             return self._refuse(
                 call, RefusedError("InternalError", "An internal error has occurred", 400, call.service)
             )
-        with self._lock:
+        with self._lock, nobodys_account():
             try:
                 mine = self.actions.get(call.name)
                 reply = mine(self, call)[REPLY] if mine else self.by_moto(call)
