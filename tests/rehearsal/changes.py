@@ -11,6 +11,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 STACKS = ("aliyun-a100", "aliyun-t4", "tencent-a100", "tencent-t4")
 """The stacks that were rehearsed with an official plugin of their GPU host's cloud."""
+ON_AWS = ("aws-t4",)
+"""The stack that can be recorded where AWS's plugin is."""
 SIMULATED = ("aws",)
 """The package of the third cloud: its plugin was not to be had, so `sim` answers for it (the proxy of aliyun-t4)."""
 NEWER_IMAGE = "20271231"

@@ -1,9 +1,10 @@
 """A plugin for AWS's rehearsals which is not AWS's: that one was not to be had where these tests were written.
 
 What it is told it takes as the official one does (`endpoints` of `Configure`, credentials of the environment), and it
-calls by AWS's own SDK for Python what terraform-provider-aws calls for the types of our programs, in that order
-(internal/service/ec2 and route53, read 2026-11-28). Check and Diff are those of `sim`. So a test with it shows that
-the rehearsal leads a plugin to its own servers and that moto takes such calls; not that the official one makes them.
+calls by AWS's own SDK for Python. What it calls for a machine and a VPC is what terraform-provider-aws calls
+(internal/service/ec2/ec2_instance.go at 0015dfcd06 and vpc_.go at 00081ce41c, read 2026-11-28); for the others it is
+what their APIs ask for. Check and Diff are those of `sim`. So a test with it shows that the rehearsal leads a plugin to
+its own servers and that moto takes such calls; not that the official one makes them.
 """
 
 from __future__ import annotations
@@ -419,12 +420,20 @@ class Instance(Kind):
         }
         made = at.ec2.run_instances(**asked)["Instances"][0]
         assert made["State"]["Name"] == "pending"
+        (found,) = at.ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"][0]["Instances"]
+        assert found["State"]["Name"] == "running"
+        volume = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        at.ec2.create_tags(Resources=[volume], Tags=tagged("volume", disk)[0]["Tags"])
+        shutdown = {"Value": given["instanceInitiatedShutdownBehavior"]}
+        at.ec2.modify_instance_attribute(InstanceId=made["InstanceId"], InstanceInitiatedShutdownBehavior=shutdown)
         return str(made["InstanceId"])
 
     @staticmethod
     def read(at: StandIn, id_: str) -> Props:
         (found,) = at.ec2.describe_instances(InstanceIds=[id_])["Reservations"][0]["Instances"]
         at.ec2.describe_instance_types(InstanceTypes=[found["InstanceType"]])
+        template = [{"Name": "resource-id", "Values": [id_]}, {"Name": "key", "Values": ["aws:ec2launchtemplate:id"]}]
+        assert at.ec2.describe_tags(Filters=template)["Tags"] == []
         volume = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
         (disk,) = at.ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
         for each in ("disableApiStop", "disableApiTermination", "instanceInitiatedShutdownBehavior", "userData"):

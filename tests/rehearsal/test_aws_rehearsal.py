@@ -61,6 +61,16 @@ def test_a_stack_comes_up_is_changed_and_goes_away_and_each_preview_is_clean(sta
 
 
 @pytest.mark.engine
+def test_eight_gpus_come_up_and_go_away(stand_in: Path) -> None:
+    done = rehearsed("aws-a100")
+    assert report.findings(done) == []
+    (run,) = (
+        each for each in done.phases[0].calls if each.name == "ec2:RunInstances" and "p4d" in str(each.parameters)
+    )
+    assert run.refused == ""
+
+
+@pytest.mark.engine
 def test_a_name_is_a_record_in_route_53_while_the_stack_is_there(stand_in: Path, tmp_path: Path) -> None:
     content = yaml.safe_load((ROOT / "stacks" / "Pulumi.aws-t4.yaml").read_text(encoding="utf-8"))
     record = {"cloud": "aws", "zone": "example.com", "zone_id": "Z0123456789ABCDEFGHIJ"}

@@ -32,8 +32,15 @@ ZONE = "Z0123456789ABCDEFGHIJ"
 class Cloud:
     def __init__(self, port: int, face: Any) -> None:
         self.face, self.port = face, port
+        self.clients: dict[tuple[str, str], Any] = {}
 
     def of(self, service: str, region: str = REGION) -> Any:
+        """A client of a service, which loads for half a second."""
+        if (service, region) not in self.clients:
+            self.clients[service, region] = self._made(service, region)
+        return self.clients[service, region]
+
+    def _made(self, service: str, region: str) -> Any:
         return boto3.session.Session().client(
             service,
             region_name=region,

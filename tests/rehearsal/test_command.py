@@ -232,6 +232,36 @@ def test_a_port_that_is_taken_is_refused_with_a_code(
     assert str(port) in str(refused.value)
 
 
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_cannot_be_is_refused_with_a_code(port: int, tmp_path: Path) -> None:
+    from pulumi_llm._rehearsal import rehearsal, tls
+    from pulumi_llm._simcloud.faults import Faults
+
+    clouds = rehearsal._clouds([], Store(None), Record(), Faults(), port, tls.made(tmp_path, ()))
+    with pytest.raises(Refusal) as refused, clouds:
+        pass
+    assert codes(refused) == ["rehearse.port-taken"]
+    assert "0-65535" in str(refused.value)
+
+
+@pytest.mark.parametrize("more", [{"newer_image": "soon"}, {"faults": "no-stok:*"}])
+def test_a_day_or_a_fault_that_is_none_is_refused_before_anything_is_started(
+    more: dict[str, str], nothing_installed: Path
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        rehearse(Asked(ROOT, "tencent-t4", **more))  # type: ignore[arg-type]
+    assert codes(refused) == ["sim.unknown-fault"]
+
+
+@pytest.mark.parametrize("stack", ["aliyun-t4", "aws-t4", "tencent-t4"])
+def test_a_changed_file_that_is_not_there_is_refused_before_anything_is_started(
+    stack: str, nothing_installed: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        rehearse(Asked(ROOT, stack, (tmp_path / "nowhere.yaml",)))
+    assert codes(refused) == ["project.unreadable"]
+
+
 # -- what it says
 
 

@@ -150,6 +150,7 @@ def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
         config = projects.read_yaml(each).get("config") if each.is_file() or each in asked.changes else None
         pointing.refuse_own_endpoints(pointing.caller(), config if isinstance(config, Mapping) else {})
     parsed = faults.parse(asked.faults)
+    faults.parse(_with_newer_image(asked))  # refused now, and not when `up` is done
     official = chosen(asked, used_packages(asked))
     engine = find_engine()
     home = Path(tempfile.mkdtemp(prefix="pulumi-llm-rehearsal-"))
@@ -191,8 +192,9 @@ def _clouds(
             own = {addresses[face.package]: (face, protocol) for face, protocol in faces.values()}
             gate = Gate(faces, own)
             at = f"{LOOPBACK}:{open_.enter_context(opened(gate, port))}"
-        except OSError as error:
-            words = _("the rehearsal cannot listen on port {port}: {problem}", port=port, problem=why(error))
+        except (OSError, OverflowError) as error:
+            problem = why(error) if isinstance(error, OSError) else str(error)
+            words = _("the rehearsal cannot listen on port {port}: {problem}", port=port, problem=problem)
             hint = _("leave --port out: it takes one that is free")
             raise Refusal([Finding("rehearse.port-taken", words, hint)]) from error
         yield gate, at, addresses
@@ -223,6 +225,11 @@ def _runner(
     return Runner(engine, environment, home / "project", asked.stack, record)
 
 
+def _with_newer_image(asked: Asked) -> str:
+    """The faults once newer images have appeared."""
+    return ";".join(filter(None, (asked.faults, asked.newer_image and f"image-date:{asked.newer_image}")))
+
+
 def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate) -> Iterator[Phase]:
     """`up`, a second preview, each change with another preview, `destroy`. A run that fails is followed by the last."""
     phase = runner.run("up", "up")
@@ -230,7 +237,7 @@ def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate)
     if phase.succeeded:
         yield runner.run("preview", "preview")
     if phase.succeeded and asked.newer_image:
-        wanted = ";".join(filter(None, (asked.faults, f"image-date:{asked.newer_image}")))
+        wanted = _with_newer_image(asked)
         gate.suffer(faults.parse(wanted))
         runner = replace(runner, environment={**runner.environment, faults.VARIABLE: wanted})
         yield runner.run("preview newer image", "preview")

@@ -122,7 +122,7 @@ class AwsFace(Face):
             from moto.core.botocore_stubber import BotocoreStubber
 
             for name in SERVICES:
-                get_backend(name).reset()  # type: ignore[call-overload]
+                get_backend(name).reset()
             self._moto = BotocoreStubber()
 
     # -- refusals
@@ -208,7 +208,7 @@ class AwsFace(Face):
         """moto's state of a service in a region."""
         from moto.backends import get_backend
 
-        regions = get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
+        regions = get_backend(service)[ACCOUNT]
         return regions[region if service != "route53" else "aws"]
 
     def seed(self, call: WireCall) -> None:
