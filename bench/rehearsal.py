@@ -12,7 +12,7 @@ from pulumi_llm._rehearsal.rehearsal import Asked, rehearse
 from pulumi_llm.errors import Refusal
 
 ROOT = Path(__file__).parents[1]
-STACKS = {"tencent-t4": "tencentcloud", "aliyun-a100": "alicloud"}
+STACKS = {"tencent-t4": "tencentcloud", "aliyun-a100": "alicloud", "aws-t4": "aws"}
 """A stack of each cloud that can be rehearsed, and its package."""
 RUNS = 3
 

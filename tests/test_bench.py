@@ -53,3 +53,15 @@ def test_where_the_history_is_short_the_older_program_is_said_to_be_not_measured
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("--help / 60 ms of CPU")
     assert second.startswith("plan and diff against 78bcd70: NOT measured")
+
+
+def test_a_rehearsal_without_its_plugin_is_said_to_be_not_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    importlib.import_module("bench.rehearsal").main()
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in told] == ["tencent-t4", "aliyun-a100", "aws-t4"]
+    assert all("not measured: there is no plugin of" in line for line in told)

@@ -10,7 +10,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 STACKS = ("aliyun-a100", "aliyun-t4", "tencent-a100", "tencent-t4")
-"""The stacks whose GPU host is on a cloud that we have a wire for."""
+"""The stacks that were rehearsed with an official plugin of their GPU host's cloud."""
+ON_AWS = ("aws-t4",)
+"""The stack that can be recorded where AWS's plugin is."""
 SIMULATED = ("aws",)
 """The package of the third cloud: its plugin was not to be had, so `sim` answers for it (the proxy of aliyun-t4)."""
 NEWER_IMAGE = "20271231"
@@ -26,12 +28,14 @@ class Edit(NamedTuple):
 OTHER_GPU: dict[str, dict[str, Any]] = {
     "aliyun-a100": {"gpu_count": 2},
     "aliyun-t4": {"gpu": "A10"},
+    "aws-t4": {"instance_type": "g4dn.2xlarge"},
     "tencent-a100": {"gpu_count": 2},
     "tencent-t4": {"instance_type": "GN7.5XLARGE80"},
 }
 OTHER_ZONE = {
     "aliyun-a100": "cn-beijing-k",
     "aliyun-t4": "cn-hangzhou-h",
+    "aws-t4": "ap-northeast-1c",
     "tencent-a100": "ap-shanghai-5",
     "tencent-t4": "ap-guangzhou-4",
 }

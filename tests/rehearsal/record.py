@@ -16,15 +16,17 @@ from typing import Any
 
 from pulumi_llm._rehearsal import report
 from pulumi_llm._rehearsal.rehearsal import Asked, Rehearsal, rehearse
-from tests.rehearsal.changes import NEWER_IMAGE, ROOT, SIMULATED, STACKS, written
+from tests.rehearsal.changes import NEWER_IMAGE, ON_AWS, ROOT, SIMULATED, STACKS, written
 
 GOLDEN = ROOT / "tests" / "golden" / "rehearsals"
 
 SOURCES = {
     "alicloud": "aliyun/terraform-provider-alicloud, release/v2 at ace5bcf877, and pulumi-terraform-bridge v3.118.0",
+    "aws": "pulumi-aws as Pulumi distributes it",
     "tencentcloud": "tencentcloudstack/pulumi-tencentcloud v0.2.3 with terraform-provider-tencentcloud v1.82.42",
 }
-"""Where the code of the plugins came from, which were put together by hand: see docs/decisions/rehearsal.md."""
+"""Where the plugins came from. Those of Aliyun and Tencent Cloud were put together by hand, and AWS's was not
+to be had: see docs/decisions/rehearsal.md."""
 
 
 def run(stack: str, simulated: Sequence[str]) -> Rehearsal:
@@ -61,7 +63,7 @@ def main(stacks: Sequence[str]) -> int:
     GOLDEN.mkdir(parents=True, exist_ok=True)
     failed = 0
     for stack in stacks or STACKS:
-        done = run(stack, SIMULATED)
+        done = run(stack, () if stack in ON_AWS else SIMULATED)
         wrong = report.findings(done)
         for each in wrong:
             sys.stderr.write(f"{stack}: {each}\n")

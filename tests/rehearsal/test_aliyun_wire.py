@@ -18,7 +18,10 @@ from tests.rehearsal.waiting import until
 
 pytest.importorskip("alibabacloud_ecs20140526")
 pytest.importorskip("alibabacloud_vpc20160428", reason="the wire is spoken to by Aliyun's own VPC client")
+pytest.importorskip("alibabacloud_alidns20150109", reason="the wire is spoken to by Aliyun's own DNS client")
 
+from alibabacloud_alidns20150109 import models as alidns
+from alibabacloud_alidns20150109.client import Client as Alidns
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ecs20140526.client import Client as Ecs
 from alibabacloud_tea_openapi.models import Config
@@ -36,6 +39,7 @@ class Cloud:
         self.face = face
         self.ecs = Ecs(Config(**config, endpoint=f"127.0.0.1:{port}"))
         self.vpc = Vpc(Config(**config, endpoint=f"127.0.0.1:{port}"))
+        self.names = Alidns(Config(**config, endpoint=f"127.0.0.1:{port}"))
 
     def network(self) -> tuple[str, str, str]:
         made = self.vpc.create_vpc(
@@ -269,3 +273,24 @@ def test_the_least_policy_names_what_was_called_and_nothing_that_was_refused(clo
     assert "ecs:CreateSnapshot" not in names
     assert names == sorted(set(names))
     assert made["Version"] == "1"
+
+
+def test_a_record_is_made_once_read_changed_and_deleted_and_belongs_to_no_region(cloud: Cloud) -> None:
+    made = alidns.AddDomainRecordRequest(domain_name="example.com", rr="llm", type="A", value="203.0.113.7", ttl=600)
+    id_ = cloud.names.add_domain_record(made).body.record_id
+    # The provider does so after each create.
+    cloud.names.set_domain_record_status(alidns.SetDomainRecordStatusRequest(record_id=id_, status="ENABLE"))
+
+    def read() -> Any:
+        return cloud.names.describe_domain_record_info(alidns.DescribeDomainRecordInfoRequest(record_id=id_)).body
+
+    found = read()
+    assert (found.domain_name, found.rr, found.type, found.value) == ("example.com", "llm", "A", "203.0.113.7")
+    assert (found.ttl, found.line, found.status) == (600, "default", "ENABLE")
+    assert refused(lambda: cloud.names.add_domain_record(made)) == "DomainRecordDuplicate"
+    changed = {"record_id": id_, "rr": "llm", "type": "A", "value": "203.0.113.8", "ttl": 600}
+    cloud.names.update_domain_record(alidns.UpdateDomainRecordRequest(**changed))
+    assert read().value == "203.0.113.8"
+    cloud.names.delete_domain_record(alidns.DeleteDomainRecordRequest(record_id=id_))
+    assert refused(read) == "DomainRecordNotBelongToUser"  # by which the provider knows that it is gone
+    assert cloud.face.store.everything() == []

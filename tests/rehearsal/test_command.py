@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm import _extras as extras
 from pulumi_llm import cli
 from pulumi_llm._rehearsal import phases, plugins, pointing, report
 from pulumi_llm._rehearsal.calls import Record, Recorded, WireCall
@@ -86,7 +87,29 @@ def test_every_plugin_that_is_missing_is_told_at_once(nothing_installed: Path) -
     asked = Asked(ROOT, "aliyun-t4")
     with pytest.raises(Refusal) as refused:
         chosen(asked, ["alicloud", "aws", "tencentcloud"])
-    assert codes(refused) == ["rehearse.no-plugin", "rehearse.no-wire", "rehearse.no-plugin"]
+    assert codes(refused) == ["rehearse.no-plugin"] * 3
+
+
+def test_a_package_that_we_have_no_server_for_is_refused(
+    nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulumi_llm._rehearsal.rehearsal.wire_of_package", lambda package: None)
+    with pytest.raises(Refusal) as refused:
+        chosen(Asked(ROOT, "aws-t4"), ["aws"])
+    assert codes(refused) == ["rehearse.no-wire"]
+
+
+def test_aws_without_moto_is_refused_with_what_to_install(
+    nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "missing", lambda extra: ("moto>=5.2,<6",) if extra == "rehearse" else ())
+    with pytest.raises(Refusal) as refused:
+        chosen(Asked(ROOT, "aws-t4"), ["aws"])
+    assert codes(refused) == ["rehearse.not-installed"]
+    assert "pip install 'moto>=5.2,<6' (the extra 'rehearse' of pulumi-llm)" in str(refused.value)
+    with pytest.raises(Refusal) as refused:
+        chosen(Asked(ROOT, "tencent-t4"), ["tencentcloud"])  # which needs none
+    assert codes(refused) == ["rehearse.no-plugin"]
 
 
 def test_a_package_that_is_simulated_needs_no_plugin(nothing_installed: Path) -> None:
@@ -110,10 +133,29 @@ def test_the_command_says_what_is_missing_and_how_to_get_it(
     assert "pulumi plugin install resource tencentcloud" in capfd.readouterr().err
 
 
+def test_every_option_of_the_command_reaches_the_rehearsal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Asked] = []
+
+    def kept(wanted: Asked, **_: Any) -> Rehearsal:
+        asked.append(wanted)
+        return _rehearsal(UP, CLEAN)
+
+    monkeypatch.setattr("pulumi_llm._rehearsal.rehearsal.prepared", lambda *_, **__: None)
+    monkeypatch.setattr("pulumi_llm._rehearsal.rehearsal.rehearse", kept)
+    monkeypatch.setattr("pulumi_llm._rehearsal.alone.can_be_alone", lambda: False)
+    line = ["rehearse", "-s", "aws-t4", "--project", str(ROOT), "--change", str(tmp_path), "--sim", "alicloud"]
+    line += ["--newer-image", "20271231", "--fault", "quota:*", "--fault", "no-stock:*", "--port", "4711"]
+    assert cli.main(line) == 0
+    assert asked == [Asked(ROOT, "aws-t4", (tmp_path,), ("alicloud",), "quota:*;no-stock:*", 4711, "20271231")]
+
+
 # -- endpoints of the user's own
 
 
-@pytest.mark.parametrize("name", ["ECS_ENDPOINT", "ALIBABA_CLOUD_ENDPOINT_VPC", "TENCENTCLOUD_DOMAIN"])
+@pytest.mark.parametrize(
+    "name",
+    ["ECS_ENDPOINT", "ALIBABA_CLOUD_ENDPOINT_VPC", "TENCENTCLOUD_DOMAIN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"],
+)
 def test_an_endpoint_in_the_environment_is_refused(
     name: str, nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +230,36 @@ def test_a_port_that_is_taken_is_refused_with_a_code(
             pass
     assert codes(refused) == ["rehearse.port-taken"]
     assert str(port) in str(refused.value)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_cannot_be_is_refused_with_a_code(port: int, tmp_path: Path) -> None:
+    from pulumi_llm._rehearsal import rehearsal, tls
+    from pulumi_llm._simcloud.faults import Faults
+
+    clouds = rehearsal._clouds([], Store(None), Record(), Faults(), port, tls.made(tmp_path, ()))
+    with pytest.raises(Refusal) as refused, clouds:
+        pass
+    assert codes(refused) == ["rehearse.port-taken"]
+    assert "0-65535" in str(refused.value)
+
+
+@pytest.mark.parametrize("more", [{"newer_image": "soon"}, {"faults": "no-stok:*"}])
+def test_a_day_or_a_fault_that_is_none_is_refused_before_anything_is_started(
+    more: dict[str, str], nothing_installed: Path
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        rehearse(Asked(ROOT, "tencent-t4", **more))  # type: ignore[arg-type]
+    assert codes(refused) == ["sim.unknown-fault"]
+
+
+@pytest.mark.parametrize("stack", ["aliyun-t4", "aws-t4", "tencent-t4"])
+def test_a_changed_file_that_is_not_there_is_refused_before_anything_is_started(
+    stack: str, nothing_installed: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        rehearse(Asked(ROOT, stack, (tmp_path / "nowhere.yaml",)))
+    assert codes(refused) == ["project.unreadable"]
 
 
 # -- what it says

@@ -14,15 +14,24 @@ from pulumi_llm._rehearsal import alone
 from pulumi_llm._rehearsal.server import serving
 from pulumi_llm._simcloud.store import Store
 from pulumi_llm.clouds.aliyun.wire import FACE, PROTOCOL
+from tests.rehearsal.stand_in_aws import installed
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
-@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+@pytest.mark.parametrize("cloud", ["aliyun", "aws", "tencent"])
 def test_the_clouds_answer_where_there_is_no_network_but_loopback(cloud: str) -> None:
     module = Path(__file__).with_name(f"test_{cloud}_wire.py")
-    asked = ["-q", "-p", "no:cacheprovider", "-n0", "-k", "network or address or nobody_knows", str(module)]
+    asked = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-n0",
+        "-k",
+        "network or address or nobody_knows or nobody_answers",
+        str(module),
+    ]
     done = subprocess.run(
         [*alone.ALONE, sys.executable, "-m", "pytest", *asked], capture_output=True, text=True, check=False
     )
@@ -57,6 +66,33 @@ def test_a_whole_rehearsal_runs_where_there_is_no_network_but_loopback() -> None
     assert said["network"] == "loopback only"
     assert [each["name"] for each in said["phases"]] == ["up", "preview", "destroy"]
     assert said["left"] == []
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")
+def test_a_plugin_that_calls_is_rehearsed_where_there_is_no_network_but_loopback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS's, by a stand-in: each call that it makes is answered on this machine, as there is no other."""
+    installed(tmp_path, monkeypatch)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-of-mine")
+    monkeypatch.setenv("AWS_PROFILE", "of-mine")
+    command = [sys.executable, "-m", "pulumi_llm.cli", "rehearse", "-s", "aws-t4", "--project", str(ROOT), "--json"]
+    done = subprocess.run(
+        [*command, "--sim", "alicloud", "--sim", "tencentcloud"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["network"], said["asked_outside"], said["unknown_actions"], said["left"]) == (
+        "loopback only",
+        [],
+        [],
+        [],
+    )
+    up, preview, __ = said["phases"]
+    assert {"ec2:RunInstances", "ssm:GetParameter"} <= {each["action"] for each in up["calls"]}
+    assert preview["steps"] == []
+    assert "of-mine" not in done.stdout + done.stderr
 
 
 @pytest.mark.skipif(not alone.can_be_alone(), reason="network namespaces cannot be made here")

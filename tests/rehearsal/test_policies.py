@@ -14,6 +14,7 @@ from pulumi_llm.clouds.tencent.wire import FACE as TENCENT
 from tests.rehearsal import policies
 
 GUIDE = Path(__file__).parents[2] / "docs" / "real-account.md"
+USERS = GUIDE.with_name("user-guide.md")
 GUIDE_ZH = GUIDE.with_suffix(".zh.md")
 ANSWERED = {"aliyun": ("ecs", "vpc"), "tencent": ("cvm", "cbs", "vpc", "tag")}
 FACES = {"aliyun": ALIYUN, "tencent": TENCENT}
@@ -49,9 +50,30 @@ def test_what_the_policy_allows_by_name_is_answered_or_known_not_to_be(cloud: st
     assert named - FACES[cloud].actions.keys() == NOT_ANSWERED[cloud]
 
 
+def _for_names(page: Path) -> set[str]:
+    """What the user guide says of the credentials that a record needs besides: its first name has the service."""
+    found: set[str] = set()
+    for first, rest in re.findall(r"`((?:alidns|dnspod|route53):\w+)`((?:[、, \n]*`\w+`)*)", page.read_text("utf-8")):
+        service = first.partition(":")[0]
+        found |= {first, *(f"{service}:{name}" for name in re.findall(r"`(\w+)`", rest))}
+    return found
+
+
+@pytest.mark.parametrize("page", [USERS, USERS.with_suffix(".zh.md")], ids=["en", "zh"])
+def test_the_user_guide_names_what_a_record_calls(page: Path) -> None:
+    ours = {name for face in FACES.values() for name in face.actions if name.startswith(("alidns:", "dnspod:"))}
+    named = _for_names(page)
+    assert {each for each in named if not each.startswith("route53:")} == ours
+    # Those that test_aws_rehearsal's stand-in is answered.
+    assert {each for each in named if each.startswith("route53:")} == {
+        f"route53:{name}"
+        for name in ("ChangeResourceRecordSets", "GetChange", "GetHostedZone", "ListResourceRecordSets")
+    }
+
+
 @pytest.mark.parametrize("cloud", FACES)
 def test_what_the_wire_answers_is_allowed_by_the_policy(cloud: str) -> None:
-    allowed = _policy(cloud)
+    allowed = [*_policy(cloud), *_for_names(USERS)]
     not_allowed = {name for name in FACES[cloud].actions if not any(fnmatchcase(name, each) for each in allowed)}
     assert not_allowed - REFUSED == set()
 

@@ -77,6 +77,22 @@ def test_aliyuns_plugin_is_told_http_and_its_endpoints_without_the_program_knowi
     assert found["arguments"] == ["127.0.0.1:1"]  # the engine's address, where a plugin writes its log
 
 
+def test_awss_plugin_is_told_its_endpoints_without_the_program_knowing(tmp_path: Path) -> None:
+    with relayed(tmp_path, "aws") as stub:
+        inputs = to_struct({"region": "us-east-1"})
+        checked = stub.CheckConfig(provider_pb2.CheckRequest(news=inputs), timeout=20)
+        assert from_struct(checked.inputs) == {"region": "us-east-1"}  # what the state keeps
+        stub.Configure(provider_pb2.ConfigureRequest(args=inputs), timeout=20)
+        found = said(stub)
+    (endpoints,) = found["args"]["endpoints"]
+    assert set(endpoints.values()) == {"http://127.0.0.1:8"}
+    # What is no text is JSON among the variables, where older engines' plugins read it.
+    told = {key.removeprefix("x:config:"): value for key, value in found["variables"].items()}
+    assert json.loads(told["endpoints"]) == [endpoints]
+    assert told["skipCredentialsValidation"] == "true"
+    assert found["environment"]["AWS_ENDPOINT_URL"] == "http://127.0.0.1:8"
+
+
 def test_tencents_plugin_is_told_a_domain_that_leads_to_the_gate_alone(tmp_path: Path) -> None:
     with relayed(tmp_path, "tencent") as stub:
         found = said(stub)["environment"]
@@ -85,7 +101,7 @@ def test_tencents_plugin_is_told_a_domain_that_leads_to_the_gate_alone(tmp_path:
     assert {found[each] for each in ("HTTP_PROXY", "HTTPS_PROXY", "https_proxy")} == {"http://127.0.0.1:9"}
 
 
-@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+@pytest.mark.parametrize("cloud", ["aliyun", "aws", "tencent"])
 def test_a_plugin_gets_credentials_that_are_none(cloud: str, tmp_path: Path) -> None:
     mine = dict.fromkeys(pointing.facts(cloud)["credentials"], "mine")
     with relayed(tmp_path, cloud, **mine) as stub:
@@ -93,8 +109,9 @@ def test_a_plugin_gets_credentials_that_are_none(cloud: str, tmp_path: Path) -> 
     assert {found[name] for name in mine} == {"rehearsal"}
 
 
-def test_an_endpoint_that_the_program_sets_is_refused_with_a_code(tmp_path: Path) -> None:
-    with relayed(tmp_path, "aliyun") as stub:
+@pytest.mark.parametrize("cloud", ["aliyun", "aws"])
+def test_an_endpoint_that_the_program_sets_is_refused_with_a_code(cloud: str, tmp_path: Path) -> None:
+    with relayed(tmp_path, cloud) as stub:
         news = to_struct({"region": "cn-beijing", "endpoints": [{"ecs": "example.com"}]})
         answer = stub.CheckConfig(provider_pb2.CheckRequest(news=news), timeout=20)
     (failure,) = answer.failures

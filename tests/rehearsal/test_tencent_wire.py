@@ -16,7 +16,7 @@ from pulumi_llm._simcloud.store import Store
 from pulumi_llm.clouds.tencent.wire import FACE, PROTOCOL
 from tests.rehearsal.waiting import until
 
-for part in ("cbs", "cvm", "tag", "vpc"):
+for part in ("cbs", "cvm", "dnspod", "tag", "vpc"):
     pytest.importorskip(f"tencentcloud.{part}", reason="the wire is spoken to by Tencent Cloud's own clients")
 
 from tencentcloud.cbs.v20170312.cbs_client import CbsClient  # noqa: E402
@@ -25,12 +25,13 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 from tencentcloud.common.profile.client_profile import ClientProfile  # noqa: E402
 from tencentcloud.common.profile.http_profile import HttpProfile  # noqa: E402
 from tencentcloud.cvm.v20170312.cvm_client import CvmClient  # noqa: E402
+from tencentcloud.dnspod.v20210323.dnspod_client import DnspodClient  # noqa: E402
 from tencentcloud.tag.v20180813.tag_client import TagClient  # noqa: E402
 from tencentcloud.vpc.v20170312.vpc_client import VpcClient  # noqa: E402
 
 REGION = "ap-shanghai"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFJvZtDH0FvIaJS2nLLkhYWKEjxYDeuzqj6Ww0tKXwGT test"
-CLIENTS = {"cvm": CvmClient, "vpc": VpcClient, "cbs": CbsClient, "tag": TagClient}
+CLIENTS = {"cvm": CvmClient, "vpc": VpcClient, "cbs": CbsClient, "dnspod": DnspodClient, "tag": TagClient}
 
 
 class Cloud:
@@ -252,3 +253,21 @@ def test_the_least_policy_names_what_was_called_once(cloud: Cloud) -> None:
     assert {"cvm:RunInstances", "vpc:CreateVpc", "vpc:CreateSubnet"} <= set(names)
     assert names == sorted(set(names))
     assert made["version"] == "2.0"
+
+
+def test_a_record_is_made_once_read_changed_and_deleted_and_belongs_to_no_region(cloud: Cloud) -> None:
+    asked = {"Domain": "example.com", "SubDomain": "llm", "RecordType": "A", "RecordLine": "默认"}
+    made = {**asked, "Value": "203.0.113.7", "TTL": 600, "Status": "ENABLE"}
+    held = {"Domain": "example.com", "RecordId": cloud("dnspod", "CreateRecord", **made)["RecordId"]}
+    assert isinstance(held["RecordId"], int)
+    found = cloud("dnspod", "DescribeRecord", **held)["RecordInfo"]
+    assert [found[key] for key in ("SubDomain", "RecordType", "RecordLine", "Value", "TTL", "Enabled")] == [
+        *("llm", "A", "默认", "203.0.113.7", 600, 1)
+    ]
+    assert refused(lambda: cloud("dnspod", "CreateRecord", **made)) == "InvalidParameter.DomainRecordExist"
+    cloud("dnspod", "ModifyRecord", **{**asked, **held, "Value": "203.0.113.8"})
+    assert cloud("dnspod", "DescribeRecord", **held)["RecordInfo"]["Value"] == "203.0.113.8"
+    cloud("dnspod", "DeleteRecord", **held)
+    again = refused(lambda: cloud("dnspod", "DescribeRecord", **held))
+    assert again == "InvalidParameter.RecordIdInvalid"  # by which the provider knows that it is gone
+    assert cloud.face.store.everything() == []

@@ -5,12 +5,12 @@ import pytest
 from pulumi_llm._rehearsal.server import wire_of
 
 
-@pytest.mark.parametrize(("cloud", "package"), [("aliyun", "alicloud"), ("tencent", "tencentcloud")])
+@pytest.mark.parametrize(("cloud", "package"), [("aliyun", "alicloud"), ("aws", "aws"), ("tencent", "tencentcloud")])
 def test_a_cloud_that_has_a_wire_is_found_by_its_name(cloud: str, package: str) -> None:
     found = wire_of(cloud)
     assert found is not None
     assert found[0].package == package
 
 
-def test_aws_has_no_wire_of_ours() -> None:
-    assert wire_of("aws") is None
+def test_a_cloud_without_a_wire_has_none() -> None:
+    assert wire_of("nowhere") is None

@@ -5,8 +5,8 @@ answered by servers on this machine, over the rules of `pulumi-llm sim`. It tell
 that allows them, and whether the second preview is clean. State and servers are gone afterwards; no credentials are
 used, and nothing leaves the machine (as root on Linux: it runs where there is no network but loopback).
 
-A plugin has to be here in the version that the SDK asks for: `pulumi plugin install`, or --fetch. AWS has no server of
-ours: --sim aws.
+A plugin has to be here in the version that the SDK asks for: `pulumi plugin install`, or --fetch. AWS's calls are
+answered by moto, which the extra `rehearse` brings.
 
 Exit 0: all of it went as it should. Exit 1: refused, or something is wrong. Exit 2: called wrongly.
 """
@@ -30,7 +30,15 @@ def _rehearse(asked: Namespace) -> int:
     from pulumi_llm._rehearsal import alone, report
     from pulumi_llm._rehearsal.rehearsal import Asked, prepared, rehearse
 
-    wanted = Asked(asked.project, asked.stack, tuple(asked.change), tuple(asked.sim), ";".join(asked.fault), asked.port)
+    wanted = Asked(
+        asked.project,
+        asked.stack,
+        tuple(asked.change),
+        tuple(asked.sim),
+        ";".join(asked.fault),
+        asked.port,
+        asked.newer_image,
+    )
     if not alone.is_alone():
         prepared(wanted, fetch=asked.fetch)
         if alone.can_be_alone():

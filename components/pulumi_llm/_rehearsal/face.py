@@ -28,6 +28,8 @@ class Face(ABC):
     actions: Actions = Actions()
     malformed = "InvalidParameter"
     """The code for parameters that are missing or malformed."""
+    extra = ""
+    """The extra of this package that it needs, where it needs any beyond that of `sim`."""
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -97,9 +98,17 @@ def fetch(asked: Wanted, engine: Engine) -> None:
     """Have the user's engine install a plugin where it installs them. Raises ``Refusal`` (``rehearse.not-fetched``)."""
     line = asked.install.split()[1:]
     try:
-        done = subprocess.run(
-            [str(engine.pulumi), *line], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+        # In a folder of nobody's: in one with both Pulumi.yaml and PulumiPlugin.yaml, such as a clone of this package,
+        # the engine installs nothing (3.259).
+        with tempfile.TemporaryDirectory() as place:
+            done = subprocess.run(
+                [str(engine.pulumi), "--non-interactive", *line],
+                cwd=place,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         said = "" if done.returncode == 0 else (done.stderr.strip() or done.stdout.strip() or "…").splitlines()[-1]
     except OSError as error:
         said = why(error)

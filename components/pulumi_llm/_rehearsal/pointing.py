@@ -39,14 +39,22 @@ def settings(cloud: str, official: Official, address: str, trusted: Path) -> dic
     server shows, which a plugin written in Go takes from a variable (not on macOS, as Go's crypto/x509 says).
     """
     rows = facts(cloud)
-    words = {"address": address, "domain": domain_of(cloud)}
-    variables = {name: value.format(**words) for name, value in rows["variables"].items()}
+    words = {"address": address, "domain": domain_of(cloud), "nothing": os.devnull}
     return {
         "program": str(official.path),
-        "environment": {**rows["credentials"], **variables, "SSL_CERT_FILE": str(trusted)},
-        "arguments": rows["arguments"],
+        "environment": {**rows["credentials"], **_filled(rows["variables"], words), "SSL_CERT_FILE": str(trusted)},
+        "arguments": _filled(rows["arguments"], words),
         "own": rows["own"]["arguments"],
     }
+
+
+def _filled(value: Any, words: Mapping[str, str]) -> Any:
+    """``value`` with the words in its texts, however deep."""
+    if isinstance(value, Mapping):
+        return {key: _filled(each, words) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, words) for each in value]
+    return value.format(**words) if isinstance(value, str) else value
 
 
 def through(gate: str) -> dict[str, str]:

@@ -105,12 +105,15 @@ def chosen(asked: Asked, used: Sequence[str]) -> list[plugins.Official]:
     for package in used:
         if package in asked.simulated:
             continue
-        if wire_of_package(package) is None:
+        wire = wire_of_package(package)
+        if wire is None:
             words = _("{package} cannot be rehearsed: there is no server of ours that speaks as it", package=package)
             hint = _("let it be simulated: --sim {package}", package=package)
             wrong.append(Finding("rehearse.no-wire", words, hint))
             continue
         try:
+            if wire.face.extra:
+                extras.demand(wire.face.extra, "rehearse.not-installed", f"pulumi-llm rehearse ({package})")
             found.append(plugins.find(package))
         except Refusal as refusal:
             wrong += refusal.findings
@@ -147,6 +150,7 @@ def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
         config = projects.read_yaml(each).get("config") if each.is_file() or each in asked.changes else None
         pointing.refuse_own_endpoints(pointing.caller(), config if isinstance(config, Mapping) else {})
     parsed = faults.parse(asked.faults)
+    faults.parse(_with_newer_image(asked))  # refused now, and not when `up` is done
     official = chosen(asked, used_packages(asked))
     engine = find_engine()
     home = Path(tempfile.mkdtemp(prefix="pulumi-llm-rehearsal-"))
@@ -188,8 +192,9 @@ def _clouds(
             own = {addresses[face.package]: (face, protocol) for face, protocol in faces.values()}
             gate = Gate(faces, own)
             at = f"{LOOPBACK}:{open_.enter_context(opened(gate, port))}"
-        except OSError as error:
-            words = _("the rehearsal cannot listen on port {port}: {problem}", port=port, problem=why(error))
+        except (OSError, OverflowError) as error:
+            problem = why(error) if isinstance(error, OSError) else str(error)
+            words = _("the rehearsal cannot listen on port {port}: {problem}", port=port, problem=problem)
             hint = _("leave --port out: it takes one that is free")
             raise Refusal([Finding("rehearse.port-taken", words, hint)]) from error
         yield gate, at, addresses
@@ -220,6 +225,11 @@ def _runner(
     return Runner(engine, environment, home / "project", asked.stack, record)
 
 
+def _with_newer_image(asked: Asked) -> str:
+    """The faults once newer images have appeared."""
+    return ";".join(filter(None, (asked.faults, asked.newer_image and f"image-date:{asked.newer_image}")))
+
+
 def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate) -> Iterator[Phase]:
     """`up`, a second preview, each change with another preview, `destroy`. A run that fails is followed by the last."""
     phase = runner.run("up", "up")
@@ -227,7 +237,7 @@ def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate)
     if phase.succeeded:
         yield runner.run("preview", "preview")
     if phase.succeeded and asked.newer_image:
-        wanted = ";".join(filter(None, (asked.faults, f"image-date:{asked.newer_image}")))
+        wanted = _with_newer_image(asked)
         gate.suffer(faults.parse(wanted))
         runner = replace(runner, environment={**runner.environment, faults.VARIABLE: wanted})
         yield runner.run("preview newer image", "preview")

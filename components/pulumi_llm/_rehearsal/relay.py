@@ -7,6 +7,7 @@ neither the program nor the state knows of the rehearsal. What to add and where 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -38,7 +39,8 @@ def configured(request: bytes, package: str, arguments: Mapping[str, Any]) -> by
     asked = provider_pb2.ConfigureRequest.FromString(request)
     asked.args.CopyFrom(to_struct({**from_struct(asked.args), **arguments}))
     for key, value in arguments.items():
-        asked.variables[f"{package}:config:{key}"] = str(value)
+        # What is no text goes as JSON there (pulumi-terraform-bridge v3.118.0, pkg/tfbridge/config_encoding.go).
+        asked.variables[f"{package}:config:{key}"] = value if isinstance(value, str) else json.dumps(value)
     return bytes(asked.SerializeToString())
 
 

@@ -29,6 +29,8 @@ class Request(NamedTuple):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
+    path: str = "/"
 
     @property
     def form(self) -> dict[str, str]:
@@ -36,12 +38,20 @@ class Request(NamedTuple):
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
+class Reply(NamedTuple):
+    """An answer as it is sent, where it is no JSON of ours: the status, the body, and its type."""
+
+    status: int
+    body: bytes
+    type: str
+
+
 class Protocol(NamedTuple):
-    """How a cloud writes calls, answers and refusals (status and JSON body)."""
+    """How a cloud writes calls, answers and refusals (status and JSON body, or all of it as a reply)."""
 
     read: Callable[[Request], WireCall]
-    answer: Callable[[dict[str, Any]], dict[str, Any]]
-    refuse: Callable[[WireError], tuple[int, dict[str, Any]]]
+    answer: Callable[[dict[str, Any]], dict[str, Any] | Reply]
+    refuse: Callable[[WireError], tuple[int, dict[str, Any] | Reply]]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -65,24 +75,25 @@ class Handler(BaseHTTPRequestHandler):
             self.write(403, {})
             return
         face, protocol = found
-        query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        asked = urlsplit(self.path)
+        query = dict(parse_qsl(asked.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            call = protocol.read(Request(query, headers, body))
+            call = protocol.read(Request(query, headers, body, self.command, asked.path))
             status, said = 200, protocol.answer(face.answer(call))
         except WireError as refusal:
             status, said = protocol.refuse(refusal)
         self.write(status, said)
 
-    def write(self, status: int, body: dict[str, Any]) -> None:
+    def write(self, status: int, body: dict[str, Any] | Reply) -> None:
         """Send an answer."""
-        raw = json.dumps(body).encode()
-        self.send_response(status)
         # Tencent's Python client takes an answer for a refusal only under exactly this type (common 3.1.195).
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(raw)))
+        reply = body if isinstance(body, Reply) else Reply(status, json.dumps(body).encode(), "application/json")
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.type)
+        self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        self.wfile.write(raw)
+        self.wfile.write(reply.body)
 
     def do_GET(self) -> None:
         self._serve()

@@ -1,6 +1,6 @@
 """Aliyun: the register of its rules, its resource types, and errors as the provider prints them.
 
-Error codes and texts are those of the ECS and VPC API references (2014-05-26 and 2016-04-28).
+Error codes and texts are those of the ECS, VPC and Alidns API references (2014-05-26, 2016-04-28 and 2015-01-09).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ KEY_ATTACHMENT = "alicloud:ecs/ecsKeyPairAttachment:EcsKeyPairAttachment"
 EIP, EIP_ASSOCIATION = "alicloud:ecs/eipAddress:EipAddress", "alicloud:ecs/eipAssociation:EipAssociation"
 DISK, DISK_ATTACHMENT = "alicloud:ecs/ecsDisk:EcsDisk", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"
 ROLE, ROLE_ATTACHMENT = "alicloud:ram/role:Role", "alicloud:ecs/ramRoleAttachment:RamRoleAttachment"
+DNS_RECORD = "alicloud:dns/alidnsRecord:AlidnsRecord"
 
 TERRAFORM = {
     VPC: "alicloud_vpc",
@@ -33,6 +34,7 @@ TERRAFORM = {
     DISK: "alicloud_ecs_disk",
     DISK_ATTACHMENT: "alicloud_ecs_disk_attachment",
     ROLE_ATTACHMENT: "alicloud_ecs_ram_role_attachment",
+    DNS_RECORD: "alicloud_alidns_record",
 }
 
 

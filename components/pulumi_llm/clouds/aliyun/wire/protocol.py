@@ -19,7 +19,7 @@ from pulumi_llm._rehearsal.server import Protocol, Request
 from pulumi_llm._simcloud.rules.base import CloudError, request_id
 from pulumi_llm._simcloud.store import Record
 
-SERVICES = {"2014-05-26": "ecs", "2016-04-28": "vpc", "2017-12-14": "bssopenapi"}
+SERVICES = {"2014-05-26": "ecs", "2016-04-28": "vpc", "2015-01-09": "alidns", "2017-12-14": "bssopenapi"}
 """Which API a version belongs to."""
 
 SIGNING = frozenset(

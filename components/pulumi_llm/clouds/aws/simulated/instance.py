@@ -32,10 +32,16 @@ def _key(call: Call) -> Props:
     return {"keyName": name, "fingerprint": pairs if kind == "rsa" else sha, "keyType": kind}
 
 
-@RULES.on_create(INSTANCE)
-def _instance(call: Call) -> Props:
+DOING, OPERATION = "creating EC2 Instance", "RunInstances"
+
+
+def judged(call: Call) -> tuple[Record, Image]:
+    """The subnet and the image of a machine that may be made. Raises :class:`CloudError`.
+
+    The wire (see ``clouds/aws/wire``) asks the same before moto, which judges none of it.
+    """
     given = call.inputs
-    doing, operation = "creating EC2 Instance", "RunInstances"
+    doing, operation = DOING, OPERATION
     subnet = None
     if given.get("subnetId"):
         code, message = "InvalidSubnetID.NotFound", "The subnet ID '{id}' does not exist"
@@ -62,12 +68,19 @@ def _instance(call: Call) -> Props:
         raise ec2(doing, operation, "InvalidParameterValue", message)
     image = _image(call, doing, operation)
     _type(call, zone, image, doing, operation)
-    root = _root(call, image, doing, operation)
+    root(call, image)
+    return subnet, image
+
+
+@RULES.on_create(INSTANCE)
+def _instance(call: Call) -> Props:
+    given = call.inputs
+    subnet, image = judged(call)
     outputs: Props = {
-        "availabilityZone": zone,
-        "privateIp": _private(call, subnet, doing, operation),
+        "availabilityZone": subnet.get("availabilityZone"),
+        "privateIp": _private(call, subnet, DOING, OPERATION),
         "vpcSecurityGroupIds": list(given.get("vpcSecurityGroupIds") or _default_group(call, subnet)),
-        "rootBlockDevice": root,
+        "rootBlockDevice": root(call, image),
         "publicIp": "",
         "publicDns": "",
     }
@@ -135,7 +148,9 @@ def _type(call: Call, zone: str, image: Image, doing: str, operation: str) -> No
         raise ec2(doing, operation, "InsufficientInstanceCapacity", message, 500)
 
 
-def _root(call: Call, image: Image, doing: str, operation: str) -> Props:
+def root(call: Call, image: Image) -> Props:
+    """The system disk of a machine. Raises :class:`CloudError` where it cannot be made so."""
+    doing, operation = DOING, OPERATION
     root: Props = {
         "deviceName": "/dev/sda1",
         "volumeId": f"vol-0{hashlib.sha256(call.id.encode()).hexdigest()[:16]}",

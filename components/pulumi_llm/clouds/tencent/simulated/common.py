@@ -1,6 +1,6 @@
 """Tencent Cloud: the register of its rules, its resource types, and errors as its SDK prints them.
 
-Error codes are those of the CVM, VPC and CBS APIs (2017-03-12), as listed in Tencent's SDKs.
+Error codes are those of the CVM, VPC, CBS (2017-03-12) and DNSPod (2021-03-23) APIs, as listed in Tencent's SDKs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ KEY, INSTANCE = "tencentcloud:Key/pair:Pair", "tencentcloud:Instance/instance:In
 EIP, EIP_ASSOCIATION = "tencentcloud:Eip/instance:Instance", "tencentcloud:Eip/association:Association"
 DISK, DISK_ATTACHMENT = "tencentcloud:Cbs/storage:Storage", "tencentcloud:Cbs/storageAttachment:StorageAttachment"
 ROLE = "tencentcloud:Cam/role:Role"
+DNS_RECORD = "tencentcloud:Dnspod/record:Record"
 
 
 def error(code: str, message: str) -> CloudError:
