@@ -41,7 +41,7 @@ class Behind:
 
 def unit_of(files: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     """What the engine's unit starts, and with which variables, as systemd reads them."""
-    unit = files[f"/etc/systemd/system/llm-forward.service"]
+    unit = files["/etc/systemd/system/llm-forward.service"]
     (line,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     given = [each for row in re.findall(r"^Environment=(.*)$", unit, re.MULTILINE) for each in shlex.split(row)]
     return shlex.split(line), {name: value.replace("%%", "%") for name, _, value in (x.partition("=") for x in given)}
