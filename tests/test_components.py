@@ -586,3 +586,15 @@ def test_flags_that_vllm_lacks_end_a_platform_with_a_proxy_before_anything_is_ma
     with pytest.raises(Refusal) as refused:
         plan_of(llm.Platform, wanted)
     assert "bootstrap.unknown-flag" in {each.code for each in refused.value.findings}
+
+
+def test_a_proxy_with_an_engine_has_it_behind_its_gateway_which_keeps_the_keys_and_the_limits() -> None:
+    plan = plan_of(llm.OverseasProxy, {**PROXY, "engine": "openai-forward"})
+    document = settings(plan)
+    files = {each["path"]: each["content"] for each in document["files"]}
+    assert json.loads(files["/opt/llm/gateway/routes.json"])["upstreams"]["openai"]["base_url"] == (
+        "http://127.0.0.1:7320/openai"
+    )
+    assert "https://api.openai.com/v1" in files["/etc/systemd/system/llm-forward.service"]
+    assert "127.0.0.1:7320" not in files["/opt/llm/gateway/Caddyfile"]
+    assert not [each for each in document["secret_files"] if each["owner"] == "llm-forward"]

@@ -436,6 +436,8 @@ class ProxyArgs(TypedDict):
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[str]
     """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    engine: NotRequired[str]
+    """What asks the vendors: ``llm-gate``, the gateway itself, or ``openai-forward`` behind it, for people who have it. Keys, limits and filters are the gateway's either way. See [proxy-engines.md](proxy-engines.md). Default: ``llm-gate``."""
     upstreams: dict[str, UpstreamArgs]
     """The vendors and their models, by the vendor's name: ``openai``, ``anthropic``, ``gemini``, ``groq``, ``deepseek``, ``qwen``, ``qianfan``, ``ark``, ``pai-eas``, ``hai``, ``custom``. A name of your own needs a ``vendor`` or a ``base_url``."""
     keys: NotRequired[dict[str, KeyArgs]]
@@ -710,6 +712,8 @@ class OverseasProxyArgs(TypedDict):
     """A certain zone. Left out: the first in which the catalogue has the type."""
     image_id: NotRequired[pulumi.Input[str]]
     """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
+    engine: NotRequired[str]
+    """What asks the vendors: ``llm-gate``, the gateway itself, or ``openai-forward`` behind it, for people who have it. Keys, limits and filters are the gateway's either way. See [proxy-engines.md](proxy-engines.md). Default: ``llm-gate``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """The proxy's own keys. One more, ``server``, is made for the model server's gateway. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]

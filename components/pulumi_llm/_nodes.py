@@ -25,7 +25,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
 from pulumi_llm.catalog.pooling import task_of
-from pulumi_llm.roles import Authority, order
+from pulumi_llm.roles import Authority, engines, order
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
     """
     wanted = proxy.spec
-    upstreams = vendor_upstreams(wanted.upstreams, proxy.site.region.country)
+    upstreams = engines.behind(vendor_upstreams(wanted.upstreams, proxy.site.region.country), wanted.engine)
     gateway = GatewayRole(
         https_port=proxy.port,
         keys=key_rows(wanted.keys),
@@ -143,7 +143,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         **_site(proxy.site),
         **_named(wanted.domain),
         data_disk_gib=proxy.data_disk_gib,
-        roles=(gateway,),
+        roles=(gateway,) if wanted.engine == engines.NONE else (gateway, ServiceRole(role=wanted.engine)),
     )
 
 

@@ -26,6 +26,7 @@ from pulumi_llm._bootstrap import (
     settings,
 )
 from pulumi_llm._bootstrap.user_data import boot_files
+from pulumi_llm.roles import engines
 
 CHINA = Sources(
     pypi=(
@@ -151,6 +152,14 @@ def without(request: NodeRequest, *roles: str) -> NodeRequest:
     return replace(request, roles=tuple(each for each in request.roles if each.role not in roles))
 
 
+def forward_node() -> NodeRequest:
+    """The same node overseas, with another server between its gateway and the vendor."""
+    request = proxy_node()
+    gateway = gateway_of(request)
+    gateway = replace(gateway, upstreams=engines.behind(gateway.upstreams, "openai-forward"))
+    return replace(request, roles=(gateway, ServiceRole(role="openai-forward")))
+
+
 def engine_node(engine: str) -> NodeRequest:
     """A vector store by its role's name, on a machine of its own."""
     return vector_node(roles=(ServiceRole(role=engine, memory_gib=8),))
@@ -180,6 +189,7 @@ SAMPLES = {
     "vectors": vector_node(),
     "chat": chat_node(),
     **{engine: engine_node(engine) for engine in ("qdrant", "pgvector", "chroma", "milvus")},
+    "openai-forward": forward_node(),
 }
 
 

@@ -467,6 +467,8 @@ def of_platforms() -> Iterator[Finding]:
         yield from told(lambda raw=raw: resolve_platform(raw, where="platform"))
     closed = {**SIGNED, "acme": {**SIGNED["acme"], "challenge": "tls-alpn"}}
     yield from told(lambda: resolve_platform(changed("server.domain", closed)))
+    for engine in ("agi-proxy", "openai-forwrd"):
+        yield from told(lambda engine=engine: resolve_platform(changed("proxy", {**GOOD["proxy"], "engine": engine})))
     unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
     yield from told(lambda: resolve_platform(changed("proxy", unserved)))
 

@@ -1,4 +1,4 @@
-"""gRPC through the real Caddy with the configuration that a node gets: messages pass at once, and a caller may leave."""
+"""gRPC through the real Caddy with the configuration that a node gets: messages pass at once, a caller may leave."""
 
 from __future__ import annotations
 

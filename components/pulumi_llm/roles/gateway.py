@@ -165,7 +165,7 @@ def routes(role: GatewayRole) -> str:
         "upstreams": {
             each.name: {
                 "kind": each.kind,
-                "base_url": each.base_url,
+                "base_url": each.through or each.base_url,
                 "secret": each.secret,
                 "private_ca": each.ca_secret is not None,
                 **({} if _authority(each) == AUTHORITIES else {"ca": _authority(each)}),

@@ -154,6 +154,8 @@ class Upstream:
     base_url: str
     secret: str | None = None
     ca_secret: str | None = None
+    through: str | None = None
+    """Where a proxy engine on the same node takes what is meant for it; None: it is asked directly."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

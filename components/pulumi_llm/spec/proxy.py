@@ -8,9 +8,10 @@ from pydantic import Field, field_validator, model_validator
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
+from pulumi_llm.roles import engines
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
-from pulumi_llm.spec.fields import Count, Flag, Text, invalid
+from pulumi_llm.spec.fields import Count, Flag, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.origins import Origin
@@ -21,6 +22,12 @@ from pulumi_llm.spec.upstreams import Upstreams, UpstreamSpec, regions_serving, 
 class ProxySpec(MachineSpec):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
+    engine: Text = engines.NONE
+    """What asks the vendors: ``llm-gate``, the gateway itself, or ``openai-forward`` behind it, for people who have it.
+    Keys, limits and filters are the gateway's either way. See [proxy-engines.md](proxy-engines.md).
+
+    zh: 由谁去访问各厂商：``llm-gate`` 即网关自己；``openai-forward`` 则放在网关之后，供已在使用它的人。
+    密钥、限额和过滤都仍由网关负责，见 [proxy-engines.zh.md](proxy-engines.zh.md)。"""
     upstreams: Upstreams
     """The vendors and their models, by the vendor's name: {vendors}. A name of your own needs a ``vendor`` or a
     ``base_url``."""
@@ -50,6 +57,12 @@ class ProxySpec(MachineSpec):
     """As for the server: see ``renew``."""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 30
     """Minutes that ``up`` waits for the node."""
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_exists(cls, value: str) -> str:
+        known(lambda: engines.check(value))
+        return value
 
     @field_validator("upstreams")
     @classmethod
