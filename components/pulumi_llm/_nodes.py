@@ -253,7 +253,9 @@ def server_outputs(
         told = {each.role: service_outputs(host, each, made or {}) for each in asked}
         outputs["services"] = pulumi.Output.secret(told)
     for each in pages(server):
-        outputs |= {f"chat_{name}": value for name, value in service_outputs(host, each, made or {}).items()}
+        rows = roles.role(each.role).manifest.outputs
+        for name, value in service_outputs(host, each, made or {}).items():
+            outputs[f"chat_{name}"] = pulumi.Output.secret(value) if rows[name].secret else value
     return outputs
 
 
