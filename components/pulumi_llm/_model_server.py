@@ -91,9 +91,7 @@ class ModelServer(pulumi.ComponentResource):
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
         ending = ending_models(server.spec.upstreams, datetime.now(UTC).date())
-        notices.warn(
-            self, name, [*server.warnings, *nobody_starts(server.spec), *hosts.expired(server.keys), *ending]
-        )
+        notices.warn(self, name, [*server.warnings, *nobody_starts(server.spec), *hosts.expired(server.keys), *ending])
         scope = support.scope_of(self, name, cloud, server.site.region.name)
         keys = hosts.gateway_keys(name, server.keys, scope)
         secrets: dict[str, pulumi.Input[str]] = {

@@ -143,7 +143,7 @@ class Store:
         return Ticket(int(row.lastrowid or 0), rules.name, now, meter.day, ask.tokens, ask.nanos, entry)
 
     def extend(self, rules: Rules, ticket: Ticket, ask: Ask) -> None:
-        """Reserve as much once more, as one upstream may have worked and another one is asked; or raise `errors.Refused`.
+        """Reserve as much once more, as one upstream may have worked and another is asked; or raise `errors.Refused`.
 
         It counts on the call's day. Where the call began more than a minute ago, it counts anew in this one.
         """
