@@ -26,6 +26,12 @@ def complete(ca: str, endpoint: str, key: str, model: str) -> dict[str, Any]:
     return {"content": answer.choices[0].message.content, "tokens": answer.usage.completion_tokens}
 
 
+def embed(ca: str, endpoint: str, key: str, model: str, texts: list[str]) -> list[int]:
+    """The dimensions of each text's vector."""
+    answer = client(ca, endpoint, key).embeddings.create(model=model, input=texts, encoding_format="float")
+    return [len(each.embedding) for each in answer.data]
+
+
 def stream(ca: str, endpoint: str, key: str, model: str) -> list[str]:
     question: Any = [{"role": "user", "content": "Say something."}]
     asked = client(ca, endpoint, key).chat.completions
@@ -135,7 +141,7 @@ def open_ports(address: str, ports: list[int]) -> list[int]:
 
 
 WHAT: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (models, complete, stream, remember, recall, statuses, status, open_ports)
+    each.__name__: each for each in (models, complete, embed, stream, remember, recall, statuses, status, open_ports)
 }
 
 if __name__ == "__main__":

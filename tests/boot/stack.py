@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,14 @@ PATIENCE = 1500
 
 
 @contextlib.contextmanager
-def booted(folder: Path, stack: str) -> Iterator[BootedStack]:
-    """A shipped stack, brought up as a user would. It is away afterwards, however its test ends, this process too."""
+def booted(folder: Path, stack: str, change: Callable[[Path], None] | None = None) -> Iterator[BootedStack]:
+    """A shipped stack, brought up as a user would. It is away afterwards, however its test ends, this process too.
+
+    ``change``: what is done to its file before.
+    """
     sim = Sim.of_stack(folder, stack)
+    if change is not None:
+        change(sim.project / f"stacks/Pulumi.{stack}.yaml")
     sim.environment["PULUMI_LLM_BOOT_OWNER"] = str(os.getpid())
     try:
         made = BootedStack(sim)

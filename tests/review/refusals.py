@@ -253,7 +253,6 @@ SERVERS: tuple[dict[str, Any], ...] = (
         "gpu_memory_utilization": 0.9,
         "models": {"bge": {"model": "BAAI/bge-m3", "gpu_memory_utilization": 0.9}},
     },
-    {"model": "BAAI/bge-reranker-v2-m3"},
 )
 
 
@@ -262,6 +261,14 @@ HOSTS: tuple[tuple[dict[str, Any], dict[str, Any] | None], ...] = (
     ({"model_disk_gib": 40}, {"disk_gib": 200}),
     ({"model": "zzz/zzz", "model_disk_gib": 40}, {"disk_gib": 200}),
     ({}, {"memory_gib": 12}),
+    (
+        {
+            "model": "Qwen/Qwen2.5-0.5B-Instruct",
+            "instance_type": "g4dn.xlarge",
+            "models": {f"m{number}": {"model": "Qwen/Qwen2.5-0.5B-Instruct"} for number in range(3)},
+        },
+        None,
+    ),
     ({"instance_type": "g4dn.2xlarge"}, {"memory_gib": 512}),
     ({"extra_args": ["--cpu-offload-gb=40"]}, None),
     ({"extra_args": ["--cpu-offload-gb", "5", "--kv-offloading-size", "5000"]}, {"memory_gib": 2}),
@@ -362,7 +369,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.served_name", "gpt-6-luna"),
     ("server.served_name", " x"),
     ("server.models", {"a b": {"model": "01-ai/Yi-6B-Chat"}}),
-    ("server.models", {"a": {"model": "01-ai/Yi-6B-Chat"}, "A": {"model": "01-ai/Yi-6B-Chat"}}),
+    ("server.models", {"m-1": {"model": "01-ai/Yi-6B-Chat"}, "M-1": {"model": "01-ai/Yi-6B-Chat"}}),
     ("server.models", {f"m{number}": {"model": "01-ai/Yi-6B-Chat"} for number in range(9)}),
     ("server.models", {"a": {"model": "BAAI/bge-m3", "device": "cpu"}}),
     ("server.models", {"a": {"model": "zzz"}}),

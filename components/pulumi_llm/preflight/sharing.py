@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._texts import _, any_of
+from pulumi_llm._texts import _, all_of, any_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import request as requests
 from pulumi_llm.preflight.engine import engine
@@ -247,7 +247,7 @@ def _together(found: Sequence[Seat]) -> Iterator[Finding]:
     # With 0.01 GiB of grace: a share has two decimals.
     if asked <= card + 0.01 and not any(not each.wish.given for each in starved):
         return
-    rows = "; ".join(_row(each, card) for each in sharing)
+    rows = all_of(_row(each, card) for each in sharing)
     yield Finding(
         "fit.models-do-not-fit",
         _(
@@ -258,16 +258,16 @@ def _together(found: Sequence[Seat]) -> Iterator[Finding]:
             rows=rows,
             kept=kept,
         ),
-        any_of(_ways(sharing, card, kept)) or _("a GPU with more memory, smaller models, or shorter contexts"),
+        any_of(_ways(sharing, card, kept)),
         where="models",
     )
 
 
 def _row(seat: Seat, card: float) -> str:
-    given = _("{name} has {share:.2f} of it, {gib:.2f} GiB", name=seat.name, share=seat.share, gib=seat.share * card)
+    values = {"name": seat.name, "share": seat.share, "gib": seat.share * card}
     if seat.least_gib is None:
-        return given
-    return _("{given}, and needs {least:.2f}", given=given, least=seat.least_gib)
+        return _("{name} ({share:.2f} of it, {gib:.2f} GiB)", **values)
+    return _("{name} ({share:.2f} of it, {gib:.2f} GiB; needs {least:.2f})", **values, least=seat.least_gib)
 
 
 def _ways(sharing: Sequence[Seat], card: float, kept: float) -> Iterator[str]:
@@ -283,8 +283,8 @@ def _ways(sharing: Sequence[Seat], card: float, kept: float) -> Iterator[str]:
     rest = [each.least_gib for each in sharing if each is not most]
     if sum(each or 0.0 for each in rest) + kept * (len(rest) - 1) / len(sharing) <= WHOLE * card:
         yield _("gpus: 1 for {name}, which then has a card of its own", name=most.name)
-    if (larger := _larger(sharing, card)) is not None:
-        yield f"gpu: {larger}"
+    larger = _larger(sharing, card)
+    yield _("a GPU with more memory, smaller models, or shorter contexts") if larger is None else f"gpu: {larger}"
 
 
 def _larger(sharing: Sequence[Seat], card: float) -> str | None:

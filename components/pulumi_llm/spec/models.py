@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _, either
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.catalog import pooling
 from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, also, invalid, known, tokens
@@ -138,7 +138,7 @@ def _models(value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
     if twice:
         raise invalid(
             "spec.bad-model-name",
-            _("{names} differ in capital letters alone", names=either(twice)),
+            _("{names} differ in capital letters alone", names=listed(twice)),
             _("another name for one of them"),
         )
     if len(value) > MOST:

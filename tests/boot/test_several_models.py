@@ -1,0 +1,77 @@
+"""A GPU host with a model for vectors beside its chat model, booted: two real vLLMs behind one gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.boot.stack import BootedStack, booted
+
+pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
+
+CHAT, VECTORS = "Qwen2.5-3B-Instruct", "vectors"
+
+
+def two_models(path: Path) -> None:
+    """aliyun-t4 with a smaller model, one for vectors beside it, and nothing else: both share the T4."""
+    document = yaml.safe_load(path.read_text())
+    platform = document["config"]["pulumi-llm:platform"]
+    platform["server"] |= {
+        "model": f"Qwen/{CHAT}",
+        "models": {VECTORS: {"model": "Qwen/Qwen3-0.6B", "kind": "embedding", "context_length": 1024}},
+    }
+    for part in ("proxy", "vectors"):
+        platform.pop(part, None)
+    path.write_text(yaml.safe_dump(document))
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedStack]:
+    with booted(tmp_path_factory.mktemp("several"), "aliyun-t4", change=two_models) as made:
+        yield made
+
+
+def test_the_gateway_lists_both_models(several: BootedStack) -> None:
+    assert several.client("models", **several.access) == sorted([CHAT, VECTORS])
+    assert several.outputs["models"] == [CHAT, VECTORS]
+
+
+def test_each_model_answers_by_its_name(several: BootedStack) -> None:
+    assert several.client("complete", **several.access, model=CHAT)["tokens"] == 8
+    # the tiny model that stands for every id has 64 numbers for a text
+    assert several.client("embed", **several.access, model=VECTORS, texts=["one", "two"]) == [64, 64]
+
+
+def test_the_second_model_loads_once_the_first_one_answers(several: BootedStack) -> None:
+    machine = several.machine("server")
+
+    def shown(unit: str, name: str) -> str:
+        return machine.inside("systemctl", "show", "-P", name, unit).strip()
+
+    first, second = "llm-vllm.service", f"llm-vllm-{VECTORS}.service"
+    assert [shown(each, "ActiveState") for each in (first, second)] == ["active", "active"]
+    assert [shown(each, "NRestarts") for each in (first, second)] == ["0", "0"]
+    log = machine.inside("journalctl", "-u", first, "-o", "json", "--no-pager").splitlines()
+    up = min(
+        int(row["__MONOTONIC_TIMESTAMP"])
+        for row in map(json.loads, log)
+        if "Application startup complete" in str(row["MESSAGE"])
+    )
+    assert int(shown(second, "ExecMainStartTimestampMonotonic")) > up
+
+
+def test_the_weights_of_both_are_on_the_disk_and_the_stages_say_so(several: BootedStack) -> None:
+    machine = several.machine("server")
+    kept = machine.inside("ls", "/srv/llm/models").split()
+    assert sorted(kept) == ["Qwen--Qwen2.5-3B-Instruct--main", "Qwen--Qwen3-0.6B--main"]
+    told = several.client("status", **several.access)
+    assert {each["stage"]: each["state"] for each in told["stages"]}["models"] == "done"
+    assert told["ready"]
+
+
+def test_neither_port_is_open_from_outside(several: BootedStack) -> None:
+    assert several.client("open_ports", address=several.machine("server").address, ports=[8000, 8011]) == []
