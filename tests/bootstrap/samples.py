@@ -161,9 +161,7 @@ def chat_node() -> NodeRequest:
     key = GatewayKey(name="chat", limits={"requests_per_minute": 60}, source_cidrs=("127.0.0.0/8",))
     told = {"admin_email": "ops@example.com", "embeddings": "bge-m3", "dimensions": 1024, "reranker": "bge-reranker"}
     beside = Upstream(name="beside", kind="vllm", base_url="http://10.0.0.9:8000/v1")
-    routes = [
-        Route(name=each, targets=(Target(upstream="beside", model=each),)) for each in ("bge-m3", "bge-reranker")
-    ]
+    routes = [Route(name=each, targets=(Target(upstream="beside", model=each),)) for each in ("bge-m3", "bge-reranker")]
     gateway = replace(
         GPU_GATEWAY,
         keys=(*GPU_GATEWAY.keys, key),

@@ -64,7 +64,7 @@ def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
     apps = server.apps
     if apps is None or apps.chat is None:
         return
-    models = apps.chat.key.models
+    models = apps.chat.gateway_key.models
     for where, name, path in apps.asks_for():
         if name not in served:
             message = _("{where} names {model!r}, which this gateway does not serve", where=where, model=name)
