@@ -55,7 +55,7 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
                 "none beside the model"
             ),
             "vectors: {engine: pgvector}",
-            where="apps.rag",
+            where="apps.rag.engine",
         )
 
 
@@ -112,5 +112,5 @@ def warnings_of(server: ServerSpec) -> Iterator[Finding]:
                 "port other than 80, 443, 8080 and 8443, which want an ICP filing"
             ),
             severity="warning",
-            where="apps.chat",
+            where="apps.chat.port",
         )
