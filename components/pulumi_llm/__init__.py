@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pulumi_llm._args import (
         AccessArgs,
         AcmeArgs,
+        AppsArgs,
+        ChatArgs,
         ContentArgs,
         DomainArgs,
         KeyArgs,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         PlatformArgs,
         PriceArgs,
         ProxyArgs,
+        RagArgs,
         RecordArgs,
         RouteArgs,
         ServerArgs,
@@ -45,6 +48,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AccessArgs": "_args",
+    "AppsArgs": "_args",
+    "ChatArgs": "_args",
     "AcmeArgs": "_args",
     "ContentArgs": "_args",
     "DomainArgs": "_args",
@@ -63,6 +68,7 @@ _HOMES = {
     "PlatformArgs": "_args",
     "PriceArgs": "_args",
     "ProxyArgs": "_args",
+    "RagArgs": "_args",
     "RecordArgs": "_args",
     "Refusal": "errors",
     "RouteArgs": "_args",
@@ -78,6 +84,8 @@ _HOMES = {
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "AppsArgs",
+    "ChatArgs",
     "ContentArgs",
     "DomainArgs",
     "Finding",
@@ -95,6 +103,7 @@ __all__ = [
     "PlatformArgs",
     "PriceArgs",
     "ProxyArgs",
+    "RagArgs",
     "RecordArgs",
     "Refusal",
     "RouteArgs",

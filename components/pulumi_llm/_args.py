@@ -237,7 +237,7 @@ class ChatArgs(TypedDict):
     disk_gib: NotRequired[int]
     """GiB on the data disk for accounts, chats and uploaded files. From 5 to 16000. Default: ``10``."""
     key: NotRequired[KeyArgs]
-    """The limits of its own gateway key, for all its users together: see ``keys``. It works on this machine alone, so ``source_cidrs`` is not for it."""
+    """The limits of its own gateway key, for all its users together: see ``keys``. It works on this machine alone, so ``source_cidrs`` is not for it. Left out: as those of a key are."""
 
 
 class RagArgs(TypedDict):

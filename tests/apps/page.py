@@ -44,7 +44,12 @@ DIMENSIONS = 64
 def platform(**more: Any) -> dict[str, Any]:
     """A platform with a chat page; ``more``: other parts, and ``apps`` for what the page is asked beside."""
     apps = {"chat": {"admin_email": ADMIN}, **more.pop("apps", {})}
-    server = {"cloud": "aliyun", "region": "cn-hangzhou", "gpu": "T4", "model": "Qwen/Qwen2.5-7B-Instruct-AWQ"}
+    server: dict[str, Any] = {
+        "cloud": "aliyun",
+        "region": "cn-hangzhou",
+        "gpu": "T4",
+        "model": "Qwen/Qwen2.5-7B-Instruct-AWQ",
+    }
     ours = {"vendor": "vllm", "base_url": "http://192.168.0.9:8000/v1", "models": ["bge-reranker"]}
     server |= {"upstreams": {"qwen": {"models": ["text-embedding-v4"]}, "beside": ours}, "apps": apps}
     access = {"allowed_cidrs": ["203.0.113.0/24"], "ssh_cidrs": ["203.0.113.0/24"]}
@@ -68,7 +73,7 @@ class Models(Fake):
         if path.endswith("/rerank"):
             asked = vector(body["query"])
             found["results"] = [
-                {"index": at, "document": {"text": each}, "relevance_score": math.sumprod(asked, vector(each))}
+                {"index": at, "document": {"text": each}, "relevance_score": _dot(asked, vector(each))}
                 for at, each in enumerate(body["documents"])
             ]
         return found
@@ -81,6 +86,10 @@ def vector(text: str) -> list[float]:
         numbers[int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) % DIMENSIONS] += 1
     length = math.hypot(*numbers) or 1.0
     return [each / length for each in numbers]
+
+
+def _dot(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 @dataclass
@@ -138,14 +147,15 @@ async def page(folder: Path, asked: NodeRequest, *, store: int | None = None, **
     document = _bootstrap.settings(asked)
     home, port = folder / "open-webui", free_port()
     home.mkdir(parents=True)
-    async with Models() as models:
+    models = Models()
+    async with models:
         gateway = _gateway(folder / "gate", document, models)
         async with gateway.running() as gate:
             moves = {
                 "127.0.0.1:4000": gate.url.removeprefix("http://"), "/srv/llm/open-webui": str(home),
                 "127.0.0.1:18446": f"127.0.0.1:{store}", "--port 7311": f"--port {port}",
             }  # fmt: skip
-            unit = moved(written(document, "/etc/systemd/system/llm-open-webui.service"), moves)
+            unit = moved(written(document, "/etc/systemd/system/llm-chat.service"), moves)
             told = variables(moved(written(document, "/opt/llm/open-webui/settings.env"), moves))
             for row in document["secret_files"]:
                 if f"EnvironmentFile={row['path']}" in unit:

@@ -126,7 +126,7 @@ def test_what_would_open_it_is_off(name: str, value: str) -> None:
 )  # fmt: skip
 def test_its_unit_is_shut_in(line: str) -> None:
     document = _bootstrap.settings(node(server={"apps": {"chat": {**CHAT, "memory_gib": 3}}}))
-    unit = written(document, "/etc/systemd/system/llm-open-webui.service")
+    unit = written(document, "/etc/systemd/system/llm-chat.service")
     assert line in unit.splitlines()
     assert "--host 127.0.0.1" in unit
 

@@ -55,7 +55,7 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
                 "none beside the model"
             ),
             "vectors: {engine: pgvector}",
-            where="apps.rag",
+            where="apps.rag.engine",
         )
 
 
@@ -64,7 +64,7 @@ def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
     apps = server.apps
     if apps is None or apps.chat is None:
         return
-    models = apps.chat.key.models
+    models = apps.chat.gateway_key.models
     for where, name, path in apps.asks_for():
         if name not in served:
             message = _("{where} names {model!r}, which this gateway does not serve", where=where, model=name)
@@ -119,5 +119,5 @@ def warnings_of(server: ServerSpec) -> Iterator[Finding]:
                 "port other than 80, 443, 8080 and 8443, which want an ICP filing"
             ),
             severity="warning",
-            where="apps.chat",
+            where="apps.chat.port",
         )

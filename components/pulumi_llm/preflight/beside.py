@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 UNKNOWN_GIB = 10
 VECTORS = "vectors"
 """The argument that asks for the vector store; which role that is, the roles tell."""
-CHAT = "apps.chat"
+CHAT = "server.apps.chat"
 """The key in the spec that asks for a chat page."""
 
 

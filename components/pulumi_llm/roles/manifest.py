@@ -77,8 +77,7 @@ class Environment:
     requirement: str
     without: dict[str, Text] = field(default_factory=dict)
     """Packages of the requirement that a node does not install, and why."""
-    excluded: dict[str, Text] = field(default_factory=dict)
-    """The same, where what is needed for them alone is left out as well."""
+    excluded: dict[str, Text] = field(default_factory=dict)  # with what is needed for them alone
     source: Text
     source_date: Text
     wheels: Wheels

@@ -39,11 +39,12 @@ class ChatSpec(Part):
     """GiB on the data disk for accounts, chats and uploaded files.
 
     zh: 数据盘上留给账号、对话和上传文件的空间，GiB。"""
-    key: KeySpec = Field(default_factory=KeySpec)
+    key: KeySpec | None = None
     """The limits of its own gateway key, for all its users together: see ``keys``. It works on this machine alone, so
-    ``source_cidrs`` is not for it.
+    ``source_cidrs`` is not for it. Left out: as those of a key are.
 
-    zh: 它自己的网关密钥的限额，由所有用户共用，见 ``keys``。该密钥只在本机有效，所以不能写 ``source_cidrs``。"""
+    zh: 它自己的网关密钥的限额，由所有用户共用，见 ``keys``。该密钥只在本机有效，所以不能写
+    ``source_cidrs``。不写则与一般密钥相同。"""
 
     @field_validator("engine")
     @classmethod
@@ -77,8 +78,8 @@ class ChatSpec(Part):
 
     @field_validator("key")
     @classmethod
-    def _key_is_for_this_machine(cls, value: KeySpec) -> KeySpec:
-        if value.source_cidrs:
+    def _key_is_for_this_machine(cls, value: KeySpec | None) -> KeySpec | None:
+        if value is not None and value.source_cidrs:
             raise invalid(
                 "apps.key-from-elsewhere",
                 _("the chat page's key works on the machine itself, and `source_cidrs` would open it to others"),
@@ -89,7 +90,7 @@ class ChatSpec(Part):
     @property
     def gateway_key(self) -> KeySpec:
         """The key as the gateway has it."""
-        return self.key.model_copy(update={"source_cidrs": (LOOPBACK,)})
+        return (self.key or KeySpec()).model_copy(update={"source_cidrs": (LOOPBACK,)})
 
 
 class RagSpec(Part):
