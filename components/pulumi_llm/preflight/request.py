@@ -17,6 +17,7 @@ from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
+from pulumi_llm.preflight.memory import Load, Memory
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec, VectorsSpec
@@ -97,9 +98,13 @@ class Case:
     quantization: str | None
     bits: int | None
     max_model_len: int
-    load: memory.Load
-    memory: memory.Memory | None
+    load: Load
     found: placement.Placing | None = None
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """The estimate, made where somebody looks: many a card is refused for less. None: not known."""
+        return memory.estimate(self.model, self.load)
 
     @cached_property
     def placing(self) -> placement.Placing:
@@ -195,11 +200,16 @@ def find_model(request: FitRequest) -> Model:
     return catalog.load().model(request.model)
 
 
-def case_of(request: FitRequest, model: Model | None = None, placing: placement.Placing | None = None) -> Case:
-    """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have."""
-    data, release = catalog.load(), engine()
+def case_of(
+    request: FitRequest, model: Model | None = None, placing: placement.Placing | None = None, gpu: Gpu | None = None
+) -> Case:
+    """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have.
+
+    ``model``, ``gpu``: their rows, where somebody has looked them up.
+    """
+    release = engine()
     model = model or find_model(request)
-    gpu = data.gpus.get(request.gpu) or data.gpu(request.gpu)
+    gpu = gpu or catalog.load().gpus.get(request.gpu) or catalog.load().gpu(request.gpu)
     quantization = request.quantization or model.quantization
     bits = model.quantization_bits if quantization == model.quantization else None
     flags = flags_of(request.extra_args)
@@ -236,7 +246,6 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         bits=bits,
         max_model_len=longest,
         load=load,
-        memory=memory.estimate(model, load),
         found=placing,
     )
 

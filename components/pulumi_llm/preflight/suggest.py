@@ -92,16 +92,18 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
     """Those of the offers whose GPUs the model runs on and whose processors nodes are made for, in the order given."""
     model = model if model is not None else case_of(request).model
     verdicts: dict[tuple[str, int], bool] = {}
-    images = {(row.cloud, row.arch) for row in catalog.load().images}
+    data = catalog.load()
+    images = {(row.cloud, row.arch) for row in data.images}
     for offer in offers:
         row = offer.instance
-        if row.gpu is None or row.fractional or (row.cloud, row.arch) not in images:
+        if row.gpu is None:
             continue
         key = (row.gpu, row.gpu_count)
-        if key not in verdicts:
+        verdict = verdicts.get(key)
+        if verdict is None:
             asked = replace(request, gpu=row.gpu, gpu_count=row.gpu_count)
-            verdicts[key] = passes(case_of(asked, model))
-        if verdicts[key]:
+            verdict = verdicts[key] = passes(case_of(asked, model, gpu=data.gpus.get(row.gpu)))
+        if verdict and not row.fractional and (row.cloud, row.arch) in images:
             yield offer
 
 
