@@ -88,7 +88,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
 class Case:
     """A request with its rows of the catalogue and the estimate: what each rule looks at.
 
-    ``found``: what came of looking for a place, where somebody has looked already.
+    ``found``: what came of looking for a place, where somebody has looked already; ``estimated``: likewise of memory.
     """
 
     request: FitRequest
@@ -100,11 +100,12 @@ class Case:
     max_model_len: int
     load: Load
     found: placement.Placing | None = None
+    estimated: Memory | None = None
 
     @cached_property
     def memory(self) -> Memory | None:
         """The estimate, made where somebody looks: many a card is refused for less. None: not known."""
-        return memory.estimate(self.model, self.load)
+        return self.estimated or memory.estimate(self.model, self.load)
 
     @cached_property
     def placing(self) -> placement.Placing:
