@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
@@ -94,6 +94,7 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
     verdicts: dict[tuple[str, int], bool] = {}
     data = catalog.load()
     images = {(row.cloud, row.arch) for row in data.images}
+    asked = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them each time
     for offer in offers:
         row = offer.instance
         if row.gpu is None:
@@ -101,8 +102,8 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
         key = (row.gpu, row.gpu_count)
         verdict = verdicts.get(key)
         if verdict is None:
-            asked = replace(request, gpu=row.gpu, gpu_count=row.gpu_count)
-            verdict = verdicts[key] = passes(case_of(asked, model, gpu=data.gpus.get(row.gpu)))
+            on = FitRequest(**{**asked, "gpu": row.gpu, "gpu_count": row.gpu_count})
+            verdict = verdicts[key] = passes(case_of(on, model, gpu=data.gpus.get(row.gpu)))
         if verdict and not row.fractional and (row.cloud, row.arch) in images:
             yield offer
 
