@@ -27,6 +27,7 @@ TOP = Path(__file__).resolve().parent.parent
 MODELS = TOP / "components/pulumi_llm/catalog/data/models.json"
 TOLERANCE = 0.005
 WHOLE_TOLERANCE = 0.015
+FAMILIES = TOP / "tests/catalog/data/families.json"
 OTHER = re.compile(r"visual|vision|audio|projector|embed_vision|embed_audio")
 
 ROWS: dict[str, tuple[str, str | None]] = {
@@ -67,6 +68,22 @@ ROWS: dict[str, tuple[str, str | None]] = {
     "google/gemma-4-31B-it": ("nvidia/Gemma-4-31B-IT-NVFP4", "none"),
 }  # fmt: skip
 """A model, the file that tells its shape, and how its weights are stored where that file is of another one."""
+
+OF_FAMILIES = {
+    "LGAI-EXAONE/EXAONE-4.5-33B": "EXAONE-4.5-33B",
+    "LiquidAI/LFM2.5-VL-1.6B": "LFM2.5-VL-1.6B",
+    "MiniMaxAI/MiniMax-M2": "MiniMax-M2",
+    "Qwen/Qwen3-Next-80B-A3B-Instruct": "Qwen3-Next-80B",
+    "Qwen/Qwen3.5-9B": "Qwen3.5-9B",
+    "allenai/Olmo-3.1-32B-Instruct": "Olmo-3.1-32B",
+    "mistralai/Devstral-2-123B-Instruct-2512": "Devstral-2-123B",
+    "mistralai/Devstral-Small-2-24B-Instruct-2512": "Devstral-Small-2-24B",
+    "zai-org/GLM-4.5": "GLM-4.5",
+}
+"""Models whose shape the tests hold against both oracles, by the name that it has there.
+
+Models for vectors have no row: they are asked for by their config.json.
+"""
 
 WHOLE = {
     "MiniMaxAI/MiniMax-M3": 427.04, "nvidia/MiniMax-M3-NVFP4": 427.04, "moonshotai/Kimi-K3": 2800.0,
@@ -175,6 +192,30 @@ def row(name: str, configs: dict[str, dict[str, bytes]], ids: dict[str, str], ti
     return replace(made, **TOLD.get(name, {}))
 
 
+def of_family(name: str, ids: dict[str, str], title: str, day: str) -> Model:
+    """One row from a shape of the tests, counted there by transformers. Raises ValueError where we count otherwise."""
+    family = json.loads(FAMILIES.read_text(encoding="utf-8"))["models"][OF_FAMILIES[name]]
+    with tempfile.TemporaryDirectory() as home:
+        (Path(home) / "config.json").write_text(json.dumps(family["config"]), encoding="utf-8")
+        found = model_from_config(Path(home))
+    text_part, others = family["parameters"], family["whole"] - family["parameters"]
+    if found.parameters_b is None or abs(found.parameters_b * 1e9 / text_part - 1) > TOLERANCE:
+        raise ValueError(f"{found.parameters_b} billion by us, {text_part / 1e9} by transformers")
+    return replace(
+        found,
+        id=name,
+        modelscope_id=ids.get(name),
+        parameters_b=round(text_part / 1e9, 3),
+        other_parameters_b=round(others / 1e9, 3) or None,
+        expert_parameters_b=found.expert_parameters_b and round(found.expert_parameters_b, 3),
+        weights_gib=found.weights_gib and round(found.weights_gib, 2),
+        other_parts=False,
+        notes=f"{others / 1e9:.2f} billion beside them read pictures" if others else None,
+        source=title,
+        source_date=day,
+    )
+
+
 def told_by_file(files: dict[str, bytes]) -> dict[str, Any]:
     """What only a model's own files say, and its shape does not."""
     with tempfile.TemporaryDirectory() as home:
@@ -225,6 +266,10 @@ def main(core: str, swift: str) -> None:
                 rows[name] = {**older, **told_by_file(configs[name])}
         except (ValueError, OSError) as error:
             sys.stderr.write(f"{name}: no row: {error}\n")
+    told = content["sources"]["public-shapes"]
+    for name in OF_FAMILIES:
+        made = own.row(of_family(name, ids, told["title"], told["date"]))
+        rows[name] = {**made, "source": "public-shapes"}
     head = text[: text.index('"rows": [')]
     lines = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in rows.values())
     MODELS.write_text(f'{head}"rows": [\n{lines}\n  ]\n}}\n', encoding="utf-8")

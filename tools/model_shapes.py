@@ -343,7 +343,8 @@ def cache_specs(folder: str) -> tuple[int, list[Any]]:
         with torch.device("meta"):
             initialize_model(vllm_config=config)
         layers = config.compilation_config.static_forward_context.values()
-        specs = [layer.get_kv_cache_spec(config) for layer in layers if hasattr(layer, "get_kv_cache_spec")]
+        own = [layer for layer in layers if not getattr(layer, "kv_sharing_target_layer_name", None)]
+        specs = [layer.get_kv_cache_spec(config) for layer in own if hasattr(layer, "get_kv_cache_spec")]
     return config.model_config.max_model_len, [spec for spec in specs if spec is not None]
 
 

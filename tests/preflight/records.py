@@ -82,7 +82,7 @@ def case(record: Record) -> Case:
         bits=bits,
         max_model_len=longest,
         load=load,
-        memory=memory.estimate(model, load, release.spending),
+        estimated=memory.estimate(model, load, release.spending),
     )
 
 

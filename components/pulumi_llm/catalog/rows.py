@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import field
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from pulumi_llm._dataclasses import dataclass
@@ -203,6 +204,12 @@ class Ending(Row):
         return date.fromisoformat(self.ends)
 
 
+@cache
+def _numbers(capability: str) -> tuple[int, int]:
+    major, minor = capability.split(".")
+    return int(major), int(minor)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu(Row):
     """A GPU model.
@@ -227,8 +234,7 @@ class Gpu(Row):
     @property
     def capability(self) -> tuple[int, int]:
         """The compute capability as numbers that compare: ``(8, 9)`` for ``8.9``."""
-        major, minor = self.compute_capability.split(".")
-        return int(major), int(minor)
+        return _numbers(self.compute_capability)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
+from pulumi_llm.preflight.memory import Load, Memory
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec, VectorsSpec
@@ -95,7 +96,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
 class Case:
     """A request with its rows of the catalogue and the estimate: what each rule looks at.
 
-    ``found``: what came of looking for a place, where somebody has looked already.
+    ``found``: what came of looking for a place, where somebody has looked already; ``estimated``: likewise of memory.
     """
 
     request: FitRequest
@@ -105,9 +106,14 @@ class Case:
     quantization: str | None
     bits: int | None
     max_model_len: int
-    load: memory.Load
-    memory: memory.Memory | None
+    load: Load
     found: placement.Placing | None = None
+    estimated: Memory | None = None
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """The estimate, made where somebody looks: many a card is refused for less. None: not known."""
+        return self.estimated or memory.estimate(self.model, self.load)
 
     @cached_property
     def placing(self) -> placement.Placing:
@@ -203,11 +209,16 @@ def find_model(request: FitRequest) -> Model:
     return catalog.load().model(request.model)
 
 
-def case_of(request: FitRequest, model: Model | None = None, placing: placement.Placing | None = None) -> Case:
-    """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have."""
-    data, release = catalog.load(), engine()
+def case_of(
+    request: FitRequest, model: Model | None = None, placing: placement.Placing | None = None, gpu: Gpu | None = None
+) -> Case:
+    """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have.
+
+    ``model``, ``gpu``: their rows, where somebody has looked them up.
+    """
+    release = engine()
     model = model or find_model(request)
-    gpu = data.gpus.get(request.gpu) or data.gpu(request.gpu)
+    gpu = gpu or catalog.load().gpus.get(request.gpu) or catalog.load().gpu(request.gpu)
     quantization = request.quantization or model.quantization
     bits = model.quantization_bits if quantization == model.quantization else None
     flags = flags_of(request.extra_args)
@@ -244,7 +255,6 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
         bits=bits,
         max_model_len=longest,
         load=load,
-        memory=memory.estimate(model, load),
         found=placing,
     )
 

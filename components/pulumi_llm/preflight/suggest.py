@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
@@ -92,16 +92,20 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
     """Those of the offers whose GPUs the model runs on and whose processors nodes are made for, in the order given."""
     model = model if model is not None else case_of(request).model
     verdicts: dict[tuple[str, int], bool] = {}
-    images = {(row.cloud, row.arch) for row in catalog.load().images}
+    data = catalog.load()
+    images = {(row.cloud, row.arch) for row in data.images}
+    asked = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them each time
     for offer in offers:
         row = offer.instance
-        if row.gpu is None or row.fractional or (row.cloud, row.arch) not in images:
+        if row.gpu is None:
             continue
         key = (row.gpu, row.gpu_count)
-        if key not in verdicts:
-            asked = replace(request, gpu=row.gpu, gpu_count=row.gpu_count - request.beside_gpus)
-            verdicts[key] = asked.gpu_count >= 1 and passes(case_of(asked, model))
-        if verdicts[key]:
+        verdict = verdicts.get(key)
+        if verdict is None:
+            on = FitRequest(**{**asked, "gpu": row.gpu, "gpu_count": row.gpu_count - request.beside_gpus})
+            verdict = on.gpu_count >= 1 and passes(case_of(on, model, gpu=data.gpus.get(row.gpu)))
+            verdicts[key] = verdict
+        if verdict and not row.fractional and (row.cloud, row.arch) in images:
             yield offer
 
 

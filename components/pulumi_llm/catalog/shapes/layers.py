@@ -59,7 +59,9 @@ transformers 5.19.0, ``__post_init__`` of each class's configuration (read 2026-
 ENCODERS = frozenset({"bert", "roberta", "xlm-roberta"})
 """Classes that write no text: vllm 0.32.0 gives their layers no cache (EncoderOnlyAttentionSpec)."""
 
-SWITCHED = frozenset({"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text"})
+SWITCHED = frozenset(
+    {"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"}
+)
 """Classes whose window holds only with ``use_sliding_window``, and from layer ``max_window_layers`` on."""
 WITHOUT_WINDOWS = frozenset({"falcon", "minimax_m3_vl_text", "qwen2_moe"})
 """Classes whose layers keep everything in vllm 0.32.0, whatever window the file gives (asked on 2026-11-28)."""

@@ -12,6 +12,7 @@ from pulumi_llm.catalog.shapes.special import (
     deepseek_v4_attention,
     deepseek_v4_bytes,
     deepseek_v4_ratios,
+    deepseek_v4_states,
     minimax_m3_index,
     searched_blocks,
 )
@@ -186,6 +187,9 @@ def _deepseek_v4(settings: Settings, *, tied: bool) -> Shape:
     for ratio in sorted({ratio for ratio in ratios if ratio > 1}):
         size = deepseek_v4_bytes(settings, ratio)
         caches.append(Cache(layers=ratios.count(ratio), bytes=size, heads=0, fixed=True))
+        if (state := deepseek_v4_states(settings, ratio)) is not None:
+            held, each = state
+            caches.append(Cache(layers=ratios.count(ratio), bytes=each, heads=0, window=held, fixed=True))
     return Shape(
         layers=layers,
         hidden=of.hidden,

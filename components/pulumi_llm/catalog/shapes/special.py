@@ -63,6 +63,21 @@ def deepseek_v4_bytes(settings: Settings, ratio: int) -> float:
     return size / V4_BLOCK
 
 
+def deepseek_v4_states(settings: Settings, ratio: int) -> tuple[int, float] | None:
+    """What a layer's compressor has yet to compress: the tokens that it holds, and bytes of each, in 32 bit.
+
+    vllm 0.32.0, models/deepseek_v4/compressor.py and sparse_attn_indexer (read, and asked of a model that was built on
+    the meta device, on 2026-11-28): a ratio of 4 overlaps, so two windows are held, and its index has a compressor too.
+    """
+    if ratio <= 1:
+        return None
+    size = settings.needed("head_dim")
+    rows = [4 * size, 4 * settings.needed("index_head_dim")] if ratio == 4 else [2 * size]
+    block = 4 if ratio == 4 else 8
+    held = sum(-(-4 * row * block // V4_ALIGNMENT) * V4_ALIGNMENT for row in rows) / block
+    return (2 * ratio if ratio == 4 else ratio), held
+
+
 def minimax_m3_index(settings: Settings, layers: int, hidden: int) -> tuple[int, Cache | None]:
     """Parameters of the indexes that pick blocks of tokens, and the keys that they keep.
 
