@@ -12,35 +12,18 @@ from __future__ import annotations
 import sys
 import threading
 from concurrent import futures
-from pathlib import Path
 from typing import Any
 
 import boto3
 import grpc
-import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pulumi_llm._provider_facts.values import Props, reveal
-from pulumi_llm._rehearsal import plugins
 from pulumi_llm._simcloud.plugin import Plugin, token_of
 from pulumi_llm._simcloud.simulator import Simulator
 from pulumi_llm._simcloud.store import Store
 from pulumi_llm._simcloud.wire import empty_pb2, from_struct, provider_pb2, provider_pb2_grpc, to_struct
-
-ROOT = Path(__file__).parents[2]
-
-
-def installed(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put this where Pulumi would install AWS's plugin below ``home``, and let that be Pulumi's own folder."""
-    version = plugins.wanted("aws").version
-    program = home / "plugins" / f"resource-aws-v{version}" / "pulumi-resource-aws"
-    program.parent.mkdir(parents=True)
-    start = f'exec "{sys.executable}" -m tests.rehearsal.stand_in_aws "$@"'
-    program.write_text(f'#!/bin/sh\ncd "{ROOT}" && {start}\n', encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PULUMI_HOME", str(home))
-    return program
 
 
 class StandIn(Plugin):

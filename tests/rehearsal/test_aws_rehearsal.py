@@ -15,7 +15,7 @@ from pulumi_llm._rehearsal import pointing, report
 from pulumi_llm._rehearsal.plugins import Official
 from pulumi_llm._rehearsal.rehearsal import Asked, Rehearsal, rehearse
 from tests.rehearsal.changes import ROOT, written
-from tests.rehearsal.stand_in_aws import installed
+from tests.rehearsal.plugin_home import installed
 
 GUIDE = ROOT / "docs" / "real-account.md"
 

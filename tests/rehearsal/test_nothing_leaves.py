@@ -14,7 +14,7 @@ from pulumi_llm._rehearsal import alone
 from pulumi_llm._rehearsal.server import serving
 from pulumi_llm._simcloud.store import Store
 from pulumi_llm.clouds.aliyun.wire import FACE, PROTOCOL
-from tests.rehearsal.stand_in_aws import installed
+from tests.rehearsal.plugin_home import installed
 
 ROOT = Path(__file__).parents[2]
 
