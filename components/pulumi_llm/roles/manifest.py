@@ -262,7 +262,7 @@ class Stage:
     title: Title
     after: tuple[Name, ...] = ()
     starts: Literal["user-data", "settings"] = "settings"
-    """At once, or when the settings arrive over SSH, about a minute later: code and digests do not fit into user data."""
+    """At once, or when the settings come over SSH, a minute later: code and digests do not fit into user data."""
     order: Annotated[int, Between(1, 999)] = 90
     """Where it stands in the status document; systemd goes by ``after``."""
 
