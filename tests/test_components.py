@@ -249,7 +249,7 @@ OF_GATEWAYS = frozenset(
 )
 ALONE = {
     llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions"},
-    llm.OverseasProxy: {"disk_gib", "client_address"},  # the server's address, which may call it
+    llm.OverseasProxy: {"disk_gib", "engine", "client_address"},  # the server's address, which may call it
 }
 
 

@@ -36,6 +36,9 @@ class Seen:
 class Fake:
     """Start it with `async with`."""
 
+    pause = 0.0
+    """Seconds between two events of a stream."""
+
     def __init__(self, words: list[str] | None = None) -> None:
         self.words = words or WORDS
         self.seen: list[Seen] = []
@@ -198,7 +201,7 @@ class Fake:
                     await asyncio.Event().wait()
                 await self.release.wait()
             await out.write(event)
-            await asyncio.sleep(0.03 if model == "paced" else 0)
+            await asyncio.sleep(self.pause)
         await out.write_eof()
         return out
 

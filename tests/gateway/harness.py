@@ -29,7 +29,6 @@ MODELS = (
     "stall",
     "stall-early",
     "slow",
-    "paced",
     "cut",
     "cut-early",
     "hold",

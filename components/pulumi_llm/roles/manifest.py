@@ -137,8 +137,7 @@ class Service:
 
     name: Name
     socket: bool = False
-    """systemd listens for it, and hands the socket over (sd_listen_fds(3)), so that callers wait while the service
-    starts anew. The folder has ``llm-<name>.socket``, or ``llm-<name>.socket.j2``."""
+    """systemd listens for it (``llm-<name>.socket``), so that callers wait while the service starts anew."""
 
 
 @part
@@ -264,8 +263,7 @@ class Stage:
     title: Title
     after: tuple[Name, ...] = ()
     starts: Literal["user-data", "settings"] = "settings"
-    """At once, so that nobody is waited for, or when the settings arrive over SSH, about a minute later: their code and
-    their lists of packages and digests do not fit into user data."""
+    """At once, or when the settings come over SSH, a minute later: code and digests do not fit into user data."""
     order: Annotated[int, Between(1, 999)] = 90
     """Where it stands in the status document; systemd goes by ``after``."""
 
