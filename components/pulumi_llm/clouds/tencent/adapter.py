@@ -51,6 +51,19 @@ def without_credentials(
     return pulumi.ResourceTransformationResult(props=props, opts=args.opts)
 
 
+def stop_policy(region: str, instance: str) -> str:
+    """What lets a role stop one instance, and nothing else.
+
+    An empty owner is the account of whoever makes the policy (www.tencentcloud.com/document/product/598/10606).
+    """
+    statement = {
+        "effect": "allow",
+        "action": ["cvm:StopInstances"],
+        "resource": [f"qcs::cvm:{region}::instance/{instance}"],
+    }
+    return json.dumps({"version": "2.0", "statement": [statement]}, sort_keys=True)
+
+
 class Tencent(FromParts):
     """The adapter for Tencent Cloud."""
 
@@ -324,17 +337,10 @@ class Tencent(FromParts):
 
     def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """A policy for this one instance; it has the role since its launch."""
-
-        def document(instance: str) -> str:
-            # An empty owner is the account of whoever makes the policy.
-            resource = f"qcs::cvm:{scope.region}::instance/{instance}"
-            statement = {"effect": "allow", "action": ["cvm:StopInstances"], "resource": [resource]}
-            return json.dumps({"version": "2.0", "statement": [statement]}, sort_keys=True)
-
         policy = tencentcloud.cam.Policy(
             f"{name}-policy",
             name=support.role_name(name, scope),
-            document=machine.id.apply(document),
+            document=machine.id.apply(lambda instance: stop_policy(scope.region, instance)),
             description=support.ROLE_ABOUT,
             opts=scope.options(),
         )
