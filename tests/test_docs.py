@@ -258,6 +258,7 @@ MODELS = (
     spec.PlatformSpec,
     spec.ServerSpec,
     spec.ServiceSpec,
+    spec.IdleStopSpec,
     spec.AccessSpec,
     spec.VectorsSpec,
     spec.ProxySpec,

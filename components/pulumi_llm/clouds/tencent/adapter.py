@@ -34,8 +34,6 @@ RECORD_SECONDS = 600
 NAME_LIMIT = 60
 BANDWIDTH_MBPS = 100
 """A ceiling, not a purchase: what is paid for is the traffic."""
-
-
 CREDENTIALS = ("secret_id", "secret_key", "security_token")
 
 
@@ -56,11 +54,8 @@ def stop_policy(region: str, instance: str) -> str:
 
     An empty owner is the account of whoever makes the policy (www.tencentcloud.com/document/product/598/10606).
     """
-    statement = {
-        "effect": "allow",
-        "action": ["cvm:StopInstances"],
-        "resource": [f"qcs::cvm:{region}::instance/{instance}"],
-    }
+    resource = f"qcs::cvm:{region}::instance/{instance}"
+    statement = {"effect": "allow", "action": ["cvm:StopInstances"], "resource": [resource]}
     return json.dumps({"version": "2.0", "statement": [statement]}, sort_keys=True)
 
 
