@@ -249,6 +249,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "content": CONTENT,
         **MODERATION,
         "domain": DOMAIN,
+        "idleStop": {"minutes": 30.0},
         "upstreams": HOME,
         "vectors": True,
         "vectorsEngine": "pgvector",

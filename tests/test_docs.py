@@ -262,6 +262,7 @@ MODELS = (
     spec.AppsSpec,
     spec.ChatSpec,
     spec.RagSpec,
+    spec.IdleStopSpec,
     spec.AccessSpec,
     spec.VectorsSpec,
     spec.ProxySpec,

@@ -40,8 +40,17 @@ FAILED = BOOTING | TROUBLE | {"state": "failed", "progress": None}
 FAILED["stages"] = [STAGES[0], STAGES[1] | TROUBLE | {"state": "failed"}, STAGES[2]]
 
 
+DENIED = READY | {
+    "leave": {"state": "failed", "reason": "idle", "code": "leave.denied", "message": "the cloud answered 403",
+              "hint": "pulumi up puts its policy back", "since": "2026-11-25T05:00:00Z"},
+}  # fmt: skip
+NOTICED = READY | {
+    "leave": DENIED["leave"] | {"state": "draining", "reason": "spot", "code": "leave.spot-notice", "message": "at 12"},
+}
+
+
 def test_what_is_tested_with_follows_the_schema() -> None:
-    for document in (BOOTING, READY, FAILED):
+    for document in (BOOTING, READY, FAILED, DENIED, NOTICED):
         jsonschema.validate(document, data("node/status.schema.json"))
 
 
@@ -483,3 +492,38 @@ def test_authorities_that_everybody_knows_are_believed_of_a_name_and_not_of_an_a
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     context = trusting(Target(name="n", endpoint=endpoint, key="k", authority=ours.read_text()))
     assert context.cert_store_stats()["x509"] == believed
+
+
+@pytest.mark.parametrize(
+    ("document", "lines"),
+    [
+        (
+            DENIED,
+            [
+                "  could not stop by itself (nobody asks it), and runs on",
+                "  [leave.denied] the cloud answered 403",
+                "  try: pulumi up puts its policy back",
+            ],
+        ),
+        (
+            NOTICED,
+            [
+                "  stops and takes nothing new on: its cloud takes it back",
+                "  [leave.spot-notice] at 12",
+                "  try: pulumi up puts its policy back",
+            ],
+        ),
+        (READY | {"leave": DENIED["leave"] | {"state": "watching"}}, []),
+        (READY, []),
+    ],
+)
+def test_what_a_node_says_of_stopping_by_itself_is_told(document: dict[str, Any], lines: list[str]) -> None:
+    target = Target("llm", "https://203.0.113.7:443/v1", KEY, "")
+    told = list(text.picture(Answer(target, document)))
+    plain = list(text.picture(Answer(target, READY)))
+    assert [each for each in told if each not in plain][: len(lines)] == lines
+    assert (told == plain) is not bool(lines)
+    rows = [row for row in text.changes(Answer(target, document)) if row[0].startswith("llm leave")]
+    assert len({name for name, __ in rows}) == len(rows)  # what is watched is told once, each by its name
+    watched = [line for __, line in rows]
+    assert [each.removeprefix("llm: ") for each in watched] == [each.strip() for each in lines]

@@ -40,20 +40,26 @@ def lib(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def node(lib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The modules `leave`, `leave_clouds`, `leave_hours` and `leave_signing`, on a machine whose root is a folder."""
     monkeypatch.syspath_prepend(str(lib))
-    from llm_node import leave, leave_clouds, leave_hours, leave_signing, system
+    from llm_node import leave, leave_clouds, leave_hours, leave_signing, serve_status, system
 
     monkeypatch.setattr(system, "ROOT", tmp_path)
     for path, document in {
         "opt/llm/node.json": {"name": "llm-server", "stages": []},
         "opt/llm/leave.json": {},
         "opt/llm/hints.json": {"leave.denied": "put its policy back"},
-        "run/llm/status.json": {"ready": True},
+        "run/llm/status.json": {"ready": True, "code": None},
         "run/llm/stages/serve.json": {"stage": "serve", "state": "done"},
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(json.dumps(document))
     yield SimpleNamespace(
-        leave=leave, clouds=leave_clouds, hours=leave_hours, signing=leave_signing, system=system, root=tmp_path
+        leave=leave,
+        status=serve_status,
+        clouds=leave_clouds,
+        hours=leave_hours,
+        signing=leave_signing,
+        system=system,
+        root=tmp_path,
     )
     for name in [each for each in sys.modules if each.partition(".")[0] == "llm_node"]:
         del sys.modules[name]

@@ -56,9 +56,13 @@ def runs(program: Any, passing: Time, seconds: float) -> float | None:
     return None
 
 
+def served(node: Any) -> dict[str, Any]:
+    """The status document as it is served."""
+    return dict(json.loads(node.status.document()))
+
+
 def told(node: Any) -> dict[str, Any]:
-    document = json.loads((node.root / "run/llm/status.json").read_text())
-    return dict(document["leave"])
+    return dict(served(node)["leave"])
 
 
 def drained(node: Any) -> bool:
@@ -181,7 +185,7 @@ def test_a_stop_that_is_denied_is_a_code_in_the_status_and_nothing_else(node: An
     said = told(node)
     assert (said["state"], said["code"], said["hint"]) == ("failed", "leave.denied", "put its policy back")
     assert not drained(node)
-    document = json.loads((node.root / "run/llm/status.json").read_text())
+    document = served(node)
     assert document["ready"]
     assert document["code"] is None
     jsonschema.validate(document["leave"], {**SCHEMA["properties"]["leave"], "$defs": SCHEMA["$defs"]})

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import date
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ import pulumi_llm as llm
 from pulumi_llm import catalog
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.bill_text import bill_text
 from pulumi_llm._review.items import Usage
 from pulumi_llm.spec import windows_of
-from tests.test_components import SERVER, codes, plan_of, settings
+from tests.test_components import SERVER, WITH_PROXY, codes, plan_of, settings
 
 HOURS = "Mon-Fri 08:00-20:00 Asia/Shanghai"
 PLACES = {
@@ -142,52 +144,33 @@ def test_the_bill_counts_the_hours_of_the_week_and_no_more(cloud: str) -> None:
         assert abs(part - Decimal(60) / 168) < Decimal("0.001")
 
 
-def test_the_role_may_stop_this_one_machine_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The policies as they are once the machine is there: a program that runs against mocks that know its id."""
-    import pulumi
-    from pulumi.runtime import Mocks
-
-    seen: dict[str, dict[str, Any]] = {}
-
-    class Made(Mocks):
-        def new_resource(self, args: Any) -> tuple[str, dict[str, Any]]:
-            outputs = {**args.inputs, "arn": f"arn:aws:ec2:us-east-1:123456789012:instance/{args.name}"}
-            seen[args.name] = args.inputs
-            return f"id-of-{args.name}", outputs
-
-        def call(self, args: Any) -> dict[str, Any]:
-            return {}
-
-    from pulumi_llm import clouds
-    from pulumi_llm.clouds.base import MachineHandle, Scope
-
-    for cloud, place in PLACES.items():
-        seen.clear()
-        pulumi.runtime.set_mocks(Made(), project="shop", stack="prod")
-        adapter = clouds.get(cloud)
-
-        @pulumi.runtime.test
-        def made(adapter: Any = adapter, region: str = place["region"], cloud: str = cloud) -> Any:
-            parent = pulumi.ComponentResource("t:t:T", "t", {}, None)
-            scope = Scope(parent=parent, provider=adapter.provider("p", region, parent), region=region)
-            role = adapter.stop_role("x-role", {}, scope)
-            import pulumi_alicloud as alicloud
-            import pulumi_aws as aws
-            import tencentcloud_iac_pulumi as tencentcloud
-
-            kind = {"aws": aws.ec2.Instance, "aliyun": alicloud.ecs.Instance, "tencent": tencentcloud.instance.Instance}
-            resource = kind[cloud].get("m", "i-7")
-            handle = MachineHandle(resource=resource, id=resource.id, private_ip=resource.id, image_id=resource.id)
-            return adapter.allow_stop("x-role", role, handle, scope).id
-
-        made()
-        document = next(json.loads(seen["x-role-policy"][key]) for key in POLICY if key in seen["x-role-policy"])
-        assert document == ALLOWED[cloud]
-        names = {each.get("name") or each.get("roleName") for name, each in seen.items() if name == "x-role"}
-        assert names == {f"shop-prod-x-role-{place['region']}"}
+def test_the_bill_counts_the_servers_address_as_idle_outside_its_hours_and_no_others() -> None:
+    place = {**WITH_PROXY["server"], "hours": HOURS}
+    plan = plan_of(llm.Platform, {**WITH_PROXY, "server": place})
+    bill = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 28))
+    slots = {(each.resource.rsplit("-", 1)[0], each.slot): each.hours for each in bill.lines if "address" in each.slot}
+    mine = {slot: hours for (name, slot), hours in slots.items() if "proxy" not in name}
+    assert mine == {"address": Decimal("260.71"), "address-idle": Decimal(730) - Decimal("260.71")}
+    assert {hours for (name, slot), hours in slots.items() if "proxy" in name} == {Decimal(730)}
+    assert "no longer than their own hours say" in bill_text(bill, "USD")
 
 
-POLICY = ("policy", "policyDocument", "document")
+@pytest.mark.parametrize("cloud", PLACES)
+def test_the_role_may_stop_this_one_machine_and_nothing_else(cloud: str) -> None:
+    adapter = import_module(f"pulumi_llm.clouds.{cloud}.adapter")
+    arn = "arn:aws:ec2:us-east-1:123456789012:instance/i-7"
+    given = [arn] if cloud == "aws" else [PLACES[cloud]["region"], "i-7"]
+    assert json.loads(adapter.stop_policy(*given)) == ALLOWED[cloud]
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+def test_roles_of_two_stacks_and_two_regions_have_names_of_their_own(cloud: str) -> None:
+    key = {"aliyun": "roleName"}.get(cloud, "name")
+    plan = plan_of(llm.ModelServer, server(cloud, idle_stop={"minutes": 30}))
+    (role,) = [each for each in plan.resources if each.type.casefold().endswith("/role:role")]
+    assert role.inputs[key] == f"{plan.project}-{plan.stack}-x-role-{PLACES[cloud]['region']}"
+
+
 ALLOWED: dict[str, Any] = {
     "aws": {
         "Version": "2012-10-17",
@@ -195,7 +178,7 @@ ALLOWED: dict[str, Any] = {
             {
                 "Effect": "Allow",
                 "Action": ["ec2:StopInstances"],
-                "Resource": ["arn:aws:ec2:us-east-1:123456789012:instance/m"],
+                "Resource": ["arn:aws:ec2:us-east-1:123456789012:instance/i-7"],
             }
         ],
     },

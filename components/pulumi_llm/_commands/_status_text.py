@@ -97,8 +97,8 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         percent = f" {_number(progress, 'percent') // 10 * 10} %" if state == "running" and progress else ""
         trouble = f" [{_text(each, 'code')}] {_text(each, 'message')}" if _text(each, "code") else ""
         yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
-    for line in _leaving(document):
-        yield f"{name} leave", f"{name}: {line}"
+    for number, line in enumerate(_leaving(document)):
+        yield f"{name} leave {number}", f"{name}: {line}"
     yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
 
 

@@ -105,6 +105,8 @@ def _assumptions(bill: Bill) -> str:
             hours_per_month=HOURS_PER_MONTH,
         )
     )
+    if any(each.kind == "machine" and each.hours < bill.running_hours for each in bill.lines):
+        hours = _("{hours}, and no longer than their own hours say", hours=hours)
     return tr(
         "{hours}; {traffic_gib} GiB a month go out of each public address, an assumption (--traffic-gib)",
         hours=hours,

@@ -82,6 +82,7 @@ class _Reader:
         self.clouds = {facts.pulumi_package: name for name, facts in catalog.clouds.items()}
         self.zones = {(cloud, zone): name for (cloud, name), row in catalog.regions.items() for zone in row.zones}
         self.held, self.holders = self._bindings()
+        self.kept_by = self._kept_by()
 
     def items(self) -> Iterator[Item]:
         for each in self.plan.resources:
@@ -134,8 +135,9 @@ class _Reader:
         yield from self._own_address(resource, rule)
 
     def _hours(self, resource: PlannedResource) -> str:
-        """The hours in which the model server runs that a resource belongs to; empty: none are given."""
-        above = self.by_urn.get(resource.parent)
+        """The hours of the model server that a resource, or the machine with this address, is of; empty: none."""
+        machine = self.kept_by.get(resource.urn)
+        above = self.by_urn.get(self.by_urn[machine].parent if machine else resource.parent)
         while above is not None:
             if above.type == SERVER:
                 hours = above.inputs.get("hours")
@@ -289,6 +291,20 @@ class _Reader:
             if isinstance(each, str) and each and each != UNKNOWN:
                 return each
         return None
+
+    def _kept_by(self) -> dict[str, str]:
+        """The machine of each address that something attaches to one: an address may be made before, and elsewhere."""
+        found: dict[str, str] = {}
+        for each in self.plan.resources:
+            rule = self.table.rules.get(each.type)
+            if rule is None or rule.kind != "attaches":
+                continue
+            kinds = {urn: self.table.rules[self.by_urn[urn].type].kind for urn in each.dependencies
+                     if urn in self.by_urn and self.by_urn[urn].type in self.table.rules}  # fmt: skip
+            machine = next((urn for urn, kind in kinds.items() if kind == "machine"), None)
+            if machine is not None:
+                found |= {urn: machine for urn, kind in kinds.items() if kind == "address"}
+        return found
 
     def _bindings(self) -> tuple[set[str], set[str]]:
         """The addresses that something holds, and the machines that hold one."""

@@ -31,7 +31,7 @@ from llm_gate.serving import Handler
 from llm_gate.store import Place, Store
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
-from llm_gate.use import Use, stopping
+from llm_gate.use import Use
 
 LONGEST_BODY = 8 * 2**20
 """Bytes of a request; Caddy's limit is the same."""
@@ -59,7 +59,6 @@ class Paths:
     secrets: Path = Path("/srv/llm/secrets")
     state: Path = Path("/srv/llm/gateway")
     drain: Path = Path("/run/llm/drain.json")
-    """There while the machine is about to be stopped (llm-leave.service): nothing new is taken on."""
 
 
 class Gateway:
@@ -86,8 +85,7 @@ class Gateway:
         self.counting = Counting(posting(self.pools), secrets)
         self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
-        self._drain = Reread(paths.drain)
-        self.use = Use()
+        self.use = Use(Reread(paths.drain))
 
     async def close(self) -> None:
         """Let go of connections and files."""
@@ -142,10 +140,8 @@ class Gateway:
         if request.raw_path == "/health":
             self._fresh_routes()
             return json_answer({"ok": True, "routes": len(self.routes.table)})
-        if request.raw_path == "/use":
-            return json_answer(self.use.document())
         if request.raw_path != "/metrics":
-            return Answer(status=404)
+            return json_answer(self.use.document()) if request.raw_path == "/use" else Answer(status=404)
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
 
     def _gauges(self) -> monitoring.Gauges:
@@ -211,9 +207,7 @@ class Gateway:
         self._fresh_routes()
         if path == MODELS:
             return json_answer(self.routes.models(rules.allows_model, one))
-        self._drain.fresh()
-        if self._drain.content:
-            raise stopping(self._drain.content)
+        self.use.refuse_while_stopping()
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)
         try:

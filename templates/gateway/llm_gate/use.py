@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llm_gate.errors import Refused
+from llm_gate.policy import Reread
 
 PROBE = "node-probe"
 """The node's own key, with which it asks itself: nobody's use."""
@@ -18,7 +19,9 @@ class Use:
     Only what passes every check counts as use: whoever is refused over and over keeps no machine running.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, drain: Reread, clock: Callable[[], float] = time.monotonic) -> None:
+        """``drain``: a file that is there while the machine is about to be stopped (llm-leave.service)."""
+        self._drain = drain
         self._clock = clock
         self._last = clock()
         self.active = 0
@@ -40,8 +43,10 @@ class Use:
         """For the program that stops the machine."""
         return {"active": self.active, "idle_seconds": round(self._clock() - self._last, 3)}
 
-
-def stopping(told: dict[str, Any]) -> Refused:
-    """The refusal while the machine is about to be stopped, as the file beside it says."""
-    code, message = str(told.get("code", "server_stopping")), str(told.get("message", "this server is being stopped"))
-    return Refused(503, "api_error", code, message, {"Retry-After": str(told.get("retry_after", 60))})
+    def refuse_while_stopping(self) -> None:
+        """Raise `Refused`, with the code and the time that the file tells, while the machine is about to be stopped."""
+        self._drain.fresh()
+        told = self._drain.content
+        if told:
+            code, message = str(told.get("code", "server_stopping")), str(told.get("message", "this server stops"))
+            raise Refused(503, "api_error", code, message, {"Retry-After": str(told.get("retry_after", 60))})

@@ -210,11 +210,10 @@ def lift() -> None:
 
 
 def tell(state: str, reason: str | None = None, *, code: str | None = None, message: str | None = None) -> None:
-    """Note in the status what this program is at."""
+    """Note what this program is at, for `serve_status`."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     row = {"state": state, "reason": reason, "code": code, "message": message, "since": now}
     write(at(STATE), json.dumps(row | {"hint": status.hint(code) if code else None}))
-    status.publish()
 
 
 def main() -> None:
@@ -226,3 +225,4 @@ def main() -> None:
     finally:
         if not leaving.stopping:
             lift()
+            at(STATE).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,6 +11,13 @@ from llm_node import status
 from llm_node.system import at
 
 PORT = int(os.environ.get("LLM_STATUS_PORT", "4100"))
+
+
+def document() -> bytes:
+    """The document; with what the program says that stops the machine, where there is one (`leave`)."""
+    plain = at("/run/llm/status.json").read_bytes()
+    leave = status.read(at("/run/llm/leave.json"))
+    return json.dumps(json.loads(plain) | {"leave": leave}, indent=1).encode() if leave else plain
 
 
 class Page(BaseHTTPRequestHandler):
@@ -27,7 +35,7 @@ class Page(BaseHTTPRequestHandler):
         elif not key or hashlib.sha256(key.encode()).hexdigest() not in known:
             self.reply(401, b'{"error": {"message": "a valid key is needed: Authorization: Bearer KEY"}}\n')
         else:
-            self.reply(200, at("/run/llm/status.json").read_bytes())
+            self.reply(200, document())
 
     def reply(self, code: int, body: bytes) -> None:
         """One JSON answer."""

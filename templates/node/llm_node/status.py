@@ -55,8 +55,6 @@ def summary() -> dict[str, Any]:
     order = ["failed", "running", "waiting", "done"]
     ready = stages[-1]["state"] == "done"
     now = stages[-1] if ready else min(stages, key=lambda each: order.index(each["state"]))
-    # Told by a node that stops by itself (llm-leave.service), and by no other.
-    leave = read(at("/run/llm/leave.json")) if at("/opt/llm/leave.json").exists() else {}
     return {
         "schema": 1,
         "node": node()["name"],
@@ -66,5 +64,4 @@ def summary() -> dict[str, Any]:
         "updated": max((each["updated"] for each in stages if "updated" in each), default=None),
         "stages": stages,
         "log": read(at("/run/llm/log.json")).get("lines", []),
-        **({"leave": leave} if leave else {}),
     }

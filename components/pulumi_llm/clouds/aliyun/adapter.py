@@ -35,6 +35,16 @@ An EIP paid by traffic takes 1 to 200 (SDK 4.0.0).
 """
 
 
+def stop_policy(region: str, instance: str) -> str:
+    """What lets a role stop one instance, and nothing else."""
+    statement = {
+        "Effect": "Allow",
+        "Action": ["ecs:StopInstance"],
+        "Resource": [f"acs:ecs:{region}:*:instance/{instance}"],
+    }
+    return json.dumps({"Version": "1", "Statement": [statement]}, sort_keys=True)
+
+
 class Aliyun(FromParts):
     """The adapter for Alibaba Cloud."""
 
@@ -303,16 +313,10 @@ class Aliyun(FromParts):
 
     def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """A policy for this one instance, and the role attached to it (`role_name` of the instance is deprecated)."""
-
-        def document(instance: str) -> str:
-            resource = f"acs:ecs:{scope.region}:*:instance/{instance}"
-            statement = {"Effect": "Allow", "Action": ["ecs:StopInstance"], "Resource": [resource]}
-            return json.dumps({"Version": "1", "Statement": [statement]}, sort_keys=True)
-
         policy = alicloud.ram.Policy(
             f"{name}-policy",
             policy_name=support.role_name(name, scope),
-            policy_document=machine.id.apply(document),
+            policy_document=machine.id.apply(lambda instance: stop_policy(scope.region, instance)),
             description=support.ROLE_ABOUT,
             # An old version of the policy, left over from a machine before, would be in the way of its end.
             force=True,

@@ -31,6 +31,12 @@ DATA_DEVICE = "/dev/sdf"
 """The first name that EC2 recommends for data volumes. On Nitro machines it shows up as an NVMe device."""
 
 
+def stop_policy(arn: str) -> str:
+    """What lets a role stop one instance, and nothing else."""
+    statement = {"Effect": "Allow", "Action": ["ec2:StopInstances"], "Resource": [arn]}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+
 class Aws(FromParts):
     """The adapter for Amazon Web Services."""
 
@@ -274,17 +280,12 @@ class Aws(FromParts):
 
     def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """A policy for this one instance; it has the role since its launch."""
-
-        def document(arn: str) -> str:
-            statement = {"Effect": "Allow", "Action": ["ec2:StopInstances"], "Resource": [arn]}
-            return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
-
         assert isinstance(machine.resource, aws.ec2.Instance)  # noqa: S101 - `machine` made it
         return aws.iam.RolePolicy(
             f"{name}-policy",
             name="stop-itself",
             role=role.id,
-            policy=machine.resource.arn.apply(document),
+            policy=machine.resource.arn.apply(stop_policy),
             opts=scope.options(),
         )
 

@@ -34,8 +34,6 @@ RECORD_SECONDS = 600
 NAME_LIMIT = 60
 BANDWIDTH_MBPS = 100
 """A ceiling, not a purchase: what is paid for is the traffic."""
-
-
 CREDENTIALS = ("secret_id", "secret_key", "security_token")
 
 
@@ -49,6 +47,16 @@ def without_credentials(
     """
     props = {key: value for key, value in args.props.items() if key not in CREDENTIALS}
     return pulumi.ResourceTransformationResult(props=props, opts=args.opts)
+
+
+def stop_policy(region: str, instance: str) -> str:
+    """What lets a role stop one instance, and nothing else.
+
+    An empty owner is the account of whoever makes the policy (www.tencentcloud.com/document/product/598/10606).
+    """
+    resource = f"qcs::cvm:{region}::instance/{instance}"
+    statement = {"effect": "allow", "action": ["cvm:StopInstances"], "resource": [resource]}
+    return json.dumps({"version": "2.0", "statement": [statement]}, sort_keys=True)
 
 
 class Tencent(FromParts):
@@ -324,17 +332,10 @@ class Tencent(FromParts):
 
     def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """A policy for this one instance; it has the role since its launch."""
-
-        def document(instance: str) -> str:
-            # An empty owner is the account of whoever makes the policy.
-            resource = f"qcs::cvm:{scope.region}::instance/{instance}"
-            statement = {"effect": "allow", "action": ["cvm:StopInstances"], "resource": [resource]}
-            return json.dumps({"version": "2.0", "statement": [statement]}, sort_keys=True)
-
         policy = tencentcloud.cam.Policy(
             f"{name}-policy",
             name=support.role_name(name, scope),
-            document=machine.id.apply(document),
+            document=machine.id.apply(lambda instance: stop_policy(scope.region, instance)),
             description=support.ROLE_ABOUT,
             opts=scope.options(),
         )
