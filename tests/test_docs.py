@@ -259,6 +259,7 @@ MODELS = (
     spec.ServerSpec,
     spec.ServiceSpec,
     spec.AccessSpec,
+    spec.BackupSpec,
     spec.VectorsSpec,
     spec.ProxySpec,
     spec.UpstreamSpec,

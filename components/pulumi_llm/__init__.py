@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pulumi_llm._args import (
         AccessArgs,
         AcmeArgs,
+        BackupArgs,
         ContentArgs,
         DomainArgs,
         KeyArgs,
@@ -45,6 +46,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AccessArgs": "_args",
     "AcmeArgs": "_args",
+    "BackupArgs": "_args",
     "ContentArgs": "_args",
     "DomainArgs": "_args",
     "Finding": "errors",
@@ -76,6 +78,7 @@ _HOMES = {
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "BackupArgs",
     "ContentArgs",
     "DomainArgs",
     "Finding",
