@@ -97,8 +97,8 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
     """The node of a vector store on a machine of its own."""
     asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib)
-    roles = (asked, *backups(store.spec, store.site))
-    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=roles)
+    wanted: tuple[RoleRequest, ...] = (asked, *backups(store.spec, store.site))
+    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
 
 
 def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:

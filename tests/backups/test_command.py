@@ -18,6 +18,8 @@ from pulumi_llm import cli
 from tests.backups.node import CHECKOUT
 from tests.backups.plain import Plain
 
+pytestmark = pytest.mark.clients
+
 STACK = ["-s", "aliyun-t4"]
 
 

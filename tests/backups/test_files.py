@@ -129,6 +129,20 @@ def test_a_restore_that_a_power_cut_broke_off_is_taken_back_at_boot(store: Chrom
         assert not (data / "half").exists()
 
 
+def test_what_a_finished_restore_left_is_not_taken_for_the_data_of_the_next(store: Chroma) -> None:
+    collection = store.fill()
+    before, made = store.near(collection), store.ask("make")
+    stale = store.path("/srv/llm/backup/before")
+    stale.mkdir()
+    (stale / "stale").write_text("of a restore that was killed after it was done")
+    store.take(made)
+    manifest = {**made, "count": made["count"] + 1}
+    assert store.restore(manifest)["error"]["code"] == "backup.count-differs"
+    store.wait()
+    assert store.near(collection) == before
+    assert not store.path("/srv/llm/chroma/stale").exists()
+
+
 def test_copies_that_would_fill_the_disk_are_refused_before_anything_is_done(store: Chroma) -> None:
     store.fill()
     code = store.path("/opt/llm/lib/llm_node/backup.py")

@@ -14,6 +14,8 @@ import pytest
 from tests.backups.node import Node
 from tests.gateway.front import free_port
 
+pytestmark = pytest.mark.clients
+
 STATE = {
     "collections": {"texts": [1, 2, 3], "other texts": [4]},
     "aliases": [{"alias_name": "now", "collection_name": "texts"}],

@@ -47,6 +47,8 @@ def test_without_a_timer_the_node_has_no_key_to_any_bucket(engine: str) -> None:
     assert "backup_access_key_secret" in with_timer["secrets"]["required"]
     (timer,) = (each for each in with_timer["files"] if each["path"].endswith(".timer"))
     assert "OnUnitInactiveSec=6h" in timer["content"]
+    (unit,) = (each["content"] for each in with_timer["files"] if each["path"].endswith("llm-backups.service"))
+    assert "start --no-block llm-backup.timer" in unit
 
 
 def test_a_restore_is_taken_back_before_the_store_starts() -> None:

@@ -97,7 +97,7 @@ class BackupSpec(Part):
             raise invalid(
                 "vectors.backup-place",
                 _("`every`: the machine itself sends the backups, and `to` names no bucket"),
-                either(f"to: {each}://BUCKET/PREFIX" for each in BUCKETS),
+                either(f"{each}://BUCKET/PREFIX" for each in BUCKETS),
             )
         return self
 

@@ -25,8 +25,8 @@ def restore(store: Store, manifest: dict[str, Any], key: Path) -> dict[str, Any]
     empty(new)
     backup_archive.unpack(manifest["parts"], incoming, key, new)
     shutil.rmtree(incoming)
-    swap(store, new)
     try:
+        swap(store, new)
         found = filled(store, manifest, new)
     except BaseException:
         recover()
@@ -57,7 +57,10 @@ def numbers(version: str) -> list[int]:
 
 
 def swap(store: Store, new: Path) -> None:
-    """Stop the store, set its data aside, and start it empty, or with the copied files."""
+    """Stop the store, set its data aside, and make it empty, or with the copied files."""
+    # What a finished restore was killed over: it would be taken for the data that this one sets aside.
+    if at(BEFORE).exists():
+        shutil.rmtree(at(BEFORE))
     begin("restore")
     store.stop()
     store.data.rename(at(BEFORE))
