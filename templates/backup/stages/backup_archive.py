@@ -60,7 +60,8 @@ def nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 def written(stream: IO[bytes], parts: Path) -> Iterator[dict[str, Any]]:
     """The stream as parts in a folder."""
-    number, block = 0, stream.read(BLOCK)
+    number, most = 0, min(BLOCK, PART)
+    block = stream.read(most)
     while block:
         path, digest, size = parts / f"part-{number:05}", hashlib.sha256(), 0
         with path.open("wb") as file:
@@ -68,7 +69,7 @@ def written(stream: IO[bytes], parts: Path) -> Iterator[dict[str, Any]]:
                 file.write(block)
                 digest.update(block)
                 size += len(block)
-                block = stream.read(min(BLOCK, PART - size)) if size < PART else stream.read(BLOCK)
+                block = stream.read(min(most, PART - size) or most)
             file.flush()
             os.fsync(file.fileno())
         yield {"name": path.name, "bytes": size, "sha256": digest.hexdigest()}
