@@ -137,7 +137,7 @@ def test_the_names_in_a_message_are_spelt_as_its_reader_writes_them() -> None:
     proxy["upstreams"] = {"openai": {"models": ["gpt-5"]}}
     named, parted, lacking = refused(("ModelServer", wrong), ("ModelServer", half), ("OverseasProxy", proxy))
     assert (
-        "try: the arguments vectorsCount, vectorsDimensions, vectorsDiskGib, vectorsEngine, vectorsMemoryGib"
+        "try: the arguments vectorsBackup, vectorsCount, vectorsDimensions, vectorsDiskGib, vectorsEngine, vectorsMemoryGib"
         in named.properties["vectors"]
     )
     assert "did you mean allowedCidrs?" in named.properties["alowedCidrs"]

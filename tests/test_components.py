@@ -248,7 +248,7 @@ OF_GATEWAYS = frozenset(
     ]
 )
 ALONE = {
-    llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions"},
+    llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions", "backup"},
     llm.OverseasProxy: {"disk_gib", "engine", "client_address"},  # the server's address, which may call it
 }
 
@@ -262,6 +262,7 @@ def test_components_with_a_machine_take_the_same_of_it() -> None:
     for each, own in ALONE.items():
         of_gateway = OF_GATEWAYS if each is llm.OverseasProxy else frozenset()
         secrets = {name for name in taken[each] if name.endswith(("_api_key", "_moderation_key", "_moderation_id"))}
+        secrets |= {name for name in taken[each] if name.startswith("backup_access_key")}
         assert taken[each] - SHARED - of_gateway - secrets == own
 
 

@@ -264,6 +264,7 @@ MODELS = (
     spec.RagSpec,
     spec.IdleStopSpec,
     spec.AccessSpec,
+    spec.BackupSpec,
     spec.VectorsSpec,
     spec.ProxySpec,
     spec.UpstreamSpec,

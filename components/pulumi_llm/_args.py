@@ -11,6 +11,7 @@ __all__ = [
     "AccessArgs",
     "AcmeArgs",
     "AppsArgs",
+    "BackupArgs",
     "ChatArgs",
     "ContentArgs",
     "DomainArgs",
@@ -295,6 +296,21 @@ class ModelArgs(TypedDict):
     """More flags for its ``vllm serve``, each an item of its own."""
 
 
+class BackupArgs(TypedDict):
+    """Encrypted backups of the vector store. ``{}`` is enough for `pulumi-llm vectors backup`."""
+
+    to: NotRequired[str]
+    """Where backups go: ``oss://BUCKET/PREFIX``, ``cos://BUCKET/PREFIX``, ``s3://BUCKET/PREFIX``, or a folder on the machine that the command is run on. Left out: the command's ``--to`` says it."""
+    region: NotRequired[str]
+    """The bucket's region. Left out: the vector store's."""
+    endpoint: NotRequired[str]
+    """The URL of another server that speaks S3, with ``s3://``."""
+    every: NotRequired[str]
+    """How often the machine makes one by itself: ``6h``, ``1d``. Needs a bucket, and a key to it as a secret. Left out: only the command makes them."""
+    keep: NotRequired[int]
+    """How many are kept; older ones are deleted after a newer one is whole. From 1 to 1000. Default: ``7``."""
+
+
 class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
@@ -402,6 +418,8 @@ class VectorsArgs(TypedDict):
     """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
     dimensions: NotRequired[int]
     """How many numbers each vector has. From 1 to 1000000."""
+    backup: NotRequired[BackupArgs]
+    """Encrypted backups. See [backups.md](backups.md)."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
@@ -576,6 +594,8 @@ class ModelServerArgs(TypedDict):
     """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
     vectors_dimensions: NotRequired[int]
     """How many numbers each vector has. From 1 to 1000000."""
+    vectors_backup: NotRequired[BackupArgs]
+    """Encrypted backups. See [backups.md](backups.md)."""
     vectors: NotRequired[bool]
     """Run a vector store on the same host. Default: ``false``."""
     address_id: NotRequired[pulumi.Input[str]]
@@ -648,6 +668,10 @@ class ModelServerArgs(TypedDict):
     """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+    backup_access_key_id: NotRequired[pulumi.Input[str]]
+    """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
+    backup_access_key_secret: NotRequired[pulumi.Input[str]]
+    """That key; give it the right to put and to delete objects below the prefix, and no other. Keep it secret."""
 
 
 class VectorStoreArgs(TypedDict):
@@ -677,6 +701,8 @@ class VectorStoreArgs(TypedDict):
     """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
     dimensions: NotRequired[int]
     """How many numbers each vector has. From 1 to 1000000."""
+    backup: NotRequired[BackupArgs]
+    """Encrypted backups. See [backups.md](backups.md)."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
@@ -695,6 +721,10 @@ class VectorStoreArgs(TypedDict):
     """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them. Keys and values must suit all three clouds."""
+    backup_access_key_id: NotRequired[pulumi.Input[str]]
+    """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
+    backup_access_key_secret: NotRequired[pulumi.Input[str]]
+    """That key; give it the right to put and to delete objects below the prefix, and no other. Keep it secret."""
 
 
 class OverseasProxyArgs(TypedDict):
@@ -863,3 +893,7 @@ class PlatformArgs(TypedDict):
     """The SecretKey of a content moderator of kind ``tencent``. Keep it secret."""
     hook_moderation_key: NotRequired[pulumi.Input[str]]
     """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""
+    backup_access_key_id: NotRequired[pulumi.Input[str]]
+    """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
+    backup_access_key_secret: NotRequired[pulumi.Input[str]]
+    """That key; give it the right to put and to delete objects below the prefix, and no other. Keep it secret."""

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pulumi_llm import _json, catalog
 from pulumi_llm import _outputs as outputs
@@ -24,6 +24,9 @@ PLACES = {"server": ("address", "ssh_private_key"), "proxy": ("proxy_address", "
 ADMIN = "/usr/bin/python3 -m llm_gate.admin"
 # The gateway's own user writes the file that the gateway reads. -I would leave PYTHONPATH out.
 REMOTE = f"sudo -n -u llm-gateway env PYTHONPATH=/opt/llm/gateway PYTHONDONTWRITEBYTECODE=1 {ADMIN}"
+
+DAY = 86400.0
+"""Seconds that one file may be on its way."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +60,77 @@ def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False
     return Machine(str(address), _user(project, stack, place), str(key))
 
 
-def ask(machine: Machine, command: str, question: Mapping[str, Any]) -> dict[str, Any]:
-    """What the gateway's admin command answers on that machine; the question travels on standard input.
+def machine_of_vectors(told: Mapping[str, Any], project: Path, stack: str) -> Machine:
+    """The machine that a stack's vector store runs on, out of the stack's outputs: its own, or the model server.
+
+    Raises:
+        Refusal: ``channel.no-machine`` where the stack has none that is up.
+    """
+    for address, key in (("vectors_address", "vectors_ssh_private_key"), PLACES["server"]):
+        if told.get("vectors_engine") and told.get(address) and told.get(key):
+            # A vector store's own machine stands at the same cloud as the server.
+            return Machine(str(told[address]), _user(project, stack, "server"), str(told[key]))
+    message = _("the stack {stack!r} has no vectors that are up", stack=stack)
+    raise Refusal([Finding("channel.no-machine", message, _("pulumi up -s {stack}", stack=stack))])
+
+
+def ask(
+    machine: Machine, command: str, question: Mapping[str, Any], *, program: str = REMOTE, seconds: float = 120
+) -> dict[str, Any]:
+    """What the gateway's admin command, or another program of the node, answers within so many seconds.
+
+    The question travels on standard input.
 
     Raises:
         Refusal: the machine's own finding, or ``channel.unreachable``.
     """
+    return _answer(machine, _said(machine, f"{program} {command}", json.dumps(question).encode(), seconds))
+
+
+def pour(machine: Machine, command: str, source: Path | None = None, target: Path | None = None) -> dict[str, Any]:
+    """Run a program of the node with a file as its input, or with its output into a file, whose answer is then empty.
+
+    Raises as :func:`ask` does.
+    """
+    with contextlib.ExitStack() as files:
+        take = files.enter_context(source.open("rb")) if source else b""
+        give = files.enter_context(target.open("wb")) if target else None
+        done = _said(machine, command, take, DAY, give)
+    if target is None or done.returncode:
+        if target is not None:
+            done.stdout = target.read_bytes()[-4000:]
+        return _answer(machine, done)
+    return {}
+
+
+def _said(
+    machine: Machine, remote: str, take: bytes | IO[bytes], seconds: float, give: IO[bytes] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
         key.touch(mode=0o600)
         key.write_text(machine.private_key.rstrip("\n") + "\n", encoding="utf-8")
         argv = ["ssh", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
-        # As with Pulumi's own channel, the first connection is trusted; nothing secret is sent over this one.
+        # As with Pulumi's own channel, the first connection is trusted; secrets went over that one.
         argv += ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={_known_hosts()}"]
-        argv += [f"{machine.user}@{machine.address}", f"{REMOTE} {command}"]
+        argv += ["-o", "ServerAliveInterval=30"]  # a backup may take hours in which nothing is said
+        argv += [f"{machine.user}@{machine.address}", remote]
+        given: Mapping[str, Any] = {"input": take} if isinstance(take, bytes) else {"stdin": take}
         try:
-            done = subprocess.run(argv, input=json.dumps(question), capture_output=True, text=True, timeout=120)
+            out = give or subprocess.PIPE
+            return subprocess.run(argv, stdout=out, stderr=subprocess.PIPE, timeout=seconds, **given)
         except FileNotFoundError:
             raise _unreachable(machine, _("there is no `ssh` on this machine"), _("install OpenSSH's client")) from None
         except subprocess.TimeoutExpired:
             raise _unreachable(machine, _("no answer within two minutes"), _("is this machine in ssh_cidrs?")) from None
+
+
+def _answer(machine: Machine, done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    said, complained = ((each or b"").decode(errors="replace").strip() for each in (done.stdout, done.stderr))
     try:
-        answer = _json.loads(done.stdout.strip().splitlines()[-1])
+        answer = _json.loads(said.splitlines()[-1])
     except (ValueError, IndexError):
-        last = (done.stderr.strip().splitlines() or [_("nothing was said")])[-1]
+        last = (complained.splitlines() or [_("nothing was said")])[-1]
         raise _unreachable(
             machine, last[:300], _("is this machine in ssh_cidrs, and has `pulumi up` ended well?")
         ) from None

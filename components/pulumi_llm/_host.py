@@ -236,6 +236,12 @@ def random_key(name: str, scope: Scope) -> pulumi.Output[str]:
     return password.result
 
 
+def backup_key(name: str, scope: Scope) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+    """A pair of keys for backups in the form of OpenSSH, which age takes: whom they are for, and who reads them."""
+    key = tls.PrivateKey(f"{name}-backup-key", algorithm="ED25519", opts=scope.child())
+    return key.public_key_openssh, pulumi.Output.secret(key.private_key_openssh)
+
+
 def settings_document(node: NodeRequest) -> str:
     """The settings of ``node`` as the text that travels over SSH."""
     return json.dumps(bootstrap.settings(node), sort_keys=True, ensure_ascii=False, indent=1)

@@ -54,6 +54,8 @@ class ModelServer(pulumi.ComponentResource):
     """The vector store's gRPC address (``host:port``, TLS), where it has one."""
     vectors_key: pulumi.Output[Optional[str]]
     """The vector store's API key or password (secret), where one runs here."""
+    vectors_backup_key: pulumi.Output[Optional[str]]
+    """The key that reads its backups (secret), where there are any. Keep it elsewhere too: it goes with the stack."""
     services: pulumi.Output[Optional[dict[str, Any]]]
     """What each of ``services`` tells, its addresses and its password among it (secret)."""
     chat_endpoint: pulumi.Output[Optional[str]]
@@ -108,6 +110,9 @@ class ModelServer(pulumi.ComponentResource):
             for secret, called in _nodes.service_secrets(node).items()
         }
         secrets |= made
+        backup = hosts.backup_key(name, scope) if server.vectors is not None and server.vectors.backup else None
+        if backup is not None:
+            secrets |= _nodes.backup_secrets(server.vectors, args, backup[0])
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if server.foreign is not None:
@@ -144,6 +149,8 @@ class ModelServer(pulumi.ComponentResource):
             **_nodes.server_outputs(host, server, vectors_key, made),
             **host.outputs(server.site.place),
         }
+        if backup is not None:
+            outputs["vectors_backup_key"] = backup[1]
         support.publish(self, outputs)
 
 
@@ -169,6 +176,7 @@ def _node(
     name: str, args: Mapping[str, Any], server: ResolvedServer
 ) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
     refuse_unable(server)
+    _nodes.check_backup(server.vectors, args)
     node = _nodes.server_node(name, server)
     _check_gateway(node, server)
     return node, moderator_keys(node, args)

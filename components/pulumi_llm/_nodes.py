@@ -12,6 +12,7 @@ import pulumi
 
 from pulumi_llm import roles, spec
 from pulumi_llm._bootstrap import (
+    BackupRole,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -24,14 +25,16 @@ from pulumi_llm._bootstrap import (
 from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
+from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog.pooling import task_of
+from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import Authority, engines, order
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
-    from pulumi_llm.spec import DomainSpec, ServerSpec, UpstreamSpec
+    from pulumi_llm.spec import DomainSpec, ServerSpec, UpstreamSpec, VectorsSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -92,7 +95,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     )
     asked: list[RoleRequest] = [gateway, _vllm(server)]
     if vectors:
-        asked.append(ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib))
+        asked += [ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib), *backups(vectors, server.site)]
     asked += services(server)
     asked += pages(server)
     if leaves := leaving(wanted):
@@ -118,7 +121,8 @@ def leaving(wanted: ServerSpec) -> LeaveRole | None:
 def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
     """The node of a vector store on a machine of its own."""
     asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib)
-    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=(asked,))
+    wanted: tuple[RoleRequest, ...] = (asked, *backups(store.spec, store.site))
+    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
 
 
 def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
@@ -174,6 +178,49 @@ def authorities(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, str]:
 def vectors_secrets(engine: str, key: Value) -> dict[str, Value]:
     """A vector store's key, by the name that the node knows it by."""
     return {name: key for name, each in roles.role(engine).manifest.secrets.items() if each.generate}
+
+
+def backups(vectors: VectorsSpec, site: Site) -> tuple[BackupRole, ...]:
+    """Backups of a vector store, where they are asked for; the timer's lie below the names of project and stack."""
+    wanted = vectors.backup
+    if wanted is None:
+        return ()
+    if wanted.hours is None or wanted.to is None:
+        return (BackupRole(engine=vectors.engine),)
+    bucket, place = spec.bucket_of(wanted.to), f"{pulumi.get_project()}/{pulumi.get_stack()}"
+    region = wanted.region or site.region.name
+    target = {
+        "url": wanted.url(site.region.name),
+        "region": region,
+        "prefix": "/".join(filter(None, (bucket.prefix if bucket else "", place))),
+        "keep": wanted.keep,
+    }
+    return (BackupRole(engine=vectors.engine, target=target, hours=wanted.hours),)
+
+
+def backup_secrets(vectors: VectorsSpec | None, args: Mapping[str, Any], recipient: Value) -> dict[str, Value]:
+    """Whom backups are encrypted for, and the timer's key to its bucket, by the names that the node knows them by.
+
+    :func:`check_backup` has seen that they are given.
+    """
+    if vectors is None or vectors.backup is None:
+        return {}
+    found = {"backup_recipient": recipient}
+    if vectors.backup.hours is None:
+        return found
+    return {**found, **{each.name: args[each.argument] for each in spec.BACKUP_SECRETS}}
+
+
+def check_backup(vectors: VectorsSpec | None, args: Mapping[str, Any]) -> None:
+    """Refuse a timer without a key to its bucket, before anything is made: ``secret.missing``."""
+    if vectors is None or vectors.backup is None or vectors.backup.hours is None:
+        return
+    missing = [each for each in spec.BACKUP_SECRETS if args.get(each.argument) is None]
+    if missing:
+        names = listed(each.argument for each in missing)
+        message = _("backups are made every {every}, and there is no {names}", every=vectors.backup.every, names=names)
+        hint = " && ".join(f"pulumi config set --secret {each.config_key}" for each in missing)
+        raise Refusal([Finding("secret.missing", message, hint)])
 
 
 def services(server: ResolvedServer) -> list[ServiceRole]:

@@ -20,6 +20,7 @@ from pulumi_llm._vector_store import VectorStore
 from pulumi_llm.clouds.base import AddressHandle
 from pulumi_llm.errors import Finding
 from pulumi_llm.spec import (
+    BACKUP_SECRETS,
     DEFAULT_ENGINE,
     FURTHER_MODELS,
     MODERATOR_SECRETS,
@@ -83,6 +84,9 @@ class Platform(pulumi.ComponentResource):
     """The key for SSH to the model server (secret)."""
     proxy_ssh_private_key: pulumi.Output[Optional[str]]
     """The key for SSH to the proxy (secret), where there is one."""
+    vectors_backup_key: pulumi.Output[Optional[str]]
+    """The key that reads the vectors' backups (secret), where there are any. Keep it elsewhere too: it goes with the
+    stack."""
     vectors_ssh_private_key: pulumi.Output[Optional[str]]
     """The key for SSH to the vector store's machine (secret), where it has one of its own."""
 
@@ -131,17 +135,20 @@ class Platform(pulumi.ComponentResource):
             outputs |= _present(server, "chat_endpoint", "chat_password")
         if wanted.server.vectors is not None:
             outputs |= {
-                **_present(server, "vectors_engine", "vectors_endpoint", "vectors_grpc", "vectors_key"),
+                **_present(
+                    server, *(f"vectors_{each}" for each in ("engine", "endpoint", "grpc", "key", "backup_key"))
+                ),
                 "vectors_certificate_authority": server.certificate_authority,
             }
         elif wanted.vectors is not None:
-            store = self._vectors(name, wanted, wanted.vectors, network, at_server)
+            store = self._vectors(name, wanted, wanted.vectors, args, network, at_server)
             outputs |= {
                 **{f"vectors_{name}": value for name, value in _present(store, "engine", "endpoint", "grpc").items()},
                 "vectors_key": store.api_key,
                 "vectors_certificate_authority": store.certificate_authority,
                 "vectors_address": store.address,
                 "vectors_ssh_private_key": store.ssh_private_key,
+                **{f"vectors_{name}": value for name, value in _present(store, "backup_key").items()},
             }
         if proxy is not None:
             outputs |= {
@@ -206,6 +213,8 @@ class Platform(pulumi.ComponentResource):
                 **({} if vectors.dimensions is None else {"vectors_dimensions": vectors.dimensions}),
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
+                **({} if vectors.backup is None else {"vectors_backup": vectors.backup.model_dump(exclude_none=True)}),
+                **pick(args, *(each.argument for each in BACKUP_SECRETS)),
             }
         for part in ("services", "upstreams", FURTHER_MODELS):
             if not server_args[part]:
@@ -245,6 +254,7 @@ class Platform(pulumi.ComponentResource):
         name: str,
         wanted: ResolvedPlatform,
         vectors: ResolvedVectors,
+        args: PlatformArgs,
         network: dict[str, Any],
         opts: pulumi.ResourceOptions,
     ) -> VectorStore:
@@ -256,6 +266,7 @@ class Platform(pulumi.ComponentResource):
             **vectors.spec.model_dump(exclude_none=True, exclude={"placement"}),
             **{key: value for key, value in _shared(wanted).items() if key != "https_port"},
             **network,
+            **pick(args, *(each.argument for each in BACKUP_SECRETS)),
         }
         return VectorStore(f"{name}-vectors", store_args, opts, _resolved=vectors)
 

@@ -41,6 +41,8 @@ class VectorStore(pulumi.ComponentResource):
     """The currency of ``hourly_price``."""
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
+    backup_key: pulumi.Output[Optional[str]]
+    """The key that reads its backups (secret), where there are any. Keep it elsewhere too: it goes with the stack."""
 
     def __init__(
         self,
@@ -57,11 +59,16 @@ class VectorStore(pulumi.ComponentResource):
         with support.refusing(name):
             store = _resolved or _resolve(name, args)
             cloud = support.adapter(store.site.cloud.name)
+            _nodes.check_backup(store.spec, args)
             node = _nodes.store_node(name, store)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
         notices.warn(self, name, store.warnings)
         scope = support.scope_of(self, name, cloud, store.site.region.name)
         key = hosts.random_key(f"{name}-api-key", scope)
+        secrets = _nodes.vectors_secrets(store.spec.engine, key)
+        backup = hosts.backup_key(name, scope) if store.spec.backup is not None else None
+        if backup is not None:
+            secrets |= _nodes.backup_secrets(store.spec, args, backup[0])
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,
@@ -72,7 +79,7 @@ class VectorStore(pulumi.ComponentResource):
                 access=store.access,
                 ports=_nodes.ports(node),
                 node=node,
-                secrets=_nodes.vectors_secrets(store.spec.engine, key),
+                secrets=secrets,
                 tags={**store.tags, "pulumi-llm": "vector-store"},
                 ready_timeout_minutes=store.spec.ready_timeout_minutes,
                 renew=store.spec.renew,
@@ -81,7 +88,10 @@ class VectorStore(pulumi.ComponentResource):
             ),
             scope,
         )
-        support.publish(self, {**_nodes.store_outputs(host, store.spec.engine, key), **host.outputs(store.site.place)})
+        outputs = {**_nodes.store_outputs(host, store.spec.engine, key), **host.outputs(store.site.place)}
+        if backup is not None:
+            outputs["backup_key"] = backup[1]
+        support.publish(self, outputs)
 
 
 def _resolve(name: str, args: VectorStoreArgs) -> ResolvedVectors:

@@ -455,6 +455,10 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("vectors.placement", "x"),
     ("vectors.renew", True),
     ("vectors.engine", "quadrant"),
+    ("vectors.backup", {"to": "gs://kept"}),
+    ("vectors.backup", {"every": "6h"}),
+    ("vectors.backup", {"to": "s3://kept", "every": "often"}),
+    ("vectors.backup", {"endpoint": "here"}),
     (
         "vectors",
         {"instance_type": "t3.large", "system_disk_gib": 50, "renew": True, "ready_timeout_minutes": 30},

@@ -183,6 +183,28 @@ def test_destroying_data_needs_a_yes_that_reviewers_see(changed: Callable[..., S
     assert output.failed([changed(without_proxy, policy.Settings(exceptions=(late,)))], ["errors"]) == ["errors"]
 
 
+def test_destroying_vectors_that_are_backed_up_says_how_to_see_the_newest_backup(
+    before: Plan, changed: Callable[..., StackReview], tmp_path: Path
+) -> None:
+    def backed_up(platform: Platform, cloud: str) -> None:
+        platform["vectors"]["backup"] = {}
+
+    def without(platform: Platform, cloud: str) -> None:
+        backed_up(platform, cloud)
+        platform["server"]["region"] = "us-west-2"
+        platform["server"].pop("zone", None)
+
+    first = compared(tmp_path / "first", "aws", before, backed_up).after
+    found = review(
+        compared(tmp_path / "second", "aws", first, without), catalog.load(), today=TODAY, environment={}
+    ).findings
+    hints = {each.hint for each in found if each.code == "diff.deletes-data"}
+    assert hints
+    assert all(f"`pulumi-llm vectors list -s {first.stack}`" in each for each in hints)
+    plain = changed(without_proxy).findings
+    assert all("vectors list" not in each.hint for each in plain if each.code == "diff.deletes-data")
+
+
 def test_a_comment_is_the_same_whatever_the_hash_seed() -> None:
     """In processes of their own, as the seed is settled at a process's start."""
     texts = {

@@ -18,6 +18,7 @@ from pulumi_llm._bootstrap.settings import (
 from pulumi_llm._bootstrap.user_data import SizeReport, size_report, user_data, user_data_limit
 from pulumi_llm.roles.requests import (
     ENDPOINTS,
+    BackupRole,
     GatewayKey,
     GatewayRole,
     LeaveRole,
@@ -33,6 +34,7 @@ from pulumi_llm.roles.requests import (
 
 __all__ = [
     "ENDPOINTS",
+    "BackupRole",
     "GatewayKey",
     "GatewayRole",
     "LeaveRole",

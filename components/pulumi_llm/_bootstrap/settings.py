@@ -134,7 +134,7 @@ def _code(request: NodeRequest) -> dict[str, str]:
     """The node's own code, and the stages of roles that bring theirs."""
     code = node_code()
     for role in order.listed(request):
-        for name, source in role.code().items():
+        for name, source in role.code_on(request).items():
             if name in code:
                 message = _(
                     "the role {name!r} has a module {name_2}, which the node has already", name=role.name, name_2=name

@@ -47,6 +47,7 @@ NAMES = (
     "bill",
     "keys",
     "usage",
+    "vectors",
     "status",
     "stop",
     "start",

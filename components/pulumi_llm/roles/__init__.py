@@ -12,6 +12,7 @@ from pulumi_llm.roles.registry import GROUP, built_in, every, role
 from pulumi_llm.roles.requests import (
     ENDPOINTS,
     Authority,
+    BackupRole,
     ContentRole,
     GatewayKey,
     GatewayRole,
@@ -29,6 +30,7 @@ __all__ = [
     "ENDPOINTS",
     "GROUP",
     "Authority",
+    "BackupRole",
     "ContentRole",
     "GatewayKey",
     "GatewayRole",

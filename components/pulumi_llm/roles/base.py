@@ -281,6 +281,10 @@ class Role:
         names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
         return {f"llm_node/{name}": self.text(f"stages/{name}") for name in names if name.endswith(".py")}
 
+    def code_on(self, node: NodeRequest) -> dict[str, str]:
+        """Those modules that this node gets: all of them."""
+        return self.code()
+
     # Secrets and keys.
 
     def required_secrets(self, node: NodeRequest) -> list[str]:

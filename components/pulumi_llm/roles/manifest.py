@@ -27,6 +27,7 @@ from pulumi_llm.roles.kinds import (
     Title,
     Version,
 )
+from pulumi_llm.roles.manifest_vectors import Backup, Sizing, Weakness
 from pulumi_llm.roles.reading import Between, Like, called
 
 part = dataclass(frozen=True, kw_only=True)
@@ -288,33 +289,6 @@ class Output:
 
 
 @part
-class Sizing:
-    """What a vector store needs for its vectors, as its makers say: a share of the numbers' own size, and a base."""
-
-    memory_percent: Annotated[int, Between(10, 2000)]
-    memory_base_gib: Gib = 1
-    least_memory_gib: Gib = 1
-    disk_percent: Annotated[int, Between(10, 2000)]
-    disk_base_gib: Gib = 5
-    dimensions: Annotated[int, Between(1, 1_000_000)] | None = None
-    """As many as a vector may have that is indexed; None: not known."""
-    source: Text
-    """Of the share of memory; what is ours in the rest is said too."""
-    source_date: Text
-
-
-@part
-class Weakness:
-    """One that is published of what is installed, and the release that mends it."""
-
-    name: Text
-    mended: Text | None = None
-    """Without one: users are warned."""
-    source: Text
-    source_date: Text
-
-
-@part
 class Manifest:
     """A whole role.yaml."""
 
@@ -346,6 +320,8 @@ class Manifest:
     hints: dict[Code, Text] = field(default_factory=dict)
     sizing: Sizing | None = None
     """Of a vector store."""
+    backup: Backup | None = None
+    """How what it keeps is saved and put back."""
     weak: tuple[Weakness, ...] = ()
     """What is known against it."""
 
@@ -372,6 +348,8 @@ class Manifest:
             yield _("compose.minor_by_minor: what it keeps has no name (`keeps`)")
         if self.listeners and not {"caddy", "gateway"} & {*self.needs.roles}:
             yield _("listeners are Caddy's: it needs the role caddy")
+        if self.backup is not None and (self.health is None or len(self.folders) != 1):
+            yield _("a backup is of a service with one folder, which says that it is well (`health`)")
         if self.default and self.argument is None:
             yield _("`default` is of an argument, and none is named")
         gate = any(each.key == "gate" for each in self.listeners.values()) and self.code is None

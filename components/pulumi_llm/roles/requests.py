@@ -117,6 +117,21 @@ class ServiceRole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BackupRole:
+    """Backups of the vector store of the role ``engine``, on the same node.
+
+    ``target`` is the timer's bucket: ``url``, ``region``, ``prefix``, and how many backups are kept, ``keep``.
+    ``hours`` are those between two (None: no timer, and then no target).
+    """
+
+    role: ClassVar[str] = "backup"
+
+    engine: str
+    target: Mapping[str, Any] | None = None
+    hours: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
@@ -241,10 +256,10 @@ class LeaveRole:
     spot: bool = False
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole
+RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole)
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ is reported at once; whether the whole can work together is the business of :mod
 
 from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.apps import AppsSpec, ChatSpec, RagSpec
+from pulumi_llm.spec.backup import BUCKETS, BackupSpec, Bucket, bucket_of, bucket_url
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
@@ -23,9 +24,21 @@ from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
-from pulumi_llm.spec.vendors import HUB, KINDS, MODERATORS, OWN_KEYS, SECRETS, VENDORS, authority_secret, upstream_key
+from pulumi_llm.spec.vendors import (
+    BACKUP_SECRETS,
+    HUB,
+    KINDS,
+    MODERATORS,
+    OWN_KEYS,
+    SECRETS,
+    VENDORS,
+    authority_secret,
+    upstream_key,
+)
 
 __all__ = [
+    "BACKUP_SECRETS",
+    "BUCKETS",
     "DEFAULT_ENGINE",
     "FURTHER_MODELS",
     "HUB",
@@ -40,6 +53,8 @@ __all__ = [
     "AcmeSpec",
     "AppsSpec",
     "ChatSpec",
+    "BackupSpec",
+    "Bucket",
     "ContentSpec",
     "DomainSpec",
     "IdleStopSpec",
@@ -63,6 +78,8 @@ __all__ = [
     "WordListSpec",
     "arguments_of_server",
     "authority_secret",
+    "bucket_of",
+    "bucket_url",
     "covers_world",
     "domain_mistakes",
     "hours_per_week",

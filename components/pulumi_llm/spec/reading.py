@@ -16,7 +16,7 @@ from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.upstreams import needs_key
-from pulumi_llm.spec.vendors import HUB, NAME, VENDORS, upstream_key
+from pulumi_llm.spec.vendors import BACKUP_SECRETS, HUB, NAME, VENDORS, upstream_key
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -86,6 +86,10 @@ def secret_keys_of(platform: object) -> list[str]:
         model = server.get("model") if isinstance(server, Mapping) else None
         if isinstance(model, str) and _gated(model):
             keys.append(HUB.config_key)
+        vectors = platform.get("vectors")
+        backup = vectors.get("backup") if isinstance(vectors, Mapping) else None
+        if isinstance(backup, Mapping) and backup.get("every") is not None:
+            keys += [each.config_key for each in BACKUP_SECRETS]
     return list(dict.fromkeys(keys))
 
 

@@ -10,12 +10,13 @@ from pydantic import Field, field_validator, model_validator
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry, sizing
+from pulumi_llm.spec.backup import BackupSpec
 from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid, known
 
 DEFAULT_ENGINE = "weaviate"
 """The role that is marked as the default of the argument ``vectors``; a test holds the two together."""
 
-VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib", "count", "dimensions")
+VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib", "count", "dimensions", "backup")
 """The keys of a vector store beside a model, which are ``ModelServer``'s arguments with ``vectors_`` before them."""
 
 
@@ -52,6 +53,10 @@ class VectorsSpec(Part):
     """How many numbers each vector has.
 
     zh: 每个向量有多少维。"""
+    backup: BackupSpec | None = None
+    """Encrypted backups. See [backups.md](backups.md).
+
+    zh: 加密备份，见 [backups.zh.md](backups.zh.md)。"""
     instance_type: Text | None = None
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough.
 

@@ -129,9 +129,26 @@ HUB = Secret(
 )
 """The model hub's token, needed for gated models only."""
 
+BACKUP_SECRETS: tuple[Secret, ...] = (
+    Secret(
+        "backupAccessKeyId",
+        "backup_access_key_id",
+        "backup_access_key_id",
+        "The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given",
+    ),
+    Secret(
+        "backupAccessKeySecret",
+        "backup_access_key_secret",
+        "backup_access_key_secret",
+        "That key; give it the right to put and to delete objects below the prefix, and no other",
+    ),
+)
+"""What the timer's node signs with; without a timer no node has it."""
+
 SECRETS: tuple[Secret, ...] = (
     *(each.secret for each in VENDORS.values()),
     HUB,
     *(secret for each in MODERATORS.values() for secret in each.secrets.values()),
+    *BACKUP_SECRETS,
 )
 """Every secret that a stack may hold."""

@@ -1,0 +1,253 @@
+"""`llm-backup make | read | take | send | fetch | restore | recover | work`: what each does, and says as JSON.
+
+A question comes on standard input as JSON; the answer is the last line of standard output, ``{"error": {…}}`` where it
+failed. What touches the store (`make`, `restore`, the timer's backup) runs as llm-backup.service: it goes on to its end
+when the connection is lost, one at a time, and systemd takes back what a kill breaks off.
+"""
+# ruff: noqa: T201 - a command talks by printing
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llm_node import backup_archive, backup_restore, backup_send, status
+from llm_node.backup_store import FOLDER, Store
+from llm_node.system import Failure, at, run, write
+
+RUN = "/run/llm/backup"
+QUESTION, ANSWER, KEY = f"{RUN}/question.json", f"{RUN}/answer.json", f"{RUN}/key"
+SENT = f"{FOLDER}/sent.json"
+UNIT = "llm-backup.service"
+ROOM = 0.05  # share of the data disk that stays free
+
+
+def main(argv: list[str]) -> int:
+    """Run one command. 0: done. 1: it failed, and the answer says how. 2: there is no such command."""
+    name, *more = argv or [""]
+    if name not in COMMANDS:
+        print(f"usage: llm-backup {' | '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        answer = COMMANDS[name](*more)
+    except Failure as failure:
+        answer = {"error": {"code": failure.code, "message": failure.message, "hint": status.hint(failure.code)}}
+    except (OSError, ValueError, KeyError) as error:
+        said = type(error).__name__ if isinstance(error, KeyError | ValueError) else str(error)
+        answer = {"error": {"code": "backup.died", "message": f"{name}: {said}", "hint": status.hint("backup.died")}}
+    if answer is not None:
+        print(json.dumps(answer))
+    return 1 if answer and "error" in answer else 0
+
+
+def question() -> dict[str, Any]:
+    """What was asked."""
+    found = json.loads(sys.stdin.read() or "{}")
+    if not isinstance(found, dict):
+        raise ValueError
+    return found
+
+
+def asked(what: str) -> dict[str, Any]:
+    """Have the unit do it, and wait for its end."""
+    wanted = {**question(), "what": what}
+    at(RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with at(f"{RUN}/lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure("backup.busy", "another backup or restore is under way on this node") from None
+        if (
+            run("systemctl", "is-active", "--quiet", UNIT)[0] == 0
+            or "activating" in run("systemctl", "is-active", UNIT)[1]
+        ):
+            raise Failure("backup.busy", "the timer's backup is under way on this node")
+        at(ANSWER).unlink(missing_ok=True)
+        if key := wanted.pop("key", None):  # /run is memory, and the work deletes it
+            write(at(KEY), str(key).strip() + "\n", 0o600)
+        write(at(QUESTION), json.dumps(wanted), 0o600)
+        try:
+            run("systemctl", "start", UNIT)
+        finally:
+            at(QUESTION).unlink(missing_ok=True)
+            at(KEY).unlink(missing_ok=True)
+        answer = status.read(at(ANSWER))
+    if not answer:
+        raise Failure("backup.died", "the work was broken off, and the store is as it was")
+    return answer
+
+
+def work() -> None:
+    """The body of the unit: what was asked, or without a question the timer's backup."""
+    wanted, scheduled = status.read(at(QUESTION)), not at(QUESTION).exists()
+    try:
+        store = Store()
+        backup_restore.recover()
+        if wanted.get("what") == "restore":
+            answer = backup_restore.restore(store, wanted["manifest"], at(KEY))
+        else:
+            answer = make(store)
+            if scheduled:
+                send_all(store, answer)
+    except Failure as failure:
+        answer = {"error": {"code": failure.code, "message": failure.message, "hint": status.hint(failure.code)}}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        answer = {"error": {"code": "backup.died", "message": f"{type(error).__name__}: {error}", "hint": ""}}
+    if "error" in answer:
+        print(f"[{answer['error']['code']}] {answer['error']['message']}", file=sys.stderr)
+    write(at(f"{FOLDER}/last.json"), json.dumps({**answer, "at": now(), "scheduled": scheduled}), 0o600)
+    if not scheduled:
+        write(at(ANSWER), json.dumps(answer), 0o600)
+    elif "error" in answer:
+        sys.exit(1)
+
+
+def make(store: Store) -> dict[str, Any]:
+    """A backup in parts in the folder ``parts``, and its manifest."""
+    parts, dump = backup_restore.empty(store.folder / "parts"), backup_restore.empty(store.folder / "dump")
+    room(store, 1 if store.by_files else 2)
+    version, count = store.version(), store.count()
+    begun = now()
+    if store.by_files:
+        backup_restore.begin("backup")
+        store.stop()
+        try:
+            rows = backup_archive.pack(store.data, parts)
+        finally:
+            store.start()
+            at(f"{FOLDER}/under-way.json").unlink()
+    else:
+        store.means.dump(store, dump)
+        rows = backup_archive.pack(dump, parts)
+    shutil.rmtree(dump)
+    manifest = {
+        "schema": 1,
+        "id": f"{begun.replace(':', '-')}-{store.engine}",
+        "engine": store.engine,
+        "title": store.title,
+        "version": version,
+        "time": begun,
+        "node": store.said["node"],
+        "count": count,
+        "recipient": at(backup_archive.RECIPIENT).read_text().strip(),
+        "parts": rows,
+    }
+    write(parts / "manifest.json", json.dumps(manifest, indent=1), 0o600)
+    return manifest
+
+
+def room(store: Store, times: int) -> None:
+    """A Failure where the copies would fill the disk that the store writes to."""
+    size = sum(each.stat().st_size for each in store.data.rglob("*") if each.is_file() and not each.is_symlink())
+    usage = shutil.disk_usage(store.folder)
+    need = times * size
+    if usage.free - need < ROOM * usage.total:
+        gib = 2**30
+        raise Failure(
+            "backup.no-room",
+            f"the copies may take {need / gib:.1f} GiB, of {usage.free / gib:.1f} GiB that are free; nothing was done",
+        )
+
+
+def send_all(store: Store, manifest: dict[str, Any]) -> None:
+    """To the timer's target; the manifest last, for without it there is no backup. Then the oldest go."""
+    target = store.said["target"]
+    if not target:
+        raise Failure("backup.no-target", "no bucket is named for the timer's backups")
+    bucket, parts = backup_send.Bucket(target), store.folder / "parts"
+    for row in manifest["parts"]:
+        bucket.put(f"{manifest['id']}/{row['name']}", parts / row["name"], row["sha256"])
+    path = parts / "manifest.json"
+    bucket.put(f"{manifest['id']}/{path.name}", path, backup_archive.digest(path))
+    shutil.rmtree(parts)
+    sent = [*backup_send.kept(at(SENT)), {"id": manifest["id"], "parts": [each["name"] for each in manifest["parts"]]}]
+    write(at(SENT), json.dumps(sent), 0o600)
+    for old in sent[: -target["keep"]]:
+        for name in ("manifest.json", *old["parts"]):
+            bucket.delete(f"{old['id']}/{name}")
+        sent.remove(old)
+        write(at(SENT), json.dumps(sent), 0o600)
+
+
+def read(name: str) -> None:
+    """A part to standard output."""
+    path = part("parts", name)
+    if not path.is_file():
+        raise Failure("backup.no-such-part", f"there is no {name}: another backup was made meanwhile")
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer, backup_archive.BLOCK)
+    sys.stdout.buffer.flush()
+
+
+def take(name: str) -> dict[str, Any]:
+    """A part from standard input, for a restore."""
+    path = part("incoming", name)
+    if name == "part-00000":
+        backup_restore.empty(path.parent)
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, backup_archive.BLOCK)
+    return {"bytes": path.stat().st_size}
+
+
+def send() -> dict[str, Any]:
+    """Parts to addresses that somebody signed, by name."""
+    for name, url in question()["urls"].items():
+        backup_send.put(url, part("parts", name))
+    return {}
+
+
+def fetch() -> dict[str, Any]:
+    """Parts from addresses that somebody signed, by name."""
+    urls = question()["urls"]
+    backup_restore.empty(at(FOLDER) / "incoming")
+    for name, url in urls.items():
+        backup_send.get(url, part("incoming", name))
+    return {}
+
+
+def drop() -> dict[str, Any]:
+    """Delete the parts that were read or sent."""
+    for name in ("parts", "incoming"):
+        shutil.rmtree(at(FOLDER) / name, ignore_errors=True)
+    return {}
+
+
+def last() -> dict[str, Any]:
+    """How the last work ended, and which backups the timer has sent."""
+    store = Store()
+    told = {"engine": store.engine, "title": store.title, "version": store.version(), "node": store.said["node"]}
+    sent = [each["id"] for each in backup_send.kept(at(SENT))]
+    return {**told, "last": status.read(at(f"{FOLDER}/last.json")), "sent": sent}
+
+
+def recover(when: str = "") -> None:
+    """Take back what was broken off."""
+    if backup_restore.recover(start=when != "--boot"):
+        print("a backup or restore was broken off: the store has what it had before", file=sys.stderr)
+
+
+def part(folder: str, name: str) -> Path:
+    """Where a part lies."""
+    if not (name.startswith("part-") and name[5:].isdigit() and len(name) == 10):
+        raise Failure("backup.no-such-part", f"{name[:40]!r} is not the name of a part")
+    return at(FOLDER) / folder / name
+
+
+def now() -> str:
+    """The time, UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "make": lambda: asked("make"),
+    "restore": lambda: asked("restore"),
+    **{each.__name__: each for each in (read, take, send, fetch, drop, last, recover, work)},
+}
+os.umask(0o077)

@@ -1,0 +1,163 @@
+"""A bucket of a real server that speaks S3 and holds every signature to account: versitygw, over folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from pulumi_llm._backup.manifest import FILE
+from pulumi_llm._backup.places import Store
+from pulumi_llm.errors import Refusal
+from pulumi_llm.spec import bucket_of
+from tests.backups.plain import Plain
+from tests.gateway.front import free_port
+
+PROGRAM = shutil.which("versitygw")
+pytestmark = [
+    pytest.mark.clients,
+    pytest.mark.skipif(PROGRAM is None, reason="tools/fetch versitygw builds the server"),
+]
+KEY, SECRET = "AKIDPLANTED", "secret-that-is-planted"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    port, folder = free_port(), tmp_path / "buckets"
+    (folder / "kept").mkdir(parents=True)
+    env = {**os.environ, "ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
+    argv = [str(PROGRAM), "--port", f"127.0.0.1:{port}", "--region", "cn-hangzhou", "posix", str(folder)]
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        running = subprocess.Popen(argv, env=env, stdout=out, stderr=out, cwd=tmp_path)
+    until = time.monotonic() + 30
+    while True:
+        try:
+            urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+            break
+        except HTTPError:
+            break
+        except OSError:
+            assert running.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.1)
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    try:
+        yield f"http://127.0.0.1:{port}", folder / "kept"
+    finally:
+        running.terminate()
+        running.wait(30)
+
+
+def store(endpoint: str) -> Store:
+    bucket = bucket_of("s3://kept/below")
+    assert bucket is not None
+    return Store(bucket, "cn-hangzhou", endpoint, "project/stack")
+
+
+def test_the_node_sends_and_fetches_by_signed_addresses_alone(server: tuple[str, Path], tmp_path: Path) -> None:
+    endpoint, files = server
+    place, node = store(endpoint), Plain(tmp_path / "node")
+    try:
+        node.fill("of before")
+        before, made = node.holds(), node.ask("make")
+        urls = {each["name"]: place.signed("put", f"{made['id']}/{each['name']}") for each in made["parts"]}
+        assert node.ask("send", urls=urls) == {}
+        place.write(f"{made['id']}/{FILE}", json.dumps(made).encode())
+        assert place.ids() == [made["id"]]
+        assert len(list((files / "below/project/stack" / made["id"]).iterdir())) == len(made["parts"]) + 1
+        node.ask("drop")
+        node.fill("later")
+        urls = {each["name"]: place.signed("get", f"{made['id']}/{each['name']}") for each in made["parts"]}
+        assert node.ask("fetch", urls=urls) == {}
+        assert node.restore(made).get("error") is None
+        assert node.holds() == before
+        for each in node.root.rglob("*"):
+            assert not each.is_file() or SECRET.encode() not in each.read_bytes(), each
+        place.delete(made["id"])
+        assert place.ids() == []
+    finally:
+        node.close()
+
+
+def test_an_address_of_another_signature_is_refused_and_not_told(server: tuple[str, Path], tmp_path: Path) -> None:
+    endpoint, __ = server
+    node = Plain(tmp_path / "node")
+    try:
+        node.fill()
+        made = node.ask("make")
+        bent = store(endpoint).signed("put", "x/part-00000").replace("X-Amz-Signature=", "X-Amz-Signature=0")
+        answer = node.ask("send", urls={"part-00000": bent})
+        assert answer["error"]["code"] == "backup.target-refused"
+        assert "403" in answer["error"]["message"]
+        assert "X-Amz" not in json.dumps(answer)
+        away = {"part-00000": f"http://127.0.0.1:{free_port()}/x"}
+        node.path("/opt/llm/lib/llm_node/backup_send.py").write_text(
+            node.path("/opt/llm/lib/llm_node/backup_send.py").read_text().replace('"--retry", "4"', '"--retry", "0"')
+        )
+        assert node.ask("send", urls=away)["error"]["code"] == "backup.target-unreachable"
+        assert made["parts"]
+    finally:
+        node.close()
+
+
+def test_the_timer_signs_by_curl_sends_the_manifest_last_and_deletes_the_oldest(
+    server: tuple[str, Path], tmp_path: Path
+) -> None:
+    endpoint, files = server
+    target = {"url": f"{endpoint}/kept", "region": "cn-hangzhou", "prefix": "below/project/stack", "keep": 2}
+    node = Plain(tmp_path / "node", target=target)
+    try:
+        node.write("/srv/llm/secrets/backup.access-key-id", f"{KEY}\n")
+        node.write("/srv/llm/secrets/backup.access-key-secret", f"{SECRET}\n")
+        for turn in range(3):
+            node.fill(f"turn {turn}")
+            node.systemctl("start", "llm-backup.service")
+            time.sleep(1)  # ids are of seconds
+        told = node.ask("last")
+        assert told["last"].get("error") is None, told
+        assert told["last"]["scheduled"]
+        assert len(told["sent"]) == 2
+        ids = sorted(each.name for each in (files / "below/project/stack").iterdir() if any(each.iterdir()))
+        assert ids == told["sent"]
+        assert all((files / "below/project/stack" / each / FILE).is_file() for each in ids)
+        assert not node.path("/srv/llm/backup/parts").exists()
+        node.write("/srv/llm/secrets/backup.access-key-secret", "another\n")
+        done = subprocess.run([node.path("/bin/systemctl"), "start", "llm-backup.service"], env=node.env)
+        assert done.returncode == 1
+        last = node.ask("last")
+        assert last["last"]["error"]["code"] == "backup.target-refused"
+        assert last["sent"] == told["sent"]  # nothing that was good is gone
+        node.wait()
+    finally:
+        node.close()
+
+
+def test_a_bucket_that_refuses_is_told_without_a_key(server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint, __ = server
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    place = store(endpoint)
+    for ask in (place.writable, place.ids):
+        with pytest.raises(Refusal) as refused:
+            ask()
+        assert [each.code for each in refused.value.findings] == ["backup.target-refused"]
+        assert "another" not in str(refused.value)
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", "/nowhere")
+    with pytest.raises(Refusal) as refused:
+        store(endpoint).ids()
+    assert [each.code for each in refused.value.findings] == ["backup.no-credentials"]
