@@ -12,6 +12,8 @@ __all__ = [
     "AcmeArgs",
     "ContentArgs",
     "DomainArgs",
+    "HostArgs",
+    "HostPriceArgs",
     "KeyArgs",
     "ModelServerArgs",
     "ModeratorArgs",
@@ -211,6 +213,40 @@ class ServiceArgs(TypedDict):
     """GiB for it on the data disk. Left out: as its role says. From 1 to 16000."""
 
 
+class HostPriceArgs(TypedDict):
+    """What the machine costs, by whom rents it out or by your own sum."""
+
+    amount: float
+    """Per hour. From 0 to 10000."""
+    currency: str
+    """``CNY`` or ``USD``."""
+
+
+class HostArgs(TypedDict):
+    """A machine that exists, with ``cloud: ssh``: how it is reached, and what it has."""
+
+    address: str
+    """Its IPv4 address, at which it answers SSH and its callers."""
+    port: NotRequired[int]
+    """Where it answers SSH. From 1 to 65535. Default: ``22``."""
+    user: str
+    """Who logs in: root, or somebody whom sudo asks no password."""
+    host_key: str
+    """The machine's own key, ``ssh-ed25519 AAAA…``; a machine that has another one is refused."""
+    private_key_file: NotRequired[str]
+    """The file with the key that lets in, such as ``~/.ssh/id_ed25519``. Left out: the secret ``sshPrivateKey``."""
+    agent: NotRequired[bool]
+    """Let the SSH agent of whoever runs Pulumi answer for the key. Default: ``false``."""
+    folder: NotRequired[str]
+    """Where weights, keys and vectors go, such as a folder on a large disk. Left out: ``/srv/llm``."""
+    gpu_memory_gib: NotRequired[float]
+    """GiB of one card, where it has other than the catalogue says. It is asked at ``up``. From 4 to 1024."""
+    memory_gib: NotRequired[float]
+    """GiB of the machine's own memory. Left out, nothing is held against it before ``up``. From 1 to 65536."""
+    price: NotRequired[HostPriceArgs]
+    """What an hour of it costs, for the bill. Left out: unknown."""
+
+
 class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
@@ -276,6 +312,8 @@ class ServerArgs(TypedDict):
     """Word lists and moderators."""
     services: NotRequired[dict[str, ServiceArgs]]
     """More services on the same host, by the names of their roles."""
+    host: NotRequired[HostArgs]
+    """A machine that exists, with ``cloud: ssh``."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]
@@ -454,6 +492,8 @@ class ModelServerArgs(TypedDict):
     """Word lists and moderators."""
     services: NotRequired[dict[str, ServiceArgs]]
     """More services on the same host, by the names of their roles."""
+    host: NotRequired[HostArgs]
+    """A machine that exists, with ``cloud: ssh``."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]
@@ -546,6 +586,8 @@ class ModelServerArgs(TypedDict):
     """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+    ssh_private_key: NotRequired[pulumi.Input[str]]
+    """The key that lets in to the machine of ``server.host``; needed where that names neither a file nor an agent. Keep it secret."""
 
 
 class VectorStoreArgs(TypedDict):
@@ -739,6 +781,8 @@ class PlatformArgs(TypedDict):
     """The key for an upstream of your own; needed where ``upstreams`` of the server or the proxy names ``custom``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+    ssh_private_key: NotRequired[pulumi.Input[str]]
+    """The key that lets in to the machine of ``server.host``; needed where that names neither a file nor an agent. Keep it secret."""
     openai_moderation_key: NotRequired[pulumi.Input[str]]
     """The key of a content moderator of kind ``openai``, where no upstream ``openai`` lends its own. Keep it secret."""
     yidun_moderation_id: NotRequired[pulumi.Input[str]]

@@ -8,6 +8,7 @@ from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
+from pulumi_llm.spec.host import HostPriceSpec, HostSpec
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.network import NetworkSpec
@@ -20,10 +21,21 @@ from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
-from pulumi_llm.spec.vendors import HUB, KINDS, MODERATORS, OWN_KEYS, SECRETS, VENDORS, authority_secret, upstream_key
+from pulumi_llm.spec.vendors import (
+    HOST_KEY,
+    HUB,
+    KINDS,
+    MODERATORS,
+    OWN_KEYS,
+    SECRETS,
+    VENDORS,
+    authority_secret,
+    upstream_key,
+)
 
 __all__ = [
     "DEFAULT_ENGINE",
+    "HOST_KEY",
     "HUB",
     "KINDS",
     "MODERATORS",
@@ -36,6 +48,8 @@ __all__ = [
     "AcmeSpec",
     "ContentSpec",
     "DomainSpec",
+    "HostPriceSpec",
+    "HostSpec",
     "KeySpec",
     "MachineSpec",
     "ModeratorSpec",

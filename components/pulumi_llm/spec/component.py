@@ -21,7 +21,7 @@ from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec
 from pulumi_llm.spec.vectors import VECTORS_BESIDE, VectorsSpec
-from pulumi_llm.spec.vendors import HUB, MODERATORS, OWN_KEYS, SECRETS, VENDORS, Secret
+from pulumi_llm.spec.vendors import HOST_KEY, HUB, MODERATORS, OWN_KEYS, SECRETS, VENDORS, Secret
 
 
 class ServersOwn(Part):
@@ -119,7 +119,7 @@ COMPONENTS: Mapping[str, Component] = {
             _PROTECT,
             Taken(TagsSpec),
         ),
-        (*_OF_VENDORS, *_OF_MODERATORS, HUB),
+        (*_OF_VENDORS, *_OF_MODERATORS, HUB, HOST_KEY),
     ),
     "VectorStore": Component(
         "Which vector store, where it runs, how big it is, and who may call it.",

@@ -16,7 +16,7 @@ from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.upstreams import needs_key
-from pulumi_llm.spec.vendors import HUB, NAME, VENDORS, upstream_key
+from pulumi_llm.spec.vendors import HOST_KEY, HUB, NAME, VENDORS, upstream_key
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -86,6 +86,9 @@ def secret_keys_of(platform: object) -> list[str]:
         model = server.get("model") if isinstance(server, Mapping) else None
         if isinstance(model, str) and _gated(model):
             keys.append(HUB.config_key)
+        host = server.get("host") if isinstance(server, Mapping) else None
+        if isinstance(host, Mapping) and not host.get("private_key_file") and not host.get("agent"):
+            keys.append(HOST_KEY.config_key)
     return list(dict.fromkeys(keys))
 
 

@@ -13,11 +13,15 @@ from pulumi_llm.errors import Refusal, UnknownName, nearest
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
+from pulumi_llm.spec.host import HostSpec
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
+
+OWN = "ssh"
+"""The cloud that is none: a machine that exists."""
 
 
 class ServerSpec(MachineSpec):
@@ -139,6 +143,10 @@ class ServerSpec(MachineSpec):
     """More services on the same host, by the names of their roles: see ``services``.
 
     zh: 同一台机器上的其他服务，见 [``services``](#services)。"""
+    host: HostSpec | None = None
+    """A machine that exists, with ``cloud: ssh``: see ``host``.
+
+    zh: 已有的机器，与 ``cloud: ssh`` 一起用，见 [``host``](#host)。"""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
     """Minutes that ``up`` waits for the node to answer a completion.
 
@@ -173,6 +181,29 @@ class ServerSpec(MachineSpec):
             )
             raise invalid("spec.bad-model-id", _("{value!r} is not a model id (organisation/name)", value=value), hint)
         return value
+
+    @model_validator(mode="after")
+    def _host_is_told(self) -> Self:
+        if (self.cloud == OWN) != (self.host is not None):
+            if self.host is None:
+                raise invalid(
+                    "spec.host-needed",
+                    _("a machine of your own is meant, and nothing says how it is reached"),
+                    _("host: its address, user and host_key"),
+                )
+            raise invalid(
+                "spec.host-of-a-cloud",
+                _("a machine that exists is described, and {cloud} makes a new one", cloud=self.cloud),
+                _("cloud: ssh, or leave host out"),
+            )
+        bought = [name for name in ("instance_type", "image_id", "zone", "spot", "renew") if getattr(self, name)]
+        if self.host is not None and bought:
+            raise invalid(
+                "spec.not-of-a-host",
+                _("{bought}: for a machine that is bought, and this one exists", bought=listed(bought)),
+                _("leave it out"),
+            )
+        return self
 
     @model_validator(mode="after")
     def _upstreams_serve_it(self) -> Self:

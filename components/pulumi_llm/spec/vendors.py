@@ -129,9 +129,18 @@ HUB = Secret(
 )
 """The model hub's token, needed for gated models only."""
 
+HOST_KEY = Secret(
+    "sshPrivateKey",
+    "ssh_private_key",
+    "ssh_private_key",
+    "The key that lets in to the machine of ``server.host``; needed where that names neither a file nor an agent",
+)
+"""The key for a machine that exists. It is never sent anywhere."""
+
 SECRETS: tuple[Secret, ...] = (
     *(each.secret for each in VENDORS.values()),
     HUB,
+    HOST_KEY,
     *(secret for each in MODERATORS.values() for secret in each.secrets.values()),
 )
 """Every secret that a stack may hold."""
