@@ -42,7 +42,7 @@ LOGIN = (
 )
 """What can be told before Python runs there."""
 RUN = "exec sudo -n python3 -Ic 'import json,sys;d=json.load(sys.stdin);exec(d[\"program\"],dict(told=d))'"
-LEAVE = f"[ ! -e {HOME}/host.py ] || exec sudo -n python3 -I {HOME}/host.py leave"
+LEAVE = f"sudo -n test ! -e {HOME}/host.py || exec sudo -n python3 -I {HOME}/host.py leave"
 TRIES = 5
 """A machine that exists answers at once, or there is a reason."""
 
