@@ -16,6 +16,7 @@ import pytest
 
 from tests.generated import breaking
 from tests.host import Refused, Registered, call_hook, component_host, explained, secret
+from tests.ssh.samples import HOST_KEY
 
 SERVER = {
     "cloud": "aliyun",
@@ -277,6 +278,29 @@ GOOD: dict[str, dict[str, Any]] = {
     "VectorStore": {"cloud": "aws", "region": "ap-northeast-1", "memoryGib": 2.0, **OPEN},
 }
 
+OWN: dict[str, Any] = {
+    **{name: value for name, value in GOOD["ModelServer"].items() if name in ("model", "allowedCidrs")},
+    "cloud": "ssh",
+    "region": "us",
+    "gpu": "RTX 4090",
+    "sshPrivateKey": secret("planted-key"),
+    "host": {
+        "address": "203.0.113.7",
+        "user": "ubuntu",
+        "hostKey": HOST_KEY,
+        "gpuMemoryGib": 24.0,
+        "price": {"amount": 2.5, "currency": "CNY"},
+    },
+}
+"""A model server on a machine that exists."""
+
+
+def test_a_machine_that_exists_is_described_in_camel_case_too_and_its_key_is_recorded_nowhere() -> None:
+    _, seen = construct("ModelServer", OWN)
+    made = next(each for each in seen if each.type == "llm:index:ModelServer")
+    assert made.inputs["host"]["host_key"] == HOST_KEY
+    assert "planted-key" not in json.dumps(made.inputs)
+
 
 @pytest.mark.parametrize("component", GOOD)
 def test_a_component_takes_camel_case_at_every_level_and_leaves_the_names_of_others_as_they_are(component: str) -> None:
@@ -306,7 +330,7 @@ def test_a_component_takes_camel_case_at_every_level_and_leaves_the_names_of_oth
 def test_every_component_of_the_schema_has_good_and_wrong_arguments_here() -> None:
     names = {each.rsplit(":", 1)[1] for each in RECORDED["resources"]}
     assert set(GOOD) == set(REFUSED) == names
-    said = {name for component in GOOD.values() for name in re.findall(r'"(\w+)":', json.dumps(component))}
+    said = {name for component in [*GOOD.values(), OWN] for name in re.findall(r'"(\w+)":', json.dumps(component))}
     # Every part of the schema is in one of them.
     for token, row in RECORDED["types"].items():
         assert said & set(row["properties"]), token

@@ -274,6 +274,8 @@ MODELS = (
     spec.DomainSpec,
     spec.AcmeSpec,
     spec.RecordSpec,
+    spec.HostSpec,
+    spec.HostPriceSpec,
     spec.KeySpec,
     spec.ContentSpec,
     spec.WordListSpec,

@@ -15,6 +15,8 @@ __all__ = [
     "ChatArgs",
     "ContentArgs",
     "DomainArgs",
+    "HostArgs",
+    "HostPriceArgs",
     "IdleStopArgs",
     "KeyArgs",
     "ModelArgs",
@@ -263,6 +265,40 @@ class AppsArgs(TypedDict):
     """Its answers out of documents: see ``apps.rag``. Left out: a document goes whole into the question."""
 
 
+class HostPriceArgs(TypedDict):
+    """What the machine costs, by whom rents it out or by your own sum."""
+
+    amount: float
+    """Per hour. From 0 to 10000."""
+    currency: str
+    """``CNY`` or ``USD``."""
+
+
+class HostArgs(TypedDict):
+    """A machine that exists, with ``cloud: ssh``: how it is reached, and what it has."""
+
+    address: str
+    """Its IPv4 address, at which it answers SSH and its callers."""
+    port: NotRequired[int]
+    """Where it answers SSH. From 1 to 65535. Default: ``22``."""
+    user: str
+    """Who logs in: root, or somebody whom sudo asks no password."""
+    host_key: str
+    """The machine's own key, ``ssh-ed25519 AAAA…``; a machine that has another one is refused."""
+    private_key_file: NotRequired[str]
+    """The file with the key that lets in, such as ``~/.ssh/id_ed25519``. Left out: the secret ``sshPrivateKey``."""
+    agent: NotRequired[bool]
+    """Let the SSH agent of whoever runs Pulumi answer for the key. Default: ``false``."""
+    folder: NotRequired[str]
+    """Where weights, keys and vectors go, such as a folder on a large disk. Left out: ``/srv/llm``."""
+    gpu_memory_gib: NotRequired[float]
+    """GiB of one card, where it has other than the catalogue says. It is asked at ``up``. From 4 to 1024."""
+    memory_gib: NotRequired[float]
+    """GiB of the machine's own memory. Left out, nothing is held against it before ``up``. From 1 to 65536."""
+    price: NotRequired[HostPriceArgs]
+    """What an hour of it costs, for the bill. Left out: unknown."""
+
+
 class ModelArgs(TypedDict):
     """A further model on the same machine. Its name in ``models`` is what clients call it."""
 
@@ -384,6 +420,8 @@ class ServerArgs(TypedDict):
     """More services on the same host, by the names of their roles."""
     apps: NotRequired[AppsArgs]
     """Pages for people on the same host, such as a chat page. Left out: none."""
+    host: NotRequired[HostArgs]
+    """A machine that exists, with ``cloud: ssh``."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]
@@ -572,6 +610,8 @@ class ModelServerArgs(TypedDict):
     """More services on the same host, by the names of their roles."""
     apps: NotRequired[AppsArgs]
     """Pages for people on the same host, such as a chat page. Left out: none."""
+    host: NotRequired[HostArgs]
+    """A machine that exists, with ``cloud: ssh``."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that ``up`` waits for the node to answer a completion. From 5 to 480. Default: ``90``."""
     override: NotRequired[list[str]]
@@ -668,6 +708,8 @@ class ModelServerArgs(TypedDict):
     """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+    ssh_private_key: NotRequired[pulumi.Input[str]]
+    """The key that lets in to the machine of ``server.host``; needed where that names neither a file nor an agent. Keep it secret."""
     backup_access_key_id: NotRequired[pulumi.Input[str]]
     """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
     backup_access_key_secret: NotRequired[pulumi.Input[str]]
@@ -873,6 +915,8 @@ class PlatformArgs(TypedDict):
     """The key for an upstream of your own; needed where ``upstreams`` of the server or the proxy names ``custom``. Keep it secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+    ssh_private_key: NotRequired[pulumi.Input[str]]
+    """The key that lets in to the machine of ``server.host``; needed where that names neither a file nor an agent. Keep it secret."""
     openai_moderation_key: NotRequired[pulumi.Input[str]]
     """The key of a content moderator of kind ``openai``, where no upstream ``openai`` lends its own. Keep it secret."""
     yidun_moderation_id: NotRequired[pulumi.Input[str]]

@@ -36,6 +36,10 @@ class Machine:
     address: str
     user: str
     private_key: str
+    """Empty where an agent answers for it."""
+    port: int | None = None
+    host_key: str | None = None
+    """What a machine that exists must show."""
 
 
 def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False) -> Machine:
@@ -46,7 +50,8 @@ def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False
     """
     told = outputs.read(project, stack, simulated=simulated)
     address, key = (told.get(name) for name in PLACES[place])
-    if not address or not key:
+    reached = _reached(project, stack, place)
+    if not address or not (key or reached.get("agent")):
         there = [name for name, (one, two) in PLACES.items() if told.get(one) and told.get(two)]
         raise Refusal(
             [
@@ -57,6 +62,9 @@ def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False
                 )
             ]
         )
+    if reached:
+        found = {"port": reached.get("port"), "host_key": reached.get("host_key")}
+        return Machine(str(address), str(reached.get("user")), str(key or ""), **found)
     return Machine(str(address), _user(project, stack, place), str(key))
 
 
@@ -110,9 +118,16 @@ def _said(
         key = Path(folder) / "key"
         key.touch(mode=0o600)
         key.write_text(machine.private_key.rstrip("\n") + "\n", encoding="utf-8")
-        argv = ["ssh", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
-        # As with Pulumi's own channel, the first connection is trusted; secrets went over that one.
-        argv += ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={_known_hosts()}"]
+        by_key = ["-i", str(key), "-o", "IdentitiesOnly=yes"] if machine.private_key else []
+        argv = ["ssh", *by_key, "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
+        if machine.host_key:
+            known = Path(folder) / "known_hosts"
+            known.write_text(f"machine {machine.host_key}\n", encoding="utf-8")
+            argv += ["-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={known}"]
+            argv += ["-o", "HostKeyAlias=machine", "-p", str(machine.port or 22)]
+        else:
+            # As with Pulumi's own channel, the first connection is trusted; secrets went over that one.
+            argv += ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={_known_hosts()}"]
         argv += ["-o", "ServerAliveInterval=30"]  # a backup may take hours in which nothing is said
         argv += [f"{machine.user}@{machine.address}", remote]
         given: Mapping[str, Any] = {"input": take} if isinstance(take, bytes) else {"stdin": take}
@@ -162,8 +177,17 @@ def _known_hosts() -> Path:
 
 def _user(project: Path, stack: str, place: str) -> str:
     """Who logs in: the cloud's own user, by the cloud that the stack's file names."""
+    return catalog.load().cloud(str(_part(project, stack, place).get("cloud"))).login_user
+
+
+def _reached(project: Path, stack: str, place: str) -> Mapping[str, Any]:
+    """How a machine that exists is reached, as the stack's file says; empty for one that a cloud made."""
+    host = _part(project, stack, place).get("host")
+    return host if isinstance(host, Mapping) else {}
+
+
+def _part(project: Path, stack: str, place: str) -> Mapping[str, Any]:
     found = projects.find(project)
     platform = projects.read_stack(found, stack).raw.get(f"{found.name}:platform")
     part = platform.get(place) if isinstance(platform, Mapping) else None
-    cloud = part.get("cloud") if isinstance(part, Mapping) else None
-    return catalog.load().cloud(str(cloud)).login_user
+    return part if isinstance(part, Mapping) else {}

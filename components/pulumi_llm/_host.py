@@ -15,7 +15,17 @@ from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._refusal import ending
 from pulumi_llm._texts import _
-from pulumi_llm.clouds.base import AddressHandle, BareHost, Cloud, HostOrder, NetworkHandle, RecordRequest, Rule, Scope
+from pulumi_llm.clouds.base import (
+    AddressHandle,
+    BareHost,
+    Cloud,
+    ExistingHost,
+    HostOrder,
+    NetworkHandle,
+    RecordRequest,
+    Rule,
+    Scope,
+)
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.support import shortened
 from pulumi_llm.errors import Finding
@@ -59,6 +69,8 @@ class HostRequest:
     image_id: pulumi.Input[str] | None = None
     """An image of the user's; default: the newest that the cloud lists."""
     address: AddressHandle | None = None
+    existing: ExistingHost | None = None
+    """A machine that exists."""
     domain: DomainSpec | None = None
     """The name by which it is called, and who signs for that."""
     stops_itself: bool = False
@@ -112,7 +124,7 @@ class Host:
 
 def make_host(request: HostRequest, scope: Scope) -> Host:
     """Provision the host, and tell it what to run. Raises what refuses it (``cloud.cannot``)."""
-    if request.image_id is None:
+    if request.image_id is None and request.existing is None:
         findings = capabilities.lacking(request.cloud.name, [Capability.IMAGE])
         if findings:
             raise ending(each.placed(request.name) for each in findings)
@@ -124,14 +136,7 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
     authority, certificate, key = _certificate(name, host.address, scope, ours)
     if domain is not None and domain.record is not None:
         _record(name, domain.name, domain.record, host.address, request.cloud, scope)
-    connection = command.remote.ConnectionArgs(
-        host=host.address,
-        user=host.user,
-        private_key=host.private_key,
-        # A machine answers SSH some 30 s to 3 min after it was made; 10 tries, the default, are too few.
-        dial_error_limit=60,
-        per_dial_timeout=15,
-    )
+    connection = connection_to(host)
     triggers = list(host.told_anew_with)
     staged = command.remote.Command(
         f"{name}-settings",
@@ -167,6 +172,20 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
     )
 
 
+def connection_to(host: BareHost) -> command.remote.ConnectionArgs:
+    """How the command package reaches a host."""
+    return command.remote.ConnectionArgs(
+        host=host.address,
+        user=host.user,
+        private_key=None if host.by_agent else host.private_key,
+        # A machine answers SSH some 30 s to 3 min after it was made; 10 tries, the default, are too few.
+        dial_error_limit=60,
+        per_dial_timeout=15,
+        port=host.port,
+        host_key=host.host_key,
+    )
+
+
 def _record(
     name: str, called: str, record: RecordSpec, address: pulumi.Output[str], cloud: Cloud, scope: Scope
 ) -> pulumi.Resource:
@@ -196,6 +215,7 @@ def _order(request: HostRequest) -> HostOrder:
         image_id=request.image_id,
         address=request.address,
         stops_itself=request.stops_itself,
+        existing=request.existing,
     )
 
 

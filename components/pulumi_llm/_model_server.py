@@ -14,6 +14,7 @@ from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
 from pulumi_llm._bootstrap import NodeRequest, check
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._existing import existing_host
 from pulumi_llm._findings import gather, refuse
 from pulumi_llm._network import network_for
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
@@ -21,7 +22,7 @@ from pulumi_llm._secrets import moderator_keys
 from pulumi_llm._stopping import nobody_starts, refuse_unable, stops_itself
 from pulumi_llm._texts import _
 from pulumi_llm._upstream_keys import upstream_keys
-from pulumi_llm.clouds.base import AddressHandle
+from pulumi_llm.clouds.base import AddressHandle, ExistingHost
 from pulumi_llm.errors import among
 from pulumi_llm.preflight.endings import ending_models
 
@@ -136,6 +137,7 @@ class ModelServer(pulumi.ComponentResource):
                 protect=server.protect,
                 image_id=args.get("image_id"),
                 address=_given_address(args),
+                existing=_existing(server, node, args),
                 domain=server.spec.domain,
                 stops_itself=stops_itself(server.spec),
             ),
@@ -215,6 +217,10 @@ def _settings(node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any]
         return hosts.settings_document(node)
     endpoint = pulumi.Output.from_input(args["proxy_endpoint"])
     return endpoint.apply(lambda url: hosts.settings_document(_nodes.server_node(node.name, server, url)))
+
+
+def _existing(server: ResolvedServer, node: NodeRequest, args: Mapping[str, Any]) -> ExistingHost | None:
+    return existing_host(server, node, args) if server.spec.host is not None else None
 
 
 def _given_address(args: Mapping[str, Any]) -> AddressHandle | None:

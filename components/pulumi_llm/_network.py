@@ -61,6 +61,8 @@ class Network(pulumi.ComponentResource):
 def network_for(scope: Scope, name: str, args: Mapping[str, Any], machine: ResolvedMachine) -> NetworkHandle:
     """The existing network that ``args`` name, or one made beside the other children, in the machine's zone."""
     place = machine.site.place
+    if place.exists:  # it is in whatever network it is in
+        return NetworkHandle(vpc_id="", subnet_id="", zone=place.zone)
     if args.get("vpc_id") is not None:
         return NetworkHandle(vpc_id=args["vpc_id"], subnet_id=args["subnet_id"], zone=place.zone)
     network = Network(

@@ -104,7 +104,8 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         name=name,
         **_site(server.site),
         **_named(wanted.domain),
-        data_disk_gib=server.data_disk_gib,
+        # A machine that exists keeps its data in a folder.
+        data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
         roles=tuple(asked),
     )
 

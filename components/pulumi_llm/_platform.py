@@ -23,6 +23,7 @@ from pulumi_llm.spec import (
     BACKUP_SECRETS,
     DEFAULT_ENGINE,
     FURTHER_MODELS,
+    HOST_KEY,
     MODERATOR_SECRETS,
     OWN_KEYS,
     SECRETS,
@@ -112,10 +113,12 @@ class Platform(pulumi.ComponentResource):
         super().__init__(f"{support.PACKAGE}:index:Platform", name, support.recorded(args), opts)
         scope = support.scope_of(self, name, cloud, wanted.server.site.region.name)
         at_server = pulumi.ResourceOptions(parent=self, providers=[scope.provider])
-        network = self._network(name, wanted, at_server)
+        host = wanted.spec.server.host
+        network = self._network(name, wanted, at_server) if host is None else {}
         # The address comes first: the proxy's firewall lets it in, and the server's settings name the proxy.
-        address = cloud.address(f"{name}-address", wanted.spec.tags, scope)
-        proxy = self._proxy(name, wanted, args, address.ip, of_proxy) if of_proxy is not None else None
+        address = cloud.address(f"{name}-address", wanted.spec.tags, scope) if host is None else None
+        caller = address.ip if address is not None else host.address if host is not None else ""
+        proxy = self._proxy(name, wanted, args, caller, of_proxy) if of_proxy is not None else None
         server = self._server(name, wanted, args, network, address, proxy, at_server, of_server)
         outputs: dict[str, Any] = {
             key: getattr(server, key)
@@ -175,7 +178,7 @@ class Platform(pulumi.ComponentResource):
         wanted: ResolvedPlatform,
         args: PlatformArgs,
         network: dict[str, Any],
-        address: AddressHandle,
+        address: AddressHandle | None,
         proxy: OverseasProxy | None,
         opts: pulumi.ResourceOptions,
         settled: model_server.Settled,
@@ -185,12 +188,11 @@ class Platform(pulumi.ComponentResource):
             **arguments_of_server(server.model_dump(exclude_none=True)),
             **_shared(wanted),
             **network,
-            "zone": wanted.server.site.place.zone,
-            "address_id": address.id,
-            "address": address.ip,
+            **_placed(wanted, address),
             "hub_token": args.get("hub_token"),
             **_upstream_keys(args, server.upstreams),
             **pick(args, *_moderator_keys(server.content, server.upstreams)),
+            **(pick(args, HOST_KEY.argument) if server.host is not None else {}),
         }
         if proxy is not None:
             # Not its `endpoint`, which is known only when it is ready: the GPU host would wait for that.
@@ -269,6 +271,13 @@ class Platform(pulumi.ComponentResource):
             **pick(args, *(each.argument for each in BACKUP_SECRETS)),
         }
         return VectorStore(f"{name}-vectors", store_args, opts, _resolved=vectors)
+
+
+def _placed(wanted: ResolvedPlatform, address: AddressHandle | None) -> dict[str, Any]:
+    """The zone and the address of the server; a machine that exists has its own."""
+    if address is None:
+        return {}
+    return {"zone": wanted.server.site.place.zone, "address_id": address.id, "address": address.ip}
 
 
 def _present(component: pulumi.ComponentResource, *names: str) -> dict[str, Any]:

@@ -59,9 +59,9 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Entry]]:
     """What installed packages enter, in place of what they do; the registry is read anew, before and after."""
     entered: list[Entry] = []
     monkeypatch.setattr(_entry_points, "entries", lambda group: entered if group == clouds.GROUP else [])
-    clouds.folders.cache_clear()
+    clouds.forget()
     yield entered
-    clouds.folders.cache_clear()
+    clouds.forget()
 
 
 def test_every_folder_of_ours_has_an_entry_point_and_every_entry_point_a_folder() -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import replace
@@ -29,6 +31,7 @@ from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm import _entry_points, catalog, clouds, preflight, spec
 from pulumi_llm._bootstrap import GatewayKey, GatewayRole, Route, Target
 from pulumi_llm._commands._node_size import with_user_data
+from pulumi_llm._existing import private_key_of
 from pulumi_llm._gateway import content_role
 from pulumi_llm._outlook import software
 from pulumi_llm._outlook import stack as outlook
@@ -39,6 +42,7 @@ from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.policy_settings import FILE, Exemption, combined
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import capabilities, placement, stores, suggest
 from pulumi_llm.preflight.endings import ending_models
@@ -55,6 +59,7 @@ from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
 from tests.roles.sample import ROLE as LEDGER
 from tests.roles.sample import installed
+from tests.ssh import samples as own
 from tests.test_components import PROXY, SERVER
 from tests.test_content_spec import LIST, MODERATOR, moderator
 from tests.test_spec import GOOD, changed, without
@@ -90,7 +95,11 @@ def findings() -> tuple[Finding, ...]:
             of_components,
             of_stacks,
         )
-        found = [each for source in (*sources, of_policies, of_clouds, of_places) for each in source()]
+        found = [
+            each
+            for source in (*sources, of_policies, of_clouds, of_machines_that_exist, of_places)
+            for each in source()
+        ]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
 
 
@@ -730,7 +739,7 @@ def of_clouds() -> Iterator[Finding]:
         yield from told(lambda: _entered(_entry_points.Entry("aws", "mars_for_llm:CLOUD", "mars-for-llm")))
     mars = clouds.CloudFolder(**_MARS)
     with (
-        mock.patch.object(clouds, "folders", return_value={"mars": mars}),
+        mock.patch.object(clouds, "every", return_value={"mars": mars}),
         mock.patch.object(importlib, "import_module", side_effect=ModuleNotFoundError(name="pulumi_mars")),
     ):
         yield from told(lambda: clouds.get("mars"))
@@ -751,7 +760,33 @@ _MARS: dict[str, Any] = {
 def _entered(entry: _entry_points.Entry) -> object:
     """The clouds, where a package enters this one."""
     with mock.patch.object(_entry_points, "entries", return_value=[entry]):
-        return clouds.folders.__wrapped__()
+        return clouds.every.__wrapped__()
+
+
+def of_machines_that_exist() -> Iterator[Finding]:
+    """What is said of a machine of one's own, before and at its first contact."""
+    for host in (
+        {"address": "gpu.example.com"},
+        {"user": "Ubuntu User"},
+        {"host_key": "ssh-rsa AAAA"},
+        {"folder": "/"},
+        {"agent": True, "private_key_file": "id"},
+    ):
+        yield from told(lambda host=host: resolve_platform(own.platform(**host)))
+    for change in ({"cloud": "aws", "region": "us-east-1"}, {"host": None}, {"spot": True}):
+        made = own.platform()
+        made["server"] |= change
+        yield from told(lambda made=made: resolve_platform(made))
+    for host in ({}, {"private_key_file": "/nowhere/id"}):
+        wanted = resolve_platform(own.platform(**host)).server
+        yield from told(lambda wanted=wanted: private_key_of(wanted.spec.host, {}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        yield from probe.problems("127.0.0.1", free.getsockname()[1], own.HOST_KEY)
+    for banner, shown in ((b"HTTP/1.1 400\r\n", None), (b"SSH-2.0-x\r\n", "ssh-ed25519 AAAA"), (b"SSH-2.0-x\r\n", "")):
+        with socket.create_server(("127.0.0.1", 0)) as server, mock.patch.object(probe, "_shown", return_value=shown):
+            threading.Thread(target=lambda server=server, banner=banner: server.accept()[0].sendall(banner)).start()
+            yield from probe.problems("127.0.0.1", server.getsockname()[1], own.HOST_KEY)
 
 
 def of_places() -> Iterator[Finding]:

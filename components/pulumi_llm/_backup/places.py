@@ -107,7 +107,7 @@ class Store:
         self.shown = bucket_url(bucket, region, endpoint) or ""
         config = Config(
             # Not `signature_version=…`, which would read as the pin of some software.
-            **{"signature_version": row["signature"]},
+            signature_version=row["signature"],
             s3={"addressing_style": "path" if endpoint else "virtual"},
             connect_timeout=20,
             retries={"max_attempts": 4},

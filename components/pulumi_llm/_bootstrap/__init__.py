@@ -15,7 +15,14 @@ from pulumi_llm._bootstrap.settings import (
     settings,
     stage_command,
 )
-from pulumi_llm._bootstrap.user_data import SizeReport, size_report, user_data, user_data_limit
+from pulumi_llm._bootstrap.user_data import (
+    SizeReport,
+    first_boot,
+    size_report,
+    unpacked_bytes,
+    user_data,
+    user_data_limit,
+)
 from pulumi_llm.roles.requests import (
     ENDPOINTS,
     BackupRole,
@@ -49,12 +56,14 @@ __all__ = [
     "VllmRole",
     "apply_command",
     "check",
+    "first_boot",
     "optional_secret_names",
     "secret_names",
     "secrets_document",
     "settings",
     "size_report",
     "stage_command",
+    "unpacked_bytes",
     "user_data",
     "user_data_limit",
 ]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog
 from pulumi_llm._bootstrap.files import node_code, packed, squeezed
-from pulumi_llm._bootstrap.node_document import early_users, node_document
+from pulumi_llm._bootstrap.node_document import early_users, environments, node_document, supply_document
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import order
+from pulumi_llm.roles import order, registry
 from pulumi_llm.roles.files import fill, text
 
 if TYPE_CHECKING:
@@ -102,6 +102,26 @@ def user_data(request: NodeRequest) -> str:
 def size_report(request: NodeRequest) -> SizeReport:
     """How big the user data is and what the cloud takes; refuses what is over the limit as `user_data` does."""
     return _report(request, user_data(request))
+
+
+def first_boot(request: NodeRequest) -> dict[str, Any]:
+    """What user data does on a machine that a cloud makes, for one that exists: files, units, and what they need."""
+    supply = supply_document(request)
+    roles = order.listed(request)
+    ubuntu = registry.role("node").manifest.facts["ubuntu"]["version"]
+    return {
+        "systems": {"ubuntu": [ubuntu]},
+        "files": {"/opt/llm/node.json": one_key_a_line(node_document(request)), **boot_files(request)},
+        "units": [f"llm-{each.name}.service" for each in boot_stages(request)],
+        "packages": supply["services"],
+        "ports": sorted({*order.ports(request), *(port for role in roles for port in role.manifest.loopback)}),
+        "users": sorted({name for role in roles for name in role.manifest.users}),
+    }
+
+
+def unpacked_bytes(request: NodeRequest) -> int:
+    """What the node's Python environments take on its system disk."""
+    return sum(each.wheels.unpacked_bytes for each in environments(request).values())
 
 
 def user_data_limit(cloud: str) -> int:

@@ -187,6 +187,8 @@ def _amounts(item: Item, price: Decimal, unit: str) -> tuple[Decimal, Decimal]:
 
 
 def _row(item: Item, catalog: Catalog) -> Price | ExtraPrice | None:
+    if item.told is not None:
+        return item.told
     if item.cloud is None or item.region is None:
         return None
     if item.kind == "machine":

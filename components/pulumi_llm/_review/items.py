@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
 from pulumi_llm._texts import Text, _
-from pulumi_llm.catalog import Catalog
+from pulumi_llm.catalog import Catalog, Price
 from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
 
 DEFAULT_TRAFFIC_GIB = 50
@@ -59,6 +60,15 @@ class Item:
     spot: bool = False
     unknown: str | None = None
     note: str = ""
+    told: Price | None = None
+    """The price per hour that the stack itself gives."""
+
+
+SERVER = "llm:index:ModelServer"
+
+
+def _whole(count: object) -> int:
+    return int(count) if isinstance(count, (int, float)) else 1
 
 
 def items(
@@ -86,6 +96,8 @@ class _Reader:
 
     def items(self) -> Iterator[Item]:
         for each in self.plan.resources:
+            if each.type == SERVER and isinstance(each.inputs.get("host"), Mapping):
+                yield self._existing(each, each.inputs["host"])
             if not each.custom or each.package in self.table.free_packages:
                 continue
             rule = self.table.rules.get(each.type)
@@ -97,6 +109,34 @@ class _Reader:
                 yield from self._disks(each, rule)
             elif rule.kind == "address":
                 yield from self._address(each, rule)
+
+    def _existing(self, server: PlannedResource, host: Mapping[str, Any]) -> Item:
+        """A machine that nobody buys here: an hour of it costs what its owner says."""
+        price, inputs = host.get("price"), server.inputs
+        cards = _("{count} x {gpu}, a machine that exists", count=_whole(inputs.get("gpuCount")), gpu=inputs.get("gpu"))
+        item = Item(
+            urn=server.urn,
+            type=server.type,
+            resource=server.name,
+            slot="machine",
+            kind="machine",
+            what=cards,
+            cloud=str(inputs.get("cloud")),
+            region=str(inputs.get("region")),
+            hours=self.usage.running,
+        )
+        if not isinstance(price, Mapping):
+            return replace(item, unknown=_("nobody says what it costs: host.price"))
+        told = Price(
+            cloud=str(inputs.get("cloud")),
+            instance_type="",
+            region=str(inputs.get("region")),
+            amount=float(price["amount"]),
+            currency=price["currency"],
+            source="host.price",
+            source_date=datetime.now(UTC).date().isoformat(),
+        )
+        return replace(item, told=told)
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:

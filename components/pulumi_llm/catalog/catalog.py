@@ -57,7 +57,7 @@ class Catalog:
 
     def paths(self, name: str) -> tuple[Path, ...]:
         """The files that ``name`` consists of, the clouds' first; where there is none, the one that is missing."""
-        places = [each.data for each in clouds.folders().values()] if self.directory == DATA else []
+        places = [each.data for each in clouds.every().values()] if self.directory == DATA else []
         found = tuple(each / name for each in (*places, self.directory) if (each / name).is_file())
         return found or (self.directory / name,)
 

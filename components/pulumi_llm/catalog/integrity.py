@@ -297,7 +297,7 @@ def _images(catalog: Catalog) -> Iterator[str]:
         yield from _sourced(f"image {row.cloud}/{row.purpose}", row)
         if row.cloud not in catalog.clouds or not row.arguments:
             yield f"image {row.cloud}/{row.purpose}: an unknown cloud, or nothing to look it up by"
-    for cloud in catalog.clouds:
+    for cloud in (name for name, facts in catalog.clouds.items() if facts.can):
         if not any((row.cloud, row.purpose, row.arch) == (cloud, "ubuntu-24.04", "x86_64") for row in catalog.images):
             yield f"cloud {cloud}: there is no image for ubuntu-24.04"
 

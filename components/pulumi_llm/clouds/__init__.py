@@ -25,9 +25,19 @@ GROUP = "pulumi_llm.clouds"
 """The group of entry points. Each names a cloud and leads to its :class:`CloudFolder`."""
 
 
-@cache
 def folders() -> Mapping[str, CloudFolder]:
-    """The clouds that are installed, by name, in the order of their names.
+    """The clouds that are installed and sell machines, in the order of their names. Raises as :func:`every`."""
+    return _sellers()
+
+
+@cache
+def _sellers() -> Mapping[str, CloudFolder]:
+    return {name: each for name, each in every().items() if each.sells}
+
+
+@cache
+def every() -> Mapping[str, CloudFolder]:
+    """All that a machine may be of, by name: the clouds that sell them, and the user's own machines (``ssh``).
 
     Raises Refusal ``cloud.bad-entry-point`` for one whose entry point leads to no cloud, and where two bring the same.
     """
@@ -47,8 +57,14 @@ def folders() -> Mapping[str, CloudFolder]:
     return {name: found[name][0] for name in sorted(found)}
 
 
+def forget() -> None:
+    """Look for the folders anew when they are asked for again."""
+    every.cache_clear()
+    _sellers.cache_clear()
+
+
 def names() -> tuple[str, ...]:
-    """The names of the clouds that are installed."""
+    """The names of the clouds that are installed and sell machines."""
     return tuple(folders())
 
 
@@ -63,9 +79,9 @@ def get(name: str) -> Cloud:
     Raises :class:`UnknownName` (``cloud.unknown``), or :class:`Refusal` (``cloud.sdk-missing``) where the
     cloud's SDK is not installed.
     """
-    folder = folders().get(name)
+    folder = every().get(name)
     if folder is None:
-        raise UnknownName("cloud.unknown", _("cloud"), name, names())
+        raise UnknownName("cloud.unknown", _("cloud"), name, every())
     try:
         module = importlib.import_module(f"{folder.module}.adapter")
     except ModuleNotFoundError as missing:

@@ -8,7 +8,7 @@ types) is data in the catalogue (:class:`pulumi_llm.catalog.CloudFacts`).
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pulumi
 
@@ -194,6 +194,23 @@ class DiskHandle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingHost:
+    """A machine that exists, and what it is asked for before anything is done to it. Sizes in GiB."""
+
+    address: str
+    port: int
+    user: str
+    host_key: str
+    """What it must show: one line of OpenSSH's form."""
+    private_key: pulumi.Input[str] | None
+    """Secret. None: an agent answers for it."""
+    folder: str
+    """Where ``/srv/llm`` leads to."""
+    wants: Mapping[str, Any] = field(default_factory=dict)
+    """What has to be so on the machine: see `pulumi_llm.clouds.ssh.document`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostOrder:
     """A host to provision, whatever is to run on it. Sizes in GiB."""
 
@@ -216,6 +233,8 @@ class HostOrder:
     """An address that exists; default: one of the host's own."""
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
+    existing: ExistingHost | None = None
+    """A machine that exists: nothing is bought, and of the sizes above none is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +251,13 @@ class BareHost:
     user: str
     """Who logs in, and may become root."""
     private_key: pulumi.Output[str]
-    """The key of that user: OpenSSH, secret."""
+    """The key of that user: OpenSSH, secret; empty where an agent answers for it."""
+    port: int | None = None
+    """Where it answers SSH; None: 22."""
+    host_key: str | None = None
+    """What it must show; None: whatever it shows is taken, as the machine has just been made."""
+    by_agent: bool = False
+    """An agent answers for the key."""
     told_anew_with: tuple[pulumi.Output[str], ...] = ()
     """Where one of these changes, the host knows nothing any more: another machine, or another system disk."""
     after: tuple[pulumi.Resource, ...] = ()

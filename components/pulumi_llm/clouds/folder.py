@@ -42,6 +42,9 @@ class CloudFolder:
     module: str
     """The folder as Python imports it."""
     path: Path
+    sells: bool = True
+    """Whether machines are bought there. Otherwise they are the user's own: nothing of it is simulated, priced by rows,
+    asked for prices or rehearsed."""
     region_variables: tuple[str, ...] = ()
     """Where its provider looks for a region that the program does not name."""
     fallback_region: str = ""

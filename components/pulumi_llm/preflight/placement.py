@@ -15,11 +15,14 @@ from pulumi_llm.preflight import beside, capabilities, unlisted, weights
 if TYPE_CHECKING:
     from pulumi_llm.catalog import Model, Offer, Price
     from pulumi_llm.preflight.beside import Beside
-    from pulumi_llm.spec import ProxySpec, ServerSpec
+    from pulumi_llm.spec import HostSpec, ProxySpec, ServerSpec
 
 
 SYSTEM_GIB = 2
 """Host memory besides vLLM's own and that of services, for the system, Docker, Caddy and the gateway."""
+
+OWN = "ssh"
+"""The cloud that is none: a machine that exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class Placement:
     zone: str
     instance_type: str
     price: Price | None
+    exists: bool = False
+    """The machine is there, and no row of the catalogue is about it."""
+    memory_gib: float | None = None
+    """GiB of a machine that exists, as its owner says; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ def place_server(server: ServerSpec) -> Placement:
     :class:`Refusal` with ``cloud.cannot``, ``placement.gpu-not-offered`` (naming the regions and counts that exist),
     ``placement.type-mismatch``, ``placement.no-zone`` or ``placement.zone-not-offered``.
     """
+    if server.host is not None:
+        return _existing(server, server.host)
     capabilities.demand(server.cloud, capabilities.of_host(spot=server.spot))
     data = catalog.load()
     offers = data.offers(
@@ -86,6 +95,23 @@ def place_server(server: ServerSpec) -> Placement:
     if not offers:
         raise Refusal([_not_offered(server)])
     return _placed(offers[0], server.zone)
+
+
+def _existing(server: ServerSpec, host: HostSpec) -> Placement:
+    """A machine that its owner describes. Its price is what the owner says."""
+    name = f"{server.gpu_count} x {server.gpu}"
+    price = None
+    if host.price is not None:
+        price = catalog.Price(
+            cloud=server.cloud,
+            instance_type=name,
+            region=server.region,
+            amount=host.price.amount,
+            currency=host.price.currency,
+            source="server.host.price",
+            source_date="undated",
+        )
+    return Placement(server.cloud, server.region, server.region, name, price, exists=True, memory_gib=host.memory_gib)
 
 
 def place_host(

@@ -20,7 +20,7 @@ from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
 from pulumi_llm.preflight.memory import Load, Memory
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import ServerSpec, VectorsSpec
+    from pulumi_llm.spec import HostSpec, ServerSpec, VectorsSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class FitRequest:
     """GPUs of the same machine that other models have for themselves."""
     hub_id: str | None = None
     """The model's id, where ``model`` is the folder with what a hub told of it."""
+    host: HostSpec | None = None
+    """A machine that exists, as its owner describes it."""
 
     @property
     def cards(self) -> int:
@@ -89,6 +91,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         services=beside.of_server(server, vectors),
         extra_args=server.extra_args,
         beside_gpus=server.cards - server.gpu_count,
+        host=server.host,
     )
 
 
@@ -171,7 +174,7 @@ def dtype_on(asked: str, model: Model | None, gpu: Gpu, release: Engine) -> str:
 
 def placing_of(request: FitRequest) -> placement.Placing:
     """What comes of looking for a place in the request's region; nothing at all where it names none."""
-    if request.cloud is None or request.region is None:
+    if request.cloud is None or request.region is None or (request.cloud == placement.OWN and request.host is None):
         return placement.Placing(None)
     # A request has all the fields of a spec that a placement looks at.
     return placement.attempt(lambda: placement.place_server(cast("ServerSpec", request)))
@@ -219,6 +222,8 @@ def case_of(
     release = engine()
     model = model or find_model(request)
     gpu = gpu or catalog.load().gpus.get(request.gpu) or catalog.load().gpu(request.gpu)
+    if request.host is not None and request.host.gpu_memory_gib is not None:
+        gpu = replace(gpu, memory_gib=request.host.gpu_memory_gib)
     quantization = request.quantization or model.quantization
     bits = model.quantization_bits if quantization == model.quantization else None
     flags = flags_of(request.extra_args)

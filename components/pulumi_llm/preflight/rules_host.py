@@ -87,10 +87,12 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     offloaded = _gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size")
     if place is None or not (services or offloaded):
         return  # where there is no place, the rule about it says so
-    machine = catalog.load().instance(place.cloud, place.instance_type)
+    given = place.memory_gib if place.exists else catalog.load().instance(place.cloud, place.instance_type).memory_gib
+    if given is None:
+        return  # nobody says how much there is
     fixed = engine().host_gib_per_gpu * request.gpu_count + offloaded + placement.SYSTEM_GIB
     asked = fixed + beside.memory_gib(services)
-    if asked <= machine.memory_gib:
+    if asked <= given:
         return
     parts = [
         *(_("{memory_gib} GiB for {title}", memory_gib=each.memory_gib, title=each.title) for each in services),
@@ -103,11 +105,11 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
         _(
             "{instance_type} has {memory_gib:g} GiB of memory, and {fixed:g} are asked for: {parts}",
             instance_type=place.instance_type,
-            memory_gib=machine.memory_gib,
+            memory_gib=given,
             fixed=asked,
             parts=listed(filter(None, parts)),
         ),
-        _roomier(request, services, fixed, machine.memory_gib),
+        _roomier(request, services, fixed, given),
         where="instance_type",
     )
 

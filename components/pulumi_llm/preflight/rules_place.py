@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import unlisted
+from pulumi_llm.preflight import placement, unlisted
 from pulumi_llm.preflight.request import Case
 
 
 def not_offered(case: Case) -> Iterator[Finding]:
     """The cloud, the region and the zone must sell that many of that GPU in one machine."""
     request, data = case.request, catalog.load()
-    if request.cloud is None:
-        return
+    if request.cloud is None or (request.cloud == placement.OWN and request.host is None):
+        return  # a machine that exists is described in a spec, and here nobody did
     if request.region is not None:
         yield from case.placing.findings
-        if case.placing.place is not None:
+        if case.placing.place is not None and not case.placing.place.exists:
             yield from unlisted.told(case.placing.place)
         return
     if not data.offers(gpu=case.gpu.name, gpu_count=request.cards, cloud=request.cloud):

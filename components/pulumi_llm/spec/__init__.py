@@ -10,6 +10,7 @@ from pulumi_llm.spec.backup import BUCKETS, BackupSpec, Bucket, bucket_of, bucke
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
+from pulumi_llm.spec.host import HostPriceSpec, HostSpec
 from pulumi_llm.spec.hours import IdleStopSpec, hours_per_week, windows_of
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.models import FURTHER_MODELS, ModelSpec
@@ -26,6 +27,7 @@ from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import (
     BACKUP_SECRETS,
+    HOST_KEY,
     HUB,
     KINDS,
     MODERATORS,
@@ -41,6 +43,7 @@ __all__ = [
     "BUCKETS",
     "DEFAULT_ENGINE",
     "FURTHER_MODELS",
+    "HOST_KEY",
     "HUB",
     "KINDS",
     "MODERATORS",
@@ -52,11 +55,13 @@ __all__ = [
     "AccessSpec",
     "AcmeSpec",
     "AppsSpec",
-    "ChatSpec",
     "BackupSpec",
     "Bucket",
+    "ChatSpec",
     "ContentSpec",
     "DomainSpec",
+    "HostPriceSpec",
+    "HostSpec",
     "IdleStopSpec",
     "KeySpec",
     "MachineSpec",

@@ -13,6 +13,7 @@ from pulumi_llm.spec.apps import AppsSpec
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
+from pulumi_llm.spec.host import HostSpec
 from pulumi_llm.spec.hours import Hours, IdleStopSpec
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
@@ -20,6 +21,9 @@ from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import MachineSpec
 from pulumi_llm.spec.services import Services
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
+
+OWN = "ssh"
+"""The cloud that is none: a machine that exists."""
 
 
 class ServerSpec(MachineSpec):
@@ -161,6 +165,10 @@ class ServerSpec(MachineSpec):
     """Pages for people on the same host, such as a chat page: see ``apps``. Left out: none.
 
     zh: 同一台机器上给人用的页面，如聊天页面，见 [``apps``](#apps)。不写就没有。"""
+    host: HostSpec | None = None
+    """A machine that exists, with ``cloud: ssh``: see ``host``.
+
+    zh: 已有的机器，与 ``cloud: ssh`` 一起用，见 [``host``](#host)。"""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 90
     """Minutes that ``up`` waits for the node to answer a completion.
 
@@ -181,6 +189,30 @@ class ServerSpec(MachineSpec):
     def _model_is_an_id(cls, value: str) -> str:
         """The catalogue's own id of the model, however it was written: nothing after this looks a name up again."""
         return model_id(value, rerankers=False)
+
+    @model_validator(mode="after")
+    def _host_is_told(self) -> Self:
+        if (self.cloud == OWN) != (self.host is not None):
+            if self.host is None:
+                raise invalid(
+                    "spec.host-needed",
+                    _("a machine of your own is meant, and nothing says how it is reached"),
+                    _("host: its address, user and host_key"),
+                )
+            raise invalid(
+                "spec.host-of-a-cloud",
+                _("a machine that exists is described, and {cloud} makes a new one", cloud=self.cloud),
+                _("cloud: ssh, or leave host out"),
+            )
+        of_sellers = ("instance_type", "image_id", "zone", "spot", "renew", "idle_stop", "hours")
+        bought = [name for name in of_sellers if getattr(self, name)]
+        if self.host is not None and bought:
+            raise invalid(
+                "spec.not-of-a-host",
+                _("{bought}: for a machine that is bought, and this one exists", bought=listed(bought)),
+                _("leave it out"),
+            )
+        return self
 
     @model_validator(mode="after")
     def _upstreams_serve_it(self) -> Self:

@@ -144,10 +144,18 @@ BACKUP_SECRETS: tuple[Secret, ...] = (
     ),
 )
 """What the timer's node signs with; without a timer no node has it."""
+HOST_KEY = Secret(
+    "sshPrivateKey",
+    "ssh_private_key",
+    "ssh_private_key",
+    "The key that lets in to the machine of ``server.host``; needed where that names neither a file nor an agent",
+)
+"""The key for a machine that exists. It is never sent anywhere."""
 
 SECRETS: tuple[Secret, ...] = (
     *(each.secret for each in VENDORS.values()),
     HUB,
+    HOST_KEY,
     *(secret for each in MODERATORS.values() for secret in each.secrets.values()),
     *BACKUP_SECRETS,
 )

@@ -21,18 +21,22 @@ REMOTE, COPY, LOCAL = "command:remote:Command", "command:remote:CopyToRemote", "
 RULES.failed_delete = lambda _: CloudError("Process exited with status 1: running the delete command failed")
 
 
-def dial(call: Call, connection: Props) -> Record:
-    """The machine behind a connection. Raises :class:`CloudError` as the SSH client words it."""
+def dial(call: Call, connection: Props) -> str:
+    """The id of the machine behind a connection. One whose own key is known is no cloud's, and answers.
+
+    Raises :class:`CloudError` as the SSH client words it."""
     proxy = connection.get("proxy")
     if proxy:
         _dial(call, proxy, private=False)
     return _dial(call, connection, private=bool(proxy))
 
 
-def _dial(call: Call, connection: Props, *, private: bool) -> Record:
+def _dial(call: Call, connection: Props, *, private: bool) -> str:
     attempts = int(connection.get("dialErrorLimit", 10))
     host, port = connection["host"], int(connection.get("port", 22))
     found = machine_at(call.store, str(host), private=private)
+    if found is None and connection.get("hostKey"):
+        return f"the machine at {host}"
     if found is None:
         raise CloudError(f"after {attempts} failed attempts: dial tcp {host}:{port}: i/o timeout")
     key = connection.get("privateKey")
@@ -41,7 +45,7 @@ def _dial(call: Call, connection: Props, *, private: bool) -> Record:
             f"after {attempts} failed attempts: ssh: handshake failed: ssh: unable to authenticate, attempted methods "
             "[none publickey], no supported methods remain"
         )
-    return found
+    return found.id
 
 
 def _report(phase: str, **more: Any) -> str:
@@ -58,7 +62,7 @@ def _create_remote(call: Call) -> Props:
     if not call.inputs.get("create"):
         return _outputs("")
     machine = dial(call, call.inputs["connection"])
-    return _outputs(_report("create", host=call.inputs["connection"]["host"], machine=machine.id))
+    return _outputs(_report("create", host=call.inputs["connection"]["host"], machine=machine))
 
 
 @RULES.on_update(REMOTE)
@@ -67,7 +71,7 @@ def _update_remote(call: Call) -> Props:
         return {}
     machine = dial(call, call.inputs["connection"])
     phase = "update" if call.inputs.get("update") else "create"
-    return _outputs(_report(phase, host=call.inputs["connection"]["host"], machine=machine.id))
+    return _outputs(_report(phase, host=call.inputs["connection"]["host"], machine=machine))
 
 
 @RULES.on_delete(REMOTE)

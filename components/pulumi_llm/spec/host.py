@@ -1,0 +1,138 @@
+"""A machine that exists, which its owner describes: how it is reached, what it has, what it costs. Sizes are GiB."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+import struct
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pulumi_llm._texts import _
+from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
+
+HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+"""Kinds of host keys that can be asked for by name.
+
+Of an RSA key pulumi-command 1.2.1 asks for the algorithm that is called as the key is, ``ssh-rsa``: that is SHA-1,
+which OpenSSH refuses since 8.8 (provider/pkg/provider/remote/connection.go at 010bd8e0, 2026-08-21).
+"""
+OURS = ("/opt", "/srv", "/srv/llm", "/opt/llm", "/etc", "/usr", "/var", "/home", "/root")
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(value))
+    except ValueError:
+        raise invalid(
+            "spec.bad-address",
+            _("{value!r} is not an IPv4 address, which the machine's certificate is made for", value=value),
+            "203.0.113.7",
+        ) from None
+
+
+def _user(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
+        raise invalid(
+            "spec.bad-user", _("{value!r} is not the name of a user", value=value), _("such as ubuntu or root")
+        )
+    return value
+
+
+def _host_key(value: str) -> str:
+    kind, __, rest = value.strip().partition(" ")
+    text = rest.split()[0] if rest.split() else ""
+    try:
+        content = base64.b64decode(text, validate=True)
+        (length,) = struct.unpack(">I", content[:4])
+        told = content[4 : 4 + length].decode("ascii")
+    except (binascii.Error, struct.error, UnicodeDecodeError):
+        told = ""
+    if kind not in HOST_KEYS or told != kind:
+        raise invalid(
+            "spec.bad-host-key",
+            _("{value!r} is not a host key of the kind ed25519 or ECDSA, on one line", value=value[:60]),
+            _("what `ssh-keyscan -t ed25519 ADDRESS` prints after the address, once you know that it is the machine's"),
+        )
+    return f"{kind} {text}"
+
+
+def _folder(value: str) -> str:
+    plain = value.rstrip("/")
+    steps = plain.split("/")[1:]
+    if not re.fullmatch(r"(/[\w.-]+)+", plain) or {".", ".."} & set(steps) or plain in OURS:
+        raise invalid(
+            "spec.bad-folder",
+            _("{value!r} is not a folder of its own, by its whole path", value=value),
+            "/data/llm",
+        )
+    return plain
+
+
+class HostPriceSpec(Part):
+    """What the machine costs, by whom rents it out or by your own sum."""
+
+    amount: Annotated[Number, Field(ge=0, le=10000)]
+    """Per hour.
+
+    zh: 每小时价格。"""
+    currency: Literal["CNY", "USD"]
+    """``CNY`` or ``USD``.
+
+    zh: ``CNY`` 或 ``USD``。"""
+
+
+class HostSpec(Part):
+    """A machine that exists, with ``cloud: ssh``: how it is reached, and what it has."""
+
+    address: Annotated[Text, AfterValidator(_address)]
+    """Its IPv4 address, at which it answers SSH and its callers.
+
+    zh: 机器的 IPv4 地址，SSH 和调用者都用它。"""
+    port: Annotated[Count, Field(ge=1, le=65535)] = 22
+    """Where it answers SSH.
+
+    zh: SSH 端口。"""
+    user: Annotated[Text, AfterValidator(_user)]
+    """Who logs in: root, or somebody whom sudo asks no password.
+
+    zh: 登录用户：root，或使用 sudo 不需要密码的用户。"""
+    host_key: Annotated[Text, AfterValidator(_host_key)]
+    """The machine's own key, ``ssh-ed25519 AAAA…``; a machine that has another one is refused.
+
+    zh: 机器自己的主机密钥，``ssh-ed25519 AAAA…``；主机密钥不符的机器会被拒绝。"""
+    private_key_file: Text | None = None
+    """The file with the key that lets in, such as ``~/.ssh/id_ed25519``. Left out: the secret ``sshPrivateKey``.
+
+    zh: 登录私钥的文件，如 ``~/.ssh/id_ed25519``。不写则用机密 ``sshPrivateKey``。"""
+    agent: Flag = False
+    """Let the SSH agent of whoever runs Pulumi answer for the key.
+
+    zh: 用运行 Pulumi 的人的 SSH agent 登录。"""
+    folder: Annotated[Text, AfterValidator(_folder)] | None = None
+    """Where weights, keys and vectors go, such as a folder on a large disk. Left out: ``/srv/llm``.
+
+    zh: 权重、密钥和向量放在哪里，例如大容量磁盘上的一个文件夹。不写则为 ``/srv/llm``。"""
+    gpu_memory_gib: Annotated[Number, Field(ge=4, le=1024)] | None = None
+    """GiB of one card, where it has other than the catalogue says. It is asked at ``up``.
+
+    zh: 单张卡的显存（GiB），仅在与目录不同时填写。``up`` 时会向机器核对。"""
+    memory_gib: Annotated[Number, Field(ge=1, le=65536)] | None = None
+    """GiB of the machine's own memory. Left out, nothing is held against it before ``up``.
+
+    zh: 机器内存（GiB）。不写则 ``up`` 之前不核对内存。"""
+    price: HostPriceSpec | None = None
+    """What an hour of it costs, for the bill. Left out: unknown.
+
+    zh: 每小时的费用，用于账单。不写则为未知。"""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.agent and self.private_key_file is not None:
+            raise invalid(
+                "spec.two-keys", _("both an agent and a file are to give the key"), _("agent, or private_key_file")
+            )
+        return self

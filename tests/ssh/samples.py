@@ -1,0 +1,26 @@
+"""A platform on a machine that exists."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIT9GjHI2223rEFNLYz0rqaWQNAb/a2tEkZbDYcGVkjm"
+PLATFORM: dict[str, Any] = {
+    "server": {
+        "cloud": "ssh",
+        "region": "us",
+        "gpu": "RTX 4090",
+        "model": "Qwen/Qwen2.5-7B-Instruct",
+        "host": {"address": "203.0.113.7", "user": "ubuntu", "host_key": HOST_KEY, "folder": "/data/llm"},
+    },
+    "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+}
+
+
+def platform(**host: Any) -> dict[str, Any]:
+    """The platform with other keys of its host; None takes one away."""
+    made = copy.deepcopy(PLATFORM)
+    merged = {**made["server"]["host"], **host}
+    made["server"]["host"] = {key: value for key, value in merged.items() if value is not None}
+    return made
