@@ -138,8 +138,8 @@ def test_the_names_in_a_message_are_spelt_as_its_reader_writes_them() -> None:
     proxy["upstreams"] = {"openai": {"models": ["gpt-5"]}}
     named, parted, lacking = refused(("ModelServer", wrong), ("ModelServer", half), ("OverseasProxy", proxy))
     assert (
-        "try: the arguments vectorsBackup, vectorsCount, vectorsDimensions, vectorsDiskGib, vectorsEngine, vectorsMemoryGib"
-        in named.properties["vectors"]
+        "try: the arguments vectorsBackup, vectorsCount, vectorsDimensions, vectorsDiskGib, "
+        "vectorsEngine, vectorsMemoryGib" in named.properties["vectors"]
     )
     assert "did you mean allowedCidrs?" in named.properties["alowedCidrs"]
     assert "addressId is given, but address is not" in parted.message

