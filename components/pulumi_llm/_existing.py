@@ -86,7 +86,7 @@ def _gpu(server: ResolvedServer) -> dict[str, Any]:
     return {
         "card": row.name,
         "names": [row.name, *row.aliases],
-        "count": server.spec.gpu_count,
+        "count": server.spec.cards,
         "memory_gib": told or row.memory_gib,
         "driver": engine().min_driver,
     }
