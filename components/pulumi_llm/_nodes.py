@@ -6,11 +6,11 @@ Plain functions of the resolved parts. Nothing is made here: what is known only 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from pulumi_llm import roles, spec
+from pulumi_llm import _served, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     GatewayRole,
@@ -20,20 +20,16 @@ from pulumi_llm._bootstrap import (
     ServiceRole,
     Target,
     Upstream,
-    VllmRole,
 )
-from pulumi_llm._flags import flags_of
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
 from pulumi_llm._texts import _, listed
-from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import Authority, engines, order
-from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
-    from pulumi_llm._resolve import ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
     from pulumi_llm.spec import DomainSpec, ServerSpec, UpstreamSpec, VectorsSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
@@ -50,24 +46,12 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
     """
     wanted, vectors = server.spec, server.vectors
-    own = wanted.name_served
     upstreams = [
-        Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1"),
-        *(_own_upstream(number, each) for number, each in enumerate(server.models)),
+        *_served.upstreams(server),
         *vendor_upstreams(wanted.upstreams, server.site.region.country),
     ]
     targets = {
-        own: Target(upstream="vllm", model=own, price_in=0, price_out=0, window=server.context_length),
-        **{
-            each.name: Target(
-                upstream=_own_upstream(number, each).name,
-                model=each.name,
-                price_in=0,
-                price_out=0,
-                window=each.context_length,
-            )
-            for number, each in enumerate(server.models)
-        },
+        **_served.targets(server),
         **vendor_targets(wanted.upstreams, server.prices),
     }
     if proxy_endpoint is not None and server.foreign is not None:
@@ -93,7 +77,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
     )
-    asked: list[RoleRequest] = [gateway, _vllm(server)]
+    asked: list[RoleRequest] = [gateway, _served.role(server)]
     if vectors:
         asked += [ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib), *backups(vectors, server.site)]
     asked += services(server)
@@ -363,65 +347,3 @@ def _named(domain: DomainSpec | None) -> dict[str, Any]:
         "domain": domain.name,
         "authority": acme and Authority(directory=acme.url, email=acme.email, challenge=acme.challenge),
     }
-
-
-def _vllm(server: ResolvedServer) -> VllmRole:
-    wanted = server.spec
-    return VllmRole(
-        model_id=wanted.model,
-        modelscope_id=wanted.modelscope_id or (server.model.modelscope_id if server.model else None),
-        revision=wanted.revision,
-        served_name=wanted.name_served,
-        dtype=cast("Any", server.dtype),
-        tensor_parallel_size=wanted.gpu_count,
-        max_model_len=server.context_length,
-        gpu_memory_utilization=wanted.gpu_memory_utilization,
-        kv_cache_dtype=None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
-        trust_remote_code=wanted.trust_remote_code,
-        tool_call_parser=server.abilities.tool_call_parser,
-        reasoning_parser=server.abilities.reasoning_parser,
-        chat_template=server.abilities.chat_template,
-        recommended=server.abilities.flags,
-        task=task_of(wanted.model, server.model, flags_of(wanted.extra_args)),
-        flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
-        extra_args=wanted.extra_args,
-        weights_gib=server.weights_gib,
-        more=tuple(_further(number, each) for number, each in enumerate(server.models)),
-    )
-
-
-def _own_port(number: int) -> int:
-    """The port of a further model on loopback: those that the role keeps behind the main model's."""
-    return roles.role("vllm").manifest.loopback[1 + number]
-
-
-def _own_upstream(number: int, model: ResolvedModel) -> Upstream:
-    """A further model's server. A name with a slash cannot be a vendor's, nor one that somebody gave an upstream."""
-    return Upstream(name=f"vllm/{model.name}", kind="vllm", base_url=f"http://127.0.0.1:{_own_port(number)}/v1")
-
-
-def _further(number: int, model: ResolvedModel) -> VllmRole:
-    wanted = model.spec
-    return VllmRole(
-        model_id=wanted.model,
-        modelscope_id=wanted.modelscope_id or (model.model.modelscope_id if model.model else None),
-        revision=wanted.revision,
-        served_name=model.name,
-        dtype=cast("Any", model.dtype),
-        tensor_parallel_size=len(model.cards),
-        max_model_len=model.context_length,
-        gpu_memory_utilization=wanted.gpu_memory_utilization or 0.9,
-        kv_cache_dtype=None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
-        trust_remote_code=wanted.trust_remote_code,
-        tool_call_parser=model.abilities.tool_call_parser,
-        reasoning_parser=model.abilities.reasoning_parser,
-        chat_template=model.abilities.chat_template,
-        recommended=model.abilities.flags,
-        task=model.task,
-        flags=flags_of_spec(wanted),
-        extra_args=wanted.extra_args,
-        weights_gib=model.weights_gib,
-        name=model.name,
-        port=_own_port(number),
-        cards=() if wanted.gpus is None else model.cards,
-    )

@@ -260,7 +260,9 @@ def _models(catalog: Catalog) -> Iterator[str]:
         yield from _sourced(what, row)
         if row.base_model is not None and row.base_model not in catalog.models:
             yield f"{what}: its base model {row.base_model} is not in the catalogue"
-        if (row.quantization is None) != (row.quantization_bits is None):
+        # A file that quantizes layer by layer has no one width; then it is known what all of it weighs.
+        listed = row.quantization is not None and row.weights_gib is not None
+        if (row.quantization is None) != (row.quantization_bits is None) and not listed:
             yield f"{what}: quantization {row.quantization} in {row.quantization_bits} bits"
         yield from _shape(row, what)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from llm_gate import errors, money, monitoring, relay, requests, upstream
+from llm_gate import errors, gauges, money, monitoring, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
 from llm_gate.content_in_force import ContentInForce
 from llm_gate.counting import Counting, posting
@@ -145,23 +145,7 @@ class Gateway:
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
 
     def _gauges(self) -> monitoring.Gauges:
-        """What is so at this moment, and is not counted up."""
-        gauges: monitoring.Gauges = {}
-        for name, count in self.store.active().items():
-            gauges["llm_gateway_active_requests", (("key", name),)] = count
-        for (direction, source, action), count in self.content.counts.items():
-            labels = (("direction", direction), ("source", source), ("action", action))
-            gauges["llm_gateway_content_total", labels] = count
-        for (where, model), well in self.routes.state().items():
-            gauges["llm_gateway_upstream_up", (("upstream", where), ("model", model))] = float(well)
-        for rules in self.policy.rules():
-            if rules.expires is not None:
-                gauges["llm_gateway_key_end_timestamp_seconds", (("key", rules.name),)] = rules.expires
-            for unit, period, limit, used in self.store.budgets(rules):
-                of = (("key", rules.name), ("unit", unit), ("period", period))
-                gauges["llm_gateway_budget", of] = limit
-                gauges["llm_gateway_budget_used", of] = used
-        return gauges
+        return gauges.now(self.store, self.content, self.routes, self.policy)
 
     async def _monitored(self, rules: Rules) -> Answer:
         """The numbers of the gateway, the machine and the engine, for a key that names the path."""
@@ -169,13 +153,13 @@ class Gateway:
             raise Refused(404, "invalid_request_error", "not_found", "there is no such endpoint here")
         self._fresh_routes()
         port = self.policy.policy.content.get("port")
-        gauges = self._gauges() | await self._machine.gauges(port if isinstance(port, int) else None)
+        rows = self._gauges() | await self._machine.gauges(port if isinstance(port, int) else None)
         engines = monitoring.engines(self.routes.upstreams())
         texts = await asyncio.gather(*map(monitoring.numbers_of, engines))
         for engine, text in zip(engines, texts, strict=True):
-            gauges["llm_gateway_engine_up", monitoring.labels_of(engine)] = float(text is not None)
+            rows["llm_gateway_engine_up", monitoring.labels_of(engine)] = float(text is not None)
         told = monitoring.merged(text for text in texts if text is not None)
-        return Answer((self.metrics.render(gauges) + told).encode(), kind=TEXT)
+        return Answer((self.metrics.render(rows) + told).encode(), kind=TEXT)
 
     def _who(self, request: Request) -> Rules:
         """The rules of the caller's key. One key, in one place: two that differ are nobody's."""

@@ -1,0 +1,95 @@
+"""The models that a server's own machine serves: vLLM's role, with further models, and how the gateway gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pulumi_llm import roles
+from pulumi_llm._bootstrap import Target, Upstream, VllmRole
+from pulumi_llm._flags import flags_of
+from pulumi_llm.catalog.pooling import task_of
+from pulumi_llm.roles.vllm_flags import flags_of_spec
+
+if TYPE_CHECKING:
+    from pulumi_llm._resolve import ResolvedModel, ResolvedServer
+
+MAIN = Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")
+"""The main model's server."""
+WHOLE = 0.9
+"""Share of GPUs of its own that a further model's vLLM may use, as the main model's may."""
+
+
+def upstreams(server: ResolvedServer) -> Iterator[Upstream]:
+    """Each model's server, the main one's first."""
+    yield MAIN
+    for number, each in enumerate(server.models):
+        yield _upstream(number, each)
+
+
+def targets(server: ResolvedServer) -> dict[str, Target]:
+    """Where each model is asked for, by the name that callers know. Nothing is paid per token."""
+    names = [(server.spec.name_served, server.context_length)]
+    names += [(each.name, each.context_length) for each in server.models]
+    return {
+        name: Target(upstream=each.name, model=name, price_in=0, price_out=0, window=window)
+        for (name, window), each in zip(names, upstreams(server), strict=True)
+    }
+
+
+def role(server: ResolvedServer) -> VllmRole:
+    """The main model, and the further ones with it."""
+    wanted = server.spec
+    return VllmRole(
+        **_common(server),
+        served_name=wanted.name_served,
+        tensor_parallel_size=wanted.gpu_count,
+        gpu_memory_utilization=wanted.gpu_memory_utilization,
+        task=task_of(wanted.model, server.model, flags_of(wanted.extra_args)),
+        flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
+        more=tuple(_further(number, each) for number, each in enumerate(server.models)),
+    )
+
+
+def _further(number: int, model: ResolvedModel) -> VllmRole:
+    wanted = model.spec
+    return VllmRole(
+        **_common(model),
+        served_name=model.name,
+        tensor_parallel_size=len(model.cards),
+        gpu_memory_utilization=wanted.gpu_memory_utilization or WHOLE,
+        task=model.task,
+        flags=flags_of_spec(wanted),
+        name=model.name,
+        port=_port(number),
+        cards=() if wanted.gpus is None else model.cards,
+    )
+
+
+def _common(of: ResolvedServer | ResolvedModel) -> dict[str, Any]:
+    wanted = of.spec
+    return {
+        "model_id": wanted.model,
+        "modelscope_id": wanted.modelscope_id or (of.model.modelscope_id if of.model else None),
+        "revision": wanted.revision,
+        "dtype": of.dtype,
+        "max_model_len": of.context_length,
+        "kv_cache_dtype": None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
+        "trust_remote_code": wanted.trust_remote_code,
+        "tool_call_parser": of.abilities.tool_call_parser,
+        "reasoning_parser": of.abilities.reasoning_parser,
+        "chat_template": of.abilities.chat_template,
+        "recommended": of.abilities.flags,
+        "extra_args": wanted.extra_args,
+        "weights_gib": of.weights_gib,
+    }
+
+
+def _port(number: int) -> int:
+    """The port of a further model on loopback: those that the role keeps behind the main model's."""
+    return roles.role("vllm").manifest.loopback[1 + number]
+
+
+def _upstream(number: int, model: ResolvedModel) -> Upstream:
+    """A further model's server. A name with a slash cannot be a vendor's, nor one that somebody gave an upstream."""
+    return Upstream(name=f"vllm/{model.name}", kind="vllm", base_url=f"http://127.0.0.1:{_port(number)}/v1")
