@@ -51,7 +51,8 @@ test-boot-all: setup ## every shipped stack booted, and every fault (an hour and
 test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and the gateway (npm and PyPI; about 3 GB at first)
 	@python -m tests.clients.installed || echo "test-clients: those that cannot be had are skipped"
 	@python -m tests.vectors.wheels open-webui || echo "test-clients: so the chat page is not run, and those tests are skipped"
-	@python -m pytest -m clients -n 2 --dist loadgroup tests/clients tests/vectors tests/apps
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch versitygw || echo "test-clients: so backups go to no bucket here, and those tests are skipped"
+	@python -m pytest -m clients -n 2 --dist loadgroup tests/clients tests/vectors tests/apps tests/backups
 
 mutate: setup ## which mistakes the tests would miss, by a sample of them (half an hour; MUTATE="--module '*/store.py' --per-module 20")
 	@tools/mutate $(MUTATE)
