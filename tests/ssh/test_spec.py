@@ -13,6 +13,10 @@ from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
 from tests.ssh.samples import platform
 
+NO_FOLDERS = ("/home/ubuntu", "/var/lib", "/mnt", "/etc/llm", "/usr/share/llm", "/dev/shm", "/run/llm", "/tmp/llm",
+              "/opt/llm/data", "/srv/llm/data", "/var/lib/pulumi-llm/data")  # fmt: skip
+"""Of the system, of somebody, in memory, swept, or below what a node makes itself."""
+
 
 def refused(made: dict[str, Any]) -> set[tuple[str, str]]:
     with pytest.raises(Refusal) as caught:
@@ -39,10 +43,17 @@ def test_a_machine_that_exists_needs_no_row_of_the_catalogue_and_costs_what_its_
         ("folder", "/data/../etc", "spec.bad-folder"),
         ("folder", "/home", "spec.bad-folder"),
         ("folder", "data", "spec.bad-folder"),
+        *((("folder", each, "spec.bad-folder")) for each in NO_FOLDERS),
+        *((("address", each, "spec.bad-address")) for each in ("0.0.0.0", "224.0.0.1", "255.255.255.255")),
     ],
 )
 def test_what_a_host_cannot_be_is_refused_by_its_key(key: str, value: str, code: str) -> None:
     assert refused(platform(**{key: value})) == {(code, f"server.host.{key}")}
+
+
+@pytest.mark.parametrize("folder", ["/data", "/mnt/big", "/home/ubuntu/llm", "/var/llm", "/srv/models", "/var/lib/llm"])
+def test_a_folder_of_its_own_is_taken_wherever_it_lies(folder: str) -> None:
+    assert resolve_platform(platform(folder=folder)).server.spec.host is not None
 
 
 def test_two_ways_to_log_in_are_one_too_many() -> None:
