@@ -48,6 +48,13 @@ def test_what_cannot_work_is_refused_with_its_code_and_a_hint(
     assert told[0].hint
 
 
+def test_a_key_of_the_pages_is_named_by_its_whole_path() -> None:
+    for code, keys, vectors in BAD:
+        for told in found(keys, vectors):
+            if code.startswith("apps."):
+                assert told.where.split(".")[0] == "server", told
+
+
 def test_what_the_tests_call_good_is_taken() -> None:
     assert found({"apps": {"chat": CHAT, "rag": RAG}}, {"engine": "pgvector"}) == []
 

@@ -275,3 +275,10 @@ def test_vllm_itself_starts_what_is_accepted_and_not_what_is_refused() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == [True, True, True, False]
+
+
+def test_a_number_of_cards_that_a_further_model_cannot_use_is_told_by_its_own_key() -> None:
+    (found,) = refused(models={"small": {"model": SMALL, "gpus": 3}})
+    assert (found.code, found.where) == ("fit.heads-not-divisible", "server.models.small.gpus")
+    assert str(found.hint) == "gpus: 1 or 2"
+    assert resolved(models={"small": {"model": SMALL, "gpus": 1}}).models

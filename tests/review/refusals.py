@@ -770,6 +770,7 @@ def of_machines_that_exist() -> Iterator[Finding]:
         {"user": "Ubuntu User"},
         {"host_key": "ssh-rsa AAAA"},
         {"folder": "/"},
+        {"memory_gib": 6},
         {"agent": True, "private_key_file": "id"},
     ):
         yield from told(lambda host=host: resolve_platform(own.platform(**host)))

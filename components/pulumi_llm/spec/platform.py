@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import among
 from pulumi_llm.spec.access import FILED_PORTS, AccessSpec
 from pulumi_llm.spec.fields import Flag, Part, invalid
@@ -59,6 +59,21 @@ class PlatformSpec(Part):
     def _image_is_of_the_cloud(self) -> Self:
         if self.vectors is not None and self.vectors.image_id is not None:
             image_of(self.server.cloud, self.vectors.image_id)
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_bought_beside_a_host(self) -> Self:
+        if self.server.host is None:
+            return self
+        bought = ["network"] * bool(self.network.model_fields_set)
+        if self.vectors is not None and self.vectors.placement == "own":
+            bought.append("vectors.placement: own")
+        if bought:
+            raise invalid(
+                "spec.not-of-a-host",
+                _("{bought}: for a machine that is bought, and this one exists", bought=listed(bought)),
+                _("leave it out"),
+            )
         return self
 
     @model_validator(mode="after")

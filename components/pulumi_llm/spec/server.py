@@ -18,12 +18,9 @@ from pulumi_llm.spec.hours import Hours, IdleStopSpec
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
-from pulumi_llm.spec.place import MachineSpec
+from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
-
-OWN = "ssh"
-"""The cloud that is none: a machine that exists."""
 
 
 class ServerSpec(MachineSpec):
@@ -206,6 +203,8 @@ class ServerSpec(MachineSpec):
             )
         of_sellers = ("instance_type", "image_id", "zone", "spot", "renew", "idle_stop", "hours")
         bought = [name for name in of_sellers if getattr(self, name)]
+        if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
+            bought.append("system_disk_gib")
         if self.host is not None and bought:
             raise invalid(
                 "spec.not-of-a-host",
