@@ -222,6 +222,14 @@ def test_a_further_model_that_makes_no_sense_is_refused(models: Any, code: str) 
     assert code in {each.code for each in refused(models=models)}
 
 
+def test_a_further_model_that_is_called_as_another_is_told_to_have_another_name() -> None:
+    taken = {"qwen": {"models": ["qwen-max"]}}
+    (found,) = refused(models={"qwen-max": {"model": SMALL}}, upstreams=taken)
+    assert (found.code, str(found.hint)) == ("spec.model-twice", "another name for it under models")
+    (found,) = refused(served_name="qwen-max", upstreams=taken)
+    assert (found.code, str(found.hint)) == ("spec.model-twice", "served_name")
+
+
 ORACLE = """
 import json, sys
 from types import SimpleNamespace

@@ -19,9 +19,9 @@ class PlaceSpec(Part):
     """One region of one cloud, and perhaps a zone of it."""
 
     cloud: Text
-    """``aliyun``, ``tencent`` or ``aws``.
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists.
 
-    zh: ``aliyun``、``tencent`` 或 ``aws``。"""
+    zh: ``aliyun``、``tencent`` 或 ``aws``。服务器还可以是 ``ssh``：已有的机器。"""
     region: Text
     """The cloud's own name of the region, such as ``cn-hangzhou``.
 

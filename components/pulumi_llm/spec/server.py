@@ -68,7 +68,7 @@ class ServerSpec(MachineSpec):
     """Tokens of prompt and answer together. Left out: the model's own, at most 8192.
 
     zh: 提示和回答合计的 token 数。不写则取模型自身的上限，最多 8192。"""
-    gpu_memory_utilization: Annotated[Number, Field(gt=0.1, le=0.98)] = 0.9
+    gpu_memory_utilization: Annotated[Number, Field(ge=0.1, le=0.98)] = 0.9
     """Share of the GPU's memory that vLLM may use.
 
     zh: vLLM 可用的显存比例。"""
@@ -226,7 +226,7 @@ class ServerSpec(MachineSpec):
                 ),
                 _("give them to an overseas proxy (proxy.upstreams), whose models the server's gateway serves too"),
             )
-        refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name")
+        refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name", self.models)
         return self
 
     @property
