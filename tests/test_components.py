@@ -164,6 +164,19 @@ def test_an_output_where_a_plain_value_is_needed_is_refused() -> None:
     assert [finding.code for finding in refused.value.findings] == ["spec.output-not-plain"]
 
 
+def test_a_mistake_below_an_argument_is_told_by_the_arguments_own_name() -> None:
+    small = {"model": "Qwen/Qwen2.5-0.5B-Instruct"}
+    for given, where in (
+        ({"further_models": {"a": {**small, "gpuz": 1}}}, "x.further_models.a.gpuz"),
+        ({"further_models": {"a": {**small, "gpus": 3}}}, "x.further_models.a.gpus"),
+        ({"vectors": True, "vectors_memory_gib": 0}, "x.vectors_memory_gib"),
+        ({"vectors": True, "vectors_backup": {"to": "gs://x"}}, "x.vectors_backup.to"),
+    ):
+        with pytest.raises(Refusal) as refused:
+            plan_of(llm.ModelServer, {**SERVER, **given})
+        assert [each.where for each in refused.value.findings] == [where]
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [

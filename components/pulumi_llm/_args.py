@@ -315,7 +315,7 @@ class ModelArgs(TypedDict):
     gpus: NotRequired[int]
     """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU. From 1 to 7."""
     gpu_memory_utilization: NotRequired[float]
-    """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one request needs. Above 0.01, at most 0.98."""
+    """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one request needs. From 0.01 to 0.98."""
     context_length: NotRequired[int]
     """Tokens of a text, or of prompt and answer together. Left out: the model's own, at most 8192. At least 16."""
     max_num_seqs: NotRequired[int]
@@ -338,7 +338,7 @@ class BackupArgs(TypedDict):
     to: NotRequired[str]
     """Where backups go: ``oss://BUCKET/PREFIX``, ``cos://BUCKET/PREFIX``, ``s3://BUCKET/PREFIX``, or a folder on the machine that the command is run on. Left out: the command's ``--to`` says it."""
     region: NotRequired[str]
-    """The bucket's region. Left out: the vector store's."""
+    """The bucket's region. Left out: the vector store's, where both are in the same cloud."""
     endpoint: NotRequired[str]
     """The URL of another server that speaks S3, with ``s3://``."""
     every: NotRequired[str]
@@ -351,7 +351,7 @@ class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -379,7 +379,7 @@ class ServerArgs(TypedDict):
     context_length: NotRequired[int]
     """Tokens of prompt and answer together. Left out: the model's own, at most 8192. At least 128."""
     gpu_memory_utilization: NotRequired[float]
-    """Share of the GPU's memory that vLLM may use. Above 0.1, at most 0.98. Default: ``0.9``."""
+    """Share of the GPU's memory that vLLM may use. From 0.1 to 0.98. Default: ``0.9``."""
     max_num_seqs: NotRequired[int]
     """Requests worked on at a time. Left out: vLLM's own. From 1 to 4096."""
     kv_cache_dtype: NotRequired[str]
@@ -485,7 +485,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -526,7 +526,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -541,7 +541,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -571,7 +571,7 @@ class ModelServerArgs(TypedDict):
     context_length: NotRequired[int]
     """Tokens of prompt and answer together. Left out: the model's own, at most 8192. At least 128."""
     gpu_memory_utilization: NotRequired[float]
-    """Share of the GPU's memory that vLLM may use. Above 0.1, at most 0.98. Default: ``0.9``."""
+    """Share of the GPU's memory that vLLM may use. From 0.1 to 0.98. Default: ``0.9``."""
     max_num_seqs: NotRequired[int]
     """Requests worked on at a time. Left out: vLLM's own. From 1 to 4096."""
     kv_cache_dtype: NotRequired[str]
@@ -720,7 +720,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -773,7 +773,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``."""
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]

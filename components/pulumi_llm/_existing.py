@@ -31,10 +31,17 @@ def existing_host(server: ResolvedServer, node: NodeRequest, args: Mapping[str, 
     """The machine of ``server.host``.
 
     Raises:
-        Refusal: ``secret.missing`` or ``ssh.no-key-file`` where there is no key to log in with.
+        Refusal: ``secret.missing`` or ``ssh.no-key-file`` where there is no key to log in with, ``bootstrap.bad-port``
+            where SSH and the node want the same port.
     """
     host = server.spec.host
     assert host is not None  # noqa: S101 - asked by the caller
+    first_boot = bootstrap.first_boot(node)
+    # 22 is refused of a listener on every machine.
+    if host.port in first_boot["ports"]:
+        words = _("the gateway cannot listen on {port}", port=host.port)
+        hint = _("give each listener a free port, such as 443, 18443")
+        raise ending([Finding("bootstrap.bad-port", words, hint, where="host.port")])
     return ExistingHost(
         address=host.address,
         port=host.port,
@@ -49,7 +56,7 @@ def existing_host(server: ResolvedServer, node: NodeRequest, args: Mapping[str, 
             "disk_gib": server.data_disk_gib,
             "system_gib": _system_gib(node),
             "memory_gib": host.memory_gib,
-            **bootstrap.first_boot(node),
+            **first_boot,
         },
     )
 

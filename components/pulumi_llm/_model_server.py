@@ -187,7 +187,10 @@ def _node(
 def _resolve(args: ModelServerArgs) -> ResolvedServer:
     given = checked(args, ModelServerArgs)
     parts = arguments.of_server(given.fit, support.known(given.fit), given.findings)
-    return resolve_server(parts.server, parts.shared, vectors=parts.vectors, foreign=parts.foreign)
+    return arguments.named_as(
+        arguments.SERVERS,
+        lambda: resolve_server(parts.server, parts.shared, vectors=parts.vectors, foreign=parts.foreign),
+    )
 
 
 def _keep(component: pulumi.Resource, server: ResolvedServer) -> None:

@@ -48,6 +48,21 @@ def test_what_cannot_work_is_refused_with_its_code_and_a_hint(
     assert told[0].hint
 
 
+def test_the_page_is_not_on_the_port_that_is_opened_to_the_world_for_a_certificate() -> None:
+    place = {"cloud": "aws", "region": "us-east-1", "gpu": "A10G", "model": "Qwen/Qwen2.5-7B-Instruct"}
+    name = {"name": "llm.example.com", "acme": {"email": "ops@example.com"}}
+    for port, codes in ((80, ["bootstrap.bad-port"]), (8443, [])):
+        more = {**place, "domain": name, "apps": {"chat": {**CHAT, "port": port}}}
+        assert [each.code for each in found(more, {})] == codes
+
+
+def test_a_key_of_the_pages_is_named_by_its_whole_path() -> None:
+    for code, keys, vectors in BAD:
+        for told in found(keys, vectors):
+            if code.startswith("apps."):
+                assert told.where.split(".")[0] == "server", told
+
+
 def test_what_the_tests_call_good_is_taken() -> None:
     assert found({"apps": {"chat": CHAT, "rag": RAG}}, {"engine": "pgvector"}) == []
 

@@ -290,3 +290,13 @@ def test_a_machine_that_is_named_names_its_gpus(capsys: pytest.CaptureFixture[st
     place = ("--cloud", "aws", "--region", "us-east-1", "--instance-type", "g4dn.12xlarge")
     assert cli.main(["check", "Qwen/Qwen2.5-7B-Instruct", *place]) == 0
     assert "on 4 x T4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["=0.2", "", " =own", "Qwen/Qwen2.5-0.5B-Instruct=", "Qwen/Qwen2.5-0.5B-Instruct=2"])
+def test_what_names_no_model_or_no_share_beside_another_is_called_wrongly(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pulumi_llm import cli
+
+    assert cli.main(["check", "Qwen/Qwen2.5-7B-Instruct", "--gpu", "A10", f"--beside={text}"]) == 2
+    assert f"--beside {text!r} names no model" in (told := capsys.readouterr().err) or "the share is a number" in told

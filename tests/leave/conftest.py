@@ -31,8 +31,9 @@ def lib(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The node's library as it lies on a node that has the role."""
     folder = tmp_path_factory.mktemp("lib")
     shutil.copytree(TEMPLATES / "node" / "llm_node", folder / "llm_node")
-    for each in (TEMPLATES / "leave" / "stages").glob("*.py"):
-        shutil.copy(each, folder / "llm_node")
+    for role in ("leave", "backup"):
+        for each in (TEMPLATES / role / "stages").glob("*.py"):
+            shutil.copy(each, folder / "llm_node")
     return folder
 
 

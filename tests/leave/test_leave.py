@@ -122,6 +122,19 @@ def test_it_does_not_stop_while_a_change_is_put_in_force(node: Any, world: World
         assert runs(program, passing, 7200) is None
 
 
+def test_it_does_not_stop_while_a_backup_is_made_or_put_back(
+    node: Any, world: World, passing: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llm_node import backup
+
+    program = leaving(node, world, passing, {**IDLE, "hours": NIGHT})
+    stopped: list[float | None] = []
+    monkeypatch.setattr(backup, "_work", lambda: stopped.append(runs(program, passing, 7200)))
+    backup.work()  # what the unit runs, be it for the timer or for the command
+    assert stopped == [None]
+    assert runs(program, passing, 1805) is not None
+
+
 def test_it_does_not_stop_while_the_gateway_does_not_say_how_it_is_used(node: Any, world: World, passing: Time) -> None:
     world.used = None
     assert runs(leaving(node, world, passing, IDLE), passing, 7200) is None

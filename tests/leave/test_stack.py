@@ -115,6 +115,7 @@ def test_hours_are_minutes_of_the_week(text: str, windows: list[tuple[int, int]]
         ("00:00-24:00 UTC", "spec.bad-hours"),
         ("Mo-Fr 08:00-20:00 UTC", "spec.bad-hours"),
         ("Mon-Fri 08:00-20:00 Asia/Shangai", "spec.unknown-time-zone"),
+        ("Mon-Fri 08:00-20:00 localtime", "spec.unknown-time-zone"),
         ("Mon-Fri 08:00-20:00", "spec.bad-hours"),
     ],
 )

@@ -222,6 +222,14 @@ def test_a_further_model_that_makes_no_sense_is_refused(models: Any, code: str) 
     assert code in {each.code for each in refused(models=models)}
 
 
+def test_a_further_model_that_is_called_as_another_is_told_to_have_another_name() -> None:
+    taken = {"qwen": {"models": ["qwen-max"]}}
+    (found,) = refused(models={"qwen-max": {"model": SMALL}}, upstreams=taken)
+    assert (found.code, str(found.hint)) == ("spec.model-twice", "another name for it under models")
+    (found,) = refused(served_name="qwen-max", upstreams=taken)
+    assert (found.code, str(found.hint)) == ("spec.model-twice", "served_name")
+
+
 ORACLE = """
 import json, sys
 from types import SimpleNamespace
@@ -275,3 +283,10 @@ def test_vllm_itself_starts_what_is_accepted_and_not_what_is_refused() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == [True, True, True, False]
+
+
+def test_a_number_of_cards_that_a_further_model_cannot_use_is_told_by_its_own_key() -> None:
+    (found,) = refused(models={"small": {"model": SMALL, "gpus": 3}})
+    assert (found.code, found.where) == ("fit.heads-not-divisible", "server.models.small.gpus")
+    assert str(found.hint) == "gpus: 1 or 2"
+    assert resolved(models={"small": {"model": SMALL, "gpus": 1}}).models

@@ -468,6 +468,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("vectors.backup", {"every": "6h"}),
     ("vectors.backup", {"to": "s3://kept", "every": "often"}),
     ("vectors.backup", {"endpoint": "here"}),
+    ("vectors.backup", {"to": "s3://kept"}),
+    ("server.models", {"gpt-6-luna": {"model": "Qwen/Qwen2.5-0.5B-Instruct"}}),
     (
         "vectors",
         {"instance_type": "t3.large", "system_disk_gib": 50, "renew": True, "ready_timeout_minutes": 30},
@@ -770,6 +772,7 @@ def of_machines_that_exist() -> Iterator[Finding]:
         {"user": "Ubuntu User"},
         {"host_key": "ssh-rsa AAAA"},
         {"folder": "/"},
+        {"memory_gib": 6},
         {"agent": True, "private_key_file": "id"},
     ):
         yield from told(lambda host=host: resolve_platform(own.platform(**host)))

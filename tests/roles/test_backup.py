@@ -12,7 +12,9 @@ from pulumi_llm._bootstrap import BackupRole, ServiceRole, settings
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
 from tests.bootstrap.samples import engine_node, vector_node
+from tests.ssh import samples as own
 from tests.test_components import SERVER, plan_of
+from tests.test_spec import changed
 
 ENGINES = sorted(registry.answering("vectors"))
 BUCKET = {"to": "oss://kept/vectors", "every": "6h"}
@@ -98,6 +100,23 @@ def test_what_is_no_place_and_no_time_is_refused(given: dict[str, Any], code: st
     with pytest.raises(Refusal) as refused:
         spec.parse(spec.BackupSpec, given)
     assert code in [each.code for each in refused.value.findings]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [({}, False), ({"region": "us-east-1"}, True), ({"endpoint": "https://s3.example.com"}, True)],
+)
+def test_a_bucket_of_another_cloud_than_the_stores_needs_its_own_region(more: dict[str, Any], told: bool) -> None:
+    for made in (changed("vectors.backup", {"to": "s3://kept", **more}), own.platform()):
+        made["vectors"] = {"memory_gib": 4, "backup": {"to": "s3://kept", **more}}
+        if told:
+            assert spec.parse(spec.PlatformSpec, made).vectors is not None
+            continue
+        with pytest.raises(Refusal) as refused:
+            spec.parse(spec.PlatformSpec, made)
+        (found,) = refused.value.findings
+        assert (found.code, "vectors.backup.region" in str(found.hint)) == ("vectors.backup-place", True)
+    assert spec.parse(spec.PlatformSpec, changed("vectors.backup", {"to": "oss://kept"})).vectors is not None
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pulumi_llm import Platform, catalog
 from pulumi_llm._plan.capture import capture
 from pulumi_llm._plan.model import Plan
+from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.bill import make_bill
 from pulumi_llm._review.items import Usage
 from pulumi_llm.clouds.ssh import probe
+from pulumi_llm.errors import Refusal
 from tests.ssh.samples import HOST_KEY, platform
 
 REMOTE = "command:remote:Command"
@@ -91,6 +95,35 @@ def test_the_bill_takes_the_price_that_its_owner_gives_and_says_where_there_is_n
     (line,) = bill().lines
     assert line.unknown is not None
     assert line.per_month is None
+
+
+def test_the_bill_counts_all_cards_of_the_machine_those_of_further_models_too() -> None:
+    made = platform()
+    made["server"]["gpu_count"] = 2
+    made["server"]["models"] = {"small": {"model": "Qwen/Qwen2.5-0.5B-Instruct", "gpus": 1}}
+
+    def program() -> None:
+        Platform("llm", {**made, "ssh_private_key": "a key"})  # type: ignore[typeddict-item]
+
+    plan = capture(program, project="own", stack_name="own")
+    (line,) = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 28)).lines
+    assert str(line.what).startswith("3 x RTX-4090")
+    assert resolve_platform(made).server.site.place.instance_type == "3 x RTX-4090"
+
+
+@pytest.mark.parametrize("port", [443, 8000, 18444])
+def test_a_port_where_the_machine_answers_ssh_is_nobody_elses(port: int) -> None:
+    made = platform(port=port)
+    made["vectors"] = {"memory_gib": 4}
+
+    def program() -> None:
+        Platform("llm", {**made, "ssh_private_key": "a key"})  # type: ignore[typeddict-item]
+
+    with pytest.raises(Refusal) as caught:
+        capture(program, project="own", stack_name="own")
+    (found,) = caught.value.findings
+    assert (found.code, str(port) in str(found.message)) == ("bootstrap.bad-port", True)
+    assert found.where.endswith("host.port")
 
 
 def test_a_plan_asks_no_machine_and_needs_no_key_file(tmp_path: Path) -> None:

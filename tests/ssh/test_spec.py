@@ -13,6 +13,10 @@ from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
 from tests.ssh.samples import platform
 
+NO_FOLDERS = ("/home/ubuntu", "/var/lib", "/mnt", "/etc/llm", "/usr/share/llm", "/dev/shm", "/run/llm", "/tmp/llm",
+              "/opt/llm/data", "/srv/llm/data", "/var/lib/pulumi-llm/data")  # fmt: skip
+"""Of the system, of somebody, in memory, swept, or below what a node makes itself."""
+
 
 def refused(made: dict[str, Any]) -> set[tuple[str, str]]:
     with pytest.raises(Refusal) as caught:
@@ -39,10 +43,17 @@ def test_a_machine_that_exists_needs_no_row_of_the_catalogue_and_costs_what_its_
         ("folder", "/data/../etc", "spec.bad-folder"),
         ("folder", "/home", "spec.bad-folder"),
         ("folder", "data", "spec.bad-folder"),
+        *((("folder", each, "spec.bad-folder")) for each in NO_FOLDERS),
+        *((("address", each, "spec.bad-address")) for each in ("0.0.0.0", "224.0.0.1", "255.255.255.255")),
     ],
 )
 def test_what_a_host_cannot_be_is_refused_by_its_key(key: str, value: str, code: str) -> None:
     assert refused(platform(**{key: value})) == {(code, f"server.host.{key}")}
+
+
+@pytest.mark.parametrize("folder", ["/data", "/mnt/big", "/home/ubuntu/llm", "/var/llm", "/srv/models", "/var/lib/llm"])
+def test_a_folder_of_its_own_is_taken_wherever_it_lies(folder: str) -> None:
+    assert resolve_platform(platform(folder=folder)).server.spec.host is not None
 
 
 def test_two_ways_to_log_in_are_one_too_many() -> None:
@@ -58,11 +69,31 @@ def test_a_host_and_a_cloud_that_sells_do_not_go_together() -> None:
     assert refused(made) == {("spec.host-needed", "server")}
 
 
-@pytest.mark.parametrize("key", ["instance_type", "zone", "spot", "renew"])
+@pytest.mark.parametrize("key", ["instance_type", "zone", "spot", "renew", "image_id", "system_disk_gib", "hours"])
 def test_what_says_how_a_machine_is_bought_is_refused_of_one_that_exists(key: str) -> None:
     made = platform()
-    made["server"][key] = {"instance_type": "g4dn.xlarge", "zone": "us"}.get(key, True)
+    made["server"][key] = {
+        "instance_type": "g4dn.xlarge",
+        "zone": "elsewhere",
+        "image_id": "ami-0123456789abcdef0",
+        "system_disk_gib": 100,
+        "hours": "08:00-20:00 UTC",
+    }.get(key, True)
     assert refused(made) == {("spec.not-of-a-host", "server")}
+
+
+@pytest.mark.parametrize(
+    ("part", "keys"),
+    [
+        ("network", {"cidr": "10.9.0.0/16"}),
+        ("network", {"vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
+        ("vectors", {"placement": "own"}),
+    ],
+)
+def test_what_is_bought_beside_a_machine_is_refused_beside_one_that_exists(part: str, keys: dict[str, Any]) -> None:
+    made = platform()
+    made[part] = keys
+    assert [code for code, __ in refused(made)] == ["spec.not-of-a-host"]
 
 
 def test_a_proxy_is_not_placed_on_a_machine_of_ones_own() -> None:
@@ -84,6 +115,24 @@ def test_the_machines_own_memory_is_held_against_what_runs_there_where_it_is_tol
     made["vectors"] = {"memory_gib": 16}
     assert ("fit.host-memory", "server.instance_type") in refused(made)
     del made["server"]["host"]["memory_gib"]
+    assert resolve_platform(made).server.vectors is not None
+
+
+def test_what_is_said_of_too_little_memory_works_where_it_is_done() -> None:
+    made = platform(memory_gib=6)
+    for more in ({}, {"apps": {"chat": {"admin_email": "ops@example.com"}}}):
+        made["server"] |= more
+        with pytest.raises(Refusal) as caught:
+            resolve_platform(made)
+        (found,) = caught.value.findings
+        assert (found.code, str(found.hint)) == ("fit.host-memory", "a machine with more memory")
+    made = platform(memory_gib=10)
+    made["vectors"] = {"memory_gib": 4}
+    with pytest.raises(Refusal) as caught:
+        resolve_platform(made)
+    (found,) = caught.value.findings
+    assert str(found.hint) == "vectors.memory_gib: 2", "a machine of one's own has no other beside it"
+    made["vectors"] = {"memory_gib": 2}
     assert resolve_platform(made).server.vectors is not None
 
 

@@ -37,7 +37,9 @@ def verdict(asked: Namespace, main: FitRequest) -> tuple[Report, tuple[Seat, ...
 def _others(asked: Namespace, main: FitRequest) -> Iterator[Wish]:
     names = {main.named.rsplit("/", 1)[-1]}
     for text in asked.beside:
-        model, __, share = text.partition("=")
+        model, sign, share = text.partition("=")
+        if not model.strip():
+            raise UsageError(_("--beside {text!r} names no model", text=text))
         own = share == OWN
         where, from_config = _place(asked, model)
         name = model.rsplit("/", 1)[-1]
@@ -50,7 +52,7 @@ def _others(asked: Namespace, main: FitRequest) -> Iterator[Wish]:
             hub_id=None if not from_config or _model.is_path(model) else model,
             gpu=main.gpu,
         )
-        yield sharing.further(name, request, share=_share(share) if share and not own else None, shares=not own)
+        yield sharing.further(name, request, share=_share(share) if sign and not own else None, shares=not own)
 
 
 def _place(asked: Namespace, model: str) -> tuple[str, bool]:

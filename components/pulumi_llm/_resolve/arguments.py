@@ -7,9 +7,10 @@ beyond whether it is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from pulumi_llm import spec
 from pulumi_llm._dataclasses import dataclass
@@ -17,7 +18,7 @@ from pulumi_llm._findings import all_or_none, gather, pick, refuse
 from pulumi_llm._resolve.graph import Foreign
 from pulumi_llm._resolve.parts import Shared
 from pulumi_llm._texts import _
-from pulumi_llm.errors import Finding
+from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.spec import (
     VECTORS_BESIDE,
     AccessSpec,
@@ -30,8 +31,25 @@ from pulumi_llm.spec import (
 )
 from pulumi_llm.spec.fields import Part
 
+T = TypeVar("T")
 VECTORS_NETWORK = "10.62.0.0/16"
 """The range of the network that is made for a vector store's own machine."""
+
+SERVERS: Mapping[str, str] = {"models": spec.FURTHER_MODELS}
+VECTORS: Mapping[str, str] = {name: f"vectors_{name}" for name in VECTORS_BESIDE}
+"""Keys of a part of the spec that ``ModelServer`` has as arguments of another name."""
+
+
+def named_as(arguments: Mapping[str, str], task: Callable[[], T]) -> T:
+    """What ``task`` gives; what it refuses is placed at the ``arguments``, by the keys that it knows them by."""
+    try:
+        return task()
+    except Refusal as refusal:
+        found = []
+        for each in refusal.findings:
+            key, dot, rest = each.where.partition(".")
+            found.append(replace(each, where=arguments.get(key, key) + dot + rest))
+        raise Refusal(found) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +88,9 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
     asked = {name: given.get(f"vectors_{name}") for name in VECTORS_BESIDE}
     prices: Mapping[str, Any] = given.get("proxy_prices") or {}
     server, access, vectors, network, tags, of_models, proxied, *__ = gather(
-        lambda: spec.parse(ServerSpec, spec.server_arguments(known)),
+        lambda: named_as(SERVERS, lambda: spec.parse(ServerSpec, spec.server_arguments(known))),
         lambda: _access(given),
-        lambda: spec.parse(VectorsSpec, pick(asked, *asked)),
+        lambda: named_as(VECTORS, lambda: spec.parse(VectorsSpec, pick(asked, *asked))),
         lambda: spec.parse(NetworkSpec, pick({"cidr": given.get("network_cidr")}, "cidr")),
         lambda: spec.parse(spec.TagsSpec, pick(given, "tags")),
         lambda: spec.parse_each(PriceSpec, prices, where="proxy_prices"),

@@ -42,8 +42,8 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
     if server is not None:
         placing = placement.attempt(lambda: placement.place_server(server))
         of_server = kept(lambda: parts.stand_of_server(server, vectors, placing), "server")
-        if own is not None and placing.place is not None:
-            # Beside the model server, in its zone.
+        if own is not None and placing.place is not None and not placing.place.exists:
+            # Beside the model server, in its zone. That nothing is bought beside a machine that exists is said above.
             place = placing.place
             of_vectors = kept(lambda: parts.stand_of_vectors(place.cloud, place.region, place.zone, own), "vectors")
     if proxy is not None:
@@ -59,9 +59,14 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
     shared = parts.Shared(access=wanted.access, network=wanted.network, tags=wanted.tags, protect=bool(wanted.protect))
     theirs = _proxy(wanted, shared, of_proxy) if wanted.proxy is not None else None
     foreign = Foreign(models=theirs.models, prices=theirs.prices) if theirs is not None else None
+    resolved = kept(
+        lambda: parts.resolve_server(wanted.server, shared, vectors=vectors, foreign=foreign, stand=of_server), "server"
+    )
+    if resolved is None:
+        raise Refusal(findings)
     return ResolvedPlatform(
         spec=wanted,
-        server=parts.resolve_server(wanted.server, shared, vectors=vectors, foreign=foreign, stand=of_server),
+        server=resolved,
         vectors=parts.resolve_vectors(own, shared, of_vectors) if own is not None and of_vectors is not None else None,
         proxy=theirs,
     )

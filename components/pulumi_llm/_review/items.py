@@ -71,6 +71,16 @@ def _whole(count: object) -> int:
     return int(count) if isinstance(count, (int, float)) else 1
 
 
+def _cards(server: Mapping[str, Any]) -> int:
+    """GPUs of a server's machine: the main model's, and those that further models have for themselves.
+
+    A program in Python registers the component with its arguments' own names, a host of components in camel case.
+    """
+    further = server.get("further_models", server.get("furtherModels"))
+    each = [row.get("gpus") for row in further.values()] if isinstance(further, Mapping) else []
+    return _whole(server.get("gpu_count", server.get("gpuCount"))) + sum(_whole(count) for count in each if count)
+
+
 def items(
     plan: Plan, catalog: Catalog, usage: Usage, default_regions: Mapping[str, str] | None = None
 ) -> Iterator[Item]:
@@ -113,7 +123,7 @@ class _Reader:
     def _existing(self, server: PlannedResource, host: Mapping[str, Any]) -> Item:
         """A machine that nobody buys here: an hour of it costs what its owner says."""
         price, inputs = host.get("price"), server.inputs
-        cards = _("{count} x {gpu}, a machine that exists", count=_whole(inputs.get("gpuCount")), gpu=inputs.get("gpu"))
+        cards = _("{count} x {gpu}, a machine that exists", count=_cards(inputs), gpu=inputs.get("gpu"))
         item = Item(
             urn=server.urn,
             type=server.type,

@@ -99,7 +99,7 @@ def place_server(server: ServerSpec) -> Placement:
 
 def _existing(server: ServerSpec, host: HostSpec) -> Placement:
     """A machine that its owner describes. Its price is what the owner says."""
-    name = f"{server.gpu_count} x {server.gpu}"
+    name = f"{server.cards} x {server.gpu}"
     price = None
     if host.price is not None:
         price = catalog.Price(

@@ -58,6 +58,8 @@ class FitRequest:
     """The model's id, where ``model`` is the folder with what a hub told of it."""
     host: HostSpec | None = None
     """A machine that exists, as its owner describes it."""
+    count_key: str = "gpu_count"
+    """The key of the spec under which the number of GPUs stands."""
 
     @property
     def cards(self) -> int:

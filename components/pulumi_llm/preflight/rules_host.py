@@ -85,7 +85,7 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     flags = flags_of(request.extra_args)
     services = [each for each in request.services if each.memory_gib]
     offloaded = _gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size")
-    if place is None or not (services or offloaded):
+    if place is None or not (services or offloaded or place.exists):
         return  # where there is no place, the rule about it says so
     given = place.memory_gib if place.exists else catalog.load().instance(place.cloud, place.instance_type).memory_gib
     if given is None:
@@ -109,7 +109,7 @@ def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
             fixed=asked,
             parts=listed(filter(None, parts)),
         ),
-        _roomier(request, services, fixed, given),
+        _roomier(request, services, fixed, given) or _less(offloaded),
         where="instance_type",
     )
 
@@ -125,7 +125,7 @@ def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memo
             continue
         left = math.floor(memory_gib - fixed - (together - each.memory_gib))
         ways += [f"{each.argument}.memory_gib: {left}"] if left >= 1 else []
-        if each.argument == beside.VECTORS:
+        if each.argument == beside.VECTORS and request.host is None:
             ways.append(f"{each.argument}.placement: own")
     for offer in catalog.load().offers(
         gpu=request.gpu, gpu_count=request.cards, cloud=request.cloud, region=request.region, spot=request.spot
@@ -140,7 +140,11 @@ def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memo
                 )
             )
             break
-    return any_of(ways) or _("fewer GiB in the flags among extra_args")
+    return any_of(ways)
+
+
+def _less(offloaded: float) -> str:
+    return _("fewer GiB in the flags among extra_args") if offloaded else _("a machine with more memory")
 
 
 def _gib(flags: dict[str, str], name: str) -> float:

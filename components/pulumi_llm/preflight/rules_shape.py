@@ -18,7 +18,7 @@ def heads_not_divisible(case: Case) -> Iterator[Finding]:
     if count == 1 or model.heads is None:
         return
     fitting = [each for each in COUNTS if _heads_divide(case, each)]
-    hint = _("gpu_count: {fitting}", fitting=either(map(str, fitting)))
+    hint = _("{key}: {fitting}", key=case.request.count_key, fitting=either(map(str, fitting)))
     if model.heads % count:
         yield Finding(
             "fit.heads-not-divisible",
@@ -31,7 +31,7 @@ def heads_not_divisible(case: Case) -> Iterator[Finding]:
                 heads_2=model.heads / count,
             ),
             hint,
-            where="gpu_count",
+            where=case.request.count_key,
         )
     elif not _heads_divide(case, count):
         yield Finding(
@@ -43,7 +43,7 @@ def heads_not_divisible(case: Case) -> Iterator[Finding]:
                 count=count,
             ),
             hint,
-            where="gpu_count",
+            where=case.request.count_key,
         )
 
 
@@ -73,8 +73,12 @@ def groups_not_divisible(case: Case) -> Iterator[Finding]:
                     count=count,
                     size_2=size / count,
                 ),
-                _("gpu_count: {fitting}, or the model in 16 bit", fitting=either(map(str, fitting))),
-                where="gpu_count",
+                _(
+                    "{key}: {fitting}, or the model in 16 bit",
+                    key=case.request.count_key,
+                    fitting=either(map(str, fitting)),
+                ),
+                where=case.request.count_key,
             )
             return
 

@@ -92,6 +92,7 @@ def _wish(gpu: str, name: str, each: ModelSpec) -> Wish:
             model=each.model,
             gpu=gpu,
             gpu_count=each.gpus or 1,
+            count_key="gpus",
             quantization=each.quantization,
             dtype=each.dtype,
             max_model_len=each.context_length,

@@ -23,7 +23,8 @@ class Caddy(Role):
         ports = [port for role in order.listed(node) for port, __ in role.listeners(node).values()]
         if order.status_port(node) is None:
             ports.append(0)  # nobody could ask it anything
-        ports += [port for port in challenge_ports(node) if port not in ports]
+        # By tls-alpn the authority asks the gateway's own port; what is asked by http answers nothing else.
+        ports += [port for port in challenge_ports(node) if port not in ports or port == CHALLENGE_PORTS["http"]]
         mine = {role.name: role for role in (*registry.built_in().values(), *order.listed(node))}
         taken = {22, *(port for role in mine.values() for port in role.manifest.loopback)}
         return [

@@ -48,9 +48,9 @@ class BackupSpec(Part):
     zh: 备份存放处：``oss://BUCKET/PREFIX``、``cos://BUCKET/PREFIX``、``s3://BUCKET/PREFIX``，
     或运行命令的机器上的目录。不写则由命令的 ``--to`` 指定。"""
     region: Text | None = None
-    """The bucket's region. Left out: the vector store's.
+    """The bucket's region. Left out: the vector store's, where both are in the same cloud.
 
-    zh: 存储桶的地域。不写则与向量库相同。"""
+    zh: 存储桶的地域。两者在同一家云时可不写，即与向量库相同。"""
     endpoint: Text | None = None
     """The URL of another server that speaks S3, with ``s3://``.
 

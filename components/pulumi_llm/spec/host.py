@@ -20,18 +20,29 @@ HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa
 Of an RSA key pulumi-command 1.2.1 asks for the algorithm that is called as the key is, ``ssh-rsa``: that is SHA-1,
 which OpenSSH refuses since 8.8 (provider/pkg/provider/remote/connection.go at 010bd8e0, 2026-08-21).
 """
-OURS = ("/opt", "/srv", "/srv/llm", "/opt/llm", "/etc", "/usr", "/var", "/home", "/root")
+SHARED = re.compile(r"/(opt|srv|var|home(/[^/]+)?|root|mnt|media|var/(lib|log|cache|backups|spool|mail))")
+"""Folders that are not for one program alone: ours may lie in one, but be none."""
+SYSTEM = re.compile(
+    r"/(s?bin|boot|dev|etc|lib(32|64|x32)?|lost\+found|proc|run|sys|tmp|usr|var/(lock|run|tmp)"
+    r"|var/lib/(apt|dpkg|systemd|pulumi-llm)|opt/llm|srv/llm)(/.*)?"
+)
+"""Folders in which no data may lie: the system's own, what is in memory or swept, where a node has programs and notes,
+and the place that leads to data elsewhere."""
 
 
 def _address(value: str) -> str:
     try:
-        return str(ipaddress.IPv4Address(value))
+        address = ipaddress.IPv4Address(value)
     except ValueError:
+        address = None
+    # Those of nobody, of many and of all are no machine's.
+    if address is None or address.is_unspecified or address.is_multicast or address.is_reserved:
         raise invalid(
             "spec.bad-address",
             _("{value!r} is not an IPv4 address, which the machine's certificate is made for", value=value),
             "203.0.113.7",
-        ) from None
+        )
+    return str(address)
 
 
 def _user(value: str) -> str:
@@ -63,7 +74,8 @@ def _host_key(value: str) -> str:
 def _folder(value: str) -> str:
     plain = value.rstrip("/")
     steps = plain.split("/")[1:]
-    if not re.fullmatch(r"(/[\w.-]+)+", plain) or {".", ".."} & set(steps) or plain in OURS:
+    taken = SHARED.fullmatch(plain) or SYSTEM.fullmatch(plain)
+    if not re.fullmatch(r"(/[\w.-]+)+", plain) or {".", ".."} & set(steps) or taken:
         raise invalid(
             "spec.bad-folder",
             _("{value!r} is not a folder of its own, by its whole path", value=value),

@@ -74,7 +74,7 @@ class ModelSpec(Part):
     """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU.
 
     zh: 主模型之外，它独占的 GPU 数。不写则与主模型共用第一张 GPU。"""
-    gpu_memory_utilization: Annotated[Number, Field(gt=0.01, le=0.98)] | None = None
+    gpu_memory_utilization: Annotated[Number, Field(ge=0.01, le=0.98)] | None = None
     """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one
     request needs.
 

@@ -11,14 +11,17 @@ from pulumi_llm._texts import _
 from pulumi_llm.errors import among
 from pulumi_llm.spec.fields import Part, Text, invalid, known
 
+OWN = "ssh"
+"""The cloud that is none: a machine that exists."""
+
 
 class PlaceSpec(Part):
     """One region of one cloud, and perhaps a zone of it."""
 
     cloud: Text
-    """``aliyun``, ``tencent`` or ``aws``.
+    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists.
 
-    zh: ``aliyun``、``tencent`` 或 ``aws``。"""
+    zh: ``aliyun``、``tencent`` 或 ``aws``。服务器还可以是 ``ssh``：已有的机器。"""
     region: Text
     """The cloud's own name of the region, such as ``cn-hangzhou``.
 
@@ -49,7 +52,9 @@ class PlaceSpec(Part):
     @classmethod
     def _zone_is_of_the_region(cls, value: str | None, info: ValidationInfo) -> str | None:
         region = info.data.get("region")
-        if value is not None and region is not None and not value.startswith(region):
+        # Whether a machine that exists has a zone is for the whole of it to say.
+        own = info.data.get("cloud") == OWN
+        if value is not None and region is not None and not own and not value.startswith(region):
             raise invalid(
                 "spec.zone-of-other-region", _("zone {value!r} is not in region {region!r}", value=value, region=region)
             )
@@ -59,7 +64,7 @@ class PlaceSpec(Part):
 def image_of(cloud: str | None, image_id: str | None) -> None:
     """Refuse an image id that is none of that cloud's: a name, say, or the id of another cloud."""
     facts = catalog.load().clouds.get(cloud or "")
-    if facts is not None and image_id is not None and not re.fullmatch(facts.image_id, image_id):
+    if facts is not None and cloud != OWN and image_id is not None and not re.fullmatch(facts.image_id, image_id):
         raise invalid(
             "spec.bad-image-id",
             _("{image_id!r} is not the id of an image on {title}", image_id=image_id, title=facts.title),

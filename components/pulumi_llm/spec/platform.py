@@ -9,9 +9,10 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import among
 from pulumi_llm.spec.access import FILED_PORTS, AccessSpec
+from pulumi_llm.spec.backup import BUCKETS, bucket_of
 from pulumi_llm.spec.fields import Flag, Part, invalid
 from pulumi_llm.spec.keys import KeySpec
 from pulumi_llm.spec.network import NetworkSpec
@@ -62,6 +63,36 @@ class PlatformSpec(Part):
         return self
 
     @model_validator(mode="after")
+    def _nothing_is_bought_beside_a_host(self) -> Self:
+        if self.server.host is None:
+            return self
+        bought = ["network"] * bool(self.network.model_fields_set)
+        if self.vectors is not None and self.vectors.placement == "own":
+            bought.append("vectors.placement: own")
+        if bought:
+            raise invalid(
+                "spec.not-of-a-host",
+                _("{bought}: for a machine that is bought, and this one exists", bought=listed(bought)),
+                _("leave it out"),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _buckets_region_is_known(self) -> Self:
+        """A bucket of another cloud than the store's is in no region of the store's."""
+        backup = self.vectors.backup if self.vectors is not None else None
+        bucket = bucket_of(backup.to) if backup is not None and backup.to is not None else None
+        if backup is None or bucket is None or backup.region is not None or backup.endpoint is not None:
+            return self
+        if BUCKETS[bucket.scheme]["cloud"] != self.server.cloud:
+            raise invalid(
+                "vectors.backup-place",
+                _("{to} is in another cloud than the vector store, and nothing says in which region", to=backup.to),
+                _("vectors.backup.region: the bucket's region"),
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
         for place in (self.server, self.proxy):
             if place is None or self.access.https_port is None:
@@ -78,7 +109,7 @@ class PlatformSpec(Part):
                 )
         ours = [*self.server.own_models, *served_by(self.server.upstreams)]
         theirs = served_by(self.proxy.upstreams) if self.proxy is not None else []
-        refuse_twice([*ours, *theirs], "served_name")
+        refuse_twice([*ours, *theirs], "served_name", self.server.models)
         for where, keys, routes, models in (
             ("server", self.server.keys, self.server.routes, [*ours, *theirs]),
             ("proxy", self._proxy_keys(), self.proxy.routes if self.proxy else {}, theirs),

@@ -18,12 +18,9 @@ from pulumi_llm.spec.hours import Hours, IdleStopSpec
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
-from pulumi_llm.spec.place import MachineSpec
+from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
-
-OWN = "ssh"
-"""The cloud that is none: a machine that exists."""
 
 
 class ServerSpec(MachineSpec):
@@ -71,7 +68,7 @@ class ServerSpec(MachineSpec):
     """Tokens of prompt and answer together. Left out: the model's own, at most 8192.
 
     zh: 提示和回答合计的 token 数。不写则取模型自身的上限，最多 8192。"""
-    gpu_memory_utilization: Annotated[Number, Field(gt=0.1, le=0.98)] = 0.9
+    gpu_memory_utilization: Annotated[Number, Field(ge=0.1, le=0.98)] = 0.9
     """Share of the GPU's memory that vLLM may use.
 
     zh: vLLM 可用的显存比例。"""
@@ -206,6 +203,8 @@ class ServerSpec(MachineSpec):
             )
         of_sellers = ("instance_type", "image_id", "zone", "spot", "renew", "idle_stop", "hours")
         bought = [name for name in of_sellers if getattr(self, name)]
+        if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
+            bought.append("system_disk_gib")
         if self.host is not None and bought:
             raise invalid(
                 "spec.not-of-a-host",
@@ -227,7 +226,7 @@ class ServerSpec(MachineSpec):
                 ),
                 _("give them to an overseas proxy (proxy.upstreams), whose models the server's gateway serves too"),
             )
-        refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name")
+        refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name", self.models)
         return self
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -179,11 +179,13 @@ def unserved(cloud: str, region: str, upstreams: Mapping[str, UpstreamSpec]) -> 
     return sorted(name for name, each in upstreams.items() if vendor_of(name, each) not in serves)
 
 
-def refuse_twice(names: Iterable[str], hint: str) -> None:
-    """Refuse two models that callers would ask for by the same name."""
+def refuse_twice(names: Iterable[str], hint: str, further: Collection[str] = ()) -> None:
+    """Refuse two models that callers would ask for by the same name; ``further``: those that have no other name."""
     names = list(names)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
+        if twice[0] in further:
+            hint = _("another name for it under models")
         raise invalid("spec.model-twice", _("two models are served by the name {twice!r}", twice=twice[0]), hint)
 
 

@@ -23,6 +23,8 @@ from llm_node.backup_store import FOLDER, Store
 from llm_node.system import Failure, at, run, write
 
 RUN = "/run/llm/backup"
+WORKING = f"{RUN}/work.lock"
+"""Held as long as the work lasts: a machine that stops by itself waits for it."""
 QUESTION, ANSWER, KEY = f"{RUN}/question.json", f"{RUN}/answer.json", f"{RUN}/key"
 SENT = f"{FOLDER}/sent.json"
 UNIT = "llm-backup.service"
@@ -86,6 +88,13 @@ def asked(what: str) -> dict[str, Any]:
 
 def work() -> None:
     """The body of the unit: what was asked, or without a question the timer's backup."""
+    at(RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with at(WORKING).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _work()
+
+
+def _work() -> None:
     wanted, scheduled = status.read(at(QUESTION)), not at(QUESTION).exists()
     try:
         store = Store()

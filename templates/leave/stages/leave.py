@@ -31,6 +31,8 @@ BY_HAND = 30
 """Minutes without a call after which a machine that somebody started outside its hours is stopped again."""
 TAKEN = 600.0
 """Seconds within which a machine whose stop was taken has to be gone."""
+AT_WORK = ("/run/llm/apply.lock", "/run/llm/backup/work.lock")
+"""Held while a change of this node is put in force, and while a backup is made or put back."""
 RETRY_AFTER = {"idle": 60, "hours": 60, "spot": 120}
 """Seconds after which a caller may try again: by then another machine may answer, or somebody has started this one."""
 
@@ -65,10 +67,15 @@ def gateway() -> Use | None:
         return None
 
 
-def applying() -> bool:
-    """Whether a change of this node is being put in force."""
+def at_work() -> bool:
+    """Whether a change of this node is being put in force, or a backup made or put back."""
+    return any(held(name) for name in AT_WORK)
+
+
+def held(name: str) -> bool:
+    """Whether somebody holds that lock."""
     try:
-        with at("/run/llm/apply.lock").open("a") as lock:
+        with at(name).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -104,7 +111,7 @@ class Leave:
         self.ports = set(config.get("ports", ()))
         self.metadata = Metadata(self.cloud)
         self.kept = self.clock.steady()
-        """When something last kept the machine: a call, a connection, a change, its own start."""
+        """When something last kept the machine: a call, a connection, a change, a backup, its own start."""
         self.started = self.clock.wall() - self.clock.up()
         """Since when its hours count: its start, or a stop that failed."""
         self.limit = 0.0
@@ -136,15 +143,15 @@ class Leave:
     def reason(self) -> str | None:
         """Why the machine is to be stopped now: ``idle``, ``hours``, or None."""
         use, now = gateway(), self.clock.steady()
-        changing = applying()
+        working = at_work()
         ready = bool(status.read(at("/run/llm/status.json")).get("ready"))
-        if changing or not ready or use is None or use.active or connected(self.ports):
+        if working or not ready or use is None or use.active or connected(self.ports):
             self.kept = now
         quiet = 0.0 if use is None else min(now - self.kept, use.idle)
         limit = self.idle_seconds
         if self.hours is not None and not self.hours.inside(self.clock.wall()):
             if self.hours.ended(self.clock.wall()) > self.started:
-                return None if changing else "hours"
+                return None if working else "hours"
             limit = limit or 60.0 * BY_HAND
         self.limit = limit or 0.0
         return "idle" if limit is not None and quiet >= limit else None
