@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 
+from pulumi_llm.clouds.ssh.probe import SIMULATED
 from tests.generated import breaking
 from tests.host import Refused, Registered, call_hook, component_host, explained, secret
 from tests.ssh.samples import HOST_KEY
@@ -295,7 +296,10 @@ OWN: dict[str, Any] = {
 """A model server on a machine that exists."""
 
 
-def test_a_machine_that_exists_is_described_in_camel_case_too_and_its_key_is_recorded_nowhere() -> None:
+def test_a_machine_that_exists_is_described_in_camel_case_too_and_its_key_is_recorded_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(SIMULATED, "1")  # no machine is asked
     _, seen = construct("ModelServer", OWN)
     made = next(each for each in seen if each.type == "llm:index:ModelServer")
     assert made.inputs["host"]["host_key"] == HOST_KEY

@@ -75,7 +75,8 @@ def test_the_node_sends_and_fetches_by_signed_addresses_alone(server: tuple[str,
         node.fill("of before")
         before, made = node.holds(), node.ask("make")
         urls = {each["name"]: place.signed("put", f"{made['id']}/{each['name']}") for each in made["parts"]}
-        assert node.ask("send", urls=urls) == {}
+        sums = {each["name"]: each["sha256"] for each in made["parts"]}
+        assert node.ask("send", urls=urls, sha256=sums) == {}
         place.write(f"{made['id']}/{FILE}", json.dumps(made).encode())
         assert place.ids() == [made["id"]]
         assert len(list((files / "below/project/stack" / made["id"]).iterdir())) == len(made["parts"]) + 1
@@ -93,12 +94,17 @@ def test_the_node_sends_and_fetches_by_signed_addresses_alone(server: tuple[str,
         node.close()
 
 
-def test_an_address_of_another_signature_is_refused_and_not_told(server: tuple[str, Path], tmp_path: Path) -> None:
+def test_an_address_of_another_signature_and_a_part_of_another_backup_are_refused_and_not_told(
+    server: tuple[str, Path], tmp_path: Path
+) -> None:
     endpoint, __ = server
     node = Plain(tmp_path / "node")
     try:
         node.fill()
         made = node.ask("make")
+        other = {each["name"]: "0" * 64 for each in made["parts"]}
+        urls = {name: store(endpoint).signed("put", f"x/{name}") for name in other}
+        assert node.ask("send", urls=urls, sha256=other)["error"]["code"] == "backup.no-such-part"
         bent = store(endpoint).signed("put", "x/part-00000").replace("X-Amz-Signature=", "X-Amz-Signature=0")
         answer = node.ask("send", urls={"part-00000": bent})
         assert answer["error"]["code"] == "backup.target-refused"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ class Weaviate(Node):
         assert all(each["result"]["status"] == "SUCCESS" for each in self.call("/batch/objects", {"objects": objects}))
 
     def near(self) -> Any:
+        """The nearest of a vector. For a while after a start Weaviate has all objects and finds none of them."""
+        until = time.monotonic() + 60
+        while not (found := self._near()) and time.monotonic() < until:
+            time.sleep(0.2)
+        return found
+
+    def _near(self) -> Any:
         vector = [random.Random(8).random() for _ in range(64)]
         asked = f"{{Get {{Text(nearVector: {{vector: {vector}}}, limit: 5) {{body _additional {{distance}}}}}}}}"
         return self.call("/graphql", {"query": asked})["data"]["Get"]["Text"]

@@ -178,11 +178,12 @@ def everything(
     *,
     spot: bool = False,
     renew: bool = False,
+    stops: bool = False,
     name: str = "qwen",
     zone: str | None = None,
     **changes: Any,
 ) -> Callable[[], None]:
-    """A program that has ``cloud`` make one of each thing."""
+    """A program that has ``cloud`` make one of each thing. ``stops``: the machine's role to stop itself too."""
 
     def program() -> None:
         scope = scope_of(cloud)
@@ -195,6 +196,7 @@ def everything(
         firewall = cloud.firewall(f"{name}-firewall", network.vpc_id, RULES, TAGS, scope)
         key = cloud.key_pair(f"{name}-key", str(changes.get("public_key", PUBLIC_KEY)), TAGS, scope, renew=renew)
         instance_type = str(changes.get("instance_type", TYPES[cloud.name]))
+        role = cloud.stop_role(f"{name}-role", TAGS, scope) if stops else None
         machine = cloud.machine(
             f"{name}-machine",
             MachineRequest(
@@ -210,9 +212,12 @@ def everything(
                 spot=spot,
                 renew=renew,
                 tags=TAGS,
+                role=role.at_launch if role else None,
             ),
             scope,
         )
+        if role is not None:
+            cloud.allow_stop(f"{name}-role", role, machine, scope)
         address = cloud.address(f"{name}-address", TAGS, scope)
         cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
         zone_id = "Z1" if cloud.name == "aws" else None

@@ -64,9 +64,17 @@ def test_every_constant_of_an_adapter_reaches_the_cloud(
 ) -> None:
     said = Counter(_camel(argument) for argument, _ in _constants(ast.parse(_source(name))))
     seen: dict[str, set[str]] = {}
-    for spot in (False, True):
-        changed = harness.record(harness.everything(_mutant(name), spot=spot))
-        for made, path, _ in _differences(recordings[name, spot], changed):
+    pairs = [
+        (recordings[name, spot], harness.record(harness.everything(_mutant(name), spot=spot))) for spot in (False, True)
+    ]
+    pairs.append(
+        (
+            harness.record(harness.everything(clouds.get(name), stops=True)),
+            harness.record(harness.everything(_mutant(name), stops=True)),
+        )
+    )
+    for sound, changed in pairs:
+        for made, path, _ in _differences(sound, changed):
             seen.setdefault(str(path[-1]), set()).add(f"{made.name}.{path}")
 
     assert said

@@ -180,6 +180,27 @@ def test_a_request_that_came_just_before_the_refusal_is_served_and_the_machine_s
     assert told(node)["state"] == "watching"
 
 
+@pytest.mark.parametrize("config", ["idle", "hours"])
+def test_a_change_that_begins_while_it_drains_keeps_the_machine(
+    node: Any, world: World, passing: Time, monkeypatch: pytest.MonkeyPatch, config: str
+) -> None:
+    program = leaving(node, world, passing, IDLE if config == "idle" else {"hours": NIGHT})
+    world.used = {"active": 0, "idle_seconds": 1e6}
+    program.kept = passing.now - 1e6
+    real, begun = node.leave.drain, list[str]()
+
+    def meanwhile(reason: str) -> None:
+        begun.append(reason)
+        monkeypatch.setattr(node.leave, "at_work", lambda: True)
+        real(reason)
+
+    monkeypatch.setattr(node.leave, "drain", meanwhile)
+    program.leave(config)
+    assert begun
+    assert not world.stops
+    assert not drained(node)
+
+
 def test_what_runs_when_its_hours_end_comes_to_its_end_first(node: Any, world: World, passing: Time) -> None:
     program = leaving(node, world, passing, {"hours": NIGHT})
     world.used = {"active": 1, "idle_seconds": 0.0}

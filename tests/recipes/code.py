@@ -118,7 +118,7 @@ def add_a_flag(tree: Checkout) -> None:
 
     zh: 同时处理的 token 数，所有请求合计。不写则为 vLLM 自己的。"""
 '''
-    tree.before(f"{PACKAGE}/spec/server.py", '    kv_cache_dtype: Annotated[Literal["auto", "fp8"]', field)
+    tree.before(f"{PACKAGE}/spec/server.py", '    kv_cache_dtype: Annotated[Literal["auto", "bfloat16"', field)
     tree.after(
         "templates/vllm/role.yaml",
         "    max_num_seqs: --max-num-seqs\n",

@@ -116,6 +116,32 @@ def test_leaving_with_another_token_than_the_last_takes_nothing_away(
     assert kept.exists()
 
 
+def test_leaving_takes_the_nodes_packages_and_what_only_they_need_and_nothing_that_came_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """apt's own words for what it would do; a kernel and a tool came by the owner or by updates in the meantime."""
+    would = {
+        (
+            "purge",
+            "--auto-remove",
+            "caddy",
+            "docker.io",
+        ): "Purg docker.io [26]\nPurg caddy [2.6.2]\nRemv runc:amd64 [1]\n"
+        "Remv linux-image-6.8.0-90 [1]\nRemv libold [1]\nRemv htop-data [1]\n",
+        ("autoremove",): "Remv libold [1]\nRemv linux-image-6.8.0-90 [1]\n",
+    }
+    monkeypatch.setattr(host, "read", lambda _: '{"base": ["curl", "caddy"], "services": ["docker.io"]}')
+    monkeypatch.setattr(host, "run", lambda *argv, **_: (0, would[argv[3:]]))
+    new = {"caddy", "docker.io", "runc", "htop", "linux-image-6.8.0-90", "nvidia-driver-590", "libold"}
+    assert host.ours(new) == ["caddy", "docker.io", "runc"]
+    assert host.ours({"htop"}) == []
+
+
+def test_a_user_that_a_package_brought_stays_with_another_package_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "packages", lambda: ["docker-ce", "curl"])
+    assert [host.nobodys(name) for name in ("docker", "caddy", "somebody")] == [False, True, False]
+
+
 def test_the_program_is_one_text_that_an_old_python_can_read_and_that_needs_nothing_of_ours() -> None:
     tree = ast.parse(program(), feature_version=(3, 8))
     imported = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from argparse import Namespace
@@ -66,7 +67,13 @@ def _carry(machine: channel.Machine, manifest: Manifest, place: Place) -> None:
     """The parts from the node to the place. What was carried in part is no backup: it has no manifest."""
     if isinstance(place, Store):
         urls = {each.name: place.signed("put", f"{manifest.id}/{each.name}") for each in manifest.parts}
-        channel.ask(machine, "send", {"urls": urls}, program=stacks.PROGRAM, seconds=channel.DAY)
+        told = {"urls": urls, "sha256": {each.name: each.sha256 for each in manifest.parts}}
+        try:
+            channel.ask(machine, "send", told, program=stacks.PROGRAM, seconds=channel.DAY)
+        except Refusal:
+            with contextlib.suppress(Refusal):  # what is wrong with the first matters
+                place.delete(manifest.id)
+            raise
         return
     assert isinstance(place, Folder)  # noqa: S101 - there is no third kind
     try:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -28,7 +29,6 @@ WORKING = f"{RUN}/work.lock"
 QUESTION, ANSWER, KEY = f"{RUN}/question.json", f"{RUN}/answer.json", f"{RUN}/key"
 SENT = f"{FOLDER}/sent.json"
 UNIT = "llm-backup.service"
-ROOM = 0.05  # share of the data disk that stays free
 
 
 def main(argv: list[str]) -> int:
@@ -133,9 +133,13 @@ def make(store: Store) -> dict[str, Any]:
             store.start()
             at(f"{FOLDER}/under-way.json").unlink()
     else:
-        store.means.dump(store, dump)
-        rows = backup_archive.pack(dump, parts)
-    shutil.rmtree(dump)
+        try:
+            store.means.dump(store, dump)
+            rows = backup_archive.pack(dump, parts)
+        finally:
+            shutil.rmtree(dump)  # it lies open
+    if count != store.count():
+        count = None  # somebody wrote meanwhile, and a restore is held against what was counted
     manifest = {
         "schema": 1,
         "id": f"{begun.replace(':', '-')}-{store.engine}",
@@ -154,15 +158,14 @@ def make(store: Store) -> dict[str, Any]:
 
 def room(store: Store, times: int) -> None:
     """A Failure where the copies would fill the disk that the store writes to."""
-    size = sum(each.stat().st_size for each in store.data.rglob("*") if each.is_file() and not each.is_symlink())
-    usage = shutil.disk_usage(store.folder)
-    need = times * size
-    if usage.free - need < ROOM * usage.total:
-        gib = 2**30
-        raise Failure(
-            "backup.no-room",
-            f"the copies may take {need / gib:.1f} GiB, of {usage.free / gib:.1f} GiB that are free; nothing was done",
-        )
+    size = 0
+    for each in store.data.rglob("*"):
+        try:
+            told = each.lstat()
+        except FileNotFoundError:
+            continue  # a store that runs puts its files together
+        size += told.st_size if stat.S_ISREG(told.st_mode) else 0
+    backup_restore.room(store.folder, times * size)
 
 
 def send_all(store: Store, manifest: dict[str, Any]) -> None:
@@ -207,8 +210,12 @@ def take(name: str) -> dict[str, Any]:
 
 def send() -> dict[str, Any]:
     """Parts to addresses that somebody signed, by name."""
-    for name, url in question()["urls"].items():
-        backup_send.put(url, part("parts", name))
+    wanted = question()
+    for name, url in wanted["urls"].items():
+        path = part("parts", name)
+        backup_send.put(url, path)
+        if backup_archive.digest(path) != wanted["sha256"][name]:
+            raise Failure("backup.no-such-part", f"{name} is of another backup, which was made meanwhile")
     return {}
 
 
@@ -238,6 +245,8 @@ def last() -> dict[str, Any]:
 
 def recover(when: str = "") -> None:
     """Take back what was broken off."""
+    if when == "--boot" and "activating" in run("systemctl", "is-active", UNIT)[1]:
+        return  # the unit was started anew, and what is under way is no ruin
     if backup_restore.recover(start=when != "--boot"):
         print("a backup or restore was broken off: the store has what it had before", file=sys.stderr)
 

@@ -37,14 +37,19 @@ def pack(folder: Path, parts: Path) -> list[dict[str, Any]]:
             with into, tarfile.open(fileobj=into, mode="w|", format=tarfile.PAX_FORMAT, bufsize=BLOCK) as archive:
                 for each in sorted(folder.iterdir()):
                     archive.add(each, arcname=each.name, filter=nobodys)
-        except (OSError, tarfile.TarError) as error:
+        except Exception as error:
             broken.append(error)
             age.kill()  # else its end would look like a whole archive
 
     feeding = threading.Thread(target=feed, args=(age.stdin,))
     feeding.start()
-    rows = [*written(age.stdout, parts)]
-    feeding.join()
+    try:
+        rows = [*written(age.stdout, parts)]
+    except BaseException:
+        age.kill()  # else both wait for each other, for good
+        raise
+    finally:
+        feeding.join()
     said = age.stderr.read().decode(errors="replace")
     if age.wait() or broken:
         raise Failure("backup.encryption-failed", f"age: {tail(said)}" if not broken else f"reading: {broken[0]}")
@@ -125,6 +130,10 @@ def unpack(rows: list[dict[str, Any]], parts: Path, key: Path, folder: Path) -> 
             archive.extractall(folder, filter="data")
     except (tarfile.TarError, OSError) as error:
         wrong = error
+    except BaseException:
+        age.kill()
+        feeding.join()
+        raise
     while age.stdout.read(BLOCK):
         pass
     feeding.join()

@@ -14,6 +14,7 @@ from llm_node import backup_archive, status
 from llm_node.backup_store import FOLDER, UNDER_WAY, Store
 from llm_node.system import Failure, at, must, own, write
 
+ROOM = 0.05  # share of the data disk that stays free
 BEFORE, NEW = f"{FOLDER}/before", f"{FOLDER}/new"
 
 
@@ -22,8 +23,13 @@ def restore(store: Store, manifest: dict[str, Any], key: Path) -> dict[str, Any]
     fits(store, manifest)
     incoming, new = store.folder / "incoming", at(NEW)
     backup_archive.check(manifest["parts"], incoming)
+    room(store.folder, sum(each["bytes"] for each in manifest["parts"]))
     empty(new)
-    backup_archive.unpack(manifest["parts"], incoming, key, new)
+    try:
+        backup_archive.unpack(manifest["parts"], incoming, key, new)
+    except BaseException:
+        shutil.rmtree(new)  # it lies open
+        raise
     shutil.rmtree(incoming)
     try:
         swap(store, new)
@@ -94,6 +100,7 @@ def recover(start: bool = True) -> bool:
     At boot nothing is started: the store's own unit comes after this one.
     """
     if not at(UNDER_WAY).exists():
+        clear(but="incoming")  # a kill may have left what lies open
         return False
     store = Store()
     if status.read(at(UNDER_WAY)).get("what") == "restore":
@@ -112,10 +119,22 @@ def recover(start: bool = True) -> bool:
     return True
 
 
-def clear() -> None:
+def clear(but: str = "") -> None:
     """Delete what a backup or a restore leaves behind, but what is to be sent still."""
     for name in ("half", "new", "before", "dump", "incoming"):
-        shutil.rmtree(at(FOLDER) / name, ignore_errors=True)
+        if name != but:
+            shutil.rmtree(at(FOLDER) / name, ignore_errors=True)
+
+
+def room(folder: Path, need: int) -> None:
+    """A Failure where so many bytes more would fill the disk that the store writes to."""
+    usage = shutil.disk_usage(folder)
+    if usage.free - need < ROOM * usage.total:
+        gib = 2**30
+        raise Failure(
+            "backup.no-room",
+            f"the copies may take {need / gib:.1f} GiB, of {usage.free / gib:.1f} GiB that are free; nothing was done",
+        )
 
 
 def empty(folder: Path) -> Path:

@@ -165,8 +165,9 @@ class Leave:
             if self.clock.steady() - begun >= LAST:
                 break
             self.clock.pause(0.5)
-        if reason == "idle" and (use is None or use.idle < self.limit):
-            # Somebody asked between the look and the refusal.
+        asked = use is None or use.idle < self.limit or connected(self.ports)
+        if at_work() or (reason == "idle" and asked):
+            # Somebody asked between the look and the refusal, or began to work on the machine meanwhile.
             lift()
             tell("watching")
             return

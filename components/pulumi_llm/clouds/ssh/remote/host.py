@@ -109,8 +109,8 @@ def leave(token: str) -> int:
         return 0
     names = sorted({each.name for each in UNITS.glob("llm*")})
     run("systemctl", "disable", "--now", *[each for each in names if each.endswith((".service", ".target", ".timer"))])
-    new = sorted(set(packages()) - set(before["packages"]))
-    if installed("docker.io") and "docker.io" in new:
+    gone = ours(set(packages()) - set(before["packages"]))
+    if installed("docker.io") and "docker.io" in gone:
         boxes = run("docker", "ps", "--all", "--quiet")[1].split()
         if boxes:
             run("docker", "rm", "--force", *boxes)
@@ -118,9 +118,9 @@ def leave(token: str) -> int:
     held = sorted(set(run("apt-mark", "showhold")[1].split()) - set(before["held"]))
     if held:
         run("apt-mark", "unhold", *held)
-    if new:
+    if gone:
         quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
-        must("ssh.purge", "apt-get", "-qy", "-oDPkg::Lock::Timeout=300", "purge", *new, **quiet)
+        must("ssh.purge", "apt-get", "-qy", "-oDPkg::Lock::Timeout=300", "purge", *gone, **quiet)
     for path in files_of_ours():
         path.unlink(missing_ok=True)
     for each in UNITS.glob("*.wants/llm*"):
@@ -140,13 +140,40 @@ def leave(token: str) -> int:
         except OSError:
             continue  # not empty, or gone with the folder
     for name in sorted(people() - set(before["people"])):
-        if name.startswith("llm-") or name in BROUGHT:
+        if name.startswith("llm-") or nobodys(name):
             run("userdel", name)
     for name in sorted({row.gr_name for row in grp.getgrall()} - set(before["groups"])):
-        if name.startswith("llm-") or name in BROUGHT:
+        if name.startswith("llm-") or nobodys(name):
             run("groupdel", name)
     shutil.rmtree(HOME, ignore_errors=True)
     return 0
+
+
+def ours(new: set[str]) -> list[str]:
+    """Those of the new packages that the node asked for, and what came with them that nobody else needs.
+
+    What the machine's owner or its own updates have installed meanwhile stays, a new kernel or driver among it.
+    """
+    try:
+        supply = json.loads(read("/opt/llm/supply.json"))
+    except ValueError:
+        return []
+    asked = new & {*supply["base"], *supply["services"]}
+    if not asked:
+        return []
+    came = removable("purge", "--auto-remove", *sorted(asked)) - removable("autoremove")
+    return sorted(asked | {each for each in came & new if not each.startswith(("linux-", "nvidia-"))})
+
+
+def removable(*what: str) -> set[str]:
+    """The packages that apt would take away."""
+    rows = run("apt-get", "-s", "-q", *what, LC_ALL="C")[1].splitlines()
+    return {row.split()[1].partition(":")[0] for row in rows if row.startswith(("Remv ", "Purg "))}
+
+
+def nobodys(name: str) -> bool:
+    """Whether a user or group came with a package, and no package is there any more that it may be of."""
+    return name in BROUGHT and not any(name in each for each in packages())
 
 
 def files_of_ours() -> list[Path]:
