@@ -131,7 +131,7 @@ def test_leaving_takes_the_nodes_packages_and_what_only_they_need_and_nothing_th
         ("autoremove",): "Remv libold [1]\nRemv linux-image-6.8.0-90 [1]\n",
     }
     monkeypatch.setattr(host, "read", lambda _: '{"base": ["curl", "caddy"], "services": ["docker.io"]}')
-    monkeypatch.setattr(host, "run", lambda *argv, **_: (0, would[argv[3:]]))
+    monkeypatch.setattr(host, "run", lambda *argv, **_: (0, would[argv[4:]]))
     new = {"caddy", "docker.io", "runc", "htop", "linux-image-6.8.0-90", "nvidia-driver-590", "libold"}
     assert host.ours(new) == ["caddy", "docker.io", "runc"]
     assert host.ours({"htop"}) == []

@@ -166,8 +166,9 @@ def ours(new: set[str]) -> list[str]:
 
 
 def removable(*what: str) -> set[str]:
-    """The packages that apt would take away."""
-    rows = run("apt-get", "-s", "-q", *what, LC_ALL="C")[1].splitlines()
+    """The packages that apt would take away. One that others only recommend or suggest is needed by nobody."""
+    only = ["-oAPT::AutoRemove::{}sImportant=false".format(each) for each in ("Recommend", "Suggest")]
+    rows = run("apt-get", "-s", *only, *what, LC_ALL="C")[1].splitlines()
     return {row.split()[1].partition(":")[0] for row in rows if row.startswith(("Remv ", "Purg "))}
 
 
