@@ -54,8 +54,8 @@ def dump(store: Store, folder: Path) -> None:
         return
     name, place = f"llm-{secrets.token_hex(6)}", store.data / FOLDER
     begin(store)
-    # Weaviate calls the log of an index after the second in which it begins one, and a backup is all logs but the newest.
-    # In the second of the first log there is no other, and the index would be missing (hnsw/commit_logger.go, 1.35.2).
+    # Weaviate names the log of an index by the second in which it is begun, and a backup is all logs but the newest. In
+    # the first log's own second there is no other, and the index would be missing (hnsw/commit_logger.go of 1.35.2).
     time.sleep(1.1)
     ask(store, "/backups/filesystem", {"id": name})
     wait(store, f"/backups/filesystem/{name}")
@@ -74,9 +74,6 @@ def load(store: Store, folder: Path) -> None:
     ask(store, f"/backups/filesystem/{place.name}/restore", {})
     wait(store, f"/backups/filesystem/{place.name}/restore")
     place.rename(folder / place.name)  # which is deleted
-    # Until it starts anew it may count all objects, call each shard ready, and find no neighbour (seen with 1.35.2).
-    store.stop()
-    store.start()
 
 
 def begin(store: Store) -> None:
