@@ -4,6 +4,7 @@ A unit has ``argv``, ``env``, and perhaps ``before`` and ``after`` (argv, each r
 run to its end, and then its ``post``, however it ended, as ExecStopPost is.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 
@@ -24,6 +26,15 @@ def alive(pid: int) -> bool:
 
 def main(action: str, unit: str) -> int:
     told = json.loads((HERE / "units.json").read_text())[unit]
+    if action == "is-active" or told.get("oneshot"):
+        return done(action, unit, told)
+    # A start waits for a stop under way, and so on: systemd has one job of a unit at a time.
+    with (HERE / f"{unit}.lock").open("w") as job:
+        fcntl.flock(job, fcntl.LOCK_EX)
+        return done(action, unit, told)
+
+
+def done(action: str, unit: str, told: dict[str, Any]) -> int:
     pid = HERE / f"{unit}.pid"
     env = {**os.environ, **told.get("env", {})}
     running = pid.exists() and alive(int(pid.read_text()))
