@@ -49,9 +49,8 @@ def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False
         Refusal: ``channel.no-machine`` where the stack has no such machine; what `outputs.read` raises.
     """
     told = outputs.read(project, stack, simulated=simulated)
-    address, key = (told.get(name) for name in PLACES[place])
-    reached = _reached(project, stack, place)
-    if not address or not (key or reached.get("agent")):
+    machine = _machine(told, project, stack, place, PLACES[place])
+    if machine is None:
         there = [name for name, (one, two) in PLACES.items() if told.get(one) and told.get(two)]
         raise Refusal(
             [
@@ -62,10 +61,7 @@ def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False
                 )
             ]
         )
-    if reached:
-        found = {"port": reached.get("port"), "host_key": reached.get("host_key")}
-        return Machine(str(address), str(reached.get("user")), str(key or ""), **found)
-    return Machine(str(address), _user(project, stack, place), str(key))
+    return machine
 
 
 def machine_of_vectors(told: Mapping[str, Any], project: Path, stack: str) -> Machine:
@@ -74,12 +70,28 @@ def machine_of_vectors(told: Mapping[str, Any], project: Path, stack: str) -> Ma
     Raises:
         Refusal: ``channel.no-machine`` where the stack has none that is up.
     """
-    for address, key in (("vectors_address", "vectors_ssh_private_key"), PLACES["server"]):
-        if told.get("vectors_engine") and told.get(address) and told.get(key):
-            # A vector store's own machine stands at the same cloud as the server.
-            return Machine(str(told[address]), _user(project, stack, "server"), str(told[key]))
+    for names in (("vectors_address", "vectors_ssh_private_key"), PLACES["server"]):
+        # A vector store's own machine stands at the same cloud as the server.
+        machine = _machine(told, project, stack, "server", names)
+        if machine is not None and told.get("vectors_engine"):
+            return machine
     message = _("the stack {stack!r} has no vectors that are up", stack=stack)
     raise Refusal([Finding("channel.no-machine", message, _("pulumi up -s {stack}", stack=stack))])
+
+
+def _machine(told: Mapping[str, Any], project: Path, stack: str, place: str, names: tuple[str, str]) -> Machine | None:
+    """The machine that two outputs lead to, the address and the key; None where they do not.
+
+    ``place``: whose part of the stack's file says who logs in, and what a machine that exists must show.
+    """
+    address, key = (told.get(name) for name in names)
+    reached = _reached(project, stack, place)
+    if not address or not (key or reached.get("agent")):
+        return None
+    if reached:
+        found = {"port": reached.get("port"), "host_key": reached.get("host_key")}
+        return Machine(str(address), str(reached.get("user")), str(key or ""), **found)
+    return Machine(str(address), _user(project, stack, place), str(key))
 
 
 def ask(
