@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import subprocess
 import sys
@@ -11,16 +10,13 @@ from typing import Any
 
 import pytest
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+from tests.node_library import laid_out
 
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The node's own code, with a program for age that passes all on."""
-    lib = tmp_path / "lib"
-    shutil.copytree(TEMPLATES / "node/llm_node", lib / "llm_node")
-    for each in (TEMPLATES / "backup/stages").glob("*.py"):
-        shutil.copy(each, lib / "llm_node")
+    lib = laid_out(tmp_path / "lib", "backup")
     age = tmp_path / "age"
     age.write_text("#!/bin/sh\nexec cat\n")
     age.chmod(age.stat().st_mode | stat.S_IXUSR)

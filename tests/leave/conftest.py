@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
+from tests.node_library import laid_out
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 MACHINE = "i-0123456789abcdef0"
@@ -29,12 +30,7 @@ DENIALS = {
 @pytest.fixture(scope="session")
 def lib(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The node's library as it lies on a node that has the role."""
-    folder = tmp_path_factory.mktemp("lib")
-    shutil.copytree(TEMPLATES / "node" / "llm_node", folder / "llm_node")
-    for role in ("leave", "backup"):
-        for each in (TEMPLATES / role / "stages").glob("*.py"):
-            shutil.copy(each, folder / "llm_node")
-    return folder
+    return laid_out(tmp_path_factory.mktemp("lib"), "leave", "backup")
 
 
 @pytest.fixture

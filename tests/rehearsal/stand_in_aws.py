@@ -294,7 +294,7 @@ class Rule(Kind):
     way = ""
 
     @classmethod
-    def make(cls, at: StandIn, given: Props) -> str:
+    def create(cls, at: StandIn, given: Props) -> str:
         asked = {"GroupId": given["securityGroupId"], "IpPermissions": permission(given)}
         asked["TagSpecifications"] = tagged("security-group-rule", given)
         made = getattr(at.ec2, f"authorize_security_group_{cls.way}")(**asked)
@@ -306,7 +306,7 @@ class Rule(Kind):
         return {"cidrIpv4": found["CidrIpv4"], "securityGroupRuleId": id_}
 
     @classmethod
-    def drop(cls, at: StandIn, id_: str, state: Props) -> None:
+    def delete(cls, at: StandIn, id_: str, state: Props) -> None:
         asked = {"GroupId": state["securityGroupId"], "SecurityGroupRuleIds": [id_]}
         getattr(at.ec2, f"revoke_security_group_{cls.way}")(**asked)
 
@@ -315,26 +315,10 @@ class Rule(Kind):
 class Ingress(Rule):
     way = "ingress"
 
-    @staticmethod
-    def create(at: StandIn, given: Props) -> str:
-        return Ingress.make(at, given)
-
-    @staticmethod
-    def delete(at: StandIn, id_: str, state: Props) -> None:
-        Ingress.drop(at, id_, state)
-
 
 @kind("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
 class Egress(Rule):
     way = "egress"
-
-    @staticmethod
-    def create(at: StandIn, given: Props) -> str:
-        return Egress.make(at, given)
-
-    @staticmethod
-    def delete(at: StandIn, id_: str, state: Props) -> None:
-        Egress.drop(at, id_, state)
 
 
 @kind("aws:ec2/keyPair:KeyPair")

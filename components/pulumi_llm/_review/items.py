@@ -64,9 +64,6 @@ class Item:
     """The price per hour that the stack itself gives."""
 
 
-SERVER = "llm:index:ModelServer"
-
-
 def _whole(count: object) -> int:
     return int(count) if isinstance(count, (int, float)) else 1
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from pulumi_llm._texts import _
-from pulumi_llm.spec.fields import Count, Part, Text, invalid
+from pulumi_llm.spec.fields import Count, Email, Part, Text, invalid
 from pulumi_llm.spec.keys import KeySpec
 
 LOOPBACK = "127.0.0.0/8"
@@ -23,7 +22,7 @@ class ChatSpec(Part):
     """``open-webui``. ``nextchat`` and ``lobehub`` are refused, with the reason: see [apps.md](apps.md).
 
     zh: ``open-webui``。``nextchat`` 和 ``lobehub`` 会被拒绝并说明原因，见 [apps.zh.md](apps.zh.md)。"""
-    admin_email: Text
+    admin_email: Email
     """The first administrator's log-in. The password is the output ``chat_password``.
 
     zh: 第一个管理员的登录邮箱。密码是输出 ``chat_password``。"""
@@ -67,13 +66,6 @@ class ChatSpec(Part):
                 ),
                 _("engine: open-webui; or run LobeHub elsewhere, with the output `endpoint` and a key of its own"),
             )
-        return value
-
-    @field_validator("admin_email")
-    @classmethod
-    def _email_is_one(cls, value: str) -> str:
-        if not re.fullmatch(r"[\w.+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value, re.ASCII):
-            raise invalid("spec.bad-email", _("{value!r} is not an e-mail address", value=value), "ops@example.com")
         return value
 
     @field_validator("key")

@@ -15,7 +15,7 @@ from pulumi_llm.errors import Finding, among
 from pulumi_llm.roles import role
 from pulumi_llm.roles.caddy import CHALLENGE_PORTS
 from pulumi_llm.spec.access import AccessSpec
-from pulumi_llm.spec.fields import Flag, Part, Text, invalid
+from pulumi_llm.spec.fields import Email, Flag, Part, Text, invalid
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _NAME = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
@@ -41,7 +41,7 @@ DnsName = Annotated[Text, AfterValidator(_dns_name)]
 class AcmeSpec(Part):
     """An authority that signs by itself, once it has seen that the name leads to the host (ACME, RFC 8555)."""
 
-    email: Text
+    email: Email
     """Whom the authority writes to about the certificate.
 
     zh: 签发机构就证书联系谁。"""
@@ -55,13 +55,6 @@ class AcmeSpec(Part):
     which has to be open to the world.
 
     zh: 验证方式：``http`` 访问 80 端口，该端口只为此向全网开放；``tls-alpn`` 访问 443 端口，它必须对全网开放。"""
-
-    @field_validator("email")
-    @classmethod
-    def _email_is_one(cls, value: str) -> str:
-        if not re.fullmatch(r"[\w.+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value, re.ASCII):
-            raise invalid("spec.bad-email", _("{value!r} is not an e-mail address", value=value), "ops@example.com")
-        return value
 
     @field_validator("directory")
     @classmethod

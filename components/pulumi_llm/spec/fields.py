@@ -93,6 +93,15 @@ def _plain_text(value: str) -> str:
 Text = Annotated[str, AfterValidator(_plain_text), Field(max_length=256)]
 
 
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[\w.+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value, re.ASCII):
+        raise invalid("spec.bad-email", _("{value!r} is not an e-mail address", value=value), "ops@example.com")
+    return value
+
+
+Email = Annotated[Text, AfterValidator(_email)]
+
+
 Flag = Annotated[bool, Strict()]
 """``true`` or ``false``, and no text that looks like it."""
 

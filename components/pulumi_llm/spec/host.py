@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
 
 HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
@@ -28,6 +28,16 @@ SYSTEM = re.compile(
 )
 """Folders in which no data may lie: the system's own, what is in memory or swept, where a node has programs and notes,
 and the place that leads to data elsewhere."""
+
+
+def refuse_bought(names: list[str]) -> None:
+    """Raise ``spec.not-of-a-host`` for keys, by their names, of what is bought: beside a machine that exists."""
+    if names:
+        raise invalid(
+            "spec.not-of-a-host",
+            _("{bought}: for a machine that is bought, and this one exists", bought=listed(names)),
+            _("leave it out"),
+        )
 
 
 def _address(value: str) -> str:

@@ -9,11 +9,12 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from pulumi_llm import catalog
-from pulumi_llm._texts import _, listed
+from pulumi_llm._texts import _
 from pulumi_llm.errors import among
 from pulumi_llm.spec.access import FILED_PORTS, AccessSpec
 from pulumi_llm.spec.backup import BUCKETS, bucket_of
 from pulumi_llm.spec.fields import Flag, Part, invalid
+from pulumi_llm.spec.host import refuse_bought
 from pulumi_llm.spec.keys import KeySpec
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import image_of
@@ -69,12 +70,7 @@ class PlatformSpec(Part):
         bought = ["network"] * bool(self.network.model_fields_set)
         if self.vectors is not None and self.vectors.placement == "own":
             bought.append("vectors.placement: own")
-        if bought:
-            raise invalid(
-                "spec.not-of-a-host",
-                _("{bought}: for a machine that is bought, and this one exists", bought=listed(bought)),
-                _("leave it out"),
-            )
+        refuse_bought(bought)
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from pulumi_llm.spec.apps import AppsSpec
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
-from pulumi_llm.spec.host import HostSpec
+from pulumi_llm.spec.host import HostSpec, refuse_bought
 from pulumi_llm.spec.hours import Hours, IdleStopSpec
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
@@ -201,16 +201,13 @@ class ServerSpec(MachineSpec):
                 _("a machine that exists is described, and {cloud} makes a new one", cloud=self.cloud),
                 _("cloud: ssh, or leave host out"),
             )
+        if self.host is None:
+            return self
         of_sellers = ("instance_type", "image_id", "zone", "spot", "renew", "idle_stop", "hours")
         bought = [name for name in of_sellers if getattr(self, name)]
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
-        if self.host is not None and bought:
-            raise invalid(
-                "spec.not-of-a-host",
-                _("{bought}: for a machine that is bought, and this one exists", bought=listed(bought)),
-                _("leave it out"),
-            )
+        refuse_bought(bought)
         return self
 
     @model_validator(mode="after")

@@ -66,10 +66,7 @@ def asked(what: str) -> dict[str, Any]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Failure("backup.busy", "another backup or restore is under way on this node") from None
-        if (
-            run("systemctl", "is-active", "--quiet", UNIT)[0] == 0
-            or "activating" in run("systemctl", "is-active", UNIT)[1]
-        ):
+        if at_work():
             raise Failure("backup.busy", "the timer's backup is under way on this node")
         at(ANSWER).unlink(missing_ok=True)
         if key := wanted.pop("key", None):  # /run is memory, and the work deletes it
@@ -84,6 +81,11 @@ def asked(what: str) -> dict[str, Any]:
     if not answer:
         raise Failure("backup.died", "the work was broken off, and the store is as it was")
     return answer
+
+
+def at_work() -> bool:
+    """Whether the unit runs: a oneshot is `activating` as long as it works."""
+    return run("systemctl", "is-active", UNIT)[1].strip() in ("active", "activating")
 
 
 def work() -> None:
@@ -245,7 +247,7 @@ def last() -> dict[str, Any]:
 
 def recover(when: str = "") -> None:
     """Take back what was broken off."""
-    if when == "--boot" and "activating" in run("systemctl", "is-active", UNIT)[1]:
+    if when == "--boot" and at_work():
         return  # the unit was started anew, and what is under way is no ruin
     if backup_restore.recover(start=when != "--boot"):
         print("a backup or restore was broken off: the store has what it had before", file=sys.stderr)

@@ -20,12 +20,12 @@ HOME = "cn-hangzhou"
 """Records have no region; their calls name the provider's or none."""
 NO_RECORD = ("DomainRecordNotBelongToUser", "The domain name record does not belong to the user.")
 NAMES = {"RR": "rr", "Type": "type", "Value": "value", "Line": "line", "Lang": "lang"}
+NUMBERS = {"TTL": "ttl", "Priority": "priority"}
 
 
 def _inputs(call: WireCall) -> Props:
-    given = {ours: call.parameters[theirs] for theirs, ours in NAMES.items() if call.parameters.get(theirs)}
-    numbers = {"TTL": "ttl", "Priority": "priority"}
-    return {**given, **{ours: int(call.parameters[key]) for key, ours in numbers.items() if call.parameters.get(key)}}
+    numbers = {name: int(value) for name, value in call.given(**NUMBERS).items() if value}
+    return {name: value for name, value in call.given(**NAMES).items() if value} | numbers
 
 
 def _found(face: AliyunFace, call: WireCall) -> tuple[WireCall, Record]:
