@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 MAIN = Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")
 """The main model's server."""
-WHOLE = 0.9
-"""Share of GPUs of its own that a further model's vLLM may use, as the main model's may."""
 
 
 def upstreams(server: ResolvedServer) -> Iterator[Upstream]:
@@ -53,11 +51,12 @@ def role(server: ResolvedServer) -> VllmRole:
 
 def _further(number: int, model: ResolvedModel) -> VllmRole:
     wanted = model.spec
+    assert wanted.gpu_memory_utilization is not None  # noqa: S101 - `preflight.sharing.settled` tells every share
     return VllmRole(
         **_common(model),
         served_name=model.name,
         tensor_parallel_size=len(model.cards),
-        gpu_memory_utilization=wanted.gpu_memory_utilization or WHOLE,
+        gpu_memory_utilization=wanted.gpu_memory_utilization,
         task=model.task,
         flags=flags_of_spec(wanted),
         name=model.name,
