@@ -82,6 +82,10 @@ def test_a_machine_that_exists_is_taken_serves_reboots_and_is_left_as_it_was(wor
     taken = own.take()
     assert taken.code == 0, taken.said
     assert own.take().said == taken.said, "the second time tells something else"
+    stopped = own.machine.inside("systemctl", "show", "--value", "-p", "InactiveEnterTimestampMonotonic", "llm-fence")
+    assert stopped.strip() == "0", "the ports were open for a moment when the machine was taken again"
+    fenced = [line for line in own.machine.inside("iptables", "-S", "INPUT").splitlines() if "LLM-FENCE" in line]
+    assert fenced == ["-A INPUT -j LLM-FENCE"]
     applied = own.apply()
     assert applied.code == 0, f"{applied.said}\n{own.story()}"
     assert own.machine.inside("readlink", "/srv/llm").strip() == "/data/llm"

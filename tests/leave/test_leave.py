@@ -352,6 +352,19 @@ def test_a_machine_that_somebody_starts_outside_its_hours_is_stopped_when_nobody
     assert runs(program, passing, 10) is not None
 
 
+def test_a_clock_that_is_set_right_after_the_start_takes_the_start_with_it(
+    node: Any, world: World, passing: Time
+) -> None:
+    passing.now = instant("Asia/Shanghai", 2026, 11, 27, 19)  # within the hours, and wrong
+    passing.booted = passing.now - 60
+    program = leaving(node, world, passing, {"hours": {"zone": "Asia/Shanghai", "windows": WORK}})
+    assert runs(program, passing, 60) is None
+    set_forward = instant("Asia/Shanghai", 2026, 11, 28, 12) - passing.now
+    passing.now, passing.booted = passing.now + set_forward, passing.booted + set_forward
+    assert runs(program, passing, 1600) is None, "started by hand outside its hours, it was stopped for hours before"
+    assert runs(program, passing, 200) is not None
+
+
 def test_within_its_hours_only_idle_minutes_stop_it(node: Any, world: World, passing: Time) -> None:
     passing.now = instant("Asia/Shanghai", 2026, 11, 27, 9)
     hours = {"zone": "Asia/Shanghai", "windows": WORK}

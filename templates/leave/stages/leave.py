@@ -112,8 +112,8 @@ class Leave:
         self.metadata = Metadata(self.cloud)
         self.kept = self.clock.steady()
         """When something last kept the machine: a call, a connection, a change, a backup, its own start."""
-        self.started = self.clock.wall() - self.clock.up()
-        """Since when its hours count: its start, or a stop that failed."""
+        self.began = 0.0
+        """Since when its hours count, in seconds after its start: its start, or a stop that failed."""
         self.limit = 0.0
         """Seconds without a call that are enough now."""
         self.stopping = False
@@ -150,7 +150,9 @@ class Leave:
         quiet = 0.0 if use is None else min(now - self.kept, use.idle)
         limit = self.idle_seconds
         if self.hours is not None and not self.hours.inside(self.clock.wall()):
-            if self.hours.ended(self.clock.wall()) > self.started:
+            # Told from now on, and not once: a clock that is set right after the start takes the start with it.
+            began = self.clock.wall() - (self.clock.up() - self.began)
+            if self.hours.ended(self.clock.wall()) > began:
                 return None if working else "hours"
             limit = limit or 60.0 * BY_HAND
         self.limit = limit or 0.0
@@ -188,7 +190,7 @@ class Leave:
         """Serve on after a stop that failed, and say why; it is tried again when it is time again."""
         self.stopping = False
         lift()
-        self.kept, self.started = self.clock.steady(), self.clock.wall()
+        self.kept, self.began = self.clock.steady(), self.clock.up()
         tell("failed", reason, code=failure.code, message=failure.message)
         sys.stderr.write(f"[{failure.code}] {failure.message}\n")
 

@@ -62,7 +62,7 @@ def take(told: dict[str, Any]) -> int:
     write(UNITS / FENCE, FENCE_UNIT)
     run("systemctl", "daemon-reload")
     run("systemctl", "enable", FENCE)
-    must("ssh.fence", "systemctl", "restart", FENCE)
+    must("ssh.fence", "systemctl", "reload-or-restart", FENCE)
     # Later changes come with the settings: what the first boot's files say would only set them back.
     if not Path("/opt/llm/bin/llm-node").exists():
         for name, text in told["files"].items():
