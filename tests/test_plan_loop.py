@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from pulumi import _types
@@ -160,6 +161,7 @@ assert "ssl" in sys.modules
 def test_two_threads_that_ask_for_a_late_module_at_once_both_get_it() -> None:
     code = """
 import threading
+from pathlib import Path
 import pulumi_llm._plan.capture
 import grpc
 gate, found = threading.Barrier(8), []
@@ -224,3 +226,22 @@ def test_each_property_has_the_type_that_the_sdk_itself_finds_and_its_function_i
         assert found() == expected
         assert _types.get_type_hints(run) == usual(run)
     assert _types.get_type_hints is usual
+
+
+def test_a_plan_of_a_stack_reads_no_rows_and_no_modules_that_it_has_no_use_for() -> None:
+    code = """
+import contextlib, io, sys
+from pulumi_llm import cli
+with contextlib.redirect_stdout(io.StringIO()):
+    assert cli.main(["plan", "-s", "aliyun-t4"]) == 0
+print(*sorted({"yaml", "http.server", "pulumi_llm._refresh.calls"} & set(sys.modules)))
+from pulumi_llm import catalog
+models = catalog.load().listed_models
+print(sum(not isinstance(each, tuple) for each in models._rows.values()) * 10 < len(models))
+import pydantic.plugin._loader
+print(pydantic.plugin._loader._plugins)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1]
+    )
+    assert done.stdout.splitlines() == ["", "True", "None"]

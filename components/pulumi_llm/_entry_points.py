@@ -7,8 +7,10 @@ otherwise. What is read here is the same: the file `entry_points.txt` of each in
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,22 +32,63 @@ def entries(group: str, path: Sequence[str] | None = None) -> list[Entry]:
     return list(found.values())
 
 
+def version(distribution: str, path: Sequence[str] | None = None) -> str | None:
+    """The version of an installed distribution, as the name of its folder of metadata says; None: it is not installed.
+
+    ``importlib.metadata`` would open that folder's file and read the whole of it as an e-mail.
+    """
+    wanted = _normal(distribution)
+    for place in sys.path if path is None else path:
+        try:
+            names = os.listdir(place or ".")  # noqa: PTH208 - a Path for each of hundreds of names costs more
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(".dist-info"):
+                called, __, found = name.removesuffix(".dist-info").partition("-")
+                if found and _normal(called) == wanted:
+                    return found
+    from importlib import metadata
+
+    try:
+        return metadata.version(distribution)  # an egg, an archive, or what a finder of somebody's own brings
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _of_place(group: str, place: str) -> Iterator[Entry]:
     try:
-        with os.scandir(place) as listed:
-            folders = sorted(each.name for each in listed if each.name.endswith((".dist-info", ".egg-info")))
+        changed = os.stat(place).st_mtime_ns  # noqa: PTH116 - see `version`
+        texts = _texts(place, changed)
     except NotADirectoryError:  # a zip or an egg on the path
         yield from _of_archive(group, place)
         return
     except OSError:
         return
-    for name in folders:
-        try:
-            text = Path(place, name, "entry_points.txt").read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            continue
+    for name, text in texts:
         if group in text:
             yield from _in(text, group, name.rsplit(".", 1)[0].split("-", 1)[0].replace("_", "-"))
+
+
+@cache
+def _texts(place: str, changed: int) -> tuple[tuple[str, str], ...]:
+    """The files of a folder that was last ``changed`` then, by the names of their distributions: read once a process,
+    as several groups are asked for."""
+    with os.scandir(place) as listed:
+        folders = sorted(each.name for each in listed if each.name.endswith((".dist-info", ".egg-info")))
+    return tuple(_read(place, folders))
+
+
+def _read(place: str, folders: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in folders:
+        try:
+            yield name, Path(place, name, "entry_points.txt").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            continue
 
 
 def _in(text: str, group: str, origin: str) -> Iterator[Entry]:

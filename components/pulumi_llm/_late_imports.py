@@ -18,6 +18,8 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
+from pulumi_llm import _entry_points
+
 INSTRUMENTATION = "pulumi.runtime._instrumentation"
 MODULES = frozenset({"pulumi.automation", "pulumi.dynamic", INSTRUMENTATION})
 OF_OTHERS = frozenset({"asyncio.sslproto", "google.protobuf.internal.python_message", "grpc.aio", "ssl"})
@@ -89,5 +91,8 @@ _RUNNING = RLock()
 
 def install() -> None:
     """Have them come late in this process, if they have not come yet."""
+    # pydantic asks every installed package whether it brings a plugin; that is known already, as we asked for clouds.
+    if not _entry_points.entries("pydantic"):
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if "pulumi" not in sys.modules and not any(isinstance(each, _Finder) for each in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

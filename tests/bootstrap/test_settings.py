@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm import _host
 from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._bootstrap.settings import digest
 from pulumi_llm.errors import Refusal
@@ -79,6 +80,16 @@ def test_the_secrets_document_carries_what_is_asked_for_and_nothing_else() -> No
     given = {name: f"value-{name}" for name in document["secrets"]["required"]}
     made = json.loads(bootstrap.secrets_document(document, given | {"other": "thing"}))
     assert made == {"settings_digest": document["digest"], "secrets": given}
+
+
+def test_the_digest_is_read_from_a_document_as_it_is_written_whatever_else_it_holds() -> None:
+    """Without reading it whole, and without being led astray by a text that looks like the line."""
+    node = proxy_node()
+    written = _host.settings_document(node)
+    assert _host.digest_in(written) == json.loads(written)["digest"]
+    held = json.loads(written) | {"also": [{"digest": "0" * 64}], "text": f'\n "digest": "{"1" * 64}"\n'}
+    assert _host.digest_in(json.dumps(held, indent=1, sort_keys=True)) == held["digest"]
+    assert _host.digest_in(json.dumps(held)) == held["digest"]
 
 
 def test_missing_secrets_are_all_named_at_once() -> None:

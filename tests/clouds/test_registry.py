@@ -117,3 +117,10 @@ def test_entry_points_are_those_that_python_itself_reads() -> None:
     for group in groups:
         read = {(each.name, each.value) for each in _entry_points.entries(group)}
         assert read == {(each.name, each.value) for each in metadata.entry_points(group=group)}
+
+
+def test_an_installed_version_is_the_one_that_python_itself_reads() -> None:
+    for each in metadata.distributions():
+        name = each.metadata["Name"]
+        assert _entry_points.version(name) == metadata.version(name)
+    assert _entry_points.version("no-such-distribution") is None

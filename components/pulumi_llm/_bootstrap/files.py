@@ -7,6 +7,7 @@ import base64
 import io
 import lzma
 import tokenize
+from collections.abc import Iterator
 from functools import cache
 
 from pulumi_llm.roles.files import templates, text
@@ -29,12 +30,13 @@ def squeezed(source: str) -> str:
     tree = ast.parse(source)
     lines = source.encode().splitlines()
     cuts: list[tuple[int, int, int, int]] = []
-    for item in ast.walk(tree):
-        if isinstance(item, ast.arg):
-            if (end := item.annotation) is not None:
-                start = item.col_offset + len(item.arg.encode())
-                cuts.append((item.lineno, start, end.end_lineno or 0, end.end_col_offset or 0))
-        elif isinstance(item, ast.ImportFrom):
+    for item in _statements(tree):
+        if isinstance(item, ast.FunctionDef):
+            for argument in _arguments(item.args):
+                if (end := argument.annotation) is not None:
+                    start = argument.col_offset + len(argument.arg.encode())
+                    cuts.append((argument.lineno, start, end.end_lineno or 0, end.end_col_offset or 0))
+        if isinstance(item, ast.ImportFrom):
             if item.module in ("__future__", "typing", "collections.abc"):
                 cuts.append((item.lineno, 0, item.end_lineno or item.lineno, len(lines[(item.end_lineno or 1) - 1])))
         elif isinstance(item, (ast.Module, ast.FunctionDef, ast.ClassDef)):
@@ -51,6 +53,21 @@ def squeezed(source: str) -> str:
     for top, start, bottom, stop in sorted(cuts, reverse=True):
         lines[top - 1 : bottom] = [lines[top - 1][:start] + lines[bottom - 1][stop:], *[b""] * (bottom - top)]
     return _tight(b"\n".join(lines).decode() + "\n")
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module and all its statements. Expressions, which are most of a tree, are not gone through."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(item, block, ())
+
+
+def _arguments(found: ast.arguments) -> Iterator[ast.arg]:
+    yield from (*found.posonlyargs, *found.args, *found.kwonlyargs)
+    yield from (each for each in (found.vararg, found.kwarg) if each is not None)
 
 
 def _tight(source: str) -> str:

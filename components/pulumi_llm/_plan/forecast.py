@@ -55,7 +55,9 @@ class StandIns:
 def hidden(value: Any, stand_ins: Mapping[str, str]) -> Any:
     """``value``, unknown wherever it is or holds one of the stand-ins."""
     if isinstance(value, str):
-        return UNKNOWN if any(each in value for each in _candidates(value) if each in stand_ins) else value
+        # Whole boot scripts are read: a plain search for each is ten times as quick as the expression's.
+        held = any(each in value for each in stand_ins)
+        return UNKNOWN if held and not stand_ins.keys().isdisjoint(_candidates(value)) else value
     if isinstance(value, Mapping):
         return {key: hidden(each, stand_ins) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -10,7 +10,6 @@ import ast
 import contextlib
 import functools
 import importlib
-import importlib.metadata
 import inspect
 import json
 import os
@@ -22,6 +21,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pulumi_llm import _entry_points
 
 from . import packages, sdk_of
 
@@ -80,19 +81,18 @@ def sdk_version(package: str) -> str:
     if sdk is None:
         raise MissingSdk(f"there is no simulated package {package!r}; there are {', '.join(packages())}")
     distribution = sdk[1]
-    try:
-        return _version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+    found = _version(distribution)
+    if found is None:
         raise MissingSdk(
             f"the simulated {package} cloud reads its resource types from {distribution}, which is not installed; "
             f"try: pip install {distribution}"
-        ) from None
+        )
+    return found
 
 
 @functools.cache
-def _version(distribution: str) -> str:
-    # Asked for with each type, and each answer reads and parses the distribution's metadata.
-    return importlib.metadata.version(distribution)
+def _version(distribution: str) -> str | None:
+    return _entry_points.version(distribution)  # asked for with each type
 
 
 def cache_directory() -> Path:

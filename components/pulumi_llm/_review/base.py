@@ -105,7 +105,7 @@ def _here(base: Base, folder: Path, stacks: Sequence[str]) -> list[str]:
                 found = {}
         if "plan" in found:
             # Through JSON like the others, so that a plan is the same whichever way it came.
-            base.plans[stack] = exchange.from_wire(json.loads(json.dumps(found["plan"])))
+            base.plans[stack] = exchange.from_wire(json.loads(json.dumps(found["plan"], ensure_ascii=False)))
         elif found and not any(each["code"] == "diff.program-failed" for each in found["findings"]):
             base.refused[stack] = [exchange.finding(each) for each in found["findings"]]
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pulumi_llm import _json, _yaml
@@ -40,10 +41,14 @@ def is_document(type_: str, name: str, value: Any) -> bool:
     return isinstance(value, str) and (of_machine or "\n" in value.strip())
 
 
-def settings_document(text: Any) -> dict[str, Any] | None:
+def settings_document(text: Any) -> Mapping[str, Any] | None:
     """A node's settings, if that is what the text is."""
-    if not isinstance(text, str) or not text.startswith("{"):
-        return None
+    return _settings(text) if isinstance(text, str) and text.startswith("{") else None
+
+
+@lru_cache(maxsize=64)
+def _settings(text: str) -> Mapping[str, Any] | None:
+    # A review looks at the same few documents again and again, and each holds a node's whole code.
     try:
         content = _json.loads(text)
     except ValueError:

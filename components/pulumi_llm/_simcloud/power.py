@@ -9,7 +9,6 @@ from typing import Any
 
 from pulumi_llm import clouds
 from pulumi_llm._power.base import Seen
-from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._refresh.calls import Failure
 from pulumi_llm._simcloud.faults import Faults
 from pulumi_llm._simcloud.faults import parse as parse_faults
@@ -34,18 +33,6 @@ def connect(home: Path, cloud: str, faults: str) -> SimulatedPower:
             ]
         )
     return SimulatedPower(Store(home / FILE), cloud, parse_faults(faults))
-
-
-def keys_of(package: str, token: str) -> set[str]:
-    """What a stop or a start changes on a resource of that type; nothing on what is no machine."""
-    folder = clouds.of_package(package)
-    power = folder.read("power.json") if folder else {}
-    return set(power["simulated"]["running"]) if power.get("type") == token else set()
-
-
-def overlay(package: str, found: Record) -> Props:
-    """What a stop or a start changed, as the provider would read it."""
-    return {key: found.properties[key] for key in keys_of(package, found.type) if key in found.properties}
 
 
 class SimulatedPower:

@@ -20,7 +20,7 @@ from pulumi_llm._provider_facts.check import DEFAULTS, Failure
 from pulumi_llm._provider_facts.diff import Difference
 from pulumi_llm._provider_facts.values import UNKNOWN, Props, is_asset, normal, reveal, secret
 
-from . import booting, identities, power
+from . import booting, identities, powered
 from . import config as configuring
 from . import faults as failing
 from .faults import Faults
@@ -141,11 +141,11 @@ class Simulator:
         found = self._at_hand(token, id_)
         if found is None:
             return None
-        return id_, {**state, **power.overlay(self.package, found)} if state else found.properties
+        return id_, {**state, **powered.overlay(self.package, found)} if state else found.properties
 
     def drifting(self, token: str) -> set[str]:
         """The inputs of a type that something else than a program changes: whether a machine runs."""
-        return power.keys_of(self.package, token)
+        return powered.keys_of(self.package, token)
 
     def inputs_of(self, token: str, outputs: Props) -> Props:
         """The inputs that would make a resource with these outputs; for import."""

@@ -16,17 +16,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props, redact
+
+if TYPE_CHECKING:
+    import sqlite3
 
 HOME = "PULUMI_LLM_SIM_HOME"
 
@@ -95,6 +97,8 @@ class Store:
             self._connection()
 
     def _connect(self, name: str) -> sqlite3.Connection:
+        import sqlite3  # a plan has nothing to store, and imports the rest of this module
+
         made = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
         if name != ":memory:":
             _write_ahead(made)
@@ -205,6 +209,8 @@ class Store:
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Switch to a write-ahead log, which the file remembers. Processes that open a new file at once do it together, and
     SQLite does not wait for the lock of this statement whatever the timeout (sqlite.org, "WAL", 2026-11-28)."""
+    import sqlite3
+
     until = time.monotonic() + WAIT
     while True:
         try:

@@ -47,8 +47,19 @@ class _Table:
     def _fitting(self, name: str, *, whole: bool = True) -> Iterator[Abilities]:
         """Rows with a pattern for an id; not ``whole``: for what stands after its publisher."""
         for patterns, abilities in self.rows:
-            if any(fnmatchcase(name, each if whole else each.rpartition("/")[2]) for each in patterns):
+            if any(_fits(name, each if whole else each.rpartition("/")[2]) for each in patterns):
                 yield abilities
+
+
+_WILD = re.compile(r"[*?\[]")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    # Most patterns differ from a name before their first wildcard, and a pattern that is matched is compiled first.
+    wild = _WILD.search(pattern)
+    if wild is None:
+        return name == pattern
+    return name.startswith(pattern[: wild.start()]) and fnmatchcase(name, pattern)
 
 
 def _row(raw: dict[str, Any]) -> Abilities:

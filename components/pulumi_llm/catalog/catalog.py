@@ -313,14 +313,17 @@ class Catalog:
     @cached_property
     def models(self) -> Mapping[str, Model]:
         """The models by their Hugging Face id; those of the project take the place of the same here."""
-        of_project = own.models_in(self.own_models) if self.own_models else ()
-        return {**self.listed_models, **{row.id: row for row in of_project}}
+        if self.own_models is None:
+            return self.listed_models
+        return {**self.listed_models, **{row.id: row for row in own.models_in(self.own_models)}}
 
     @cached_property
     def listed_models(self) -> Mapping[str, Model]:
         """The catalogue's own models, whatever the project has besides, by their Hugging Face id."""
-        rows = reader.rows_of(self.directory / "models.json", Model, change=reader.model_row)
-        return {row.id: row for row in rows}
+        path = self.directory / "models.json"
+        if self.directory == DATA:
+            return reader.RowsByName(path, Model, "id", reader.model_row)
+        return {row.id: row for row in reader.rows_of(path, Model, change=reader.model_row)}
 
     def taken_over(self, *only: str) -> list[Finding]:
         """What there is to say of rows of the project that take the place of others here: ``catalog.own-row-differs``.

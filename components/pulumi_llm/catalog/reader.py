@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_llm import _json
@@ -26,7 +31,6 @@ from pulumi_llm.errors import Finding, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 T = TypeVar("T", bound=Row)
 RawRow = dict[str, Any]
@@ -60,6 +64,9 @@ OPTIONAL_NUMBERS: dict[type, tuple[str, ...]] = {
 }
 
 
+HOME = str(Path(__file__).parents[1]) + os.sep
+"""The package's own folder, in which a document is as deep and as large as it was when it was tested."""
+
 OWN = "pulumi-llm.models.json"
 """The name of a project's own file of models (see `pulumi_llm.catalog.own`)."""
 
@@ -77,7 +84,8 @@ def broken(path: Path, *messages: str) -> Refusal:
 def read_file(path: Path) -> dict[str, Any]:
     """The file's JSON object. Raises Refusal ``catalog.broken-file``."""
     try:
-        content = _json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if str(path).startswith(HOME) else _json.loads(text)
     except FileNotFoundError:
         raise broken(path, _("the file is missing")) from None
     except OSError as error:
@@ -120,6 +128,38 @@ def raw_rows(path: Path) -> Iterator[RawRow]:
 def rows_of(path: Path, kind: type[T], change: Callable[[RawRow], RawRow] | None = None) -> tuple[T, ...]:
     """The file's rows as objects of ``kind``; Refusal ``catalog.broken-file`` names a bad row."""
     return tuple(build(path, kind, number, raw, change) for number, raw in enumerate(raw_rows(path), start=1))
+
+
+class RowsByName(Mapping[str, T]):
+    """The rows of a file by what stands in one of their fields, each made an object when it is first asked for.
+
+    For the package's own files, whose rows are all made by its tests. A row that cannot be made is refused as by
+    `rows_of`, but not before.
+    """
+
+    def __init__(self, path: Path, kind: type[T], field: str, change: Callable[[RawRow], RawRow] | None = None) -> None:
+        """Read the file; raises Refusal ``catalog.broken-file`` where it has no rows with that field."""
+        self._make = partial(build, path, kind, change=change)
+        self._rows: dict[str, tuple[int, RawRow] | T] = {}
+        for number, raw in enumerate(raw_rows(path), start=1):
+            if not isinstance(name := raw.get(field), str):
+                raise broken(path, in_row(number, _("the key {key!r} is missing", key=field)))
+            self._rows[name] = (number, raw)
+
+    def __getitem__(self, name: str) -> T:
+        """The row as an object, the same one each time."""
+        found = self._rows[name]
+        if isinstance(found, tuple):
+            found = self._rows[name] = self._make(*found)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        """The names as the file has them."""
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
 
 
 def checked_rows(path: Path, kind: type[T]) -> Iterator[RawRow]:

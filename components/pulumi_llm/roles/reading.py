@@ -59,32 +59,32 @@ def _fields(kind: type[Any]) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
     return {each.metadata.get("key", each.name): (each, hints[each.name]) for each in dataclasses.fields(kind)}
 
 
+@cache
+def _shape(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What a type is made of: ``typing`` takes its time to say so, and is asked about a few types again and again."""
+    return get_origin(kind), get_args(kind)
+
+
 def _value(kind: Any, raw: object, place: str, tell: Tell) -> Any:
-    origin = get_origin(kind)
+    origin, parts = _shape(kind)
     if origin is Annotated:
-        inner, *rules = get_args(kind)
+        inner, *rules = parts
         value = _value(inner, raw, place, tell)
         for message in (each for rule in rules for each in _broken(rule, value)):
             raise _told(tell, place, message)
         return value
     if origin in (Union, types.UnionType):
-        return (
-            None
-            if raw is None
-            else _value(next(each for each in get_args(kind) if each is not type(None)), raw, place, tell)
-        )
+        return None if raw is None else _value(next(each for each in parts if each is not type(None)), raw, place, tell)
     if origin is Literal:
-        if raw not in get_args(kind):
-            raise _told(
-                tell, place, _("{raw!r} is none of {get_args}", raw=raw, get_args=listed(map(str, get_args(kind))))
-            )
+        if raw not in parts:
+            raise _told(tell, place, _("{raw!r} is none of {get_args}", raw=raw, get_args=listed(map(str, parts))))
         return raw
     if dataclasses.is_dataclass(kind):
         return _row(kind, raw, place, tell)
     if origin is tuple:
-        return _list(get_args(kind)[0], raw, place, tell)
+        return _list(parts[0], raw, place, tell)
     if origin is dict:
-        keys, values = get_args(kind)
+        keys, values = parts
         return _mapping(keys, values, raw, place, tell)
     if kind is not Any and (not isinstance(raw, kind) or (kind is int and isinstance(raw, bool))):
         names = {str: _("a text"), int: _("a whole number"), bool: _("true or false")}
