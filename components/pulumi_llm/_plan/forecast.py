@@ -55,9 +55,7 @@ class StandIns:
 def hidden(value: Any, stand_ins: Mapping[str, str]) -> Any:
     """``value``, unknown wherever it is or holds one of the stand-ins."""
     if isinstance(value, str):
-        # Whole boot scripts are read: a plain search for each is ten times as quick as the expression's.
-        held = any(each in value for each in stand_ins)
-        return UNKNOWN if held and not stand_ins.keys().isdisjoint(_candidates(value)) else value
+        return value if stand_ins.keys().isdisjoint(_candidates(value)) else UNKNOWN
     if isinstance(value, Mapping):
         return {key: hidden(each, stand_ins) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -72,7 +70,8 @@ _CANDIDATE = re.compile(
 
 
 def _candidates(text: str) -> Iterable[str]:
-    return _CANDIDATE.findall(text)
+    # Most texts hold neither: a plain search says so many times as quickly as the expression.
+    return _CANDIDATE.findall(text) if "tand-in-" in text or "24" in text or "25" in text else ()
 
 
 def labelled(text: str, stand_ins: Mapping[str, str]) -> str:
