@@ -48,7 +48,9 @@ def run(asked: Namespace) -> int:
         raise Refusal([Finding("recover.own-machine", message, _("`pulumi up` sets it up again"))])
     beside = platform.vectors
     choices = choices_of(server, looking(beside), platform.network)
-    meant, left = _meant(choices, before, asked.most)
+    # Where the state does not tell the disk's zone, it is where the machine was to be.
+    zone = (before.zone or choices[server.alternative].place.zone) if before.used else ""
+    meant, left = _meant(choices, zone, asked.most)
     for line in left:
         _say(line)
     if not meant:
@@ -72,14 +74,14 @@ class There:
     @classmethod
     def read(cls, asked: Namespace) -> There:
         """From the stack's state; a simulated stack that was never brought up has nothing."""
+        project = projects.find(asked.project)
         try:
             exported = outputs.state(asked.project, asked.stack, simulated=asked.sim)
         except Refusal as refusal:
-            if not (asked.sim and "no stack named" in str(refusal)) and refusal.findings[0].code != "stack.unknown":
+            never_up = asked.sim and refusal.findings[0].code == "stack.unknown"
+            if not (never_up and project.stack_file(asked.stack).is_file()):
                 raise
-            projects.read_stack(projects.find(asked.project), asked.stack)
             exported = {}
-        project = projects.find(asked.project)
         rows = (exported.get("deployment") or {}).get("resources") or []
         plan = state.plan_of(exported, project.name, asked.stack)
         found = machines.machines_of(plan, catalog.load(), {})
@@ -113,17 +115,17 @@ def _platform(asked: Namespace) -> spec.PlatformSpec:
     return spec.parse(spec.PlatformSpec, _engine_yaml.load(text), where=PART)
 
 
-def _meant(choices: Sequence[Choice], before: There, most: Decimal | None) -> tuple[list[Choice], list[str]]:
-    """What is to be tried, and a line about each that is left out."""
+def _meant(choices: Sequence[Choice], zone: str, most: Decimal | None) -> tuple[list[Choice], list[str]]:
+    """What is to be tried, and a line about each that is left out. ``zone``: of a disk with data, if there is one."""
     meant, left = [], []
     for each in choices:
         price = each.place.price
-        if before.used and before.zone and each.place.zone != before.zone:
+        if zone and each.place.zone != zone:
             left.append(
                 _(
                     "left out: {choice}: the data disk is in {zone} and does not move to another zone",
                     choice=str(each),
-                    zone=before.zone,
+                    zone=zone,
                 )
             )
         elif most is not None and price is None:
@@ -165,7 +167,8 @@ def _try(asked: Namespace, pulumi: Pulumi, meant: Sequence[Choice], written: int
 def _take(pulumi: Pulumi, number: int) -> None:
     """Write which alternative is taken. Raises Refusal ``recover.not-written``."""
     path = f"{PART}.{KEY}"
-    done = pulumi.run("config", "set", "--path", path, str(number), shown=False)
+    words = ("set", "--path", path, str(number)) if number else ("rm", "--path", path)  # 0 is what nobody writes
+    done = pulumi.run("config", *words, shown=False)
     if done.code:
         said = " ".join(done.text.split())[-300:]
         message = _("{path} could not be written into the stack's file: {said}", path=path, said=said)
