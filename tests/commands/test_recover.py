@@ -169,3 +169,12 @@ def test_nobody_is_asked_where_nobody_is(tmp_path: Path, engine: Engine, capsys:
     assert cli.main(["recover", "-s", STACK, "--project", str(tmp_path / "made")]) == 2
     assert "[power.not-confirmed]" in capsys.readouterr().err
     assert engine.asked == []
+
+
+def test_the_bill_names_what_would_be_taken_with_its_price(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recover(tmp_path / "made", "--most", "1")
+    capsys.readouterr()
+    assert cli.main(["bill", "-s", STACK, "--project", str(tmp_path / "made")]) == 0
+    assert "2: ecs.gn6i-c16g1.4xlarge in cn-hangzhou-b (16.41 CNY per hour)" in capsys.readouterr().out

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pulumi_llm.preflight.placement import Placement
     from pulumi_llm.spec import NetworkSpec, ServerSpec
 
+ALTERNATIVES = "placement.alternatives"
+"""The code of the note that names them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -79,4 +82,4 @@ def notes_of(server: ServerSpec, look: Look, network: NetworkSpec | None = None)
         taken=server.alternative,
     )
     hint = _("a data disk stays in its zone: another zone is taken only while nothing is on it")
-    return (Finding("placement.alternatives", message, hint, severity="warning", where="alternatives"),)
+    return (Finding(ALTERNATIVES, message, hint, severity="warning", where="alternatives"),)
