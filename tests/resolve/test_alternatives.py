@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+import pulumi_llm as llm
 from pulumi_llm._commands._recover_engine import failures_of, sold_out
+from pulumi_llm._plan.capture import capture
 from pulumi_llm._resolve import ResolvedPlatform, resolve_platform
 from pulumi_llm.clouds import folders
 from pulumi_llm.errors import Refusal
+from tests.test_components import SERVER as ALONE
 
 SERVER = {
     "cloud": "aliyun",
@@ -121,3 +124,15 @@ def test_only_the_servers_own_machine_that_is_not_in_stock_leads_to_an_alternati
     assert code_of(name, "Code: QuotaExceed.ElasticQuota") == ""
     assert code_of(name, code, OTHER) == ""
     assert code_of("llm-server-disk", code, type_="alicloud:ecs:EcsDisk") == ""
+
+
+@pytest.mark.parametrize(("zone", "refused"), [("ap-northeast-1c", True), ("ap-northeast-1a", False)])
+def test_a_server_alone_in_a_subnet_that_exists_has_no_alternative_in_another_zone(zone: str, refused: bool) -> None:
+    args: Any = {**ALONE, "zone": "ap-northeast-1a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}
+    args["alternatives"] = [{"zone": zone, "spot": True}]
+    found = []
+    try:
+        capture(lambda: llm.ModelServer("x", args))
+    except Refusal as refusal:
+        found = [(each.code, each.where) for each in refusal.findings]
+    assert found == ([("spec.alternative-of-subnet", "x.alternatives.0")] if refused else [])

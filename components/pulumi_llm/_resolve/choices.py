@@ -55,10 +55,8 @@ def choices_of(server: ServerSpec, look: Look, network: NetworkSpec | None = Non
     for number in range(len(server.alternatives) + 1):
         chosen = server.choice(number)
         where = f"alternatives.{number - 1}" if number else ""
-        if number and network is not None and network.exists and "zone" in server.alternatives[number - 1].said:
-            message = _("an existing subnet is in one zone, and alternative {number} is in another", number=number)
-            hint = _("leave its zone out, or let the network be made")
-            findings.append(Finding("spec.alternative-of-subnet", message, hint, where=where))
+        if network is not None and network.exists and chosen.zone != server.zone:
+            findings.append(of_subnet(number))
         try:
             found.append(Choice(number, chosen, look(chosen)))
         except Refusal as refusal:
@@ -66,6 +64,13 @@ def choices_of(server: ServerSpec, look: Look, network: NetworkSpec | None = Non
     if findings:
         raise Refusal(dict.fromkeys(findings))
     return found
+
+
+def of_subnet(number: int) -> Finding:
+    """What is said of an alternative in another zone than an existing subnet's."""
+    message = _("an existing subnet is in one zone, and alternative {number} is in another", number=number)
+    hint = _("leave its zone out, or let the network be made")
+    return Finding("spec.alternative-of-subnet", message, hint, where=f"alternatives.{number - 1}")
 
 
 def notes_of(server: ServerSpec, look: Look, network: NetworkSpec | None = None) -> tuple[Finding, ...]:
