@@ -262,6 +262,7 @@ MODELS = (
     spec.AppsSpec,
     spec.ChatSpec,
     spec.RagSpec,
+    spec.AlternativeSpec,
     spec.IdleStopSpec,
     spec.AccessSpec,
     spec.BackupSpec,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pulumi_llm._args import (
         AccessArgs,
         AcmeArgs,
+        AlternativeArgs,
         AppsArgs,
         BackupArgs,
         ChatArgs,
@@ -52,6 +53,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AccessArgs": "_args",
+    "AlternativeArgs": "_args",
     "AppsArgs": "_args",
     "ChatArgs": "_args",
     "AcmeArgs": "_args",
@@ -92,6 +94,7 @@ _HOMES = {
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "AlternativeArgs",
     "AppsArgs",
     "BackupArgs",
     "ChatArgs",

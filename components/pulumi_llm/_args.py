@@ -10,6 +10,7 @@ import pulumi
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "AlternativeArgs",
     "AppsArgs",
     "BackupArgs",
     "ChatArgs",
@@ -38,6 +39,17 @@ __all__ = [
     "VectorsArgs",
     "WordListArgs",
 ]
+
+
+class AlternativeArgs(TypedDict):
+    """Another zone, another type or another way of paying, in the same region. What is left out stays as it is."""
+
+    zone: NotRequired[str]
+    """Another zone of the region. A data disk does not move there: it is taken only while nothing is on the disk."""
+    instance_type: NotRequired[str]
+    """Another type with the same GPU."""
+    spot: NotRequired[bool]
+    """``false``: on demand, after a spot machine. ``true``: a spot machine."""
 
 
 class IdleStopArgs(TypedDict):
@@ -394,6 +406,10 @@ class ServerArgs(TypedDict):
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
     spot: NotRequired[bool]
     """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
+    alternatives: NotRequired[list[AlternativeArgs]]
+    """What ``pulumi-llm recover`` takes, in this order, where the cloud has no such machine left."""
+    alternative: NotRequired[int]
+    """Which of ``alternatives`` is taken, counted from 1; 0: the server as it is written. ``pulumi-llm recover`` writes it. At least 0. Default: ``0``."""
     idle_stop: NotRequired[IdleStopArgs]
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]
@@ -586,6 +602,10 @@ class ModelServerArgs(TypedDict):
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
     spot: NotRequired[bool]
     """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
+    alternatives: NotRequired[list[AlternativeArgs]]
+    """What ``pulumi-llm recover`` takes, in this order, where the cloud has no such machine left."""
+    alternative: NotRequired[int]
+    """Which of ``alternatives`` is taken, counted from 1; 0: the server as it is written. ``pulumi-llm recover`` writes it. At least 0. Default: ``0``."""
     idle_stop: NotRequired[IdleStopArgs]
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.engine.sim import Sim, said
+from tests.engine.sim import ROOT, Sim, said
 
 pytestmark = pytest.mark.engine
 
@@ -61,3 +65,26 @@ def test_a_stack_is_stopped_seen_by_a_refresh_and_started(up: Sim) -> None:
     up.run("start", "-s", up.stack, "--yes")
     up.run("refresh", "-s", up.stack, "--yes", "--skip-preview")
     assert server_of(up)["outputs"][name] == before
+
+
+def test_the_job_of_a_ci_starts_what_stands_still(tmp_path: Path) -> None:
+    """The script of docs/ci/github-start.yml, word for word, on a simulated stack."""
+    sim = Sim.of_stack(tmp_path, "aws-t4")
+    sim.up()
+    sim.run("stop", "-s", sim.stack, "--yes")
+    workflow = yaml.safe_load((ROOT / "docs/ci/github-start.yml").read_text())
+    (script,) = [each["run"] for each in workflow["jobs"]["start"]["steps"] if each.get("name") == "Start"]
+    (sim.project / ".venv").symlink_to(Path(sys.prefix))
+    variables = {"STACKS": sim.stack, "OPTIONS": "--sim --no-wait", "PULUMI_LLM_SIM_HOME": str(sim.home)}
+
+    def job(**more: str) -> subprocess.CompletedProcess[str]:
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+        environment = {**os.environ, **variables, **more}
+        return subprocess.run(
+            command, cwd=sim.project, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    sold_out = job(PULUMI_LLM_SIM_FAULTS="no-stock:*")
+    assert (sold_out.returncode, "[power.sold-out]" in sold_out.stderr) == (1, True)
+    assert job().returncode == 0
+    assert "runs already" in sim.run("start", "-s", sim.stack).stdout

@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "docs/ci"
 PLAN, COMMENT, GITLAB = CI / "github-plan.yml", CI / "github-comment.yml", CI / "gitlab-ci.yml"
-OUTLOOK = CI / "github-outlook.yml"
+OUTLOOK, START = CI / "github-outlook.yml", CI / "github-start.yml"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 DIFF = r"pulumi-llm diff\b[^\n]*"
 
@@ -55,7 +55,7 @@ def test_the_half_that_may_write_runs_nothing_of_the_pull_request() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK, START], ids=lambda path: path.stem)
 def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Path) -> None:
     uses = re.findall(r"uses: *(.+)", path.read_text())
     assert uses
@@ -63,7 +63,7 @@ def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Pat
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)
 
 
-@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK, START], ids=lambda path: path.stem)
 def test_nothing_that_a_stranger_writes_is_put_into_a_script(path: Path) -> None:
     assert not any("${{" in each.get("run", "") for each in steps(path))
 
@@ -96,6 +96,17 @@ def test_the_weekly_job_runs_by_the_clock_with_no_secret_and_a_token_that_only_r
     assert read(GITLAB)["pulumi-llm-outlook"]["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
 
 
+def test_the_job_that_starts_machines_is_run_by_the_clock_alone_and_gives_its_secrets_to_one_step() -> None:
+    workflow = read(START)
+    assert set(workflow[True]) == {"schedule", "workflow_dispatch"}
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert job["environment"] == "pulumi-llm-start"
+    with_secrets = [each["name"] for each in job["steps"] if "secrets." in str(each)]
+    assert with_secrets == ["Start"]
+    assert "secrets." not in str({**workflow, "jobs": {}})
+
+
 def test_the_hook_runs_what_the_jobs_run() -> None:
     (hook,) = yaml.safe_load(HOOKS.read_text())
     command = shlex.split(hook["entry"])
@@ -113,7 +124,7 @@ TOOLS = Path(os.environ.get("PULUMI_LLM_TOOLS", ROOT / ".tools")) / "bin"
 
 
 @pytest.mark.artefact
-@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [PLAN, COMMENT, OUTLOOK, START], ids=lambda path: path.stem)
 def test_actionlint_has_nothing_to_say(path: Path) -> None:
     tool = shutil.which("actionlint", path=f"{TOOLS}:{os.environ['PATH']}")
     assert tool, "there is no actionlint: tools/fetch actionlint"
@@ -125,10 +136,10 @@ def test_actionlint_has_nothing_to_say(path: Path) -> None:
 @pytest.mark.parametrize(
     ("schema", "path"),
     [
-        *(("vendor.github-workflows", each) for each in (PLAN, COMMENT, OUTLOOK)),
+        *(("vendor.github-workflows", each) for each in (PLAN, COMMENT, OUTLOOK, START)),
         ("vendor.gitlab-ci", GITLAB),
     ],
-    ids=["plan", "comment", "outlook", "gitlab"],
+    ids=["plan", "comment", "outlook", "start", "gitlab"],
 )
 def test_the_hosts_schema_takes_the_file(schema: str, path: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]

@@ -414,6 +414,10 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.cors_origins", ["chat.example.com"]),
     *(("server.domain", each) for each in DOMAINS),
     *(("server.hours", each) for each in HOURS),
+    ("server.alternatives", [{}]),
+    ("server.alternatives", [{"spot": False}]),
+    ("server.alternatives", [{"zone": "mars-1a"}]),
+    ("server.alternative", 3),
     ("network.vpc_id", "vpc-1"),
     ("network.cidr", "8.8.0.0/16"),
     ("tags", {"aws:x": "y"}),
@@ -639,6 +643,11 @@ def of_components() -> Iterator[Finding]:
     ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
     yield from capture(lambda: llm.ModelServer("x", ended)).notes
     yield from capture(lambda: llm.ModelServer("x", {**SERVER, "hours": "Mon-Fri 08:00-20:00 UTC"})).notes
+    others: Any = {**SERVER, "alternatives": [{"spot": True}, {"instance_type": "g4dn.4xlarge"}]}
+    yield from capture(lambda: llm.ModelServer("x", others)).notes
+    others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}
+    others["alternatives"] = [{"zone": f"{SERVER['region']}c"}]
+    yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
     for model in ("BAAI/bge-m3", "BAAI/bge-reranker-v2-m3", "qwen3.8-max"):
         yield from told(lambda model=model: catalog.load().model(model))
 

@@ -51,6 +51,7 @@ NAMES = (
     "status",
     "stop",
     "start",
+    "recover",
     "diff",
     "comment",
     "outlook",

@@ -30,7 +30,7 @@ ABOUT = _(
 )
 
 
-OURS = ("stop", "start")
+OURS = ("stop", "start", "recover")
 """Commands of ours that `sim` takes as it takes Pulumi's: `sim stop` is `stop --sim`."""
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pulumi_llm import spec
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import all_or_none, gather, pick, refuse
+from pulumi_llm._resolve.choices import of_subnet
 from pulumi_llm._resolve.graph import Foreign
 from pulumi_llm._resolve.parts import Shared
 from pulumi_llm._texts import _
@@ -144,9 +145,14 @@ def of_proxy(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterabl
 
 
 def check_existing(given: Mapping[str, Any]) -> None:
-    """Refuse an existing network that is named by halves."""
-    if all_or_none(given, "vpc_id", "subnet_id") and given.get("zone") is None:
+    """Refuse an existing network that is named by halves, or one whose subnet is in a zone that may be left."""
+    if not all_or_none(given, "vpc_id", "subnet_id"):
+        return
+    if given.get("zone") is None:
         refuse("spec.zone-needed", _("an existing subnet is named, but not its zone"), _("zone: the subnet's zone"))
+    alternatives = enumerate(given.get("alternatives") or (), 1)
+    if beyond := [of_subnet(number) for number, each in alternatives if each.get("zone") not in (None, given["zone"])]:
+        raise Refusal(beyond)
 
 
 def _of(kind: type[Part], given: Mapping[str, Any]) -> dict[str, Any]:

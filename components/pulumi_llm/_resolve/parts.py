@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from pulumi_llm import catalog, preflight
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import keep
 from pulumi_llm._flags import flags_of
+from pulumi_llm._resolve import choices
 from pulumi_llm._resolve.graph import Foreign, ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
@@ -114,6 +116,11 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     )
 
 
+def looking(vectors: VectorsSpec | None) -> choices.Look:
+    """How an alternative is looked at: as the server itself is, with the same ``vectors``."""
+    return lambda server: stand_of_server(server, vectors).place
+
+
 def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: VectorsSpec) -> Stand:
     """Where a vector store of its own machine stands. Raises Refusal where there is no such place or disk."""
     place = placement.place_vectors(cloud, region, zone, vectors.memory_gib, vectors.instance_type)
@@ -145,7 +152,10 @@ def resolve_server(
 
     if stand is None:  # else the platform has looked at it
         _settle_name(server, shared)
+        written, server = server, server.choice(server.alternative)
         stand = stand_of_server(server, vectors)
+        notes = choices.notes_of(written, looking(vectors), shared.network)
+        stand = replace(stand, warnings=(*stand.warnings, *notes))
     data, model = catalog.load(), stand.model
     server = stand.server or server
     resolved = ResolvedServer(

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
+from pulumi_llm.spec.alternatives import AlternativeSpec
 from pulumi_llm.spec.apps import AppsSpec
 from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.domain import DomainSpec
@@ -107,6 +108,16 @@ class ServerSpec(MachineSpec):
     """A spot machine: cheaper, and the cloud may take it back at any time.
 
     zh: 竞价实例：便宜，但随时可能被收回。"""
+    alternatives: tuple[AlternativeSpec, ...] = ()
+    """What ``pulumi-llm recover`` takes, in this order, where the cloud has no such machine left: see
+    ``alternatives``.
+
+    zh: 云上没有这种机器时，``pulumi-llm recover`` 依次采用的备选，见 [``alternatives``](#alternatives)。"""
+    alternative: Annotated[Count, Field(ge=0)] = 0
+    """Which of ``alternatives`` is taken, counted from 1; 0: the server as it is written. ``pulumi-llm recover``
+    writes it.
+
+    zh: 采用 ``alternatives`` 中的第几个，从 1 数起；0 为照原样。由 ``pulumi-llm recover`` 写入。"""
     idle_stop: IdleStopSpec | None = None
     """Stop the machine by itself when nobody asks it: see ``idle_stop``. Left out: it runs on.
 
@@ -203,11 +214,36 @@ class ServerSpec(MachineSpec):
             )
         if self.host is None:
             return self
-        of_sellers = ("instance_type", "image_id", "zone", "spot", "renew", "idle_stop", "hours")
+        of_sellers = ("instance_type", "image_id", "zone", "spot", "renew", "idle_stop", "hours", "alternatives")
         bought = [name for name in of_sellers if getattr(self, name)]
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
         refuse_bought(bought)
+        return self
+
+    @model_validator(mode="after")
+    def _alternatives_differ(self) -> Self:
+        if self.alternative > len(self.alternatives):
+            raise invalid(
+                "spec.no-such-alternative",
+                _(
+                    "alternative {number} is taken, and there are {count}",
+                    number=self.alternative,
+                    count=len(self.alternatives),
+                ),
+                _("alternative: 0, or as many alternatives"),
+            )
+        seen = [(self.zone, self.instance_type, self.spot)]
+        for number, each in enumerate(self.alternatives, 1):
+            if each.zone is not None and not each.zone.startswith(self.region):
+                message = _("zone {value!r} is not in region {region!r}", value=each.zone, region=self.region)
+                raise invalid("spec.zone-of-other-region", message, _("another region is another stack"))
+            found = self.choice(number)
+            told = (found.zone, found.instance_type, found.spot)
+            if told in seen:
+                message = _("alternative {number} is the same as one before it", number=number)
+                raise invalid("spec.alternative-twice", message, _("leave it out"))
+            seen.append(told)
         return self
 
     @model_validator(mode="after")
@@ -225,6 +261,11 @@ class ServerSpec(MachineSpec):
             )
         refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name", self.models)
         return self
+
+    def choice(self, number: int) -> ServerSpec:
+        """The server with that alternative taken, counted from 1; 0: as it is written."""
+        said = self.alternatives[number - 1].said if number else {}
+        return self.model_copy(update={**said, "alternative": number})
 
     @property
     def name_served(self) -> str:

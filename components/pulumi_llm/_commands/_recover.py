@@ -1,0 +1,202 @@
+"""The body of `pulumi-llm recover`: each alternative once, in its order, until the machine is there."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pulumi_llm import _engine_yaml, catalog, spec
+from pulumi_llm import _outputs as outputs
+from pulumi_llm._commands import DONE
+from pulumi_llm._commands._recover_engine import Pulumi, failures_of, sold_out
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._language import told, tr
+from pulumi_llm._plan import project as projects
+from pulumi_llm._plan import state
+from pulumi_llm._power import machines
+from pulumi_llm._resolve.choices import Choice, choices_of
+from pulumi_llm._resolve.parts import looking
+from pulumi_llm._simcloud.store import home_of
+from pulumi_llm._texts import _, listed
+from pulumi_llm.errors import Finding, Refusal
+
+PART = "platform"
+KEY = "server.alternative"
+_COMMAND = "command:remote:Command"
+_OWN_DISK = ("llm:index:ModelServer", "llm:index:VectorStore")
+
+
+def run(asked: Namespace) -> int:
+    """Make the server's machine, where it is missing. Gives the exit code."""
+    pulumi = Pulumi(asked.project.resolve(), asked.stack, asked.sim)
+    before = There.read(asked)
+    if before.rows:
+        _say(_("looking what is there: `pulumi refresh`"))
+        if pulumi.run("refresh", "--yes", "--skip-preview", shown=False).code:
+            message = _("`pulumi refresh` failed, so what is there is not known, and nothing was done")
+            raise Refusal([Finding("recover.not-known", message, _("run it by hand: it says why"))])
+        if There.read(asked).has_server:
+            _say(_("the server's machine is there; where it stands still, `pulumi-llm start` starts it"))
+            return DONE
+    platform = _platform(asked)
+    server = platform.server
+    if server.host is not None:
+        message = _("the server is a machine that exists, and no cloud makes it again")
+        raise Refusal([Finding("recover.own-machine", message, _("`pulumi up` sets it up again"))])
+    beside = platform.vectors
+    choices = choices_of(server, looking(beside), platform.network)
+    # Where the state does not tell the disk's zone, it is where the machine was to be.
+    zone = (before.zone or choices[server.alternative].place.zone) if before.used else ""
+    meant, left = _meant(choices, zone, asked.most)
+    for line in left:
+        _say(line)
+    if not meant:
+        raise Refusal([Finding("recover.nothing-left", _("no alternative is left to try"), _("see the lines above"))])
+    _say(_("to be tried, each once: {choices}", choices=listed(str(each) for each in meant)))
+    _confirm(asked, pulumi)
+    return _try(asked, pulumi, meant, server.alternative, before)
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What a stack's state says is there."""
+
+    rows: Sequence[Mapping[str, Any]]
+    has_server: bool
+    used: bool
+    """Whether the server's or the vectors' disk may hold data: it has had a machine that was set up."""
+    zone: str
+    """The zone of the server's data disk or machine, as far as the state tells."""
+
+    @classmethod
+    def read(cls, asked: Namespace) -> There:
+        """From the stack's state; a simulated stack that was never brought up has nothing."""
+        project = projects.find(asked.project)
+        try:
+            exported = outputs.state(asked.project, asked.stack, simulated=asked.sim)
+        except Refusal as refusal:
+            never_up = asked.sim and refusal.findings[0].code == "stack.unknown"
+            if not (never_up and project.stack_file(asked.stack).is_file()):
+                raise
+            exported = {}
+        rows = (exported.get("deployment") or {}).get("resources") or []
+        plan = state.plan_of(exported, project.name, asked.stack)
+        found = machines.machines_of(plan, catalog.load(), {})
+        own = [each for each in found if each.place == "server"]
+        used = [
+            each
+            for each in rows
+            if each.get("type") == _COMMAND and any(kind in each.get("urn", "") for kind in _OWN_DISK)
+        ]
+        disks = [each for each in plan.resources if "-server-" in each.name and _zone(each.outputs)]
+        zone = next((_zone(each.outputs) for each in disks if "disk" in each.name), "")
+        return cls(rows, bool(own), bool(used or own), zone)
+
+
+def _zone(values: Mapping[str, Any]) -> str:
+    found = values.get("availabilityZone") or values.get("zoneId")
+    return found if isinstance(found, str) else ""
+
+
+def _platform(asked: Namespace) -> spec.PlatformSpec:
+    project = projects.find(asked.project)
+    if asked.sim:  # what was set in the simulation counts there
+        mirrored = projects.at(home_of(project.folder / ".pulumi-sim") / "project")
+        known = mirrored is not None and mirrored.stack_file(asked.stack).is_file()
+        project = mirrored if known and mirrored is not None else project
+    text = projects.read_stack(project, asked.stack).values.get(projects.full_name(project.name, PART))
+    if text is None:
+        message = _("the stack {stack!r} has no value {key!r} to write into", stack=asked.stack, key=PART)
+        hint = _("in a program of your own, set the argument `alternative` and run `pulumi up`")
+        raise Refusal([Finding("recover.no-platform", message, hint)])
+    return spec.parse(spec.PlatformSpec, _engine_yaml.load(text), where=PART)
+
+
+def _meant(choices: Sequence[Choice], zone: str, most: Decimal | None) -> tuple[list[Choice], list[str]]:
+    """What is to be tried, and a line about each that is left out. ``zone``: of a disk with data, if there is one."""
+    meant, left = [], []
+    for each in choices:
+        price = each.place.price
+        if zone and each.place.zone != zone:
+            left.append(
+                _(
+                    "left out: {choice}: the data disk is in {zone} and does not move to another zone",
+                    choice=str(each),
+                    zone=zone,
+                )
+            )
+        elif most is not None and price is None:
+            left.append(_("left out: {choice}: whether it is below {most} is not known", choice=str(each), most=most))
+        elif most is not None and price is not None and Decimal(str(price.amount)) > most:
+            left.append(_("left out: {choice}: more than {most} an hour", choice=str(each), most=most))
+        else:
+            meant.append(each)
+    return meant, left
+
+
+def _try(asked: Namespace, pulumi: Pulumi, meant: Sequence[Choice], written: int, before: There) -> int:
+    facts = machines.facts(meant[0].place.cloud)
+    refusals, now = [], written
+    for each in meant:
+        if each.number != now:
+            _take(pulumi, each.number)
+            now = each.number
+        _say(_("trying {choice}", choice=str(each)))
+        done = pulumi.run("up", "--yes")
+        if done.code == 0:
+            _say(_("the machine is there: {choice}", choice=str(each)))
+            return DONE
+        code = sold_out(failures_of(done.text), facts["type"], facts["sold_out"]["pattern"])
+        if not code:
+            there = There.read(asked).has_server
+            if not there and now != written:
+                _take(pulumi, written)
+            message = _("`pulumi up` failed for another reason than stock, and no other alternative was tried")
+            hint = _("what it says above; then this again")
+            raise Refusal([Finding("recover.failed", message, hint)])
+        refusals.append(_("{choice}: {code}", choice=str(each), code=code))
+    if now != written:
+        _take(pulumi, written)
+    message = _("none of these is left: {refusals}", refusals=listed(refusals))
+    raise Refusal([Finding("recover.sold-out", message, _cleared(pulumi, before))])
+
+
+def _take(pulumi: Pulumi, number: int) -> None:
+    """Write which alternative is taken. Raises Refusal ``recover.not-written``."""
+    path = f"{PART}.{KEY}"
+    words = ("set", "--path", path, str(number)) if number else ("rm", "--path", path)  # 0 is what nobody writes
+    done = pulumi.run("config", *words, shown=False)
+    if done.code:
+        said = " ".join(done.text.split())[-300:]
+        message = _("{path} could not be written into the stack's file: {said}", path=path, said=said)
+        raise Refusal([Finding("recover.not-written", message, _("set it by hand, then `pulumi up`"))])
+
+
+def _cleared(pulumi: Pulumi, before: There) -> str:
+    """Take away what the tries made, where there was nothing before; what to do next."""
+    if before.rows:
+        return _("try again later; disks and the address are still there, and cost")
+    if pulumi.run("destroy", "--yes", "--skip-preview").code:
+        return _("try again later; what the tries made could not be taken away: `pulumi destroy` says why")
+    return _("try again later; what the tries made is gone again, and nothing costs")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{told(line)}\n")
+    sys.stdout.flush()
+
+
+def _confirm(asked: Namespace, pulumi: Pulumi) -> None:
+    if asked.yes:
+        return
+    if not sys.stdin.isatty():
+        message = _("nobody can be asked here, and nothing was done")
+        raise Refusal([Finding("power.not-confirmed", message, _("--yes, where you know what it does"))])
+    pulumi.run("preview")  # whatever else was changed in the files comes with it
+    sys.stdout.write(tr("Go on? [y/N] "))
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().casefold() not in ("y", "yes", "是"):
+        raise Refusal([Finding("power.declined", _("nothing was done"), _("answer y, or give --yes"))])

@@ -1,0 +1,196 @@
+"""`pulumi-llm recover` where the engine is not needed: what is tried, what is left out, and what ends it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pulumi_llm import _outputs, cli
+from pulumi_llm._commands import _recover_engine
+from pulumi_llm._commands._recover_engine import Run
+
+ROOT = Path(__file__).parents[2]
+STACK = "aliyun-t4"
+ALTERNATIVES = [{"zone": "cn-hangzhou-h"}, {"instance_type": "ecs.gn6i-c16g1.4xlarge"}]
+URN = f"urn:pulumi:{STACK}::pulumi-llm::"
+PARENT = f"{URN}llm:index:Platform$llm:index:ModelServer::llm-server"
+COMPONENT = {"urn": PARENT, "type": "llm:index:ModelServer", "custom": False}
+SETTINGS = {
+    "urn": f"{URN}llm:index:Platform$llm:index:ModelServer$command:remote:Command::llm-server-settings",
+    "type": "command:remote:Command",
+    "custom": True,
+    "id": "1",
+    "parent": PARENT,
+}
+MACHINE = {
+    "urn": f"{URN}llm:index:Platform$llm:index:ModelServer$alicloud:ecs/instance:Instance::llm-server-machine-x",
+    "type": "alicloud:ecs/instance:Instance",
+    "custom": True,
+    "id": "i-1",
+    "parent": PARENT,
+    "inputs": {"instanceType": "ecs.gn6i-c4g1.xlarge", "availabilityZone": "cn-hangzhou-b"},
+    "outputs": {"instanceType": "ecs.gn6i-c4g1.xlarge", "availabilityZone": "cn-hangzhou-b"},
+}
+NO_STOCK = """
+Diagnostics:
+  alicloud:ecs:Instance (llm-server-machine-cn-hangzhou-b):
+    error: 1 error occurred:
+       Code: OperationDenied.NoStock
+"""
+
+
+class Engine:
+    """What the engine was asked for, and answers in turn for `up`; everything else succeeds."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.ups: list[Run] = []
+        self.failing: set[str] = set()
+        self.asked: list[tuple[str, ...]] = []
+
+    def run(self, *words: str, shown: bool = True) -> Run:
+        self.asked.append(words)
+        if words[0] == "up":
+            return self.ups.pop(0)
+        return Run(int(words[0] in self.failing), "it cannot be written")
+
+    def state(self, *__: object, **___: object) -> dict[str, Any]:
+        return {"deployment": {"resources": self.rows}}
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine()
+    monkeypatch.setattr(_recover_engine.Pulumi, "run", lambda _self, *words, **more: made.run(*words, **more))
+    monkeypatch.setattr(_outputs, "state", made.state)
+    return made
+
+
+def recover(folder: Path, *more: str, platform: object = ..., alternatives: Sequence[object] = ALTERNATIVES) -> int:
+    shutil.copytree(ROOT / "stacks", folder / "stacks")
+    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    file = folder / "stacks" / f"Pulumi.{STACK}.yaml"
+    content = yaml.safe_load(file.read_text())
+    if platform is None:
+        del content["config"]["pulumi-llm:platform"]
+    else:
+        content["config"]["pulumi-llm:platform"]["server"]["alternatives"] = list(alternatives)
+    file.write_text(yaml.safe_dump(content))
+    return cli.main(["recover", "-s", STACK, "--project", str(folder), "--yes", *more])
+
+
+def numbers(text: str, begin: str) -> list[str]:
+    return [line.removeprefix(begin)[0] for line in text.splitlines() if line.startswith(begin)]
+
+
+def test_each_is_tried_once_and_what_is_taken_is_written_before(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.ups = [Run(255, NO_STOCK), Run(255, NO_STOCK), Run(0, "")]
+    assert recover(tmp_path) == 0
+    path = ("config", "set", "--path", "platform.server.alternative")
+    assert engine.asked == [("up", "--yes"), (*path, "1"), ("up", "--yes"), (*path, "2"), ("up", "--yes")]
+    assert numbers(capsys.readouterr().out, "trying ") == ["0", "1", "2"]
+
+
+def test_a_disk_that_may_hold_data_keeps_other_zones_out(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.rows = [COMPONENT, SETTINGS]  # it was set up once; where its disk is the state does not say
+    engine.ups = [Run(255, NO_STOCK), Run(255, NO_STOCK)]
+    assert recover(tmp_path) == 1
+    out, err = capsys.readouterr()
+    assert numbers(out, "left out: ") == ["1"]
+    assert numbers(out, "trying ") == ["0", "2"]
+    assert "disks and the address are still there" in err
+    assert ("destroy", "--yes", "--skip-preview") not in engine.asked
+    assert engine.asked[-1] == ("config", "rm", "--path", "platform.server.alternative")
+
+
+@pytest.mark.parametrize(("most", "left"), [("12", ["2"]), ("20", [])])
+def test_what_costs_more_than_asked_for_is_left_out(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str], most: str, left: list[str]
+) -> None:
+    engine.ups = [Run(0, "")]
+    assert recover(tmp_path, "--most", most) == 0
+    assert numbers(capsys.readouterr().out, "left out: ") == left
+
+
+def test_an_unknown_price_is_not_below_an_amount(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.ups = [Run(0, "")]
+    assert recover(tmp_path, "--most", "100", alternatives=[{"spot": True}]) == 0
+    assert numbers(capsys.readouterr().out, "left out: ") == ["1"]
+
+
+def test_a_machine_that_is_there_is_left_alone(tmp_path: Path, engine: Engine) -> None:
+    engine.rows = [COMPONENT, MACHINE]
+    assert recover(tmp_path) == 0
+    assert [words[0] for words in engine.asked] == ["refresh"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "ups", "code"),
+    [
+        ("refresh", [], "recover.not-known"),
+        ("config", [Run(255, NO_STOCK)], "recover.not-written"),
+        ("", [Run(255, "error: something else")], "recover.failed"),
+        ("destroy", [Run(255, NO_STOCK)] * 3, "recover.sold-out"),
+    ],
+)
+def test_what_ends_it_has_a_code(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str], failing: str, ups: list[Run], code: str
+) -> None:
+    engine.rows = [COMPONENT] if failing == "refresh" else []
+    engine.failing, engine.ups = {failing}, list(ups)
+    assert recover(tmp_path) == 1
+    assert f"[{code}]" in capsys.readouterr().err
+
+
+def test_a_stack_without_a_platform_and_a_budget_below_everything_are_refused_before_anything_is_done(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert recover(tmp_path / "a", platform=None) == 1
+    assert "[recover.no-platform]" in capsys.readouterr().err
+    assert recover(tmp_path / "b", "--most", "1") == 1
+    assert "[recover.nothing-left]" in capsys.readouterr().err
+    assert engine.asked == []
+
+
+def test_nobody_is_asked_where_nobody_is(tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    recover(tmp_path / "made", "--most", "1")
+    capsys.readouterr()
+    assert cli.main(["recover", "-s", STACK, "--project", str(tmp_path / "made")]) == 2
+    assert "[power.not-confirmed]" in capsys.readouterr().err
+    assert engine.asked == []
+
+
+def test_who_is_asked_sees_the_preview_first(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recover(tmp_path / "made", "--most", "1")
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert cli.main(["recover", "-s", STACK, "--project", str(tmp_path / "made")]) == 1
+    assert "[power.declined]" in capsys.readouterr().err
+    assert engine.asked == [("preview",)], "something was done"
+
+
+def test_the_bill_names_what_would_be_taken_with_its_price(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recover(tmp_path / "made", "--most", "1")
+    capsys.readouterr()
+    assert cli.main(["bill", "-s", STACK, "--project", str(tmp_path / "made")]) == 0
+    assert "2: ecs.gn6i-c16g1.4xlarge in cn-hangzhou-b (16.41 CNY per hour)" in capsys.readouterr().out
