@@ -41,6 +41,8 @@ exec /usr/lib/chromium/chromium "$@"' sh "$@"
 READ = """fetch('/api/v1/files/', {headers: {Authorization: `Bearer ${localStorage.token}`}}).then(each => each.json())
 .then(told => (told.items ?? told).some(each => each.filename == FILE && each.data?.status == 'completed'))"""
 """Whether a document was read to its end."""
+GREETED = """document.querySelectorAll('[data-close-button]').forEach(each => each.click()),
+!document.querySelector('[data-sonner-toast]')"""
 SOURCES = r"[...document.querySelectorAll('button')].find(each => /^\s*1 (Source|个引用来源)/.test(each.innerText))"
 SOURCE = "[...document.querySelectorAll('button[id^=source-]')].find(each => each.innerText.includes(FILE))"
 SHOWN = "[...document.querySelectorAll('[role=dialog], .modal')].map(each => each.innerText).join()"
@@ -164,6 +166,8 @@ async def visit(
         await it.write("input[type=password]", password)
         await it.enter()
         await it.until("location.pathname == '/' && !!document.querySelector('#chat-input')")
+        # The word of welcome would lie over the pictures.
+        await it.until(GREETED)
         # Whom nothing is said to asks the machine's own chat model, and not the one beside it for vectors.
         await it.until(f"document.body.innerText.includes({json.dumps(model)})")
         await it.until("!!document.querySelector('input[type=file]')")
@@ -180,6 +184,7 @@ async def visit(
         await it.picture("answer")
         await it.value(f"{SOURCE.replace('FILE', json.dumps(file))}.click()")
         await it.until(f"{SHOWN}.includes({json.dumps(fact)})")
+        await asyncio.sleep(0.5)  # it unfolds
         await it.picture("source")
         return {"text": await it.value("document.body.innerText"), "errors": it.said}
 

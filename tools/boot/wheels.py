@@ -55,7 +55,7 @@ def vllm_front(folder: Path, version: str) -> None:
 
 
 def for_any_python(file: Path) -> None:
-    """Take the Pythons that a wheel allows out of its metadata: Open WebUI names none above 3.12; the image has 3.13."""
+    """Drop the Pythons that a wheel allows from its metadata: Open WebUI names none above 3.12; the image has 3.13."""
     new = file.with_suffix(".new")
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
         changed = next(each for each in old.namelist() if each.endswith(".dist-info/METADATA"))
