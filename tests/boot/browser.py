@@ -43,6 +43,7 @@ READ = """fetch('/api/v1/files/', {headers: {Authorization: `Bearer ${localStora
 """Whether a document was read to its end."""
 GREETED = """document.querySelectorAll('[data-close-button]').forEach(each => each.click()),
 !document.querySelector('[data-sonner-toast]')"""
+"""Takes away the word of welcome, which would lie over what is looked at; whether it is away."""
 SOURCES = r"[...document.querySelectorAll('button')].find(each => /^\s*1 (Source|个引用来源)/.test(each.innerText))"
 SOURCE = "[...document.querySelectorAll('button[id^=source-]')].find(each => each.innerText.includes(FILE))"
 SHOWN = "[...document.querySelectorAll('[role=dialog], .modal')].map(each => each.innerText).join()"
@@ -166,8 +167,6 @@ async def visit(
         await it.write("input[type=password]", password)
         await it.enter()
         await it.until("location.pathname == '/' && !!document.querySelector('#chat-input')")
-        # The word of welcome would lie over the pictures.
-        await it.until(GREETED)
         # Whom nothing is said to asks the machine's own chat model, and not the one beside it for vectors.
         await it.until(f"document.body.innerText.includes({json.dumps(model)})")
         await it.until("!!document.querySelector('input[type=file]')")
@@ -176,6 +175,7 @@ async def visit(
         await it.until(READ.replace("FILE", json.dumps(file)))
         await asyncio.sleep(1)  # the page asks for that now and then, and sends nothing before it knows
         await it.write("#chat-input", question)
+        await it.until(GREETED)
         await it.picture("question")
         await it.enter()
         await it.until(f"!!{SOURCES}", 90)
