@@ -38,7 +38,7 @@ test: tools ## every test, the slow ones too
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch boot || echo "test: so no node is booted here, and those tests are skipped"
 	@python -m tests.clients.installed openai anthropic llm || echo "test: so they are not tried on it"
 	@failed=0; \
-	echo "test: one shipped stack, booted, and called by people's own clients: about six minutes"; \
+	echo "test: one shipped stack, booted, and called by people's own clients; then a chat page in a browser: about ten minutes"; \
 	python -m pytest -m 'boot and not boot_all' -n 0 --durations=8 || failed=1; \
 	echo "test: all the rest, on four processes (the engine's tests wait more than they work): about ten minutes"; \
 	python -m pytest -m 'not boot and not on_vllm' -n 4 --durations=8 || failed=1; \

@@ -131,6 +131,13 @@ def test_what_would_open_it_is_off(name: str, value: str) -> None:
     assert told[name] == value
 
 
+def test_whoever_has_chosen_no_model_asks_the_machines_own_and_not_one_for_vectors() -> None:
+    own = {"abc": {"model": "BAAI/bge-m3", "kind": "embedding", "gpu_memory_utilization": 0.1}}
+    keys = {"models": own, "gpu": "A100-80GB", "override": ["fit.unknown-model"]}
+    told = variables(written(_bootstrap.settings(node(server=keys)), "/opt/llm/open-webui/settings.env"))
+    assert told["DEFAULT_MODELS"] == "Qwen2.5-7B-Instruct-AWQ"
+
+
 @pytest.mark.parametrize(
     "line",
     [

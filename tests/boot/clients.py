@@ -9,6 +9,7 @@ import random
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,8 +141,50 @@ def open_ports(address: str, ports: list[int]) -> list[int]:
     return found
 
 
+WAITING = ("pending", "processing")
+"""What Open WebUI calls a document that it has not read yet."""
+
+
+def chat_page(
+    ca: str, url: str, address: str, email: str, password: str, model: str, files: dict[str, str], question: str
+) -> dict[str, Any]:
+    """What a chat page tells a stranger, and then its administrator, who asks about documents; by a name that leads to
+    ``address``."""
+    import httpx
+
+    lookup = socket.getaddrinfo
+    name = urlsplit(url).hostname
+    socket.getaddrinfo = lambda host, *more, **rest: lookup(address if host == name else host, *more, **rest)
+    with httpx.Client(base_url=url, verify=ssl.create_default_context(cadata=ca), timeout=120) as page:
+        account = {"email": email, "password": password}
+        elsewhere = {"Origin": "https://elsewhere.example"}
+        somebody = {"name": "x", "email": "x@example.com", "password": "a long password 1!"}
+        told: dict[str, Any] = {
+            "sign_up": page.post("/api/v1/auths/signup", json=somebody).status_code,
+            "wrong_password": page.post("/api/v1/auths/signin", json={**account, "password": "w" * 40}).status_code,
+            "of_another_origin": page.post("/api/v1/auths/signin", json=account, headers=elsewhere).status_code,
+            "stranger": page.get("/api/models").status_code,
+        }
+        page.headers["Authorization"] = f"Bearer {page.post('/api/v1/auths/signin', json=account).json()['token']}"
+        tool = {"id": "mine", "name": "mine", "content": "class Tools: pass", "meta": {"description": ""}}
+        told["runs_code"] = page.post("/api/v1/tools/create", json=tool).status_code
+        told["models"] = sorted(each["id"] for each in page.get("/api/models").json()["data"])
+        asked: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": question}], "max_tokens": 8}
+        told["answer"] = page.post("/api/chat/completions", json=asked).json()
+        put = []
+        for each, text in files.items():
+            made = page.post("/api/v1/files/", files={"file": (each, text, "text/plain")}).json()
+            while (state := page.get(f"/api/v1/files/{made['id']}/process/status").json())["status"] in WAITING:
+                time.sleep(0.2)
+            told.setdefault("documents", []).append(state["status"])
+            put.append({"type": "file", "id": made["id"], "name": each})
+        told["cited"] = page.post("/api/chat/completions", json={**asked, "stream": True, "files": put}).text
+        return told
+
+
 WHAT: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (models, complete, embed, stream, remember, recall, statuses, status, open_ports)
+    each.__name__: each
+    for each in (models, complete, embed, stream, remember, recall, statuses, status, open_ports, chat_page)
 }
 
 if __name__ == "__main__":

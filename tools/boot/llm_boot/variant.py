@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from llm_boot.support import WHEELS
 from pulumi_llm.roles.files import templates
 
 
@@ -20,9 +21,12 @@ def make(target: Path, parts: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     with resources.as_file(templates()) as source:
         shutil.copytree(source, target)
-    wheels = json.loads((parts / "wheels" / "pins.json").read_text(encoding="utf-8"))
-    for name in wheels:
-        shutil.copy(parts / "wheels" / f"{name}.txt", target / "locks")
+    wheels = {}
+    for folder in (parts / each for each in WHEELS):
+        pins = json.loads((folder / "pins.json").read_text(encoding="utf-8"))
+        for name in pins:
+            shutil.copy(folder / f"{name}.txt", target / "locks")
+        wheels |= pins
     for file in target.glob("*/role.yaml"):
         role = yaml.safe_load(file.read_text(encoding="utf-8"))
         for name, row in role.get("install", {}).get("environments", {}).items():
