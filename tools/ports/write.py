@@ -45,8 +45,8 @@ def opened(words: Words) -> Iterator[tuple[str, ...]]:
     who = words["who"]
     access = AccessSpec(allowed_cidrs=("192.0.2.0/24",))
     yield ("22", "SSH", "node", "sshd", who["ssh"], words["key"]["ssh"])
-    for challenge, port in CHALLENGE_PORTS.items():
-        yield (str(port), "ACME", "caddy", "Caddy", who[challenge], words["key"][challenge])
+    for challenge, asked in CHALLENGE_PORTS.items():
+        yield (str(asked), "ACME", "caddy", "Caddy", who[challenge], words["key"][challenge])
     for name, each in listeners():
         port = str(each.port)
         if name == "gateway":
