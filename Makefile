@@ -65,7 +65,7 @@ lint: setup ## formatting, ruff, mypy, shellcheck
 	@mypy
 	@shellcheck $(SCRIPTS)
 
-generate: setup ## arguments, schema and tables of the docs, from spec/ and the rows of vendors and moderators
+generate: setup ## arguments, schema and tables of the docs, from spec/, the roles and the rows of vendors and moderators
 	@tools/generate
 
 format: setup ## formats the Python sources

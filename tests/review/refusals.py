@@ -114,6 +114,7 @@ def of_stores() -> Iterator[Finding]:
         {"engine": "pgvector", "count": 10, "dimensions": 2001},
         {"count": 5_000_000, "dimensions": 1024, "memory_gib": 4, "disk_gib": 10},
         {"count": 10},
+        {"engine": "pinecone"},
     ):
         yield from told(lambda each=each: spec.parse(spec.VectorsSpec, each))
 
@@ -493,7 +494,7 @@ def of_platforms() -> Iterator[Finding]:
         yield from told(lambda raw=raw: resolve_platform(raw, where="platform"))
     closed = {**SIGNED, "acme": {**SIGNED["acme"], "challenge": "tls-alpn"}}
     yield from told(lambda: resolve_platform(changed("server.domain", closed)))
-    for engine in ("agi-proxy", "openai-forwrd"):
+    for engine in ("agi-proxy", "one-api", "openai-forwrd"):
         yield from told(lambda engine=engine: resolve_platform(changed("proxy", {**GOOD["proxy"], "engine": engine})))
     unserved = {"cloud": "aws", "region": "ap-south-1", "upstreams": {"gemini": {"models": ["x"]}}}
     yield from told(lambda: resolve_platform(changed("proxy", unserved)))
@@ -608,6 +609,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "https_port": 80, "domain": SIGNED}),
     (llm.ModelServer, {**SERVER, "spot": True, "idle_stop": {"minutes": 30}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
+    (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
     (llm.ModelServer, {**SERVER, "routes": {"chat": {"models": {"Qwne": 1}}}}),
     (llm.ModelServer, {**SERVER, "gpu": "T4G", "gpu_count": 1, "override": ["fit.arm-without-kernels"], "spot": "x"}),

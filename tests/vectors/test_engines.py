@@ -17,7 +17,7 @@ from pulumi_llm._plan.model import UNKNOWN
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import Role, registry
 from tests.bootstrap.samples import engine_node
-from tests.test_components import PLATFORM, SERVER, plan_of, settings
+from tests.test_components import PLATFORM, PROXY, SERVER, codes, plan_of, settings
 
 ENGINES = tuple(registry.answering("vectors"))
 DOCS = Path(__file__).parents[2] / "docs"
@@ -193,3 +193,20 @@ def test_what_is_weak_has_its_source_and_the_release_that_mends_it_is_older_than
             if each.mended:
                 pinned = [int(part) for part in role(name).manifest.version.split(".")]
                 assert pinned >= [int(part) for part in each.mended.split(".")]
+
+
+@pytest.mark.parametrize("vectors", [{}, {"vectors": False}])
+def test_backups_of_a_store_that_is_not_there_are_refused(vectors: dict[str, Any]) -> None:
+    assert codes(llm.ModelServer, {**SERVER, **vectors, "vectors_backup": {}}) == ["vectors.backup-of-nothing"]
+    assert plan_of(llm.ModelServer, {**SERVER, "vectors": True, "vectors_backup": {}}).outputs["vectors_backup_key"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "code"), [("one-api", "spec.engine-not-built"), ("agi-proxy", "spec.engine-is-hosted")]
+)
+def test_a_proxy_engine_that_is_not_there_is_refused_with_what_to_do_instead(engine: str, code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        plan_of(llm.OverseasProxy, {**PROXY, "engine": engine})
+    (found,) = refused.value.findings
+    assert found.code == code
+    assert "base_url" in found.hint

@@ -85,6 +85,8 @@ def test_what_is_left_out_follows_from_what_is_expected(engine: str) -> None:
         ({"count": True, "dimensions": 10}, "spec.wrong-type"),
         ({"engine": "quadrant", "count": 10, "dimensions": 10}, "roles.unknown"),
         ({"engine": 7}, "spec.wrong-type"),
+        ({"engine": "pinecone"}, "vectors.engine-is-a-service"),
+        ({"engine": "Pinecone", "placement": "own"}, "vectors.engine-is-a-service"),
     ],
 )
 def test_an_engine_and_a_setting_that_do_not_go_together_are_refused_by_a_code(

@@ -98,6 +98,7 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
         lambda: all_or_none(given, "proxy_endpoint", "proxy_key", "proxy_certificate_authority", "proxy_models"),
         lambda: all_or_none(given, "address_id", "address"),
         lambda: check_existing(given),
+        lambda: _backed_up(given),
         beside=beside,
     )
     return ServerArguments(
@@ -153,6 +154,16 @@ def check_existing(given: Mapping[str, Any]) -> None:
     alternatives = enumerate(given.get("alternatives") or (), 1)
     if beyond := [of_subnet(number) for number, each in alternatives if each.get("zone") not in (None, given["zone"])]:
         raise Refusal(beyond)
+
+
+def _backed_up(given: Mapping[str, Any]) -> None:
+    """Refuse backups of a vector store that is not there: nobody should believe that there are any."""
+    if given.get("vectors_backup") is not None and not given.get("vectors"):
+        refuse(
+            "vectors.backup-of-nothing",
+            _("vectors_backup is given, and no vector store runs beside the model: nothing would be backed up"),
+            _("vectors: true; or `backup` of the VectorStore that has the vectors"),
+        )
 
 
 def _of(kind: type[Part], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,9 @@ HOSTED = {"agi-proxy": "github.com/agicto/agi-proxy, 2024-08-12"}
 """Engines that run at a hoster alone, with their source and its last change (read 2026-11-28): functions for Vercel,
 Netlify and Cloudflare, and no program with a release that a node could be pinned to."""
 FACT = "proxy_engine"
+HOLED = {"one-api": "CVE-2026-81027"}
+"""Engines that are not built, with what is published of their newest release and mended by none (2026-11-28):
+docs/decisions/proxy-engines.md."""
 
 
 def engines() -> dict[str, str]:
@@ -41,7 +44,7 @@ def check(name: str) -> None:
     """Refuse an engine that there is not.
 
     Raises:
-        Refusal: ``spec.engine-is-hosted``.
+        Refusal: ``spec.engine-is-hosted``, ``spec.engine-not-built``.
         UnknownName: ``spec.unknown-engine``.
     """
     if name in HOSTED:
@@ -52,6 +55,18 @@ def check(name: str) -> None:
         )
         hint = _("your own deployment of it can be an upstream: {example}", example="{base_url: https://HOST/v1}")
         raise Refusal([Finding("spec.engine-is-hosted", message, hint)])
+    if name in HOLED:
+        message = _(
+            "{name} is not built: it keeps vendors and their keys in a database of its own, where any of its users' "
+            "keys may use any vendor's ({hole}, which no release mends)",
+            name=name,
+            hole=HOLED[name],
+        )
+        hint = _(
+            "leave engine out: the gateway asks the vendors itself; or name your own under `upstreams`: {example}",
+            example="{base_url: https://HOST/v1}",
+        )
+        raise Refusal([Finding("spec.engine-not-built", message, hint)])
     if name != NONE and name not in engines():
         raise UnknownName("spec.unknown-engine", _("proxy engine"), name, (NONE, *engines()))
 

@@ -16,6 +16,9 @@ from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid, known
 DEFAULT_ENGINE = "weaviate"
 """The role that is marked as the default of the argument ``vectors``; a test holds the two together."""
 
+SERVICES = {"pinecone": "Pinecone"}
+"""Vector stores that somebody else runs: applications reach them by themselves, and no node has one."""
+
 VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib", "count", "dimensions", "backup")
 """The keys of a vector store beside a model, which are ``ModelServer``'s arguments with ``vectors_`` before them."""
 
@@ -101,6 +104,15 @@ class VectorsSpec(Part):
     @field_validator("engine")
     @classmethod
     def _engine_exists(cls, value: str) -> str:
+        if value.casefold() in SERVICES:
+            raise invalid(
+                "vectors.engine-is-a-service",
+                _(
+                    "{name} is a service of its makers', and no server that a node could run",
+                    name=SERVICES[value.casefold()],
+                ),
+                _("leave `vectors` out, and give your application the service's address and key; or another engine"),
+            )
         known(lambda: registry.of_argument("vectors", value))
         return value
 
