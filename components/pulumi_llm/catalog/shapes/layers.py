@@ -170,6 +170,8 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         return [ENCODER] * layers
     if kind in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "qwen4_exp_text", "olmo_hybrid", "glm5_next_text"):
         interval = settings.number("full_attention_interval") or 4
+        if kind == "olmo_hybrid" and layers < interval:
+            return [LINEAR[kind]] * (layers - 1) + [FULL]
         return [FULL if (at + 1) % interval == 0 else LINEAR[kind] for at in every]
     if kind == "kimi_linear":
         given = settings.mapping("linear_attn_config").get("full_attn_layers")

@@ -20,6 +20,8 @@ def zamba2_attention(settings: Settings, hidden: int, heads: int) -> tuple[int, 
 
     The block itself is counted once: `zamba2_blocks`.
     """
+    if settings.number("num_key_value_heads") not in (None, heads):
+        settings.refuse("num_key_value_heads", settings.value("num_key_value_heads"))  # vLLM's class has no groups
     wide, rank = 2 * hidden, settings.number("adapter_rank") or 0
     total = hidden * hidden + rank * (hidden + 2 * _zamba2_inner(settings, hidden))
     if settings.flag("use_shared_attention_adapter"):

@@ -127,8 +127,9 @@ def _indexed(settings: Settings) -> frozenset[int]:
 
 def _kv_heads(settings: Settings, heads: int) -> int:
     if settings.kind == "falcon":
-        new = settings.flag("new_decoder_architecture")
-        return (settings.number("num_kv_heads") or heads) if new or not settings.flag("multi_query") else 1
+        if settings.flag("new_decoder_architecture"):
+            return settings.number("num_kv_heads") or heads
+        return 1 if settings.flag("multi_query") else heads
     if settings.kind == "gpt_bigcode":
         return 1 if settings.flag("multi_query") else heads
     if settings.value("multi_query_attention") is True:
