@@ -111,7 +111,7 @@ class Ledger(RuleBasedStateMachine):
     @invariant()
     def counted_as_it_should_be(self) -> None:
         left = self.store.left(self.rules)
-        meter = self.store._meter("app", self.clock.now)  # noqa: SLF001 - each of the sums, not the least alone
+        meter = self.store._meter("app", self.clock.now)
         today = day_at(self.clock.now)
         assert meter.today.tokens == sum(each.counted for each in self.calls if each.ticket.day == today)
         assert meter.month.tokens == sum(each.counted for each in self.calls)

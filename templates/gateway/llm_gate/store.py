@@ -192,8 +192,8 @@ class Store:
         used = spent.tokens_in + spent.tokens_out
         tokens, nanos = used - ticket.tokens, spent.nanos - ticket.nanos
         if ticket.entry[1] >= 0:  # still within the minute
-            # Of a call for which was reserved once more in a later minute, nobody knows how much it took in that one: so
-            # all that it took counts there, as far as it was reserved there.
+            # Where more was reserved for a call in a later minute, nobody knows how much of what it took it took in that
+            # one: so all of it counts there, as far as it was reserved there.
             entry = max(ticket.entry[1] + tokens, min(ticket.entry[1], used))
             meter.tokens += int(entry - ticket.entry[1])
             ticket.entry[1] = entry

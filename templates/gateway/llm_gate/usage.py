@@ -15,7 +15,7 @@ MOST = 100_000_000
 UNREAD = 2**18
 """Bytes of events that are kept to be counted later."""
 UNDIGESTED = 2**15
-"""Bytes of an answer that are kept to be digested at once: each time it is done, its code has to come to the CPU anew."""
+"""Bytes of an answer that are kept to be digested together: for each of its events alone that costs more."""
 
 
 @dataclass(slots=True)
