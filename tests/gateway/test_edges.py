@@ -282,3 +282,27 @@ async def test_a_caller_that_hangs_up_or_speaks_no_http_fills_no_log_and_is_not_
     assert "Traceback" not in said
     assert "planted" not in said.lower()
     assert said.count("\n") < 15
+
+
+@pytest.mark.parametrize(
+    ("wrong", "least"),
+    [
+        ({"max_tokens": 0}, "from 1 to"),
+        ({"max_tokens": -1}, "from 1 to"),
+        ({"max_completion_tokens": 0}, "from 1 to"),
+        ({"n": -1}, "from 0 to"),
+        ({"stream": "true"}, ""),
+        ({"stream_options": []}, ""),
+        ({"model": ["plain"]}, ""),
+    ],
+)
+async def test_a_refused_value_is_named_by_its_field_and_by_what_would_do(
+    tmp_path: Path, wrong: dict[str, Any], least: str
+) -> None:
+    """OpenAI's clients show the field beside the error (``param``)."""
+    async with stand(tmp_path) as (_, fake, client):
+        async with client.post(CHAT, json=chat() | wrong) as reply:
+            told = (await reply.json())["error"]
+            assert (reply.status, told["param"]) == (400, next(iter(wrong)))
+            assert least in told["message"]
+        assert not fake.seen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from llm_gate import sse, texts, upstream
@@ -12,10 +11,12 @@ from llm_gate.usage import Count
 
 _USAGE = (b'"usage":{', b'"usage": {')
 """Usage that says something; some servers write that there is none into every event."""
-_FINISH = re.compile(rb'"finish_reason":(?! ?null)')
+_FINISH = (b'"finish_reason":', (b"null", b" null"))
+"""How what ends an answer begins, and how it goes on where it does not; found without a pattern, whose code would have
+to come to the CPU anew with each event."""
 _PIECES = {"/v1/messages": b"event: content_block_delta\n", "/v1/responses": b"event: response.output_text.delta\n"}
 """The names of events that are nothing but a piece of an answer."""
-_OTHERS = {path: re.compile(b"event:(?!%b)" % re.escape(name[6:])) for path, name in _PIECES.items()}
+_OTHERS = {path: (b"event:", (name[6:],)) for path, name in _PIECES.items()}
 
 
 class Events:
@@ -32,7 +33,7 @@ class Events:
         self._openai = call.endpoint in ("/v1/chat/completions", "/v1/completions")
         name = _PIECES.get(call.endpoint, b"")
         self._begins = name + b"data: {"
-        self._other = _OTHERS.get(call.endpoint, _FINISH)
+        self._other, self._harmless = _OTHERS.get(call.endpoint, _FINISH)
         """What is no piece of an answer."""
         self._marks = [b"\r", *([b"data: ["] if self._openai else [])]
         if self._key is not None:
@@ -72,8 +73,14 @@ class Events:
             found = piece.find(mark, 0, first)
             if found >= 0:
                 first = found
-        other = self._other.search(piece, 0, first)
-        end = piece.rfind(b"\n\n", 0, first if other is None else other.start())
+        other = piece.find(self._other, 0, first)
+        while other >= 0:
+            behind = other + len(self._other)
+            if not piece.startswith(self._harmless, behind):
+                first = other
+                break
+            other = piece.find(self._other, behind, first)
+        end = piece.rfind(b"\n\n", 0, first)
         return end + 2 if end >= 0 else 0
 
     def end(self) -> bytes:

@@ -141,11 +141,11 @@ def check(
     left_out += passing.own_tools(endpoint, body)
     _references(endpoint, body, vllm="vllm" in kinds)
     if not isinstance(body.get("stream", False), bool | None):
-        raise bad("stream has to be true or false")
+        raise bad("stream has to be true or false", param="stream")
     stream = bool(body.get("stream")) and endpoint in LIMITS
     options = body.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise bad("stream_options has to be an object")
+        raise bad("stream_options has to be an object", param="stream_options")
     choices = max(_number(body, "n", 1), _number(body, "best_of", 1), 1)
     # Qwen counts it beside max_tokens.
     _number(body, "thinking_budget", 0)
@@ -154,10 +154,7 @@ def check(
         choices *= len(prompts)
     if choices > 128:
         raise bad("more than 128 answers at once are not served")
-    asked = [_number(body, name, 0) for name in LIMITS.get(endpoint, ()) if body.get(name) is not None]
-    if 0 in asked:
-        # Some servers take it for "as many as you like".
-        raise bad(f"{' and '.join(LIMITS[endpoint])} has to be at least 1")
+    asked = [_number(body, name, 0, least=1) for name in LIMITS.get(endpoint, ()) if body.get(name) is not None]
     bound = None
     if not asked and endpoint in LIMITS and rules.counts_tokens:
         bound = most_out
@@ -187,7 +184,7 @@ def model_of(body: dict[str, Any]) -> str:
     """The model that a body names, on every endpoint."""
     model = body.get("model")
     if not isinstance(model, str) or not model or len(model) > 200:
-        raise bad("the body must name a model", "model_required")
+        raise bad("the body must name a model", "model_required", param="model")
     return model
 
 
@@ -230,12 +227,13 @@ def _safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "?", name)[:60]
 
 
-def _number(body: dict[str, Any], name: str, default: int) -> int:
+def _number(body: dict[str, Any], name: str, default: int, *, least: int = 0) -> int:
+    # No tokens at most: some servers take it for "as many as you like".
     value = body.get(name)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
-        raise bad(f"{name} has to be a whole number from 0 to {_MOST}", param=name)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+        raise bad(f"{name} has to be a whole number from {least} to {_MOST}", param=name)
     return value
 
 

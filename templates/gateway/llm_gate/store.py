@@ -192,8 +192,11 @@ class Store:
         used = spent.tokens_in + spent.tokens_out
         tokens, nanos = used - ticket.tokens, spent.nanos - ticket.nanos
         if ticket.entry[1] >= 0:  # still within the minute
-            ticket.entry[1] += tokens
-            meter.tokens += tokens
+            # Where more was reserved for a call in a later minute, nobody knows how much of it was taken in that
+            # one: so all of it counts there, as far as it was reserved there.
+            entry = max(ticket.entry[1] + tokens, min(ticket.entry[1], used))
+            meter.tokens += int(entry - ticket.entry[1])
+            ticket.entry[1] = entry
         meter.book(ticket.day, tokens, nanos)
         call = (
             used,

@@ -14,6 +14,8 @@ MOST = 100_000_000
 """More tokens than any call has; a number above it is not believed."""
 UNREAD = 2**18
 """Bytes of events that are kept to be counted later."""
+UNDIGESTED = 2**15
+"""Bytes of an answer that are kept to be digested together: for each of its events alone that costs more."""
 
 
 @dataclass(slots=True)
@@ -29,12 +31,22 @@ class Count:
     pieces: int = 0
     seen: int = 0
     _digest: Any = field(default_factory=hashlib.sha256)
+    _undigested: list[bytes] = field(default_factory=list)
+    _undigested_bytes: int = 0
     _unread: list[bytes] = field(default_factory=list)
     _unread_bytes: int = 0
 
     def came(self, content: bytes) -> None:
         """Bytes of the answer, as the upstream sends them, for the audit record's digest."""
-        self._digest.update(content)
+        self._undigested.append(content)
+        self._undigested_bytes += len(content)
+        if self._undigested_bytes > UNDIGESTED:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        self._digest.update(b"".join(self._undigested))
+        self._undigested.clear()
+        self._undigested_bytes = 0
 
     def hear(self, text: str) -> None:
         """Count a piece of an answer: as many tokens as its text may have."""
@@ -100,6 +112,7 @@ class Count:
     @property
     def digest(self) -> str:
         """SHA-256 of what the upstream answered, byte by byte."""
+        self._take_in()
         return str(self._digest.hexdigest())
 
 
