@@ -57,6 +57,13 @@ def test_a_machine_that_stops_by_itself_has_a_role_and_no_other_has(cloud: str, 
     assert ROLE_TYPES[cloud] <= types(plan_of(llm.ModelServer, server(cloud, **more)))
 
 
+def test_the_oldest_version_of_aliyuns_policy_makes_room_for_another_machine() -> None:
+    """RAM keeps five and refuses a sixth: the sixth machine in the place of others could not be made."""
+    found = plan_of(llm.ModelServer, server("aliyun", hours=HOURS)).resources
+    (policy,) = [each for each in found if each.type == "alicloud:ram/policy:Policy"]
+    assert policy.inputs["rotateStrategy"] == "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+
+
 def test_its_settings_say_when_it_stops_and_who_keeps_it() -> None:
     args = server("aws", idle_stop={"minutes": 20}, hours=HOURS, vectors=True)
     files = {each["path"]: each for each in settings(plan_of(llm.ModelServer, args))["files"]}

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_llm._rehearsal import policy
+from pulumi_llm._rehearsal.calls import Recorded
 from pulumi_llm.clouds.aliyun.wire import FACE as ALIYUN
 from pulumi_llm.clouds.tencent.wire import FACE as TENCENT
 from tests.rehearsal import policies
@@ -71,9 +73,48 @@ def test_the_user_guide_names_what_a_record_calls(page: Path) -> None:
     }
 
 
+ROLES: dict[str, tuple[str, ...]] = {"aliyun": ("ram", "ecs:AttachInstanceRamRole", "ecs:DetachInstanceRamRole")}
+ROLES |= {"tencent": ("cam", "cvm:ModifyInstancesAttribute")}
+"""The service that keeps a cloud's roles, and what else is called to give one to a machine."""
+
+
+def _for_roles(page: Path, cloud: str) -> set[str]:
+    """What the guide says of a machine that stops by itself."""
+    service = ROLES[cloud][0]
+    (line,) = re.findall(rf"^- \*\*[^*]+\*\*[:：] ?(`{service}:(?:.|\n  )*)$", page.read_text("utf-8"), re.MULTILINE)
+    return set(re.findall(r"`(\w+:\w+)`", line))
+
+
+@pytest.mark.parametrize("cloud", FACES)
+@pytest.mark.parametrize("page", [GUIDE, GUIDE_ZH], ids=["en", "zh"])
+def test_the_guide_names_what_a_role_calls_and_the_right_to_hand_it_over(page: Path, cloud: str) -> None:
+    service, *more = ROLES[cloud]
+    ours = {name for name in FACES[cloud].actions if name.startswith(f"{service}:")}
+    assert len(ours) > 10
+    assert set(more) <= FACES[cloud].actions.keys()
+    assert _for_roles(page, cloud) == {*ours, *more, f"{service}:PassRole"}
+
+
+HANDING = {
+    "alicloud": ("ecs:AttachInstanceRamRole", {"RamRoleName": "stops"}, "ram:PassRole"),
+    "tencentcloud": ("cvm:RunInstances", {"CamRoleName": "stops"}, "cam:PassRole"),
+    "aws": ("ec2:RunInstances", {"IamInstanceProfile.Name": "stops"}, "iam:PassRole"),
+}
+
+
+@pytest.mark.parametrize("package", HANDING)
+def test_the_printed_policy_lets_one_hand_a_role_to_a_machine(package: str) -> None:
+    """No call is named so: the clouds ask for it where a call gives a machine a role."""
+    call, given, needs = HANDING[package]
+    (rows,) = (each for each in policy.least(package, [Recorded(call, "", given)]).values() if isinstance(each, list))
+    assert rows[0].get("Action", rows[0].get("action")) == sorted([call, needs])
+    (rows,) = (each for each in policy.least(package, [Recorded(call, "", {})]).values() if isinstance(each, list))
+    assert rows[0].get("Action", rows[0].get("action")) == [call]
+
+
 @pytest.mark.parametrize("cloud", FACES)
 def test_what_the_wire_answers_is_allowed_by_the_policy(cloud: str) -> None:
-    allowed = [*_policy(cloud), *_for_names(USERS)]
+    allowed = [*_policy(cloud), *_for_names(USERS), *_for_roles(GUIDE, cloud)]
     not_allowed = {name for name in FACES[cloud].actions if not any(fnmatchcase(name, each) for each in allowed)}
     assert not_allowed - REFUSED == set()
 

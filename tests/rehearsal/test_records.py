@@ -142,7 +142,7 @@ CAME_LATER = {
     # The clouds' own SDKs call the actions for records, in test_*_wire.
     "alicloud:dns/alidnsRecord:AlidnsRecord",
     "tencentcloud:Dnspod/record:Record",
-    # The role by which a machine stops itself: no rehearsal answers RAM or CAM.
+    # The role by which a machine stops itself: those SDKs call RAM and CAM, in test_roles_wire.
     "alicloud:ecs/ramRoleAttachment:RamRoleAttachment",
     "alicloud:ram/policy:Policy",
     "alicloud:ram/role:Role",

@@ -220,3 +220,35 @@ def test_a_protected_or_prepaid_instance_cannot_be_deleted(net: Net) -> None:
 )
 def test_faults_are_worded_as_aliyun_words_them(net: Net, fault: str, code: str) -> None:
     assert f"Code: {code}\n" in cloud("alicloud", net.aliyun.store, faults=fault).refuses(INSTANCE, **net.host_inputs())
+
+
+ROLE, POLICY = "alicloud:ram/role:Role", "alicloud:ram/policy:Policy"
+GRANT = "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
+
+
+def test_a_sixth_version_of_a_policy_is_refused_unless_the_oldest_may_go(alicloud: Cloud) -> None:
+    made = {
+        name: alicloud.make(POLICY, name, policyName=name, policyDocument="{}", **more)
+        for name, more in {
+            "kept": {},
+            "rotated": {"rotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"},
+        }.items()
+    }
+    for number in range(2, 6):
+        for each in made.values():
+            alicloud.change(each, policyDocument=f'{{"n": {number}}}')
+    alicloud.change(made["rotated"], policyDocument='{"n": 6}')
+    assert made["rotated"].outputs["defaultVersion"] == "v6"
+    with pytest.raises(CloudError, match=r"LimitExceeded\.Policy\.Version"):
+        alicloud.change(made["kept"], policyDocument='{"n": 6}')
+
+
+def test_a_role_that_has_a_policy_is_not_deleted(alicloud: Cloud) -> None:
+    role = alicloud.make(ROLE, "stops", roleName="stops", assumeRolePolicyDocument="{}")
+    policy = alicloud.make(POLICY, "stop", policyName="stop", policyDocument="{}", force=True)
+    alicloud.make(GRANT, "grant", roleName="stops", policyName="stop", policyType="Custom")
+    with pytest.raises(CloudError, match=r"DeleteConflict\.Role\.Policy"):
+        alicloud.delete(role)
+    alicloud.delete(policy)  # the provider takes it away from the role first, as `force` asks
+    alicloud.delete(role)
+    assert alicloud.store.everything() == []

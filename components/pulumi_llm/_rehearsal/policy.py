@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pulumi_llm import clouds
 from pulumi_llm._rehearsal.calls import Recorded
 
 VERSIONS: Mapping[str, Mapping[str, Any]] = {
@@ -16,8 +17,12 @@ VERSIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
-    """The policy for the calls that were answered: a call that was refused did nothing. Sorted, each once."""
-    names = sorted({call.name for call in calls if not call.refused and call.package in ("", package)})
+    """The policy for the calls that were answered: a call that was refused did nothing. Sorted, each once.
+
+    With what a call needs besides its own name: whoever hands a role to a machine must be allowed to.
+    """
+    mine = [call for call in calls if not call.refused and call.package in ("", package)]
+    names = sorted({*(call.name for call in mine), *(needed for call in mine for needed in _handing(package, call))})
     form = VERSIONS[package]
     found: dict[str, Any] = {}
     for key, value in form.items():
@@ -26,3 +31,13 @@ def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
         else:
             found[key] = value
     return found
+
+
+def _handing(package: str, call: Recorded) -> tuple[str, ...]:
+    """The permission that a call needs which hands a role to a machine; none for the others."""
+    for folder in clouds.folders().values():
+        row = folder.read("rehearsal.json").get("handing") if folder.package == package else None
+        # AWS's parameters are flat: `IamInstanceProfile.Name`.
+        if row and row["call"] == call.name and any(key.startswith(row["parameter"]) for key in call.parameters):
+            return (str(row["needs"]),)
+    return ()

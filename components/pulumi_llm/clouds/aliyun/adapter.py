@@ -320,6 +320,9 @@ class Aliyun(FromParts):
             description=support.ROLE_ABOUT,
             # An old version of the policy, left over from a machine before, would be in the way of its end.
             force=True,
+            # Each machine that takes the place of another makes one more version. RAM keeps five, and refuses a sixth
+            # unless it is told to let the oldest go (CreatePolicyVersion, RotateStrategy; read 2026-11-29).
+            rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
             opts=scope.options(),
         )
         granted = alicloud.ram.RolePolicyAttachment(

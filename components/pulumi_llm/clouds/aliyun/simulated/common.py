@@ -1,6 +1,7 @@
 """Aliyun: the register of its rules, its resource types, and errors as the provider prints them.
 
-Error codes and texts are those of the ECS, VPC and Alidns API references (2014-05-26, 2016-04-28 and 2015-01-09).
+Error codes and texts are those of the ECS, VPC, Alidns and RAM API references (2014-05-26, 2016-04-28, 2015-01-09 and
+2015-05-01).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ KEY_ATTACHMENT = "alicloud:ecs/ecsKeyPairAttachment:EcsKeyPairAttachment"
 EIP, EIP_ASSOCIATION = "alicloud:ecs/eipAddress:EipAddress", "alicloud:ecs/eipAssociation:EipAssociation"
 DISK, DISK_ATTACHMENT = "alicloud:ecs/ecsDisk:EcsDisk", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"
 ROLE, ROLE_ATTACHMENT = "alicloud:ram/role:Role", "alicloud:ecs/ramRoleAttachment:RamRoleAttachment"
+POLICY, GRANT = "alicloud:ram/policy:Policy", "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
 DNS_RECORD = "alicloud:dns/alidnsRecord:AlidnsRecord"
 
 TERRAFORM = {
@@ -33,6 +35,9 @@ TERRAFORM = {
     EIP_ASSOCIATION: "alicloud_eip_association",
     DISK: "alicloud_ecs_disk",
     DISK_ATTACHMENT: "alicloud_ecs_disk_attachment",
+    ROLE: "alicloud_ram_role",
+    POLICY: "alicloud_ram_policy",
+    GRANT: "alicloud_ram_role_policy_attachment",
     ROLE_ATTACHMENT: "alicloud_ecs_ram_role_attachment",
     DNS_RECORD: "alicloud_alidns_record",
 }

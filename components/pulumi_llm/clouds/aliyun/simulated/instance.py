@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
 
 from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._simcloud.images import Image, digest
@@ -19,8 +18,6 @@ from .common import (
     GROUP,
     INSTANCE,
     KEY,
-    ROLE,
-    ROLE_ATTACHMENT,
     RULES,
     SWITCH,
     error,
@@ -294,15 +291,3 @@ def _disk_attachment(call: Call) -> Props:
         raise error(call, operation, "IncorrectDiskStatus", message, 403)
     letter = "bcdefghijklmnopq"[len(call.list(DISK_ATTACHMENT, instanceId=given["instanceId"])) % 16]
     return {"device": f"/dev/xvd{letter}"}
-
-
-@RULES.on_create(ROLE_ATTACHMENT)
-def _role_attachment(call: Call) -> Props:
-    operation = "AttachInstanceRamRole"
-    message = "The specified InstanceId does not exist."
-    need(call, INSTANCE, call.inputs["instanceId"], operation, "InvalidInstanceId.NotFound", message)
-    name: Any = call.inputs["ramRoleName"]
-    if call.store.get(ROLE, name) is None:
-        message = f"The role not exists: {name}."
-        raise error(call, operation, "EntityNotExist.Role", message, 404)
-    return {}

@@ -1,8 +1,8 @@
-"""Aliyun's wire: its RPC protocol (ECS 2014-05-26, VPC 2016-04-28) over the rules of the simulated Aliyun."""
+"""Aliyun's wire: its RPC protocol (ECS, VPC, Alidns and RAM) over the rules of the simulated Aliyun."""
 
-from . import addresses, disks, lookups, machines, names, network, reads  # they register their actions
+from . import addresses, disks, lookups, machines, names, network, reads, roles  # they register their actions
 from .protocol import PROTOCOL, AliyunFace
 
 FACE = AliyunFace
 
-__all__ = ["FACE", "PROTOCOL", "addresses", "disks", "lookups", "machines", "names", "network", "reads"]
+__all__ = ["FACE", "PROTOCOL", "addresses", "disks", "lookups", "machines", "names", "network", "reads", "roles"]

@@ -19,7 +19,8 @@ from pulumi_llm._rehearsal.server import Protocol, Request
 from pulumi_llm._simcloud.rules.base import CloudError, request_id
 from pulumi_llm._simcloud.store import Record
 
-SERVICES = {"2014-05-26": "ecs", "2016-04-28": "vpc", "2015-01-09": "alidns", "2017-12-14": "bssopenapi"}
+SERVICES = {"2014-05-26": "ecs", "2016-04-28": "vpc", "2015-01-09": "alidns", "2015-05-01": "ram"}
+SERVICES |= {"2017-12-14": "bssopenapi"}
 """Which API a version belongs to."""
 
 SIGNING = frozenset(
@@ -82,7 +83,7 @@ PROTOCOL = Protocol(read, answer, refuse)
 
 
 class AliyunFace(Face):
-    """The actions of ECS and VPC that our programs make the provider call."""
+    """The actions of ECS, VPC, Alidns and RAM that our programs make the provider call."""
 
     package = "alicloud"
     actions = ACTIONS

@@ -64,8 +64,3 @@ def _pools(face: AliyunFace, call: WireCall) -> Props:
         for each in _machines(face, call, ids(call, "InstanceIds"))
     ]
     return page(call, "Instances", "Instance", rows)
-
-
-@ACTIONS.on("ecs:DescribeInstanceRamRole")
-def _roles(face: AliyunFace, call: WireCall) -> Props:
-    return {"RegionId": call.region, **page(call, "InstanceRamRoleSets", "InstanceRamRoleSet", [])}

@@ -1,6 +1,7 @@
 """Tencent Cloud: the register of its rules, its resource types, and errors as its SDK prints them.
 
-Error codes are those of the CVM, VPC, CBS (2017-03-12) and DNSPod (2021-03-23) APIs, as listed in Tencent's SDKs.
+Error codes are those of the CVM, VPC, CBS (2017-03-12), DNSPod (2021-03-23) and CAM (2019-01-16) APIs, as listed in
+Tencent's SDKs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ GROUP, RULE_SET = "tencentcloud:Security/group:Group", "tencentcloud:Security/gr
 KEY, INSTANCE = "tencentcloud:Key/pair:Pair", "tencentcloud:Instance/instance:Instance"
 EIP, EIP_ASSOCIATION = "tencentcloud:Eip/instance:Instance", "tencentcloud:Eip/association:Association"
 DISK, DISK_ATTACHMENT = "tencentcloud:Cbs/storage:Storage", "tencentcloud:Cbs/storageAttachment:StorageAttachment"
-ROLE = "tencentcloud:Cam/role:Role"
+ROLE, POLICY = "tencentcloud:Cam/role:Role", "tencentcloud:Cam/policy:Policy"
+GRANT = "tencentcloud:Cam/rolePolicyAttachment:RolePolicyAttachment"
 DNS_RECORD = "tencentcloud:Dnspod/record:Record"
 
 

@@ -8,8 +8,8 @@ from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._rehearsal.calls import WireCall, WireError
 from pulumi_llm._simcloud.store import Record
 
-from ..simulated.common import DISK, EIP, GROUP, INSTANCE, KEY, SUBNET, VPC
-from .protocol import ACTIONS, TencentFace, filters, page
+from ..simulated.common import DISK, EIP, GROUP, INSTANCE, KEY, POLICY, ROLE, SUBNET, VPC
+from .protocol import ACTIONS, CAM_HOME, TencentFace, filters, page
 
 TAGGED = {
     ("cvm", "instance"): INSTANCE,
@@ -20,6 +20,8 @@ TAGGED = {
     ("vpc", "subnet"): SUBNET,
     ("cvm", "eip"): EIP,
     ("vpc", "eip"): EIP,
+    ("cam", "role"): ROLE,
+    ("cam", "policy"): POLICY,
 }
 """Resource types by the service and prefix that the tag API names them with."""
 
@@ -95,7 +97,8 @@ def _named(face: TencentFace, name: str) -> Record:
     """The resource of a six-part name: ``qcs::cvm:ap-shanghai:uin/1:instance/ins-1``."""
     found = re.fullmatch(r"qcs:[^:]*:([a-z]+):([a-z0-9-]*):[^:]*:([a-z]+)/(\S+)", name)
     token = TAGGED.get((found[1], found[3])) if found else None
-    record = face.store.get(token, found[4], found[2]) if found and token else None
+    region = CAM_HOME if found and found[1] == "cam" else found[2] if found else ""
+    record = face.store.get(token, found[4], region) if found and token else None
     if record is None:
         raise WireError("InvalidParameterValue.ResourceDescriptionError", f"The resource `{name}` is not known.")
     return record
@@ -116,8 +119,9 @@ def _tags(face: TencentFace, call: WireCall) -> Props:
     given = call.parameters
     token = TAGGED.get((str(given.get("ServiceType")), str(given.get("ResourcePrefix"))))
     region = str(given.get("ResourceRegion") or call.region)
+    place = CAM_HOME if given.get("ServiceType") == "cam" else region
     wanted = given.get("ResourceIds") or [given.get("ResourceId")]
-    found = [face.store.get(token, str(each), region) for each in wanted] if token else []
+    found = [face.store.get(token, str(each), place) for each in wanted] if token else []
     rows = [
         {
             "TagKey": key,

@@ -77,6 +77,7 @@ def _run(face: TencentFace, call: WireCall) -> Props:
             "systemDiskSize": disk.get("DiskSize"),
             "allocatePublicIp": reach.get("PublicIpAssigned"),
             "disableApiTermination": given.get("DisableApiTermination"),
+            "camRoleName": given.get("CamRoleName"),
             "tags": tags(call),
         },
         "PENDING",
@@ -120,6 +121,7 @@ def _row(face: TencentFace, record: Record) -> Props:
         "InternetAccessible": {"InternetMaxBandwidthOut": record.get("internetMaxBandwidthOut")},
         "SecurityGroupIds": record.get("orderlySecurityGroups") or [],
         "LoginSettings": {"KeyIds": record.get("keyIds") or []},
+        "CamRoleName": record.get("camRoleName") or "",
         "DisableApiTermination": bool(record.get("disableApiTermination")),
         "SystemDisk": {
             "DiskId": record.get("systemDiskId"),
@@ -219,6 +221,7 @@ def _modify(face: TencentFace, call: WireCall) -> Props:
         SecurityGroups="orderlySecurityGroups",
         UserData="userData",
         DisableApiTermination="disableApiTermination",
+        CamRoleName="camRoleName",
     )
     for each in _named(face, call):
         face.change(call, each, changes)

@@ -20,6 +20,9 @@ from pulumi_llm._simcloud.store import Record
 
 ACTIONS = Actions()
 
+CAM_HOME = "ap-guangzhou"
+"""CAM has no region; its calls name the provider's."""
+
 
 def read(request: Request) -> WireCall:
     """The call in a request. Raises :class:`WireError` where it is none."""
@@ -52,7 +55,7 @@ PROTOCOL = Protocol(read, answer, refuse)
 
 
 class TencentFace(Face):
-    """The actions of cvm, vpc, cbs and tag that our programs make the provider call."""
+    """The actions of cvm, vpc, cbs, tag, dnspod and cam that our programs make the provider call."""
 
     package = "tencentcloud"
     actions = ACTIONS
