@@ -310,3 +310,26 @@ def test_no_key_and_no_user_data_is_kept_in_the_record(cloud: Cloud) -> None:
     assert KEY.split()[1] not in kept
     assert "hush" not in kept
     assert "never-sent" not in kept
+
+
+def test_a_role_of_iam_is_made_given_to_a_machine_and_goes_away(cloud: Cloud) -> None:
+    iam, ec2 = cloud.of("iam"), cloud.of("ec2")
+    iam.create_role(RoleName="stops", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    iam.create_instance_profile(InstanceProfileName="stops")
+    iam.add_role_to_instance_profile(InstanceProfileName="stops", RoleName="stops")
+    kept = {each.type for each in cloud.face.store.everything()}
+    assert {"aws:iam/role:Role", "aws:iam/instanceProfile:InstanceProfile"} <= kept
+    machine = cloud.machine()
+    bound = ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": "stops"}, InstanceId=machine)
+    association = bound["IamInstanceProfileAssociation"]["AssociationId"]
+    allowed = {"Effect": "Allow", "Action": "ec2:StopInstances", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName="stops", PolicyName="stop-itself", PolicyDocument=document)
+    assert iam.get_role_policy(RoleName="stops", PolicyName="stop-itself")["PolicyName"] == "stop-itself"
+    assert refused(lambda: iam.delete_role(RoleName="stops")) == "DeleteConflict"
+    ec2.disassociate_iam_instance_profile(AssociationId=association)
+    iam.delete_role_policy(RoleName="stops", PolicyName="stop-itself")
+    iam.remove_role_from_instance_profile(InstanceProfileName="stops", RoleName="stops")
+    iam.delete_instance_profile(InstanceProfileName="stops")
+    iam.delete_role(RoleName="stops")
+    assert not [each for each in cloud.face.store.everything() if each.type.startswith("aws:iam/")]

@@ -56,6 +56,8 @@ MADE = {
     "AssociateAddress": types.EIP_ASSOCIATION,
     "CreateVolume": types.VOLUME,
     "AttachVolume": types.ATTACHMENT,
+    "CreateRole": types.ROLE,
+    "CreateInstanceProfile": types.PROFILE,
 }
 """What an action makes: faults are about types."""
 ENDED = {
@@ -71,6 +73,8 @@ ENDED = {
     "DisassociateAddress": types.EIP_ASSOCIATION,
     "DeleteVolume": types.VOLUME,
     "DetachVolume": types.ATTACHMENT,
+    "DeleteRole": types.ROLE,
+    "DeleteInstanceProfile": types.PROFILE,
 }
 """What an action deletes."""
 
@@ -100,7 +104,7 @@ def nobodys_account() -> Iterator[None]:
 
 
 class AwsFace(Face):
-    """EC2, STS and Route 53 by moto; public parameters of SSM by the simulated AWS's data."""
+    """EC2, IAM, STS and Route 53 by moto; public parameters of SSM by the simulated AWS's data."""
 
     package = "aws"
     actions = ACTIONS
@@ -209,7 +213,7 @@ class AwsFace(Face):
         from moto.backends import get_backend
 
         regions = get_backend(service)[ACCOUNT]
-        return regions[region if service != "route53" else "aws"]
+        return regions[region if service not in ("iam", "route53") else "aws"]
 
     def seed(self, call: WireCall) -> None:
         """Let a region have its images, and Route 53 the zone that is asked for."""

@@ -1,4 +1,4 @@
-"""What exists at moto's EC2 and Route 53, as records of the store.
+"""What exists at moto's EC2, IAM and Route 53, as records of the store.
 
 The simulated `command` looks there who answers at an address, the rules of a machine whether its subnet exists, and the
 rehearsal what is left at its end.
@@ -6,7 +6,7 @@ rehearsal what is left at its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pulumi_llm._provider_facts.values import Props
@@ -15,16 +15,18 @@ from pulumi_llm._simcloud.store import Record, Store
 from ..simulated import common as types
 
 RECORD = "aws:route53/record:Record"
+OWNERS = {RECORD: "route53", types.ROLE: "iam", types.PROFILE: "iam"}
+"""Which service a type is of; the others are of EC2."""
 Found = tuple[str, str, Props]
 
 
 def into(store: Store, backend: Any, region: str, service: str) -> None:
     """Let the store hold what a region of moto's holds, and nothing else of that service."""
-    if service not in ("ec2", "route53"):
+    if service not in READ:
         return
-    found = {each[:2]: each[2] for each in (_ec2(backend) if service == "ec2" else _route53(backend))}
+    found = {each[:2]: each[2] for each in READ[service](backend)}
     known = [each for each in store.everything() if each.package == "aws" and each.region == region]
-    mine = [each for each in known if (each.type == RECORD) == (service == "route53")]
+    mine = [each for each in known if OWNERS.get(each.type, "ec2") == service]
     for each in mine:
         if (each.type, each.id) not in found:
             store.remove(each)
@@ -85,6 +87,17 @@ def _route53(backend: Any) -> Iterator[Found]:
             if each.type not in ("NS", "SOA"):
                 name = each.name.rstrip(".")
                 yield RECORD, f"{zone.resource_id}_{name}_{each.type}", {"name": name, "type": each.type}
+
+
+def _iam(backend: Any) -> Iterator[Found]:
+    for role in backend.roles.values():
+        yield types.ROLE, role.name, {"name": role.name}
+    for profile in backend.instance_profiles.values():
+        yield types.PROFILE, profile.name, {"name": profile.name}
+
+
+READ: Mapping[str, Callable[[Any], Iterator[Found]]] = {"ec2": _ec2, "iam": _iam, "route53": _route53}
+"""What a service of moto's holds."""
 
 
 def _zone(found: Any) -> str:
