@@ -115,6 +115,10 @@ class Node:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return answer
 
+    def ask_quietly(self, *words: str) -> None:
+        """Run what answers nothing, such as what systemd starts."""
+        subprocess.run(self.program(*words), check=True, env=self.env, stdin=subprocess.DEVNULL, timeout=60)
+
     def take(self, manifest: Mapping[str, Any], source: Node | None = None) -> None:
         """Carry the parts of a backup to where a restore looks for them."""
         parts = (source or self).path("/srv/llm/backup/parts")

@@ -141,12 +141,20 @@ def test_the_timer_signs_by_curl_sends_the_manifest_last_and_deletes_the_oldest(
         assert ids == told["sent"]
         assert all((files / "below/project/stack" / each / FILE).is_file() for each in ids)
         assert not node.path("/srv/llm/backup/parts").exists()
+        made = json.loads((files / "below/project/stack" / ids[-1] / FILE).read_text())["time"]
+        page = node.path("/run/llm/backup.json")
+        assert json.loads(page.read_text()) == {"newest": made, "code": None, "hint": None}
         node.write("/srv/llm/secrets/backup.access-key-secret", "another\n")
         done = subprocess.run([node.path("/bin/systemctl"), "start", "llm-backup.service"], env=node.env)
         assert done.returncode == 1
         last = node.ask("last")
         assert last["last"]["error"]["code"] == "backup.target-refused"
         assert last["sent"] == told["sent"]  # nothing that was good is gone
+        assert json.loads(page.read_text()) | {"hint": None} == {
+            "newest": made,
+            "code": "backup.target-refused",
+            "hint": None,
+        }
         node.wait()
     finally:
         node.close()

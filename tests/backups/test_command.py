@@ -128,6 +128,34 @@ def test_the_oldest_goes_when_a_newer_one_is_whole(world: World, capsys: pytest.
     assert {each.name for each in kept.iterdir()} == set(ids)
 
 
+def told_by_the_node(world: World) -> Any:
+    """What the status document has of backups."""
+    path = world.node.path("/run/llm/backup.json")
+    assert path.stat().st_mode & 0o004  # the status page's user reads it
+    return json.loads(path.read_text())
+
+
+def test_the_status_tells_when_the_newest_backup_was_made(world: World) -> None:
+    world.node.ask_quietly("recover", "--boot")
+    assert told_by_the_node(world) == {"newest": None, "code": None, "hint": None}
+    world.node.fill()
+    assert world.run("backup") == 0
+    (folder,) = (world.root / "kept/pulumi-llm/aliyun-t4").iterdir()
+    made = json.loads((folder / "manifest.json").read_text())["time"]
+    assert told_by_the_node(world)["newest"] == made
+    world.node.path("/run/llm/backup.json").unlink()  # /run is memory
+    world.node.ask_quietly("recover", "--boot")
+    assert told_by_the_node(world)["newest"] == made
+    assert world.run("restore") == 0
+    assert told_by_the_node(world)["newest"] == made
+
+
+def test_a_backup_that_was_not_carried_whole_is_not_the_newest(world: World) -> None:
+    world.node.fill()
+    assert world.node.ask("make")["engine"] == "milvus"
+    assert told_by_the_node(world)["newest"] is None
+
+
 def test_a_backup_without_a_manifest_is_none(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.node.fill()
     assert world.run("backup") == 0

@@ -49,8 +49,14 @@ NOTICED = READY | {
 }
 
 
+SAVED, UNSAVED = (
+    READY | {"backup": {"newest": time, "code": code, "hint": code and "may the key write there?"}}
+    for time, code in (("2026-11-25T03:00:00Z", None), (None, "backup.target-refused"))
+)
+
+
 def test_what_is_tested_with_follows_the_schema() -> None:
-    for document in (BOOTING, READY, FAILED, DENIED, NOTICED):
+    for document in (BOOTING, READY, FAILED, DENIED, NOTICED, SAVED, UNSAVED):
         jsonschema.validate(document, data("node/status.schema.json"))
 
 
@@ -527,3 +533,28 @@ def test_what_a_node_says_of_stopping_by_itself_is_told(document: dict[str, Any]
     assert len({name for name, __ in rows}) == len(rows)  # what is watched is told once, each by its name
     watched = [line for __, line in rows]
     assert [each.removeprefix("llm: ") for each in watched] == [each.strip() for each in lines]
+
+
+@pytest.mark.parametrize(
+    ("document", "lines"),
+    [
+        (SAVED, ["newest backup of the vectors: 2026-11-25T03:00:00Z"]),
+        (
+            UNSAVED,
+            [
+                "no backup of the vectors yet",
+                "the timer's last backup failed: [backup.target-refused]",
+                "try: may the key write there?",
+            ],
+        ),
+        (READY | {"backup": "zzz"}, []),
+        (READY, []),
+    ],
+)
+def test_when_the_newest_backup_was_made_is_told(document: dict[str, Any], lines: list[str]) -> None:
+    answer = Answer(Target("llm", "https://203.0.113.7:443/v1", KEY, ""), document)
+    plain = list(text.picture(Answer(answer.target, READY)))
+    assert [each.strip() for each in text.picture(answer) if each not in plain] == lines
+    rows = [row for row in text.changes(answer) if row[0].startswith("llm backup")]
+    assert [line.removeprefix("llm: ") for __, line in rows] == lines
+    assert len({name for name, __ in rows}) == len(rows)

@@ -75,7 +75,7 @@ def picture(answer: Answer) -> Iterator[str]:
             yield f"  {' ' * columns}  [{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
                 yield f"  {' ' * columns}  try: {_text(each, 'hint')}"
-    yield from (f"  {line}" for line in _leaving(document))
+    yield from (f"  {line}" for line in (*_leaving(document), *_backed_up(document)))
     lines = document.get("log") or []
     if isinstance(lines, list) and lines:
         yield tr("  last lines:")
@@ -99,6 +99,8 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
     for number, line in enumerate(_leaving(document)):
         yield f"{name} leave {number}", f"{name}: {line}"
+    for number, line in enumerate(_backed_up(document)):
+        yield f"{name} backup {number}", f"{name}: {line}"
     yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
 
 
@@ -123,6 +125,19 @@ def _leaving(document: dict[str, Any]) -> Iterator[str]:
         yield f"[{_text(leave, 'code')}] {_text(leave, 'message')}"
         if _text(leave, "hint"):
             yield tr("try: {hint}", hint=_text(leave, "hint"))
+
+
+def _backed_up(document: dict[str, Any]) -> Iterator[str]:
+    """When the newest backup of a node's vectors was made, and how the timer's last one failed, if it did."""
+    backup = document.get("backup")
+    if not isinstance(backup, dict):
+        return
+    newest = _text(backup, "newest")
+    yield tr("newest backup of the vectors: {time}", time=newest) if newest else tr("no backup of the vectors yet")
+    if _text(backup, "code"):
+        yield tr("the timer's last backup failed: [{code}]", code=_text(backup, "code"))
+        if _text(backup, "hint"):
+            yield tr("try: {hint}", hint=_text(backup, "hint"))
 
 
 def verdict(answer: Answer) -> str:

@@ -28,6 +28,10 @@ WORKING = f"{RUN}/work.lock"
 """Held as long as the work lasts: a machine that stops by itself waits for it."""
 QUESTION, ANSWER, KEY = f"{RUN}/question.json", f"{RUN}/answer.json", f"{RUN}/key"
 SENT = f"{FOLDER}/sent.json"
+NEWEST = f"{FOLDER}/newest.json"
+"""When the newest backup was made that lies whole where it belongs."""
+TOLD = "/run/llm/backup.json"
+"""What the status document has of backups: another user reads it, and it is gone when the machine starts."""
 UNIT = "llm-backup.service"
 
 
@@ -114,6 +118,7 @@ def _work() -> None:
     if "error" in answer:
         print(f"[{answer['error']['code']}] {answer['error']['message']}", file=sys.stderr)
     write(at(f"{FOLDER}/last.json"), json.dumps({**answer, "at": now(), "scheduled": scheduled}), 0o600)
+    tell()
     if not scheduled:
         write(at(ANSWER), json.dumps(answer), 0o600)
     elif "error" in answer:
@@ -183,11 +188,20 @@ def send_all(store: Store, manifest: dict[str, Any]) -> None:
     shutil.rmtree(parts)
     sent = [*backup_send.kept(at(SENT)), {"id": manifest["id"], "parts": [each["name"] for each in manifest["parts"]]}]
     write(at(SENT), json.dumps(sent), 0o600)
+    write(at(NEWEST), json.dumps({"time": manifest["time"]}), 0o600)
     for old in sent[: -target["keep"]]:
         for name in ("manifest.json", *old["parts"]):
             bucket.delete(f"{old['id']}/{name}")
         sent.remove(old)
         write(at(SENT), json.dumps(sent), 0o600)
+
+
+def tell() -> None:
+    """Tell with the status when the newest backup was made, and how the timer's last one failed, if it did."""
+    ended = status.read(at(f"{FOLDER}/last.json"))
+    wrong = ended.get("error", {}) if ended.get("scheduled") else {}
+    told = {"newest": status.read(at(NEWEST)).get("time"), "code": wrong.get("code"), "hint": wrong.get("hint")}
+    write(at(TOLD), json.dumps(told))
 
 
 def read(name: str) -> None:
@@ -231,7 +245,10 @@ def fetch() -> dict[str, Any]:
 
 
 def drop() -> dict[str, Any]:
-    """Delete the parts that were read or sent."""
+    """Delete the parts that were read or sent. Those of a backup are whole where they belong by then."""
+    if made := status.read(at(FOLDER) / "parts" / "manifest.json"):
+        write(at(NEWEST), json.dumps({"time": made["time"]}), 0o600)
+        tell()
     for name in ("parts", "incoming"):
         shutil.rmtree(at(FOLDER) / name, ignore_errors=True)
     return {}
@@ -247,6 +264,7 @@ def last() -> dict[str, Any]:
 
 def recover(when: str = "") -> None:
     """Take back what was broken off."""
+    tell()
     if when == "--boot" and at_work():
         return  # the unit was started anew, and what is under way is no ruin
     if backup_restore.recover(start=when != "--boot"):

@@ -14,10 +14,10 @@ PORT = int(os.environ.get("LLM_STATUS_PORT", "4100"))
 
 
 def document() -> bytes:
-    """The document; with what the program says that stops the machine, where there is one (`leave`)."""
+    """The document; with what others say: who stops the machine (`leave`), who backs its vectors up (`backup`)."""
     plain = at("/run/llm/status.json").read_bytes()
-    leave = status.read(at("/run/llm/leave.json"))
-    return json.dumps(json.loads(plain) | {"leave": leave}, indent=1).encode() if leave else plain
+    more = {each: said for each in ("leave", "backup") if (said := status.read(at(f"/run/llm/{each}.json")))}
+    return json.dumps(json.loads(plain) | more, indent=1).encode() if more else plain
 
 
 class Page(BaseHTTPRequestHandler):
