@@ -28,6 +28,7 @@ MODELS = TOP / "components/pulumi_llm/catalog/data/models.json"
 TOLERANCE = 0.005
 WHOLE_TOLERANCE = 0.015
 FAMILIES = TOP / "tests/catalog/data/families.json"
+PUBLISHED = TOP / "tests/catalog/data/published.json"
 OTHER = re.compile(r"visual|vision|audio|projector|embed_vision|embed_audio")
 
 ROWS: dict[str, tuple[str, str | None]] = {
@@ -80,9 +81,47 @@ OF_FAMILIES = {
     "mistralai/Devstral-Small-2-24B-Instruct-2512": "Devstral-Small-2-24B",
     "zai-org/GLM-4.5": "GLM-4.5",
 }
-"""Models whose shape the tests hold against both oracles, by the name that it has there.
+"""Models whose shape the tests hold against both oracles, by the name that it has there."""
 
-Models for vectors have no row: they are asked for by their config.json.
+OF_FILES: dict[str, tuple[str, str | None, str]] = {
+    "tencent/Hy3": ("Hy3", None, ""),
+    "tencent/Hy3-FP8": ("Hy3", "fp8", "shape of tencent/Hy3"),
+    "tencent/Hy3-preview": ("Hy3", None, "shape of tencent/Hy3; vLLM's recipes give them the same totals"),
+    "zai-org/GLM-4.5-FP8": ("GLM-4.5", "fp8", "shape of zai-org/GLM-4.5"),
+    "zai-org/GLM-4.6": ("GLM-4.6", None, ""),
+    "zai-org/GLM-4.6-FP8": ("GLM-4.6", "fp8", "shape of zai-org/GLM-4.6"),
+    "zai-org/GLM-4.7": ("GLM-4.6", None, ""),
+    "zai-org/GLM-4.7-FP8": ("GLM-4.6", "fp8", "shape of zai-org/GLM-4.7"),
+    "zai-org/GLM-4.7-Flash": (
+        "GLM-4.7-Flash", None,
+        "as a public test of its cache has it; the defaults of its class in transformers 5.19",
+    ),
+    "XiaomiMiMo/MiMo-V2.5": ("whole: XiaomiMiMo/MiMo-V2.5", None, ""),
+    "XiaomiMiMo/MiMo-V2.5-Pro": ("whole: XiaomiMiMo/MiMo-V2.5-Pro", None, ""),
+    "BAAI/bge-m3": (
+        "bge-m3", None,
+        "as the file of BAAI/bge-reranker-v2-m3 has it, which names this one as its origin",
+    ),
+    "BAAI/bge-large-zh-v1.5": ("bge-large-zh-v1.5", None, ""),
+    "BAAI/bge-reranker-v2-m3": ("bge-reranker-v2-m3", None, ""),
+    "BAAI/bge-reranker-base": ("bge-reranker-base", None, ""),
+    "Qwen/Qwen3-Embedding-0.6B": ("Qwen3-Embedding-0.6B", None, ""),
+    "Qwen/Qwen3-Embedding-4B": ("Qwen3-Embedding-4B", None, ""),
+    "Qwen/Qwen3-Embedding-8B": ("Qwen3-Embedding-8B", None, ""),
+    "Qwen/Qwen3-Reranker-0.6B": (
+        "Qwen3-Embedding-0.6B", None,
+        "shape of Qwen/Qwen3-Embedding-0.6B; public listings give its files 1.2 GB",
+    ),
+    "Qwen/Qwen3-Reranker-4B": (
+        "Qwen3-Embedding-4B", None,
+        "shape of Qwen/Qwen3-Embedding-4B; public listings give its files 7.6 GiB",
+    ),
+    "Qwen/Qwen3-Reranker-8B": ("Qwen3-Reranker-8B", None, ""),
+}  # fmt: skip
+"""Models whose config.json a public file has: its name among the tests' shapes, how the weights are stored, a note.
+
+Mistral Small 4 has none: vllm 0.32.0 has no class for the text part of its config.json (`mistral4`). It reads the
+model's other form (params.json, transformers_utils/configs/mistral.py), which nobody has tried on a node.
 """
 
 WHOLE = {
@@ -193,14 +232,21 @@ def row(name: str, configs: dict[str, dict[str, bytes]], ids: dict[str, str], ti
 
 
 def of_family(name: str, ids: dict[str, str], title: str, day: str) -> Model:
-    """One row from a shape of the tests, counted there by transformers. Raises ValueError where we count otherwise."""
-    family = json.loads(FAMILIES.read_text(encoding="utf-8"))["models"][OF_FAMILIES[name]]
+    """One row from a shape of the tests, counted there by others. Raises ValueError where we count otherwise."""
+    shape, stored, note = OF_FILES[name] if name in OF_FILES else (OF_FAMILIES[name], None, "")
+    files = (json.loads(each.read_text(encoding="utf-8"))["models"] for each in (FAMILIES, PUBLISHED))
+    family = next(each[shape] for each in files if shape in each)
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "config.json").write_text(json.dumps(family["config"]), encoding="utf-8")
         found = model_from_config(Path(home))
     text_part, others = family["parameters"], family["whole"] - family["parameters"]
     if found.parameters_b is None or abs(found.parameters_b * 1e9 / text_part - 1) > TOLERANCE:
-        raise ValueError(f"{found.parameters_b} billion by us, {text_part / 1e9} by transformers")
+        raise ValueError(f"{found.parameters_b} billion by us, {text_part / 1e9} by others")
+    bits = {"fp8": 8}.get(stored or "")
+    uncounted = others if found.other_parameters_b is None else 0
+    told = note or (family.get("source", "") if name in OF_FILES else "")
+    use = "read pictures and hear" if "audio_config" in family["config"] else "read pictures"
+    parts = [told, f"{others / 1e9:.2f} billion beside them {use}" if others else ""]
     return replace(
         found,
         id=name,
@@ -208,9 +254,12 @@ def of_family(name: str, ids: dict[str, str], title: str, day: str) -> Model:
         parameters_b=round(text_part / 1e9, 3),
         other_parameters_b=round(others / 1e9, 3) or None,
         expert_parameters_b=found.expert_parameters_b and round(found.expert_parameters_b, 3),
-        weights_gib=found.weights_gib and round(found.weights_gib, 2),
+        weights_gib=found.weights_gib and round(found.weights_gib + uncounted * 2 / GIB, 2),
+        quantization=stored if bits else found.quantization,
+        quantization_bits=bits or found.quantization_bits,
+        base_model=_base(name),
         other_parts=False,
-        notes=f"{others / 1e9:.2f} billion beside them read pictures" if others else None,
+        notes="; ".join(part for part in parts if part) or None,
         source=title,
         source_date=day,
     )
@@ -232,7 +281,7 @@ def _base(name: str) -> str | None:
     owner, _, short = plain.partition("/")
     owners = [org for word, org in OWNERS.items() if short.startswith(word)]
     base = f"{owners[0] if owner == 'nvidia' and owners else owner}/{short}"
-    return base if base in ROWS else None
+    return base if base in {**ROWS, **OF_FILES, **OF_FAMILIES} else None
 
 
 def main(core: str, swift: str) -> None:
@@ -266,10 +315,12 @@ def main(core: str, swift: str) -> None:
                 rows[name] = {**older, **told_by_file(configs[name])}
         except (ValueError, OSError) as error:
             sys.stderr.write(f"{name}: no row: {error}\n")
-    told = content["sources"]["public-shapes"]
-    for name in OF_FAMILIES:
+    for name in (*OF_FAMILIES, *OF_FILES):
+        label = "public-files" if name in OF_FILES else "public-shapes"
+        told = content["sources"][label]
         made = own.row(of_family(name, ids, told["title"], told["date"]))
-        rows[name] = {**made, "source": "public-shapes"}
+        kept = {key: value for key, value in rows.get(name, {}).items() if key in BY_HAND and key not in made}
+        rows[name] = {**made, **kept, "source": label}
     head = text[: text.index('"rows": [')]
     lines = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in rows.values())
     MODELS.write_text(f'{head}"rows": [\n{lines}\n  ]\n}}\n', encoding="utf-8")

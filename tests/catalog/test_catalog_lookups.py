@@ -260,7 +260,6 @@ def test_an_undated_row_is_always_old() -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("BAAI/bge-reranker-v2-m3", "a reranker"),
         ("jinaai/jina-reranker-m0", "a reranker"),
     ],
 )
@@ -276,9 +275,7 @@ def test_a_model_that_ranks_texts_is_told_what_it_is(name: str, kind: str) -> No
 @pytest.mark.parametrize(
     "name",
     [
-        "BAAI/bge-m3",
         "intfloat/multilingual-e5-large",
-        "Qwen/Qwen3-Embedding-0.6B",
         "nomic-ai/nomic-embed-text-v1",
     ],
 )
@@ -304,5 +301,18 @@ def test_what_a_server_is_for_is_what_its_flags_say_else_its_name(
     assert pooling.task_of(name, None, flags) == task
 
 
+VECTORS = {"BAAI/bge-m3", "BAAI/bge-large-zh-v1.5", *(f"Qwen/Qwen3-Embedding-{size}" for size in ("0.6B", "4B", "8B"))}
+RANKS = {
+    *("BAAI/bge-reranker-v2-m3", "BAAI/bge-reranker-base"),
+    *(f"Qwen/Qwen3-Reranker-{size}" for size in ("0.6B", "4B", "8B")),
+}
+
+
+def test_models_for_vectors_and_for_ranking_have_rows_and_are_known_for_what_they_are() -> None:
+    tasks = {name: pooling.task_of(name, row) for name, row in catalog.load().models.items()}
+    assert {name for name, task in tasks.items() if task == pooling.EMBEDDING} == VECTORS
+    assert {name for name, task in tasks.items() if task == pooling.RERANKER} == RANKS
+
+
 def test_no_chat_model_of_the_catalogue_is_taken_for_another_kind() -> None:
-    assert [name for name in catalog.load().models if pooling.kind_of(name)] == []
+    assert {name for name in catalog.load().models if pooling.kind_of(name)} == VECTORS | RANKS

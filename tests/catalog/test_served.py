@@ -29,7 +29,8 @@ def described(folder: Path, config: object) -> catalog.Model:
 
 
 def test_every_class_that_the_pinned_release_serves_is_tried() -> None:
-    assert set(architectures().text) - NAMED == {name.removesuffix("-2") for name in ROWS}
+    tried = {name.removesuffix("-2") for name in ROWS}
+    assert set(architectures().text) - NAMED <= tried <= set(architectures().text)
 
 
 @pytest.mark.parametrize("name", READ)

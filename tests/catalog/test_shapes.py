@@ -83,6 +83,13 @@ def test_a_number_under_a_name_of_no_class_is_not_replaced_by_the_class_s_own(tm
     assert catalog.model_from_config(tmp_path).unknown_shape == f"{name}: 4096"
 
 
+def test_experts_of_two_widths_are_not_understood(tmp_path: Path) -> None:
+    """Hunyuan 3 says the width of its experts twice, and vLLM reads the one, transformers the other."""
+    config = {**FAMILIES["Hy3"]["config"], "expert_hidden_dim": 768}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert catalog.model_from_config(tmp_path).unknown_shape == "expert_hidden_dim: 768"
+
+
 @pytest.mark.parametrize("row", DROPPED, ids=[f"{row['config']['model_type']}-{row['left_out']}" for row in DROPPED])
 def test_a_setting_that_is_left_out_is_the_class_s_own_or_nothing_is_said(tmp_path: Path, row: dict[str, Any]) -> None:
     (tmp_path / "config.json").write_text(json.dumps(row["config"]), encoding="utf-8")

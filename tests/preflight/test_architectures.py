@@ -121,4 +121,10 @@ def test_the_list_is_that_of_the_pinned_release() -> None:
 def test_every_model_of_the_catalogue_is_of_an_architecture_that_the_release_has() -> None:
     named = {row.architecture for row in catalog.load().models.values() if row.architecture is not None}
     assert len(named) > 10
-    assert named <= architectures().text
+    assert named <= architectures().text | architectures().no_text
+
+
+def test_only_a_model_for_vectors_or_for_ranking_is_of_a_class_that_writes_no_text() -> None:
+    rows = [row for row in catalog.load().models.values() if row.architecture in architectures().no_text]
+    assert rows
+    assert all(row.task for row in rows)

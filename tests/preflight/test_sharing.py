@@ -153,17 +153,25 @@ def test_a_model_with_gpus_of_its_own_takes_a_machine_with_more_of_them() -> Non
 
 
 def test_a_model_that_is_not_known_needs_a_share_and_an_override() -> None:
-    found = refused(models={"bge": {"model": "BAAI/bge-m3"}})
+    found = refused(models={"bge": {"model": "intfloat/multilingual-e5-large"}})
     assert [(each.code, each.where) for each in found] == [
         ("fit.unknown-model", "server.models.bge.model"),
         ("fit.share-unknown", "server.models.bge.gpu_memory_utilization"),
     ]
     server = resolved(
         models={
-            "bge": {"model": "BAAI/bge-m3", "gpu_memory_utilization": 0.15},
-            "ranks": {"model": "BAAI/bge-reranker-v2-m3", "gpu_memory_utilization": 0.1},
+            "bge": {"model": "intfloat/multilingual-e5-large", "gpu_memory_utilization": 0.15},
+            "ranks": {"model": "jinaai/jina-reranker-m0", "gpu_memory_utilization": 0.1},
         },
         override=["fit.unknown-model"],
+    )
+    assert [each.task for each in server.models] == ["embedding", "reranker"]
+    assert used(server) <= 22.07
+
+
+def test_models_for_vectors_and_for_ranking_that_the_catalogue_has_need_neither() -> None:
+    server = resolved(
+        models={"bge": {"model": "BAAI/bge-m3"}, "ranks": {"model": "BAAI/bge-reranker-v2-m3"}},
     )
     assert [each.task for each in server.models] == ["embedding", "reranker"]
     assert used(server) <= 22.07

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight.report import Report, check
 from pulumi_llm.preflight.request import FitRequest
 
@@ -51,6 +52,36 @@ def test_a_decoder_for_vectors_keeps_a_cache_and_draws_no_words(tmp_path: Path) 
     assert text.case.memory is not None
     assert vectors.case.memory.need_gib == text.case.memory.need_gib > 0
     assert vectors.case.memory.activation_gib < text.case.memory.activation_gib
+
+
+def test_a_model_for_vectors_is_loaded_without_the_head_that_makes_words() -> None:
+    """Its tensors without that head are 7.57 billion, which is what the model's page gives it."""
+    asked = FitRequest(model="Qwen/Qwen3-Embedding-8B", gpu="A100-40GB")
+    vectors, text = check(asked).case.memory, check(replace(asked, extra_args=("--runner", "generate"))).case.memory
+    assert vectors is not None
+    assert text is not None
+    factor = text.weights_gib / (8.189 * 2e9 / 2**30)
+    assert vectors.weights_gib == pytest.approx(7.57 * 2e9 / 2**30 * factor, rel=0.002)
+
+
+@pytest.mark.parametrize("name", ["Qwen/Qwen3-Reranker-0.6B", "BAAI/bge-reranker-v2-m3", "BAAI/bge-m3"])
+def test_a_model_that_ranks_texts_fits_the_smallest_card(name: str) -> None:
+    found = check(FitRequest(model=name, gpu="T4"))
+    assert found.ok, str(found)
+    assert found.case.task in ("reranker", "embedding")
+
+
+def test_a_class_that_sorts_texts_ranks_them_where_its_head_has_one_number(tmp_path: Path) -> None:
+    config = FAMILIES["bge-reranker-v2-m3"]["config"]
+    for labels, task in (({"0": "A"}, "reranker"), ({"0": "A", "1": "B"}, None)):
+        (tmp_path / "config.json").write_text(json.dumps({**config, "id2label": labels}), encoding="utf-8")
+        asked = FitRequest(model=str(tmp_path), from_config=True, gpu="T4", hub_id="org/own")
+        if task is not None:
+            assert check(asked).case.task == task
+            continue
+        with pytest.raises(Refusal) as refused:
+            check(asked)
+        assert {each.code for each in refused.value.findings} == {"catalog.bad-config-kind"}
 
 
 def test_a_class_for_vectors_is_refused_where_text_is_asked_of_it(tmp_path: Path) -> None:

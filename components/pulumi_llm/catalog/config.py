@@ -246,7 +246,7 @@ def _described(
         mla=mla,
         moe=moe,
         other_parts=has_other_parts(outer, architecture),
-        task=task_of_class(architecture),
+        task=task_of_class(architecture, outer),
         no_fp16=not NO_FP16.isdisjoint(each for each in (kind, outer.get("model_type")) if isinstance(each, str)),
     )
     if reader.findings:
@@ -365,7 +365,7 @@ def _architecture(reader: Reader, outer: Mapping[str, object]) -> str | None:
     names = outer.get("architectures", reader.values.get("architectures"))
     name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
     hint = _("use the config.json of a text generation model")
-    if name is not None and name.endswith(NO_TEXT):
+    if name is not None and name.endswith(NO_TEXT) and task_of_class(name, outer) is None:
         reader.refuse_kind(_("architectures names {name}, which writes no text", name=shown(name)), hint)
     if outer.get("is_encoder_decoder") is True:
         reader.refuse_kind(_("is_encoder_decoder is true, and the estimate is for decoders alone"), hint)

@@ -68,7 +68,8 @@ class Model(Row):
     ``other_parameters_b`` is what sees and hears, where that is counted, beside ``parameters_b``.
     ``max_context`` is the longest context in tokens, ``served_context`` what vLLM takes of it where nobody says (None:
     all of it). ``heads_ahead`` is how many heads that guess ahead the checkpoint has, where its config.json says so.
-    ``task`` is ``embedding`` for a model that turns text into vectors and writes none (None: it writes text).
+    ``task`` is ``embedding`` for a model that turns text into vectors, ``reranker`` for one that says how well texts
+    fit a question (None: it writes text, or its name tells).
     ``caches`` says per kind of layer what is kept for each token where a config.json was read; rows of the catalogue
     leave it out, and ``kept`` makes it from their other numbers. ``state_bytes`` is what ``state_layers`` layers keep
     for one request whatever its length. ``expert_parameters_b`` is the part of the parameters in routed experts, stored

@@ -46,8 +46,14 @@ def task_of(name: str, model: Model | None = None, flags: Mapping[str, str] | No
     return known or kind_of(name) or (EMBEDDING if runner == "pooling" else None)
 
 
-def task_of_class(architecture: str | None) -> str | None:
-    """`EMBEDDING` where the class of a config.json is of models that turn text into vectors."""
+def task_of_class(architecture: str | None, file: Mapping[str, object] | None = None) -> str | None:
+    """`EMBEDDING` or `RERANKER` where the class of a config.json is of such models; ``file`` is what it says.
+
+    A head that sorts texts into classes ranks them where it has one number: with more it is a classifier.
+    """
+    if architecture in _data()["rerankers"]:
+        labels = (file or {}).get("id2label")
+        return RERANKER if isinstance(labels, Mapping) and len(labels) == 1 else None
     return EMBEDDING if architecture in _data()["architectures"] else None
 
 

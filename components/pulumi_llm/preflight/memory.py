@@ -24,7 +24,8 @@ class Load:
     """What is asked of a server, as far as memory is concerned. Sizes in tokens, requests and GiB per GPU.
 
     ``sees``: the parts that see and hear are loaded; ``rehearses``: vLLM takes room for them when it starts;
-    ``writes``: the model writes text, one word after the other, so a sampler is rehearsed.
+    ``writes``: the model writes text, one word after the other, so a sampler is rehearsed. ``head``: the matrix that
+    makes words of what the last layer says is loaded.
     """
 
     gpu: str
@@ -44,6 +45,7 @@ class Load:
     sees: bool = True
     rehearses: bool = True
     writes: bool = True
+    head: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def kv_bytes_per_token(model: Model, gpu_count: int, *, fp8: bool = False) -> tu
 def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memory | None:
     """What becomes of the GPU's memory, or None where the catalogue does not know enough of the model."""
     spending = spending or engine().spending
-    whole = weights_gib(model, load.quantization, load.bits, sees=load.sees)
+    whole = weights_gib(model, load.quantization, load.bits, sees=load.sees, head=load.head)
     ahead = (held(model, load.draft) if load.draft else None) or NOTHING
     cache = footprint(model, load.gpu_count, fp8=load.fp8_kv_cache, more=ahead.kept)
     if whole is None or cache is None:

@@ -250,6 +250,7 @@ def case_of(
         sees=not encoders.off(flags),
         rehearses=encoders.rehearses(flags),
         writes=pooling.task_of(request.named, model, flags) is None,
+        head=pooling.task_of(request.named, model, flags) != pooling.EMBEDDING,
     )
     if seqs is None and model.state_layers:
         load = replace(load, max_num_seqs=requests.number_that_starts(model, load))

@@ -31,13 +31,20 @@ def model_id(value: str, *, rerankers: bool) -> str:
     ``rerankers``: a name of a model that ranks texts is taken too.
     """
     data = catalog.load()
+
+    def found() -> str:
+        row = data.model(value).id
+        if not rerankers:
+            pooling.refuse_reranker(row)
+        return row
+
     try:
-        return data.model(value).id
+        return found()
     except UnknownName:
         pass  # another model, which the fit check has something to say about
     except Refusal as refusal:
         if not rerankers or {each.code for each in refusal.findings} != {"catalog.not-a-chat-model"}:
-            known(lambda: data.model(value))
+            known(found)
     # The id is written into files on the node, so it may hold nothing but what hub ids hold.
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value):
         near = nearest(value, data.models)

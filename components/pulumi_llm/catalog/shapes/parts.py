@@ -99,6 +99,9 @@ def widths(settings: Settings) -> Widths:
     wide = settings.number("intermediate_size")
     # Cohere's experts are as wide as it says of all layers, and dense ones before them have a width of their own.
     expert_width = wide if settings.kind == "cohere2_moe" else settings.number("moe_intermediate_size") or wide
+    if settings.kind in ("hy_v3", "hy_v4") and settings.number("expert_hidden_dim") not in (None, expert_width):
+        # vllm 0.32.0 builds experts as wide as this says (models/hy_v3.py), transformers 5.19.0 as the other.
+        settings.refuse("expert_hidden_dim", settings.given("expert_hidden_dim"))
     if wide is None and settings.kind in FOUR_TIMES:
         wide = 4 * hidden
     elif wide is None and not attentionless:
