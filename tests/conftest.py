@@ -6,7 +6,7 @@ import difflib
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,11 +57,44 @@ THOROUGH = (
     "tests/commands/test_bill.py::test_against_a_revision",
     "tests/commands/test_bill.py::test_a_revision_that_cannot_be_planned",
     "tests/test_component_host.py::test_a_",
+    "tests/test_component_host.py::test_an_argument",
+    "tests/test_component_host.py::test_an_image",
+    "tests/test_component_host.py::test_an_output",
+    "tests/test_component_host.py::test_the_value_of_a_secret",
     "tests/test_generated.py::test_a_",
+    "tests/test_outdated.py::test_a_place_that_lost",
+    "tests/test_outdated.py::test_the_command",
+    "tests/test_outdated.py::test_without_a_network",
     "tests/test_sparse_sdk.py::test_every_way",
     "tests/test_testing.py",
+    # Each of these goes through the whole tree, every price or every letter.
+    "tests/gateway/content/test_linear.py::test_letters_of_all_of_unicode",
+    "tests/test_dead_code.py::test_everything",
+    "tests/test_models_page.py::test_a_price",
+    "tests/test_other_software.py",
+    "tests/test_outdated.py::test_every_pin",
+    "tests/test_spec.py::test_every_kind_of_error",
 )
 """Tests that take long and that only a change in their own corner can break: `pytest` leaves them to `make test`."""
+
+ONE_ROW = (
+    "tests/gateway/content/test_configured.py::test_a_moderator_of_the_specification_judges",
+    "tests/gateway/content/test_linear.py",
+    "tests/gateway/test_every_field.py::test_a_word_in_a_tools_arguments",
+    "tests/gateway/test_every_field.py::test_a_word_is_masked_wherever",
+    "tests/gateway/test_every_field.py::test_of_a_word_that_blocks",
+    "tests/gateway/test_odd_upstreams.py::test_a_caller_that_reads_slowly",
+    "tests/rehearsal/test_nothing_leaves.py::test_the_clouds_answer",
+    "tests/test_outdated.py::test_a_pin_that_appears",
+    "tests/test_outdated.py::test_a_dependency_that_is_not_locked",
+    "tests/test_plan_loop.py::test_what_comes_late",
+    "tests/test_stacks.py::test_a_planted_secret",
+)
+"""Tests of which each row takes a second or more: `pytest` runs the first, and leaves the others to `make test`."""
+
+ROWS = 12
+"""Rows of any other test that `pytest` runs, from all over its list: `make test` runs all of them, and so does a
+`pytest` that names the file."""
 
 
 ROOT = Path(__file__).parents[1]
@@ -114,6 +147,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(THOROUGH):
             item.add_marker(pytest.mark.thorough)
+    if items and not _named(items[0].config):
+        for item in left_out_rows(items):
+            item.add_marker(pytest.mark.thorough)
+
+
+def left_out_rows(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """The rows of tests with many that the quick tier does without; the first row always stays."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for name, rows in tests.items():
+        most = 1 if name.startswith(ONE_ROW) else ROWS
+        kept = {place * len(rows) // most for place in range(most)}
+        yield from (row for place, row in enumerate(rows) if len(rows) > most and place not in kept)
 
 
 @pytest.fixture

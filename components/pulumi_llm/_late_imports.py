@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+import typing
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
@@ -96,3 +98,5 @@ def install() -> None:
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if "pulumi" not in sys.modules and not any(isinstance(each, _Finder) for each in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+        # pydantic's and the SDKs' classes have the same few hundred annotations over and over, each of them compiled.
+        typing.__dict__.setdefault("compile", lru_cache(maxsize=4096)(compile))

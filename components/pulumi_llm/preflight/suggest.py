@@ -97,7 +97,7 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
     asked = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them each time
     for offer in offers:
         row = offer.instance
-        if row.gpu is None:
+        if row.gpu is None or row.fractional or (row.cloud, row.arch) not in images:
             continue
         key = (row.gpu, row.gpu_count)
         verdict = verdicts.get(key)
@@ -105,7 +105,7 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
             on = FitRequest(**{**asked, "gpu": row.gpu, "gpu_count": row.gpu_count - request.beside_gpus})
             verdict = on.gpu_count >= 1 and passes(case_of(on, model, gpu=data.gpus.get(row.gpu)))
             verdicts[key] = verdict
-        if verdict and not row.fractional and (row.cloud, row.arch) in images:
+        if verdict:
             yield offer
 
 

@@ -1,0 +1,40 @@
+"""Which rows of a test plain `pytest` runs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from tests import conftest
+
+
+def left_out(test: str, rows: int) -> list[int]:
+    items: list[Any] = [SimpleNamespace(nodeid=f"{test}[{each}]", row=each) for each in range(rows)]
+    other: Any = SimpleNamespace(nodeid="tests/test_spec.py::test_without_rows", row=-1)
+    return [each.row for each in conftest.left_out_rows([*items, other])]
+
+
+def test_of_a_test_with_few_rows_all_are_run() -> None:
+    assert not left_out("tests/test_spec.py::test_a", conftest.ROWS)
+
+
+def test_of_one_with_many_rows_the_first_and_others_from_all_over_are_run() -> None:
+    for rows in range(conftest.ROWS + 1, 100):
+        kept = sorted(set(range(rows)) - set(left_out("tests/test_spec.py::test_a", rows)))
+        assert len(kept) == conftest.ROWS
+        assert kept[0] == 0
+        assert max(after - before for before, after in zip(kept, [*kept[1:], rows], strict=True)) <= rows // 6
+
+
+def test_of_one_whose_rows_take_long_the_first_is_run() -> None:
+    assert left_out(conftest.ONE_ROW[0], 4) == [1, 2, 3]
+
+
+def test_what_is_named_as_slow_is_there() -> None:
+    for name in (*conftest.THOROUGH, *conftest.ONE_ROW):
+        file, _, test = name.partition("::")
+        found = [
+            each for each in conftest.ROOT.glob("tests/**/*") if each.as_posix().startswith(f"{conftest.ROOT}/{file}")
+        ]
+        assert found, name
+        assert not test or any(f"def {test}" in each.read_text() for each in found if each.suffix == ".py"), name
