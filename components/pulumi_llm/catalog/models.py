@@ -153,10 +153,14 @@ class Model(Row):
         return None if rows is None else round(sum(row.layers * row.bytes for row in rows))
 
 
+_WITHOUT_GATE = ("Bert", "Roberta", "XLMRoberta")
+"""Architectures whose feed-forward has two matrices, and no gate: transformers 5.19.0, models/bert/modeling_bert.py."""
+
+
 def count_parameters(model: Model) -> int | None:
     """The number of parameters that the model's shape implies; None when the shape is incomplete.
 
-    Counts matrices (gated feed-forward, attention or MLA, router, embeddings) and leaves out norms,
+    Counts matrices (feed-forward, gated but for BERT's kin, attention or MLA, router, embeddings) and leaves out norms,
     biases and any vision part, so it is about 1 % low for plain models. Layers of linear
     attention are counted as attention layers.
     """
@@ -166,7 +170,8 @@ def count_parameters(model: Model) -> int | None:
     attention = _attention_parameters(model, hidden, heads)
     if attention is None:
         return None
-    feed_forward = 3 * hidden * int(model.intermediate or 0)
+    matrices = 2 if str(model.architecture).startswith(_WITHOUT_GATE) else 3
+    feed_forward = matrices * hidden * int(model.intermediate or 0)
     total = layers * attention
     if model.moe is None:
         total += layers * feed_forward
