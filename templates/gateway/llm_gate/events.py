@@ -11,12 +11,11 @@ from llm_gate.usage import Count
 
 _USAGE = (b'"usage":{', b'"usage": {')
 """Usage that says something; some servers write that there is none into every event."""
-_FINISH = (b'"finish_reason":', (b"null", b" null"))
-"""How what ends an answer begins, and how it goes on where it does not; found without a pattern, whose code would have
-to come to the CPU anew with each event."""
+_FINISH: tuple[bytes, tuple[bytes, ...]] = (b'"finish_reason":', (b"null", b" null"))
+"""How what ends an answer begins, and how it goes on where it does not; found without a pattern."""
 _PIECES = {"/v1/messages": b"event: content_block_delta\n", "/v1/responses": b"event: response.output_text.delta\n"}
 """The names of events that are nothing but a piece of an answer."""
-_OTHERS = {path: (b"event:", (name[6:],)) for path, name in _PIECES.items()}
+_OTHERS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {path: (b"event:", (name[6:],)) for path, name in _PIECES.items()}
 
 
 class Events:
