@@ -65,6 +65,17 @@ ROWS: dict[str, tuple[str, str | None]] = {
     "deepseek-ai/DeepSeek-V3.1": ("nvidia/DeepSeek-V3.1-NVFP4", "fp8"),
     "moonshotai/Kimi-K2.6": ("moonshotai/Kimi-K2.5", None),
     "moonshotai/Kimi-K2.7-Code": ("moonshotai/Kimi-K2.5", None),
+    **{f"Qwen/Qwen3-235B-A22B-{kind}-2507": ("Qwen/Qwen3-235B-A22B", None) for kind in ("Instruct", "Thinking")},
+    **{
+        f"Qwen/Qwen3-235B-A22B-{kind}-2507-FP8": ("Qwen/Qwen3-235B-A22B-FP8", None) for kind in ("Instruct", "Thinking")
+    },
+    "Qwen/Qwen3-VL-235B-A22B-Thinking": ("Qwen/Qwen3-VL-235B-A22B-Instruct", None),
+    "deepseek-ai/DeepSeek-V3.1-Terminus": ("nvidia/DeepSeek-V3.1-NVFP4", "fp8"),
+    "deepseek-ai/DeepSeek-V3.2-Exp": ("deepseek-ai/DeepSeek-V3.2", None),
+    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16": ("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8", "none"),
+    "nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-BF16": (
+        "nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "none",
+    ),
     "google/gemma-4-26B-A4B-it": ("google/gemma-4-26B-A4B", None),
     "google/gemma-4-31B-it": ("nvidia/Gemma-4-31B-IT-NVFP4", "none"),
 }  # fmt: skip
@@ -80,8 +91,33 @@ OF_FAMILIES = {
     "mistralai/Devstral-2-123B-Instruct-2512": "Devstral-2-123B",
     "mistralai/Devstral-Small-2-24B-Instruct-2512": "Devstral-Small-2-24B",
     "zai-org/GLM-4.5": "GLM-4.5",
+    "zai-org/GLM-4.5-Air": "GLM-4.5-Air",
+    "zai-org/GLM-4.5V": "GLM-4.5V",
+    "zai-org/GLM-5.3-Flash": "GLM-5.3-Flash",
+    "zai-org/GLM-5.3-Flash-BF16": "GLM-5.3-Flash",
+    "meta-models/Muse-Glimmer-30B": "Muse-Glimmer-30B",
+    "MiniMaxAI/MiniMax-M2.1": "MiniMax-M2",
+    "tencent/Hunyuan-A13B-Instruct": "hunyuan-a13b",
+    "ByteDance-Seed/Seed-OSS-36B-Instruct": "Seed-OSS-36B",
+    "Qwen/Qwen2.5-VL-7B-Instruct": "olmOCR-2-7B",
+    "Qwen/Qwen2.5-VL-72B-Instruct": "Qwen2.5-VL-72B",
+    "baidu/ERNIE-4.5-21B-A3B-PT": "ernie-4.5-21b",
+    "baidu/ERNIE-4.5-300B-A47B-PT": "ERNIE-4.5-300B",
+    "google/gemma-3-4b-it": "gemma-3-4b-it",
+    "google/gemma-3-12b-it": "gemma-3-12b",
+    "google/gemma-4-E2B-it": "gemma-4-E2B",
+    "google/gemma-4-E4B-it": "gemma-4-e4b",
+    "moonshotai/Kimi-Linear-48B-A3B-Instruct": "kimi-linear-48b",
+    "nvidia/NVIDIA-Nemotron-Nano-9B-v2": "Nemotron-Nano-9B-v2",
 }
 """Models whose shape the tests hold against both oracles, by the name that it has there."""
+
+STORED = {
+    "MiniMaxAI/MiniMax-M2": "fp8",
+    "MiniMaxAI/MiniMax-M2.1": "fp8",
+    "zai-org/GLM-5.3-Flash": "fp8",
+}
+"""How the weights of some of these are published (recipes/models/, precision, of vllm 0.33.0's source distribution)."""
 
 OF_FILES: dict[str, tuple[str, str | None, str]] = {
     "tencent/Hy3": ("Hy3", None, ""),
@@ -139,7 +175,9 @@ ROUNDED = {"moonshotai/Kimi-K3", "nvidia/Llama-3_3-Nemotron-Super-49B-v1"}
 """Those of WHOLE of which the figure is too round to tell the other parts by."""
 
 STEP = {"architecture": "Step3p7ForConditionalGeneration", "max_context": 262144}
+LONG = {"max_context": 262144}
 TOLD: dict[str, dict[str, Any]] = {
+    **{f"Qwen/Qwen3-235B-A22B-{kind}-2507{end}": LONG for kind in ("Instruct", "Thinking") for end in ("", "-FP8")},
     "MiniMaxAI/MiniMax-M3": {"architecture": "MiniMaxM3SparseForConditionalGeneration"},
     "stepfun-ai/Step-3.7-Flash": STEP,
     "stepfun-ai/Step-3.7-Flash-FP8": STEP,
@@ -233,13 +271,14 @@ def row(name: str, configs: dict[str, dict[str, bytes]], ids: dict[str, str], ti
 
 def of_family(name: str, ids: dict[str, str], title: str, day: str) -> Model:
     """One row from a shape of the tests, counted there by others. Raises ValueError where we count otherwise."""
-    shape, stored, note = OF_FILES[name] if name in OF_FILES else (OF_FAMILIES[name], None, "")
+    shape, stored, note = OF_FILES[name] if name in OF_FILES else (OF_FAMILIES[name], STORED.get(name), "")
     files = (json.loads(each.read_text(encoding="utf-8"))["models"] for each in (FAMILIES, PUBLISHED))
     family = next(each[shape] for each in files if shape in each)
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "config.json").write_text(json.dumps(family["config"]), encoding="utf-8")
         found = model_from_config(Path(home))
-    text_part, others = family["parameters"], family["whole"] - family["parameters"]
+        text_part = family["parameters"]
+        others = (family.get("whole") or _whole(Path(home), family)) - text_part
     if found.parameters_b is None or abs(found.parameters_b * 1e9 / text_part - 1) > TOLERANCE:
         raise ValueError(f"{found.parameters_b} billion by us, {text_part / 1e9} by others")
     bits = {"fp8": 8}.get(stored or "")
@@ -263,6 +302,12 @@ def of_family(name: str, ids: dict[str, str], title: str, day: str) -> Model:
         source=title,
         source_date=day,
     )
+
+
+def _whole(folder: Path, family: dict[str, Any]) -> int:
+    """Parameters of a shape of which the tests hold the text part alone."""
+    more = any(part in family["config"] for part in ("vision_config", "audio_config"))
+    return counted(folder)[0] if more else int(family["parameters"])
 
 
 def told_by_file(files: dict[str, bytes]) -> dict[str, Any]:

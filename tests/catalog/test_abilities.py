@@ -115,6 +115,8 @@ def test_every_chat_model_of_2026_in_the_catalogue_has_what_its_recipe_gives_it(
             continue
         ours, held = abilities_of(model.id, model.base_model), held + 1
         for kind in KINDS:
+            if kind == "tool_call_parser" and "tool_call_plugin" in recipe and ours.tool_call_parser is None:
+                continue  # it comes with the model's own files, and vLLM has none that reads these calls
             assert recipe.get(kind) is None or getattr(ours, kind) is not None, (model.id, kind)
         assert "chat_template" not in recipe or ours.chat_template == recipe["chat_template"], model.id
     assert held > 80

@@ -23,8 +23,13 @@ UNITS = {"M": 0.001, "B": 1.0, "T": 1000.0}
 ROUNDED_BY_NAME = {
     "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16": 31.6,
     "nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-BF16": 31.6,
+    "Qwen/Qwen2.5-VL-7B-Instruct": 8.29,
+    "baidu/ERNIE-4.5-21B-A3B-PT": 21.8,
 }
-"""Billions in models that a recipe names by the round number of their title (their reports say 31.6 billion)."""
+"""Billions in models that a recipe names by the round number of their title.
+
+Nemotron's reports say 31.6 billion. The other two are what transformers counts for their published shapes.
+"""
 
 
 def model_of(name: str, tmp_path: Path) -> Model:

@@ -179,7 +179,7 @@ def test_every_class_of_the_table_is_tried_or_said_to_be_verified_otherwise() ->
     tried = {LIKE.get(kind, kind) for row in CASES.values() for kind in kinds_in(row["config"])}
     texts = {kind for kind, row in classes().items() if "text" not in row}
     # LongCat's class counts experts that have no weights; all of these are tried in test_served.py.
-    assert texts - tried == {"longcat_flash", "glm5_next_text", "inkling_text", "qwen4_exp_text", "zamba2"}
+    assert texts - tried == {"longcat_flash", "inkling_text", "qwen4_exp_text", "zamba2"}
 
 
 @pytest.mark.parametrize(("kind", "other"), LIKE.items())
@@ -250,7 +250,15 @@ OF_NO_WEIGHT = (
     *("routed_scaling_factor", "mamba_chunk_size", "moe_router_topk_scaling_factor", "expert_model_parallel_size"),
     *("moe_permute_fusion", "moe_k_norm", "use_expert_bias", "moe_router_bias_update_rate", "moe_layer_recompute"),
     *("moe_token_dispatcher_type", "moe_grouped_gemm", "moe_expert_capacity_factor", "num_nextn_predict_layers"),
-    *("chunk_size_feed_forward", "id2label", "auto_map", "rotary_pct", "ep_size", "moe_shared_expert_overlap"),
+    *(
+        "chunk_size_feed_forward",
+        "id2label",
+        "auto_map",
+        "rotary_pct",
+        "ep_size",
+        "moe_shared_expert_overlap",
+        "for_llm_compressor",
+    ),
 )
 """What published files carry from training and from older releases, beside the shape."""
 

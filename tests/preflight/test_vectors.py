@@ -91,3 +91,11 @@ def test_a_class_for_vectors_is_refused_where_text_is_asked_of_it(tmp_path: Path
 
 def test_the_longest_text_is_that_of_places_behind_padding(tmp_path: Path) -> None:
     assert report(tmp_path, "bge-m3").case.model.max_context == 8192
+
+
+def test_a_decoder_with_one_score_is_served_as_a_reranker(tmp_path: Path) -> None:
+    config = {**FAMILIES["Qwen3-Embedding-0.6B"]["config"], "architectures": ["Qwen3ForSequenceClassification"]}
+    (tmp_path / "config.json").write_text(json.dumps({**config, "id2label": {"0": "LABEL_0"}}), encoding="utf-8")
+    found = check(FitRequest(model=str(tmp_path), from_config=True, gpu="T4"))
+    assert found.ok, str(found)
+    assert found.case.task == "reranker"

@@ -12,6 +12,7 @@ from typing import Any
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either
+from pulumi_llm.catalog.pooling import RERANKER
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.request import Case
 
@@ -116,6 +117,7 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
         name in known.text
         or (newer is not None and name in newer.text)
         or (case.task is not None and name in known.no_text)
+        or (case.task == RERANKER and name.replace("ForSequenceClassification", "ForCausalLM") in known.text)
     ):
         return
     if name in known.generic:

@@ -49,7 +49,7 @@ HARMLESS = re.compile(
     r"|residual_in|rescale_prenorm|max_window_layers|experts_implementation|norm_before_gate|rms_norm|inner_layernorm"
     r"|ssm_(in|out)_multiplier|ssm_multipliers|moe_layer_use_mod|swiglu|sliding_window_size|attention_chunk_size|log_scaling"
     r"|mamba_hidden_act|tensor_parallel|patch_|moe_token_dispatcher|gemm|overlap|activation_sparsity|linear_(lower|allow|a_log|dt)"
-    r"|zero_expert|(temporal|spatial)_conv_size|moe_group|multimodal_dispatch|^use_moe$|xavier|init_scale|block_use_|index_topk_(freq|pattern)|index_skip|index_share|sink|logits|embed|latent_moe_use_norm|num_local_tokens|model_parallel|fusion|k_norm|(^|_)bias|recompute|_alpha|_beta|rope_|_rope|rotary"
+    r"|zero_expert|(temporal|spatial)_conv_size|moe_group|multimodal_dispatch|^use_moe$|xavier|init_scale|block_use_|index_topk_(freq|pattern)|index_skip|index_share|sink|logits|embed|latent_moe_use_norm|num_local_tokens|model_parallel|fusion|k_norm|(^|_)bias|recompute|_alpha|_beta|rope_|_rope|rotary|^for_llm_compressor$"
 )
 """Structural by name, but of no weight: how experts are chosen, kernels, training, heads that guess ahead."""
 
