@@ -95,16 +95,20 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
     data = catalog.load()
     images = {(row.cloud, row.arch) for row in data.images}
     asked = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them each time
+    machines: dict[int, bool] = {}  # a type is offered in many regions
     for offer in offers:
         row = offer.instance
-        if row.gpu is None or row.fractional or (row.cloud, row.arch) not in images:
-            continue
-        key = (row.gpu, row.gpu_count)
-        verdict = verdicts.get(key)
+        verdict = machines.get(id(row))
         if verdict is None:
-            on = FitRequest(**{**asked, "gpu": row.gpu, "gpu_count": row.gpu_count - request.beside_gpus})
-            verdict = on.gpu_count >= 1 and passes(case_of(on, model, gpu=data.gpus.get(row.gpu)))
-            verdicts[key] = verdict
+            verdict = row.gpu is not None and not row.fractional and (row.cloud, row.arch) in images
+            if verdict:
+                key = (str(row.gpu), row.gpu_count)
+                if key not in verdicts:
+                    on = FitRequest(**{**asked, "gpu": row.gpu, "gpu_count": row.gpu_count - request.beside_gpus})
+                    fits = on.gpu_count >= 1 and passes(case_of(on, model, gpu=data.gpus.get(key[0])))
+                    verdicts[key] = fits
+                verdict = verdicts[key]
+            machines[id(row)] = verdict
         if verdict:
             yield offer
 
