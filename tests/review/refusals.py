@@ -256,12 +256,12 @@ SERVERS: tuple[dict[str, Any], ...] = (
     {"models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct"}}},
     {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu_memory_utilization": 0.3}}},
     {"gpu": "A10G", "gpu_memory_utilization": 0.9, "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct"}}},
-    {"gpu": "A10G", "models": {"bge": {"model": "BAAI/bge-m3"}}},
+    {"gpu": "A10G", "models": {"bge": {"model": "intfloat/multilingual-e5-large"}}},
     {"gpu": "A10G", "models": {"big": {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu_memory_utilization": 0.1}}},
     {
         "gpu": "A10G",
         "gpu_memory_utilization": 0.9,
-        "models": {"bge": {"model": "BAAI/bge-m3", "gpu_memory_utilization": 0.9}},
+        "models": {"bge": {"model": "intfloat/multilingual-e5-large", "gpu_memory_utilization": 0.9}},
     },
 )
 
@@ -650,7 +650,7 @@ def of_components() -> Iterator[Finding]:
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}
     others["alternatives"] = [{"zone": f"{SERVER['region']}c"}]
     yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
-    for model in ("BAAI/bge-m3", "BAAI/bge-reranker-v2-m3", "qwen3.8-max"):
+    for model in ("intfloat/multilingual-e5-large", "jinaai/jina-reranker-m0", "qwen3.8-max"):
         yield from told(lambda model=model: catalog.load().model(model))
 
 
