@@ -234,13 +234,15 @@ def test_a_sixth_version_of_a_policy_is_refused_unless_the_oldest_may_go(aliclou
             "rotated": {"rotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"},
         }.items()
     }
+    def with_document(each: Made, number: int) -> Made:
+        return alicloud.change(each, **{**each.inputs, "policyDocument": f'{{"n": {number}}}'})
+
     for number in range(2, 6):
-        for each in made.values():
-            alicloud.change(each, policyDocument=f'{{"n": {number}}}')
-    alicloud.change(made["rotated"], policyDocument='{"n": 6}')
+        made = {name: with_document(each, number) for name, each in made.items()}
+    made["rotated"] = with_document(made["rotated"], 6)
     assert made["rotated"].outputs["defaultVersion"] == "v6"
     with pytest.raises(CloudError, match=r"LimitExceeded\.Policy\.Version"):
-        alicloud.change(made["kept"], policyDocument='{"n": 6}')
+        with_document(made["kept"], 6)
 
 
 def test_a_role_that_has_a_policy_is_not_deleted(alicloud: Cloud) -> None:
