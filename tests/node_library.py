@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
+
+import pytest
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -15,3 +18,10 @@ def laid_out(folder: Path, *roles: str) -> Path:
         for each in (TEMPLATES / role / "stages").glob("*.py"):
             shutil.copy(each, folder / "llm_node")
     return folder
+
+
+def importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `llm_node` come from that folder in this process, whichever another test imported before."""
+    monkeypatch.syspath_prepend(str(folder))
+    for name in [each for each in sys.modules if each.partition(".")[0] == "llm_node"]:
+        monkeypatch.delitem(sys.modules, name)

@@ -18,6 +18,7 @@ import pytest
 from pulumi_llm._bootstrap.node_document import node_document
 from pulumi_llm.roles.vllm import LOADED
 from tests.bootstrap.samples import gpu_node, vllm_of
+from tests.node_library import TEMPLATES, importable
 
 ROOT = Path(__file__).parents[2]
 LISTINGS: dict[str, Any] = {
@@ -36,7 +37,7 @@ class Answer(io.BytesIO):
 @pytest.fixture
 def weights(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The node's own module, as it is on a node."""
-    monkeypatch.syspath_prepend(str(ROOT / "templates/node"))
+    importable(TEMPLATES / "node", monkeypatch)
     from llm_node import weights
 
     return weights

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.node_library import laid_out
+from tests.node_library import importable, laid_out
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 MACHINE = "i-0123456789abcdef0"
@@ -36,7 +36,7 @@ def lib(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def node(lib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The modules `leave`, `leave_clouds`, `leave_hours` and `leave_signing`, on a machine whose root is a folder."""
-    monkeypatch.syspath_prepend(str(lib))
+    importable(lib, monkeypatch)
     from llm_node import leave, leave_clouds, leave_hours, leave_signing, serve_status, system
 
     monkeypatch.setattr(system, "ROOT", tmp_path)

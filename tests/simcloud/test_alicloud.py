@@ -234,6 +234,7 @@ def test_a_sixth_version_of_a_policy_is_refused_unless_the_oldest_may_go(aliclou
             "rotated": {"rotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"},
         }.items()
     }
+
     def with_document(each: Made, number: int) -> Made:
         return alicloud.change(each, **{**each.inputs, "policyDocument": f'{{"n": {number}}}'})
 

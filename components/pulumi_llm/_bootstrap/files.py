@@ -31,11 +31,10 @@ def squeezed(source: str) -> str:
     lines = source.encode().splitlines()
     cuts: list[tuple[int, int, int, int]] = []
     for item in _statements(tree):
-        if isinstance(item, ast.FunctionDef):
-            for argument in _arguments(item.args):
-                if (end := argument.annotation) is not None:
-                    start = argument.col_offset + len(argument.arg.encode())
-                    cuts.append((argument.lineno, start, end.end_lineno or 0, end.end_col_offset or 0))
+        for argument in _arguments(item):
+            if (end := argument.annotation) is not None:
+                start = argument.col_offset + len(argument.arg.encode())
+                cuts.append((argument.lineno, start, end.end_lineno or 0, end.end_col_offset or 0))
         if isinstance(item, ast.ImportFrom):
             if item.module in ("__future__", "typing", "collections.abc"):
                 cuts.append((item.lineno, 0, item.end_lineno or item.lineno, len(lines[(item.end_lineno or 1) - 1])))
@@ -65,9 +64,10 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
             waiting += getattr(item, block, ())
 
 
-def _arguments(found: ast.arguments) -> Iterator[ast.arg]:
-    yield from (*found.posonlyargs, *found.args, *found.kwonlyargs)
-    yield from (each for each in (found.vararg, found.kwarg) if each is not None)
+def _arguments(item: ast.AST) -> Iterator[ast.arg]:
+    """The arguments that a statement declares; only those of functions have annotations."""
+    if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        yield from (each for each in ast.iter_child_nodes(item.args) if isinstance(each, ast.arg))
 
 
 def _tight(source: str) -> str:

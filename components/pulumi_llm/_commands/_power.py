@@ -16,9 +16,10 @@ from pulumi_llm import catalog, clouds
 from pulumi_llm._commands import DONE, REFUSED
 from pulumi_llm._commands import _power_text as text
 from pulumi_llm._commands import _status_text as status_text
+from pulumi_llm._commands._asking import confirm, say
 from pulumi_llm._commands._status import targets_of
 from pulumi_llm._commands._status_ask import Target, ask
-from pulumi_llm._language import told, tr
+from pulumi_llm._language import tr
 from pulumi_llm._plan import project as projects
 from pulumi_llm._plan import state
 from pulumi_llm._power import act, charges, elsewhere, machines
@@ -53,20 +54,15 @@ def run(goal: act.Goal, asked: Namespace) -> int:
     if moving:
         costs = charges.charges_of(plan, [each.machine for each in moving], data, regions, datetime.now(UTC).date())
         sys.stdout.write(text.announcement(goal, asked.stack, moving, costs, data))
-        _confirm(goal, asked)
-        found = act.bring(moving, goal, seconds=60 * asked.timeout, say=_say)
+        confirm(asked, tr("Stop? [y/N] ") if goal == "stopped" else tr("Start? [y/N] "))
+        found = act.bring(moving, goal, seconds=60 * asked.timeout, say=say)
         if found:
             by_name = {each.machine.name: each.machine for each in moving}
             raise Refusal(_advised(each, by_name, data) for each in found)
-        _say(text.done(goal, moving))
+        say(text.done(goal, moving))
     if goal == "running" and not asked.no_wait:
         return _until_ready(asked)
     return DONE
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{told(line)}\n")
-    sys.stdout.flush()
 
 
 def _hands(meant: Sequence[Machine], folder: Path, *, simulated: bool) -> list[act.Hand]:
@@ -92,9 +88,9 @@ def _hands(meant: Sequence[Machine], folder: Path, *, simulated: bool) -> list[a
 
 def _simulated(folder: Path, cloud: str) -> Power:
     from pulumi_llm._simcloud import power
-    from pulumi_llm._simcloud.store import home_of
+    from pulumi_llm._simcloud.store import home_beside
 
-    return power.connect(home_of(folder / ".pulumi-sim"), cloud, os.environ.get(faults.VARIABLE, ""))
+    return power.connect(home_beside(folder), cloud, os.environ.get(faults.VARIABLE, ""))
 
 
 def _to_be_moved(hands: Sequence[act.Hand], goal: act.Goal) -> list[act.Hand]:
@@ -108,7 +104,7 @@ def _to_be_moved(hands: Sequence[act.Hand], goal: act.Goal) -> list[act.Hand]:
             if seen.charged:
                 findings.append(act.still_charged(hand.machine))
             else:
-                _say(text.already(goal, hand))
+                say(text.already(goal, hand))
         elif goal == "stopped" and seen.unfit:
             findings.append(act.unfit(hand.machine, seen.unfit))
         else:
@@ -116,19 +112,6 @@ def _to_be_moved(hands: Sequence[act.Hand], goal: act.Goal) -> list[act.Hand]:
     if findings:
         raise Refusal(findings)
     return moving
-
-
-def _confirm(goal: act.Goal, asked: Namespace) -> None:
-    """Ask for a yes. Raises Refusal ``power.not-confirmed`` where nobody can be asked, ``power.declined`` for a no."""
-    if asked.yes:
-        return
-    if not sys.stdin.isatty():
-        message = _("nobody can be asked here, and nothing was done")
-        raise Refusal([Finding("power.not-confirmed", message, _("--yes, where you know what it does"))])
-    sys.stdout.write(tr("Stop? [y/N] ") if goal == "stopped" else tr("Start? [y/N] "))
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().casefold() not in ("y", "yes", "是"):
-        raise Refusal([Finding("power.declined", _("nothing was done"), _("answer y, or give --yes"))])
 
 
 def _advised(finding: Finding, by_name: Mapping[str, Machine], data: catalog.Catalog) -> Finding:
@@ -140,7 +123,7 @@ def _advised(finding: Finding, by_name: Mapping[str, Machine], data: catalog.Cat
 def _until_ready(asked: Namespace) -> int:
     """Look at the nodes until they are ready, have failed, or time is up; say how to look where none answers."""
     if asked.sim:
-        _say(_("simulated machines run no node: there is nothing to wait for"))
+        say(_("simulated machines run no node: there is nothing to wait for"))
         return DONE
     later = _("`pulumi-llm status -s {stack} --watch` tells when it is ready", stack=asked.stack)
     try:
@@ -152,7 +135,7 @@ def _until_ready(asked: Namespace) -> int:
     except Refusal:
         targets = []
     if not targets:
-        _say(later)
+        say(later)
         return DONE
     return _watched(targets, later, 60.0 * asked.timeout)
 
@@ -171,6 +154,6 @@ def _watched(targets: Sequence[Target], later: str, seconds: float) -> int:
             return REFUSED
         unreachable = all(each.document is None for each in answers)
         if passed >= (min(BOOT, seconds) if unreachable else seconds):
-            _say(later)
+            say(later)
             return DONE if unreachable else REFUSED
         time.sleep(LOOK_AT_STATUS)

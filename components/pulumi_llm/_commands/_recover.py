@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,15 +10,16 @@ from typing import Any
 from pulumi_llm import _engine_yaml, catalog, spec
 from pulumi_llm import _outputs as outputs
 from pulumi_llm._commands import DONE
+from pulumi_llm._commands._asking import confirm, say
 from pulumi_llm._commands._recover_engine import Pulumi, failures_of, sold_out
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._language import told, tr
+from pulumi_llm._language import tr
 from pulumi_llm._plan import project as projects
 from pulumi_llm._plan import state
 from pulumi_llm._power import machines
 from pulumi_llm._resolve.choices import Choice, choices_of
 from pulumi_llm._resolve.parts import looking
-from pulumi_llm._simcloud.store import home_of
+from pulumi_llm._simcloud.store import home_beside
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 
@@ -34,12 +34,12 @@ def run(asked: Namespace) -> int:
     pulumi = Pulumi(asked.project.resolve(), asked.stack, asked.sim)
     before = There.read(asked)
     if before.rows:
-        _say(_("looking what is there: `pulumi refresh`"))
+        say(_("looking what is there: `pulumi refresh`"))
         if pulumi.run("refresh", "--yes", "--skip-preview", shown=False).code:
             message = _("`pulumi refresh` failed, so what is there is not known, and nothing was done")
             raise Refusal([Finding("recover.not-known", message, _("run it by hand: it says why"))])
         if There.read(asked).has_server:
-            _say(_("the server's machine is there; where it stands still, `pulumi-llm start` starts it"))
+            say(_("the server's machine is there; where it stands still, `pulumi-llm start` starts it"))
             return DONE
     platform = _platform(asked)
     server = platform.server
@@ -52,11 +52,12 @@ def run(asked: Namespace) -> int:
     zone = (before.zone or choices[server.alternative].place.zone) if before.used else ""
     meant, left = _meant(choices, zone, asked.most)
     for line in left:
-        _say(line)
+        say(line)
     if not meant:
         raise Refusal([Finding("recover.nothing-left", _("no alternative is left to try"), _("see the lines above"))])
-    _say(_("to be tried, each once: {choices}", choices=listed(str(each) for each in meant)))
-    _confirm(asked, pulumi)
+    say(_("to be tried, each once: {choices}", choices=listed(str(each) for each in meant)))
+    # Whatever else was changed in the files comes with it.
+    confirm(asked, tr("Go on? [y/N] "), lambda: pulumi.run("preview"))
     return _try(asked, pulumi, meant, server.alternative, before)
 
 
@@ -104,7 +105,7 @@ def _zone(values: Mapping[str, Any]) -> str:
 def _platform(asked: Namespace) -> spec.PlatformSpec:
     project = projects.find(asked.project)
     if asked.sim:  # what was set in the simulation counts there
-        mirrored = projects.at(home_of(project.folder / ".pulumi-sim") / "project")
+        mirrored = projects.at(home_beside(project.folder) / "project")
         known = mirrored is not None and mirrored.stack_file(asked.stack).is_file()
         project = mirrored if known and mirrored is not None else project
     text = projects.read_stack(project, asked.stack).values.get(projects.full_name(project.name, PART))
@@ -144,10 +145,10 @@ def _try(asked: Namespace, pulumi: Pulumi, meant: Sequence[Choice], written: int
         if each.number != now:
             _take(pulumi, each.number)
             now = each.number
-        _say(_("trying {choice}", choice=str(each)))
+        say(_("trying {choice}", choice=str(each)))
         done = pulumi.run("up", "--yes")
         if done.code == 0:
-            _say(_("the machine is there: {choice}", choice=str(each)))
+            say(_("the machine is there: {choice}", choice=str(each)))
             return DONE
         code = sold_out(failures_of(done.text), facts["type"], facts["sold_out"]["pattern"])
         if not code:
@@ -182,21 +183,3 @@ def _cleared(pulumi: Pulumi, before: There) -> str:
     if pulumi.run("destroy", "--yes", "--skip-preview").code:
         return _("try again later; what the tries made could not be taken away: `pulumi destroy` says why")
     return _("try again later; what the tries made is gone again, and nothing costs")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{told(line)}\n")
-    sys.stdout.flush()
-
-
-def _confirm(asked: Namespace, pulumi: Pulumi) -> None:
-    if asked.yes:
-        return
-    if not sys.stdin.isatty():
-        message = _("nobody can be asked here, and nothing was done")
-        raise Refusal([Finding("power.not-confirmed", message, _("--yes, where you know what it does"))])
-    pulumi.run("preview")  # whatever else was changed in the files comes with it
-    sys.stdout.write(tr("Go on? [y/N] "))
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().casefold() not in ("y", "yes", "是"):
-        raise Refusal([Finding("power.declined", _("nothing was done"), _("answer y, or give --yes"))])

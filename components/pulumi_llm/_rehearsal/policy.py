@@ -22,7 +22,7 @@ def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
     With what a call needs besides its own name: whoever hands a role to a machine must be allowed to.
     """
     mine = [call for call in calls if not call.refused and call.package in ("", package)]
-    names = sorted({*(call.name for call in mine), *(needed for call in mine for needed in _handing(package, call))})
+    names = sorted({*(call.name for call in mine), *_handing(package, mine)})
     form = VERSIONS[package]
     found: dict[str, Any] = {}
     for key, value in form.items():
@@ -33,11 +33,12 @@ def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
     return found
 
 
-def _handing(package: str, call: Recorded) -> tuple[str, ...]:
-    """The permission that a call needs which hands a role to a machine; none for the others."""
-    for folder in clouds.folders().values():
-        row = folder.read("rehearsal.json").get("handing") if folder.package == package else None
-        # AWS's parameters are flat: `IamInstanceProfile.Name`.
-        if row and row["call"] == call.name and any(key.startswith(row["parameter"]) for key in call.parameters):
-            return (str(row["needs"]),)
-    return ()
+def _handing(package: str, calls: Iterable[Recorded]) -> tuple[str, ...]:
+    """The permission that is needed where one of the calls hands a role to a machine."""
+    folder = clouds.of_package(package)
+    row = folder.read("rehearsal.json").get("handing") if folder else None
+    if row is None:
+        return ()
+    parameters = (key for call in calls if call.name == row["call"] for key in call.parameters)
+    # AWS's parameters are flat: `IamInstanceProfile.Name`.
+    return (str(row["needs"]),) if any(each.startswith(row["parameter"]) for each in parameters) else ()

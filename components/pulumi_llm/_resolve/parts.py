@@ -121,6 +121,13 @@ def looking(vectors: VectorsSpec | None) -> choices.Look:
     return lambda server: stand_of_server(server, vectors).place
 
 
+def with_alternatives(
+    stand: Stand, written: ServerSpec, vectors: VectorsSpec | None, network: NetworkSpec | None
+) -> Stand:
+    """The stand with a note of what may be made in its place. Raises Refusal for an alternative that cannot."""
+    return replace(stand, warnings=(*stand.warnings, *choices.notes_of(written, looking(vectors), network)))
+
+
 def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: VectorsSpec) -> Stand:
     """Where a vector store of its own machine stands. Raises Refusal where there is no such place or disk."""
     place = placement.place_vectors(cloud, region, zone, vectors.memory_gib, vectors.instance_type)
@@ -154,8 +161,7 @@ def resolve_server(
         _settle_name(server, shared)
         written, server = server, server.choice(server.alternative)
         stand = stand_of_server(server, vectors)
-        notes = choices.notes_of(written, looking(vectors), shared.network)
-        stand = replace(stand, warnings=(*stand.warnings, *notes))
+        stand = with_alternatives(stand, written, vectors, shared.network)
     data, model = catalog.load(), stand.model
     server = stand.server or server
     resolved = ResolvedServer(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi_llm import spec
 from pulumi_llm._findings import keep
-from pulumi_llm._resolve import choices, parts
+from pulumi_llm._resolve import parts
 from pulumi_llm._resolve.graph import Foreign, ResolvedPlatform, ResolvedProxy
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
@@ -46,10 +46,9 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
     if server is not None:
         placing = placement.attempt(lambda: placement.place_server(server))
         of_server = kept(lambda: parts.stand_of_server(server, vectors, placing), "server")
-        if written is not None and written.alternatives and of_server is not None:
+        if written is not None and (stand := of_server) is not None:
             network = wanted.network if wanted else None
-            notes = kept(lambda: choices.notes_of(written, parts.looking(vectors), network), "server")
-            of_server = replace(of_server, warnings=(*of_server.warnings, *(notes or ())))
+            of_server = kept(lambda: parts.with_alternatives(stand, written, vectors, network), "server") or stand
         if own is not None and placing.place is not None and not placing.place.exists:
             # Beside the model server, in its zone. That nothing is bought beside a machine that exists is said above.
             place = placing.place

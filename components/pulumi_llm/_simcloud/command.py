@@ -19,7 +19,7 @@ from pulumi_llm._simcloud import booting, faults, localstate, mirror
 from pulumi_llm._simcloud.arguments import Request
 from pulumi_llm._simcloud.engine import Engine, find_engine, tell, user_cache
 from pulumi_llm._simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
-from pulumi_llm._simcloud.store import home_of
+from pulumi_llm._simcloud.store import home_beside, home_of
 from pulumi_llm._system import why
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
@@ -83,7 +83,7 @@ def _run(request: Request) -> int:
 
 
 def _home(request: Request, project: projects.Project | None) -> Path:
-    return home_of(project.folder / ".pulumi-sim" if project else user_cache() / "sim", request.home)
+    return home_beside(project.folder, request.home) if project else home_of(user_cache() / "sim", request.home)
 
 
 def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:

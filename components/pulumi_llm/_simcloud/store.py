@@ -16,21 +16,20 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props, redact
 
-if TYPE_CHECKING:
-    import sqlite3
-
 HOME = "PULUMI_LLM_SIM_HOME"
+"""Environment variable naming the folder that holds the simulated clouds."""
 
 
 def home_of(default: Path, named: Path | None = None) -> Path:
@@ -38,7 +37,10 @@ def home_of(default: Path, named: Path | None = None) -> Path:
     return (named or Path(os.environ.get(HOME) or default)).expanduser().resolve()
 
 
-"""Environment variable naming the folder that holds the simulated clouds."""
+def home_beside(project: Path, named: Path | None = None) -> Path:
+    """The folder of a simulation of the project in that folder, as :func:`home_of` finds it."""
+    return home_of(project / ".pulumi-sim", named)
+
 
 FILE = "clouds.sqlite"
 
@@ -97,8 +99,6 @@ class Store:
             self._connection()
 
     def _connect(self, name: str) -> sqlite3.Connection:
-        import sqlite3  # a plan has nothing to store, and imports the rest of this module
-
         made = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
         if name != ":memory:":
             _write_ahead(made)
@@ -209,8 +209,6 @@ class Store:
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Switch to a write-ahead log, which the file remembers. Processes that open a new file at once do it together, and
     SQLite does not wait for the lock of this statement whatever the timeout (sqlite.org, "WAL", 2026-11-28)."""
-    import sqlite3
-
     until = time.monotonic() + WAIT
     while True:
         try:

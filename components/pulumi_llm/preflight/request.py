@@ -232,6 +232,7 @@ def case_of(
     defaults = release.defaults(gpu.name, gpu.memory_gib)
     longest = context_of(request.max_model_len, model) or DEFAULT_CONTEXT
     seqs = request.max_num_seqs or _number(flags, "--max-num-seqs")
+    task = pooling.task_of(request.named, model, flags)
     load = memory.Load(
         gpu=gpu.name,
         gpu_gib=gpu.memory_gib,
@@ -249,8 +250,8 @@ def case_of(
         draft=drafts.asked(flags),
         sees=not encoders.off(flags),
         rehearses=encoders.rehearses(flags),
-        writes=pooling.task_of(request.named, model, flags) is None,
-        head=pooling.task_of(request.named, model, flags) != pooling.EMBEDDING,
+        writes=task is None,
+        head=task != pooling.EMBEDDING,
     )
     if seqs is None and model.state_layers:
         load = replace(load, max_num_seqs=requests.number_that_starts(model, load))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
+from functools import cache
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
@@ -91,24 +92,22 @@ class Suggestion:
 def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = None) -> Iterator[Offer]:
     """Those of the offers whose GPUs the model runs on and whose processors nodes are made for, in the order given."""
     model = model if model is not None else case_of(request).model
-    verdicts: dict[tuple[str, int], bool] = {}
     data = catalog.load()
     images = {(row.cloud, row.arch) for row in data.images}
     asked = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them each time
+
+    @cache
+    def runs_on(gpu: str, count: int) -> bool:
+        on = FitRequest(**{**asked, "gpu": gpu, "gpu_count": count - request.beside_gpus})
+        return on.gpu_count >= 1 and passes(case_of(on, model, gpu=data.gpus.get(gpu)))
+
     machines: dict[int, bool] = {}  # a type is offered in many regions
     for offer in offers:
         row = offer.instance
         verdict = machines.get(id(row))
         if verdict is None:
-            verdict = row.gpu is not None and not row.fractional and (row.cloud, row.arch) in images
-            if verdict:
-                key = (str(row.gpu), row.gpu_count)
-                if key not in verdicts:
-                    on = FitRequest(**{**asked, "gpu": row.gpu, "gpu_count": row.gpu_count - request.beside_gpus})
-                    fits = on.gpu_count >= 1 and passes(case_of(on, model, gpu=data.gpus.get(key[0])))
-                    verdicts[key] = fits
-                verdict = verdicts[key]
-            machines[id(row)] = verdict
+            sold = row.gpu is not None and not row.fractional and (row.cloud, row.arch) in images
+            verdict = machines[id(row)] = sold and runs_on(str(row.gpu), row.gpu_count)
         if verdict:
             yield offer
 

@@ -31,15 +31,8 @@ def _role(call: Call) -> Props:
 
 @RULES.on_delete(ROLE)
 def _role_ends(call: Call, record: Record) -> None:
-    held = call.store.list(GRANT, roleName=record.id)
-    if not held:
-        return
-    if record.get("force"):  # the provider detaches them itself then
-        for each in held:
-            call.store.remove(each)
-        return
     message = "The role can not have policy attached while deleting."
-    raise error(call, "DeleteRole", "DeleteConflict.Role.Policy", message, 409)
+    _ends(call, record, call.store.list(GRANT, roleName=record.id), "DeleteRole", message)
 
 
 @RULES.on_create(POLICY)
@@ -67,15 +60,16 @@ def _other_policy(call: Call) -> Props:
 
 @RULES.on_delete(POLICY)
 def _policy_ends(call: Call, record: Record) -> None:
-    held = call.store.list(GRANT, policyName=record.id)
-    if not held:
-        return
-    if record.get("force"):  # the provider detaches them itself then
-        for each in held:
-            call.store.remove(each)
-        return
     message = "The policy can not be attached to any role while deleting."
-    raise error(call, "DeletePolicy", "DeleteConflict.Role.Policy", message, 409)
+    _ends(call, record, call.store.list(GRANT, policyName=record.id), "DeletePolicy", message)
+
+
+def _ends(call: Call, record: Record, held: list[Record], operation: str, message: str) -> None:
+    """End a role or a policy; one that is ``held`` by grants only where the provider detaches them itself."""
+    if held and not record.get("force"):
+        raise error(call, operation, "DeleteConflict.Role.Policy", message, 409)
+    for each in held:
+        call.store.remove(each)
 
 
 @RULES.on_create(GRANT)

@@ -279,14 +279,7 @@ def _attach_role(face: AliyunFace, call: WireCall) -> Props:
     name, wanted = call.parameters.get("RamRoleName"), ids(call, "InstanceIds")
     for each in wanted:
         face.create(call, ROLE_ATTACHMENT, {"instanceId": each, "ramRoleName": name})
-    rows = [{"InstanceId": each, "Code": "200", "Message": "success", "Success": True} for each in wanted]
-    results = {"AttachInstanceRamRoleResult": rows}
-    return {
-        "RamRoleName": name,
-        "TotalCount": len(rows),
-        "FailCount": 0,
-        "AttachInstanceRamRoleResults": results,
-    }
+    return _each_done("Attach", name, wanted)
 
 
 @ACTIONS.on("ecs:DetachInstanceRamRole")
@@ -295,9 +288,13 @@ def _detach_role(face: AliyunFace, call: WireCall) -> Props:
     for id_ in wanted:
         for each in face.store.list(ROLE_ATTACHMENT, region=call.region, instanceId=id_, ramRoleName=name):
             face.delete(call, each)
-    rows = [{"InstanceId": each, "Code": "200", "Message": "success", "Success": True} for each in wanted]
-    results = {"DetachInstanceRamRoleResult": rows}
-    return {"RamRoleName": name, "TotalCount": len(rows), "FailCount": 0, "DetachInstanceRamRoleResults": results}
+    return _each_done("Detach", name, wanted)
+
+
+def _each_done(what: str, name: object, instances: list[str]) -> Props:
+    rows = [{"InstanceId": each, "Code": "200", "Message": "success", "Success": True} for each in instances]
+    results = {f"{what}InstanceRamRoleResult": rows}
+    return {"RamRoleName": name, "TotalCount": len(rows), "FailCount": 0, f"{what}InstanceRamRoleResults": results}
 
 
 @ACTIONS.on("ecs:DescribeInstanceRamRole")
