@@ -147,10 +147,18 @@ def test_what_a_finished_restore_left_is_not_taken_for_the_data_of_the_next(stor
 def test_copies_that_would_fill_the_disk_are_refused_before_anything_is_done(store: Chroma) -> None:
     store.fill()
     code = store.path("/opt/llm/lib/llm_node/backup_restore.py")
-    code.write_text(code.read_text().replace("ROOM = 0.05", "ROOM = 1.0"))
+    code.write_text(code.read_text().replace("ROOM = 0.05", "ROOM = 1.0").replace("LEAST = 2 * 2**30", "LEAST = 2**63"))
     answer = store.ask("make")
     assert answer["error"]["code"] == "backup.no-room"
     assert "stop llm-chroma" not in store.path("/bin/systemctl.log").read_text()
+
+
+def test_a_large_disk_that_is_nearly_full_is_copied_while_the_copies_fit(store: Chroma) -> None:
+    store.fill()
+    code = store.path("/opt/llm/lib/llm_node/backup_restore.py")
+    full = "shutil.disk_usage = lambda _: __import__('types').SimpleNamespace(free=7 * 2**30, total=252 * 2**30)\n"
+    code.write_text(code.read_text().replace("BEFORE, NEW =", f"{full}BEFORE, NEW =", 1))
+    assert store.ask("make")["engine"] == "chroma"
 
 
 def test_one_work_at_a_time(store: Chroma) -> None:

@@ -14,7 +14,8 @@ from llm_node import backup_archive, status
 from llm_node.backup_store import FOLDER, UNDER_WAY, Store
 from llm_node.system import Failure, at, must, own, write
 
-ROOM = 0.05  # share of the data disk that stays free
+ROOM = 0.05  # share of the data disk that stays free,
+LEAST = 2 * 2**30  # or so many bytes, where that is less: a large disk that is nearly full is copied while it can be
 BEFORE, NEW = f"{FOLDER}/before", f"{FOLDER}/new"
 
 
@@ -129,7 +130,7 @@ def clear(but: str = "") -> None:
 def room(folder: Path, need: int) -> None:
     """A Failure where so many bytes more would fill the disk that the store writes to."""
     usage = shutil.disk_usage(folder)
-    if usage.free - need < ROOM * usage.total:
+    if usage.free - need < min(ROOM * usage.total, LEAST):
         gib = 2**30
         raise Failure(
             "backup.no-room",
