@@ -33,6 +33,8 @@ from pulumi_llm.spec import (
     upstream_key,
 )
 
+_APART = ("network", "keys")
+"""What the proxy's component takes in another form than the spec has."""
 _SECRETS = (OWN_KEYS, *(each.argument for each in SECRETS))
 
 
@@ -185,7 +187,7 @@ class Platform(pulumi.ComponentResource):
     ) -> ModelServer:
         server, vectors, foreign = wanted.server.spec, wanted.server.vectors, wanted.server.foreign
         server_args: Any = {
-            **arguments_of_server(server.model_dump(exclude_none=True)),
+            **arguments_of_server(_written(wanted, server=server)["server"]),
             **_shared(wanted),
             **network,
             **_placed(wanted, address),
@@ -236,7 +238,7 @@ class Platform(pulumi.ComponentResource):
         if proxy.network.exists:
             network = {"vpc_id": proxy.network.vpc_id, "subnet_id": proxy.network.subnet_id}
         proxy_args: Any = {
-            **proxy.model_dump(exclude_none=True, exclude={"network", "keys"}),
+            **{key: each for key, each in _written(wanted, proxy=proxy)["proxy"].items() if key not in _APART},
             **_shared(wanted),
             **network,
             "keys": {key: value.model_dump() for key, value in proxy.keys.items()},
@@ -325,9 +327,17 @@ def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | 
     return [MODERATOR_SECRETS[name].argument for name in names if name in MODERATOR_SECRETS]
 
 
+def _written(wanted: ResolvedPlatform, **parts: Any) -> dict[str, Any]:
+    """Parts of the platform as plain data, without what is None.
+
+    The platform's own serializer is there since it was read; one of each part would first have to be built.
+    """
+    return wanted.spec.model_copy(update=parts).model_dump(exclude_none=True, include=set(parts))
+
+
 def _shared(wanted: ResolvedPlatform) -> dict[str, Any]:
     """What the platform gives to each of its machines, as the arguments of a component."""
     asked = wanted.spec
-    access = {key: value for key, value in asked.access.model_dump().items() if value is not None}
+    access = _written(wanted, access=asked.access)["access"]
     protect = {} if asked.protect is None else {"protect": asked.protect}
     return {**access, **protect, "tags": asked.tags}
