@@ -252,6 +252,7 @@ GOOD: dict[str, dict[str, Any]] = {
         **MODERATION,
         "domain": DOMAIN,
         "idleStop": {"minutes": 30.0},
+        "traces": {"endpoint": "http://10.0.0.9:4318/v1/traces", "share": 0.5},
         "upstreams": HOME,
         "vectors": True,
         "vectorsEngine": "pgvector",

@@ -258,6 +258,7 @@ OF_GATEWAYS = frozenset(
         "upstream_api_keys",
         "cors_origins",
         "domain",
+        "traces",
     ]
 )
 ALONE = {

@@ -264,6 +264,7 @@ MODELS = (
     spec.RagSpec,
     spec.AlternativeSpec,
     spec.IdleStopSpec,
+    spec.TracesSpec,
     spec.AccessSpec,
     spec.BackupSpec,
     spec.VectorsSpec,

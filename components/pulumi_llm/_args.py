@@ -34,6 +34,7 @@ __all__ = [
     "RouteArgs",
     "ServerArgs",
     "ServiceArgs",
+    "TracesArgs",
     "UpstreamArgs",
     "VectorStoreArgs",
     "VectorsArgs",
@@ -160,6 +161,15 @@ class DomainArgs(TypedDict):
     """Have Pulumi make the record in DNS. Left out: you make it, with the output ``address``."""
     filed: NotRequired[bool]
     """Say that the name has an ICP filing with the machine's cloud. Only mainland hosts need one. Default: ``false``."""
+
+
+class TracesArgs(TypedDict):
+    """``traces`` of the server or the proxy: a span for each admitted call goes to a collector, without what was said. See [traces](monitoring.md#traces). zh: 服务器或代理的 ``traces``：每个被放行的请求向采集器发送一个 span，不含对话内容。 见[链路追踪](monitoring.zh.md#链路追踪)。"""
+
+    endpoint: str
+    """The collector's address for traces (OTLP over HTTP), such as ``http://10.0.0.9:4318/v1/traces``. ``http://`` for private addresses only. It is asked without a key."""
+    share: NotRequired[float]
+    """The share of the calls that are traced. A caller's ``traceparent`` that traces nothing is obeyed. Above 0, at most 1. Default: ``1.0``."""
 
 
 class WordListArgs(TypedDict):
@@ -426,6 +436,8 @@ class ServerArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the gateway, and a certificate for it. Left out: it is called by its address."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -520,6 +532,8 @@ class ProxyArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the proxy's gateway, and a certificate for it."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -622,6 +636,8 @@ class ModelServerArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the gateway, and a certificate for it. Left out: it is called by its address."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -814,6 +830,8 @@ class OverseasProxyArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the proxy's gateway, and a certificate for it."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]

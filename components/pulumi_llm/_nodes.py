@@ -26,11 +26,12 @@ from pulumi_llm._sources import node_sources
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import Authority, engines, order
+from pulumi_llm.roles.requests import Traces
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
-    from pulumi_llm.spec import DomainSpec, ServerSpec, UpstreamSpec, VectorsSpec
+    from pulumi_llm.spec import DomainSpec, ProxySpec, ServerSpec, UpstreamSpec, VectorsSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -76,6 +77,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
+        traces=_traces(wanted),
     )
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if vectors:
@@ -92,6 +94,10 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
         roles=tuple(asked),
     )
+
+
+def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
+    return Traces(endpoint=wanted.traces.endpoint, share=wanted.traces.share) if wanted.traces else None
 
 
 def leaving(wanted: ServerSpec) -> LeaveRole | None:
@@ -126,6 +132,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
+        traces=_traces(wanted),
     )
     return NodeRequest(
         name=name,

@@ -410,6 +410,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("proxy.routes", {"chat": {"models": {"gpt-5": 1}}}),
     ("proxy.upstreams", {"custom": {"models": ["m"]}}),
     ("proxy.upstreams", {"custom": {"models": ["m"], "base_url": "http://x.example/v1"}}),
+    ("server.traces", {"endpoint": "http://collector.example.com:4318/v1/traces"}),
     ("proxy.upstreams", {"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}),
     *(("server.upstreams", each) for each in UPSTREAMS),
     ("server.cors_origins", ["chat.example.com"]),

@@ -212,6 +212,14 @@ class ContentRole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Traces:
+    """The collector that is told of each call, and of which share of them (above 0, up to 1)."""
+
+    endpoint: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayRole:
     """The gateway behind Caddy's port ``https_port``: who may ask, which models, and where the requests go."""
 
@@ -225,6 +233,7 @@ class GatewayRole:
     content: ContentRole | None = None
     origins: tuple[str, ...] = ()
     """Web pages' origins that may ask from a browser; nobody's by default."""
+    traces: Traces | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,7 @@ from pulumi_llm.spec.reading import own_upstreams_of, parse, parse_each, secret_
 from pulumi_llm.spec.server import ServerSpec, arguments_of_server, server_arguments
 from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
+from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import (
@@ -80,6 +81,7 @@ __all__ = [
     "ServerSpec",
     "ServiceSpec",
     "TagsSpec",
+    "TracesSpec",
     "UpstreamSpec",
     "VectorsSpec",
     "WordListSpec",

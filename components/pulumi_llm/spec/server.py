@@ -21,6 +21,7 @@ from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
+from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
 
 
@@ -153,6 +154,10 @@ class ServerSpec(MachineSpec):
     """A name for the gateway, and a certificate for it: see ``domain``. Left out: it is called by its address.
 
     zh: 网关的域名和证书，见 [``domain``](#domain)。不写则按地址访问。"""
+    traces: TracesSpec | None = None
+    """Tell a collector of OpenTelemetry what each call was: see ``traces``. Left out: nobody is told.
+
+    zh: 把每个请求的情况发给 OpenTelemetry 采集器，见 [``traces``](#traces)。不写则不发。"""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused.
 

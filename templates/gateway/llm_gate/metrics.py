@@ -17,6 +17,7 @@ _HELP = {
         "Attempts that an upstream failed, by upstream, model and kind.",
     ),
     "llm_gateway_content_total": ("counter", "What the content check found, by direction, source and action."),
+    "llm_gateway_spans_lost_total": ("counter", "Spans of calls that no collector has taken."),
     "llm_gateway_active_requests": ("gauge", "Requests under way, by key."),
     "llm_gateway_upstream_up": ("gauge", "1 where an upstream's model is asked, 0 while it cools down."),
     "llm_gateway_first_byte_seconds": ("histogram", "Seconds from the request to the first byte of its answer."),

@@ -48,6 +48,8 @@ class Progress:
     status: int = 200
     verdict: str = ""
     began: float = field(default_factory=time.monotonic)
+    first: float = 0.0
+    """Seconds from then to the first byte of the answer; 0: none has come."""
 
     lost: list[Taken] = field(default_factory=list)
     """Upstreams that have not answered, and may have worked all the same; and the tokens that count for it."""
