@@ -140,6 +140,7 @@ class ModelServer(pulumi.ComponentResource):
                 existing=_existing(server, node, args),
                 domain=server.spec.domain,
                 stops_itself=stops_itself(server.spec),
+                disk=server.spec.disk,
             ),
             scope,
         )

@@ -9,6 +9,7 @@ from pulumi_llm.spec.alternatives import AlternativeSpec
 from pulumi_llm.spec.apps import AppsSpec, ChatSpec, RagSpec
 from pulumi_llm.spec.backup import BUCKETS, BackupSpec, Bucket, bucket_of, bucket_url
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
+from pulumi_llm.spec.disk import DiskSpec, SnapshotsSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.host import HostPriceSpec, HostSpec
@@ -61,6 +62,7 @@ __all__ = [
     "Bucket",
     "ChatSpec",
     "ContentSpec",
+    "DiskSpec",
     "DomainSpec",
     "HostPriceSpec",
     "HostSpec",
@@ -79,6 +81,7 @@ __all__ = [
     "RouteSpec",
     "ServerSpec",
     "ServiceSpec",
+    "SnapshotsSpec",
     "TagsSpec",
     "UpstreamSpec",
     "VectorsSpec",
