@@ -19,6 +19,7 @@ from pulumi_llm._plan import state
 from pulumi_llm._power import machines
 from pulumi_llm._resolve.choices import Choice, choices_of
 from pulumi_llm._resolve.parts import looking
+from pulumi_llm._snapshots.disks import Disk, current
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 
@@ -48,9 +49,12 @@ def run(asked: Namespace) -> int:
         raise Refusal([Finding("recover.own-machine", message, _("`pulumi up` sets it up again"))])
     beside = platform.vectors
     choices = choices_of(server, looking(beside), platform.network)
+    copied = server.disk.from_snapshot if server.disk else None
+    disk = _disk(asked, copied) if before.rows else None
     # Where the state does not tell the disk's zone, it is where the machine was to be.
-    zone = (before.zone or choices[server.alternative].place.zone) if before.used else ""
-    copy = _copy(asked, server, before) if asked.snapshot else ""
+    told = disk.zone if disk is not None else before.zone
+    zone = (told or choices[server.alternative].place.zone) if before.used else ""
+    copy = _copy(asked, disk) if asked.snapshot else ""
     meant, left = _meant(choices, "" if copy else zone, asked.most)
     for line in left:
         say(line)
@@ -59,7 +63,7 @@ def run(asked: Namespace) -> int:
     say(_("to be tried, each once: {choices}", choices=listed(str(each) for each in meant)))
     # Whatever else was changed in the files comes with it.
     confirm(asked, tr("Go on? [y/N] "), lambda: pulumi.run("preview"))
-    written = Written(server.alternative, server.disk.from_snapshot if server.disk else None)
+    written = Written(server.alternative, copied)
     return _try(asked, Files(pulumi, written, copy, zone), meant, before)
 
 
@@ -100,15 +104,20 @@ class Files:
             raise Refusal([Finding("recover.not-written", message, _("set it by hand, then `pulumi up`"))])
 
 
-def _copy(asked: Namespace, server: spec.ServerSpec, before: There) -> str:
+def _disk(asked: Namespace, written: str | None) -> Disk | None:
+    """The server's data disk, as the stack's file means it; None: there is none."""
+    found = [each for each in _snapshots.of_stack(asked) if each.place == "server"]
+    return current(found, written) if found else None
+
+
+def _copy(asked: Namespace, disk: Disk | None) -> str:
     """The snapshot that the disk is made from in another zone: the one that is asked for, or the newest."""
-    disks = [each for each in _snapshots.of_stack(asked) if each.place == "server"]
-    if not disks:
-        if asked.snapshot == NEWEST:
-            message = _("the stack has no data disk of the server's, so its newest snapshot is not known")
-            raise Refusal([Finding("snapshots.no-disk", message, _("--snapshot ID"))])
-        return str(asked.snapshot)
-    return _snapshots.wanted(asked, disks[0], None if asked.snapshot == NEWEST else asked.snapshot).id
+    if disk is not None:
+        return _snapshots.wanted(asked, disk, None if asked.snapshot == NEWEST else asked.snapshot).id
+    if asked.snapshot == NEWEST:
+        message = _("the stack has no data disk of the server's, so its newest snapshot is not known")
+        raise Refusal([Finding("snapshots.no-disk", message, _("--snapshot ID"))])
+    return str(asked.snapshot)
 
 
 @dataclass(frozen=True, slots=True)

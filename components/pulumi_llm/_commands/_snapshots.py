@@ -20,7 +20,7 @@ from pulumi_llm._plan import state
 from pulumi_llm._refresh.calls import Failure, patiently
 from pulumi_llm._simcloud.store import home_beside
 from pulumi_llm._snapshots.base import Copy, Snapshots
-from pulumi_llm._snapshots.disks import Disk, chosen, disks_of
+from pulumi_llm._snapshots.disks import Disk, chosen, current, disks_of
 from pulumi_llm._snapshots.schedule import facts
 from pulumi_llm._tables import aligned
 from pulumi_llm._texts import Text, _
@@ -70,7 +70,7 @@ def run_restore(asked: Namespace) -> int:
         raise Refusal([Finding("snapshots.no-platform", message, hint)])
     part = platform.server if asked.at == "server" else platform.vectors
     written = part.disk.from_snapshot if part is not None and part.disk is not None else None
-    (disk,) = chosen(of_stack(asked), asked.at, asked.stack)
+    disk = current(chosen(of_stack(asked), asked.at, asked.stack), written)
     copy = wanted(asked, disk, asked.snapshot)
     _check(disk, copy, written)
     say(
@@ -124,7 +124,7 @@ def wanted(asked: Namespace, disk: Disk, snapshot: str | None) -> Copy:
     if snapshot is None:
         whole = [each for each in copies_of(asked, disk) if each.state == "whole"]
         if not whole:
-            message = _("{disk} has no snapshot that is whole", disk=disk)
+            message = _("{disk} has no snapshot that is whole", disk=str(disk))
             raise Refusal([Finding("snapshots.none", message, _("`pulumi-llm snapshots list` tells what there is"))])
         return max(whole, key=lambda each: each.taken)
     found = _asked(asked, disk, lambda cloud: cloud.find(snapshot))
@@ -197,7 +197,7 @@ def _elsewhere(asked: Namespace) -> Disk:
         raise Refusal([Finding("snapshots.no-disk", message, _("the cloud's own console or command line"))])
     server = platform.server
     return Disk(
-        place="disk", name=asked.disk, id=asked.disk, cloud=server.cloud, region=server.region, gib=0,
+        place="disk", name=asked.disk, id=asked.disk, cloud=server.cloud, region=server.region, zone="", gib=0,
         protected=False, snapshot="", copied=False,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pulumi_llm import clouds
 from pulumi_llm._dataclasses import dataclass
@@ -14,6 +14,9 @@ from pulumi_llm._texts import _, either
 from pulumi_llm.catalog import Catalog
 from pulumi_llm.errors import Finding, Refusal
 
+ZONES = ("availabilityZone", "zoneId")
+"""What the clouds call the zone of a disk."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
@@ -24,6 +27,7 @@ class Disk:
     id: str
     cloud: str
     region: str
+    zone: str
     gib: int
     protected: bool
     snapshot: str
@@ -54,6 +58,7 @@ def disks_of(plan: Plan, catalog: Catalog, regions: Mapping[str, str]) -> list[D
                 id=resource.id,
                 cloud=types[resource.type],
                 region=item.region or "",
+                zone=next((each for each in map(resource.inputs.get, ZONES) if isinstance(each, str)), ""),
                 gib=int(item.quantity),
                 protected=resource.protect,
                 snapshot=str(resource.inputs.get("snapshotId") or ""),
@@ -73,3 +78,8 @@ def chosen(disks: Iterable[Disk], at: str, stack: str) -> list[Disk]:
         hint = _("--at {there}", there=either(there)) if there else _("--disk ID, with the id that the disk had")
         raise Refusal([Finding("snapshots.no-disk", message, hint)])
     return found
+
+
+def current(disks: Sequence[Disk], written: str | None) -> Disk:
+    """The disk that the stack's file means, which names a snapshot or none: an `up` that failed may leave two."""
+    return next((each for each in disks if each.snapshot == (written or "")), disks[0])
