@@ -264,6 +264,8 @@ MODELS = (
     spec.RagSpec,
     spec.AlternativeSpec,
     spec.IdleStopSpec,
+    spec.DiskSpec,
+    spec.SnapshotsSpec,
     spec.AccessSpec,
     spec.BackupSpec,
     spec.VectorsSpec,

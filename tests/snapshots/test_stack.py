@@ -102,7 +102,7 @@ def test_awss_policy_of_some_days_is_a_cron_expression() -> None:
 
 
 def test_awss_role_copies_one_volume_and_ends_only_what_has_its_mark() -> None:
-    policy = json.loads(copy_policy("arn:aws-cn:ec2:cn-north-1:123456789012:volume/vol-7", "p-s-x-disk"))
+    policy = json.loads(copy_policy("arn:aws-cn:ec2:cn-north-1:123456789012:volume/vol-7", "p-s-x-disk", "cn-north-1"))
     by_action = {action: row for row in policy["Statement"] for action in row["Action"]}
     copies = "arn:aws-cn:ec2:cn-north-1::snapshot/*"
     assert set(by_action) == {

@@ -44,9 +44,9 @@ def stop_policy(arn: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
-def copy_policy(volume: str, mark: str) -> str:
+def copy_policy(volume: str, mark: str, region: str) -> str:
     """What lets AWS copy one volume and end what carries its mark, and nothing else."""
-    partition, region = volume.split(":")[1], volume.split(":")[3]
+    partition = catalog.load().region("aws", region).partition
     copies = f"arn:{partition}:ec2:{region}::snapshot/*"
     marked = {"StringEquals": {f"aws:ResourceTag/{MARK}": mark}}
     statements: list[dict[str, object]] = [
@@ -369,7 +369,7 @@ class Aws(FromParts):
             f"{name}-policy",
             name="copy-the-disk",
             role=role.name,
-            policy=disk.resource.arn.apply(lambda arn: copy_policy(arn, disk.mark)),
+            policy=disk.resource.arn.apply(lambda arn: copy_policy(arn, disk.mark, scope.region)),
             opts=scope.options(),
         )
         details = aws.dlm.LifecyclePolicyPolicyDetailsArgs(
