@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pulumi_llm import clouds
+from pulumi_llm._snapshots import FILE
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.plans import SnapshotPlan
@@ -18,7 +19,6 @@ from pulumi_llm.spec.disk import DiskSpec, SnapshotsSpec, days_of, time_of
 
 DAY = 24 * 60
 WEEK = 7 * DAY
-FILE = "snapshots.json"
 
 
 def facts(cloud: str) -> Mapping[str, Any]:
