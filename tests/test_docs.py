@@ -266,6 +266,7 @@ MODELS = (
     spec.IdleStopSpec,
     spec.DiskSpec,
     spec.SnapshotsSpec,
+    spec.WeightsSpec,
     spec.AccessSpec,
     spec.BackupSpec,
     spec.VectorsSpec,

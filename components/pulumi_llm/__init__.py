@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         UpstreamArgs,
         VectorsArgs,
         VectorStoreArgs,
+        WeightsArgs,
         WordListArgs,
     )
     from pulumi_llm._model_server import ModelServer
@@ -92,6 +93,7 @@ _HOMES = {
     "VectorStore": "_vector_store",
     "VectorStoreArgs": "_args",
     "VectorsArgs": "_args",
+    "WeightsArgs": "_args",
     "WordListArgs": "_args",
 }
 
@@ -134,6 +136,7 @@ __all__ = [
     "VectorStore",
     "VectorStoreArgs",
     "VectorsArgs",
+    "WeightsArgs",
     "WordListArgs",
 ]
 

@@ -39,8 +39,20 @@ __all__ = [
     "UpstreamArgs",
     "VectorStoreArgs",
     "VectorsArgs",
+    "WeightsArgs",
     "WordListArgs",
 ]
+
+
+class WeightsArgs(TypedDict):
+    """A bucket that keeps the weights: the first machine puts them there, the next ones take them from there."""
+
+    bucket: str
+    """``oss://BUCKET/PREFIX``, ``cos://BUCKET/PREFIX`` or ``s3://BUCKET/PREFIX``. It exists already, and is yours."""
+    region: NotRequired[str]
+    """The bucket's region. Left out: the server's, where both are in the same cloud."""
+    endpoint: NotRequired[str]
+    """The URL of another server that speaks S3, with ``s3://``."""
 
 
 class SnapshotsArgs(TypedDict):
@@ -426,6 +438,8 @@ class ServerArgs(TypedDict):
     """GiB. System, driver and Python environments: about 30 GiB. From 40 to 500. Default: ``80``."""
     model_disk_gib: NotRequired[int]
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
+    weights: NotRequired[WeightsArgs]
+    """A bucket that keeps the weights for the next machine. Left out: they come from a model hub."""
     disk: NotRequired[DiskArgs]
     """Snapshots of the data disk, and the one that it is made from. Left out: none, and an empty one."""
     spot: NotRequired[bool]
@@ -626,6 +640,8 @@ class ModelServerArgs(TypedDict):
     """GiB. System, driver and Python environments: about 30 GiB. From 40 to 500. Default: ``80``."""
     model_disk_gib: NotRequired[int]
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
+    weights: NotRequired[WeightsArgs]
+    """A bucket that keeps the weights for the next machine. Left out: they come from a model hub."""
     disk: NotRequired[DiskArgs]
     """Snapshots of the data disk, and the one that it is made from. Left out: none, and an empty one."""
     spot: NotRequired[bool]
@@ -762,6 +778,10 @@ class ModelServerArgs(TypedDict):
     """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
     backup_access_key_secret: NotRequired[pulumi.Input[str]]
     """That key; give it the right to put and to delete objects below the prefix, and no other. Keep it secret."""
+    weights_access_key_id: NotRequired[pulumi.Input[str]]
+    """The id of a key to the bucket of ``weights``; needed where that is given. Keep it secret."""
+    weights_access_key_secret: NotRequired[pulumi.Input[str]]
+    """That key; give it the right to get and to put objects below the prefix, and no other. Keep it secret."""
 
 
 class VectorStoreArgs(TypedDict):
@@ -991,3 +1011,7 @@ class PlatformArgs(TypedDict):
     """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
     backup_access_key_secret: NotRequired[pulumi.Input[str]]
     """That key; give it the right to put and to delete objects below the prefix, and no other. Keep it secret."""
+    weights_access_key_id: NotRequired[pulumi.Input[str]]
+    """The id of a key to the bucket of ``weights``; needed where that is given. Keep it secret."""
+    weights_access_key_secret: NotRequired[pulumi.Input[str]]
+    """That key; give it the right to get and to put objects below the prefix, and no other. Keep it secret."""

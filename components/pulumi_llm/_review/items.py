@@ -105,6 +105,8 @@ class _Reader:
         for each in self.plan.resources:
             if each.type == SERVER and isinstance(each.inputs.get("host"), Mapping):
                 yield self._existing(each, each.inputs["host"])
+            if each.type == SERVER and isinstance(each.inputs.get("weights"), Mapping):
+                yield self._kept(each, each.inputs["weights"])
             if not each.custom or each.package in self.table.free_packages:
                 continue
             rule = self.table.rules.get(each.type)
@@ -146,6 +148,22 @@ class _Reader:
             source_date=datetime.now(UTC).date().isoformat(),
         )
         return replace(item, told=told)
+
+    def _kept(self, server: PlannedResource, weights: Mapping[str, Any]) -> Item:
+        """The bucket of weights, which is somebody's own: a cloud charges for what lies in it, by its own price."""
+        return Item(
+            urn=server.urn,
+            type=server.type,
+            resource=server.name,
+            slot="weights",
+            kind="other",
+            what=_("weights kept in {bucket}", bucket=str(weights.get("bucket"))),
+            cloud=None,
+            region=None,
+            unknown=_(
+                "the catalogue has no price of what lies in a bucket; within its region nothing is paid to fetch it"
+            ),
+        )
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:

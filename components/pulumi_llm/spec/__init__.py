@@ -36,9 +36,11 @@ from pulumi_llm.spec.vendors import (
     OWN_KEYS,
     SECRETS,
     VENDORS,
+    WEIGHTS_SECRETS,
     authority_secret,
     upstream_key,
 )
+from pulumi_llm.spec.weights import WeightsSpec
 
 __all__ = [
     "BACKUP_SECRETS",
@@ -54,6 +56,7 @@ __all__ = [
     "SECRETS",
     "VECTORS_BESIDE",
     "VENDORS",
+    "WEIGHTS_SECRETS",
     "AccessSpec",
     "AcmeSpec",
     "AlternativeSpec",
@@ -85,6 +88,7 @@ __all__ = [
     "TagsSpec",
     "UpstreamSpec",
     "VectorsSpec",
+    "WeightsSpec",
     "WordListSpec",
     "arguments_of_server",
     "authority_secret",
