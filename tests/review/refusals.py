@@ -105,7 +105,14 @@ def findings() -> tuple[Finding, ...]:
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
 
 
-# -- snapshots
+# -- snapshots and weights
+
+SERVER_PART = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
+KEPT: tuple[dict[str, Any], ...] = (
+    {"bucket": "my-bucket"},
+    {"bucket": "oss://kept"},
+    {"bucket": "s3://kept", "endpoint": "b"},
+)
 
 DISKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("aliyun", {"snapshots": {"at": "03:30 Asia/Shanghai"}}),
@@ -128,6 +135,8 @@ def of_snapshots() -> Iterator[Finding]:
             yield from schedule.mistakes(spec.parse(spec.DiskSpec, wanted), cloud)
         except Refusal:
             continue
+    for kept in KEPT:
+        yield from told(lambda kept=kept: spec.parse(spec.ServerSpec, {**SERVER_PART, "weights": kept}))
     for cloud in ("aliyun", "tencent", "aws"):
         yield from notes.of(spec.parse(spec.DiskSpec, {"snapshots": {"at": "03:00 UTC", "every": "Sun"}}), cloud)
 

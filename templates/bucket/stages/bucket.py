@@ -29,6 +29,10 @@ PART = int(os.environ.get("LLM_BUCKET_PART_BYTES", str(4 * 2**30)))  # bytes; S3
 THREADS = 4
 
 
+class Empty(Failure):
+    """The bucket has nothing of the model, or nothing that is whole."""
+
+
 def main() -> None:
     """The main model, then have it kept where it is not yet."""
     if not all(at(each).exists() for each in KEYS):
@@ -49,7 +53,7 @@ def model(stage: str, want: dict[str, Any]) -> None:
     except Failure as failure:
         if failure.code == "bucket.disk-full":
             raise
-        wrong = None if failure.code == "bucket.empty" else failure
+        wrong = None if isinstance(failure, Empty) else failure
     else:
         note(want, source="bucket", kept=True)
         return
@@ -111,7 +115,7 @@ def fetched(bucket: backup_send.Bucket, path: Path, row: dict[str, Any]) -> None
 
 
 def listed(bucket: backup_send.Bucket, part: Path) -> dict[str, Any]:
-    """The files of the manifest. A Failure ``bucket.empty`` where there is none."""
+    """The files of the manifest. A Failure of the kind `Empty` where there is none."""
     part.parent.mkdir(parents=True, exist_ok=True)
     file = part.with_name(f"{part.name}.manifest")
     try:
@@ -152,8 +156,10 @@ def keep(want: dict[str, Any]) -> None:
     try:
         listed(bucket, part)
         return
+    except Empty:
+        pass
     except Failure as failure:
-        if failure.code not in ("bucket.empty", "bucket.unreadable"):
+        if failure.code != "bucket.unreadable":
             raise
     rows = {}
     for number, (name, (size, _, sha256)) in enumerate(status.read(home / "complete.json")["files"].items()):
@@ -202,7 +208,7 @@ def asked(what: Any, *arguments: Any) -> None:
         what(*arguments)
     except Failure as failure:
         if "NoSuchKey" in failure.message or " answered 404" in failure.message:
-            raise Failure("bucket.empty", failure.message) from failure
+            raise Empty("bucket.refused", failure.message) from failure
         kind = "unreachable" if failure.code.endswith("unreachable") else "refused"
         raise Failure(f"bucket.{kind}", failure.message) from failure
 
