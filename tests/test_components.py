@@ -262,7 +262,7 @@ OF_GATEWAYS = frozenset(
     ]
 )
 ALONE = {
-    llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions", "backup"},
+    llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions", "backup", "disk"},
     llm.OverseasProxy: {"disk_gib", "engine", "client_address"},  # the server's address, which may call it
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         BackupArgs,
         ChatArgs,
         ContentArgs,
+        DiskArgs,
         DomainArgs,
         HostArgs,
         HostPriceArgs,
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
         RouteArgs,
         ServerArgs,
         ServiceArgs,
+        SnapshotsArgs,
         TracesArgs,
         UpstreamArgs,
         VectorsArgs,
         VectorStoreArgs,
+        WeightsArgs,
         WordListArgs,
     )
     from pulumi_llm._model_server import ModelServer
@@ -60,6 +63,7 @@ _HOMES = {
     "AcmeArgs": "_args",
     "BackupArgs": "_args",
     "ContentArgs": "_args",
+    "DiskArgs": "_args",
     "DomainArgs": "_args",
     "IdleStopArgs": "_args",
     "TracesArgs": "_args",
@@ -86,10 +90,12 @@ _HOMES = {
     "RouteArgs": "_args",
     "ServerArgs": "_args",
     "ServiceArgs": "_args",
+    "SnapshotsArgs": "_args",
     "UpstreamArgs": "_args",
     "VectorStore": "_vector_store",
     "VectorStoreArgs": "_args",
     "VectorsArgs": "_args",
+    "WeightsArgs": "_args",
     "WordListArgs": "_args",
 }
 
@@ -101,6 +107,7 @@ __all__ = [
     "BackupArgs",
     "ChatArgs",
     "ContentArgs",
+    "DiskArgs",
     "DomainArgs",
     "Finding",
     "HostArgs",
@@ -126,11 +133,13 @@ __all__ = [
     "RouteArgs",
     "ServerArgs",
     "ServiceArgs",
+    "SnapshotsArgs",
     "TracesArgs",
     "UpstreamArgs",
     "VectorStore",
     "VectorStoreArgs",
     "VectorsArgs",
+    "WeightsArgs",
     "WordListArgs",
 ]
 

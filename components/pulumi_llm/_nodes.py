@@ -13,6 +13,7 @@ import pulumi
 from pulumi_llm import _served, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
+    BucketRole,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -82,6 +83,8 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if vectors:
         asked += [ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib), *backups(vectors, server.site)]
+    if wanted.weights is not None:
+        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
     asked += services(server)
     asked += pages(server)
     if leaves := leaving(wanted):
@@ -201,6 +204,27 @@ def backup_secrets(vectors: VectorsSpec | None, args: Mapping[str, Any], recipie
     if vectors.backup.hours is None:
         return found
     return {**found, **{each.name: args[each.argument] for each in spec.BACKUP_SECRETS}}
+
+
+def weights_secrets(server: ResolvedServer, args: Mapping[str, Any]) -> dict[str, Value]:
+    """The key to the bucket of weights, by the names that the node knows it by. :func:`check_weights` has seen it."""
+    if server.spec.weights is None:
+        return {}
+    return {each.name: args[each.argument] for each in spec.WEIGHTS_SECRETS}
+
+
+def check_weights(server: ResolvedServer, args: Mapping[str, Any]) -> None:
+    """Refuse a bucket of weights without a key to it, before anything is made: ``secret.missing``."""
+    if server.spec.weights is None:
+        return
+    missing = [each for each in spec.WEIGHTS_SECRETS if args.get(each.argument) is None]
+    if missing:
+        names = listed(each.argument for each in missing)
+        message = _(
+            "weights are kept in {bucket}, and there is no {names}", bucket=server.spec.weights.bucket, names=names
+        )
+        hint = " && ".join(f"pulumi config set --secret {each.config_key}" for each in missing)
+        raise Refusal([Finding("secret.missing", message, hint)])
 
 
 def check_backup(vectors: VectorsSpec | None, args: Mapping[str, Any]) -> None:

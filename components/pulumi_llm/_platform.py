@@ -27,6 +27,7 @@ from pulumi_llm.spec import (
     MODERATOR_SECRETS,
     OWN_KEYS,
     SECRETS,
+    WEIGHTS_SECRETS,
     ContentSpec,
     arguments_of_server,
     secrets_named,
@@ -220,6 +221,8 @@ class Platform(pulumi.ComponentResource):
                 **({} if vectors.backup is None else {"vectors_backup": vectors.backup.model_dump(exclude_none=True)}),
                 **pick(args, *(each.argument for each in BACKUP_SECRETS)),
             }
+        if wanted.spec.server.weights is not None:
+            server_args |= pick(args, *(each.argument for each in WEIGHTS_SECRETS))
         for part in ("services", "upstreams", FURTHER_MODELS):
             if not server_args[part]:
                 del server_args[part]  # what nobody asked for is not recorded

@@ -150,6 +150,11 @@ CAME_LATER = {
     "tencentcloud:Cam/policy:Policy",
     "tencentcloud:Cam/role:Role",
     "tencentcloud:Cam/rolePolicyAttachment:RolePolicyAttachment",
+    # Schedules of snapshots: nobody answers them yet, and docs/real-account.md says so.
+    "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy",
+    "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment",
+    "tencentcloud:Cbs/snapshotPolicy:SnapshotPolicy",
+    "tencentcloud:Cbs/snapshotPolicyAttachment:SnapshotPolicyAttachment",
 }
 """What adapters make since the rehearsals were recorded."""
 

@@ -40,6 +40,7 @@ from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.policy_settings import FILE, Exemption, combined
+from pulumi_llm._snapshots import notes, schedule
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
@@ -88,6 +89,7 @@ def findings() -> tuple[Finding, ...]:
             of_apps,
             of_services,
             of_stores,
+            of_snapshots,
             of_gateways,
             of_endings,
             of_outlooks,
@@ -101,6 +103,42 @@ def findings() -> tuple[Finding, ...]:
             for each in source()
         ]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
+
+
+# -- snapshots and weights
+
+SERVER_PART = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
+KEPT: tuple[dict[str, Any], ...] = (
+    {"bucket": "my-bucket"},
+    {"bucket": "oss://kept"},
+    {"bucket": "s3://kept", "endpoint": "b"},
+)
+
+DISKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("aliyun", {"snapshots": {"at": "03:30 Asia/Shanghai"}}),
+    ("tencent", {"snapshots": {"at": "03:00 UTC", "keep_days": 31}}),
+    ("aliyun", {"snapshots": {"at": "03:00 UTC", "keep_days": 1001}}),
+    ("aws", {"snapshots": {"at": "03:00 UTC", "keep_days": 6, "every": "Sun"}}),
+    ("aliyun", {"from_snapshot": "snap-1"}),
+    ("ssh", {"from_snapshot": "snap-1"}),
+    ("aws", {"snapshots": {"at": "25:00 UTC"}}),
+    ("aws", {"snapshots": {"at": "03:00 Mars/Base"}}),
+    ("aws", {"snapshots": {"at": "03:00 UTC", "every": "Monday"}}),
+)
+
+
+def of_snapshots() -> Iterator[Finding]:
+    """What is said of a schedule that its cloud would not take, and of one that it does."""
+    for cloud, wanted in DISKS:
+        yield from told(lambda wanted=wanted: spec.parse(spec.DiskSpec, wanted))
+        try:
+            yield from schedule.mistakes(spec.parse(spec.DiskSpec, wanted), cloud)
+        except Refusal:
+            continue
+    for kept in KEPT:
+        yield from told(lambda kept=kept: spec.parse(spec.ServerSpec, {**SERVER_PART, "weights": kept}))
+    for cloud in ("aliyun", "tencent", "aws"):
+        yield from notes.of(spec.parse(spec.DiskSpec, {"snapshots": {"at": "03:00 UTC", "every": "Sun"}}), cloud)
 
 
 # -- vector stores

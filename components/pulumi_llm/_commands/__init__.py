@@ -52,6 +52,7 @@ NAMES = (
     "stop",
     "start",
     "recover",
+    "snapshots",
     "diff",
     "comment",
     "outlook",

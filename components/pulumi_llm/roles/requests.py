@@ -132,6 +132,15 @@ class BackupRole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BucketRole:
+    """The bucket that keeps a model server's weights: ``url``, ``region``, ``prefix``, and how it is ``shown``."""
+
+    role: ClassVar[str] = "bucket"
+
+    target: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
@@ -265,10 +274,10 @@ class LeaveRole:
     spot: bool = False
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole
+RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole)
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

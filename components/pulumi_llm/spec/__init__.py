@@ -9,6 +9,7 @@ from pulumi_llm.spec.alternatives import AlternativeSpec
 from pulumi_llm.spec.apps import AppsSpec, ChatSpec, RagSpec
 from pulumi_llm.spec.backup import BUCKETS, BackupSpec, Bucket, bucket_of, bucket_url
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
+from pulumi_llm.spec.disk import DiskSpec, SnapshotsSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.host import HostPriceSpec, HostSpec
@@ -36,9 +37,11 @@ from pulumi_llm.spec.vendors import (
     OWN_KEYS,
     SECRETS,
     VENDORS,
+    WEIGHTS_SECRETS,
     authority_secret,
     upstream_key,
 )
+from pulumi_llm.spec.weights import WeightsSpec
 
 __all__ = [
     "BACKUP_SECRETS",
@@ -54,6 +57,7 @@ __all__ = [
     "SECRETS",
     "VECTORS_BESIDE",
     "VENDORS",
+    "WEIGHTS_SECRETS",
     "AccessSpec",
     "AcmeSpec",
     "AlternativeSpec",
@@ -62,6 +66,7 @@ __all__ = [
     "Bucket",
     "ChatSpec",
     "ContentSpec",
+    "DiskSpec",
     "DomainSpec",
     "HostPriceSpec",
     "HostSpec",
@@ -80,10 +85,12 @@ __all__ = [
     "RouteSpec",
     "ServerSpec",
     "ServiceSpec",
+    "SnapshotsSpec",
     "TagsSpec",
     "TracesSpec",
     "UpstreamSpec",
     "VectorsSpec",
+    "WeightsSpec",
     "WordListSpec",
     "arguments_of_server",
     "authority_secret",

@@ -38,6 +38,15 @@ def bucket_of(address: str) -> Bucket | None:
     return Bucket(found[1], found[2], found[3].strip("/"))
 
 
+def server_url(value: str, code: str) -> str:
+    """A server's URL without a slash at its end. Raises PydanticCustomError of that code for anything else."""
+    url = urlsplit(value)
+    if url.scheme not in ("https", "http") or not url.hostname or url.username or url.query or url.fragment:
+        message = _("{value!r} is not the URL of a server", value=value)
+        raise invalid(code, message, "https://s3.example.com")
+    return value.rstrip("/")
+
+
 class BackupSpec(Part):
     """Encrypted backups of the vector store. ``{}`` is enough for `pulumi-llm vectors backup`."""
 
@@ -77,11 +86,7 @@ class BackupSpec(Part):
     @field_validator("endpoint")
     @classmethod
     def _endpoint_is_a_url(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.scheme not in ("https", "http") or not url.hostname or url.username or url.query or url.fragment:
-            message = _("{value!r} is not the URL of a server", value=value)
-            raise invalid("vectors.backup-place", message, "https://s3.example.com")
-        return value.rstrip("/")
+        return server_url(value, "vectors.backup-place")
 
     @field_validator("every")
     @classmethod

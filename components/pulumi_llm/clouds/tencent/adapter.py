@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import SnapshotPlan
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -353,6 +354,7 @@ class Tencent(FromParts):
             availability_zone=request.zone,
             encrypt=True,
             charge_type="POSTPAID_BY_HOUR",
+            snapshot_id=request.snapshot,
             # Destroying leaves nothing in the recycle bin.
             force_delete=True,
             tags=dict(request.tags),
@@ -370,6 +372,22 @@ class Tencent(FromParts):
             instance_id=machine.id,
             # A disk is attached once at a time.
             opts=scope.options(delete_before_replace=True),
+        )
+
+    def copy_disk(
+        self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
+    ) -> pulumi.Resource:
+        """A snapshot policy of this one disk. Its days count from Sunday as 0, and it takes no tags (SDK 0.2.3)."""
+        policy = tencentcloud.cbs.SnapshotPolicy(
+            name,
+            snapshot_policy_name=support.fitted(name, NAME_LIMIT),
+            repeat_weekdays=sorted((day + 1) % 7 for day in plan.days),
+            repeat_hours=[plan.hour],
+            retention_days=plan.keep_days,
+            opts=scope.options(),
+        )
+        return tencentcloud.cbs.SnapshotPolicyAttachment(
+            f"{name}-attachment", snapshot_policy_id=policy.id, storage_id=disk.id, opts=scope.options()
         )
 
     def _highest_bid(self, request: MachineRequest, scope: Scope) -> str:
