@@ -53,7 +53,11 @@ CREATE TABLE IF NOT EXISTS days (
   key TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL,
   tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (key, day)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS again (
+  call INTEGER NOT NULL, part INTEGER NOT NULL, at REAL NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (call, part)
+) WITHOUT ROWID;
 """
+"""``again``: what of a call's tokens was reserved later than the call, as it counts in another minute."""
 
 
 class Place:
@@ -95,8 +99,8 @@ class Store:
         self._meters: dict[str, Meter] = {}
         self._logged = 0
         """Calls admitted since the log was last moved."""
-        self._unwritten: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = []
-        """Settlements that are in force and not yet on the disk, as rows of the two tables."""
+        self._unwritten: list[tuple[tuple[Any, ...], tuple[Any, ...], list[tuple[int, int, int]]]] = []
+        """Settlements that are in force and not yet on the disk, as rows of the three tables."""
 
     def close(self) -> None:
         """Write what is left, and close the file."""
@@ -145,7 +149,7 @@ class Store:
     def extend(self, rules: Rules, ticket: Ticket, ask: Ask) -> None:
         """Reserve as much once more, as one upstream may have worked and another is asked; or raise `errors.Refused`.
 
-        It counts on the call's day. Where the call began more than a minute ago, it counts anew in this one.
+        It counts on the call's day, and in the minute that it is now.
         """
         now = self.clock()
         meter = self._meter(ticket.name, now)
@@ -163,12 +167,13 @@ class Store:
                 "UPDATE days SET tokens = tokens + ?, nanos = nanos + ? WHERE key = ? AND day = ?",
                 (ask.tokens, ask.nanos, ticket.name, ticket.day),
             )
+            execute("INSERT INTO again VALUES (?, ?, ?, ?)", (ticket.id, len(ticket.again), now, ask.tokens))
+            execute("DELETE FROM again WHERE at < ?", (now - 86400,))
         ticket.tokens += ask.tokens
         ticket.nanos += ask.nanos
-        if ticket.entry[1] < 0:
-            ticket.entry = [now, 0.0]
-            meter.recent.append(ticket.entry)
-        ticket.entry[1] += ask.tokens
+        part = [now, float(ask.tokens)]
+        ticket.again.append(part)
+        meter.again.append(part)
         meter.tokens += ask.tokens
         meter.book(ticket.day, ask.tokens, ask.nanos)
 
@@ -191,12 +196,7 @@ class Store:
         meter.active -= 1
         used = spent.tokens_in + spent.tokens_out
         tokens, nanos = used - ticket.tokens, spent.nanos - ticket.nanos
-        if ticket.entry[1] >= 0:  # still within the minute
-            # Where more was reserved for a call in a later minute, nobody knows how much of it was taken in that
-            # one: so all of it counts there, as far as it was reserved there.
-            entry = max(ticket.entry[1] + tokens, min(ticket.entry[1], used))
-            meter.tokens += int(entry - ticket.entry[1])
-            ticket.entry[1] = entry
+        meter.tokens += ticket.take(used)
         meter.book(ticket.day, tokens, nanos)
         call = (
             used,
@@ -212,7 +212,8 @@ class Store:
         )
         if len(self._unwritten) < MOST_UNWRITTEN:
             day = (tokens, nanos, spent.tokens_in, spent.tokens_out, ticket.name, ticket.day)
-            self._unwritten.append((call, day))
+            parts = [(max(0, int(each[1])), ticket.id, part) for part, each in enumerate(ticket.again)]
+            self._unwritten.append((call, day, parts))
 
     @property
     def unwritten(self) -> int:
@@ -240,7 +241,7 @@ class Store:
             raise
 
     def _write_settlements(self) -> None:
-        for call, day in self._unwritten:
+        for call, day, parts in self._unwritten:
             self.db.execute(
                 "UPDATE calls SET state = 'done', tokens = ?, tokens_in = ?, tokens_out = ?, nanos = ?, status = ?,"
                 " upstream = ?, verdict = ?, output_sha256 = ?, seconds = ? WHERE id = ?",
@@ -251,6 +252,8 @@ class Store:
                 " tokens_out = tokens_out + ? WHERE key = ? AND day = ?",
                 day,
             )
+            if parts:
+                self.db.executemany("UPDATE again SET tokens = ? WHERE call = ? AND part = ?", parts)
 
     async def tidy(self, *, now: bool = True) -> None:
         """Move the log into the database, and have it begin anew. ``now``: however short it is.
@@ -329,13 +332,21 @@ class Store:
         meter = self._meters.get(name)
         day = day_at(now)
         if meter is None:
-            rows = self.db.execute(
-                "SELECT at, tokens FROM calls WHERE key = ? AND at > ? ORDER BY at", (name, now - WINDOW)
+            since = (name, now - WINDOW)
+            calls = self.db.execute(
+                "SELECT at, tokens - (SELECT total(tokens) FROM again WHERE call = id) FROM calls"
+                " WHERE key = ? AND at > ? ORDER BY at",
+                since,
+            ).fetchall()
+            again = self.db.execute(
+                "SELECT again.at, again.tokens FROM again JOIN calls ON id = call WHERE key = ? AND again.at > ?"
+                " ORDER BY again.at",
+                since,
             ).fetchall()
             meter = self._meters[name] = Meter()
-            for at, tokens in rows:
-                meter.recent.append([at, float(tokens)])
-                meter.tokens += tokens
+            for parts, rows in ((meter.recent, calls), (meter.again, again)):
+                parts.extend([at, float(tokens)] for at, tokens in rows)
+                meter.tokens += int(sum(tokens for _, tokens in rows))
         if meter.day != day:
             meter.today, meter.month = self._sums(name, day), self._sums(name, day[:7])
             meter.day = day
@@ -347,7 +358,7 @@ class Store:
             "SELECT sum(tokens), sum(nanos) FROM days WHERE key = ? AND day >= ? AND day < ?",
             (name, prefix, prefix + "~"),
         ).fetchone()
-        late = [day for _, day in self._unwritten if day[4] == name and day[5].startswith(prefix)]
+        late = [day for _, day, _ in self._unwritten if day[4] == name and day[5].startswith(prefix)]
         return Sums(int(row[0] or 0) + sum(each[0] for each in late), int(row[1] or 0) + sum(each[1] for each in late))
 
 
