@@ -78,6 +78,7 @@ class Ledger(RuleBasedStateMachine):
             tokens = call.parts[0][1]
             with contextlib.suppress(Refused):
                 self.store.extend(self.rules, call.ticket, Ask("r", "/v1/chat/completions", "m", tokens))
+                self.note_written()
                 call.reserved += tokens
                 call.parts.append((self.clock.now, tokens))
 
