@@ -151,10 +151,23 @@ async def test_what_looks_like_a_chunk_in_the_middle_of_one_is_not_taken_for_it(
     begins = b"%x\r\n" % len(outer)
     pieces = [begins + chunk("one"), looks, b"\r\n" + b"e\r\ndata: [DONE]\n\n\r\n", END]
     first = b"%x\r\n%b\r\n" % (len(chunk("zero")), chunk("zero"))
-    sent, short, _, _ = await relayed(CHAT, [first, *pieces])
+    _, short, _, _ = await relayed(CHAT, [first, *pieces])
     assert short == 0
     digits = b"1%x" % len(inner)  # a size that begins with the piece before it
     more = inner + b"x" * (int(digits, 16) - len(inner))
     sent, short, _, _ = await relayed(CHAT, [first + b"1", looks, more[len(inner) + 2 :] + b"\r\n", END])
     assert short == 0
     assert chunk("zero") in sent
+
+
+async def test_a_fault_of_our_own_at_such_a_chunk_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*_: object) -> None:
+        raise RuntimeError("ours")
+
+    plain = [b"%x\r\n%b\r\n" % (len(each), each) for each in (chunk("one"), chunk("two"), chunk("three"))]
+    with monkeypatch.context() as patch:
+        patch.setattr(Events, "pass_by", faulty)
+        sent, short, written, _ = await relayed(CHAT, plain)
+    assert short == 1
+    assert len(written) == 1
+    assert not Read(sent).whole

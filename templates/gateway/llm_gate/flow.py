@@ -71,9 +71,14 @@ class Flow:
         begins = wire.find(b"\r\n", 1, 9) + 2
         if begins < 3 or not wire.startswith(b"%x\r\n" % (len(wire) - begins - 2)) or not self.out.chunked:
             return False
-        if self._done is None or self._done.done() or not self.events.pass_by(wire[begins:-2]):
+        if self._done is None or self._done.done():
             return False
-        self.out.send_as_it_is(wire)
+        try:
+            if not self.events.pass_by(wire[begins:-2]):
+                return False
+            self.out.send_as_it_is(wire)
+        except Exception as error:
+            self._fail(error)
         self.reply.heard()
         return True
 
