@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets as random
+import os
 import sqlite3
 import sys
 import time
@@ -284,13 +284,13 @@ class Gateway:
         call = self.counting.bounded(call, targets)
         if rules.counts_tokens:
             call = await self.counting.exact(call, targets, rules.name, self.store.left(rules))
-        identity = "req_" + random.token_hex(12)
+        identity = "req_" + os.urandom(12).hex()
         ask = Ask(
             request=identity,
             endpoint=call.endpoint,
             model=call.model,
             tokens=call.tokens_in + call.tokens_out,
-            nanos=max(each.nanos(call.tokens_in, call.tokens_out, dearer_at_most(call, each)) for each in targets),
+            nanos=max([each.nanos(call.tokens_in, call.tokens_out, dearer_at_most(call, each)) for each in targets]),
             input_sha256=call.digest(),
         )
         try:
