@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import rules_hardware, rules_host, rules_memory, rules_model, rules_place, rules_shape
+from pulumi_llm.preflight.objections import Rule, objects
 from pulumi_llm.preflight.request import Case
-
-Rule = Callable[[Case], Iterable[Finding]]
 
 MODEL_RULES: tuple[Rule, ...] = (
     rules_model.own_row_differs,
@@ -67,7 +66,7 @@ REMARKS: frozenset[Rule] = frozenset(
 )
 """Those that never object, and need not be asked where only the verdict counts."""
 
-OBJECTIONS: tuple[Rule, ...] = tuple(rule for rule in MODEL_RULES if rule not in REMARKS)
+OBJECTIONS = tuple(objects(rule) for rule in MODEL_RULES if rule not in REMARKS)
 
 
 def findings_of(case: Case, rules: Iterable[Rule] = (*MODEL_RULES, *PLACE_RULES)) -> list[Finding]:
@@ -77,4 +76,4 @@ def findings_of(case: Case, rules: Iterable[Rule] = (*MODEL_RULES, *PLACE_RULES)
 
 def passes(case: Case) -> bool:
     """Whether no rule about the model on its GPU objects."""
-    return not any(finding.severity == "error" for rule in OBJECTIONS for finding in rule(case))
+    return not any(objected(case) for objected in OBJECTIONS)
