@@ -132,7 +132,22 @@ def test_the_chat_templates_are_those_of_the_pinned_release_unchanged() -> None:
 
 
 def test_a_chat_template_comes_with_the_parser_that_reads_its_tool_calls() -> None:
-    assert all("tool_call_parser" in row for row in TABLE["rows"] if "chat_template" in row)
+    chats = [row for row in TABLE["rows"] if "chat_template" in row and "task" not in row]
+    assert all("tool_call_parser" in row for row in chats)
+    assert len(chats) > 3
+
+
+@pytest.mark.parametrize("model", ["Qwen/Qwen3-Reranker-8B", "Qwen/Qwen3-VL-Reranker-2B"])
+def test_what_makes_a_reranker_of_a_decoder_holds_for_a_server_that_ranks_alone(model: str) -> None:
+    found = abilities_of(model)
+    assert found.for_task("reranker") == found
+    assert found.for_task(None) == found.for_task("embedding") == Abilities()
+
+
+def test_what_a_chat_model_is_started_with_is_not_for_a_server_that_makes_vectors_of_it() -> None:
+    found = abilities_of("google/gemma-4-31B-it")
+    assert found.for_task(None) == found
+    assert found.for_task("embedding") == Abilities()
 
 
 def test_the_parsers_are_those_of_the_pinned_version() -> None:
