@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import rules_hardware, rules_host, rules_memory, rules_model, rules_place, rules_shape
+from pulumi_llm.preflight import (
+    rules_flags,
+    rules_hardware,
+    rules_host,
+    rules_memory,
+    rules_model,
+    rules_place,
+    rules_shape,
+)
 from pulumi_llm.preflight.objections import Rule, objects
 from pulumi_llm.preflight.request import Case
 
 MODEL_RULES: tuple[Rule, ...] = (
     rules_model.own_row_differs,
     rules_model.unknown_architecture,
+    rules_model.part_without_class,
     rules_model.needs_newer_vllm,
     rules_hardware.capability_too_old,
     rules_hardware.arm_without_kernels,
@@ -30,6 +39,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_shape.heads_not_divisible,
     rules_shape.groups_not_divisible,
     rules_shape.context_beyond_model,
+    rules_flags.flags_refused,
     rules_memory.unknown_shape,
     rules_memory.unknown_memory,
     rules_memory.weights_exceed_vram,
