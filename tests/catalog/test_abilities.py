@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,18 @@ def test_every_chat_model_of_2026_in_the_catalogue_has_what_its_recipe_gives_it(
             assert recipe.get(kind) is None or getattr(ours, kind) is not None, (model.id, kind)
         assert "chat_template" not in recipe or ours.chat_template == recipe["chat_template"], model.id
     assert held > 80
+
+
+def test_the_recipes_of_which_no_row_is_there_are_listed_with_the_reason() -> None:
+    rows = catalog.load().models.values()
+    have = {row.id.casefold() for row in rows} | {(row.base_model or "").casefold() for row in rows}
+    missing = {
+        name for name, row in RECIPES.items() if not {name.casefold(), *map(str.casefold, row.get("ids", ()))} & have
+    }
+    page = (Path(__file__).parents[2] / "docs/decisions/sizes-from-the-source.md").read_text(encoding="utf-8")
+    section = page.partition("## Recipes without a row")[2]
+    assert {each for each in re.findall(r"`([^`]+/[^`]+)`", section) if " " not in each} == missing
+    assert f"name {len(RECIPES)} models, of which {len(RECIPES) - len(missing)} have a row" in section
 
 
 def test_the_chat_templates_are_those_of_the_pinned_release_unchanged() -> None:
