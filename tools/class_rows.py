@@ -29,8 +29,6 @@ OF_CLASSES: dict[str, tuple[str, str]] = {
     "JetBrains/Mellum2-12B-A2.5B-Thinking": ("mellum", MELLUM),
     "skt/A.X-K1": ("axk1", "read on 2026-11-29"),
     "allenai/Olmo-Hybrid-7B": ("olmo_hybrid", "read on 2026-11-29"),
-    "upstage/Solar-Open-100B": ("solar_open", "read on 2026-11-29"),
-    "tencent/Youtu-LLM-2B": ("youtu", "read on 2026-11-29"),
 }
 """Model type and note of each (transformers 5.19.0, models/*/configuration_*.py)."""
 
