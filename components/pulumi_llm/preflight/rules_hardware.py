@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, either, listed
-from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.errors import Finding, nearest
-from pulumi_llm.preflight.engine import Capability, Engine
+from pulumi_llm.preflight.engine import Capability
+from pulumi_llm.preflight.gpus import lacks_arm_kernels, too_old
 from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
-
-
-def too_old(gpu: Gpu, release: Engine) -> bool:
-    """Whether the release has no kernels for a GPU, whatever it is asked to run."""
-    return gpu.capability < release.min_capability
-
-
-def lacks_arm_kernels(gpu: Gpu, release: Engine) -> bool:
-    """Whether a GPU comes with ARM processors alone, and the wheels for these have no kernels for it."""
-    return gpu.capability < release.arm_min_capability and _only_on_arm(gpu.name)
 
 
 @when(lambda case: too_old(case.gpu, case.engine))
@@ -404,12 +393,6 @@ def _has_sparse_kernels(case: Case) -> bool:
 def _widest(case: Case) -> float:
     """The widest of the heads. Keys and values of two bytes each: a latent cache has no heads."""
     return max((row.bytes / row.heads / 4 for row in case.model.kept or () if row.heads), default=0)
-
-
-@cache
-def _only_on_arm(gpu: str) -> bool:
-    arches = {row.arch for row in catalog.load().instances if row.gpu == gpu}
-    return arches == {"arm64"}
 
 
 def _text(capability: Capability) -> str:

@@ -13,9 +13,9 @@ from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu, Offer
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.engine import engine
+from pulumi_llm.preflight.gpus import lacks_arm_kernels, too_old
 from pulumi_llm.preflight.request import Case, FitRequest, asked_of, case_of
 from pulumi_llm.preflight.rules import passes
-from pulumi_llm.preflight.rules_hardware import lacks_arm_kernels, too_old
 
 MAX_GPUS = 8
 """GPUs in the largest machine that a server may be."""
