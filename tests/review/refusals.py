@@ -170,6 +170,17 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         "extra_args": ("--speculative-config", '{"method": "eagle", "model": "a/b", "num_speculative_tokens": 2}'),
     },
     {"model": "Qwen/Qwen3.6-27B-FP8", "gpu": "A100-80GB", "extra_args": ("--enable-lora",)},
+    *(
+        {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "extra_args": flags}
+        for flags in (
+            ("--enable-lora", "--max-lora-rank", "48", "--max-loras", "4", "--max-cpu-loras", "2"),
+            ("--speculative-config", '{"method": "ngram"}'),
+            ("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 0}'),
+            ("--max-num-batched-tokens", "64", "--max-num-seqs", "128"),
+            ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"),
+        )
+    ),
+    {"model": "moonshotai/Kimi-K2.6", "gpu": "H200", "gpu_count": 8, "extra_args": ("--enable-lora",)},
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
     {"model": "Qwen/Qwen3-8B-FP8", "gpu": "A10"},
@@ -216,6 +227,12 @@ def _of_other_catalogues() -> Iterator[Finding]:
     """What a catalogue would have to lack: prices, a model's licence, its place at ModelScope."""
     gated = case_of(FitRequest(model="google/gemma-2-9b-it", gpu="A10"))
     yield from findings_of(replace(gated, model=replace(gated.model, licence=None, modelscope_id=None)))
+    yield from findings_of(replace(gated, model=replace(gated.model, unserved_part="mistral4")))
+    wide = case_of(FitRequest(model="Qwen/Qwen3-8B", gpu="H20", extra_args=("--enable-lora",)))
+    yield from findings_of(replace(wide, model=replace(wide.model, vocab=262_144)))
+    flags = ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 5}')
+    ahead = case_of(FitRequest(model="deepseek-ai/DeepSeek-V3", gpu="H200", gpu_count=8, extra_args=flags))
+    yield from findings_of(replace(ahead, model=replace(ahead.model, heads_ahead=3)))
     for concurrency in (None, 300):
         case = case_of(FitRequest(model="Qwen/Qwen2.5-72B-Instruct", gpu="A10", concurrency=concurrency))
         found = suggest.cheapest(case)

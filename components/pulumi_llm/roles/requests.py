@@ -60,9 +60,9 @@ class VllmRole:
     checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
     ``reasoning_parser`` are names that vLLM registers (None: none fits), ``chat_template`` is a file of the role's
     folder ``chat`` (None: the model's own is used) and ``recommended`` are further flags of the model's, each with its
-    value; ``extra_args`` go before all of them. ``task`` is ``embedding`` for a model that turns text into vectors
-    (None: it writes text). ``flags`` are values by the names that its role.yaml has flags for (`facts.flags`); what is
-    None is not given.
+    value; ``extra_args`` go before all of them. ``task`` is ``embedding`` for a model that turns text into vectors,
+    ``reranker`` for one that ranks texts (None: it writes text). ``flags`` are values by the names that its role.yaml
+    has flags for (`facts.flags`); what is None is not given.
     """
 
     role: ClassVar[str] = "vllm"
