@@ -2,8 +2,9 @@
 
     PYTHONPATH=components python tools/class_rows.py
 
-Such a class's defaults are the shape of the checkpoint that its documentation names, where what they add up to is what
-the publisher says; of others nothing is taken. What transformers counts is in tests/catalog/data/shapes.json.
+Such a class's defaults are the shape of the checkpoint that its documentation names. Laguna's and Mellum 2's add up to
+what vLLM's recipes say, A.X K1's and Olmo Hybrid's to the 519 and 7 billion of their names; no config.json was read.
+What transformers counts is in tests/catalog/data/shapes.json.
 Run by hand, when a release of transformers brings new classes.
 """
 
@@ -27,8 +28,8 @@ OF_CLASSES: dict[str, tuple[str, str]] = {
     "poolside/Laguna-XS.2": ("laguna", "vLLM's recipe says 33 billion"),
     "JetBrains/Mellum2-12B-A2.5B-Instruct": ("mellum", MELLUM),
     "JetBrains/Mellum2-12B-A2.5B-Thinking": ("mellum", MELLUM),
-    "skt/A.X-K1": ("axk1", "read on 2026-11-29"),
-    "allenai/Olmo-Hybrid-7B": ("olmo_hybrid", "read on 2026-11-29"),
+    "skt/A.X-K1": ("axk1", "519 billion by its name alone; read on 2026-11-29"),
+    "allenai/Olmo-Hybrid-7B": ("olmo_hybrid", "7 billion by its name alone; read on 2026-11-29"),
 }
 """Model type and note of each (transformers 5.19.0, models/*/configuration_*.py)."""
 
