@@ -12,7 +12,7 @@ import pulumi_llm as llm
 from pulumi_llm import catalog, spec
 from pulumi_llm._commands import _status_text
 from pulumi_llm._review.bill import make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm.errors import Refusal
 from tests.leave.test_stack import server
 from tests.test_components import codes, plan_of, settings

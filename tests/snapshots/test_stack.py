@@ -13,9 +13,9 @@ import pulumi_llm as llm
 from pulumi_llm import catalog, clouds
 from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._review.bill import make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._snapshots import schedule
-from pulumi_llm.clouds.aws.adapter import copy_policy
+from pulumi_llm.clouds.aws import copies as of_aws
 from pulumi_llm.spec import SnapshotsSpec
 from tests.leave.test_stack import PLACES, server
 from tests.test_components import codes, plan_of
@@ -102,7 +102,9 @@ def test_awss_policy_of_some_days_is_a_cron_expression() -> None:
 
 
 def test_awss_role_copies_one_volume_and_ends_only_what_has_its_mark() -> None:
-    policy = json.loads(copy_policy("arn:aws-cn:ec2:cn-north-1:123456789012:volume/vol-7", "p-s-x-disk", "cn-north-1"))
+    policy = json.loads(
+        of_aws.policy("arn:aws-cn:ec2:cn-north-1:123456789012:volume/vol-7", "p-s-x-disk", "cn-north-1")
+    )
     by_action = {action: row for row in policy["Statement"] for action in row["Action"]}
     copies = "arn:aws-cn:ec2:cn-north-1::snapshot/*"
     assert set(by_action) == {

@@ -10,7 +10,8 @@ from typing import Any
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
-from pulumi_llm._review.items import Usage, items
+from pulumi_llm._review.item import Usage
+from pulumi_llm._review.items import items
 from pulumi_llm._stopping import facts as facts
 from pulumi_llm._stopping import why_not
 from pulumi_llm._texts import _, either

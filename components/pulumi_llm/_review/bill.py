@@ -13,7 +13,8 @@ from decimal import Decimal
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
-from pulumi_llm._review.items import Item, Usage, items
+from pulumi_llm._review.item import Item, Usage
+from pulumi_llm._review.items import items
 from pulumi_llm._review.money import HOURS_PER_MONTH, PER_HOUR, PER_MONTH, ZERO, Amounts, both, exact, total
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.catalog import Catalog, ExchangeRate, ExtraPrice, Price

@@ -6,62 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._review.item import Item, ItemKind, Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
 from pulumi_llm._texts import Text, _
 from pulumi_llm.catalog import Catalog, Price
 from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
 
-DEFAULT_TRAFFIC_GIB = 50
-"""A guess, to be replaced by one's own: about 5 million tokens a day, streamed one by one at some 300 bytes each
-(the JSON of a chunk and its framing), are 1.4 GiB a day and 42 GiB a month."""
-
 SERVER = "llm:index:ModelServer"
 """The component whose machine may have hours."""
-
-ItemKind = Literal["machine", "disk", "address", "traffic", "snapshots", "other"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """How much the machines are used: ``running`` hours of a month of 730, and GiB a month out of each address."""
-
-    running: Decimal = HOURS_PER_MONTH
-    traffic_gib: Decimal = Decimal(DEFAULT_TRAFFIC_GIB)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One thing that is paid for.
-
-    ``quantity`` is how much of the unit is bought at a time (1 machine, GiB of a disk), or GiB per month of
-    traffic; ``hours`` is how long in a month. ``while_running`` is false for what is paid for only while the
-    machines stand still. ``unknown`` says why it cannot be priced, where that is already clear.
-    """
-
-    urn: str
-    type: str
-    resource: str
-    slot: str
-    kind: ItemKind
-    what: str
-    cloud: str | None
-    region: str | None
-    name: str = ""
-    quantity: Decimal = Decimal(1)
-    hours: Decimal = HOURS_PER_MONTH
-    while_running: bool = True
-    spot: bool = False
-    unknown: str | None = None
-    note: str = ""
-    told: Price | None = None
-    """The price per hour that the stack itself gives."""
 
 
 def _whole(count: object) -> int:

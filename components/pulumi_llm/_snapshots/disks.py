@@ -8,7 +8,8 @@ from pulumi_llm import clouds
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._power.machines import EVERYWHERE, place_of
-from pulumi_llm._review.items import Usage, items
+from pulumi_llm._review.item import Usage
+from pulumi_llm._review.items import items
 from pulumi_llm._snapshots import FILE
 from pulumi_llm._texts import _, either
 from pulumi_llm.catalog import Catalog

@@ -12,6 +12,7 @@ from pulumi_llm import clouds
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
+from pulumi_llm.catalog.newest import PriceKey, newest
 from pulumi_llm.catalog.rows import (
     CloudFacts,
     Ending,
@@ -54,6 +55,9 @@ class Catalog:
         The models of ``own_models`` come besides, and before those of the same id: see `pulumi_llm.catalog.own`.
         """
         self.directory, self.own_models = directory, own_models
+        self._by_cloud: dict[str, dict[str, Instance]] = {}
+        self._best_prices: dict[str, Mapping[PriceKey, reader.RawRow]] = {}
+        self._prices_made: dict[PriceKey, Price] = {}
 
     def paths(self, name: str, cloud: str | None = None) -> tuple[Path, ...]:
         """The files that ``name`` consists of, the clouds' first; where there is none, the one that is missing.
@@ -158,10 +162,6 @@ class Catalog:
         """All instance types."""
         return self._rows("instances.json", Instance, change=reader.instance_row)
 
-    @cached_property
-    def _by_cloud(self) -> dict[str, dict[str, Instance]]:
-        return {}
-
     def _instances_of(self, cloud: str) -> dict[str, Instance]:
         """A cloud's types by their names: a plan asks for two clouds' at most, and the others' files stay unread."""
         if cloud not in self._by_cloud:
@@ -213,27 +213,11 @@ class Catalog:
             raise reader.broken(path, _("there is no exchange rate"))
         return max(rows, key=lambda row: row.source_date)
 
-    @cached_property
-    def _best_prices(self) -> dict[str, Mapping[tuple[str, str, str, bool], reader.RawRow]]:
-        return {}
-
-    def _best_prices_of(self, cloud: str) -> Mapping[tuple[str, str, str, bool], reader.RawRow]:
+    def _best_prices_of(self, cloud: str) -> Mapping[PriceKey, reader.RawRow]:
         """A cloud's newest prices that are not suspect; the other clouds' files stay unread."""
         if cloud not in self._best_prices:
-            best: dict[tuple[str, str, str, bool], reader.RawRow] = {}
-            for path in self.paths("prices.json", cloud):
-                for row in reader.checked_rows(path, Price):
-                    if row["cloud"] != cloud or row.get("suspect"):
-                        continue
-                    key = (cloud, row["instance_type"], row["region"], bool(row.get("spot")))
-                    if key not in best or row["source_date"] > best[key]["source_date"]:
-                        best[key] = row
-            self._best_prices[cloud] = best
+            self._best_prices[cloud] = newest(cloud, self.paths("prices.json", cloud))
         return self._best_prices[cloud]
-
-    @cached_property
-    def _prices_made(self) -> dict[tuple[str, str, str, bool], Price]:
-        return {}
 
     def price(self, cloud: str, instance_type: str, region: str, *, spot: bool = False) -> Price | None:
         """The newest price per hour that is not suspect, or None: not known."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
@@ -10,9 +11,11 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import files, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
-from pulumi_llm.roles.manifest import Stage
 from pulumi_llm.roles.requests import BucketRole, NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
+
+if TYPE_CHECKING:
+    from pulumi_llm.roles.manifest import Stage
 
 _HUGGING_FACE = (r".+\.safetensors", r"(?!training_args|optimizer).+\.bin", r".+\.pt")
 LOADED: dict[str, tuple[str, ...]] = {
@@ -51,7 +54,7 @@ class Vllm(Role):
             return tuple(found)
         # What takes them from a bucket needs a key, which user data does not have.
         return tuple(
-            Stage(name=each.name, title=each.title, after=(source,), order=each.order) if each.name == MORE else each
+            dataclasses.replace(cast("Any", each), after=(source,)) if each.name == MORE else each
             for each in found
             if each.name != WEIGHTS
         )

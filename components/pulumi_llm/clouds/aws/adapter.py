@@ -13,6 +13,7 @@ import pulumi_aws as aws
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
+from pulumi_llm.clouds.aws import copies
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 
@@ -31,31 +32,11 @@ KEY_PREFIX_LIMIT = 229
 DATA_DEVICE = "/dev/sdf"
 """The first name that EC2 recommends for data volumes. On Nitro machines it shows up as an NVMe device."""
 
-MARK = "pulumi-llm-snapshots"
-"""The tag by which a lifecycle policy finds its volume."""
-MARK_LIMIT = 255
-"""Characters of a tag's value are 256 at most (EC2 user guide, tag restrictions)."""
-DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-
 
 def stop_policy(arn: str) -> str:
     """What lets a role stop one instance, and nothing else."""
     statement = {"Effect": "Allow", "Action": ["ec2:StopInstances"], "Resource": [arn]}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
-
-
-def copy_policy(volume: str, mark: str, region: str) -> str:
-    """What lets AWS copy one volume and end what carries its mark, and nothing else."""
-    partition = catalog.load().region("aws", region).partition
-    copies = f"arn:{partition}:ec2:{region}::snapshot/*"
-    marked = {"StringEquals": {f"aws:ResourceTag/{MARK}": mark}}
-    statements: list[dict[str, object]] = [
-        {"Effect": "Allow", "Action": ["ec2:DescribeSnapshots", "ec2:DescribeVolumes"], "Resource": ["*"]},
-        {"Effect": "Allow", "Action": ["ec2:CreateSnapshot"], "Resource": [volume, copies]},
-        {"Effect": "Allow", "Action": ["ec2:CreateTags"], "Resource": [copies]},
-        {"Effect": "Allow", "Action": ["ec2:DeleteSnapshot"], "Resource": [copies], "Condition": marked},
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
 
 
 class Aws(FromParts):
@@ -312,7 +293,7 @@ class Aws(FromParts):
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An EBS volume, encrypted with the account's default key. Destroying it makes no snapshot."""
-        mark = support.role_name(name, scope, MARK_LIMIT) if request.copied else ""
+        mark = support.role_name(name, scope, copies.MARK_LIMIT) if request.copied else ""
         volume = aws.ebs.Volume(
             name,
             availability_zone=request.zone,
@@ -321,7 +302,7 @@ class Aws(FromParts):
             encrypted=True,
             final_snapshot=False,
             snapshot_id=request.snapshot,
-            tags={**request.tags, "Name": name, **({MARK: mark} if mark else {})},
+            tags={**request.tags, "Name": name, **({copies.MARK: mark} if mark else {})},
             opts=scope.options(hooks=support.never_smaller(name, scope, "size"), protect=request.protect),
         )
         return DiskHandle(resource=volume, id=volume.id, mark=mark)
@@ -351,17 +332,11 @@ class Aws(FromParts):
         A policy looks for tags and names no volume. A snapshot gets the tags of its volume, the mark among them.
         """
         assert isinstance(disk.resource, aws.ebs.Volume)  # noqa: S101 - `disk` made it
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "dlm.amazonaws.com"}}
-            ],
-        }
         role = aws.iam.Role(
             f"{name}-role",
             name=support.role_name(name, scope),
-            assume_role_policy=json.dumps(trust, sort_keys=True),
-            description="Lets AWS copy one disk of pulumi-llm and end its copies, and nothing else",
+            assume_role_policy=copies.trust(),
+            description=copies.ABOUT,
             tags=dict(tags),
             opts=scope.options(),
         )
@@ -369,19 +344,19 @@ class Aws(FromParts):
             f"{name}-policy",
             name="copy-the-disk",
             role=role.name,
-            policy=disk.resource.arn.apply(lambda arn: copy_policy(arn, disk.mark, scope.region)),
+            policy=disk.resource.arn.apply(lambda arn: copies.policy(arn, disk.mark, scope.region)),
             opts=scope.options(),
         )
         details = aws.dlm.LifecyclePolicyPolicyDetailsArgs(
             policy_type="EBS_SNAPSHOT_MANAGEMENT",
             resource_types=["VOLUME"],
-            target_tags={MARK: disk.mark},
+            target_tags={copies.MARK: disk.mark},
             schedules=[
                 aws.dlm.LifecyclePolicyPolicyDetailsScheduleArgs(
                     # Of another name it would leave the snapshots of this one alone.
                     name="data disk",
                     copy_tags=True,
-                    create_rule=_begins(plan),
+                    create_rule=aws.dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs(**copies.begins(plan)),
                     # By age: a count of a policy that is changed to days cannot be.
                     retain_rule=aws.dlm.LifecyclePolicyPolicyDetailsScheduleRetainRuleArgs(
                         interval=plan.keep_days, interval_unit="DAYS"
@@ -398,17 +373,6 @@ class Aws(FromParts):
             tags={**tags, "Name": name},
             opts=scope.options(depends_on=[granted]),
         )
-
-
-def _begins(plan: SnapshotPlan) -> aws.dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs:
-    if len(plan.days) == len(DAYS):
-        return aws.dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs(
-            interval=24, interval_unit="HOURS", times=f"{plan.hour:02}:{plan.minute:02}"
-        )
-    days = ",".join(DAYS[each] for each in plan.days)
-    return aws.dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs(
-        cron_expression=f"cron({plan.minute} {plan.hour} ? * {days} *)"
-    )
 
 
 def _spot() -> aws.ec2.InstanceInstanceMarketOptionsArgs:

@@ -16,12 +16,10 @@ import pulumi
 import tencentcloud_iac_pulumi as tencentcloud
 
 from pulumi_llm import catalog
-from pulumi_llm._refusal import ending
-from pulumi_llm._texts import _
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
-from pulumi_llm.errors import Finding
+from pulumi_llm.clouds.tencent.bids import highest_bid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -241,7 +239,7 @@ class Tencent(FromParts):
             user_data_replace_on_change=request.renew,
             instance_charge_type="SPOTPAID" if request.spot else "POSTPAID_BY_HOUR",
             spot_instance_type="ONE-TIME" if request.spot else None,
-            spot_max_price=self._highest_bid(request, scope) if request.spot else None,
+            spot_max_price=highest_bid(self.name, request, scope) if request.spot else None,
             stop_type="SOFT_FIRST",
             running_flag=True,
             system_disk_type=catalog.load().cloud(self.name).system_disk.type,
@@ -389,27 +387,6 @@ class Tencent(FromParts):
         return tencentcloud.cbs.SnapshotPolicyAttachment(
             f"{name}-attachment", snapshot_policy_id=policy.id, storage_id=disk.id, opts=scope.options()
         )
-
-    def _highest_bid(self, request: MachineRequest, scope: Scope) -> str:
-        """The on-demand price in CNY per hour: what is paid is the market's price, up to this."""
-        data = catalog.load()
-        price = data.price(self.name, request.instance_type, scope.region)
-        if price is None:
-            raise ending(
-                [
-                    Finding(
-                        "cloud.spot-price-unknown",
-                        _(
-                            "a spot machine on Tencent Cloud needs a highest price; the catalogue has none for "
-                            "{instance_type} in {region}",
-                            instance_type=request.instance_type,
-                            region=scope.region,
-                        ),
-                        _("spot: false, or a type whose price is known"),
-                    )
-                ]
-            )
-        return f"{data.exchange_rate.convert(price.amount, price.currency, 'CNY'):.2f}"
 
 
 ADAPTER: Cloud = Tencent()
