@@ -18,7 +18,7 @@ import yaml
 
 from llm_boot.machine import Machine
 from llm_boot.world import World
-from tests.backups.test_bucket import KEY, PROGRAM, SECRET
+from tests.backups.test_bucket import PROGRAM
 from tests.boot.stack import BootedStack, booted
 
 pytestmark = [
@@ -26,6 +26,9 @@ pytestmark = [
     pytest.mark.boot_all,
     pytest.mark.skipif(PROGRAM is None, reason="tools/fetch versitygw builds the server"),
 ]
+KEY, SECRET = "simulated-weightsAccessKeyId", "simulated-weightsAccessKeySecret"
+"""What ``pulumi-llm sim`` sets for the secrets that a stack needs and has not got."""
+
 ADDRESS, PORT = "203.0.113.201", 7070
 OTHER_ZONE = "cn-hangzhou-i"
 
@@ -68,8 +71,6 @@ def with_bucket(file: Path) -> None:
     config = content["config"]
     place = {"bucket": "s3://kept/weights", "region": "cn-hangzhou", "endpoint": f"http://{ADDRESS}:{PORT}"}
     config["pulumi-llm:platform"]["server"]["weights"] = place
-    config["pulumi-llm:weightsAccessKeyId"] = KEY
-    config["pulumi-llm:weightsAccessKeySecret"] = SECRET
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 

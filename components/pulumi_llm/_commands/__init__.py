@@ -45,6 +45,7 @@ NAMES = (
     "check",
     "offers",
     "bill",
+    "compare",
     "keys",
     "usage",
     "vectors",

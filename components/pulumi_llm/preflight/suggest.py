@@ -140,7 +140,7 @@ def cheapest(case: Case) -> Suggestion | None:
             places.append(place)
     for asked, model in ((request, case.model), *_siblings(case, request)):
         for cloud, region in places:
-            for offer in fitting(asked, _buyable(cloud, region, spot=request.spot), model):
+            for offer in fitting(asked, buyable(cloud, region, spot=request.spot), model):
                 row = offer.instance
                 count = row.gpu_count - asked.beside_gpus
                 return Suggestion(
@@ -148,6 +148,21 @@ def cheapest(case: Case) -> Suggestion | None:
                     replace(asked, cloud=row.cloud, region=offer.region, gpu=row.gpu or "", gpu_count=count),
                 )
     return None
+
+
+def buyable(cloud: str | None, region: str | None, *, spot: bool) -> list[Offer]:
+    """What anybody may buy by themselves, cheapest first: no bare metal, nothing by contract; [] in no known place."""
+    try:
+        offers = catalog.load().offers(cloud=cloud, region=region, spot=spot)
+    except Refusal:
+        return []
+    return [
+        offer
+        for offer in offers
+        if offer.instance.gpu_count <= MAX_GPUS
+        and not offer.instance.bare_metal
+        and offer.instance.access == "self-service"
+    ]
 
 
 def alternatives(case: Case, *, limit: int = 3) -> list[Alternative]:
@@ -230,17 +245,3 @@ def _siblings(case: Case, request: FitRequest) -> Iterator[tuple[FitRequest, Mod
     for row in data.variants(case.model.id):
         if row.quantization in case.engine.quantizations:
             yield replace(request, model=row.id, hub_id=None, from_config=False, quantization=None), row
-
-
-def _buyable(cloud: str | None, region: str | None, *, spot: bool) -> list[Offer]:
-    try:
-        offers = catalog.load().offers(cloud=cloud, region=region, spot=spot)
-    except Refusal:
-        return []
-    return [
-        offer
-        for offer in offers
-        if offer.instance.gpu_count <= MAX_GPUS
-        and not offer.instance.bare_metal
-        and offer.instance.access == "self-service"
-    ]
