@@ -76,8 +76,8 @@ class BackupSpec(Part):
 
     @field_validator("to")
     @classmethod
-    def _to_is_a_place(cls, value: str) -> str:
-        if "://" in value and bucket_of(value) is None:
+    def _to_is_a_place(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and bucket_of(value) is None:
             schemes = either(f"{each}://BUCKET/PREFIX" for each in BUCKETS)
             message = _("{value!r} is no place for backups", value=value)
             raise invalid("vectors.backup-place", message, _("{schemes}, or a folder", schemes=schemes))
@@ -85,13 +85,13 @@ class BackupSpec(Part):
 
     @field_validator("endpoint")
     @classmethod
-    def _endpoint_is_a_url(cls, value: str) -> str:
-        return server_url(value, "vectors.backup-place")
+    def _endpoint_is_a_url(cls, value: str | None) -> str | None:
+        return server_url(value, "vectors.backup-place") if value is not None else None
 
     @field_validator("every")
     @classmethod
-    def _every_is_a_time(cls, value: str) -> str:
-        if not re.fullmatch(r"[1-9]\d{0,2}[hd]", value):
+    def _every_is_a_time(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[1-9]\d{0,2}[hd]", value):
             message = _("{value!r} does not say how often", value=value)
             raise invalid("vectors.backup-every", message, _("6h, 12h, 1d"))
         return value

@@ -35,8 +35,8 @@ class WeightsSpec(Part):
 
     @field_validator("endpoint")
     @classmethod
-    def _endpoint_is_a_url(cls, value: str) -> str:
-        return server_url(value, "spec.bad-bucket")
+    def _endpoint_is_a_url(cls, value: str | None) -> str | None:
+        return server_url(value, "spec.bad-bucket") if value is not None else None
 
     def target(self, region: str) -> dict[str, str]:
         """What a node is told of it; ``region`` is the server's."""
