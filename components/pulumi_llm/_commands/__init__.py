@@ -53,6 +53,7 @@ NAMES = (
     "stop",
     "start",
     "recover",
+    "snapshots",
     "diff",
     "comment",
     "outlook",

@@ -20,7 +20,7 @@ from pulumi_llm._commands._values import amount, many, whole
 def _options() -> Sequence[Option]:
     from decimal import Decimal
 
-    from pulumi_llm._review.items import DEFAULT_TRAFFIC_GIB
+    from pulumi_llm._review.item import DEFAULT_TRAFFIC_GIB
     from pulumi_llm._review.money import HOURS_PER_MONTH
 
     return (

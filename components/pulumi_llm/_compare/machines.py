@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 from pulumi_llm import catalog
 from pulumi_llm._compare.month import Month
@@ -16,9 +16,6 @@ from pulumi_llm.catalog import Model, Offer
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import suggest
 from pulumi_llm.preflight.request import FitRequest, context_of
-
-if TYPE_CHECKING:
-    from pulumi_llm._args import ModelServerArgs
 
 NOBODY = "203.0.113.0/24"
 """Who may call the server that is planned for its bill: a network that is for documents alone (RFC 5737)."""
@@ -111,7 +108,7 @@ def _planned(wanted: Wanted, offer: Offer, month: Month, today: date) -> Machine
     from pulumi_llm._plan.capture import capture
 
     row = offer.instance
-    arguments = {
+    asked = {
         "cloud": row.cloud,
         "region": offer.region,
         "gpu": row.gpu,
@@ -122,12 +119,12 @@ def _planned(wanted: Wanted, offer: Offer, month: Month, today: date) -> Machine
         "spot": wanted.spot,
         "allowed_cidrs": [NOBODY],
     }
+    arguments: Any = {name: value for name, value in asked.items() if value is not None}
 
     def program() -> None:
         from pulumi_llm import ModelServer
 
-        given = {name: value for name, value in arguments.items() if value is not None}
-        ModelServer("server", cast("ModelServerArgs", given))
+        ModelServer("server", arguments)
 
     context = context_of(wanted.context, wanted.model)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 
 MILLION = Decimal(1_000_000)
 """Prices are per so many tokens."""
