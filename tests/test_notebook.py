@@ -20,6 +20,7 @@ from dataclasses import replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -365,7 +366,7 @@ def test_the_pinned_vllm_takes_the_flags_as_bash_hands_them_over(tmp_path: Path)
     (packages,) = vllm.HOME.glob("lib/python3*/site-packages")
     done = subprocess.run(
         [python, str(ROOT / "tests/catalog/on_vllm.py")],
-        input=json.dumps({"commands": commands, "chats": []}),
+        input=json.dumps({"commands": commands, "chats": [], "scores": []}),
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -472,10 +473,11 @@ def test_a_script_installs_fetches_serves_and_asks_and_leaves_nothing_running(
     cards(tmp_path, "15360, 580.95.05\\n")
     port = str(free_port())
     wheels = {each.name: each.read_bytes() for each in (*uv, wheel)}
-    with hubs.hub_server(hubs.Hub()) as hub, index(wheels) as address:
+    # Its processes speak by sockets of files, whose names may not be long.
+    with hubs.hub_server(hubs.Hub()) as hub, index(wheels) as address, TemporaryDirectory() as short:
         made = replace(notebook(YI, hub=Hub("own", "huggingface", hub.address)), index=address)
         learn = written(tmp_path, _notebook.script(made, "learn.sh"))
-        done = bash(learn, PATH=path, LLM_PORT=port, UV_PYTHON_DOWNLOADS="never", TMPDIR=str(tmp_path))
+        done = bash(learn, PATH=path, LLM_PORT=port, UV_PYTHON_DOWNLOADS="never", TMPDIR=short)
     log = (tmp_path / "vllm.log").read_text() if (tmp_path / "vllm.log").exists() else ""
     assert done.returncode == 0, done.stdout + done.stderr + log[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])
