@@ -88,7 +88,7 @@ def test_the_lines_that_cloud_init_runs_unpack_the_node(tmp_path: Path, name: st
 @pytest.mark.parametrize("name", SAMPLES)
 def test_systemd_accepts_every_unit(tmp_path: Path, name: str) -> None:
     files = settings_root(tmp_path, name)
-    units = {path for node, path in files.items() if node.endswith((".service", ".socket", ".target"))}
+    units = {path for node, path in files.items() if node.endswith((".service", ".slice", ".socket", ".target"))}
     # verify wants what ExecStart names to be there, and the units that these order themselves by.
     started = re.compile(r"^ExecStart(?:Pre|Post)?=-?(\S+)", re.MULTILINE)
     programs = {program for path in units for program in started.findall(path.read_text())}

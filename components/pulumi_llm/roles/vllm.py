@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import files, vllm_flags
+from pulumi_llm.roles import files, memory, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import BucketRole, NodeRequest, VllmRole
@@ -31,6 +31,8 @@ Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_str
 """
 
 
+SLICE = "llm-vllm.slice"
+"""The units of all models, with one limit of memory for them together."""
 TURN = "/opt/llm/vllm/turn"
 """What waits until the models before it on its card have loaded."""
 
@@ -96,6 +98,8 @@ class Vllm(Role):
         role = _asked(node)
         rows = super().files(node)
         rows += [file_row(f"{UNITS}/{_unit(each)}", self._further(node, each), _unit(each)) for each in role.more]
+        # Another limit is in force as soon as systemd reads it: nothing starts anew.
+        rows.append(file_row(f"{UNITS}/{SLICE}", self.filled(f"{SLICE}.j2", node)))
         if role.more:
             rows.insert(0, file_row(TURN, self.text("turn")))
         named = [(each, vllm_flags.chat_template(each)) for each in role.all]
@@ -106,7 +110,8 @@ class Vllm(Role):
 
     def values(self, node: NodeRequest) -> Row:
         """For the main model's unit: the command line, and where its programs are."""
-        return {**super().values(node), **self._of_model(node, _asked(node))}
+        values = {**super().values(node), "percent": memory.percent_of_models(node)}
+        return {**values, **self._of_model(node, _asked(node))}
 
     def _of_model(self, node: NodeRequest, model: VllmRole) -> Row:
         folder = f"{super().values(node)['venv']['vllm']}/bin"
@@ -118,6 +123,7 @@ class Vllm(Role):
             "further": None,
             "source": _source(node),
             "before": [],
+            "reaches_out": memory.reaches_out(model.extra_args),
         }
 
     def _further(self, node: NodeRequest, model: VllmRole) -> str:
