@@ -142,13 +142,13 @@ def open_ports(address: str, ports: list[int]) -> list[int]:
     return found
 
 
-def stranger(ca: str, address: str, port: int, way: str, what: str, key: str) -> str:
+def stranger(ca: str, address: str, port: int, way: str, question: str, key: str) -> str:
     """How somebody with no key, or with one that nobody gave out, is answered at a port; see strangers.py."""
     if way == "http":
-        method, path = what.split()
+        method, path = question.split()
         (code,) = statuses(ca, f"https://{address}:{port}", [(method, path)], key).values()
         return str(code)
-    return _grpc(ca, address, port, what, key) if way == "grpc" else _sql(ca, address, port, *what.split("@"))
+    return _grpc(ca, address, port, question, key) if way == "grpc" else _sql(ca, address, port, *question.split("@"))
 
 
 def _grpc(ca: str, address: str, port: int, method: str, key: str) -> str:

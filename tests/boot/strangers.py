@@ -89,7 +89,7 @@ def _answered(stack: BootedStack, machine: Machine, question: Question, port: in
     """What a stranger was told; None where he was refused in each way."""
     where = {"ca": stack.outputs["certificate_authority"], "address": machine.address, "port": port}
     told = [
-        stack.client("stranger", **where, way=question.way, what=question.what, key=key)
+        stack.client("stranger", **where, way=question.way, question=question.what, key=key)
         for key in ("", *((WRONG,) if question.way != "sql" else ()))
     ]
     refused = {"http": ("401", "403"), "grpc": ("UNAUTHENTICATED",), "sql": ("plain: E, TLS: asked for a password",)}

@@ -86,7 +86,9 @@ def of_container(row: dict[str, Any], network: dict[str, Any]) -> Rules:
         "capabilities": row.get("cap_drop") == ["ALL"] and not row.get("cap_add"),
         "memory": bool(row.get("mem_limit")),
         "devices": not row.get("devices"),
-        "network": lent == "false" and all(str(each).startswith("127.0.0.1:") for each in row.get("ports", ())),
+        "network": lent == "false"
+        and row.get("dns") == ["127.0.0.1"]
+        and all(str(each).startswith("127.0.0.1:") for each in row.get("ports", ())),
     }
 
 
