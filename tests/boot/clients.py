@@ -152,7 +152,7 @@ def stranger(ca: str, address: str, port: int, way: str, question: str, key: str
 
 
 def _grpc(ca: str, address: str, port: int, method: str, key: str) -> str:
-    """The name of the code that a call without a message ends with."""
+    """What a call without a message ends with: the name of the code, and what is said beside it."""
     import grpc
 
     credentials = grpc.ssl_channel_credentials(root_certificates=ca.encode())
@@ -161,7 +161,7 @@ def _grpc(ca: str, address: str, port: int, method: str, key: str) -> str:
         try:
             channel.unary_unary(method)(b"", timeout=30, metadata=metadata)
         except grpc.RpcError as refused:
-            return str(refused.code().name)
+            return f"{refused.code().name}: {refused.details()}"
     return "OK"
 
 
@@ -179,7 +179,7 @@ def _sql(ca: str, address: str, port: int, user: str, database: str) -> str:
             safe.sendall(hello)
             answer = safe.recv(9)
     kind = struct.unpack("!i", answer[5:9])[0] if answer[:1] == b"R" else -1
-    return f"plain: {first}, TLS: {'asked for a password' if kind == 10 else answer!r}"
+    return f"plain: {first}, TLS: {'asked for a password' if kind == 10 else 'answered'}"
 
 
 WAITING = ("pending", "processing")

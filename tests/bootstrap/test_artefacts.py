@@ -111,6 +111,16 @@ def test_systemd_accepts_every_unit(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
+def test_systemd_rates_no_service_as_more_exposed_than_4_of_10(tmp_path: Path, name: str) -> None:
+    files = settings_root(tmp_path, name)
+    units = [path for node, path in files.items() if node.endswith(".service")]
+    running = [path for path in units if "Type=oneshot" not in path.read_text() or "docker compose" in path.read_text()]
+    assert len(running) >= 3
+    for path in running:
+        check(tool("systemd-analyze"), "security", "--offline=true", "--no-pager", "--threshold=40", path)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
 def test_caddy_accepts_its_configuration(tmp_path: Path, name: str) -> None:
     files = settings_root(tmp_path, name)
     check(
