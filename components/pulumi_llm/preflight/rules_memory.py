@@ -223,7 +223,7 @@ def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
     """Adapters and guessing ahead come on top of the model; what they take is not known for every model and draft."""
     load, adding = case.load, {}
     if load.adapters is not None and adapters.slots_gib(case.model, load.adapters, load.gpu_count) is None:
-        adding["--enable-lora"] = _("slots for LoRA adapters (max_loras x max_lora_rank in every layer)")
+        adding[adapters.FLAG] = _("slots for LoRA adapters (max_loras x max_lora_rank in every layer)")
     if load.draft is not None and drafts.held(case.model, load.draft) is None:
         adding["--speculative-config"] = _("a draft model or heads that guess ahead, and their KV cache")
     for flag, what in adding.items():
@@ -237,7 +237,7 @@ def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
             ),
             _("leave room for it: a lower gpu_memory_utilization does not, a shorter context does"),
             severity="warning",
-            where="extra_args",
+            where="adapters" if flag == adapters.FLAG and case.request.adapters else "extra_args",
         )
 
 

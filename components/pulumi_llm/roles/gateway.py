@@ -332,7 +332,8 @@ class Gateway(Role):
         if not self.runs(node):
             return {}
         served = node.of(VllmRole)
-        tasks = {each.served_name: each.task for each in served.all} if served is not None else {}
+        models = served.all if served is not None else ()
+        tasks = {name: each.task for each in models for name in each.names}
         rows: dict[str, list[str]] = {"models": []}
         for route in role.routes:
             if route.name in own:
