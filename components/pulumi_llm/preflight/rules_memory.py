@@ -244,7 +244,15 @@ def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
 def _what(case: Case) -> str:
     stored = case.quantization or _("16 bit")
     split = _(" over {count} GPUs", count=case.request.gpu_count) if case.request.gpu_count > 1 else ""
-    return _("{model} in {stored}{split}", model=case.model.id, stored=stored, split=split)
+    return _("{model} in {stored}{split}{slots}", model=case.model.id, stored=stored, split=split, slots=_slots(case))
+
+
+def _slots(case: Case) -> str:
+    asked, found = case.load.adapters, case.memory
+    if asked is None or found is None or not found.adapters_gib:
+        return ""
+    row = {"count": asked.slots, "rank": asked.rank, "gib": found.adapters_gib}
+    return _(" with slots for {count} adapters of rank {rank} ({gib:.2f} GiB)", **row)
 
 
 def _budget(case: Case, found: Memory) -> str:

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 def slots(of: ServerSpec | ModelSpec) -> tuple[str, ...]:
     """A slot for each adapter, of the smallest rank that vLLM has slots for and that none of them is above."""
-    if not of.adapters:
+    return flags(len(of.adapters), max((each.rank for each in of.adapters.values()), default=0))
+
+
+def flags(count: int, rank: int) -> tuple[str, ...]:
+    """The same for so many of that rank; none for none."""
+    if not count:
         return ()
-    most = max(each.rank for each in of.adapters.values())
-    rank = min(each for each in adapters.limits().ranks if each >= most)
-    return (adapters.FLAG, "--max-loras", str(len(of.adapters)), "--max-lora-rank", str(rank))
+    size = min(each for each in adapters.limits().ranks if each >= rank)
+    return (adapters.FLAG, "--max-loras", str(count), "--max-lora-rank", str(size))

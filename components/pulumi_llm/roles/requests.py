@@ -52,8 +52,9 @@ class Sources:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adapter:
-    """A LoRA adapter of a model: what callers call it, its ids at the hubs as of a model, and what its model may be called
-    in its file.
+    """A LoRA adapter of a model: what callers call it, and its ids at the hubs as of a model.
+
+    ``bases``: what its own file may call the model that it was made for.
     """
 
     name: str
