@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import random
-import struct
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from llm_boot import model
+from llm_boot import adapter
 from pulumi_llm.preflight import served_adapters
 from pulumi_llm.roles.requests import Adapter, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path, vllm_arguments
@@ -25,37 +23,6 @@ from tests.clients.engine import PACKAGES, can_start, engine, python_313
 from tests.node_library import importable, laid_out
 
 pytestmark = [pytest.mark.clients, pytest.mark.on_vllm, pytest.mark.xdist_group("vllm")]
-
-RANK = 8
-SIZES = {
-    "q_proj": (model.HIDDEN, model.HEADS * model.HEAD),
-    "v_proj": (model.HIDDEN, model.KEY_HEADS * model.HEAD),
-    "down_proj": (model.MIDDLE, model.HIDDEN),
-}
-"""What the adapters change, with its numbers in and out."""
-
-
-def files(seed: int, size: float) -> dict[str, bytes]:
-    """An adapter as PEFT saves one: its settings, and two matrices for each that it changes."""
-    dice = random.Random(seed)
-    config = {
-        "peft_type": "LORA", "base_model_name_or_path": "acme/tiny", "r": RANK, "lora_alpha": 2 * RANK,
-        "target_modules": sorted(SIZES), "bias": "none", "task_type": "CAUSAL_LM",
-    }  # fmt: skip
-    header, data = {}, b""
-    for name, (wide, out) in SIZES.items():
-        part = "self_attn" if name[0] in "qv" else "mlp"
-        for side, shape in (("lora_A", (RANK, wide)), ("lora_B", (out, RANK))):
-            numbers = [dice.uniform(-size, size) for _ in range(shape[0] * shape[1])]
-            bytes_ = struct.pack(f"<{len(numbers)}f", *numbers)
-            key = f"base_model.model.model.layers.0.{part}.{name}.{side}.weight"
-            header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(bytes_)]}
-            data += bytes_
-    head = json.dumps(header).encode()
-    return {
-        "adapter_config.json": json.dumps(config).encode(),
-        "adapter_model.safetensors": struct.pack("<Q", len(head)) + head + data,
-    }
 
 
 @dataclass
@@ -82,14 +49,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("adapters")
     wanted = parse(ServerSpec, {
         "cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat",
-        "adapters": {"none": {"source": "acme/none", "rank": RANK}, "much": {"source": "acme/much", "rank": RANK}},
+        "adapters": {name: {"source": f"acme/{name}", "rank": adapter.RANK} for name in ("none", "much")},
     })  # fmt: skip
     adapters = tuple(Adapter(name=name, model_id=each.source) for name, each in wanted.adapters.items())
     role = VllmRole(model_id="acme/tiny", served_name="tiny", adapters=adapters, slots=served_adapters.slots(wanted))
     for each, size in zip(adapters, (0.0, 2.0), strict=True):
         place = folder / Path(model_path(each)).name
         place.mkdir()
-        for name, content in files(7, size).items():
+        for name, content in adapter.files(7, size).items():
             (place / name).write_bytes(content)
     # Of the node's command line what is about adapters; its folder is here.
     arguments = [each.replace("/srv/llm/models", str(folder)) for each in vllm_arguments(role)]
