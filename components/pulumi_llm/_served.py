@@ -30,15 +30,15 @@ def upstreams(server: ResolvedServer) -> Iterator[Upstream]:
 
 def targets(server: ResolvedServer) -> dict[str, Target]:
     """Where each model is asked for, by the name that callers know. Nothing is paid per token."""
-    names = [(server.spec.name_served, server.context_length)]
-    names += [(each.name, each.context_length) for each in server.models]
-    own = list(zip(names, upstreams(server), strict=True))
+    served = [(server.spec.name_served, server.context_length, server.spec.adapters)]
+    served += [(each.name, each.context_length, each.spec.adapters) for each in server.models]
+    found = list(zip(served, upstreams(server), strict=True))
+    own = [(name, window, each) for (name, window, __), each in found]
     # The same server, asked by another name.
-    for (__, window), upstream, of in zip(names, upstreams(server), (server, *server.models), strict=True):
-        own += [((name, window), upstream) for name in of.spec.adapters]
+    own += [(name, window, each) for (__, window, adapters), each in found for name in adapters]
     return {
         name: Target(upstream=each.name, model=name, price_in=0, price_out=0, window=window)
-        for (name, window), each in own
+        for name, window, each in own
     }
 
 
@@ -76,8 +76,13 @@ def _adapter(name: str, wanted: AdapterSpec, of: ResolvedServer | ResolvedModel)
     # What was trained on the model itself is for a quantized copy of it too.
     names = [wanted.base, of.spec.model, *((row.modelscope_id, row.base_model) if row else ())]
     bases = tuple(dict.fromkeys(each for each in names if each))
-    ids = {"model_id": wanted.source, "modelscope_id": wanted.modelscope_id, "revision": wanted.revision}
-    return Adapter(name=name, bases=bases, **ids)
+    return Adapter(
+        name=name,
+        model_id=wanted.source,
+        modelscope_id=wanted.modelscope_id,
+        revision=wanted.revision,
+        bases=bases,
+    )
 
 
 def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, Any]:
