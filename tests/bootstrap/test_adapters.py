@@ -188,9 +188,10 @@ def test_a_class_that_takes_none_is_refused_where_they_are_asked_for() -> None:
 
 
 class Hub(BaseHTTPRequestHandler):
-    """A hub with two files of everything; what an adapter says of itself is ``told``."""
+    """A hub with the same files of everything; what an adapter says of itself is ``told``."""
 
     told: dict[str, Any] = {}
+    names: tuple[str, ...] = ()
 
     def log_message(self, *_: Any) -> None: ...
 
@@ -198,19 +199,21 @@ class Hub(BaseHTTPRequestHandler):
         config = json.dumps(self.told).encode()
         content = config if self.path.endswith("adapter_config.json") else b"{}"
         if "/tree/" in self.path:
-            sizes = {"adapter_config.json": len(config), "adapter_model.safetensors": 2}
-            content = json.dumps(
-                [{"type": "file", "path": path, "size": size} for path, size in sizes.items()]
-            ).encode()
+            sizes = {each: len(config) if each == "adapter_config.json" else 2 for each in self.names}
+            rows = [{"type": "file", "path": path, "size": size} for path, size in sizes.items()]
+            content = json.dumps(rows).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
 
-def fetched(folder: Path, told: dict[str, Any], **server: Any) -> Node:
+ITS_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+def fetched(folder: Path, told: dict[str, Any], names: tuple[str, ...] = ITS_FILES, **server: Any) -> Node:
     """A node whose stage has fetched the adapters, or not."""
-    Hub.told = told
+    Hub.told, Hub.names = told, names
     with serve(Hub) as url:
         request = node(**server)
         request = replace(request, sources=replace(request.sources, hubs=(f"huggingface={url}",)))
@@ -262,6 +265,21 @@ def test_one_that_vllm_would_end_for_is_told_before_vllm_starts(
     stage = fetched(tmp_path, told).stage("models")
     assert (stage["state"], stage["code"]) == ("failed", code)
     assert said in stage["message"]
+
+
+def test_of_a_repository_with_the_merged_model_too_only_the_adapter_is_fetched(tmp_path: Path) -> None:
+    beside = ("model.safetensors", "model.safetensors.index.json", "optimizer.pt", "checkpoint-9/adapter_model.bin")
+    machine = fetched(tmp_path, LORA, (*ITS_FILES, *beside))
+    assert machine.stage("models")["state"] == "done", machine.stage("models")
+    home = machine.path("/srv/llm/models/acme--support-lora--v3")
+    files = json.loads((home / "complete.json").read_text())["files"]
+    assert set(files) == {*ITS_FILES, "model.safetensors.index.json"}
+
+
+def test_a_repository_without_an_adapters_weights_is_told(tmp_path: Path) -> None:
+    stage = fetched(tmp_path, LORA, ("adapter_config.json", "model.safetensors")).stage("models")
+    assert (stage["state"], stage["code"]) == ("failed", "models.no-adapter")
+    assert "adapter_model.safetensors" in stage["message"]
 
 
 def test_one_of_the_model_itself_is_for_a_quantized_copy_too(tmp_path: Path) -> None:

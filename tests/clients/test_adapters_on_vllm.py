@@ -108,6 +108,7 @@ def test_a_node_refuses_of_an_adapters_file_what_vllm_refuses(tmp_path: Path, mo
     importable(laid_out(tmp_path / "node", "vllm"), monkeypatch)
     models, system = (importlib.import_module(f"llm_node.{each}") for each in ("models", "system"))
     monkeypatch.setattr(system, "ROOT", tmp_path)
+    (tmp_path / "adapter_model.safetensors").touch()
     verdicts = []
     for each in said:
         (tmp_path / "adapter_config.json").write_text(json.dumps(each))

@@ -31,6 +31,8 @@ Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_str
 """
 
 
+ADAPTER_WEIGHTS = r"adapter_model\.[a-z]+"
+"""The pattern of an adapter's weights: .safetensors, .bin or .pt (vLLM 0.32.0, lora/lora_model.py)."""
 SLICE = "llm-vllm.slice"
 """The units of all models, with one limit of memory for them together."""
 TURN = "/opt/llm/vllm/turn"
@@ -178,7 +180,8 @@ def _adapter(node: NodeRequest, role: VllmRole, adapter: Adapter, hubs: list[dic
     """An adapter as its stage fetches it, and what it is held against. Raises Refusal ``bootstrap.no-hub``."""
     found = _on_hubs(node, adapter, hubs)
     told = {"name": adapter.name, "bases": list(adapter.bases), "rank": int(role.slots[-1])}
-    return {**found, "adapter": told}
+    # Not the model with the adapter merged into it, which may lie beside it.
+    return {**found, "kinds": [ADAPTER_WEIGHTS], "adapter": told}
 
 
 def _fetched(node: NodeRequest, role: VllmRole, hubs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -66,6 +66,8 @@ def fits(model: dict[str, Any]) -> None:
             "models.no-adapter",
             f"the adapter {want['name']} has no {' and '.join(sorted(missing))} in its adapter_config.json",
         )
+    if not list(at(model["path"]).glob("adapter_model.*")):
+        raise Failure("models.no-adapter", f"the adapter {want['name']} has no weights: adapter_model.safetensors")
     base = str(said.get("base_model_name_or_path") or "")
     # A folder on somebody's machine tells nothing.
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", base) and base.casefold() not in map(str.casefold, want["bases"]):
