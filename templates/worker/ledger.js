@@ -18,7 +18,7 @@ export class Ledger extends DurableObject {
     this.sql = ctx.storage.sql;
     this.sql.exec("CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, began REAL NOT NULL, at REAL NOT NULL," +
       " day TEXT NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL, minute INTEGER NOT NULL," +
-      " open INTEGER NOT NULL)");
+      " open INTEGER NOT NULL, tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0)");
     this.sql.exec("CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, requests INTEGER NOT NULL," +
       " tokens INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID");
     // In memory what the last minute had and what is under way; the file has both, for when this object begins anew.
@@ -39,7 +39,7 @@ export class Ledger extends DurableObject {
     const id = this.last + 1;
     const call = { id, began: now, at: now, day: dayAt(now), tokens: ask.tokens, nanos: ask.nanos, minute: ask.tokens };
     this.ctx.storage.transactionSync(() => {
-      this.sql.exec("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+      this.sql.exec("INSERT INTO calls (id, began, at, day, tokens, nanos, minute, open) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
         id, now, now, call.day, ask.tokens, ask.nanos, ask.tokens);
       this.#book(call.day, 1, ask.tokens, ask.nanos);
     });
@@ -79,12 +79,12 @@ export class Ledger extends DurableObject {
     const within = this.recent.find((each) => each.id === id);
     // Of a call that was asked for again in a later minute nobody knows what was used when: all counts there, as far
     // as it was reserved there.
-    const minute = within
-      ? Math.max(within.tokens + spent.tokens - call.tokens, Math.min(within.tokens, spent.tokens)) : 0;
+    const tokens = spent.tokensIn + spent.tokensOut;
+    const minute = within ? Math.max(within.tokens + tokens - call.tokens, Math.min(within.tokens, tokens)) : 0;
     this.ctx.storage.transactionSync(() => {
-      this.sql.exec("UPDATE calls SET tokens = ?, nanos = ?, minute = ?, open = 0 WHERE id = ?",
-        spent.tokens, spent.nanos, minute, id);
-      this.#book(call.day, 0, spent.tokens - call.tokens, spent.nanos - call.nanos);
+      this.sql.exec("UPDATE calls SET tokens = ?, nanos = ?, minute = ?, open = 0, tokens_in = ?, tokens_out = ?" +
+        " WHERE id = ?", tokens, spent.nanos, minute, spent.tokensIn, spent.tokensOut, id);
+      this.#book(call.day, 0, tokens - call.tokens, spent.nanos - call.nanos);
       this.swept += 1;
       if (this.swept >= SWEEP) {
         this.swept = 0;
@@ -94,11 +94,6 @@ export class Ledger extends DurableObject {
     });
     this.open.delete(id);
     if (within) within.tokens = minute;
-  }
-
-  // The sums of a day and its month, requests among them; for tests and for whoever looks.
-  sums(day) {
-    return { today: this.#sums(day), month: this.#sums(day.slice(0, 7)), open: this.open.size };
   }
 
   #meter(rules, now, day = dayAt(now)) {

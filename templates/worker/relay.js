@@ -8,7 +8,7 @@ import { Count, partOfAnswer, taken } from "./usage.js";
 
 // Milliseconds: until an upstream begins to answer, between two pieces, and of a whole call. The last is less than the
 // ledger's LEASE, so that a place is never given back while its call goes on.
-const PATIENCE = { first: 600_000, between: 120_000, call: 900_000 };
+const PATIENCE = { first_byte: 600_000, between: 120_000, call: 900_000 };
 const LONGEST_ANSWER = 16 * 2 ** 20;
 const CALLERS_OWN = [400, 413, 415, 422];
 const NOT_HERE = [404, 405, 501];
@@ -97,7 +97,7 @@ export class Relay {
     current.handed = true;
     let reply;
     try {
-      this.#within(this.patience.first);
+      this.#within(this.patience.first_byte);
       reply = await fetch(upstream.url(target, call.endpoint), { method: "POST", body: content, redirect: "manual",
         headers: upstream.headers(target, call, key), signal: this.stop.signal });
     } catch {
@@ -168,16 +168,17 @@ export class Relay {
     const events = new Events(call, key, current.count);
     const reader = reply.body.getReader();
     const decoder = new TextDecoder();
-    const next = async () => {
-      this.#within(this.patience.between);
+    const next = async (limit = this.patience.between) => {
+      this.#within(limit);
       const { value, done } = await reader.read();
-      const ready = done ? events.take(decoder.decode()) + events.end() : events.take(decoder.decode(value, { stream: true }));
+      const ready = done ? events.take(decoder.decode()) + events.end()
+        : events.take(decoder.decode(value, { stream: true }));
       if (done && !events.finished) throw new Error("cut");
       return { ready, last: done || events.over };
     };
     let first;
     try {
-      do first = await next(); while (!first.ready && !first.last);
+      do first = await next(this.patience.first_byte); while (!first.ready && !first.last);
     } catch {
       throw this.why ? new Failure("stalled", { status: 504, worked: true }) : new Failure("cut", { worked: true });
     }
@@ -249,7 +250,8 @@ export class Relay {
     const rows = this.current?.handed ? [...this.lost, this.#took()] : this.lost;
     const sum = (name) => rows.reduce((total, each) => total + each[name], 0);
     try {
-      await this.ledger.settle(this.id, { tokens: sum("tokens"), nanos: sum("nanos") });
+      await this.ledger.settle(this.id, 
+        { tokensIn: sum("tokensIn"), tokensOut: sum("tokensOut"), nanos: sum("nanos") });
     } catch (error) {
       // It stays counted at all that was reserved, and gives its place back with its lease.
       console.error(`[gate.ledger] ${error.name}: a call could not be settled`);

@@ -109,7 +109,7 @@ function isBounded(call, target) {
   return !(target.kind === "qwen" && freely);
 }
 
-// What a target takes for a call: {tokens, nanos}. `answering`: its answer has begun; `ended`: all of it is here.
+// What a target takes for a call: {tokensIn, tokensOut, nanos}. `answering`: its answer has begun; `ended`: all of it is here.
 export function taken(call, target, count, answering, ended) {
   if (!answering) {
     // Nobody knows how far the upstream is: hanging up is not a way to get tokens for nothing.
@@ -127,7 +127,7 @@ export function taken(call, target, count, answering, ended) {
 }
 
 const priced = (target, tokensIn, tokensOut, more) =>
-  ({ tokens: tokensIn + tokensOut, nanos: nanosOf(target, tokensIn, tokensOut, more) });
+  ({ tokensIn, tokensOut, nanos: nanosOf(target, tokensIn, tokensOut, more) });
 
 // Cost in billionths of a dollar; what has no price costs nothing here. Prices are USD per million tokens.
 const nanosOf = (target, tokensIn, tokensOut, more) =>

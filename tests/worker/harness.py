@@ -1,4 +1,8 @@
-"""The Worker under workerd, Cloudflare's own runtime (`tools/fetch workerd`), before a fake upstream on loopback."""
+"""The Worker under workerd, Cloudflare's own runtime (`tools/fetch workerd`), in llm-gate's place.
+
+It is started from the folder that llm-gate is started from (`tests.gateway.harness.Home`), so the tests of the one can
+be asked of the other.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,16 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from pulumi_llm._worker import files
-from tests.gateway.fake import Fake
-from tests.gateway.harness import KEY, MODELS, UPSTREAM_KEY
+from tests.gateway.harness import Home
 
 CHECKOUT = Path(__file__).parents[2]
 START = 60.0
@@ -36,95 +38,8 @@ def workerd() -> str:
 
 
 @dataclass
-class Home:
-    """The folder of one Worker: write it, start it, change it while it is stopped."""
-
-    root: Path
-    keys: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-    upstreams: dict[str, Any] = field(default_factory=dict)
-    routes: dict[str, Any] = field(default_factory=dict)
-    more: dict[str, Any] = field(default_factory=dict)
-
-    def key(self, name: str = "app", key: str = KEY, **limits: Any) -> Home:
-        self.keys[name] = (key, limits)
-        return self
-
-    def to(self, url: str, *, kind: str = "openai", **more: Any) -> Home:
-        """Every model of the fake, at this address. ``more``: of each target, such as its price."""
-        self.upstreams["fake"] = {"kind": kind, "base_url": url, "secret": "upstream_fake"}
-        self.routes |= {each: {"targets": [{"upstream": "fake", "model": each, **more}]} for each in MODELS}
-        return self
-
-    def _write(self) -> Path:
-        keys = {name: limits for name, (_, limits) in self.keys.items()}
-        settings = files.settings_of({"upstreams": self.upstreams, "routes": self.routes}, keys, **self.more)
-        modules = {**files.modules(), files.SETTINGS: settings}
-        for name, text in modules.items():
-            (self.root / name).write_text(text)
-        (self.root / "state").mkdir(exist_ok=True)
-        digests = {hashlib.sha256(key.encode()).hexdigest(): name for name, (key, _) in self.keys.items()}
-        secrets = {**files.key_table(digests), "UPSTREAM_FAKE": UPSTREAM_KEY}
-        first = [files.MAIN, *(name for name in modules if name != files.MAIN)]
-        config = self.root / "config.capnp"
-        config.write_text(
-            _CONFIG.format(
-                modules=", ".join(f"(name = {_text(name)}, esModule = embed {_text(name)})" for name in first),
-                secrets=", ".join(f"(name = {_text(name)}, text = {_text(value)})" for name, value in secrets.items()),
-                date=_text(files.COMPATIBILITY_DATE),
-                flags=", ".join(map(_text, files.COMPATIBILITY_FLAGS)),
-                ledger=_text(files.LEDGER),
-                state=_text(str(self.root / "state")),
-            )
-        )
-        return config
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Running]:
-        """The Worker, once it listens."""
-        read, write = os.pipe()
-        log = (self.root / "workerd.log").open("ab")
-        process = await asyncio.create_subprocess_exec(
-            workerd(), "serve", str(self._write()), f"--control-fd={write}", pass_fds=(write,), stdout=log, stderr=log
-        )
-        os.close(write)
-        try:
-            with os.fdopen(read, "rb") as control:
-                line = await asyncio.wait_for(asyncio.to_thread(control.readline), START)
-                assert line, (self.root / "workerd.log").read_text()
-                yield Running(f"http://127.0.0.1:{json.loads(line)['port']}", self.root, process)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-            log.close()
-
-
-_CONFIG = """
-using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .main),
-    (name = "state", disk = (path = {state}, writable = true)),
-    (name = "loopback", network = (allow = ["local"]))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
-const main :Workerd.Worker = (
-  modules = [{modules}],
-  compatibilityDate = {date}, compatibilityFlags = [{flags}],
-  bindings = [(name = "LEDGER", durableObjectNamespace = {ledger}), {secrets}],
-  durableObjectNamespaces = [(className = {ledger}, uniqueKey = "ledger", enableSql = true)],
-  durableObjectStorage = (localDisk = "state"),
-  globalOutbound = "loopback");
-"""
-
-
-def _text(value: str) -> str:
-    """A text as Cap'n Proto writes it."""
-    return json.dumps(value)
-
-
-@dataclass
 class Running:
-    """A Worker that answers."""
+    """A Worker that answers, with the looks of `tests.gateway.harness.Running`."""
 
     url: str
     home: Path
@@ -134,38 +49,101 @@ class Running:
         """All that the runtime wrote."""
         return (self.home / "workerd.log").read_text()
 
-    def charged(self) -> tuple[int, int, int]:
-        """Tokens and billionths of a dollar that are counted, of all keys, and calls that are open."""
-        tokens = nanos = opened = 0
-        for path in (self.home / "state").rglob("*.sqlite"):
+    def calls(self, columns: str) -> list[tuple[Any, ...]]:
+        """The rows of all ledgers, each ledger's oldest first."""
+        return self._asked(f"SELECT {columns} FROM calls ORDER BY id")
+
+    def days(self) -> tuple[int, int, int]:
+        """Requests, tokens and billionths of a dollar that are counted, of all keys."""
+        rows = self._asked("SELECT requests, tokens, nanos FROM days")
+        return sum(row[0] for row in rows), sum(row[1] for row in rows), sum(row[2] for row in rows)
+
+    async def settled(self, columns: str = "tokens_in, tokens_out") -> list[tuple[Any, ...]]:
+        """The rows, once no call is open."""
+        async with asyncio.timeout(60):
+            while any(row[0] for row in self.calls("open")):
+                await asyncio.sleep(0.02)
+        return self.calls(columns)
+
+    def _asked(self, query: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for path in sorted((self.home / "objects").rglob("*.sqlite")):
             if path.name == "metadata.sqlite":
                 continue
             with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file:
-                row = file.execute("SELECT coalesce(sum(tokens), 0), coalesce(sum(nanos), 0) FROM days").fetchone()
-                (more,) = file.execute("SELECT count(*) FROM calls WHERE open").fetchone()
-            tokens, nanos, opened = tokens + row[0], nanos + row[1], opened + more
-        return tokens, nanos, opened
-
-    async def settled(self) -> tuple[int, int]:
-        """Tokens and billionths of a dollar, once no call is open."""
-        async with asyncio.timeout(60):
-            while (found := self.charged())[2]:
-                await asyncio.sleep(0.02)
-        return found[0], found[1]
+                found += file.execute(query).fetchall()
+        return found
 
 
-def client_of(gate: Running, key: str | None = KEY) -> aiohttp.ClientSession:
-    """A plain HTTP client with a key."""
-    headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
-    return aiohttp.ClientSession(gate.url, headers=headers, connector=aiohttp.TCPConnector(limit=0))
+def written(home: Home, patience: Mapping[str, float], date: str = files.COMPATIBILITY_DATE) -> Path:
+    """The configuration of workerd, beside the Worker's modules."""
+    routes = json.loads((home.root / "settings" / "routes.json").read_text())
+    keys = {name: limits for name, (_, limits) in home.keys.items()}
+    more = {"patience": {name: 1000 * seconds for name, seconds in patience.items()}} if patience else {}
+    if any(each["kind"] in ("vllm", "gateway") for each in routes["upstreams"].values()):
+        pytest.skip("VLLM")
+    modules = {**files.modules(), files.SETTINGS: files.settings_of(routes, keys, **more)}
+    for name, text in modules.items():
+        (home.root / name).write_text(text)
+    (home.root / "objects").mkdir(exist_ok=True)
+    digests = {hashlib.sha256(key.encode()).hexdigest(): name for name, (key, _) in home.keys.items()}
+    lines = (home.root / "secrets" / "upstream.env").read_text().splitlines()
+    secrets = {**files.key_table(digests), **dict(line.split("=", 1) for line in lines)}
+    first = [files.MAIN, *(name for name in modules if name != files.MAIN)]
+    config = home.root / "config.capnp"
+    config.write_text(
+        _CONFIG.format(
+            modules=", ".join(f"(name = {_text(name)}, esModule = embed {_text(name)})" for name in first),
+            secrets=", ".join(f"(name = {_text(name)}, text = {_text(value)})" for name, value in secrets.items()),
+            date=_text(date),
+            flags=", ".join(map(_text, files.COMPATIBILITY_FLAGS)),
+            ledger=_text(files.LEDGER),
+            objects=_text(str(home.root / "objects")),
+        )
+    )
+    return config
+
+
+_CONFIG = """
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    (name = "objects", disk = (path = {objects}, writable = true)),
+    (name = "loopback", network = (allow = ["local"]))],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
+const main :Workerd.Worker = (
+  modules = [{modules}],
+  compatibilityDate = {date}, compatibilityFlags = [{flags}],
+  bindings = [(name = "LEDGER", durableObjectNamespace = {ledger}), {secrets}],
+  durableObjectNamespaces = [(className = {ledger}, uniqueKey = "ledger", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),
+  globalOutbound = "loopback");
+"""
+
+
+def _text(value: str) -> str:
+    """A text as Cap'n Proto writes it."""
+    return json.dumps(value)
 
 
 @asynccontextmanager
-async def stand(
-    root: Path, *, words: list[str] | None = None, kind: str = "openai", more: dict[str, Any] | None = None, **limits: Any
-) -> AsyncIterator[tuple[Running, Fake, aiohttp.ClientSession]]:
-    """A Worker with one key before a fake upstream, and a client that holds the key."""
-    async with Fake(words) as fake:
-        home = Home(root, more=more or {}).key(**limits).to(fake.url, kind=kind, price_in=1.0, price_out=2.0)
-        async with home.running() as gate, client_of(gate) as client:
-            yield gate, fake, client
+async def worker(home: Home, *, patience: Mapping[str, float] | None = None) -> AsyncIterator[Running]:
+    """The Worker with the keys, limits and routes of this folder, once it listens. ``patience``: in seconds."""
+    read, write = os.pipe()
+    log = (home.root / "workerd.log").open("ab")
+    config = written(home, patience or {})
+    process = await asyncio.create_subprocess_exec(
+        workerd(), "serve", str(config), f"--control-fd={write}", pass_fds=(write,), stdout=log, stderr=log
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read, "rb") as control:
+            line = await asyncio.wait_for(asyncio.to_thread(control.readline), START)
+            assert line, (home.root / "workerd.log").read_text()
+            yield Running(f"http://127.0.0.1:{json.loads(line)['port']}", home.root, process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        log.close()
