@@ -18,7 +18,8 @@ export class Ledger extends DurableObject {
     this.sql = ctx.storage.sql;
     this.sql.exec("CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, began REAL NOT NULL, at REAL NOT NULL," +
       " day TEXT NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL, minute INTEGER NOT NULL," +
-      " open INTEGER NOT NULL, tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0)");
+      " open INTEGER NOT NULL, tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0," +
+      " upstream TEXT NOT NULL DEFAULT '', status INTEGER NOT NULL DEFAULT 0, verdict TEXT NOT NULL DEFAULT '')");
     this.sql.exec("CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, requests INTEGER NOT NULL," +
       " tokens INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID");
     // In memory what the last minute had and what is under way; the file has both, for when this object begins anew.
@@ -82,8 +83,9 @@ export class Ledger extends DurableObject {
     const tokens = spent.tokensIn + spent.tokensOut;
     const minute = within ? Math.max(within.tokens + tokens - call.tokens, Math.min(within.tokens, tokens)) : 0;
     this.ctx.storage.transactionSync(() => {
-      this.sql.exec("UPDATE calls SET tokens = ?, nanos = ?, minute = ?, open = 0, tokens_in = ?, tokens_out = ?" +
-        " WHERE id = ?", tokens, spent.nanos, minute, spent.tokensIn, spent.tokensOut, id);
+      this.sql.exec("UPDATE calls SET tokens = ?, nanos = ?, minute = ?, open = 0, tokens_in = ?, tokens_out = ?," +
+        " upstream = ?, status = ?, verdict = ? WHERE id = ?", tokens, spent.nanos, minute, spent.tokensIn,
+      spent.tokensOut, spent.upstream, spent.status, spent.verdict, id);
       this.#book(call.day, 0, tokens - call.tokens, spent.nanos - call.nanos);
       this.swept += 1;
       if (this.swept >= SWEEP) {

@@ -15,7 +15,10 @@ const NOT_HERE = [404, 405, 501];
 const WAITED = [504, 524]; // a front has given up waiting for a server that may be at work
 const STREAMED = { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache",
   "X-Accel-Buffering": "no" };
+// The header that says what counts beside the answer's own usage, as tokens in and out: see llm_gate/errors.py.
+const COUNTED = "x-llm-counted";
 const encoder = new TextEncoder();
+const sum = (rows, name) => rows.reduce((total, each) => total + each[name], 0);
 
 // An attempt that came to nothing before a byte was sent to the caller. `worked`: it may have worked, and charge.
 class Failure extends Error {
@@ -33,6 +36,7 @@ export class Relay {
     this.patience = { ...PATIENCE, ...settings.patience };
     this.lost = []; // what targets took that have not answered, and may have worked
     this.reservations = 1;
+    this.status = 200;
     this.current = null;
     this.stop = new AbortController(); // ends the upstream's work
     this.done = new Promise((resolve) => { this.end = resolve; });
@@ -47,8 +51,10 @@ export class Relay {
     try {
       return await this.#asked(targets);
     } catch (error) {
+      const told = error instanceof Refused ? error : this.#unexpected(error);
+      this.status = told.status;
       await this.#settle();
-      throw error instanceof Refused ? error : this.#unexpected(error);
+      throw told;
     }
   }
 
@@ -63,7 +69,7 @@ export class Relay {
         if (this.why === "gone") throw new Gone();
         if (!(error instanceof Failure)) throw error;
         failures.push(error);
-        if (error.worked) this.lost.push(this.#took());
+        if (error.worked) this.#lose();
         this.current = null;
         this.#rearm();
         if (this.why === "call") break;
@@ -78,6 +84,12 @@ export class Relay {
     const kinds = [...new Set(failures.map((each) => each.kind))].join(", ") || "none is there";
     throw new Refused(status === 429 ? 503 : status, "api_error", "upstream_unavailable",
       `no upstream answered (${kinds})`);
+  }
+
+  // The target comes to nothing, and may have worked all the same. A gateway that has asked this one counts it too.
+  #lose() {
+    this.lost.push({ ...this.#took(), upstream: this.current.target.upstream });
+    this.notes[COUNTED] = `${sum(this.lost, "tokensIn")}, ${sum(this.lost, "tokensOut")}`;
   }
 
   // Whether one more upstream may be asked: for each that may have worked as much is reserved as for one call.
@@ -204,14 +216,16 @@ export class Relay {
       current.ended = false;
     }
     this.stop.abort();
+    let problem = null;
+    if (!current.ended && this.why !== "gone") {
+      problem = this.why
+        ? new Refused(504, "api_error", "upstream_stalled", "the upstream said nothing for too long")
+        : new Refused(502, "api_error", "upstream_cut", "the upstream broke off");
+      this.status = problem.status;
+    }
     await this.#settle();
     try {
-      if (!current.ended && this.why !== "gone") {
-        const stalled = this.why
-          ? new Refused(504, "api_error", "upstream_stalled", "the upstream said nothing for too long")
-          : new Refused(502, "api_error", "upstream_cut", "the upstream broke off");
-        await writer.write(encoder.encode(errors.event(stalled, this.call.endpoint)));
-      }
+      if (problem) await writer.write(encoder.encode(errors.event(problem, this.call.endpoint)));
       await writer.close();
     } catch {
       // the caller is gone
@@ -247,11 +261,14 @@ export class Relay {
     this.settled = true;
     clearTimeout(this.timer);
     clearTimeout(this.last);
-    const rows = this.current?.handed ? [...this.lost, this.#took()] : this.lost;
-    const sum = (name) => rows.reduce((total, each) => total + each[name], 0);
+    const rows = [...this.lost];
+    if (this.current?.handed) rows.push({ ...this.#took(), upstream: this.current.target.upstream });
     try {
-      await this.ledger.settle(this.id, 
-        { tokensIn: sum("tokensIn"), tokensOut: sum("tokensOut"), nanos: sum("nanos") });
+      await this.ledger.settle(this.id, {
+        tokensIn: sum(rows, "tokensIn"), tokensOut: sum(rows, "tokensOut"), nanos: sum(rows, "nanos"),
+        upstream: this.current?.target.upstream ?? rows.at(-1)?.upstream ?? "", status: this.status,
+        verdict: this.why === "gone" ? "caller hung up" : "",
+      });
     } catch (error) {
       // It stays counted at all that was reserved, and gives its place back with its lease.
       console.error(`[gate.ledger] ${error.name}: a call could not be settled`);

@@ -33,6 +33,7 @@ export const ENDPOINTS = new Set(Object.values(KINDS).flat());
 
 const DEEPEST = 100;
 const MOST_PARTS = 100_000;
+const MOST_VALUES = 1_000_000;
 const MOST = 1_000_000;
 const OWN_TOOLS = new Set(["function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"]);
 const OWN_TOOLS_ANTHROPIC = ["bash_", "text_editor_", "computer_", "memory_"];
@@ -52,15 +53,21 @@ export function parse(raw) {
   if (!isObject(body)) throw bad("the body is not a JSON object", "invalid_json");
   let level = [body];
   let parts = 0;
+  let values = 0;
   for (let depth = 0; level.length; depth += 1) {
     if (depth > DEEPEST) throw bad(`the body has more than ${DEEPEST} lists and objects in one another`, "invalid_json");
     parts += level.length;
     if (parts > MOST_PARTS) throw bad(`the body has more than ${MOST_PARTS} lists and objects`, "invalid_json");
     const next = [];
     for (const holder of level) {
-      for (const each of Array.isArray(holder) ? holder : Object.values(holder)) {
+      const names = Array.isArray(holder) ? null : Object.keys(holder);
+      const held = names ? names.map((name) => holder[name]) : holder;
+      values += held.length;
+      if (values > MOST_VALUES) throw bad("the body has more values than any request needs", "invalid_json");
+      for (const [at, each] of held.entries()) {
         if (typeof each === "number" && !(Math.abs(each) <= Number.MAX_SAFE_INTEGER)) {
-          throw bad("a number is larger than 2^53, and could not be passed on as it is", "invalid_json");
+          throw bad("a number is larger than 2^53, and could not be passed on as it is", "invalid_json",
+            holder === body ? names[at] : null);
         }
         if (each !== null && typeof each === "object") next.push(each);
       }
