@@ -138,9 +138,7 @@ def differs(rule: str, arguments: dict[str, Any]) -> bool:
     """Whether a case is one that the Worker does not have."""
     if any(isinstance(each, str) and each in ("vllm", "gateway") for each in arguments.values()):
         return True
-    return any(
-        which == rule and arguments[name].startswith(begins) for (which, name), begins in OTHERWISE.items()
-    )
+    return any(which == rule and arguments[name].startswith(begins) for (which, name), begins in OTHERWISE.items())
 
 
 CASES = [
@@ -154,7 +152,11 @@ CASES = [
 
 @pytest.mark.parametrize(("rule", "arguments"), CASES)
 async def test_the_worker_keeps_what_llm_gate_promises(
-    rule: Any, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    rule: Any,
+    arguments: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.setattr(Home, "here", worker)
     fixtures = [each for each in inspect.signature(rule).parameters if each not in arguments]

@@ -22,8 +22,8 @@ COMPATIBILITY_DATE = "2026-07-01"
 COMPATIBILITY_FLAGS = ("enable_request_signal",)
 """That a call is told when its caller hangs up before an answer has begun."""
 KEYS_PREFIX = "GATE_KEYS_"
-KEYS_IN_ONE = 40
-"""Keys in one secret: a name of 63 letters and a digest take 135 bytes, and a secret of a Worker has 5 KB at most
+KEYS_IN_ONE = 35
+"""Keys in one secret: a name of 63 letters and a digest take 136 bytes, and a secret of a Worker has 5 KB at most
 (developers.cloudflare.com/workers/platform/limits, 2026-11)."""
 
 
