@@ -41,12 +41,14 @@ if TYPE_CHECKING:
         VectorsArgs,
         VectorStoreArgs,
         WordListArgs,
+        WorkerProxyArgs,
     )
     from pulumi_llm._model_server import ModelServer
     from pulumi_llm._network import Network
     from pulumi_llm._overseas_proxy import OverseasProxy
     from pulumi_llm._platform import Platform
     from pulumi_llm._vector_store import VectorStore
+    from pulumi_llm._worker_proxy import WorkerProxy
     from pulumi_llm.errors import Finding, Refusal
 
 __version__ = "0.1.0"
@@ -89,6 +91,8 @@ _HOMES = {
     "VectorStoreArgs": "_args",
     "VectorsArgs": "_args",
     "WordListArgs": "_args",
+    "WorkerProxy": "_worker_proxy",
+    "WorkerProxyArgs": "_args",
 }
 
 __all__ = [
@@ -129,6 +133,8 @@ __all__ = [
     "VectorStoreArgs",
     "VectorsArgs",
     "WordListArgs",
+    "WorkerProxy",
+    "WorkerProxyArgs",
 ]
 
 

@@ -35,11 +35,11 @@ function table(env) {
   return found;
 }
 
-// Whether a key may be used from this address, as Cloudflare tells it; one that cannot be read is nowhere.
-export function allowsAddress(rules, address) {
-  if (!rules.source_cidrs?.length) return true;
+// Whether an address, as Cloudflare tells it, is in one of these ranges; one that cannot be read is nowhere.
+export function allowsAddress(ranges, address) {
+  if (!ranges?.length) return true;
   const where = bits(address);
-  return where !== null && rules.source_cidrs.some((each) => {
+  return where !== null && ranges.some((each) => {
     const [network, length] = each.split("/");
     const of = bits(network);
     if (of === null || of.length !== where.length) return false;

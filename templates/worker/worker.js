@@ -32,8 +32,13 @@ export default {
 };
 
 async function serve(request, env, ctx, path) {
+  const address = request.headers.get("CF-Connecting-IP") ?? "";
+  // What a firewall is to a machine: whoever is not among the callers is told nothing, not even of a good key.
+  if (!allowsAddress(settings.allowed_cidrs, address)) {
+    throw new Refused(403, "permission_error", "address_not_allowed", "nobody may call from here");
+  }
   const rules = await find(request, env, settings.keys);
-  if (!allowsAddress(rules, request.headers.get("CF-Connecting-IP") ?? "")) {
+  if (!allowsAddress(rules.source_cidrs, address)) {
     throw new Refused(403, "permission_error", "address_not_allowed", "this key may not be used from here");
   }
   const listing = request.method === "GET" && (path === MODELS || path.startsWith(`${MODELS}/`));

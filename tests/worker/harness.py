@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from pulumi_llm._worker import files
-from tests.gateway.harness import Home
+from tests.gateway.harness import KEY, Home
 
 CHECKOUT = Path(__file__).parents[2]
 START = 60.0
@@ -79,30 +80,34 @@ class Running:
         return found
 
 
-def written(home: Home, patience: Mapping[str, float], date: str = files.COMPATIBILITY_DATE) -> Path:
-    """The configuration of workerd, beside the Worker's modules."""
+def modules_and_secrets(home: Home, patience: Mapping[str, float]) -> tuple[dict[str, str], dict[str, str]]:
+    """What a Worker is made of that has this folder's keys, limits and routes. Raises `NotServed`."""
     routes = json.loads((home.root / "settings" / "routes.json").read_text())
-    keys = {name: limits for name, (_, limits) in home.keys.items()}
-    more = {"patience": {name: 1000 * seconds for name, seconds in patience.items()}} if patience else {}
     if any(each["kind"] in ("vllm", "gateway") for each in routes["upstreams"].values()):
         raise NotServed
+    keys = {name: limits for name, (_, limits) in home.keys.items()}
+    more = {"patience": {name: 1000 * seconds for name, seconds in patience.items()}} if patience else {}
     modules = {**files.modules(), files.SETTINGS: files.settings_of(routes, keys, **more)}
-    for name, text in modules.items():
-        (home.root / name).write_text(text)
-    (home.root / "objects").mkdir(exist_ok=True)
     digests = {hashlib.sha256(key.encode()).hexdigest(): name for name, (key, _) in home.keys.items()}
     lines = (home.root / "secrets" / "upstream.env").read_text().splitlines()
-    secrets = {**files.key_table(digests), **dict(line.split("=", 1) for line in lines)}
+    return modules, {**files.key_table(digests), **dict(line.split("=", 1) for line in lines)}
+
+
+def written(root: Path, modules: Mapping[str, str], secrets: Mapping[str, str]) -> Path:
+    """The configuration of workerd, beside the Worker's modules."""
+    for name, text in modules.items():
+        (root / name).write_text(text)
+    (root / "objects").mkdir(exist_ok=True)
     first = [files.MAIN, *(name for name in modules if name != files.MAIN)]
-    config = home.root / "config.capnp"
+    config = root / "config.capnp"
     config.write_text(
         _CONFIG.format(
             modules=", ".join(f"(name = {_text(name)}, esModule = embed {_text(name)})" for name in first),
             secrets=", ".join(f"(name = {_text(name)}, text = {_text(value)})" for name, value in secrets.items()),
-            date=_text(date),
+            date=_text(files.COMPATIBILITY_DATE),
             flags=", ".join(map(_text, files.COMPATIBILITY_FLAGS)),
             ledger=_text(files.LEDGER),
-            objects=_text(str(home.root / "objects")),
+            objects=_text(str(root / "objects")),
         )
     )
     return config
@@ -134,9 +139,16 @@ def _text(value: str) -> str:
 @asynccontextmanager
 async def worker(home: Home, *, patience: Mapping[str, float] | None = None) -> AsyncIterator[Running]:
     """The Worker with the keys, limits and routes of this folder, once it listens. ``patience``: in seconds."""
+    async with serve(home.root, *modules_and_secrets(home, patience or {})) as running:
+        yield running
+
+
+@asynccontextmanager
+async def serve(root: Path, modules: Mapping[str, str], secrets: Mapping[str, str]) -> AsyncIterator[Running]:
+    """A Worker of these modules and secrets, once it listens; its objects are kept in a folder of ``root``."""
     read, write = os.pipe()
-    log = (home.root / "workerd.log").open("ab")
-    config = written(home, patience or {})
+    log = (root / "workerd.log").open("ab")
+    config = written(root, modules, secrets)
     process = await asyncio.create_subprocess_exec(
         workerd(), "serve", str(config), f"--control-fd={write}", pass_fds=(write,), stdout=log, stderr=log
     )
@@ -144,10 +156,16 @@ async def worker(home: Home, *, patience: Mapping[str, float] | None = None) -> 
     try:
         with os.fdopen(read, "rb") as control:
             line = await asyncio.wait_for(asyncio.to_thread(control.readline), START)
-            assert line, (home.root / "workerd.log").read_text()
-            yield Running(f"http://127.0.0.1:{json.loads(line)['port']}", home.root, process)
+            assert line, (root / "workerd.log").read_text()
+            yield Running(f"http://127.0.0.1:{json.loads(line)['port']}", root, process)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
         log.close()
+
+
+def client_of(gate: Running, key: str = KEY) -> aiohttp.ClientSession:
+    """A plain HTTP client with a key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    return aiohttp.ClientSession(gate.url, headers=headers, connector=aiohttp.TCPConnector(limit=0))

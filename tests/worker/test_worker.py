@@ -1,4 +1,4 @@
-"""What the Worker promises in its own way: one ledger for each key, hang-ups, addresses, restarts, and no key anywhere."""
+"""What the Worker promises in its own way: a ledger for each key, hang-ups, addresses, restarts, no key anywhere."""
 
 from __future__ import annotations
 
@@ -13,20 +13,15 @@ from typing import Any
 
 import aiohttp
 import pytest
-
 from llm_gate.tokens import of_request
+
 from pulumi_llm._worker import files
 from tests.gateway.fake import Fake
 from tests.gateway.harness import KEY, PROMPT, UPSTREAM_KEY, Home, chat
 from tests.gateway.upstreams import asking
-from tests.worker.harness import Running, worker
+from tests.worker.harness import client_of, worker
 
 CHAT = "/v1/chat/completions"
-
-
-def client_of(gate: Running, key: str = KEY) -> aiohttp.ClientSession:
-    headers = {"Authorization": f"Bearer {key}"}
-    return aiohttp.ClientSession(gate.url, headers=headers, connector=aiohttp.TCPConnector(limit=0))
 
 
 async def status_of(client: aiohttp.ClientSession, body: dict[str, Any]) -> int:
@@ -106,14 +101,15 @@ async def test_two_keys_have_two_ledgers(tmp_path: Path) -> None:
 
 async def test_the_first_event_is_here_before_the_last_is_sent(tmp_path: Path) -> None:
     async with Fake() as fake:
-        async with worker(Home(tmp_path).key().routes(fake.url)) as gate, client_of(gate) as client:
-            async with client.post(CHAT, json=chat("slow", stream=True)) as reply:
-                assert b"Hello" in await reply.content.readuntil(b"Hello")
-                # The fake waits for this before it sends the rest.
-                assert not fake.release.is_set()
-                assert fake.working == 1
-                fake.release.set()
-                assert (await reply.read()).endswith(b"data: [DONE]\n\n")
+        home = Home(tmp_path).key().routes(fake.url)
+        slow = chat("slow", stream=True)
+        async with worker(home) as gate, client_of(gate) as client, client.post(CHAT, json=slow) as reply:
+            assert b"Hello" in await reply.content.readuntil(b"Hello")
+            # The fake waits for this before it sends the rest.
+            assert not fake.release.is_set()
+            assert fake.working == 1
+            fake.release.set()
+            assert (await reply.read()).endswith(b"data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize(
@@ -189,9 +185,9 @@ async def test_a_key_works_from_its_addresses_only(tmp_path: Path, address: str,
     """Cloudflare writes the header itself, whatever a caller says (Cloudflare HTTP headers, CF-Connecting-IP)."""
     async with Fake() as fake:
         home = Home(tmp_path).key(source_cidrs=["203.0.113.0/24", "2001:db8::/32"]).routes(fake.url)
-        async with worker(home) as gate, client_of(gate) as client:
-            async with client.get("/v1/models", headers={"CF-Connecting-IP": address}) as reply:
-                assert reply.status == status
+        told = {"CF-Connecting-IP": address}
+        async with worker(home) as gate, client_of(gate) as client, client.get("/v1/models", headers=told) as reply:
+            assert reply.status == status
 
 
 async def test_no_key_and_no_prompt_is_in_modules_logs_or_ledgers(tmp_path: Path) -> None:

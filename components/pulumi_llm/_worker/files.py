@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +35,19 @@ def modules() -> Mapping[str, str]:
     return {name: (folder / name).read_text(encoding="utf-8") for name in names}
 
 
-def settings(role: GatewayRole, **more: Any) -> str:
-    """The module that says which models are served, where, and who may ask. ``more``: for tests."""
+def settings(role: GatewayRole, allowed: Sequence[str]) -> str:
+    """The module that says which models are served, where, and who may ask, from which ranges."""
     routes = json.loads(gateway.routes(role))
     keys = json.loads(gateway.policy(role))["keys"]
-    return settings_of(routes, {name: rules for name, rules in keys.items() if name != PROBE}, **more)
+    ours = {name: rules for name, rules in keys.items() if name != PROBE}
+    return settings_of(routes, ours, allowed_cidrs=list(allowed))
 
 
 def settings_of(routes: Mapping[str, Any], keys: Mapping[str, Any], **more: Any) -> str:
-    """The same of llm-gate's own documents: ``routes.json``, and the keys of ``policy.json``."""
+    """The same of llm-gate's own documents: ``routes.json``, and the keys of ``policy.json``.
+
+    ``more``: ``allowed_cidrs``; without it everybody may ask who has a key. ``patience``: how long is waited, in ms.
+    """
     code = files.templates() / "gateway" / "llm_gate"
     fields = json.loads((code / "fields.json").read_text(encoding="utf-8"))
     pictures = json.loads((code / "pictures.json").read_text(encoding="utf-8"))["rows"]
@@ -59,7 +63,7 @@ def settings_of(routes: Mapping[str, Any], keys: Mapping[str, Any], **more: Any)
 
 
 def key_table(digests: Mapping[str, str]) -> dict[str, str]:
-    """The secrets that tell whose a key is, by the names of their bindings. ``digests``: SHA-256 of a key to its name."""
+    """The secrets that tell whose a key is, by the names of their bindings. ``digests``: SHA-256 of a key to a name."""
     rows = list(digests.items())
     parts = [dict(rows[at : at + KEYS_IN_ONE]) for at in range(0, len(rows), KEYS_IN_ONE)]
     return {f"{KEYS_PREFIX}{number}": json.dumps(part) for number, part in enumerate(parts)}

@@ -38,6 +38,7 @@ from pulumi_llm.spec.vendors import (
     authority_secret,
     upstream_key,
 )
+from pulumi_llm.spec.worker import NEAR, WorkerSpec
 
 __all__ = [
     "BACKUP_SECRETS",
@@ -49,6 +50,7 @@ __all__ = [
     "KINDS",
     "MODERATORS",
     "MODERATOR_SECRETS",
+    "NEAR",
     "OWN_KEYS",
     "SECRETS",
     "VECTORS_BESIDE",
@@ -83,6 +85,7 @@ __all__ = [
     "UpstreamSpec",
     "VectorsSpec",
     "WordListSpec",
+    "WorkerSpec",
     "arguments_of_server",
     "authority_secret",
     "bucket_of",

@@ -23,6 +23,7 @@ from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec
 from pulumi_llm.spec.vectors import VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import BACKUP_SECRETS, HOST_KEY, HUB, MODERATORS, OWN_KEYS, SECRETS, VENDORS, Secret
+from pulumi_llm.spec.worker import WorkerSpec
 
 
 class ServersOwn(Part):
@@ -147,6 +148,15 @@ COMPONENTS: Mapping[str, Component] = {
             Taken(TagsSpec),
         ),
         (*_OF_VENDORS, *_OF_MODERATORS),
+    ),
+    "WorkerProxy": Component(
+        "Which account the proxy runs in, what it serves, and who may call it.",
+        (
+            Taken(WorkerSpec),
+            Taken(AccessSpec, names={"allowed_cidrs": "allowed_cidrs", "public": "public"}),
+            Taken(UpstreamKeys),
+        ),
+        _OF_VENDORS,
     ),
     "Platform": Component(
         "The spec of a platform (see docs/user-guide.md), and the secrets that it needs.",
