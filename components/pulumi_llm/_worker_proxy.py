@@ -5,6 +5,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -76,11 +77,12 @@ def _settled(name: str, args: Any) -> tuple[WorkerSpec, AccessSpec, dict[str, pu
     """What the arguments come to, or a Refusal with every mistake in them."""
     asked = args if isinstance(args, Mapping) else {}
     cannot = sorted(each for each in ELSEWHERE if asked.get(each))
-    given = checked({key: value for key, value in asked.items() if key not in cannot}, WorkerProxyArgs)
+    rest = {key: value for key, value in asked.items() if key not in cannot}
+    given = checked(rest if isinstance(args, Mapping) else args, WorkerProxyArgs)
     beside = list(given.findings)
     if cannot:
         message = _("{names} is asked for, and a Worker has no such thing", names=listed(cannot))
-        beside.append(Finding("worker.cannot", message, _("an OverseasProxy has it"), where=cannot[0]))
+        beside.append(Finding("spec.worker-cannot", message, _("an OverseasProxy has it"), where=cannot[0]))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,52}", name):
         message = _("a Worker cannot be called {name!r}", name=name)
         beside.append(Finding("spec.bad-name", message, _("small letters, digits and dashes, at most 53")))
@@ -111,7 +113,13 @@ def _cloudflare() -> Any:
 def _tables(keys: Mapping[str, pulumi.Output[str]]) -> dict[str, pulumi.Output[str]]:
     """The secrets that tell whose a key is: how many there are is known, and what is in them is not yet."""
     names = list(files.key_table({each: each for each in keys}))
-    whole = pulumi.Output.all(**keys).apply(
-        lambda texts: files.key_table({hashlib.sha256(key.encode()).hexdigest(): each for each, key in texts.items()})
-    )
-    return {name: pulumi.Output.secret(whole.apply(lambda table, name=name: table[name])) for name in names}
+    whole = pulumi.Output.secret(pulumi.Output.all(**keys)).apply(_table)
+    return {name: whole.apply(partial(_part, name)) for name in names}
+
+
+def _table(keys: Mapping[str, str]) -> dict[str, str]:
+    return files.key_table({hashlib.sha256(key.encode()).hexdigest(): name for name, key in keys.items()})
+
+
+def _part(name: str, table: Mapping[str, str]) -> str:
+    return table[name]

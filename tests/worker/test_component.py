@@ -6,13 +6,18 @@ import base64
 import hashlib
 import importlib
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pulumi_llm as llm
+from pulumi_llm import catalog
 from pulumi_llm._plan.model import Plan, PlannedResource, is_secret
+from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.items import Usage
 from pulumi_llm._worker import files
 from pulumi_llm.errors import Refusal
 from tests.gateway.fake import Fake
@@ -127,17 +132,17 @@ OWN = {"gpu": {"models": ["m"], "vendor": "vllm", "base_url": "https://gpu.examp
     ("more", "code", "where"),
     [
         ({"account_id": "x"}, "spec.bad-account", "account_id"),
-        ({"hostname": "no name"}, "spec.bad-hostname", "hostname"),
+        ({"hostname": "no name"}, "spec.bad-domain", "hostname"),
         ({"near": "us-west-9"}, "catalog.unknown-region", "near"),
         ({"near": "cn-north-1"}, "spec.proxy-region", ""),
         ({"upstreams": {}}, "spec.no-upstreams", "upstreams"),
-        ({"upstreams": OWN, "upstream_api_keys": {"gpu": "k"}}, "worker.cannot", "upstreams"),
-        ({"keys": {"app": {"ask_twice": True}}}, "worker.cannot", "keys"),
-        ({"keys": {"app": {"endpoints": ["/v1/audio/transcriptions"]}}}, "worker.cannot", "keys"),
-        ({"blocked_words": ["x"]}, "worker.cannot", "blocked_words"),
-        ({"content": {"lists": {}}}, "worker.cannot", "content"),
-        ({"cors_origins": ["https://chat.example.com"]}, "worker.cannot", "cors_origins"),
-        ({"engine": "openai-forward"}, "worker.cannot", "engine"),
+        ({"upstreams": OWN, "upstream_api_keys": {"gpu": "k"}}, "spec.worker-cannot", "upstreams"),
+        ({"keys": {"app": {"ask_twice": True}}}, "spec.worker-cannot", "keys"),
+        ({"keys": {"app": {"endpoints": ["/v1/audio/transcriptions"]}}}, "spec.worker-cannot", "keys"),
+        ({"blocked_words": ["x"]}, "spec.worker-cannot", "blocked_words"),
+        ({"content": {"lists": {}}}, "spec.worker-cannot", "content"),
+        ({"cors_origins": ["https://chat.example.com"]}, "spec.worker-cannot", "cors_origins"),
+        ({"engine": "openai-forward"}, "spec.worker-cannot", "engine"),
         ({"allowed_cidrs": ["0.0.0.0/0"]}, "spec.open-to-world", ""),
         ({"allowed_cidrs": []}, "spec.nobody-allowed", "allowed_cidrs"),
         ({"openai_api_key": None}, "secret.missing", ""),
@@ -162,3 +167,14 @@ def test_without_its_sdk_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(importlib, "import_module", without)
     assert findings(WORKER) == [("cloud.sdk-missing", "x")]
+
+
+def test_the_bill_has_what_the_account_pays_and_what_may_come_on_top() -> None:
+    usage = Usage()
+    bill = make_bill(plan_of(llm.WorkerProxy, WORKER), catalog.load(), usage, today=date(2026, 11, 29))
+    (line,) = bill.lines
+    assert (line.resource, line.what, line.per_month and line.per_month.usd) == ("x", "Workers Paid", Decimal("5.00"))
+    assert line.price is not None
+    assert "workers/platform/pricing" in line.price.source
+    assert "on top" in line.note
+    assert not bill.at_least

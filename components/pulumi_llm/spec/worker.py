@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
+from pulumi_llm.spec.domain import DnsName
 from pulumi_llm.spec.fields import Part, Text, invalid, known
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.upstreams import Upstreams, UpstreamSpec, regions_serving, unserved, vendor_of
@@ -34,18 +35,12 @@ def _account(value: str) -> str:
     return value
 
 
-def _hostname(value: str) -> str:
-    if len(value) > 253 or not re.fullmatch(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", value):
-        raise invalid("spec.bad-hostname", _("{value!r} is not the name of a host", value=value), "llm.example.com")
-    return value
-
-
 class WorkerSpec(Part):
     """A Cloudflare Worker in front of the vendors' APIs, with a Durable Object for each key."""
 
     account_id: Annotated[Text, AfterValidator(_account)]
     """The id of the Cloudflare account that it runs in."""
-    hostname: Annotated[Text, AfterValidator(_hostname)]
+    hostname: DnsName
     """Its name, such as ``llm.example.com``, in a zone of that account. At ``workers.dev`` it does not answer."""
     zone_id: Annotated[Text, AfterValidator(_account)]
     """The id of the zone that ``hostname`` is in."""
@@ -106,5 +101,7 @@ class WorkerSpec(Part):
 
 def _missing(what: str, hint: str = "") -> Exception:
     return invalid(
-        "worker.cannot", _("{what}, and a Worker has no such thing", what=what), hint or _("an OverseasProxy has it")
+        "spec.worker-cannot",
+        _("{what}, and a Worker has no such thing", what=what),
+        hint or _("an OverseasProxy has it"),
     )
