@@ -113,7 +113,7 @@ def _cloudflare() -> Any:
 def _tables(keys: Mapping[str, pulumi.Output[str]]) -> dict[str, pulumi.Output[str]]:
     """The secrets that tell whose a key is: how many there are is known, and what is in them is not yet."""
     names = list(files.key_table({each: each for each in keys}))
-    whole = pulumi.Output.secret(pulumi.Output.all(**keys)).apply(_table)
+    whole = pulumi.Output.all(**keys).apply(_table)
     return {name: whole.apply(partial(_part, name)) for name in names}
 
 
