@@ -1,7 +1,8 @@
 """What a stream costs the gateway's process, and the chain of Caddy with TLS and the gateway.
 
 CPU is the processes' own, as the kernel counts it, so whatever else the machine does falls into it only by way of its
-caches. BENCH_GATEWAY_CODE: the `templates/gateway` of an older checkout, measured turn about with this one's.
+caches. BENCH_GATEWAY_CODE: the `templates/gateway` of an older checkout, measured turn about with this one's. Both are
+compared in the round in which each took least, and in the median of all. BENCH_ALONE=1: without Caddy.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ def _chain(code: Path) -> Start:
 def main() -> None:
     codes = {"now": CODE, **({"older": Path(OLDER)} if OLDER else {})}
     starts = {name: _alone(code) for name, code in codes.items()}
-    starts |= {f"{name}, with Caddy": _chain(code) for name, code in codes.items()}
+    if not os.environ.get("BENCH_ALONE"):
+        starts |= {f"{name}, with Caddy": _chain(code) for name, code in codes.items()}
     for found in measured(starts, "now"):
         if OLDER:
             for place, each in enumerate(STREAMS):
-                ratio = found.cpu["now"][place] / found.cpu["older"][place]
-                report(f"{found.how}, {each} at a time: CPU now / older", ratio, GOAL)
+                middle = found.cpu["now"][place] / found.cpu["older"][place]
+                least = found.least["now"][place] / found.least["older"][place]
+                report(f"{found.how}, {each} at a time: CPU now / older (medians: {middle:.2f})", least, GOAL)
 
 
 if __name__ == "__main__":

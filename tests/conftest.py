@@ -43,16 +43,38 @@ THOROUGH = (
     "tests/review",
     "tests/test_sparse_sdk",
     "tests/bootstrap/test_node",
+    "tests/rehearsal/test_aliyun_wire",
+    "tests/rehearsal/test_aws_wire",
+    "tests/rehearsal/test_nothing_leaves",
+    "tests/rehearsal/test_relay",
+    "tests/rehearsal/test_roles_wire",
+    "tests/rehearsal/test_tencent_wire",
+    "tests/leave/test_leave",
+    "tests/bootstrap/test_several_models",
+    "tests/gateway/content/test_configured",
     "tests/gateway/content/test_documentation",
     "tests/gateway/content/test_harmless",
     "tests/gateway/content/test_streams",
+    "tests/gateway/test_any_order",
+    "tests/gateway/test_blame",
+    "tests/gateway/test_charged",
     "tests/gateway/test_checked",
     "tests/gateway/test_counting",
+    "tests/gateway/test_door",
     "tests/gateway/test_edges",
+    "tests/gateway/test_endpoints",
+    "tests/gateway/test_every_field",
     "tests/gateway/test_http",
+    "tests/gateway/test_last_event",
+    "tests/gateway/test_numbers",
+    "tests/gateway/test_odd_upstreams",
     "tests/gateway/test_reload",
+    "tests/gateway/test_restart",
     "tests/gateway/test_routing",
+    "tests/gateway/test_serving",
+    "tests/gateway/test_token_promise",
     "tests/gateway/test_under_load",
+    "tests/gateway/test_unseen",
     "tests/worker/test_conformance.py::test_the_worker",
     # Each of these starts processes of its own, which import the SDKs.
     "tests/commands/test_bill.py::test_against_a_revision",
@@ -79,13 +101,7 @@ THOROUGH = (
 """Tests that take long and that only a change in their own corner can break: `pytest` leaves them to `make test`."""
 
 ONE_ROW = (
-    "tests/gateway/content/test_configured.py::test_a_moderator_of_the_specification_judges",
     "tests/gateway/content/test_linear.py",
-    "tests/gateway/test_every_field.py::test_a_word_in_a_tools_arguments",
-    "tests/gateway/test_every_field.py::test_a_word_is_masked_wherever",
-    "tests/gateway/test_every_field.py::test_of_a_word_that_blocks",
-    "tests/gateway/test_odd_upstreams.py::test_a_caller_that_reads_slowly",
-    "tests/rehearsal/test_nothing_leaves.py::test_the_clouds_answer",
     "tests/test_outdated.py::test_a_pin_that_appears",
     "tests/test_outdated.py::test_a_dependency_that_is_not_locked",
     "tests/test_plan_loop.py::test_what_comes_late",
@@ -93,7 +109,7 @@ ONE_ROW = (
 )
 """Tests of which each row takes a second or more: `pytest` runs the first, and leaves the others to `make test`."""
 
-ROWS = 12
+ROWS = 4
 """Rows of any other test that `pytest` runs, from all over its list: `make test` runs all of them, and so does a
 `pytest` that names the file."""
 

@@ -258,10 +258,11 @@ OF_GATEWAYS = frozenset(
         "upstream_api_keys",
         "cors_origins",
         "domain",
+        "traces",
     ]
 )
 ALONE = {
-    llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions", "backup"},
+    llm.VectorStore: {"engine", "memory_gib", "disk_gib", "count", "dimensions", "backup", "disk"},
     llm.OverseasProxy: {"disk_gib", "engine", "client_address"},  # the server's address, which may call it
 }
 

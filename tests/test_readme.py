@@ -106,7 +106,7 @@ def test_the_page_of_commands_has_a_section_for_each(page: Path) -> None:
     assert re.findall(r"^## `([a-z]+)`$", page.read_text(), re.MULTILINE) == list(cli.COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["plan", "render", "check", "offers", "bill", "explain"])
+@pytest.mark.parametrize("command", ["plan", "render", "check", "offers", "bill", "compare", "explain"])
 def test_the_output_that_the_page_of_commands_shows_is_the_commands_own(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

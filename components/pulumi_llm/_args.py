@@ -15,6 +15,7 @@ __all__ = [
     "BackupArgs",
     "ChatArgs",
     "ContentArgs",
+    "DiskArgs",
     "DomainArgs",
     "HostArgs",
     "HostPriceArgs",
@@ -34,12 +35,46 @@ __all__ = [
     "RouteArgs",
     "ServerArgs",
     "ServiceArgs",
+    "SnapshotsArgs",
+    "TracesArgs",
     "UpstreamArgs",
     "VectorStoreArgs",
     "VectorsArgs",
+    "WeightsArgs",
     "WordListArgs",
     "WorkerProxyArgs",
 ]
+
+
+class WeightsArgs(TypedDict):
+    """A bucket that keeps the weights: the first machine puts them there, the next ones take them from there."""
+
+    bucket: str
+    """``oss://BUCKET/PREFIX``, ``cos://BUCKET/PREFIX`` or ``s3://BUCKET/PREFIX``. It exists already, and is yours."""
+    region: NotRequired[str]
+    """The bucket's region. Left out: the server's, where both are in the same cloud."""
+    endpoint: NotRequired[str]
+    """The URL of another server that speaks S3, with ``s3://``."""
+
+
+class SnapshotsArgs(TypedDict):
+    """When the cloud makes a snapshot of the data disk, and how long it keeps each."""
+
+    every: NotRequired[str]
+    """``day``, or days of the week: ``Sun``, ``Mon,Thu``, ``Mon-Fri``. Default: ``day``."""
+    at: str
+    """The time of day and its time zone, such as ``03:00 Asia/Shanghai``: the zone's standard time, in summer too."""
+    keep_days: NotRequired[int]
+    """Days that each snapshot is kept. What a cloud keeps at most is checked. From 1 to 3650. Default: ``7``."""
+
+
+class DiskArgs(TypedDict):
+    """Copies of the data disk."""
+
+    snapshots: NotRequired[SnapshotsArgs]
+    """Have the cloud make snapshots on a schedule. Left out: none are made."""
+    from_snapshot: NotRequired[str]
+    """The snapshot that the disk is made from. ``pulumi-llm snapshots restore`` writes it, and it stays: without it the disk is another, empty one. Left out: an empty disk."""
 
 
 class AlternativeArgs(TypedDict):
@@ -161,6 +196,15 @@ class DomainArgs(TypedDict):
     """Have Pulumi make the record in DNS. Left out: you make it, with the output ``address``."""
     filed: NotRequired[bool]
     """Say that the name has an ICP filing with the machine's cloud. Only mainland hosts need one. Default: ``false``."""
+
+
+class TracesArgs(TypedDict):
+    """``traces`` of the server or the proxy: a span for each admitted call goes to a collector, without what was said. See [traces](monitoring.md#traces). zh: 服务器或代理的 ``traces``：每个被放行的请求向采集器发送一个 span，不含对话内容。 见[链路追踪](monitoring.zh.md#链路追踪)。"""
+
+    endpoint: str
+    """The collector's address for traces (OTLP over HTTP), such as ``http://10.0.0.9:4318/v1/traces``. ``http://`` for private addresses only. It is asked without a key."""
+    share: NotRequired[float]
+    """The share of the calls that are traced. A caller's ``traceparent`` that traces nothing is obeyed. Above 0, at most 1. Default: ``1.0``."""
 
 
 class WordListArgs(TypedDict):
@@ -405,6 +449,10 @@ class ServerArgs(TypedDict):
     """GiB. System, driver and Python environments: about 30 GiB. From 40 to 500. Default: ``80``."""
     model_disk_gib: NotRequired[int]
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
+    weights: NotRequired[WeightsArgs]
+    """A bucket that keeps the weights for the next machine. Left out: they come from a model hub."""
+    disk: NotRequired[DiskArgs]
+    """Snapshots of the data disk, and the one that it is made from. Left out: none, and an empty one."""
     spot: NotRequired[bool]
     """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
     alternatives: NotRequired[list[AlternativeArgs]]
@@ -427,6 +475,8 @@ class ServerArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the gateway, and a certificate for it. Left out: it is called by its address."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -475,6 +525,8 @@ class VectorsArgs(TypedDict):
     """How many numbers each vector has. From 1 to 1000000."""
     backup: NotRequired[BackupArgs]
     """Encrypted backups. See [backups.md](backups.md)."""
+    disk: NotRequired[DiskArgs]
+    """As ``disk`` of the server, for the data disk of the vector store's own machine. Only with ``own``."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
@@ -521,6 +573,8 @@ class ProxyArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the proxy's gateway, and a certificate for it."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -601,6 +655,10 @@ class ModelServerArgs(TypedDict):
     """GiB. System, driver and Python environments: about 30 GiB. From 40 to 500. Default: ``80``."""
     model_disk_gib: NotRequired[int]
     """GiB. The encrypted data disk for weights, keys and vectors. Left out: 2.1 times the weights plus 20, at least 60, plus ``vectors.disk_gib``, and so much that all of it, with a second model while one is changed, takes no more than nine tenths. Disks only grow. From 20 to 16000."""
+    weights: NotRequired[WeightsArgs]
+    """A bucket that keeps the weights for the next machine. Left out: they come from a model hub."""
+    disk: NotRequired[DiskArgs]
+    """Snapshots of the data disk, and the one that it is made from. Left out: none, and an empty one."""
     spot: NotRequired[bool]
     """A spot machine: cheaper, and the cloud may take it back at any time. Default: ``false``."""
     alternatives: NotRequired[list[AlternativeArgs]]
@@ -623,6 +681,8 @@ class ModelServerArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the gateway, and a certificate for it. Left out: it is called by its address."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -735,6 +795,10 @@ class ModelServerArgs(TypedDict):
     """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
     backup_access_key_secret: NotRequired[pulumi.Input[str]]
     """That key; give it the right to put and to delete objects below the prefix, and no other. Keep it secret."""
+    weights_access_key_id: NotRequired[pulumi.Input[str]]
+    """The id of a key to the bucket of ``weights``; needed where that is given. Keep it secret."""
+    weights_access_key_secret: NotRequired[pulumi.Input[str]]
+    """That key; give it the right to get and to put objects below the prefix, and no other. Keep it secret."""
 
 
 class VectorStoreArgs(TypedDict):
@@ -766,6 +830,8 @@ class VectorStoreArgs(TypedDict):
     """How many numbers each vector has. From 1 to 1000000."""
     backup: NotRequired[BackupArgs]
     """Encrypted backups. See [backups.md](backups.md)."""
+    disk: NotRequired[DiskArgs]
+    """As ``disk`` of the server, for the data disk of the vector store's own machine. Only with ``own``."""
     instance_type: NotRequired[str]
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough."""
     system_disk_gib: NotRequired[int]
@@ -815,6 +881,8 @@ class OverseasProxyArgs(TypedDict):
     """Web pages that may ask from a browser, such as ``https://chat.example.com``. Empty: none."""
     domain: NotRequired[DomainArgs]
     """A name for the proxy's gateway, and a certificate for it."""
+    traces: NotRequired[TracesArgs]
+    """Tell a collector of OpenTelemetry what each call was. Left out: nobody is told."""
     blocked_words: NotRequired[list[str]]
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
@@ -1009,3 +1077,7 @@ class PlatformArgs(TypedDict):
     """The id of a key that may write to the bucket of ``vectors.backup``; needed where ``every`` is given. Keep it secret."""
     backup_access_key_secret: NotRequired[pulumi.Input[str]]
     """That key; give it the right to put and to delete objects below the prefix, and no other. Keep it secret."""
+    weights_access_key_id: NotRequired[pulumi.Input[str]]
+    """The id of a key to the bucket of ``weights``; needed where that is given. Keep it secret."""
+    weights_access_key_secret: NotRequired[pulumi.Input[str]]
+    """That key; give it the right to get and to put objects below the prefix, and no other. Keep it secret."""

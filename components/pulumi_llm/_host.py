@@ -15,6 +15,7 @@ from pulumi_llm import catalog, clouds
 from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._refusal import ending
+from pulumi_llm._snapshots.schedule import plan_of
 from pulumi_llm._texts import _
 from pulumi_llm.clouds.base import (
     AddressHandle,
@@ -33,7 +34,7 @@ from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import capabilities
 from pulumi_llm.preflight.placement import Placement
 from pulumi_llm.roles.caddy import challenge_ports
-from pulumi_llm.spec import AccessSpec, DomainSpec, KeySpec, RecordSpec
+from pulumi_llm.spec import AccessSpec, DiskSpec, DomainSpec, KeySpec, RecordSpec
 
 COMMON_NAME_LIMIT = 64
 """Characters of a certificate's common name (ub-common-name, RFC 5280, appendix A.1)."""
@@ -76,6 +77,8 @@ class HostRequest:
     """The name by which it is called, and who signs for that."""
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
+    disk: DiskSpec | None = None
+    """Copies of the data disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +204,7 @@ def _record(
 
 
 def _order(request: HostRequest) -> HostOrder:
+    disk = request.disk
     return HostOrder(
         name=request.name,
         network=request.network,
@@ -216,6 +220,8 @@ def _order(request: HostRequest) -> HostOrder:
         image_id=request.image_id,
         address=request.address,
         stops_itself=request.stops_itself,
+        snapshots=plan_of(disk.snapshots, request.cloud.name) if disk is not None and disk.snapshots else None,
+        from_snapshot=disk.from_snapshot if disk is not None else None,
         existing=request.existing,
     )
 

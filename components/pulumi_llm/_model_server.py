@@ -114,6 +114,7 @@ class ModelServer(pulumi.ComponentResource):
         backup = hosts.backup_key(name, scope) if server.vectors is not None and server.vectors.backup else None
         if backup is not None:
             secrets |= _nodes.backup_secrets(server.vectors, args, backup[0])
+        secrets |= _nodes.weights_secrets(server, args)
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if server.foreign is not None:
@@ -140,6 +141,7 @@ class ModelServer(pulumi.ComponentResource):
                 existing=_existing(server, node, args),
                 domain=server.spec.domain,
                 stops_itself=stops_itself(server.spec),
+                disk=server.spec.disk,
             ),
             scope,
         )
@@ -179,6 +181,7 @@ def _node(
 ) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
     refuse_unable(server)
     _nodes.check_backup(server.vectors, args)
+    _nodes.check_weights(server, args)
     node = _nodes.server_node(name, server)
     _check_gateway(node, server)
     return node, moderator_keys(node, args)

@@ -13,6 +13,7 @@ import pulumi
 from pulumi_llm import _served, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
+    BucketRole,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -26,11 +27,12 @@ from pulumi_llm._sources import node_sources
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import Authority, engines, order
+from pulumi_llm.roles.requests import Traces
 
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
-    from pulumi_llm.spec import DomainSpec, ServerSpec, UpstreamSpec, VectorsSpec
+    from pulumi_llm.spec import DomainSpec, ProxySpec, ServerSpec, UpstreamSpec, VectorsSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
@@ -76,10 +78,13 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
+        traces=_traces(wanted),
     )
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if vectors:
         asked += [ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib), *backups(vectors, server.site)]
+    if wanted.weights is not None:
+        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
     asked += services(server)
     asked += pages(server)
     if leaves := leaving(wanted):
@@ -92,6 +97,10 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
         roles=tuple(asked),
     )
+
+
+def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
+    return Traces(endpoint=wanted.traces.endpoint, share=wanted.traces.share) if wanted.traces else None
 
 
 def leaving(wanted: ServerSpec) -> LeaveRole | None:
@@ -126,6 +135,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
+        traces=_traces(wanted),
     )
     return NodeRequest(
         name=name,
@@ -194,6 +204,27 @@ def backup_secrets(vectors: VectorsSpec | None, args: Mapping[str, Any], recipie
     if vectors.backup.hours is None:
         return found
     return {**found, **{each.name: args[each.argument] for each in spec.BACKUP_SECRETS}}
+
+
+def weights_secrets(server: ResolvedServer, args: Mapping[str, Any]) -> dict[str, Value]:
+    """The key to the bucket of weights, by the names that the node knows it by. :func:`check_weights` has seen it."""
+    if server.spec.weights is None:
+        return {}
+    return {each.name: args[each.argument] for each in spec.WEIGHTS_SECRETS}
+
+
+def check_weights(server: ResolvedServer, args: Mapping[str, Any]) -> None:
+    """Refuse a bucket of weights without a key to it, before anything is made: ``secret.missing``."""
+    if server.spec.weights is None:
+        return
+    missing = [each for each in spec.WEIGHTS_SECRETS if args.get(each.argument) is None]
+    if missing:
+        names = listed(each.argument for each in missing)
+        message = _(
+            "weights are kept in {bucket}, and there is no {names}", bucket=server.spec.weights.bucket, names=names
+        )
+        hint = " && ".join(f"pulumi config set --secret {each.config_key}" for each in missing)
+        raise Refusal([Finding("secret.missing", message, hint)])
 
 
 def check_backup(vectors: VectorsSpec | None, args: Mapping[str, Any]) -> None:

@@ -27,12 +27,15 @@ from pulumi_llm.spec import (
     MODERATOR_SECRETS,
     OWN_KEYS,
     SECRETS,
+    WEIGHTS_SECRETS,
     ContentSpec,
     arguments_of_server,
     secrets_named,
     upstream_key,
 )
 
+_APART = ("network", "keys")
+"""What the proxy's component takes in another form than the spec has."""
 _SECRETS = (OWN_KEYS, *(each.argument for each in SECRETS))
 
 
@@ -185,7 +188,7 @@ class Platform(pulumi.ComponentResource):
     ) -> ModelServer:
         server, vectors, foreign = wanted.server.spec, wanted.server.vectors, wanted.server.foreign
         server_args: Any = {
-            **arguments_of_server(server.model_dump(exclude_none=True)),
+            **arguments_of_server(_written(wanted, server=server)["server"]),
             **_shared(wanted),
             **network,
             **_placed(wanted, address),
@@ -218,6 +221,8 @@ class Platform(pulumi.ComponentResource):
                 **({} if vectors.backup is None else {"vectors_backup": vectors.backup.model_dump(exclude_none=True)}),
                 **pick(args, *(each.argument for each in BACKUP_SECRETS)),
             }
+        if wanted.spec.server.weights is not None:
+            server_args |= pick(args, *(each.argument for each in WEIGHTS_SECRETS))
         for part in ("services", "upstreams", FURTHER_MODELS):
             if not server_args[part]:
                 del server_args[part]  # what nobody asked for is not recorded
@@ -236,7 +241,7 @@ class Platform(pulumi.ComponentResource):
         if proxy.network.exists:
             network = {"vpc_id": proxy.network.vpc_id, "subnet_id": proxy.network.subnet_id}
         proxy_args: Any = {
-            **proxy.model_dump(exclude_none=True, exclude={"network", "keys"}),
+            **{key: each for key, each in _written(wanted, proxy=proxy)["proxy"].items() if key not in _APART},
             **_shared(wanted),
             **network,
             "keys": {key: value.model_dump() for key, value in proxy.keys.items()},
@@ -325,9 +330,17 @@ def _moderator_keys(content: ContentSpec | None, upstreams: Mapping[str, Any] | 
     return [MODERATOR_SECRETS[name].argument for name in names if name in MODERATOR_SECRETS]
 
 
+def _written(wanted: ResolvedPlatform, **parts: Any) -> dict[str, Any]:
+    """Parts of the platform as plain data, without what is None.
+
+    The platform's own serializer is there since it was read; one of each part would first have to be built.
+    """
+    return wanted.spec.model_copy(update=parts).model_dump(exclude_none=True, include=set(parts))
+
+
 def _shared(wanted: ResolvedPlatform) -> dict[str, Any]:
     """What the platform gives to each of its machines, as the arguments of a component."""
     asked = wanted.spec
-    access = {key: value for key, value in asked.access.model_dump().items() if value is not None}
+    access = _written(wanted, access=asked.access)["access"]
     protect = {} if asked.protect is None else {"protect": asked.protect}
     return {**access, **protect, "tags": asked.tags}

@@ -38,12 +38,12 @@ def targets(server: ResolvedServer) -> dict[str, Target]:
 def role(server: ResolvedServer) -> VllmRole:
     """The main model, and the further ones with it."""
     wanted = server.spec
+    task = task_of(wanted.model, server.model, flags_of(wanted.extra_args))
     return VllmRole(
-        **_common(server),
+        **_common(server, task),
         served_name=wanted.name_served,
         tensor_parallel_size=wanted.gpu_count,
         gpu_memory_utilization=wanted.gpu_memory_utilization,
-        task=task_of(wanted.model, server.model, flags_of(wanted.extra_args)),
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         more=tuple(_further(number, each) for number, each in enumerate(server.models)),
     )
@@ -53,11 +53,10 @@ def _further(number: int, model: ResolvedModel) -> VllmRole:
     wanted = model.spec
     assert wanted.gpu_memory_utilization is not None  # noqa: S101 - `preflight.sharing.settled` tells every share
     return VllmRole(
-        **_common(model),
+        **_common(model, model.task),
         served_name=model.name,
         tensor_parallel_size=len(model.cards),
         gpu_memory_utilization=wanted.gpu_memory_utilization,
-        task=model.task,
         flags=flags_of_spec(wanted),
         name=model.name,
         port=_port(number),
@@ -65,8 +64,8 @@ def _further(number: int, model: ResolvedModel) -> VllmRole:
     )
 
 
-def _common(of: ResolvedServer | ResolvedModel) -> dict[str, Any]:
-    wanted = of.spec
+def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, Any]:
+    wanted, abilities = of.spec, of.abilities.for_task(task)
     return {
         "model_id": wanted.model,
         "modelscope_id": wanted.modelscope_id or (of.model.modelscope_id if of.model else None),
@@ -75,10 +74,11 @@ def _common(of: ResolvedServer | ResolvedModel) -> dict[str, Any]:
         "max_model_len": of.context_length,
         "kv_cache_dtype": None if wanted.kv_cache_dtype == "auto" else wanted.kv_cache_dtype,
         "trust_remote_code": wanted.trust_remote_code,
-        "tool_call_parser": of.abilities.tool_call_parser,
-        "reasoning_parser": of.abilities.reasoning_parser,
-        "chat_template": of.abilities.chat_template,
-        "recommended": of.abilities.flags,
+        "tool_call_parser": abilities.tool_call_parser,
+        "reasoning_parser": abilities.reasoning_parser,
+        "chat_template": abilities.chat_template,
+        "recommended": abilities.flags,
+        "task": task,
         "extra_args": wanted.extra_args,
         "weights_gib": of.weights_gib,
     }

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Iterator
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
@@ -93,11 +92,11 @@ class _Types:
 
     def _statement(self, name: str) -> CodeType | None:
         """The class statement, whose body comes out of the file's bytecode: to compile it anew would take longer."""
-        for ending in "(:":
-            start = self.source.find(f"\nclass {name}{ending}")
-            if start >= 0:
-                break
-        else:
+        written = f"\nclass {name}"
+        start = self.source.find(written)
+        while start >= 0 and not self.source.startswith(("(", ":"), start + len(written)):  # a name that goes on
+            start = self.source.find(written, start + 1)
+        if start < 0:
             return None
         line = self.source[start + 1 : self.source.find("\n", start + 1)]
         while self.source.startswith("@", before := self.source.rfind("\n", 0, start) + 1):
@@ -176,16 +175,16 @@ def _takes_what_it_mentions(frame: FrameType, types_module: str) -> bool:
 def mentioned(code: CodeType) -> set[str]:
     """All words that a program's code could mean a name by: its names, and what stands in its short texts."""
     found: set[str] = set()
-    for each in _codes(code):
+    texts: set[str] = set()
+    waiting = [code]
+    while waiting:
+        each = waiting.pop()
         found.update(each.co_names)
         for constant in each.co_consts:
-            if isinstance(constant, str) and len(constant) <= LONGEST and "\n" not in constant:
-                found.update(_WORDS.findall(constant))
+            if isinstance(constant, str):
+                if len(constant) <= LONGEST and "\n" not in constant:
+                    texts.add(constant)
+            elif isinstance(constant, CodeType):
+                waiting.append(constant)
+    found.update(_WORDS.findall("\n".join(texts)))
     return found
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from _codes(each)

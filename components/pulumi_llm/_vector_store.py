@@ -85,6 +85,7 @@ class VectorStore(pulumi.ComponentResource):
                 renew=store.spec.renew,
                 protect=store.protect,
                 image_id=args.get("image_id"),
+                disk=store.spec.disk,
             ),
             scope,
         )

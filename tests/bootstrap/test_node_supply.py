@@ -229,7 +229,7 @@ def test_the_tool_that_makes_locks_computes_the_same_digest() -> None:
 
 def test_the_locked_wheels_are_for_the_processor_and_the_python_of_every_node() -> None:
     from pulumi_llm import catalog
-    from pulumi_llm.preflight.rules_hardware import _only_on_arm
+    from pulumi_llm.preflight.gpus import _only_on_arm
 
     known = catalog.load()
     for name, row in registry.environments().items():

@@ -1,16 +1,19 @@
 """vLLM's command line: what the role says, and nothing that this version would not start with."""
 
+import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pulumi_llm._bootstrap import settings
+from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import data, text
 from pulumi_llm.roles.requests import VllmRole
-from pulumi_llm.roles.vllm_flags import quoted, vllm_arguments
+from pulumi_llm.roles.vllm_flags import command_line, quoted, vllm_arguments
 from pulumi_llm.spec import ServerSpec
 from tests.bootstrap.samples import gpu_node
 
@@ -238,6 +241,35 @@ def test_a_recommended_flag_that_is_set_in_part_is_left_to_whoever_did() -> None
     assert "--default-chat-template-kwargs" in vllm_arguments(role)
     told = replace(role, extra_args=("--default-chat-template-kwargs.enable_thinking", "false"))
     assert "--default-chat-template-kwargs" not in vllm_arguments(told)
+
+
+RANKS = abilities_of("Qwen/Qwen3-Reranker-4B").for_task("reranker")
+RERANKER = replace(
+    ROLE,
+    model_id="Qwen/Qwen3-Reranker-4B",
+    task="reranker",
+    chat_template=RANKS.chat_template,
+    recommended=RANKS.flags,
+)
+
+
+def test_a_decoder_that_ranks_is_told_to_be_a_reranker_and_asked_in_its_own_words() -> None:
+    arguments = vllm_arguments(RERANKER)
+    told = json.loads(arguments[arguments.index("--hf-overrides") + 1])
+    assert told["architectures"] == ["Qwen3ForSequenceClassification"]
+    assert chat_of(RERANKER)[1] == [text("vllm/chat/qwen3_reranker.jinja")]
+
+
+def test_a_reranker_takes_what_extra_args_say_of_its_file_and_its_template() -> None:
+    own = ("--hf-overrides", "{}", "--chat-template", "/srv/llm/own.jinja")
+    arguments = vllm_arguments(replace(RERANKER, extra_args=own))
+    assert [arguments.count(each) for each in own] == [1, 1, 1, 1]
+    assert templates_of(replace(RERANKER, extra_args=own)) == []
+
+
+def test_the_unit_of_a_reranker_keeps_the_json_in_one_argument() -> None:
+    line = next(each for each in command_line(RERANKER, "/opt").splitlines() if "--hf-overrides" in each)
+    assert shlex.split(line.removesuffix("\\"))[1] == RANKS.flags[1]
 
 
 def test_a_misspelt_flag_is_refused_with_the_right_one() -> None:

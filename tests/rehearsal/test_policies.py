@@ -95,17 +95,20 @@ def test_the_guide_names_what_a_role_calls_and_the_right_to_hand_it_over(page: P
     assert _for_roles(page, cloud) == {*ours, *more, f"{service}:PassRole"}
 
 
-HANDING = {
-    "alicloud": ("ecs:AttachInstanceRamRole", {"RamRoleName": "stops"}, "ram:PassRole"),
-    "tencentcloud": ("cvm:RunInstances", {"CamRoleName": "stops"}, "cam:PassRole"),
-    "aws": ("ec2:RunInstances", {"IamInstanceProfile.Name": "stops"}, "iam:PassRole"),
-}
+HANDING = [
+    ("alicloud", "ecs:AttachInstanceRamRole", {"RamRoleName": "stops"}, "ram:PassRole"),
+    ("tencentcloud", "cvm:RunInstances", {"CamRoleName": "stops"}, "cam:PassRole"),
+    ("tencentcloud", "cvm:ModifyInstancesAttribute", {"CamRoleName": "stops"}, "cam:PassRole"),
+    ("aws", "ec2:RunInstances", {"IamInstanceProfile.Name": "stops"}, "iam:PassRole"),
+    ("aws", "ec2:AssociateIamInstanceProfile", {"IamInstanceProfile.Name": "stops"}, "iam:PassRole"),
+]
 
 
-@pytest.mark.parametrize("package", HANDING)
-def test_the_printed_policy_lets_one_hand_a_role_to_a_machine(package: str) -> None:
+@pytest.mark.parametrize(("package", "call", "given", "needs"), HANDING)
+def test_the_printed_policy_lets_one_hand_a_role_to_a_machine(
+    package: str, call: str, given: dict[str, str], needs: str
+) -> None:
     """No call is named so: the clouds ask for it where a call gives a machine a role."""
-    call, given, needs = HANDING[package]
     (rows,) = (each for each in policy.least(package, [Recorded(call, "", given)]).values() if isinstance(each, list))
     assert rows[0].get("Action", rows[0].get("action")) == sorted([call, needs])
     (rows,) = (each for each in policy.least(package, [Recorded(call, "", {})]).values() if isinstance(each, list))

@@ -40,6 +40,7 @@ from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.policy_settings import FILE, Exemption, combined
+from pulumi_llm._snapshots import notes, schedule
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
@@ -88,6 +89,7 @@ def findings() -> tuple[Finding, ...]:
             of_apps,
             of_services,
             of_stores,
+            of_snapshots,
             of_gateways,
             of_endings,
             of_outlooks,
@@ -101,6 +103,42 @@ def findings() -> tuple[Finding, ...]:
             for each in source()
         ]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
+
+
+# -- snapshots and weights
+
+SERVER_PART = {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": "01-ai/Yi-6B-Chat"}
+KEPT: tuple[dict[str, Any], ...] = (
+    {"bucket": "my-bucket"},
+    {"bucket": "oss://kept"},
+    {"bucket": "s3://kept", "endpoint": "b"},
+)
+
+DISKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("aliyun", {"snapshots": {"at": "03:30 Asia/Shanghai"}}),
+    ("tencent", {"snapshots": {"at": "03:00 UTC", "keep_days": 31}}),
+    ("aliyun", {"snapshots": {"at": "03:00 UTC", "keep_days": 1001}}),
+    ("aws", {"snapshots": {"at": "03:00 UTC", "keep_days": 6, "every": "Sun"}}),
+    ("aliyun", {"from_snapshot": "snap-1"}),
+    ("ssh", {"from_snapshot": "snap-1"}),
+    ("aws", {"snapshots": {"at": "25:00 UTC"}}),
+    ("aws", {"snapshots": {"at": "03:00 Mars/Base"}}),
+    ("aws", {"snapshots": {"at": "03:00 UTC", "every": "Monday"}}),
+)
+
+
+def of_snapshots() -> Iterator[Finding]:
+    """What is said of a schedule that its cloud would not take, and of one that it does."""
+    for cloud, wanted in DISKS:
+        yield from told(lambda wanted=wanted: spec.parse(spec.DiskSpec, wanted))
+        try:
+            yield from schedule.mistakes(spec.parse(spec.DiskSpec, wanted), cloud)
+        except Refusal:
+            continue
+    for kept in KEPT:
+        yield from told(lambda kept=kept: spec.parse(spec.ServerSpec, {**SERVER_PART, "weights": kept}))
+    for cloud in ("aliyun", "tencent", "aws"):
+        yield from notes.of(spec.parse(spec.DiskSpec, {"snapshots": {"at": "03:00 UTC", "every": "Sun"}}), cloud)
 
 
 # -- vector stores
@@ -132,6 +170,17 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         "extra_args": ("--speculative-config", '{"method": "eagle", "model": "a/b", "num_speculative_tokens": 2}'),
     },
     {"model": "Qwen/Qwen3.6-27B-FP8", "gpu": "A100-80GB", "extra_args": ("--enable-lora",)},
+    *(
+        {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "extra_args": flags}
+        for flags in (
+            ("--enable-lora", "--max-lora-rank", "48", "--max-loras", "4", "--max-cpu-loras", "2"),
+            ("--speculative-config", '{"method": "ngram"}'),
+            ("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 0}'),
+            ("--max-num-batched-tokens", "64", "--max-num-seqs", "128"),
+            ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"),
+        )
+    ),
+    {"model": "moonshotai/Kimi-K2.6", "gpu": "H200", "gpu_count": 8, "extra_args": ("--enable-lora",)},
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
     {"model": "Qwen/Qwen3-8B-FP8", "gpu": "A10"},
@@ -178,6 +227,12 @@ def _of_other_catalogues() -> Iterator[Finding]:
     """What a catalogue would have to lack: prices, a model's licence, its place at ModelScope."""
     gated = case_of(FitRequest(model="google/gemma-2-9b-it", gpu="A10"))
     yield from findings_of(replace(gated, model=replace(gated.model, licence=None, modelscope_id=None)))
+    yield from findings_of(replace(gated, model=replace(gated.model, unserved_part="mistral4")))
+    wide = case_of(FitRequest(model="Qwen/Qwen3-8B", gpu="H20", extra_args=("--enable-lora",)))
+    yield from findings_of(replace(wide, model=replace(wide.model, vocab=262_144)))
+    flags = ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 5}')
+    ahead = case_of(FitRequest(model="deepseek-ai/DeepSeek-V3", gpu="H200", gpu_count=8, extra_args=flags))
+    yield from findings_of(replace(ahead, model=replace(ahead.model, heads_ahead=3)))
     for concurrency in (None, 300):
         case = case_of(FitRequest(model="Qwen/Qwen2.5-72B-Instruct", gpu="A10", concurrency=concurrency))
         found = suggest.cheapest(case)
@@ -410,6 +465,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("proxy.routes", {"chat": {"models": {"gpt-5": 1}}}),
     ("proxy.upstreams", {"custom": {"models": ["m"]}}),
     ("proxy.upstreams", {"custom": {"models": ["m"], "base_url": "http://x.example/v1"}}),
+    ("server.traces", {"endpoint": "http://collector.example.com:4318/v1/traces"}),
     ("proxy.upstreams", {"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}),
     *(("server.upstreams", each) for each in UPSTREAMS),
     ("server.cors_origins", ["chat.example.com"]),
@@ -603,7 +659,10 @@ def _without_keys(*vendors: str) -> dict[str, Any]:
 
 
 WORKER: dict[str, Any] = {
-    **{"account_id": "0" * 32, "zone_id": "1" * 32, "hostname": "llm.example.com", "near": "us-west-2"},
+    "account_id": "0" * 32,
+    "zone_id": "1" * 32,
+    "hostname": "llm.example.com",
+    "near": "us-west-2",
     **{key: PROXY[key] for key in ("upstreams", "allowed_cidrs", "openai_api_key")},
 }
 _ABROAD = {"models": ["m"], "vendor": "custom", "base_url": "https://gpu.example.com/v1"}

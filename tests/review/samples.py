@@ -9,7 +9,7 @@ from typing import Any
 
 from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._review.bill import Bill, Line, make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm.catalog import DATA, Catalog
 
 TODAY = date(2026, 7, 1)

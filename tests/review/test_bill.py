@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pulumi_llm._review import bill_file, difference
 from pulumi_llm._review.bill_text import bill_text
 from pulumi_llm._review.cloud_rows import whole
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._review.money import Amounts
 from pulumi_llm._review.table import DATA as TABLE
 from pulumi_llm._review.table import cost_table

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pulumi_llm._review.bill import Bill
 from pulumi_llm._review.bill_text import difference_text
 from pulumi_llm._review.difference import compare
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._review.money import Amounts
 from pulumi_llm.catalog import Catalog
 from tests.review.samples import DISK, INSTANCE, Program

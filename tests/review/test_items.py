@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm.catalog import Catalog
 from tests.review.samples import ADDRESS, ASSOCIATION, DISK, INSTANCE, Program
 

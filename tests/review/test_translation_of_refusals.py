@@ -21,7 +21,7 @@ from tests.texts.test_catalogue import TOOL
 SOURCE = Path(pulumi_llm.__file__).parent
 FAMILIES = (
     *("fit", "spec", "placement", "preflight", "catalog", "cloud", "bootstrap", "gateway", "content"),
-    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors"),
+    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors", "snapshots"),
 )
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {
@@ -88,7 +88,14 @@ MODULES = (
         "_network.py",
     ),
     *("_model_server.py", "_overseas_proxy.py", "_vector_store.py", "catalog/catalog.py", "catalog/names.py"),
-    *("catalog/__init__.py", "clouds", "_bootstrap/user_data.py", "_outlook"),
+    *(
+        "catalog/__init__.py",
+        "clouds",
+        "_bootstrap/user_data.py",
+        "_outlook",
+        "_snapshots/schedule.py",
+        "_snapshots/notes.py",
+    ),
     *("roles/caddy.py", "roles/gateway.py", "roles/vllm.py", "roles/vllm_flags.py"),
 )
 

@@ -8,10 +8,10 @@ import pytest
 
 import pulumi_llm as llm
 from pulumi_llm import spec
-from pulumi_llm._bootstrap import BackupRole, ServiceRole, settings
+from pulumi_llm._bootstrap import BackupRole, BucketRole, ServiceRole, settings
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
-from tests.bootstrap.samples import engine_node, vector_node
+from tests.bootstrap.samples import engine_node, gpu_node, vector_node
 from tests.ssh import samples as own
 from tests.test_components import SERVER, plan_of
 from tests.test_spec import changed
@@ -38,6 +38,12 @@ def test_a_node_without_backups_has_nothing_of_them(engine: str) -> None:
     assert not any("backup" in each for each in (*made["code"], *made["hints"], *made["services"]))
     assert not any("backup" in each["path"] for each in (*made["files"], *made["secret_files"]))
     assert not any("backup" in each for each in (*made["secrets"]["required"], *made["secrets"]["optional"]))
+
+
+def test_a_node_that_backs_its_store_up_may_keep_its_weights_in_a_bucket_too() -> None:
+    target = {"url": "https://b.example.com", "region": "r", "prefix": "p", "shown": "oss://b/p"}
+    both = gpu_node().having(BackupRole(engine="weaviate"), BucketRole(target=target))
+    assert {"llm_node/backup.py", "llm_node/bucket.py", "llm_node/backup_send.py"} <= set(settings(both)["code"])
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -16,7 +16,7 @@ from pulumi_llm._plan.capture import capture
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.bill import make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Refusal
 from tests.ssh.samples import HOST_KEY, platform

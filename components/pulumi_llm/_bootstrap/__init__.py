@@ -26,6 +26,7 @@ from pulumi_llm._bootstrap.user_data import (
 from pulumi_llm.roles.requests import (
     ENDPOINTS,
     BackupRole,
+    BucketRole,
     GatewayKey,
     GatewayRole,
     LeaveRole,
@@ -42,6 +43,7 @@ from pulumi_llm.roles.requests import (
 __all__ = [
     "ENDPOINTS",
     "BackupRole",
+    "BucketRole",
     "GatewayKey",
     "GatewayRole",
     "LeaveRole",

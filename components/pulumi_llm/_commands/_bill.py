@@ -23,7 +23,7 @@ from pulumi_llm._plan.capture import capture_stack
 from pulumi_llm._resolve.choices import ALTERNATIVES
 from pulumi_llm._review import bill_file, bill_text, difference, revision
 from pulumi_llm._review.bill import Bill, make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal

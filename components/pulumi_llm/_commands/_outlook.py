@@ -23,7 +23,7 @@ from pulumi_llm._plan.capture import capture_stack
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review import policy
 from pulumi_llm._review.bill import make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._review.stack_review import default_regions
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding

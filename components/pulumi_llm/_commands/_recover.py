@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pulumi_llm import _engine_yaml, catalog, spec
 from pulumi_llm import _outputs as outputs
-from pulumi_llm._commands import DONE
+from pulumi_llm import catalog, spec
+from pulumi_llm._commands import DONE, _platform_file, _snapshots
 from pulumi_llm._commands._asking import confirm, say
 from pulumi_llm._commands._recover_engine import Pulumi, failures_of, sold_out
 from pulumi_llm._dataclasses import dataclass
@@ -19,13 +19,14 @@ from pulumi_llm._plan import state
 from pulumi_llm._power import machines
 from pulumi_llm._resolve.choices import Choice, choices_of
 from pulumi_llm._resolve.parts import looking
-from pulumi_llm._simcloud.store import home_beside
+from pulumi_llm._snapshots.disks import Disk, current
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 
-PART = "platform"
 KEY = "server.alternative"
+COPY_KEY = f"server.{_snapshots.KEY}"
 _COMMAND = "command:remote:Command"
+NEWEST = "newest"
 _OWN_DISK = ("llm:index:ModelServer", "llm:index:VectorStore")
 
 
@@ -48,9 +49,13 @@ def run(asked: Namespace) -> int:
         raise Refusal([Finding("recover.own-machine", message, _("`pulumi up` sets it up again"))])
     beside = platform.vectors
     choices = choices_of(server, looking(beside), platform.network)
+    copied = server.disk.from_snapshot if server.disk else None
+    disk = _disk(asked, copied) if before.rows else None
     # Where the state does not tell the disk's zone, it is where the machine was to be.
-    zone = (before.zone or choices[server.alternative].place.zone) if before.used else ""
-    meant, left = _meant(choices, zone, asked.most)
+    told = disk.zone if disk is not None else before.zone
+    zone = (told or choices[server.alternative].place.zone) if before.used else ""
+    copy = _copy(asked, disk) if asked.snapshot else ""
+    meant, left = _meant(choices, "" if copy else zone, asked.most)
     for line in left:
         say(line)
     if not meant:
@@ -58,7 +63,61 @@ def run(asked: Namespace) -> int:
     say(_("to be tried, each once: {choices}", choices=listed(str(each) for each in meant)))
     # Whatever else was changed in the files comes with it.
     confirm(asked, tr("Go on? [y/N] "), lambda: pulumi.run("preview"))
-    return _try(asked, pulumi, meant, server.alternative, before)
+    written = Written(server.alternative, copied)
+    return _try(asked, Files(pulumi, written, copy, zone), meant, before)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the stack's file says: which alternative is taken, and from which snapshot the disk is made."""
+
+    number: int
+    copy: str | None
+
+
+@dataclass(slots=True)
+class Files:
+    """The stack's file as the tries go: ``copy`` is for the disk of a choice in another zone than the disk's."""
+
+    pulumi: Pulumi
+    now: Written
+    copy: str
+    zone: str
+
+    def take(self, choice: Choice, written: Written) -> None:
+        """Write what makes that choice, over what was ``written`` at first. Raises Refusal ``recover.not-written``."""
+        moved = bool(self.copy) and choice.place.zone != self.zone
+        self.put(Written(choice.number, self.copy if moved else written.copy))
+
+    def put(self, wanted: Written) -> None:
+        """Write that. Raises Refusal ``recover.not-written``."""
+        if wanted.number != self.now.number:  # 0 is what nobody writes
+            self._write(KEY, str(wanted.number) if wanted.number else None)
+        if wanted.copy != self.now.copy:
+            self._write(COPY_KEY, wanted.copy)
+        self.now = wanted
+
+    def _write(self, key: str, value: str | None) -> None:
+        if said := _platform_file.write(self.pulumi, key, value):
+            path = f"{_platform_file.PART}.{key}"
+            message = _("{path} could not be written into the stack's file: {said}", path=path, said=said)
+            raise Refusal([Finding("recover.not-written", message, _("set it by hand, then `pulumi up`"))])
+
+
+def _disk(asked: Namespace, written: str | None) -> Disk | None:
+    """The server's data disk, as the stack's file means it; None: there is none."""
+    found = [each for each in _snapshots.of_stack(asked) if each.place == "server"]
+    return current(found, written) if found else None
+
+
+def _copy(asked: Namespace, disk: Disk | None) -> str:
+    """The snapshot that the disk is made from in another zone: the one that is asked for, or the newest."""
+    if disk is not None:
+        return _snapshots.wanted(asked, disk, None if asked.snapshot == NEWEST else asked.snapshot).id
+    if asked.snapshot == NEWEST:
+        message = _("the stack has no data disk of the server's, so its newest snapshot is not known")
+        raise Refusal([Finding("snapshots.no-disk", message, _("--snapshot ID"))])
+    return str(asked.snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +162,14 @@ def _zone(values: Mapping[str, Any]) -> str:
 
 
 def _platform(asked: Namespace) -> spec.PlatformSpec:
-    project = projects.find(asked.project)
-    if asked.sim:  # what was set in the simulation counts there
-        mirrored = projects.at(home_beside(project.folder) / "project")
-        known = mirrored is not None and mirrored.stack_file(asked.stack).is_file()
-        project = mirrored if known and mirrored is not None else project
-    text = projects.read_stack(project, asked.stack).values.get(projects.full_name(project.name, PART))
-    if text is None:
-        message = _("the stack {stack!r} has no value {key!r} to write into", stack=asked.stack, key=PART)
+    found = _platform_file.read(asked)
+    if found is None:
+        message = _(
+            "the stack {stack!r} has no value {key!r} to write into", stack=asked.stack, key=_platform_file.PART
+        )
         hint = _("in a program of your own, set the argument `alternative` and run `pulumi up`")
         raise Refusal([Finding("recover.no-platform", message, hint)])
-    return spec.parse(spec.PlatformSpec, _engine_yaml.load(text), where=PART)
+    return found
 
 
 def _meant(choices: Sequence[Choice], zone: str, most: Decimal | None) -> tuple[list[Choice], list[str]]:
@@ -138,42 +194,30 @@ def _meant(choices: Sequence[Choice], zone: str, most: Decimal | None) -> tuple[
     return meant, left
 
 
-def _try(asked: Namespace, pulumi: Pulumi, meant: Sequence[Choice], written: int, before: There) -> int:
+def _try(asked: Namespace, files: Files, meant: Sequence[Choice], before: There) -> int:
     facts = machines.facts(meant[0].place.cloud)
-    refusals, now = [], written
+    refusals, written, pulumi = [], files.now, files.pulumi
     for each in meant:
-        if each.number != now:
-            _take(pulumi, each.number)
-            now = each.number
-        say(_("trying {choice}", choice=str(each)))
+        files.take(each, written)
+        if files.now.copy != written.copy:
+            say(_("trying {choice}, with a data disk from {copy}", choice=str(each), copy=files.now.copy))
+        else:
+            say(_("trying {choice}", choice=str(each)))
         done = pulumi.run("up", "--yes")
         if done.code == 0:
             say(_("the machine is there: {choice}", choice=str(each)))
             return DONE
         code = sold_out(failures_of(done.text), facts["type"], facts["sold_out"]["pattern"])
         if not code:
-            there = There.read(asked).has_server
-            if not there and now != written:
-                _take(pulumi, written)
+            if not There.read(asked).has_server:
+                files.put(written)
             message = _("`pulumi up` failed for another reason than stock, and no other alternative was tried")
             hint = _("what it says above; then this again")
             raise Refusal([Finding("recover.failed", message, hint)])
         refusals.append(_("{choice}: {code}", choice=str(each), code=code))
-    if now != written:
-        _take(pulumi, written)
+    files.put(written)
     message = _("none of these is left: {refusals}", refusals=listed(refusals))
     raise Refusal([Finding("recover.sold-out", message, _cleared(pulumi, before))])
-
-
-def _take(pulumi: Pulumi, number: int) -> None:
-    """Write which alternative is taken. Raises Refusal ``recover.not-written``."""
-    path = f"{PART}.{KEY}"
-    words = ("set", "--path", path, str(number)) if number else ("rm", "--path", path)  # 0 is what nobody writes
-    done = pulumi.run("config", *words, shown=False)
-    if done.code:
-        said = " ".join(done.text.split())[-300:]
-        message = _("{path} could not be written into the stack's file: {said}", path=path, said=said)
-        raise Refusal([Finding("recover.not-written", message, _("set it by hand, then `pulumi up`"))])
 
 
 def _cleared(pulumi: Pulumi, before: There) -> str:

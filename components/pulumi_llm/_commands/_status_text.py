@@ -75,7 +75,7 @@ def picture(answer: Answer) -> Iterator[str]:
             yield f"  {' ' * columns}  [{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
                 yield f"  {' ' * columns}  try: {_text(each, 'hint')}"
-    yield from (f"  {line}" for line in (*_leaving(document), *_backed_up(document)))
+    yield from (f"  {line}" for line in (*_leaving(document), *_backed_up(document), *_kept(document)))
     lines = document.get("log") or []
     if isinstance(lines, list) and lines:
         yield tr("  last lines:")
@@ -101,6 +101,8 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         yield f"{name} leave {number}", f"{name}: {line}"
     for number, line in enumerate(_backed_up(document)):
         yield f"{name} backup {number}", f"{name}: {line}"
+    for number, line in enumerate(_kept(document)):
+        yield f"{name} weights {number}", f"{name}: {line}"
     yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
 
 
@@ -138,6 +140,33 @@ def _backed_up(document: dict[str, Any]) -> Iterator[str]:
         yield tr("the timer's last backup failed: [{code}]", code=_text(backup, "code"))
         if _text(backup, "hint"):
             yield tr("try: {hint}", hint=_text(backup, "hint"))
+
+
+SOURCES = {
+    "bucket": _("from the bucket"),
+    "hub": _("from a hub"),
+    "disk": _("on the disk already"),
+}
+
+
+def _kept(document: dict[str, Any]) -> Iterator[str]:
+    """Where each model's weights came from, whether the bucket has them, and what is wrong with that."""
+    found = document.get("weights")
+    models = found.get("models") if isinstance(found, dict) else None
+    for folder, each in models.items() if isinstance(models, dict) else ():
+        if not isinstance(each, dict):
+            continue
+        yield tr(
+            "weights {model}: {source}; {kept} in {bucket}",
+            model=printable(str(folder).rpartition("/")[2]),
+            source=told(SOURCES.get(_text(each, "source"), "")),
+            kept=_("kept") if each.get("kept") is True else _("not kept yet"),
+            bucket=_text(found, "bucket") if isinstance(found, dict) else "",
+        )
+        if _text(each, "code"):
+            yield f"[{_text(each, 'code')}] {_text(each, 'message')}"
+            if _text(each, "hint"):
+                yield tr("try: {hint}", hint=_text(each, "hint"))
 
 
 def verdict(answer: Answer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,6 +11,8 @@ from pulumi_llm._commands import meant
 from pulumi_llm._language import tr
 from pulumi_llm._texts import Text
 
+MOST = 10**15
+"""Tokens a month; all that anybody has."""
 STEP = Decimal("0.01")
 """What amounts are rounded to, so that what goes through JSON still says the same."""
 
@@ -31,6 +34,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def many(text: str) -> int:
+    """A number of tokens a month: 50M, 1.5B, 300k, or all its digits."""
+    found = re.fullmatch(r"([0-9]{1,15})(?:\.([0-9]{1,9}))?([kKMB]?)", text)
+    if found:
+        factor = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}[found[3]]
+        value = Decimal(f"{found[1]}.{found[2] or 0}") * factor
+        if value == int(value) and value <= MOST:
+            return int(value)
+    raise unfit(tr("{text!r} is not a number of tokens such as 50M, 1.5B or 300000", text=text))
 
 
 def number(low: float, high: float) -> Callable[[str], float]:

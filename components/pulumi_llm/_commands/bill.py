@@ -23,7 +23,7 @@ from pulumi_llm._texts import _
 def _options() -> Sequence[Option]:
     from decimal import Decimal
 
-    from pulumi_llm._review.items import DEFAULT_TRAFFIC_GIB
+    from pulumi_llm._review.item import DEFAULT_TRAFFIC_GIB
 
     return (
         STACK,

@@ -24,6 +24,11 @@ COMMAND = Command(
         PROJECT,
         option("-y", "--yes", action="store_true", help="do not ask"),
         option(
+            "--snapshot",
+            metavar="ID",
+            help="in another zone, make the data disk from this snapshot, or from the `newest`; what is newer is lost",
+        ),
+        option(
             "--most",
             type=amount(100_000, zero=False),
             metavar="AMOUNT",

@@ -30,7 +30,7 @@ ABOUT = _(
 )
 
 
-OURS = ("stop", "start", "recover")
+OURS = ("stop", "start", "recover", "snapshots")
 """Commands of ours that `sim` takes as it takes Pulumi's: `sim stop` is `stop --sim`."""
 
 
@@ -68,7 +68,9 @@ def _ours(request: Request) -> int:
     if request.home:
         os.environ["PULUMI_LLM_SIM_HOME"] = str(request.home.expanduser().resolve())
     try:
-        return find(request.command).run(["--sim", *project, *rest], "pulumi-llm sim")
+        command = find(request.command)
+        first = [rest.pop(0)] if command.commands and rest else []
+        return command.run([*first, "--sim", *project, *rest], "pulumi-llm sim")
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -10,7 +10,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._power.machines import Machine
 from pulumi_llm._review.bill import Bill, Line, make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, PER_HOUR, Amounts, both, total
 from pulumi_llm._review.table import cost_table
 from pulumi_llm.catalog import Catalog

@@ -10,7 +10,8 @@ from typing import Any
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
-from pulumi_llm._review.items import Usage, items
+from pulumi_llm._review.item import Usage
+from pulumi_llm._review.items import items
 from pulumi_llm._stopping import facts as facts
 from pulumi_llm._stopping import why_not
 from pulumi_llm._texts import _, either
@@ -57,7 +58,7 @@ def machines_of(plan: Plan, catalog: Catalog, regions: Mapping[str, str]) -> lis
         zone = resource.outputs.get("availabilityZone") or resource.inputs.get("availabilityZone")
         found.append(
             Machine(
-                place=_place(resource.parent, by_urn),
+                place=place_of(resource.parent, by_urn),
                 name=resource.name,
                 urn=resource.urn,
                 id=resource.id,
@@ -107,7 +108,8 @@ def refused(machines: Iterable[Machine], catalog: Catalog) -> Iterator[Finding]:
             yield Finding("power.cannot-stop", message, hint, where=each.name)
 
 
-def _place(parent: str, by_urn: Mapping[str, Any]) -> str:
+def place_of(parent: str, by_urn: Mapping[str, Any]) -> str:
+    """What a resource below that parent belongs to: server, proxy, vectors, or something that no component made."""
     while parent in by_urn:
         place = PLACES.get(by_urn[parent].type)
         if place:

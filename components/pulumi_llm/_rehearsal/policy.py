@@ -39,6 +39,6 @@ def _handing(package: str, calls: Iterable[Recorded]) -> tuple[str, ...]:
     row = folder.read("rehearsal.json").get("handing") if folder else None
     if row is None:
         return ()
-    parameters = (key for call in calls if call.name == row["call"] for key in call.parameters)
+    parameters = (key for call in calls if call.name in row["calls"] for key in call.parameters)
     # AWS's parameters are flat: `IamInstanceProfile.Name`.
     return (str(row["needs"]),) if any(each.startswith(row["parameter"]) for each in parameters) else ()

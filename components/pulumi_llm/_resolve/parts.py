@@ -13,6 +13,7 @@ from pulumi_llm._findings import keep
 from pulumi_llm._flags import flags_of
 from pulumi_llm._resolve import choices
 from pulumi_llm._resolve.graph import Foreign, ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+from pulumi_llm._snapshots import notes, schedule
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
@@ -83,7 +84,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         Refusal: with all that the catalogue and the fit check have against it, at once.
     """
     placing = placing or placement.attempt(lambda: placement.place_server(server))
-    findings = [*placing.findings, *apps.mistakes(server, vectors)]
+    findings = [*placing.findings, *apps.mistakes(server, vectors), *schedule.mistakes(server.disk, server.cloud)]
     verdict = preflight.judge(server, vectors, placing)
     if verdict.seats:
         from pulumi_llm.preflight import sharing  # most servers have one model
@@ -108,6 +109,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
             *told,
             *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ()),
             *apps.warnings_of(server),
+            *notes.of(server.disk, server.cloud),
         ),
         memory=verdict.memory,
         max_num_seqs=verdict.max_num_seqs,
@@ -130,9 +132,16 @@ def with_alternatives(
 
 def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: VectorsSpec) -> Stand:
     """Where a vector store of its own machine stands. Raises Refusal where there is no such place or disk."""
+    if found := list(schedule.mistakes(vectors.disk, cloud)):
+        raise Refusal(found)
     place = placement.place_vectors(cloud, region, zone, vectors.memory_gib, vectors.instance_type)
     system, data = _sold(cloud, vectors.system_disk_gib, vectors.disk_gib)
-    return Stand(place=place, system_disk_gib=system, data_disk_gib=data, warnings=tuple(stores.warnings_of(vectors)))
+    return Stand(
+        place=place,
+        system_disk_gib=system,
+        data_disk_gib=data,
+        warnings=(*stores.warnings_of(vectors), *notes.of(vectors.disk, cloud)),
+    )
 
 
 def stand_of_proxy(proxy: ProxySpec) -> Stand:

@@ -13,7 +13,8 @@ from decimal import Decimal
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
-from pulumi_llm._review.items import Item, Usage, items
+from pulumi_llm._review.item import Item, Usage
+from pulumi_llm._review.items import items
 from pulumi_llm._review.money import HOURS_PER_MONTH, PER_HOUR, PER_MONTH, ZERO, Amounts, both, exact, total
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.catalog import Catalog, ExchangeRate, ExtraPrice, Price
@@ -166,7 +167,7 @@ def _line(item: Item, catalog: Catalog, today: date) -> Line:
         region=item.region,
         quantity=item.quantity,
         hours=item.hours,
-        estimate=item.kind == "traffic",
+        estimate=item.kind in ("traffic", "snapshots"),
         price=tag,
         per_hour=per_hour,
         per_month=per_month,
@@ -193,7 +194,7 @@ def _row(item: Item, catalog: Catalog) -> Price | ExtraPrice | None:
         return None
     if item.kind == "machine":
         return catalog.price(item.cloud, item.name, item.region, spot=item.spot)
-    kind = {"disk": "disk", "address": "public-address", "traffic": "traffic-out"}[item.kind]
+    kind = {"disk": "disk", "address": "public-address", "traffic": "traffic-out", "snapshots": "snapshot"}[item.kind]
     row = catalog.extra_price(item.cloud, kind, item.name, item.region)
     if row is not None and row.region == "*" and not _ordinary(item.cloud, item.region, catalog):
         return None  # "all regions" are those of the ordinary partition

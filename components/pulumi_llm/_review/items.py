@@ -6,62 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._review.item import Item, ItemKind, Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
 from pulumi_llm._texts import Text, _
 from pulumi_llm.catalog import Catalog, Price
 from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
 
-DEFAULT_TRAFFIC_GIB = 50
-"""A guess, to be replaced by one's own: about 5 million tokens a day, streamed one by one at some 300 bytes each
-(the JSON of a chunk and its framing), are 1.4 GiB a day and 42 GiB a month."""
-
 SERVER = "llm:index:ModelServer"
 """The component whose machine may have hours."""
-
-ItemKind = Literal["machine", "disk", "address", "traffic", "other"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """How much the machines are used: ``running`` hours of a month of 730, and GiB a month out of each address."""
-
-    running: Decimal = HOURS_PER_MONTH
-    traffic_gib: Decimal = Decimal(DEFAULT_TRAFFIC_GIB)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One thing that is paid for.
-
-    ``quantity`` is how much of the unit is bought at a time (1 machine, GiB of a disk), or GiB per month of
-    traffic; ``hours`` is how long in a month. ``while_running`` is false for what is paid for only while the
-    machines stand still. ``unknown`` says why it cannot be priced, where that is already clear.
-    """
-
-    urn: str
-    type: str
-    resource: str
-    slot: str
-    kind: ItemKind
-    what: str
-    cloud: str | None
-    region: str | None
-    name: str = ""
-    quantity: Decimal = Decimal(1)
-    hours: Decimal = HOURS_PER_MONTH
-    while_running: bool = True
-    spot: bool = False
-    unknown: str | None = None
-    note: str = ""
-    told: Price | None = None
-    """The price per hour that the stack itself gives."""
 
 
 def _whole(count: object) -> int:
@@ -105,6 +63,8 @@ class _Reader:
         for each in self.plan.resources:
             if each.type == SERVER and isinstance(each.inputs.get("host"), Mapping):
                 yield self._existing(each, each.inputs["host"])
+            if each.type == SERVER and isinstance(each.inputs.get("weights"), Mapping):
+                yield self._kept(each, each.inputs["weights"])
             if not each.custom or each.package in self.table.free_packages:
                 continue
             rule = self.table.rules.get(each.type)
@@ -116,6 +76,8 @@ class _Reader:
                 yield from self._disks(each, rule)
             elif rule.kind == "address":
                 yield from self._address(each, rule)
+            elif rule.kind == "snapshots":
+                yield self._copies(each, rule)
             elif rule.kind == "subscription":
                 yield self._subscription(each, rule)
 
@@ -160,6 +122,22 @@ class _Reader:
             source_date=datetime.now(UTC).date().isoformat(),
         )
         return replace(item, told=told)
+
+    def _kept(self, server: PlannedResource, weights: Mapping[str, Any]) -> Item:
+        """The bucket of weights, which is somebody's own: a cloud charges for what lies in it, by its own price."""
+        return Item(
+            urn=server.urn,
+            type=server.type,
+            resource=server.name,
+            slot="weights",
+            kind="other",
+            what=_("weights kept in {bucket}", bucket=str(weights.get("bucket"))),
+            cloud=None,
+            region=None,
+            unknown=_(
+                "the catalogue has no price of what lies in a bucket; within its region nothing is paid to fetch it"
+            ),
+        )
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:
@@ -252,6 +230,30 @@ class _Reader:
             return replace(item, unknown=_("the plan gives no kind of disk ({type})", type=disk.type))
         what = _("{disk}, {gib} GiB {kind}", disk=Text(disk.name), gib=plain(exact(size)), kind=str(kind))
         return replace(item, what=what, name=str(kind), quantity=exact(size), unknown=refused)
+
+    def _copies(self, resource: PlannedResource, rule: CostRule) -> Item:
+        """The snapshots of a schedule: priced as one whole copy of the disk, as nobody knows how much of it changes."""
+        item = self._item(resource, rule, "snapshots", "snapshots", _("snapshots of a disk"))
+        above = [self.by_urn[urn] for urn in resource.dependencies if urn in self.by_urn]
+        disks = [
+            disk
+            for each in above
+            if (its := self.table.rules.get(each.type)) is not None and its.kind == "disk"
+            for disk in self._disks(each, its)
+            if disk.kind == "disk"
+        ]
+        if len(disks) != 1 or disks[0].unknown:
+            return replace(item, unknown=_("the plan does not tell the size of what is copied"))
+        what = _("snapshots, {gib} GiB: one whole copy (estimate)", gib=plain(disks[0].quantity))
+        note = _("at most, where the disk is full; what changes from one to the next comes on top")
+        return replace(
+            item,
+            what=what,
+            name="standard",
+            quantity=disks[0].quantity,
+            region=item.region or disks[0].region,
+            note=note,
+        )
 
     def _address(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
         try:

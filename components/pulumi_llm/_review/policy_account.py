@@ -8,7 +8,7 @@ from typing import Any
 from pulumi_llm import _json, catalog
 from pulumi_llm._plan.model import PlannedResource
 from pulumi_llm._review.bill import Bill, make_bill
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._review.policy_model import Breach, View, is_hidden, is_unknown
 from pulumi_llm._review.policy_settings import Budget
 from pulumi_llm._review.table import cost_table

@@ -19,7 +19,7 @@ from pulumi_llm._review import callers, capacity, impact, losses, picture, store
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.changes import Change, Changes, changes_of, moved_providers
 from pulumi_llm._review.difference import Difference, compare
-from pulumi_llm._review.items import Usage
+from pulumi_llm._review.item import Usage
 from pulumi_llm._review.masking import Masker, secrets_in, secrets_in_environment
 from pulumi_llm._review.nodes import Machine, Nodes, machines_of
 from pulumi_llm._review.openings import Open, is_rule, lists_rules, openings_of

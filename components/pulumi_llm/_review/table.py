@@ -14,7 +14,7 @@ from pulumi_llm._review.cloud_rows import whole
 
 DATA = Path(__file__).parent / "data" / "costs.json"
 
-Kind = Literal["machine", "disk", "address", "attaches", "subnet", "free", "subscription"]
+Kind = Literal["machine", "disk", "address", "attaches", "subnet", "snapshots", "subscription", "free"]
 Condition = Mapping[str, Any]
 """``{}`` always holds; ``{"at": path, "is": [values]}`` and ``{"at": path, "above": number}`` look at an input."""
 

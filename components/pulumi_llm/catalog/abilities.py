@@ -20,13 +20,19 @@ class Abilities:
     """Parsers by name, as ``--tool-call-parser`` and ``--reasoning-parser`` take them; None: none is known to fit.
 
     ``chat_template`` is a file of templates/vllm/chat/ that offers the tools which the model's own template leaves out
-    (None: its own does). ``flags`` are flags of ``vllm serve``, each followed by its value.
+    (None: its own does). ``flags`` are flags of ``vllm serve``, each followed by its value. ``task`` is what a server
+    must be for, for any of it to hold (`pooling.task_of`; None: chat).
     """
 
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
     chat_template: str | None = None
     flags: tuple[str, ...] = ()
+    task: str | None = None
+
+    def for_task(self, task: str | None) -> Abilities:
+        """What of it holds for a server that is for ``task``: all or nothing."""
+        return self if task == self.task else Abilities()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,11 @@ def _fits(name: str, pattern: str) -> bool:
 
 def _row(raw: dict[str, Any]) -> Abilities:
     return Abilities(
-        raw.get("tool_call_parser"), raw.get("reasoning_parser"), raw.get("chat_template"), tuple(raw.get("flags", ()))
+        raw.get("tool_call_parser"),
+        raw.get("reasoning_parser"),
+        raw.get("chat_template"),
+        tuple(raw.get("flags", ())),
+        raw.get("task"),
     )
 
 

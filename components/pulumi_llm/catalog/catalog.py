@@ -12,6 +12,7 @@ from pulumi_llm import clouds
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import names, own, parts, reader
 from pulumi_llm.catalog.models import Model
+from pulumi_llm.catalog.newest import PriceKey, newest
 from pulumi_llm.catalog.rows import (
     CloudFacts,
     Ending,
@@ -54,12 +55,20 @@ class Catalog:
         The models of ``own_models`` come besides, and before those of the same id: see `pulumi_llm.catalog.own`.
         """
         self.directory, self.own_models = directory, own_models
+        self._by_cloud: dict[str, dict[str, Instance]] = {}
+        self._best_prices: dict[str, Mapping[PriceKey, reader.RawRow]] = {}
+        self._prices_made: dict[PriceKey, Price] = {}
 
-    def paths(self, name: str) -> tuple[Path, ...]:
-        """The files that ``name`` consists of, the clouds' first; where there is none, the one that is missing."""
-        places = [each.data for each in clouds.every().values()] if self.directory == DATA else []
+    def paths(self, name: str, cloud: str | None = None) -> tuple[Path, ...]:
+        """The files that ``name`` consists of, the clouds' first; where there is none, the one that is missing.
+
+        With ``cloud`` those that may have rows of it: its own folder's, and what is no cloud's; there may be none.
+        """
+        places = []
+        if self.directory == DATA:
+            places = [each.data for known, each in clouds.every().items() if cloud in (None, known)]
         found = tuple(each / name for each in (*places, self.directory) if (each / name).is_file())
-        return found or (self.directory / name,)
+        return found if found or (cloud is not None and self.directory == DATA) else (self.directory / name,)
 
     def copy_to(self, directory: Path) -> None:
         """Write all of it into one folder, which is a catalogue by itself. Raises OSError."""
@@ -153,21 +162,28 @@ class Catalog:
         """All instance types."""
         return self._rows("instances.json", Instance, change=reader.instance_row)
 
-    @cached_property
-    def _instances_by_key(self) -> Mapping[tuple[str, str], Instance]:
-        return {(row.cloud, row.instance_type): row for row in self.instances}
+    def _instances_of(self, cloud: str) -> dict[str, Instance]:
+        """A cloud's types by their names: a plan asks for two clouds' at most, and the others' files stay unread."""
+        if cloud not in self._by_cloud:
+            rows: Iterable[Instance] = self.__dict__.get("instances", ()) or (
+                row
+                for path in self.paths("instances.json", cloud)
+                for row in reader.rows_of(path, Instance, reader.instance_row)
+            )
+            self._by_cloud[cloud] = {row.instance_type: row for row in rows if row.cloud == cloud}
+        return self._by_cloud[cloud]
 
     def find_instance(self, cloud: str, instance_type: str) -> Instance | None:
         """The instance type, or None where no row is known."""
-        return self._instances_by_key.get((cloud, instance_type))
+        return self._instances_of(cloud).get(instance_type)
 
     def instance(self, cloud: str, instance_type: str) -> Instance:
         """The instance type. Raises UnknownName ``catalog.unknown-instance-type``."""
         try:
-            return self._instances_by_key[cloud, instance_type]
+            return self._instances_of(cloud)[instance_type]
         except KeyError:
             title = self.cloud(cloud).title
-            known = [kind for owner, kind in self._instances_by_key if owner == cloud]
+            known = self._instances_of(cloud)
             code = "catalog.unknown-instance-type"
             raise UnknownName(code, _("instance type of {title}", title=title), instance_type, known) from None
 
@@ -197,27 +213,17 @@ class Catalog:
             raise reader.broken(path, _("there is no exchange rate"))
         return max(rows, key=lambda row: row.source_date)
 
-    @cached_property
-    def _best_prices(self) -> Mapping[tuple[str, str, str, bool], reader.RawRow]:
-        best: dict[tuple[str, str, str, bool], reader.RawRow] = {}
-        for path in self.paths("prices.json"):
-            for row in reader.checked_rows(path, Price):
-                if row.get("suspect"):
-                    continue
-                key = (row["cloud"], row["instance_type"], row["region"], bool(row.get("spot")))
-                if key not in best or row["source_date"] > best[key]["source_date"]:
-                    best[key] = row
-        return best
-
-    @cached_property
-    def _prices_made(self) -> dict[tuple[str, str, str, bool], Price]:
-        return {}
+    def _best_prices_of(self, cloud: str) -> Mapping[PriceKey, reader.RawRow]:
+        """A cloud's newest prices that are not suspect; the other clouds' files stay unread."""
+        if cloud not in self._best_prices:
+            self._best_prices[cloud] = newest(cloud, self.paths("prices.json", cloud))
+        return self._best_prices[cloud]
 
     def price(self, cloud: str, instance_type: str, region: str, *, spot: bool = False) -> Price | None:
         """The newest price per hour that is not suspect, or None: not known."""
         key = (cloud, instance_type, region, spot)
-        if key not in self._prices_made and key in self._best_prices:
-            self._prices_made[key] = Price(**self._best_prices[key])
+        if key not in self._prices_made and key in (best := self._best_prices_of(cloud)):
+            self._prices_made[key] = Price(**best[key])
         return self._prices_made.get(key)
 
     def extra_price(self, cloud: str, kind: str, item: str, region: str) -> ExtraPrice | None:
@@ -253,8 +259,8 @@ class Catalog:
         if region is not None:
             self._check_region(cloud, region)
         found: list[Offer] = []
-        for row in self.instances:
-            if row.role != role or (cloud is not None and row.cloud != cloud):
+        for row in self.instances if cloud is None else self._instances_of(cloud).values():
+            if row.role != role:
                 continue
             if (wanted is not None and row.gpu != wanted) or (gpu_count is not None and row.gpu_count != gpu_count):
                 continue

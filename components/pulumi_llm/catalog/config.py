@@ -25,6 +25,7 @@ from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
 from pulumi_llm.catalog.shapes.settings import classes, names_of
 from pulumi_llm.catalog.storage import storage_of
 from pulumi_llm.catalog.tensors import Weights, weights_in
+from pulumi_llm.catalog.text_parts import unserved
 from pulumi_llm.catalog.towers import has_other_parts, other_parameters
 from pulumi_llm.errors import Finding, Refusal
 
@@ -247,6 +248,7 @@ def _described(
         moe=moe,
         other_parts=has_other_parts(outer, architecture),
         task=task_of_class(architecture, outer),
+        unserved_part=next(filter(None, (unserved(outer, each, architecture) for each in TEXT_PARTS)), None),
         no_fp16=not NO_FP16.isdisjoint(each for each in (kind, outer.get("model_type")) if isinstance(each, str)),
     )
     if reader.findings:

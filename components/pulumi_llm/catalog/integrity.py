@@ -196,6 +196,8 @@ def _token_prices(catalog: Catalog) -> Iterator[str]:
     for vendor in catalog.upstreams.values():
         what = f"upstream {vendor.vendor}"
         yield from _sourced(what, vendor)
+        if vendor.sells not in ("tokens", "machines", "nothing"):
+            yield f"{what}: it sells {vendor.sells!r}"
         for url in vendor.urls:
             if not url.startswith("https://") or url.endswith("/"):
                 yield f"{what}: the address {url!r}"

@@ -74,6 +74,7 @@ class Model(Row):
     leave it out, and ``kept`` makes it from their other numbers. ``state_bytes`` is what ``state_layers`` layers keep
     for one request whatever its length. ``expert_parameters_b`` is the part of the parameters in routed experts, stored
     in ``expert_bits`` where these differ from the rest. ``sparse_attention``: attention picks tokens by an index.
+    ``unserved_part`` is the model type of its text part, where vLLM cannot build that inside the whole.
     ``unknown_shape`` is the setting of a config.json that is not understood, with its value: nothing is computed then.
     """
 
@@ -116,6 +117,7 @@ class Model(Row):
     expert_parameters_b: float | None = None
     expert_bits: int | None = None
     sparse_attention: bool = False
+    unserved_part: str | None = None
     unknown_shape: str | None = None
     licence: str | None = None
 

@@ -150,10 +150,14 @@ class UpstreamVendor(Row):
     countries. ``countries`` are those of this catalogue's regions that it serves; None: no list is known, and all but
     mainland China and Hong Kong are taken for served.
     Hosts of ``private_hosts`` (patterns with ``*``) are reached within the cloud's own network only.
+    ``managed``: a cloud's platform that serves models of others too. ``sells`` is what is paid for: ``tokens``, the
+    hours of ``machines`` on which a server runs, or ``nothing`` (a server of the user's own).
     """
 
     vendor: str
     title: str
+    managed: bool = False
+    sells: Literal["tokens", "machines", "nothing"] = "tokens"
     endpoints: tuple[str, ...] = ()
     base_url: str | None
     base_urls: Mapping[str, str] = field(default_factory=dict)

@@ -17,6 +17,8 @@ from pulumi_llm._dataclasses import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pulumi_llm.clouds.plans import SnapshotPlan
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -159,6 +161,10 @@ class DiskRequest:
     zone: str
     protect: bool = False
     """Have the engine refuse whatever would delete or replace it."""
+    snapshot: str | None = None
+    """The snapshot that it is made from; None: it is empty."""
+    copied: bool = False
+    """Whether snapshots are made of it on a schedule: those outlive it."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -191,6 +197,8 @@ class DiskHandle:
 
     resource: pulumi.CustomResource
     id: pulumi.Output[str]
+    mark: str = ""
+    """By what a schedule of snapshots knows it, where that cloud's schedules look for tags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +241,10 @@ class HostOrder:
     """An address that exists; default: one of the host's own."""
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
+    snapshots: SnapshotPlan | None = None
+    """When the cloud copies the data disk; None: never."""
+    from_snapshot: str | None = None
+    """The snapshot that the data disk is made from. Another one is another disk, and another machine."""
     existing: ExistingHost | None = None
     """A machine that exists: nothing is bought, and of the sizes above none is meant."""
 
@@ -365,4 +377,12 @@ class Parts(Protocol):
         self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
     ) -> pulumi.Resource:
         """Attach the disk to the machine."""
+        ...
+
+    def copy_disk(
+        self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
+    ) -> pulumi.Resource:
+        """Have the cloud make snapshots of the disk by that plan. Asked only of a cloud that can
+        (`Capability.SNAPSHOTS`).
+        """
         ...

@@ -22,6 +22,8 @@ class Capability(StrEnum):
     """Sell machines at a lower price that it may take back."""
     PRIVATE_NET = "private-net"
     """Make a network of one's own for machines to be in."""
+    SNAPSHOTS = "snapshots"
+    """Copy a disk on a schedule, and make a disk from such a copy."""
     DNS = "dns"
     """Keep the records of a domain, for machines of any cloud."""
 

@@ -49,6 +49,11 @@ def role_name(name: str, scope: Scope, limit: int = 64) -> str:
     return fitted(whole, limit)
 
 
+def short_of(text: str) -> str:
+    """Six letters and digits that stand for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
 def openings(rules: Iterable[Rule]) -> Iterator[tuple[str, Rule, pulumi.Input[str]]]:
     """Each pair of port and range once, with a label for it.
 

@@ -27,9 +27,30 @@ class Adapters:
     sharded: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What vLLM takes: the largest ranks that there are slots for, a vocabulary, and classes that it has none for."""
+
+    ranks: tuple[int, ...]
+    vocab: int
+    without: frozenset[str]
+
+
+@cache
+def limits() -> Limits:
+    """Those of the release that nodes install."""
+    row = extras.rows("adapters")
+    return Limits(ranks=tuple(row["ranks"]), vocab=row["vocab"], without=frozenset(row["without"]))
+
+
 @cache
 def _with_words() -> frozenset[str]:
     return frozenset(extras.rows("adapters_for_words"))
+
+
+def has_words(model: Model) -> bool:
+    """Whether a model's embeddings and output head have slots too."""
+    return model.architecture in _with_words()
 
 
 def asked(flags: Mapping[str, str]) -> Adapters | None:
@@ -59,7 +80,7 @@ def slots_gib(model: Model, adapters: Adapters, gpus: int) -> float | None:
         one = _feed_forward(hidden, moe.intermediate, adapters, gpus)
         router = hidden + moe.experts
         rows += (layers - dense_layers) * ((moe.experts + moe.shared_experts) * one + router)
-    if model.architecture in _with_words():
+    if has_words(model):
         rows += 2 * (vocab + hidden)
     return adapters.slots * adapters.rank * rows * 2 / GIB
 

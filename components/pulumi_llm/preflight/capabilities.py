@@ -26,6 +26,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("makes none"),
         _("vpc_id and subnet_id of a network that is there"),
     ),
+    Capability.SNAPSHOTS: (
+        _("snapshots of the data disk are asked for"),
+        _("makes none on a schedule, as far as is known here"),
+        _("leave disk out"),
+    ),
     Capability.DNS: (
         _("a record in DNS is to be made"),
         _("keeps no names"),
@@ -34,7 +39,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
 }
 """What asks for it, how a cloud that cannot is told of, and what would work instead."""
 
-_WHERE: Mapping[Capability, str] = {Capability.SPOT: "spot", Capability.IMAGE: "image_id"}
+_WHERE: Mapping[Capability, str] = {
+    Capability.SPOT: "spot",
+    Capability.IMAGE: "image_id",
+    Capability.SNAPSHOTS: "disk",
+}
 
 
 def of_host(*, spot: bool = False) -> tuple[Capability, ...]:

@@ -22,16 +22,23 @@ SMALL_MODELS = frozenset({"", "draft_model"})
 """Methods whose model is a whole one, smaller than the one that is served."""
 
 
+GIVES_NO_NUMBER = frozenset({"ngram", "ngram_gpu", "draft_model"})
+"""Methods of which neither the model nor the method says how many tokens are guessed."""
+
 GATED = ("Qwen3Next", "Qwen3_5")
 """Classes in which each query head brings a gate of its own size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """How is guessed ahead: vLLM's name for it ("": it is left to vLLM), and the model that does it (None: its own)."""
+    """How is guessed ahead: vLLM's name for it ("": it is left to vLLM), and the model that does it (None: its own).
+
+    ``tokens`` is how many are guessed at a time (None: it is left to vLLM).
+    """
 
     method: str
     model: str | None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +66,26 @@ def asked(flags: Mapping[str, str]) -> Draft | None:
         except (ValueError, RecursionError):
             value = None
         given = dict(value) if isinstance(value, dict) else {"method": "?"}
-    for key in ("method", "model"):
-        for flag in (f"--speculative-config.{key}", f"--spec-{key}"):
+    short = {"method": "--spec-method", "model": "--spec-model", "num_speculative_tokens": "--spec-tokens"}
+    for key, own in short.items():
+        for flag in (f"--speculative-config.{key}", own):
             if flag in flags:
                 given[key] = flags[flag]
     if not given:
         return None
     method, model = given.get("method"), given.get("model")
-    return Draft(method if isinstance(method, str) else "", model if isinstance(model, str) and model else None)
+    return Draft(
+        method if isinstance(method, str) else "",
+        model if isinstance(model, str) and model else None,
+        _whole(given.get("num_speculative_tokens")),
+    )
+
+
+def _whole(value: object) -> int | None:
+    """A number, or one that a flag gives as text."""
+    if isinstance(value, str) and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():
+        value = int(value[:9])
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def held(model: Model, draft: Draft) -> Held | None:
@@ -89,10 +108,15 @@ def _small(name: str) -> Model | None:
     return catalog.load().models.get(name)
 
 
+def heads_of(model: Model) -> int:
+    """How many heads that guess ahead stand in the checkpoint; 0 where that is not known."""
+    known: int | None = extras.rows("heads_ahead").get(model.architecture or "")
+    return 0 if known is None else known if model.heads_ahead is None else model.heads_ahead
+
+
 def _own_heads(model: Model) -> Held | None:
     """Heads that stand in the checkpoint: each a layer as the model's last ones, and a matrix before it."""
-    known = extras.rows("heads_ahead").get(model.architecture or "")
-    count = 0 if known is None else known if model.heads_ahead is None else model.heads_ahead
+    count = heads_of(model)
     kept = model.kept
     whole = [row for row in kept or () if row.window is None] or list(kept or ())
     layer = _layer(model)

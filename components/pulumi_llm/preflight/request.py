@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
@@ -214,58 +214,97 @@ def find_model(request: FitRequest) -> Model:
     return catalog.load().model(request.model)
 
 
-def case_of(
-    request: FitRequest, model: Model | None = None, placing: placement.Placing | None = None, gpu: Gpu | None = None
-) -> Case:
-    """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request with its model, and what the two say of any GPU: made once where many GPUs are tried.
 
-    ``model``, ``gpu``: their rows, where somebody has looked them up.
+    ``seqs`` is the number of requests at once that somebody named, ``batched`` that of tokens (None: vLLM's own);
+    ``load`` is what is the same of the load on each GPU.
     """
-    release = engine()
+
+    request: FitRequest
+    model: Model
+    quantization: str | None
+    bits: int | None
+    max_model_len: int
+    seqs: int | None
+    batched: int | None
+    load: Mapping[str, Any]
+
+    def on(self, gpu: Gpu, request: FitRequest, placing: placement.Placing | None = None) -> Case:
+        """The request on that GPU. ``request`` is this one or differs in the GPU, its number and the place alone."""
+        release, model = engine(), self.model
+        defaults = release.defaults(gpu.name, gpu.memory_gib)
+        load = Load(
+            gpu=gpu.name,
+            gpu_gib=gpu.memory_gib,
+            nvlink=gpu.nvlink != "none" and "bridge" not in gpu.nvlink,
+            gpu_count=request.gpu_count,
+            max_num_seqs=self.seqs or defaults.max_num_seqs,
+            max_num_batched_tokens=self.batched or defaults.max_num_batched_tokens,
+            **self.load,
+        )
+        if self.seqs is None and (starts := requests.number_that_starts(model, load)) != load.max_num_seqs:
+            load = replace(load, max_num_seqs=starts)
+        return Case(
+            request=request,
+            model=model,
+            gpu=gpu,
+            engine=release,
+            quantization=self.quantization,
+            bits=self.bits,
+            max_model_len=self.max_model_len,
+            load=load,
+            found=placing,
+        )
+
+
+def asked_of(request: FitRequest, model: Model | None = None) -> Asked:
+    """What the request says whatever the GPU. Raises UnknownName for a model that the catalogue does not have.
+
+    ``model``: its row, where somebody has looked it up.
+    """
     model = model or find_model(request)
-    gpu = gpu or catalog.load().gpus.get(request.gpu) or catalog.load().gpu(request.gpu)
-    if request.host is not None and request.host.gpu_memory_gib is not None:
-        gpu = replace(gpu, memory_gib=request.host.gpu_memory_gib)
     quantization = request.quantization or model.quantization
     bits = model.quantization_bits if quantization == model.quantization else None
     flags = flags_of(request.extra_args)
-    defaults = release.defaults(gpu.name, gpu.memory_gib)
     longest = context_of(request.max_model_len, model) or DEFAULT_CONTEXT
-    seqs = request.max_num_seqs or _number(flags, "--max-num-seqs")
     task = pooling.task_of(request.named, model, flags)
-    load = memory.Load(
-        gpu=gpu.name,
-        gpu_gib=gpu.memory_gib,
-        nvlink=gpu.nvlink != "none" and "bridge" not in gpu.nvlink,
-        gpu_count=request.gpu_count,
-        quantization=quantization,
-        bits=bits,
-        utilization=request.gpu_memory_utilization,
-        max_model_len=longest,
-        max_num_seqs=seqs or defaults.max_num_seqs,
-        max_num_batched_tokens=_number(flags, "--max-num-batched-tokens") or defaults.max_num_batched_tokens,
-        fp8_kv_cache=cache_dtype_of(request, model, flags).startswith("fp8"),
-        eager="--enforce-eager" in flags,
-        adapters=adapters.asked(flags),
-        draft=drafts.asked(flags),
-        sees=not encoders.off(flags),
-        rehearses=encoders.rehearses(flags),
-        writes=task is None,
-        head=task != pooling.EMBEDDING,
-    )
-    if seqs is None and model.state_layers:
-        load = replace(load, max_num_seqs=requests.number_that_starts(model, load))
-    return Case(
+    return Asked(
         request=request,
         model=model,
-        gpu=gpu,
-        engine=release,
         quantization=quantization,
         bits=bits,
         max_model_len=longest,
-        load=load,
-        found=placing,
+        seqs=request.max_num_seqs or _number(flags, "--max-num-seqs"),
+        batched=_number(flags, "--max-num-batched-tokens"),
+        load={
+            "quantization": quantization,
+            "bits": bits,
+            "utilization": request.gpu_memory_utilization,
+            "max_model_len": longest,
+            "fp8_kv_cache": cache_dtype_of(request, model, flags).startswith("fp8"),
+            "eager": "--enforce-eager" in flags,
+            "adapters": adapters.asked(flags),
+            "draft": drafts.asked(flags),
+            "sees": not encoders.off(flags),
+            "rehearses": encoders.rehearses(flags),
+            "writes": task is None,
+            "head": task != pooling.EMBEDDING,
+        },
     )
+
+
+def case_of(request: FitRequest, model: Model | None = None, placing: placement.Placing | None = None) -> Case:
+    """The request made whole. Raises UnknownName for a model or GPU that the catalogue does not have.
+
+    ``model``: its row, where somebody has looked it up.
+    """
+    asked = asked_of(request, model)
+    gpu = catalog.load().gpus.get(request.gpu) or catalog.load().gpu(request.gpu)
+    if request.host is not None and request.host.gpu_memory_gib is not None:
+        gpu = replace(gpu, memory_gib=request.host.gpu_memory_gib)
+    return asked.on(gpu, request, placing)
 
 
 def cache_dtype_of(request: FitRequest, model: Model, flags: Mapping[str, str]) -> str:

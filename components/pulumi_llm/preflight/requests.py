@@ -16,11 +16,14 @@ SHARE = 0.85
 """Of the blocks that are estimated: the cache of real servers was found up to 14 % smaller (see memory.py)."""
 
 
-def blocks_of(model: Model, load: memory.Load) -> int | None:
-    """Blocks for the state of requests on each GPU, by the estimate; None where nothing is kept, or it is not known."""
+def blocks_of(model: Model, load: memory.Load, found: memory.Memory | None = None) -> int | None:
+    """Blocks for the state of requests on each GPU, by the estimate; None where nothing is kept, or it is not known.
+
+    ``found``: the estimate, where somebody has made it.
+    """
     if not model.state_layers or load.eager:  # the engine only counts them before it captures graphs
         return None
-    found = memory.estimate(model, load)
+    found = found or memory.estimate(model, load)
     if found is None:
         return None
     return state_blocks(model, found.kv_gib, load.gpu_count, fp8=load.fp8_kv_cache)
@@ -44,5 +47,6 @@ def number_that_starts(model: Model, load: memory.Load) -> int:
         return load.max_num_seqs
     # Fewer requests always leave more blocks for each: the first step that starts is found by halving.
     fewer = [step for step in STEPS if step < load.max_num_seqs]
-    at = bisect(fewer, False, key=starts)
-    return fewer[at] if at < len(fewer) else load.max_num_seqs
+    if not fewer or not starts(fewer[-1]):
+        return load.max_num_seqs
+    return fewer[bisect(fewer, False, hi=len(fewer) - 1, key=starts)]

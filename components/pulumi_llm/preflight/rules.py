@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import rules_hardware, rules_host, rules_memory, rules_model, rules_place, rules_shape
+from pulumi_llm.preflight import (
+    rules_flags,
+    rules_hardware,
+    rules_host,
+    rules_memory,
+    rules_model,
+    rules_place,
+    rules_shape,
+)
+from pulumi_llm.preflight.objections import Rule, objects
 from pulumi_llm.preflight.request import Case
-
-Rule = Callable[[Case], Iterable[Finding]]
 
 MODEL_RULES: tuple[Rule, ...] = (
     rules_model.own_row_differs,
     rules_model.unknown_architecture,
+    rules_model.part_without_class,
     rules_model.needs_newer_vllm,
     rules_hardware.capability_too_old,
     rules_hardware.arm_without_kernels,
@@ -31,6 +39,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_shape.heads_not_divisible,
     rules_shape.groups_not_divisible,
     rules_shape.context_beyond_model,
+    rules_flags.flags_refused,
     rules_memory.unknown_shape,
     rules_memory.unknown_memory,
     rules_memory.weights_exceed_vram,
@@ -67,7 +76,7 @@ REMARKS: frozenset[Rule] = frozenset(
 )
 """Those that never object, and need not be asked where only the verdict counts."""
 
-OBJECTIONS: tuple[Rule, ...] = tuple(rule for rule in MODEL_RULES if rule not in REMARKS)
+OBJECTIONS = tuple(objects(rule) for rule in MODEL_RULES if rule not in REMARKS)
 
 
 def findings_of(case: Case, rules: Iterable[Rule] = (*MODEL_RULES, *PLACE_RULES)) -> list[Finding]:
@@ -77,4 +86,4 @@ def findings_of(case: Case, rules: Iterable[Rule] = (*MODEL_RULES, *PLACE_RULES)
 
 def passes(case: Case) -> bool:
     """Whether no rule about the model on its GPU objects."""
-    return not any(finding.severity == "error" for rule in OBJECTIONS for finding in rule(case))
+    return not any(objected(case) for objected in OBJECTIONS)

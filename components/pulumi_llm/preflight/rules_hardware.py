@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Finding, nearest
 from pulumi_llm.preflight.engine import Capability
+from pulumi_llm.preflight.gpus import lacks_arm_kernels, too_old
+from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
 
 
+@when(lambda case: too_old(case.gpu, case.engine))
 def capability_too_old(case: Case) -> Iterator[Finding]:
     """The release's wheels hold no kernels for GPUs below its least compute capability."""
     gpu, release = case.gpu, case.engine
-    if gpu.capability >= release.min_capability:
-        return
     if gpu.vllm == "legacy":
         last = gpu.last_vllm or release.legacy_release
         past = _(
@@ -39,40 +39,40 @@ def capability_too_old(case: Case) -> Iterator[Finding]:
     )
 
 
+@when(lambda case: not too_old(case.gpu, case.engine) and lacks_arm_kernels(case.gpu, case.engine))
 def arm_without_kernels(case: Case) -> Iterator[Finding]:
     """Wheels for ARM hosts are built for fewer GPUs."""
     gpu, release = case.gpu, case.engine
-    if release.min_capability <= gpu.capability < release.arm_min_capability and _only_on_arm(gpu.name):
-        yield Finding(
-            "fit.arm-without-kernels",
-            _(
-                "{gpu} only comes with ARM processors, and PyTorch's wheels for these need compute "
-                "capability {arm_min_capability}; it has {compute_capability}",
-                gpu=gpu.name,
-                arm_min_capability=_text(release.arm_min_capability),
-                compute_capability=gpu.compute_capability,
-            ),
-            _("gpu: T4, which has the same memory and an x86 host"),
-            where="gpu",
-        )
+    yield Finding(
+        "fit.arm-without-kernels",
+        _(
+            "{gpu} only comes with ARM processors, and PyTorch's wheels for these need compute "
+            "capability {arm_min_capability}; it has {compute_capability}",
+            gpu=gpu.name,
+            arm_min_capability=_text(release.arm_min_capability),
+            compute_capability=gpu.compute_capability,
+        ),
+        _("gpu: T4, which has the same memory and an x86 host"),
+        where="gpu",
+    )
 
 
+@when(lambda case: case.gpu.capability < case.engine.bfloat16_capability and case.dtype == "bfloat16")
 def dtype_needs_capability(case: Case) -> Iterator[Finding]:
     """bfloat16 is not to be had below compute capability 8.0."""
     needed = case.engine.bfloat16_capability
-    if case.dtype == "bfloat16" and case.gpu.capability < needed:
-        hint = _("a GPU with {needed} (A10, A100, L4, …)", needed=_text(needed))
-        yield Finding(
-            "fit.dtype-needs-capability",
-            _(
-                "bfloat16 needs compute capability {needed}, and {gpu} has {compute_capability}",
-                needed=_text(needed),
-                gpu=case.gpu.name,
-                compute_capability=case.gpu.compute_capability,
-            ),
-            hint if case.model.no_fp16 else _("dtype: half, or {hint}", hint=hint),
-            where="dtype",
-        )
+    hint = _("a GPU with {needed} (A10, A100, L4, …)", needed=_text(needed))
+    yield Finding(
+        "fit.dtype-needs-capability",
+        _(
+            "bfloat16 needs compute capability {needed}, and {gpu} has {compute_capability}",
+            needed=_text(needed),
+            gpu=case.gpu.name,
+            compute_capability=case.gpu.compute_capability,
+        ),
+        hint if case.model.no_fp16 else _("dtype: half, or {hint}", hint=hint),
+        where="dtype",
+    )
 
 
 def model_refuses_fp16(case: Case) -> Iterator[Finding]:
@@ -138,9 +138,9 @@ def quantization_form_not_served(case: Case) -> Iterator[Finding]:
     method, stored = case.method, case.model
     if method is None or case.quantization != stored.quantization:
         return
-    served = listed([_("{bits} bit", bits=each) for each in method.served_bits])
     if case.in_other_bits:
         form = _("{bits} bit", bits=case.bits)
+        served = listed([_("{bits} bit", bits=each) for each in method.served_bits])
     elif method.symmetric and stored.zero_points:
         form, served = _("numbers with a zero point (sym: false)"), _("symmetric ones")
     else:
@@ -266,76 +266,74 @@ def fp8_is_weight_only(case: Case) -> Iterator[Finding]:
         )
 
 
+@when(lambda case: case.load.fp8_kv_cache and case.gpu.capability < case.engine.fp8_kv_cache_capability)
 def kv_cache_needs_capability(case: Case) -> Iterator[Finding]:
     """An fp8 cache needs an attention kernel that reads it."""
     needed = case.engine.fp8_kv_cache_capability
-    if case.load.fp8_kv_cache and case.gpu.capability < needed:
-        hint = _("kv_cache_dtype: auto, or a GPU with {needed}", needed=_text(needed))
-        if case.model.cache_dtype is not None and case.request.kv_cache_dtype == "auto":
-            hint = _(
-                "the model's own file asks for it: kv_cache_dtype: {plain} turns it off; or a GPU with {needed}",
-                plain=case.plain_cache,
-                needed=_text(needed),
-            )
-        yield Finding(
-            "fit.kv-cache-needs-capability",
-            _(
-                "an fp8 KV cache needs compute capability {needed}, and {gpu} has {compute_capability}",
-                needed=_text(needed),
-                gpu=case.gpu.name,
-                compute_capability=case.gpu.compute_capability,
-            ),
-            hint,
-            where="kv_cache_dtype",
+    hint = _("kv_cache_dtype: auto, or a GPU with {needed}", needed=_text(needed))
+    if case.model.cache_dtype is not None and case.request.kv_cache_dtype == "auto":
+        hint = _(
+            "the model's own file asks for it: kv_cache_dtype: {plain} turns it off; or a GPU with {needed}",
+            plain=case.plain_cache,
+            needed=_text(needed),
         )
+    yield Finding(
+        "fit.kv-cache-needs-capability",
+        _(
+            "an fp8 KV cache needs compute capability {needed}, and {gpu} has {compute_capability}",
+            needed=_text(needed),
+            gpu=case.gpu.name,
+            compute_capability=case.gpu.compute_capability,
+        ),
+        hint,
+        where="kv_cache_dtype",
+    )
 
 
+@when(lambda case: case.model.sparse_attention and not _has_sparse_kernels(case))
 def sparse_attention_needs_capability(case: Case) -> Iterator[Finding]:
     """Attention that picks tokens by an index has kernels for few GPUs."""
     majors = case.engine.sparse_attention_majors
-    if case.model.sparse_attention and case.gpu.capability[0] not in majors:
-        yield Finding(
-            "fit.sparse-attention-needs-capability",
-            _(
-                "{model} picks what it attends to by an index (sparse attention), for which vLLM "
-                "{version} has kernels for compute capability {majors}, and {gpu} has "
-                "{compute_capability}",
-                model=case.model.id,
-                version=case.engine.version,
-                majors=listed(f"{each}.x" for each in majors),
-                gpu=case.gpu.name,
-                compute_capability=case.gpu.compute_capability,
-            ),
-            _("an H20, H100 or H200, or a Blackwell GPU"),
-            where="gpu",
-        )
+    yield Finding(
+        "fit.sparse-attention-needs-capability",
+        _(
+            "{model} picks what it attends to by an index (sparse attention), for which vLLM "
+            "{version} has kernels for compute capability {majors}, and {gpu} has "
+            "{compute_capability}",
+            model=case.model.id,
+            version=case.engine.version,
+            majors=listed(f"{each}.x" for each in majors),
+            gpu=case.gpu.name,
+            compute_capability=case.gpu.compute_capability,
+        ),
+        _("an H20, H100 or H200, or a Blackwell GPU"),
+        where="gpu",
+    )
 
 
+@when(lambda case: case.gpu.capability < case.engine.wide_head_capability and _widest(case) > case.engine.wide_head)
 def wide_heads_need_capability(case: Case) -> Iterator[Finding]:
     """On Turing one attention kernel alone takes very wide heads, and asks for more shared memory than there is."""
     needed = case.engine.wide_head_capability
-    # Keys and values of two bytes each: a latent cache has no heads.
-    widest = max((row.bytes / row.heads / 4 for row in case.model.kept or () if row.heads), default=0)
-    if widest > case.engine.wide_head and case.gpu.capability < needed:
-        yield Finding(
-            "fit.wide-heads-need-capability",
-            _(
-                "{model} has attention heads {widest:.0f} wide, for which vLLM {version}'s kernel "
-                "needs more shared memory than {gpu} (compute capability {compute_capability}) has",
-                model=case.model.id,
-                widest=widest,
-                version=case.engine.version,
-                gpu=case.gpu.name,
-                compute_capability=case.gpu.compute_capability,
-            ),
-            _("a GPU with {needed} (A10, A100, L4, …)", needed=_text(needed)),
-            where="gpu",
-        )
+    yield Finding(
+        "fit.wide-heads-need-capability",
+        _(
+            "{model} has attention heads {widest:.0f} wide, for which vLLM {version}'s kernel "
+            "needs more shared memory than {gpu} (compute capability {compute_capability}) has",
+            model=case.model.id,
+            widest=_widest(case),
+            version=case.engine.version,
+            gpu=case.gpu.name,
+            compute_capability=case.gpu.compute_capability,
+        ),
+        _("a GPU with {needed} (A10, A100, L4, …)", needed=_text(needed)),
+        where="gpu",
+    )
 
 
 def sparse_attention_needs_compiler(case: Case) -> Iterator[Finding]:
     """The index runs in DeepGEMM, which compiles its kernels with nvcc; see docs/decisions/no-cuda-compiler.md."""
-    if case.model.sparse_attention and case.gpu.capability[0] in case.engine.sparse_attention_majors:
+    if case.model.sparse_attention and _has_sparse_kernels(case):
         yield Finding(
             "fit.sparse-attention-needs-compiler",
             _(
@@ -388,10 +386,13 @@ def _siblings(case: Case, method: str | None = None) -> str:
     return _("a model whose files are: {names}", names=listed(names[:3])) if names else ""
 
 
-@cache
-def _only_on_arm(gpu: str) -> bool:
-    arches = {row.arch for row in catalog.load().instances if row.gpu == gpu}
-    return arches == {"arm64"}
+def _has_sparse_kernels(case: Case) -> bool:
+    return case.gpu.capability[0] in case.engine.sparse_attention_majors
+
+
+def _widest(case: Case) -> float:
+    """The widest of the heads. Keys and values of two bytes each: a latent cache has no heads."""
+    return max((row.bytes / row.heads / 4 for row in case.model.kept or () if row.heads), default=0)
 
 
 def _text(capability: Capability) -> str:

@@ -8,24 +8,25 @@ from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import adapters, drafts, requests
 from pulumi_llm.preflight.memory import Memory
+from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
 
 
+@when(lambda case: case.model.unknown_shape is not None)
 def unknown_shape(case: Case) -> Iterator[Finding]:
     """What a config.json says of the shape and is not understood gives no verdict, rather than a wrong one."""
     setting = case.model.unknown_shape
-    if setting is not None:
-        yield Finding(
-            "fit.unknown-shape",
-            _(
-                "the size of {model}, or what it keeps for each token, is not known: its config.json "
-                "says {setting}, which is not understood here",
-                model=case.model.id,
-                setting=setting,
-            ),
-            _("use a model of the catalogue, or try this one on one machine and override the finding"),
-            where="model",
-        )
+    yield Finding(
+        "fit.unknown-shape",
+        _(
+            "the size of {model}, or what it keeps for each token, is not known: its config.json "
+            "says {setting}, which is not understood here",
+            model=case.model.id,
+            setting=setting,
+        ),
+        _("use a model of the catalogue, or try this one on one machine and override the finding"),
+        where="model",
+    )
 
 
 def unknown_memory(case: Case) -> Iterator[Finding]:
@@ -55,10 +56,11 @@ def unknown_memory(case: Case) -> Iterator[Finding]:
         )
 
 
+@when(lambda case: case.memory is not None and case.memory.kv_gib <= 0)
 def weights_exceed_vram(case: Case) -> Iterator[Finding]:
     """Nothing is left for a KV cache, or less than nothing."""
     found = case.memory
-    if found is not None and found.kv_gib <= 0:
+    if found is not None:
         over = found.weights_gib + found.overhead_gib
         yield Finding(
             "fit.weights-exceed-vram",
@@ -75,10 +77,11 @@ def weights_exceed_vram(case: Case) -> Iterator[Finding]:
         )
 
 
+@when(lambda case: case.memory is not None and 0 < case.memory.kv_gib < case.memory.need_gib)
 def context_too_long(case: Case) -> Iterator[Finding]:
     """vLLM does not start unless one request of the full context fits."""
     found = case.memory
-    if found is not None and 0 < found.kv_gib < found.need_gib:
+    if found is not None:
         yield Finding(
             "fit.context-too-long",
             _(
@@ -131,8 +134,10 @@ def concurrency_too_high(case: Case) -> Iterator[Finding]:
 def more_requests_than_states(case: Case) -> Iterator[Finding]:
     """A hybrid keeps a state for each request, and vLLM refuses to start where there may be more than it has blocks."""
     found, seqs = case.memory, case.load.max_num_seqs
-    blocks = requests.blocks_of(case.model, case.load)
-    if found is None or blocks is None or found.kv_gib < found.need_gib or seqs <= blocks:
+    if found is None or found.kv_gib < found.need_gib:
+        return
+    blocks = requests.blocks_of(case.model, case.load, found)
+    if blocks is None or seqs <= blocks:
         return
     fewer = requests.number_that_starts(case.model, case.load)
     yield Finding(

@@ -14,6 +14,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either
 from pulumi_llm.catalog.pooling import RERANKER
 from pulumi_llm.errors import Finding, nearest
+from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
 
 DATA = Path(__file__).parent / "data" / "architectures.json"
@@ -175,6 +176,24 @@ def unknown_architecture(case: Case) -> Iterator[Finding]:
             hint=hint,
             note=_("; or ") if hint and not hint.endswith(" ") else "",
         ),
+        where="model",
+    )
+
+
+@when(lambda case: case.model.unserved_part is not None)
+def part_without_class(case: Case) -> Iterator[Finding]:
+    """A model that sees or hears may name a text part that vLLM has no class for."""
+    yield Finding(
+        "fit.unknown-architecture",
+        _(
+            "the text part of {model} is of the type {kind}, and vLLM {release} has no class for that inside {whole}: "
+            "it would stop at the start",
+            model=case.model.id,
+            kind=case.model.unserved_part,
+            release=case.engine.version,
+            whole=case.model.architecture,
+        ),
+        _("a model whose text part is of an older type, or the text part's own config.json"),
         where="model",
     )
 

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding
+from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
 
 COUNTS = (1, 2, 4, 8)
 """Numbers of GPUs that instance types carry."""
 
 
+@when(lambda case: not _heads_divide(case, case.request.gpu_count))
 def heads_not_divisible(case: Case) -> Iterator[Finding]:
     """Each GPU takes the same number of attention heads, and whole key-value heads or copies of one."""
     model, count = case.model, case.request.gpu_count
-    if count == 1 or model.heads is None:
-        return
     fitting = [each for each in COUNTS if _heads_divide(case, each)]
     hint = _("{key}: {fitting}", key=case.request.count_key, fitting=either(map(str, fitting)))
-    if model.heads % count:
+    if model.heads is not None and model.heads % count:
         yield Finding(
             "fit.heads-not-divisible",
             _(
@@ -33,7 +33,7 @@ def heads_not_divisible(case: Case) -> Iterator[Finding]:
             hint,
             where=case.request.count_key,
         )
-    elif not _heads_divide(case, count):
+    else:
         yield Finding(
             "fit.heads-not-divisible",
             _(
@@ -50,8 +50,8 @@ def heads_not_divisible(case: Case) -> Iterator[Finding]:
 def groups_not_divisible(case: Case) -> Iterator[Finding]:
     """Quantized weights carry a scale per group of inputs; a cut through a group is refused while loading."""
     model, count = case.model, case.request.gpu_count
-    group = _group(case)
-    if count == 1 or group is None or not _heads_divide(case, count):
+    group = _group(case) if count > 1 else None
+    if group is None or not _heads_divide(case, count):
         return
     for what, size in _rows(case):
         if size % (count * group):
@@ -83,21 +83,21 @@ def groups_not_divisible(case: Case) -> Iterator[Finding]:
             return
 
 
+@when(lambda case: case.model.max_context is not None and case.max_model_len > case.model.max_context)
 def context_beyond_model(case: Case) -> Iterator[Finding]:
     """vLLM refuses a context longer than the model's positions."""
     limit = case.model.max_context
-    if limit is not None and case.max_model_len > limit:
-        yield Finding(
-            "fit.context-beyond-model",
-            _(
-                "{model} was made for {limit} tokens, and {max_model_len} are asked for",
-                model=case.model.id,
-                limit=limit,
-                max_model_len=case.max_model_len,
-            ),
-            _("a context of {limit} tokens or less", limit=limit),
-            where="context_length",
-        )
+    yield Finding(
+        "fit.context-beyond-model",
+        _(
+            "{model} was made for {limit} tokens, and {max_model_len} are asked for",
+            model=case.model.id,
+            limit=limit,
+            max_model_len=case.max_model_len,
+        ),
+        _("a context of {limit} tokens or less", limit=limit),
+        where="context_length",
+    )
 
 
 def _heads_divide(case: Case, count: int) -> bool:

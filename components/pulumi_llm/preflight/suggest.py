@@ -10,9 +10,11 @@ from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, any_of
 from pulumi_llm.catalog.models import Model
-from pulumi_llm.catalog.rows import Offer
+from pulumi_llm.catalog.rows import Gpu, Offer
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight.request import Case, FitRequest, case_of
+from pulumi_llm.preflight.engine import engine
+from pulumi_llm.preflight.gpus import lacks_arm_kernels, too_old
+from pulumi_llm.preflight.request import Case, FitRequest, asked_of, case_of
 from pulumi_llm.preflight.rules import passes
 
 MAX_GPUS = 8
@@ -91,16 +93,18 @@ class Suggestion:
 
 def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = None) -> Iterator[Offer]:
     """Those of the offers whose GPUs the model runs on and whose processors nodes are made for, in the order given."""
-    model = model if model is not None else case_of(request).model
-    data = catalog.load()
-    images = {(row.cloud, row.arch) for row in data.images}
-    asked = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them each time
+    asked = asked_of(request, model)
+    usable, beside = _usable_gpus(), request.beside_gpus
+    fields_of = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them anew
 
     @cache
-    def runs_on(gpu: str, count: int) -> bool:
-        on = FitRequest(**{**asked, "gpu": gpu, "gpu_count": count - request.beside_gpus})
-        return on.gpu_count >= 1 and passes(case_of(on, model, gpu=data.gpus.get(gpu)))
+    def runs_on(name: str, count: int) -> bool:
+        gpu = usable.get(name)
+        if gpu is None or count <= beside:
+            return False
+        return passes(asked.on(gpu, FitRequest(**{**fields_of, "gpu": name, "gpu_count": count - beside})))
 
+    images = {(row.cloud, row.arch) for row in catalog.load().images}
     machines: dict[int, bool] = {}  # a type is offered in many regions
     for offer in offers:
         row = offer.instance
@@ -110,6 +114,15 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
             verdict = machines[id(row)] = sold and runs_on(str(row.gpu), row.gpu_count)
         if verdict:
             yield offer
+
+
+def _usable_gpus() -> dict[str, Gpu]:
+    """Those GPUs that the release has kernels for at all: of the others no model need be tried."""
+    release = engine()
+    gpus = catalog.load().gpus
+    return {
+        name: gpu for name, gpu in gpus.items() if not too_old(gpu, release) and not lacks_arm_kernels(gpu, release)
+    }
 
 
 def cheapest(case: Case) -> Suggestion | None:
@@ -127,7 +140,7 @@ def cheapest(case: Case) -> Suggestion | None:
             places.append(place)
     for asked, model in ((request, case.model), *_siblings(case, request)):
         for cloud, region in places:
-            for offer in fitting(asked, _buyable(cloud, region, spot=request.spot), model):
+            for offer in fitting(asked, buyable(cloud, region, spot=request.spot), model):
                 row = offer.instance
                 count = row.gpu_count - asked.beside_gpus
                 return Suggestion(
@@ -135,6 +148,21 @@ def cheapest(case: Case) -> Suggestion | None:
                     replace(asked, cloud=row.cloud, region=offer.region, gpu=row.gpu or "", gpu_count=count),
                 )
     return None
+
+
+def buyable(cloud: str | None, region: str | None, *, spot: bool) -> list[Offer]:
+    """What anybody may buy by themselves, cheapest first: no bare metal, nothing by contract; [] in no known place."""
+    try:
+        offers = catalog.load().offers(cloud=cloud, region=region, spot=spot)
+    except Refusal:
+        return []
+    return [
+        offer
+        for offer in offers
+        if offer.instance.gpu_count <= MAX_GPUS
+        and not offer.instance.bare_metal
+        and offer.instance.access == "self-service"
+    ]
 
 
 def alternatives(case: Case, *, limit: int = 3) -> list[Alternative]:
@@ -217,17 +245,3 @@ def _siblings(case: Case, request: FitRequest) -> Iterator[tuple[FitRequest, Mod
     for row in data.variants(case.model.id):
         if row.quantization in case.engine.quantizations:
             yield replace(request, model=row.id, hub_id=None, from_config=False, quantization=None), row
-
-
-def _buyable(cloud: str | None, region: str | None, *, spot: bool) -> list[Offer]:
-    try:
-        offers = catalog.load().offers(cloud=cloud, region=region, spot=spot)
-    except Refusal:
-        return []
-    return [
-        offer
-        for offer in offers
-        if offer.instance.gpu_count <= MAX_GPUS
-        and not offer.instance.bare_metal
-        and offer.instance.access == "self-service"
-    ]

@@ -184,7 +184,7 @@ def routes(role: GatewayRole) -> str:
 
 
 def policy(role: GatewayRole) -> str:
-    """Who may do what, for the gateway and for the status page. Holds no key."""
+    """Who may do what, and who is told of calls, for the gateway and for the status page. Holds no key."""
     keys: dict[str, Any] = {each.name: _rules(each) for each in role.keys}
     # The node's own key, made there, with which it asks itself whether it answers.
     probe = GatewayKey(name=PROBE, limits={"requests_per_minute": 60, "max_concurrency": 2})
@@ -193,7 +193,10 @@ def policy(role: GatewayRole) -> str:
     content = dict(role.content.document) if role.content else {}
     if role.blocked_words:
         content["lists"] = [*lists, *content.get("lists", [])]
-    return json.dumps({"keys": keys, "content": content, "port": role.https_port}, indent=1, ensure_ascii=False) + "\n"
+    document = {"keys": keys, "content": content, "port": role.https_port}
+    if role.traces is not None:
+        document["traces"] = dataclasses.asdict(role.traces)
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _rules(key: GatewayKey) -> dict[str, Any]:

@@ -60,9 +60,9 @@ class VllmRole:
     checked). ``min_driver`` is the lowest NVIDIA driver branch that will do, such as 580. ``tool_call_parser`` and
     ``reasoning_parser`` are names that vLLM registers (None: none fits), ``chat_template`` is a file of the role's
     folder ``chat`` (None: the model's own is used) and ``recommended`` are further flags of the model's, each with its
-    value; ``extra_args`` go before all of them. ``task`` is ``embedding`` for a model that turns text into vectors
-    (None: it writes text). ``flags`` are values by the names that its role.yaml has flags for (`facts.flags`); what is
-    None is not given.
+    value; ``extra_args`` go before all of them. ``task`` is ``embedding`` for a model that turns text into vectors,
+    ``reranker`` for one that ranks texts (None: it writes text). ``flags`` are values by the names that its role.yaml
+    has flags for (`facts.flags`); what is None is not given.
     """
 
     role: ClassVar[str] = "vllm"
@@ -129,6 +129,15 @@ class BackupRole:
     engine: str
     target: Mapping[str, Any] | None = None
     hours: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BucketRole:
+    """The bucket that keeps a model server's weights: ``url``, ``region``, ``prefix``, and how it is ``shown``."""
+
+    role: ClassVar[str] = "bucket"
+
+    target: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,6 +221,14 @@ class ContentRole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Traces:
+    """The collector that is told of each call, and of which share of them (above 0, up to 1)."""
+
+    endpoint: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayRole:
     """The gateway behind Caddy's port ``https_port``: who may ask, which models, and where the requests go."""
 
@@ -225,6 +242,7 @@ class GatewayRole:
     content: ContentRole | None = None
     origins: tuple[str, ...] = ()
     """Web pages' origins that may ask from a browser; nobody's by default."""
+    traces: Traces | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -256,10 +274,10 @@ class LeaveRole:
     spot: bool = False
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole
+RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole)
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

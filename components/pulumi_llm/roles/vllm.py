@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
@@ -10,7 +11,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import files, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
-from pulumi_llm.roles.requests import NodeRequest, VllmRole
+from pulumi_llm.roles.requests import BucketRole, NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
 
 if TYPE_CHECKING:
@@ -47,8 +48,16 @@ class Vllm(Role):
 
     def stages(self, node: NodeRequest) -> tuple[Stage, ...]:
         """Without the one for further models where there are none."""
-        more = _asked(node).more
-        return tuple(each for each in super().stages(node) if more or each.name != MORE)
+        more, source = _asked(node).more, _source(node)
+        found = [each for each in super().stages(node) if more or each.name != MORE]
+        if source == WEIGHTS:
+            return tuple(found)
+        # What takes them from a bucket needs a key, which user data does not have.
+        return tuple(
+            dataclasses.replace(cast("Any", each), after=(source,)) if each.name == MORE else each
+            for each in found
+            if each.name != WEIGHTS
+        )
 
     def check(self, node: NodeRequest) -> list[Finding]:
         """What is refused of command lines: flags that the release lacks, or that the spec sets itself."""
@@ -107,6 +116,7 @@ class Vllm(Role):
             "command": command,
             "folder": folder,
             "further": None,
+            "source": _source(node),
             "before": [],
         }
 
@@ -128,8 +138,13 @@ class Vllm(Role):
         return {"codes": {_service(each): "vllm" for each in more}} if more else {}
 
 
-MORE = "models"
-"""The stage that fetches further models."""
+WEIGHTS, MORE = "weights", "models"
+"""The stages that fetch the main model, and further ones."""
+
+
+def _source(node: NodeRequest) -> str:
+    """The stage that gives the main model: from a hub, or from a bucket."""
+    return WEIGHTS if node.of(BucketRole) is None else BucketRole.role
 
 
 def _service(model: VllmRole) -> str:

@@ -82,9 +82,9 @@ def vllm_arguments(role: VllmRole) -> list[str]:
         arguments += [RUNNER, "pooling"]
     if role.task is None:
         arguments += parser_arguments(role)
-        if chat_template(role) is not None:
-            arguments += [CHAT, chat_file(role)]
-        arguments += recommended_arguments(role)
+    if chat_template(role) is not None:
+        arguments += [CHAT, chat_file(role)]
+    arguments += recommended_arguments(role)
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
     return [*arguments, *role.extra_args]
@@ -133,9 +133,12 @@ def parser_arguments(role: VllmRole) -> list[str]:
 def chat_template(role: VllmRole) -> str | None:
     """The file of the role's folder ``chat`` that stands in for the model's own template, if one does.
 
-    It offers tools in the words that the catalogue's parser reads, so it comes with that parser and goes with it.
+    It offers tools in the words that the catalogue's parser reads, so it comes with that parser and goes with it. That
+    of a reranker puts the question and the text into the words that it was trained with.
     """
     given = flags_of(role.extra_args)
+    if role.task is not None:
+        return None if CHAT in given else role.chat_template
     other = given.get(TOOLS, role.tool_call_parser) != role.tool_call_parser or given.get(REASONING) == "hf"
     if role.tool_call_parser is None or other or given.keys() & {CHAT, "--no-enable-auto-tool-choice"}:
         return None

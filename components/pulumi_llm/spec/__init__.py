@@ -9,6 +9,7 @@ from pulumi_llm.spec.alternatives import AlternativeSpec
 from pulumi_llm.spec.apps import AppsSpec, ChatSpec, RagSpec
 from pulumi_llm.spec.backup import BUCKETS, BackupSpec, Bucket, bucket_of, bucket_url
 from pulumi_llm.spec.content import ContentSpec, ModeratorSpec, WordListSpec
+from pulumi_llm.spec.disk import DiskSpec, SnapshotsSpec
 from pulumi_llm.spec.domain import AcmeSpec, DomainSpec, RecordSpec, domain_mistakes
 from pulumi_llm.spec.fields import covers_world
 from pulumi_llm.spec.host import HostPriceSpec, HostSpec
@@ -24,6 +25,7 @@ from pulumi_llm.spec.reading import own_upstreams_of, parse, parse_each, secret_
 from pulumi_llm.spec.server import ServerSpec, arguments_of_server, server_arguments
 from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
+from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import (
@@ -35,9 +37,11 @@ from pulumi_llm.spec.vendors import (
     OWN_KEYS,
     SECRETS,
     VENDORS,
+    WEIGHTS_SECRETS,
     authority_secret,
     upstream_key,
 )
+from pulumi_llm.spec.weights import WeightsSpec
 from pulumi_llm.spec.worker import NEAR, WorkerSpec
 
 __all__ = [
@@ -55,6 +59,7 @@ __all__ = [
     "SECRETS",
     "VECTORS_BESIDE",
     "VENDORS",
+    "WEIGHTS_SECRETS",
     "AccessSpec",
     "AcmeSpec",
     "AlternativeSpec",
@@ -63,6 +68,7 @@ __all__ = [
     "Bucket",
     "ChatSpec",
     "ContentSpec",
+    "DiskSpec",
     "DomainSpec",
     "HostPriceSpec",
     "HostSpec",
@@ -81,9 +87,12 @@ __all__ = [
     "RouteSpec",
     "ServerSpec",
     "ServiceSpec",
+    "SnapshotsSpec",
     "TagsSpec",
+    "TracesSpec",
     "UpstreamSpec",
     "VectorsSpec",
+    "WeightsSpec",
     "WordListSpec",
     "WorkerSpec",
     "arguments_of_server",

@@ -38,6 +38,15 @@ def bucket_of(address: str) -> Bucket | None:
     return Bucket(found[1], found[2], found[3].strip("/"))
 
 
+def server_url(value: str, code: str) -> str:
+    """A server's URL without a slash at its end. Raises PydanticCustomError of that code for anything else."""
+    url = urlsplit(value)
+    if url.scheme not in ("https", "http") or not url.hostname or url.username or url.query or url.fragment:
+        message = _("{value!r} is not the URL of a server", value=value)
+        raise invalid(code, message, "https://s3.example.com")
+    return value.rstrip("/")
+
+
 class BackupSpec(Part):
     """Encrypted backups of the vector store. ``{}`` is enough for `pulumi-llm vectors backup`."""
 
@@ -67,8 +76,8 @@ class BackupSpec(Part):
 
     @field_validator("to")
     @classmethod
-    def _to_is_a_place(cls, value: str) -> str:
-        if "://" in value and bucket_of(value) is None:
+    def _to_is_a_place(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and bucket_of(value) is None:
             schemes = either(f"{each}://BUCKET/PREFIX" for each in BUCKETS)
             message = _("{value!r} is no place for backups", value=value)
             raise invalid("vectors.backup-place", message, _("{schemes}, or a folder", schemes=schemes))
@@ -76,17 +85,13 @@ class BackupSpec(Part):
 
     @field_validator("endpoint")
     @classmethod
-    def _endpoint_is_a_url(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.scheme not in ("https", "http") or not url.hostname or url.username or url.query or url.fragment:
-            message = _("{value!r} is not the URL of a server", value=value)
-            raise invalid("vectors.backup-place", message, "https://s3.example.com")
-        return value.rstrip("/")
+    def _endpoint_is_a_url(cls, value: str | None) -> str | None:
+        return server_url(value, "vectors.backup-place") if value is not None else None
 
     @field_validator("every")
     @classmethod
-    def _every_is_a_time(cls, value: str) -> str:
-        if not re.fullmatch(r"[1-9]\d{0,2}[hd]", value):
+    def _every_is_a_time(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[1-9]\d{0,2}[hd]", value):
             message = _("{value!r} does not say how often", value=value)
             raise invalid("vectors.backup-every", message, _("6h, 12h, 1d"))
         return value

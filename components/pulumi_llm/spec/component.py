@@ -22,7 +22,17 @@ from pulumi_llm.spec.server import ServerSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.upstreams import PriceSpec
 from pulumi_llm.spec.vectors import VECTORS_BESIDE, VectorsSpec
-from pulumi_llm.spec.vendors import BACKUP_SECRETS, HOST_KEY, HUB, MODERATORS, OWN_KEYS, SECRETS, VENDORS, Secret
+from pulumi_llm.spec.vendors import (
+    BACKUP_SECRETS,
+    HOST_KEY,
+    HUB,
+    MODERATORS,
+    OWN_KEYS,
+    SECRETS,
+    VENDORS,
+    WEIGHTS_SECRETS,
+    Secret,
+)
 from pulumi_llm.spec.worker import WorkerSpec
 
 
@@ -122,7 +132,7 @@ COMPONENTS: Mapping[str, Component] = {
             _PROTECT,
             Taken(TagsSpec),
         ),
-        (*_OF_VENDORS, *_OF_MODERATORS, HUB, HOST_KEY, *BACKUP_SECRETS),
+        (*_OF_VENDORS, *_OF_MODERATORS, HUB, HOST_KEY, *BACKUP_SECRETS, *WEIGHTS_SECRETS),
     ),
     "VectorStore": Component(
         "Which vector store, where it runs, how big it is, and who may call it.",

@@ -16,6 +16,7 @@ from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import MachineSpec
+from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.upstreams import Upstreams, UpstreamSpec, regions_serving, unserved
 
 
@@ -41,6 +42,10 @@ class ProxySpec(MachineSpec):
     """A name for the proxy's gateway, and a certificate for it: see ``domain``.
 
     zh: 代理网关的域名和证书，见 [``domain``](#domain)。"""
+    traces: TracesSpec | None = None
+    """Tell a collector of OpenTelemetry what each call was: see ``traces``. Left out: nobody is told.
+
+    zh: 把每个请求的情况发给 OpenTelemetry 采集器，见 [``traces``](#traces)。不写则不发。"""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused."""
     content: ContentSpec | None = None

@@ -16,7 +16,7 @@ from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.upstreams import needs_key
-from pulumi_llm.spec.vendors import BACKUP_SECRETS, HOST_KEY, HUB, NAME, VENDORS, upstream_key
+from pulumi_llm.spec.vendors import BACKUP_SECRETS, HOST_KEY, HUB, NAME, VENDORS, WEIGHTS_SECRETS, upstream_key
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -90,6 +90,8 @@ def secret_keys_of(platform: object) -> list[str]:
         backup = vectors.get("backup") if isinstance(vectors, Mapping) else None
         if isinstance(backup, Mapping) and backup.get("every") is not None:
             keys += [each.config_key for each in BACKUP_SECRETS]
+        if isinstance(server, Mapping) and isinstance(server.get("weights"), Mapping):
+            keys += [each.config_key for each in WEIGHTS_SECRETS]
         host = server.get("host") if isinstance(server, Mapping) else None
         if isinstance(host, Mapping) and not host.get("private_key_file") and not host.get("agent"):
             keys.append(HOST_KEY.config_key)

@@ -12,6 +12,7 @@ from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.alternatives import AlternativeSpec
 from pulumi_llm.spec.apps import AppsSpec
 from pulumi_llm.spec.content import ContentSpec, Word
+from pulumi_llm.spec.disk import DiskSpec
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
 from pulumi_llm.spec.host import HostSpec, refuse_bought
@@ -21,7 +22,9 @@ from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
+from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
+from pulumi_llm.spec.weights import WeightsSpec
 
 
 class ServerSpec(MachineSpec):
@@ -104,6 +107,14 @@ class ServerSpec(MachineSpec):
 
     zh: GiB。加密数据盘，存放权重、密钥和向量。不写则为权重的 2.1 倍加 20（至少 60），再加 ``vectors.disk_gib``，
     并保证全部内容（包括换模型时的第二份）不超过磁盘的九成。磁盘只能变大。"""
+    weights: WeightsSpec | None = None
+    """A bucket that keeps the weights for the next machine: see ``weights``. Left out: they come from a model hub.
+
+    zh: 为下一台机器保存权重的存储桶，见 [``weights``](#weights)。不写则从模型站下载。"""
+    disk: DiskSpec | None = None
+    """Snapshots of the data disk, and the one that it is made from: see ``disk``. Left out: none, and an empty one.
+
+    zh: 数据盘的快照，以及由哪个快照创建，见 [``disk``](#disk)。不写则没有快照，数据盘为空盘。"""
     spot: Flag = False
     """A spot machine: cheaper, and the cloud may take it back at any time.
 
@@ -153,6 +164,10 @@ class ServerSpec(MachineSpec):
     """A name for the gateway, and a certificate for it: see ``domain``. Left out: it is called by its address.
 
     zh: 网关的域名和证书，见 [``domain``](#domain)。不写则按地址访问。"""
+    traces: TracesSpec | None = None
+    """Tell a collector of OpenTelemetry what each call was: see ``traces``. Left out: nobody is told.
+
+    zh: 把每个请求的情况发给 OpenTelemetry 采集器，见 [``traces``](#traces)。不写则不发。"""
     blocked_words: tuple[Word, ...] = ()
     """Requests and answers that hold one of these are refused.
 
@@ -214,11 +229,28 @@ class ServerSpec(MachineSpec):
             )
         if self.host is None:
             return self
-        of_sellers = ("instance_type", "image_id", "zone", "spot", "renew", "idle_stop", "hours", "alternatives")
+        of_sellers = (
+            "instance_type",
+            "image_id",
+            "zone",
+            "spot",
+            "renew",
+            "idle_stop",
+            "hours",
+            "alternatives",
+            "disk",
+        )
         bought = [name for name in of_sellers if getattr(self, name)]
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
         refuse_bought(bought)
+        return self
+
+    @model_validator(mode="after")
+    def _bucket_is_somewhere(self) -> Self:
+        if self.weights is not None and self.weights.needs_region(self.cloud):
+            message = _("the bucket {bucket} is in another cloud than the server", bucket=self.weights.bucket)
+            raise invalid("spec.bucket-region", message, _("weights.region: the bucket's"))
         return self
 
     @model_validator(mode="after")

@@ -94,19 +94,7 @@ class UpstreamSpec(Part):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not (ADDRESS.fullmatch(value) and host_of(value, "https", "http")):
-            raise invalid(
-                "spec.bad-url",
-                _("{value!r} is not an https:// address without user, query or fragment", value=without_secrets(value)),
-                "https://models.example.com/v1",
-            )
-        if value is not None and _is_its_own(_host(value)):
-            raise invalid(
-                "spec.bad-url",
-                _("{value!r} is the machine itself, or what its cloud tells it alone", value=value),
-                "https://models.example.com/v1",
-            )
-        return value.rstrip("/") if value else value
+        return address(value, "https://models.example.com/v1") if value is not None else None
 
     @model_validator(mode="after")
     def _names_are_of_its_models(self) -> Self:
@@ -228,7 +216,7 @@ def _check(name: str, each: UpstreamSpec) -> None:
             "base_url: https://models.example.com/v1",
         )
     private = each.base_url is not None and _is_private(_host(each.base_url), row.private_hosts)
-    if each.base_url is not None and each.base_url.startswith("http://") and not private:
+    if each.base_url is not None and is_in_the_open(each.base_url, row.private_hosts):
         raise invalid(
             "spec.bad-url",
             _("{value!r} is http:// on the open internet: prompts and the key could be read", value=each.base_url),
@@ -249,6 +237,26 @@ def _check(name: str, each: UpstreamSpec) -> None:
             _("the upstream {name!r} is keyless, and its address is not a private one", name=name),
             _("a key; or an address such as http://10.0.0.8:8000/v1"),
         )
+
+
+def address(value: str, example: str) -> str:
+    """An address that a gateway may ask, as it is kept. Raises an error of the field for any other."""
+    if not (ADDRESS.fullmatch(value) and host_of(value, "https", "http")):
+        raise invalid(
+            "spec.bad-url",
+            _("{value!r} is not an https:// address without user, query or fragment", value=without_secrets(value)),
+            example,
+        )
+    if _is_its_own(_host(value)):
+        raise invalid(
+            "spec.bad-url", _("{value!r} is the machine itself, or what its cloud tells it alone", value=value), example
+        )
+    return value.rstrip("/")
+
+
+def is_in_the_open(value: str, patterns: Iterable[str] = ()) -> bool:
+    """Whether what goes to an address can be read on the internet. ``patterns``: names within a cloud's network."""
+    return value.startswith("http://") and not _is_private(_host(value), patterns)
 
 
 def _host(url: str) -> str:

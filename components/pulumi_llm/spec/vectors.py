@@ -11,6 +11,7 @@ from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry, sizing
 from pulumi_llm.spec.backup import BackupSpec
+from pulumi_llm.spec.disk import DiskSpec
 from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid, known
 
 DEFAULT_ENGINE = "weaviate"
@@ -60,6 +61,10 @@ class VectorsSpec(Part):
     """Encrypted backups. See [backups.md](backups.md).
 
     zh: 加密备份，见 [backups.zh.md](backups.zh.md)。"""
+    disk: DiskSpec | None = None
+    """As ``disk`` of the server, for the data disk of the vector store's own machine. Only with ``own``.
+
+    zh: 与服务器的 [``disk``](#disk) 相同，用于向量库自己机器的数据盘。仅用于 ``own``。"""
     instance_type: Text | None = None
     """Only with ``own``, as the keys below. Left out: the cheapest type with memory enough.
 
@@ -118,7 +123,7 @@ class VectorsSpec(Part):
 
     @model_validator(mode="after")
     def _has_a_machine_of_its_own(self) -> Self:
-        alone = ("instance_type", "system_disk_gib", "renew", "ready_timeout_minutes", "image_id")
+        alone = ("disk", "instance_type", "system_disk_gib", "renew", "ready_timeout_minutes", "image_id")
         given = [name for name in alone if name in self.model_fields_set]
         if self.placement == "server" and given:
             raise invalid(

@@ -144,6 +144,21 @@ BACKUP_SECRETS: tuple[Secret, ...] = (
     ),
 )
 """What the timer's node signs with; without a timer no node has it."""
+WEIGHTS_SECRETS: tuple[Secret, ...] = (
+    Secret(
+        "weightsAccessKeyId",
+        "weights_access_key_id",
+        "weights_access_key_id",
+        "The id of a key to the bucket of ``weights``; needed where that is given",
+    ),
+    Secret(
+        "weightsAccessKeySecret",
+        "weights_access_key_secret",
+        "weights_access_key_secret",
+        "That key; give it the right to get and to put objects below the prefix, and no other",
+    ),
+)
+"""What a server's node signs with."""
 HOST_KEY = Secret(
     "sshPrivateKey",
     "ssh_private_key",
@@ -158,5 +173,6 @@ SECRETS: tuple[Secret, ...] = (
     HOST_KEY,
     *(secret for each in MODERATORS.values() for secret in each.secrets.values()),
     *BACKUP_SECRETS,
+    *WEIGHTS_SECRETS,
 )
 """Every secret that a stack may hold."""

@@ -59,23 +59,27 @@ def get(url: str, path: Path) -> None:
 
 
 class Bucket:
-    """The target of the timer, with the node's own key to it."""
+    """A bucket with the node's own key to it: the target of the timer, or where weights are kept."""
 
-    def __init__(self, target: dict[str, Any]) -> None:
+    def __init__(self, target: dict[str, Any], keys: tuple[str, str] = KEYS) -> None:
         self.base, self.region, self.prefix = target["url"], target["region"], target["prefix"]
-        files = [at(each) for each in KEYS]
+        files = [at(each) for each in keys]
         if not all(each.exists() for each in files):
             raise Failure("backup.no-target", "this node has no key to the bucket")
         self.key = ":".join(each.read_text().strip() for each in files)
 
-    def signed(self, name: str, *options: tuple[str, str]) -> None:
+    def signed(self, name: str, *options: tuple[str, str], into: Path | None = None) -> None:
         """One request for an object below the prefix."""
         signing = (("aws-sigv4", f"aws:amz:{self.region}:s3"), ("user", self.key))
-        curl(f"{self.base}/{quote(f'{self.prefix}/{name}')}", *signing, *options)
+        curl(f"{self.base}/{quote(f'{self.prefix}/{name}')}", *signing, *options, into=into)
 
     def put(self, name: str, path: Path, sha256: str) -> None:
         """Send an object; the server holds it against the digest."""
         self.signed(name, ("upload-file", str(path)), ("header", f"x-amz-content-sha256: {sha256}"))
+
+    def get(self, name: str, path: Path) -> None:
+        """Fetch an object into a file."""
+        self.signed(name, ("header", f"x-amz-content-sha256: {EMPTY}"), into=path)
 
     def delete(self, name: str) -> None:
         """Take an object away."""

@@ -59,13 +59,15 @@ async def serve(gateway: Gateway, port: int, metrics_port: int) -> None:
     gc.set_threshold(20_000, 20, 20)
     sys.stdout.write(f"listening 127.0.0.1:{ports[0]} metrics 127.0.0.1:{ports[1]}\n")
     sys.stdout.flush()
-    chores = asyncio.create_task(_chores(gateway))
+    chores = [asyncio.create_task(each) for each in (_chores(gateway), _spans(gateway))]
     await stop.wait()
-    chores.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await chores
+    for each in chores:
+        each.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await each
     await front.stop(LAST_WORDS, PARTING)
     await back.stop(1)
+    await gateway.traces.send()
     await gateway.close()
     await asyncio.to_thread(checkpoint, gateway.store.path)
 
@@ -81,6 +83,16 @@ async def _chores(gateway: Gateway, pause: float = 1.0) -> None:
         except Exception as error:
             # A full disk, say, must not end the other chores; what is asked of the disk for a call fails by itself.
             sys.stderr.write(f"[gate.chores] {type(error).__name__}\n")
+
+
+async def _spans(gateway: Gateway, pause: float = 1.0) -> None:
+    """Send what is traced. Not among the chores, which wait for no collector."""
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            await gateway.traces.send()
+        except Exception as error:
+            sys.stderr.write(f"[gate.traces] {type(error).__name__}\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -43,13 +44,17 @@ class Line(asyncio.Protocol):
         self._fed = 0
         self._begun = self._headed = self._done = self._to_the_end = False
         self._keep = self._held = False
+        self._whole = self._between = False
+        """What was read last ended a chunk, and nothing of the next one is here."""
+        self.shortcut: Callable[[bytes], bool] | None = None
+        """Takes one whole chunk as it came, if nothing is to be done about it; whether it has."""
 
     def ask(self, request: bytes, limit: float) -> Reply:
         """Send a request."""
         self.used += 1
         self._parser = httptools.HttpResponseParser(self)
         self._headers, self._pieces, self._fed = {}, [], 0
-        self._begun = self._headed = self._done = self._to_the_end = False
+        self._begun = self._headed = self._done = self._to_the_end = self._whole = self._between = False
         reply = self._reply = Reply(self, limit)
         self.transport.write(request)
         return reply
@@ -64,7 +69,7 @@ class Line(asyncio.Protocol):
         """The exchange is over."""
         if self._reply is not reply:
             return
-        self._reply = None
+        self._reply = self.shortcut = None
         # Who answers before all of a request is there need not read the rest of it, nor what comes behind.
         sent = not self.transport.get_write_buffer_size()
         if whole and sent and self._keep and not self.transport.is_closing():
@@ -84,6 +89,8 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what has come."""
+        if self._between and self.shortcut is not None and self.shortcut(data):
+            return
         reply = self._reply
         if reply is None or self._parser is None or self._done:
             self.transport.abort()  # nobody has asked anything
@@ -97,6 +104,7 @@ class Line(asyncio.Protocol):
                 self._hand_over(reply)
                 self._fail(Broken(begun=True))
                 return
+        self._between = self._whole and data.endswith(b"\r\n")
         if not self._headed:
             self._fed += len(data)
             if self._fed > LONGEST_HEAD:
@@ -156,6 +164,14 @@ class Line(asyncio.Protocol):
         """A piece of the answer."""
         if not self._done:
             self._pieces.append(piece)
+
+    def on_chunk_header(self) -> None:
+        """A chunk begins."""
+        self._whole = False
+
+    def on_chunk_complete(self) -> None:
+        """It is all here."""
+        self._whole = True
 
     def on_message_complete(self) -> None:
         """All of it is here."""

@@ -243,8 +243,13 @@ class Attempt:
                 progress.count.hear(texts.get(slot))
         if await self.exchange.inspection.answer(document):
             content = sse.written(document)
-        self.tools.metrics.first_byte(time.monotonic() - progress.began)
+        self._first_byte()
         return Answer(content, headers=self.exchange.headers)
+
+    def _first_byte(self) -> None:
+        progress = self.exchange.progress
+        progress.first = time.monotonic() - progress.began
+        self.tools.metrics.first_byte(progress.first)
 
     async def _stream(self, reply: Reply) -> None:
         exchange, progress, tools = self.exchange, self.exchange.progress, self.tools
@@ -253,7 +258,7 @@ class Attempt:
 
         def begun() -> None:
             self._worked()
-            tools.metrics.first_byte(time.monotonic() - progress.began)
+            self._first_byte()
 
         flow = Flow(reply, out, events, tools.patience.first_byte, tools.patience.between, begun)
         problem: Refused | None = None

@@ -159,8 +159,8 @@ def _shows_something(body: dict[str, Any]) -> bool:
     rows = [*_rows(body.get("messages")), *_rows(body.get("input"))]
     contents = [*[each.get("content") for each in rows], body.get("system"), rows]
     # Most are one text, and have no parts.
-    parts = [part for content in contents if isinstance(content, list) for part in _rows(content)]
-    return not all(part.get("type", "text") in _TEXT for part in parts)
+    kinds = [part.get("type", "text") for content in contents if isinstance(content, list) for part in _rows(content)]
+    return any(kind not in _TEXT for kind in kinds)
 
 
 _TEXT = ("text", "input_text", "output_text", "message")

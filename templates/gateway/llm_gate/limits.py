@@ -6,6 +6,7 @@ import math
 import time
 from calendar import monthrange
 from functools import partial
+from heapq import merge
 
 from llm_gate.errors import Refused, bad
 from llm_gate.meter import WINDOW, Ask, Meter, nanos_of, usd_of
@@ -18,7 +19,7 @@ LEAST = Ask("", "", "", tokens=1)
 def headers(rules: Rules, meter: Meter, now: float) -> dict[str, str]:
     """OpenAI's rate headers, for the limits that the key has."""
     found: dict[str, str] = {}
-    oldest = meter.recent[0][0] + WINDOW - now if meter.recent else 0.0
+    oldest = min((each[0][0] + WINDOW - now for each in (meter.recent, meter.again) if each), default=0.0)
     for unit, limit, used in (
         ("requests", rules.requests_per_minute, len(meter.recent)),
         ("tokens", rules.tokens_per_minute, meter.tokens),
@@ -61,7 +62,7 @@ def refuse_what_is_used_up(rules: Rules, meter: Meter, ask: Ask, now: float) -> 
     limited, per_minute = partial(_limited, rules, meter, now), rules.tokens_per_minute
     if per_minute is not None and meter.tokens + ask.tokens > per_minute:
         over, wait = meter.tokens + ask.tokens - per_minute, WINDOW
-        for at, tokens in meter.recent:
+        for at, tokens in merge(meter.recent, meter.again):
             over -= int(tokens)
             if over <= 0:
                 wait = at + WINDOW - now

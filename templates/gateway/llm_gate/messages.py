@@ -148,6 +148,15 @@ class Outgoing:
         elif head or content:
             self._transport.write(head + content)
 
+    @property
+    def chunked(self) -> bool:
+        """Whether it is sent in chunks, and the first one has gone out."""
+        return self.begun and self._chunked
+
+    def send_as_it_is(self, chunk: bytes) -> None:
+        """Send a piece that is a chunk already."""
+        self._transport.write(chunk)
+
     def end(self, content: bytes = b"") -> None:
         """Send the last piece, and that it was the last."""
         head = b"" if self.begun else self._first()

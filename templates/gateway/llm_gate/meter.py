@@ -49,7 +49,25 @@ class Ticket:
     tokens: int
     nanos: int
     entry: list[float]
+    again: list[list[float]] = field(default_factory=list)
+    """[when, tokens] of what was reserved once more, oldest first."""
     settled: bool = False
+
+    def take(self, used: int) -> int:
+        """Put what was used in the place of what was reserved within the minute; tokens that this adds to it.
+
+        Nobody knows how much of each part was taken. So all of it counts in the last, as far as it was reserved there,
+        and what is left in the one before: no moment has fewer than were used since then.
+        """
+        added, over = 0, max(0, used - self.tokens)
+        for entry in (*reversed(self.again), self.entry):
+            if entry[1] < 0:  # older than the minute, and so is what comes before it
+                break
+            taken = min(entry[1] + over, used)
+            added += int(taken - entry[1])
+            used -= int(taken)
+            over, entry[1] = 0, taken
+        return added
 
 
 @dataclass(slots=True)
@@ -66,8 +84,10 @@ class Meter:
 
     recent: deque[list[float]] = field(default_factory=deque)
     """[when, tokens] of each call of the last minute, oldest first."""
+    again: deque[list[float]] = field(default_factory=deque)
+    """The same of what was reserved once more for a call."""
     tokens: int = 0
-    """Tokens in ``recent``."""
+    """Tokens in both."""
     active: int = 0
     reading: int = 0
     """Requests whose bodies are being read."""
@@ -79,15 +99,15 @@ class Meter:
 
     def forget(self, now: float) -> None:
         """Drop what is older than the window."""
-        recent = self.recent
-        if recent and recent[-1][0] > now:
-            # The clock was set back: what is then in the future counts as of now, not for hours.
-            for entry in recent:
-                entry[0] = min(entry[0], now)
-        while recent and recent[0][0] <= now - WINDOW:
-            old = recent.popleft()
-            self.tokens -= int(old[1])
-            old[1] = -1
+        for parts in (self.recent, self.again):
+            if parts and parts[-1][0] > now:
+                # The clock was set back: what is then in the future counts as of now, not for hours.
+                for entry in parts:
+                    entry[0] = min(entry[0], now)
+            while parts and parts[0][0] <= now - WINDOW:
+                old = parts.popleft()
+                self.tokens -= int(old[1])
+                old[1] = -1
 
     def book(self, day: str, tokens: int, nanos: int) -> None:
         """Add what a call of that day takes to the sums that it counts in, where they are those of now."""

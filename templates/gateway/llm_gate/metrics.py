@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from bisect import bisect_left
 from functools import lru_cache
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -17,6 +18,7 @@ _HELP = {
         "Attempts that an upstream failed, by upstream, model and kind.",
     ),
     "llm_gateway_content_total": ("counter", "What the content check found, by direction, source and action."),
+    "llm_gateway_spans_lost_total": ("counter", "Spans of calls that no collector has taken."),
     "llm_gateway_active_requests": ("gauge", "Requests under way, by key."),
     "llm_gateway_upstream_up": ("gauge", "1 where an upstream's model is asked, 0 while it cools down."),
     "llm_gateway_first_byte_seconds": ("histogram", "Seconds from the request to the first byte of its answer."),
@@ -55,8 +57,7 @@ class Metrics:
 
     def first_byte(self, seconds: float) -> None:
         """Note how long a caller waited for the first byte."""
-        place = next((place for place, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
-        self._first_bytes[place] += 1
+        self._first_bytes[bisect_left(BUCKETS, seconds)] += 1
         self._first_byte_sum += seconds
 
     def render(self, gauges: dict[tuple[str, Labels], float]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_gate.requests import Call
+from llm_gate.requests import PARTS, Call
 from llm_gate.routes import Target
 
 WRITTEN = {"qwen": 0.34}
@@ -31,7 +31,9 @@ def dearer(usage: dict[str, Any], kind: str) -> float:
     """Tokens of a prompt's price that a usage adds to its own number, for what was written to a cache."""
     details = [usage, usage.get("prompt_tokens_details"), usage.get("input_tokens_details")]
     rows = [each for each in details if isinstance(each, dict)]
-    written = max((_number(row, name) for row in rows for name in _NAMES), default=0)
+    written = max([_number(row, name) for row in rows for name in _NAMES], default=0)
+    if not written:
+        return 0.0
     kept = [each.get("cache_creation") for each in rows]
     for_an_hour = max(
         (_number(each, "ephemeral_1h_input_tokens") for each in kept if isinstance(each, dict)), default=0
@@ -71,9 +73,9 @@ def _marks(body: dict[str, Any]) -> set[str]:
             mark = value.get("cache_control")
             if mark is not None:
                 found.add(str(mark.get("ttl", "5m")) if isinstance(mark, dict) else "5m")
-            pending.extend(each for each in value.values() if isinstance(each, dict | list))
+            pending += [each for each in value.values() if isinstance(each, PARTS)]
         else:
-            pending.extend(each for each in value if isinstance(each, dict | list))
+            pending += [each for each in value if isinstance(each, PARTS)]
     return found
 
 
@@ -96,7 +98,7 @@ def _sounds(body: dict[str, Any]) -> bool:
         if isinstance(value, dict):
             if value.get("type") in _SOUND or any(isinstance(value.get(name), dict | str) for name in _SOUND):
                 return True
-            pending.extend(each for each in value.values() if isinstance(each, dict | list))
+            pending += [each for each in value.values() if isinstance(each, PARTS)]
         elif isinstance(value, list):
-            pending.extend(each for each in value if isinstance(each, dict | list))
+            pending += [each for each in value if isinstance(each, PARTS)]
     return False

@@ -38,15 +38,21 @@ def fields(endpoint: str, kind: str) -> frozenset[str]:
     return _of(endpoint, kind) - frozenset(_FIELDS["without"].get(kind, {}).get(endpoint, ()))
 
 
+@cache
+def _taken(endpoint: str, kinds: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The fields that some of these kinds of upstream are sent, and those that all are."""
+    taken = [fields(endpoint, kind) for kind in kinds]
+    return frozenset[str]().union(*taken), frozenset[str].intersection(*taken)
+
+
 def _of(endpoint: str, kind: str) -> frozenset[str]:
     return frozenset(_FIELDS["endpoints"][endpoint]) | frozenset(_FIELDS["kinds"].get(kind, {}).get(endpoint, ()))
 
 
 def choose(endpoint: str, body: dict[str, Any], kinds: Iterable[str]) -> list[str]:
     """Take out of ``body`` what no target of these kinds is sent; the names of it. Raises `Refused`."""
-    taken = [fields(endpoint, kind) for kind in kinds]
-    some, every = frozenset[str]().union(*taken), frozenset[str].intersection(*taken)
-    left_out = []
+    some, every = _taken(endpoint, frozenset(kinds))
+    left_out: list[str] = []
     for name in [name for name in body if name not in every or name == "store"]:
         # These ask for nothing; an empty object may ask for something as it comes.
         if body[name] in (None, False, [], ""):

@@ -48,6 +48,8 @@ class Progress:
     status: int = 200
     verdict: str = ""
     began: float = field(default_factory=time.monotonic)
+    first: float = 0.0
+    """Seconds from then to the first byte of the answer; 0: none has come."""
 
     lost: list[Taken] = field(default_factory=list)
     """Upstreams that have not answered, and may have worked all the same; and the tokens that count for it."""
@@ -83,9 +85,9 @@ class Progress:
             rows.append(self._taken(call, self.target))
         named = self.target or (rows[-1].target if rows else None)
         return Spent(
-            tokens_in=sum(each.tokens_in for each in rows),
-            tokens_out=sum(each.tokens_out for each in rows),
-            nanos=sum(each.target.nanos(each.tokens_in, each.tokens_out, each.dearer) for each in rows),
+            tokens_in=sum([each.tokens_in for each in rows]),
+            tokens_out=sum([each.tokens_out for each in rows]),
+            nanos=sum([each.target.nanos(each.tokens_in, each.tokens_out, each.dearer) for each in rows]),
             status=self.status,
             upstream=named.upstream.name if named else "",
             verdict=self.verdict,
@@ -107,8 +109,8 @@ class Progress:
 
     def oddities(self, call: Call) -> list[str]:
         """What the upstream says of itself and cannot be: for the log, with nothing of what was said."""
-        reported = self.count.reported_out or 0
-        if self.target is None or not call.tokens_out or reported <= call.tokens_out:
+        reported = self.count.reported_out
+        if not reported or self.target is None or not call.tokens_out or reported <= call.tokens_out:
             return []
         if not _is_bounded(call, self.target):
             return []

@@ -52,6 +52,10 @@ class Reply:
         self._limit, self._since = limit, line.loop.time()
         self._timer: asyncio.TimerHandle | None = line.loop.call_later(limit, self._tick)
 
+    def heard(self) -> None:
+        """A piece of it was here at this moment."""
+        self._since = self._time()
+
     def wait(self, limit: float) -> None:
         """From now on it has so many seconds for its next piece."""
         self._since = self._time()
@@ -62,9 +66,19 @@ class Reply:
             self._timer = self._line.loop.call_later(limit, self._tick)
         self._limit = limit
 
-    def pour(self, sink: Callable[[bytes, bool], None], broke: Callable[[Exception], None]) -> None:
-        """Call ``sink`` with each piece as it comes, and whether it was the last; or ``broke``, once."""
+    def pour(
+        self,
+        sink: Callable[[bytes, bool], None],
+        broke: Callable[[Exception], None],
+        shortcut: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        """Call ``sink`` with each piece as it comes, and whether it was the last; or ``broke``, once.
+
+        ``shortcut``: is asked first for each piece that begins where a chunk does, as it came over the connection.
+        True: it was one whole chunk, and has gone on.
+        """
         self._sink, self._broke = sink, broke
+        self._line.shortcut = shortcut if self._unpack is None else None
         if self._error is not None:
             broke(self._error)
         elif self._pieces or self.ended:
@@ -171,6 +185,7 @@ class Reply:
         if self._error is not None or self.ended:
             return
         self._error = error
+        self._line.shortcut = None
         self._stop()
         if self._head is not None and not self._head.done():
             self._head.set_exception(error)

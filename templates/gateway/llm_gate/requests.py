@@ -87,12 +87,15 @@ def _finite(digits: str) -> float:
     return found
 
 
+PARTS = (dict, list)
+"""What JSON nests. A tuple: ``dict | list`` would be made anew each time that something is looked at."""
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
 
 
 def parse(raw: bytes) -> dict[str, Any]:
     """The body as an object. Raises `Refused` for anything that two readers could read differently."""
-    if raw.count(b",") > _MOST_VALUES or raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
+    brackets = raw.count(b"[") + raw.count(b"{")
+    if raw.count(b",") > _MOST_VALUES or brackets > _MOST_BRACKETS:
         raise bad("the body has more values than any request needs", "invalid_json")
     try:
         body = _DECODER.decode(raw.decode("utf-8"))
@@ -100,11 +103,13 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise bad("the body is not a JSON object in UTF-8, each of its names once", "invalid_json") from None
     if not isinstance(body, dict):
         raise bad("the body is not a JSON object", "invalid_json")
+    if brackets <= _DEEPEST:
+        return body  # as every list and object has one, there are neither too many nor too deep ones
     level: list[Any] = [body]
     parts = 0
     for _ in range(_DEEPEST):
         rows = (one.values() if isinstance(one, dict) else one for one in level)
-        level = [each for row in rows for each in row if isinstance(each, dict | list)]
+        level = [each for row in rows for each in row if isinstance(each, PARTS)]
         parts += len(level)
         if not level:
             return body
@@ -245,7 +250,7 @@ def _references(endpoint: str, body: dict[str, Any], *, vllm: bool) -> None:
     while pending:
         value = pending.pop()
         if isinstance(value, list):
-            pending.extend(each for each in value if isinstance(each, dict | list))
+            pending += [each for each in value if isinstance(each, PARTS)]
         elif isinstance(value, dict):
             if value.get("type") == "item_reference" or isinstance(value.get("file_id"), str):
                 raise bad("references to files or items of the vendor's account are not served", "reference_refused")
@@ -254,7 +259,7 @@ def _references(endpoint: str, body: dict[str, Any], *, vllm: bool) -> None:
                     link = value.get(name)
                     if isinstance(link, str) and not link.startswith("data:"):
                         raise bad("pictures are sent as data: URLs here; addresses are not fetched", "url_refused")
-            pending.extend(each for each in value.values() if isinstance(each, dict | list))
+            pending += [each for each in value.values() if isinstance(each, PARTS)]
 
 
 def refuse_model(model: str, allowed: bool) -> Refused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets as random
+import os
 import sqlite3
 import sys
 import time
@@ -29,6 +29,7 @@ from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.serving import Handler
 from llm_gate.store import Place, Store
+from llm_gate.traces import Traces
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 from llm_gate.use import Use
@@ -82,7 +83,9 @@ class Gateway:
         self.pools = Pools(paths.secrets / "upstream-ca.pem")
         secrets = Secrets(paths.secrets / "upstream.env")
         self.content = ContentInForce(paths.settings, secrets)
-        self.counting = Counting(posting(self.pools), secrets)
+        post = posting(self.pools)
+        self.counting = Counting(post, secrets)
+        self.traces = Traces(lambda: self.policy.policy.content.get("traces"), post, self.metrics, self._complain)
         self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience())
         self._table = Reread(paths.settings / "routes.json")
         self.use = Use(Reread(paths.drain))
@@ -281,13 +284,13 @@ class Gateway:
         call = self.counting.bounded(call, targets)
         if rules.counts_tokens:
             call = await self.counting.exact(call, targets, rules.name, self.store.left(rules))
-        identity = "req_" + random.token_hex(12)
+        identity = "req_" + os.urandom(12).hex()
         ask = Ask(
             request=identity,
             endpoint=call.endpoint,
             model=call.model,
             tokens=call.tokens_in + call.tokens_out,
-            nanos=max(each.nanos(call.tokens_in, call.tokens_out, dearer_at_most(call, each)) for each in targets),
+            nanos=max([each.nanos(call.tokens_in, call.tokens_out, dearer_at_most(call, each)) for each in targets]),
             input_sha256=call.digest(),
         )
         try:
@@ -302,6 +305,7 @@ class Gateway:
         if checker is not None:
             checker.users += 1
         progress = Progress(Count(call.endpoint, call.tokens_in))
+        span = self.traces.begin(request.headers)
         reserve = partial(self._reserved_again, rules, ticket, ask)
         ask_twice = rules.ask_twice and upstream.ONCE not in request.headers
         exchange = Exchange(request, call, inspection, progress, headers, rules.name, ask_twice, reserve)
@@ -333,6 +337,8 @@ class Gateway:
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
             self._count(rules.name, call, spent)
+            if span is not None:
+                self.traces.end(span, identity, rules.name, call, progress, spent)
 
     def _reserved_again(self, rules: Rules, ticket: Ticket, ask: Ask) -> bool:
         """Reserve for one more upstream what was reserved for one that may have worked; whether there is room."""

@@ -51,7 +51,8 @@ def document_of(data: bytes) -> dict[str, Any] | None:
     if not data.startswith(b"{"):
         return None
     try:
-        found = json.loads(data)
+        # As json.loads reads bytes, which would first look for other encodings than JSON has.
+        found = json.loads(data.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

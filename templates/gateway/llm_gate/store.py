@@ -16,8 +16,7 @@ import asyncio
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,28 @@ CREATE TABLE IF NOT EXISTS days (
   key TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, nanos INTEGER NOT NULL,
   tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (key, day)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS again (
+  call INTEGER NOT NULL, part INTEGER NOT NULL, at REAL NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (call, part)
+) WITHOUT ROWID;
 """
+"""``again``: what of a call's tokens was reserved later than the call, as it counts in another minute."""
+_ADMITTED = (
+    "INSERT INTO calls (request, key, at, day, endpoint, model, state, tokens, nanos, input_sha256)"
+    " VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)"
+)
+_SETTLED = (
+    "UPDATE calls SET state = 'done', tokens = ?, tokens_in = ?, tokens_out = ?, nanos = ?, status = ?, upstream = ?,"
+    " verdict = ?, output_sha256 = ?, seconds = ? WHERE id = ?"
+)
+_COUNTED = (
+    "INSERT INTO days (requests, tokens, nanos, tokens_in, tokens_out, key, day) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (key, day) DO UPDATE SET requests = requests + excluded.requests, tokens = tokens + excluded.tokens,"
+    " nanos = nanos + excluded.nanos, tokens_in = tokens_in + excluded.tokens_in,"
+    " tokens_out = tokens_out + excluded.tokens_out"
+)
+Statement = tuple[str, tuple[Any, ...]]
+Counted = tuple[int, int, int, int, int, str, str]
+"""What is added to a day: requests, tokens, billionths of a dollar, tokens of prompts, tokens of answers, key, day."""
 
 
 class Place:
@@ -93,10 +113,12 @@ class Store:
             "UPDATE calls SET state = 'lost' WHERE state = 'open' AND at > (SELECT max(at) FROM calls) - 86400"
         )
         self._meters: dict[str, Meter] = {}
+        self._oldest = ""
+        """Days before this one have been dropped."""
         self._logged = 0
         """Calls admitted since the log was last moved."""
-        self._unwritten: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = []
-        """Settlements that are in force and not yet on the disk, as rows of the two tables."""
+        self._unwritten: list[tuple[tuple[Any, ...], Counted, list[tuple[int, int, int]]]] = []
+        """Settlements that are in force and not yet on the disk, as rows of the three tables."""
 
     def close(self) -> None:
         """Write what is left, and close the file."""
@@ -110,42 +132,21 @@ class Store:
         now = self.clock()
         meter = self._meter(rules.name, now)
         limits.refuse_what_exceeds(rules, meter, ask, now)
-        with self._transaction() as execute:
-            self._write_settlements()
-            row = execute(
-                "INSERT INTO calls (request, key, at, day, endpoint, model, state, tokens, nanos, input_sha256)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)",
-                (
-                    ask.request,
-                    rules.name,
-                    now,
-                    meter.day,
-                    ask.endpoint,
-                    ask.model,
-                    ask.tokens,
-                    ask.nanos,
-                    ask.input_sha256,
-                ),
-            )
-            execute(
-                "INSERT INTO days (key, day, requests, tokens, nanos) VALUES (?, ?, 1, ?, ?) ON CONFLICT (key, day)"
-                " DO UPDATE SET requests = requests + 1, tokens = tokens + excluded.tokens,"
-                " nanos = nanos + excluded.nanos",
-                (rules.name, meter.day, ask.tokens, ask.nanos),
-            )
-        self._unwritten.clear()
-        entry = [now, float(ask.tokens)]
+        name, day, tokens, nanos = rules.name, meter.day, ask.tokens, ask.nanos
+        call = (ask.request, name, now, day, ask.endpoint, ask.model, tokens, nanos, ask.input_sha256)
+        row = self._commit((1, tokens, nanos, 0, 0, name, day), (_ADMITTED, call))
+        entry = [now, float(tokens)]
         self._logged += 1
         meter.recent.append(entry)
-        meter.tokens += ask.tokens
+        meter.tokens += tokens
         meter.active += 1
-        meter.book(meter.day, ask.tokens, ask.nanos)
-        return Ticket(int(row.lastrowid or 0), rules.name, now, meter.day, ask.tokens, ask.nanos, entry)
+        meter.book(day, tokens, nanos)
+        return Ticket(row, name, now, day, tokens, nanos, entry)
 
     def extend(self, rules: Rules, ticket: Ticket, ask: Ask) -> None:
         """Reserve as much once more, as one upstream may have worked and another is asked; or raise `errors.Refused`.
 
-        It counts on the call's day. Where the call began more than a minute ago, it counts anew in this one.
+        It counts on the call's day, and in the minute that it is now.
         """
         now = self.clock()
         meter = self._meter(ticket.name, now)
@@ -154,21 +155,20 @@ class Store:
             today, month = self._sums(ticket.name, ticket.day), self._sums(ticket.name, ticket.day[:7])
             of_its_day = replace(meter, today=today, month=month)
         limits.refuse_what_is_used_up(rules, of_its_day, ask, now)
-        with self._transaction() as execute:
-            execute(
+        self._commit(
+            (0, ask.tokens, ask.nanos, 0, 0, ticket.name, ticket.day),
+            (
                 "UPDATE calls SET tokens = tokens + ?, nanos = nanos + ? WHERE id = ?",
                 (ask.tokens, ask.nanos, ticket.id),
-            )
-            execute(
-                "UPDATE days SET tokens = tokens + ?, nanos = nanos + ? WHERE key = ? AND day = ?",
-                (ask.tokens, ask.nanos, ticket.name, ticket.day),
-            )
+            ),
+            ("INSERT INTO again VALUES (?, ?, ?, ?)", (ticket.id, len(ticket.again), now, ask.tokens)),
+            ("DELETE FROM again WHERE at < ?", (now - 86400,)),
+        )
         ticket.tokens += ask.tokens
         ticket.nanos += ask.nanos
-        if ticket.entry[1] < 0:
-            ticket.entry = [now, 0.0]
-            meter.recent.append(ticket.entry)
-        ticket.entry[1] += ask.tokens
+        part = [now, float(ask.tokens)]
+        ticket.again.append(part)
+        meter.again.append(part)
         meter.tokens += ask.tokens
         meter.book(ticket.day, ask.tokens, ask.nanos)
 
@@ -191,12 +191,7 @@ class Store:
         meter.active -= 1
         used = spent.tokens_in + spent.tokens_out
         tokens, nanos = used - ticket.tokens, spent.nanos - ticket.nanos
-        if ticket.entry[1] >= 0:  # still within the minute
-            # Where more was reserved for a call in a later minute, nobody knows how much of it was taken in that
-            # one: so all of it counts there, as far as it was reserved there.
-            entry = max(ticket.entry[1] + tokens, min(ticket.entry[1], used))
-            meter.tokens += int(entry - ticket.entry[1])
-            ticket.entry[1] = entry
+        meter.tokens += ticket.take(used)
         meter.book(ticket.day, tokens, nanos)
         call = (
             used,
@@ -211,8 +206,9 @@ class Store:
             ticket.id,
         )
         if len(self._unwritten) < MOST_UNWRITTEN:
-            day = (tokens, nanos, spent.tokens_in, spent.tokens_out, ticket.name, ticket.day)
-            self._unwritten.append((call, day))
+            day = (0, tokens, nanos, spent.tokens_in, spent.tokens_out, ticket.name, ticket.day)
+            parts = [(max(0, int(each[1])), ticket.id, part) for part, each in enumerate(ticket.again)]
+            self._unwritten.append((call, day, parts))
 
     @property
     def unwritten(self) -> int:
@@ -221,36 +217,32 @@ class Store:
 
     def write(self) -> None:
         """Write the settlements that are not yet on the disk. Raises sqlite3.Error, and then they are kept."""
-        if not self._unwritten:
-            return
-        with self._transaction():
-            self._write_settlements()
-        self._unwritten.clear()
+        if self._unwritten:
+            self._commit()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        """What is executed inside is written down as a whole, or not at all."""
-        execute = self.db.execute
+    def _commit(self, counted: Counted | None = None, *statements: Statement) -> int:
+        """Write down the settlements that wait, what counts and these statements, as a whole or not at all.
+
+        The last row's id. Raises sqlite3.Error, and then the settlements are kept.
+        """
+        execute, waiting = self.db.execute, self._unwritten
         execute("BEGIN IMMEDIATE")
         try:
-            yield execute
+            if waiting:
+                self.db.executemany(_SETTLED, [call for call, _, _ in waiting])
+                if again := [part for _, _, parts in waiting for part in parts]:
+                    self.db.executemany("UPDATE again SET tokens = ? WHERE call = ? AND part = ?", again)
+            for row in _added([day for _, day, _ in waiting], counted):
+                execute(_COUNTED, row)
+            last = 0
+            for statement, values in statements:
+                last = execute(statement, values).lastrowid or 0
             execute("COMMIT")
         except BaseException:
             execute("ROLLBACK")
             raise
-
-    def _write_settlements(self) -> None:
-        for call, day in self._unwritten:
-            self.db.execute(
-                "UPDATE calls SET state = 'done', tokens = ?, tokens_in = ?, tokens_out = ?, nanos = ?, status = ?,"
-                " upstream = ?, verdict = ?, output_sha256 = ?, seconds = ? WHERE id = ?",
-                call,
-            )
-            self.db.execute(
-                "UPDATE days SET tokens = tokens + ?, nanos = nanos + ?, tokens_in = tokens_in + ?,"
-                " tokens_out = tokens_out + ? WHERE key = ? AND day = ?",
-                day,
-            )
+        waiting.clear()
+        return last
 
     async def tidy(self, *, now: bool = True) -> None:
         """Move the log into the database, and have it begin anew. ``now``: however short it is.
@@ -319,7 +311,10 @@ class Store:
     def prune(self, at_most: int = 500) -> int:
         """Drop calls that are too old, a few at a time; how many there were."""
         now = self.clock()
-        self.db.execute("DELETE FROM days WHERE day < ?", (day_at(now - 400 * 86400),))
+        oldest = day_at(now - 400 * 86400)
+        if oldest != self._oldest:
+            self.db.execute("DELETE FROM days WHERE day < ?", (oldest,))
+            self._oldest = oldest
         return self.db.execute(
             "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at < ? AND state != 'open' LIMIT ?)",
             (now - KEEP_CALLS, at_most),
@@ -329,13 +324,21 @@ class Store:
         meter = self._meters.get(name)
         day = day_at(now)
         if meter is None:
-            rows = self.db.execute(
-                "SELECT at, tokens FROM calls WHERE key = ? AND at > ? ORDER BY at", (name, now - WINDOW)
+            since = (name, now - WINDOW)
+            calls = self.db.execute(
+                "SELECT at, tokens - (SELECT total(tokens) FROM again WHERE call = id) FROM calls"
+                " WHERE key = ? AND at > ? ORDER BY at",
+                since,
+            ).fetchall()
+            again = self.db.execute(
+                "SELECT again.at, again.tokens FROM again JOIN calls ON id = call WHERE key = ? AND again.at > ?"
+                " ORDER BY again.at",
+                since,
             ).fetchall()
             meter = self._meters[name] = Meter()
-            for at, tokens in rows:
-                meter.recent.append([at, float(tokens)])
-                meter.tokens += tokens
+            for parts, rows in ((meter.recent, calls), (meter.again, again)):
+                parts.extend([at, float(tokens)] for at, tokens in rows)
+                meter.tokens += int(sum(tokens for _, tokens in rows))
         if meter.day != day:
             meter.today, meter.month = self._sums(name, day), self._sums(name, day[:7])
             meter.day = day
@@ -347,8 +350,22 @@ class Store:
             "SELECT sum(tokens), sum(nanos) FROM days WHERE key = ? AND day >= ? AND day < ?",
             (name, prefix, prefix + "~"),
         ).fetchone()
-        late = [day for _, day in self._unwritten if day[4] == name and day[5].startswith(prefix)]
-        return Sums(int(row[0] or 0) + sum(each[0] for each in late), int(row[1] or 0) + sum(each[1] for each in late))
+        late = [day for _, day, _ in self._unwritten if day[5] == name and day[6].startswith(prefix)]
+        return Sums(int(row[0] or 0) + sum(each[1] for each in late), int(row[1] or 0) + sum(each[2] for each in late))
+
+
+def _added(days: list[Counted], more: Counted | None) -> list[Counted]:
+    """One row for each key and day: of most calls that are written together they are the same."""
+    if more is not None:
+        days.append(more)
+    found: dict[tuple[str, str], Counted] = {}
+    for requests, tokens, nanos, tokens_in, tokens_out, key, day in days:
+        had = found.get((key, day))
+        if had is not None:
+            requests, tokens, nanos = requests + had[0], tokens + had[1], nanos + had[2]
+            tokens_in, tokens_out = tokens_in + had[3], tokens_out + had[4]
+        found[key, day] = (requests, tokens, nanos, tokens_in, tokens_out, key, day)
+    return list(found.values())
 
 
 def checkpoint(path: str) -> None:

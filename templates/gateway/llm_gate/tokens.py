@@ -86,7 +86,9 @@ def of_request(body: dict[str, Any], targets: Iterable[tuple[str, str]] = (), *,
 
 def _of_numbers(value: Any) -> int:
     """The length of a prompt that is tokens already, or of several; 0 for anything else."""
-    rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+    if not isinstance(value, list) or (value and isinstance(value[0], dict)):
+        return 0  # nearly always
+    rows = value if value and isinstance(value[0], list) else [value]
     if all(isinstance(row, list) and row and all(isinstance(each, int) for each in row) for row in rows):
         return sum(map(len, rows))
     return 0
@@ -98,11 +100,12 @@ def _of(value: Any, rows: list[pictures.Row]) -> int:
     if isinstance(value, dict):
         # Names of fields are text too where a tool's parameters are described; braces, quotation marks and spaces with
         # them.
-        return PER_MESSAGE + sum(
-            of_text(str(key)) + PER_FIELD + _of_field(value, key, each, rows) for key, each in value.items()
-        )
+        total = PER_MESSAGE + PER_FIELD * len(value)
+        for key, each in value.items():
+            total += of_text(str(key)) + _of_field(value, key, each, rows)
+        return total
     if isinstance(value, list):
-        return sum(_of(each, rows) + PER_FIELD for each in value)
+        return PER_FIELD * len(value) + sum([_of(each, rows) for each in value])
     return len(json.dumps(value))
 
 

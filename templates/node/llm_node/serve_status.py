@@ -14,9 +14,10 @@ PORT = int(os.environ.get("LLM_STATUS_PORT", "4100"))
 
 
 def document() -> bytes:
-    """The document; with what others say: who stops the machine (`leave`), who backs its vectors up (`backup`)."""
+    """The document; with what others say: who stops the machine (`leave`), who backs its vectors up
+    (`backup`), and of the bucket of weights (`weights`)."""
     plain = at("/run/llm/status.json").read_bytes()
-    more = {each: said for each in ("leave", "backup") if (said := status.read(at(f"/run/llm/{each}.json")))}
+    more = {each: said for each in ("leave", "backup", "weights") if (said := status.read(at(f"/run/llm/{each}.json")))}
     return json.dumps(json.loads(plain) | more, indent=1).encode() if more else plain
 
 

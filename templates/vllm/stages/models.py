@@ -6,28 +6,37 @@ user data is not to grow, so that it is told otherwise from here.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from llm_node import status, weights
-from llm_node.system import node
+from llm_node.system import node, run
 
 
 class Told:
     """The module `status`, but for whose progress is noted."""
 
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
     def __getattr__(self, name: str) -> Any:
         return getattr(status, name)
 
-    @staticmethod
-    def record(stage: str, state: str, **fields: Any) -> None:
+    def record(self, stage: str, state: str, **fields: Any) -> None:
         """Note it as this stage's."""
-        status.record("models" if stage == "weights" else stage, state, **fields)
+        status.record(self.stage if stage == "weights" else stage, state, **fields)
 
 
 def main() -> None:
     """Fetch those that are not there yet."""
-    weights.status = Told()  # type: ignore[assignment]
     known = node()
+    if "bucket" in known:
+        bucket = import_module("llm_node.bucket")
+        for model in known["further"]:
+            bucket.model("models", model)
+        run("systemctl", "start", "--no-block", bucket.UNIT)
+        return
+    weights.status = Told("models")  # type: ignore[assignment]
     for model in known["further"]:
         weights.node = {**known, "model": model}.copy
         weights.main()

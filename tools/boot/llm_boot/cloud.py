@@ -65,6 +65,13 @@ def deleted(call: Call, record: Record) -> None:
     _followed(call, lambda place, call, _: _delete(place, call, record), {})
 
 
+def copied(home: Path, disk: str, snapshot: str) -> None:
+    """A snapshot of a disk is made: what a machine has written to it, as after a power cut at this moment."""
+    place = World.find(home / "world")
+    if place is not None:
+        disks.copy(place.disk(disk, 0), place.folder / "disks" / f"{snapshot}.img")
+
+
 def _followed(call: Call, what: Any, made: Props) -> Props:
     place = world()
     if place is None:
@@ -83,6 +90,10 @@ def _create(place: World, call: Call, made: Props) -> Props:
         if made.get("publicIp"):
             machine.give_address(str(made["publicIp"]))
         machine.start()
+    elif token in DISKS and call.inputs.get("snapshotId"):
+        file = place.folder / "disks" / f"{call.id}.img"
+        disks.copy(place.disk(str(call.inputs["snapshotId"]), 0), file)
+        disks.enlarge(file, float(call.inputs[DISKS[token]]))
     elif token in ATTACHMENTS:
         key, type_ = ATTACHMENTS[token]
         disk = call.store.get(type_, str(call.inputs[key]))

@@ -44,6 +44,14 @@ def enlarge(file: Path, gib: float) -> None:
         run("losetup", "--set-capacity", device)
 
 
+def copy(file: Path, to: Path) -> None:
+    """A second disk with what the first one has by now; what a loop device still holds back is written first."""
+    device = device_of(file)
+    if device is not None:
+        run("blockdev", "--flushbufs", device)
+    run("cp", "--sparse=always", "--reflink=auto", file, to)
+
+
 def numbers(device: Path) -> tuple[int, int]:
     """Major and minor number of a device."""
     entry = device.stat()

@@ -63,6 +63,13 @@ SWITCHED = frozenset(
     {"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"}
 )
 """Classes whose window holds only with ``use_sliding_window``, and from layer ``max_window_layers`` on."""
+
+ALL_OR_NONE = frozenset({"qwen2", "qwen3", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"})
+"""Those of which vLLM stops at the start where some layers have a window and others have none.
+
+vllm 0.32.0, model_executor/models/qwen2.py: "Sliding window for some but all layers is not supported" (run 2026-11-29).
+"""
+
 WITHOUT_WINDOWS = frozenset({"falcon", "minimax_m3_vl_text", "qwen2_moe"})
 """Classes whose layers keep everything in vllm 0.32.0, whatever window the file gives (asked on 2026-11-28)."""
 
@@ -264,6 +271,8 @@ def _windows(settings: Settings, layers: int) -> list[str]:
         return [FULL] * layers
     if kind in SWITCHED:
         first = settings.number("max_window_layers") or 0
+        if kind in ALL_OR_NONE and 0 < first < layers:
+            settings.refuse("max_window_layers", first)
         return [WINDOW if at >= first else FULL for at in range(layers)]
     if kind == "smollm3":  # configuration_smollm3.py: layers without rotary positions alone
         interval = settings.number("no_rope_layer_interval") or 4

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import SnapshotPlan
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -337,7 +338,7 @@ class Aliyun(FromParts):
         )
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
-        """An ESSD that outlives the machine. Destroying it leaves no snapshot."""
+        """An ESSD that outlives the machine. Destroying it leaves no snapshot but those of a schedule."""
         disk = alicloud.ecs.EcsDisk(
             name,
             disk_name=support.fitted(name, NAME_LIMIT),
@@ -348,7 +349,9 @@ class Aliyun(FromParts):
             encrypted=True,
             payment_type="PayAsYouGo",
             delete_with_instance=False,
-            delete_auto_snapshot=True,
+            # A copy that goes with what it is a copy of would be none.
+            delete_auto_snapshot=not request.copied,
+            snapshot_id=request.snapshot,
             # Grown while the machine runs; the default waits for a restart.
             type="online",
             tags=dict(request.tags),
@@ -367,6 +370,24 @@ class Aliyun(FromParts):
             delete_with_instance=False,
             # A disk is attached once at a time.
             opts=scope.options(delete_before_replace=True),
+        )
+
+    def copy_disk(
+        self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
+    ) -> pulumi.Resource:
+        """An automatic snapshot policy of this one disk. Its hours are of UTC+8, its days count from Monday as 1."""
+        policy = alicloud.ecs.AutoSnapshotPolicy(
+            name,
+            auto_snapshot_policy_name=support.fitted(name, NAME_LIMIT),
+            repeat_weekdays=[str(day + 1) for day in plan.days],
+            time_points=[str(plan.hour)],
+            retention_days=plan.keep_days,
+            enable_cross_region_copy=False,
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        return alicloud.ecs.EcsAutoSnapshotPolicyAttachment(
+            f"{name}-attachment", auto_snapshot_policy_id=policy.id, disk_id=disk.id, opts=scope.options()
         )
 
 

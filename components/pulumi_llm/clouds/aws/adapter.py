@@ -13,6 +13,7 @@ import pulumi_aws as aws
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
+from pulumi_llm.clouds.aws import copies
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import SnapshotPlan
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -290,7 +292,8 @@ class Aws(FromParts):
         )
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
-        """An EBS volume, encrypted with the account's default key. Destroying it leaves no snapshot."""
+        """An EBS volume, encrypted with the account's default key. Destroying it makes no snapshot."""
+        mark = support.role_name(name, scope, copies.MARK_LIMIT) if request.copied else ""
         volume = aws.ebs.Volume(
             name,
             availability_zone=request.zone,
@@ -298,10 +301,11 @@ class Aws(FromParts):
             type=catalog.load().cloud(self.name).data_disk.type,
             encrypted=True,
             final_snapshot=False,
-            tags={**request.tags, "Name": name},
+            snapshot_id=request.snapshot,
+            tags={**request.tags, "Name": name, **({copies.MARK: mark} if mark else {})},
             opts=scope.options(hooks=support.never_smaller(name, scope, "size"), protect=request.protect),
         )
-        return DiskHandle(resource=volume, id=volume.id)
+        return DiskHandle(resource=volume, id=volume.id, mark=mark)
 
     def attach_disk(
         self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
@@ -318,6 +322,56 @@ class Aws(FromParts):
             skip_destroy=False,
             # A volume is attached once at a time.
             opts=scope.options(delete_before_replace=True),
+        )
+
+    def copy_disk(
+        self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
+    ) -> pulumi.Resource:
+        """A lifecycle policy for what has this disk's mark, with a role that may copy this disk and end its copies.
+
+        A policy looks for tags and names no volume. A snapshot gets the tags of its volume, the mark among them.
+        """
+        assert isinstance(disk.resource, aws.ebs.Volume)  # noqa: S101 - `disk` made it
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=support.role_name(name, scope),
+            assume_role_policy=copies.trust(),
+            description=copies.ABOUT,
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        granted = aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="copy-the-disk",
+            role=role.name,
+            policy=disk.resource.arn.apply(lambda arn: copies.policy(arn, disk.mark, scope.region)),
+            opts=scope.options(),
+        )
+        details = aws.dlm.LifecyclePolicyPolicyDetailsArgs(
+            policy_type="EBS_SNAPSHOT_MANAGEMENT",
+            resource_types=["VOLUME"],
+            target_tags={copies.MARK: disk.mark},
+            schedules=[
+                aws.dlm.LifecyclePolicyPolicyDetailsScheduleArgs(
+                    # Of another name it would leave the snapshots of this one alone.
+                    name="data disk",
+                    copy_tags=True,
+                    create_rule=aws.dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs(**copies.begins(plan)),
+                    # By age: a count of a policy that is changed to days cannot be.
+                    retain_rule=aws.dlm.LifecyclePolicyPolicyDetailsScheduleRetainRuleArgs(
+                        interval=plan.keep_days, interval_unit="DAYS"
+                    ),
+                )
+            ],
+        )
+        return aws.dlm.LifecyclePolicy(
+            name,
+            description="Snapshots of a data disk of pulumi-llm",
+            execution_role_arn=role.arn,
+            state="ENABLED",
+            policy_details=details,
+            tags={**tags, "Name": name},
+            opts=scope.options(depends_on=[granted]),
         )
 
 

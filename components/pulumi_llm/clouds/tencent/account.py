@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Callable
@@ -30,12 +31,13 @@ def has_credentials() -> bool:
     )
 
 
-def connector(without_sdk: str, without_credentials: str) -> Connect:
-    """What gives a client of a region. Raises Refusal with one of the two codes."""
+def connector(without_sdk: str, without_credentials: str, service: str = "cvm") -> Connect:
+    """What gives a client of a service, ``cvm`` or ``cbs``, in a region. Raises Refusal with one of the two codes."""
     try:
         from tencentcloud.common import credential
         from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-        from tencentcloud.cvm.v20170312.cvm_client import CvmClient
+
+        module = importlib.import_module(f"tencentcloud.{service}.v20170312.{service}_client")
     except ImportError as error:
         raise no_sdk("tencent", error.name or "tencentcloud", without_sdk) from None
 
@@ -56,7 +58,8 @@ def connector(without_sdk: str, without_credentials: str) -> Connect:
                     )
                 ]
             ) from None
-    return lambda region: CvmClient(found, region)
+    client = getattr(module, f"{service.capitalize()}Client")
+    return lambda region: client(found, region)
 
 
 def call(call: Callable[[], Any]) -> Any:

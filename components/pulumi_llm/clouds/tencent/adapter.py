@@ -16,17 +16,16 @@ import pulumi
 import tencentcloud_iac_pulumi as tencentcloud
 
 from pulumi_llm import catalog
-from pulumi_llm._refusal import ending
-from pulumi_llm._texts import _
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
-from pulumi_llm.errors import Finding
+from pulumi_llm.clouds.tencent.bids import highest_bid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import SnapshotPlan
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -240,7 +239,7 @@ class Tencent(FromParts):
             user_data_replace_on_change=request.renew,
             instance_charge_type="SPOTPAID" if request.spot else "POSTPAID_BY_HOUR",
             spot_instance_type="ONE-TIME" if request.spot else None,
-            spot_max_price=self._highest_bid(request, scope) if request.spot else None,
+            spot_max_price=highest_bid(self.name, request, scope) if request.spot else None,
             stop_type="SOFT_FIRST",
             running_flag=True,
             system_disk_type=catalog.load().cloud(self.name).system_disk.type,
@@ -353,6 +352,7 @@ class Tencent(FromParts):
             availability_zone=request.zone,
             encrypt=True,
             charge_type="POSTPAID_BY_HOUR",
+            snapshot_id=request.snapshot,
             # Destroying leaves nothing in the recycle bin.
             force_delete=True,
             tags=dict(request.tags),
@@ -372,26 +372,21 @@ class Tencent(FromParts):
             opts=scope.options(delete_before_replace=True),
         )
 
-    def _highest_bid(self, request: MachineRequest, scope: Scope) -> str:
-        """The on-demand price in CNY per hour: what is paid is the market's price, up to this."""
-        data = catalog.load()
-        price = data.price(self.name, request.instance_type, scope.region)
-        if price is None:
-            raise ending(
-                [
-                    Finding(
-                        "cloud.spot-price-unknown",
-                        _(
-                            "a spot machine on Tencent Cloud needs a highest price; the catalogue has none for "
-                            "{instance_type} in {region}",
-                            instance_type=request.instance_type,
-                            region=scope.region,
-                        ),
-                        _("spot: false, or a type whose price is known"),
-                    )
-                ]
-            )
-        return f"{data.exchange_rate.convert(price.amount, price.currency, 'CNY'):.2f}"
+    def copy_disk(
+        self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
+    ) -> pulumi.Resource:
+        """A snapshot policy of this one disk. Its days count from Sunday as 0, and it takes no tags (SDK 0.2.3)."""
+        policy = tencentcloud.cbs.SnapshotPolicy(
+            name,
+            snapshot_policy_name=support.fitted(name, NAME_LIMIT),
+            repeat_weekdays=sorted((day + 1) % 7 for day in plan.days),
+            repeat_hours=[plan.hour],
+            retention_days=plan.keep_days,
+            opts=scope.options(),
+        )
+        return tencentcloud.cbs.SnapshotPolicyAttachment(
+            f"{name}-attachment", snapshot_policy_id=policy.id, storage_id=disk.id, opts=scope.options()
+        )
 
 
 ADAPTER: Cloud = Tencent()

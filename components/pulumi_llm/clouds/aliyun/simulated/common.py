@@ -21,6 +21,9 @@ EIP, EIP_ASSOCIATION = "alicloud:ecs/eipAddress:EipAddress", "alicloud:ecs/eipAs
 DISK, DISK_ATTACHMENT = "alicloud:ecs/ecsDisk:EcsDisk", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"
 ROLE, ROLE_ATTACHMENT = "alicloud:ram/role:Role", "alicloud:ecs/ramRoleAttachment:RamRoleAttachment"
 POLICY, GRANT = "alicloud:ram/policy:Policy", "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
+SCHEDULE = "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy"
+SCHEDULE_ATTACHMENT = "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment"
+SNAPSHOT = "alicloud:ecs/ecsSnapshot:EcsSnapshot"
 DNS_RECORD = "alicloud:dns/alidnsRecord:AlidnsRecord"
 
 TERRAFORM = {
@@ -35,6 +38,8 @@ TERRAFORM = {
     EIP_ASSOCIATION: "alicloud_eip_association",
     DISK: "alicloud_ecs_disk",
     DISK_ATTACHMENT: "alicloud_ecs_disk_attachment",
+    SCHEDULE: "alicloud_ecs_auto_snapshot_policy",
+    SCHEDULE_ATTACHMENT: "alicloud_ecs_auto_snapshot_policy_attachment",
     ROLE: "alicloud_ram_role",
     POLICY: "alicloud_ram_policy",
     GRANT: "alicloud_ram_role_policy_attachment",

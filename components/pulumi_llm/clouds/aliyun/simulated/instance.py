@@ -10,6 +10,7 @@ from pulumi_llm._simcloud.images import Image, digest
 from pulumi_llm._simcloud.rules.base import Call, CloudError, inside, key_problem, private_address, unique_name
 from pulumi_llm._simcloud.store import Record
 
+from . import snapshots
 from .common import (
     DISK,
     DISK_ATTACHMENT,
@@ -256,6 +257,7 @@ def _disk(call: Call) -> Props:
     if size is not None and not low <= size <= 65536:
         message = f"The specified disk size beyond the permitted range: {size} is not in {low}-65536 GiB."
         raise error(call, operation, "InvalidDiskSize.NotSupported", message)
+    snapshots.from_snapshot(call)
     return {"zoneId": zone, "availabilityZone": zone} | (
         {"performanceLevel": "PL1"} if kind == ("cloud_essd", "") else {}
     )
@@ -274,6 +276,7 @@ def _delete_disk(call: Call, record: Record) -> None:
     if call.list(DISK_ATTACHMENT, diskId=record.id):
         message = "The current disk status does not support this operation."
         raise error(call, "DeleteDisk", "IncorrectDiskStatus", message, 403)
+    snapshots.end_with(call, record)
 
 
 @RULES.on_create(DISK_ATTACHMENT)

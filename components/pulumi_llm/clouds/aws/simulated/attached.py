@@ -6,6 +6,7 @@ from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._simcloud.rules.base import Call, CloudError
 from pulumi_llm._simcloud.store import Record
 
+from . import snapshots
 from .common import (
     ATTACHMENT,
     EIP,
@@ -84,6 +85,7 @@ def _volume(call: Call) -> Props:
         far = "smaller" if given["size"] < low else "larger"
         message = f"Volume of {given['size']}GiB is {far} than allowed for {kind}: {low}-{high}GiB"
         raise ec2(doing, operation, "InvalidParameterValue", message)
+    snapshots.from_snapshot(call)
     return {"iops": given.get("iops") or 3000, "throughput": given.get("throughput") or 125} if kind == "gp3" else {}
 
 

@@ -271,6 +271,7 @@ def _run(face: AwsFace, call: WireCall) -> Props:
         "subnetId": given.get(f"{card}SubnetId"),
         "vpcSecurityGroupIds": groups,
         "keyName": given.get("KeyName"),
+        "iamInstanceProfile": given.get("IamInstanceProfile.Name"),
         "rootBlockDevice": {key: value for key, value in root.items() if value is not None},
     }
     wanted = {key: value for key, value in inputs.items() if value is not None}

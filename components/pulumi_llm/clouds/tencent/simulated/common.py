@@ -20,6 +20,9 @@ EIP, EIP_ASSOCIATION = "tencentcloud:Eip/instance:Instance", "tencentcloud:Eip/a
 DISK, DISK_ATTACHMENT = "tencentcloud:Cbs/storage:Storage", "tencentcloud:Cbs/storageAttachment:StorageAttachment"
 ROLE, POLICY = "tencentcloud:Cam/role:Role", "tencentcloud:Cam/policy:Policy"
 GRANT = "tencentcloud:Cam/rolePolicyAttachment:RolePolicyAttachment"
+SCHEDULE = "tencentcloud:Cbs/snapshotPolicy:SnapshotPolicy"
+SCHEDULE_ATTACHMENT = "tencentcloud:Cbs/snapshotPolicyAttachment:SnapshotPolicyAttachment"
+SNAPSHOT = "tencentcloud:Cbs/snapshot:Snapshot"
 DNS_RECORD = "tencentcloud:Dnspod/record:Record"
 
 

@@ -11,6 +11,7 @@ from pulumi_llm._simcloud.images import Image
 from pulumi_llm._simcloud.rules.base import Call, CloudError, inside, key_problem, private_address
 from pulumi_llm._simcloud.store import Record
 
+from . import snapshots
 from .common import (
     DISK,
     DISK_ATTACHMENT,
@@ -249,6 +250,7 @@ def _disk(call: Call) -> Props:
     if given["availabilityZone"] not in call.offers.regions.get(call.region, ()):
         raise error("InvalidParameterValue", f"The zone `{given['availabilityZone']}` does not exist.")
     _size_allowed(given["storageType"], given["storageSize"])
+    snapshots.from_snapshot(call)
     return {}
 
 

@@ -1,0 +1,16 @@
+"""When a cloud copies a disk. Plain data that needs no Pulumi: schedules are judged before a program runs."""
+
+from __future__ import annotations
+
+from pulumi_llm._dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotPlan:
+    """When snapshots of a disk begin, by the cloud's own clock, and how many days each is kept."""
+
+    days: tuple[int, ...]
+    """Days of the week, Monday as 0."""
+    hour: int
+    minute: int
+    keep_days: int

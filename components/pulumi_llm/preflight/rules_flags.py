@@ -1,0 +1,146 @@
+"""Flags of a user's own that vLLM refuses at the start, each by its source in release 0.32.0 (read 2026-11-29)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pulumi_llm._flags import flags_of
+from pulumi_llm._texts import _
+from pulumi_llm.errors import Finding
+from pulumi_llm.preflight import adapters, drafts
+from pulumi_llm.preflight.request import Case
+
+
+def flags_refused(case: Case) -> Iterable[Finding]:
+    """What a user adds is refused before anything is bought, where vLLM would refuse it at the start."""
+    return (*_adapters(case), *_guesses(case), *_batch(case)) if case.request.extra_args else ()
+
+
+def _adapters(case: Case) -> Iterator[Finding]:
+    """Slots for adapters come in a few ranks, and not for every class (config/lora.py, lora/layers, v1/worker)."""
+    asked = case.load.adapters
+    if asked is None:
+        return
+    limits, name = adapters.limits(), case.model.architecture or ""
+    if asked.rank not in limits.ranks:
+        yield _refused(
+            case,
+            "--max-lora-rank",
+            _("the largest rank is one of a few, and {rank} is none of them", rank=asked.rank),
+            f"--max-lora-rank {min((each for each in limits.ranks if each > asked.rank), default=limits.ranks[-1])}",
+        )
+    if name in limits.without:
+        yield _refused(
+            case,
+            "--enable-lora",
+            _("its class {name} takes no adapters", name=name),
+            _("a model with the adapter merged into its weights"),
+        )
+    elif adapters.has_words(case.model) and (case.model.vocab or 0) > limits.vocab:
+        yield _refused(
+            case,
+            "--enable-lora",
+            _(
+                "{name} has slots for its output head too, and a vocabulary of {vocab} where {most} are the most",
+                name=name,
+                vocab=case.model.vocab,
+                most=limits.vocab,
+            ),
+            _("a model with the adapter merged into its weights"),
+        )
+    most, slots = _number(flags_of(case.request.extra_args), "--max-cpu-loras"), asked.slots
+    if most is not None and most < slots:
+        yield _refused(
+            case,
+            "--max-cpu-loras",
+            _(
+                "{most} adapters are kept in the host's memory, fewer than the {slots} on the GPU",
+                most=most,
+                slots=slots,
+            ),
+            f"--max-cpu-loras {slots}",
+        )
+
+
+def _guesses(case: Case) -> Iterator[Finding]:
+    """How many tokens are guessed must be said, and must suit the heads of the checkpoint (config/speculative.py)."""
+    draft = case.load.draft
+    if draft is None:
+        return
+    count, heads = draft.tokens, drafts.heads_of(case.model) if draft.method.endswith("mtp") else 0
+    if count is None and draft.method in drafts.GIVES_NO_NUMBER:
+        yield _refused(
+            case,
+            "--speculative-config",
+            _("num_speculative_tokens is not given, and neither the method nor its model says how many"),
+            '"num_speculative_tokens": 3',
+        )
+    elif count is not None and count < 1:
+        yield _refused(
+            case,
+            "--speculative-config",
+            _("num_speculative_tokens is {count}", count=count),
+            '"num_speculative_tokens": 1',
+        )
+    elif count is not None and heads and count > heads and count % heads:
+        yield _refused(
+            case,
+            "--speculative-config",
+            _(
+                "{count} tokens are guessed by {heads} heads, of which each must be used as often as the others",
+                count=count,
+                heads=heads,
+            ),
+            f'"num_speculative_tokens": {count // heads * heads}',
+        )
+
+
+def _batch(case: Case) -> Iterator[Finding]:
+    """A batch holds each request's token, and a whole text where the model sees all of it (config/scheduler.py)."""
+    flags, load = flags_of(case.request.extra_args), case.load
+    tokens = _number(flags, "--max-num-batched-tokens")
+    if tokens is None:
+        return
+    if tokens < load.max_num_seqs:
+        yield _refused(
+            case,
+            "--max-num-batched-tokens",
+            _(
+                "a batch of {tokens} tokens is smaller than the {requests} requests at once (max_num_seqs)",
+                tokens=tokens,
+                requests=load.max_num_seqs,
+            ),
+            f"--max-num-batched-tokens {load.max_num_seqs}",
+        )
+    whole = case.model.attention_layers == 0 < (case.model.heads or 0) or "--no-enable-chunked-prefill" in flags
+    if whole and tokens < case.max_model_len:
+        yield _refused(
+            case,
+            "--max-num-batched-tokens",
+            _(
+                "a text is read in one piece, and one of {context} tokens is longer than a batch of {tokens}",
+                context=case.max_model_len,
+                tokens=tokens,
+            ),
+            f"--max-num-batched-tokens {case.max_model_len}",
+        )
+
+
+def _refused(case: Case, flag: str, why: str, hint: str) -> Finding:
+    return Finding(
+        "fit.flag-refused",
+        _(
+            "vLLM {version} does not start {model} with this {flag}: {why}",
+            version=case.engine.version,
+            model=case.model.id,
+            flag=flag,
+            why=why,
+        ),
+        hint,
+        where="extra_args",
+    )
+
+
+def _number(flags: Mapping[str, str], name: str) -> int | None:
+    text = flags.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
