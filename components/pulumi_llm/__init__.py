@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pulumi_llm._args import (
         AccessArgs,
         AcmeArgs,
+        AdapterArgs,
         AlternativeArgs,
         AppsArgs,
         BackupArgs,
@@ -63,6 +64,7 @@ _HOMES = {
     "AppsArgs": "_args",
     "ChatArgs": "_args",
     "AcmeArgs": "_args",
+    "AdapterArgs": "_args",
     "BackupArgs": "_args",
     "ContentArgs": "_args",
     "DiskArgs": "_args",
@@ -106,6 +108,7 @@ _HOMES = {
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "AdapterArgs",
     "AlternativeArgs",
     "AppsArgs",
     "BackupArgs",
