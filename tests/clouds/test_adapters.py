@@ -512,6 +512,8 @@ def test_odd_names_become_names_that_the_cloud_takes(cloud: Cloud, name: str) ->
 def test_two_long_names_stay_two_names(cloud: Cloud) -> None:
     if cloud.name == "aws":
         long_names = [each.inputs["keyNamePrefix"] for each in _two_long(cloud, KEYS["aws"])]
+    elif cloud.name == "digitalocean":  # droplets are named by the engine
+        long_names = [each.inputs["name"] for each in _two_long(cloud, "digitalocean:index/tag:Tag")]
     else:
         long_names = [each.inputs["instanceName"] for each in _two_long(cloud, MACHINES[cloud.name])]
     assert len(set(long_names)) == 2
@@ -550,7 +552,8 @@ def test_the_handle_tells_the_image_that_the_machine_has(cloud: Cloud) -> None:
     seen: list[str] = []
     build = everything(_Watched(cloud, seen))  # type: ignore[arg-type]
     record(build)
-    assert seen == [machine_of(cloud, record(everything(cloud))).inputs["ami" if cloud.name == "aws" else "imageId"]]
+    key = {"aws": "ami", "digitalocean": "image"}.get(cloud.name, "imageId")
+    assert seen == [machine_of(cloud, record(everything(cloud))).inputs[key]]
 
 
 @dataclasses.dataclass
