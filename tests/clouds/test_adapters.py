@@ -221,7 +221,9 @@ def test_the_machine_waits_for_its_firewall_and_its_way_out(cloud: Cloud, record
     expected = [
         each.name
         for each in own(recording)
-        if re.search("SecurityGroup.*Rule|GroupRuleSet|:Route$|RouteTableAssociation|[sS]ubnet|Switch|irewall", each.type)
+        if re.search(
+            "SecurityGroup.*Rule|GroupRuleSet|:Route$|RouteTableAssociation|[sS]ubnet|Switch|irewall", each.type
+        )
     ]
     assert expected
     assert set(expected) <= waited
@@ -386,7 +388,12 @@ CREDENTIALS = {
     "aliyun": ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
     + ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY", "ALICLOUD_SECURITY_TOKEN"),
     "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    "digitalocean": ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"),
+    "digitalocean": (
+        "DIGITALOCEAN_TOKEN",
+        "DIGITALOCEAN_ACCESS_TOKEN",
+        "SPACES_ACCESS_KEY_ID",
+        "SPACES_SECRET_ACCESS_KEY",
+    ),
     "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_SECURITY_TOKEN"),
 }
 """Where each cloud's provider looks for credentials."""

@@ -60,7 +60,9 @@ class Account:
 
     def machine(self) -> dict[str, Any]:
         (found,) = [
-            each for each in self.sim.state().values() if each["type"] == MACHINES[self.cloud] and not each.get("delete")
+            each
+            for each in self.sim.state().values()
+            if each["type"] == MACHINES[self.cloud] and not each.get("delete")
         ]
         return found
 

@@ -122,7 +122,12 @@ CASES = [(code, cloud, each) for code, by_cloud in UNDONE.items() for cloud, row
 
 DEMANDS = policy.Settings.model_validate(
     {
-        "allowed_regions": {"aliyun": ["cn-hangzhou"], "aws": ["us-west-2"], "digitalocean": ["sgp1"], "tencent": ["ap-guangzhou"]},
+        "allowed_regions": {
+            "aliyun": ["cn-hangzhou"],
+            "aws": ["us-west-2"],
+            "digitalocean": ["sgp1"],
+            "tencent": ["ap-guangzhou"],
+        },
         "required_tags": ["team"],
         "budget": {"per_month": 20_000},
         "exceptions": [{"rule": "policy.budget-undecided", "reason": "some disks have no known price"}],
@@ -131,7 +136,8 @@ DEMANDS = policy.Settings.model_validate(
 
 
 @pytest.mark.parametrize(
-    ("cloud", "spot"), [(name, spot) for name in clouds.names() for spot in (False, True) if not spot or name in SELL_SPOT]
+    ("cloud", "spot"),
+    [(name, spot) for name in clouds.names() for spot in (False, True) if not spot or name in SELL_SPOT],
 )
 def test_what_an_adapter_makes_breaks_no_rule(cloud: str, spot: bool) -> None:
     assert codes(adapter_plan(cloud, spot=spot), DEMANDS) == set()

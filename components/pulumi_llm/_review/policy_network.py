@@ -123,7 +123,7 @@ def no_firewall(view: View) -> Iterator[Breach]:
 
 
 def _walled(view: View, resource: PlannedResource, machine: Machine) -> bool:
-    """Whether a firewall of the program takes this machine in: by a word that both have, or as one that it waits for."""
+    """Whether a firewall of the program takes this machine in: by a word that both have, or by its id."""
     by = machine.walls["by"]
     words = {each for each in resource.inputs.get(by) or () if isinstance(each, str)}
     walls = (each for each in view.plan.resources if each.type == machine.walls["type"])

@@ -9,6 +9,8 @@ service has no mode with tokens.
 # The SDK's types are not read when this is checked (see pyproject.toml), so what it gives is Any.
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,13 @@ def labels(tags: Mapping[str, str]) -> list[str]:
     return [tag(f"{key}:{value}") for key, value in tags.items()]
 
 
+def own_part(request: NetworkRequest, region: str) -> str:
+    """A part of the network's range, as large as its subnet, that is always the same one for a region."""
+    whole, size = ipaddress.ip_network(request.cidr), ipaddress.ip_network(request.subnet_cidr).prefixlen
+    chosen = int(hashlib.sha256(region.encode()).hexdigest(), 16) % 2 ** (size - whole.prefixlen)
+    return f"{whole.network_address + chosen * 2 ** (32 - size)}/{size}"
+
+
 def number(id_: pulumi.Output[str]) -> pulumi.Output[int | str]:
     """The id of a droplet as what attaches to it wants it. In a unit test with bare mocks it is no number."""
     return id_.apply(lambda text: int(text) if str(text).isdigit() else text)
@@ -59,12 +68,13 @@ class DigitalOcean(FromParts):
     def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
         """A VPC, which is of one region and has no subnets. Its machines have public addresses, so it needs no way out.
 
-        Another region is another VPC, as its range is taken until the end.
+        No two VPCs of an account may overlap, wherever they are, and a move to another region makes the new one first.
+        So each region has its own part of the range that was asked for.
         """
         vpc = digitalocean.Vpc(
             f"{name}-{request.zone}-vpc",
             region=scope.region,
-            ip_range=request.subnet_cidr,
+            ip_range=own_part(request, scope.region),
             description=ABOUT,
             opts=scope.options(),
         )

@@ -25,7 +25,7 @@ def of_id(image_id: str) -> Image | None:
     first = of_day("digitalocean", "", base)
     for each in first:
         apart = int(image_id) - int(each.id)
-        if apart % STEP == 0 and abs(apart // STEP) < 20_000:
+        if apart % STEP == 0 and abs(apart // STEP) < 40_000:
             day = (FIRST_DAY + timedelta(days=_days(base) + apart // STEP)).strftime("%Y%m%d")
             return next((found for found in of_day("digitalocean", "", day) if found.id == image_id), None)
     return None
