@@ -21,11 +21,21 @@ def test_an_unknown_cloud_is_refused_with_the_nearest_name() -> None:
         clouds.get("alyun")
 
 
-def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pulumi_aws", None)
-    monkeypatch.delitem(sys.modules, "pulumi_llm.clouds.aws.adapter", raising=False)
-    with pytest.raises(Refusal, match=r"pip install 'pulumi-aws<8,>=7\.5'"):
-        clouds.get("aws")
+@pytest.mark.parametrize(
+    ("name", "sdk", "advice"),
+    [
+        ("aws", "pulumi_aws", r"pip install 'pulumi-aws<8,>=7\.5'"),
+        ("digitalocean", "pulumi_digitalocean", r"pip install 'pulumi-digitalocean<5,>=4\.84'"),
+    ],
+)
+def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, name: str, sdk: str, advice: str
+) -> None:
+    monkeypatch.setitem(sys.modules, sdk, None)
+    monkeypatch.delitem(sys.modules, f"pulumi_llm.clouds.{name}.adapter", raising=False)
+    with pytest.raises(Refusal, match=advice) as refused:
+        clouds.get(name)
+    assert [each.code for each in refused.value.findings] == ["cloud.sdk-missing"]
 
 
 @pytest.mark.parametrize("name", ["pulumi_llm.clouds.support", "pulumi_llm"])
