@@ -89,7 +89,8 @@ class RecordSpec(Part):
     """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod), ``aws`` (Route 53) or ``digitalocean``. It may be another
     cloud than the machine's.
 
-    zh: 用谁的 DNS：``aliyun``（云解析）、``tencent``（DNSPod）、``aws``（Route 53）或 ``digitalocean``。可以和机器不在同一家云。"""
+    zh: 用谁的 DNS：``aliyun``（云解析）、``tencent``（DNSPod）、``aws``（Route 53）或 ``digitalocean``。
+    可以和机器不在同一家云。"""
     zone: DnsName
     """The domain that is kept there, such as ``example.com``.
 
