@@ -187,7 +187,7 @@ DIGITALOCEAN: tuple[Row, ...] = (
     ("digitalocean:index/tag:Tag", "name", "llm:project-stack-qwen-firewall-sgp1"),
     (FIREWALL, "tags", ["llm:project-stack-qwen-firewall-sgp1"]),
     (FIREWALL, "dropletIds", None),
-    *((FIREWALL, f"inboundRules.{each}.protocol", "tcp") for each in range(3)),
+    *((FIREWALL, f"inboundRules.{each}.protocol", "tcp") for each in range(2)),
     (FIREWALL, "outboundRules.0.protocol", "tcp"),
     (FIREWALL, "outboundRules.0.portRange", "1-65535"),
     (FIREWALL, "outboundRules.0.destinationAddresses", ["0.0.0.0/0", "::/0"]),

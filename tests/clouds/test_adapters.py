@@ -592,8 +592,12 @@ def _rules(name: str, recording: Recording) -> list[tuple[str, str, str]]:
     if name == "digitalocean":
         inbound = recording.only("digitalocean:index/firewall:Firewall").inputs["inboundRules"]
         assert {each["protocol"] for each in inbound} == {"tcp"}
-        assert all(len(each["sourceAddresses"]) == 1 for each in inbound)
-        return [(str(at), each["portRange"], each["sourceAddresses"][0]) for at, each in enumerate(inbound)]
+        assert len({each["portRange"] for each in inbound}) == len(inbound)
+        return [
+            (f"{each['portRange']} {cidr}", each["portRange"], cidr)
+            for each in inbound
+            for cidr in each["sourceAddresses"]
+        ]
     rules = recording.of("alicloud:ecs/securityGroupRule:SecurityGroupRule")
     ingress = [each for each in rules if each.inputs["type"] == "ingress"]
     assert all(len(set(each.inputs["portRange"].split("/"))) == 1 for each in ingress)

@@ -95,12 +95,16 @@ class DigitalOcean(FromParts):
         """
         whole = f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}-{scope.region}"
         mark = digitalocean.Tag(f"{name}-tag", name=tag(f"llm:{whole}"), opts=scope.options())
+        sources: dict[int, list[pulumi.Input[str]]] = {}
+        for __, rule, cidr in support.openings(rules):
+            sources.setdefault(rule.port, []).append(cidr)
         wall = digitalocean.Firewall(
             name,
             tags=[mark.name],
+            # One rule a port: two of the same port may come back from the API as one.
             inbound_rules=[
-                digitalocean.FirewallInboundRuleArgs(protocol="tcp", port_range=str(rule.port), source_addresses=[cidr])
-                for __, rule, cidr in support.openings(rules)
+                digitalocean.FirewallInboundRuleArgs(protocol="tcp", port_range=str(port), source_addresses=cidrs)
+                for port, cidrs in sources.items()
             ],
             # Without a rule nothing would get out.
             outbound_rules=[
