@@ -187,6 +187,8 @@ DIGITALOCEAN: tuple[Row, ...] = (
     ("digitalocean:index/tag:Tag", "name", "llm:project-stack-qwen-firewall-sgp1"),
     (FIREWALL, "tags", ["llm:project-stack-qwen-firewall-sgp1"]),
     (FIREWALL, "dropletIds", None),
+    # What a rule does where it is not said: allow (pulumi-digitalocean 4.84.1).
+    (FIREWALL, "inboundRules.0.action", None),
     *((FIREWALL, f"inboundRules.{each}.protocol", "tcp") for each in range(2)),
     (FIREWALL, "outboundRules.0.protocol", "tcp"),
     (FIREWALL, "outboundRules.0.portRange", "1-65535"),

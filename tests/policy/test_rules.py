@@ -520,6 +520,8 @@ def test_a_droplets_rule_is_open_to_the_world_by_each_of_its_ranges() -> None:
     assert opened("203.0.113.0/24", "0.0.0.0/0")
     assert opened("::/0")
     assert not opened("203.0.113.0/24")
+    closed = {"protocol": "tcp", "portRange": "22", "sourceAddresses": ["0.0.0.0/0"], "action": "deny"}
+    assert "policy.open-to-world" not in codes(plan_of(resource(FIREWALL, {"inboundRules": [closed]})))
 
 
 def test_what_has_no_region_and_takes_no_tags_is_asked_for_neither() -> None:
