@@ -36,6 +36,10 @@ def main() -> None:
             bucket.model("models", model)
         run("systemctl", "start", "--no-block", bucket.UNIT)
         return
+    if "bundle" in known:
+        for model in known["further"]:
+            import_module("llm_node.bundle").model("models", model)
+        return
     weights.status = Told("models")  # type: ignore[assignment]
     for model in known["further"]:
         weights.node = {**known, "model": model}.copy
