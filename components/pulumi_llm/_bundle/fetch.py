@@ -49,8 +49,12 @@ def opened(url: str, headers: Mapping[str, str] | None = None) -> Any:
     shown = without_secrets(url)
     if urlsplit(url).scheme not in ("http", "https"):
         raise Lost("bundle.unreachable", _("{url}: no address of the web", url=shown))
+    request = Request(url, headers=AGENT)  # noqa: S310 - seen above
+    for name, value in (headers or {}).items():
+        # Unredirected: a registry sends on to others' stores, which shall not see what lets in at the registry.
+        (request.add_unredirected_header if name == "Authorization" else request.add_header)(name, value)
     try:
-        return urlopen(Request(url, headers={**AGENT, **(headers or {})}), timeout=SECONDS)  # noqa: S310 - seen above
+        return urlopen(request, timeout=SECONDS)  # noqa: S310 - seen above
     except HTTPError as error:
         kinds = {401: "refused", 403: "refused", 404: "not-found", 410: "not-found"}
         code = f"bundle.{kinds.get(error.code, 'unreachable')}"
@@ -97,7 +101,7 @@ def file(
         lost = Lost("bundle.not-found", _("no source is named for {name}", name=target.name))
         for url in urls:
             try:
-                _from(url, part, sha256, size, headers)
+                _from(url, part, sha256, headers)
             except Full:
                 raise
             except Lost as failure:
@@ -108,7 +112,7 @@ def file(
         raise lost
 
 
-def _from(url: str, part: Path, sha256: str, size: int | None, headers: Mapping[str, str] | None) -> None:
+def _from(url: str, part: Path, sha256: str, headers: Mapping[str, str] | None) -> None:
     tries, pause, bad = TRIES, PAUSE, 0
     while True:
         have = part.stat().st_size if part.exists() else 0
@@ -120,8 +124,7 @@ def _from(url: str, part: Path, sha256: str, size: int | None, headers: Mapping[
                 raise
             problem = failure
         now = part.stat().st_size if part.exists() else 0
-        whole = problem is None and (size is None or now >= size)
-        if whole:
+        if problem is None:
             found = digest(part)
             if found == sha256:
                 return
@@ -133,7 +136,7 @@ def _from(url: str, part: Path, sha256: str, size: int | None, headers: Mapping[
             continue
         tries, pause = (TRIES, PAUSE) if now > have else (tries - 1, pause * 2)
         if not tries:
-            raise problem or Lost("bundle.unreachable", _("{url} does not come whole", url=without_secrets(url)))
+            raise problem
         time.sleep(pause)
 
 
@@ -148,6 +151,7 @@ def _more(url: str, part: Path, have: int, headers: Mapping[str, str] | None) ->
             return
         raise
     with answer, part.open("ab" if answer.status == 206 else "wb") as out:
+        whole = out.tell() + int(answer.headers.get("Content-Length") or 0)
         try:
             while block := answer.read(BLOCK):
                 out.write(block)
@@ -155,6 +159,8 @@ def _more(url: str, part: Path, have: int, headers: Mapping[str, str] | None) ->
             if getattr(error, "errno", None) in FULL:
                 raise
             raise Lost("bundle.unreachable", _("{url}: {problem}", url=url, problem=why(error))) from None
+        if out.tell() < whole:
+            raise Lost("bundle.unreachable", _("{url} does not come whole", url=without_secrets(url)))
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
