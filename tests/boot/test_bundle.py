@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,18 @@ def collected(world: World, home: Path, made: Path, target: Path) -> subprocess.
     resolver = made.parent / "resolv.conf"
     resolver.write_text(f"nameserver {table()['resolver']}\n", encoding="utf-8")
     line = f'mount --bind "{resolver}" /etc/resolv.conf && exec "$@"'
-    command = [sys.executable, "-m", "pulumi_llm.cli", "bundle", "-s", "box", "--project", str(home), "--to", str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "pulumi_llm.cli",
+        "bundle",
+        "-s",
+        "box",
+        "--project",
+        str(home),
+        "--to",
+        str(target),
+    ]
     authority = str(world.parts / "signing/ca.crt")
     env = {**os.environ, templates.VARIABLE: str(made), "SSL_CERT_FILE": authority, "LLM_BUNDLE_PAUSE": "0.1"}
     argv = ["ip", "netns", "exec", world.name, "sh", "-c", line, "sh", *command]
@@ -93,7 +105,7 @@ def test_a_machine_that_reaches_nobody_serves_from_a_bundle(world: World, tmp_pa
 
 
 def serve(world: World, folder: Path, request: NodeRequest, bundle: Path) -> None:
-    own = Own(world, folder, request, gpus=1)
+    own = Own(world, folder, replace(request, login_user="ubuntu"), gpus=1)
     own.machine.inside("sh", "-c", f"apt-get update -q && apt-get install -qy {' '.join(DRIVER)}")
     place = own.machine.path(BUNDLE)
     shutil.copytree(bundle, place)

@@ -54,7 +54,9 @@ def test_an_image_of_several_processors_comes_for_the_nodes_own(registry: Files,
         assert digest((tmp_path / "blobs/sha256" / sha256.removeprefix("sha256:")).read_bytes()) == sha256
 
 
-def test_a_registry_that_wants_a_token_gets_one(registry: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_wants_a_token_gets_one(
+    registry: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     realm = "https://auth.example.com/token"
 
     def answer(path: str, headers: Mapping[str, str]) -> Answer | None:

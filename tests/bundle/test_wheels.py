@@ -22,7 +22,9 @@ LOCKED = frozenset((DIGESTS[OLD], DIGESTS[NEW]))
 
 def page(form: str) -> bytes:
     if form == "json":
-        rows = [{"filename": each, "url": f"../../files/{each}", "hashes": {"sha256": DIGESTS[each]}} for each in BODIES]
+        rows = [
+            {"filename": each, "url": f"../../files/{each}", "hashes": {"sha256": DIGESTS[each]}} for each in BODIES
+        ]
         return json.dumps({"meta": {"api-version": "1.0"}, "name": "thing", "files": rows}).encode()
     links = (f'<a href="../../files/{each}#sha256={DIGESTS[each]}" data-x="1">{each}</a><br/>\n' for each in BODIES)
     return f"<!DOCTYPE html><html><body>\n{''.join(links)}</body></html>".encode()

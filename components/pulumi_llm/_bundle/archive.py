@@ -56,7 +56,9 @@ class Collected:
     size: int
 
 
-def lists(archive: str, codename: str, components: str, folder: Path) -> tuple[list[Suite], list[Package], list[Collected]]:
+def lists(
+    archive: str, codename: str, components: str, folder: Path
+) -> tuple[list[Suite], list[Package], list[Collected]]:
     """The lists of an archive into ``folder``: its suites, the newest of each package, and the files.
 
     Raises:
@@ -204,4 +206,3 @@ def _order(one: str, other: str) -> int:
 
 def _weight(letter: str) -> int:
     return -1 if letter == "~" else ord(letter) if letter.isalpha() else ord(letter) + 256
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,22 +47,26 @@ class Bundle:
                 self._image(name)
             for want in self.wanted.models:
                 self._model(want)
-        finally:
-            self.write()
+        except Full as full:
+            self.missing.append(full.finding)
+            with contextlib.suppress(Full):
+                self.write()
+            raise
+        self.write()
         return self.missing
 
     def write(self) -> None:
         """The manifest of what is there."""
-        manifest.write(
-            self.folder, self.wanted.names, self.rows.values(), self.suites, self.images, self.missing
-        )
+        manifest.write(self.folder, self.wanted.names, self.rows.values(), self.suites, self.images, self.missing)
 
     @property
     def bytes(self) -> int:
         """What the files take."""
         return sum(each.bytes for each in self.rows.values())
 
-    def _add(self, kind: str, name: str, version: str, source: str, path: str, sha256: str, size: int, **more: Any) -> None:
+    def _add(
+        self, kind: str, name: str, version: str, source: str, path: str, sha256: str, size: int, **more: Any
+    ) -> None:
         told = source or self.before.get(path, "")
         self.rows[path] = Row(
             kind=kind, name=name, version=version, source=told, path=path, sha256=sha256, bytes=size, **more
@@ -152,6 +157,7 @@ class Bundle:
 
     def _each(self, jobs: list[Any], work: Callable[[Any], None]) -> None:
         """All of them, some at once; what is lost is noted, and what cannot be written ends it."""
+
         def one(job: Any) -> Finding | None:
             try:
                 work(job)
@@ -172,11 +178,12 @@ class Bundle:
 
 
 def spare(folder: Path, rows: dict[str, Row]) -> Iterator[Path]:
-    """Files of the folder that are none of the bundle's any more."""
+    """Files of the folder that are none of the bundle's any more. What the weights' own code notes beside them stays."""
     known = {folder / path for path in rows} | {folder / manifest.FILE}
     for below in ("apt", "wheels", "images", "models"):
         for at, __, names in os.walk(folder / below):
-            yield from (each for each in (Path(at) / name for name in names) if each not in known)
+            yield from (each for each in (Path(at) / name for name in names)
+                        if each not in known and each.name != "complete.json")  # fmt: skip
 
 
 def _first(one: str, others: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class Environment:
     name: str
     version: str
     lock: str
-    bytes: int | None
+    bytes: int
 
     @property
     def packages(self) -> int:
@@ -64,16 +64,17 @@ def of_nodes(nodes: Iterable[NodeRequest], *, extra: Sequence[str] = ()) -> Want
     found = list(nodes)
     documents = [_documents(each) for each in found]
     first = documents[0][0]
-    # By the digest of their lock: two machines have the same release of an environment.
+    tools = registry.environments()
+    # By their lock: two machines have the same release of an environment.
     environments: dict[str, Environment] = {}
     models: dict[str, Mapping[str, Any]] = {}
     for known, locks in documents:
         for name, lock in locks.items():
             pins = known["venvs"].get(name, {})
-            tool = {"version": lock.split()[0].partition("==")[2], "download_bytes": None}
-            row = {**tool, **pins}
+            # What installs them is in no list of the node's environments.
+            row = pins or {"version": tools[name].version, "download_bytes": tools[name].wheels.download_bytes}
             environments[lock] = Environment(
-                name=name, version=str(row["version"]), lock=lock, bytes=row["download_bytes"]
+                name=name, version=str(row["version"]), lock=lock, bytes=int(row["download_bytes"])
             )
         for each in [*([known["model"]] if "model" in known else []), *known.get("further", [])]:
             models[str(each["path"])] = each

@@ -41,7 +41,9 @@ def wheel(name: str, version: str, digests: frozenset[str], indexes: Sequence[st
         try:
             files = [row for row in listed(index, name) if row[2] in digests]
             if not files:
-                what = _("{index} has no {name} {version} of the pinned digests", index=index, name=name, version=version)
+                what = _(
+                    "{index} has no {name} {version} of the pinned digests", index=index, name=name, version=version
+                )
                 raise Lost("bundle.not-found", what)
             url, file, sha256 = max(files, key=lambda row: closeness(row[1]))
             source, __ = fetch.file([url], folder / file, sha256)

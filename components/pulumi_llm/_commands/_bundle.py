@@ -58,7 +58,10 @@ def nodes(project: Path, stack: str) -> tuple[list[NodeRequest], list[str]]:
             [
                 Finding(
                     "bundle.no-machine",
-                    _("the stack {stack!r} has no machine of your own: those of a cloud fetch by themselves", stack=stack),
+                    _(
+                        "the stack {stack!r} has no machine of your own: those of a cloud fetch by themselves",
+                        stack=stack,
+                    ),
                     _("server.cloud: ssh, with server.host"),
                 )
             ]
@@ -96,8 +99,8 @@ def collected(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
     bundle = Bundle(wanted, folder, os.environ.get(TOKEN, ""), _progress)
     try:
         missing = bundle.collect()
-    except Full as full:
-        raise Refusal([*bundle.missing, full.finding]) from None
+    except Full:
+        raise Refusal(bundle.missing) from None
     if asked.json:
         sys.stdout.write((folder / "manifest.json").read_text(encoding="utf-8"))
     else:
@@ -124,31 +127,41 @@ def listing(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
     if asked.json:
         sys.stdout.write(f"{json.dumps(_plain(wanted, others), indent=1, ensure_ascii=False)}\n")
         return DONE
-    sources = wanted.sources
-    hubs = [str(each["endpoint"]) for each in sources.hubs]
-    rows = [(_("kind"), _("what"), _("size"), _("from"))]
-    rows += [(_("packages"), each, "", "") for each in wanted.packages[:0]]
-    rows.append(
-        (
-            _("packages"),
-            _("{names}, and what they need", names=", ".join(wanted.packages)),
-            _("not known"),
-            either(sources.apt),
-        )
-    )
+    rows = [(_("kind"), _("what"), _("size"))]
+    names = ", ".join(wanted.packages)
+    rows.append((_("packages"), _("{names}, and what they need", names=names), _("not known")))
     for each in wanted.environments:
         what = _("{name} {version}: {count}", name=each.name, version=each.version, count=each.packages)
-        rows.append((_("wheels"), what, _gib(each.bytes), either(sources.pypi)))
-    for image in wanted.images:
-        places = [f"{prefix}{image}" if prefix else image.partition("/")[0] for prefix in sources.registries]
-        rows.append((_("image"), image, _("not known"), either(places)))
+        rows.append((_("wheels"), what, _gib(each.bytes)))
+    rows += [(_("image"), image, _("not known")) for image in wanted.images]
     for model in wanted.models:
-        name = model.get("huggingface") or model.get("modelscope")
-        version = model.get("revision") or _("the newest")
-        rows.append((_("weights"), _("{name} at {version}", name=name, version=version), _("not known"), either(hubs)))
+        name, revision = model.get("huggingface") or model.get("modelscope"), model.get("revision")
+        what = (
+            _("{name} at {revision}", name=name, revision=revision) if revision else _("{name}, the newest", name=name)
+        )
+        rows.append((_("weights"), what, _("not known")))
     sys.stdout.write("".join(f"{line}\n" for line in aligned(rows)))
+    for kind, places in _places(wanted):
+        say(_("{kind} from {places}", kind=kind, places=", ".join(places)))
     outside(wanted, others)
     return DONE
+
+
+def _places(wanted: Wanted) -> list[tuple[Text | str, list[str]]]:
+    """Where each kind of thing comes from, in the order in which it is asked."""
+    sources = wanted.sources
+    images = [prefix or host for prefix in sources.registries for host in _hosts(wanted)]
+    found: list[tuple[Text | str, list[str]]] = [
+        (_("packages"), list(sources.apt)),
+        (_("wheels"), list(sources.pypi)),
+        (_("images"), list(dict.fromkeys(images))),
+        (_("weights"), [str(each["endpoint"]) for each in sources.hubs]),
+    ]
+    return [(kind, places) for kind, places in found if places]
+
+
+def _hosts(wanted: Wanted) -> list[str]:
+    return [each.partition("/")[0] for each in wanted.images]
 
 
 def outside(wanted: Wanted, others: Sequence[str]) -> None:
@@ -184,8 +197,8 @@ def _plain(wanted: Wanted, others: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _gib(size: int | None) -> Text | str:
-    return _("not known") if size is None else f"{size / 2**30:.2f} GiB"
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
 def _progress(text: Text | str) -> None:

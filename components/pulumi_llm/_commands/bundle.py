@@ -23,7 +23,9 @@ COMMAND = Command(
         STACK,
         option("--to", type=Path, metavar="FOLDER", help="the folder to collect into"),
         option("--list", action="store_true", help="only tell what it would be; asks nobody"),
-        option("--packages", nargs="+", action="extend", default=[], metavar="NAME", help="further packages of Ubuntu's"),
+        option(
+            "--packages", nargs="+", action="extend", default=[], metavar="NAME", help="further packages of Ubuntu's"
+        ),
         option(
             "--from",
             dest="sources",
