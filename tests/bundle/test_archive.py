@@ -18,8 +18,8 @@ from pulumi_llm._bundle.fetch import Lost
 from tests.bundle.server import Files, served
 
 VERSIONS = [
-    "1.0~rc1", "1.0", "1.0-1", "1.0-1ubuntu1", "1.0-1ubuntu1.1", "1.0-1ubuntu10", "1.0+dfsg-1", "1.0.1", "1.1~", "1.1", "1.9",
-    "1.10", "2.39-0ubuntu8.5", "2.39-0ubuntu8.6", "10", "1:0.1", "2:0",
+    "1.0~rc1", "1.0", "1.0-1", "1.0-1ubuntu1", "1.0-1ubuntu1.1", "1.0-1ubuntu10", "1.0+dfsg-1", "1.0.1", "1.1~", "1.1",
+    "1.9", "1.10", "2.39-0ubuntu8.5", "2.39-0ubuntu8.6", "10", "1:0.1", "2:0",
 ]  # fmt: skip
 
 

@@ -178,7 +178,7 @@ class Bundle:
 
 
 def spare(folder: Path, rows: dict[str, Row]) -> Iterator[Path]:
-    """Files of the folder that are none of the bundle's any more. What the weights' own code notes beside them stays."""
+    """Files of the folder that are none of the bundle's any more; what is noted beside a model stays."""
     known = {folder / path for path in rows} | {folder / manifest.FILE}
     for below in ("apt", "wheels", "images", "models"):
         for at, __, names in os.walk(folder / below):

@@ -1,4 +1,4 @@
-"""Files from servers: gone on with where they stopped, held against their digest, from the first source that has them."""
+"""Files from servers: gone on with where they stopped, held against their digest, from whoever has them first."""
 
 from __future__ import annotations
 

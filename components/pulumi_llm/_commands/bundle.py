@@ -13,7 +13,6 @@ from pathlib import Path
 
 from pulumi_llm._commands import WRONG_CALL, Command, option
 from pulumi_llm._commands._options import JSON, PROJECT, STACK
-from pulumi_llm._texts import _
 
 COMMAND = Command(
     name="bundle",

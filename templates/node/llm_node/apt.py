@@ -27,21 +27,20 @@ def install_from(mirror: str, last: bool, packages: list[str]) -> None:
     # Whoever holds dpkg's lock is waited for a minute, and named; the stage tries again for a quarter of an hour.
     options = ["-qyoAcquire::http::Timeout=20", "-oDPkg::Lock::Timeout=60", "--no-install-recommends", "--no-upgrade"]
     if mirror.startswith("/"):
-        options += listed(import_module("llm_node.bundle").apt_lines())
         # Its files are as readable as their owner has made them, and apt's own user may not see them.
         options += ["-oAPT::Sandbox::User=root", "-oAcquire::CompressionTypes::Order::=xz"]
-        try:
-            return fetched(last, options, packages)
-        except Failure as failure:
-            if failure.code not in ("apt.unreachable", "apt.no-package", "apt.failed"):
-                raise
-            raise Failure("bundle.packages", failure.message, True) from None
-    if mirror:
+        options += listed(import_module("llm_node.bundle").apt_lines())
+    elif mirror:
         release = dict(line.split("=", 1) for line in at("/etc/os-release").read_text().splitlines() if "=" in line)
         name, parts = release["VERSION_CODENAME"], "main restricted universe multiverse"
         pockets = (name, name + "-updates", name + "-security")
         options += listed("".join(f"deb {mirror} {each} {parts}\n" for each in pockets))
-    fetched(last, options, packages)
+    try:
+        fetched(last, options, packages)
+    except Failure as failure:
+        if not mirror.startswith("/") or failure.code not in ("apt.unreachable", "apt.no-package", "apt.failed"):
+            raise
+        raise Failure("bundle.packages", failure.message, True) from None
 
 
 def listed(lines: str) -> list[str]:
