@@ -21,7 +21,7 @@ from pulumi_llm._commands._asking import say
 from pulumi_llm._language import told
 from pulumi_llm._plan.capture import capture_stack
 from pulumi_llm._tables import aligned
-from pulumi_llm._texts import Text, _, either
+from pulumi_llm._texts import Text, _, either, listed
 from pulumi_llm.catalog.hub import TOKEN
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles.files import data
@@ -106,7 +106,7 @@ def collected(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
     else:
         count, gib = len(bundle.rows), f"{bundle.bytes / 2**30:.2f}"
         say(_("{folder}: {count} files, {gib} GiB, for {names}", folder=folder, count=count, gib=gib,
-              names=", ".join(wanted.names)))  # fmt: skip
+              names=listed(wanted.names)))  # fmt: skip
         old = list(spare(folder, bundle.rows))
         if old and not missing:
             say(_("{count} files in it are not needed any more, such as {path}", count=len(old), path=old[0]))
@@ -128,7 +128,7 @@ def listing(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
         sys.stdout.write(f"{json.dumps(_plain(wanted, others), indent=1, ensure_ascii=False)}\n")
         return DONE
     rows = [(_("kind"), _("what"), _("size"))]
-    names = ", ".join(wanted.packages)
+    names = listed(wanted.packages)
     rows.append((_("packages"), _("{names}, and what they need", names=names), _("not known")))
     for each in wanted.environments:
         what = _("{name} {version}: {count}", name=each.name, version=each.version, count=each.packages)
@@ -142,7 +142,7 @@ def listing(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
         rows.append((_("weights"), what, _("not known")))
     sys.stdout.write("".join(f"{line}\n" for line in aligned(rows)))
     for kind, places in _places(wanted):
-        say(_("{kind} from {places}", kind=kind, places=", ".join(places)))
+        say(_("{kind} from {places}", kind=kind, places=listed(places)))
     outside(wanted, others)
     return DONE
 
