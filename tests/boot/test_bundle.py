@@ -107,8 +107,9 @@ def test_a_machine_that_reaches_nobody_serves_from_a_bundle(world: World, tmp_pa
 def serve(world: World, folder: Path, request: NodeRequest, bundle: Path) -> None:
     own = Own(world, folder, replace(request, login_user="ubuntu"), gpus=1)
     own.machine.inside("sh", "-c", f"apt-get update -q && apt-get install -qy {' '.join(DRIVER)}")
-    place = own.machine.path(BUNDLE)
-    shutil.copytree(bundle, place)
+    own.first["bundle"] = BUNDLE
+    assert "[ssh.no-bundle]" in own.take().said
+    shutil.copytree(bundle, own.machine.path(BUNDLE))
     # Whatever calls out is refused at once; SSH comes in.
     for each in (("-p", "tcp", "--syn"), ("-p", "udp")):
         own.machine.inside("iptables", "-I", "OUTPUT", "!", "-o", "lo", *each, "-j", "REJECT")
