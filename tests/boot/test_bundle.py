@@ -110,13 +110,14 @@ def serve(world: World, folder: Path, request: NodeRequest, bundle: Path) -> Non
     own.first["bundle"] = BUNDLE
     assert "[ssh.no-bundle]" in own.take().said
     shutil.copytree(bundle, own.machine.path(BUNDLE))
-    # Whatever calls out is refused at once; SSH comes in.
+    # Whatever calls out is refused at once, and what a container sends is lost; SSH comes in.
     for each in (("-p", "tcp", "--syn"), ("-p", "udp")):
-        own.machine.inside("iptables", "-I", "OUTPUT", "!", "-o", "lo", *each, "-j", "REJECT")
+        own.machine.inside("iptables", "-I", "OUTPUT", "-o", "eth0", *each, "-j", "REJECT")
+        own.machine.inside("iptables", "-t", "mangle", "-I", "POSTROUTING", "-o", "eth0", *each, "-j", "DROP")
     world.forget_requests()
     taken = own.take()
     assert taken.code == 0, taken.said
-    applied = own.apply()
+    applied = own.apply(minutes=5)
     assert applied.code == 0, f"{applied.said}\n{own.story()}"
     assert own.status["ready"]
     assert world.requests() == []
