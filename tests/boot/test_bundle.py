@@ -121,3 +121,8 @@ def serve(world: World, folder: Path, request: NodeRequest, bundle: Path) -> Non
     assert applied.code == 0, f"{applied.said}\n{own.story()}"
     assert own.status["ready"]
     assert world.requests() == []
+    # The disk that it came on is taken out, and the machine starts again.
+    shutil.rmtree(own.machine.path(BUNDLE))
+    own.machine.inside("systemctl", "reboot", check=False)
+    for stage in ("bundle", "base", "python", "images"):
+        own.until(stage, "done")
