@@ -121,6 +121,18 @@ def test_another_revision_in_the_bundle_is_not_this_model(make: Make) -> None:
     assert code(node, "bundle") == "bundle.lacks"
 
 
+def test_weights_of_another_load_format_in_the_bundle_are_not_this_models(make: Make) -> None:
+    node = make()
+    document = json.loads(node.path("/opt/llm/node.json").read_text())
+    document["model"]["kinds"] = [r".+\.pt"]
+    node.path("/opt/llm/node.json").write_text(json.dumps(document))
+    assert code(node, "bundle") == "bundle.lacks"
+    (rows := json.loads((node.path(FOLDER) / "manifest.json").read_text())["files"])[0]["kinds"] = [r".+\.pt"]
+    bundled(node.path(FOLDER), files=rows)
+    assert node.run("run", "bundle").returncode == 0
+    assert node.path(f"/srv/llm/models/{NAME}/config.json").exists()
+
+
 def test_a_bundle_that_is_not_there_is_waited_for_and_named(make: Make) -> None:
     assert code(make(with_bundle=False), "bundle") == "bundle.absent"
 
