@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,4 @@ def _percent(file: Path) -> int:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    import os
-
     return {**os.environ, "LLM_ROOT": str(root)}

@@ -16,7 +16,7 @@ from pulumi_llm._addresses import without_secrets
 from pulumi_llm._bundle.collect import Bundle, spare
 from pulumi_llm._bundle.fetch import Full
 from pulumi_llm._bundle.wanted import Sources, Wanted, of_nodes
-from pulumi_llm._commands import DONE, REFUSED
+from pulumi_llm._commands import DONE
 from pulumi_llm._commands._asking import say
 from pulumi_llm._language import told
 from pulumi_llm._plan.capture import capture_stack
@@ -203,6 +203,3 @@ def _gib(size: int) -> str:
 
 def _progress(text: Text | str) -> None:
     sys.stderr.write(f"{told(text)}\n")
-
-
-__all__ = ["REFUSED", "run"]
