@@ -23,7 +23,7 @@ Say = Callable[[Text | str], None]
 class Bundle:
     """One run of the collector into a folder."""
 
-    def __init__(self, wanted: Wanted, folder: Path, token: str = "", say: Say = lambda _: None) -> None:
+    def __init__(self, wanted: Wanted, folder: Path, token: str = "", say: Say = lambda text: None) -> None:
         self.wanted, self.folder, self.token, self.say = wanted, folder, token, say
         self.rows: dict[str, Row] = {}
         self.missing: list[Finding] = []

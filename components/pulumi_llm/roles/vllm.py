@@ -156,7 +156,9 @@ WEIGHTS, MORE = "weights", "models"
 
 def _source(node: NodeRequest) -> str:
     """The stage that gives the main model: from a hub, from a bundle, or from a bucket."""
-    return next((each.role for each in (BundleRole, BucketRole) if node.of(each) is not None), WEIGHTS)
+    if node.of(BundleRole) is not None:
+        return BundleRole.role
+    return WEIGHTS if node.of(BucketRole) is None else BucketRole.role
 
 
 def _service(model: VllmRole) -> str:
