@@ -19,7 +19,7 @@ from pulumi_llm._bootstrap import NodeRequest, check, settings, user_data
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
-from pulumi_llm.roles.requests import VllmRole
+from pulumi_llm.roles.requests import SECOND_PORT, VllmRole
 from pulumi_llm.spec.models import MOST
 from tests.bootstrap.samples import Node, gpu_node, serve, supplied, vllm_of
 from tests.bootstrap.test_artefacts import tool

@@ -266,8 +266,10 @@ class ServerSpec(MachineSpec):
         if self.model_change == "beside" and sharing:
             raise invalid(
                 "spec.beside-on-a-shared-card",
-                _("{names} share the main model's GPU, which two main models need while one is changed",
-                  names=listed(sharing)),
+                _(
+                    "{names} share the main model's GPU, which two main models need while one is changed",
+                    names=listed(sharing),
+                ),
                 _("gpus: 1 for each of them, or model_change: restart"),
             )
         return self
