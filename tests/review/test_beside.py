@@ -43,8 +43,8 @@ def test_a_change_beside_the_running_model_pauses_nothing(tmp_path: Path) -> Non
     row = rows["/etc/systemd/system/llm-vllm.service"]
     assert (row.impact.code, row.impact.note, row.services) == ("loads-beside", "no-pause", ())
     assert found.changes.worst == row.impact
-    for lang, words in (("en", "loads the model beside the running one"), ("zh", "在运行中的模型旁边加载新模型")):
-        assert words in render([found], lang=lang)
+    assert "⚪ loads the model beside the running one<br>no request waits or is lost" in render([found])
+    assert "⚪ 在运行中的模型旁边加载新模型" in render([found], "zh")
 
 
 def test_the_change_that_turns_it_on_pauses_once(tmp_path: Path) -> None:
