@@ -143,7 +143,8 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         own(folder, owner)
 
-    if beside.begins(settings, before):  # the gateway still sends to the one before, and to nobody else if this fails
+    # The gateway still sends to the one before, and to nobody else if this fails. On the way back that one runs.
+    if secrets is not None and beside.begins(settings, before):
         new_engine = put(beside.engine(settings))
         run("systemctl", "daemon-reload")
         beside.load(settings, bool(new_engine), deadline, say)

@@ -93,14 +93,15 @@ def load(settings: dict[str, Any], changed: bool, deadline: float, say: Callable
         run("systemctl", "reset-failed", unit)
         times, since = restarts(unit), time.time()
         run("systemctl", "restart" if changed else "start", "--no-block", unit)
+        said = time.monotonic()
         while not healthy(unit, mine["health"], times, since):
             if time.monotonic() > deadline:
                 raise Failure("apply.timeout", f"{unit} did not answer in time; the model before was serving meanwhile")
+            said = again(said, lambda: say(f"{settings['node']}: {unit} is loading"))
             time.sleep(POLL)
         asked(mine["ask"])
     except Failure:
-        if not runs:
-            stop(unit, engine(settings))
+        stop(unit, engine(settings))
         raise
 
 
@@ -160,7 +161,7 @@ def settle(settings: dict[str, Any], before: dict[str, Any], deadline: float, sa
     (unit,) = (each for each in mine["units"] if each != mine["unit"])
     if begins(settings, before):
         note("draining")
-        left = drained(min(deadline, time.monotonic() + DRAIN))
+        left = drained(min(deadline, time.monotonic() + DRAIN), lambda: say(f"{settings['node']}: {unit} is answering"))
         if left:
             say(f"{settings['node']}: {left} requests to the model before did not end in time, and are cut off")
     rows = [each for each in twin(settings)["files"] if unit in each["restart"]]
@@ -168,9 +169,9 @@ def settle(settings: dict[str, Any], before: dict[str, Any], deadline: float, sa
     stop(unit, [each for each in rows if each["path"] not in contents(settings["files"])])
 
 
-def drained(deadline: float) -> int:
+def drained(deadline: float, say: Callable[[], None]) -> int:
     """Wait until no call is under way that came before the gateway's table of now; how many there still are."""
-    left = 0
+    left, said = 0, time.monotonic()
     while True:
         try:
             left = int(json.loads(watch.answer("gateway.not-ready", USE)).get("earlier", 0))
@@ -178,7 +179,16 @@ def drained(deadline: float) -> int:
             left = max(left, 1)  # it starts anew, perhaps: answers under way come to their end before that
         if not left or time.monotonic() > deadline:
             return left
+        said = again(said, say)
         time.sleep(POLL)
+
+
+def again(said: float, say: Callable[[], None]) -> float:
+    """Say it if half a minute has passed, so that whoever looks (and the SSH connection) stays awake; when it was."""
+    if time.monotonic() - said < 30:
+        return said
+    say()
+    return time.monotonic()
 
 
 def stop(unit: str, rows: list[dict[str, Any]]) -> None:
