@@ -50,7 +50,8 @@ def start(root: Path, unit: str, *, anew: bool) -> None:
         if not unit.endswith(".socket"):
             stage = root / "run/llm/stages" / f"{'serve' if name == 'watch' else name}.json"
             stage.parent.mkdir(parents=True, exist_ok=True)
-            stage.write_text(json.dumps({"stage": stage.stem, "state": "done", "started": "now", "updated": "now"}))
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            stage.write_text(json.dumps({"stage": stage.stem, "state": "done", "started": now, "updated": now}))
         return
     if alive(root, unit) and not anew:
         return
