@@ -303,7 +303,7 @@ def _taking_turns(old: Any, new: Any) -> tuple[set[str], float]:
 
     Nothing unless the node was set up for that before, too.
     """
-    forms = [(documents.settings_document(each) or {}).get("beside") for each in (old, new)]
+    forms = [(documents.settings_document(each) or {}).get("beside") or {} for each in (old, new)]
     if not all(forms):
         return set(), 0.0
     return {str(each).removesuffix(".service") for each in forms[1]["units"]}, sum(each["share"] for each in forms)
