@@ -51,6 +51,7 @@ THOROUGH = (
     "tests/rehearsal/test_tencent_wire",
     "tests/leave/test_leave",
     "tests/bootstrap/test_several_models",
+    "tests/gateway/beside",
     "tests/gateway/content/test_configured",
     "tests/gateway/content/test_documentation",
     "tests/gateway/content/test_harmless",

@@ -483,6 +483,8 @@ class ServerArgs(TypedDict):
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
+    model_change: NotRequired[str]
+    """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
     """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
     keys: NotRequired[dict[str, KeyArgs]]
@@ -691,6 +693,8 @@ class ModelServerArgs(TypedDict):
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
+    model_change: NotRequired[str]
+    """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
     """Take the newest image and boot instructions at the next ``up``. Default: ``false``."""
     keys: NotRequired[dict[str, KeyArgs]]

@@ -52,6 +52,7 @@ def role(server: ResolvedServer) -> VllmRole:
         tensor_parallel_size=wanted.gpu_count,
         gpu_memory_utilization=wanted.gpu_memory_utilization,
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
+        beside=wanted.model_change == "beside",
         more=tuple(_further(number, each) for number, each in enumerate(server.models)),
     )
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,30 @@ def stream(ca: str, endpoint: str, key: str, model: str) -> list[str]:
     asked = client(ca, endpoint, key).chat.completions
     pieces = asked.create(model=model, messages=question, max_tokens=16, stream=True)
     return [piece.choices[0].delta.content or "" for piece in pieces if piece.choices]
+
+
+def keep_asking(ca: str, endpoint: str, key: str, model: str, until: str, callers: int = 2) -> dict[str, Any]:
+    """Ask, and stream, until there is such a file; how many answers were whole, how the others ended, and seconds."""
+    told: dict[str, Any] = {"whole": 0, "wrong": [], "seconds": []}
+    access = {"ca": ca, "endpoint": endpoint, "key": key, "model": model}
+
+    def caller(number: int) -> None:
+        while not Path(until).exists():
+            begun = time.monotonic()
+            try:
+                whole = "".join(stream(**access)) if number % 2 else complete(**access)["tokens"]
+            except Exception as error:
+                told["wrong"].append(repr(error)[:300])
+                continue
+            told["wrong" if not whole else "whole"] += 1 if whole else ["nothing was said"]
+            told["seconds"].append(time.monotonic() - begun)
+
+    threads = [threading.Thread(target=caller, args=(number,)) for number in range(callers)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return told
 
 
 def client(ca: str, endpoint: str, key: str) -> Any:
@@ -225,7 +250,20 @@ def chat_page(
 
 WHAT: dict[str, Callable[..., Any]] = {
     each.__name__: each
-    for each in (models, complete, embed, stream, remember, recall, statuses, status, open_ports, stranger, chat_page)
+    for each in (
+        models,
+        complete,
+        embed,
+        stream,
+        keep_asking,
+        remember,
+        recall,
+        statuses,
+        status,
+        open_ports,
+        stranger,
+        chat_page,
+    )
 }
 
 if __name__ == "__main__":

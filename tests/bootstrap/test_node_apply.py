@@ -476,6 +476,20 @@ def test_flags_that_vllm_does_not_start_with_are_taken_back(tmp_path: Path) -> N
     assert node.calls.count("systemctl restart --no-block llm-vllm.service") == 3  # at first, with the flags, and back
 
 
+def test_that_a_change_was_taken_back_is_told_until_the_next_one(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, gpu_node())
+    up(node, gpu_node())
+    change = node.path("/run/llm/change.json")
+    assert not change.exists()
+    fails(tmp_path, "serve", "vllm.out-of-memory", "--max-model-len 99999")
+    refused_change(node, with_vllm(max_model_len=99999))
+    told = json.loads(change.read_text())
+    assert (told["state"], told["code"], told["message"]) == ("failed", "vllm.out-of-memory", "serve: so it is")
+    assert told["hint"].startswith("lower context_length")
+    up(node, with_vllm(max_model_len=2048))
+    assert not change.exists()
+
+
 def test_a_model_that_cannot_be_had_leaves_the_old_one_serving(tmp_path: Path) -> None:
     node = ready_node(tmp_path, gpu_node())
     up(node, gpu_node())

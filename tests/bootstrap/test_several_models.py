@@ -19,7 +19,7 @@ from pulumi_llm._bootstrap import NodeRequest, check, settings, user_data
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
-from pulumi_llm.roles.requests import VllmRole
+from pulumi_llm.roles.requests import SECOND_PORT, VllmRole
 from pulumi_llm.spec.models import MOST
 from tests.bootstrap.samples import Node, gpu_node, serve, supplied, vllm_of
 from tests.bootstrap.test_artefacts import tool
@@ -70,7 +70,9 @@ def test_each_model_is_a_unit_of_its_own_on_a_loopback_port_of_its_own() -> None
 
 
 def test_there_is_a_port_for_as_many_models_as_the_spec_takes() -> None:
-    assert len(registry.role("vllm").manifest.loopback) == 1 + MOST
+    first, *further, second = registry.role("vllm").manifest.loopback
+    assert len(further) == MOST
+    assert (first, second) == (8000, SECOND_PORT)
 
 
 def test_a_model_on_a_shared_card_waits_for_those_before_it_and_one_with_its_own_for_nobody() -> None:

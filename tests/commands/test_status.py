@@ -501,6 +501,32 @@ def test_authorities_that_everybody_knows_are_believed_of_a_name_and_not_of_an_a
 
 
 @pytest.mark.parametrize(
+    ("state", "lines"),
+    [
+        ("loading", ["another model is loaded beside the one that serves"]),
+        ("draining", ["another model serves; the one before finishes its answers"]),
+        (
+            "failed",
+            [
+                "the last change was taken back; the configuration before it runs",
+                "[vllm.out-of-memory] so it is",
+                "try: lower context_length",
+            ],
+        ),
+        ("of a later release", []),
+    ],
+)
+def test_what_a_node_says_of_a_change_is_told(state: str, lines: list[str]) -> None:
+    trouble = {"code": "vllm.out-of-memory", "message": "so it is", "hint": "lower context_length"}
+    change = {"state": state, "since": "2026-11-29T10:00:00Z", "code": None, "message": None, "hint": None}
+    document = READY | {"change": change | (trouble if state == "failed" else {})}
+    target = Target("llm", "https://203.0.113.7:443/v1", KEY, "")
+    assert [each.strip() for each in text.picture(Answer(target, document)) if each.strip() in lines] == lines
+    rows = [line for name, line in text.changes(Answer(target, document)) if name.startswith("llm change")]
+    assert rows == [f"llm: {each}" for each in lines]
+
+
+@pytest.mark.parametrize(
     ("document", "lines"),
     [
         (

@@ -73,3 +73,24 @@ async def test_neither_a_refusal_nor_the_nodes_own_question_counts_as_use(tmp_pa
         found = await use(gate)
         assert found["active"] == 0
         assert found["idle_seconds"] < 100
+
+
+async def test_calls_that_came_before_another_table_are_told_until_they_end(tmp_path: Path) -> None:
+    """Whoever stops the upstream of the table before waits for that."""
+    home = Home(tmp_path).key()
+    async with Fake() as fake, Fake() as other, home.routes(fake.url).here() as gate, client_of(gate, KEY) as client:
+        asked = asyncio.create_task(client.post("/v1/chat/completions", json=chat("hold")))
+        while not fake.working:
+            await asyncio.sleep(0.01)
+        assert (await use(gate))["earlier"] == 0
+        home.routes(other.url)
+        assert (await use(gate))["earlier"] == 1
+        async with client.post("/v1/chat/completions", json=chat()) as reply:
+            assert reply.status == 200
+        assert len(other.seen) == 1
+        assert (await use(gate))["earlier"] == 1
+        fake.release.set()
+        assert (await asked).status == 200
+        while (await use(gate))["active"]:
+            await asyncio.sleep(0.01)
+        assert (await use(gate))["earlier"] == 0

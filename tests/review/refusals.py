@@ -160,6 +160,19 @@ def of_stores() -> Iterator[Finding]:
 # -- a model on GPUs
 
 REQUESTS: tuple[dict[str, Any], ...] = (
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "A10", "changes_beside": True},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "A10", "changes_beside": True, "gpu_memory_utilization": 0.48},
+    *(
+        {"model": "Qwen/Qwen2.5-3B-Instruct", "gpu": "T4", "cloud": "aliyun", "region": "cn-hangzhou", **each}
+        for each in (
+            {
+                "changes_beside": True,
+                "instance_type": "ecs.gn6i-c4g1.xlarge",
+                "gpu_memory_utilization": 0.1,
+                "extra_args": ("--kv-offloading-size", "4"),
+            },
+        )
+    ),
     {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "adapters": served_adapters.flags(16, 512)},
     {"model": "Qwen/Qwen3.6-27B-FP8", "gpu": "A10", "gpu_count": 2, "max_num_seqs": 256},
     {"model": "google/gemma-4-26B-A4B-it", "gpu": "T4"},
@@ -418,6 +431,7 @@ UPSTREAMS: tuple[dict[str, Any], ...] = (
 """Upstreams of a server in mainland China."""
 
 SPECS: tuple[tuple[str, Any], ...] = (
+    ("server", {**SERVER_PART, "model_change": "beside", "models": {"b": {"model": "BAAI/bge-m3"}}}),
     ("serverr", {}),
     ("server.gpuu", "T4"),
     ("server.zzz", 1),

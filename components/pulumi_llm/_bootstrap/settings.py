@@ -29,12 +29,13 @@ def settings(request: NodeRequest) -> dict[str, Any]:
     """
     check(request)
     roles = order.listed(request)
+    files = _files(request)
     document: dict[str, Any] = {
         "schema": 1,
         "node": request.name,
         "stages": [each.name for each in order.stages(request)],
         "services": services(request),
-        "files": _files(request),
+        "files": files,
         "secrets": {
             "required": list(secret_names(request)),
             "optional": list(optional_secret_names(request)),
@@ -48,7 +49,29 @@ def settings(request: NodeRequest) -> dict[str, Any]:
     }
     if late := folders(request, early=False):
         document["folders"] = late
+    for role in roles:
+        if (turns := role.turns(request)) is not None:
+            document["beside"] = {**turns, **_beside(role, request, files, str(turns["unit"]))}
     return document | {"digest": digest(document)}
+
+
+def _beside(role: Role, request: NodeRequest, files: list[dict[str, Any]], unit: str) -> dict[str, Any]:
+    """The other form of the settings, with the role's service as another unit: what differs of it."""
+    twin = role.twin(request)
+    turns = role.turns(twin) if twin is not None else None
+    if twin is None or turns is None:
+        return {}
+    others = _files(twin)
+    paths = {each["path"] for each in others}
+    return {
+        "units": [unit, turns["unit"]],
+        "other": {
+            **{key: turns[key] for key in ("unit", "health", "ask")},
+            "services": services(twin),
+            "files": [each for each in others if each not in files],
+            "gone": [each["path"] for each in files if each["path"] not in paths],
+        },
+    }
 
 
 def check(request: NodeRequest) -> None:

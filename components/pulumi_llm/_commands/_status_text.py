@@ -75,7 +75,7 @@ def picture(answer: Answer) -> Iterator[str]:
             yield f"  {' ' * columns}  [{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
                 yield f"  {' ' * columns}  try: {_text(each, 'hint')}"
-    yield from (f"  {line}" for line in (*_leaving(document), *_backed_up(document), *_kept(document)))
+    yield from (f"  {line}" for line in _besides(document))
     lines = document.get("log") or []
     if isinstance(lines, list) and lines:
         yield tr("  last lines:")
@@ -97,6 +97,8 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         percent = f" {_number(progress, 'percent') // 10 * 10} %" if state == "running" and progress else ""
         trouble = f" [{_text(each, 'code')}] {_text(each, 'message')}" if _text(each, "code") else ""
         yield f"{name} {stage}", f"{name}: {stage} {state}{percent}{trouble}"
+    for number, line in enumerate(_changing(document)):
+        yield f"{name} change {number}", f"{name}: {line}"
     for number, line in enumerate(_leaving(document)):
         yield f"{name} leave {number}", f"{name}: {line}"
     for number, line in enumerate(_backed_up(document)):
@@ -104,6 +106,31 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(_kept(document)):
         yield f"{name} weights {number}", f"{name}: {line}"
     yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
+
+
+def _besides(document: dict[str, Any]) -> Iterator[str]:
+    """What there is to say of a node besides its stages."""
+    for said in (_changing, _leaving, _backed_up, _kept):
+        yield from said(document)
+
+
+CHANGES = {
+    "loading": _("another model is loaded beside the one that serves"),
+    "draining": _("another model serves; the one before finishes its answers"),
+    "failed": _("the last change was taken back; the configuration before it runs"),
+}
+
+
+def _changing(document: dict[str, Any]) -> Iterator[str]:
+    """How a change is that is under way, or why the last one was taken back."""
+    change = document.get("change")
+    if not isinstance(change, dict) or _text(change, "state") not in CHANGES:
+        return
+    yield told(CHANGES[_text(change, "state")])
+    if _text(change, "code"):
+        yield f"[{_text(change, 'code')}] {_text(change, 'message')}"
+        if _text(change, "hint"):
+            yield tr("try: {hint}", hint=_text(change, "hint"))
 
 
 REASONS = {

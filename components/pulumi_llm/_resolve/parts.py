@@ -86,7 +86,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     placing = placing or placement.attempt(lambda: placement.place_server(server))
     findings = [*placing.findings, *apps.mistakes(server, vectors), *schedule.mistakes(server.disk, server.cloud)]
     verdict = preflight.judge(server, vectors, placing)
-    if verdict.seats:
+    if verdict.seats or server.model_change == "beside":
         from pulumi_llm.preflight import sharing  # most servers have one model
 
         server = sharing.settled(server, verdict.seats)

@@ -195,6 +195,7 @@ class _Reader:
         was, now = (documents.files_in(type_, key, each) if each is not _ABSENT else {} for each in (old, new))
         restarts = _restarts(old, new)
         services_now = _services(new)
+        turns, together_share = _taking_turns(old, new)
         node = self.nodes.of(step.resource)
         names = [each for each in {**was, **now} if was.get(each) != now.get(each)]
         together = role_of(step.resource) == "machine"  # one input of the machine, whatever it packs
@@ -213,6 +214,10 @@ class _Reader:
                 code = "restarts-service" if services_now is None or set(services) & services_now else "stops-service"
                 note = "model-loads" if "llm-vllm" in services and code == "restarts-service" else ""
                 impact_of_file = Impact(code, note, "node")
+                if turns.issuperset(services):
+                    fits = together_share <= 1
+                    impact_of_file = Impact(*(("loads-beside", "no-pause") if fits else ("refused", "no-room")), "node")
+                    services = ()
             lines = _counted(before, after)
             self._row(step, name, lines[0], lines[1], impact_of_file, services=services, files=(name,))
         return True
@@ -291,6 +296,17 @@ def _services(text: Any) -> set[str] | None:
     """The services of a node's settings; None for what is no such document."""
     content = documents.settings_document(text)
     return None if content is None else {str(each).removesuffix(".service") for each in content["services"]}
+
+
+def _taking_turns(old: Any, new: Any) -> tuple[set[str], float]:
+    """The services of which one loads while the other serves, and what share of a GPU both have together.
+
+    Nothing unless the node was set up for that before, too.
+    """
+    forms = [(documents.settings_document(each) or {}).get("beside") or {} for each in (old, new)]
+    if not all(forms):
+        return set(), 0.0
+    return {str(each).removesuffix(".service") for each in forms[1]["units"]}, sum(each["share"] for each in forms)
 
 
 def _counted(before: str | None, after: str | None) -> tuple[str | None, str | None]:

@@ -64,7 +64,7 @@ def settings_files(text: str) -> dict[str, str]:
         return {}
     found = {str(each["path"]): str(each["content"]) for each in content["files"]}
     found |= {f"/opt/llm/lib/{path}": str(source) for path, source in (content.get("code") or {}).items()}
-    rest = {key: value for key, value in content.items() if key not in ("files", "code", "digest")}
+    rest = {key: value for key, value in content.items() if key not in ("files", "code", "digest", "beside")}
     return found | {"settings.json": json.dumps(rest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"}
 
 

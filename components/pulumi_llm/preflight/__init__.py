@@ -46,9 +46,11 @@ def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placi
     ``placing``: what came of looking for its place, where somebody has looked already. A model that the catalogue does
     not have is an error, ``fit.unknown-model``, as nothing can be said of it.
     """
-    from pulumi_llm.preflight import report, request, rules_host  # a component pays for the models' rows only here
+    # A component pays for the models' rows only here.
+    from pulumi_llm.preflight import report, request, rules_change, rules_host
 
     seats: tuple[Seat, ...] = ()
+    server = rules_change.settled(server)
     if server.models:
         from pulumi_llm.preflight import sharing
 
@@ -66,7 +68,8 @@ def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placi
     except UnknownName as unknown:
         of_model = (_unknown_model(finding) for finding in unknown.findings)
         host = rules_host.of_unknown_model(asked, placing.place)
-        return Verdict(together((*of_model, *host)), max_num_seqs=server.max_num_seqs, seats=seats)
+        twice = rules_change.share_too_large(asked, request.gpu_of(asked).memory_gib)
+        return Verdict(together((*of_model, *twice, *host)), max_num_seqs=server.max_num_seqs, seats=seats)
     except Refusal as refusal:
         return Verdict(together(refusal.findings), max_num_seqs=server.max_num_seqs, seats=seats)
     told = tuple(each for each in found if each.severity != "info")

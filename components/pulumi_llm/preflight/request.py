@@ -60,6 +60,8 @@ class FitRequest:
     """The model's id, where ``model`` is the folder with what a hub told of it."""
     host: HostSpec | None = None
     """A machine that exists, as its owner describes it."""
+    changes_beside: bool = False
+    """Another one like it is loaded beside it while it is changed, on the same GPUs."""
     count_key: str = "gpu_count"
     """The key of the spec under which the number of GPUs stands."""
 
@@ -97,6 +99,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         extra_args=server.extra_args,
         beside_gpus=server.cards - server.gpu_count,
         host=server.host,
+        changes_beside=server.model_change == "beside",
     )
 
 
@@ -303,11 +306,15 @@ def case_of(request: FitRequest, model: Model | None = None, placing: placement.
 
     ``model``: its row, where somebody has looked it up.
     """
-    asked = asked_of(request, model)
+    return asked_of(request, model).on(gpu_of(request), request, placing)
+
+
+def gpu_of(request: FitRequest) -> Gpu:
+    """The GPU's row, as the machine's owner describes it where it is one that exists. Raises UnknownName."""
     gpu = catalog.load().gpus.get(request.gpu) or catalog.load().gpu(request.gpu)
     if request.host is not None and request.host.gpu_memory_gib is not None:
         gpu = replace(gpu, memory_gib=request.host.gpu_memory_gib)
-    return asked.on(gpu, request, placing)
+    return gpu
 
 
 def cache_dtype_of(request: FitRequest, model: Model, flags: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import (
+    rules_change,
     rules_flags,
     rules_hardware,
     rules_host,
@@ -47,6 +48,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_memory.concurrency_too_high,
     rules_memory.more_requests_than_states,
     rules_memory.utilization_too_high,
+    rules_change.no_room_beside,
     rules_memory.tight,
     rules_memory.vision_is_not_counted,
     rules_memory.what_flags_add_is_not_counted,

@@ -84,19 +84,23 @@ def _stops_writing(services: Sequence[Beside]) -> str:
 def _memory(request: FitRequest, place: Placement | None) -> Iterator[Finding]:
     flags = flags_of(request.extra_args)
     services = [each for each in request.services if each.memory_gib]
-    offloaded = _gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size")
-    if place is None or not (services or offloaded or place.exists):
+    running = 2 if request.changes_beside else 1
+    offloaded = running * (_gib(flags, "--cpu-offload-gb") * request.gpu_count + _gib(flags, "--kv-offloading-size"))
+    if place is None or not (services or offloaded or place.exists or request.changes_beside):
         return  # where there is no place, the rule about it says so
     given = place.memory_gib if place.exists else catalog.load().instance(place.cloud, place.instance_type).memory_gib
     if given is None:
         return  # nobody says how much there is
-    fixed = engine().host_gib_per_gpu * request.gpu_count + offloaded + placement.SYSTEM_GIB
+    of_vllm = running * engine().host_gib_per_gpu * request.gpu_count
+    fixed = of_vllm + offloaded + placement.SYSTEM_GIB
     asked = fixed + beside.memory_gib(services)
     if asked <= given:
         return
     parts = [
         *(_("{memory_gib} GiB for {title}", memory_gib=each.memory_gib, title=each.title) for each in services),
-        _("{host_gib_per_gpu:g} for vLLM", host_gib_per_gpu=engine().host_gib_per_gpu * request.gpu_count),
+        _("{host_gib_per_gpu:g} for vLLM", host_gib_per_gpu=of_vllm)
+        if running == 1
+        else _("{gib:g} for vLLM, two of which run while the model is changed", gib=of_vllm),
         _("{offloaded:g} for what its flags keep there", offloaded=offloaded) if offloaded else "",
         _("{system_gib} for the system", system_gib=placement.SYSTEM_GIB),
     ]

@@ -21,7 +21,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, all_of, any_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import request as requests
-from pulumi_llm.preflight import served_adapters
+from pulumi_llm.preflight import rules_change, served_adapters
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case, FitRequest
@@ -175,7 +175,8 @@ def _card_gib(request: FitRequest) -> float:
 
 
 def settled(server: ServerSpec, found: Sequence[Seat] = ()) -> ServerSpec:
-    """The same with every share told: the main model's, and that of each further one. ``found``: the seats, if known"""
+    """The same with every share told: the main model's, and that of each further one. ``found``: the seats."""
+    server = rules_change.settled(server)
     if not server.models:
         return server
     main, *others = found or seats(wishes(server))

@@ -285,6 +285,14 @@ class Role:
         """Those modules that this node gets: all of them."""
         return self.code()
 
+    def twin(self, node: NodeRequest) -> NodeRequest | None:
+        """The same node with its service as another unit, which may start while this one runs; None: it has none."""
+        return None
+
+    def turns(self, node: NodeRequest) -> Row | None:
+        """Of a role with a twin: its unit and how the node asks it; see templates/node/llm_node/beside.py."""
+        return None
+
     # Secrets and keys.
 
     def required_secrets(self, node: NodeRequest) -> list[str]:

@@ -50,6 +50,10 @@ class Sources:
     hubs: tuple[str, ...] = ("huggingface",)
 
 
+SECOND_PORT = 8010
+"""Where the main model's server is once it was loaded beside the one at its first port, and the other way round."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adapter:
     """A LoRA adapter of a model: what callers call it, and its ids at the hubs as of a model.
@@ -103,6 +107,8 @@ class VllmRole:
     name: str = ""
     """Of a further model: what callers call it, and its unit is called after ("": it is the main one)."""
     port: int = 8000
+    beside: bool = False
+    """Of the main model: a change loads it beside the one that runs, as the unit and on the port that are free."""
     cards: tuple[int, ...] = ()
     """Of a further model: the GPUs that it uses, by their numbers; none: the first, which is the main model's too."""
     more: tuple[VllmRole, ...] = ()

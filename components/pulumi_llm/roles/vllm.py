@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
+from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import files, memory, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
-from pulumi_llm.roles.requests import Adapter, BucketRole, BundleRole, NodeRequest, VllmRole
+from pulumi_llm.roles.requests import (
+    SECOND_PORT,
+    Adapter,
+    BucketRole,
+    BundleRole,
+    GatewayRole,
+    NodeRequest,
+    VllmRole,
+)
 from pulumi_llm.roles.vllm_flags import model_path
 
 if TYPE_CHECKING:
@@ -101,7 +110,7 @@ class Vllm(Role):
     def files(self, node: NodeRequest) -> list[Row]:
         """The units, and the chat template of a model whose own does not offer tools."""
         role = _asked(node)
-        rows = super().files(node)
+        rows = [_named(each, str(self.unit), _unit(role)) for each in super().files(node)]
         rows += [file_row(f"{UNITS}/{_unit(each)}", self._further(node, each), _unit(each)) for each in role.more]
         # Another limit is in force as soon as systemd reads it: nothing starts anew.
         rows.append(file_row(f"{UNITS}/{SLICE}", self.filled(f"{SLICE}.j2", node)))
@@ -145,11 +154,46 @@ class Vllm(Role):
         return files.filled(self.text(f"{self.unit}.j2"), values)
 
     def watched(self, node: NodeRequest) -> Row:
-        """The codes of further models' services, which are vLLM's."""
-        more = _asked(node).more
-        return {"codes": {_service(each): "vllm" for each in more}} if more else {}
+        """The codes of services that are not called as the role is, which are vLLM's."""
+        codes = {name: "vllm" for each in _asked(node).all if (name := _service(each)) != "vllm"}
+        return {"codes": codes} if codes else {}
+
+    def twin(self, node: NodeRequest) -> NodeRequest | None:
+        """The node with its main model's server as the second unit, and with the gateway's route to it."""
+        role, gateway = _asked(node), told("gateway", node.of(GatewayRole))
+        if not role.beside:
+            return None
+        old, new = (f"http://127.0.0.1:{port}/" for port in (role.port, SECOND_PORT))
+        ways = [dataclasses.replace(each, base_url=each.base_url.replace(old, new)) for each in gateway.upstreams]
+        return node.having(
+            dataclasses.replace(role, port=SECOND_PORT), dataclasses.replace(gateway, upstreams=tuple(ways))
+        )
+
+    def turns(self, node: NodeRequest) -> Row | None:
+        """The main model's unit, and what is asked of it before the gateway sends anybody there."""
+        role = _asked(node)
+        if not role.beside:
+            return None
+        path, question, answer = _ASKED[role.task]
+        return {
+            "unit": _unit(role),
+            "health": _health(role),
+            "ask": {
+                "url": f"http://127.0.0.1:{role.port}{path}",
+                "body": {"model": role.served_name, **question},
+                "answer": answer,
+            },
+            "share": role.gpu_memory_utilization,
+            "cards": role.tensor_parallel_size,
+        }
 
 
+_ASKED: dict[str | None, tuple[str, Row, str]] = {
+    None: ("/v1/chat/completions", {"max_tokens": 1, "messages": [{"role": "user", "content": "ping"}]}, "choices"),
+    EMBEDDING: ("/v1/embeddings", {"input": "ping"}, "data"),
+    RERANKER: ("/v1/rerank", {"query": "ping", "documents": ["pong"]}, "results"),
+}
+"""By task: where a model is asked, with what, and what its answer has."""
 WEIGHTS, MORE = "weights", "models"
 """The stages that fetch the main model, and further ones."""
 
@@ -162,7 +206,14 @@ def _source(node: NodeRequest) -> str:
 
 
 def _service(model: VllmRole) -> str:
+    if model.port == SECOND_PORT:
+        return "vllm2"  # no further model is called so: their names follow a dash
     return f"vllm-{model.name}" if model.name else "vllm"
+
+
+def _named(row: Row, unit: str, other: str) -> Row:
+    """A unit's file, and what it restarts, under the name of the unit that it is now."""
+    return {**row, "path": row["path"].replace(unit, other), "restart": [other] if row["restart"] else []}
 
 
 def _unit(model: VllmRole) -> str:

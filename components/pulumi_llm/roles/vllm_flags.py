@@ -10,6 +10,7 @@ from pulumi_llm._texts import Text, _, either
 from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import data
+from pulumi_llm.roles.requests import SECOND_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +28,10 @@ CHAT_FILE = "/opt/llm/vllm/chat-template.jinja"
 
 def chat_file(role: VllmRole) -> str:
     """Where a chat template lies that is not the model's own."""
-    return CHAT_FILE.replace(".jinja", f"-{role.name}.jinja") if role.name else CHAT_FILE
+    if role.name:
+        return CHAT_FILE.replace(".jinja", f"-{role.name}.jinja")
+    # The server that runs reads its own when it starts anew, whatever is loaded beside it.
+    return CHAT_FILE if role.port != SECOND_PORT else CHAT_FILE.replace("chat", f"{SECOND_PORT}/chat")
 
 
 def model_path(role: VllmRole | Adapter) -> str:

@@ -141,6 +141,13 @@ class ServerSpec(MachineSpec):
 
     zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，用 ``pulumi-llm start`` 启动。
     见 [``idle_stop``](#idle_stop)。不写则全天运行。"""
+    model_change: Literal["restart", "beside"] = "restart"
+    """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``:
+    the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU
+    must hold both, and each gets about half of it. See "another model without a pause".
+
+    zh: 更换模型（或更改 vLLM 启动方式）时如何进行。``restart``：几分钟内没有应答。``beside``：新的在旧的服务期间加载，
+    答出一次后接管，不丢请求；GPU 必须同时容纳两者，各用约一半显存。见[不停机换模型](#不停机换模型)。"""
     renew: Flag = False
     """Take the newest image and boot instructions at the next ``up``: see ``renew``.
 
@@ -263,6 +270,20 @@ class ServerSpec(MachineSpec):
         if self.weights is not None and self.weights.needs_region(self.cloud):
             message = _("the bucket {bucket} is in another cloud than the server", bucket=self.weights.bucket)
             raise invalid("spec.bucket-region", message, _("weights.region: the bucket's"))
+        return self
+
+    @model_validator(mode="after")
+    def _others_keep_off_the_card(self) -> Self:
+        sharing = [name for name, each in self.models.items() if each.gpus is None]
+        if self.model_change == "beside" and sharing:
+            raise invalid(
+                "spec.beside-on-a-shared-card",
+                _(
+                    "{names} share the main model's GPU, which two main models need while one is changed",
+                    names=listed(sharing),
+                ),
+                _("gpus: 1 for each of them, or model_change: restart"),
+            )
         return self
 
     @model_validator(mode="after")

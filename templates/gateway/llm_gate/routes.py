@@ -138,6 +138,8 @@ class Routes:
     """The routing table and what is known of each target's health."""
 
     table: dict[str, Route] = field(default_factory=dict)
+    number: int = 0
+    """How often another table was taken."""
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     _health: dict[tuple[str, str], _Health] = field(default_factory=dict)
@@ -161,6 +163,7 @@ class Routes:
             )
             for name, row in document.get("routes", {}).items()
         }
+        self.number += 1
 
     def models(self, allowed: Callable[[str], bool], one: str | None = None) -> dict[str, Any]:
         """The models that a key may ask, or the row of ``one``, as OpenAI and Anthropic write it, in one.

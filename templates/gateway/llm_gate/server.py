@@ -143,8 +143,11 @@ class Gateway:
         if request.raw_path == "/health":
             self._fresh_routes()
             return json_answer({"ok": True, "routes": len(self.routes.table)})
+        if request.raw_path == "/use":
+            self._fresh_routes()
+            return json_answer(self.use.document(self.routes.number))
         if request.raw_path != "/metrics":
-            return json_answer(self.use.document()) if request.raw_path == "/use" else Answer(status=404)
+            return Answer(status=404)
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
 
     def _gauges(self) -> monitoring.Gauges:
@@ -201,7 +204,8 @@ class Gateway:
             place = self.store.enter(rules)
         except sqlite3.Error as error:
             raise self._unwritable(error) from None
-        self.use.enter(rules.name)
+        table = self.routes.number
+        self.use.enter(rules.name, table)
         try:
             return await self._entered(request, path, rules, place)
         except Refused:
@@ -209,7 +213,7 @@ class Gateway:
             raise
         finally:
             place.leave()
-            self.use.leave(rules.name)
+            self.use.leave(rules.name, table)
 
     async def _entered(self, request: Request, path: str, rules: Rules, place: Place) -> Answer | None:
         raw = await self._body(request, form=path in requests.FORMS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -25,23 +26,31 @@ class Use:
         self._clock = clock
         self._last = clock()
         self.active = 0
+        self._by_table: Counter[int] = Counter()
+        """Calls under way, by the number of the routing table that was in force when they came."""
 
-    def enter(self, key: str) -> None:
-        """A call whose key is good has come."""
+    def enter(self, key: str, table: int) -> None:
+        """A call whose key is good has come. ``table``: the number of the routing table in force."""
         self.active += key != PROBE
+        self._by_table[table] += 1
 
-    def leave(self, key: str) -> None:
+    def leave(self, key: str, table: int) -> None:
         """It has been answered, or refused."""
         self.active -= key != PROBE
+        self._by_table[table] -= 1
+        if not self._by_table[table]:
+            del self._by_table[table]
 
     def admit(self, key: str) -> None:
         """A call was taken on, or one that was taken on has come to its end."""
         if key != PROBE:
             self._last = self._clock()
 
-    def document(self) -> dict[str, Any]:
-        """For the program that stops the machine."""
-        return {"active": self.active, "idle_seconds": round(self._clock() - self._last, 3)}
+    def document(self, table: int) -> dict[str, Any]:
+        """For the program that stops the machine, and for whoever is about to stop an upstream: ``earlier`` are calls
+        that came before this routing table was in force, and may still go where an earlier one led."""
+        earlier = sum(calls for number, calls in self._by_table.items() if number != table)
+        return {"active": self.active, "idle_seconds": round(self._clock() - self._last, 3), "earlier": earlier}
 
     def refuse_while_stopping(self) -> None:
         """Raise `Refused`, with the code and the time that the file tells, while the machine is about to be stopped."""

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from llm_node import keys, logs, status, sweep
+from llm_node import beside, keys, logs, status, sweep
 from llm_node.system import Failure, at, own, run, write
 
 STAGED, GOOD, ALONE = "/opt/llm/staged.json", "/opt/llm/good.json", "/run/llm/apply.alone"
@@ -62,12 +62,15 @@ def say(text: str, where: Any = None) -> None:
 def change(settings: dict[str, Any], secrets: dict[str, str], seconds: float) -> None:
     """Put settings in force; if they do not become ready, put the last good ones in force again, and say so."""
     good, begun = status.read(at(GOOD)), time.monotonic()
+    settings = beside.chosen(settings, good)
+    beside.over()
     try:
         enforce(settings, secrets, good, begun + seconds * (FIRST if good else 1))
     except Failure as failure:
         if not good or (good["digest"] == settings["digest"] and not keys.differ(settings)):
             raise
         say(f"{settings['node']}: [{failure.code}] {failure.message}; going back to the last good configuration")
+        beside.note("failed", failure.code, failure.message)
         try:
             enforce(good, None, settings, begun + seconds)
         except Failure as again:
@@ -75,6 +78,7 @@ def change(settings: dict[str, Any], secrets: dict[str, str], seconds: float) ->
         else:
             what = "the last good configuration is running again"
         raise Failure(failure.code, f"{failure.message}; {what}") from failure
+    beside.over()
     sweep.after(settings, good)
     keys.keep(settings)
     write(at(GOOD), json.dumps(settings), 0o600)
@@ -139,6 +143,11 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         own(folder, owner)
 
+    # The gateway still sends to the one before, and to nobody else if this fails. On the way back that one runs.
+    if secrets is not None and beside.begins(settings, before):
+        new_engine = put(beside.engine(settings))
+        run("systemctl", "daemon-reload")
+        beside.load(settings, bool(new_engine), deadline, say)
     changed |= new_keys | put(late)
     rows = [*settings["files"], *settings["secret_files"]]
     restart = {unit for each in rows if each["path"] in changed for unit in each["restart"]}
@@ -156,6 +165,7 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
         run("systemctl", "reset-failed", service)
         run("systemctl", "restart" if again_too else "start", "--no-block", service)
     wait(settings, ["serve"], deadline)
+    beside.settle(settings, before, deadline, say)
 
 
 def put(files: list[dict[str, Any]]) -> set[str]:
@@ -174,11 +184,13 @@ def paths(settings: dict[str, Any]) -> list[str]:
 
 def remove(before: dict[str, Any], settings: dict[str, Any]) -> None:
     """Stop and delete what the settings before had and these have not."""
+    kept = beside.kept(settings, before)
     for service in before.get("services", []):
         if service not in settings["services"]:
-            run("systemctl", "disable", "--now", service)
+            # Not again after a reboot, even of one that serves on for a while.
+            run("systemctl", "disable", *(["--now"] if service not in kept else []), service)
     for path in paths(before) if before else []:
-        if path not in paths(settings):
+        if path not in paths(settings) and path not in kept:
             at(path).unlink(missing_ok=True)
 
 

@@ -73,9 +73,14 @@ def contained(name: str) -> None:
             raise dying(name, box, int(times))
 
 
-def dying(name: str, what: str, times: Any) -> Failure:
-    """The verdict on a service that does not stay, by what it said."""
-    log = run("journalctl", "--unit", f"llm-{name}.service", "--lines", LOG, "--output", "cat", "--no-pager")[1]
+def dying(name: str, what: str, times: Any, since: float | None = None, code: str = "") -> Failure:
+    """The verdict on a service that does not stay, by what it said (``since``: from then on, in seconds since 1970).
+
+    ``code``: what its codes begin with, where the watch's file does not know the service.
+    """
+    begun = () if since is None else ("--since", f"@{int(since)}")
+    unit = f"llm-{name}.service"
+    log = run("journalctl", "--unit", unit, "--lines", LOG, "--output", "cat", "--no-pager", *begun)[1]
     inner = (run("docker", "logs", "--tail", LOG, each) for each in logs.boxes(name))
     lines = (log + "".join(said for rc, said in inner if rc == 0)).splitlines()
     signs = status.read(at("/opt/llm/signs.json"))
@@ -83,7 +88,7 @@ def dying(name: str, what: str, times: Any) -> Failure:
     found = ((kind, line) for sign, kind in signs.items() if (line := said(sign, lines)))
     kind, why = next(found, ("crashes", tail("\n".join(lines))))
     return Failure(
-        f"{coded(name)}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(why[-600:])}"
+        f"{code or coded(name)}.{kind}", f"{what} started {times} times and does not stay: {logs.cleaner()(why[-600:])}"
     )
 
 
