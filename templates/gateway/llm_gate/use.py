@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from llm_gate.errors import Refused
@@ -11,6 +11,8 @@ from llm_gate.policy import Reread
 
 PROBE = "node-probe"
 """The node's own key, with which it asks itself: nobody's use."""
+CHANGED = 10
+"""Seconds after which a caller may try again while a model is changed: another look costs next to nothing."""
 
 
 class Use:
@@ -42,6 +44,12 @@ class Use:
     def document(self) -> dict[str, Any]:
         """For the program that stops the machine."""
         return {"active": self.active, "idle_seconds": round(self._clock() - self._last, 3)}
+
+    def refuse_while_changed(self, resting: Collection[str]) -> None:
+        """Raise `Refused` where upstreams rest: a model that nobody else has is not served until they are back."""
+        if resting:
+            message = "this server's model is being changed; try again"
+            raise Refused(503, "api_error", "model_changing", message, {"Retry-After": str(CHANGED)})
 
     def refuse_while_stopping(self) -> None:
         """Raise `Refused`, with the code and the time that the file tells, while the machine is about to be stopped."""
