@@ -169,6 +169,7 @@ def routes(role: GatewayRole) -> str:
                 "secret": each.secret,
                 "private_ca": each.ca_secret is not None,
                 **({} if _authority(each) == AUTHORITIES else {"ca": _authority(each)}),
+                **({"replica": True} if each.replica else {}),
             }
             for each in role.upstreams
         },
