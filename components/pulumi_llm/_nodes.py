@@ -5,15 +5,16 @@ Plain functions of the resolved parts. Nothing is made here: what is known only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from pulumi_llm import _served, roles, spec
+from pulumi_llm import _replicas, _served, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
+    GatewayKey,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -41,8 +42,12 @@ PROXY_AUTHORITY = "proxy_certificate_authority"
 Value = TypeVar("Value")
 
 
-def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = None) -> NodeRequest:
+def server_node(
+    name: str, server: ResolvedServer, proxy_endpoint: str | None = None, replicas: Sequence[str] = ()
+) -> NodeRequest:
     """A model server's node. Without the proxy's endpoint it is what user data needs: nothing that is known only later.
+
+    ``replicas``: the private addresses of the other machines that serve the same models, once they are known.
 
     Raises:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
@@ -68,13 +73,16 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         )
         for model in server.foreign.models:
             targets[model] = Target(upstream="proxy", model=model, **priced(server.foreign.prices.get(model)))
+    further = _replicas.upstreams(server, replicas)
+    upstreams += further
+    several = dict.fromkeys(_served.targets(server), tuple(each.name for each in further)) if further else {}
     # Before the proxy's address is known, a route to one of its models is not there yet.
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
     gateway = GatewayRole(
         https_port=server.port,
         keys=key_rows(server.keys),
         upstreams=tuple(upstreams),
-        routes=routes_of(targets, routes),
+        routes=routes_of(targets, routes, several),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
@@ -97,6 +105,23 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
         roles=tuple(asked),
     )
+
+
+def replica_node(name: str, server: ResolvedServer) -> NodeRequest:
+    """The node of a further machine with a server's models: their engines, behind a gateway with the first's key."""
+    wanted = server.spec
+    gateway = GatewayRole(
+        https_port=server.port,
+        keys=(GatewayKey(name=_replicas.KEY),),
+        upstreams=tuple(_served.upstreams(server)),
+        routes=routes_of(_served.targets(server), {}, {}),
+    )
+    asked: list[RoleRequest] = [gateway, _served.role(server)]
+    if wanted.weights is not None:
+        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
+    if leaves := leaving(wanted):
+        asked.append(leaves)
+    return NodeRequest(name=name, **_site(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
 def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
@@ -131,7 +156,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         https_port=proxy.port,
         keys=key_rows(wanted.keys),
         upstreams=upstreams,
-        routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
+        routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes, {}),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,

@@ -11,7 +11,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import files, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
-from pulumi_llm.roles.requests import BucketRole, NodeRequest, VllmRole
+from pulumi_llm.roles.requests import BucketRole, GatewayRole, NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
 
 if TYPE_CHECKING:
@@ -131,6 +131,13 @@ class Vllm(Role):
             "before": [{"unit": _unit(each), "url": _health(each)} for each in before],
         }
         return files.filled(self.text(f"{self.unit}.j2"), values)
+
+    def rests(self, node: NodeRequest) -> dict[str, str]:
+        """Where other machines have the same models: then these go on with what callers ask."""
+        gateway = node.of(GatewayRole)
+        several = {each.base_url: each.name for each in gateway.upstreams if each.replica} if gateway else {}
+        units = {_unit(each): several.get(f"http://127.0.0.1:{each.port}/v1") for each in _asked(node).all}
+        return {unit: name for unit, name in units.items() if name is not None}
 
     def watched(self, node: NodeRequest) -> Row:
         """The codes of further models' services, which are vLLM's."""

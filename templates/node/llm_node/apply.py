@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from llm_node import keys, logs, status, sweep
+from llm_node import keys, logs, rest, status, sweep
 from llm_node.system import Failure, at, own, run, write
 
 STAGED, GOOD, ALONE = "/opt/llm/staged.json", "/opt/llm/good.json", "/run/llm/apply.alone"
@@ -103,10 +103,48 @@ def read(text: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: dict[str, Any], deadline: float) -> None:
     """From files to a node that is ready. Without secrets, those of the last good configuration are put back."""
-    early = [each for each in settings["files"] if each["early"]]
     late = [each for each in settings["files"] if not each["early"]]
+    stages = settings["stages"]
+    changed = begin(settings, before)
 
-    changed = put(early)
+    wait(settings, ["disk"], deadline)
+    new_keys = keys.restore(settings) if secrets is None else keys.put(settings, secrets)
+    wait(settings, stages, deadline)
+    if "driver" in stages:
+        hold()
+    for name, owner in settings.get("folders", {}).items():
+        folder = at(f"/srv/llm/{name}")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own(folder, owner)
+
+    changed |= new_keys | put(late)
+    rows = [*settings["files"], *settings["secret_files"]]
+    restart = {unit for each in rows if each["path"] in changed for unit in each["restart"]}
+    remove(before, settings)
+    run("systemctl", "daemon-reload")
+    with rest.before(settings, restart):
+        serve(settings, restart, deadline)
+
+
+def serve(settings: dict[str, Any], restart: set[str], deadline: float) -> None:
+    """Start what is to run, anew where it has changed, and wait until all of it answers."""
+    services = settings["services"]
+    run("systemctl", "enable", *services)
+    # Stopped first, so that it does not call ready what is about to be replaced.
+    run("systemctl", "stop", "llm-watch.service")
+    at("/run/llm/stages/serve.json").unlink(missing_ok=True)
+    status.publish()
+    for service in services:
+        # --no-block: vLLM may take an hour to load, and llm-watch says how far it is.
+        again_too = service in restart or service == "llm-watch.service"
+        run("systemctl", "reset-failed", service)
+        run("systemctl", "restart" if again_too else "start", "--no-block", service)
+    wait(settings, ["serve"], deadline)
+
+
+def begin(settings: dict[str, Any], before: dict[str, Any] | None = None) -> set[str]:
+    """Put the files that stages need in place, and start the stages; the files that have changed."""
+    changed = put([each for each in settings["files"] if each["early"]])
     if "/etc/sysusers.d/llm.conf" in changed:
         run("systemd-sysusers")
     if changed:
@@ -125,37 +163,10 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
         if status.entry(each).get("state") == "failed":
             at(f"/run/llm/stages/{each}.json").unlink()
             run("systemctl", "reset-failed", f"llm-{each}.service")
-    sweep.before(settings, before)
+    sweep.before(settings, before or {})
     run("systemctl", "enable", "llm.target", *units)
     run("systemctl", "start", "--no-block", *units)
-
-    wait(settings, ["disk"], deadline)
-    new_keys = keys.restore(settings) if secrets is None else keys.put(settings, secrets)
-    wait(settings, stages, deadline)
-    if "driver" in stages:
-        hold()
-    for name, owner in settings.get("folders", {}).items():
-        folder = at(f"/srv/llm/{name}")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        own(folder, owner)
-
-    changed |= new_keys | put(late)
-    rows = [*settings["files"], *settings["secret_files"]]
-    restart = {unit for each in rows if each["path"] in changed for unit in each["restart"]}
-    remove(before, settings)
-    run("systemctl", "daemon-reload")
-    services = settings["services"]
-    run("systemctl", "enable", *services)
-    # Stopped first, so that it does not call ready what is about to be replaced.
-    run("systemctl", "stop", "llm-watch.service")
-    at("/run/llm/stages/serve.json").unlink(missing_ok=True)
-    status.publish()
-    for service in services:
-        # --no-block: vLLM may take an hour to load, and llm-watch says how far it is.
-        again_too = service in restart or service == "llm-watch.service"
-        run("systemctl", "reset-failed", service)
-        run("systemctl", "restart" if again_too else "start", "--no-block", service)
-    wait(settings, ["serve"], deadline)
+    return changed
 
 
 def put(files: list[dict[str, Any]]) -> set[str]:
