@@ -419,7 +419,7 @@ class ServerArgs(TypedDict):
     gpu_count: NotRequired[int]
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
-    """Machines with the same model behind one gateway, which is on the first. Each is paid for. From 1 to 8. Default: ``1``."""
+    """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     model: str
@@ -629,7 +629,7 @@ class ModelServerArgs(TypedDict):
     gpu_count: NotRequired[int]
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
-    """Machines with the same model behind one gateway, which is on the first. Each is paid for. From 1 to 8. Default: ``1``."""
+    """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     modelscope_id: NotRequired[str]

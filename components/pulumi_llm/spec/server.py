@@ -39,9 +39,11 @@ class ServerSpec(MachineSpec):
 
     zh: 一台机器上用几张 GPU 跑这个模型（张量并行）。"""
     replicas: Annotated[Count, Field(ge=1, le=8)] = 1
-    """Machines with the same model behind one gateway, which is on the first: see ``replicas``. Each is paid for.
+    """Machines with the same model behind one gateway, which is on the first: see "several machines with one model".
+    Each is paid for.
 
-    zh: 同一个网关后面运行同一模型的机器台数，网关在第一台上，见 [``replicas``](#replicas)。每台都计费。"""
+    zh: 同一个网关后面运行同一模型的机器台数，网关在第一台上，见[多台机器运行同一模型](#多台机器运行同一模型)。
+    每台都计费。"""
     instance_type: Text | None = None
     """Only to choose among several types with the same GPU. Left out: the cheapest.
 
