@@ -94,7 +94,8 @@ class ModelServer(pulumi.ComponentResource):
         with support.refusing(name):
             settled = _settled or settle(name, args, _resolve(args))
             server, node = settled.server, settled.node
-            support.check_name(name, server.site.cloud.name, below="-network")
+            longest = "-network" if server.spec.replicas == 1 else _replicas.named("", server.spec.replicas)
+            support.check_name(name, server.site.cloud.name, below=longest)
             cloud = support.adapter(server.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
