@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,8 +16,13 @@ from llm_gate.replicas import SLACK, Replicas, conversation
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 
+from pulumi_llm._bootstrap import GatewayRole, Route
+from pulumi_llm._bootstrap import Target as HostedTarget
+from pulumi_llm._bootstrap import Upstream as HostedUpstream
+from pulumi_llm.roles.gateway import routes
 from tests.gateway.fake import Fake
-from tests.gateway.harness import Home, Running, chat, client_of
+from tests.gateway.front import front
+from tests.gateway.harness import KEY, UPSTREAM_KEY, Home, Running, chat, client_of
 
 CHAT = "/v1/chat/completions"
 
@@ -159,7 +165,7 @@ def pointing(home: Home, fakes: list[Fake]) -> Home:
         f"r{place}": {"kind": "vllm", "base_url": each.url, "secret": "upstream_fake", "replica": True}
         for place, each in enumerate(fakes)
     }
-    routes = {
+    rows = {
         name: {
             "targets": [
                 {"upstream": upstream, "model": name, "price_in": 0, "price_out": 0, "weight": 1 / len(fakes)}
@@ -168,7 +174,7 @@ def pointing(home: Home, fakes: list[Fake]) -> Home:
         }
         for name in ("plain", "hold", "slow")
     }
-    return home.routes("http://127.0.0.1:9/v1", upstreams=upstreams, routes=routes)
+    return home.routes("http://127.0.0.1:9/v1", upstreams=upstreams, routes=rows)
 
 
 def talk(said: str, model: str = "plain", **more: Any) -> dict[str, Any]:
@@ -330,3 +336,75 @@ async def test_a_thousand_calls_at_once_pass_no_limit_while_an_engine_is_killed(
         assert len(rows) == allowed == 1000 - statuses.count(429)
         assert statuses.count(502) == 0 or statuses.count(200) > allowed * 0.6
         assert {upstream for _, upstream in rows} >= {"r1", "r2"}
+
+
+# -- two machines, each with what a node has in front of its engine
+
+
+async def test_another_machine_answers_under_tls_with_its_own_key_and_without_it_the_rest_go_on(tmp_path: Path) -> None:
+    """The node's own Caddy and gateway on the other machine, and the first one's routes as they are rendered."""
+    home = Home(tmp_path / "first").key()
+    async with Fake() as own, front(tmp_path, kind="vllm") as other:
+        role = GatewayRole(
+            https_port=443,
+            upstreams=(
+                HostedUpstream(name="vllm", kind="vllm", base_url=own.url, replica=True),
+                HostedUpstream(
+                    name="replica.2",
+                    kind="vllm",
+                    base_url=f"{other.url}/v1",
+                    secret="replica_key",
+                    ca_secret="replica_2_authority",
+                    replica=True,
+                ),
+            ),
+            routes=(
+                Route(
+                    name="plain",
+                    targets=tuple(
+                        HostedTarget(upstream=each, model="plain", price_in=0, price_out=0)
+                        for each in ("vllm", "replica.2")
+                    ),
+                ),
+            ),
+        )
+        home.write("settings/routes.json", json.loads(routes(role)))
+        secrets = home.root / "secrets"
+        # The key and the authority as the node writes them, by the names in the routes.
+        (secrets / "upstream.env").write_text(f"REPLICA_KEY={KEY}\n")
+        (secrets / "upstream-ca-replica.2.pem").write_text(other.ca.read_text())
+        async with home.running() as gate, client_of(gate) as client:
+            for number in range(6):
+                async with client.post(CHAT, json=talk(f"said {number}", stream=number % 2 == 0)) as reply:
+                    assert reply.status == 200
+                    assert "Hello" in await reply.text()
+            assert counts([own, other.fake]) == [3, 3]
+            assert {each.headers["authorization"] for each in other.fake.seen} == {f"Bearer {UPSTREAM_KEY}"}
+            other.caddy.kill()
+            await other.caddy.wait()
+            for number in range(6):
+                assert await ask(client, talk(f"and then {number}")) == 200
+            assert counts([own, other.fake]) == [9, 3]
+            assert {upstream for (upstream,) in await gate.settled("upstream")} == {"vllm", "replica.2"}
+
+
+async def test_a_machine_that_somebody_else_signs_for_is_not_spoken_to(tmp_path: Path) -> None:
+    async with Fake() as own, front(tmp_path, kind="vllm") as other:
+        upstreams = {
+            "vllm": {"kind": "vllm", "base_url": own.url, "replica": True},
+            "replica.2": {
+                "kind": "vllm",
+                "base_url": f"{other.url}/v1",
+                "secret": "upstream_fake",
+                "private_ca": True,
+                "ca": "upstream-ca-replica.2.pem",
+                "replica": True,
+            },
+        }
+        targets = [{"upstream": each, "model": "plain"} for each in upstreams]
+        home = Home(tmp_path / "first").key()
+        home.routes(own.url, upstreams=upstreams, routes={"plain": {"targets": targets}})
+        async with home.here() as gate, client_of(gate) as client:
+            for number in range(4):
+                assert await ask(client, talk(f"said {number}")) == 200
+        assert counts([own, other.fake]) == [4, 0]
