@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from pulumi_llm import _replicas, _served, roles, spec
+from pulumi_llm import _replicas, _served, catalog, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
-    GatewayKey,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -33,6 +32,7 @@ from pulumi_llm.roles.requests import Traces
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm.preflight.placement import Placement
     from pulumi_llm.spec import DomainSpec, ProxySpec, ServerSpec, UpstreamSpec, VectorsSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
@@ -99,29 +99,12 @@ def server_node(
         asked.append(leaves)
     return NodeRequest(
         name=name,
-        **_site(server.site),
+        **site_of(server.site),
         **_named(wanted.domain),
         # A machine that exists keeps its data in a folder.
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
         roles=tuple(asked),
     )
-
-
-def replica_node(name: str, server: ResolvedServer) -> NodeRequest:
-    """The node of a further machine with a server's models: their engines, behind a gateway with the first's key."""
-    wanted = server.spec
-    gateway = GatewayRole(
-        https_port=server.port,
-        keys=(GatewayKey(name=_replicas.KEY),),
-        upstreams=tuple(_served.upstreams(server)),
-        routes=routes_of(_served.targets(server), {}, {}),
-    )
-    asked: list[RoleRequest] = [gateway, _served.role(server)]
-    if wanted.weights is not None:
-        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
-    if leaves := leaving(wanted):
-        asked.append(leaves)
-    return NodeRequest(name=name, **_site(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
 def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
@@ -141,7 +124,7 @@ def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
     """The node of a vector store on a machine of its own."""
     asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib)
     wanted: tuple[RoleRequest, ...] = (asked, *backups(store.spec, store.site))
-    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
+    return NodeRequest(name=name, **site_of(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
 
 
 def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
@@ -164,7 +147,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
     )
     return NodeRequest(
         name=name,
-        **_site(proxy.site),
+        **site_of(proxy.site),
         **_named(wanted.domain),
         data_disk_gib=proxy.data_disk_gib,
         roles=(gateway,) if wanted.engine == engines.NONE else (gateway, ServiceRole(role=wanted.engine)),
@@ -384,7 +367,8 @@ def proxy_outputs(host: Host, proxy: ResolvedProxy) -> dict[str, Any]:
     return {"endpoint": host.url(proxy.port, "/v1")}
 
 
-def _site(site: Site) -> dict[str, Any]:
+def site_of(site: Site) -> dict[str, Any]:
+    """What a node is told of the place where it stands."""
     cloud, region = site.cloud, site.region
     return {
         "cloud": cloud.name,
@@ -392,7 +376,16 @@ def _site(site: Site) -> dict[str, Any]:
         "login_user": cloud.login_user,
         "in_china": region.in_china,
         "sources": node_sources(cloud.name, region.name),
+        "memory_gib": _memory_gib(site.place),
     }
+
+
+def _memory_gib(place: Placement) -> float | None:
+    """What the machine has; of one that exists what its owner says."""
+    if place.exists:
+        return place.memory_gib
+    row = catalog.load().find_instance(place.cloud, place.instance_type)
+    return row.memory_gib if row else None
 
 
 def _named(domain: DomainSpec | None) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes, _replicas
+from pulumi_llm import _nodes, _replicas, _served
+from pulumi_llm._bootstrap import BucketRole, GatewayKey, GatewayRole, NodeRequest, RoleRequest
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._gateway import routes_of
 from pulumi_llm.clouds.base import BareHost, NetworkHandle, Scope
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Replica(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions(parent=scope.parent, providers=[scope.provider])
         super().__init__(f"{support.PACKAGE}:index:Replica", name, inputs, opts)
         own = support.scope_of(self, name, cloud, server.site.region.name)
-        node = _nodes.replica_node(name, server)
+        node = node_of(name, server)
         secrets = {**_nodes.key_secrets({_replicas.KEY: first.key}), **_nodes.weights_secrets(server, args)}
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
@@ -89,4 +91,21 @@ class Replica(pulumi.ComponentResource):
         }
 
 
-__all__ = ["First", "Replica"]
+def node_of(name: str, server: ResolvedServer) -> NodeRequest:
+    """The node of a further machine with a server's models: their engines, behind a gateway with the first's key."""
+    wanted = server.spec
+    gateway = GatewayRole(
+        https_port=server.port,
+        keys=(GatewayKey(name=_replicas.KEY),),
+        upstreams=tuple(_served.upstreams(server)),
+        routes=routes_of(_served.targets(server), {}, {}),
+    )
+    asked: list[RoleRequest] = [gateway, _served.role(server)]
+    if wanted.weights is not None:
+        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
+    if leaves := _nodes.leaving(wanted):
+        asked.append(leaves)
+    return NodeRequest(name=name, **_nodes.site_of(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
+
+
+__all__ = ["First", "Replica", "node_of"]
