@@ -46,7 +46,10 @@ class Replica(pulumi.ComponentResource):
         """Make it. ``args`` are the server's; ``after``: whoever is to be ready, and changed, before it."""
         cloud = support.adapter(server.site.cloud.name)
         place = server.site.place
-        inputs = {"cloud": place.cloud, "region": place.region, "gpu": server.spec.gpu, "model": server.spec.model}
+        inputs: dict[str, Any] = {"cloud": place.cloud, "region": place.region}
+        inputs |= {"gpu": server.spec.gpu, "model": server.spec.model}
+        # Its disk holds nothing but weights, and goes with it: fewer replicas are a change of a number.
+        inputs["protect"] = False
         opts = pulumi.ResourceOptions(parent=scope.parent, providers=[scope.provider])
         super().__init__(f"{support.PACKAGE}:index:Replica", name, inputs, opts)
         own = support.scope_of(self, name, cloud, server.site.region.name)

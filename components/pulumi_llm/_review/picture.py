@@ -133,12 +133,12 @@ def _clients(opened: Iterable[Open], before: Iterable[Open], names: set[str]) ->
     for ends, openings in ((False, now), (True, old - now)):
         by_source: dict[tuple[str, str], set[str]] = {}
         for each in openings:
-            if each.node in names:
+            # A machine's own address is left to the flow between the two.
+            if each.node in names and not each.source.startswith("<"):
                 by_source.setdefault((each.source, each.node), set()).add(each.port)
         ranges = sorted(by_source, key=lambda pair: (pair[1], pair[0]))
         for source, node in ranges[:MOST_SOURCES]:
-            if not source.startswith("<"):  # a machine's own address: the flow between the two says it
-                yield source, node, _ports(by_source[source, node]), ends
+            yield source, node, _ports(by_source[source, node]), ends
         rest = len(ranges) - MOST_SOURCES
         if rest > 0:
             yield f"+{rest}", ranges[MOST_SOURCES][1], "", ends
