@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pulumi_llm import _gate
@@ -63,7 +64,9 @@ def priced(price: PriceSpec | None) -> dict[str, Any]:
 
 
 def routes_of(
-    targets: Mapping[str, Target], wanted: Mapping[str, RouteSpec], replicas: Mapping[str, tuple[str, ...]]
+    targets: Mapping[str, Target],
+    wanted: Mapping[str, RouteSpec],
+    replicas: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[Route, ...]:
     """A route for every model by its own name, and the routes that the spec asks for, which go before them.
 

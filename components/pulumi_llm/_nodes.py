@@ -139,7 +139,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
         https_port=proxy.port,
         keys=key_rows(wanted.keys),
         upstreams=upstreams,
-        routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes, {}),
+        routes=routes_of(vendor_targets(wanted.upstreams, proxy.prices), wanted.routes),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,

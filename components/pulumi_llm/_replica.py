@@ -101,7 +101,7 @@ def node_of(name: str, server: ResolvedServer) -> NodeRequest:
         https_port=server.port,
         keys=(GatewayKey(name=_replicas.KEY),),
         upstreams=tuple(_served.upstreams(server)),
-        routes=routes_of(_served.targets(server), {}, {}),
+        routes=routes_of(_served.targets(server), {}),
     )
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if wanted.weights is not None:
