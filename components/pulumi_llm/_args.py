@@ -179,7 +179,7 @@ class RecordArgs(TypedDict):
     """The record in DNS that leads to the host, made and kept by Pulumi."""
 
     cloud: str
-    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod) or ``aws`` (Route 53). It may be another cloud than the machine's."""
+    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod), ``aws`` (Route 53) or ``digitalocean``. It may be another cloud than the machine's."""
     zone: str
     """The domain that is kept there, such as ``example.com``."""
     zone_id: NotRequired[str]
@@ -364,6 +364,8 @@ class HostArgs(TypedDict):
     """Let the SSH agent of whoever runs Pulumi answer for the key. Default: ``false``."""
     folder: NotRequired[str]
     """Where weights, keys and vectors go, such as a folder on a large disk. Left out: ``/srv/llm``."""
+    bundle: NotRequired[str]
+    """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network."""
     gpu_memory_gib: NotRequired[float]
     """GiB of one card, where it has other than the catalogue says. It is asked at ``up``. From 4 to 1024."""
     memory_gib: NotRequired[float]
@@ -426,7 +428,7 @@ class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -576,7 +578,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -619,7 +621,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -634,7 +636,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -831,7 +833,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -886,7 +888,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]

@@ -14,6 +14,7 @@ from pulumi_llm import _replicas, _served, catalog, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
+    BundleRole,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -73,8 +74,7 @@ def server_node(
         )
         for model in server.foreign.models:
             targets[model] = Target(upstream="proxy", model=model, **priced(server.foreign.prices.get(model)))
-    further = _replicas.upstreams(server, replicas)
-    upstreams += further
+    upstreams += (further := _replicas.upstreams(server, replicas))
     several = dict.fromkeys(_served.targets(server), tuple(each.name for each in further)) if further else {}
     # Before the proxy's address is known, a route to one of its models is not there yet.
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
@@ -93,6 +93,8 @@ def server_node(
         asked += [ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib), *backups(vectors, server.site)]
     if wanted.weights is not None:
         asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
+    if wanted.host is not None and wanted.host.bundle is not None:
+        asked.append(BundleRole(folder=wanted.host.bundle))
     asked += services(server)
     asked += pages(server)
     if leaves := leaving(wanted):
