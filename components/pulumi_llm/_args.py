@@ -439,6 +439,8 @@ class ServerArgs(TypedDict):
     """The GPU by name, such as ``T4`` or ``A100-80GB``."""
     gpu_count: NotRequired[int]
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
+    replicas: NotRequired[int]
+    """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     model: str
@@ -651,6 +653,8 @@ class ModelServerArgs(TypedDict):
     """An image of your own. Left out: the newest Ubuntu 24.04 that the cloud lists."""
     gpu_count: NotRequired[int]
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
+    replicas: NotRequired[int]
+    """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     modelscope_id: NotRequired[str]

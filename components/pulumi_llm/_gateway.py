@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pulumi_llm import _gate
@@ -62,14 +63,30 @@ def priced(price: PriceSpec | None) -> dict[str, Any]:
     return {"price_in": price.input, **({} if price.output is None else {"price_out": price.output})}
 
 
-def routes_of(targets: Mapping[str, Target], wanted: Mapping[str, RouteSpec]) -> tuple[Route, ...]:
-    """A route for every model by its own name, and the routes that the spec asks for, which go before them."""
-    plain = {model: Route(name=model, targets=(target,)) for model, target in targets.items()}
+def routes_of(
+    targets: Mapping[str, Target],
+    wanted: Mapping[str, RouteSpec],
+    replicas: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> tuple[Route, ...]:
+    """A route for every model by its own name, and the routes that the spec asks for, which go before them.
+
+    ``replicas``: the upstreams on other machines that serve a model too.
+    """
+
+    def every(model: str, weight: float | None = None) -> tuple[Target, ...]:
+        own, upstreams = targets[model], (targets[model].upstream, *replicas.get(model, ()))
+        if weight is not None:
+            # A model's share does not grow with its machines.
+            share = weight / len(upstreams) if len(upstreams) > 1 else weight
+            own = dataclasses.replace(own, weight=share)
+        return tuple(dataclasses.replace(own, upstream=each) for each in upstreams)
+
+    plain = {model: Route(name=model, targets=every(model)) for model in targets}
     asked = {
         name: Route(
             name=name,
-            targets=tuple(dataclasses.replace(targets[model], weight=weight) for model, weight in spec.models.items()),
-            fallback=tuple(targets[model] for model in spec.fallback),
+            targets=tuple(each for model, weight in spec.models.items() for each in every(model, weight)),
+            fallback=tuple(each for model in spec.fallback for each in every(model)),
         )
         for name, spec in wanted.items()
     }

@@ -58,6 +58,12 @@ class HostRequest:
     """Open port to description."""
     clients: tuple[pulumi.Input[str], ...] = ()
     """CIDRs besides ``access.allowed_cidrs`` that may call the ports, such as another machine's address."""
+    within: bool = False
+    """Nobody but ``clients`` calls it, by its private address, for which its certificate is."""
+    in_turn: bool = False
+    """It is changed in turn with others. What takes long at first and needs no secret begins before its turn."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """What the node is told its secrets after, and begins to serve after."""
     node: NodeRequest
     settings: pulumi.Input[str] | None = None
     """The settings document, where it holds values that are known only later; default: that of ``node``."""
@@ -89,6 +95,8 @@ class Host:
     certificate_authority: pulumi.Output[str]
     ready: pulumi.Output[str]
     """What the node's last apply said; known when the node answers a completion through its gateway."""
+    applied: pulumi.Resource
+    """What makes it so; whoever is to come after it depends on this."""
     domain: str | None = None
     """The name by which it is called; None: by its address."""
     by_acme: bool = False
@@ -128,16 +136,25 @@ class Host:
 
 def make_host(request: HostRequest, scope: Scope) -> Host:
     """Provision the host, and tell it what to run. Raises what refuses it (``cloud.cannot``)."""
+    return tell(request, provision(request, scope), scope)
+
+
+def provision(request: HostRequest, scope: Scope) -> BareHost:
+    """The host with nothing on it yet. Raises what refuses it (``cloud.cannot``)."""
     if request.image_id is None and request.existing is None:
         findings = capabilities.lacking(request.cloud.name, [Capability.IMAGE])
         if findings:
             raise ending(each.placed(request.name) for each in findings)
-    name = request.name
-    host = request.cloud.provision(_order(request), scope)
-    domain = request.domain
+    return request.cloud.provision(_order(request), scope)
+
+
+def tell(request: HostRequest, host: BareHost, scope: Scope) -> Host:
+    """Tell a host what to run, and wait until it does."""
+    name, domain = request.name, request.domain
     # A name that another authority signs for is not in our certificate: Caddy would take that one for it.
     ours = domain.name if domain is not None and domain.acme is None else None
-    authority, certificate, key = _certificate(name, host.address, scope, ours)
+    called_at = host.private_address if request.within else host.address
+    authority, certificate, key = _certificate(name, called_at, scope, ours)
     if domain is not None and domain.record is not None:
         _record(name, domain.name, domain.record, host.address, request.cloud, scope)
     connection = connection_to(host)
@@ -145,8 +162,8 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
     staged = command.remote.Command(
         f"{name}-settings",
         connection=connection,
-        create=bootstrap.stage_command(),
-        update=bootstrap.stage_command(),
+        create=bootstrap.stage_command(begin=request.in_turn),
+        update=bootstrap.stage_command(begin=request.in_turn),
         stdin=request.settings if request.settings is not None else settings_document(request.node),
         triggers=triggers,
         add_previous_output_in_env=False,
@@ -164,13 +181,14 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         ),
         triggers=triggers,
         add_previous_output_in_env=False,
-        opts=scope.child(depends_on=[staged], minutes=request.ready_timeout_minutes),
+        opts=scope.child(depends_on=[staged, *request.after], minutes=request.ready_timeout_minutes),
     )
     called = domain.name if domain is not None else None
     return Host(
         bare=host,
         certificate_authority=authority,
         ready=applied.stdout,
+        applied=applied,
         domain=called,
         by_acme=domain is not None and domain.acme is not None,
     )
@@ -289,7 +307,7 @@ def digest_in(document: str) -> str:
 
 
 def _rules(request: HostRequest) -> list[Rule]:
-    callers = (*request.access.allowed_cidrs, *request.clients)
+    callers = request.clients if request.within else (*request.access.allowed_cidrs, *request.clients)
     rules = [Rule(port=port, cidrs=callers, description=text) for port, text in request.ports.items()]
     rules += [
         Rule(port=port, cidrs=("0.0.0.0/0",), description="ACME: the authority asks whether the name leads here")

@@ -1,6 +1,7 @@
 """A GPU host that serves one model through a gateway, with a vector store beside it where wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Optional
 
@@ -8,7 +9,7 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes
+from pulumi_llm import _nodes, _replicas
 from pulumi_llm import _notices as notices
 from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
@@ -17,12 +18,13 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._existing import existing_host
 from pulumi_llm._findings import gather, refuse
 from pulumi_llm._network import network_for
+from pulumi_llm._replica import First, Replica
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
 from pulumi_llm._secrets import moderator_keys
 from pulumi_llm._stopping import nobody_starts, refuse_unable, stops_itself
 from pulumi_llm._texts import _
 from pulumi_llm._upstream_keys import upstream_keys
-from pulumi_llm.clouds.base import AddressHandle, ExistingHost
+from pulumi_llm.clouds.base import AddressHandle, BareHost, ExistingHost, Scope
 from pulumi_llm.errors import among
 from pulumi_llm.preflight.endings import ending_models
 
@@ -68,11 +70,14 @@ class ModelServer(pulumi.ComponentResource):
     instance_type: pulumi.Output[str]
     """The machine's type."""
     hourly_price: pulumi.Output[Optional[float]]
-    """The machine's list price per hour in ``currency``; absent where the catalogue has none (not 0)."""
+    """The list price of its machines per hour in ``currency``; absent where the catalogue has none (not 0)."""
     currency: pulumi.Output[Optional[str]]
     """The currency of ``hourly_price``."""
     ssh_private_key: pulumi.Output[str]
     """The key for SSH to the machine (secret)."""
+    replica_machines: pulumi.Output[Optional[dict[str, Any]]]
+    """The further machines, by their numbers from 2 on, where there are any: the addresses of each, its id at the cloud
+    and the key for SSH to it (secret)."""
 
     def __init__(
         self,
@@ -89,7 +94,8 @@ class ModelServer(pulumi.ComponentResource):
         with support.refusing(name):
             settled = _settled or settle(name, args, _resolve(args))
             server, node = settled.server, settled.node
-            support.check_name(name, server.site.cloud.name, below="-network")
+            longest = "-network" if server.spec.replicas == 1 else _replicas.named("", server.spec.replicas)
+            support.check_name(name, server.site.cloud.name, below=longest)
             cloud = support.adapter(server.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
@@ -119,32 +125,31 @@ class ModelServer(pulumi.ComponentResource):
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if server.foreign is not None:
             secrets |= _nodes.proxy_secrets(args["proxy_key"], args["proxy_certificate_authority"])
-        host = hosts.make_host(
-            hosts.HostRequest(
-                name=name,
-                cloud=cloud,
-                network=network_for(scope, name, args, server),
-                place=server.site.place,
-                system_disk_gib=server.system_disk_gib,
-                access=server.access,
-                ports=_nodes.ports(node),
-                node=node,
-                settings=_settings(node, server, args),
-                secrets=secrets,
-                tags={**server.tags, "pulumi-llm": "model-server"},
-                ready_timeout_minutes=server.spec.ready_timeout_minutes,
-                spot=server.spec.spot,
-                renew=server.spec.renew,
-                protect=server.protect,
-                image_id=args.get("image_id"),
-                address=_given_address(args),
-                existing=_existing(server, node, args),
-                domain=server.spec.domain,
-                stops_itself=stops_itself(server.spec),
-                disk=server.spec.disk,
-            ),
-            scope,
+        request = hosts.HostRequest(
+            name=name,
+            cloud=cloud,
+            network=network_for(scope, name, args, server),
+            place=server.site.place,
+            system_disk_gib=server.system_disk_gib,
+            access=server.access,
+            ports=_nodes.ports(node),
+            node=node,
+            secrets=secrets,
+            tags={**server.tags, "pulumi-llm": "model-server"},
+            ready_timeout_minutes=server.spec.ready_timeout_minutes,
+            spot=server.spec.spot,
+            renew=server.spec.renew,
+            protect=server.protect,
+            image_id=args.get("image_id"),
+            address=_given_address(args),
+            existing=_existing(server, node, args),
+            domain=server.spec.domain,
+            stops_itself=stops_itself(server.spec),
+            disk=server.spec.disk,
         )
+        machine = hosts.provision(request, scope)
+        replicas = _further(name, server, request, machine, args, scope)
+        host = hosts.tell(_told(request, server, args, replicas), machine, scope)
         outputs: dict[str, Any] = {
             "model": pulumi.Output.from_input(server.spec.name_served),
             "models": pulumi.Output.from_input(_nodes.server_models(server)),
@@ -153,6 +158,13 @@ class ModelServer(pulumi.ComponentResource):
             **_nodes.server_outputs(host, server, vectors_key, made),
             **host.outputs(server.site.place),
         }
+        if replicas:
+            price = server.site.place.price
+            outputs["hourly_price"] = pulumi.Output.from_input(price and round(price.amount * (1 + len(replicas)), 4))
+            told = {
+                str(number): each.outputs() for number, each in zip(_replicas.numbers(server), replicas, strict=True)
+            }
+            outputs["replica_machines"] = pulumi.Output.secret(told)
         if backup is not None:
             outputs["vectors_backup_key"] = backup[1]
         support.publish(self, outputs)
@@ -217,12 +229,52 @@ def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:
     check(whole)
 
 
-def _settings(node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any]) -> pulumi.Input[str]:
-    """The settings document; it waits for the proxy where there is one."""
-    if server.foreign is None:
+def _settings(
+    node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any], replicas: Sequence[Replica]
+) -> pulumi.Input[str]:
+    """The settings document; it waits for the proxy's address where there is one, and for those of replicas."""
+    if server.foreign is None and not replicas:
         return hosts.settings_document(node)
-    endpoint = pulumi.Output.from_input(args["proxy_endpoint"])
-    return endpoint.apply(lambda url: hosts.settings_document(_nodes.server_node(node.name, server, url)))
+    endpoint = args["proxy_endpoint"] if server.foreign is not None else None
+    known = pulumi.Output.all(endpoint, *(each.host.bare.private_address for each in replicas))
+    return known.apply(
+        lambda both: hosts.settings_document(_nodes.server_node(node.name, server, both[0], tuple(both[1:])))
+    )
+
+
+def _further(
+    name: str,
+    server: ResolvedServer,
+    request: hosts.HostRequest,
+    machine: BareHost,
+    args: Mapping[str, Any],
+    scope: Scope,
+) -> list[Replica]:
+    """The further machines with the same models. Each is changed when the one before it is ready again."""
+    replicas: list[Replica] = []
+    if server.spec.replicas > 1:
+        first = First(host=machine, network=request.network, key=hosts.random_key(f"{name}-replica-key", scope))
+        for number in _replicas.numbers(server):
+            after = tuple(each.host.applied for each in replicas[-1:])
+            replicas.append(Replica(_replicas.named(name, number), server, first, args, scope, after))
+    return replicas
+
+
+def _told(
+    request: hosts.HostRequest, server: ResolvedServer, args: Mapping[str, Any], replicas: Sequence[Replica]
+) -> hosts.HostRequest:
+    """What the first machine is told. It comes last, so that nobody is sent to a machine that is not ready."""
+    settings = _settings(request.node, server, args, replicas)
+    if not replicas:
+        return replace(request, settings=settings)
+    authorities = [each.host.certificate_authority for each in replicas]
+    return replace(
+        request,
+        settings=settings,
+        secrets={**request.secrets, **_replicas.secrets(replicas[0].first.key, authorities, server)},
+        in_turn=True,
+        after=(replicas[-1].host.applied,),
+    )
 
 
 def _existing(server: ResolvedServer, node: NodeRequest, args: Mapping[str, Any]) -> ExistingHost | None:

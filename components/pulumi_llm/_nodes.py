@@ -5,12 +5,12 @@ Plain functions of the resolved parts. Nothing is made here: what is known only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from pulumi_llm import _served, catalog, roles, spec
+from pulumi_llm import _replicas, _served, catalog, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
@@ -43,8 +43,12 @@ PROXY_AUTHORITY = "proxy_certificate_authority"
 Value = TypeVar("Value")
 
 
-def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = None) -> NodeRequest:
+def server_node(
+    name: str, server: ResolvedServer, proxy_endpoint: str | None = None, replicas: Sequence[str] = ()
+) -> NodeRequest:
     """A model server's node. Without the proxy's endpoint it is what user data needs: nothing that is known only later.
+
+    ``replicas``: the private addresses of the other machines that serve the same models, once they are known.
 
     Raises:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
@@ -70,13 +74,15 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         )
         for model in server.foreign.models:
             targets[model] = Target(upstream="proxy", model=model, **priced(server.foreign.prices.get(model)))
+    upstreams += (further := _replicas.upstreams(server, replicas))
+    several = dict.fromkeys(_served.targets(server), tuple(each.name for each in further)) if further else {}
     # Before the proxy's address is known, a route to one of its models is not there yet.
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
     gateway = GatewayRole(
         https_port=server.port,
         keys=key_rows(server.keys),
         upstreams=tuple(upstreams),
-        routes=routes_of(targets, routes),
+        routes=routes_of(targets, routes, several),
         blocked_words=wanted.blocked_words,
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
@@ -95,7 +101,7 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         asked.append(leaves)
     return NodeRequest(
         name=name,
-        **_site(server.site),
+        **site_of(server.site),
         **_named(wanted.domain),
         # A machine that exists keeps its data in a folder.
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
@@ -120,7 +126,7 @@ def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
     """The node of a vector store on a machine of its own."""
     asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib)
     wanted: tuple[RoleRequest, ...] = (asked, *backups(store.spec, store.site))
-    return NodeRequest(name=name, **_site(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
+    return NodeRequest(name=name, **site_of(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
 
 
 def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
@@ -143,7 +149,7 @@ def proxy_node(name: str, proxy: ResolvedProxy) -> NodeRequest:
     )
     return NodeRequest(
         name=name,
-        **_site(proxy.site),
+        **site_of(proxy.site),
         **_named(wanted.domain),
         data_disk_gib=proxy.data_disk_gib,
         roles=(gateway,) if wanted.engine == engines.NONE else (gateway, ServiceRole(role=wanted.engine)),
@@ -363,7 +369,8 @@ def proxy_outputs(host: Host, proxy: ResolvedProxy) -> dict[str, Any]:
     return {"endpoint": host.url(proxy.port, "/v1")}
 
 
-def _site(site: Site) -> dict[str, Any]:
+def site_of(site: Site) -> dict[str, Any]:
+    """What a node is told of the place where it stands."""
     cloud, region = site.cloud, site.region
     return {
         "cloud": cloud.name,

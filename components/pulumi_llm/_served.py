@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,14 @@ MAIN = Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")
 
 
 def upstreams(server: ResolvedServer) -> Iterator[Upstream]:
-    """Each model's server, the main one's first."""
-    yield MAIN
-    for number, each in enumerate(server.models):
-        yield _upstream(number, each)
+    """Each model's server, the main one's first; with replicas each is one of several."""
+    several = server.spec.replicas > 1
+    for each in (MAIN, *(_upstream(number, each) for number, each in enumerate(server.models))):
+        yield dataclasses.replace(each, replica=several)
 
 
 def targets(server: ResolvedServer) -> dict[str, Target]:
-    """Where each model is asked for, by the name that callers know. Nothing is paid per token."""
+    """Where each model is asked for on this machine, by the name that callers know. Nothing is paid per token."""
     served = [(server.spec.name_served, server.context_length, server.spec.adapters)]
     served += [(each.name, each.context_length, each.spec.adapters) for each in server.models]
     found = list(zip(served, upstreams(server), strict=True))

@@ -39,8 +39,8 @@ class Fake:
     pause = 0.0
     """Seconds between two events of a stream."""
 
-    def __init__(self, words: list[str] | None = None) -> None:
-        self.words = words or WORDS
+    def __init__(self, words: list[str] | None = None, port: int = 0) -> None:
+        self.words, self._port = words or WORDS, port
         self.seen: list[Seen] = []
         self.hung_up: Counter[str] = Counter()
         self.working = 0
@@ -55,7 +55,7 @@ class Fake:
     async def __aenter__(self) -> "Fake":
         self.runner = web.ServerRunner(web.Server(self.handle, handler_cancellation=True, access_log=None))
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        site = web.TCPSite(self.runner, "127.0.0.1", self._port)
         await site.start()
         self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}/v1"
         return self

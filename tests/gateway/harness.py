@@ -150,7 +150,8 @@ class Home:
         from llm_gate.attempt import Patience
         from llm_gate.server import Gateway, Paths, server
 
-        paths = Paths(self.root / "settings", self.root / "secrets", self.root / "state", self.root / "drain.json")
+        names = ("settings", "secrets", "state", "drain.json", "resting.json")
+        paths = Paths(*(self.root / each for each in names))
         gateway = Gateway(paths, patience=Patience(**(patience or {})))
         await gateway.content.load()
         addresses = []

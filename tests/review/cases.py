@@ -97,6 +97,11 @@ CASES = {
         "restarts-service",
         words=("diff.vectors-not-carried", "/srv/llm/weaviate", "stops `llm-weaviate`"),
     ),
+    "replicas": Case(
+        setting("server.replicas", 3),
+        "applied-over-ssh",
+        words=("llm-server-replica-2-machine", "llm-server-replica-3: replica"),
+    ),
     "vectors-removed": Case(_without_vectors, "restarts-service", words=("stops `llm-weaviate`",)),
 }
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""

@@ -47,6 +47,8 @@ def settings(request: NodeRequest) -> dict[str, Any]:
         "code": _code(request),
         "hints": {code: hint for role in roles for code, hint in role.hints().items()},
     }
+    if rests := {unit: name for role in roles for unit, name in role.rests(request).items()}:
+        document["rests"] = rests
     if late := folders(request, early=False):
         document["folders"] = late
     for role in roles:
@@ -132,15 +134,19 @@ def secrets_document(request_settings: Mapping[str, Any], secrets: Mapping[str, 
     return json.dumps({"settings_digest": request_settings["digest"], "secrets": given})
 
 
-def stage_command() -> str:
-    """The shell line that takes the settings on standard input, run as the login user."""
+def stage_command(*, begin: bool = False) -> str:
+    """The shell line that takes the settings on standard input, run as the login user.
+
+    ``begin``: a node that has never been ready begins to install what needs no secrets.
+    """
     # SSH answers before cloud-init has unpacked the node's code, and a machine without a working cloud-init never
     # will: wait for ten minutes, then say what cloud-init says.
+    node = "/opt/llm/bin/llm-node"
     return (
         "n=0; until [ -x /opt/llm/bin/llm-node ]; do n=$((n+1)); "
         "if [ $n -gt 120 ]; then echo '[node.no-cloud-init] user data was not run within ten minutes' >&2; "
         "cloud-init status --long >&2; exit 1; fi; sleep 5; done; "
-        "exec sudo -n /opt/llm/bin/llm-node stage"
+        + (f"sudo -n {node} stage && exec sudo -n {node} begin" if begin else f"exec sudo -n {node} stage")
     )
 
 

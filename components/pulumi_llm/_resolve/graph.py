@@ -56,6 +56,11 @@ class ResolvedMachine:
     tags: Mapping[str, str]
     protect: bool
 
+    @property
+    def count(self) -> int:
+        """How many such machines there are."""
+        return 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
@@ -113,6 +118,11 @@ class ResolvedServer(ResolvedMachine):
     """Further models, in the order in which they start."""
 
     @property
+    def count(self) -> int:
+        """The machine with the gateway, and further ones with the same models."""
+        return self.spec.replicas
+
+    @property
     def served(self) -> tuple[str, ...]:
         """The models that the gateway serves, the proxy's included; its routes are more names for them."""
         foreign = self.foreign.models if self.foreign else ()
@@ -166,7 +176,7 @@ class ResolvedPlatform:
     @property
     def hourly_price(self) -> float | None:
         """The list price of all machines per hour in ``currency``, without disks; None where one is unknown."""
-        prices = [each.site.place.price for each in self.machines]
+        prices = [each.site.place.price for each in self.machines for _ in range(each.count)]
         known = [each for each in prices if each is not None]
         if self.currency is None or len(known) < len(prices):
             return None

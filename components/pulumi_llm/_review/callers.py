@@ -17,7 +17,7 @@ from pulumi_llm._plan.comparison import Comparison, Step
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review import documents
 from pulumi_llm._review.impact import role_of
-from pulumi_llm._review.nodes import NODE_TYPES, Nodes
+from pulumi_llm._review.nodes import NODE_TYPES, REPLICA, Nodes
 from pulumi_llm._review.openings import Open
 
 ROUTES, POLICY, CADDY = "/opt/llm/gateway/routes.json", "/opt/llm/gateway/policy.json", "/opt/llm/gateway/Caddyfile"
@@ -55,7 +55,11 @@ class Service:
 def broken(comparison: Comparison, nodes: Nodes, closed: Iterable[Open], opened: Iterable[Open]) -> list[Broken]:
     """Everything that breaks a caller, in a fixed order."""
     found: list[Broken] = []
-    before, after = services(comparison.before, nodes), services(comparison.after, nodes)
+    unseen = nodes.replicas()
+    before, after = (
+        {node: each for node, each in services(plan, nodes).items() if node not in unseen}
+        for plan in (comparison.before, comparison.after)
+    )
     gone = {each.resource.name for each in comparison.steps if _is_node(each) and each.operation == "delete"}
     found += [Broken(node, "node-gone") for node in sorted(gone)]
     for node in sorted(before.keys() & after.keys()):
@@ -64,7 +68,7 @@ def broken(comparison: Comparison, nodes: Nodes, closed: Iterable[Open], opened:
     for step in comparison.steps:
         role, node = role_of(step.resource), nodes.of(step.resource)
         name = step.resource.name.removeprefix(f"{node}-")
-        if node in gone or step.before is None or role not in told:
+        if node in gone or node in unseen or step.before is None or role not in told:
             continue
         if role == "address" and step.operation in ("replace", "delete"):
             found.append(Broken(node, "address"))
@@ -72,7 +76,7 @@ def broken(comparison: Comparison, nodes: Nodes, closed: Iterable[Open], opened:
             found.append(Broken(node, "key-new", (name.removeprefix("key-"),)))
         elif step.resource.type.endswith(":SelfSignedCert") and step.operation == "replace":
             found.append(Broken(node, "authority"))
-    found += _shut_out(closed, opened, gone, found)
+    found += _shut_out([each for each in closed if each.node not in unseen], opened, gone, found)
     return sorted(dict.fromkeys(found), key=lambda each: (each.node, KINDS.index(each.kind), each.what))
 
 
@@ -89,7 +93,7 @@ def services(plan: Plan, nodes: Nodes) -> dict[str, Service]:
         own = [
             name
             for name, route in routes.items()
-            if [target.get("upstream") for target in route.get("targets", ())] == ["vllm"]
+            if _own([str(target.get("upstream")) for target in route.get("targets", ())])
         ]
         ports = re.findall(r"(?m)^:(\d+) \{", files.get(CADDY, ""))
         ports += re.findall(r"(?m)^\s*:(\d+) \{", files.get(CADDY, "")) if not ports else []
@@ -157,7 +161,12 @@ def _shut_out(
 
 
 def _is_node(step: Step) -> bool:
-    return step.resource.type in NODE_TYPES
+    return step.resource.type in NODE_TYPES and step.resource.type != REPLICA
+
+
+def _own(upstreams: list[str]) -> bool:
+    """Whether a route leads to the main model's engine, on this machine or on its replicas too."""
+    return upstreams[:1] == ["vllm"] and all(each.startswith("replica.") for each in upstreams[1:])
 
 
 def _json(text: str | None) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from pulumi_llm._review.impact import role_of
 from pulumi_llm._review.table import NotInPlan, cost_table, look
 from pulumi_llm.catalog import Catalog
 
-NODE_TYPES = ("llm:index:ModelServer", "llm:index:VectorStore", "llm:index:OverseasProxy")
+REPLICA = "llm:index:Replica"
+"""A further machine of a model server, which nobody calls but the first one."""
+NODE_TYPES = ("llm:index:ModelServer", "llm:index:VectorStore", "llm:index:OverseasProxy", REPLICA)
 
 
 class Nodes:
@@ -48,6 +50,10 @@ class Nodes:
                 return each.name
         return resource.name if role_of(resource) == "machine" else ""
 
+    def replicas(self) -> set[str]:
+        """The names of those that nobody calls but the first machine of their server."""
+        return {each.name for each in self.by_urn.values() if each.type == REPLICA}
+
     def inside_component(self, resource: PlannedResource) -> bool:
         """Whether a component made it."""
         return resource.parent in self.by_urn
@@ -61,7 +67,7 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine of a plan. ``kind``: model-server, vector-store, overseas-proxy or machine."""
+    """A machine of a plan. ``kind``: model-server, replica, vector-store, overseas-proxy or machine."""
 
     node: str
     urn: str
@@ -72,7 +78,12 @@ class Machine:
     zone: str
 
 
-_KINDS = {"ModelServer": "model-server", "VectorStore": "vector-store", "OverseasProxy": "overseas-proxy"}
+_KINDS = {
+    "ModelServer": "model-server",
+    "Replica": "replica",
+    "VectorStore": "vector-store",
+    "OverseasProxy": "overseas-proxy",
+}
 
 
 def machines_of(plan: Plan, nodes: Nodes, catalog: Catalog, default_regions: Mapping[str, str]) -> Iterator[Machine]:

@@ -15,7 +15,7 @@ from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.changes import Changes
 from pulumi_llm._review.impact import role_of
 from pulumi_llm._review.masking import Masker
-from pulumi_llm._review.nodes import Machine, Nodes
+from pulumi_llm._review.nodes import REPLICA, Machine, Nodes
 from pulumi_llm._review.openings import Open
 from pulumi_llm.roles import registry
 
@@ -133,12 +133,12 @@ def _clients(opened: Iterable[Open], before: Iterable[Open], names: set[str]) ->
     for ends, openings in ((False, now), (True, old - now)):
         by_source: dict[tuple[str, str], set[str]] = {}
         for each in openings:
-            if each.node in names:
+            # A machine's own address is left to the flow between the two.
+            if each.node in names and not each.source.startswith("<"):
                 by_source.setdefault((each.source, each.node), set()).add(each.port)
         ranges = sorted(by_source, key=lambda pair: (pair[1], pair[0]))
         for source, node in ranges[:MOST_SOURCES]:
-            if not source.startswith("<"):  # a machine's own address: the flow between the two says it
-                yield source, node, _ports(by_source[source, node]), ends
+            yield source, node, _ports(by_source[source, node]), ends
         rest = len(ranges) - MOST_SOURCES
         if rest > 0:
             yield f"+{rest}", ranges[MOST_SOURCES][1], "", ends
@@ -167,6 +167,10 @@ def _ways(plan: Plan, names: set[str]) -> dict[tuple[str, str], str]:
         for vendor, asked in sorted(upstreams.items()) if isinstance(upstreams, Mapping) else ():
             models = asked.get("models") if isinstance(asked, Mapping) else None
             found[gateway.name, vendor] = ", ".join(str(each) for each in models or ())
+    for each in plan.of_type(REPLICA):
+        for server in servers:
+            if each.name in names and each.parent == server.urn:
+                found[server.name, each.name] = "HTTPS"
     for proxy in proxies:
         for server in servers:
             if server.parent == proxy.parent and server.inputs.get("proxy_models"):
@@ -180,6 +184,8 @@ def _labels(plan: Plan) -> dict[str, tuple[str, ...]]:
         lines = [_plain(each.inputs.get("model"))]
         lines += registry.titles(each.inputs)
         found[each.name] = tuple(line for line in lines if line)
+    for each in plan.of_type(REPLICA):
+        found[each.name] = tuple(filter(None, [_plain(each.inputs.get("model"))]))
     for each in plan.of_type("llm:index:VectorStore"):
         found[each.name] = tuple(registry.titles({"vectors": True, "vectors_engine": each.inputs.get("engine")}))
     return found

@@ -345,6 +345,10 @@ class Role:
             for site in sites_of(node, port)
         ]
 
+    def rests(self, node: NodeRequest) -> dict[str, str]:
+        """Units whose upstream of the gateway gets nothing new before they are restarted, with its name."""
+        return {}
+
     def watched(self, node: NodeRequest) -> Row:
         """What the watch asks of it beside its health; see templates/node/llm_node/watch.py."""
         return {}

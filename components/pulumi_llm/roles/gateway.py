@@ -170,6 +170,7 @@ def routes(role: GatewayRole) -> str:
                 "secret": each.secret,
                 "private_ca": each.ca_secret is not None,
                 **({} if _authority(each) == AUTHORITIES else {"ca": _authority(each)}),
+                **({"replica": True} if each.replica else {}),
             }
             for each in role.upstreams
         },
@@ -327,7 +328,10 @@ class Gateway(Role):
         """The models that are asked for an answer: those that this node itself serves; ``embed``: for vectors."""
         role = _asked(node)
         local = {each.name for each in role.upstreams if each.base_url.startswith("http://127.0.0.1:")}
-        own = [each.name for each in role.routes if {target.upstream for target in each.targets} <= local]
+        # Of a model that other machines have too, the gateway asks this one's where the node itself asks.
+        elsewhere = {each.name for each in role.upstreams if each.replica} - local
+        asked = {each.name: {target.upstream for target in each.targets} - elsewhere for each in role.routes}
+        own = [name for name, upstreams in asked.items() if upstreams and upstreams <= local]
         # A foreign vendor is not asked: it would cost, and its bad day is not this node's.
         if not self.runs(node):
             return {}

@@ -218,6 +218,8 @@ class Upstream:
     ca_secret: str | None = None
     through: str | None = None
     """Where a proxy engine on the same node takes what is meant for it; None: it is asked directly."""
+    replica: bool = False
+    """One of several machines that serve the same models: the gateway chooses among them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

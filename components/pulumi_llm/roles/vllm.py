@@ -153,6 +153,13 @@ class Vllm(Role):
         }
         return files.filled(self.text(f"{self.unit}.j2"), values)
 
+    def rests(self, node: NodeRequest) -> dict[str, str]:
+        """Where other machines have the same models: then these go on with what callers ask."""
+        gateway = node.of(GatewayRole)
+        several = {each.base_url: each.name for each in gateway.upstreams if each.replica} if gateway else {}
+        units = {_unit(each): several.get(f"http://127.0.0.1:{each.port}/v1") for each in _asked(node).all}
+        return {unit: name for unit, name in units.items() if name is not None}
+
     def watched(self, node: NodeRequest) -> Row:
         """The codes of services that are not called as the role is, which are vLLM's."""
         codes = {name: "vllm" for each in _asked(node).all if (name := _service(each)) != "vllm"}

@@ -40,6 +40,12 @@ class ServerSpec(MachineSpec):
     """GPUs of one machine over which the model is spread (tensor parallelism).
 
     zh: 一台机器上用几张 GPU 跑这个模型（张量并行）。"""
+    replicas: Annotated[Count, Field(ge=1, le=8)] = 1
+    """Machines with the same model behind one gateway, which is on the first: see "several machines with one model".
+    Each is paid for.
+
+    zh: 同一个网关后面运行同一模型的机器台数，网关在第一台上，见[多台机器运行同一模型](#多台机器运行同一模型)。
+    每台都计费。"""
     instance_type: Text | None = None
     """Only to choose among several types with the same GPU. Left out: the cheapest.
 
@@ -256,6 +262,8 @@ class ServerSpec(MachineSpec):
         bought = [name for name in of_sellers if getattr(self, name)]
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
+        if self.replicas > 1:
+            bought.append("replicas")
         refuse_bought(bought)
         if self.host.bundle is not None and self.weights is not None:
             raise invalid(
@@ -263,6 +271,18 @@ class ServerSpec(MachineSpec):
                 _("the weights are to come from the bundle {folder}, and from a bucket", folder=self.host.bundle),
                 _("host.bundle, or weights"),
             )
+        return self
+
+    @model_validator(mode="after")
+    def _replicas_run_on(self) -> Self:
+        stopped = [name for name in ("idle_stop", "hours") if getattr(self, name) is not None]
+        if self.replicas > 1 and stopped:
+            raise invalid(
+                "spec.replicas-stop",
+                _("{count} machines serve the model, and {stopped} stops one of them alone", count=self.replicas,
+                  stopped=listed(stopped)),
+                _("leave out {stopped}, or replicas: 1", stopped=listed(stopped)),
+            )  # fmt: skip
         return self
 
     @model_validator(mode="after")

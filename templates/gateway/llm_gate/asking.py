@@ -21,6 +21,15 @@ from llm_gate.replies import Broken, Reply
 
 CONNECT = 10.0
 """Seconds to connect, the TLS handshake among them."""
+NEAR = 2.0
+"""The same, to a machine of the same network."""
+GONE = (
+    (socket.TCP_KEEPIDLE, 5),
+    (socket.TCP_KEEPINTVL, 2),
+    (socket.TCP_KEEPCNT, 3),
+    (socket.TCP_USER_TIMEOUT, 10_000),
+)
+"""What a near machine that says nothing is asked by the kernel, and after how long it is gone: some 11 s (tcp(7))."""
 LONGEST_HEAD = 64 * 2**10
 """Bytes of an answer's headers."""
 
@@ -85,7 +94,13 @@ class Line(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         transport = self.transport
         with contextlib.suppress(OSError, AttributeError):
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened = transport.get_extra_info("socket")
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.pool.near:
+                # A machine that is gone without a word is found out in seconds, not when nobody waits any more.
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for name, value in GONE:
+                    opened.setsockopt(socket.IPPROTO_TCP, name, value)
 
     def data_received(self, data: bytes) -> None:
         """Read what has come."""
@@ -181,7 +196,8 @@ class Line(asyncio.Protocol):
 class Pool:
     """The connections to one upstream. Not limited: whoever is admitted may ask."""
 
-    def __init__(self, base_url: str, context: ssl.SSLContext | None, keep: float) -> None:
+    def __init__(self, base_url: str, context: ssl.SSLContext | None, keep: float, near: bool = False) -> None:
+        """``keep``: seconds for which an idle connection is kept. ``near``: it is a machine of the same network."""
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("an upstream's address begins with http:// or https://")
@@ -190,7 +206,7 @@ class Pool:
         """The address as its Host header has it."""
         self._where = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
         self._context = context if parts.scheme == "https" else None
-        self._keep = keep
+        self._keep, self.near = keep, near
         self._idle: deque[Line] = deque()
         self._all: set[Line] = set()
         self._retired = False
@@ -208,6 +224,10 @@ class Pool:
             reply.close()
             raise
         return reply
+
+    async def reach(self) -> None:
+        """Make a connection, and keep it for whoever asks next. Raises `Unreachable`."""
+        self.put(await self._new())
 
     def put(self, line: Line) -> None:
         """Keep a connection that nobody uses."""
@@ -254,7 +274,7 @@ class Pool:
         host, port = self._where
         server = host if self._context is not None else None
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(NEAR if self.near else CONNECT):
                 _, line = await self.loop.create_connection(
                     lambda: Line(self), host, port, ssl=self._context, server_hostname=server
                 )

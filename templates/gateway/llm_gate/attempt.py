@@ -18,6 +18,7 @@ from llm_gate.inspection import Blocked, Inspection
 from llm_gate.messages import Answer, Request
 from llm_gate.metrics import Metrics
 from llm_gate.progress import Progress
+from llm_gate.replicas import Replicas
 from llm_gate.replies import Broken, Reply
 from llm_gate.requests import Call
 from llm_gate.routes import LONGEST_COOL_DOWN, Routes, Target
@@ -115,6 +116,7 @@ class Tools:
     pools: Pools
     metrics: Metrics
     patience: Patience
+    replicas: Replicas
 
     def count(self, target: Target, kind: str) -> None:
         """Count what a target has failed."""
@@ -210,7 +212,11 @@ class Attempt:
                 raise Failure("key-refused", wait=KEY_REFUSED)
             # A gateway of ours says itself what it has counted.
             worked = status in WAITED and self.target.upstream.kind != "gateway"
-            raise Failure(f"status-{status}", 503 if status == 503 else 502, worked=worked)
+            # One of several that is about to be changed, or is full, says for how long the others are to do.
+            wait = (
+                _seconds(reply.headers.get("retry-after")) if self.target.upstream.replica and status == 503 else None
+            )
+            raise Failure(f"status-{status}", 503 if status == 503 else 502, wait, worked=worked)
         content = await _all_of(reply, self.tools.patience, worked=False)
         said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
         if status == 429 and not errors.too_large(said):

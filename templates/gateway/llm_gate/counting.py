@@ -171,5 +171,6 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 
 
 def _servers(targets: list[Target]) -> list[Target]:
-    """One target of each server and model."""
-    return list({(each.upstream.name, each.model): each for each in targets}.values())
+    """One target of each server and model; of replicas, which have the same model, the one that is tried first."""
+    names = [("" if each.upstream.replica else each.upstream.name, each.model) for each in targets]
+    return list(dict(reversed([*zip(names, targets, strict=True)])).values())[::-1]

@@ -6,6 +6,8 @@ import collections
 from bisect import bisect_left
 from functools import lru_cache
 
+from llm_gate.meter import Spent
+
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 _HELP = {
@@ -55,6 +57,15 @@ class Metrics:
         """Count something."""
         self.values[counter(name, **labels)] += amount  # type: ignore[assignment]
 
+    def call(self, key: str, model: str, endpoint: str, spent: Spent) -> None:
+        """Count a call that has ended."""
+        requests, tokens_in, tokens_out, cost = _of_call(key, model, endpoint, spent.status)
+        values = self.values
+        values[requests] += 1
+        values[tokens_in] += spent.tokens_in
+        values[tokens_out] += spent.tokens_out
+        values[cost] += spent.nanos / 1e9  # type: ignore[assignment]
+
     def first_byte(self, seconds: float) -> None:
         """Note how long a caller waited for the first byte."""
         self._first_bytes[bisect_left(BUCKETS, seconds)] += 1
@@ -94,7 +105,7 @@ def _labels(labels: Labels) -> str:
 
 
 @lru_cache(1024)
-def of_call(key: str, model: str, endpoint: str, status: int) -> tuple[Counter, Counter, Counter, Counter]:
+def _of_call(key: str, model: str, endpoint: str, status: int) -> tuple[Counter, Counter, Counter, Counter]:
     """What is counted of each call that has ended: requests, tokens of both directions, and cost."""
     return (
         counter("requests_total", key=key, model=model, endpoint=endpoint, status=str(status)),

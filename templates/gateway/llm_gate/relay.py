@@ -13,10 +13,13 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
     """Relay the call. Raises `Refused` as long as nothing has been sent."""
     failures: list[Failure] = []
     progress, call = exchange.progress, exchange.call
+    replicas = tools.replicas
+    targets = replicas.arranged(targets, call, lambda each: tools.routes.cooling(each, exchange.caller))
     for target in targets:
         if not exchange.room():
             break
         progress.asks(target, Count(call.endpoint, call.tokens_in))
+        replicas.begin(target)
         try:
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
@@ -26,11 +29,15 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
             tools.count(target, failure.kind)
             if failure.worked:
                 exchange.lose()
+            if failure.kind in ("unreachable", "disconnected"):
+                replicas.lost(target.upstream)
             if failure.own:
                 tools.routes.failed(target, failure.wait)
             elif failure.told is None:
                 # Asked elsewhere before anybody is blamed; see `Attempt`.
                 exchange.suspects.append(target)
+        finally:
+            replicas.end(target)
     if len(targets) == 1 and exchange.suspects:
         tools.routes.failed(targets[0], caller=exchange.caller)
     # No target has answered, so none is paid but those that may have worked.

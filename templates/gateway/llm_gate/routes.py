@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from llm_gate.errors import no_model
+from llm_gate.use import PROBE
 
 _ALL = (
     "/v1/chat/completions",
@@ -70,6 +71,7 @@ def asked(method: str, target: str) -> tuple[str, str | None] | None:
     return None
 
 
+HERE = ("http://127.0.0.1:", "http://localhost:")
 FAILURES = 3
 """Failures in a row after which an upstream is left alone for a while."""
 COOL_DOWN = 30.0
@@ -89,6 +91,13 @@ class Upstream:
     """Its certificate is by an authority of its own."""
     ca: str = "upstream-ca.pem"
     """The file with that authority, among the secrets."""
+    replica: bool = False
+    """One of several machines that serve the same; see `replicas`."""
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on this machine."""
+        return self.base_url.startswith(HERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,8 @@ class Routes:
     """How often another table was taken."""
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+    resting: frozenset[str] = frozenset()
+    """Upstreams that are about to be changed: they get nothing new."""
     _health: dict[tuple[str, str], _Health] = field(default_factory=dict)
 
     def load(self, document: dict[str, Any]) -> None:
@@ -193,7 +204,10 @@ class Routes:
 
     def order(self, route: Route, endpoint: str, caller: str = "") -> list[Target]:
         """The targets that have this endpoint, in the order in which to try them; empty if none has."""
-        able = [each for each in route.targets if endpoint in KINDS[each.upstream.kind]]
+        able = [each for each in route.targets if self._serves(each, endpoint, caller)]
+        if caller == PROBE:
+            # What the node asks about is the server on it, and not another machine's.
+            able = [each for each in able if each.upstream.here] or able
         drawn = []
         while able:
             point = self.chance() * sum(each.weight for each in able)
@@ -203,9 +217,13 @@ class Routes:
                     break
             able.remove(each)
             drawn.append(each)
-        drawn += [each for each in route.fallback if endpoint in KINDS[each.upstream.kind] and each not in drawn]
+        drawn += [each for each in route.fallback if self._serves(each, endpoint, caller) and each not in drawn]
         # Stable: those that cool down come last, each group in its order.
         return sorted(drawn, key=lambda each: self.cooling(each, caller))
+
+    def _serves(self, target: Target, endpoint: str, caller: str) -> bool:
+        """Whether a target has an endpoint, and may get something new: while it is changed, the node alone asks it."""
+        return endpoint in KINDS[target.upstream.kind] and (target.upstream.name not in self.resting or caller == PROBE)
 
     def cooling(self, target: Target, caller: str = "") -> bool:
         """Whether a target is left alone at the moment, by all or by this caller."""

@@ -20,11 +20,12 @@ from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.listening import Server
 from llm_gate.messages import Answer, Request, json_answer
-from llm_gate.meter import Ask, Spent, Ticket
-from llm_gate.metrics import Metrics, of_call
+from llm_gate.meter import Ask, Ticket
+from llm_gate.metrics import Metrics
 from llm_gate.money import dearer_at_most
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
+from llm_gate.replicas import Replicas
 from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.serving import Handler
@@ -60,6 +61,7 @@ class Paths:
     secrets: Path = Path("/srv/llm/secrets")
     state: Path = Path("/srv/llm/gateway")
     drain: Path = Path("/run/llm/drain.json")
+    resting: Path = Path("/run/llm/resting.json")
 
 
 class Gateway:
@@ -86,12 +88,15 @@ class Gateway:
         post = posting(self.pools)
         self.counting = Counting(post, secrets)
         self.traces = Traces(lambda: self.policy.policy.content.get("traces"), post, self.metrics, self._complain)
-        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience())
+        self.replicas = Replicas(self.pools.of)
+        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience(), self.replicas)
+        self._resting = Reread(paths.resting)
         self._table = Reread(paths.settings / "routes.json")
         self.use = Use(Reread(paths.drain))
 
     async def close(self) -> None:
         """Let go of connections and files."""
+        await self.replicas.close()
         self.pools.close()
         await self.content.close()
         if self._writing is not None:
@@ -145,7 +150,8 @@ class Gateway:
             return json_answer({"ok": True, "routes": len(self.routes.table)})
         if request.raw_path == "/use":
             self._fresh_routes()
-            return json_answer(self.use.document(self.routes.number))
+            known = self.use.document(self.routes.number)
+            return json_answer({**known, "upstreams": +self.replicas.active})
         if request.raw_path != "/metrics":
             return Answer(status=404)
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
@@ -224,6 +230,7 @@ class Gateway:
             raise requests.refuse_model(model, rules.allows_model(model))
         targets = self.routes.order(route, path, rules.name)
         if not targets:
+            self.use.refuse_while_changed(self.routes.resting)
             raise bad(f"the model {model!r} is not served on {path}", "endpoint_not_served")
         kinds = {each.upstream.kind for each in targets}
         betas = request.headers.getall("anthropic-beta", ())
@@ -340,7 +347,7 @@ class Gateway:
             self.store.settle(ticket, spent)
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
-            self._count(rules.name, call, spent)
+            self.metrics.call(rules.name, call.model, call.endpoint, spent)
             if span is not None:
                 self.traces.end(span, identity, rules.name, call, progress, spent)
 
@@ -367,18 +374,13 @@ class Gateway:
             self._complain(f"[gate.ledger] {type(error).__name__}: calls could not be settled yet")
             self._writing = asyncio.get_running_loop().call_later(1.0, self._write)
 
-    def _count(self, key: str, call: Call, spent: Spent) -> None:
-        requests, tokens_in, tokens_out, cost = of_call(key, call.model, call.endpoint, spent.status)
-        values = self.metrics.values
-        values[requests] += 1
-        values[tokens_in] += spent.tokens_in
-        values[tokens_out] += spent.tokens_out
-        values[cost] += spent.nanos / 1e9  # type: ignore[assignment]
-
     def _fresh_routes(self) -> None:
+        if self._resting.fresh():
+            self.routes.resting = frozenset(self._resting.content.get("upstreams", ()))
         if self._table.fresh():
             try:
                 self.routes.load(self._table.content)
+                self.replicas.keep(self.routes.upstreams())
             except (ValueError, KeyError, TypeError) as error:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
 

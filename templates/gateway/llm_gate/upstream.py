@@ -82,7 +82,8 @@ class Pools:
                     raise
                 return pool  # half written, say: what it last said is in force
         # vLLM's server hangs up after 5 idle seconds, and a request may cross that on its way.
-        new = self._pools[upstream] = Pool(upstream.base_url, context, keep=4 if local else 30)
+        keep = 4 if local else 30
+        new = self._pools[upstream] = Pool(upstream.base_url, context, keep, near=upstream.replica)
         self._stamps[upstream] = stamp
         if pool is not None:
             pool.retire()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from llm_gate.errors import Refused
@@ -12,6 +12,8 @@ from llm_gate.policy import Reread
 
 PROBE = "node-probe"
 """The node's own key, with which it asks itself: nobody's use."""
+CHANGED = 10
+"""Seconds after which a caller may try again while a model is changed: another look costs next to nothing."""
 
 
 class Use:
@@ -51,6 +53,12 @@ class Use:
         that came before this routing table was in force, and may still go where an earlier one led."""
         earlier = sum(calls for number, calls in self._by_table.items() if number != table)
         return {"active": self.active, "idle_seconds": round(self._clock() - self._last, 3), "earlier": earlier}
+
+    def refuse_while_changed(self, resting: Collection[str]) -> None:
+        """Raise `Refused` where upstreams rest: a model that nobody else has is not served until they are back."""
+        if resting:
+            message = "this server's model is being changed; try again"
+            raise Refused(503, "api_error", "model_changing", message, {"Retry-After": str(CHANGED)})
 
     def refuse_while_stopping(self) -> None:
         """Raise `Refused`, with the code and the time that the file tells, while the machine is about to be stopped."""

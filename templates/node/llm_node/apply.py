@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from llm_node import beside, keys, logs, status, sweep
+from llm_node import beside, keys, logs, rest, status, sweep
 from llm_node.system import Failure, at, own, run, write
 
 STAGED, GOOD, ALONE = "/opt/llm/staged.json", "/opt/llm/good.json", "/run/llm/apply.alone"
@@ -107,31 +107,9 @@ def read(text: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: dict[str, Any], deadline: float) -> None:
     """From files to a node that is ready. Without secrets, those of the last good configuration are put back."""
-    early = [each for each in settings["files"] if each["early"]]
     late = [each for each in settings["files"] if not each["early"]]
-
-    changed = put(early)
-    if "/etc/sysusers.d/llm.conf" in changed:
-        run("systemd-sysusers")
-    if changed:
-        run("systemctl", "daemon-reload")
     stages = settings["stages"]
-    units = [f"llm-{each}.service" for each in stages]
-    # What the machine shall be, or how it comes by it, is new: stages look again, and find most of their work done.
-    new_node = "/opt/llm/node.json" in changed
-    if new_node or any(each == "/opt/llm/supply.json" or "/locks/" in each for each in changed):
-        again = [each for each in stages if new_node or each not in ("disk", "weights")]
-        run("systemctl", "stop", *[f"llm-{each}.service" for each in again])
-        for each in again:
-            at(f"/run/llm/stages/{each}.json").unlink(missing_ok=True)
-    for each in stages:
-        # What failed before gets another chance, and its old verdict must not be taken for the new one.
-        if status.entry(each).get("state") == "failed":
-            at(f"/run/llm/stages/{each}.json").unlink()
-            run("systemctl", "reset-failed", f"llm-{each}.service")
-    sweep.before(settings, before)
-    run("systemctl", "enable", "llm.target", *units)
-    run("systemctl", "start", "--no-block", *units)
+    changed = begin(settings, before)
 
     wait(settings, ["disk"], deadline)
     new_keys = keys.restore(settings) if secrets is None else keys.put(settings, secrets)
@@ -153,6 +131,13 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
     restart = {unit for each in rows if each["path"] in changed for unit in each["restart"]}
     remove(before, settings)
     run("systemctl", "daemon-reload")
+    with rest.before(settings, restart):
+        serve(settings, restart, deadline)
+    beside.settle(settings, before, deadline, say)
+
+
+def serve(settings: dict[str, Any], restart: set[str], deadline: float) -> None:
+    """Start what is to run, anew where it has changed, and wait until all of it answers."""
     services = settings["services"]
     run("systemctl", "enable", *services)
     # Stopped first, so that it does not call ready what is about to be replaced.
@@ -165,7 +150,33 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
         run("systemctl", "reset-failed", service)
         run("systemctl", "restart" if again_too else "start", "--no-block", service)
     wait(settings, ["serve"], deadline)
-    beside.settle(settings, before, deadline, say)
+
+
+def begin(settings: dict[str, Any], before: dict[str, Any] | None = None) -> set[str]:
+    """Put the files that stages need in place, and start the stages; the files that have changed."""
+    changed = put([each for each in settings["files"] if each["early"]])
+    if "/etc/sysusers.d/llm.conf" in changed:
+        run("systemd-sysusers")
+    if changed:
+        run("systemctl", "daemon-reload")
+    stages = settings["stages"]
+    units = [f"llm-{each}.service" for each in stages]
+    # What the machine shall be, or how it comes by it, is new: stages look again, and find most of their work done.
+    new_node = "/opt/llm/node.json" in changed
+    if new_node or any(each == "/opt/llm/supply.json" or "/locks/" in each for each in changed):
+        again = [each for each in stages if new_node or each not in ("disk", "weights")]
+        run("systemctl", "stop", *[f"llm-{each}.service" for each in again])
+        for each in again:
+            at(f"/run/llm/stages/{each}.json").unlink(missing_ok=True)
+    for each in stages:
+        # What failed before gets another chance, and its old verdict must not be taken for the new one.
+        if status.entry(each).get("state") == "failed":
+            at(f"/run/llm/stages/{each}.json").unlink()
+            run("systemctl", "reset-failed", f"llm-{each}.service")
+    sweep.before(settings, before or {})
+    run("systemctl", "enable", "llm.target", *units)
+    run("systemctl", "start", "--no-block", *units)
+    return changed
 
 
 def put(files: list[dict[str, Any]]) -> set[str]:

@@ -1,4 +1,4 @@
-"""`llm-node run STAGE | stage | apply | status | logs`, and what each prints and exits with."""
+"""`llm-node run STAGE | stage | begin | apply | status | logs`, and what each prints and exits with."""
 # ruff: noqa: T201 - a command talks by printing
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
                 return run_stage(name)
             case ["stage"]:
                 import_module("llm_node.receive").main()
-            case ["apply" | "watch" | "serve-status" | "logs" as name, *more]:
+            case ["apply" | "begin" | "watch" | "serve-status" | "logs" as name, *more]:
                 import_module("llm_node." + name.replace("-", "_")).main(*more)
             case ["status"]:
                 print(json.dumps(status.summary(), indent=1))

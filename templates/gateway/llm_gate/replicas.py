@@ -1,0 +1,176 @@
+"""Which of several machines with the same model a call goes to, and which of them are there at all.
+
+A conversation goes where it was before, as the work that was done for its beginning is kept there (vLLM's prefix
+cache), unless that machine has clearly more to do than another. Everything else goes where least is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from llm_gate.asking import Pool, Unreachable
+from llm_gate.requests import Call
+from llm_gate.routes import Target, Upstream
+
+SLACK = 4
+"""Calls that a conversation's own machine may have under way more than the one that has fewest, and a quarter more."""
+REMEMBERED = 50_000
+"""Conversations whose machines are remembered: some 10 MB. A machine that holds them all in its cache is not sold."""
+PART = 2048
+"""Characters at either end of a text by which one conversation is told from another."""
+PREFIX = 256
+"""Characters of a prompt of `/v1/completions` that stand for what it begins with: such a prompt grows at its end."""
+AGAIN = (1.0, 2.0, 5.0)
+"""Seconds between two tries to reach a machine that is away; the last one for good."""
+
+
+class Replicas:
+    """What one gateway knows of the machines that serve the same: calls under way, conversations, who is away."""
+
+    def __init__(self, pool: Callable[[Upstream], Pool]) -> None:
+        """``pool``: the connections to an upstream (`upstream.Pools.of`)."""
+        self._pool = pool
+        self.active: Counter[str] = Counter()
+        """Calls under way by the upstream's name."""
+        self._homes: dict[bytes, str] = {}
+        """Where a conversation was last; the one that was asked longest ago comes first."""
+        self._turn = 0
+        self._away: dict[Upstream, asyncio.Task[None]] = {}
+
+    def arranged(self, targets: list[Target], call: Call, cooling: Callable[[Target], bool]) -> list[Target]:
+        """The targets in the order in which to try them: of those that are replicas of one model the best one first.
+
+        Nothing is awaited between this and `begin`, so that a thousand calls that come at once are spread too.
+        """
+        if not any(each.upstream.replica for each in targets):
+            return targets
+        groups: dict[str | int, list[Target]] = {}
+        for place, each in enumerate(targets):
+            groups.setdefault(each.model if each.upstream.replica else place, []).append(each)
+        chosen: list[Target] = []
+        for group in groups.values():
+            chosen += self._chosen(group, call, cooling) if len(group) > 1 else group
+        # Stable: whoever is ill or away comes last, also among those of several models.
+        return sorted(chosen, key=lambda each: self.away(each.upstream) or cooling(each))
+
+    def _chosen(self, group: list[Target], call: Call, cooling: Callable[[Target], bool]) -> list[Target]:
+        self._turn += 1
+        active = self.active
+        # By turns where they have as much to do.
+        rows = sorted(group, key=lambda each: each.upstream.name)
+        start = self._turn % len(rows)
+        rows = sorted(rows[start:] + rows[:start], key=lambda each: active[each.upstream.name])
+        well = [each for each in rows if not self.away(each.upstream) and not cooling(each)]
+        known = conversation(call) if well else None
+        if known is None:
+            return rows
+        known = hashlib.blake2b(known, digest_size=16, person=call.model.encode()[:16]).digest()
+        home, least = self._homes.pop(known, None), active[well[0].upstream.name]
+        first = next((each for each in well if each.upstream.name == home), well[0])
+        if active[first.upstream.name] > least + SLACK + least // 4:
+            first = well[0]
+        self._homes[known] = first.upstream.name
+        if len(self._homes) > REMEMBERED:
+            del self._homes[next(iter(self._homes))]
+        return [first, *(each for each in rows if each is not first)]
+
+    def begin(self, target: Target) -> None:
+        """A call goes to a target."""
+        if target.upstream.replica:
+            self.active[target.upstream.name] += 1
+
+    def end(self, target: Target) -> None:
+        """It has come to its end there."""
+        if target.upstream.replica:
+            self.active[target.upstream.name] -= 1
+
+    def away(self, upstream: Upstream) -> bool:
+        """Whether a machine could not be reached, and has not been since."""
+        return upstream in self._away
+
+    def lost(self, upstream: Upstream) -> None:
+        """A machine could not be reached: it is left out, and tried again until it can, which costs no caller time."""
+        if upstream.replica and upstream not in self._away:
+            self._away[upstream] = asyncio.get_running_loop().create_task(self._reach(upstream))
+
+    async def _reach(self, upstream: Upstream) -> None:
+        tries = iter(AGAIN)
+        pause = next(tries)
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                pause = next(tries, AGAIN[-1])
+                try:
+                    await self._pool(upstream).reach()
+                except (Unreachable, ValueError, OSError):
+                    continue
+                return
+        finally:
+            self._away.pop(upstream, None)
+
+    def keep(self, upstreams: Collection[Upstream]) -> None:
+        """Forget whoever is not among these any more."""
+        for each in [each for each in self._away if each not in upstreams]:
+            self._away[each].cancel()
+        names = {each.name for each in upstreams}
+        self._homes = {known: name for known, name in self._homes.items() if name in names}
+
+    async def close(self) -> None:
+        """Try nobody any more."""
+        tasks = list(self._away.values())
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def conversation(call: Call) -> bytes | None:
+    """What all calls of one conversation have in common and those of others mostly not; None: the call is none.
+
+    It is what the caller says it is (OpenAI's prompt_cache_key), or else the first thing that was said: a chat sends
+    all of itself each time, and grows at its end. What the system says is not looked at: it is the same in many, and
+    some clients write into it what changes with each call.
+    """
+    body, endpoint = call.body, call.endpoint
+    named = body.get("prompt_cache_key")
+    if isinstance(named, str) and named:
+        return _bytes(("key", named))
+    if endpoint in ("/v1/chat/completions", "/v1/messages"):
+        return _bytes(_said(body.get("messages")))
+    if endpoint == "/v1/responses":
+        asked = body.get("input")
+        return _bytes(_text(asked) if isinstance(asked, str) else _said(asked))
+    if endpoint == "/v1/completions":
+        prompt = body.get("prompt")
+        return prompt[:PREFIX].encode("utf-8", "surrogatepass") if isinstance(prompt, str) else None
+    return None
+
+
+def _bytes(pieces: Iterable[str]) -> bytes | None:
+    found = "\0".join(pieces)
+    return found.encode("utf-8", "surrogatepass") if found else None
+
+
+def _said(rows: Any) -> list[str]:
+    """The first message of the user's."""
+    if isinstance(rows, list):
+        for row in rows:
+            if isinstance(row, dict) and row.get("role") == "user":
+                return _text(row.get("content"))
+    return []
+
+
+def _text(content: Any) -> list[str]:
+    """A text, or the parts of one, so much of each as tells it from others. Of a picture it is the data's ends."""
+    if isinstance(content, str):
+        return [content[:PART], content[-PART:], str(len(content))] if len(content) > 2 * PART else [content]
+    found: list[str] = []
+    for part in content if isinstance(content, list) else ():
+        value = part.get("text") or part.get("image_url") or part.get("source") if isinstance(part, dict) else part
+        if isinstance(value, dict):
+            value = value.get("url") or value.get("data")
+        found += _text(value) if isinstance(value, str) else []
+    return found
