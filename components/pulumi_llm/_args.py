@@ -364,6 +364,8 @@ class HostArgs(TypedDict):
     """Let the SSH agent of whoever runs Pulumi answer for the key. Default: ``false``."""
     folder: NotRequired[str]
     """Where weights, keys and vectors go, such as a folder on a large disk. Left out: ``/srv/llm``."""
+    bundle: NotRequired[str]
+    """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network."""
     gpu_memory_gib: NotRequired[float]
     """GiB of one card, where it has other than the catalogue says. It is asked at ``up``. From 4 to 1024."""
     memory_gib: NotRequired[float]
