@@ -142,18 +142,19 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
         _record(name, domain.name, domain.record, host.address, request.cloud, scope)
     connection = connection_to(host)
     triggers = list(host.told_anew_with)
+    stage_command = bootstrap.stage_command(as_root=host.as_root)
     staged = command.remote.Command(
         f"{name}-settings",
         connection=connection,
-        create=bootstrap.stage_command(),
-        update=bootstrap.stage_command(),
+        create=stage_command,
+        update=stage_command,
         stdin=request.settings if request.settings is not None else settings_document(request.node),
         triggers=triggers,
         add_previous_output_in_env=False,
         opts=scope.child(depends_on=host.after),
     )
     # A minute less than Pulumi waits: what ends it is the node's own code and hint, not a time-out.
-    apply_command = bootstrap.apply_command(request.ready_timeout_minutes - 1)
+    apply_command = bootstrap.apply_command(request.ready_timeout_minutes - 1, as_root=host.as_root)
     applied = command.remote.Command(
         f"{name}-apply",
         connection=connection,

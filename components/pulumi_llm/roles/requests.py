@@ -301,6 +301,8 @@ class NodeRequest:
     """The name by which it is called besides its address."""
     authority: Authority | None = None
     """Who signs for that name; None: the certificate for the address is for the name too."""
+    callers: tuple[str, ...] | None = None
+    """In a container without systemd, where nobody closes ports: the ranges that Caddy lets in. None: elsewhere."""
 
     def of(self, kind: type[Asked]) -> Asked | None:
         """What is asked of the role that has a class of its own; None: it is not on this node."""
