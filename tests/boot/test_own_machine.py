@@ -51,6 +51,7 @@ class Own(Node):
             "program": program(),
             "token": TOKEN,
             "name": self.request.name,
+            "mode": "systemd",
             "folder": "/data/llm",
             "gpu": {},
             "disk_gib": 1,

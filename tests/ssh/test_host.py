@@ -100,7 +100,7 @@ def test_another_system_than_those_that_are_known_is_named() -> None:
 
 
 def test_a_machine_of_another_node_is_left_alone() -> None:
-    told = {"name": "mine", "systems": {}, "gpu": {}}
+    told = {"name": "mine", "mode": "systemd", "systems": {}, "gpu": {}}
     found = list(look.problems(told, {"name": "theirs", "token": "theirs@1", "folder": "/x", "ports": []}))
     assert codes(found)[-1] == "ssh.other-owner"
 

@@ -23,7 +23,9 @@ def main(arguments: list[str]) -> int:
     known = {"systemctl": systemctl, "journalctl": journalctl, "systemd-sysusers": sysusers}
     if word in known:
         return known[word](rest)
-    return {"up": up, "serve": lambda: Keeper().serve()}.get(word, lambda: 2)()
+    if word == "serve":
+        return Keeper().serve()
+    return up() if word == "up" else 2
 
 
 def systemctl(arguments: list[str]) -> int:
@@ -66,7 +68,9 @@ def systemctl(arguments: list[str]) -> int:
 def journalctl(arguments: list[str]) -> int:
     """The last lines of units' logs, oldest first; the form is short-iso, or bare with `--output cat`."""
     patterns, lines, bare, run = [], 1000, False, ""
-    rest = [part for each in arguments for part in (each.split("=", 1) if each.startswith("--") else [each])]
+    rest: list[str] = []
+    for each in arguments:
+        rest += each.split("=", 1) if each.startswith("--") else [each]
     while rest:
         word = rest.pop(0)
         if word in ("--unit", "-u"):

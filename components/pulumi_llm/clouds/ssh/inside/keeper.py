@@ -47,8 +47,8 @@ class Keeper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         LIBC.prctl(CHILD_SUBREAPER, 1, 0, 0, 0)
         read, write = os.pipe()
-        for each in (read, write):
-            os.set_blocking(each, False)
+        for end in (read, write):
+            os.set_blocking(end, False)
         signal.set_wakeup_fd(write)
         self.selector.register(read, selectors.EVENT_READ, lambda number: os.read(number, 4096))
         door = self.open_door()
@@ -58,8 +58,8 @@ class Keeper:
             for key, _ in self.selector.select(TICK):
                 key.data(key.fd if key.fd != door.fileno() else door)
             self.reap()
-            for each in list(self.services.values()):
-                each.tick(time.monotonic())
+            for one in list(self.services.values()):
+                one.tick(time.monotonic())
             self.begin_what_may()
             self.answer_those_who_wait()
         door.close()

@@ -39,16 +39,16 @@ def begin(unit: Unit, prefix: str, argv: list[str], sockets: list[int], out: int
 
 def become(unit: Unit, as_root: bool, sockets: list[int], out: int) -> None:
     """In the new process: its files, limits, folders, and whom it runs as. A service never runs as root by default."""
-    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
-        signal.signal(each, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(out, 2)
     high = [os.dup(each) for each in sockets]  # none may stand where another one goes
-    high = [os.dup2(each, 64 + number) for number, each in enumerate(high)]
-    for number, each in enumerate(high):
-        os.dup2(each, LISTEN + number)
+    high = [os.dup2(each, 64 + slot) for slot, each in enumerate(high)]
+    for slot, each in enumerate(high):
+        os.dup2(each, LISTEN + slot)
     os.closerange(LISTEN + len(sockets), 4096)
     for key, kind in (("LimitNOFILE", resource.RLIMIT_NOFILE), ("LimitMEMLOCK", resource.RLIMIT_MEMLOCK)):
         if unit.one(key):
