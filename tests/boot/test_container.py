@@ -53,7 +53,7 @@ class Box(Node):
         self.kept.mkdir()
         (self.kept / "somebody's.txt").write_text("theirs\n")
         spec = MachineSpec(name="box", user_data="", login_user="root", public_key=public, gpus=1,
-                           kept={"/root/autodl-tmp": str(self.kept)})  # fmt: skip
+                           preinstalled_driver="580.95.05", kept={"/root/autodl-tmp": str(self.kept)})  # fmt: skip
         self.machine = world.machine(spec)
         conda = self.machine.path("/root/miniconda3/bin/python3")
         conda.parent.mkdir(parents=True)
