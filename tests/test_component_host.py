@@ -257,6 +257,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "weights": {"bucket": "s3://kept/weights", "region": "us-east-1"},
         "weightsAccessKeyId": secret("AKIDPLANTED"),
         "weightsAccessKeySecret": secret("planted"),
+        "adapters": {"support_x": {"source": "acme/support_x", "rank": 8.0}},
         "upstreams": HOME,
         "vectors": True,
         "vectorsEngine": "pgvector",

@@ -258,6 +258,7 @@ MODELS = (
     spec.PlatformSpec,
     spec.ServerSpec,
     spec.ModelSpec,
+    spec.AdapterSpec,
     spec.ServiceSpec,
     spec.AppsSpec,
     spec.ChatSpec,

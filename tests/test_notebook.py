@@ -141,7 +141,9 @@ def test_it_listens_on_loopback_alone(kind: str, tmp_path: Path) -> None:
 
 def test_the_environment_is_that_of_a_nodes_unit() -> None:
     node: NodeRequest = gpu_node().having(VllmRole(model_id="x/y", served_name="y", min_driver=580))
-    (unit,) = (each["content"] for each in registry.role("vllm").files(node) if "llm-vllm" in each["path"])
+    (unit,) = (
+        each["content"] for each in registry.role("vllm").files(node) if each["path"].endswith("llm-vllm.service")
+    )
     for each in _notebook.ENVIRONMENT:
         assert f"Environment={each}\n" in unit
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,13 @@ print(Stack.__module__)
         "from grpc.aio import Channel\nimport grpc\nprint(grpc.aio.Channel is Channel)",
         "from google.protobuf import text_format, empty_pb2 as e\nprint(text_format.MessageToString(e.Empty()) == '')",
         "from google.protobuf.internal import python_message as m\nprint(callable(m.GeneratedProtocolMessageType))",
+        "from importlib import metadata as m\nprint(m.version('pulumi-llm') == m.distribution('pulumi-llm').version)",
+        "from importlib.metadata import version, distribution as d\nprint(version('jinja2') == d('jinja2').version)",
+        "import importlib.metadata as m\ntry: m.version('pulumi-mars')\nexcept m.PackageNotFoundError: print(True)",
+        "import importlib.metadata as m\nprint({*m.entry_points(group='pulumi_llm.clouds').names} >= {'aws'})",
+        "from parver import Version\nprint(Version.parse('1.2.3').release == (1, 2, 3))",
+        "from parver import Version as V\nprint(str(V.parse('1.2a3').bump_pre()) == '1.2a4')",
+        "from parver import Version as V\nprint(str(V(release=(1, 2))) == '1.2')",
     ],
 )
 def test_what_comes_late_is_what_it_ever_was_to_who_asks(code: str) -> None:
@@ -158,9 +166,58 @@ assert "ssl" in sys.modules
     assert done.stdout.split() == ["True"]
 
 
+@pytest.mark.parametrize("sdk", ["pulumi_alicloud", "pulumi_aws", "pulumi_command", "pulumi_random", "pulumi_tls"])
+def test_an_sdk_finds_its_own_version_without_reading_its_metadata(sdk: str) -> None:
+    code = f"""
+import sys
+import pulumi_llm._plan.capture
+import {sdk}._utilities as found
+print(found.get_version(), "email.message" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [metadata.version(sdk), "False"]
+
+
+def test_what_others_make_of_our_dataclasses_is_what_they_make_of_the_standard_librarys() -> None:
+    code = """
+import dataclasses, sys
+if sys.argv[1] == "ours":
+    import pulumi_llm._plan
+usual = dataclasses.dataclass
+import annotated_types, parver, pydantic, pydantic.types, pydantic.functional_validators, pydantic.json_schema
+from pydantic._internal import _decorators, _fields
+print("usual", dataclasses.dataclass is usual, parver.Version.parse("1.2a3").bump_pre())
+known = {}
+for name, module in sorted(sys.modules.items()):
+    if name.startswith(("pydantic", "annotated_types", "parver")):
+        for value in vars(module).values():
+            if isinstance(value, type) and "__dataclass_params__" in vars(value):
+                known[f"{value.__module__}.{value.__qualname__}"] = value
+import inspect
+for name, one in sorted(known.items()):
+    try: one(*range(99))
+    except TypeError: pass
+    takes = inspect.signature(one.__init__).parameters.values()
+    takes = [(each.name, str(each.kind), each.default is each.empty) for each in takes]
+    print(name, takes, [each.name for each in dataclasses.fields(one)], one.__hash__ is None)
+print(annotated_types.Interval(ge=1, lt=3), list(annotated_types.Interval(ge=1, lt=3)))
+print(annotated_types.Gt(2) == annotated_types.Gt(2), annotated_types.Gt(2) == annotated_types.Gt(3))
+print(hash(annotated_types.Len(1, 2)) == hash((1, 2)), annotated_types.Timezone(...))
+print(pydantic.StringConstraints(max_length=3), list(pydantic.StringConstraints(max_length=3)))
+print(pydantic.AfterValidator(len), pydantic.AliasPath("a", 1), pydantic.UrlConstraints(host_required=True))
+"""
+    told = [
+        subprocess.run([sys.executable, "-c", code, who], check=True, capture_output=True, text=True).stdout
+        for who in ("ours", "theirs")
+    ]
+    assert told[0].count("\n") > 30
+    assert told[0] == told[1]
+
+
 def test_two_threads_that_ask_for_a_late_module_at_once_both_get_it() -> None:
     code = """
 import threading
+from importlib import metadata
 from pathlib import Path
 import pulumi_llm._plan.capture
 import grpc

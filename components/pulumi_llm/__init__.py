@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pulumi_llm._args import (
         AccessArgs,
         AcmeArgs,
+        AdapterArgs,
         AlternativeArgs,
         AppsArgs,
         BackupArgs,
@@ -61,6 +62,7 @@ _HOMES = {
     "AppsArgs": "_args",
     "ChatArgs": "_args",
     "AcmeArgs": "_args",
+    "AdapterArgs": "_args",
     "BackupArgs": "_args",
     "ContentArgs": "_args",
     "DiskArgs": "_args",
@@ -102,6 +104,7 @@ _HOMES = {
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "AdapterArgs",
     "AlternativeArgs",
     "AppsArgs",
     "BackupArgs",

@@ -10,6 +10,7 @@ import pulumi
 __all__ = [
     "AccessArgs",
     "AcmeArgs",
+    "AdapterArgs",
     "AlternativeArgs",
     "AppsArgs",
     "BackupArgs",
@@ -273,6 +274,21 @@ class ContentArgs(TypedDict):
     """What each letter of a masked word becomes. Default: ``*``."""
 
 
+class AdapterArgs(TypedDict):
+    """A LoRA adapter of a model. Its name in ``adapters`` is what clients call it."""
+
+    source: str
+    """The adapter's id at Hugging Face or ModelScope (``organisation/name``): a repository with ``adapter_config.json`` and ``adapter_model.safetensors``, as PEFT writes them."""
+    modelscope_id: NotRequired[str]
+    """Its id at ModelScope, where the stack fetches from there and the id differs."""
+    revision: NotRequired[str]
+    """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it."""
+    base: NotRequired[str]
+    """What its ``adapter_config.json`` calls the model that it was made for, where that is another name of ``model``."""
+    rank: NotRequired[int]
+    """Its rank (``r`` in ``adapter_config.json``), or more. All slots have the size of the largest. From 1 to 512. Default: ``16``."""
+
+
 class ServiceArgs(TypedDict):
     """A service beside the model: how much of the machine it may take. What is left out is as its role says."""
 
@@ -388,6 +404,8 @@ class ModelArgs(TypedDict):
     """``auto`` takes ``half`` where the GPU has no bfloat16 (T4). One of ``auto``, ``half``, ``bfloat16``. Default: ``auto``."""
     kv_cache_dtype: NotRequired[str]
     """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). One of ``auto``, ``fp8``. Default: ``auto``."""
+    adapters: NotRequired[dict[str, AdapterArgs]]
+    """LoRA adapters of this model, by the names that clients call them."""
     trust_remote_code: NotRequired[bool]
     """Let code from the model's repository run on the host. Default: ``false``."""
     extra_args: NotRequired[list[str]]
@@ -488,6 +506,8 @@ class ServerArgs(TypedDict):
     """Word lists and moderators."""
     models: NotRequired[dict[str, ModelArgs]]
     """Further models on the same machine, by the names that clients call them: see "several models on a host"."""
+    adapters: NotRequired[dict[str, AdapterArgs]]
+    """LoRA adapters of the model, by the names that clients call them."""
     services: NotRequired[dict[str, ServiceArgs]]
     """More services on the same host, by the names of their roles."""
     apps: NotRequired[AppsArgs]
@@ -692,6 +712,8 @@ class ModelServerArgs(TypedDict):
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
     """Word lists and moderators."""
+    adapters: NotRequired[dict[str, AdapterArgs]]
+    """LoRA adapters of the model, by the names that clients call them."""
     services: NotRequired[dict[str, ServiceArgs]]
     """More services on the same host, by the names of their roles."""
     apps: NotRequired[AppsArgs]

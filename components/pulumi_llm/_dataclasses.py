@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
 
+_usual = dataclasses.dataclass  # kept: while a plan is made, others find ours under that name
 OFTEN = 20
 """Objects of a class after which it takes less time to compile its ``__init__`` than to go on without."""
 
@@ -31,7 +32,7 @@ else:
 
         def made(cls: type[Any]) -> type[Any]:
             if others:
-                return dataclasses.dataclass(cls, frozen=frozen, slots=slots, kw_only=kw_only, **others)
+                return _usual(cls, frozen=frozen, slots=slots, kw_only=kw_only, **others)
             return _made(cls, frozen, slots, kw_only)
 
         return made if cls is None else made(cls)
@@ -50,7 +51,7 @@ def _made(cls: type[Any], frozen: bool, slots: bool, kw_only: bool) -> type[Any]
     try:
         for each in above:
             each.frozen = False
-        cls = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(cls)
+        cls = _usual(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(cls)
     finally:
         for each in above:
             each.frozen = frozen

@@ -6,6 +6,7 @@ otherwise. What is read here is the same: the file `entry_points.txt` of each in
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -33,10 +34,42 @@ def entries(group: str, path: Sequence[str] | None = None) -> list[Entry]:
 
 
 def version(distribution: str, path: Sequence[str] | None = None) -> str | None:
-    """The version of an installed distribution, as the name of its folder of metadata says; None: it is not installed.
+    """The version of an installed distribution; None: it is not installed."""
+    found = version_named(distribution, path)
+    if found is not None:
+        return found
+    from importlib import metadata
+
+    try:
+        return metadata.version(distribution)  # an egg, an archive, or what a finder of somebody's own brings
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def version_named(distribution: str, path: Sequence[str] | None = None) -> str | None:
+    """The version that the name of a distribution's folder of metadata says; None: there is no such folder.
 
     ``importlib.metadata`` would open that folder's file and read the whole of it as an e-mail.
     """
+    return next((found for found, __ in _folders(distribution, path)), None)
+
+
+def headers(distribution: str, name: str, path: Sequence[str] | None = None) -> list[str]:
+    """The values of the header ``name`` in an installed distribution's metadata; none where it is not installed."""
+    for __, folder in _folders(distribution, path):
+        with contextlib.suppress(OSError, ValueError):
+            head = Path(folder, "METADATA").read_text(encoding="utf-8").partition("\n\n")[0]
+            return [line.partition(": ")[2] for line in head.splitlines() if line.startswith(f"{name}: ")]
+    from importlib import metadata
+
+    try:
+        return metadata.metadata(distribution).get_all(name) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _folders(distribution: str, path: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    """The versions of a distribution on ``path``, and their folders of metadata."""
     wanted = _normal(distribution)
     for place in sys.path if path is None else path:
         try:
@@ -47,13 +80,7 @@ def version(distribution: str, path: Sequence[str] | None = None) -> str | None:
             if name.endswith(".dist-info"):
                 called, __, found = name.removesuffix(".dist-info").partition("-")
                 if found and _normal(called) == wanted:
-                    return found
-    from importlib import metadata
-
-    try:
-        return metadata.version(distribution)  # an egg, an archive, or what a finder of somebody's own brings
-    except metadata.PackageNotFoundError:
-        return None
+                    yield found, os.path.join(place or ".", name)  # noqa: PTH118 - as above
 
 
 def _normal(name: str) -> str:

@@ -8,36 +8,101 @@ traces started this process, the instrumentation comes at once.
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import os
+import re
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from threading import RLock
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from pulumi_llm import _entry_points
+from pulumi_llm import _dataclasses, _entry_points
 
 INSTRUMENTATION = "pulumi.runtime._instrumentation"
 MODULES = frozenset({"pulumi.automation", "pulumi.dynamic", INSTRUMENTATION})
 OF_OTHERS = frozenset({"asyncio.sslproto", "google.protobuf.internal.python_message", "grpc.aio", "ssl"})
 """What Pulumi imports and does not use here: encryption, servers, messages in Python where protobuf has them in C."""
+_PLAIN = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+OF_DATACLASSES = re.compile(r"annotated_types|pydantic\.(_internal\._)?\w+|parver\._version")
+"""Modules whose dataclasses are made as ours are: forty of them, each compiled six times, and hardly used."""
+
+
+def _version_of(distribution: str) -> str:
+    found = _entry_points.version_named(distribution) if distribution.startswith("pulumi") else None
+    return found or _real("importlib.metadata").version(distribution)
+
+
+def _entry_points_of(**wanted: Any) -> Any:
+    return _real("importlib.metadata").entry_points(**wanted)
+
+
+class _Version:
+    """`parver.Version` as the SDKs ask it: a plain release is taken apart here, any other by that itself."""
+
+    def __new__(cls, *parts: Any, **named: Any) -> Any:
+        return _real("parver").Version(*parts, **named)
+
+    @staticmethod
+    def parse(text: str, **named: Any) -> Any:
+        """The version that ``text`` says."""
+        if match := _PLAIN.fullmatch(text):
+            return SimpleNamespace(release=tuple(map(int, match.groups())), pre_tag=None, dev=None, local=None)
+        return _real("parver").Version.parse(text, **named)
+
+
+ANSWERS: Mapping[str, Mapping[str, Any]] = {
+    "importlib.metadata": {"entry_points": _entry_points_of, "version": _version_of},
+    "parver": {"Version": _Version},
+}
+"""What others take from modules that come late: each SDK its own version, which the name of a folder says, and pydantic
+a function that it does not call. The first module brings the standard library's e-mail."""
 
 
 class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in MODULES | OF_OTHERS or (fullname == INSTRUMENTATION and "TRACEPARENT" in os.environ):
+        late = fullname in MODULES or fullname in OF_OTHERS or fullname in ANSWERS
+        if not late and not OF_DATACLASSES.fullmatch(fullname):
+            return None
+        if fullname == INSTRUMENTATION and "TRACEPARENT" in os.environ:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = LazyLoader(spec.loader) if fullname in MODULES else _LateLoader(spec.loader)
+            if not late:
+                spec.loader = _WithOurDataclasses(spec.loader)
+            elif fullname in MODULES:
+                spec.loader = LazyLoader(spec.loader)
+            else:
+                spec.loader = _LateLoader(spec.loader)
         return spec
+
+
+class _WithOurDataclasses(Loader):
+    """Runs a module as ever, but for the decorator that it finds in `dataclasses`."""
+
+    def __init__(self, real: Loader) -> None:
+        self.real = real
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """The usual module."""
+        return self.real.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run it; the decorator is the standard library's again afterwards."""
+        usual = dataclasses.dataclass
+        dataclasses.dataclass = _dataclasses.dataclass
+        try:
+            self.real.exec_module(module)
+        finally:
+            dataclasses.dataclass = usual
 
 
 class _LateLoader(Loader):
@@ -61,6 +126,9 @@ class _Late(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name[:2] != "__" or name == "__all__":
+            answer = ANSWERS.get(self.__name__, {}).get(name)
+            if answer is not None:
+                return answer
             self._run()
             if name in self.__dict__:
                 return self.__dict__[name]
@@ -89,6 +157,14 @@ class _Late(ModuleType):
 
 
 _RUNNING = RLock()
+
+
+def _real(name: str) -> ModuleType:
+    """The module, which is run if it was not yet."""
+    module = importlib.import_module(name)
+    if isinstance(module, _Late):
+        module._run()
+    return module
 
 
 def install() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from pulumi_llm import _served, roles, spec
+from pulumi_llm import _served, catalog, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
@@ -32,6 +32,7 @@ from pulumi_llm.roles.requests import Traces
 if TYPE_CHECKING:
     from pulumi_llm._host import Host
     from pulumi_llm._resolve import ResolvedProxy, ResolvedServer, ResolvedVectors, Site
+    from pulumi_llm.preflight.placement import Placement
     from pulumi_llm.spec import DomainSpec, ProxySpec, ServerSpec, UpstreamSpec, VectorsSpec
 
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
@@ -368,7 +369,16 @@ def _site(site: Site) -> dict[str, Any]:
         "login_user": cloud.login_user,
         "in_china": region.in_china,
         "sources": node_sources(cloud.name, region.name),
+        "memory_gib": _memory_gib(site.place),
     }
+
+
+def _memory_gib(place: Placement) -> float | None:
+    """What the machine has; of one that exists what its owner says."""
+    if place.exists:
+        return place.memory_gib
+    row = catalog.load().find_instance(place.cloud, place.instance_type)
+    return row.memory_gib if row else None
 
 
 def _named(domain: DomainSpec | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,8 @@ class Notebook:
 
     @property
     def role(self) -> VllmRole:
-        """vLLM as a node would have it."""
-        return _served.role(self.server)
+        """vLLM as a node would have it, for the main model alone."""
+        return replace(_served.role(self.server), more=(), adapters=(), slots=())
 
 
 def of_model(asked: Mapping[str, Any], country: str, hub: Hub | None = None) -> Notebook:

@@ -9,10 +9,13 @@ from pulumi_llm import roles
 from pulumi_llm._bootstrap import Target, Upstream, VllmRole
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.pooling import task_of
+from pulumi_llm.preflight import served_adapters
+from pulumi_llm.roles.requests import Adapter
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedModel, ResolvedServer
+    from pulumi_llm.spec import AdapterSpec
 
 MAIN = Upstream(name="vllm", kind="vllm", base_url="http://127.0.0.1:8000/v1")
 """The main model's server."""
@@ -27,11 +30,15 @@ def upstreams(server: ResolvedServer) -> Iterator[Upstream]:
 
 def targets(server: ResolvedServer) -> dict[str, Target]:
     """Where each model is asked for, by the name that callers know. Nothing is paid per token."""
-    names = [(server.spec.name_served, server.context_length)]
-    names += [(each.name, each.context_length) for each in server.models]
+    served = [(server.spec.name_served, server.context_length, server.spec.adapters)]
+    served += [(each.name, each.context_length, each.spec.adapters) for each in server.models]
+    found = list(zip(served, upstreams(server), strict=True))
+    own = [(name, window, each) for (name, window, __), each in found]
+    # The same server, asked by another name.
+    own += [(name, window, each) for (__, window, adapters), each in found for name in adapters]
     return {
         name: Target(upstream=each.name, model=name, price_in=0, price_out=0, window=window)
-        for (name, window), each in zip(names, upstreams(server), strict=True)
+        for name, window, each in own
     }
 
 
@@ -64,6 +71,20 @@ def _further(number: int, model: ResolvedModel) -> VllmRole:
     )
 
 
+def _adapter(name: str, wanted: AdapterSpec, of: ResolvedServer | ResolvedModel) -> Adapter:
+    row = of.model
+    # What was trained on the model itself is for a quantized copy of it too.
+    names = [wanted.base, of.spec.model, *((row.modelscope_id, row.base_model) if row else ())]
+    bases = tuple(dict.fromkeys(each for each in names if each))
+    return Adapter(
+        name=name,
+        model_id=wanted.source,
+        modelscope_id=wanted.modelscope_id,
+        revision=wanted.revision,
+        bases=bases,
+    )
+
+
 def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, Any]:
     wanted, abilities = of.spec, of.abilities.for_task(task)
     return {
@@ -80,6 +101,8 @@ def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, A
         "recommended": abilities.flags,
         "task": task,
         "extra_args": wanted.extra_args,
+        "adapters": tuple(_adapter(name, each, of) for name, each in wanted.adapters.items()),
+        "slots": served_adapters.slots(wanted),
         "weights_gib": of.weights_gib,
     }
 

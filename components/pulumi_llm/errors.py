@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Literal
 
+from pulumi_llm import _entry_points
 from pulumi_llm import _language as languages
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either, listed, sentences, under
@@ -72,12 +73,7 @@ def explained(code: str, language: str | None = None) -> str:
 @cache
 def _documentation() -> str:
     """The address of the documents as the package's metadata has it (`Documentation` of its URLs); "" without one."""
-    from importlib import metadata  # only a message needs it
-
-    try:
-        urls = metadata.metadata("pulumi-llm").get_all("Project-URL") or []
-    except metadata.PackageNotFoundError:  # run from its folder alone
-        return ""
+    urls = _entry_points.headers("pulumi-llm", "Project-URL")  # none where it is run from its folder alone
     named = dict(url.split(", ", 1) for url in urls if ", " in url)
     return next((url.strip().rstrip("/") for name, url in named.items() if name.casefold() == "documentation"), "")
 

@@ -146,7 +146,7 @@ async def page(folder: Path, asked: NodeRequest, *, store: int | None = None, **
     given = {"open_webui_password": PASSWORD, "open_webui_session": "S" * 40, "gateway_key_chat": KEY, **secrets}
     document = _bootstrap.settings(asked)
     home, port = folder / "open-webui", free_port()
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     models = Models()
     async with models:
         gateway = _gateway(folder / "gate", document, models)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import aiohttp
@@ -105,6 +106,22 @@ async def _takes_a_whole_document(it: Page, admin: aiohttp.ClientSession) -> Non
     await _ask_about(admin, file)
     assert "brass valve" in str(it.models.last.body)
     assert "/v1/embeddings" not in {each.path for each in it.models.seen}
+
+
+async def test_its_folder_has_all_that_a_backup_has_to_keep(tmp_path: Path) -> None:
+    said = {"id": "m1", "role": "user", "content": "about herons", "parentId": None, "childrenIds": []}
+    chat = {"title": "Herons", "models": [MODEL], "history": {"messages": {"m1": said}, "currentId": "m1"}}
+    async with page(tmp_path / "first", node()) as it, it.admin() as admin:
+        file = await _put(admin)
+        async with admin.post("/api/v1/chats/new", json={"chat": chat}) as answer:
+            made = (await answer.json())["id"]
+    shutil.copytree(it.home, tmp_path / "second" / it.home.name, symlinks=True)
+    async with page(tmp_path / "second", node()) as it, it.admin() as admin:
+        async with admin.get(f"/api/v1/chats/{made}") as answer:
+            assert (await answer.json())["chat"]["history"]["messages"]["m1"]["content"] == "about herons"
+        async with admin.get(f"/api/v1/files/{file}/content") as answer:
+            assert await answer.text() == MANUAL
+        assert "Traceback" not in it.log.read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs in a root of its own, which root alone can make")

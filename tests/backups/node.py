@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pulumi_llm._bootstrap import BackupRole, ServiceRole, settings
+from pulumi_llm._bootstrap import BackupRole, NodeRequest, ServiceRole, settings
 from tests.bootstrap.samples import vector_node
 
 CHECKOUT = Path(__file__).parents[2]
@@ -39,12 +39,15 @@ class Node:
     secret: str = "k" * 40
     replaced: Mapping[str, str] = field(default_factory=dict)
     target: Mapping[str, Any] | None = None
+    on: NodeRequest | None = None
+    """What else the machine has; without it the store is alone on it."""
     document: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         hours = 6 if self.target else None
         asked = BackupRole(engine=self.engine, target=self.target, hours=hours)
-        self.document = settings(vector_node(roles=(ServiceRole(role=self.engine, memory_gib=4), asked)))
+        store = ServiceRole(role=self.engine, memory_gib=4)
+        self.document = settings((self.on or vector_node(roles=())).having(store, asked))
         for path, text in {
             **{f"/opt/llm/lib/{name}": text for name, text in self.document["code"].items()},
             **{each["path"]: each["content"] for each in self.document["files"]},
@@ -97,9 +100,9 @@ class Node:
     def program(self, *words: str) -> list[str]:
         return [sys.executable, "-B", str(self.path("/opt/llm/bin/llm-backup")), *words]
 
-    def unit(self, **told: Any) -> None:
-        """How the store is started."""
-        self.units[f"llm-{self.engine}.service"] = told
+    def unit(self, name: str | None = None, **told: Any) -> None:
+        """How the store, or another service, is started."""
+        self.units[name or f"llm-{self.engine}.service"] = told
         self.write("/bin/units.json", json.dumps(self.units))
 
     def systemctl(self, action: str, unit: str | None = None) -> None:

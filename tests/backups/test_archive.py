@@ -29,7 +29,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         code = (
             f"import sys; sys.path.insert(0, {str(lib)!r})\nfrom pathlib import Path\n"
             f"from llm_node import backup_archive\n{change}\nfolder = Path({str(tmp_path)!r})\n"
-            "print(len(backup_archive.pack(folder / 'data', folder / 'parts')))"
+            "print(len(backup_archive.pack([folder / 'data'], folder / 'parts')))"
         )
         return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
 

@@ -17,6 +17,7 @@ import yaml
 from pulumi_llm import cli
 from tests.backups.node import CHECKOUT
 from tests.backups.plain import Plain
+from tests.backups.test_beside import VERSION, WithPage
 
 pytestmark = pytest.mark.clients
 
@@ -264,3 +265,28 @@ def test_without_a_place_it_says_so(world: World, capsys: pytest.CaptureFixture[
     assert "[backup.no-target]" in capsys.readouterr().err
     assert world.run("list", "--to", "ftp://there") == 1
     assert "[vectors.backup-place]" in capsys.readouterr().err
+
+
+def test_what_went_along_is_named_and_so_is_what_has_nowhere_to_go(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.node.close()
+    paged = WithPage(world.root / "paged")
+    try:
+        paged.fill()
+        paged.chat("chats")
+        world.reach(paged)
+        world.outputs(vectors_backup_key=paged.key.read_text())
+        assert world.run("backup") == 0
+        assert f"with open-webui {VERSION}\n" in capsys.readouterr().out
+        paged.chat("later")
+        assert world.run("restore") == 0
+        assert f"with open-webui {VERSION}\n" in capsys.readouterr().out
+        assert paged.kept()["webui.db"] == "chats"
+        world.reach(world.node)
+        world.node.systemctl("start")
+        world.node.wait()
+        assert world.run("restore") == 0
+        assert f"without open-webui {VERSION}: none runs there\n" in capsys.readouterr().out
+    finally:
+        paged.close()

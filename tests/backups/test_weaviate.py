@@ -151,7 +151,7 @@ def test_a_restore_that_the_engine_refuses_leaves_the_store_as_it_was(store: Wea
     code += f"parts, folder = Path({str(store.path('/srv/llm/backup/parts'))!r}), Path({str(folder)!r}); "
     code += f"rows = json.loads((parts / 'manifest.json').read_text())['parts']; key = Path({str(store.key)!r}); "
     code += "a.unpack(rows, parts, key, folder); [each.unlink() for each in folder.rglob('chunk-*')]; "
-    code += "shutil.rmtree(parts); parts.mkdir(); print(json.dumps(a.pack(folder, parts)))"
+    code += "shutil.rmtree(parts); parts.mkdir(); print(json.dumps(a.pack([folder], parts)))"
     import subprocess
     import sys
 

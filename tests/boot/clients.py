@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import ssl
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -141,6 +142,46 @@ def open_ports(address: str, ports: list[int]) -> list[int]:
     return found
 
 
+def stranger(ca: str, address: str, port: int, way: str, question: str, key: str) -> str:
+    """How somebody with no key, or with one that nobody gave out, is answered at a port; see strangers.py."""
+    if way == "http":
+        method, path = question.split()
+        (code,) = statuses(ca, f"https://{address}:{port}", [(method, path)], key).values()
+        return str(code)
+    return _grpc(ca, address, port, question, key) if way == "grpc" else _sql(ca, address, port, *question.split("@"))
+
+
+def _grpc(ca: str, address: str, port: int, method: str, key: str) -> str:
+    """What a call without a message ends with: the name of the code, and what is said beside it."""
+    import grpc
+
+    credentials = grpc.ssl_channel_credentials(root_certificates=ca.encode())
+    with grpc.secure_channel(f"{address}:{port}", credentials) as channel:
+        metadata = (("authorization", f"Bearer {key}"),) if key else ()
+        try:
+            channel.unary_unary(method)(b"", timeout=30, metadata=metadata)
+        except grpc.RpcError as refused:
+            return f"{refused.code().name}: {refused.details()}"
+    return "OK"
+
+
+def _sql(ca: str, address: str, port: int, user: str, database: str) -> str:
+    """How PostgreSQL answers who says his name and no more, without TLS and with it (protocol 3.0, message flow)."""
+    names = b"".join(f"{each}\0".encode() for each in ("user", user, "database", database)) + b"\0"
+    hello = struct.pack("!ii", 8 + len(names), 196608) + names
+    with socket.create_connection((address, port), timeout=30) as plain:
+        plain.sendall(hello)
+        first = plain.recv(1).decode()
+    with socket.create_connection((address, port), timeout=30) as opened:
+        opened.sendall(struct.pack("!ii", 8, 80877103))
+        assert opened.recv(1) == b"S"
+        with ssl.create_default_context(cadata=ca).wrap_socket(opened, server_hostname=address) as safe:
+            safe.sendall(hello)
+            answer = safe.recv(9)
+    kind = struct.unpack("!i", answer[5:9])[0] if answer[:1] == b"R" else -1
+    return f"plain: {first}, TLS: {'asked for a password' if kind == 10 else 'answered'}"
+
+
 WAITING = ("pending", "processing")
 """What Open WebUI calls a document that it has not read yet."""
 
@@ -184,7 +225,7 @@ def chat_page(
 
 WHAT: dict[str, Callable[..., Any]] = {
     each.__name__: each
-    for each in (models, complete, embed, stream, remember, recall, statuses, status, open_ports, chat_page)
+    for each in (models, complete, embed, stream, remember, recall, statuses, status, open_ports, stranger, chat_page)
 }
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import yaml
 
 from tests.boot.authority import DIRECTORY, Authority
 from tests.boot.stack import CLIENT, BootedStack, booted
+from tests.boot.strangers import ASKED, PAGE, found_open, listeners_of, roles_on
 
 pytestmark = pytest.mark.boot
 
@@ -120,6 +121,13 @@ def test_the_units_of_a_knowledge_base_run_as_users_of_their_own_and_never_faile
     for unit, user in users.items():
         shown = machine.inside("systemctl", "show", "-p", "ActiveState", "-p", "User", "-p", "NRestarts", unit)
         assert set(shown.split()) == {"ActiveState=active", f"User={user}", "NRestarts=0"}, unit
+
+
+def test_a_stranger_reaches_no_role_behind_its_port_and_is_told_nothing_there(knowledge: Knowledge) -> None:
+    machine = knowledge.stack.machine("server")
+    here = {(role.name, name) for role in roles_on(machine) for name, *__ in listeners_of(role, knowledge.stack)}
+    assert here >= {each for each, question in ASKED.items() if question.shown_by == PAGE}
+    assert found_open(knowledge.stack, machine) == {}
 
 
 def test_the_page_can_call_nobody_outside_of_its_machine(knowledge: Knowledge) -> None:

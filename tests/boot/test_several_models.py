@@ -1,4 +1,4 @@
-"""A GPU host with a model for vectors beside its chat model, booted: two real vLLMs behind one gateway."""
+"""A GPU host with a model for vectors and an adapter beside its chat model, booted: two real vLLMs, one gateway."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from tests.boot.stack import BootedStack, booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
-CHAT, VECTORS = "Qwen2.5-3B-Instruct", "vectors"
+CHAT, VECTORS, TONE = "Qwen2.5-3B-Instruct", "vectors", "tone"
 
 
 def two_models(path: Path) -> None:
-    """aliyun-t4 with a smaller model, one for vectors beside it, and nothing else: both share the T4."""
+    """aliyun-t4 with a smaller model and its adapter, one for vectors beside it, and nothing else: on one T4."""
     document = yaml.safe_load(path.read_text())
     platform = document["config"]["pulumi-llm:platform"]
     platform["server"] |= {
         "model": f"Qwen/{CHAT}",
+        "adapters": {TONE: {"source": "acme/tone-lora", "rank": 8}},
         "models": {VECTORS: {"model": "Qwen/Qwen3-0.6B", "kind": "embedding", "context_length": 1024}},
     }
+    platform["server"]["keys"]["tone-alone"] = {"models": [TONE]}
     for part in ("proxy", "vectors"):
         platform.pop(part, None)
     path.write_text(yaml.safe_dump(document))
@@ -35,15 +37,28 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedStack]:
         yield made
 
 
-def test_the_gateway_lists_both_models(several: BootedStack) -> None:
-    assert several.client("models", **several.access) == sorted([CHAT, VECTORS])
-    assert several.outputs["models"] == [CHAT, VECTORS]
+def test_the_gateway_lists_both_models_and_the_adapter(several: BootedStack) -> None:
+    assert several.client("models", **several.access) == sorted([CHAT, VECTORS, TONE])
+    assert several.outputs["models"] == [CHAT, VECTORS, TONE]
 
 
 def test_each_model_answers_by_its_name(several: BootedStack) -> None:
     assert several.client("complete", **several.access, model=CHAT)["tokens"] == 8
     # the tiny model that stands for every id has 64 numbers for a text
     assert several.client("embed", **several.access, model=VECTORS, texts=["one", "two"]) == [64, 64]
+
+
+def test_an_adapter_answers_by_its_name_and_says_something_else_than_its_model(several: BootedStack) -> None:
+    model, adapter = (several.client("complete", **several.access, model=each)["content"] for each in (CHAT, TONE))
+    assert adapter != model
+    again = several.client("complete", **several.access, model=CHAT)["content"]
+    assert again == model
+
+
+def test_a_key_for_the_adapter_alone_has_neither_its_model_nor_another(several: BootedStack) -> None:
+    theirs = {**several.access, "key": several.outputs["api_keys"]["tone-alone"]}
+    assert several.client("models", **theirs) == [TONE]
+    assert several.client("complete", **theirs, model=TONE)["tokens"] == 8
 
 
 def test_the_second_model_loads_once_the_first_one_answers(several: BootedStack) -> None:
@@ -64,10 +79,10 @@ def test_the_second_model_loads_once_the_first_one_answers(several: BootedStack)
     assert int(shown(second, "ExecMainStartTimestampMonotonic")) > up
 
 
-def test_the_weights_of_both_are_on_the_disk_and_the_stages_say_so(several: BootedStack) -> None:
+def test_the_weights_of_all_are_on_the_disk_and_the_stages_say_so(several: BootedStack) -> None:
     machine = several.machine("server")
     kept = machine.inside("ls", "/srv/llm/models").split()
-    assert sorted(kept) == ["Qwen--Qwen2.5-3B-Instruct--main", "Qwen--Qwen3-0.6B--main"]
+    assert sorted(kept) == ["Qwen--Qwen2.5-3B-Instruct--main", "Qwen--Qwen3-0.6B--main", "acme--tone-lora--main"]
     told = several.client("status", **several.access)
     assert {each["stage"]: each["state"] for each in told["stages"]}["models"] == "done"
     assert told["ready"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.boot.stack import BootedStack
+from tests.boot.strangers import ASKED, STACK, found_open, listeners_of, roles_on
 
 pytestmark = pytest.mark.boot
 
@@ -94,6 +95,86 @@ def test_no_port_but_those_of_ssh_and_caddy_is_open_from_outside(stack: BootedSt
     listening = {row[4].rsplit(":", 1)[1] for row in rows if not re.match(r"127\.|\[::1\]|\[?::ffff:127\.", row[4])}
     outside = {"server": {"22", "18443", "18444", "18445"}, "proxy": {"22", "443"}}[role]
     assert listening == outside
+
+
+def test_a_stranger_reaches_no_role_of_the_machine_behind_its_port_and_is_told_nothing_there(
+    stack: BootedStack,
+) -> None:
+    machine = stack.machine("server")
+    here = {(role.name, name) for role in roles_on(machine) for name, *__ in listeners_of(role, stack)}
+    assert here == {each for each, question in ASKED.items() if question.shown_by == STACK}
+    assert found_open(stack, machine) == {}
+
+
+@pytest.mark.parametrize("role", ["server", "proxy"])
+def test_every_service_stays_within_its_limits_without_a_restart(stack: BootedStack, role: str) -> None:
+    machine = stack.machine(role)
+    units = [
+        each for each in machine.inside("ls", "/etc/systemd/system").split() if re.fullmatch(r"llm-\S+\.service", each)
+    ]
+    shown = {}
+    for unit in units:
+        text = machine.inside(
+            "systemctl", "show", "-p", "NRestarts", "-p", "Type", "-p", "MemoryMax", "-p", "Slice", unit
+        )
+        shown[unit] = dict(line.split("=", 1) for line in text.split())
+    running = {unit: row for unit, row in shown.items() if row["Type"] != "oneshot"}
+    assert len(running) >= 4
+    assert {unit: row["NRestarts"] for unit, row in running.items() if row["NRestarts"] != "0"} == {}
+    unlimited = [unit for unit, row in running.items() if row["MemoryMax"] == "infinity"]
+    assert unlimited == (["llm-vllm.service"] if role == "server" else [])
+    if role == "server":
+        assert running["llm-vllm.service"]["Slice"] == "llm-vllm.slice"
+        assert machine.inside("systemctl", "show", "-P", "MemoryMax", "llm-vllm.slice").strip().isdigit()
+
+
+CALL = ("curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "http://mirrors.aliyun.com/ubuntu/")
+"""Something that a machine may ask for, and most of its services may not."""
+
+
+@pytest.mark.parametrize("unit", ["llm-vllm", "llm-status", "llm-watch", "llm-weaviate"])
+def test_a_service_that_asks_nobody_outside_of_its_machine_cannot(stack: BootedStack, unit: str) -> None:
+    machine = stack.machine("server")
+    text = machine.inside("systemctl", "cat", unit).splitlines()
+    limits = [
+        part for each in text if each.startswith(("IPAddress", "RestrictAddressFamilies")) for part in ("-p", each)
+    ]
+    assert limits
+    assert machine.inside(*CALL, check=False) == "404"
+    assert machine.inside("systemd-run", "-q", "--wait", "-P", *limits, *CALL, check=False) == "000"
+
+
+def test_weaviates_container_calls_nobody_and_writes_nowhere_but_beside_its_data(stack: BootedStack) -> None:
+    machine, box = stack.machine("server"), "llm-weaviate-1"
+    told = json.loads(machine.inside("docker", "inspect", box))[0]
+    assert told["HostConfig"]["ReadonlyRootfs"]
+    assert [each["Destination"] for each in told["Mounts"] if each["RW"]] == ["/var/lib/weaviate"]
+    process = str(told["State"]["Pid"])
+    address = machine.inside("getent", "ahostsv4", "mirrors.aliyun.com").split()[0]
+    # From the container's own network, as its image has no program that calls.
+    inside = ("nsenter", "--target", process, "--net", *CALL[:-1], f"http://{address}/ubuntu/")
+    assert machine.inside(*CALL[:-1], f"http://{address}/ubuntu/", check=False) != "000"
+    assert machine.inside(*inside, check=False) == "000"
+
+
+def test_another_limit_of_memory_for_models_is_taken_over_without_a_restart(stack: BootedStack) -> None:
+    machine, unit = stack.machine("server"), "/etc/systemd/system/llm-vllm.slice"
+
+    def limit() -> int:
+        return int(machine.inside("systemctl", "show", "-P", "MemoryMax", "llm-vllm.slice"))
+
+    def write(value: str) -> None:
+        machine.inside("sed", "-i", f"s/^MemoryMax=.*/{value}/", unit)
+        machine.inside("systemctl", "daemon-reload")
+
+    before, kept = limit(), machine.inside("grep", "^MemoryMax=", unit).strip()
+    since = machine.inside("systemctl", "show", "-P", "ExecMainStartTimestamp", "llm-vllm")
+    try:
+        write("MemoryMax=50%")
+        assert limit() < 0.6 * before
+        assert machine.inside("systemctl", "show", "-P", "ExecMainStartTimestamp", "llm-vllm") == since
+    finally:
+        write(kept)
 
 
 @pytest.mark.parametrize("role", ["server", "proxy"])

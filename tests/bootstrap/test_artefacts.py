@@ -88,7 +88,7 @@ def test_the_lines_that_cloud_init_runs_unpack_the_node(tmp_path: Path, name: st
 @pytest.mark.parametrize("name", SAMPLES)
 def test_systemd_accepts_every_unit(tmp_path: Path, name: str) -> None:
     files = settings_root(tmp_path, name)
-    units = {path for node, path in files.items() if node.endswith((".service", ".socket", ".target"))}
+    units = {path for node, path in files.items() if node.endswith((".service", ".slice", ".socket", ".target"))}
     # verify wants what ExecStart names to be there, and the units that these order themselves by.
     started = re.compile(r"^ExecStart(?:Pre|Post)?=-?(\S+)", re.MULTILINE)
     programs = {program for path in units for program in started.findall(path.read_text())}
@@ -108,6 +108,16 @@ def test_systemd_accepts_every_unit(tmp_path: Path, name: str) -> None:
     )
     ours = [line for line in out.splitlines() if "llm" in line]
     assert not ours, "\n".join(ours)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_systemd_rates_no_service_as_more_exposed_than_4_of_10(tmp_path: Path, name: str) -> None:
+    files = settings_root(tmp_path, name)
+    units = [path for node, path in files.items() if node.endswith(".service")]
+    running = [path for path in units if "Type=oneshot" not in path.read_text() or "docker compose" in path.read_text()]
+    assert len(running) >= 3
+    for path in running:
+        check(tool("systemd-analyze"), "security", "--offline=true", "--no-pager", "--threshold=40", path)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

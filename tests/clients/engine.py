@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def can_start() -> bool:
 
 
 @contextmanager
-def engine(folder: Path) -> Iterator[str]:
+def engine(folder: Path, flags: Sequence[str] = FLAGS) -> Iterator[str]:
     """A server that is ready; its address, without a path."""
     python, port = python_313(), free_port()
     assert python is not None
@@ -64,7 +64,7 @@ def engine(folder: Path) -> Iterator[str]:
     log = (folder / "log").open("wb")
     start = [python, "-m", "vllm.entrypoints.cli.main", "serve", str(served), "--host", "127.0.0.1"]
     process = subprocess.Popen(
-        [*start, "--port", str(port), *FLAGS], stdout=log, stderr=log, env=environment, cwd=folder,
+        [*start, "--port", str(port), *flags], stdout=log, stderr=log, env=environment, cwd=folder,
         start_new_session=True,
     )  # fmt: skip
     try:

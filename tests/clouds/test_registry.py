@@ -124,3 +124,11 @@ def test_an_installed_version_is_the_one_that_python_itself_reads() -> None:
         name = each.metadata["Name"]
         assert _entry_points.version(name) == metadata.version(name)
     assert _entry_points.version("no-such-distribution") is None
+
+
+def test_the_headers_of_an_installed_distribution_are_those_that_python_itself_reads() -> None:
+    for each in metadata.distributions():
+        name = each.metadata["Name"]
+        for header in ("Project-URL", "Requires-Dist", "Summary"):
+            assert _entry_points.headers(name, header) == (metadata.metadata(name).get_all(header) or []), name
+    assert _entry_points.headers("no-such-distribution", "Project-URL") == []

@@ -180,6 +180,9 @@ def test_a_model_can_be_given_by_its_config(capsys: pytest.CaptureFixture[str], 
         (("Qwen/Qwen3-8B", "extra", "--gpu", "T4"), "'extra' is one argument too many"),
         ((*FITS, "--cloud", "alyun"), "aliyun"),
         ((*FITS, "--region", "us-east-1"), "--region needs --cloud"),
+        ((*FITS, "--adapter-rank", "8"), "--adapter-rank needs --adapters"),
+        ((*FITS, "--adapters", "17"), "'17' is not a whole number"),
+        ((*FITS, "--adapters", "0"), "'0' is not a whole number"),
         ((*FITS, "--cloud", "aws", "--region", "us-esat-1"), "us-east-1"),
         ((*FITS, "--gpu-count", "0"), "'0' is not a whole number"),
         ((*FITS, "--gpu-count", "two"), "'two' is not a whole number"),
@@ -290,6 +293,19 @@ def test_a_machine_that_is_named_names_its_gpus(capsys: pytest.CaptureFixture[st
     place = ("--cloud", "aws", "--region", "us-east-1", "--instance-type", "g4dn.12xlarge")
     assert cli.main(["check", "Qwen/Qwen2.5-7B-Instruct", *place]) == 0
     assert "on 4 x T4" in capsys.readouterr().out
+
+
+def test_adapters_are_counted_by_their_number_and_rank(capsys: pytest.CaptureFixture[str]) -> None:
+    from pulumi_llm import cli
+
+    seven = ("check", "Qwen/Qwen2.5-7B-Instruct", "--gpu", "A10", "--adapters")
+    assert cli.main([*seven, "4", "--json"]) == 0
+    few = json.loads(capsys.readouterr().out)["memory"]["adapters_gib"]
+    assert cli.main([*seven, "4", "--adapter-rank", "20", "--json"]) == 0
+    # vLLM has slots of 32, and none of 20.
+    assert json.loads(capsys.readouterr().out)["memory"]["adapters_gib"] == pytest.approx(2 * few, abs=0.02)
+    assert cli.main([*seven, "16", "--adapter-rank", "512"]) == 1
+    assert "with slots for 16 adapters of rank 512" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["=0.2", "", " =own", "Qwen/Qwen2.5-0.5B-Instruct=", "Qwen/Qwen2.5-0.5B-Instruct=2"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from pulumi_llm import _docpages as docpages
-from pulumi_llm import cli, errors
+from pulumi_llm import _entry_points, cli, errors
 from pulumi_llm.errors import Finding
 
 PAGE = (Path(__file__).parents[2] / "docs" / errors.GUIDE).read_text(encoding="utf-8")
@@ -129,12 +128,8 @@ def test_links_to_other_pages_name_the_place_where_these_lie(capsys: pytest.Capt
 
 
 def test_an_address_in_the_packages_metadata_is_named_beside_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Declared:
-        @staticmethod
-        def get_all(name: str) -> list[str]:
-            return ["Source, https://example.com/code", "Documentation, https://example.com/docs/"]
-
-    monkeypatch.setattr(metadata, "metadata", lambda _: Declared)
+    declared = ["Source, https://example.com/code", "Documentation, https://example.com/docs/"]
+    monkeypatch.setattr(_entry_points, "headers", lambda *_: declared)
     errors._documentation.cache_clear()
     try:
         page = "https://example.com/docs/troubleshooting.md#spec-ipv6"

@@ -233,7 +233,7 @@ def test_a_further_model_that_makes_no_sense_is_refused(models: Any, code: str) 
 def test_a_further_model_that_is_called_as_another_is_told_to_have_another_name() -> None:
     taken = {"qwen": {"models": ["qwen-max"]}}
     (found,) = refused(models={"qwen-max": {"model": SMALL}}, upstreams=taken)
-    assert (found.code, str(found.hint)) == ("spec.model-twice", "another name for it under models")
+    assert (found.code, str(found.hint)) == ("spec.model-twice", "another name for it under models or adapters")
     (found,) = refused(served_name="qwen-max", upstreams=taken)
     assert (found.code, str(found.hint)) == ("spec.model-twice", "served_name")
 

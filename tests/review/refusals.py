@@ -45,7 +45,7 @@ from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import capabilities, placement, stores, suggest
+from pulumi_llm.preflight import capabilities, placement, served_adapters, stores, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -160,6 +160,7 @@ def of_stores() -> Iterator[Finding]:
 # -- a model on GPUs
 
 REQUESTS: tuple[dict[str, Any], ...] = (
+    {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "adapters": served_adapters.flags(16, 512)},
     {"model": "Qwen/Qwen3.6-27B-FP8", "gpu": "A10", "gpu_count": 2, "max_num_seqs": 256},
     {"model": "google/gemma-4-26B-A4B-it", "gpu": "T4"},
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "extra_args": ("--enable-lora",)},
@@ -437,6 +438,10 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.models", {"m-1": {"model": "01-ai/Yi-6B-Chat"}, "M-1": {"model": "01-ai/Yi-6B-Chat"}}),
     ("server.models", {f"m{number}": {"model": "01-ai/Yi-6B-Chat"} for number in range(9)}),
     ("server.models", {"a": {"model": "BAAI/bge-m3", "device": "cpu"}}),
+    ("server.adapters", {"a b": {"source": "acme/a"}}),
+    ("server.adapters", {"a": {"source": "acme"}}),
+    ("server.adapters", {f"a{number}": {"source": "acme/a"} for number in range(17)}),
+    ("server", {**GOOD["server"], "adapters": {"a": {"source": "acme/a"}}, "extra_args": ["--max-loras", "2"]}),
     ("server.models", {"a": {"model": "zzz"}}),
     ("server.keys", {}),
     ("server.keys", {"Big Key": {}}),

@@ -100,9 +100,19 @@ def test_what_a_container_cannot_run_is_refused_with_what_it_lacks() -> None:
         assert any(lacks in str(each.message) for each in caught.value.findings), change
 
 
+def test_every_unit_of_a_node_in_a_container_is_one_that_the_supervisor_understands() -> None:
+    node = in_a_container(platform(**CONTAINER))[1]
+    units = {each["path"]: each["content"] for each in bootstrap.settings(node)["files"] if "/systemd/" in each["path"]}
+    assert len(units) > 10
+    assert {path: lacks for path, text in units.items() if (lacks := without_systemd.lacking(path, text))} == {}
+    assert without_systemd.lacking("x.service", "[Service]\nDelegate=yes\nAmbientCapabilities=CAP_SYS_ADMIN\n") == {
+        "Delegate", "CAP_SYS_ADMIN"
+    }  # fmt: skip
+
+
 def test_the_supervisor_reads_every_key_that_it_is_said_to_act_upon() -> None:
     text = supervisor()
-    for key in without_systemd.DOES - {"NoNewPrivileges"}:
+    for key in without_systemd.DOES | without_systemd.CAPABILITIES:
         assert f'"{key}"' in text, key
 
 

@@ -81,6 +81,7 @@ CHINESE = {
     "comma": "、",
 }
 LINKS = {
+    "AdapterSpec": ("[adapters](#adapters)", "[适配器](#adapters)"),
     "AlternativeSpec": ("[alternatives](#alternatives)", "[备选](#alternatives)"),
     "KeySpec": ("[keys](#keys-and-limits)", "[密钥](#密钥和限额)"),
     "ModelSpec": ("[models](#several-models-on-a-host)", "[模型](#一台机器上的多个模型)"),

@@ -23,6 +23,14 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beside:
+    """A service whose files went along with the store's: its role's name, and its version."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """``time`` is when it was begun, UTC. ``count``: the objects, rows or vectors; None: the engine has no such number.
 
@@ -39,6 +47,7 @@ class Manifest:
     count: int | None
     recipient: str
     parts: tuple[Part, ...]
+    beside: tuple[Beside, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -53,8 +62,10 @@ def parse(text: str | bytes) -> tuple[Manifest, Mapping[str, Any]] | None:
     except ValueError:
         return None
     found = read(Manifest, raw, lambda place, what: None)
-    safe = found is not None and all(_plain(each) for each in (found.id, *(part.name for part in found.parts)))
-    return (found, raw) if found is not None and safe and found.schema == 1 else None
+    if found is None or found.schema != 1:
+        return None
+    names = (found.id, *(each.name for each in found.parts), *(each.name for each in found.beside))
+    return (found, raw) if all(map(_plain, names)) else None
 
 
 def _plain(name: str) -> bool:

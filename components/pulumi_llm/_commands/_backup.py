@@ -50,7 +50,7 @@ def _backup(asked: Namespace) -> int:
         size=_size(manifest.bytes),
         parts=len(manifest.parts),
     )
-    sys.stdout.write(f"{said}\n")
+    sys.stdout.write(f"{said}\n{_beside(manifest)}")
     for id_ in older:
         sys.stdout.write(tr("deleted: {id}\n", id=id_))
     sys.stderr.write(
@@ -122,6 +122,12 @@ def _restore(asked: Namespace) -> int:
         return DONE
     count = tr("not known") if done.get("count") is None else f"{done['count']:,}"
     sys.stdout.write(tr("{id} is restored: {count} objects\n", id=kept.manifest.id, count=count))
+    back = {*done.get("beside", ())}
+    for each in kept.manifest.beside:
+        if each.name in back:
+            sys.stdout.write(tr("with {name} {version}\n", name=each.name, version=each.version))
+        else:
+            sys.stdout.write(tr("without {name} {version}: none runs there\n", name=each.name, version=each.version))
     return DONE
 
 
@@ -170,6 +176,11 @@ def _list(asked: Namespace) -> int:
         return DONE
     sys.stdout.write("\n".join(_table(each.manifest for each in there)) + "\n")
     return DONE
+
+
+def _beside(manifest: Manifest) -> str:
+    """Lines on the services whose files went along."""
+    return "".join(tr("with {name} {version}\n", name=each.name, version=each.version) for each in manifest.beside)
 
 
 def _table(rows: Iterable[Manifest]) -> list[str]:

@@ -10,6 +10,7 @@ from pulumi_llm import catalog
 from pulumi_llm._commands import DONE, REFUSED, UsageError, _model
 from pulumi_llm._commands._node_size import with_user_data
 from pulumi_llm._texts import _
+from pulumi_llm.preflight import adapters, served_adapters
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
 
@@ -69,6 +70,8 @@ def _request(asked: Namespace) -> FitRequest:
                 max_num_seqs=asked.max_num_seqs,
             )
         )
+    if asked.adapter_rank is not None and not asked.adapters:
+        raise UsageError(_("--adapter-rank needs --adapters: how many there are"))
     if asked.region is not None and asked.cloud is None:
         raise UsageError(_("--region needs --cloud: several clouds have regions of the same name"))
     if asked.zone is not None and asked.region is None:
@@ -99,4 +102,5 @@ def _request(asked: Namespace) -> FitRequest:
         kv_cache_dtype="fp8" if asked.kv_cache_dtype == "fp8_e4m3" else asked.kv_cache_dtype,
         driver=asked.driver,
         model_disk_gib=asked.model_disk_gib,
+        adapters=served_adapters.flags(asked.adapters, asked.adapter_rank or adapters.DEFAULT_RANK),
     )

@@ -72,6 +72,10 @@ COMMAND = Command(
             help="another model on the same machine, with its share of the card, or =own for a GPU of its own; may be "
             "repeated",
         ),
+        option(
+            "--adapters", type=whole(1, 16), default=0, metavar="N", help="LoRA adapters that are served with the model"
+        ),
+        option("--adapter-rank", type=whole(1, 512), metavar="R", help="the largest rank of them (default: 16)"),
         option("--max-num-seqs", type=whole(1, 100_000), metavar="N", help="default: vLLM's for the GPU"),
         option("--kv-cache-dtype", type=one_of(_("dtype of a KV cache"), CACHE_DTYPES), default="auto", metavar="D"),
         option(

@@ -10,8 +10,12 @@ from google.protobuf import struct_pb2
 
 
 def plain(message: struct_pb2.Struct) -> dict[str, Any]:
-    """A protobuf struct as Python data; whole numbers come out as ints."""
-    return {key: _value(value) for key, value in message.fields.items()}
+    """A protobuf struct as Python data; whole numbers come out as ints.
+
+    Its keys are in alphabetical order, as the engine shows them: protobuf's own order differs from process to process.
+    """
+    fields = message.fields
+    return {key: _value(fields[key]) for key in sorted(fields)}
 
 
 def trigger(request: Any) -> str:

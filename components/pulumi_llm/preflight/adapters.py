@@ -14,6 +14,8 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Model
 from pulumi_llm.preflight import extras
 
+FLAG = "--enable-lora"
+"""What makes slots: a user's own flag, or one that follows from the ``adapters`` of a spec."""
 DEFAULT_SLOTS, DEFAULT_RANK = 1, 16
 """What vLLM takes without ``--max-loras`` and ``--max-lora-rank`` (config/lora.py)."""
 
@@ -55,7 +57,7 @@ def has_words(model: Model) -> bool:
 
 def asked(flags: Mapping[str, str]) -> Adapters | None:
     """The slots that a command line asks for; None where it asks for none."""
-    if "--enable-lora" not in flags:
+    if FLAG not in flags:
         return None
     slots, rank = (
         int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 10**6 else otherwise

@@ -14,7 +14,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
-from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests
+from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests, served_adapters
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
 from pulumi_llm.preflight.memory import Load, Memory
@@ -51,6 +51,8 @@ class FitRequest:
     driver: int | None = None
     model_disk_gib: int | None = None
     services: tuple[beside.Beside, ...] = ()
+    adapters: tuple[str, ...] = ()
+    """The flags that follow from the adapters which the spec names."""
     extra_args: tuple[str, ...] = ()
     beside_gpus: int = 0
     """GPUs of the same machine that other models have for themselves."""
@@ -91,6 +93,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         kv_cache_dtype=server.kv_cache_dtype,
         model_disk_gib=server.model_disk_gib,
         services=beside.of_server(server, vectors),
+        adapters=served_adapters.slots(server),
         extra_args=server.extra_args,
         beside_gpus=server.cards - server.gpu_count,
         host=server.host,
@@ -285,7 +288,7 @@ def asked_of(request: FitRequest, model: Model | None = None) -> Asked:
             "max_model_len": longest,
             "fp8_kv_cache": cache_dtype_of(request, model, flags).startswith("fp8"),
             "eager": "--enforce-eager" in flags,
-            "adapters": adapters.asked(flags),
+            "adapters": adapters.asked(flags_of((*request.adapters, *request.extra_args))),
             "draft": drafts.asked(flags),
             "sees": not encoders.off(flags),
             "rehearses": encoders.rehearses(flags),

@@ -13,7 +13,8 @@ from pulumi_llm.preflight.request import Case
 
 def flags_refused(case: Case) -> Iterable[Finding]:
     """What a user adds is refused before anything is bought, where vLLM would refuse it at the start."""
-    return (*_adapters(case), *_guesses(case), *_batch(case)) if case.request.extra_args else ()
+    asked = case.request.extra_args or case.request.adapters
+    return (*_adapters(case), *_guesses(case), *_batch(case)) if asked else ()
 
 
 def _adapters(case: Case) -> Iterator[Finding]:
@@ -32,14 +33,14 @@ def _adapters(case: Case) -> Iterator[Finding]:
     if name in limits.without:
         yield _refused(
             case,
-            "--enable-lora",
+            adapters.FLAG,
             _("its class {name} takes no adapters", name=name),
             _("a model with the adapter merged into its weights"),
         )
     elif adapters.has_words(case.model) and (case.model.vocab or 0) > limits.vocab:
         yield _refused(
             case,
-            "--enable-lora",
+            adapters.FLAG,
             _(
                 "{name} has slots for its output head too, and a vocabulary of {vocab} where {most} are the most",
                 name=name,
@@ -137,7 +138,7 @@ def _refused(case: Case, flag: str, why: str, hint: str) -> Finding:
             why=why,
         ),
         hint,
-        where="extra_args",
+        where="adapters" if flag == adapters.FLAG and case.request.adapters else "extra_args",
     )
 
 

@@ -223,7 +223,7 @@ def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
     """Adapters and guessing ahead come on top of the model; what they take is not known for every model and draft."""
     load, adding = case.load, {}
     if load.adapters is not None and adapters.slots_gib(case.model, load.adapters, load.gpu_count) is None:
-        adding["--enable-lora"] = _("slots for LoRA adapters (max_loras x max_lora_rank in every layer)")
+        adding[adapters.FLAG] = _("slots for LoRA adapters (max_loras x max_lora_rank in every layer)")
     if load.draft is not None and drafts.held(case.model, load.draft) is None:
         adding["--speculative-config"] = _("a draft model or heads that guess ahead, and their KV cache")
     for flag, what in adding.items():
@@ -237,14 +237,22 @@ def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
             ),
             _("leave room for it: a lower gpu_memory_utilization does not, a shorter context does"),
             severity="warning",
-            where="extra_args",
+            where="adapters" if flag == adapters.FLAG and case.request.adapters else "extra_args",
         )
 
 
 def _what(case: Case) -> str:
     stored = case.quantization or _("16 bit")
     split = _(" over {count} GPUs", count=case.request.gpu_count) if case.request.gpu_count > 1 else ""
-    return _("{model} in {stored}{split}", model=case.model.id, stored=stored, split=split)
+    return _("{model} in {stored}{split}{slots}", model=case.model.id, stored=stored, split=split, slots=_slots(case))
+
+
+def _slots(case: Case) -> str:
+    asked, found = case.load.adapters, case.memory
+    if asked is None or found is None or not found.adapters_gib:
+        return ""
+    row = {"count": asked.slots, "rank": asked.rank, "gib": found.adapters_gib}
+    return _(" with slots for {count} adapters of rank {rank} ({gib:.2f} GiB)", **row)
 
 
 def _budget(case: Case, found: Memory) -> str:

@@ -21,6 +21,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, all_of, any_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import request as requests
+from pulumi_llm.preflight import served_adapters
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case, FitRequest
@@ -98,6 +99,7 @@ def _wish(gpu: str, name: str, each: ModelSpec) -> Wish:
             max_model_len=each.context_length,
             max_num_seqs=each.max_num_seqs,
             kv_cache_dtype=each.kv_cache_dtype,
+            adapters=served_adapters.slots(each),
             extra_args=(*each.extra_args, *(("--runner", "pooling") if _pools(each) else ())),
         ),
         share=each.gpu_memory_utilization,

@@ -17,7 +17,7 @@ TIMER = "llm-backup.timer"
 
 
 class Backup(Role):
-    """Encrypted copies of one vector store."""
+    """Encrypted copies of one vector store, and of what else the node keeps that cannot be made anew."""
 
     def check(self, node: NodeRequest) -> list[Finding]:
         """A store whose role does not say how it is backed up."""
@@ -69,25 +69,38 @@ class Backup(Role):
     def _config(self, node: NodeRequest) -> Row:
         asked = _asked(node)
         store = registry.role(asked.engine)
-        said = store.manifest
-        (folder, owner), *_rest = said.folders.items()
         return {
             "node": node.name,
             "engine": store.name,
-            "title": said.title,
-            "version": _version(store),
+            **_kept(store),
             "module": store.has(MODULE),
-            "unit": store.unit,
-            "data": f"/srv/llm/{folder}",
-            "owner": owner.owner,
-            "health": said.health.url if said.health else None,
             "secrets": {
                 name: {"file": f"{SECRETS}/{each.file}", "variable": each.variable}
-                for name, each in said.secrets.items()
+                for name, each in store.manifest.secrets.items()
                 if each.generate
             },
             "target": None if asked.target is None else dict(asked.target),
+            "beside": [{"name": each.name, **_kept(each)} for each in _beside(node, store)],
         }
+
+
+def _kept(role: Role) -> Row:
+    """What a service is called, how it is stopped and started, and where it keeps things."""
+    (folder, owner), *_rest = role.manifest.folders.items()
+    return {
+        "title": role.manifest.title,
+        "version": _version(role),
+        "unit": role.unit,
+        "data": f"/srv/llm/{folder}",
+        "owner": owner.owner,
+        "health": role.manifest.health.url if role.manifest.health else None,
+    }
+
+
+def _beside(node: NodeRequest, store: Role) -> list[Role]:
+    """Other services on the node that say how they are backed up."""
+    found = [registry.role(each.role) for each in node.roles]
+    return [each for each in found if each.manifest.backup is not None and each.name != store.name]
 
 
 def _version(store: Role) -> str:

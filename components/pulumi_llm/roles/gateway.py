@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, nearest
+from pulumi_llm.roles import memory
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, sites_of, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
@@ -261,9 +262,10 @@ class Gateway(Role):
         return (environment(_asked(node)),) if self.runs(node) else ()
 
     def values(self, node: NodeRequest) -> Row:
-        """For the unit: its Python environment."""
+        """For the unit: its Python environment, and its limit of memory."""
         values = super().values(node)
-        return {**values, "venv": next(iter(values["venv"].values())).rpartition("/")[2]}
+        limit = memory.at_most_mib(node, values["memory_gib"])
+        return {**values, "venv": next(iter(values["venv"].values())).rpartition("/")[2], "memory_mib": limit}
 
     def files(self, node: NodeRequest) -> list[Row]:
         """Policy, routes, word lists, its own code, hooks, and the unit."""
@@ -330,7 +332,8 @@ class Gateway(Role):
         if not self.runs(node):
             return {}
         served = node.of(VllmRole)
-        tasks = {each.served_name: each.task for each in served.all} if served is not None else {}
+        models = served.all if served is not None else ()
+        tasks = {name: each.task for each in models for name in each.names}
         rows: dict[str, list[str]] = {"models": []}
         for route in role.routes:
             if route.name in own:

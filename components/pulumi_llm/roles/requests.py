@@ -51,6 +51,20 @@ class Sources:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Adapter:
+    """A LoRA adapter of a model: what callers call it, and its ids at the hubs as of a model.
+
+    ``bases``: what its own file may call the model that it was made for.
+    """
+
+    name: str
+    model_id: str
+    modelscope_id: str | None = None
+    revision: str | None = None
+    bases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VllmRole:
     """A vLLM server for one model, listening on loopback only.
 
@@ -93,11 +107,20 @@ class VllmRole:
     """Of a further model: the GPUs that it uses, by their numbers; none: the first, which is the main model's too."""
     more: tuple[VllmRole, ...] = ()
     """Further models, each with a server of its own, in the order in which those start that share a card."""
+    adapters: tuple[Adapter, ...] = ()
+    """Served by the same server, each in a slot of its own."""
+    slots: tuple[str, ...] = ()
+    """The flags for these slots, the largest rank last."""
 
     @property
     def all(self) -> tuple[VllmRole, ...]:
         """The main model and the further ones."""
         return (self, *self.more)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What callers ask this one server for: the model, and its adapters."""
+        return (self.served_name, *(each.name for each in self.adapters))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -303,6 +326,8 @@ class NodeRequest:
     """Who signs for that name; None: the certificate for the address is for the name too."""
     callers: tuple[str, ...] | None = None
     """In a container without systemd, where nobody closes ports: the ranges that Caddy lets in. None: elsewhere."""
+    memory_gib: float | None = None
+    """GiB of memory that the machine has; None: nobody says."""
 
     def of(self, kind: type[Asked]) -> Asked | None:
         """What is asked of the role that has a class of its own; None: it is not on this node."""

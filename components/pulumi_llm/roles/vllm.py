@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import files, vllm_flags
+from pulumi_llm.roles import files, memory, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
-from pulumi_llm.roles.requests import BucketRole, NodeRequest, VllmRole
+from pulumi_llm.roles.requests import Adapter, BucketRole, NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ Source: vLLM 0.32.0, model_executor/model_loader/default_loader.py and runai_str
 """
 
 
+ADAPTER_WEIGHTS = r"adapter_model\.[a-z]+"
+"""The pattern of an adapter's weights: .safetensors, .bin or .pt (vLLM 0.32.0, lora/lora_model.py)."""
+SLICE = "llm-vllm.slice"
+"""The units of all models, with one limit of memory for them together."""
 TURN = "/opt/llm/vllm/turn"
 """What waits until the models before it on its card have loaded."""
 
@@ -47,8 +51,8 @@ class Vllm(Role):
         return {_service(each): _health(each) for each in _asked(node).all}
 
     def stages(self, node: NodeRequest) -> tuple[Stage, ...]:
-        """Without the one for further models where there are none."""
-        more, source = _asked(node).more, _source(node)
+        """Without the one for further models where there are none, and no adapters."""
+        more, source = _later(_asked(node)), _source(node)
         found = [each for each in super().stages(node) if more or each.name != MORE]
         if source == WEIGHTS:
             return tuple(found)
@@ -88,14 +92,19 @@ class Vllm(Role):
     def supply(self, node: NodeRequest) -> Row:
         """The driver's packages, and the further models, which have time until the settings are there."""
         found = {key: self.manifest.facts["driver"][key] for key in ("signed", "compiled", "nvswitch")}
-        more, hubs = _asked(node).more, _hubs(node)
-        return {**found, **({"further": [_fetched(node, each, hubs) for each in more]} if more else {})}
+        role, hubs = _asked(node), _hubs(node)
+        further = [_fetched(node, each, hubs) for each in role.more]
+        # What an adapter was made for stands in its own files.
+        further += [_adapter(node, model, each, hubs) for model in role.all for each in model.adapters]
+        return {**found, **({"further": further} if further else {})}
 
     def files(self, node: NodeRequest) -> list[Row]:
         """The units, and the chat template of a model whose own does not offer tools."""
         role = _asked(node)
         rows = super().files(node)
         rows += [file_row(f"{UNITS}/{_unit(each)}", self._further(node, each), _unit(each)) for each in role.more]
+        # Another limit is in force as soon as systemd reads it: nothing starts anew.
+        rows.append(file_row(f"{UNITS}/{SLICE}", self.filled(f"{SLICE}.j2", node)))
         if role.more:
             rows.insert(0, file_row(TURN, self.text("turn")))
         named = [(each, vllm_flags.chat_template(each)) for each in role.all]
@@ -106,7 +115,8 @@ class Vllm(Role):
 
     def values(self, node: NodeRequest) -> Row:
         """For the main model's unit: the command line, and where its programs are."""
-        return {**super().values(node), **self._of_model(node, _asked(node))}
+        values = {**super().values(node), "percent": memory.percent_of_models(node)}
+        return {**values, **self._of_model(node, _asked(node))}
 
     def _of_model(self, node: NodeRequest, model: VllmRole) -> Row:
         folder = f"{super().values(node)['venv']['vllm']}/bin"
@@ -118,6 +128,8 @@ class Vllm(Role):
             "further": None,
             "source": _source(node),
             "before": [],
+            "reaches_out": memory.reaches_out(model.extra_args),
+            "adapters": model.adapters,
         }
 
     def _further(self, node: NodeRequest, model: VllmRole) -> str:
@@ -159,24 +171,43 @@ def _health(model: VllmRole) -> str:
     return f"http://127.0.0.1:{model.port}/health"
 
 
+def _later(role: VllmRole) -> bool:
+    """Whether anything is fetched after the main model."""
+    return bool(role.more or role.adapters)
+
+
+def _adapter(node: NodeRequest, role: VllmRole, adapter: Adapter, hubs: list[dict[str, Any]]) -> dict[str, Any]:
+    """An adapter as its stage fetches it, and what it is held against. Raises Refusal ``bootstrap.no-hub``."""
+    found = _on_hubs(node, adapter, hubs)
+    told = {"name": adapter.name, "bases": list(adapter.bases), "rank": int(role.slots[-1])}
+    # Not the model with the adapter merged into it, which may lie beside it.
+    return {**found, "kinds": [ADAPTER_WEIGHTS], "adapter": told}
+
+
 def _fetched(node: NodeRequest, role: VllmRole, hubs: list[dict[str, Any]]) -> dict[str, Any]:
     """A model as its stage fetches it. Raises Refusal ``bootstrap.no-hub``."""
-    model: dict[str, Any] = {
-        "huggingface": role.model_id,
-        "modelscope": role.modelscope_id,
-        "revision": role.revision,
-        "path": model_path(role),
-    }
+    model = _on_hubs(node, role, hubs)
     load_format = flags_of(role.extra_args).get("--load-format", "")
     if load_format not in ("", "auto"):
         # No pattern: all files come. By itself the node takes what vLLM's `auto` reads.
         model["kinds"] = list(LOADED.get(load_format, ()))
+    return model
+
+
+def _on_hubs(node: NodeRequest, of: VllmRole | Adapter, hubs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Where the hubs have it, and where it will lie. Raises Refusal ``bootstrap.no-hub``."""
+    model: dict[str, Any] = {
+        "huggingface": of.model_id,
+        "modelscope": of.modelscope_id,
+        "revision": of.revision,
+        "path": model_path(of),
+    }
     if not any(model[hub["kind"]] for hub in hubs):
         raise Refusal(
             [
                 Finding(
                     "bootstrap.no-hub",
-                    _("none of the hubs {hubs} has {model_id}", hubs=list(node.sources.hubs), model_id=role.model_id),
+                    _("none of the hubs {hubs} has {model_id}", hubs=list(node.sources.hubs), model_id=of.model_id),
                     _("give modelscope_id, or add huggingface or hf-mirror to the hubs"),
                 )
             ]

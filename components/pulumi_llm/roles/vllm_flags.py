@@ -14,7 +14,7 @@ from pulumi_llm.roles.files import data
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pulumi_llm.roles.requests import VllmRole
+    from pulumi_llm.roles.requests import Adapter, VllmRole
 
 
 GDN = "--gdn-prefill-backend"
@@ -30,8 +30,8 @@ def chat_file(role: VllmRole) -> str:
     return CHAT_FILE.replace(".jinja", f"-{role.name}.jinja") if role.name else CHAT_FILE
 
 
-def model_path(role: VllmRole) -> str:
-    """Where a model lies on the data disk; another revision lies beside it."""
+def model_path(role: VllmRole | Adapter) -> str:
+    """Where a model or an adapter lies on the data disk; another revision lies beside it."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "--", f"{role.model_id}@{role.revision or 'main'}".replace("@", "--"))
     return f"/srv/llm/models/{name}"
 
@@ -71,6 +71,8 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     if role.max_model_len is not None:
         arguments += ["--max-model-len", str(role.max_model_len)]
     arguments += typed_arguments(role)
+    if role.adapters:
+        arguments += [*role.slots, "--lora-modules", *(f"{each.name}={model_path(each)}" for each in role.adapters)]
     if role.kv_cache_dtype is not None:
         arguments += ["--kv-cache-dtype", role.kv_cache_dtype]
     if role.trust_remote_code:

@@ -39,6 +39,7 @@ DOES = frozenset(
         "NoNewPrivileges",
         "CapabilityBoundingSet",
         "AmbientCapabilities",
+        "OOMScoreAdjust",
         "ListenStream",
         "Backlog",
         "ReceiveBuffer",
@@ -71,9 +72,35 @@ WALLS = frozenset(
         "InaccessiblePaths",
         "LockPersonality",
         "MemoryMax",
+        "Slice",
+        "OOMPolicy",
+        "ProtectKernelLogs",
+        "ProtectClock",
+        "ProtectHostname",
+        "ProtectProc",
+        "RestrictNamespaces",
+        "RestrictRealtime",
+        "SystemCallArchitectures",
+        "IPAddressDeny",
+        "IPAddressAllow",
     }
 )
 """Second walls that a container has no right to put up; the first one, a user of its own for each service, stands."""
+CAPABILITIES = frozenset(
+    {
+        "CAP_CHOWN",
+        "CAP_DAC_OVERRIDE",
+        "CAP_FOWNER",
+        "CAP_KILL",
+        "CAP_SETGID",
+        "CAP_SETUID",
+        "CAP_NET_BIND_SERVICE",
+    }
+)
+"""Those that the supervisor knows the numbers of."""
+RIGHTS = ("CapabilityBoundingSet", "AmbientCapabilities")
+NEEDS_WALLS = "needs_walls"
+"""A fact of a role: the second walls without which it is not safe to run."""
 TYPES = frozenset(("simple", "exec", "oneshot"))
 
 
@@ -98,7 +125,7 @@ def _needed(role: Role, node: NodeRequest) -> set[str]:
     """What a role asks for that is not there."""
     if role.manifest.install.images or role.name == "docker":
         return {_("containers of its own")}
-    return {
+    return set(role.manifest.facts.get(NEEDS_WALLS, ())) | {
         each
         for row in role.files(node)
         if row["path"].startswith(UNITS)
@@ -112,4 +139,5 @@ def lacking(path: str, text: str) -> set[str]:
         return {_("timers of systemd")}
     rows = [line.partition("=") for line in text.splitlines() if line[:1] not in ("#", ";", "[", "") and "=" in line]
     found = {key for key, __, value in rows if key not in DOES | NO_MEANING | WALLS}
+    found |= {each for key, __, value in rows if key in RIGHTS for each in value.split() if each not in CAPABILITIES}
     return found | {f"Type={value}" for key, __, value in rows if key == "Type" and value not in TYPES}

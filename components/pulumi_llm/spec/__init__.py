@@ -5,6 +5,7 @@ is reported at once; whether the whole can work together is the business of :mod
 """
 
 from pulumi_llm.spec.access import AccessSpec
+from pulumi_llm.spec.adapters import AdapterSpec
 from pulumi_llm.spec.alternatives import AlternativeSpec
 from pulumi_llm.spec.apps import AppsSpec, ChatSpec, RagSpec
 from pulumi_llm.spec.backup import BUCKETS, BackupSpec, Bucket, bucket_of, bucket_url
@@ -60,6 +61,7 @@ __all__ = [
     "WEIGHTS_SECRETS",
     "AccessSpec",
     "AcmeSpec",
+    "AdapterSpec",
     "AlternativeSpec",
     "AppsSpec",
     "BackupSpec",

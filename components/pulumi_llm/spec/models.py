@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from pulumi_llm import catalog
+from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, either, listed
 from pulumi_llm.catalog import pooling
 from pulumi_llm.errors import Refusal, UnknownName, nearest
+from pulumi_llm.spec.adapters import NAME, Adapters, refuse_flags
 from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, also, invalid, known, tokens
 
 MOST = 8
 """Further models on one machine: as many ports on loopback are kept for them (templates/vllm/role.yaml)."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
-"""A name is part of a unit's name, of a folder's, and of what callers ask for."""
 FURTHER_MODELS = "further_models"
 """What `models` of the server is called among ``ModelServer``'s arguments: ``models`` is what that tells."""
 Requests = Annotated[Count, Field(ge=1, le=4096)]
@@ -106,6 +106,10 @@ class ModelSpec(Part):
     """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100).
 
     zh: ``fp8`` 把 KV 缓存减半，需要计算能力 8.9 及以上的 GPU（L4、L20、H100）。"""
+    adapters: Adapters = Field(default_factory=dict)
+    """LoRA adapters of this model, by the names that clients call them: see ``adapters``.
+
+    zh: 这个模型的 LoRA 适配器，以客户端使用的名称为键，见 [``adapters``](#adapters)。"""
     trust_remote_code: Flag = False
     """Let code from the model's repository run on the host.
 
@@ -130,6 +134,12 @@ class ModelSpec(Part):
                 _("device: gpu, where a small model takes a GiB or two of the card; or a server of yours as upstream"),
             )
         return value
+
+    @model_validator(mode="after")
+    def _adapters_say_it_once(self) -> Self:
+        if self.adapters:
+            refuse_flags(flags_of(self.extra_args))
+        return self
 
 
 def _models(value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pulumi_llm import catalog
+from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, listed
+from pulumi_llm.spec.adapters import Adapters, refuse_flags
 from pulumi_llm.spec.alternatives import AlternativeSpec
 from pulumi_llm.spec.apps import AppsSpec
 from pulumi_llm.spec.content import ContentSpec, Word
@@ -180,6 +182,10 @@ class ServerSpec(MachineSpec):
     """Further models on the same machine, by the names that clients call them: see "several models on a host".
 
     zh: 同一台机器上的其他模型，以客户端使用的名称为键，见[一台机器上的多个模型](#一台机器上的多个模型)。"""
+    adapters: Adapters = Field(default_factory=dict)
+    """LoRA adapters of the model, by the names that clients call them: see ``adapters``.
+
+    zh: 模型的 LoRA 适配器，以客户端使用的名称为键，见 [``adapters``](#adapters)。"""
     services: Services = Field(default_factory=dict)
     """More services on the same host, by the names of their roles: see ``services``.
 
@@ -291,7 +297,13 @@ class ServerSpec(MachineSpec):
                 ),
                 _("give them to an overseas proxy (proxy.upstreams), whose models the server's gateway serves too"),
             )
-        refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name", self.models)
+        refuse_twice([*self.own_models, *served_by(self.upstreams)], "served_name", set(self.own_models[1:]))
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_say_it_once(self) -> Self:
+        if self.adapters:
+            refuse_flags(flags_of(self.extra_args))
         return self
 
     def choice(self, number: int) -> ServerSpec:
@@ -306,8 +318,9 @@ class ServerSpec(MachineSpec):
 
     @property
     def own_models(self) -> tuple[str, ...]:
-        """What clients call the models that this machine serves itself, the main one first."""
-        return (self.name_served, *self.models)
+        """What clients call the models that this machine serves itself, the main one first, and its adapters last."""
+        further = [name for each in self.models.values() for name in each.adapters]
+        return (self.name_served, *self.models, *self.adapters, *further)
 
     @property
     def cards(self) -> int:

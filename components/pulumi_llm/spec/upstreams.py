@@ -173,7 +173,7 @@ def refuse_twice(names: Iterable[str], hint: str, further: Collection[str] = ())
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         if twice[0] in further:
-            hint = _("another name for it under models")
+            hint = _("another name for it under models or adapters")
         raise invalid("spec.model-twice", _("two models are served by the name {twice!r}", twice=twice[0]), hint)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_node import backup_archive, backup_restore, backup_send, status
-from llm_node.backup_store import FOLDER, Store
+from llm_node.backup_store import BESIDE, FOLDER, UNDER_WAY, Store
 from llm_node.system import Failure, at, run, write
 
 RUN = "/run/llm/backup"
@@ -128,23 +128,25 @@ def _work() -> None:
 def make(store: Store) -> dict[str, Any]:
     """A backup in parts in the folder ``parts``, and its manifest."""
     parts, dump = backup_restore.empty(store.folder / "parts"), backup_restore.empty(store.folder / "dump")
-    room(store, 1 if store.by_files else 2)
+    room(store)
     version, count = store.version(), store.count()
     begun = now()
-    if store.by_files:
-        backup_restore.begin("backup")
-        store.stop()
-        try:
-            rows = backup_archive.pack(store.data, parts)
-        finally:
-            store.start()
-            at(f"{FOLDER}/under-way.json").unlink()
-    else:
-        try:
+    backup_restore.begin("backup")
+    try:
+        if store.by_files:
+            store.stop()
+            try:
+                beside(store, dump)
+                rows = backup_archive.pack([store.data, dump], parts)
+            finally:
+                store.start()
+        else:
             store.means.dump(store, dump)
-            rows = backup_archive.pack(dump, parts)
-        finally:
-            shutil.rmtree(dump)  # it lies open
+            beside(store, dump)
+            rows = backup_archive.pack([dump], parts)
+    finally:
+        shutil.rmtree(dump)  # it lies open
+    at(UNDER_WAY).unlink()  # not where it failed: `recover` then starts what was stopped
     if count != store.count():
         count = None  # somebody wrote meanwhile, and a restore is held against what was counted
     manifest = {
@@ -158,21 +160,35 @@ def make(store: Store) -> dict[str, Any]:
         "count": count,
         "recipient": at(backup_archive.RECIPIENT).read_text().strip(),
         "parts": rows,
+        **({"beside": [{"name": each.name, "version": each.version} for each in store.beside]} if store.beside else {}),
     }
     write(parts / "manifest.json", json.dumps(manifest, indent=1), 0o600)
     return manifest
 
 
-def room(store: Store, times: int) -> None:
-    """A Failure where the copies would fill the disk that the store writes to."""
-    size = 0
-    for each in store.data.rglob("*"):
+def beside(store: Store, dump: Path) -> None:
+    """The files of the services beside it. They come after the store's own: what they refer to there is there."""
+    for each in store.beside:
+        (dump / BESIDE).mkdir(exist_ok=True)
+        each.copy(dump / BESIDE / each.name)
+
+
+def room(store: Store) -> None:
+    """A Failure where the copies would fill the disk that the store writes to: an archive, and what is copied first."""
+    copied = 2 * sum(size(each.data) for each in store.beside)
+    backup_restore.room(store.folder, copied + (1 if store.by_files else 2) * size(store.data))
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    found = 0
+    for each in folder.rglob("*"):
         try:
             told = each.lstat()
         except FileNotFoundError:
             continue  # a store that runs puts its files together
-        size += told.st_size if stat.S_ISREG(told.st_mode) else 0
-    backup_restore.room(store.folder, times * size)
+        found += told.st_size if stat.S_ISREG(told.st_mode) else 0
+    return found
 
 
 def send_all(store: Store, manifest: dict[str, Any]) -> None:

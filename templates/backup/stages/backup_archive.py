@@ -7,7 +7,7 @@ import os
 import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,8 +18,8 @@ BLOCK = 2**20
 RECIPIENT = "/srv/llm/secrets/backup.recipient"
 
 
-def pack(folder: Path, parts: Path) -> list[dict[str, Any]]:
-    """Archive what is in ``folder``, encrypted. Returns name, bytes and SHA-256 of each part."""
+def pack(folders: Sequence[Path], parts: Path) -> list[dict[str, Any]]:
+    """Archive what is in ``folders``, encrypted. Returns name, bytes and SHA-256 of each part."""
     try:
         age = subprocess.Popen(
             ["age", "--encrypt", "--recipients-file", str(at(RECIPIENT))],
@@ -35,7 +35,7 @@ def pack(folder: Path, parts: Path) -> list[dict[str, Any]]:
     def feed(into: IO[bytes]) -> None:
         try:
             with into, tarfile.open(fileobj=into, mode="w|", format=tarfile.PAX_FORMAT, bufsize=BLOCK) as archive:
-                for each in sorted(folder.iterdir()):
+                for each in sorted(each for folder in folders for each in folder.iterdir()):
                     archive.add(each, arcname=each.name, filter=nobodys)
         except Exception as error:
             broken.append(error)

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from llm_node import backup_archive, status
-from llm_node.backup_store import FOLDER, UNDER_WAY, Store
+from llm_node.backup_store import BESIDE, FOLDER, UNDER_WAY, Service, Store
 from llm_node.system import Failure, at, must, own, write
 
 ROOM = 0.05  # share of the data disk that stays free,
 LEAST = 2 * 2**30  # or so many bytes, where that is less: a large disk that is nearly full is copied while it can be
-BEFORE, NEW = f"{FOLDER}/before", f"{FOLDER}/new"
+BEFORE, NEW, HALF = f"{FOLDER}/before", f"{FOLDER}/new", f"{FOLDER}/half"
+ASIDE = f"{FOLDER}/before-beside"
+"""As `before`, for the services beside the store: a folder each, by the role's name."""
 
 
 def restore(store: Store, manifest: dict[str, Any], key: Path) -> dict[str, Any]:
@@ -32,15 +34,21 @@ def restore(store: Store, manifest: dict[str, Any], key: Path) -> dict[str, Any]
         shutil.rmtree(new)  # it lies open
         raise
     shutil.rmtree(incoming)
+    services = {at(f"{NEW}-beside") / each.name: each for each in store.beside}
+    apart(new)
+    services = {folder: each for folder, each in services.items() if folder.is_dir()}
     try:
-        swap(store, new)
+        swap(store, new, services)
         found = filled(store, manifest, new)
+        for each in services.values():
+            each.start()
     except BaseException:
         recover()
         raise
     at(UNDER_WAY).unlink()
     clear()
-    return {"engine": store.engine, "id": manifest["id"], "count": found}
+    beside = [each.name for each in services.values()]
+    return {"engine": store.engine, "id": manifest["id"], "count": found, **({"beside": beside} if beside else {})}
 
 
 def fits(store: Store, manifest: dict[str, Any]) -> None:
@@ -56,6 +64,13 @@ def fits(store: Store, manifest: dict[str, Any]) -> None:
             "backup.newer-version",
             f"{store.title} {manifest['version']} wrote the backup, and here runs {here}; nothing was done",
         )
+    saved = {each["name"]: each["version"] for each in manifest.get("beside", [])}
+    for each in store.beside:
+        if numbers(saved.get(each.name, "0")) > numbers(each.version):
+            raise Failure(
+                "backup.newer-version",
+                f"{each.title} {saved[each.name]} wrote the backup, and here runs {each.version}; nothing was done",
+            )
 
 
 def numbers(version: str) -> list[int]:
@@ -63,20 +78,39 @@ def numbers(version: str) -> list[int]:
     return [int(each) for each in version.split("-")[0].split(".") if each.isdigit()]
 
 
-def swap(store: Store, new: Path) -> None:
-    """Stop the store, set its data aside, and make it empty, or with the copied files."""
+def apart(new: Path) -> None:
+    """What the archive has of services beside the store is no part of the store's."""
+    beside = at(f"{NEW}-beside")
+    shutil.rmtree(beside, ignore_errors=True)
+    if (new / BESIDE).is_dir():
+        (new / BESIDE).rename(beside)
+
+
+def swap(store: Store, new: Path, services: dict[Path, Any]) -> None:
+    """Stop the store, set its data aside, and make it empty, or with the copied files; so for those beside it."""
     # What a finished restore was killed over: it would be taken for the data that this one sets aside.
-    if at(BEFORE).exists():
-        shutil.rmtree(at(BEFORE))
+    for stale in (BEFORE, ASIDE):
+        if at(stale).exists():
+            shutil.rmtree(at(stale))
     begin("restore")
+    if services:
+        at(ASIDE).mkdir(mode=0o700)
+    for folder, each in services.items():  # first those that ask the store
+        each.stop()
+        changed(each, at(ASIDE) / each.name, folder)
     store.stop()
-    store.data.rename(at(BEFORE))
-    store.data.mkdir(mode=0o700)
-    own(store.data, store.owner)
-    if store.by_files:
+    changed(store, at(BEFORE), new if store.by_files else None)
+
+
+def changed(service: Service, before: Path, new: Path | None) -> None:
+    """Set the data of what is stopped aside, and give it the files in ``new``, if any."""
+    service.data.rename(before)
+    service.data.mkdir(mode=0o700)
+    own(service.data, service.owner)
+    if new is not None:
         for each in new.iterdir():
-            each.rename(store.data / each.name)
-        store.own(store.data)
+            each.rename(service.data / each.name)
+        service.own(service.data)
 
 
 def filled(store: Store, manifest: dict[str, Any], new: Path) -> int | None:
@@ -105,24 +139,31 @@ def recover(start: bool = True) -> bool:
         return False
     store = Store()
     if status.read(at(UNDER_WAY)).get("what") == "restore":
-        before = at(BEFORE)
-        if before.exists():
-            if start:
-                store.stop()
-            if store.data.exists():
-                empty(at(f"{FOLDER}/half"))
-                store.data.rename(at(f"{FOLDER}/half/data"))
-            before.rename(store.data)
+        empty(at(HALF))
+        taken_back(store, at(BEFORE), start)
+        for each in store.beside:
+            taken_back(each, at(ASIDE) / each.name, start)
     if start:
-        must("backup.engine-failed", "systemctl", "start", store.unit)
+        for each in (store, *store.beside):
+            must("backup.engine-failed", "systemctl", "start", each.unit)
     at(UNDER_WAY).unlink()
     clear()
     return True
 
 
+def taken_back(service: Service, before: Path, runs: bool) -> None:
+    """The data that stands aside is put where it stood."""
+    if before.exists():
+        if runs:
+            service.stop()
+        if service.data.exists():
+            service.data.rename(at(HALF) / service.data.name)
+        before.rename(service.data)
+
+
 def clear(but: str = "") -> None:
     """Delete what a backup or a restore leaves behind, but what is to be sent still."""
-    for name in ("half", "new", "before", "dump", "incoming"):
+    for name in ("half", "new", "new-beside", "before", "before-beside", "dump", "incoming"):
         if name != but:
             shutil.rmtree(at(FOLDER) / name, ignore_errors=True)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from llm_boot import model
+from llm_boot import adapter, model
 from llm_boot.support import WHEELS
 
 
@@ -109,11 +110,15 @@ class Services:
 
 
 def hub(path: str) -> Answer:
-    """Hugging Face's and ModelScope's protocols; every model id is the tiny model."""
+    """Hugging Face's and ModelScope's protocols; every model id is the tiny model.
+
+    One that ends in ``-lora`` is an adapter of it.
+    """
     parts = urlsplit(path)
     plain, query = unquote(parts.path), parse_qs(parts.query)
-    files = model.files()
-    commit = hashlib.sha1(model.files()["model.safetensors"]).hexdigest()
+    name = re.match(r"(?:/api(?:/v1)?/models)?/[^/]+/([^/]+)", plain)
+    files = adapter.files() if name and name[1].endswith("-lora") else model.files()
+    commit = hashlib.sha1(next(data for each, data in files.items() if each.endswith(".safetensors"))).hexdigest()
     if re.fullmatch(r"/api/v1/models/[^/]+/[^/]+/repo/files", plain):
         rows = [
             {"Path": name, "Name": name, "Type": "blob", "Size": len(data), "Sha256": _sha256(data), "Revision": commit}
@@ -121,7 +126,7 @@ def hub(path: str) -> Answer:
         ]
         return document({"Code": 200, "Data": {"Files": rows}, "Success": True})
     if re.fullmatch(r"/api/v1/models/[^/]+/[^/]+/repo", plain):
-        return _served(query.get("FilePath", [""])[0], commit)
+        return _served(files, query.get("FilePath", [""])[0], commit)
     if re.fullmatch(r"/api/models/[^/]+/[^/]+/tree/[^/]+", plain):
         listed = []
         for name, data in files.items():
@@ -138,12 +143,12 @@ def hub(path: str) -> Answer:
     if re.fullmatch(r"/api/models/[^/]+/[^/]+(/revision/[^/]+)?", plain):
         return document({"sha": commit, "siblings": [{"rfilename": name} for name in files]})
     if found := re.fullmatch(r"/[^/]+/[^/]+/resolve/[^/]+/(.+)", plain):
-        return _served(found[1], commit)
+        return _served(files, found[1], commit)
     return missing(plain)
 
 
-def _served(name: str, commit: str) -> Answer:
-    data = model.files().get(name)
+def _served(files: Mapping[str, bytes], name: str, commit: str) -> Answer:
+    data = files.get(name)
     if data is None:
         return missing(name)
     headers = {"Content-Type": "application/octet-stream", "X-Repo-Commit": commit, "ETag": f'"{_sha256(data)}"'}

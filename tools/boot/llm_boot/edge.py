@@ -6,6 +6,7 @@ listens, ``FOLDER/requests.jsonl`` tells what was asked, ``FOLDER/faults.json`` 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -196,7 +197,9 @@ def serve_names(edge: Edge) -> None:
         fault = edge.faults.find(name, "", "", "drop", "unknown-host")
         if fault is None or fault.do != "drop":
             known = fault is None and service_of(name) is not None
-            server.sendto(_reply(question, end, table()["address"] if known else None), client)
+            # Who asks from an address that nobody has here, such as a container without the machine's, is not reached.
+            with contextlib.suppress(OSError):
+                server.sendto(_reply(question, end, table()["address"] if known else None), client)
 
 
 def _name(question: bytes) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import grp
 import os
@@ -17,7 +18,9 @@ LISTEN = 3
 NOT_STARTED = 203
 """What ends a program that never began, as systemd has it."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-CAPABILITIES = {"CAP_NET_BIND_SERVICE": 10}
+CAPABILITIES = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_FOWNER": 3, "CAP_KILL": 5, "CAP_SETGID": 6,
+                "CAP_SETUID": 7, "CAP_NET_BIND_SERVICE": 10}  # fmt: skip
+"""Those that units name, with the kernel's numbers (linux/capability.h)."""
 LAST_CAPABILITY = 63
 NO_NEW_PRIVILEGES, BOUNDING_DROP, KEEP, AMBIENT, CHILD_SUBREAPER = 38, 24, 8, 47, 36
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -56,9 +59,12 @@ def become(unit: Unit, as_root: bool, sockets: list[int], out: int) -> None:
     os.umask(int(unit.one("UMask", "0022"), 8))
     user = unit.one("User", "root") if not as_root else "root"
     who = pwd.getpwnam(user)
+    with contextlib.suppress(OSError):  # to be ended later than others is a right that a container may not have
+        Path("/proc/self/oom_score_adj").write_text(unit.one("OOMScoreAdjust", "0"))
+    if not as_root:
+        bound(unit)
     if user != "root":
         group = grp.getgrnam(unit.one("Group")).gr_gid if unit.one("Group") else who.pw_gid
-        bound(unit)
         os.initgroups(user, group)
         os.setgid(group)
         LIBC.prctl(KEEP, 1, 0, 0, 0)
