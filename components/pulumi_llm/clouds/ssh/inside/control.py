@@ -97,12 +97,12 @@ def journalctl(arguments: list[str]) -> int:
     return 0
 
 
-def sysusers(_: list[str]) -> int:
+def sysusers(_arguments: list[str]) -> int:
     """Make the users of the node that are not there yet, with their fixed numbers."""
-    for line in Path(USERS).read_text(encoding="utf-8").splitlines():
-        if not line.startswith("u "):
+    for row in Path(USERS).read_text(encoding="utf-8").splitlines():
+        if not row.startswith("u "):
             continue
-        _, name, number, title, home = shlex.split(line)
+        _, name, number, title, home = shlex.split(row)
         if name not in {each.gr_name for each in grp.getgrall()}:
             subprocess.run(["groupadd", "--gid", number, name], check=True)
         if name not in {each.pw_name for each in pwd.getpwall()}:
