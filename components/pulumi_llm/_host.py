@@ -137,7 +137,9 @@ def make_host(request: HostRequest, scope: Scope) -> Host:
     domain = request.domain
     # A name that another authority signs for is not in our certificate: Caddy would take that one for it.
     ours = domain.name if domain is not None and domain.acme is None else None
-    authority, certificate, key = _certificate(name, host.address, scope, ours)
+    # A container is called through a tunnel too.
+    loopback = ["127.0.0.1"] if host.as_root else []
+    authority, certificate, key = _certificate(name, [host.address, *loopback], scope, ours)
     if domain is not None and domain.record is not None:
         _record(name, domain.name, domain.record, host.address, request.cloud, scope)
     connection = connection_to(host)
@@ -308,9 +310,9 @@ def _secrets_document(
 
 
 def _certificate(
-    name: str, ip: pulumi.Output[str], scope: Scope, domain: str | None
+    name: str, addresses: list[pulumi.Input[str]], scope: Scope, domain: str | None
 ) -> tuple[pulumi.Output[str], pulumi.Output[str], pulumi.Output[str]]:
-    """Our own authority, and a certificate by it for the address, and for the name where one is given.
+    """Our own authority, and a certificate by it for the addresses, and for the name where one is given.
 
     PEM: (authority, certificate, private key).
     """
@@ -332,7 +334,7 @@ def _certificate(
     asked = tls.CertRequest(
         f"{name}-certificate-request",
         private_key_pem=key.private_key_pem,
-        ip_addresses=[ip],
+        ip_addresses=addresses,
         dns_names=[domain] if domain is not None else None,
         subject=tls.CertRequestSubjectArgs(common_name=shortened(name, COMMON_NAME_LIMIT)),
         opts=scope.child(),

@@ -71,6 +71,13 @@ def test_every_command_to_a_container_does_without_sudo() -> None:
     assert told["supervisor"] == supervisor()
 
 
+def test_the_certificate_is_good_at_the_end_of_a_tunnel_too_and_elsewhere_for_the_address_alone() -> None:
+    for host, loopback in ((CONTAINER, ["127.0.0.1"]), ({}, [])):
+        plan = planned(platform(**host))
+        (asked,) = [each for each in plan.resources if each.type.endswith(":CertRequest")]
+        assert list(asked.inputs["ipAddresses"]) == ["203.0.113.7", *loopback]
+
+
 def test_caddy_lets_in_who_may_call_where_nobody_can_close_ports_and_asks_nobody_elsewhere() -> None:
     config = caddyfile(in_a_container(platform(**CONTAINER))[1])
     assert "@elsewhere not remote_ip 127.0.0.0/8 ::1 203.0.113.0/24" in config
