@@ -33,7 +33,8 @@ DIGEST = (
     rf'prune() {{ find / /root/autodl-tmp -xdev \( {PRUNED} \) -prune -o "$@"; }}; '
     "prune -type f ! -name '*-' ! -name '*.cache' -print0 | sort -z | xargs -0 sha256sum; "
     "prune ! -type l -printf '%p %y %m %u %g\\n' | grep -v -e '^[^ ]*- f' -e '\\.cache f' | sort; "
-    "prune -type l -printf '%p -> %l\\n' | sort"
+    "prune -type l -printf '%p -> %l\\n' | sort; "
+    "find / -xdev -name '*llm*' ! -path '/proc/*' ! -path '/usr/lib/llm-boot*' ! -path '/usr/include/*' | sort"
 )
 """Digests of all files, and mode and owner of all that is there; without logs, caches, and records of apt and dpkg."""
 CONDA = "#!/bin/sh\necho 'this is conda, which is left alone' >&2\nexit 3\n"

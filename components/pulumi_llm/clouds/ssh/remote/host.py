@@ -6,9 +6,11 @@ finds before it changes anything is kept in `before.json`: what was there then i
 
 from __future__ import annotations
 
+import glob
 import grp
 import json
 import os
+import re
 import shutil
 import sys
 import uuid
@@ -33,6 +35,8 @@ LEFT = (
     *("/etc/containerd", "/run/docker", "/run/containerd", "/var/log/llm"),
 )
 """Folders that are ours, or that packages of ours leave behind; one that was there before stays."""
+GIVEN = {"State": "/var/lib", "Cache": "/var/cache", "Runtime": "/run"}
+"""Where services are given folders by their units."""
 
 
 def main(arguments: list[str], told: dict[str, Any]) -> int:
@@ -104,6 +108,7 @@ def occupy(told: dict[str, Any], before: dict[str, Any]) -> int:
 
 def noted(told: dict[str, Any]) -> dict[str, Any]:
     """What is there before anything is changed."""
+    there = [each for place in GIVEN.values() for each in glob.glob(place + "/llm-*")]
     return {
         "name": told["name"],
         "mode": told["mode"],
@@ -113,11 +118,19 @@ def noted(told: dict[str, Any]) -> dict[str, Any]:
         "held": run("apt-mark", "showhold")[1].split(),
         "people": sorted(people()),
         "groups": sorted(each.gr_name for each in grp.getgrall()),
-        "folders": [each for each in LEFT if Path(each).exists()],
+        "folders": [each for each in [*LEFT, *there] if Path(each).exists()],
         "made": [str(each) for folder in places(told) for each in missing(folder)],
         "masked": [str(each) for each in UNITS.glob("*")],
         "closed": closed(Path(told["folder"])) if told["mode"] == "container" else [],
     }
+
+
+def given() -> list[str]:
+    """The folders that our services were given."""
+    lines = re.findall(
+        r"^(State|Cache|Runtime)Directory=(.+)$", "\n".join(map(read, map(str, UNITS.glob("llm*")))), re.M
+    )
+    return sorted("{}/{}".format(GIVEN[kind], name) for kind, names in lines for name in names.split())
 
 
 def places(told: dict[str, Any]) -> list[Path]:
@@ -161,6 +174,7 @@ def leave(token: str) -> int:
     if gone:
         quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
         must("ssh.purge", "apt-get", "-qy", "-oDPkg::Lock::Timeout=300", "purge", *gone, **quiet)
+    theirs = given()
     for path in files_of_ours():
         path.unlink(missing_ok=True)
     for each in UNITS.glob("*.wants/llm*"):
@@ -170,7 +184,7 @@ def leave(token: str) -> int:
             each.unlink()
     run("systemctl", "daemon-reload")
     run("systemctl", "reset-failed", "llm*")
-    for each in [*(name for name in LEFT if name not in before["folders"]), before["folder"]]:
+    for each in [*(name for name in [*LEFT, *theirs] if name not in before["folders"]), before["folder"]]:
         shutil.rmtree(each, ignore_errors=True)
     if DATA.is_symlink():
         DATA.unlink()
