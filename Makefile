@@ -33,6 +33,7 @@ demo: setup ## a whole platform on simulated clouds: no account, no network (STA
 tools: setup ## the real programs that the tests run, built or installed once (about ten minutes at first)
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi yaml actionlint age caddy compose cloud-init shellcheck systemd
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch prometheus || echo "tools: so alerts are not asked of a Prometheus here, and those tests are skipped"
+	@tools/fetch workerd || echo "tools: so no Worker is run here, and those tests are skipped"
 
 test: tools ## every test, the slow ones too
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch boot || echo "test: so no node is booted here, and those tests are skipped"

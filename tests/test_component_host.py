@@ -103,6 +103,17 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"server": "[spec.", "acess": "[spec.unknown-key] ", "access": "[spec."},
     ),
     "VectorStore": ({"cloud": "aws"}, {"region": "[spec.missing-key] ", "allowedCidrs": "[spec.missing-key] "}),
+    "WorkerProxy": (
+        {"accountId": "x", "zoneId": 3.0, "hostname": "no name", "upstreams": {"openai": {"models": "x"}}},
+        {
+            "accountId": "[spec.bad-account] ",
+            "zoneId": "[spec.wrong-type] ",
+            "hostname": "[spec.bad-domain] ",
+            "near": "[spec.missing-key] ",
+            "allowedCidrs": "[spec.missing-key] ",
+            "upstreams.openai.models": "[spec.",
+        },
+    ),
 }
 
 
@@ -283,6 +294,17 @@ GOOD: dict[str, dict[str, Any]] = {
         **MODERATION,
     },
     "VectorStore": {"cloud": "aws", "region": "ap-northeast-1", "memoryGib": 2.0, **OPEN},
+    "WorkerProxy": {
+        "accountId": "0" * 32,
+        "zoneId": "1" * 32,
+        "hostname": "llm.example.com",
+        "near": "us-west-2",
+        "upstreams": PROXY["upstreams"],
+        "routes": PROXY["routes"],
+        "keys": {"web-1": {"requestsPerMinute": 30.0}},
+        **OPEN,
+        "openaiApiKey": secret("sk-planted"),
+    },
 }
 
 OWN: dict[str, Any] = {
@@ -354,6 +376,7 @@ UNKNOWN: list[tuple[str, dict[str, Any], str, str]] = [
     ("OverseasProxy", {"routes": {"r": {"models": {"gpt_x": 1}, "fallbacks": []}}}, "routes.r.fallbacks", "fallback"),
     ("Network", {"zones": ["ap-southeast-1a"]}, "zones", "zone"),
     ("VectorStore", {"memoryGibs": 4.0}, "memoryGibs", "memoryGib"),
+    ("WorkerProxy", {"hostnames": "x"}, "hostnames", "hostname"),
 ]
 
 
@@ -376,6 +399,7 @@ def test_an_output_inside_a_part_is_refused_by_its_path_and_one_for_an_address_i
         ("Platform", {"server": {**GOOD["Platform"]["server"], "gpu": secret("T4")}}, "server"),
         ("Network", {"zone": late}, "zone"),
         ("VectorStore", {"memoryGib": late}, "memoryGib"),
+        ("WorkerProxy", {"near": late}, "near"),
     ]
     assert {component for component, *_ in inside} == set(GOOD)
     answers = refused(*((component, {**GOOD[component], **change}) for component, change, _ in inside))

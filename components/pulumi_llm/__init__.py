@@ -46,12 +46,14 @@ if TYPE_CHECKING:
         VectorStoreArgs,
         WeightsArgs,
         WordListArgs,
+        WorkerProxyArgs,
     )
     from pulumi_llm._model_server import ModelServer
     from pulumi_llm._network import Network
     from pulumi_llm._overseas_proxy import OverseasProxy
     from pulumi_llm._platform import Platform
     from pulumi_llm._vector_store import VectorStore
+    from pulumi_llm._worker_proxy import WorkerProxy
     from pulumi_llm.errors import Finding, Refusal
 
 __version__ = "0.1.0"
@@ -99,6 +101,8 @@ _HOMES = {
     "VectorsArgs": "_args",
     "WeightsArgs": "_args",
     "WordListArgs": "_args",
+    "WorkerProxy": "_worker_proxy",
+    "WorkerProxyArgs": "_args",
 }
 
 __all__ = [
@@ -144,6 +148,8 @@ __all__ = [
     "VectorsArgs",
     "WeightsArgs",
     "WordListArgs",
+    "WorkerProxy",
+    "WorkerProxyArgs",
 ]
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "VectorsArgs",
     "WeightsArgs",
     "WordListArgs",
+    "WorkerProxyArgs",
 ]
 
 
@@ -986,6 +987,53 @@ class OverseasProxyArgs(TypedDict):
     """The SecretKey of a content moderator of kind ``tencent``. Keep it secret."""
     hook_moderation_key: NotRequired[pulumi.Input[str]]
     """The key of a content moderator of kind ``hook``, where it names ``moderation_hook_key``. Keep it secret."""
+
+
+class WorkerProxyArgs(TypedDict):
+    """Which account the proxy runs in, what it serves, and who may call it."""
+
+    account_id: str
+    """The id of the Cloudflare account that it runs in."""
+    hostname: str
+    """Its name, such as ``llm.example.com``, in a zone of that account. At ``workers.dev`` it does not answer."""
+    zone_id: str
+    """The id of the zone that ``hostname`` is in."""
+    near: str
+    """The region of AWS near which it runs, such as ``us-west-2``: it asks the vendors from there, whoever calls."""
+    upstreams: dict[str, UpstreamArgs]
+    """The vendors and their models, as those of ``OverseasProxy``."""
+    allowed_cidrs: list[str]
+    """Who may call the gateway and the services. The machine that runs Pulumi must be among them, unless ``ssh_cidrs`` names it."""
+    keys: NotRequired[dict[str, KeyArgs]]
+    """Its keys by name, with their limits. Default: ``{"default": {}}``."""
+    routes: NotRequired[dict[str, RouteArgs]]
+    """More names that callers may ask for: aliases, weights, fallback."""
+    public: NotRequired[bool]
+    """Say that ranges as wide as the internet are meant. Never applies to SSH. Default: ``false``."""
+    upstream_api_keys: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """The keys of upstreams that have names of your own, by those names. Keep them secret."""
+    openai_api_key: NotRequired[pulumi.Input[str]]
+    """The key for OpenAI; needed where ``upstreams`` of the server or the proxy names ``openai``. Keep it secret."""
+    anthropic_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Anthropic; needed where ``upstreams`` of the server or the proxy names ``anthropic``. Keep it secret."""
+    gemini_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Gemini; needed where ``upstreams`` of the server or the proxy names ``gemini``. Keep it secret."""
+    groq_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Groq; needed where ``upstreams`` of the server or the proxy names ``groq``. Keep it secret."""
+    deepseek_api_key: NotRequired[pulumi.Input[str]]
+    """The key for DeepSeek; needed where ``upstreams`` of the server or the proxy names ``deepseek``. Keep it secret."""
+    qwen_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Qwen (Bailian); needed where ``upstreams`` of the server or the proxy names ``qwen``. Keep it secret."""
+    qianfan_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Qianfan (Baidu); needed where ``upstreams`` of the server or the proxy names ``qianfan``. Keep it secret."""
+    ark_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Volcengine Ark; needed where ``upstreams`` of the server or the proxy names ``ark``. Keep it secret."""
+    pai_eas_api_key: NotRequired[pulumi.Input[str]]
+    """The key for PAI-EAS; needed where ``upstreams`` of the server or the proxy names ``pai-eas``. Keep it secret."""
+    hai_api_key: NotRequired[pulumi.Input[str]]
+    """The key for Tencent Cloud HAI; needed where ``upstreams`` of the server or the proxy names ``hai``. Keep it secret."""
+    custom_api_key: NotRequired[pulumi.Input[str]]
+    """The key for an upstream of your own; needed where ``upstreams`` of the server or the proxy names ``custom``. Keep it secret."""
 
 
 class PlatformArgs(TypedDict):

@@ -229,8 +229,10 @@ def _order(request: HostRequest) -> HostOrder:
     )
 
 
-def gateway_keys(name: str, keys: Mapping[str, KeySpec], scope: Scope) -> dict[str, pulumi.Output[str]]:
-    """A random key for each name, made anew when its ``generation`` is raised."""
+def gateway_keys(
+    name: str, keys: Mapping[str, KeySpec], child: pulumi.ResourceOptions
+) -> dict[str, pulumi.Output[str]]:
+    """A random key for each name, made anew when its ``generation`` is raised. ``child``: the options of each."""
     made: dict[str, pulumi.Output[str]] = {}
     for key, spec in sorted(keys.items()):
         password = random.RandomPassword(
@@ -238,7 +240,7 @@ def gateway_keys(name: str, keys: Mapping[str, KeySpec], scope: Scope) -> dict[s
             length=40,
             special=False,
             keepers={"generation": str(spec.generation)},
-            opts=scope.child(),
+            opts=child,
         )
         made[key] = password.result.apply(lambda text: f"sk-{text}")
     return made

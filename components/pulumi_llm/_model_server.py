@@ -96,7 +96,7 @@ class ModelServer(pulumi.ComponentResource):
         ending = ending_models(server.spec.upstreams, datetime.now(UTC).date())
         notices.warn(self, name, [*server.warnings, *nobody_starts(server.spec), *hosts.expired(server.keys), *ending])
         scope = support.scope_of(self, name, cloud, server.site.region.name)
-        keys = hosts.gateway_keys(name, server.keys, scope)
+        keys = hosts.gateway_keys(name, server.keys, scope.child())
         secrets: dict[str, pulumi.Input[str]] = {
             **_nodes.vendor_secrets(settled.of_vendors),
             **_nodes.authorities(server.spec.upstreams),

@@ -69,7 +69,7 @@ class OverseasProxy(pulumi.ComponentResource):
         scope = support.scope_of(self, name, cloud, proxy.site.region.name)
         today = datetime.now(UTC).date()
         notices.warn(self, name, [*hosts.expired(proxy.spec.keys), *ending_models(proxy.spec.upstreams, today)])
-        keys = hosts.gateway_keys(name, proxy.spec.keys, scope)
+        keys = hosts.gateway_keys(name, proxy.spec.keys, scope.child())
         client = args.get("client_address")
         host = hosts.make_host(
             hosts.HostRequest(

@@ -663,7 +663,21 @@ def _without_keys(*vendors: str) -> dict[str, Any]:
     return {**PROXY, "openai_api_key": None, "upstreams": upstreams}
 
 
+WORKER: dict[str, Any] = {
+    "account_id": "0" * 32,
+    "zone_id": "1" * 32,
+    "hostname": "llm.example.com",
+    "near": "us-west-2",
+    **{key: PROXY[key] for key in ("upstreams", "allowed_cidrs", "openai_api_key")},
+}
+_ABROAD = {"models": ["m"], "vendor": "custom", "base_url": "https://gpu.example.com/v1"}
 COMPONENTS: tuple[tuple[Any, Any], ...] = (
+    (llm.WorkerProxy, {**WORKER, "account_id": "x"}),
+    (llm.WorkerProxy, {**WORKER, "content": {"lists": {}}, "blocked_words": ["x"]}),
+    (llm.WorkerProxy, {**WORKER, "keys": {"app": {"ask_twice": True}}}),
+    (llm.WorkerProxy, {**WORKER, "keys": {"app": {"endpoints": ["/v1/rerank"]}}}),
+    (llm.WorkerProxy, {**WORKER, "upstreams": {"gpu": {**_ABROAD, "vendor": "vllm"}}}),
+    (llm.WorkerProxy, {**WORKER, "upstreams": {"gpu": {**_ABROAD, "certificate_authority": CERTIFICATE}}}),
     (llm.ModelServer, {**SERVER, "modle": "x"}),
     (llm.ModelServer, {**SERVER, "zzz": "x"}),
     (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
@@ -699,6 +713,7 @@ def of_components() -> Iterator[Finding]:
     """Components in somebody's own program."""
     for kind, args in COMPONENTS:
         yield from told(lambda kind=kind, args=args: capture(lambda: kind("x", args)))
+    yield from told(lambda: capture(lambda: llm.WorkerProxy("No_Name", WORKER)))  # type: ignore[arg-type]
     yield from told(lambda: capture(_with_an_output))
     yield from told(lambda: capture(lambda: llm.Network("sg-x", {"cloud": "aws", "region": "us-west-2"})))
     yield from told(lambda: capture(_with_a_provider_of_another_region))

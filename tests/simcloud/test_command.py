@@ -97,7 +97,7 @@ def test_a_preview_of_a_destroy_is_not_also_told_to_go_on_unasked(bench: Bench, 
 def test_real_credentials_do_not_reach_the_engine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     planted = [
         *("AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALICLOUD_SECRET_KEY"),
-        *("TENCENTCLOUD_SECRET_KEY", "PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE_FILE"),
+        *("TENCENTCLOUD_SECRET_KEY", "PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE_FILE", "CLOUDFLARE_API_TOKEN"),
         *("PULUMI_DEBUG_PROVIDERS", "PULUMI_IGNORE_AMBIENT_PLUGINS"),
     ]
     for name in planted:
@@ -115,7 +115,7 @@ def test_our_plugins_come_first_on_path_then_the_engine_then_this_python(bench: 
 
 def test_each_simulated_package_has_its_plugin(bench: Bench) -> None:
     bench.run("up", "-s", "dev")
-    for package in ("aws", "alicloud", "tencentcloud", "command", "random", "tls"):
+    for package in ("aws", "alicloud", "tencentcloud", "cloudflare", "command", "random", "tls"):
         plugin = bench.home / "bin" / f"pulumi-resource-{package}"
         assert os.access(plugin, os.X_OK)
         assert plugin.read_text().splitlines()[1] == (

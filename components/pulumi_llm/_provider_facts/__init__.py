@@ -14,6 +14,7 @@ from typing import Any
 from pulumi_llm import _json, clouds
 
 OTHERS = {
+    "cloudflare": ("pulumi_cloudflare", "pulumi-cloudflare"),
     "command": ("pulumi_command", "pulumi-command"),
     "random": ("pulumi_random", "pulumi-random"),
     "tls": ("pulumi_tls", "pulumi-tls"),

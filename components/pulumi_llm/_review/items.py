@@ -78,6 +78,22 @@ class _Reader:
                 yield from self._address(each, rule)
             elif rule.kind == "snapshots":
                 yield self._copies(each, rule)
+            elif rule.kind == "subscription":
+                yield self._subscription(each, rule)
+
+    def _subscription(self, resource: PlannedResource, rule: CostRule) -> Item:
+        """What is paid for by the month, and once for all that uses it."""
+        item = self._item(resource, rule, "subscription", "other", rule.what)
+        told = Price(
+            cloud=resource.package,
+            instance_type="",
+            region="*",
+            amount=float(exact(rule.monthly_usd or 0) / HOURS_PER_MONTH),
+            currency="USD",
+            source=rule.source,
+            source_date=rule.source_date,
+        )
+        return replace(item, told=told, note=_("once for the whole account; what it does not include comes on top"))
 
     def _existing(self, server: PlannedResource, host: Mapping[str, Any]) -> Item:
         """A machine that nobody buys here: an hour of it costs what its owner says."""

@@ -14,7 +14,7 @@ from pulumi_llm._review.cloud_rows import whole
 
 DATA = Path(__file__).parent / "data" / "costs.json"
 
-Kind = Literal["machine", "disk", "address", "attaches", "subnet", "snapshots", "free"]
+Kind = Literal["machine", "disk", "address", "attaches", "subnet", "snapshots", "subscription", "free"]
 Condition = Mapping[str, Any]
 """``{}`` always holds; ``{"at": path, "is": [values]}`` and ``{"at": path, "above": number}`` look at an input."""
 
@@ -64,6 +64,9 @@ class CostRule:
     address_from_subnet: str | None = None
     gives_addresses: Condition | None = None
     surcharges: tuple[Condition, ...] = ()
+    monthly_usd: float | None = None
+    """What a month of a subscription costs, whatever is used of it."""
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)

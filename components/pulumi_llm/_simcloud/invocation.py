@@ -69,7 +69,8 @@ def prepare(home: Path, engine: Engine, faults: str = "", plugins: Mapping[str, 
         _write(home / "bin" / f"pulumi-resource-{package}", script, executable=True)
     for name in ("python", "python3"):
         _write(home / "bin" / name, _PYTHON.format(python=python, policy_pack=POLICY_PACK), executable=True)
-    credentials = tuple(each for folder in clouds.folders().values() for each in folder.credential_variables)
+    own = (each for folder in clouds.folders().values() for each in folder.credential_variables)
+    credentials = (*own, "CLOUDFLARE_")
     environment = {
         name: value
         for name, value in os.environ.items()

@@ -43,6 +43,7 @@ from pulumi_llm.spec.vendors import (
     upstream_key,
 )
 from pulumi_llm.spec.weights import WeightsSpec
+from pulumi_llm.spec.worker import NEAR, WorkerSpec
 
 __all__ = [
     "BACKUP_SECRETS",
@@ -54,6 +55,7 @@ __all__ = [
     "KINDS",
     "MODERATORS",
     "MODERATOR_SECRETS",
+    "NEAR",
     "OWN_KEYS",
     "SECRETS",
     "VECTORS_BESIDE",
@@ -94,6 +96,7 @@ __all__ = [
     "VectorsSpec",
     "WeightsSpec",
     "WordListSpec",
+    "WorkerSpec",
     "arguments_of_server",
     "authority_secret",
     "bucket_of",

@@ -33,6 +33,7 @@ from pulumi_llm.spec.vendors import (
     WEIGHTS_SECRETS,
     Secret,
 )
+from pulumi_llm.spec.worker import WorkerSpec
 
 
 class ServersOwn(Part):
@@ -157,6 +158,15 @@ COMPONENTS: Mapping[str, Component] = {
             Taken(TagsSpec),
         ),
         (*_OF_VENDORS, *_OF_MODERATORS),
+    ),
+    "WorkerProxy": Component(
+        "Which account the proxy runs in, what it serves, and who may call it.",
+        (
+            Taken(WorkerSpec),
+            Taken(AccessSpec, names={"allowed_cidrs": "allowed_cidrs", "public": "public"}),
+            Taken(UpstreamKeys),
+        ),
+        _OF_VENDORS,
     ),
     "Platform": Component(
         "The spec of a platform (see docs/user-guide.md), and the secrets that it needs.",

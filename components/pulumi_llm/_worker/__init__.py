@@ -1,0 +1,1 @@
+"""The gateway as a function: llm-gate's promises as a Worker with a Durable Object for each key."""
