@@ -27,7 +27,8 @@ DIGEST = (
     "-o -path /tmp -o -path /var \\) -prune -o -type l -printf '%p -> %l\\n' | sort; "
     "find / -xdev -name '*llm*' ! -path '/proc/*' ! -path '/usr/lib/llm-boot*' ! -path '/usr/include/*' | sort"
 )
-"""Every file's digest, every link, and whatever is called after us; without logs, caches, and the records of apt, dpkg, cloud-init and systemd."""
+"""Every file's digest, every link, and whatever is called after us; without logs, caches, and the records of apt, dpkg,
+cloud-init and systemd."""
 
 
 class Own(Node):
