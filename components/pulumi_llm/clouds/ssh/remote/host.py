@@ -217,7 +217,9 @@ def ours(new: set[str]) -> list[str]:
     if not asked:
         return []
     came = removable("purge", "--auto-remove", *sorted(asked)) - removable("autoremove")
-    return sorted(asked | {each for each in came & new if not each.startswith(("linux-", "nvidia-"))})
+    # linux-libc-dev is no kernel: it comes with the compiler that vLLM needs.
+    kernels = {each for each in came if each.startswith(("linux-", "nvidia-"))} - {"linux-libc-dev"}
+    return sorted(asked | (came & new) - kernels)
 
 
 def removable(*what: str) -> set[str]:
