@@ -179,7 +179,7 @@ class RecordArgs(TypedDict):
     """The record in DNS that leads to the host, made and kept by Pulumi."""
 
     cloud: str
-    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod) or ``aws`` (Route 53). It may be another cloud than the machine's."""
+    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod), ``aws`` (Route 53) or ``digitalocean``. It may be another cloud than the machine's."""
     zone: str
     """The domain that is kept there, such as ``example.com``."""
     zone_id: NotRequired[str]
@@ -370,6 +370,8 @@ class HostArgs(TypedDict):
     """The one port of a container that others reach, such as 6006; the gateway listens there. Left out: no port is told apart, and a tunnel leads to any: ``ssh -L``. From 1 to 65535."""
     again: NotRequired[int]
     """Raise it once a container was stopped and started, or made anew: ``up`` then starts what was there, or puts it there again. The data in ``folder`` stays. From 0 to 1000000. Default: ``0``."""
+    bundle: NotRequired[str]
+    """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network."""
     gpu_memory_gib: NotRequired[float]
     """GiB of one card, where it has other than the catalogue says. It is asked at ``up``. From 4 to 1024."""
     memory_gib: NotRequired[float]
@@ -432,7 +434,7 @@ class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -580,7 +582,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -623,7 +625,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -638,7 +640,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -833,7 +835,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -888,7 +890,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]

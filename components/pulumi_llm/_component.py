@@ -50,7 +50,7 @@ def scope_of(component: pulumi.ComponentResource, name: str, cloud: Cloud, regio
     given = component.get_provider(f"{cloud.package}:index:any")
     if given is None:
         return Scope(parent=component, provider=regional_provider(name, cloud, region, component), region=region)
-    if not clouds.every()[cloud.name].sells:  # a provider that is of no region
+    if not clouds.every()[cloud.name].provider_has_region:
         return Scope(parent=component, provider=given, region=region)
     return Scope(parent=component, provider=given, region=region, checked=_of_the_region(given, region, name))
 

@@ -63,6 +63,7 @@ def existing_host(server: ResolvedServer, node: NodeRequest, args: Mapping[str, 
             "disk_gib": server.data_disk_gib,
             "system_gib": _system_gib(node),
             "memory_gib": host.memory_gib,
+            **({"bundle": host.bundle} if host.bundle is not None else {}),
             **first_boot,
         },
     )

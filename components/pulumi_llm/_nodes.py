@@ -14,6 +14,7 @@ from pulumi_llm import _served, catalog, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
+    BundleRole,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -86,6 +87,8 @@ def server_node(name: str, server: ResolvedServer, proxy_endpoint: str | None = 
         asked += [ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib), *backups(vectors, server.site)]
     if wanted.weights is not None:
         asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
+    if wanted.host is not None and wanted.host.bundle is not None:
+        asked.append(BundleRole(folder=wanted.host.bundle))
     asked += services(server)
     asked += pages(server)
     if leaves := leaving(wanted):

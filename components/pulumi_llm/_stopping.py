@@ -20,16 +20,21 @@ def facts(cloud: str) -> Mapping[str, Any]:
     """A cloud's `power.json`. Raises Refusal ``power.not-supported`` for a cloud that has none."""
     found = clouds.folders()[cloud].read("power.json")
     if not found:
-        raise Refusal(
-            [
-                Finding(
-                    "power.not-supported",
-                    _("how to stop and start a machine of {cloud} is not known to pulumi-llm", cloud=cloud),
-                    _("the cloud's own console or command line; docs/clouds.md says what its folder lacks"),
-                )
-            ]
-        )
+        raise not_supported(cloud)
     return found
+
+
+def not_supported(cloud: str) -> Refusal:
+    """The refusal for a cloud whose folder does not say how its machines stop."""
+    return Refusal(
+        [
+            Finding(
+                "power.not-supported",
+                _("how to stop and start a machine of {cloud} is not known to pulumi-llm", cloud=cloud),
+                _("the cloud's own console or command line; docs/clouds.md says what its folder lacks"),
+            )
+        ]
+    )
 
 
 def why_not(cloud: str, instance_type: str, data: Catalog, *, spot: bool) -> tuple[str, str]:

@@ -34,8 +34,8 @@ cloud-init and systemd."""
 class Own(Node):
     """A machine whose user data says nothing."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world, self.folder, self.request = world, folder, quiet_node(data_disk_gib=0)
+    def __init__(self, world: World, folder: Path, request: bootstrap.NodeRequest | None = None, **spec: Any) -> None:
+        self.world, self.folder, self.request = world, folder, request or quiet_node(data_disk_gib=0)
         with of_booted_machines(folder / "templates", world.parts):
             self.settings = bootstrap.settings(self.request)
             self.first = bootstrap.first_boot(self.request)
@@ -44,7 +44,9 @@ class Own(Node):
         self.key.touch(mode=0o600)
         self.key.write_text(private)
         user = self.request.login_user
-        self.machine = world.machine(MachineSpec(name="own", user_data=PLAIN, login_user=user, public_key=public))
+        self.machine = world.machine(
+            MachineSpec(name="own", user_data=PLAIN, login_user=user, public_key=public, **spec)
+        )
         self.machine.give_address(ADDRESS)
         self.machine.start()
 

@@ -180,6 +180,36 @@ TENCENT_SPOT: tuple[Row, ...] = (
 )
 
 
+DROPLET, FIREWALL = "digitalocean:index/droplet:Droplet", "digitalocean:index/firewall:Firewall"
+
+DIGITALOCEAN: tuple[Row, ...] = (
+    ("digitalocean:index/vpc:Vpc", "description", "Machines of pulumi-llm"),
+    ("digitalocean:index/tag:Tag", "name", "llm:project-stack-qwen-firewall-sgp1"),
+    (FIREWALL, "tags", ["llm:project-stack-qwen-firewall-sgp1"]),
+    (FIREWALL, "dropletIds", None),
+    # What a rule does where it is not said: allow (pulumi-digitalocean 4.84.1).
+    (FIREWALL, "inboundRules.0.action", None),
+    *((FIREWALL, f"inboundRules.{each}.protocol", "tcp") for each in range(2)),
+    (FIREWALL, "outboundRules.0.protocol", "tcp"),
+    (FIREWALL, "outboundRules.0.portRange", "1-65535"),
+    (FIREWALL, "outboundRules.0.destinationAddresses", ["0.0.0.0/0", "::/0"]),
+    (FIREWALL, "outboundRules.1.protocol", "udp"),
+    (FIREWALL, "outboundRules.1.portRange", "1-65535"),
+    (FIREWALL, "outboundRules.2.protocol", "icmp"),
+    (DROPLET, "resizeDisk", False),
+    (DROPLET, "gracefulShutdown", True),
+    (DROPLET, "ipv6", False),
+    (DROPLET, "monitoring", False),
+    (DROPLET, "dropletAgent", False),
+    (DROPLET, "backups", False),
+    (DROPLET, "volumeIds", None),
+    ("digitalocean:index/dnsRecord:DnsRecord", "type", "A"),
+    ("digitalocean:index/volume:Volume", "description", "Machines of pulumi-llm"),
+    # A file system of theirs would be none of ours.
+    ("digitalocean:index/volume:Volume", "initialFilesystemType", None),
+)
+
+
 def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
     """``rows`` with ``others`` in place of those that speak of the same input, or of the whole that it is part of."""
     said = [(type_, path) for type_, path, _ in others]
@@ -189,7 +219,7 @@ def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
     return (*kept, *others)
 
 
-DEFAULTS = {"aliyun": ALIYUN, "aws": AWS, "tencent": TENCENT}
+DEFAULTS = {"aliyun": ALIYUN, "aws": AWS, "digitalocean": DIGITALOCEAN, "tencent": TENCENT}
 SPOT = {
     "aliyun": _over(ALIYUN, ALIYUN_SPOT),
     "aws": _over(AWS, AWS_SPOT),

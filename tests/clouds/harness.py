@@ -14,6 +14,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto import resource_pb2
 
+from pulumi_llm import catalog, clouds
 from pulumi_llm._plan.capture import wind_down
 from pulumi_llm._plan.structs import plain
 from pulumi_llm.clouds.base import (
@@ -25,6 +26,7 @@ from pulumi_llm.clouds.base import (
     Rule,
     Scope,
 )
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.plans import SnapshotPlan
 
 USER_DATA = "#cloud-config\nwrite_files: []\n"
@@ -43,9 +45,19 @@ CIDRS = ("203.0.113.0/24", "198.51.100.7/32")
 RULES = (Rule(port=443, cidrs=CIDRS, description="HTTPS"), Rule(port=22, cidrs=CIDRS[:1], description="SSH"))
 TAGS = {"team": "search"}
 
-REGIONS = {"aliyun": "cn-hangzhou", "aws": "us-west-2", "tencent": "ap-guangzhou"}
-ZONES = {"aliyun": "cn-hangzhou-i", "aws": "us-west-2a", "tencent": "ap-guangzhou-3"}
-TYPES = {"aliyun": "ecs.gn6i-c4g1.xlarge", "aws": "g4dn.xlarge", "tencent": "GN7.2XLARGE32"}
+REGIONS = {"aliyun": "cn-hangzhou", "aws": "us-west-2", "digitalocean": "sgp1", "tencent": "ap-guangzhou"}
+ZONES = {"aliyun": "cn-hangzhou-i", "aws": "us-west-2a", "digitalocean": "sgp1", "tencent": "ap-guangzhou-3"}
+TYPES = {
+    "aliyun": "ecs.gn6i-c4g1.xlarge",
+    "aws": "g4dn.xlarge",
+    "digitalocean": "s-2vcpu-4gb",
+    "tencent": "GN7.2XLARGE32",
+}
+SELL_SPOT = tuple(name for name in TYPES if catalog.load().cloud(name).spot)
+COPY = tuple(name for name in TYPES if Capability.SNAPSHOTS in catalog.load().cloud(name).can)
+STOP = tuple(name for name in TYPES if clouds.folders()[name].read("power.json"))
+WITH_ZONES = tuple(name for name, zone in ZONES.items() if zone != REGIONS[name])
+"""The clouds whose regions have more zones than one."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +91,20 @@ class Recording:
         return found
 
 
+def _image_of_digitalocean(number: int, created: str) -> dict[str, Any]:
+    names = ("description", "errorMessage", "name", "status", "type")
+    lists: dict[str, list[str]] = {"regions": [], "tags": []}
+    sizes = {"minDiskSize": 7, "sizeGigabytes": 2.0, "private": False}
+    texts = {"distribution": "Ubuntu", "slug": "ubuntu-24-04-x64", "image": str(number)}
+    return {**dict.fromkeys(names, ""), **lists, **sizes, **texts, "id": number, "created": created}
+
+
 IMAGES: dict[str, dict[str, Any]] = {
     "aws:ssm/getParameter:getParameter": {"insecureValue": "ami-0123456789abcdef0", "value": "ami-0123456789abcdef0"},
     "alicloud:ecs/getImages:getImages": {"ids": ["ubuntu_24_04_x64_20G_alibase_20260916.vhd"]},
+    "digitalocean:index/getImages:getImages": {
+        "images": [_image_of_digitalocean(154_000_001, "2026-01-01"), _image_of_digitalocean(154_000_002, "2026-08-01")]
+    },
     "tencentcloud:Images/getInstance:getInstance": {
         "images": [
             {"imageId": "img-grid", "imageName": "Ubuntu Server 24.04 LTS 64bit GRID", "createdTime": "2026-08-01"},

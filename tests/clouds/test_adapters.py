@@ -18,21 +18,28 @@ from tests.clouds.harness import Made, Recording, everything, record
 MACHINES = {
     "aliyun": "alicloud:ecs/instance:Instance",
     "aws": "aws:ec2/instance:Instance",
+    "digitalocean": "digitalocean:index/droplet:Droplet",
     "tencent": "tencentcloud:Instance/instance:Instance",
 }
 KEYS = {
     "aliyun": "alicloud:ecs/ecsKeyPair:EcsKeyPair",
     "aws": "aws:ec2/keyPair:KeyPair",
+    "digitalocean": "digitalocean:index/sshKey:SshKey",
     "tencent": "tencentcloud:Key/pair:Pair",
 }
 DISKS = {
     "aliyun": ("alicloud:ecs/ecsDisk:EcsDisk", "size"),
     "aws": ("aws:ebs/volume:Volume", "size"),
+    "digitalocean": ("digitalocean:index/volume:Volume", "size"),
     "tencent": ("tencentcloud:Cbs/storage:Storage", "storageSize"),
 }
 ATTACHMENTS = {
     "aliyun": ("alicloud:ecs/eipAssociation:EipAssociation", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"),
     "aws": ("aws:ec2/eipAssociation:EipAssociation", "aws:ec2/volumeAttachment:VolumeAttachment"),
+    "digitalocean": (
+        "digitalocean:index/reservedIpAssignment:ReservedIpAssignment",
+        "digitalocean:index/volumeAttachment:VolumeAttachment",
+    ),
     "tencent": (
         "tencentcloud:Eip/association:Association",
         "tencentcloud:Cbs/storageAttachment:StorageAttachment",
@@ -41,17 +48,28 @@ ATTACHMENTS = {
 LAUNCH_ONLY = {
     "aliyun": {"imageId", "userData", "keyName"},
     "aws": {"ami", "userData", "keyName"},
+    "digitalocean": {"image", "userData", "sshKeys"},
     "tencent": {"imageId", "userDataRaw", "keyIds"},
 }
 RENEWED = {
     "aliyun": {"imageId", "userData", "keyName"},
     "aws": set(),  # the provider itself replaces for all three
+    "digitalocean": set(),  # so it does here
     "tencent": {"imageId", "keyIds"},
 }
 UNTAGGED = {
     "alicloud:dns/alidnsRecord:AlidnsRecord",
     "aws:route53/record:Record",
     "tencentcloud:Dnspod/record:Record",
+    "digitalocean:index/dnsRecord:DnsRecord",
+    "digitalocean:index/reservedIp:ReservedIp",
+    "digitalocean:index/reservedIpAssignment:ReservedIpAssignment",
+    "digitalocean:index/sshKey:SshKey",
+    "digitalocean:index/tag:Tag",
+    "digitalocean:index/volumeAttachment:VolumeAttachment",
+    "digitalocean:index/vpc:Vpc",
+    # Its tags name the machines that are behind it.
+    "digitalocean:index/firewall:Firewall",
     "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment",
     "alicloud:ecs/eipAssociation:EipAssociation",
     "alicloud:ecs/securityGroupRule:SecurityGroupRule",
@@ -78,6 +96,11 @@ def recording(cloud: Cloud) -> Recording:
 
 def machine_of(cloud: Cloud, recording: Recording) -> Made:
     return recording.only(MACHINES[cloud.name])
+
+
+def region_of_provider(cloud: Cloud) -> str | None:
+    """What its provider is told; on DigitalOcean each resource names its region."""
+    return harness.REGIONS[cloud.name] if clouds.folders()[cloud.name].provider_has_region else None
 
 
 def own(recording: Recording) -> list[Made]:
@@ -109,7 +132,7 @@ def test_an_adapter_carries_the_names_of_the_catalogue(cloud: Cloud) -> None:
 
 def test_a_provider_says_its_region_and_no_credentials(cloud: Cloud, recording: Recording) -> None:
     provider = recording.only(f"pulumi:providers:{cloud.package}")
-    assert provider.inputs["region"] == harness.REGIONS[cloud.name]
+    assert provider.inputs.get("region") == region_of_provider(cloud)
     assert not [key for key in provider.inputs if re.search("key|secret|token|password", key, re.I)]
 
 
@@ -122,7 +145,7 @@ def test_everything_is_a_child_of_the_component_and_uses_the_given_provider(reco
 def test_what_takes_tags_has_them(recording: Recording) -> None:
     for each in own(recording):
         tags = each.inputs.get("tags") or {}
-        assert ("team" in tags) is (each.type not in UNTAGGED), each.name
+        assert ("team" in tags or "team:search" in tags) is (each.type not in UNTAGGED), each.name
 
 
 def test_aws_shows_a_name_for_what_has_tags() -> None:
@@ -150,6 +173,16 @@ WIRED = {
         "keyName": "qwen-key-key",
         "rootBlockDevice.volumeSize": 50,
     },
+    "digitalocean": {
+        "size": "s-2vcpu-4gb",
+        "region": "sgp1",
+        "vpcUuid": "qwen-network-sgp1-vpc-id",
+        # The tag by which the firewall finds it.
+        "tags": ["team:search", "llm:project-stack-qwen-firewall-sgp1"],
+        "sshKeys": ["qwen-key-id"],
+        # Its disk comes with its size.
+        "systemDiskSize": None,
+    },
     "tencent": {
         "instanceType": "GN7.2XLARGE32",
         "availabilityZone": "ap-guangzhou-3",
@@ -171,8 +204,10 @@ def test_the_machine_is_what_and_where_it_was_asked_for(cloud: Cloud, recording:
 def test_address_and_disk_are_attached_to_the_machine(cloud: Cloud, recording: Recording) -> None:
     machine = f"{machine_of(cloud, recording).name}-id"
     address, disk = (recording.only(type_).inputs for type_ in ATTACHMENTS[cloud.name])
-    assert (address["instanceId"], disk["instanceId"]) == (machine, machine)
-    assert "qwen-address-id" in address.values()
+    holder = "dropletId" if cloud.name == "digitalocean" else "instanceId"
+    assert (address[holder], disk[holder]) == (machine, machine)
+    # A reserved IP of DigitalOcean is its own id.
+    assert {"qwen-address-id", "192.0.2.1"} & set(address.values())
     assert "qwen-disk-id" in disk.values()
 
 
@@ -186,7 +221,9 @@ def test_the_machine_waits_for_its_firewall_and_its_way_out(cloud: Cloud, record
     expected = [
         each.name
         for each in own(recording)
-        if re.search("SecurityGroup.*Rule|GroupRuleSet|:Route$|RouteTableAssociation|[sS]ubnet|Switch", each.type)
+        if re.search(
+            "SecurityGroup.*Rule|GroupRuleSet|:Route$|RouteTableAssociation|[sS]ubnet|Switch|irewall", each.type
+        )
     ]
     assert expected
     assert set(expected) <= waited
@@ -223,8 +260,8 @@ def test_taking_a_range_out_leaves_the_other_rules_alone(cloud: Cloud) -> None:
         return {str(name): cidr for name, _, cidr in _rules(cloud.name, record(program))}
 
     before, after = names("192.0.2.0/24", "203.0.113.0/24"), names("203.0.113.0/24")
-    if cloud.name == "tencent":
-        # One resource holds all rules there, in order.
+    if cloud.name in ("digitalocean", "tencent"):
+        # One resource holds all rules there.
         assert list(after.values()) == ["203.0.113.0/24"]
     else:
         assert after.items() <= before.items()
@@ -254,10 +291,11 @@ def test_renew_lets_image_user_data_and_key_take_effect(cloud: Cloud) -> None:
     assert machine.replaced_on == RENEWED[cloud.name]
     if cloud.name == "aliyun":
         assert key.replaced_on == {"publicKey"}
-    else:
+    elif cloud.name != "digitalocean":
         assert machine.inputs["userDataReplaceOnChange"] is True
 
 
+@pytest.mark.parametrize("cloud", harness.SELL_SPOT, indirect=True)
 def test_a_spot_machine_is_replaced_when_its_type_changes(cloud: Cloud) -> None:
     assert machine_of(cloud, record(everything(cloud, spot=True))).replaced_on == {"instanceType"}
 
@@ -266,6 +304,7 @@ def test_a_machine_is_not_replaced_for_its_type_otherwise(cloud: Cloud, recordin
     assert machine_of(cloud, recording).replaced_on == frozenset()
 
 
+@pytest.mark.parametrize("cloud", harness.WITH_ZONES, indirect=True)
 def test_another_zone_is_another_machine_in_another_network(cloud: Cloud, recording: Recording) -> None:
     zone = harness.ZONES[cloud.name][:-1] + ("4" if cloud.name == "tencent" else "b")
     moved = record(everything(cloud, zone=zone))
@@ -314,7 +353,7 @@ def test_tencent_does_not_delete_first_what_carries_a_name_of_ours() -> None:
         assert recording.only(f"tencentcloud:{type_}").delete_before_replace is False
 
 
-@pytest.mark.parametrize(("asked", "sold"), [(1, {"aws": 1}), (20, {"aws": 20}), (101, {"tencent": 110, "aws": 101})])
+@pytest.mark.parametrize(("asked", "sold"), [(1, {"aws": 1, "digitalocean": 1}), (20, {}), (101, {"tencent": 110})])
 def test_a_disk_is_rounded_up_to_what_is_sold(cloud: Cloud, asked: int, sold: dict[str, int]) -> None:
     type_, key = DISKS[cloud.name]
     size = record(everything(cloud, data_disk_gib=asked)).only(type_).inputs[key]
@@ -331,11 +370,12 @@ def test_a_disk_that_is_not_sold_is_refused_with_the_largest_one(cloud: Cloud, d
     assert f"{largest} GiB" in finding.hint
 
 
-@pytest.mark.parametrize("name", ["aliyun", "tencent"])
+@pytest.mark.parametrize("name", ["aliyun", "digitalocean", "tencent"])
 def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -> None:
     cloud = clouds.get(name)
     nothing: dict[str, dict[str, Any]] = {
         "alicloud:ecs/getImages:getImages": {"ids": []},
+        "digitalocean:index/getImages:getImages": {"images": []},
         "tencentcloud:Images/getInstance:getInstance": {"images": []},
     }
     with pytest.raises(Refusal) as refused:
@@ -348,6 +388,12 @@ CREDENTIALS = {
     "aliyun": ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
     + ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY", "ALICLOUD_SECURITY_TOKEN"),
     "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    "digitalocean": (
+        "DIGITALOCEAN_TOKEN",
+        "DIGITALOCEAN_ACCESS_TOKEN",
+        "SPACES_ACCESS_KEY_ID",
+        "SPACES_SECRET_ACCESS_KEY",
+    ),
     "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_SECURITY_TOKEN"),
 }
 """Where each cloud's provider looks for credentials."""
@@ -358,7 +404,7 @@ def test_credentials_of_the_environment_reach_no_resource(cloud: Cloud, monkeypa
         monkeypatch.setenv(name, f"planted-{name}")
     made = record(everything(cloud)).made
     (provider,) = [each for each in made if each.type == f"pulumi:providers:{cloud.package}"]
-    assert provider.inputs["region"] == harness.REGIONS[cloud.name]
+    assert provider.inputs.get("region") == region_of_provider(cloud)
     assert "planted-" not in str([each.inputs for each in made])
 
 
@@ -402,6 +448,10 @@ LOOKED_UP = {
         "aws:ssm/getParameter:getParameter",
         # Canonical's own pointer to its newest image.
         {"name": "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"},
+    ),
+    "digitalocean": (
+        "digitalocean:index/getImages:getImages",
+        {"filters": [{"key": "slug", "values": ["ubuntu-24-04-x64"]}]},
     ),
     "tencent": (
         "tencentcloud:Images/getInstance:getInstance",
@@ -469,6 +519,8 @@ def test_odd_names_become_names_that_the_cloud_takes(cloud: Cloud, name: str) ->
 def test_two_long_names_stay_two_names(cloud: Cloud) -> None:
     if cloud.name == "aws":
         long_names = [each.inputs["keyNamePrefix"] for each in _two_long(cloud, KEYS["aws"])]
+    elif cloud.name == "digitalocean":  # droplets are named by the engine
+        long_names = [each.inputs["name"] for each in _two_long(cloud, "digitalocean:index/tag:Tag")]
     else:
         long_names = [each.inputs["instanceName"] for each in _two_long(cloud, MACHINES[cloud.name])]
     assert len(set(long_names)) == 2
@@ -507,7 +559,8 @@ def test_the_handle_tells_the_image_that_the_machine_has(cloud: Cloud) -> None:
     seen: list[str] = []
     build = everything(_Watched(cloud, seen))  # type: ignore[arg-type]
     record(build)
-    assert seen == [machine_of(cloud, record(everything(cloud))).inputs["ami" if cloud.name == "aws" else "imageId"]]
+    key = {"aws": "ami", "digitalocean": "image"}.get(cloud.name, "imageId")
+    assert seen == [machine_of(cloud, record(everything(cloud))).inputs[key]]
 
 
 @dataclasses.dataclass
@@ -536,6 +589,15 @@ def _rules(name: str, recording: Recording) -> list[tuple[str, str, str]]:
         rules = recording.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
         assert all(each.inputs["fromPort"] == each.inputs["toPort"] for each in rules)
         return [(each.name, str(each.inputs["fromPort"]), each.inputs["cidrIpv4"]) for each in rules]
+    if name == "digitalocean":
+        inbound = recording.only("digitalocean:index/firewall:Firewall").inputs["inboundRules"]
+        assert {each["protocol"] for each in inbound} == {"tcp"}
+        assert len({each["portRange"] for each in inbound}) == len(inbound)
+        return [
+            (f"{each['portRange']} {cidr}", each["portRange"], cidr)
+            for each in inbound
+            for cidr in each["sourceAddresses"]
+        ]
     rules = recording.of("alicloud:ecs/securityGroupRule:SecurityGroupRule")
     ingress = [each for each in rules if each.inputs["type"] == "ingress"]
     assert all(len(set(each.inputs["portRange"].split("/"))) == 1 for each in ingress)

@@ -13,6 +13,8 @@ import pytest
 
 from pulumi_llm import clouds
 from pulumi_llm._simcloud import left_over
+from tests.clouds import harness
+from tests.clouds.test_adapters import MACHINES
 from tests.engine.sim import ROOT, Sim
 
 pytestmark = pytest.mark.engine
@@ -28,7 +30,12 @@ everything(clouds.get(wishes.pop("cloud")), **wishes)()
 
 OTHER_USER_DATA = "#cloud-config\nwrite_files:\n- path: /etc/other\n"
 NEWER = "image-date:20991231"
-OTHER_TYPES = {"aliyun": "ecs.gn6i-c8g1.2xlarge", "aws": "g4dn.2xlarge", "tencent": "GN7.5XLARGE80"}
+OTHER_TYPES = {
+    "aliyun": "ecs.gn6i-c8g1.2xlarge",
+    "aws": "g4dn.2xlarge",
+    "digitalocean": "s-4vcpu-8gb",
+    "tencent": "GN7.5XLARGE80",
+}
 OTHER_ZONES = {"aliyun": "cn-hangzhou-j", "aws": "us-west-2b", "tencent": "ap-guangzhou-4"}
 
 
@@ -52,11 +59,10 @@ class Account:
         return self
 
     def machine(self) -> dict[str, Any]:
-        kind = {"aliyun": "alicloud:ecs", "aws": "aws:ec2", "tencent": "tencentcloud:Instance"}[self.cloud]
         (found,) = [
             each
             for each in self.sim.state().values()
-            if each["type"] == f"{kind}/instance:Instance" and not each.get("delete")
+            if each["type"] == MACHINES[self.cloud] and not each.get("delete")
         ]
         return found
 
@@ -105,6 +111,7 @@ def test_another_type_is_the_same_machine(account: Account) -> None:
     assert account.machine()["id"] == before["id"]
 
 
+@pytest.mark.parametrize("account", harness.WITH_ZONES, indirect=True)
 def test_another_zone_moves_everything_but_the_address(account: Account) -> None:
     account.sim.up()
     before = account.machine()

@@ -21,11 +21,21 @@ def test_an_unknown_cloud_is_refused_with_the_nearest_name() -> None:
         clouds.get("alyun")
 
 
-def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pulumi_aws", None)
-    monkeypatch.delitem(sys.modules, "pulumi_llm.clouds.aws.adapter", raising=False)
-    with pytest.raises(Refusal, match=r"pip install 'pulumi-aws<8,>=7\.5'"):
-        clouds.get("aws")
+@pytest.mark.parametrize(
+    ("name", "sdk", "advice"),
+    [
+        ("aws", "pulumi_aws", r"pip install 'pulumi-aws<8,>=7\.5'"),
+        ("digitalocean", "pulumi_digitalocean", r"pip install 'pulumi-digitalocean<5,>=4\.84'"),
+    ],
+)
+def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, name: str, sdk: str, advice: str
+) -> None:
+    monkeypatch.setitem(sys.modules, sdk, None)
+    monkeypatch.delitem(sys.modules, f"pulumi_llm.clouds.{name}.adapter", raising=False)
+    with pytest.raises(Refusal, match=advice) as refused:
+        clouds.get(name)
+    assert [each.code for each in refused.value.findings] == ["cloud.sdk-missing"]
 
 
 @pytest.mark.parametrize("name", ["pulumi_llm.clouds.support", "pulumi_llm"])
@@ -40,12 +50,12 @@ def test_a_module_of_ours_that_is_not_there_is_not_taken_for_an_sdk(monkeypatch:
 
 @pytest.mark.parametrize(
     ("name", "sdk"),
-    [("aliyun", "pulumi_alicloud"), ("aws", "pulumi_aws"), ("tencent", "tencentcloud_iac_pulumi")],
+    [(each.name, each.sdk) for each in clouds.folders().values()],
 )
 def test_only_the_sdk_of_the_cloud_that_is_asked_for_is_imported(name: str, sdk: str) -> None:
     program = (
         "import sys; from pulumi_llm import clouds; clouds.get(sys.argv[1]);"
-        "print(*sorted({'pulumi_alicloud', 'pulumi_aws', 'tencentcloud_iac_pulumi'} & set(sys.modules)))"
+        "print(*sorted({each.sdk for each in clouds.folders().values()} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, name], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == [sdk]
@@ -73,12 +83,12 @@ def test_every_folder_of_ours_has_an_entry_point_and_every_entry_point_a_folder(
 def test_our_clouds_are_there_in_a_checkout_whose_entry_points_nobody_installed(
     entries: list[Entry],
 ) -> None:
-    assert clouds.names() == ("aliyun", "aws", "tencent")
+    assert clouds.names() == ("aliyun", "aws", "digitalocean", "tencent")
 
 
 def test_a_cloud_that_two_doors_lead_to_is_there_once(entries: list[Entry]) -> None:
     entries.append(Entry("aws", "pulumi_llm.clouds.aws:CLOUD", "pulumi-llm"))
-    assert clouds.names() == ("aliyun", "aws", "tencent")
+    assert clouds.names() == ("aliyun", "aws", "digitalocean", "tencent")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +115,7 @@ def test_an_entry_point_that_leads_to_no_cloud_is_refused_with_its_package(
 def test_folders_are_found_without_pulumi_and_without_any_sdk() -> None:
     program = (
         "import sys; from pulumi_llm import clouds; clouds.folders();"
-        "print(*sorted({'pulumi', 'pulumi_alicloud', 'pulumi_aws', 'tencentcloud_iac_pulumi'} & set(sys.modules)))"
+        "print(*sorted({'pulumi', *(each.sdk for each in clouds.folders().values())} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == []

@@ -495,3 +495,43 @@ def test_foreign_types_and_odd_inputs_break_nothing() -> None:
     for type_ in types:
         for inputs in odd:
             policy.check(plan_of(resource(type_, inputs)), TAGS, today=date(2026, 11, 25))
+
+
+DROPLET, FIREWALL = "digitalocean:index/droplet:Droplet", "digitalocean:index/firewall:Firewall"
+OUT = {"outboundRules": [{"protocol": "icmp", "destinationAddresses": ["0.0.0.0/0"]}]}
+
+
+def test_a_firewall_that_names_its_machines_is_looked_for_from_the_other_side() -> None:
+    droplet = resource(DROPLET, {"image": "7", "tags": ["Web"]}, name="web")
+    for wall in ({"tags": ["Web"]}, {"tags": ["other"]}, {}):
+        plan = plan_of(droplet, resource(FIREWALL, {**wall, **OUT}, name="wall"))
+        assert ("policy.no-firewall" in codes(plan)) is (wall != {"tags": ["Web"]}), wall
+    by_id = resource(FIREWALL, {"dropletIds": [UNKNOWN], **OUT}, name="wall", dependencies=(droplet.urn,))
+    assert "policy.no-firewall" not in codes(plan_of(droplet, by_id))
+    without = resource(DROPLET, {"image": "7", "publicNetworking": False}, name="inside")
+    assert "policy.no-firewall" not in codes(plan_of(without))
+
+
+def test_a_droplets_rule_is_open_to_the_world_by_each_of_its_ranges() -> None:
+    def opened(*ranges: str) -> bool:
+        rule = {"protocol": "tcp", "portRange": "22", "sourceAddresses": list(ranges)}
+        return "policy.open-to-world" in codes(plan_of(resource(FIREWALL, {"inboundRules": [rule]})))
+
+    assert opened("203.0.113.0/24", "0.0.0.0/0")
+    assert opened("::/0")
+    assert not opened("203.0.113.0/24")
+    closed = {"protocol": "tcp", "portRange": "22", "sourceAddresses": ["0.0.0.0/0"], "action": "deny"}
+    assert "policy.open-to-world" not in codes(plan_of(resource(FIREWALL, {"inboundRules": [closed]})))
+
+
+def test_what_has_no_region_and_takes_no_tags_is_asked_for_neither() -> None:
+    settings = policy.Settings.model_validate(
+        {"required_tags": ["team"], "allowed_regions": {"digitalocean": ["sgp1"]}}
+    )
+    everywhere = resource("digitalocean:index/sshKey:SshKey", {"publicKey": "ssh-rsa AAAA"})
+    address = resource("digitalocean:index/reservedIp:ReservedIp", {"region": "sgp1"}, name="address")
+    assert codes(plan_of(everywhere, address), settings) == set()
+    far = resource("digitalocean:index/reservedIp:ReservedIp", {"region": "nyc3"}, name="far")
+    volume = resource("digitalocean:index/volume:Volume", {"region": "sgp1", "size": 10, "tags": ["team"]}, name="disk")
+    assert codes(plan_of(far), settings) == {"policy.region-not-allowed"}
+    assert "policy.missing-tag" in codes(plan_of(volume), settings)

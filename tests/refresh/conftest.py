@@ -77,9 +77,9 @@ def server() -> Iterator[Server]:
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No credentials, proxies or catalogue of whoever runs the tests; metadata services are not asked."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "ALIBABA_CLOUD_", "TENCENTCLOUD_", "PULUMI_LLM_")) or name.lower().endswith(
-            "_proxy"
-        ):
+        if name.startswith(
+            ("AWS_", "ALIBABA_CLOUD_", "DIGITALOCEAN_", "TENCENTCLOUD_", "PULUMI_LLM_")
+        ) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))

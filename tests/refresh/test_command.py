@@ -178,6 +178,15 @@ def test_help_says_that_no_real_account_was_ever_asked(capsys: pytest.CaptureFix
         assert "never run" in out
 
 
+def test_a_cloud_whose_folder_says_not_how_it_is_asked_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulumi_llm._refresh.run.asked_clouds", dict)
+    code, _, err = said(capsys, "refresh", "--cloud", "digitalocean")
+    assert code != 0
+    assert "[refresh.nothing-to-ask]" in err
+
+
 def test_asking_without_a_subcommand_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys)[0] == 2
     code, _, err = said(capsys, "refrehs")

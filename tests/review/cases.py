@@ -102,8 +102,23 @@ CASES = {
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""
 
 
+PROXIES = {"digitalocean": "sgp1"}
+"""Clouds that have a proxy alone, each with its region there. The server is on Aliyun."""
+
+PROXY_CASES = {
+    "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
+    "image": Case(setting("proxy.renew", True), "replaces-machine", faults=NEWER_IMAGE),
+    "size": Case(setting("proxy.instance_type", "s-4vcpu-8gb"), "stops-and-starts", words=("s-4vcpu-8gb",)),
+    "region": Case(setting("proxy.region", "nyc3"), "deletes-data", words=("another public address",)),
+    "upstream": CASES["upstream"],
+    "disk-grow": Case(setting("proxy.disk_gib", 40), "applied-over-ssh", words=("20",)),
+    "disk-shrink": Case(setting("proxy.disk_gib", 10), "refused", words=("`up` fails",)),
+}
+"""What may be changed of a proxy, and what that does where its cloud is another than the server's."""
+
+
 def stack_of(cloud: str) -> str:
-    return f"{cloud}-t4"
+    return "aliyun-t4" if cloud in PROXIES else f"{cloud}-t4"
 
 
 def project(folder: Path, cloud: str, edit: Callable[[Platform, str], None] | None = None) -> Path:
@@ -118,6 +133,8 @@ def project(folder: Path, cloud: str, edit: Callable[[Platform, str], None] | No
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     platform = content["config"]["pulumi-llm:platform"]
     platform["server"]["model_disk_gib"] = DISK_GIB
+    if cloud in PROXIES:
+        platform["proxy"] |= {"cloud": cloud, "region": PROXIES[cloud]}
     if edit is not None:
         edit(platform, cloud)
     file.write_text(yaml.safe_dump(copy.deepcopy(content)), encoding="utf-8")

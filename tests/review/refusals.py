@@ -858,6 +858,8 @@ def of_machines_that_exist() -> Iterator[Finding]:
         {"address": "gpu.example.com"},
         {"user": "Ubuntu User"},
         {"host_key": "ssh-rsa AAAA"},
+        {"bundle": "bundle"},
+        {"bundle": "/data/llm/bundle"},
         {"folder": "/"},
         {"memory_gib": 6},
         {"agent": True, "private_key_file": "id"},
@@ -866,7 +868,9 @@ def of_machines_that_exist() -> Iterator[Finding]:
         {"mode": "container", "user": "root", "folder": None},
     ):
         yield from told(lambda host=host: resolve_platform(own.platform(**host)))
-    for change in ({"cloud": "aws", "region": "us-east-1"}, {"host": None}, {"spot": True}):
+    kept = {"weights": {"bucket": "s3://kept", "region": "us-east-1"}}
+    bundled = {**kept, "host": {**own.PLATFORM["server"]["host"], "bundle": "/mnt/bundle"}}
+    for change in ({"cloud": "aws", "region": "us-east-1"}, {"host": None}, {"spot": True}, bundled):
         made = own.platform()
         made["server"] |= change
         yield from told(lambda made=made: resolve_platform(made))

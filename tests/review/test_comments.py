@@ -18,7 +18,7 @@ from pulumi_llm._review.stack_review import StackReview, review
 from pulumi_llm._simcloud.faults import VARIABLE
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
-from tests.review.cases import CASES, CLOUDS, Case, base, compared
+from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, base, compared
 
 TODAY = date(2026, 11, 25)
 
@@ -57,15 +57,22 @@ def reviewed(comparison: Comparison) -> StackReview:
     return review(comparison, catalog.load(), today=TODAY, environment={})
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "cloud"),
+    [
+        (name, cloud)
+        for cases, clouds in ((CASES, CLOUDS), (PROXY_CASES, PROXIES))
+        for name in cases
+        for cloud in clouds
+    ],
+)
 def test_a_change_is_told_with_its_impact_on_that_cloud(
     name: str,
     cloud: str,
     compare: Callable[[Case, str], Comparison],
     golden: Callable[[Path, str], None],
 ) -> None:
-    case = CASES[name]
+    case = (PROXY_CASES if cloud in PROXIES else CASES)[name]
     found = reviewed(compare(case, cloud))
     worst = found.changes.worst.code if found.changes.worst else "in-place" if found.opened else None
     text = render([found])

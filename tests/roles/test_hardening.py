@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from pulumi_llm import _bootstrap as bootstrap
-from pulumi_llm._bootstrap import BackupRole, BucketRole, LeaveRole, VllmRole
+from pulumi_llm._bootstrap import BackupRole, BucketRole, BundleRole, LeaveRole, VllmRole
 from pulumi_llm.preflight import placement
 from pulumi_llm.roles import Authority, memory, order, registry
 from pulumi_llm.roles.files import data
@@ -38,7 +38,8 @@ EVERYTHING = PLAIN.having(
     BackupRole(engine="weaviate", target=TARGET, hours=24),
     BucketRole(target=TARGET),
 )
-NODES = {**SAMPLES, "everything": EVERYTHING}
+BUNDLED = PLAIN.having(BundleRole(folder="/mnt/llm-bundle"))
+NODES = {**SAMPLES, "everything": EVERYTHING, "bundled": BUNDLED}
 STAGES = "stages"
 """What the page calls the units of the boot, all of them together."""
 

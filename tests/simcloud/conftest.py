@@ -45,10 +45,10 @@ class Cloud:
     def store(self) -> Store:
         return self.simulator.store
 
-    def check(self, token: str, name: str = "it", olds: dict[str, Any] | None = None, **news: Any) -> list[Failure]:
+    def check(self, token: str, name: str = "it", olds: dict[str, Any] | None = None, /, **news: Any) -> list[Failure]:
         return self.simulator.check(token, urn(token, name), olds or {}, news, b"seed")[1]
 
-    def make(self, token: str, name: str = "it", **news: Any) -> Made:
+    def make(self, token: str, name: str = "it", /, **news: Any) -> Made:
         inputs, failures = self.simulator.check(token, urn(token, name), {}, news, b"seed")
         assert not failures, failures
         id_, outputs = self.simulator.create(token, urn(token, name), inputs)
@@ -70,7 +70,7 @@ class Cloud:
     def delete(self, made: Made) -> None:
         self.simulator.delete(made.token, urn(made.token, made.name), made.id, made.outputs)
 
-    def refuses(self, token: str, name: str = "it", **news: Any) -> str:
+    def refuses(self, token: str, name: str = "it", /, **news: Any) -> str:
         """The words in which the cloud refuses to make this."""
         with pytest.raises(CloudError) as refused:
             self.make(token, name, **news)
@@ -100,6 +100,12 @@ def aws() -> Cloud:
 @pytest.fixture
 def alicloud() -> Cloud:
     return cloud("alicloud")
+
+
+@pytest.fixture
+def digitalocean() -> Cloud:
+    """Its provider is for no region."""
+    return cloud("digitalocean")
 
 
 @pytest.fixture

@@ -117,8 +117,41 @@ pulumi.export("address", address.public_ip)
 pulumi.export("host", host.id)
 """
 
-PROGRAMS = {"aws": AWS, "aliyun": ALIYUN, "tencent": TENCENT}
-OTHER_TYPE = {"aws": "g4dn.2xlarge", "aliyun": "ecs.gn6i-c8g1.2xlarge", "tencent": "GN7.5XLARGE80"}
+DIGITALOCEAN = """
+import pulumi
+import pulumi_digitalocean as do
+
+config = pulumi.Config()
+region = config.get("region") or "sgp1"
+cloud = do.Provider("cloud")
+by_cloud = pulumi.ResourceOptions(provider=cloud)
+image = do.get_image_output(slug="ubuntu-24-04-x64", opts=pulumi.InvokeOutputOptions(provider=cloud))
+vpc = do.Vpc("net", region=region, ip_range="10.0.1.0/24", opts=by_cloud)
+mark = do.Tag("mark", name="behind-the-wall", opts=by_cloud)
+rule = do.FirewallOutboundRuleArgs(protocol="tcp", port_range="1-65535", destination_addresses=["0.0.0.0/0"])
+wall = do.Firewall("wall", tags=[mark.id], outbound_rules=[rule], opts=by_cloud)
+ignored = [] if config.get_bool("follow") else ["image"]
+host = do.Droplet(
+    "host", region=region, image=image.id.apply(str), size=config.get("type") or "s-2vcpu-4gb", vpc_uuid=vpc.id,
+    tags=[mark.id], user_data=config.get("data") or "#cloud-config\\n",
+    opts=pulumi.ResourceOptions(provider=cloud, ignore_changes=ignored, depends_on=[wall]),
+)
+address = do.ReservedIp("address", region=region, opts=by_cloud)
+bound = do.ReservedIpAssignment(
+    "bound", ip_address=address.ip_address, droplet_id=host.id.apply(int),
+    opts=pulumi.ResourceOptions(provider=cloud, delete_before_replace=True),
+)
+pulumi.export("address", address.ip_address)
+pulumi.export("host", host.id)
+"""
+
+PROGRAMS = {"aws": AWS, "aliyun": ALIYUN, "digitalocean": DIGITALOCEAN, "tencent": TENCENT}
+OTHER_TYPE = {
+    "aws": "g4dn.2xlarge",
+    "aliyun": "ecs.gn6i-c8g1.2xlarge",
+    "digitalocean": "s-4vcpu-8gb",
+    "tencent": "GN7.5XLARGE80",
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -160,6 +193,11 @@ def test_a_newer_image_replaces_an_aws_instance_when_it_is_asked_for(project: Ma
     assert planned == done == {"host": "replace", "bound": "replace"}
 
 
+def test_a_newer_image_replaces_a_droplet_when_it_is_asked_for(project: Make) -> None:
+    planned, done, _ = _after_a_newer_image(project(DIGITALOCEAN))
+    assert planned == done == {"host": "replace", "bound": "replace"}
+
+
 def test_a_newer_image_rewrites_the_system_disk_of_an_aliyun_instance_in_place(project: Make) -> None:
     planned, done, _ = _after_a_newer_image(project(ALIYUN))
     assert planned == done == {"host": "update"}
@@ -194,6 +232,7 @@ def test_a_type_of_another_architecture_replaces_an_aws_instance_or_is_refused_w
     [
         ("aws", "InsufficientInstanceCapacity: We currently do not have sufficient g4dn.xlarge capacity"),
         ("aliyun", "Code: OperationDenied.NoStock"),
+        ("digitalocean", "The size s-2vcpu-4gb is not available in region sgp1"),
         ("tencent", "Code=ResourceInsufficient.SpecifiedInstanceType"),
     ],
 )

@@ -95,6 +95,15 @@ def test_a_disk_that_is_too_small_is_named_once_for_all_that_goes_there(tmp_path
     assert not (tmp_path / "not").exists(), "a look makes nothing"
 
 
+def test_a_bundle_that_is_not_there_is_named_before_anything_is_changed(tmp_path: Path) -> None:
+    assert list(look.of_bundle({})) == []
+    ((code, message, __),) = look.of_bundle({"bundle": str(tmp_path)})
+    assert code == "ssh.no-bundle"
+    assert str(tmp_path) in message
+    (tmp_path / "manifest.json").write_text("{}")
+    assert list(look.of_bundle({"bundle": str(tmp_path)})) == []
+
+
 def test_another_system_than_those_that_are_known_is_named() -> None:
     assert "ssh.old-system" in codes(look.of_system({"ubuntu": ["4.10"]}))
 

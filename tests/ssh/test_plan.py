@@ -57,6 +57,14 @@ def test_every_connection_names_the_host_key_the_port_and_the_user() -> None:
         assert (connection["host"], connection["port"], connection["user"]) == ("203.0.113.7", 2222, "ubuntu")
 
 
+def test_what_takes_the_machine_is_told_of_a_bundle_where_there_is_one() -> None:
+    def wants(**host: Any) -> dict[str, Any]:
+        return dict(json.loads(commands(planned(**host))["llm-server-host"]["stdin"]))
+
+    assert "bundle" not in wants()
+    assert wants(bundle="/mnt/bundle")["bundle"] == "/mnt/bundle"
+
+
 def test_an_agent_answers_for_the_key_where_that_is_said() -> None:
     for inputs in commands(planned(agent=True)).values():
         assert not connection_of(inputs).get("privateKey")

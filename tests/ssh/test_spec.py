@@ -152,3 +152,23 @@ def test_a_machine_of_ones_own_is_no_cloud_that_sells() -> None:
     assert "ssh" in clouds.every()
     assert catalog.load().problems() == []
     assert [each for each in catalog.load().instances if each.cloud == "ssh"] == []
+
+
+@pytest.mark.parametrize(
+    "folder", ["bundle", "/", "/etc/bundle", "/mnt/../etc", "/data/llm", "/data/llm/bundle", "/mnt/a b"]
+)
+def test_a_bundle_lies_in_a_folder_of_its_own(folder: str) -> None:
+    assert {code for code, __ in refused(platform(bundle=folder))} == {"spec.bad-bundle"}
+
+
+@pytest.mark.parametrize("folder", ["/mnt", "/mnt/llm-bundle/", "/data/llm-bundle", "/home/ubuntu/bundle"])
+def test_a_bundle_may_lie_anywhere_else(folder: str) -> None:
+    host = resolve_platform(platform(bundle=folder)).server.spec.host
+    assert host is not None
+    assert host.bundle == folder.rstrip("/")
+
+
+def test_weights_come_from_a_bundle_or_from_a_bucket() -> None:
+    made = platform(bundle="/mnt/bundle")
+    made["server"]["weights"] = {"bucket": "s3://kept", "region": "us-east-1"}
+    assert refused(made) == {("spec.bundle-and-bucket", "server")}

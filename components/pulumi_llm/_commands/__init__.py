@@ -42,6 +42,7 @@ __all__ = [
 NAMES = (
     "plan",
     "render",
+    "bundle",
     "check",
     "offers",
     "bill",

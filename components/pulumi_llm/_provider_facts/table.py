@@ -85,6 +85,12 @@ def is_regional(token: str) -> bool:
     return regional.get("region_of") == "provider" and rest.split("/")[0] not in regional.get("global_modules", ())
 
 
+def is_everywhere(token: str) -> bool:
+    """Whether a type's resources are in no region at all: where resources name their own, they have none to name."""
+    facts = find(token)
+    return facts is not None and has_own_region(token.split(":", 1)[0]) and "region" not in facts.inputs
+
+
 def has_own_region(package: str) -> bool:
     """Whether the package's resources have a region among their own inputs, which wins over their provider's."""
     return bool(rows(package).get("regional", {}).get("region_of") == "resource")

@@ -131,7 +131,7 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
             owner = _("region of {cloud}", cloud=request.cloud) if request.cloud else "region"
             raise UnknownName("catalog.unknown-region", owner, region, known)
     scopes: dict[str, Scope] = {}
-    for cloud in asked_clouds() if request.cloud is None else (request.cloud,):
+    for cloud in asked_clouds() if request.cloud is None else asked_clouds().keys() & {request.cloud}:
         types = tuple(row for row in shipped.instances if row.cloud == cloud and gpu in (None, row.gpu))
         regions = _regions(shipped, cloud, types, request.regions)
         if types and regions:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pulumi_llm import _json, catalog
 from pulumi_llm._plan.model import PlannedResource
+from pulumi_llm._provider_facts import table
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.item import Usage
 from pulumi_llm._review.policy_model import Breach, View, is_hidden, is_unknown
@@ -24,9 +25,10 @@ def missing_tag(view: View) -> Iterator[Breach]:
         if rule is None or rule.kind not in COSTS:
             continue
         tags = each.inputs.get("tags")
-        if is_unknown(tags) or is_hidden(tags):
+        facts = table.find(each.type)
+        if is_unknown(tags) or is_hidden(tags) or (facts is not None and "tags" not in facts.inputs):
             continue
-        given = {**_default_tags(view.provider_of(each)), **(tags if isinstance(tags, Mapping) else {})}
+        given = {**_default_tags(view.provider_of(each)), **_by_name(tags)}
         missing = [name for name in view.settings.required_tags if not given.get(name)]
         if missing:
             names = listed(missing)
@@ -46,7 +48,10 @@ def region_not_allowed(view: View) -> Iterator[Breach]:
         return
     by_region: dict[tuple[str, str | None], list[PlannedResource]] = {}
     for cloud, each in view.of_clouds():
-        by_region.setdefault((cloud, view.region_of(each)), []).append(each)
+        region = view.region_of(each)
+        if region is None and table.is_everywhere(each.type):
+            continue
+        by_region.setdefault((cloud, region), []).append(each)
     for (cloud, region), found in by_region.items():
         names = {str(each) for each in allowed.get(cloud, ())}
         others = _(" ({count} more there)", count=len(found) - 1) if len(found) > 1 else ""
@@ -115,6 +120,13 @@ def _bill(view: View) -> Iterator[tuple[Budget, Bill]]:
             budget,
             make_bill(view.plan, catalog.load(), usage, today=view.today, default_regions=view.default_regions),
         )
+
+
+def _by_name(tags: Any) -> Mapping[str, Any]:
+    """Tags by their names; where a cloud has mere words for tags, `name:value` is what ours are."""
+    if isinstance(tags, (list, tuple)):
+        return dict(each.split(":", 1) for each in tags if isinstance(each, str) and ":" in each)
+    return tags if isinstance(tags, Mapping) else {}
 
 
 def _default_tags(provider: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi_llm._plan.model import PlannedResource
 from pulumi_llm._review.policy_model import Breach, View, is_hidden, is_unknown, parts
-from pulumi_llm._review.policy_table import Opening, policy_table
+from pulumi_llm._review.policy_table import Machine, Opening, policy_table
 from pulumi_llm._review.table import NotInPlan, cost_table, holds
 from pulumi_llm._texts import Text, _
 from pulumi_llm.spec.fields import WIDEST_PREFIX
@@ -109,7 +109,7 @@ def no_firewall(view: View) -> Iterator[Breach]:
         machine = policy_table().machines.get(each.type)
         if machine is None or not machine.groups:
             continue
-        if any(each.inputs.get(name) for name in machine.groups):
+        if _walled(view, each, machine) if machine.walls else any(each.inputs.get(name) for name in machine.groups):
             continue
         if each.urn in attached or _own_address(each):
             yield Breach(
@@ -120,6 +120,14 @@ def no_firewall(view: View) -> Iterator[Breach]:
                 ),
                 _("{groups}: a group with rules of its own", groups=machine.groups[0]),
             )
+
+
+def _walled(view: View, resource: PlannedResource, machine: Machine) -> bool:
+    """Whether a firewall of the program takes this machine in: by a word that both have, or by its id."""
+    by = machine.walls["by"]
+    words = {each for each in resource.inputs.get(by) or () if isinstance(each, str)}
+    walls = (each for each in view.plan.resources if each.type == machine.walls["type"])
+    return any(words & set(map(str, each.inputs.get(by) or ())) or resource.urn in each.dependencies for each in walls)
 
 
 def _own_address(resource: PlannedResource) -> bool:

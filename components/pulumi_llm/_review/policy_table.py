@@ -80,6 +80,9 @@ class Machine:
     form: str
     groups: tuple[str, ...]
     user_data: tuple[str, ...]
+    walls: Mapping[str, str] = field(default_factory=dict)
+    """Where a firewall names its machines and not the other way round: its `type`, and the input `by` which both share
+    words (tags)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ def settings(package: str, news: Props) -> dict[str, Any]:
 
 
 def region(package: str, config: Mapping[str, Any]) -> str:
-    """The region that a provider works in, "" where none is set."""
+    """The region that a provider works in, "" where none is set, or where its resources name theirs."""
     folder = clouds.of_package(package)
-    if folder is None:
+    if folder is None or not folder.provider_has_region:
         return ""
     named = config.get("region") or next(filter(None, map(os.environ.get, folder.region_variables)), None)
     return str(named or folder.fallback_region)
@@ -45,7 +45,7 @@ def problems(package: str, news: Props, offers: Offers) -> list[Failure]:
     """What is wrong with a provider's inputs."""
     found = [*_wrong_keys(package, settings(package, news))]
     folder = clouds.of_package(package)
-    if folder is not None and not has_unknown(news.get("region")):
+    if folder is not None and folder.provider_has_region and not has_unknown(news.get("region")):
         wanted = region(package, news)
         if not wanted:
             variable = next(iter(folder.region_variables), "")

@@ -45,6 +45,8 @@ class CloudFolder:
     sells: bool = True
     """Whether machines are bought there. Otherwise they are the user's own: nothing of it is simulated, priced by rows,
     asked for prices or rehearsed."""
+    provider_has_region: bool = True
+    """Whether its provider is for one region. Otherwise each resource names its own, and many are of none at all."""
     region_variables: tuple[str, ...] = ()
     """Where its provider looks for a region that the program does not name."""
     fallback_region: str = ""

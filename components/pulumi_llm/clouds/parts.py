@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_tls as tls
 
 from pulumi_llm import catalog
+from pulumi_llm._stopping import not_supported
 from pulumi_llm.clouds import support
-from pulumi_llm.clouds.base import BareHost, DiskRequest, HostOrder, MachineRequest, Parts, Scope
+from pulumi_llm.clouds.base import (
+    BareHost,
+    DiskHandle,
+    DiskRequest,
+    HostOrder,
+    MachineHandle,
+    MachineRequest,
+    Parts,
+    Scope,
+    StopRole,
+)
+from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.clouds.plans import SnapshotPlan
+from pulumi_llm.errors import Refusal
+from pulumi_llm.preflight import capabilities
 
 
 class FromParts(Parts):
@@ -84,3 +100,19 @@ class FromParts(Parts):
             told_anew_with=(machine.id, machine.image_id),
             after=tuple(after),
         )
+
+    # What not every cloud has. It is refused before a program comes here, in the same words.
+
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+        """Only for a cloud whose `power.json` says how machines stop. Raises ``power.not-supported`` otherwise."""
+        raise not_supported(self.name)
+
+    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+        """Only where there is such a role. Raises ``power.not-supported`` otherwise."""
+        raise not_supported(self.name)
+
+    def copy_disk(
+        self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
+    ) -> pulumi.Resource:
+        """Only for a cloud that can (`Capability.SNAPSHOTS`). Raises Refusal ``cloud.cannot`` otherwise."""
+        raise Refusal(capabilities.lacking(self.name, [Capability.SNAPSHOTS]))

@@ -164,6 +164,15 @@ class BucketRole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BundleRole:
+    """The folder on the machine, by its whole path, that everything is installed from in place of a network."""
+
+    role: ClassVar[str] = "bundle"
+
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
@@ -297,10 +306,10 @@ class LeaveRole:
     spot: bool = False
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole
+RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole | BundleRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole)
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole, BundleRole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import files, memory, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
-from pulumi_llm.roles.requests import Adapter, BucketRole, NodeRequest, VllmRole
+from pulumi_llm.roles.requests import Adapter, BucketRole, BundleRole, NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Vllm(Role):
         found = [each for each in super().stages(node) if more or each.name != MORE]
         if source == WEIGHTS:
             return tuple(found)
-        # What takes them from a bucket needs a key, which user data does not have.
+        # What takes them from a bucket needs a key, which user data does not have; a bundle is known by the settings.
         return tuple(
             dataclasses.replace(cast("Any", each), after=(source,)) if each.name == MORE else each
             for each in found
@@ -155,7 +155,9 @@ WEIGHTS, MORE = "weights", "models"
 
 
 def _source(node: NodeRequest) -> str:
-    """The stage that gives the main model: from a hub, or from a bucket."""
+    """The stage that gives the main model: from a hub, from a bundle, or from a bucket."""
+    if node.of(BundleRole) is not None:
+        return BundleRole.role
     return WEIGHTS if node.of(BucketRole) is None else BucketRole.role
 
 

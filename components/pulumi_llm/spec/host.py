@@ -81,6 +81,17 @@ def _host_key(value: str) -> str:
     return f"{kind} {text}"
 
 
+def _bundle(value: str) -> str:
+    plain = value.rstrip("/")
+    if not re.fullmatch(r"(/[\w.-]+)+", plain) or {".", ".."} & set(plain.split("/")) or SYSTEM.fullmatch(plain):
+        raise invalid(
+            "spec.bad-bundle",
+            _("{value!r} is not the whole path of a folder that a bundle can lie in", value=value),
+            "/mnt/llm-bundle",
+        )
+    return plain
+
+
 def _folder(value: str) -> str:
     plain = value.rstrip("/")
     steps = plain.split("/")[1:]
@@ -152,6 +163,10 @@ class HostSpec(Part):
     there again. The data in ``folder`` stays.
 
     zh: 容器停止后重新启动或被重建后把它加一：``up`` 会启动已有的服务，或重新部署。``folder`` 里的数据保留。"""
+    bundle: Annotated[Text, AfterValidator(_bundle)] | None = None
+    """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network.
+
+    zh: 机器上由 ``pulumi-llm bundle`` 生成的文件夹；写了就只从这里安装，机器不需要联网。"""
     gpu_memory_gib: Annotated[Number, Field(ge=4, le=1024)] | None = None
     """GiB of one card, where it has other than the catalogue says. It is asked at ``up``.
 
@@ -191,7 +206,14 @@ class HostSpec(Part):
         return self
 
     @model_validator(mode="after")
-    def _one_key(self) -> Self:
+    def _fits_together(self) -> Self:
+        inside = self.folder or "/srv/llm"
+        if self.bundle is not None and f"{self.bundle}/".startswith(f"{inside}/"):
+            raise invalid(
+                "spec.bad-bundle",
+                _("the bundle lies in {folder}, which `destroy` takes away", folder=inside),
+                "/mnt/llm-bundle",
+            )
         if self.agent and self.private_key_file is not None:
             raise invalid(
                 "spec.two-keys", _("both an agent and a file are to give the key"), _("agent, or private_key_file")

@@ -250,6 +250,12 @@ class ServerSpec(MachineSpec):
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
         refuse_bought(bought)
+        if self.host.bundle is not None and self.weights is not None:
+            raise invalid(
+                "spec.bundle-and-bucket",
+                _("the weights are to come from the bundle {folder}, and from a bucket", folder=self.host.bundle),
+                _("host.bundle, or weights"),
+            )
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from importlib import import_module
 
 from llm_node.system import Failure, at, first, node, run, tail, write
 
@@ -15,19 +16,41 @@ def install(*packages: str) -> None:
     if missing:
         with at("/run/llm/apt.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            first("apt.failed", ["", *node()["apt"]], lambda mirror, last: install_from(mirror, last, missing))
+            known = node()
+            # A machine without a network has one source alone: others would only be waited for.
+            sources = [known["bundle"]] if "bundle" in known else ["", *known["apt"]]
+            first("apt.failed", sources, lambda mirror, last: install_from(mirror, last, missing))
 
 
 def install_from(mirror: str, last: bool, packages: list[str]) -> None:
     """Install from one archive; "" is what the image came with. A slow one is left for the next."""
     # Whoever holds dpkg's lock is waited for a minute, and named; the stage tries again for a quarter of an hour.
     options = ["-qyoAcquire::http::Timeout=20", "-oDPkg::Lock::Timeout=60", "--no-install-recommends", "--no-upgrade"]
-    if mirror:
+    if mirror.startswith("/"):
+        # Its files are as readable as their owner has made them, and apt's own user may not see them.
+        options += ["-oAPT::Sandbox::User=root", "-oAcquire::CompressionTypes::Order::=xz"]
+        options += listed(import_module("llm_node.bundle").apt_lines())
+    elif mirror:
         release = dict(line.split("=", 1) for line in at("/etc/os-release").read_text().splitlines() if "=" in line)
         name, parts = release["VERSION_CODENAME"], "main restricted universe multiverse"
         pockets = (name, name + "-updates", name + "-security")
-        write(at("/opt/llm/apt.list"), "".join(f"deb {mirror} {each} {parts}\n" for each in pockets))
-        options += [f"-oDir::Etc::sourcelist={at('/opt/llm/apt.list')}", "-oDir::Etc::sourceparts=-"]
+        options += listed("".join(f"deb {mirror} {each} {parts}\n" for each in pockets))
+    try:
+        fetched(last, options, packages)
+    except Failure as failure:
+        if not mirror.startswith("/") or failure.code not in ("apt.unreachable", "apt.no-package", "apt.failed"):
+            raise
+        raise Failure("bundle.packages", failure.message, True) from None
+
+
+def listed(lines: str) -> list[str]:
+    """Options by which apt knows of these sources alone."""
+    write(at("/opt/llm/apt.list"), lines)
+    return [f"-oDir::Etc::sourcelist={at('/opt/llm/apt.list')}", "-oDir::Etc::sourceparts=-"]
+
+
+def fetched(last: bool, options: list[str], packages: list[str]) -> None:
+    """Install from what the options say."""
     # What a kill or a power cut left half done: -a configures what was unpacked, -f fetches what that lacks.
     run("dpkg", "--configure", "-a")
     get("300", "update", "--error-on=any", *options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from llm_node.system import Failure, at, first, must, node, run, tail
@@ -17,7 +18,11 @@ def main() -> None:
     for each in want.get("takes_over", []):
         follows(each)
     for image in want["images"]:
-        if run("docker", "image", "inspect", image)[0]:
+        if not run("docker", "image", "inspect", image)[0]:
+            continue
+        if "bundle" in want:
+            import_module("llm_node.bundle").load(image)
+        else:
             first("images.unreachable", want["registries"], partial(pull, image=image))
 
 

@@ -48,6 +48,8 @@ def ranked(sources: Iterable[str]) -> list[str]:
 
 def address(source: str) -> str:
     """What is asked of a source to see whether it answers; empty where only its own tool can tell."""
+    if source.startswith("/"):
+        return ""
     if source.startswith(("http:", "https:")):
         return source.rstrip("/") + "/"
     return f"https://{source.rstrip('/')}/v2/" if source else ""
@@ -143,6 +145,8 @@ def diagnosed(failure: Failure) -> Failure:
     if not PROBE or not failure.code.endswith((".index-unreachable", ".unreachable", "apt.failed")):
         return failure
     want = node()
+    if "bundle" in want:
+        return failure  # it has no network, and asks for none
     given = [*want.get("pypi", []), *want.get("apt", []), *(each["endpoint"] for each in want.get("hubs", []))]
     urls = list({urlsplit(each).hostname: each for each in given}.values())[:6]
     if not urls:

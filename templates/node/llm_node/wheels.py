@@ -16,6 +16,8 @@ from llm_node import status, supply
 from llm_node.system import Failure, at, first, must, node, write
 
 ROOM = 2**30  # bytes that stay free on the system disk
+# What is wrong with a folder of wheels, in place of an index.
+BUNDLED = {"index-unreachable": "bundle.lacks", "no-such-version": "bundle.lacks", "wrong-digest": "bundle.damaged"}
 
 
 def install(stage: str, name: str) -> None:
@@ -38,7 +40,8 @@ def install(stage: str, name: str) -> None:
         raise Failure("python.disk-full", room, True)
     # --clear: what a kill left half written goes away.
     must("python.venv", "python3", "-m", "venv", "--clear", str(home))
-    first("python.index-unreachable", want["pypi"], lambda index, last: fill(index, last, stage, name, want, cache))
+    sources = [str(at(want["bundle"]) / "wheels")] if "bundle" in want else want["pypi"]
+    first("python.index-unreachable", sources, lambda index, last: fill(index, last, stage, name, want, cache))
     os.sync()  # the mark must not reach the disk before what it vouches for
     write(done, pins["digest"])
     shutil.rmtree(cache, ignore_errors=True)
@@ -54,13 +57,14 @@ def digest(lock: str) -> str:
 
 
 def fill(index: str, last: bool, stage: str, name: str, want: dict[str, Any], cache: Any) -> None:
-    """Install from one index. A slow one is left for the next."""
+    """Install from one index, or a folder of wheels. A slow one is left for the next."""
     pins, trust = want["venvs"][name], []
+    source = ["--no-index", "--find-links", index] if index.startswith("/") else ["-i", index]
     python = str(at(f"/opt/llm/venv/{name}-{pins['version']}/bin/python"))
     if index.startswith("http:"):
         trust = ["--trusted-host", str(urlsplit(index).hostname)]
     tool = at("/opt/llm/locks/uv.txt")
-    pip = ("-m", "pip", "install", "-q", "--disable-pip-version-check", "-i", index, *trust)
+    pip = ("-m", "pip", "install", "-q", "--disable-pip-version-check", *source, *trust)
     # Watched, too: pip itself never gives up on an index that trickles.
     check(supply.watched(last, lambda _: None, python, *pip, "--no-deps", "--require-hashes", "-r", str(tool)), index)
 
@@ -69,7 +73,7 @@ def fill(index: str, last: bool, stage: str, name: str, want: dict[str, Any], ca
         done = min(written, total)
         status.record(stage, "running", progress={"done": done, "total": total, "percent": 100 * done // total})
 
-    uv = (python, "-m", "uv", "pip", "install", "--python", python, "-i", index, "--no-deps", "--require-hashes")
+    uv = (python, "-m", "uv", "pip", "install", "--python", python, *source, "--no-deps", "--require-hashes")
     env = {"UV_CACHE_DIR": str(cache), "UV_HTTP_TIMEOUT": "60", "UV_NO_CONFIG": "1", "UV_SYSTEM_CERTS": "1"}
     lock = str(at(f"/opt/llm/locks/{name}.txt"))
     check(supply.watched(last, tell, *uv, "--only-binary", ":all:", "-r", lock, **env), index)
@@ -84,5 +88,6 @@ def check(result: tuple[int, str], index: str) -> None:
         # uv unpacks while it fetches: a damaged wheel fails before its digest is known, as a broken connection does.
         signs |= {"I/O operation failed": "index-unreachable", "Failed to extract": "wrong-digest"}
         kind = next((kind for sign, kind in signs.items() if sign in out), "index-unreachable")
+        code = BUNDLED.get(kind, f"python.{kind}") if index.startswith("/") else f"python.{kind}"
         # uv names the package in the first of its lines, and pip in the last.
-        raise Failure("python." + kind, f"{index}: {' '.join(out.split())[-500:]}", True)
+        raise Failure(code, f"{index}: {' '.join(out.split())[-500:]}", True)

@@ -48,6 +48,11 @@ def main() -> None:
             fits(model)
         run("systemctl", "start", "--no-block", bucket.UNIT)
         return
+    if "bundle" in known:
+        for model in known["further"]:
+            import_module("llm_node.bundle").model("models", model)
+            fits(model)
+        return
     weights.status = Told("models")  # type: ignore[assignment]
     for model in known["further"]:
         weights.node = {**known, "model": model}.copy

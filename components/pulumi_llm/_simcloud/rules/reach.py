@@ -59,7 +59,7 @@ def machine_at(store: Store, address: str, *, private: bool = False) -> Record |
     for reach in reaches():
         for found in store.list(reach.address, **{reach.address_ip: address}):
             bound = store.list(reach.association, **{reach.association_address: found.id})
-            wanted = [each.get(reach.association_instance) for each in bound]
+            wanted = [str(each.get(reach.association_instance)) for each in bound]  # a number, where ids are
             wanted += [found.get("instance")]  # an AWS address may name its instance itself
             for instance in store.list(*instance_types()):
                 if instance.id in wanted:
@@ -96,7 +96,9 @@ def lets_in(store: Store, machine: Record, private_key: str) -> bool:
     wanted = public_key(line.decode())
     named = key_pairs_of(machine.type, machine.properties)
     pairs = [
-        each for each in store.list(*(each.key_pair for each in reaches()), region=machine.region) if each.id in named
+        each
+        for each in store.list(*(each.key_pair for each in reaches()))
+        if each.region in ("", machine.region) and each.id in named
     ]
     known = [each.get("publicKey") or "" for each in pairs]
     if REDACTED in known or wanted in map(public_key, known):  # a key that was a secret cannot be compared

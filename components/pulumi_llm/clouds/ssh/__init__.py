@@ -12,4 +12,5 @@ CLOUD = CloudFolder(
     module=__name__,
     path=Path(__file__).parent,
     sells=False,
+    provider_has_region=False,
 )

@@ -31,6 +31,7 @@ def problems(told: dict[str, Any], before: dict[str, Any] | None) -> Problems:
     if before is None:
         yield from of_software(told)
         yield from of_disk(told)
+        yield from of_bundle(told)
     elif before["folder"] != told["folder"]:
         what = "the data is in {}, and {} is asked for".format(before["folder"], told["folder"])
         yield "ssh.folder-moved", what, "the folder as it was; or destroy the stack and set it up anew"
@@ -123,6 +124,14 @@ def of_disk(told: dict[str, Any]) -> Problems:
                 what,
                 "make room, or host.folder: a folder on a larger disk; model_disk_gib is its part",
             )
+
+
+def of_bundle(told: dict[str, Any]) -> Problems:
+    """The folder that all is installed from, where there is to be one; later it may be gone."""
+    folder = told.get("bundle")
+    if folder and not Path(folder, "manifest.json").is_file():
+        what = "there is no manifest.json in {}, which all is to be installed from".format(folder)
+        yield "ssh.no-bundle", what, "put the folder there that `pulumi-llm bundle` made, or mount its disk"
 
 
 def of_ports(told: dict[str, Any], before: dict[str, Any] | None) -> Problems:

@@ -1,0 +1,6 @@
+"""What DigitalOcean refuses and fills in when it is simulated. Its look-ups are in `lookups`."""
+
+from . import droplet, network  # they register their rules
+from .common import RULES
+
+__all__ = ["RULES", "droplet", "network"]
