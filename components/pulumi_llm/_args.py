@@ -350,6 +350,8 @@ class HostPriceArgs(TypedDict):
 class HostArgs(TypedDict):
     """A machine that exists, with ``cloud: ssh``: how it is reached, and what it has."""
 
+    mode: NotRequired[str]
+    """``systemd``: a machine that boots. ``container``: one that is rented out without systemd, in which root logs in. Default: ``systemd``."""
     address: str
     """Its IPv4 address, at which it answers SSH and its callers."""
     port: NotRequired[int]
@@ -364,6 +366,10 @@ class HostArgs(TypedDict):
     """Let the SSH agent of whoever runs Pulumi answer for the key. Default: ``false``."""
     folder: NotRequired[str]
     """Where weights, keys and vectors go, such as a folder on a large disk. Left out: ``/srv/llm``."""
+    public_port: NotRequired[int]
+    """The one port of a container that others reach, such as 6006; the gateway listens there. Left out: no port is told apart, and a tunnel leads to any: ``ssh -L``. From 1 to 65535."""
+    again: NotRequired[int]
+    """Raise it once a container was stopped and started, or made anew: ``up`` then starts what was there, or puts it there again. The data in ``folder`` stays. From 0 to 1000000. Default: ``0``."""
     bundle: NotRequired[str]
     """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network."""
     gpu_memory_gib: NotRequired[float]

@@ -24,6 +24,8 @@ PLACES = {"server": ("address", "ssh_private_key"), "proxy": ("proxy_address", "
 ADMIN = "/usr/bin/python3 -m llm_gate.admin"
 # The gateway's own user writes the file that the gateway reads. -I would leave PYTHONPATH out.
 REMOTE = f"sudo -n -u llm-gateway env PYTHONPATH=/opt/llm/gateway PYTHONDONTWRITEBYTECODE=1 {ADMIN}"
+IN_CONTAINER = REMOTE.replace("sudo -n -u llm-gateway", "/usr/sbin/runuser -u llm-gateway --")
+"""The same for root in a container, where there may be no sudo."""
 
 DAY = 86400.0
 """Seconds that one file may be on its way."""
@@ -40,6 +42,8 @@ class Machine:
     port: int | None = None
     host_key: str | None = None
     """What a machine that exists must show."""
+    in_container: bool = False
+    """It is a container, and who logs in is root."""
 
 
 def machine_of(project: Path, stack: str, place: str, *, simulated: bool = False) -> Machine:
@@ -89,8 +93,14 @@ def _machine(told: Mapping[str, Any], project: Path, stack: str, place: str, nam
     if not address or not (key or reached.get("agent")):
         return None
     if reached:
-        found = {"port": reached.get("port"), "host_key": reached.get("host_key")}
-        return Machine(str(address), str(reached.get("user")), str(key or ""), **found)
+        return Machine(
+            str(address),
+            str(reached.get("user")),
+            str(key or ""),
+            port=reached.get("port"),
+            host_key=reached.get("host_key"),
+            in_container=reached.get("mode") == "container",
+        )
     return Machine(str(address), _user(project, stack, place), str(key))
 
 
@@ -104,6 +114,8 @@ def ask(
     Raises:
         Refusal: the machine's own finding, or ``channel.unreachable``.
     """
+    if machine.in_container and program == REMOTE:
+        program = IN_CONTAINER
     return _answer(machine, _said(machine, f"{program} {command}", json.dumps(question).encode(), seconds))
 
 

@@ -11,10 +11,12 @@ import pulumi
 from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm import catalog
 from pulumi_llm._refusal import ending
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, all_of
 from pulumi_llm.clouds.base import ExistingHost
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight.engine import engine
+from pulumi_llm.roles import order, without_systemd
+from pulumi_llm.roles.caddy import challenge_ports
 from pulumi_llm.spec import HOST_KEY
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def existing_host(server: ResolvedServer, node: NodeRequest, args: Mapping[str, 
         words = _("the gateway cannot listen on {port}", port=host.port)
         hint = _("give each listener a free port, such as 443, 18443")
         raise ending([Finding("bootstrap.bad-port", words, hint, where="host.port")])
+    if host.mode == "container":
+        in_container(host, node)
     return ExistingHost(
         address=host.address,
         port=host.port,
@@ -49,8 +53,11 @@ def existing_host(server: ResolvedServer, node: NodeRequest, args: Mapping[str, 
         host_key=host.host_key,
         private_key=private_key_of(host, args),
         folder=host.folder or FOLDER,
+        container=host.mode == "container",
         wants={
             "name": node.name,
+            "mode": host.mode,
+            **({"again": host.again} if host.mode == "container" else {}),
             "folder": host.folder or FOLDER,
             "gpu": _gpu(server),
             "disk_gib": server.data_disk_gib,
@@ -60,6 +67,19 @@ def existing_host(server: ResolvedServer, node: NodeRequest, args: Mapping[str, 
             **first_boot,
         },
     )
+
+
+def in_container(host: HostSpec, node: NodeRequest) -> None:
+    """Raise Refusal ``ssh.not-in-a-container`` for what needs systemd, ``ssh.not-the-public-port`` for other ports."""
+    found = list(without_systemd.findings(node))
+    wanted = {*order.ports(node), *challenge_ports(node)}
+    if host.public_port is not None and wanted != {host.public_port}:
+        others = all_of(str(each) for each in sorted(wanted - {host.public_port}))
+        words = _("{others}: others reach port {port} of the container alone", others=others, port=host.public_port)
+        hint = _("access.https_port: {port}, and nothing that needs a port of its own", port=host.public_port)
+        found.append(Finding("ssh.not-the-public-port", words, hint, where="host.public_port"))
+    if found:
+        raise ending(found)
 
 
 def private_key_of(host: HostSpec, args: Mapping[str, Any]) -> pulumi.Input[str] | None:

@@ -154,23 +154,26 @@ def tell(request: HostRequest, host: BareHost, scope: Scope) -> Host:
     # A name that another authority signs for is not in our certificate: Caddy would take that one for it.
     ours = domain.name if domain is not None and domain.acme is None else None
     called_at = host.private_address if request.within else host.address
-    authority, certificate, key = _certificate(name, called_at, scope, ours)
+    # A container is called through a tunnel too.
+    loopback = ["127.0.0.1"] if host.as_root else []
+    authority, certificate, key = _certificate(name, [called_at, *loopback], scope, ours)
     if domain is not None and domain.record is not None:
         _record(name, domain.name, domain.record, host.address, request.cloud, scope)
     connection = connection_to(host)
     triggers = list(host.told_anew_with)
+    stage_command = bootstrap.stage_command(begin=request.in_turn, as_root=host.as_root)
     staged = command.remote.Command(
         f"{name}-settings",
         connection=connection,
-        create=bootstrap.stage_command(begin=request.in_turn),
-        update=bootstrap.stage_command(begin=request.in_turn),
+        create=stage_command,
+        update=stage_command,
         stdin=request.settings if request.settings is not None else settings_document(request.node),
         triggers=triggers,
         add_previous_output_in_env=False,
         opts=scope.child(depends_on=host.after),
     )
     # A minute less than Pulumi waits: what ends it is the node's own code and hint, not a time-out.
-    apply_command = bootstrap.apply_command(request.ready_timeout_minutes - 1)
+    apply_command = bootstrap.apply_command(request.ready_timeout_minutes - 1, as_root=host.as_root)
     applied = command.remote.Command(
         f"{name}-apply",
         connection=connection,
@@ -327,9 +330,9 @@ def _secrets_document(
 
 
 def _certificate(
-    name: str, ip: pulumi.Output[str], scope: Scope, domain: str | None
+    name: str, addresses: list[pulumi.Input[str]], scope: Scope, domain: str | None
 ) -> tuple[pulumi.Output[str], pulumi.Output[str], pulumi.Output[str]]:
-    """Our own authority, and a certificate by it for the address, and for the name where one is given.
+    """Our own authority, and a certificate by it for the addresses, and for the name where one is given.
 
     PEM: (authority, certificate, private key).
     """
@@ -351,7 +354,7 @@ def _certificate(
     asked = tls.CertRequest(
         f"{name}-certificate-request",
         private_key_pem=key.private_key_pem,
-        ip_addresses=[ip],
+        ip_addresses=addresses,
         dns_names=[domain] if domain is not None else None,
         subject=tls.CertRequestSubjectArgs(common_name=shortened(name, COMMON_NAME_LIMIT)),
         opts=scope.child(),

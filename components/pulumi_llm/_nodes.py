@@ -105,6 +105,7 @@ def server_node(
         **_named(wanted.domain),
         # A machine that exists keeps its data in a folder.
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
+        callers=server.access.allowed_cidrs if wanted.host is not None and wanted.host.mode == "container" else None,
         roles=tuple(asked),
     )
 

@@ -24,9 +24,11 @@ DIGEST = (
     "-o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/lib/cloud -o -path /var/tmp "
     "-o -path /var/lib/systemd -o -path /usr/lib/llm-boot \\) -prune -o -type f ! -name '*-' ! -name '*.cache' -print0 "
     "| sort -z | xargs -0 sha256sum; find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run "
-    "-o -path /tmp -o -path /var \\) -prune -o -type l -printf '%p -> %l\\n' | sort"
+    "-o -path /tmp -o -path /var \\) -prune -o -type l -printf '%p -> %l\\n' | sort; "
+    "find / -xdev -name '*llm*' ! -path '/proc/*' ! -path '/usr/lib/llm-boot*' ! -path '/usr/include/*' | sort"
 )
-"""Every file's digest and every link; without logs, caches, and the records of apt, dpkg, cloud-init and systemd."""
+"""Every file's digest, every link, and whatever is called after us; without logs, caches, and the records of apt, dpkg,
+cloud-init and systemd."""
 
 
 class Own(Node):
@@ -53,6 +55,7 @@ class Own(Node):
             "program": program(),
             "token": TOKEN,
             "name": self.request.name,
+            "mode": "systemd",
             "folder": "/data/llm",
             "gpu": {},
             "disk_gib": 1,

@@ -327,6 +327,14 @@ def test_too_few_gpus_are_told_apart(tmp_path: Path) -> None:
     assert failed(node, "driver") == "driver.too-few-gpus"
 
 
+@pytest.mark.parametrize("driver", ["", "535.161.07"])
+def test_nothing_is_installed_in_a_container_that_has_no_driver_or_an_old_one(gpu: Node, driver: str) -> None:
+    with_gpu(gpu, driver)
+    (gpu.root / "opt/llm/container").mkdir(parents=True)
+    assert failed(gpu, "driver") == "driver.not-of-a-container"
+    assert not [call for call in gpu.calls if call.startswith(("apt-get", "modprobe"))]
+
+
 def test_an_old_driver_that_came_another_way_is_not_replaced(gpu: Node) -> None:
     with_gpu(gpu, "535.161.07")
     assert failed(gpu, "driver") == "driver.too-old"

@@ -31,7 +31,7 @@ from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm import _entry_points, catalog, clouds, preflight, spec
 from pulumi_llm._bootstrap import GatewayKey, GatewayRole, Route, Target
 from pulumi_llm._commands._node_size import with_user_data
-from pulumi_llm._existing import private_key_of
+from pulumi_llm._existing import in_container, private_key_of
 from pulumi_llm._gateway import content_role
 from pulumi_llm._outlook import software
 from pulumi_llm._outlook import stack as outlook
@@ -878,6 +878,9 @@ def of_machines_that_exist() -> Iterator[Finding]:
         {"folder": "/"},
         {"memory_gib": 6},
         {"agent": True, "private_key_file": "id"},
+        {"public_port": 6006},
+        {"mode": "container"},
+        {"mode": "container", "user": "root", "folder": None},
     ):
         yield from told(lambda host=host: resolve_platform(own.platform(**host)))
     kept = {"weights": {"bucket": "s3://kept", "region": "us-east-1"}}
@@ -890,6 +893,9 @@ def of_machines_that_exist() -> Iterator[Finding]:
         wanted = resolve_platform(own.platform(**host)).server
         with mock.patch("pulumi.runtime.is_dry_run", return_value=False):  # a plan needs no key
             yield from told(lambda wanted=wanted: private_key_of(wanted.spec.host, {}))
+    for change in ({"vectors": {"memory_gib": 4}}, {"access": {**own.PLATFORM["access"], "https_port": 18443}}):
+        made = own.platform(**own.CONTAINER) | change
+        yield from told(lambda made=made: in_container(*own.in_a_container(made)))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         yield from probe.problems("127.0.0.1", free.getsockname()[1], own.HOST_KEY)

@@ -109,7 +109,7 @@ def test_another_system_than_those_that_are_known_is_named() -> None:
 
 
 def test_a_machine_of_another_node_is_left_alone() -> None:
-    told = {"name": "mine", "systems": {}, "gpu": {}}
+    told = {"name": "mine", "mode": "systemd", "systems": {}, "gpu": {}}
     found = list(look.problems(told, {"name": "theirs", "token": "theirs@1", "folder": "/x", "ports": []}))
     assert codes(found)[-1] == "ssh.other-owner"
 
@@ -136,13 +136,14 @@ def test_leaving_takes_the_nodes_packages_and_what_only_they_need_and_nothing_th
             "caddy",
             "docker.io",
         ): "Purg docker.io [26]\nPurg caddy [2.6.2]\nRemv runc:amd64 [1]\n"
-        "Remv linux-image-6.8.0-90 [1]\nRemv libold [1]\nRemv htop-data [1]\n",
+        "Remv linux-image-6.8.0-90 [1]\nRemv libold [1]\nRemv htop-data [1]\nRemv linux-libc-dev [6.8]\n",
         ("autoremove",): "Remv libold [1]\nRemv linux-image-6.8.0-90 [1]\n",
     }
     monkeypatch.setattr(host, "read", lambda _: '{"base": ["curl", "caddy"], "services": ["docker.io"]}')
     monkeypatch.setattr(host, "run", lambda *argv, **_: (0, would[argv[4:]]))
-    new = {"caddy", "docker.io", "runc", "htop", "linux-image-6.8.0-90", "nvidia-driver-590", "libold"}
-    assert host.ours(new) == ["caddy", "docker.io", "runc"]
+    new = {"caddy", "docker.io", "runc", "htop", "linux-image-6.8.0-90", "nvidia-driver-590", "libold",
+           "linux-libc-dev"}  # fmt: skip
+    assert host.ours(new) == ["caddy", "docker.io", "linux-libc-dev", "runc"]
     assert host.ours({"htop"}) == []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._bootstrap.files import node_code
 from pulumi_llm._bootstrap.node_document import folders, node_document, supply_document, users
-from pulumi_llm._bootstrap.user_data import one_key_a_line, stage_units
+from pulumi_llm._bootstrap.user_data import launcher, one_key_a_line, stage_units
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import order
@@ -134,11 +134,13 @@ def secrets_document(request_settings: Mapping[str, Any], secrets: Mapping[str, 
     return json.dumps({"settings_digest": request_settings["digest"], "secrets": given})
 
 
-def stage_command(*, begin: bool = False) -> str:
-    """The shell line that takes the settings on standard input, run as the login user.
+def stage_command(*, begin: bool = False, as_root: bool = False) -> str:
+    """The shell line that takes the settings on standard input, run as the login user; ``as_root``: who is root.
 
     ``begin``: a node that has never been ready begins to install what needs no secrets.
     """
+    if as_root:
+        return "exec /opt/llm/bin/llm-node stage"  # a container is taken over SSH, and nothing is waited for
     # SSH answers before cloud-init has unpacked the node's code, and a machine without a working cloud-init never
     # will: wait for ten minutes, then say what cloud-init says.
     node = "/opt/llm/bin/llm-node"
@@ -150,13 +152,13 @@ def stage_command(*, begin: bool = False) -> str:
     )
 
 
-def apply_command(minutes: int = 180) -> str:
+def apply_command(minutes: int = 180, *, as_root: bool = False) -> str:
     """The shell line that takes the secrets document on standard input and ends when the node is ready.
 
     After ``minutes`` it gives up, by its own clock and with a code: give it a little less than whoever runs it waits.
     """
     # No loop around it: it follows the settings, so the node's code is there. What fails is quoted with its command.
-    return f"exec sudo -n /opt/llm/bin/llm-node apply {minutes}"
+    return f"exec {'' if as_root else 'sudo -n '}/opt/llm/bin/llm-node apply {minutes}"
 
 
 def _code(request: NodeRequest) -> dict[str, str]:
@@ -177,7 +179,7 @@ def _code(request: NodeRequest) -> dict[str, str]:
 def _files(request: NodeRequest) -> list[dict[str, Any]]:
     return [
         file_row("/opt/llm/node.json", one_key_a_line(node_document(request)) + "\n", early=True),
-        file_row("/opt/llm/bin/llm-node", text("node/llm-node"), mode="0755", early=True),
+        file_row("/opt/llm/bin/llm-node", launcher(request), mode="0755", early=True),
         file_row("/etc/sysusers.d/llm.conf", users(request), early=True),
         file_row("/etc/apt/apt.conf.d/52llm", text("node/apt.conf"), early=True),
         file_row(f"{UNITS}/llm.target", text("node/llm.target"), early=True),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pulumi_llm.roles.requests import NodeRequest
 
 # What the first boot needs of the node's code beside its stages; the rest comes with the settings, over SSH.
+STAND_INS = 'os.environ["PATH"] = "/opt/llm/container/bin:" + os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")'
 BOOT_MODULES = ("__init__", "main", "receive", "status", "system")
 
 
@@ -42,12 +43,21 @@ def boot_files(request: NodeRequest) -> dict[str, str]:
     wanted = (*BOOT_MODULES, *(each.name for each in boot_stages(request)))
     code = node_code()
     files = {f"/opt/llm/lib/llm_node/{name}.py": squeezed(code[f"llm_node/{name}.py"]) for name in wanted}
-    files["/opt/llm/bin/llm-node"] = squeezed(text("node/llm-node"))
+    files["/opt/llm/bin/llm-node"] = squeezed(launcher(request))
     files.update(stage_units(request, at_boot=True))
     files["/etc/systemd/system/llm.target"] = _without_comments(text("node/llm.target"))
     files["/etc/sysusers.d/llm.conf"] = early_users()
     files["/etc/apt/apt.conf.d/52llm"] = _without_comments(text("node/apt.conf"))
     return files
+
+
+def launcher(request: NodeRequest) -> str:
+    """The node's own command. In a container it looks first among what stands in for systemd's commands."""
+    plain = text("node/llm-node")
+    if request.callers is None:
+        return plain
+    above, sign, rest = plain.partition("import sys\n")
+    return f"{above}import os\n{sign}{rest}".replace("\n\nfrom llm_node.main", f"\n{STAND_INS}\n\nfrom llm_node.main")
 
 
 def boot_stages(request: NodeRequest) -> list[Stage]:

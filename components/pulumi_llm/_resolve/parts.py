@@ -182,7 +182,7 @@ def resolve_server(
         dtype=dtype_on(server.dtype, model, data.gpus[server.gpu], engine()),
         context_length=context_of(server.context_length, model),
         weights_gib=stand.weights_gib,
-        port=shared.access.port(in_china=data.region(server.cloud, server.region).in_china),
+        port=_port(server, shared),
         vectors=_beside(vectors),
         foreign=foreign,
         warnings=stand.warnings,
@@ -240,6 +240,13 @@ def resolve_proxy(proxy: ProxySpec, shared: Shared, stand: Stand | None = None) 
         prices=MappingProxyType(prices_of(proxy.upstreams)),
         port=shared.access.port(in_china=data.region(proxy.cloud, proxy.region).in_china),
     )
+
+
+def _port(server: ServerSpec, shared: Shared) -> int:
+    """The gateway's: where a container has one port that others reach, that one, unless another is asked for."""
+    if server.host is not None and server.host.public_port is not None and shared.access.https_port is None:
+        return server.host.public_port
+    return shared.access.port(in_china=catalog.load().region(server.cloud, server.region).in_china)
 
 
 def prices_of(upstreams: Mapping[str, UpstreamSpec]) -> dict[str, PriceSpec]:

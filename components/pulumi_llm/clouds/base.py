@@ -214,6 +214,8 @@ class ExistingHost:
     """Secret. None: an agent answers for it."""
     folder: str
     """Where ``/srv/llm`` leads to."""
+    container: bool = False
+    """It is a container without systemd, and root logs in."""
     wants: Mapping[str, Any] = field(default_factory=dict)
     """What has to be so on the machine: see `pulumi_llm.clouds.ssh.document`."""
 
@@ -270,6 +272,8 @@ class BareHost:
     """What it must show; None: whatever it shows is taken, as the machine has just been made."""
     by_agent: bool = False
     """An agent answers for the key."""
+    as_root: bool = False
+    """The user is root, and there may be no sudo to become so by."""
     told_anew_with: tuple[pulumi.Output[str], ...] = ()
     """Where one of these changes, the host knows nothing any more: another machine, or another system disk."""
     after: tuple[pulumi.Resource, ...] = ()

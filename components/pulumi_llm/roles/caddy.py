@@ -78,4 +78,4 @@ def caddyfile(node: NodeRequest) -> str:
     """Caddy's configuration."""
     status = order.status_port(node)
     sites = [site for role in order.listed(node) for site in role.sites(node, status)]
-    return files.fill("caddy/Caddyfile.j2", sites=sites, authority=node.authority)
+    return files.fill("caddy/Caddyfile.j2", sites=sites, authority=node.authority, callers=node.callers)

@@ -341,6 +341,8 @@ class NodeRequest:
     """The name by which it is called besides its address."""
     authority: Authority | None = None
     """Who signs for that name; None: the certificate for the address is for the name too."""
+    callers: tuple[str, ...] | None = None
+    """In a container without systemd, where nobody closes ports: the ranges that Caddy lets in. None: elsewhere."""
     memory_gib: float | None = None
     """GiB of memory that the machine has; None: nobody says."""
 

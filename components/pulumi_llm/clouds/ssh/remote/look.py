@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Iterator, Tuple
 
+from pulumi_llm.clouds.ssh.remote.container import marked
 from pulumi_llm.clouds.ssh.remote.machine import DATA, installed, people, read, run
 
 PROGRAMS = {"caddy": "caddy", "docker.io": "dockerd", "postgresql-16": "postgres"}
@@ -22,6 +23,7 @@ Problems = Iterator[Tuple[str, str, str]]
 def problems(told: dict[str, Any], before: dict[str, Any] | None) -> Problems:
     """What is in the way: code, message, hint. On a machine that is ours already only what may have changed since."""
     yield from of_system(told["systems"])
+    yield from of_mode(told)
     if before is not None and before["name"] != told["name"]:
         what = "the machine is in use by {} of another stack or another name".format(before["name"])
         yield "ssh.other-owner", what, "destroy that one first, or take another machine"
@@ -39,7 +41,7 @@ def problems(told: dict[str, Any], before: dict[str, Any] | None) -> Problems:
 
 
 def of_system(systems: dict[str, list[str]]) -> Problems:
-    """The system, the processor, and whether systemd runs it."""
+    """The system and the processor."""
     release = {}
     for line in read("/etc/os-release").splitlines():
         key, __, value = line.partition("=")
@@ -50,8 +52,34 @@ def of_system(systems: dict[str, list[str]]) -> Problems:
         yield "ssh.old-system", "the machine runs {} {}".format(name, version), "one that is known: " + wanted
     if platform.machine() != "x86_64":
         yield "ssh.old-system", "its processor is {}".format(platform.machine()), "a machine with x86_64"
-    if not Path("/run/systemd/system").is_dir():
-        yield "ssh.no-systemd", "systemd does not run the machine", "a machine that boots; a container cannot be used"
+
+
+def of_mode(told: dict[str, Any]) -> Problems:
+    """Whether systemd runs the machine, or nothing does; in a container, whether the folder outlives it."""
+    booted = Path("/run/systemd/system").is_dir()
+    if told["mode"] == "systemd":
+        if not booted:
+            what = "systemd does not run the machine, as in a container that is rented out"
+            yield "ssh.no-systemd", what, "host.mode: container; or a machine that boots"
+        return
+    if booted:
+        yield "ssh.has-systemd", "systemd runs the machine", "host.mode: systemd, or leave it out: that does more"
+    missed = [each for each in ("useradd", "groupadd", "apt-get", "dpkg-query") if not shutil.which(each)]
+    if missed:
+        what = "the container has no {}".format(", ".join(missed))
+        yield "ssh.old-system", what, "an image of one of the systems that are known, which has them"
+    place = existing(Path(told["folder"]))
+    if place.stat().st_dev == Path("/").stat().st_dev:
+        what = "{} lies on the container's own disk, and goes with the container".format(told["folder"])
+        hint = "host.folder: a folder on a disk that stays, such as /root/autodl-tmp/llm on AutoDL: df -h shows them"
+        yield "ssh.folder-not-kept", what, hint
+
+
+def existing(place: Path) -> Path:
+    """The nearest folder above that is there."""
+    while not place.exists():
+        place = place.parent
+    return place
 
 
 def of_software(told: dict[str, Any]) -> Problems:
@@ -59,7 +87,8 @@ def of_software(told: dict[str, Any]) -> Problems:
     for place in ("/opt/llm", str(DATA)):
         if Path(place).exists():
             yield "ssh.in-use", "{} is there, and no stack of ours made it".format(place), "move it away"
-    if told["folder"] != str(DATA) and Path(told["folder"]).exists() and any(Path(told["folder"]).iterdir()):
+    folder, again = Path(told["folder"]), told["mode"] == "container" and marked(told)
+    if folder != DATA and folder.exists() and any(folder.iterdir()) and not again:
         yield "ssh.in-use", "{} is not empty".format(told["folder"]), "host.folder: a folder that is not there yet"
     for package in told["packages"]:
         program = PROGRAMS.get(package)
@@ -72,16 +101,15 @@ def of_software(told: dict[str, Any]) -> Problems:
     for name in told["users"]:
         if name in people():
             yield "ssh.in-use", "there is a user {} already".format(name), "userdel {}".format(name)
-    if not (shutil.which("nft") or shutil.which("iptables")):
+    # In a container nobody may close ports: Caddy itself lets in those who may call.
+    if told["mode"] == "systemd" and not (shutil.which("nft") or shutil.which("iptables")):
         hint = "apt-get install nftables"
         yield "ssh.no-firewall", "there is neither nft nor iptables to keep ports closed with", hint
 
 
 def of_disk(told: dict[str, Any]) -> Problems:
     """Room where the data goes, and on the system disk; on one file system, for both."""
-    place = Path(told["folder"])
-    while not place.exists():
-        place = place.parent
+    place = existing(Path(told["folder"]))
     wanted: dict[int, tuple[int, list[str], Path]] = {}
     for path, gib, what in ((place, told["disk_gib"], told["folder"]), (Path("/opt"), told["system_gib"], "/")):
         device = path.stat().st_dev

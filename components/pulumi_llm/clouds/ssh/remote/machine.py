@@ -14,6 +14,8 @@ HOME = Path("/var/lib/pulumi-llm")
 BEFORE = HOME / "before.json"
 DATA = Path("/srv/llm")
 UNITS = Path("/etc/systemd/system")
+BOX = Path("/opt/llm/container")
+"""In a container: the supervisor and what stands in for the commands of systemd."""
 
 
 def kept() -> dict[str, Any] | None:
