@@ -7,9 +7,9 @@ from typing import Any, Optional
 
 import pulumi
 
+from pulumi_llm import _bucket_keys, _nodes, _replicas
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes, _replicas
 from pulumi_llm import _notices as notices
 from pulumi_llm._args import ModelServerArgs
 from pulumi_llm._arguments import checked
@@ -119,8 +119,8 @@ class ModelServer(pulumi.ComponentResource):
         secrets |= made
         backup = hosts.backup_key(name, scope) if server.vectors is not None and server.vectors.backup else None
         if backup is not None:
-            secrets |= _nodes.backup_secrets(server.vectors, args, backup[0])
-        secrets |= _nodes.weights_secrets(server, args)
+            secrets |= _bucket_keys.backup_secrets(server.vectors, args, backup[0])
+        secrets |= _bucket_keys.weights_secrets(server, args)
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if server.foreign is not None:
@@ -192,8 +192,8 @@ def _node(
     name: str, args: Mapping[str, Any], server: ResolvedServer
 ) -> tuple[NodeRequest, Mapping[str, pulumi.Output[str]]]:
     refuse_unable(server)
-    _nodes.check_backup(server.vectors, args)
-    _nodes.check_weights(server, args)
+    _bucket_keys.check_backup(server.vectors, args)
+    _bucket_keys.check_weights(server, args)
     node = _nodes.server_node(name, server)
     _check_gateway(node, server)
     return node, moderator_keys(node, args)

@@ -25,8 +25,6 @@ from pulumi_llm._bootstrap import (
 )
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
-from pulumi_llm._texts import _, listed
-from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import Authority, engines, order
 from pulumi_llm.roles.requests import Traces
 
@@ -202,52 +200,6 @@ def backups(vectors: VectorsSpec, site: Site) -> tuple[BackupRole, ...]:
         "keep": wanted.keep,
     }
     return (BackupRole(engine=vectors.engine, target=target, hours=wanted.hours),)
-
-
-def backup_secrets(vectors: VectorsSpec | None, args: Mapping[str, Any], recipient: Value) -> dict[str, Value]:
-    """Whom backups are encrypted for, and the timer's key to its bucket, by the names that the node knows them by.
-
-    :func:`check_backup` has seen that they are given.
-    """
-    if vectors is None or vectors.backup is None:
-        return {}
-    found = {"backup_recipient": recipient}
-    if vectors.backup.hours is None:
-        return found
-    return {**found, **{each.name: args[each.argument] for each in spec.BACKUP_SECRETS}}
-
-
-def weights_secrets(server: ResolvedServer, args: Mapping[str, Any]) -> dict[str, Value]:
-    """The key to the bucket of weights, by the names that the node knows it by. :func:`check_weights` has seen it."""
-    if server.spec.weights is None:
-        return {}
-    return {each.name: args[each.argument] for each in spec.WEIGHTS_SECRETS}
-
-
-def check_weights(server: ResolvedServer, args: Mapping[str, Any]) -> None:
-    """Refuse a bucket of weights without a key to it, before anything is made: ``secret.missing``."""
-    if server.spec.weights is None:
-        return
-    missing = [each for each in spec.WEIGHTS_SECRETS if args.get(each.argument) is None]
-    if missing:
-        names = listed(each.argument for each in missing)
-        message = _(
-            "weights are kept in {bucket}, and there is no {names}", bucket=server.spec.weights.bucket, names=names
-        )
-        hint = " && ".join(f"pulumi config set --secret {each.config_key}" for each in missing)
-        raise Refusal([Finding("secret.missing", message, hint)])
-
-
-def check_backup(vectors: VectorsSpec | None, args: Mapping[str, Any]) -> None:
-    """Refuse a timer without a key to its bucket, before anything is made: ``secret.missing``."""
-    if vectors is None or vectors.backup is None or vectors.backup.hours is None:
-        return
-    missing = [each for each in spec.BACKUP_SECRETS if args.get(each.argument) is None]
-    if missing:
-        names = listed(each.argument for each in missing)
-        message = _("backups are made every {every}, and there is no {names}", every=vectors.backup.every, names=names)
-        hint = " && ".join(f"pulumi config set --secret {each.config_key}" for each in missing)
-        raise Refusal([Finding("secret.missing", message, hint)])
 
 
 def services(server: ResolvedServer) -> list[ServiceRole]:

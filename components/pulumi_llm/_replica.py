@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from pulumi_llm import _bucket_keys, _nodes, _replicas, _served
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes, _replicas, _served
 from pulumi_llm._bootstrap import BucketRole, GatewayKey, GatewayRole, NodeRequest, RoleRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._gateway import routes_of
@@ -54,7 +54,7 @@ class Replica(pulumi.ComponentResource):
         super().__init__(f"{support.PACKAGE}:index:Replica", name, inputs, opts)
         own = support.scope_of(self, name, cloud, server.site.region.name)
         node = node_of(name, server)
-        secrets = {**_nodes.key_secrets({_replicas.KEY: first.key}), **_nodes.weights_secrets(server, args)}
+        secrets = {**_nodes.key_secrets({_replicas.KEY: first.key}), **_bucket_keys.weights_secrets(server, args)}
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         self.first = first

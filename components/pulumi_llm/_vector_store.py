@@ -4,9 +4,9 @@ from typing import Optional
 
 import pulumi
 
+from pulumi_llm import _bucket_keys, _nodes
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm import _nodes
 from pulumi_llm import _notices as notices
 from pulumi_llm._args import VectorStoreArgs
 from pulumi_llm._arguments import checked
@@ -59,7 +59,7 @@ class VectorStore(pulumi.ComponentResource):
         with support.refusing(name):
             store = _resolved or _resolve(name, args)
             cloud = support.adapter(store.site.cloud.name)
-            _nodes.check_backup(store.spec, args)
+            _bucket_keys.check_backup(store.spec, args)
             node = _nodes.store_node(name, store)
         super().__init__(f"{support.PACKAGE}:index:VectorStore", name, support.recorded(args), opts)
         notices.warn(self, name, store.warnings)
@@ -68,7 +68,7 @@ class VectorStore(pulumi.ComponentResource):
         secrets = _nodes.vectors_secrets(store.spec.engine, key)
         backup = hosts.backup_key(name, scope) if store.spec.backup is not None else None
         if backup is not None:
-            secrets |= _nodes.backup_secrets(store.spec, args, backup[0])
+            secrets |= _bucket_keys.backup_secrets(store.spec, args, backup[0])
         host = hosts.make_host(
             hosts.HostRequest(
                 name=name,

@@ -140,8 +140,10 @@ def test_a_service_that_ends_well_on_failure_stays_ended_and_one_for_always_does
 
 
 def test_what_does_not_end_when_it_is_told_is_ended(box: Box) -> None:
-    box.unit("a.service", service("trap : TERM; while :; do sleep 0.1; done", "TimeoutStopSec=1"))
+    deaf = box.folder / "deaf"
+    box.unit("a.service", service(f"trap : TERM; touch {deaf}; while :; do sleep 0.1; done", "TimeoutStopSec=1"))
     box.say("systemctl", "start", "llm-a.service")
+    box.until(deaf.exists)
     begun = time.monotonic()
     assert box.say("systemctl", "stop", "llm-a.service")[0] == 0
     assert 1 <= time.monotonic() - begun < PATIENCE
