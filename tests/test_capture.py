@@ -135,6 +135,28 @@ def test_a_stack_needs_no_file_where_the_project_has_values_for_every_stack(tmp_
     assert [each.code for each in plan.notes] == ["stack.no-file"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "code", "told"),
+    [
+        ("require('b')", "stack.no-value", "pulumi config set p:b VALUE -s dev"),
+        ("require_secret('b')", "stack.no-value", "pulumi config set --secret p:b VALUE -s dev"),
+        ("require_int('a')", "stack.bad-value", "p:a is not the int"),
+        ("require_object('a')", "stack.bad-value", "p:a is not the"),
+    ],
+)
+def test_a_value_that_a_program_asks_for_and_the_stack_has_not_is_refused(
+    tmp_path: Path, asked: str, code: str, told: str
+) -> None:
+    (project(tmp_path, "config: {p:a: hidden words}\n") / "__main__.py").write_text(
+        f"import pulumi\npulumi.Config().{asked}\n"
+    )
+    with pytest.raises(Refusal) as refused:
+        capture_stack(tmp_path, "dev")
+    assert [each.code for each in refused.value.findings] == [code]
+    assert told in str(refused.value)
+    assert "hidden words" not in str(refused.value)
+
+
 def test_a_mistyped_stack_is_told_with_what_its_program_misses(tmp_path: Path) -> None:
     (project(tmp_path, "config: {p:a: here}\n") / "__main__.py").write_text(
         "import pulumi\npulumi.Config().require('a')\n"

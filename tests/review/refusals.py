@@ -789,6 +789,10 @@ def of_stacks() -> Iterator[Finding]:
         yield from told(lambda: capture_stack(Path(), "aws-t4"))
     file.write_bytes(b"\xff")
     yield from told(lambda: capture_stack(Path(), "aws-t4"))
+    file.write_text("config: {pulumi-llm:a: words}")
+    for question in ("require('b')", "require_int('a')"):
+        Path("stacks/__main__.py").write_text(f"import pulumi\npulumi.Config().{question}\n", encoding="utf-8")
+        yield from told(lambda: capture_stack(Path(), "aws-t4"))
     file.write_text("{}")
     Path("stacks/__main__.py").unlink()
     yield from told(lambda: capture_stack(Path(), "aws-t4"))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from google.protobuf import empty_pb2
-from pulumi.config import ConfigMissingError
+from pulumi.config import ConfigMissingError, ConfigTypeError
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2
@@ -63,8 +63,9 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
 
     The program is run without the caller's environment: see :mod:`pulumi_llm._plan.environment`.
     A stack needs no file: then its values are those that the Pulumi.yaml has for every stack, and a note says so.
-    Raises :class:`Refusal` where there is no such project, where the program refuses, and (``stack.unknown``) for what
-    is no stack's name, or for one without a file whose program cannot do without its values.
+    Raises :class:`Refusal` where there is no such project, where the program refuses, where it asks for a value that
+    the stack has not (``stack.no-value``) or has of another kind (``stack.bad-value``), and (``stack.unknown``) for
+    what is no stack's name, or for one without a file whose program cannot do without its values.
     """
     project = projects.find(start)
     config = projects.read_stack(project, stack_name)
@@ -94,12 +95,13 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
                 secret_keys=secret_keys,
                 standing=standing,
             )
-    except (Refusal, ConfigMissingError) as refused:
+    except (Refusal, ConfigMissingError, ConfigTypeError) as refused:
+        said = refused.findings if isinstance(refused, Refusal) else (_of_value(refused, stack_name),)
         if fileless is None:
-            raise
-        said = refused.findings if isinstance(refused, Refusal) else ()
-        # That the stack has no platform follows from that.
-        raise Refusal([fileless, *(each for each in said if each.code != "stack.no-platform")]) from None
+            raise Refusal(said) from None
+        # That the stack has no platform, or lacks a value, follows from that.
+        follows = ("stack.no-platform", "stack.no-value")
+        raise Refusal([fileless, *(each for each in said if each.code not in follows)]) from None
     if fileless is not None:
         message = _(
             "{message}: its values are those that {path} has for every stack",
@@ -112,6 +114,20 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
         key: {SIGNATURE: SECRET, "value": text} if key in secret_keys else text for key, text in values.items()
     }
     return plan
+
+
+def _of_value(wrong: ConfigMissingError | ConfigTypeError, stack: str) -> Finding:
+    """What to say of a value that a program of the user's own asks for. The value is not told: it may be a secret."""
+    if isinstance(wrong, ConfigMissingError):
+        code, message = "stack.no-value", _("the program asks for {key}, which the stack does not have", key=wrong.key)
+    else:
+        kind = getattr(wrong.expect_type, "__name__", wrong.expect_type)
+        code, message = (
+            "stack.bad-value",
+            _("{key} is not the {kind} that the program asks for", key=wrong.key, kind=kind),
+        )
+    secret = "--secret " if getattr(wrong, "secret", False) else ""
+    return Finding(code, message, f"pulumi config set {secret}{wrong.key} VALUE -s {stack}")
 
 
 def _fileless(project: projects.Project, stack: str) -> Finding:
