@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_a_module_of_ours_that_is_not_there_is_not_taken_for_an_sdk(monkeypatch:
 
 @pytest.mark.parametrize(
     ("name", "sdk"),
-    [(each.name, each.sdk) for each in clouds.folders().values()],
+    [(each.name, each.sdk) for each in clouds.folders().values() if find_spec(each.sdk) is not None],
 )
 def test_only_the_sdk_of_the_cloud_that_is_asked_for_is_imported(name: str, sdk: str) -> None:
     program = (

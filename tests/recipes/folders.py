@@ -48,6 +48,14 @@ services:
     ports: ["127.0.0.1:7300:7300"]
     volumes: ["{{ data }}:/var/lib/notes"]
     mem_limit: {{ memory_gib }}g
+    read_only: true
+    tmpfs: ["/tmp:size=256m,mode=1777"]
+    dns: [127.0.0.1]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+networks:
+  default:
+    driver_opts: {com.docker.network.bridge.enable_ip_masquerade: "false"}
 """
 
 

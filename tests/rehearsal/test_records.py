@@ -213,6 +213,15 @@ def test_a_record_says_what_code_it_was_recorded_with_and_when(stack: str) -> No
     assert found["sources"].keys() == found["plugins"].keys() != set()
 
 
+TOLD_SINCE = {
+    # What all models may take of a machine's memory is told it since 2026-11-29, and another type has another memory.
+    ("tencent-t4", "change gpu"): Counter(
+        ("update", "command:remote:Command", name) for name in ("llm-server-settings", "llm-server-apply")
+    )
+}
+"""What is told a machine in a phase now, and was not when that was recorded: no call to a cloud is among it."""
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("stack", RECORDED)
 def test_the_simulated_plugins_do_what_the_official_ones_did(stack: str) -> None:
@@ -221,5 +230,6 @@ def test_the_simulated_plugins_do_what_the_official_ones_did(stack: str) -> None
     for each in simulated.phases:
         assert each.succeeded, each.errors
         ours = Counter((step.operation, step.type, step.name) for step in each.steps)
-        assert ours == steps(phase(stack, each.name)), each.name
+        since = TOLD_SINCE.get((stack, each.name), Counter())
+        assert ours == steps(phase(stack, each.name)) + since, each.name
     assert simulated.left == ()
