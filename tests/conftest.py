@@ -77,6 +77,9 @@ THOROUGH = (
     "tests/gateway/test_under_load",
     "tests/gateway/test_unseen",
     "tests/worker/test_conformance.py::test_the_worker",
+    "tests/gateway/test_replicas.py::test_a_thousand",
+    "tests/ssh/test_supervisor",
+    "tests/test_plan_order",
     # Each of these starts processes of its own, which import the SDKs.
     "tests/commands/test_bill.py::test_against_a_revision",
     "tests/commands/test_bill.py::test_a_revision_that_cannot_be_planned",
