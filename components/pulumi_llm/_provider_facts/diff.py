@@ -269,8 +269,8 @@ def _overlooked(rule: str | None, context: Context, old: Any, new: Any) -> bool:
     """Whether the provider itself overlooks this difference (its DiffSuppressFunc).
 
     ``without:INPUT``: where that input is not given. ``when:INPUT=A|B`` and ``unless:INPUT=A|B``: where the input has,
-    or has not, one of the values, of which the empty one stands for an input that is not given. ``unless-changes:INPUT``:
-    where that input stays as it was. ``once-made``: whatever is there already.
+    or has not, one of the values, of which the empty one stands for an input that is not given.
+    ``unless-changes:INPUT``: where that input stays as it was. ``once-made``: of whatever is there already.
     """
     if rule is None:
         return False

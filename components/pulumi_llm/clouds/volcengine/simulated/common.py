@@ -36,8 +36,9 @@ ABOUT = {
 
 def error(call: Call, doing: str, code: str, message: str, status: int = 400) -> CloudError:
     """An API error as the provider prints it; ``doing`` is creating, updating or deleting."""
+    what = ABOUT.get(call.token, call.token)
     return CloudError(
-        f'1 error occurred:\n\t* error on {doing} {ABOUT.get(call.token, call.token)} "{call.id}", {code}: {message}\n\t'
+        f'1 error occurred:\n\t* error on {doing} {what} "{call.id}", {code}: {message}\n\t'
         f"status code: {status}, request id: {request_id().replace('-', '').upper()}"
     )
 

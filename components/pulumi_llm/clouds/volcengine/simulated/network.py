@@ -94,7 +94,7 @@ def _group_rule(call: Call) -> Props:
     same = {
         key: given.get(key) for key in ("securityGroupId", "direction", "protocol", "portStart", "portEnd", "cidrIp")
     }
-    if any(other.id != call.id for other in call.list(GROUP_RULE, **same)):
+    if call.list(GROUP_RULE, **same):
         message = "The same rule exists already."
         raise error(call, "creating", "InvalidSecurityRule.Conflict", message, 409)
     return {}
