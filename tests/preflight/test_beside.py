@@ -117,7 +117,7 @@ def test_a_small_model_brings_its_weights_and_its_cache() -> None:
     assert ahead.kv_tokens < plain.kv_tokens
 
 
-@pytest.mark.parametrize("method", ["ngram", "suffix"])
+@pytest.mark.parametrize("method", ["ngram", "ngram_gpu"])
 def test_what_looks_up_earlier_words_takes_nothing(method: str) -> None:
     asked = FitRequest(model=QWEN, gpu="A10", extra_args=("--speculative-config", f'{{"method": "{method}"}}'))
     assert case_of(asked).memory == case_of(replace(asked, extra_args=())).memory

@@ -22,8 +22,8 @@ SMALL_MODELS = frozenset({"", "draft_model"})
 """Methods whose model is a whole one, smaller than the one that is served."""
 
 
-GIVES_NO_NUMBER = frozenset({"ngram", "ngram_gpu", "draft_model"})
-"""Methods of which neither the model nor the method says how many tokens are guessed."""
+UNREAD = "?"
+"""The method of a configuration that is no JSON object."""
 
 GATED = ("Qwen3Next", "Qwen3_5")
 """Classes in which each query head brings a gate of its own size."""
@@ -65,7 +65,7 @@ def asked(flags: Mapping[str, str]) -> Draft | None:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
-        given = dict(value) if isinstance(value, dict) else {"method": "?"}
+        given = dict(value) if isinstance(value, dict) else {"method": UNREAD}
     short = {"method": "--spec-method", "model": "--spec-model", "num_speculative_tokens": "--spec-tokens"}
     for key, own in short.items():
         for flag in (f"--speculative-config.{key}", own):

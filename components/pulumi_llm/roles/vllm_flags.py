@@ -201,6 +201,8 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
         elif flag.split(".")[0] not in known["flags"]:
             near = nearest(flag, known["flags"])
             hint = _("did you mean {names}?", names=either(near)) if near else "see `vllm serve --help=all`"
+            if flag.split(".")[0] in known["newer"]["flags"]:
+                hint = _("leave it out: vLLM {newer} is the first to have it", newer=known["newer"]["version"])
             findings.append(
                 Finding(
                     "bootstrap.unknown-flag",
