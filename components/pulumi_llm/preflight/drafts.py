@@ -33,12 +33,13 @@ GATED = ("Qwen3Next", "Qwen3_5")
 class Draft:
     """How is guessed ahead: vLLM's name for it ("": it is left to vLLM), and the model that does it (None: its own).
 
-    ``tokens`` is how many are guessed at a time (None: it is left to vLLM).
+    ``tokens`` is how many are guessed at a time (None: it is left to vLLM), ``revision`` the model's at its hub.
     """
 
     method: str
     model: str | None
     tokens: int | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +68,18 @@ def asked(flags: Mapping[str, str]) -> Draft | None:
             value = None
         given = dict(value) if isinstance(value, dict) else {"method": UNREAD}
     short = {"method": "--spec-method", "model": "--spec-model", "num_speculative_tokens": "--spec-tokens"}
-    for key, own in short.items():
-        for flag in (f"--speculative-config.{key}", own):
+    for key in (*short, "revision"):
+        for flag in (f"--speculative-config.{key}", short.get(key, "")):
             if flag in flags:
                 given[key] = flags[flag]
     if not given:
         return None
-    method, model = given.get("method"), given.get("model")
+    method, model, revision = (given.get(key) for key in ("method", "model", "revision"))
     return Draft(
         method if isinstance(method, str) else "",
         model if isinstance(model, str) and model else None,
         _whole(given.get("num_speculative_tokens")),
+        revision if isinstance(revision, str) and revision else None,
     )
 
 
