@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Cache, Model
-from pulumi_llm.preflight import extras
+from pulumi_llm.preflight import extras, heads_apart
 from pulumi_llm.preflight.weights import weights_gib
 
 WITHOUT_MODEL = frozenset({"ngram", "ngram_gpu", "suffix"})
@@ -96,8 +96,12 @@ def held(model: Model, draft: Draft) -> Held | None:
         return NOTHING
     if draft.method.endswith("mtp") or (draft.model == model.id and not draft.method):
         return _own_heads(model)
+    apart = heads_apart.rows().get(draft.model or "")
+    if apart is not None and draft.method in ("", apart.method):
+        # One of another width was trained for another model.
+        return None if apart.hidden != model.hidden else Held(apart.weights_gib, (apart.kept,))
     if draft.method not in SMALL_MODELS or draft.model is None:
-        return None  # a head that was trained for the model: no table has these
+        return None  # a head that no table has
     small = _small(draft.model)
     if small is None or small.kept is None or small.state_layers:
         return None
