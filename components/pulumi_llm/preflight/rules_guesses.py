@@ -1,6 +1,7 @@
 """What vLLM refuses of guesses ahead (``--speculative-config``): config/speculative.py of release 0.32.0.
 
-Each rule was seen on that release's CPU build (2026-11-29), but for `mlp_speculator`, which stands in its registry alone.
+Each rule was seen on that release's CPU build (2026-11-29), but for `mlp_speculator`, which stands in its registry
+alone.
 """
 
 from __future__ import annotations
