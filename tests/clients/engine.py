@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,13 @@ def can_start() -> bool:
 
 
 @contextmanager
-def engine(folder: Path, flags: Sequence[str] = FLAGS) -> Iterator[str]:
-    """A server that is ready; its address, without a path."""
+def engine(folder: Path, flags: Sequence[str] = FLAGS, files: Mapping[str, bytes] | None = None) -> Iterator[str]:
+    """A server that is ready; its address, without a path. ``files``: another model's than the tiny one's."""
     python, port = python_313(), free_port()
     assert python is not None
     served = folder / "model"
     served.mkdir()
-    for name, data in model.files().items():
+    for name, data in (files or model.files()).items():
         (served / name).write_bytes(data)
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGES), "HOME": str(folder), "HF_HUB_OFFLINE": "1",

@@ -55,6 +55,8 @@ from pulumi_llm.roles.files import data
 from pulumi_llm.stack import run as stack_program
 from tests.apps.bad import BAD, CHAT
 from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
+from tests.vectors.bad import BAD as OF_VECTORIZERS
+from tests.vectors.weaviate import platform
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
@@ -582,6 +584,8 @@ def of_apps() -> Iterator[Finding]:
         raw["server"] |= {"upstreams": APP_UPSTREAMS, **keys}
         yield from told(lambda raw=raw: resolve_platform(raw))
     yield from resolve_platform(changed("server.apps", {"chat": CHAT})).server.warnings
+    for __, __, keys, vectors in OF_VECTORIZERS:
+        yield from told(lambda keys=keys, vectors=vectors: resolve_platform(platform(server=keys, **vectors)))
 
 
 def of_services() -> Iterator[Finding]:

@@ -38,7 +38,10 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
     if asked.model in able:
         return
     if asked.model in served_by(server.upstreams):
-        message = _("{model!r} is a vendor's: it takes few texts a call, and Weaviate sends 2,000", model=asked.model)
+        message = _(
+            "{model!r} is a vendor's: most take 10 to 100 texts a call, and Weaviate sends up to 2,000",
+            model=asked.model,
+        )
         yield Finding("vectors.embedder-elsewhere", message, hint, where=where)
     elif asked.model in (server.name_served, *server.models):
         message = _("{model!r} writes or ranks texts, and turns none into vectors", model=asked.model)
