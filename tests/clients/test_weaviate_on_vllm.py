@@ -34,7 +34,7 @@ TEXTS = tuple(f"{one} {other} number {number}" for number in range(6) for one in
 
 
 def guessed() -> dict[str, bytes]:
-    """The tiny model with numbers at random: all of a text goes into its vector, which that of the script leaves out."""
+    """The tiny model with numbers at random: a whole text goes into its vector, and not its last byte alone."""
     files, dice = dict(model.files()), random.Random(7)
     weights = files["model.safetensors"]
     (length,) = struct.unpack("<Q", weights[:8])

@@ -55,8 +55,6 @@ from pulumi_llm.roles.files import data
 from pulumi_llm.stack import run as stack_program
 from tests.apps.bad import BAD, CHAT
 from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
-from tests.vectors.bad import BAD as OF_VECTORIZERS
-from tests.vectors.weaviate import platform
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
@@ -66,6 +64,8 @@ from tests.ssh import samples as own
 from tests.test_components import PROXY, SERVER
 from tests.test_content_spec import LIST, MODERATOR, moderator
 from tests.test_spec import GOOD, changed, without
+from tests.vectors.bad import BAD as OF_VECTORIZERS
+from tests.vectors.weaviate import platform
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""A vector store that asks a model of its machine for vectors: what is refused, what the node gets, who is told what."""
+"""A vector store that asks a model of its machine for vectors: what is refused, what the node gets, who is told."""
 
 from __future__ import annotations
 
