@@ -35,8 +35,8 @@ class VectorizerSpec(Part):
     ``models``, ``endpoints`` and ``source_cidrs`` are not for it. Left out: 10,000 requests and 10,000,000 tokens a
     minute, 64 requests at the same time.
 
-    zh: 向量库自己的网关密钥的限额，见 ``keys``。它只能用于这个模型、只在本机有效，所以不能写 ``models``、``endpoints``
-    和 ``source_cidrs``。不写则每分钟 10,000 个请求、10,000,000 个 token，同时 64 个请求。"""
+    zh: 向量库自己的网关密钥的限额，见 ``keys``。它只能用于这个模型、只在本机有效，所以不能写
+    ``models``、``endpoints`` 和 ``source_cidrs``。不写则每分钟 10,000 个请求、10,000,000 个 token，同时 64 个请求。"""
 
     @field_validator("key")
     @classmethod
