@@ -1,8 +1,8 @@
 """Texts that Weaviate turns into vectors through the gateway, against the embedder asked directly, turn about.
 
-The embedder takes a fixed time for each text (`BENCH_RATE` a second). Weaviate is the real one with its node's environment,
-asked by its own client; the gateway is the real one with a node's policy. What systemd forwards between the two on a
-node is systemd's own forwarder here too, where this machine has it.
+The embedder takes a fixed time for each text (`BENCH_RATE` a second). Weaviate is the real one with the environment of a
+node, asked by its own client; the gateway is the real one with a node's policy. Between the two is systemd's own
+forwarder, as on a node, where this machine has it.
 
 `BENCH_REAL=1`: a real vLLM with a tiny model takes the embedder's place, and fewer texts.
 """
@@ -24,8 +24,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
+from bench._cpu import load
 from bench._gateway import free_port, started
-from bench.replicas import load
 
 TEXTS = int(os.environ.get("BENCH_TEXTS", "10000"))
 RATE = float(os.environ.get("BENCH_RATE", "500"))
