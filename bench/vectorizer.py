@@ -1,6 +1,6 @@
 """Texts that Weaviate turns into vectors through the gateway, against the embedder asked directly, turn about.
 
-The embedder takes a fixed time for each text (`BENCH_RATE` a second). Weaviate is the real one with the environment of a
+The embedder takes a fixed time for each text (`BENCH_RATE` a second). Weaviate is the real one with the settings of a
 node, asked by its own client; the gateway is the real one with a node's policy. Between the two is systemd's own
 forwarder, as on a node, where this machine has it.
 
