@@ -25,7 +25,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from bench._cpu import load
-from bench._gateway import free_port, started
+from bench._gateway import ROOT, free_port, started
 
 TEXTS = int(os.environ.get("BENCH_TEXTS", "10000"))
 RATE = float(os.environ.get("BENCH_RATE", "500"))
@@ -104,11 +104,12 @@ async def through(port: int, count: int, folder: Path) -> float:
 def embedder(folder: Path) -> Iterator[tuple[int, int, str]]:
     """Its port, how many texts it is for, and what it is."""
     if os.environ.get("BENCH_REAL"):
-        from tests.clients.engine import engine
+        sys.path.insert(0, str(ROOT / "tools/boot"))
+        from tests.clients.engine import engine, guessed
         from tests.vectors.weaviate import MODEL
 
         flags = ("--served-model-name", MODEL, "--max-model-len", "512", "--enforce-eager", "--runner", "pooling")
-        with engine(folder, flags) as url:
+        with engine(folder, flags, guessed()) as url:
             yield int(url.rpartition(":")[2]), min(TEXTS, 1000), "vLLM with a tiny model, on this machine's processors"
         return
     argv = [sys.executable, "-m", "bench._embedder", str(RATE), str(DIMENSIONS)]

@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import shutil
 import signal
+import struct
 import subprocess
 import time
 import urllib.error
@@ -46,6 +48,17 @@ def python_313() -> str | None:
 def can_start() -> bool:
     """Whether everything is there that it takes."""
     return python_313() is not None and PACKAGES.exists()
+
+
+def guessed() -> dict[str, bytes]:
+    """The tiny model with numbers at random: a whole text goes into its vector, and not its last byte alone."""
+    files, dice = dict(model.files()), random.Random(7)
+    weights = files["model.safetensors"]
+    (length,) = struct.unpack("<Q", weights[:8])
+    numbers = (len(weights) - 8 - length) // 2
+    # bfloat16 is the upper half of a float.
+    values = b"".join(struct.pack("<f", dice.gauss(0, 0.4))[2:] for _ in range(numbers))
+    return {**files, "model.safetensors": weights[: 8 + length] + values}
 
 
 @contextmanager

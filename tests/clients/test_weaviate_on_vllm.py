@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from llm_boot import model
 from pulumi_llm.roles.requests import VllmRole
 from pulumi_llm.roles.vllm_flags import vllm_arguments
-from tests.clients.engine import can_start, engine
+from tests.clients.engine import can_start, engine, guessed
 from tests.gateway.harness import Running
 from tests.vectors.weaviate import GATEWAY_KEY, MODEL, SERVER, Store, gateway, node, running
 
@@ -31,17 +28,6 @@ pytestmark = [
 WINDOW = 512
 SUBJECTS = ("pump", "valve", "heron", "meadow", "harbour", "lantern", "ferry", "orchard", "granite", "violin")
 TEXTS = tuple(f"{one} {other} number {number}" for number in range(6) for one in SUBJECTS for other in SUBJECTS)
-
-
-def guessed() -> dict[str, bytes]:
-    """The tiny model with numbers at random: a whole text goes into its vector, and not its last byte alone."""
-    files, dice = dict(model.files()), random.Random(7)
-    weights = files["model.safetensors"]
-    (length,) = struct.unpack("<Q", weights[:8])
-    numbers = (len(weights) - 8 - length) // 2
-    # bfloat16 is the upper half of a float.
-    values = b"".join(struct.pack("<f", dice.gauss(0, 0.4))[2:] for _ in range(numbers))
-    return {**files, "model.safetensors": weights[: 8 + length] + values}
 
 
 @pytest.fixture(scope="module")
