@@ -47,7 +47,8 @@ def directly(port: int, model: str, count: int) -> float:
 
     def call(each: list[str]) -> None:
         connection = HTTPConnection("127.0.0.1", port, timeout=300)
-        connection.request("POST", "/v1/embeddings", json.dumps({"model": model, "input": each}))
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/v1/embeddings", json.dumps({"model": model, "input": each}), headers)
         answer = connection.getresponse()
         if answer.status != 200 or len(json.loads(answer.read())["data"]) != len(each):
             raise RuntimeError(f"the embedder answered {answer.status}")
