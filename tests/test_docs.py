@@ -271,6 +271,7 @@ MODELS = (
     spec.WeightsSpec,
     spec.AccessSpec,
     spec.BackupSpec,
+    spec.VectorizerSpec,
     spec.VectorsSpec,
     spec.ProxySpec,
     spec.UpstreamSpec,

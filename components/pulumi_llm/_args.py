@@ -40,6 +40,7 @@ __all__ = [
     "TracesArgs",
     "UpstreamArgs",
     "VectorStoreArgs",
+    "VectorizerArgs",
     "VectorsArgs",
     "WeightsArgs",
     "WordListArgs",
@@ -415,6 +416,15 @@ class ModelArgs(TypedDict):
     """More flags for its ``vllm serve``, each an item of its own."""
 
 
+class VectorizerArgs(TypedDict):
+    """Vectors that the store makes itself: it asks a model of this machine through the gateway."""
+
+    model: str
+    """The model that turns texts into vectors, by its name under ``server.models``."""
+    key: NotRequired[KeyArgs]
+    """The limits of the store's own gateway key: see ``keys``. It is for this model and this machine alone, so ``models``, ``endpoints`` and ``source_cidrs`` are not for it. Left out: 10,000 requests and 10,000,000 tokens a minute, 64 requests at the same time."""
+
+
 class BackupArgs(TypedDict):
     """Encrypted backups of the vector store. ``{}`` is enough for `pulumi-llm vectors backup`."""
 
@@ -555,6 +565,8 @@ class VectorsArgs(TypedDict):
     """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
     dimensions: NotRequired[int]
     """How many numbers each vector has. From 1 to 1000000."""
+    vectorizer: NotRequired[VectorizerArgs]
+    """Who turns texts into vectors for it: see ``vectors.vectorizer``. Left out: whoever puts them in brings vectors."""
     backup: NotRequired[BackupArgs]
     """Encrypted backups. See [backups.md](backups.md)."""
     disk: NotRequired[DiskArgs]
@@ -753,6 +765,8 @@ class ModelServerArgs(TypedDict):
     """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
     vectors_dimensions: NotRequired[int]
     """How many numbers each vector has. From 1 to 1000000."""
+    vectors_vectorizer: NotRequired[VectorizerArgs]
+    """Who turns texts into vectors for it: see ``vectors.vectorizer``. Left out: whoever puts them in brings vectors."""
     vectors_backup: NotRequired[BackupArgs]
     """Encrypted backups. See [backups.md](backups.md)."""
     vectors: NotRequired[bool]

@@ -57,6 +57,9 @@ class ModelServer(pulumi.ComponentResource):
     """The vector store's gRPC address (``host:port``, TLS), where it has one."""
     vectors_key: pulumi.Output[Optional[str]]
     """The vector store's API key or password (secret), where one runs here."""
+    vectors_vectorizer: pulumi.Output[Optional[dict[str, str]]]
+    """What a client names in a collection whose texts the vector store turns into vectors itself: ``module``, ``model``
+    and ``base_url``, where it does."""
     vectors_backup_key: pulumi.Output[Optional[str]]
     """The key that reads its backups (secret), where there are any. Keep it elsewhere too: it goes with the stack."""
     services: pulumi.Output[Optional[dict[str, Any]]]

@@ -64,6 +64,8 @@ from tests.ssh import samples as own
 from tests.test_components import PROXY, SERVER
 from tests.test_content_spec import LIST, MODERATOR, moderator
 from tests.test_spec import GOOD, changed, without
+from tests.vectors.bad import BAD as OF_VECTORIZERS
+from tests.vectors.weaviate import platform
 
 ROOT = Path(__file__).parents[2]
 
@@ -587,6 +589,8 @@ def of_apps() -> Iterator[Finding]:
         raw["server"] |= {"upstreams": APP_UPSTREAMS, **keys}
         yield from told(lambda raw=raw: resolve_platform(raw))
     yield from resolve_platform(changed("server.apps", {"chat": CHAT})).server.warnings
+    for __, __, keys, vectors in OF_VECTORIZERS:
+        yield from told(lambda keys=keys, vectors=vectors: resolve_platform(platform(server=keys, **vectors)))
 
 
 def of_services() -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from pulumi_llm._resolve.graph import Foreign
 from pulumi_llm._resolve.parts import Shared
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import stores
 from pulumi_llm.spec import (
     VECTORS_BESIDE,
     AccessSpec,
@@ -101,6 +102,8 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
         lambda: _backed_up(given),
         beside=beside,
     )
+    if given.get("vectors"):
+        named_as(VECTORS, lambda: stores.refuse_mistakes(server, vectors))
     return ServerArguments(
         server=server,
         shared=Shared(access=access, network=network, tags=tags.tags, protect=_protection(given)),

@@ -12,7 +12,7 @@ from pulumi_llm._resolve import parts
 from pulumi_llm._resolve.graph import Foreign, ResolvedPlatform, ResolvedProxy
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import placement
+from pulumi_llm.preflight import placement, stores
 from pulumi_llm.spec import KeySpec, PlatformSpec, ProxySpec, ServerSpec, VectorsSpec
 
 SERVER_KEY = "server"
@@ -55,6 +55,8 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
             of_vectors = kept(lambda: parts.stand_of_vectors(place.cloud, place.region, place.zone, own), "vectors")
     if proxy is not None:
         of_proxy = kept(lambda: parts.stand_of_proxy(proxy), "proxy")
+    if server is not None:
+        kept(lambda: stores.refuse_mistakes(server, vectors), "vectors")
     if wanted is not None:
         findings += [each.placed(where) for each in _zones_are_named(wanted)]
         for part, machine in (("server", wanted.server), ("proxy", wanted.proxy)):
