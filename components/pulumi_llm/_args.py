@@ -79,8 +79,10 @@ class DiskArgs(TypedDict):
 
 
 class AlternativeArgs(TypedDict):
-    """Another zone, another type or another way of paying, in the same region. What is left out stays as it is."""
+    """Another region, zone, type or way of paying, at the same cloud. What is left out stays as it is."""
 
+    region: NotRequired[str]
+    """Another region of the same cloud. It has another network, address and disk: it is taken only while the server has never had a machine. The zone is the first there that has the type, unless it is named."""
     zone: NotRequired[str]
     """Another zone of the region. A data disk does not move there: it is taken only while nothing is on the disk."""
     instance_type: NotRequired[str]

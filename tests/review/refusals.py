@@ -493,6 +493,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.alternatives", [{}]),
     ("server.alternatives", [{"spot": False}]),
     ("server.alternatives", [{"zone": "mars-1a"}]),
+    ("server.alternatives", [{"region": "us-east-1", "zone": "us-west-2a"}]),
     ("server.alternative", 3),
     ("network.vpc_id", "vpc-1"),
     ("network.cidr", "8.8.0.0/16"),
@@ -740,6 +741,15 @@ def of_components() -> Iterator[Finding]:
     yield from capture(lambda: llm.ModelServer("x", others)).notes
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}
     others["alternatives"] = [{"zone": f"{SERVER['region']}c"}]
+    yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
+    others = {
+        **SERVER,
+        "address_id": "eipalloc-1",
+        "address": "198.51.100.7",
+        "alternatives": [{"region": "eu-west-1"}],
+    }
+    yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
+    others = {**SERVER, "upstreams": {"openai": {"models": ["gpt-6-luna"]}}, "alternatives": [{"region": "ap-east-1"}]}
     yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
     for model in ("intfloat/multilingual-e5-large", "jinaai/jina-reranker-m0", "qwen3.8-max"):
         yield from told(lambda model=model: catalog.load().model(model))

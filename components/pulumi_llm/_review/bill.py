@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.alternatives import Offered, offered
 from pulumi_llm._review.item import Item, Usage
 from pulumi_llm._review.items import items
 from pulumi_llm._review.money import HOURS_PER_MONTH, PER_HOUR, PER_MONTH, ZERO, Amounts, both, exact, total
@@ -66,6 +67,14 @@ class Line:
         return self.urn.split("::", 2)[-1], self.slot
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of the machines that a server may be made on, and what it would cost: ``line`` is in no total."""
+
+    offered: Offered
+    line: Line
+
+
 @dataclass(slots=True)
 class Bill:
     """All lines of a plan. ``as_of`` is the day against which prices were called old."""
@@ -77,6 +86,8 @@ class Bill:
     traffic_gib: Decimal
     exchange_rate: ExchangeRate
     lines: list[Line] = field(default_factory=list)
+    alternatives: list[Alternative] = field(default_factory=list)
+    """Of each server that has any: the one that is written first, then these in their order."""
 
     @property
     def per_hour(self) -> Amounts:
@@ -137,6 +148,8 @@ def make_bill(
     # Resources register in the order in which their inputs become known, which need not be the same twice.
     found = sorted(items(plan, catalog, usage, default_regions), key=lambda item: (item.resource, item.urn))
     bill.lines = [_line(item, catalog, today) for item in found]
+    others = sorted(offered(plan, usage), key=lambda each: (each.item.resource, each.item.urn, each.number))
+    bill.alternatives = [Alternative(each, _line(each.item, catalog, today)) for each in others]
     return bill
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -318,13 +319,15 @@ class ServerSpec(MachineSpec):
                 ),
                 _("alternative: 0, or as many alternatives"),
             )
-        seen = [(self.zone, self.instance_type, self.spot)]
+        seen = [(self.region, self.zone, self.instance_type, self.spot)]
         for number, each in enumerate(self.alternatives, 1):
-            if each.zone is not None and not each.zone.startswith(self.region):
-                message = _("zone {value!r} is not in region {region!r}", value=each.zone, region=self.region)
-                raise invalid("spec.zone-of-other-region", message, _("another region is another stack"))
+            region = each.region or self.region
+            known(partial(catalog.load().region, self.cloud, region))
+            if each.zone is not None and not each.zone.startswith(region):
+                message = _("zone {value!r} is not in region {region!r}", value=each.zone, region=region)
+                raise invalid("spec.zone-of-other-region", message, _("region: the zone's"))
             found = self.choice(number)
-            told = (found.zone, found.instance_type, found.spot)
+            told = (found.region, found.zone, found.instance_type, found.spot)
             if told in seen:
                 message = _("alternative {number} is the same as one before it", number=number)
                 raise invalid("spec.alternative-twice", message, _("leave it out"))
@@ -355,8 +358,8 @@ class ServerSpec(MachineSpec):
 
     def choice(self, number: int) -> ServerSpec:
         """The server with that alternative taken, counted from 1; 0: as it is written."""
-        said = self.alternatives[number - 1].said if number else {}
-        return self.model_copy(update={**said, "alternative": number})
+        changes = self.alternatives[number - 1].changes(self) if number else {}
+        return self.model_copy(update={**changes, "alternative": number})
 
     @property
     def name_served(self) -> str:
