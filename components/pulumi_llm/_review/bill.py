@@ -22,6 +22,17 @@ from pulumi_llm.catalog import Catalog, ExchangeRate, ExtraPrice, Price
 from pulumi_llm.catalog.rows import STALE_AFTER_DAYS
 from pulumi_llm.errors import Finding, nearest
 
+ESTIMATES = ("traffic", "snapshots", "storage")
+"""Kinds of things of which a plan does not tell the amount."""
+KINDS = {
+    "disk": "disk",
+    "address": "public-address",
+    "traffic": "traffic-out",
+    "snapshots": "snapshot",
+    "storage": "storage",
+}
+"""What the rows of prices call each kind of thing."""
+
 
 @dataclass(frozen=True, slots=True)
 class PriceTag:
@@ -180,7 +191,7 @@ def _line(item: Item, catalog: Catalog, today: date) -> Line:
         region=item.region,
         quantity=item.quantity,
         hours=item.hours,
-        estimate=item.kind in ("traffic", "snapshots"),
+        estimate=item.kind in ESTIMATES,
         price=tag,
         per_hour=per_hour,
         per_month=per_month,
@@ -207,8 +218,7 @@ def _row(item: Item, catalog: Catalog) -> Price | ExtraPrice | None:
         return None
     if item.kind == "machine":
         return catalog.price(item.cloud, item.name, item.region, spot=item.spot)
-    kind = {"disk": "disk", "address": "public-address", "traffic": "traffic-out", "snapshots": "snapshot"}[item.kind]
-    row = catalog.extra_price(item.cloud, kind, item.name, item.region)
+    row = catalog.extra_price(item.cloud, KINDS[item.kind], item.name, item.region)
     if row is not None and row.region == "*" and not _ordinary(item.cloud, item.region, catalog):
         return None  # "all regions" are those of the ordinary partition
     return row

@@ -20,9 +20,9 @@ Format 1, one object. Money is a number, rounded as shown (0.0001 per hour, 0.01
                "at_least": bool},             true: some prices are unknown
      "findings": [{"code", "severity", "message", "hint", "where"}]}
 
-``kind`` is machine, disk, address, traffic or other. ``per_hour`` is an hour in which everything runs. The command
-adds ``against`` and ``difference`` (see :mod:`pulumi_llm._review.difference`) and ``budget``; a reader ignores keys
-that it does not know.
+``kind`` is machine, disk, address, traffic, snapshots, storage or other. ``per_hour`` is an hour in which everything
+runs. The command adds ``against`` and ``difference`` (see :mod:`pulumi_llm._review.difference`) and ``budget``; a
+reader ignores keys that it does not know.
 """
 
 from __future__ import annotations
