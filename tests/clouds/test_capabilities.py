@@ -40,8 +40,14 @@ def refused(run: Callable[[], object]) -> list[Finding]:
     return list(caught.value.findings)
 
 
-LACKED = {"digitalocean": {Capability.SPOT, Capability.SNAPSHOTS}}
-"""What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule."""
+LACKED = {
+    "aliyun": {Capability.STARTS},
+    "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS},
+    "tencent": {Capability.STARTS},
+}
+"""What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule. AWS alone has a
+scheduler that calls any API by itself.
+"""
 
 
 def test_every_cloud_of_ours_can_what_the_components_ask_for_but_what_is_told() -> None:

@@ -737,6 +737,9 @@ def of_components() -> Iterator[Finding]:
     ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
     yield from capture(lambda: llm.ModelServer("x", ended)).notes
     yield from capture(lambda: llm.ModelServer("x", {**SERVER, "hours": "Mon-Fri 08:00-20:00 UTC"})).notes
+    for more in ({"started_by": "cloud"}, {"started_by": "cloud", "hours": "Mon-Fri 08:00-20:00 UTC"}):
+        elsewhere: Any = {**SERVER, "cloud": "aliyun", "region": "cn-hangzhou", **more}
+        yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))
     others: Any = {**SERVER, "alternatives": [{"spot": True}, {"instance_type": "g4dn.4xlarge"}]}
     yield from capture(lambda: llm.ModelServer("x", others)).notes
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}

@@ -144,10 +144,16 @@ class ServerSpec(MachineSpec):
     zh: 没有人请求时让机器自己停下，见 [``idle_stop``](#idle_stop)。不写则一直运行。"""
     hours: Hours | None = None
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and
-    ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them.
+    ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them.
 
-    zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，用 ``pulumi-llm start`` 启动。
+    zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，由谁启动见 ``started_by``。
     见 [``idle_stop``](#idle_stop)。不写则全天运行。"""
+    started_by: Literal["hand", "cloud"] = "hand"
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a
+    role that may start this machine and nothing else (AWS).
+
+    zh: 时段开始时由谁启动。``hand``：``pulumi-llm start``。``cloud``：云平台自己的定时服务，
+    所用角色只能启动这台机器（AWS）。"""
     model_change: Literal["restart", "beside"] = "restart"
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``:
     the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU
