@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from pulumi_llm import spec
@@ -79,7 +79,7 @@ def _offered(server: PlannedResource, choice: Choice, taken: int, usage: Usage) 
     )
 
 
-def _read(server: PlannedResource, parent: PlannedResource | None) -> tuple[int, Sequence[Choice]]:
+def _read(server: PlannedResource, parent: PlannedResource | None) -> tuple[int, tuple[Choice, ...]]:
     """Which is taken, and the choices, of a server that ran elsewhere: from what its platform or itself was asked."""
     given = parent.inputs if parent is not None else {}
     raw = given.get("server")
@@ -95,7 +95,7 @@ def _read(server: PlannedResource, parent: PlannedResource | None) -> tuple[int,
         found = choices_of(wanted, looking(wanted, vectors, access))
     except Refusal:  # not known before it is made, or refused by the component itself
         return 0, ()
-    return wanted.alternative, found
+    return wanted.alternative, tuple(found)
 
 
 def _vectors(given: Mapping[str, object], *, whole: bool) -> spec.VectorsSpec | None:
