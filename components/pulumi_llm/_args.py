@@ -208,6 +208,8 @@ class TracesArgs(TypedDict):
     """The collector's address for traces (OTLP over HTTP), such as ``http://10.0.0.9:4318/v1/traces``. ``http://`` for private addresses only. It is asked without a key."""
     share: NotRequired[float]
     """The share of the calls that are traced. A caller's ``traceparent`` that traces nothing is obeyed. Above 0, at most 1. Default: ``1.0``."""
+    engine: NotRequired[bool]
+    """vLLM tells the collector of its part of each traced call too: the time in its queue, for the prompt and for the answer, and tokens. Of a model server only, and of a collector that is named by its IP address: vLLM may speak to that one alone. Default: ``false``."""
 
 
 class WordListArgs(TypedDict):

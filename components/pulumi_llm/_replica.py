@@ -14,6 +14,7 @@ from pulumi_llm._bootstrap import BucketRole, GatewayKey, GatewayRole, NodeReque
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._gateway import routes_of
 from pulumi_llm.clouds.base import BareHost, NetworkHandle, Scope
+from pulumi_llm.roles.requests import Traces
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer
@@ -102,6 +103,8 @@ def node_of(name: str, server: ResolvedServer) -> NodeRequest:
         keys=(GatewayKey(name=_replicas.KEY),),
         upstreams=tuple(_served.upstreams(server)),
         routes=routes_of(_served.targets(server), {}),
+        # Which calls are traced is for the first machine to say.
+        traces=Traces(endpoint="", engine=True) if wanted.traces is not None and wanted.traces.engine else None,
     )
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if wanted.weights is not None:

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,8 @@ def can_start() -> bool:
 
 
 @contextmanager
-def engine(folder: Path, flags: Sequence[str] = FLAGS) -> Iterator[str]:
-    """A server that is ready; its address, without a path."""
+def engine(folder: Path, flags: Sequence[str] = FLAGS, more: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A server that is ready; its address, without a path. ``more``: further variables of its environment."""
     python, port = python_313(), free_port()
     assert python is not None
     served = folder / "model"
@@ -59,7 +59,7 @@ def engine(folder: Path, flags: Sequence[str] = FLAGS) -> Iterator[str]:
         (served / name).write_bytes(data)
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGES), "HOME": str(folder), "HF_HUB_OFFLINE": "1",
-        "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "TMPDIR": str(folder),
+        "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "TMPDIR": str(folder), **(more or {}),
     }  # fmt: skip
     log = (folder / "log").open("wb")
     start = [python, "-m", "vllm.entrypoints.cli.main", "serve", str(served), "--host", "127.0.0.1"]

@@ -76,7 +76,7 @@ def test_awss_own_scheduler_starts_the_machine_that_is_there_and_goes_with_the_h
     (later,) = of_type(sim, schedule)
     assert later["inputs"]["scheduleExpression"] == "cron(0 9 ? * MON,TUE,WED,THU,FRI *)"
     assert [each["id"] for each in of_type(sim, MACHINES["aws"])] == [machine["id"]]
-    sim.edit("server.started_by", None)
+    sim.edit("server.started_by", "hand")
     sim.up()
     assert not of_type(sim, schedule)
     sim.destroy()

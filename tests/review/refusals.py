@@ -485,6 +485,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("proxy.upstreams", {"custom": {"models": ["m"]}}),
     ("proxy.upstreams", {"custom": {"models": ["m"], "base_url": "http://x.example/v1"}}),
     ("server.traces", {"endpoint": "http://collector.example.com:4318/v1/traces"}),
+    ("server.traces", {"endpoint": "https://collector.example.com/v1/traces", "engine": True}),
+    ("proxy.traces", {"endpoint": "http://10.0.0.9:4318/v1/traces", "engine": True}),
     ("proxy.upstreams", {"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}),
     *(("server.upstreams", each) for each in UPSTREAMS),
     ("server.cors_origins", ["chat.example.com"]),
