@@ -282,13 +282,12 @@ class ServerSpec(MachineSpec):
 
     @model_validator(mode="after")
     def _replicas_run_on(self) -> Self:
-        stopped = [name for name in ("idle_stop", "hours") if getattr(self, name) is not None]
-        if self.replicas > 1 and stopped:
+        if self.replicas > 1 and self.idle_stop is not None:
             raise invalid(
                 "spec.replicas-stop",
                 _("{count} machines serve the model, and {stopped} stops one of them alone", count=self.replicas,
-                  stopped=listed(stopped)),
-                _("leave out {stopped}, or replicas: 1", stopped=listed(stopped)),
+                  stopped="idle_stop"),
+                _("leave out {stopped}, or replicas: 1", stopped="idle_stop"),
             )  # fmt: skip
         return self
 
