@@ -86,6 +86,9 @@ class PropertyTypes(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+_properties = functools.cache(PropertyTypes)  # the SDK keeps what it finds of a class for ever, too
+
+
 @contextlib.contextmanager
 def types_when_asked() -> Iterator[None]:
     """Meanwhile the SDK evaluates a property's type when it has a value of it, and takes no note of those without one.
@@ -97,18 +100,17 @@ def types_when_asked() -> Iterator[None]:
         return
     usual, of_resources, annotated = _sdk._types_from_py_properties, _sdk.resource_types, _sdk._types_from_annotations
     serialize = rpc.serialize_properties
-    properties = functools.cache(PropertyTypes)
 
     def resource_types(cls: type) -> Mapping[str, Any]:
         given = annotated(cls)
-        return {**given, **properties(cls)} if given else properties(cls)
+        return {**given, **_properties(cls)} if given else _properties(cls)
 
     async def serialize_properties(inputs: Any, *rest: Any, **named: Any) -> Any:
         # None is left out by the SDK too, after it was looked at.
         given = ((key, inputs[key]) for key in inputs)
         return await serialize({key: value for key, value in given if value is not None}, *rest, **named)
 
-    _sdk._types_from_py_properties = properties
+    _sdk._types_from_py_properties = _properties
     _sdk.resource_types = resource_types
     rpc.serialize_properties = serialize_properties
     try:
