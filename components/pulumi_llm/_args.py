@@ -80,8 +80,10 @@ class DiskArgs(TypedDict):
 
 
 class AlternativeArgs(TypedDict):
-    """Another zone, another type or another way of paying, in the same region. What is left out stays as it is."""
+    """Another region, zone, type or way of paying, at the same cloud. What is left out stays as it is."""
 
+    region: NotRequired[str]
+    """Another region of the same cloud. It has another network, address and disk: it is taken only while the server has never had a machine. The zone is the first there that has the type, unless it is named."""
     zone: NotRequired[str]
     """Another zone of the region. A data disk does not move there: it is taken only while nothing is on the disk."""
     instance_type: NotRequired[str]
@@ -207,6 +209,8 @@ class TracesArgs(TypedDict):
     """The collector's address for traces (OTLP over HTTP), such as ``http://10.0.0.9:4318/v1/traces``. ``http://`` for private addresses only. It is asked without a key."""
     share: NotRequired[float]
     """The share of the calls that are traced. A caller's ``traceparent`` that traces nothing is obeyed. Above 0, at most 1. Default: ``1.0``."""
+    engine: NotRequired[bool]
+    """vLLM tells the collector of its part of each traced call too: the time in its queue, for the prompt and for the answer, and tokens. Of a model server only, and of a collector that is named by its IP address: vLLM may speak to that one alone. Default: ``false``."""
 
 
 class WordListArgs(TypedDict):
@@ -500,7 +504,9 @@ class ServerArgs(TypedDict):
     idle_stop: NotRequired[IdleStopArgs]
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]
-    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
+    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
+    started_by: NotRequired[str]
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a role that may start this machine and nothing else (AWS). Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
@@ -714,7 +720,9 @@ class ModelServerArgs(TypedDict):
     idle_stop: NotRequired[IdleStopArgs]
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]
-    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
+    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
+    started_by: NotRequired[str]
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a role that may start this machine and nothing else (AWS). Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]

@@ -21,7 +21,7 @@ from pulumi_llm._network import network_for
 from pulumi_llm._replica import First, Replica
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._stopping import nobody_starts, refuse_unable, stops_itself
+from pulumi_llm._stopping import nobody_starts, refuse_unable, starts, stops_itself
 from pulumi_llm._texts import _
 from pulumi_llm._upstream_keys import upstream_keys
 from pulumi_llm.clouds.base import AddressHandle, BareHost, ExistingHost, Scope
@@ -148,6 +148,7 @@ class ModelServer(pulumi.ComponentResource):
             existing=_existing(server, node, args),
             domain=server.spec.domain,
             stops_itself=stops_itself(server.spec),
+            starts=starts(server.spec),
             disk=server.spec.disk,
         )
         machine = hosts.provision(request, scope)

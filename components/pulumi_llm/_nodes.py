@@ -111,7 +111,8 @@ def server_node(
 
 
 def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
-    return Traces(endpoint=wanted.traces.endpoint, share=wanted.traces.share) if wanted.traces else None
+    asked = wanted.traces
+    return Traces(endpoint=asked.endpoint, share=asked.share, engine=asked.engine) if asked else None
 
 
 def leaving(wanted: ServerSpec) -> LeaveRole | None:

@@ -62,8 +62,16 @@ def guessed() -> dict[str, bytes]:
 
 
 @contextmanager
-def engine(folder: Path, flags: Sequence[str] = FLAGS, files: Mapping[str, bytes] | None = None) -> Iterator[str]:
-    """A server that is ready; its address, without a path. ``files``: another model's than the tiny one's."""
+def engine(
+    folder: Path,
+    flags: Sequence[str] = FLAGS,
+    files: Mapping[str, bytes] | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """A server that is ready; its address, without a path.
+
+    ``files``: another model's than the tiny one's. ``more``: further variables of its environment.
+    """
     python, port = python_313(), free_port()
     assert python is not None
     served = folder / "model"
@@ -72,7 +80,7 @@ def engine(folder: Path, flags: Sequence[str] = FLAGS, files: Mapping[str, bytes
         (served / name).write_bytes(data)
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGES), "HOME": str(folder), "HF_HUB_OFFLINE": "1",
-        "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "TMPDIR": str(folder),
+        "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "TMPDIR": str(folder), **(more or {}),
     }  # fmt: skip
     log = (folder / "log").open("wb")
     start = [python, "-m", "vllm.entrypoints.cli.main", "serve", str(served), "--host", "127.0.0.1"]

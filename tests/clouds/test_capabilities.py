@@ -41,11 +41,14 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 
 
 LACKED = {
-    "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS},
-    "volcengine": {Capability.DNS, Capability.SNAPSHOTS},
+    "aliyun": {Capability.STARTS},
+    "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS},
+    "tencent": {Capability.STARTS},
+    "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule;
-Volcengine's names and its schedules of snapshots are not built."""
+Volcengine's names and its schedules of snapshots are not built. AWS alone has a scheduler that calls any API by itself.
+"""
 
 
 def test_every_cloud_of_ours_can_what_the_components_ask_for_but_what_is_told() -> None:

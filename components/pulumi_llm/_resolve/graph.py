@@ -14,6 +14,7 @@ from pulumi_llm.preflight import apps, stores
 from pulumi_llm.spec import served_by
 
 if TYPE_CHECKING:
+    from pulumi_llm._resolve.choices import Choice
     from pulumi_llm.catalog import CloudFacts, Model, Region
     from pulumi_llm.catalog.abilities import Abilities
     from pulumi_llm.errors import Finding
@@ -116,6 +117,8 @@ class ResolvedServer(ResolvedMachine):
     prices: Mapping[str, PriceSpec]
     models: tuple[ResolvedModel, ...] = ()
     """Further models, in the order in which they start."""
+    choices: tuple[Choice, ...] = ()
+    """What may be made, where there are alternatives: the server as it is written first, then these in their order."""
 
     @property
     def count(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._review.buckets import in_buckets
 from pulumi_llm._review.item import Item, ItemKind, Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
@@ -63,8 +64,7 @@ class _Reader:
         for each in self.plan.resources:
             if each.type == SERVER and isinstance(each.inputs.get("host"), Mapping):
                 yield self._existing(each, each.inputs["host"])
-            if each.type == SERVER and isinstance(each.inputs.get("weights"), Mapping):
-                yield self._kept(each, each.inputs["weights"])
+            yield from in_buckets(self.plan, each)
             if not each.custom or each.package in self.table.free_packages:
                 continue
             rule = self.table.rules.get(each.type)
@@ -122,22 +122,6 @@ class _Reader:
             source_date=datetime.now(UTC).date().isoformat(),
         )
         return replace(item, told=told)
-
-    def _kept(self, server: PlannedResource, weights: Mapping[str, Any]) -> Item:
-        """The bucket of weights, which is somebody's own: a cloud charges for what lies in it, by its own price."""
-        return Item(
-            urn=server.urn,
-            type=server.type,
-            resource=server.name,
-            slot="weights",
-            kind="other",
-            what=_("weights kept in {bucket}", bucket=str(weights.get("bucket"))),
-            cloud=None,
-            region=None,
-            unknown=_(
-                "the catalogue has no price of what lies in a bucket; within its region nothing is paid to fetch it"
-            ),
-        )
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:
