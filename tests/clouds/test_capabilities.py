@@ -40,7 +40,7 @@ def refused(run: Callable[[], object]) -> list[Finding]:
     return list(caught.value.findings)
 
 
-LACKED = {"digitalocean": {Capability.SPOT, Capability.SNAPSHOTS}}
+LACKED = {"digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.NODES}}
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule."""
 
 

@@ -698,6 +698,8 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "https_port": 80, "domain": SIGNED}),
     (llm.ModelServer, {**SERVER, "spot": True, "idle_stop": {"minutes": 30}}),
     (llm.ModelServer, {**SERVER, "replicas": 2, "hours": "Mon-Fri 08:00-20:00 UTC"}),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "nodes": 2, "model_change": "beside"}),
+    (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2"]}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),

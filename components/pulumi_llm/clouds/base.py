@@ -116,6 +116,8 @@ class MachineRequest:
     vpc_id: pulumi.Input[str]
     subnet_id: pulumi.Input[str]
     firewall_id: pulumi.Input[str]
+    groups: tuple[pulumi.Input[str], ...] = ()
+    """Firewalls that it shares with other machines; they come before its own."""
     key_id: pulumi.Input[str]
     user_data: str
     system_disk_gib: int
@@ -231,6 +233,8 @@ class HostOrder:
     data_disk_gib: int
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
+    groups: tuple[pulumi.Input[str], ...] = ()
+    """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
     user_data: str
     tags: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False

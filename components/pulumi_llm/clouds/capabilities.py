@@ -24,6 +24,8 @@ class Capability(StrEnum):
     """Make a network of one's own for machines to be in."""
     SNAPSHOTS = "snapshots"
     """Copy a disk on a schedule, and make a disk from such a copy."""
+    NODES = "nodes"
+    """Let the machines of one server reach each other, and nobody else reach them."""
     DNS = "dns"
     """Keep the records of a domain, for machines of any cloud."""
 

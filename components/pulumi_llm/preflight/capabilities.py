@@ -31,6 +31,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("makes none on a schedule, as far as is known here"),
         _("leave disk out"),
     ),
+    Capability.NODES: (
+        _("several machines have one model together"),
+        _("has no firewall that lets only these reach each other, as far as is known here"),
+        "nodes: 1",
+    ),
     Capability.DNS: (
         _("a record in DNS is to be made"),
         _("keeps no names"),
@@ -42,13 +47,15 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
 _WHERE: Mapping[Capability, str] = {
     Capability.SPOT: "spot",
     Capability.IMAGE: "image_id",
+    Capability.NODES: "nodes",
     Capability.SNAPSHOTS: "disk",
 }
 
 
-def of_host(*, spot: bool = False) -> tuple[Capability, ...]:
-    """What is asked of a cloud for a host of the components."""
-    return (*EVERY_HOST, Capability.SPOT) if spot else EVERY_HOST
+def of_host(*, spot: bool = False, nodes: int = 1) -> tuple[Capability, ...]:
+    """What is asked of a cloud for a host of the components; ``nodes`` of them have one model together."""
+    more = ((Capability.SPOT, spot), (Capability.NODES, nodes > 1))
+    return (*EVERY_HOST, *(each for each, asked in more if asked))
 
 
 def lacking(cloud: str, wanted: Iterable[Capability]) -> list[Finding]:

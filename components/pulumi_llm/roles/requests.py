@@ -69,6 +69,19 @@ class Adapter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Among:
+    """One of several machines that have one model together: each has some of its layers.
+
+    ``rank`` is its number among them, from 0, which has the API. ``addresses`` are the private ones of all by their
+    ranks; empty: not known yet.
+    """
+
+    rank: int
+    count: int
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VllmRole:
     """A vLLM server for one model, listening on loopback only.
 
@@ -117,6 +130,8 @@ class VllmRole:
     """Served by the same server, each in a slot of its own."""
     slots: tuple[str, ...] = ()
     """The flags for these slots, the largest rank last."""
+    among: Among | None = None
+    """Of the main model: the machine has some of its layers, and other machines have the others."""
 
     @property
     def all(self) -> tuple[VllmRole, ...]:
