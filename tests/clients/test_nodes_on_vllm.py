@@ -179,7 +179,7 @@ def test_two_machines_answer_with_one_model_and_do_so_again_after_one_was_lost(m
 PARSED = """
 import json, sys
 from vllm.utils.argparse_utils import FlexibleArgumentParser
-from vllm.entrypoints.openai.cli_args import make_arg_parser
+from vllm.entrypoints.launchers.cli_args import make_arg_parser
 
 parser = make_arg_parser(FlexibleArgumentParser())
 told = [vars(parser.parse_args(each)) for each in json.load(sys.stdin)]
