@@ -175,9 +175,11 @@ class ModelServer(pulumi.ComponentResource):
         if server.count > 1:
             price = server.site.place.price
             outputs["hourly_price"] = pulumi.Output.from_input(price and round(price.amount * server.count, 4))
-        for key, further in (("replica_machines", replicas), ("node_machines", nodes)):
-            if further:
-                told = {str(number): each.outputs() for number, each in enumerate(further, 2)}
+        further = {"replica_machines": [each.outputs() for each in replicas]}
+        further["node_machines"] = [each.outputs() for each in nodes]
+        for key, rows in further.items():
+            if rows:
+                told = {str(number): each for number, each in enumerate(rows, 2)}
                 outputs[key] = pulumi.Output.secret(told)
         if backup is not None:
             outputs["vectors_backup_key"] = backup[1]

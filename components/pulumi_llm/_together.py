@@ -73,7 +73,7 @@ class ServerNode(pulumi.ComponentResource):
         cloud = support.adapter(server.site.cloud.name)
         self._scope = support.scope_of(self, name, cloud, server.site.region.name)
         self._rank, self._server = rank, server
-        secrets = dict(_bucket_keys.weights_secrets(server, args))
+        secrets: dict[str, pulumi.Input[str]] = {**_bucket_keys.weights_secrets(server, args)}
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         self._request = hosts.HostRequest(

@@ -82,6 +82,15 @@ class Among:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Guesser:
+    """A model or a head that guesses ahead for the one that is served, and its ids at the hubs as of a model."""
+
+    model_id: str
+    modelscope_id: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VllmRole:
     """A vLLM server for one model, listening on loopback only.
 
@@ -132,6 +141,8 @@ class VllmRole:
     """The flags for these slots, the largest rank last."""
     among: Among | None = None
     """Of the main model: the machine has some of its layers, and other machines have the others."""
+    guesser: Guesser | None = None
+    """What ``--speculative-config`` in ``extra_args`` names by its id at a hub."""
 
     @property
     def all(self) -> tuple[VllmRole, ...]:
