@@ -19,6 +19,7 @@ from pulumi_llm.clouds.base import (
     MachineHandle,
     MachineRequest,
     Parts,
+    RecordRequest,
     Scope,
     StopRole,
 )
@@ -103,6 +104,10 @@ class FromParts(Parts):
         )
 
     # What not every cloud has. It is refused before a program comes here, in the same words.
+
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """Only for a cloud that keeps names (`Capability.DNS`). Raises Refusal ``cloud.cannot`` otherwise."""
+        raise Refusal(capabilities.lacking(self.name, [Capability.DNS]))
 
     def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
         """Only for a cloud whose `power.json` says how machines stop. Raises ``power.not-supported`` otherwise."""
