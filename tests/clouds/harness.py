@@ -45,12 +45,25 @@ CIDRS = ("203.0.113.0/24", "198.51.100.7/32")
 RULES = (Rule(port=443, cidrs=CIDRS, description="HTTPS"), Rule(port=22, cidrs=CIDRS[:1], description="SSH"))
 TAGS = {"team": "search"}
 
-REGIONS = {"aliyun": "cn-hangzhou", "aws": "us-west-2", "digitalocean": "sgp1", "tencent": "ap-guangzhou"}
-ZONES = {"aliyun": "cn-hangzhou-i", "aws": "us-west-2a", "digitalocean": "sgp1", "tencent": "ap-guangzhou-3"}
+REGIONS = {
+    "aliyun": "cn-hangzhou",
+    "aws": "us-west-2",
+    "digitalocean": "sgp1",
+    "gcp": "us-west1",
+    "tencent": "ap-guangzhou",
+}
+ZONES = {
+    "aliyun": "cn-hangzhou-i",
+    "aws": "us-west-2a",
+    "digitalocean": "sgp1",
+    "gcp": "us-west1-a",
+    "tencent": "ap-guangzhou-3",
+}
 TYPES = {
     "aliyun": "ecs.gn6i-c4g1.xlarge",
     "aws": "g4dn.xlarge",
     "digitalocean": "s-2vcpu-4gb",
+    "gcp": "e2-medium",
     "tencent": "GN7.2XLARGE32",
 }
 SELL_SPOT = tuple(name for name in TYPES if catalog.load().cloud(name).spot)
@@ -104,6 +117,9 @@ IMAGES: dict[str, dict[str, Any]] = {
     "alicloud:ecs/getImages:getImages": {"ids": ["ubuntu_24_04_x64_20G_alibase_20260916.vhd"]},
     "digitalocean:index/getImages:getImages": {
         "images": [_image_of_digitalocean(154_000_001, "2026-01-01"), _image_of_digitalocean(154_000_002, "2026-08-01")]
+    },
+    "gcp:compute/getImage:getImage": {
+        "selfLink": "https://www.googleapis.com/compute/v1/projects/ubuntu-os-cloud/global/images/ubuntu-2404-noble-amd64-v20260910"
     },
     "tencentcloud:Images/getInstance:getInstance": {
         "images": [
@@ -194,7 +210,13 @@ class _Answers(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         computed = {"keyName": f"{args.name}-key"} if args.typ == "aws:ec2/keyPair:KeyPair" else {}
-        return f"{args.name}-id", {**args.inputs, **computed, "publicIp": "192.0.2.1", "ipAddress": "192.0.2.1"}
+        return f"{args.name}-id", {
+            **args.inputs,
+            **computed,
+            "publicIp": "192.0.2.1",
+            "ipAddress": "192.0.2.1",
+            "address": "192.0.2.1",
+        }
 
 
 def everything(
@@ -225,6 +247,7 @@ def everything(
         key = cloud.key_pair(f"{name}-key", str(changes.get("public_key", PUBLIC_KEY)), TAGS, scope, renew=renew)
         instance_type = str(changes.get("instance_type", TYPES[cloud.name]))
         role = cloud.stop_role(f"{name}-role", TAGS, scope) if stops else None
+        early = cloud.address(f"{name}-address", TAGS, scope) if getattr(cloud, "address_at_launch", False) else None
         machine = cloud.machine(
             f"{name}-machine",
             MachineRequest(
@@ -239,6 +262,7 @@ def everything(
                 system_disk_gib=int(changes.get("system_disk_gib", 50)),
                 spot=spot,
                 renew=renew,
+                address=early,
                 tags=TAGS,
                 role=role.at_launch if role else None,
             ),
@@ -246,8 +270,9 @@ def everything(
         )
         if role is not None:
             cloud.allow_stop(f"{name}-role", role, machine, scope)
-        address = cloud.address(f"{name}-address", TAGS, scope)
-        cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
+        address = early or cloud.address(f"{name}-address", TAGS, scope)
+        if early is None:
+            cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
         zone_id = "Z1" if cloud.name == "aws" else None
         record = RecordRequest(name="llm.example.com", zone="example.com", zone_id=zone_id, address=address.ip)
         if hasattr(cloud, "record"):
