@@ -127,17 +127,15 @@ def test_another_zone_moves_everything_but_the_address(account: Account) -> None
     assert after["id"] != before["id"]
     account.sim.destroy()
     assert left_over(account.sim.home) == []
-    if account.cloud == "gcp":
-        # It is the same resource, deleted first for its address, and what is ignored stays as it was.
-        assert harness.value_at(after["inputs"], "metadata.user-data") == harness.USER_DATA
-        return
     key, image = {
         "aliyun": ("userData", "imageId"),
         "aws": ("userData", "ami"),
+        # The same resource, deleted first for its address.
+        "gcp": ("metadata.user-data", "bootDisk.initializeParams.image"),
         "tencent": ("userDataRaw", "imageId"),
     }[account.cloud]
-    assert after["inputs"][key] == OTHER_USER_DATA
-    assert after["inputs"][image] != before["inputs"][image]
+    assert harness.value_at(after["inputs"], key) == OTHER_USER_DATA
+    assert harness.value_at(after["inputs"], image) != harness.value_at(before["inputs"], image)
 
 
 @pytest.mark.parametrize("account", ["aws"], indirect=True)

@@ -11,9 +11,10 @@ from tests.engine.sim import Sim, said
 
 pytestmark = pytest.mark.engine
 
-SIZES = {"digitalocean": "s-4vcpu-8gb"}
-PLACES = {"digitalocean": ("sgp1", "nyc3")}
-MACHINES = {"digitalocean": "digitalocean:index/droplet:Droplet"}
+SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4"}
+PLACES = {"digitalocean": ("sgp1", "nyc3"), "gcp": ("us-west1", "europe-west4")}
+NO_STOCK = {"digitalocean": "is not available in region sgp1", "gcp": "does not have enough resources available"}
+MACHINES = {"digitalocean": "digitalocean:index/droplet:Droplet", "gcp": "gcp:compute/instance:Instance"}
 
 
 @pytest.fixture(params=PLACES)
@@ -39,7 +40,7 @@ def test_a_proxy_comes_up_changes_moves_and_goes_and_nothing_is_left(sim: Sim, c
     sim.faults = [f"no-stock:{PLACES[cloud][0]}"]
     failed = sim.run("up", "-s", sim.stack, "--yes", "--skip-preview", check=False)
     assert failed.returncode != 0
-    assert "is not available in region sgp1" in said(failed)
+    assert NO_STOCK[cloud] in said(failed)
     sim.faults = []
     previewed = sim.preview()
     assert sim.up() == previewed.summary, "preview and up disagree"

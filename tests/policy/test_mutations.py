@@ -27,6 +27,10 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
             ("FirewallInboundRuleArgs", "source_addresses", [WORLD]),
             ("FirewallInboundRuleArgs", "source_addresses", [WORLD_6]),
         ],
+        "gcp": [
+            ("compute.Firewall", "source_ranges", [WORLD]),
+            ("compute.Firewall", "source_ranges", [WORLD_6]),
+        ],
         "tencent": [
             ("GroupRuleSetIngressArgs", "cidr_block", WORLD),
             ("GroupRuleSetIngressArgs", "action", "ACCEPT"),
@@ -39,6 +43,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
             ("digitalocean.Droplet", "tags", ["team:search"]),
             ("digitalocean.Firewall", "tags", ["another"]),
         ],
+        "gcp": [("compute.Instance", "tags", ["another"]), ("compute.Firewall", "target_tags", ["another"])],
         "tencent": [("instance.Instance", "orderly_security_groups", [])],
     },
     "policy.disk-not-encrypted": {
@@ -63,30 +68,35 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "aws": [("ec2.Instance", "user_data", f"{USER_DATA}# hf_{'x' * 34}\n")],
         "aliyun": [("ecs.Instance", "user_data", f"{USER_DATA}# sk-{'x' * 40}\n")],
         "digitalocean": [("digitalocean.Droplet", "user_data", f"{USER_DATA}# hf_{'x' * 34}\n")],
+        "gcp": [("compute.Instance", "metadata", {"user-data": f"{USER_DATA}# hf_{'x' * 34}\n"})],
         "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}# AKID{'x' * 32}\n")],
     },
     "policy.password-login": {
         "aws": [("ec2.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
         "aliyun": [("ecs.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
         "digitalocean": [("digitalocean.Droplet", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
+        "gcp": [("compute.Instance", "metadata", {"user-data": f"{USER_DATA}ssh_pwauth: true\n"})],
         "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}ssh_pwauth: yes\n")],
     },
     "policy.image-not-pinned": {
         "aws": [("ec2.Instance", "ami", "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current")],
         "aliyun": [("ecs.Instance", "image_id", "ubuntu_24_04_x64")],
         "digitalocean": [("digitalocean.Droplet", "image", "ubuntu-24-04-x64")],
+        "gcp": [("InstanceBootDiskInitializeParamsArgs", "image", "projects/a/global/images/family/ubuntu-2404-lts")],
         "tencent": [("instance.Instance", "image_id", "Ubuntu Server 24.04 LTS 64bit")],
     },
     "policy.missing-tag": {
         "aws": [("ebs.Volume", "tags", None)],
         "aliyun": [("ecs.EcsDisk", "tags", None)],
         "digitalocean": [("digitalocean.Volume", "tags", None)],
+        "gcp": [("compute.Disk", "labels", None), ("compute.Instance", "labels", None)],
         "tencent": [("cbs.Storage", "tags", None)],
     },
     "policy.region-not-allowed": {
         "aws": [("aws.Provider", "region", "us-east-1")],
         "aliyun": [("alicloud.Provider", "region", "cn-beijing")],
         "digitalocean": [("digitalocean.Droplet", "region", "nyc3"), ("digitalocean.ReservedIp", "region", "nyc3")],
+        "gcp": [("gcp.Provider", "region", "europe-west1"), ("compute.Address", "region", "europe-west1")],
         "tencent": [("tencentcloud.Provider", "region", "ap-beijing")],
     },
     "policy.over-budget": {
@@ -107,6 +117,11 @@ NOTHING_TO_UNDO = {
     ("policy.shutdown-destroys", "digitalocean"): "shutting down inside the machine always stops it",
     ("policy.disk-dies-with-machine", "digitalocean"): "a Volume cannot go with the machine, as on AWS",
     ("policy.over-budget", "digitalocean"): "the dearest size that the catalogue has costs 104 USD a month",
+    ("policy.disk-not-encrypted", "gcp"): "all disks are encrypted at rest, and nothing turns that off",
+    ("policy.metadata-without-token", "gcp"): "there is no token mode, which is told as policy.cannot-be-had",
+    ("policy.shutdown-destroys", "gcp"): "shutting down inside the machine always stops it",
+    ("policy.disk-dies-with-machine", "gcp"): "a Disk of its own cannot go with the machine, as on AWS",
+    ("policy.over-budget", "gcp"): "the dearest type that the catalogue has costs 157 USD a month",
     ("policy.disk-dies-with-machine", "tencent"): "a Storage of its own cannot go with the machine, as on AWS",
 }
 ELSEWHERE = {
@@ -126,6 +141,7 @@ DEMANDS = policy.Settings.model_validate(
             "aliyun": ["cn-hangzhou"],
             "aws": ["us-west-2"],
             "digitalocean": ["sgp1"],
+            "gcp": ["us-west1"],
             "tencent": ["ap-guangzhou"],
         },
         "required_tags": ["team"],

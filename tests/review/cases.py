@@ -107,7 +107,7 @@ CASES = {
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""
 
 
-PROXIES = {"digitalocean": "sgp1"}
+PROXIES = {"digitalocean": "sgp1", "gcp": "us-west1"}
 """Clouds that have a proxy alone, each with its region there. The server is on Aliyun."""
 
 PROXY_CASES = {
