@@ -110,11 +110,14 @@ CASES = {
 PROXIES = {"digitalocean": "sgp1", "gcp": "us-west1"}
 """Clouds that have a proxy alone, each with its region there. The server is on Aliyun."""
 
+OTHER_SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4"}
+OTHER_REGIONS = {"digitalocean": "nyc3", "gcp": "europe-west4"}
+
 PROXY_CASES = {
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
     "image": Case(setting("proxy.renew", True), "replaces-machine", faults=NEWER_IMAGE),
-    "size": Case(setting("proxy.instance_type", "s-4vcpu-8gb"), "stops-and-starts", words=("s-4vcpu-8gb",)),
-    "region": Case(setting("proxy.region", "nyc3"), "deletes-data", words=("another public address",)),
+    "size": Case(setting("proxy.instance_type", OTHER_SIZES.__getitem__), "stops-and-starts", words=("llm-proxy",)),
+    "region": Case(setting("proxy.region", OTHER_REGIONS.__getitem__), "deletes-data", words=("another public address",)),
     "upstream": CASES["upstream"],
     "disk-grow": Case(setting("proxy.disk_gib", 40), "applied-over-ssh", words=("20",)),
     "disk-shrink": Case(setting("proxy.disk_gib", 10), "refused", words=("`up` fails",)),
