@@ -117,7 +117,9 @@ PROXY_CASES = {
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
     "image": Case(setting("proxy.renew", True), "replaces-machine", faults=NEWER_IMAGE),
     "size": Case(setting("proxy.instance_type", OTHER_SIZES.__getitem__), "stops-and-starts", words=("llm-proxy",)),
-    "region": Case(setting("proxy.region", OTHER_REGIONS.__getitem__), "deletes-data", words=("another public address",)),
+    "region": Case(
+        setting("proxy.region", OTHER_REGIONS.__getitem__), "deletes-data", words=("another public address",)
+    ),
     "upstream": CASES["upstream"],
     "disk-grow": Case(setting("proxy.disk_gib", 40), "applied-over-ssh", words=("20",)),
     "disk-shrink": Case(setting("proxy.disk_gib", 10), "refused", words=("`up` fails",)),

@@ -157,7 +157,7 @@ class Gcp(FromParts):
         """A Compute Engine instance, without a service account: whoever is on it has no rights in the project.
 
         It is the same resource in another zone of the region, where it is deleted before it is made anew: two cannot
-        have the address at once. What it keeps of its first start then (image, boot instructions) fits any zone.
+        have the address at once. It then has the newest image and its own boot instructions, which are ignored otherwise.
         """
         arch = catalog.load().instance(self.name, request.instance_type).arch
         machine = gcp.compute.Instance(
