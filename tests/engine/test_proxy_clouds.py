@@ -12,7 +12,7 @@ from tests.engine.sim import Sim, said
 pytestmark = pytest.mark.engine
 
 SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4"}
-PLACES = {"digitalocean": ("sgp1", "nyc3"), "gcp": ("us-west1", "europe-west4")}
+PLACES = {"digitalocean": ("sgp1", "nyc3"), "gcp": ("us-west1", "asia-northeast1")}
 NO_STOCK = {"digitalocean": "is not available in region sgp1", "gcp": "does not have enough resources available"}
 MACHINES = {"digitalocean": "digitalocean:index/droplet:Droplet", "gcp": "gcp:compute/instance:Instance"}
 

@@ -111,7 +111,7 @@ PROXIES = {"digitalocean": "sgp1", "gcp": "us-west1"}
 """Clouds that have a proxy alone, each with its region there. The server is on Aliyun."""
 
 OTHER_SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4"}
-OTHER_REGIONS = {"digitalocean": "nyc3", "gcp": "europe-west4"}
+OTHER_REGIONS = {"digitalocean": "nyc3", "gcp": "asia-northeast1"}
 
 PROXY_CASES = {
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
@@ -125,6 +125,14 @@ PROXY_CASES = {
     "disk-shrink": Case(setting("proxy.disk_gib", 10), "refused", words=("`up` fails",)),
 }
 """What may be changed of a proxy, and what that does where its cloud is another than the server's."""
+
+SHRINKS_TO_ANOTHER = Case(setting("proxy.disk_gib", 10), "deletes-data", words=("diff.deletes-data",))
+"""A smaller disk of Google's is another disk: its provider replaces it."""
+
+
+def proxy_case(name: str, cloud: str) -> Case:
+    """The case as it is on that cloud."""
+    return SHRINKS_TO_ANOTHER if (name, cloud) == ("disk-shrink", "gcp") else PROXY_CASES[name]
 
 
 def stack_of(cloud: str) -> str:
