@@ -275,7 +275,7 @@ def everything(
             cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
         zone_id = "Z1" if cloud.name == "aws" else None
         record = RecordRequest(name="llm.example.com", zone="example.com", zone_id=zone_id, address=address.ip)
-        if hasattr(cloud, "record"):
+        if Capability.DNS in catalog.load().cloud(cloud.name).can:
             cloud.record(f"{name}-name", record, scope)
         disk = cloud.disk(
             f"{name}-disk",

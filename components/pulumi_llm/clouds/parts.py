@@ -20,6 +20,7 @@ from pulumi_llm.clouds.base import (
     MachineHandle,
     MachineRequest,
     Parts,
+    RecordRequest,
     Scope,
     StopRole,
 )
@@ -124,6 +125,10 @@ class FromParts(Parts):
     ) -> pulumi.Resource:
         """Nothing for a cloud whose machines have their addresses from their start: it is never asked there."""
         raise NotImplementedError
+
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """Only for a cloud that can (`Capability.DNS`). Raises Refusal ``cloud.cannot`` otherwise."""
+        raise Refusal(capabilities.lacking(self.name, [Capability.DNS]))
 
     def copy_disk(
         self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
