@@ -43,9 +43,10 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 LACKED = {
     "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS},
     "gcp": {Capability.DNS, Capability.SPOT, Capability.SNAPSHOTS},
+    "volcengine": {Capability.DNS, Capability.SNAPSHOTS},
 }
-"""What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule; Google is not
-asked for its spot machines, snapshots and names yet."""
+"""What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule;
+Google's spot machines, names and schedules, and Volcengine's names and schedules, are not built."""
 
 
 def test_every_cloud_of_ours_can_what_the_components_ask_for_but_what_is_told() -> None:
@@ -59,7 +60,7 @@ def test_a_spot_machine_on_a_cloud_that_sells_none_is_refused_with_what_would_wo
     (finding,) = refused(lambda: placement.place_server(server))
     assert (finding.code, finding.where) == ("cloud.cannot", "spot")
     assert "Amazon Web Services sells none" in finding.message
-    assert finding.hint == "spot: false; or a cloud that can: aliyun, tencent"
+    assert finding.hint == "spot: false; or a cloud that can: aliyun, tencent, volcengine"
     assert placement.place_server(parse(ServerSpec, SERVER)).cloud == "aws"
 
 
@@ -81,7 +82,7 @@ def test_no_host_is_placed_where_its_data_or_its_ports_would_not_be_kept(without
     without("aws", lacked)
     (finding,) = refused(lambda: placement.place_server(parse(ServerSpec, SERVER)))
     assert (finding.code, finding.where) == ("cloud.cannot", "cloud")
-    assert finding.hint == "a cloud that can: aliyun, digitalocean, gcp, tencent"
+    assert finding.hint == "a cloud that can: aliyun, digitalocean, gcp, tencent, volcengine"
     (finding,) = refused(lambda: placement.place_host("aws", "us-west-2", None, min_vcpu=2, min_memory_gib=2))
     assert finding.code == "cloud.cannot"
 

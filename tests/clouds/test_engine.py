@@ -36,8 +36,15 @@ OTHER_TYPES = {
     "digitalocean": "s-4vcpu-8gb",
     "gcp": "e2-standard-4",
     "tencent": "GN7.5XLARGE80",
+    "volcengine": "ecs.pni2.7xlarge",
 }
-OTHER_ZONES = {"aliyun": "cn-hangzhou-j", "aws": "us-west-2b", "gcp": "us-west1-b", "tencent": "ap-guangzhou-4"}
+OTHER_ZONES = {
+    "aliyun": "cn-hangzhou-j",
+    "aws": "us-west-2b",
+    "gcp": "us-west1-b",
+    "tencent": "ap-guangzhou-4",
+    "volcengine": "cn-beijing-b",
+}
 
 
 class Account:
@@ -133,6 +140,7 @@ def test_another_zone_moves_everything_but_the_address(account: Account) -> None
         # The same resource, deleted first for its address.
         "gcp": ("metadata.user-data", "bootDisk.initializeParams.image"),
         "tencent": ("userDataRaw", "imageId"),
+        "volcengine": ("userData", "imageId"),
     }[account.cloud]
     assert harness.value_at(after["inputs"], key) == OTHER_USER_DATA
     assert harness.value_at(after["inputs"], image) != harness.value_at(before["inputs"], image)

@@ -112,6 +112,10 @@ class FromParts(Parts):
 
     # What not every cloud has. It is refused before a program comes here, in the same words.
 
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """Only for a cloud that keeps names (`Capability.DNS`). Raises Refusal ``cloud.cannot`` otherwise."""
+        raise Refusal(capabilities.lacking(self.name, [Capability.DNS]))
+
     def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
         """Only for a cloud whose `power.json` says how machines stop. Raises ``power.not-supported`` otherwise."""
         raise not_supported(self.name)
@@ -125,10 +129,6 @@ class FromParts(Parts):
     ) -> pulumi.Resource:
         """Nothing for a cloud whose machines have their addresses from their start: it is never asked there."""
         raise NotImplementedError
-
-    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
-        """Only for a cloud that can (`Capability.DNS`). Raises Refusal ``cloud.cannot`` otherwise."""
-        raise Refusal(capabilities.lacking(self.name, [Capability.DNS]))
 
     def copy_disk(
         self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
