@@ -210,6 +210,49 @@ DIGITALOCEAN: tuple[Row, ...] = (
 )
 
 
+GOOGLE = "gcp:compute/"
+INSTANCE = f"{GOOGLE}instance:Instance"
+
+GCP: tuple[Row, ...] = (
+    (f"{GOOGLE}network:Network", "autoCreateSubnetworks", False),
+    (f"{GOOGLE}network:Network", "deleteDefaultRoutesOnCreate", False),
+    (f"{GOOGLE}network:Network", "routingMode", "REGIONAL"),
+    (f"{GOOGLE}network:Network", "description", "Machines of pulumi-llm"),
+    (f"{GOOGLE}subnetwork:Subnetwork", "stackType", "IPV4_ONLY"),
+    (f"{GOOGLE}subnetwork:Subnetwork", "description", "Machines of pulumi-llm"),
+    (f"{GOOGLE}firewall:Firewall", "direction", "INGRESS"),
+    (f"{GOOGLE}firewall:Firewall", "targetTags", ["llm-project-stack-qwen-firewall-us-west1"]),
+    (f"{GOOGLE}firewall:Firewall", "allows.0.protocol", "tcp"),
+    (INSTANCE, "bootDisk.autoDelete", True),
+    (INSTANCE, "bootDisk.initializeParams.type", "pd-balanced"),
+    (INSTANCE, "networkInterfaces.0.stackType", "IPV4_ONLY"),
+    (INSTANCE, "networkInterfaces.0.accessConfigs.0.networkTier", "PREMIUM"),
+    (INSTANCE, "metadata.block-project-ssh-keys", "TRUE"),
+    (INSTANCE, "metadata.enable-oslogin", "FALSE"),
+    (INSTANCE, "metadata.serial-port-enable", "FALSE"),
+    (INSTANCE, "metadataStartupScript", None),
+    # Without one, whoever is on the machine has no rights in the project.
+    (INSTANCE, "serviceAccount", None),
+    (INSTANCE, "scheduling.provisioningModel", "STANDARD"),
+    (INSTANCE, "scheduling.preemptible", False),
+    (INSTANCE, "scheduling.automaticRestart", True),
+    (INSTANCE, "scheduling.onHostMaintenance", "MIGRATE"),
+    (INSTANCE, "shieldedInstanceConfig.enableSecureBoot", True),
+    (INSTANCE, "shieldedInstanceConfig.enableVtpm", True),
+    (INSTANCE, "shieldedInstanceConfig.enableIntegrityMonitoring", True),
+    (INSTANCE, "canIpForward", False),
+    (INSTANCE, "deletionProtection", False),
+    (INSTANCE, "allowStoppingForUpdate", True),
+    (f"{GOOGLE}address:Address", "addressType", "EXTERNAL"),
+    (f"{GOOGLE}address:Address", "networkTier", "PREMIUM"),
+    (f"{GOOGLE}address:Address", "description", "Machines of pulumi-llm"),
+    (f"{GOOGLE}disk:Disk", "type", "pd-balanced"),
+    (f"{GOOGLE}disk:Disk", "description", "Machines of pulumi-llm"),
+    (f"{GOOGLE}attachedDisk:AttachedDisk", "mode", "READ_WRITE"),
+    (f"{GOOGLE}attachedDisk:AttachedDisk", "deviceName", "llm-data"),
+)
+
+
 VOLC_RULE, VOLC_MACHINE = "volcengine:vpc/securityGroupRule:SecurityGroupRule", "volcengine:ecs/instance:Instance"
 VOLC_EIP, VOLC_DISK = "volcengine:eip/address:Address", "volcengine:ebs/volume:Volume"
 
@@ -269,7 +312,14 @@ def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
     return (*kept, *others)
 
 
-DEFAULTS = {"aliyun": ALIYUN, "aws": AWS, "digitalocean": DIGITALOCEAN, "tencent": TENCENT, "volcengine": VOLCENGINE}
+DEFAULTS = {
+    "aliyun": ALIYUN,
+    "aws": AWS,
+    "digitalocean": DIGITALOCEAN,
+    "gcp": GCP,
+    "tencent": TENCENT,
+    "volcengine": VOLCENGINE,
+}
 SPOT = {
     "aliyun": _over(ALIYUN, ALIYUN_SPOT),
     "aws": _over(AWS, AWS_SPOT),

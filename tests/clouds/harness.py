@@ -49,6 +49,7 @@ REGIONS = {
     "aliyun": "cn-hangzhou",
     "aws": "us-west-2",
     "digitalocean": "sgp1",
+    "gcp": "us-west1",
     "tencent": "ap-guangzhou",
     "volcengine": "cn-beijing",
 }
@@ -56,6 +57,7 @@ ZONES = {
     "aliyun": "cn-hangzhou-i",
     "aws": "us-west-2a",
     "digitalocean": "sgp1",
+    "gcp": "us-west1-a",
     "tencent": "ap-guangzhou-3",
     "volcengine": "cn-beijing-a",
 }
@@ -63,6 +65,7 @@ TYPES = {
     "aliyun": "ecs.gn6i-c4g1.xlarge",
     "aws": "g4dn.xlarge",
     "digitalocean": "s-2vcpu-4gb",
+    "gcp": "e2-medium",
     "tencent": "GN7.2XLARGE32",
     "volcengine": "ecs.pni2.3xlarge",
 }
@@ -132,6 +135,9 @@ IMAGES: dict[str, dict[str, Any]] = {
     "alicloud:ecs/getImages:getImages": {"ids": ["ubuntu_24_04_x64_20G_alibase_20260916.vhd"]},
     "digitalocean:index/getImages:getImages": {
         "images": [_image_of_digitalocean(154_000_001, "2026-01-01"), _image_of_digitalocean(154_000_002, "2026-08-01")]
+    },
+    "gcp:compute/getImage:getImage": {
+        "selfLink": "https://www.googleapis.com/compute/v1/projects/ubuntu-os-cloud/global/images/ubuntu-2404-noble-amd64-v20260910"
     },
     "tencentcloud:Images/getInstance:getInstance": {
         "images": [
@@ -231,6 +237,7 @@ class _Answers(mocks.Mocks):
         computed = {
             "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-key"},
             "volcengine:eip/address:Address": {"eipAddress": "192.0.2.1"},
+            "gcp:compute/address:Address": {"address": "192.0.2.1"},
         }.get(args.typ, {})
         return f"{args.name}-id", {**args.inputs, **computed, "publicIp": "192.0.2.1", "ipAddress": "192.0.2.1"}
 
@@ -263,6 +270,7 @@ def everything(
         key = cloud.key_pair(f"{name}-key", str(changes.get("public_key", PUBLIC_KEY)), TAGS, scope, renew=renew)
         instance_type = str(changes.get("instance_type", TYPES[cloud.name]))
         role = cloud.stop_role(f"{name}-role", TAGS, scope) if stops else None
+        early = cloud.address(f"{name}-address", TAGS, scope) if getattr(cloud, "address_at_launch", False) else None
         machine = cloud.machine(
             f"{name}-machine",
             MachineRequest(
@@ -277,6 +285,7 @@ def everything(
                 system_disk_gib=int(changes.get("system_disk_gib", 50)),
                 spot=spot,
                 renew=renew,
+                address=early,
                 tags=TAGS,
                 role=role.at_launch if role else None,
             ),
@@ -284,8 +293,9 @@ def everything(
         )
         if role is not None:
             cloud.allow_stop(f"{name}-role", role, machine, scope)
-        address = cloud.address(f"{name}-address", TAGS, scope)
-        cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
+        address = early or cloud.address(f"{name}-address", TAGS, scope)
+        if early is None:
+            cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
         zone_id = "Z1" if cloud.name == "aws" else None
         record = RecordRequest(name="llm.example.com", zone="example.com", zone_id=zone_id, address=address.ip)
         if hasattr(cloud, "record") and Capability.DNS in catalog.load().cloud(cloud.name).can:

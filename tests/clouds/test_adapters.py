@@ -19,6 +19,7 @@ MACHINES = {
     "aliyun": "alicloud:ecs/instance:Instance",
     "aws": "aws:ec2/instance:Instance",
     "digitalocean": "digitalocean:index/droplet:Droplet",
+    "gcp": "gcp:compute/instance:Instance",
     "tencent": "tencentcloud:Instance/instance:Instance",
     "volcengine": "volcengine:ecs/instance:Instance",
 }
@@ -33,6 +34,7 @@ DISKS = {
     "aliyun": ("alicloud:ecs/ecsDisk:EcsDisk", "size"),
     "aws": ("aws:ebs/volume:Volume", "size"),
     "digitalocean": ("digitalocean:index/volume:Volume", "size"),
+    "gcp": ("gcp:compute/disk:Disk", "size"),
     "tencent": ("tencentcloud:Cbs/storage:Storage", "storageSize"),
     "volcengine": ("volcengine:ebs/volume:Volume", "size"),
 }
@@ -43,6 +45,8 @@ ATTACHMENTS = {
         "digitalocean:index/reservedIpAssignment:ReservedIpAssignment",
         "digitalocean:index/volumeAttachment:VolumeAttachment",
     ),
+    # A machine is made with its address.
+    "gcp": ("gcp:compute/attachedDisk:AttachedDisk",),
     "tencent": (
         "tencentcloud:Eip/association:Association",
         "tencentcloud:Cbs/storageAttachment:StorageAttachment",
@@ -53,6 +57,13 @@ LAUNCH_ONLY = {
     "aliyun": {"imageId", "userData", "keyName"},
     "aws": {"ami", "userData", "keyName"},
     "digitalocean": {"image", "userData", "sshKeys"},
+    # The disk that a resource of its own attaches shows up there.
+    "gcp": {
+        "bootDisk.initializeParams.image",
+        'metadata["user-data"]',
+        'metadata["ssh-keys"]',
+        "attachedDisks",
+    },
     "tencent": {"imageId", "userDataRaw", "keyIds"},
     "volcengine": {"imageId", "userData", "keyPairName"},
 }
@@ -60,6 +71,7 @@ RENEWED = {
     "aliyun": {"imageId", "userData", "keyName"},
     "aws": set(),  # the provider itself replaces for all three
     "digitalocean": set(),  # so it does here
+    "gcp": {'metadata["user-data"]', 'metadata["ssh-keys"]'},  # and here for the image
     "tencent": {"imageId", "keyIds"},
     "volcengine": {"imageId", "userData", "keyPairName"},
 }
@@ -79,6 +91,10 @@ UNTAGGED = {
     "digitalocean:index/vpc:Vpc",
     # Its tags name the machines that are behind it.
     "digitalocean:index/firewall:Firewall",
+    "gcp:compute/attachedDisk:AttachedDisk",
+    "gcp:compute/firewall:Firewall",
+    "gcp:compute/network:Network",
+    "gcp:compute/subnetwork:Subnetwork",
     "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment",
     "alicloud:ecs/eipAssociation:EipAssociation",
     "alicloud:ecs/securityGroupRule:SecurityGroupRule",
@@ -110,6 +126,10 @@ def machine_of(cloud: Cloud, recording: Recording) -> Made:
 def region_of_provider(cloud: Cloud) -> str | None:
     """What its provider is told; on DigitalOcean each resource names its region."""
     return harness.REGIONS[cloud.name] if clouds.folders()[cloud.name].provider_has_region else None
+
+
+def address_at_launch(cloud: Cloud) -> bool:
+    return bool(getattr(cloud, "address_at_launch", False))
 
 
 def own(recording: Recording) -> list[Made]:
@@ -151,9 +171,9 @@ def test_everything_is_a_child_of_the_component_and_uses_the_given_provider(reco
         assert "::provider::" in each.provider, each.name
 
 
-def test_what_takes_tags_has_them(recording: Recording) -> None:
+def test_what_takes_tags_has_them(cloud: Cloud, recording: Recording) -> None:
     for each in own(recording):
-        tags = each.inputs.get("tags") or {}
+        tags = each.inputs.get("labels" if cloud.name == "gcp" else "tags") or {}
         named = "team" in tags or "team:search" in tags or {"key": "team", "value": "search"} in list(tags)
         assert named is (each.type not in UNTAGGED), each.name
 
@@ -193,6 +213,16 @@ WIRED = {
         # Its disk comes with its size.
         "systemDiskSize": None,
     },
+    "gcp": {
+        "machineType": "e2-medium",
+        "zone": "us-west1-a",
+        "networkInterfaces.0.subnetwork": "qwen-network-subnet-id",
+        "networkInterfaces.0.accessConfigs.0.natIp": "192.0.2.1",
+        # The tag by which the firewall's rules find it.
+        "tags": ["llm-project-stack-qwen-firewall-us-west1"],
+        "metadata.ssh-keys": f"ubuntu:{harness.PUBLIC_KEY.rpartition(' ')[0]}",
+        "bootDisk.initializeParams.size": 50,
+    },
     "tencent": {
         "instanceType": "GN7.2XLARGE32",
         "availabilityZone": "ap-guangzhou-3",
@@ -220,17 +250,18 @@ def test_the_machine_is_what_and_where_it_was_asked_for(cloud: Cloud, recording:
 
 def test_address_and_disk_are_attached_to_the_machine(cloud: Cloud, recording: Recording) -> None:
     machine = f"{machine_of(cloud, recording).name}-id"
-    address, disk = (recording.only(type_).inputs for type_ in ATTACHMENTS[cloud.name])
-    holder = "dropletId" if cloud.name == "digitalocean" else "instanceId"
-    assert (address[holder], disk[holder]) == (machine, machine)
+    *addresses, disk = (recording.only(type_).inputs for type_ in ATTACHMENTS[cloud.name])
+    holder = {"digitalocean": "dropletId", "gcp": "instance"}.get(cloud.name, "instanceId")
+    assert [each[holder] for each in (*addresses, disk)] == [machine] * len(ATTACHMENTS[cloud.name])
+    assert len(addresses) == (not address_at_launch(cloud))
     # A reserved IP of DigitalOcean is its own id.
-    assert {"qwen-address-id", "192.0.2.1"} & set(address.values())
+    assert all({"qwen-address-id", "192.0.2.1"} & set(each.values()) for each in addresses)
     assert "qwen-disk-id" in disk.values()
 
 
 def test_user_data_reaches_the_machine_as_plain_text(cloud: Cloud, recording: Recording) -> None:
-    key = "userDataRaw" if cloud.name == "tencent" else "userData"
-    assert machine_of(cloud, recording).inputs[key] == harness.USER_DATA
+    key = {"gcp": "metadata.user-data", "tencent": "userDataRaw"}.get(cloud.name, "userData")
+    assert harness.value_at(machine_of(cloud, recording).inputs, key) == harness.USER_DATA
 
 
 def test_the_machine_waits_for_its_firewall_and_its_way_out(cloud: Cloud, recording: Recording) -> None:
@@ -277,8 +308,8 @@ def test_taking_a_range_out_leaves_the_other_rules_alone(cloud: Cloud) -> None:
         return {str(name): cidr for name, _, cidr in _rules(cloud.name, record(program))}
 
     before, after = names("192.0.2.0/24", "203.0.113.0/24"), names("203.0.113.0/24")
-    if cloud.name in ("digitalocean", "tencent"):
-        # One resource holds all rules there.
+    if cloud.name in ("digitalocean", "gcp", "tencent"):
+        # One resource holds all rules there, or all of a port.
         assert list(after.values()) == ["203.0.113.0/24"]
     else:
         assert after.items() <= before.items()
@@ -295,17 +326,20 @@ def test_a_range_may_be_known_only_later(cloud: Cloud) -> None:
 
 def test_image_user_data_and_key_are_taken_at_launch_only(cloud: Cloud, recording: Recording) -> None:
     assert machine_of(cloud, recording).ignored == LAUNCH_ONLY[cloud.name]
-    assert "publicKey" in recording.only(KEYS[cloud.name]).ignored
+    if cloud.name in KEYS:  # Google's machines have their keys themselves
+        assert "publicKey" in recording.only(KEYS[cloud.name]).ignored
 
 
 def test_renew_lets_image_user_data_and_key_take_effect(cloud: Cloud) -> None:
     recording = record(everything(cloud, renew=True))
     machine = machine_of(cloud, recording)
-    key = recording.only(KEYS[cloud.name])
-    assert not machine.ignored
-    assert not key.ignored
+    assert machine.ignored == LAUNCH_ONLY[cloud.name] & {"attachedDisks"}
     # In place, Aliyun's provider would give the GPU up, and Tencent's would reinstall without boot instructions.
     assert machine.replaced_on == RENEWED[cloud.name]
+    if cloud.name not in KEYS:
+        return
+    key = recording.only(KEYS[cloud.name])
+    assert not key.ignored
     if cloud.name == "aliyun":
         assert key.replaced_on == {"publicKey"}
     elif cloud.name in ("aws", "tencent"):
@@ -321,7 +355,7 @@ def test_a_machine_is_not_replaced_for_its_type_otherwise(cloud: Cloud, recordin
     assert machine_of(cloud, recording).replaced_on == frozenset()
 
 
-@pytest.mark.parametrize("cloud", harness.WITH_ZONES, indirect=True)
+@pytest.mark.parametrize("cloud", [each for each in harness.WITH_ZONES if each != "gcp"], indirect=True)
 def test_another_zone_is_another_machine_in_another_network(cloud: Cloud, recording: Recording) -> None:
     zone = harness.ZONES[cloud.name][:-1] + ("4" if cloud.name == "tencent" else "b")
     moved = record(everything(cloud, zone=zone))
@@ -333,6 +367,14 @@ def test_another_zone_is_another_machine_in_another_network(cloud: Cloud, record
     ]
     assert len(pairs) >= 3
     assert all(before != after for before, after in pairs)
+
+
+def test_another_zone_of_google_is_the_same_machine_and_another_region_is_another() -> None:
+    gcp = clouds.get("gcp")
+    names = [machine_of(gcp, record(everything(gcp, zone=f"us-west1-{zone}"))).name for zone in "ab"]
+    assert names == ["qwen-machine-us-west1"] * 2
+    # It is deleted first, as no two machines can have the address.
+    assert machine_of(gcp, record(everything(gcp))).delete_before_replace is True
 
 
 def own_sorted(recording: Recording) -> list[Made]:
@@ -360,7 +402,9 @@ def test_attachments_are_undone_before_they_are_made_anew(cloud: Cloud, recordin
 
 
 def test_nothing_else_is_deleted_before_its_successor_is_there(cloud: Cloud, recording: Recording) -> None:
-    others = [each for each in own(recording) if each.type not in ATTACHMENTS[cloud.name]]
+    # Two machines cannot have one address at once, where a machine is made with it.
+    first = {*ATTACHMENTS[cloud.name], *([MACHINES[cloud.name]] if address_at_launch(cloud) else [])}
+    others = [each for each in own(recording) if each.type not in first]
     assert [each.name for each in others if each.delete_before_replace] == []
 
 
@@ -371,7 +415,8 @@ def test_tencent_does_not_delete_first_what_carries_a_name_of_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "sold"), [(1, {"aws": 1, "digitalocean": 1, "volcengine": 10}), (20, {}), (101, {"tencent": 110})]
+    ("asked", "sold"),
+    [(1, {"aws": 1, "digitalocean": 1, "gcp": 10, "volcengine": 10}), (20, {}), (101, {"tencent": 110})],
 )
 def test_a_disk_is_rounded_up_to_what_is_sold(cloud: Cloud, asked: int, sold: dict[str, int]) -> None:
     type_, key = DISKS[cloud.name]
@@ -408,6 +453,7 @@ CREDENTIALS = {
     "aliyun": ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
     + ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY", "ALICLOUD_SECURITY_TOKEN"),
     "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    "gcp": ("GOOGLE_CREDENTIALS", "GOOGLE_CLOUD_KEYFILE_JSON", "GCLOUD_KEYFILE_JSON", "GOOGLE_OAUTH_ACCESS_TOKEN"),
     "digitalocean": (
         "DIGITALOCEAN_TOKEN",
         "DIGITALOCEAN_ACCESS_TOKEN",
@@ -438,6 +484,9 @@ WORDS = {
     "Code=AuthFailure.SecretIdNotFound, Message=The SecretId is not found": "cloud.no-credentials",
     "api error UnrecognizedClientException: The security token is invalid": "cloud.no-credentials",
     "api error ParameterNotFound": "cloud.no-image",
+    "googleapi: Error 403: Required 'compute.images.getFromFamily' permission, forbidden": "cloud.lookup-denied",
+    "google: could not find default credentials": "cloud.no-credentials",
+    "googleapi: Error 404: The resource 'projects/a/global/images/family/b' was not found, notFound": "cloud.no-image",
     "dial tcp: i/o timeout": "cloud.lookup-failed",
 }
 
@@ -474,6 +523,10 @@ LOOKED_UP = {
     "digitalocean": (
         "digitalocean:index/getImages:getImages",
         {"filters": [{"key": "slug", "values": ["ubuntu-24-04-x64"]}]},
+    ),
+    "gcp": (
+        "gcp:compute/getImage:getImage",
+        {"family": "ubuntu-2404-lts-amd64", "project": "ubuntu-os-cloud"},
     ),
     "tencent": (
         "tencentcloud:Images/getInstance:getInstance",
@@ -547,6 +600,8 @@ def test_odd_names_become_names_that_the_cloud_takes(cloud: Cloud, name: str) ->
         for key, value in each.inputs.items()
         if key in keys
     ]
+    if cloud.name == "gcp":  # named by the provider, after what they are called here
+        said = [(each.type, f"{each.name}-1234567") for each in own(record(everything(cloud, name=name)))]
     assert said
     for type_, value in said:
         assert facts.name_rule("default").accepts(value), (type_, value)
@@ -557,6 +612,8 @@ def test_two_long_names_stay_two_names(cloud: Cloud) -> None:
         long_names = [each.inputs["keyNamePrefix"] for each in _two_long(cloud, KEYS["aws"])]
     elif cloud.name == "digitalocean":  # droplets are named by the engine
         long_names = [each.inputs["name"] for each in _two_long(cloud, "digitalocean:index/tag:Tag")]
+    elif cloud.name == "gcp":
+        long_names = [each.name for each in _two_long(cloud, MACHINES[cloud.name])]
     else:
         long_names = [each.inputs["instanceName"] for each in _two_long(cloud, MACHINES[cloud.name])]
     assert len(set(long_names)) == 2
@@ -595,8 +652,9 @@ def test_the_handle_tells_the_image_that_the_machine_has(cloud: Cloud) -> None:
     seen: list[str] = []
     build = everything(_Watched(cloud, seen))  # type: ignore[arg-type]
     record(build)
-    key = {"aws": "ami", "digitalocean": "image"}.get(cloud.name, "imageId")
-    assert seen == [machine_of(cloud, record(everything(cloud))).inputs[key]]
+    paths = {"aws": "ami", "digitalocean": "image", "gcp": "bootDisk.initializeParams.image"}
+    path = paths.get(cloud.name, "imageId")
+    assert seen == [harness.value_at(machine_of(cloud, record(everything(cloud))).inputs, path)]
 
 
 @dataclasses.dataclass
@@ -633,6 +691,16 @@ def _rules(name: str, recording: Recording) -> list[tuple[str, str, str]]:
             (f"{each['portRange']} {cidr}", each["portRange"], cidr)
             for each in inbound
             for cidr in each["sourceAddresses"]
+        ]
+    if name == "gcp":
+        walls = recording.of("gcp:compute/firewall:Firewall")
+        assert {each.inputs["direction"] for each in walls} == {"INGRESS"}
+        return [
+            (f"{port} {cidr}", port, cidr)
+            for each in walls
+            for allowed in each.inputs["allows"]
+            for port in allowed["ports"]
+            for cidr in each.inputs["sourceRanges"]
         ]
     if name == "volcengine":
         rules = [

@@ -43,12 +43,13 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 LACKED = {
     "aliyun": {Capability.STARTS},
     "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
+    "gcp": {Capability.DNS, Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
     "tencent": {Capability.STARTS},
     "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule;
-Volcengine's names and its schedules of snapshots are not built. Neither has a firewall between machines alone, as far
-as is built here. AWS alone has a scheduler that calls any API by itself.
+Google's spot machines, names and schedules, and Volcengine's names and schedules, are not built. None of the three has
+a firewall between machines alone, as far as is built here. AWS alone has a scheduler that calls any API by itself.
 """
 
 
@@ -85,7 +86,7 @@ def test_no_host_is_placed_where_its_data_or_its_ports_would_not_be_kept(without
     without("aws", lacked)
     (finding,) = refused(lambda: placement.place_server(parse(ServerSpec, SERVER)))
     assert (finding.code, finding.where) == ("cloud.cannot", "cloud")
-    assert finding.hint == "a cloud that can: aliyun, digitalocean, tencent, volcengine"
+    assert finding.hint == "a cloud that can: aliyun, digitalocean, gcp, tencent, volcengine"
     (finding,) = refused(lambda: placement.place_host("aws", "us-west-2", None, min_vcpu=2, min_memory_gib=2))
     assert finding.code == "cloud.cannot"
 

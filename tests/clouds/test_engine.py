@@ -34,12 +34,14 @@ OTHER_TYPES = {
     "aliyun": "ecs.gn6i-c8g1.2xlarge",
     "aws": "g4dn.2xlarge",
     "digitalocean": "s-4vcpu-8gb",
+    "gcp": "e2-standard-4",
     "tencent": "GN7.5XLARGE80",
     "volcengine": "ecs.pni2.7xlarge",
 }
 OTHER_ZONES = {
     "aliyun": "cn-hangzhou-j",
     "aws": "us-west-2b",
+    "gcp": "us-west1-b",
     "tencent": "ap-guangzhou-4",
     "volcengine": "cn-beijing-b",
 }
@@ -129,17 +131,19 @@ def test_another_zone_moves_everything_but_the_address(account: Account) -> None
     assert preview.summary == done
     assert "address" not in changes_by_role(preview.changes)
     after = account.machine()
+    assert after["id"] != before["id"]
+    account.sim.destroy()
+    assert left_over(account.sim.home) == []
     key, image = {
         "aliyun": ("userData", "imageId"),
         "aws": ("userData", "ami"),
+        # The same resource, deleted first for its address.
+        "gcp": ("metadata.user-data", "bootDisk.initializeParams.image"),
         "tencent": ("userDataRaw", "imageId"),
         "volcengine": ("userData", "imageId"),
     }[account.cloud]
-    assert after["id"] != before["id"]
-    assert after["inputs"][key] == OTHER_USER_DATA
-    assert after["inputs"][image] != before["inputs"][image]
-    account.sim.destroy()
-    assert left_over(account.sim.home) == []
+    assert harness.value_at(after["inputs"], key) == OTHER_USER_DATA
+    assert harness.value_at(after["inputs"], image) != harness.value_at(before["inputs"], image)
 
 
 @pytest.mark.parametrize("account", ["aws"], indirect=True)

@@ -18,6 +18,7 @@ PACKAGES = {
     "aws": "aws",
     "alicloud": "aliyun",
     "digitalocean": "digitalocean",
+    "gcp": "gcp",
     "tencentcloud": "tencent",
     "volcengine": "volcengine",
 }
@@ -78,8 +79,7 @@ def _other(cloud: str, class_: str, argument: str, value: Any) -> Any:
     changed = [each for call in calls for each in call.keywords if each.arg == argument]
     assert changed, f"{cloud}: no {class_}({argument}=…)"
     for each in changed:
-        items = [ast.Constant(item) for item in value] if isinstance(value, list) else []
-        each.value = ast.List(elts=items, ctx=ast.Load()) if isinstance(value, list) else ast.Constant(value)
+        each.value = ast.parse(repr(value), mode="eval").body
     made = types.ModuleType(f"other_{cloud}")
     exec(compile(ast.fix_missing_locations(tree), made.__name__, "exec"), made.__dict__)
     return made.ADAPTER

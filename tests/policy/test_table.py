@@ -40,6 +40,8 @@ def test_every_input_that_the_table_names_is_in_the_sdk(type_: str, paths: tuple
         here: Any = {"object": described["inputs"]}
         for step in path.split("."):
             name = step.removesuffix("[]")
+            if "map" in here:  # whose keys are the user's
+                break
             assert name in here["object"], f"{type_} has no input {path}"
             here = here["object"][name]
             if step.endswith("[]"):

@@ -119,19 +119,32 @@ CASES = {
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""
 
 
-PROXIES = {"digitalocean": "sgp1"}
+PROXIES = {"digitalocean": "sgp1", "gcp": "us-west1"}
 """Clouds that have a proxy alone, each with its region there. The server is on Aliyun."""
+
+OTHER_SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4"}
+OTHER_REGIONS = {"digitalocean": "nyc3", "gcp": "asia-northeast1"}
 
 PROXY_CASES = {
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
     "image": Case(setting("proxy.renew", True), "replaces-machine", faults=NEWER_IMAGE),
-    "size": Case(setting("proxy.instance_type", "s-4vcpu-8gb"), "stops-and-starts", words=("s-4vcpu-8gb",)),
-    "region": Case(setting("proxy.region", "nyc3"), "deletes-data", words=("another public address",)),
+    "size": Case(setting("proxy.instance_type", OTHER_SIZES.__getitem__), "stops-and-starts", words=("llm-proxy",)),
+    "region": Case(
+        setting("proxy.region", OTHER_REGIONS.__getitem__), "deletes-data", words=("another public address",)
+    ),
     "upstream": CASES["upstream"],
     "disk-grow": Case(setting("proxy.disk_gib", 40), "applied-over-ssh", words=("20",)),
     "disk-shrink": Case(setting("proxy.disk_gib", 10), "refused", words=("`up` fails",)),
 }
 """What may be changed of a proxy, and what that does where its cloud is another than the server's."""
+
+SHRINKS_TO_ANOTHER = Case(setting("proxy.disk_gib", 10), "deletes-data", words=("diff.deletes-data",))
+"""A smaller disk of Google's is another disk: its provider replaces it."""
+
+
+def proxy_case(name: str, cloud: str) -> Case:
+    """The case as it is on that cloud."""
+    return SHRINKS_TO_ANOTHER if (name, cloud) == ("disk-shrink", "gcp") else PROXY_CASES[name]
 
 
 def stack_of(cloud: str) -> str:

@@ -18,7 +18,7 @@ from pulumi_llm._review.stack_review import StackReview, review
 from pulumi_llm._simcloud.faults import VARIABLE
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
-from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, base, compared
+from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, base, compared, proxy_case
 
 TODAY = date(2026, 11, 25)
 
@@ -72,7 +72,7 @@ def test_a_change_is_told_with_its_impact_on_that_cloud(
     compare: Callable[[Case, str], Comparison],
     golden: Callable[[Path, str], None],
 ) -> None:
-    case = (PROXY_CASES if cloud in PROXIES else CASES)[name]
+    case = proxy_case(name, cloud) if cloud in PROXIES else CASES[name]
     found = reviewed(compare(case, cloud))
     worst = found.changes.worst.code if found.changes.worst else "in-place" if found.opened else None
     text = render([found])

@@ -255,6 +255,7 @@ def _conditional(rule: str, context: Context, old: Any, new: Any) -> bool:
         return _entries(old) != _entries(new)
     rules: dict[str, bool] = {
         "turned-off": old is True and not new,
+        "smaller": isinstance(old, int) and isinstance(new, int) and new < old,
         "unless-dedicated-to-default": not bool(old == "dedicated" and new == "default"),
         "advanced-to-standard": bool(old == "Advanced" and new == "Standard"),
     }

@@ -100,6 +100,11 @@ def is_everywhere(token: str) -> bool:
     return facts is not None and has_own_region(token.split(":", 1)[0]) and "region" not in facts.inputs
 
 
+def tags_of(token: str) -> str:
+    """The input that has a type's tags; Google calls them labels, and has tags for something else."""
+    return str(rows(token.split(":", 1)[0]).get("tags", "tags"))
+
+
 def has_own_region(package: str) -> bool:
     """Whether the package's resources have a region among their own inputs, which wins over their provider's."""
     return bool(rows(package).get("regional", {}).get("region_of") == "resource")

@@ -346,12 +346,12 @@ class _Reader:
         found: dict[str, str] = {}
         for each in self.plan.resources:
             rule = self.table.rules.get(each.type)
-            if rule is None or rule.kind != "attaches":
+            if rule is None or (rule.kind != "attaches" and not rule.takes_address):
                 continue
             kinds = {urn: self.table.rules[self.by_urn[urn].type].kind for urn in each.dependencies
                      if urn in self.by_urn and self.by_urn[urn].type in self.table.rules}  # fmt: skip
-            machine = next((urn for urn, kind in kinds.items() if kind == "machine"), None)
-            if machine is not None:
+            machines = [each.urn] if rule.takes_address else [urn for urn, kind in kinds.items() if kind == "machine"]
+            for machine in machines[:1]:
                 found |= {urn: machine for urn, kind in kinds.items() if kind == "address"}
         return found
 
@@ -363,7 +363,7 @@ class _Reader:
             rule = self.table.rules.get(each.type)
             if rule is None:
                 continue
-            binds = rule.kind == "attaches"
+            binds = rule.kind == "attaches" or rule.takes_address
             if rule.kind == "address" and any(each.inputs.get(key) for key in rule.held_by):
                 held.add(each.urn)
                 binds = True
@@ -371,8 +371,9 @@ class _Reader:
                 for urn in each.dependencies:
                     other = self.by_urn.get(urn)
                     target = self.table.rules.get(other.type) if other else None
-                    if target and target.kind == "address" and rule.kind == "attaches":
+                    if target and target.kind == "address" and rule.kind != "address":
                         held.add(urn)
+                        holders |= {each.urn} if rule.takes_address else set()
                     elif target and target.kind == "machine":
                         holders.add(urn)
         return held, holders

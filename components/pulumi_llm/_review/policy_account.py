@@ -24,9 +24,9 @@ def missing_tag(view: View) -> Iterator[Breach]:
         rule = cost_table().rules.get(each.type)
         if rule is None or rule.kind not in COSTS:
             continue
-        tags = each.inputs.get("tags")
-        facts = table.find(each.type)
-        if is_unknown(tags) or is_hidden(tags) or (facts is not None and "tags" not in facts.inputs):
+        name, facts = table.tags_of(each.type), table.find(each.type)
+        tags = each.inputs.get(name)
+        if is_unknown(tags) or is_hidden(tags) or (facts is not None and name not in facts.inputs):
             continue
         given = {**_default_tags(view.provider_of(each)), **_by_name(tags)}
         missing = [name for name in view.settings.required_tags if not given.get(name)]
@@ -37,7 +37,7 @@ def missing_tag(view: View) -> Iterator[Breach]:
                 _("the tags {names} must be set", names=names)
                 if len(missing) > 1
                 else _("the tag {names} must be set", names=names),
-                f"tags: {{{missing[0]}: …}}",
+                f"{name}: {{{missing[0]}: …}}",
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pulumi_llm._review.policy_model import Breach, View, is_hidden, is_unknown
+from pulumi_llm._review.policy_model import Breach, View, at, is_hidden, is_unknown
 from pulumi_llm._review.policy_table import policy_table, user_data_of
 from pulumi_llm._texts import Text, _
 
@@ -17,7 +17,7 @@ def image_not_pinned(view: View) -> Iterator[Breach]:
         machine = policy_table().machines.get(each.type)
         if machine is None:
             continue
-        image = each.inputs.get(machine.image)
+        image = at(each.inputs, machine.image)
         known = isinstance(image, str) and not is_unknown(image) and not is_hidden(image)
         if known and not re.match(machine.form, str(image)):
             message = _("{image!r} is whichever image is the newest, not the id of one", image=image)
@@ -45,7 +45,7 @@ def image_moves(view: View) -> Iterator[Breach]:
         machine = table.machines.get(each.type)
         if machine is None or not machine.groups or each.package not in looking:
             continue
-        if each.inputs.get(machine.image) is not None and machine.image not in each.ignore_changes:
+        if at(each.inputs, machine.image) is not None and machine.image not in each.ignore_changes:
             message = _(
                 "the image is looked up, and a newer one {newer_image} at the next `up`",
                 newer_image=Text(table.newer_image[each.package]),

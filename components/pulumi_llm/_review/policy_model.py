@@ -110,6 +110,11 @@ def parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield f"{here}.{below}", leaf
 
 
+def at(value: Any, path: str) -> Any:
+    """The first that is at a dotted ``path``, of which a name may be all: None where nothing is."""
+    return next((each for __, each in parts(value, path)), None)
+
+
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every leaf of nested inputs with its path. A secret is a leaf, and so is an asset's text."""
     if isinstance(value, Mapping) and not is_secret(value):

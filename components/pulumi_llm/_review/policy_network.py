@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi_llm._plan.model import PlannedResource
-from pulumi_llm._review.policy_model import Breach, View, is_hidden, is_unknown, parts
+from pulumi_llm._review.policy_model import Breach, View, at, is_hidden, is_unknown, parts
 from pulumi_llm._review.policy_table import Machine, Opening, policy_table
 from pulumi_llm._review.table import NotInPlan, cost_table, holds
 from pulumi_llm._texts import Text, _
@@ -40,7 +40,7 @@ def _openings(resource: PlannedResource, opening: Opening) -> Iterator[Breach]:
             if opening.ordered and _is_everything(rule, opening):
                 closed |= wide
             continue
-        if str(rule.get(opening.protocol, "")).lower() in WITHOUT_PORTS:
+        if str(at(rule, opening.protocol) or "").lower() in WITHOUT_PORTS:
             continue
         for below, text in ranges:
             where = ".".join(filter(None, (path, below)))
@@ -91,11 +91,11 @@ def _message(rule: Mapping[str, Any], opening: Opening, text: str) -> str:
 
 def _port(rule: Mapping[str, Any], opening: Opening) -> str:
     """The ports of a rule in words."""
-    values = [rule.get(key) for key in opening.ports]
+    values = [each for key in opening.ports for __, each in parts(rule, key)]
     if any(is_unknown(each) for each in values):
         return _("a port")
     text = "-".join(dict.fromkeys(str(each) for each in values if each is not None)).replace("/", "-")
-    protocol = str(rule.get(opening.protocol, "")).lower()
+    protocol = str(at(rule, opening.protocol) or "").lower()
     if protocol in ("-1", "all") or text.upper() in ("", "ALL", "-1", "-1--1", "0", "0-0", "0-65535", "1-65535"):
         return _("every port")
     first, __, last = text.partition("-")
@@ -125,7 +125,7 @@ def no_firewall(view: View) -> Iterator[Breach]:
 def _walled(view: View, resource: PlannedResource, machine: Machine) -> bool:
     """Whether a firewall of the program takes this machine in: by a word that both have, or by its id."""
     by = machine.walls["by"]
-    words = {each for each in resource.inputs.get(by) or () if isinstance(each, str)}
+    words = {each for each in resource.inputs.get(machine.groups[0]) or () if isinstance(each, str)}
     walls = (each for each in view.plan.resources if each.type == machine.walls["type"])
     return any(words & set(map(str, each.inputs.get(by) or ())) or resource.urn in each.dependencies for each in walls)
 
@@ -147,12 +147,16 @@ def _attached(view: View) -> set[str]:
     rules, found = cost_table().rules, set()
     for each in view.plan.resources:
         rule = rules.get(each.type)
-        if rule is not None and (rule.kind == "attaches" or any(each.inputs.get(key) for key in rule.held_by)):
+        if rule is None:
+            continue
+        if rule.takes_address or rule.kind == "attaches" or any(each.inputs.get(key) for key in rule.held_by):
             kinds = {
                 urn: rules[other.type].kind
                 for urn in each.dependencies
                 if (other := view.by_urn.get(urn)) and other.type in rules
             }
-            if rule.kind == "address" or "address" in kinds.values():
+            if rule.takes_address:
+                found |= {each.urn} if "address" in kinds.values() else set()
+            elif rule.kind == "address" or "address" in kinds.values():
                 found |= {urn for urn, kind in kinds.items() if kind == "machine"}
     return found

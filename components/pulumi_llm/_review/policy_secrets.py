@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from pulumi_llm._plan.model import Plan, PlannedResource
-from pulumi_llm._review.policy_model import Breach, View, is_hidden, is_unknown, leaves
+from pulumi_llm._review.policy_model import Breach, View, at, is_hidden, is_unknown, leaves
 from pulumi_llm._review.policy_table import policy_table, user_data_of
 from pulumi_llm._texts import _
 
@@ -68,10 +68,10 @@ def _user_data(resource: PlannedResource) -> Iterator[Breach]:
     if machine is None:
         return
     for name in machine.user_data:
-        if is_hidden(resource.inputs.get(name)):
+        if is_hidden(at(resource.inputs, name)):
             yield Breach(resource.urn, _("a secret is in the user data"), OVER_SSH, path=name)
     for name, text in user_data_of(machine, resource.inputs):
-        kind = _kind(text) if text != resource.inputs.get(name) else ""  # plain text was looked at as an input
+        kind = _kind(text) if text != at(resource.inputs, name) else ""  # plain text was looked at as an input
         if kind:
             yield Breach(resource.urn, _("{kind} is in the user data", kind=kind), OVER_SSH, path=name)
         yield from _assigned(resource.urn, name, text, OVER_SSH)

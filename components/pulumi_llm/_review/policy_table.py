@@ -14,7 +14,7 @@ from typing import Any
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._review.cloud_rows import whole
-from pulumi_llm._review.policy_model import is_hidden, is_unknown
+from pulumi_llm._review.policy_model import at, is_hidden, is_unknown
 
 DATA = Path(__file__).parent / "data" / "policy.json"
 MOST_USER_DATA = 1 << 20
@@ -81,8 +81,8 @@ class Machine:
     groups: tuple[str, ...]
     user_data: tuple[str, ...]
     walls: Mapping[str, str] = field(default_factory=dict)
-    """Where a firewall names its machines and not the other way round: its `type`, and the input `by` which both share
-    words (tags)."""
+    """Where a firewall names its machines and not the other way round: its `type`, and the input `by` in which it has
+    words that a machine has too, in the first of its ``groups``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 def user_data_of(machine: Machine, inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The machine's user data as text, with the input that it is in. What is hidden or not known yet is left out."""
     for name in machine.user_data:
-        text = inputs.get(name)
+        text = at(inputs, name)
         if isinstance(text, str) and text and not is_unknown(text) and not is_hidden(text):
             yield name, unpacked(text)
 

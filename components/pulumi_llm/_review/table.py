@@ -59,6 +59,8 @@ class CostRule:
     """What a stop has to ask for, where a stopped machine is otherwise charged like a running one."""
     disks: tuple[DiskRule, ...] = ()
     held_by: tuple[str, ...] = ()
+    takes_address: bool = False
+    """Whether a machine names its address itself, and nothing attaches it."""
     by_traffic: Condition = field(default_factory=dict)
     public_address: Condition | None = None
     address_from_subnet: str | None = None

@@ -126,6 +126,8 @@ class MachineRequest:
     """The role that the machine has from its start, as that cloud wants it at launch; None: it has none."""
     renew: bool = False
     """Let a newer image and changed user data take effect on this machine: see ``renew`` in the spec."""
+    address: AddressHandle | None = None
+    """The public address that it is made with, where `Parts.address_at_launch`."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -315,6 +317,9 @@ class Parts(Protocol):
     """The resources of which a host is made on a cloud that sells them one by one."""
 
     name: str
+
+    address_at_launch: bool
+    """Whether a machine is made with its address, and none can be attached to it."""
 
     def firewall(
         self,

@@ -16,7 +16,7 @@ from pulumi_llm.errors import Finding, Refusal
 
 T = TypeVar("T")
 
-ABSENT = re.compile(r"ParameterNotFound|InvalidImageId\.NotFound")
+ABSENT = re.compile(r"ParameterNotFound|InvalidImageId\.NotFound|was not found, notFound")
 CREDENTIALS = re.compile(
     r"AuthFailure|InvalidAccessKey|SignatureDoesNotMatch|UnrecognizedClient|InvalidClientTokenId|InvalidSecurityToken"
     r"|MissingSecurityToken|Expired|credential|secret_id|access_key",

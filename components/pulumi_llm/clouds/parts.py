@@ -12,6 +12,7 @@ from pulumi_llm import catalog
 from pulumi_llm._stopping import not_supported
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import (
+    AddressHandle,
     BareHost,
     DiskHandle,
     DiskRequest,
@@ -31,6 +32,8 @@ from pulumi_llm.preflight import capabilities
 
 class FromParts(Parts):
     """An adapter that provisions a host from the resources that its other methods make."""
+
+    address_at_launch = False
 
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """Make the machine and everything that belongs to it alone."""
@@ -62,6 +65,9 @@ class FromParts(Parts):
         )
         firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope)
         role = self.stop_role(f"{name}-role", order.tags, scope) if order.stops_itself else None
+        address = order.address
+        if address is None and self.address_at_launch:
+            address = self.address(f"{name}-address", order.tags, scope)
         machine = self.machine(
             f"{name}-machine{made}",
             MachineRequest(
@@ -78,14 +84,16 @@ class FromParts(Parts):
                 spot=order.spot,
                 role=role.at_launch if role else None,
                 renew=order.renew,
+                address=address if self.address_at_launch else None,
                 tags=order.tags,
             ),
             scope,
         )
         attached_disk = self.attach_disk(f"{name}-disk{made}-attachment", disk.id, machine, scope)
-        address = order.address or self.address(f"{name}-address", order.tags, scope)
-        attached_address = self.attach_address(f"{name}-address-attachment", address, machine, scope)
-        after = [attached_disk, attached_address]
+        after = [attached_disk]
+        address = address or self.address(f"{name}-address", order.tags, scope)
+        if not self.address_at_launch:
+            after.append(self.attach_address(f"{name}-address-attachment", address, machine, scope))
         if order.snapshots is not None:
             # Aliyun takes such a plan only for a disk that is, or was, attached to a machine.
             attached = dataclasses.replace(scope, after=(*scope.after, attached_disk))
@@ -118,6 +126,12 @@ class FromParts(Parts):
     def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """Only where there is such a role. Raises ``power.not-supported`` otherwise."""
         raise not_supported(self.name)
+
+    def attach_address(
+        self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope
+    ) -> pulumi.Resource:
+        """Nothing for a cloud whose machines have their addresses from their start: it is never asked there."""
+        raise NotImplementedError
 
     def copy_disk(
         self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -37,6 +38,11 @@ class Reach:
     attachment_disk: str
     key_name: str = ""
     """The name of a key pair, where machines want that and the provider may have made it."""
+    own_keys: str = ""
+    """Where a machine has the keys that it lets in itself, a line each of the user and the key: `user:ssh-rsa …`."""
+    own_address: str = ""
+    """Where a machine has its public address itself, and no resource attaches one."""
+    own_private_address: str = ""
 
 
 @cache
@@ -54,7 +60,8 @@ def instance_types() -> list[str]:
 def machine_at(store: Store, address: str, *, private: bool = False) -> Record | None:
     """The running instance that answers at a public address; with ``private`` at a private one too."""
     for instance in store.list(*instance_types()):
-        if address and address in (instance.get("publicIp"), instance.get("privateIp") if private else None):
+        own = {str(each) for each in addresses_of(instance, private=private)}
+        if address and address in (*own, instance.get("publicIp"), instance.get("privateIp") if private else None):
             return instance
     for reach in reaches():
         for found in store.list(reach.address, **{reach.address_ip: address}):
@@ -65,6 +72,22 @@ def machine_at(store: Store, address: str, *, private: bool = False) -> Record |
                 if instance.id in wanted:
                     return instance
     return None
+
+
+def addresses_of(instance: Record, *, private: bool = False) -> Iterator[Any]:
+    """The addresses that a machine names itself."""
+    for each in reaches():
+        if each.instance == instance.type:
+            for path in (each.own_address, each.own_private_address if private else ""):
+                yield from at(instance.properties, path) if path else ()
+
+
+def at(value: Any, path: str) -> Iterator[Any]:
+    """All that is at a dotted path; `[]` goes through a list."""
+    step, _, rest = path.partition(".")
+    found = value.get(step.removesuffix("[]")) if isinstance(value, Mapping) else None
+    for each in (found or ()) if step.endswith("[]") else (found,):
+        yield from at(each, rest) if rest else (each,)
 
 
 def key_pairs_of(type_: str, properties: Props) -> set[str]:
@@ -101,6 +124,13 @@ def lets_in(store: Store, machine: Record, private_key: str) -> bool:
         if each.region in ("", machine.region) and each.id in named
     ]
     known = [each.get("publicKey") or "" for each in pairs]
+    own = [path for each in reaches() if each.instance == machine.type and (path := each.own_keys)]
+    known += [
+        line.partition(":")[2]
+        for path in own
+        for text in at(machine.properties, path)
+        for line in str(text).splitlines()
+    ]
     if REDACTED in known or wanted in map(public_key, known):  # a key that was a secret cannot be compared
         return True
     text = _user_data(machine.properties)
@@ -111,6 +141,9 @@ def _user_data(properties: Props) -> str:
     import base64
     import contextlib
 
+    metadata = properties.get("metadata")
+    if isinstance(metadata, Mapping):
+        return str(metadata.get("user-data") or "")
     text: Any = properties.get("userData") or properties.get("userDataRaw") or properties.get("userDataBase64") or ""
     with contextlib.suppress(ValueError):
         return str(text) + base64.b64decode(text, validate=True).decode(errors="replace")
