@@ -89,7 +89,7 @@ async def test_the_pods_gateway_answers_by_the_router_with_the_engines_key_and_k
                 async with session.post(f"{url}/v1/chat/completions", json=body, headers=headers) as answer:
                     told.append(answer.status)
             assert told == [401, 200, 200, 429]
-            assert router.last.headers["Authorization"] == f"Bearer {ENGINE_KEY}"
+            assert router.last.headers["authorization"] == f"Bearer {ENGINE_KEY}"
             assert router.last.body["model"] == "plain"
 
 
