@@ -70,11 +70,11 @@ class Fleet(pulumi.ComponentResource):
             resources.Wanted(
                 name=name,
                 fleet=fleet,
-                keys=pulumi.Output.secret(pulumi.Output.all(**keys).apply(_digests)),
-                engine_key=pulumi.Output.secret(engine.result),
+                keys=_secret(pulumi.Output.all(**keys).apply(_digests)),
+                engine_key=_secret(engine.result),
                 certificate=certificate,
-                private_key=pulumi.Output.secret(private_key),
-                hub_token=None if token is None else pulumi.Output.secret(token),
+                private_key=_secret(private_key),
+                hub_token=None if token is None else _secret(token),
             ),
             self,
             given,
@@ -92,6 +92,10 @@ class Fleet(pulumi.ComponentResource):
                 "currency": pulumi.Output.from_input(price.currency if price is not None else None),
             },
         )
+
+
+def _secret(value: Any) -> pulumi.Output[str]:
+    return pulumi.Output.secret(value)
 
 
 def _settled(args: Any) -> ResolvedFleet:

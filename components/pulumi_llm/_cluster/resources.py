@@ -93,7 +93,7 @@ def _secrets(wanted: Wanted, opts: pulumi.ResourceOptions) -> Any:
                 f"{wanted.name}-{name}-secret",
                 metadata=row["metadata"],
                 type=row["type"],
-                string_data={key: pulumi.Output.secret(value) for key, value in content.items()},
+                string_data={key: _hidden(value) for key, value in content.items()},
                 opts=pulumi.ResourceOptions.merge(
                     opts, pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
                 ),
@@ -104,7 +104,7 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
     fleet, token = wanted.fleet, wanted.hub_token is not None
     if fleet.spec.engine == KUBERAY:
         row = objects.ray_service(fleet, hub_token=token)
-        return CustomResource(
+        made: pulumi.Resource = CustomResource(
             f"{wanted.name}-engines",
             api_version=ray.API,
             kind=ray.KIND,
@@ -112,7 +112,8 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
             spec=row["spec"],
             opts=opts,
         )
-    return Release(
+        return made
+    release: pulumi.Resource = Release(
         f"{wanted.name}-engines",
         name=names.RELEASE,
         chart=values.CHART,
@@ -124,6 +125,11 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         timeout=fleet.spec.ready_timeout_minutes * 60,
         opts=opts,
     )
+    return release
+
+
+def _hidden(value: Any) -> pulumi.Output[str]:
+    return pulumi.Output.secret(value)
 
 
 def _line(key: pulumi.Output[str]) -> pulumi.Output[str]:

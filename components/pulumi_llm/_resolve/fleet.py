@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pulumi_llm import catalog, preflight
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import keep
@@ -49,7 +51,7 @@ def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
     models = []
     for name, wanted in fleet.models.items():
         told = fleets.fit(wanted, node)
-        kept = keep(findings, lambda told=told: preflight.require(told.findings, _of(fleet, told)), f"models.{name}")
+        kept = keep(findings, partial(preflight.require, told.findings, _of(fleet, told)), f"models.{name}")
         warnings += [each.placed(f"models.{name}") for each in kept or ()]
         models.append(FleetModel(name=name, spec=wanted, model=_model(name, wanted, node, told),
                                  requests=told.requests))  # fmt: skip

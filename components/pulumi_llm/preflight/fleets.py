@@ -14,6 +14,7 @@ from pulumi_llm.preflight import report, request
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.memory import Memory
+    from pulumi_llm.spec import HostPriceSpec
     from pulumi_llm.spec.fleet import FleetModelSpec, FleetSpec
 
 OF_MEMORY = frozenset(
@@ -53,15 +54,7 @@ def node_of(fleet: FleetSpec) -> Node:
     """What each node has and costs, from the catalogue or as the spec says."""
     wanted, data = fleet.nodes, catalog.load()
     if wanted.cloud is None or wanted.region is None or wanted.instance_type is None:
-        price = wanted.price and catalog.Price(
-            cloud="",
-            instance_type="",
-            region="",
-            amount=wanted.price.amount,
-            currency=wanted.price.currency,
-            source="nodes.price",
-            source_date="undated",
-        )
+        price = None if wanted.price is None else _own_price(wanted.price)
         return Node(
             gpu=wanted.gpu or "", gpus=wanted.gpus or 1, vcpus=wanted.vcpus, memory_gib=wanted.memory_gib, price=price
         )
@@ -72,6 +65,18 @@ def node_of(fleet: FleetSpec) -> Node:
         vcpus=wanted.vcpus or row.vcpu,
         memory_gib=wanted.memory_gib or row.memory_gib,
         price=data.price(wanted.cloud, wanted.instance_type, wanted.region),
+    )
+
+
+def _own_price(told: HostPriceSpec) -> catalog.Price:
+    return catalog.Price(
+        cloud="",
+        instance_type="",
+        region="",
+        amount=told.amount,
+        currency=told.currency,
+        source="nodes.price",
+        source_date="undated",
     )
 
 
