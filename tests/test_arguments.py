@@ -76,7 +76,7 @@ def test_a_mapping_where_true_or_false_belongs_names_the_arguments_that_were_mea
     (found,) = refused("ModelServer", {**SERVER, "vectors": {"memory_gib": 2}})
     assert (found.code, found.where) == ("spec.wrong-type", "x.vectors")
     assert found.message == "a mapping is given, but it must be true or false"
-    names = ("backup", "count", "dimensions", "disk_gib", "engine", "memory_gib")
+    names = ("backup", "count", "dimensions", "disk_gib", "engine", "memory_gib", "vectorizer")
     assert found.hint == "the arguments " + ", ".join(f"vectors_{each}" for each in names)
 
 

@@ -221,7 +221,7 @@ UNKNOWN_IN = {"prices.md": ("unknown", "undated", " to "), "prices.zh.md": ("未
 def test_the_dates_of_prices_that_the_docs_tell_are_those_of_the_catalogue(page: Path) -> None:
     unknown, undated, to = UNKNOWN_IN[page.name]
     data = catalog.load()
-    kinds = ("disk", "public-address", "traffic-out")
+    kinds = ("disk", "public-address", "traffic-out", "storage")
     rows = [
         [{each.source_date for each in data.prices if each.cloud == cloud} for cloud in ("aliyun", "tencent", "aws")],
         *(
@@ -233,7 +233,8 @@ def test_the_dates_of_prices_that_the_docs_tell_are_those_of_the_catalogue(page:
         ),
     ]
     for dates in rows:
-        cells = [to.join(sorted({min(each), max(each)})) if each else unknown for each in dates]
+        told = [{day for day in each if day != "undated"} or each for each in dates]
+        cells = [to.join(sorted({min(each), max(each)})) if each else unknown for each in told]
         line = " | ".join(undated if cell == "undated" else cell for cell in cells)
         assert f"| {line} |\n" in page.read_text(encoding="utf-8")
 
@@ -271,6 +272,7 @@ MODELS = (
     spec.WeightsSpec,
     spec.AccessSpec,
     spec.BackupSpec,
+    spec.VectorizerSpec,
     spec.VectorsSpec,
     spec.ProxySpec,
     spec.UpstreamSpec,

@@ -35,10 +35,17 @@ def within(modules: set[str], *packages: str) -> set[str]:
 
 def test_a_plan_loads_nothing_for_what_its_stack_lacks_and_compiles_an_annotation_once() -> None:
     modules, (found, compiled) = after(*PLAIN)
-    assert not within(modules, "yaml", "pulumi_digitalocean", "pulumi_tencentcloud", "tencentcloud_iac_pulumi")
+    assert not within(
+        modules, "yaml", "pulumi_digitalocean", "pulumi_volcengine", "pulumi_tencentcloud", "tencentcloud_iac_pulumi"
+    )
     rooms = ("_backup", "_monitoring", "_outlook", "_rehearsal", "_review", "locale")
     assert not within(modules, *(f"pulumi_llm.{each}" for each in rooms))
-    others = ("clouds.digitalocean.adapter", "clouds.ssh.adapter", "clouds.tencent.adapter")
+    others = (
+        "clouds.digitalocean.adapter",
+        "clouds.ssh.adapter",
+        "clouds.tencent.adapter",
+        "clouds.volcengine.adapter",
+    )
     assert not within(modules, *(f"pulumi_llm.{each}" for each in others))
     # Python 3.14 puts annotations off by itself.
     assert sys.version_info >= (3, 14) or found > compiled > 0

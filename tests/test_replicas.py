@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pulumi
@@ -11,9 +13,11 @@ import pytest
 
 import pulumi_llm as llm
 from pulumi_llm import _bootstrap as bootstrap
-from pulumi_llm import _nodes
+from pulumi_llm import _nodes, catalog
 from pulumi_llm._plan.capture import capture
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret
+from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.item import Usage
 from pulumi_llm.errors import Refusal
 
 PLACES = {
@@ -202,13 +206,36 @@ def test_one_replica_is_the_server_as_it_always_was() -> None:
         ({"replicas": 9}, "spec.wrong-value"),
         ({"replicas": 0}, "spec.wrong-value"),
         ({"idle_stop": {"minutes": 30}}, "spec.replicas-stop"),
-        ({"hours": "Mon-Fri 08:00-20:00 Asia/Shanghai"}, "spec.replicas-stop"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(more: dict[str, Any], code: str) -> None:
     with pytest.raises(Refusal) as refused:
         plan_of(server(**more))
     assert [each.code for each in refused.value.findings] == [code]
+
+
+HOURS = "Mon-Fri 08:00-20:00 Asia/Shanghai"
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+def test_hours_are_those_of_every_machine_and_each_has_a_role_that_may_stop_it_alone(cloud: str) -> None:
+    plan = plan_of(server(cloud, hours=HOURS))
+    leaves = [json.loads(files(plan, name)["/opt/llm/leave.json"]) for name in NAMES]
+    assert [each["hours"]["windows"][0] for each in leaves] == [[480, 1200]] * 3
+    kinds = ("aws:iam/rolePolicy:RolePolicy", "alicloud:ram/policy:Policy", "tencentcloud:Cam/policy:Policy")
+    assert {each.name for each in plan.of_type(*kinds)} == {f"{name}-role-policy" for name in NAMES}
+    bill = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 29))
+    machines = [each for each in bill.lines if each.kind == "machine"]
+    assert [each.hours for each in machines] == [Decimal("260.71")] * 3
+    assert not [each for each in bill.lines if each.slot == "address" and each.hours != Decimal("260.71")]
+
+
+def test_the_cloud_starts_every_machine_when_their_hours_begin() -> None:
+    plan = plan_of(server("aws", hours=HOURS, started_by="cloud"))
+    found = list(plan.of_type("aws:scheduler/schedule:Schedule"))
+    assert {each.name for each in found} == {f"{name}-start-0800" for name in NAMES}
+    assert len({each.inputs["name"] for each in found}) == 3
+    assert {each.inputs["scheduleExpression"] for each in found} == {"cron(0 8 ? * MON,TUE,WED,THU,FRI *)"}
 
 
 def test_the_platform_makes_replicas_of_its_server_and_counts_them_in_its_price() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import _nodes
+from pulumi_llm import _host as hosts
+from pulumi_llm import _nodes, _replica
 from pulumi_llm._resolve.platform import resolve_platform
 from pulumi_llm.roles import gateway
-from pulumi_llm.roles.requests import GatewayRole
+from pulumi_llm.roles.requests import GatewayRole, VllmRole
 from tests.test_spec import changed, codes
 
 COLLECTOR = "http://10.0.0.9:4318/v1/traces"
@@ -56,3 +57,39 @@ def test_any_other_address_is_refused(endpoint: str) -> None:
 @pytest.mark.parametrize("share", [0, -0.5, 1.5, "half", True])
 def test_a_share_is_above_0_and_at_most_1(share: object) -> None:
     assert len(codes(changed("server.traces", {"endpoint": COLLECTOR, "share": share}))) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["http://otel.internal:4318/v1/traces", "https://otel.example.com/v1/traces"])
+def test_an_engine_tells_a_collector_at_an_ip_address_alone(endpoint: str) -> None:
+    assert codes(changed("server.traces", {"endpoint": endpoint, "engine": True})) == ["spec.engine-traces"]
+
+
+def test_a_proxy_has_no_engine() -> None:
+    assert codes(changed("proxy.traces", {"endpoint": COLLECTOR, "engine": True})) == ["spec.engine-traces"]
+
+
+def units(**traces: Any) -> dict[str, str]:
+    wanted = resolve_platform(changed("server.traces", {"endpoint": COLLECTOR, **traces}))
+    found = json.loads(hosts.settings_document(_nodes.server_node("s", wanted.server)))["files"]
+    return {each["path"]: each["content"] for each in found if each["path"].endswith("/llm-vllm.service")}
+
+
+def test_the_engine_may_speak_to_the_collector_and_to_nobody_else() -> None:
+    (unit,) = units(engine=True).values()
+    assert f"--otlp-traces-endpoint {COLLECTOR} " in unit
+    assert "\nIPAddressDeny=any\nIPAddressAllow=localhost 10.0.0.9\n" in unit
+    assert "OTEL_TRACES_SAMPLER=parentbased_always_off" in unit
+    (plain,) = units().values()
+    assert "\nIPAddressDeny=any\nIPAddressAllow=localhost\n" in plain
+    assert "otlp" not in plain.lower()
+
+
+def test_a_further_machine_tells_the_same_collector_of_what_the_first_one_traces() -> None:
+    platform = changed("server.traces", {"endpoint": COLLECTOR, "engine": True, "share": 0.5})
+    platform["server"]["replicas"] = 2
+    server = resolve_platform(platform).server
+    node = _replica.node_of("s-replica-2", server)
+    role = next(each for each in node.roles if isinstance(each, GatewayRole))
+    assert json.loads(gateway.policy(role))["traces"] == {"share": 1.0, "engine": True}
+    engine = next(each for each in node.roles if isinstance(each, VllmRole))
+    assert engine.traces == COLLECTOR

@@ -44,6 +44,7 @@ __all__ = [
     "TracesArgs",
     "UpstreamArgs",
     "VectorStoreArgs",
+    "VectorizerArgs",
     "VectorsArgs",
     "WeightsArgs",
     "WordListArgs",
@@ -83,8 +84,10 @@ class DiskArgs(TypedDict):
 
 
 class AlternativeArgs(TypedDict):
-    """Another zone, another type or another way of paying, in the same region. What is left out stays as it is."""
+    """Another region, zone, type or way of paying, at the same cloud. What is left out stays as it is."""
 
+    region: NotRequired[str]
+    """Another region of the same cloud. It has another network, address and disk: it is taken only while the server has never had a machine. The zone is the first there that has the type, unless it is named."""
     zone: NotRequired[str]
     """Another zone of the region. A data disk does not move there: it is taken only while nothing is on the disk."""
     instance_type: NotRequired[str]
@@ -210,6 +213,8 @@ class TracesArgs(TypedDict):
     """The collector's address for traces (OTLP over HTTP), such as ``http://10.0.0.9:4318/v1/traces``. ``http://`` for private addresses only. It is asked without a key."""
     share: NotRequired[float]
     """The share of the calls that are traced. A caller's ``traceparent`` that traces nothing is obeyed. Above 0, at most 1. Default: ``1.0``."""
+    engine: NotRequired[bool]
+    """vLLM tells the collector of its part of each traced call too: the time in its queue, for the prompt and for the answer, and tokens. Of a model server only, and of a collector that is named by its IP address: vLLM may speak to that one alone. Default: ``false``."""
 
 
 class WordListArgs(TypedDict):
@@ -419,6 +424,15 @@ class ModelArgs(TypedDict):
     """More flags for its ``vllm serve``, each an item of its own."""
 
 
+class VectorizerArgs(TypedDict):
+    """Vectors that the store makes itself: it asks a model of this machine through the gateway."""
+
+    model: str
+    """The model that turns texts into vectors, by its name under ``server.models``."""
+    key: NotRequired[KeyArgs]
+    """The limits of the store's own gateway key: see ``keys``. It is for this model and this machine alone, so ``models``, ``endpoints`` and ``source_cidrs`` are not for it. Left out: 10,000 requests and 10,000,000 tokens a minute, 64 requests at the same time."""
+
+
 class BackupArgs(TypedDict):
     """Encrypted backups of the vector store. ``{}`` is enough for `pulumi-llm vectors backup`."""
 
@@ -513,7 +527,7 @@ class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -569,7 +583,9 @@ class ServerArgs(TypedDict):
     idle_stop: NotRequired[IdleStopArgs]
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]
-    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
+    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
+    started_by: NotRequired[str]
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a role that may start this machine and nothing else (AWS). Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
@@ -634,6 +650,8 @@ class VectorsArgs(TypedDict):
     """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
     dimensions: NotRequired[int]
     """How many numbers each vector has. From 1 to 1000000."""
+    vectorizer: NotRequired[VectorizerArgs]
+    """Who turns texts into vectors for it: see ``vectors.vectorizer``. Left out: whoever puts them in brings vectors."""
     backup: NotRequired[BackupArgs]
     """Encrypted backups. See [backups.md](backups.md)."""
     disk: NotRequired[DiskArgs]
@@ -665,7 +683,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -708,7 +726,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -723,7 +741,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -781,7 +799,9 @@ class ModelServerArgs(TypedDict):
     idle_stop: NotRequired[IdleStopArgs]
     """Stop the machine by itself when nobody asks it. Left out: it runs on."""
     hours: NotRequired[str]
-    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them."""
+    """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
+    started_by: NotRequired[str]
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a role that may start this machine and nothing else (AWS). Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
@@ -832,6 +852,8 @@ class ModelServerArgs(TypedDict):
     """How many vectors are expected, with ``dimensions``: memory and disk are then held against what the engine needs, and what is left out of them follows. From 1 to 10000000000."""
     vectors_dimensions: NotRequired[int]
     """How many numbers each vector has. From 1 to 1000000."""
+    vectors_vectorizer: NotRequired[VectorizerArgs]
+    """Who turns texts into vectors for it: see ``vectors.vectorizer``. Left out: whoever puts them in brings vectors."""
     vectors_backup: NotRequired[BackupArgs]
     """Encrypted backups. See [backups.md](backups.md)."""
     vectors: NotRequired[bool]
@@ -922,7 +944,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -977,7 +999,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent`` or ``aws``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]

@@ -29,6 +29,7 @@ from pulumi_llm.clouds.base import (
     Scope,
 )
 from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.clouds.plans import StartPlan
 from pulumi_llm.clouds.support import shortened
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import capabilities
@@ -83,6 +84,8 @@ class HostRequest:
     """The name by which it is called, and who signs for that."""
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
+    starts: tuple[StartPlan, ...] = ()
+    """When the cloud starts it; empty: never."""
     disk: DiskSpec | None = None
     """Copies of the data disk."""
 
@@ -241,6 +244,7 @@ def _order(request: HostRequest) -> HostOrder:
         image_id=request.image_id,
         address=request.address,
         stops_itself=request.stops_itself,
+        starts=request.starts,
         snapshots=plan_of(disk.snapshots, request.cloud.name) if disk is not None and disk.snapshots else None,
         from_snapshot=disk.from_snapshot if disk is not None else None,
         existing=request.existing,

@@ -21,7 +21,7 @@ from pulumi_llm._network import network_for
 from pulumi_llm._replica import First, Replica
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._stopping import nobody_starts, refuse_unable, stops_itself
+from pulumi_llm._stopping import nobody_starts, refuse_unable, starts, stops_itself
 from pulumi_llm._texts import _
 from pulumi_llm._upstream_keys import upstream_keys
 from pulumi_llm.clouds.base import AddressHandle, BareHost, ExistingHost, Scope
@@ -57,6 +57,9 @@ class ModelServer(pulumi.ComponentResource):
     """The vector store's gRPC address (``host:port``, TLS), where it has one."""
     vectors_key: pulumi.Output[Optional[str]]
     """The vector store's API key or password (secret), where one runs here."""
+    vectors_vectorizer: pulumi.Output[Optional[dict[str, str]]]
+    """What a client names in a collection whose texts the vector store turns into vectors itself: ``module``, ``model``
+    and ``base_url``, where it does."""
     vectors_backup_key: pulumi.Output[Optional[str]]
     """The key that reads its backups (secret), where there are any. Keep it elsewhere too: it goes with the stack."""
     services: pulumi.Output[Optional[dict[str, Any]]]
@@ -145,6 +148,7 @@ class ModelServer(pulumi.ComponentResource):
             existing=_existing(server, node, args),
             domain=server.spec.domain,
             stops_itself=stops_itself(server.spec),
+            starts=starts(server.spec),
             disk=server.spec.disk,
         )
         machine = hosts.provision(request, scope)

@@ -88,7 +88,9 @@ def server_node(
     )
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if vectors:
-        asked += [ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib), *backups(vectors, server.site)]
+        told = {"embeds": vectors.vectorizer.model} if vectors.vectorizer else {}
+        store = ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib, settings=told)
+        asked += [store, *backups(vectors, server.site)]
     if wanted.weights is not None:
         asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
     if wanted.host is not None and wanted.host.bundle is not None:
@@ -109,7 +111,8 @@ def server_node(
 
 
 def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
-    return Traces(endpoint=wanted.traces.endpoint, share=wanted.traces.share) if wanted.traces else None
+    asked = wanted.traces
+    return Traces(endpoint=asked.endpoint, share=asked.share, engine=asked.engine) if asked else None
 
 
 def leaving(wanted: ServerSpec) -> LeaveRole | None:
@@ -275,6 +278,8 @@ def server_outputs(
     if server.vectors:
         told = vectors_outputs(host, server.vectors.engine, vectors_key)
         outputs |= {f"vectors_{name}": value for name, value in told.items()}
+        if server.vectors.vectorizer is not None:
+            outputs["vectors_vectorizer"] = pulumi.Output.from_input(vectorizer(server.vectors))
     if asked := services(server):
         told = {each.role: service_outputs(host, each, made or {}) for each in asked}
         outputs["services"] = pulumi.Output.secret(told)
@@ -295,6 +300,14 @@ def vectors_outputs(host: Host, engine: str, key: Any) -> dict[str, Any]:
     """What is told about a vector store: which one it is, its addresses, its key."""
     told = service_outputs(host, ServiceRole(role=engine), vectors_secrets(engine, key))
     return {**told, "engine": pulumi.Output.from_input(engine)}
+
+
+def vectorizer(vectors: VectorsSpec) -> dict[str, str]:
+    """What a client names in a collection whose texts the store turns into vectors itself."""
+    row = roles.role(vectors.engine).manifest.vectorizer
+    if vectors.vectorizer is None or row is None:
+        return {}
+    return {"module": row.module, "model": vectors.vectorizer.model, "base_url": row.base_url}
 
 
 def service_outputs(host: Host, asked: ServiceRole, secrets: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,9 @@ class Platform(pulumi.ComponentResource):
     """The vector store's gRPC address (``host:port``, TLS), where it has one."""
     vectors_key: pulumi.Output[Optional[str]]
     """The vector store's API key or password (secret), where there is one."""
+    vectors_vectorizer: pulumi.Output[Optional[dict[str, str]]]
+    """What a client names in a collection whose texts the vector store turns into vectors itself: ``module``, ``model``
+    and ``base_url``, where it does."""
     chat_endpoint: pulumi.Output[Optional[str]]
     """The chat page's URL, where there is one."""
     chat_password: pulumi.Output[Optional[str]]
@@ -142,7 +145,8 @@ class Platform(pulumi.ComponentResource):
         if wanted.server.vectors is not None:
             outputs |= {
                 **_present(
-                    server, *(f"vectors_{each}" for each in ("engine", "endpoint", "grpc", "key", "backup_key"))
+                    server,
+                    *(f"vectors_{each}" for each in ("engine", "endpoint", "grpc", "key", "vectorizer", "backup_key")),
                 ),
                 "vectors_certificate_authority": server.certificate_authority,
             }
@@ -218,6 +222,11 @@ class Platform(pulumi.ComponentResource):
                 **({} if vectors.dimensions is None else {"vectors_dimensions": vectors.dimensions}),
                 "vectors_memory_gib": vectors.memory_gib,
                 "vectors_disk_gib": vectors.disk_gib,
+                **(
+                    {}
+                    if vectors.vectorizer is None
+                    else {"vectors_vectorizer": vectors.vectorizer.model_dump(exclude_none=True)}
+                ),
                 **({} if vectors.backup is None else {"vectors_backup": vectors.backup.model_dump(exclude_none=True)}),
                 **pick(args, *(each.argument for each in BACKUP_SECRETS)),
             }

@@ -13,7 +13,9 @@ from pulumi_llm import _host as hosts
 from pulumi_llm._bootstrap import BucketRole, GatewayKey, GatewayRole, NodeRequest, RoleRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._gateway import routes_of
+from pulumi_llm._stopping import starts, stops_itself
 from pulumi_llm.clouds.base import BareHost, NetworkHandle, Scope
+from pulumi_llm.roles.requests import Traces
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer
@@ -74,6 +76,8 @@ class Replica(pulumi.ComponentResource):
                 tags={**server.tags, "pulumi-llm": "replica"},
                 ready_timeout_minutes=server.spec.ready_timeout_minutes,
                 spot=server.spec.spot,
+                stops_itself=stops_itself(server.spec),
+                starts=starts(server.spec),
                 renew=server.spec.renew,
                 image_id=args.get("image_id"),
                 in_turn=True,
@@ -102,6 +106,8 @@ def node_of(name: str, server: ResolvedServer) -> NodeRequest:
         keys=(GatewayKey(name=_replicas.KEY),),
         upstreams=tuple(_served.upstreams(server)),
         routes=routes_of(_served.targets(server), {}),
+        # Which calls are traced is for the first machine to say.
+        traces=Traces(endpoint="", engine=True) if wanted.traces is not None and wanted.traces.engine else None,
     )
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if wanted.weights is not None:

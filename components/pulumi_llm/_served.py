@@ -48,22 +48,25 @@ def role(server: ResolvedServer) -> VllmRole:
     """The main model, and the further ones with it."""
     wanted = server.spec
     task = task_of(wanted.model, server.model, flags_of(wanted.extra_args))
+    traces = wanted.traces.endpoint if wanted.traces is not None and wanted.traces.engine else ""
     return VllmRole(
         **_common(server, task),
+        traces=traces,
         served_name=wanted.name_served,
         tensor_parallel_size=wanted.gpu_count,
         gpu_memory_utilization=wanted.gpu_memory_utilization,
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         beside=wanted.model_change == "beside",
-        more=tuple(_further(number, each) for number, each in enumerate(server.models)),
+        more=tuple(_further(number, each, traces) for number, each in enumerate(server.models)),
     )
 
 
-def _further(number: int, model: ResolvedModel) -> VllmRole:
+def _further(number: int, model: ResolvedModel, traces: str) -> VllmRole:
     wanted = model.spec
     assert wanted.gpu_memory_utilization is not None  # noqa: S101 - `preflight.sharing.settled` tells every share
     return VllmRole(
         **_common(model, model.task),
+        traces=traces,
         served_name=model.name,
         tensor_parallel_size=len(model.cards),
         gpu_memory_utilization=wanted.gpu_memory_utilization,

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog, clouds
 from pulumi_llm._texts import Text, _
+from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.clouds.plans import StartPlan
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import capabilities
+from pulumi_llm.spec.hours import EXAMPLE, starts_of, windows_of
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer
@@ -56,13 +60,29 @@ def stops_itself(server: ServerSpec) -> bool:
     return server.idle_stop is not None or server.hours is not None
 
 
+def starts(server: ServerSpec) -> tuple[StartPlan, ...]:
+    """When the cloud starts the machine; empty: it does not."""
+    if server.started_by != "cloud" or server.hours is None:
+        return ()
+    zone = windows_of(server.hours)[1]
+    rows = starts_of(server.hours)
+    return tuple(StartPlan(days=days, hour=at // 60, minute=at % 60, zone=zone) for days, at in rows)
+
+
 def refuse_unable(server: ResolvedServer) -> None:
-    """Refuse a machine that is to stop itself, and that its cloud would go on charging for.
+    """Refuse a machine that is to stop itself, and that its cloud would go on charging for, or would not start.
 
     Raises:
-        Refusal: ``power.cannot-stop`` for its type or a spot machine; ``power.not-supported`` for its cloud.
+        Refusal: ``power.cannot-stop`` for its type or a spot machine; ``power.not-supported`` for its cloud;
+            ``power.no-hours`` and ``cloud.cannot`` for who is to start it.
     """
     wanted, type_ = server.spec, server.site.place.instance_type
+    if wanted.started_by == "cloud":
+        if wanted.hours is None:
+            message = _("the cloud is to start the machine when its hours begin, and it has none")
+            hint = _("hours: {example}; or leave started_by out", example=EXAMPLE)
+            raise Refusal([Finding("power.no-hours", message, hint, where="started_by")])
+        capabilities.demand(wanted.cloud, [Capability.STARTS])
     if not stops_itself(wanted):
         return
     why, source = why_not(wanted.cloud, type_, catalog.load(), spot=wanted.spot)
@@ -85,10 +105,12 @@ def refuse_unable(server: ResolvedServer) -> None:
 
 def nobody_starts(server: ServerSpec) -> list[Finding]:
     """A note that hours begin by themselves nowhere."""
-    if server.hours is None:
+    if server.hours is None or server.started_by == "cloud":
         return []
     message = _(
         "the machine stops by itself at the end of {hours}, and nobody starts it when they begin", hours=server.hours
     )
     hint = _("`pulumi-llm start -s STACK`, by hand or from a scheduled job of your CI")
+    if Capability.STARTS in catalog.load().cloud(server.cloud).can:
+        hint = _("started_by: cloud; or {command}", command=hint)
     return [Finding("power.nobody-starts", message, hint, severity="warning", where="hours")]

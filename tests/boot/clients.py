@@ -142,6 +142,29 @@ def recall(name: str, count: int, **access: str) -> dict[str, Any]:
         }
 
 
+def embedded(name: str, told: dict[str, str], texts: list[str], like: str, **access: str) -> dict[str, Any]:
+    """Texts into a new collection, whose vectors the store makes: what failed, and what is nearest to one."""
+    from weaviate.classes.config import Configure, DataType, Property
+
+    with weaviate_client(**access) as store:
+        papers = store.collections.create(
+            name,
+            properties=[Property(name="text", data_type=DataType.TEXT)],
+            vector_config=Configure.Vectors.text2vec_openai(
+                model=told["model"], base_url=told["base_url"], vectorize_collection_name=False
+            ),
+        )
+        with papers.batch.fixed_size(batch_size=50, concurrent_requests=2) as batch:
+            for each in texts:
+                batch.add_object(properties={"text": each})
+        found = papers.query.near_text(like, limit=1, include_vector=True).objects
+        return {
+            "failed": [str(each.message) for each in papers.batch.failed_objects],
+            "nearest": [each.properties["text"] for each in found],
+            "dimensions": [len(each.vector["default"]) for each in found],
+        }
+
+
 def statuses(ca: str, endpoint: str, requests: list[tuple[str, str]], key: str = "") -> dict[str, int]:
     """Status of each (method, path), over verified TLS."""
     tls = ssl.create_default_context(cadata=ca)
@@ -266,6 +289,7 @@ WHAT: dict[str, Callable[..., Any]] = {
         keep_asking,
         remember,
         recall,
+        embedded,
         statuses,
         status,
         open_ports,

@@ -1,4 +1,5 @@
-"""A GPU host with a model for vectors and an adapter beside its chat model, booted: two real vLLMs, one gateway."""
+"""A booted GPU host with a model for vectors and an adapter beside its chat model, and a Weaviate that asks the former:
+two real vLLMs, one gateway, a container that reaches nobody else."""
 
 from __future__ import annotations
 
@@ -17,17 +18,18 @@ CHAT, VECTORS, TONE = "Qwen2.5-3B-Instruct", "vectors", "tone"
 
 
 def two_models(path: Path) -> None:
-    """aliyun-t4 with a smaller model and its adapter, one for vectors beside it, and nothing else: on one T4."""
+    """aliyun-t4 with a smaller model and its adapter, one for vectors beside it, and a Weaviate: on one T4."""
     document = yaml.safe_load(path.read_text())
     platform = document["config"]["pulumi-llm:platform"]
     platform["server"] |= {
+        "instance_type": "ecs.gn6i-c8g1.2xlarge",  # two things more want memory
         "model": f"Qwen/{CHAT}",
         "adapters": {TONE: {"source": "acme/tone-lora", "rank": 8}},
         "models": {VECTORS: {"model": "Qwen/Qwen3-0.6B", "kind": "embedding", "context_length": 1024}},
     }
     platform["server"]["keys"]["tone-alone"] = {"models": [TONE]}
-    for part in ("proxy", "vectors"):
-        platform.pop(part, None)
+    platform["vectors"] = {"vectorizer": {"model": VECTORS}}
+    platform.pop("proxy")
     path.write_text(yaml.safe_dump(document))
 
 
@@ -86,6 +88,35 @@ def test_the_weights_of_all_are_on_the_disk_and_the_stages_say_so(several: Boote
     told = several.client("status", **several.access)
     assert {each["stage"]: each["state"] for each in told["stages"]}["models"] == "done"
     assert told["ready"]
+
+
+def test_weaviate_turns_texts_into_vectors_by_the_machines_own_model(several: BootedStack, tmp_path: Path) -> None:
+    told = several.outputs["vectors_vectorizer"]
+    assert told == {"module": "text2vec-openai", "model": VECTORS, "base_url": "http://gateway:4000"}
+    # The tiny model that stands for every id goes by a text's last letter.
+    texts = [f"the {number}. thing in the row of {letter}" for number in range(4) for letter in "abcdefghijkl"]
+    access = {**several.vectors_access, "folder": str(tmp_path)}
+    found = several.client("embedded", **access, name="Row", told=told, texts=texts, like="what ends with g")
+    assert found["failed"] == []
+    assert [each[-1] for each in found["nearest"]] == ["g"]
+    assert found["dimensions"] == [64]
+    used = json.loads(several.command("usage", "-s", "aliyun-t4", "--sim", "--json"))["rows"]
+    row = next(each for each in used if each["key"] == "vectorizer")
+    assert 2 <= row["requests"] <= 10
+
+
+def test_weaviates_container_reaches_the_gateway_and_nobody_else_does_there(several: BootedStack) -> None:
+    machine = several.machine("server")
+    process = json.loads(machine.inside("docker", "inspect", "llm-weaviate-1"))[0]["State"]["Pid"]
+    code = ("curl", "--silent", "--max-time", "5", "--output", "/dev/null", "--write-out", "%{http_code}")
+    inside = ("nsenter", "--target", str(process), "--net", *code)
+    assert machine.inside(*inside, "http://192.0.2.1:4000/v1/models", check=False) == "401"
+    address = machine.inside("getent", "ahostsv4", "mirrors.aliyun.com").split()[0]
+    assert machine.inside(*inside, f"http://{address}/ubuntu/", check=False) == "000"
+    assert several.client("open_ports", address=machine.address, ports=[4000]) == []
+    states = [machine.inside("systemctl", "show", "-P", "ActiveState", f"llm-weaviate-gate.{kind}").strip()
+              for kind in ("socket", "service")]  # fmt: skip
+    assert states == ["active", "active"]
 
 
 def test_neither_port_is_open_from_outside(several: BootedStack) -> None:

@@ -181,11 +181,26 @@ def chat_node() -> NodeRequest:
     return without(gpu_node(), "weaviate").having(gateway, ServiceRole(role="pgvector", memory_gib=4), page)
 
 
+def embedding_node() -> NodeRequest:
+    """A GPU host whose Weaviate asks a model for vectors."""
+    limits = {"requests_per_minute": 10_000, "tokens_per_minute": 10_000_000}
+    scope: dict[str, Any] = {"models": ("bge-m3",), "endpoints": ("/v1/embeddings",), "source_cidrs": ("127.0.0.0/8",)}
+    beside = Upstream(name="beside", kind="vllm", base_url="http://10.0.0.9:8000/v1")
+    gateway = replace(
+        GPU_GATEWAY,
+        keys=(*GPU_GATEWAY.keys, GatewayKey(name="vectorizer", limits=limits, **scope)),
+        upstreams=(*GPU_GATEWAY.upstreams, beside),
+        routes=(*GPU_GATEWAY.routes, Route(name="bge-m3", targets=(Target(upstream="beside", model="bge-m3"),))),
+    )
+    return gpu_node().having(gateway, ServiceRole(role="weaviate", memory_gib=4, settings={"embeds": "bge-m3"}))
+
+
 SAMPLES = {
     "gpu": gpu_node(),
     "proxy": proxy_node(),
     "vectors": vector_node(),
     "chat": chat_node(),
+    "embedding": embedding_node(),
     **{engine: engine_node(engine) for engine in ("qdrant", "pgvector", "chroma", "milvus")},
     "openai-forward": forward_node(),
 }

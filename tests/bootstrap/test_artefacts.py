@@ -144,16 +144,16 @@ def test_docker_compose_accepts_every_compose_file(tmp_path: Path, name: str) ->
     containers = [each for each in order.listed(request) if each.manifest.compose]
     assert bool(containers) == ("docker.service.d" in " ".join(files))
     for role in containers:
-        services = composed(tmp_path, files[f"/opt/llm/{role.name}/compose.yaml"], role)
+        services = composed(tmp_path, files[f"/opt/llm/{role.name}/compose.yaml"], role, request)
         for service in services.values():
             assert {each["host_ip"] for each in service["ports"]} == {"127.0.0.1"}
         for secret in role.manifest.secrets.values():
             assert any(each["environment"].get(secret.variable) == "key" for each in services.values())
 
 
-def composed(root: Path, path: Path, role: Role) -> dict[str, Any]:
+def composed(root: Path, path: Path, role: Role, request: bootstrap.NodeRequest | None = None) -> dict[str, Any]:
     """A role's services as docker compose reads them, with a key in each of its variables."""
-    for each in role.secret_files(gpu_node()):
+    for each in role.secret_files(request or gpu_node()):
         lines = "".join(f"{variable}=key\n" for variable in each["entries"].values())
         (root / Path(each["path"]).name).write_text(lines)
     path.write_text(path.read_text().replace("/srv/llm/secrets", str(root)))

@@ -210,6 +210,56 @@ DIGITALOCEAN: tuple[Row, ...] = (
 )
 
 
+VOLC_RULE, VOLC_MACHINE = "volcengine:vpc/securityGroupRule:SecurityGroupRule", "volcengine:ecs/instance:Instance"
+VOLC_EIP, VOLC_DISK = "volcengine:eip/address:Address", "volcengine:ebs/volume:Volume"
+
+VOLCENGINE: tuple[Row, ...] = (
+    ("volcengine:vpc/vpc:Vpc", "enableIpv6", False),
+    ("volcengine:vpc/securityGroup:SecurityGroup", "description", "Machines of pulumi-llm"),
+    (f"{VOLC_RULE}#in", "direction", "ingress"),
+    (f"{VOLC_RULE}#in", "policy", "accept"),
+    (f"{VOLC_RULE}#in", "priority", 1),
+    (f"{VOLC_RULE}#in", "protocol", "tcp"),
+    (f"{VOLC_RULE}#out", "direction", "egress"),
+    (f"{VOLC_RULE}#out", "policy", "accept"),
+    (f"{VOLC_RULE}#out", "priority", 1),
+    (f"{VOLC_RULE}#out", "protocol", "all"),
+    (f"{VOLC_RULE}#out", "portStart", -1),
+    (f"{VOLC_RULE}#out", "portEnd", -1),
+    (f"{VOLC_RULE}#out", "cidrIp", "0.0.0.0/0"),
+    (f"{VOLC_RULE}#out", "description", "Everything out"),
+    ("volcengine:ecs/keyPair:KeyPair", "description", "Machines of pulumi-llm"),
+    # This would write a private key to the disk of whoever runs the program.
+    ("volcengine:ecs/keyPair:KeyPair", "keyFile", None),
+    (VOLC_MACHINE, "description", "Machines of pulumi-llm"),
+    (VOLC_MACHINE, "password", None),
+    (VOLC_MACHINE, "keepImageCredential", None),
+    (VOLC_MACHINE, "instanceChargeType", "PostPaid"),
+    (VOLC_MACHINE, "spotStrategy", "NoSpot"),
+    (VOLC_MACHINE, "systemVolumeType", "ESSD_PL0"),
+    (VOLC_MACHINE, "securityEnhancementStrategy", "Active"),
+    (VOLC_MACHINE, "installRunCommandAgent", False),
+    # The address and the data disk outlive the machine.
+    (VOLC_MACHINE, "eipId", None),
+    (VOLC_MACHINE, "eipAddress", None),
+    (VOLC_MACHINE, "dataVolumes", None),
+    (VOLC_EIP, "billingType", "PostPaidByTraffic"),
+    (VOLC_EIP, "bandwidth", 100),
+    (VOLC_EIP, "isp", "BGP"),
+    (VOLC_EIP, "description", "Machines of pulumi-llm"),
+    ("volcengine:eip/associate:Associate", "instanceType", "EcsInstance"),
+    (VOLC_DISK, "kind", "data"),
+    (VOLC_DISK, "volumeType", "ESSD_PL0"),
+    (VOLC_DISK, "volumeChargeType", "PostPaid"),
+    (VOLC_DISK, "description", "Machines of pulumi-llm"),
+    (VOLC_DISK, "instanceId", None),
+    (VOLC_DISK, "deleteWithInstance", False),
+    ("volcengine:ebs/volumeAttach:VolumeAttach", "deleteWithInstance", False),
+)
+
+VOLCENGINE_SPOT: tuple[Row, ...] = ((VOLC_MACHINE, "spotStrategy", "SpotAsPriceGo"),)
+
+
 def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
     """``rows`` with ``others`` in place of those that speak of the same input, or of the whole that it is part of."""
     said = [(type_, path) for type_, path, _ in others]
@@ -219,10 +269,11 @@ def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
     return (*kept, *others)
 
 
-DEFAULTS = {"aliyun": ALIYUN, "aws": AWS, "digitalocean": DIGITALOCEAN, "tencent": TENCENT}
+DEFAULTS = {"aliyun": ALIYUN, "aws": AWS, "digitalocean": DIGITALOCEAN, "tencent": TENCENT, "volcengine": VOLCENGINE}
 SPOT = {
     "aliyun": _over(ALIYUN, ALIYUN_SPOT),
     "aws": _over(AWS, AWS_SPOT),
+    "volcengine": _over(VOLCENGINE, VOLCENGINE_SPOT),
     "tencent": tuple(row for row in _over(TENCENT, TENCENT_SPOT) if row[1] != "spotMaxPrice"),
 }
 

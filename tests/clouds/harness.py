@@ -45,13 +45,26 @@ CIDRS = ("203.0.113.0/24", "198.51.100.7/32")
 RULES = (Rule(port=443, cidrs=CIDRS, description="HTTPS"), Rule(port=22, cidrs=CIDRS[:1], description="SSH"))
 TAGS = {"team": "search"}
 
-REGIONS = {"aliyun": "cn-hangzhou", "aws": "us-west-2", "digitalocean": "sgp1", "tencent": "ap-guangzhou"}
-ZONES = {"aliyun": "cn-hangzhou-i", "aws": "us-west-2a", "digitalocean": "sgp1", "tencent": "ap-guangzhou-3"}
+REGIONS = {
+    "aliyun": "cn-hangzhou",
+    "aws": "us-west-2",
+    "digitalocean": "sgp1",
+    "tencent": "ap-guangzhou",
+    "volcengine": "cn-beijing",
+}
+ZONES = {
+    "aliyun": "cn-hangzhou-i",
+    "aws": "us-west-2a",
+    "digitalocean": "sgp1",
+    "tencent": "ap-guangzhou-3",
+    "volcengine": "cn-beijing-a",
+}
 TYPES = {
     "aliyun": "ecs.gn6i-c4g1.xlarge",
     "aws": "g4dn.xlarge",
     "digitalocean": "s-2vcpu-4gb",
     "tencent": "GN7.2XLARGE32",
+    "volcengine": "ecs.pni2.3xlarge",
 }
 SELL_SPOT = tuple(name for name in TYPES if catalog.load().cloud(name).spot)
 COPY = tuple(name for name in TYPES if Capability.SNAPSHOTS in catalog.load().cloud(name).can)
@@ -99,6 +112,21 @@ def _image_of_digitalocean(number: int, created: str) -> dict[str, Any]:
     return {**dict.fromkeys(names, ""), **lists, **sizes, **texts, "id": number, "created": created}
 
 
+def _image_of_volcengine(image: str, name: str, created: str) -> dict[str, Any]:
+    names = (
+        "bootMode",
+        "description",
+        "platform",
+        "platformVersion",
+        "shareStatus",
+        "status",
+        "updatedAt",
+        "visibility",
+    )
+    texts = {"architecture": "amd64", "osName": name, "osType": "Linux", "size": 20, "isSupportCloudInit": True}
+    return {**dict.fromkeys(names, ""), **texts, "tags": [], "imageId": image, "imageName": name, "createdAt": created}
+
+
 IMAGES: dict[str, dict[str, Any]] = {
     "aws:ssm/getParameter:getParameter": {"insecureValue": "ami-0123456789abcdef0", "value": "ami-0123456789abcdef0"},
     "alicloud:ecs/getImages:getImages": {"ids": ["ubuntu_24_04_x64_20G_alibase_20260916.vhd"]},
@@ -110,6 +138,13 @@ IMAGES: dict[str, dict[str, Any]] = {
             {"imageId": "img-grid", "imageName": "Ubuntu Server 24.04 LTS 64bit GRID", "createdTime": "2026-08-01"},
             {"imageId": "img-old", "imageName": "Ubuntu Server 24.04 LTS 64bit", "createdTime": "2025-01-01"},
             {"imageId": "img-new", "imageName": "Ubuntu Server 24.04 LTS 64bit", "createdTime": "2026-01-01"},
+        ]
+    },
+    "volcengine:ecs/getImages:getImages": {
+        "images": [
+            _image_of_volcengine("image-gpu", "Ubuntu 24.04 with GPU Driver 570.86.15 64 bit", "2026-08-01"),
+            _image_of_volcengine("image-old", "Ubuntu 24.04 64 bit", "2025-01-01"),
+            _image_of_volcengine("image-new", "Ubuntu 24.04 64 bit", "2026-01-01"),
         ]
     },
 }
@@ -193,7 +228,10 @@ class _Answers(mocks.Mocks):
         return {**args.args, **answer}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        computed = {"keyName": f"{args.name}-key"} if args.typ == "aws:ec2/keyPair:KeyPair" else {}
+        computed = {
+            "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-key"},
+            "volcengine:eip/address:Address": {"eipAddress": "192.0.2.1"},
+        }.get(args.typ, {})
         return f"{args.name}-id", {**args.inputs, **computed, "publicIp": "192.0.2.1", "ipAddress": "192.0.2.1"}
 
 
@@ -250,7 +288,7 @@ def everything(
         cloud.attach_address(f"{name}-address-attachment", address, machine, scope)
         zone_id = "Z1" if cloud.name == "aws" else None
         record = RecordRequest(name="llm.example.com", zone="example.com", zone_id=zone_id, address=address.ip)
-        if hasattr(cloud, "record"):
+        if hasattr(cloud, "record") and Capability.DNS in catalog.load().cloud(cloud.name).can:
             cloud.record(f"{name}-name", record, scope)
         disk = cloud.disk(
             f"{name}-disk",

@@ -20,18 +20,21 @@ MACHINES = {
     "aws": "aws:ec2/instance:Instance",
     "digitalocean": "digitalocean:index/droplet:Droplet",
     "tencent": "tencentcloud:Instance/instance:Instance",
+    "volcengine": "volcengine:ecs/instance:Instance",
 }
 KEYS = {
     "aliyun": "alicloud:ecs/ecsKeyPair:EcsKeyPair",
     "aws": "aws:ec2/keyPair:KeyPair",
     "digitalocean": "digitalocean:index/sshKey:SshKey",
     "tencent": "tencentcloud:Key/pair:Pair",
+    "volcengine": "volcengine:ecs/keyPair:KeyPair",
 }
 DISKS = {
     "aliyun": ("alicloud:ecs/ecsDisk:EcsDisk", "size"),
     "aws": ("aws:ebs/volume:Volume", "size"),
     "digitalocean": ("digitalocean:index/volume:Volume", "size"),
     "tencent": ("tencentcloud:Cbs/storage:Storage", "storageSize"),
+    "volcengine": ("volcengine:ebs/volume:Volume", "size"),
 }
 ATTACHMENTS = {
     "aliyun": ("alicloud:ecs/eipAssociation:EipAssociation", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"),
@@ -44,20 +47,26 @@ ATTACHMENTS = {
         "tencentcloud:Eip/association:Association",
         "tencentcloud:Cbs/storageAttachment:StorageAttachment",
     ),
+    "volcengine": ("volcengine:eip/associate:Associate", "volcengine:ebs/volumeAttach:VolumeAttach"),
 }
 LAUNCH_ONLY = {
     "aliyun": {"imageId", "userData", "keyName"},
     "aws": {"ami", "userData", "keyName"},
     "digitalocean": {"image", "userData", "sshKeys"},
     "tencent": {"imageId", "userDataRaw", "keyIds"},
+    "volcengine": {"imageId", "userData", "keyPairName"},
 }
 RENEWED = {
     "aliyun": {"imageId", "userData", "keyName"},
     "aws": set(),  # the provider itself replaces for all three
     "digitalocean": set(),  # so it does here
     "tencent": {"imageId", "keyIds"},
+    "volcengine": {"imageId", "userData", "keyPairName"},
 }
 UNTAGGED = {
+    "volcengine:vpc/securityGroupRule:SecurityGroupRule",
+    "volcengine:eip/associate:Associate",
+    "volcengine:ebs/volumeAttach:VolumeAttach",
     "alicloud:dns/alidnsRecord:AlidnsRecord",
     "aws:route53/record:Record",
     "tencentcloud:Dnspod/record:Record",
@@ -145,7 +154,8 @@ def test_everything_is_a_child_of_the_component_and_uses_the_given_provider(reco
 def test_what_takes_tags_has_them(recording: Recording) -> None:
     for each in own(recording):
         tags = each.inputs.get("tags") or {}
-        assert ("team" in tags or "team:search" in tags) is (each.type not in UNTAGGED), each.name
+        named = "team" in tags or "team:search" in tags or {"key": "team", "value": "search"} in list(tags)
+        assert named is (each.type not in UNTAGGED), each.name
 
 
 def test_aws_shows_a_name_for_what_has_tags() -> None:
@@ -191,6 +201,13 @@ WIRED = {
         "orderlySecurityGroups": ["qwen-firewall-id"],
         "keyIds": ["qwen-key-id"],
         "systemDiskSize": 50,
+    },
+    "volcengine": {
+        "instanceType": "ecs.pni2.3xlarge",
+        "zoneId": "cn-beijing-a",
+        "subnetId": "qwen-network-cn-beijing-a-subnet-id",
+        "securityGroupIds": ["qwen-firewall-id"],
+        "systemVolumeSize": 50,
     },
 }
 
@@ -291,7 +308,7 @@ def test_renew_lets_image_user_data_and_key_take_effect(cloud: Cloud) -> None:
     assert machine.replaced_on == RENEWED[cloud.name]
     if cloud.name == "aliyun":
         assert key.replaced_on == {"publicKey"}
-    elif cloud.name != "digitalocean":
+    elif cloud.name in ("aws", "tencent"):
         assert machine.inputs["userDataReplaceOnChange"] is True
 
 
@@ -353,7 +370,9 @@ def test_tencent_does_not_delete_first_what_carries_a_name_of_ours() -> None:
         assert recording.only(f"tencentcloud:{type_}").delete_before_replace is False
 
 
-@pytest.mark.parametrize(("asked", "sold"), [(1, {"aws": 1, "digitalocean": 1}), (20, {}), (101, {"tencent": 110})])
+@pytest.mark.parametrize(
+    ("asked", "sold"), [(1, {"aws": 1, "digitalocean": 1, "volcengine": 10}), (20, {}), (101, {"tencent": 110})]
+)
 def test_a_disk_is_rounded_up_to_what_is_sold(cloud: Cloud, asked: int, sold: dict[str, int]) -> None:
     type_, key = DISKS[cloud.name]
     size = record(everything(cloud, data_disk_gib=asked)).only(type_).inputs[key]
@@ -370,13 +389,14 @@ def test_a_disk_that_is_not_sold_is_refused_with_the_largest_one(cloud: Cloud, d
     assert f"{largest} GiB" in finding.hint
 
 
-@pytest.mark.parametrize("name", ["aliyun", "digitalocean", "tencent"])
+@pytest.mark.parametrize("name", ["aliyun", "digitalocean", "tencent", "volcengine"])
 def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -> None:
     cloud = clouds.get(name)
     nothing: dict[str, dict[str, Any]] = {
         "alicloud:ecs/getImages:getImages": {"ids": []},
         "digitalocean:index/getImages:getImages": {"images": []},
         "tencentcloud:Images/getInstance:getInstance": {"images": []},
+        "volcengine:ecs/getImages:getImages": {"images": []},
     }
     with pytest.raises(Refusal) as refused:
         record(everything(cloud), images=nothing)
@@ -395,6 +415,7 @@ CREDENTIALS = {
         "SPACES_SECRET_ACCESS_KEY",
     ),
     "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_SECURITY_TOKEN"),
+    "volcengine": ("VOLCENGINE_ACCESS_KEY", "VOLCENGINE_SECRET_KEY", "VOLCENGINE_SESSION_TOKEN"),
 }
 """Where each cloud's provider looks for credentials."""
 
@@ -413,6 +434,7 @@ WORDS = {
     "api error AccessDeniedException: User is not authorized to perform: ssm:GetParameter": "cloud.lookup-denied",
     "Code=UnauthorizedOperation, Message=CAM": "cloud.lookup-denied",
     "no valid credential sources for Alicloud found": "cloud.no-credentials",
+    "InvalidAccessKey: The request AccessKey is not found": "cloud.no-credentials",
     "Code=AuthFailure.SecretIdNotFound, Message=The SecretId is not found": "cloud.no-credentials",
     "api error UnrecognizedClientException: The security token is invalid": "cloud.no-credentials",
     "api error ParameterNotFound": "cloud.no-image",
@@ -461,6 +483,16 @@ LOOKED_UP = {
             "instanceType": harness.TYPES["tencent"],
         },
     ),
+    "volcengine": (
+        "volcengine:ecs/getImages:getImages",
+        {
+            "instanceTypeId": harness.TYPES["volcengine"],
+            "isSupportCloudInit": True,
+            "nameRegex": "^Ubuntu 24\\.04",
+            "osType": "Linux",
+            "visibility": "public",
+        },
+    ),
 }
 
 
@@ -474,9 +506,10 @@ def test_aliyun_takes_the_first_of_the_images_which_is_the_newest() -> None:
     assert machine_of(aliyun, record(everything(aliyun), images=images)).inputs["imageId"] == "new.vhd"
 
 
-def test_tencent_takes_the_newest_of_the_plain_images() -> None:
-    tencent = clouds.get("tencent")
-    assert machine_of(tencent, record(everything(tencent))).inputs["imageId"] == "img-new"
+@pytest.mark.parametrize(("name", "newest"), [("tencent", "img-new"), ("volcengine", "image-new")])
+def test_the_newest_of_the_plain_images_is_taken_where_others_carry_more_in_their_names(name: str, newest: str) -> None:
+    cloud = clouds.get(name)
+    assert machine_of(cloud, record(everything(cloud))).inputs["imageId"] == newest
 
 
 def test_a_type_that_the_catalogue_does_not_know_is_refused(cloud: Cloud) -> None:
@@ -491,20 +524,23 @@ def test_a_key_pair_has_a_name_that_the_provider_completes(name: str) -> None:
     assert not {"keyName", "keyPairName"} & set(key)
 
 
-def test_tencents_key_pair_is_named_after_the_key_as_tencent_accepts_it() -> None:
+@pytest.mark.parametrize(("name", "argument"), [("tencent", "keyName"), ("volcengine", "keyPairName")])
+def test_a_key_pair_without_a_free_name_is_named_after_the_key_as_the_cloud_accepts_it(
+    name: str, argument: str
+) -> None:
     first, second, other = (
-        record(everything(clouds.get("tencent"), public_key=key)).only(KEYS["tencent"]).inputs["keyName"]
+        record(everything(clouds.get(name), public_key=key)).only(KEYS[name]).inputs[argument]
         for key in (harness.PUBLIC_KEY, f"{harness.PUBLIC_KEY}\n", harness.PUBLIC_KEY + "x")
     )
     assert first == second != other
-    assert catalog.load().cloud("tencent").name_rule("key-pair").accepts(first)
+    assert catalog.load().cloud(name).name_rule("key-pair").accepts(first)
 
 
 @pytest.mark.parametrize("name", ["q" * 300, "7b_model", "通义-千问", "a.b/c d"])
 def test_odd_names_become_names_that_the_cloud_takes(cloud: Cloud, name: str) -> None:
     facts = catalog.load().cloud(cloud.name)
     keys = {"vpcName", "vswitchName", "securityGroupName", "instanceName", "diskName", "addressName", "name"}
-    keys |= {"storageName", "keyNamePrefix"}
+    keys |= {"storageName", "keyNamePrefix", "subnetName", "volumeName", "keyPairName"}
     said = [
         (each.type, value)
         for each in own(record(everything(cloud, name=name)))
@@ -598,6 +634,14 @@ def _rules(name: str, recording: Recording) -> list[tuple[str, str, str]]:
             for each in inbound
             for cidr in each["sourceAddresses"]
         ]
+    if name == "volcengine":
+        rules = [
+            each
+            for each in recording.of("volcengine:vpc/securityGroupRule:SecurityGroupRule")
+            if each.inputs["direction"] == "ingress"
+        ]
+        assert all(each.inputs["portStart"] == each.inputs["portEnd"] for each in rules)
+        return [(each.name, str(each.inputs["portStart"]), each.inputs["cidrIp"]) for each in rules]
     rules = recording.of("alicloud:ecs/securityGroupRule:SecurityGroupRule")
     ingress = [each for each in rules if each.inputs["type"] == "ingress"]
     assert all(len(set(each.inputs["portRange"].split("/"))) == 1 for each in ingress)

@@ -93,9 +93,9 @@ def _constants(tree: ast.AST) -> Iterator[tuple[str, ast.Constant]]:
 
 
 def _is_sdk(function: str) -> bool:
-    return function.startswith(("aws.", "alicloud.", "digitalocean.", "tencentcloud.")) and not function.endswith(
-        "_output"
-    )
+    return function.startswith(
+        ("aws.", "alicloud.", "digitalocean.", "tencentcloud.", "volcengine.")
+    ) and not function.endswith("_output")
 
 
 def _mutant(name: str) -> Any:

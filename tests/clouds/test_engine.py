@@ -35,8 +35,14 @@ OTHER_TYPES = {
     "aws": "g4dn.2xlarge",
     "digitalocean": "s-4vcpu-8gb",
     "tencent": "GN7.5XLARGE80",
+    "volcengine": "ecs.pni2.7xlarge",
 }
-OTHER_ZONES = {"aliyun": "cn-hangzhou-j", "aws": "us-west-2b", "tencent": "ap-guangzhou-4"}
+OTHER_ZONES = {
+    "aliyun": "cn-hangzhou-j",
+    "aws": "us-west-2b",
+    "tencent": "ap-guangzhou-4",
+    "volcengine": "cn-beijing-b",
+}
 
 
 class Account:
@@ -127,6 +133,7 @@ def test_another_zone_moves_everything_but_the_address(account: Account) -> None
         "aliyun": ("userData", "imageId"),
         "aws": ("userData", "ami"),
         "tencent": ("userDataRaw", "imageId"),
+        "volcengine": ("userData", "imageId"),
     }[account.cloud]
     assert after["id"] != before["id"]
     assert after["inputs"][key] == OTHER_USER_DATA

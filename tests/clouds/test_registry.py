@@ -27,6 +27,7 @@ def test_an_unknown_cloud_is_refused_with_the_nearest_name() -> None:
     [
         ("aws", "pulumi_aws", r"pip install 'pulumi-aws<8,>=7\.5'"),
         ("digitalocean", "pulumi_digitalocean", r"pip install 'pulumi-digitalocean<5,>=4\.84'"),
+        ("volcengine", "pulumi_volcengine", r"pip install 'pulumi-volcengine<0\.1,>=0\.0\.47'"),
     ],
 )
 def test_a_cloud_without_its_sdk_is_refused_with_what_to_install(
@@ -84,12 +85,12 @@ def test_every_folder_of_ours_has_an_entry_point_and_every_entry_point_a_folder(
 def test_our_clouds_are_there_in_a_checkout_whose_entry_points_nobody_installed(
     entries: list[Entry],
 ) -> None:
-    assert clouds.names() == ("aliyun", "aws", "digitalocean", "tencent")
+    assert clouds.names() == ("aliyun", "aws", "digitalocean", "tencent", "volcengine")
 
 
 def test_a_cloud_that_two_doors_lead_to_is_there_once(entries: list[Entry]) -> None:
     entries.append(Entry("aws", "pulumi_llm.clouds.aws:CLOUD", "pulumi-llm"))
-    assert clouds.names() == ("aliyun", "aws", "digitalocean", "tencent")
+    assert clouds.names() == ("aliyun", "aws", "digitalocean", "tencent", "volcengine")
 
 
 @pytest.mark.parametrize(

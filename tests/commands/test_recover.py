@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,6 +114,22 @@ def test_a_disk_that_may_hold_data_keeps_other_zones_out(
     assert engine.asked[-1] == ("config", "rm", "--path", "platform.server.alternative")
 
 
+@pytest.mark.parametrize(("rows", "left"), [([], []), ([COMPONENT, SETTINGS], ["1"])], ids=["never had one", "had one"])
+def test_another_region_is_tried_while_the_server_never_had_a_machine(
+    tmp_path: Path,
+    engine: Engine,
+    capsys: pytest.CaptureFixture[str],
+    rows: list[dict[str, Any]],
+    left: list[str],
+) -> None:
+    engine.rows, engine.ups = rows, [Run(255, NO_STOCK), Run(0, "")]
+    others = [{"region": "cn-shanghai"}, {"instance_type": "ecs.gn6i-c16g1.4xlarge"}]
+    assert recover(tmp_path, alternatives=others) == 0
+    out = capsys.readouterr().out
+    assert numbers(out, "left out: ") == left
+    assert numbers(out, "trying ") == (["0", "2"] if left else ["0", "1"])
+
+
 @pytest.mark.parametrize(("most", "left"), [("12", ["2"]), ("20", [])])
 def test_what_costs_more_than_asked_for_is_left_out(
     tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str], most: str, left: list[str]
@@ -187,10 +204,34 @@ def test_who_is_asked_sees_the_preview_first(
     assert engine.asked == [("preview",)], "something was done"
 
 
-def test_the_bill_names_what_would_be_taken_with_its_price(
+def test_the_bill_has_a_row_for_what_would_be_taken_with_its_price_and_its_fit(
     tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recover(tmp_path / "made", "--most", "1")
+    others = [*ALTERNATIVES, {"region": "cn-shanghai", "spot": True}]
+    recover(tmp_path / "made", "--most", "1", alternatives=others)
     capsys.readouterr()
-    assert cli.main(["bill", "-s", STACK, "--project", str(tmp_path / "made")]) == 0
-    assert "2: ecs.gn6i-c16g1.4xlarge in cn-hangzhou-b (16.41 CNY per hour)" in capsys.readouterr().out
+    call = ["bill", "-s", STACK, "--project", str(tmp_path / "made"), "--hours-per-day", "12"]
+    assert cli.main(call) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("alternatives of llm-server, the machine alone, as `pulumi-llm recover` tries them:")
+    assert lines[at + 1].startswith("  0: ecs.gn6i-c4g1.xlarge in cn-hangzhou-b; taken now")
+    assert lines[at + 5].split()[:6] == ["2:", "ecs.gn6i-c16g1.4xlarge", "in", "cn-hangzhou-b", "16.4100", "2.4168"]
+    assert lines[at + 6] == "     fits: 2.5 requests of 4,096 tokens at once"
+    assert cli.main([*call, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    rows = told["alternatives"]
+    assert [(each["number"], each["taken"], each["zone"], each["spot"]) for each in rows] == [
+        (0, True, "cn-hangzhou-b", False),
+        (1, False, "cn-hangzhou-h", False),
+        (2, False, "cn-hangzhou-b", False),
+        (3, False, "cn-shanghai-a", True),
+    ]
+    assert rows[2]["per_month"]["CNY"] == round(16.41 * 365, 2)
+    assert rows[2]["price"]["source_date"]
+    assert rows[2]["fit"] == {"context": 4096, "at_once": 2.5, "longest": 4096}
+    assert rows[3]["price"] is None
+    assert "no spot price" in rows[3]["unknown"]
+    machine = next(each for each in told["lines"] if each["kind"] == "machine" and each["cloud"] == "aliyun")
+    assert rows[0]["per_month"] == machine["per_month"]
+    total = sum(each["per_month"]["CNY"] for each in told["lines"] if each["per_month"])
+    assert told["total"]["per_month"]["CNY"] == round(total, 2), "an alternative is no part of the total"

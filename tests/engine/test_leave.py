@@ -55,3 +55,28 @@ def test_a_machine_is_given_its_role_and_loses_it_in_place(tmp_path: Path, cloud
     (last,) = of_type(sim, MACHINES[cloud])
     assert last["id"] == before["id"]
     sim.destroy()
+
+
+def test_awss_own_scheduler_starts_the_machine_that_is_there_and_goes_with_the_hours(tmp_path: Path) -> None:
+    schedule, policy = "aws:scheduler/schedule:Schedule", "aws:iam/rolePolicy:RolePolicy"
+    sim = Sim.of_stack(tmp_path, "aws-t4")
+    sim.edit("server.hours", "Mon-Fri 08:00-20:00 Asia/Shanghai")
+    sim.edit("server.started_by", "cloud")
+    sim.up()
+    (machine,), (made,) = of_type(sim, MACHINES["aws"]), of_type(sim, schedule)
+    assert json.loads(made["inputs"]["target"]["input"]) == {"InstanceIds": [machine["id"]]}
+    (role,) = [each for each in of_type(sim, "aws:iam/role:Role") if "-start-role" in each["urn"]]
+    assert made["inputs"]["target"]["roleArn"] == role["outputs"]["arn"]
+    allowed = [json.loads(each["inputs"]["policy"])["Statement"] for each in of_type(sim, policy)]
+    assert sorted(row["Action"][0] for (row,) in allowed) == ["ec2:StartInstances", "ec2:StopInstances"]
+    assert {row["Resource"][0].rpartition("/")[2] for (row,) in allowed} == {machine["id"]}
+    assert not sim.preview().summary
+    sim.edit("server.hours", "Mon-Fri 09:00-20:00 Asia/Shanghai")
+    sim.up()
+    (later,) = of_type(sim, schedule)
+    assert later["inputs"]["scheduleExpression"] == "cron(0 9 ? * MON,TUE,WED,THU,FRI *)"
+    assert [each["id"] for each in of_type(sim, MACHINES["aws"])] == [machine["id"]]
+    sim.edit("server.started_by", "hand")
+    sim.up()
+    assert not of_type(sim, schedule)
+    sim.destroy()

@@ -76,6 +76,36 @@ def test_sold_out_in_two_zones_the_third_is_taken_once(tmp_path: Path, cloud: st
     assert [each.id for each in of_server(sim, machine_type(cloud))] == [machine.id]
 
 
+REGIONS = {
+    "aliyun": ("cn-hangzhou", "cn-shanghai"),
+    "tencent": ("ap-guangzhou", "ap-shanghai"),
+    "aws": ("us-east-1", "us-west-2"),
+}
+
+
+@pytest.mark.parametrize("cloud", ["aliyun", "tencent", "aws"])
+def test_where_a_region_has_none_left_the_next_has_all_of_it_and_nothing_stays_behind(
+    tmp_path: Path, cloud: str
+) -> None:
+    (first, second, __), (home, away) = ZONES[cloud], REGIONS[cloud]
+    sim = written(Sim.of_stack(tmp_path, f"{cloud}-t4"), cloud, alternatives=[{"zone": second}, {"region": away}])
+    sim.faults = [f"no-stock:{first}", f"no-stock:{second}"]
+    sim.run("recover", "-s", sim.stack, "--yes")
+    (machine,) = of_server(sim, machine_type(cloud))
+    assert str(machine.get("availabilityZone")).startswith(away)
+    assert alternative_of(sim) == 2
+    assert {each.region for each in store_of(sim).everything() if each.region.startswith(home[:3])} >= {away}
+    assert home not in {each.region for each in store_of(sim).everything()}, "something stays, and costs"
+    assert sim.preview().changes == {}
+    take_spot_machine(sim, cloud)
+    sim.faults = []
+    done = sim.run("recover", "-s", sim.stack, "--yes")
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("trying ")] == ["2:"]
+    assert f"are in {away} and do not move" in done.stdout
+    sim.destroy()
+    assert store_of(sim).everything() == []
+
+
 @pytest.mark.parametrize("cloud", ["aliyun", "tencent", "aws"])
 def test_all_refused_are_told_in_one_message_with_their_codes_and_leave_nothing(tmp_path: Path, cloud: str) -> None:
     sim = written(

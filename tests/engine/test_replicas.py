@@ -101,3 +101,21 @@ def test_a_change_of_the_model_is_put_in_force_on_one_machine_after_the_other(si
     assert order == [(name, what) for name in names for what in ("begins", "is done")]
     sim.destroy()
     assert sim.state() == {}
+
+
+def test_each_machine_stops_by_itself_and_is_started_by_the_clouds_scheduler(sim: Sim) -> None:
+    write(sim, "aws", 2)
+    program = sim.project / "__main__.py"
+    hours = '"hours": "Mon-Fri 08:00-20:00 Asia/Shanghai", "started_by": "cloud", "replicas"'
+    program.write_text(program.read_text().replace('"replicas"', hours))
+    sim.up()
+    state = named(sim)
+    for name in ("chat", "chat-replica-2"):
+        (machine,) = [each for key, each in state.items() if key.startswith(f"{name}-machine")]
+        target = state[f"{name}-start-0800"]["inputs"]["target"]
+        assert json.loads(target["input"]) == {"InstanceIds": [machine["id"]]}
+        for role in ("role", "start"):
+            (row,) = json.loads(state[f"{name}-{role}-policy"]["inputs"]["policy"])["Statement"]
+            assert [each.rpartition("/")[2] for each in row["Resource"]] == [machine["id"]]
+    assert not sim.preview().summary
+    sim.destroy()

@@ -23,7 +23,7 @@ from pulumi_llm._review.stack_review import review
 from pulumi_llm._simcloud.faults import VARIABLE
 from pulumi_llm._simcloud.store import FILE, Store
 from tests.engine.sim import Sim, said
-from tests.review.cases import CASES, CLOUDS, OTHER_REGION, Platform, setting, stack_of
+from tests.review.cases import CASES, CLOUDS, OTHER_REGION, SERVERS, Platform, setting, stack_of
 
 pytestmark = pytest.mark.engine
 
@@ -115,6 +115,7 @@ def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     made = Stand(request.param, sim, Plan("", ""))
     made.wish(
         setting("server.model_disk_gib", 200),
+        lambda platform, cloud: platform["server"].update(SERVERS.get(cloud, {})),
         *([] if request.param == "tencent" else [lambda platform, cloud: platform.pop("proxy")]),
     )
     assert set(made.done().values()) == {"create"}
@@ -195,7 +196,8 @@ def check_preview(stand: Stand, comparison: Comparison, folder: Path) -> None:
 def test_another_region_makes_all_anew_there_and_leaves_nothing_behind(stand: Stand) -> None:
     before, (was,) = stand.ids(), stand.regions()
     stand.settle()
-    comparison = stand.wish(CASES["region"].edit, setting("server.gpu", "T4"), faults=CASES["image"].faults)
+    first = setting("server.gpu", lambda cloud: SERVERS.get(cloud, {"gpu": "T4"})["gpu"])
+    comparison = stand.wish(CASES["region"].edit, first, faults=CASES["image"].faults)
     told = codes(comparison)
     assert {"replaces-machine", "deletes-data", "changes-address"} <= told
     assert "refused" not in told

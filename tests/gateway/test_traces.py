@@ -77,9 +77,9 @@ async def collector() -> AsyncIterator[tuple[Collector, str]]:
         await runner.cleanup()
 
 
-def asked(home: Home, endpoint: str | None, share: float = 1.0) -> Home:
+def asked(home: Home, endpoint: str | None, share: float = 1.0, *, engine: bool = False) -> Home:
     rules = {who: rules for who, (_, rules) in home.keys.items()}
-    traces = {} if endpoint is None else {"traces": {"endpoint": endpoint, "share": share}}
+    traces = {} if endpoint is None else {"traces": {"endpoint": endpoint, "share": share, "engine": engine}}
     home.write("settings/policy.json", {"keys": rules, "content": {}, **traces})
     return home
 
@@ -171,6 +171,46 @@ async def test_a_traceparent_that_is_none_begins_a_trace_of_its_own(tmp_path: Pa
         (span,) = taking.spans
         assert any(span.trace_id)
         assert not span.parent_span_id
+
+
+def traceparents(fake: Fake) -> list[str | None]:
+    return [each.headers.get("traceparent") for each in fake.seen]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("vllm", True), ("openai", False), ("gateway", False)])
+async def test_an_engine_learns_the_trace_that_it_is_to_tell_its_part_of_and_no_vendor_does(
+    tmp_path: Path, kind: str, told: bool
+) -> None:
+    async with Fake() as fake, collector() as (taking, endpoint):
+        home = asked(Home(tmp_path).key(), endpoint, engine=True).routes(fake.url, kind=kind)
+        async with home.here() as gate:
+            await call(gate)
+            await sent(gate)
+            (span,) = taking.spans
+            says = f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01" if told else None
+            assert traceparents(fake) == [says]
+
+
+async def test_an_engine_is_told_of_no_call_that_is_not_traced_and_of_none_unless_it_is_asked(tmp_path: Path) -> None:
+    trace = f"{'1' * 32}-{'2' * 16}"
+    async with Fake() as fake, collector() as (_, endpoint):
+        home = asked(Home(tmp_path).key(), endpoint, engine=True).routes(fake.url, kind="vllm")
+        async with home.here() as gate:
+            await call(gate, headers={"traceparent": f"00-{trace}-00"})
+        home = asked(Home(tmp_path / "other").key(), endpoint).routes(fake.url, kind="vllm")
+        async with home.here() as gate:
+            await call(gate, headers={"traceparent": f"00-{trace}-01"})
+        assert traceparents(fake) == [None, None]
+
+
+async def test_a_further_machines_gateway_hands_on_what_the_first_one_says(tmp_path: Path) -> None:
+    trace = f"{'1' * 32}-{'2' * 16}"
+    async with Fake() as fake:
+        home = asked(Home(tmp_path).key(), "", engine=True).routes(fake.url, kind="vllm")
+        async with home.here() as gate:
+            for header in (f"00-{trace}-01", f"00-{trace}-00", "nonsense", ""):
+                await call(gate, headers={"traceparent": header})
+        assert traceparents(fake) == [f"00-{trace}-01", None, None, None]
 
 
 async def test_of_a_share_a_trace_is_in_or_out_by_its_id_alone(tmp_path: Path) -> None:

@@ -14,7 +14,13 @@ from pulumi_llm._review import policy
 from tests.clouds import harness
 
 STACK = "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"
-PACKAGES = {"aws": "aws", "alicloud": "aliyun", "digitalocean": "digitalocean", "tencentcloud": "tencent"}
+PACKAGES = {
+    "aws": "aws",
+    "alicloud": "aliyun",
+    "digitalocean": "digitalocean",
+    "tencentcloud": "tencent",
+    "volcengine": "volcengine",
+}
 
 
 def secret(value: Any) -> dict[str, Any]:

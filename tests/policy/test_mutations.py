@@ -31,6 +31,10 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
             ("GroupRuleSetIngressArgs", "cidr_block", WORLD),
             ("GroupRuleSetIngressArgs", "action", "ACCEPT"),
         ],
+        "volcengine": [
+            ("vpc.SecurityGroupRule", "cidr_ip", WORLD),
+            ("vpc.SecurityGroupRule", "direction", "ingress"),
+        ],
     },
     "policy.no-firewall": {
         "aws": [("ec2.Instance", "vpc_security_group_ids", [])],
@@ -40,6 +44,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
             ("digitalocean.Firewall", "tags", ["another"]),
         ],
         "tencent": [("instance.Instance", "orderly_security_groups", [])],
+        "volcengine": [("ecs.Instance", "security_group_ids", [])],
     },
     "policy.disk-not-encrypted": {
         "aws": [("InstanceRootBlockDeviceArgs", "encrypted", False), ("ebs.Volume", "encrypted", False)],
@@ -58,36 +63,45 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
             ("ecs.EcsDisk", "delete_with_instance", True),
             ("ecs.EcsDiskAttachment", "delete_with_instance", True),
         ],
+        "volcengine": [
+            ("ebs.Volume", "delete_with_instance", True),
+            ("ebs.VolumeAttach", "delete_with_instance", True),
+        ],
     },
     "policy.plain-secret": {
         "aws": [("ec2.Instance", "user_data", f"{USER_DATA}# hf_{'x' * 34}\n")],
         "aliyun": [("ecs.Instance", "user_data", f"{USER_DATA}# sk-{'x' * 40}\n")],
         "digitalocean": [("digitalocean.Droplet", "user_data", f"{USER_DATA}# hf_{'x' * 34}\n")],
         "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}# AKID{'x' * 32}\n")],
+        "volcengine": [("ecs.Instance", "user_data", f"{USER_DATA}# sk-{'x' * 40}\n")],
     },
     "policy.password-login": {
         "aws": [("ec2.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
         "aliyun": [("ecs.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
         "digitalocean": [("digitalocean.Droplet", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
         "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}ssh_pwauth: yes\n")],
+        "volcengine": [("ecs.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
     },
     "policy.image-not-pinned": {
         "aws": [("ec2.Instance", "ami", "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current")],
         "aliyun": [("ecs.Instance", "image_id", "ubuntu_24_04_x64")],
         "digitalocean": [("digitalocean.Droplet", "image", "ubuntu-24-04-x64")],
         "tencent": [("instance.Instance", "image_id", "Ubuntu Server 24.04 LTS 64bit")],
+        "volcengine": [("ecs.Instance", "image_id", "Ubuntu 24.04 64 bit")],
     },
     "policy.missing-tag": {
         "aws": [("ebs.Volume", "tags", None)],
         "aliyun": [("ecs.EcsDisk", "tags", None)],
         "digitalocean": [("digitalocean.Volume", "tags", None)],
         "tencent": [("cbs.Storage", "tags", None)],
+        "volcengine": [("ebs.Volume", "tags", None)],
     },
     "policy.region-not-allowed": {
         "aws": [("aws.Provider", "region", "us-east-1")],
         "aliyun": [("alicloud.Provider", "region", "cn-beijing")],
         "digitalocean": [("digitalocean.Droplet", "region", "nyc3"), ("digitalocean.ReservedIp", "region", "nyc3")],
         "tencent": [("tencentcloud.Provider", "region", "ap-beijing")],
+        "volcengine": [("volcengine.Provider", "region", "cn-shanghai")],
     },
     "policy.over-budget": {
         "aws": [("ec2.Instance", "instance_type", "p4d.24xlarge")],
@@ -107,6 +121,10 @@ NOTHING_TO_UNDO = {
     ("policy.shutdown-destroys", "digitalocean"): "shutting down inside the machine always stops it",
     ("policy.disk-dies-with-machine", "digitalocean"): "a Volume cannot go with the machine, as on AWS",
     ("policy.over-budget", "digitalocean"): "the dearest size that the catalogue has costs 104 USD a month",
+    ("policy.disk-not-encrypted", "volcengine"): "the SDK has no argument for any disk, which is told as cannot-be-had",
+    ("policy.metadata-without-token", "volcengine"): "the SDK has no argument for it, which is told as cannot-be-had",
+    ("policy.shutdown-destroys", "volcengine"): "shutting down inside the machine always stops it",
+    ("policy.over-budget", "volcengine"): "the catalogue has no price of its machines",
     ("policy.disk-dies-with-machine", "tencent"): "a Storage of its own cannot go with the machine, as on AWS",
 }
 ELSEWHERE = {
@@ -127,6 +145,7 @@ DEMANDS = policy.Settings.model_validate(
             "aws": ["us-west-2"],
             "digitalocean": ["sgp1"],
             "tencent": ["ap-guangzhou"],
+            "volcengine": ["cn-beijing"],
         },
         "required_tags": ["team"],
         "budget": {"per_month": 20_000},

@@ -32,6 +32,63 @@ def resolved(**more: Any) -> ResolvedPlatform:
     return resolve_platform(platform | ({"network": network} if network else {}))
 
 
+WEIGHTS = {"bucket": "oss://models/llm"}
+
+
+def test_another_region_has_a_zone_of_its_own_and_buckets_stay_where_they_are() -> None:
+    others = [{"region": "cn-shanghai"}, {"region": "cn-beijing", "zone": "cn-beijing-c", "spot": False}]
+    platform = {"server": {**SERVER, "weights": WEIGHTS, "alternatives": others, "alternative": 1}}
+    backup = {"to": "oss://copies/llm"}
+    found = resolve_platform(
+        {**platform, "vectors": {"backup": backup}, "access": {"allowed_cidrs": ["203.0.113.0/24"]}}
+    )
+    place, spec = found.server.site.place, found.server.spec
+    assert (place.region, place.zone, place.instance_type) == (
+        "cn-shanghai",
+        "cn-shanghai-a",
+        "ecs.gn6i-c4g1.xlarge",
+    )
+    assert spec.weights is not None
+    assert spec.weights.target(spec.region)["url"] == "https://models.s3.oss-cn-hangzhou.aliyuncs.com"
+    assert found.server.vectors is not None
+    assert found.server.vectors.backup is not None
+    assert found.server.vectors.backup.url(spec.region) == "https://copies.s3.oss-cn-hangzhou.aliyuncs.com"
+    assert [(each.place.zone, each.server.spot) for each in found.server.choices] == [
+        ("cn-hangzhou-b", True),
+        ("cn-shanghai-a", True),
+        ("cn-beijing-c", False),
+    ]
+
+
+def test_a_region_is_looked_at_like_the_servers_own() -> None:
+    """Its GPU, its vendors, its domain's certificate and the store's own machine there, before any is needed."""
+    server = {
+        **SERVER,
+        "cloud": "aws",
+        "region": "us-east-1",
+        "zone": "us-east-1a",
+        "spot": False,
+        "keys": {"default": {}},
+    }
+    access = {"allowed_cidrs": ["203.0.113.0/24"]}
+
+    def codes(region: str, **more: Any) -> list[tuple[str, str]]:
+        given = {**server, **more.pop("server", {}), "alternatives": [{"region": region}]}
+        with pytest.raises(Refusal) as refused:
+            resolve_platform({"server": given, "access": access, **more})
+        return [(each.code, each.where) for each in refused.value.findings]
+
+    at = "server.alternatives.0"
+    assert codes("cn-north-1", server={"gpu": "L40S"}) == [("placement.gpu-not-offered", f"{at}.gpu")]
+    openai = {"upstreams": {"openai": {"models": ["gpt-6-luna"]}}}
+    assert ("spec.upstream-region", at) in codes("ap-east-1", server=openai)
+    own = {"placement": "own", "instance_type": "t3.large"}
+    assert ("placement.host-not-offered", f"{at}.region") in codes("sa-east-1", vectors=own)
+    name = {"domain": {"name": "llm.example.com", "acme": {"email": "a@example.com"}}}
+    server |= {"cloud": "aliyun", "region": "cn-hongkong", "zone": "cn-hongkong-b"}
+    assert codes("cn-shanghai", server=name) == [("spec.domain-needs-filing", f"{at}.domain.acme")]
+
+
 def codes_of(**more: Any) -> list[tuple[str, str]]:
     with pytest.raises(Refusal) as refused:
         resolved(**more)
@@ -79,6 +136,14 @@ def test_an_alternative_that_does_not_exist_or_fit_is_refused_before_it_is_neede
         ({"alternatives": ALTERNATIVES, "alternative": 3}, "spec.no-such-alternative"),
         ({"alternatives": [{"zone": "cn-shanghai-b"}]}, "spec.zone-of-other-region"),
         ({"alternatives": [{"zone": "cn-hangzhou-b"}]}, "spec.alternative-twice"),
+        ({"alternatives": [{"region": "cn-hangzhou"}]}, "spec.alternative-twice"),
+        ({"alternatives": [{"region": "cn-mars"}]}, "catalog.unknown-region"),
+        ({"alternatives": [{"region": "cn-shanghai", "zone": "cn-hangzhou-b"}]}, "spec.zone-of-other-region"),
+        ({"alternatives": [{"region": "cn-shanghai"}], "image_id": "m-bp1"}, "spec.alternative-of-region"),
+        (
+            {"alternatives": [{"region": "cn-shanghai"}], "alternative": 1, "disk": {"from_snapshot": "s-1"}},
+            "spec.alternative-of-region",
+        ),
         (
             {"alternatives": ALTERNATIVES, "network": {"vpc_id": "vpc-1", "subnet_id": "vsw-1"}},
             "spec.alternative-of-subnet",
@@ -136,3 +201,12 @@ def test_a_server_alone_in_a_subnet_that_exists_has_no_alternative_in_another_zo
     except Refusal as refusal:
         found = [(each.code, each.where) for each in refusal.findings]
     assert found == ([("spec.alternative-of-subnet", "x.alternatives.0")] if refused else [])
+
+
+def test_a_server_alone_at_an_address_that_exists_has_no_alternative_in_another_region() -> None:
+    args: Any = {**ALONE, "address_id": "eip-1", "address": "198.51.100.7", "alternatives": [{"region": "us-east-1"}]}
+    with pytest.raises(Refusal) as refused:
+        capture(lambda: llm.ModelServer("x", args))
+    assert [(each.code, each.where) for each in refused.value.findings] == [
+        ("spec.alternative-of-region", "x.alternatives.0")
+    ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 import pulumi_llm as llm
 from pulumi_llm import catalog, spec
 from pulumi_llm._commands import _status_text
-from pulumi_llm._review.bill import make_bill
+from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.bill import Line, make_bill
 from pulumi_llm._review.item import Usage
 from pulumi_llm.errors import Refusal
 from tests.leave.test_stack import server
@@ -82,13 +85,61 @@ def test_a_stack_asks_for_the_secrets_that_its_bucket_needs() -> None:
     assert spec.secret_keys_of({"server": {}}) == []
 
 
-def test_the_bill_has_a_line_for_it_whose_price_is_unknown_and_not_0() -> None:
-    plan = plan_of(llm.ModelServer, with_key())
+def line_of(plan: Plan, slot: str) -> Line:
     bill = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 29))
-    (line,) = [each for each in bill.lines if each.slot == "weights"]
-    assert "oss://kept/weights" in str(line.what)
-    assert line.per_month is None
-    assert line.unknown
+    (line,) = [each for each in bill.lines if each.slot == slot]
+    return line
+
+
+def test_the_bill_has_a_line_for_it_whose_price_is_of_the_clouds_storage() -> None:
+    plan = plan_of(llm.ModelServer, with_key())
+    line = line_of(plan, "weights")
+    assert str(line.what) == "weights, 11.3 GiB, in oss://kept/weights"
+    assert (line.cloud, line.region, line.estimate) == ("aliyun", "cn-hangzhou", True)
+    assert line.price is not None
+    assert (line.price.amount, line.price.unit) == (Decimal("0.12"), "GiB-month")
+    assert line.price.source_date == "2026-10-06"
+    assert line.per_month is not None
+    assert line.per_month.cny == round(Decimal("11.3") * Decimal("0.12"), 2)
+    assert "within the region" in str(line.note)
+    assert line_of(replace(plan, servers={}), "weights") == line, "the engine's own preview tells the same"
+
+
+def test_a_bucket_without_a_public_price_is_a_line_that_says_so_and_not_0() -> None:
+    elsewhere = line_of(plan_of(llm.ModelServer, with_key(region="cn-chengdu")), "weights")
+    assert (elsewhere.region, elsewhere.per_month) == ("cn-chengdu", None)
+    assert "no price" in str(elsewhere.unknown)
+    own = {"bucket": "s3://kept/weights", "region": "x", "endpoint": "https://s3.example.com"}
+    other = line_of(plan_of(llm.ModelServer, with_key(**own)), "weights")
+    assert other.per_month is None
+    assert "that server" in str(other.unknown)
+
+
+def test_a_bucket_in_another_cloud_or_region_has_the_price_of_its_own_place() -> None:
+    line = line_of(plan_of(llm.ModelServer, with_key(bucket="cos://kept/w", region="ap-shanghai")), "weights")
+    assert (line.cloud, line.region) == ("tencent", "ap-shanghai")
+    assert line.price is not None
+    assert line.price.amount == Decimal("0.118")
+    assert "another region" in str(line.note)
+
+
+@pytest.mark.parametrize(
+    ("backup", "gib"),
+    [
+        ({"to": "oss://copies/a"}, 140),
+        ({"to": "oss://copies/a", "keep": 2}, 40),
+        ({"to": "./folder"}, 0),
+        ({}, 0),
+    ],
+)
+def test_backups_in_a_bucket_are_a_line_of_as_much_as_is_ever_there(backup: dict[str, Any], gib: int) -> None:
+    plan = plan_of(llm.ModelServer, server("aliyun", vectors=True, vectors_disk_gib=20, vectors_backup=backup))
+    bill = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 29))
+    found = [each for each in bill.lines if each.slot == "backups"]
+    assert [each.quantity for each in found] == ([gib] if gib else [])
+    if gib:
+        assert found[0].per_month is not None
+        assert found[0].per_month.cny == round(Decimal(gib) * Decimal("0.12"), 2)
 
 
 def test_the_status_says_where_weights_came_from_and_what_is_wrong_with_the_bucket() -> None:

@@ -17,9 +17,11 @@ from pulumi_llm._plan.exchange import standing
 from pulumi_llm._plan.forecast import Forecast
 
 ROOT = Path(__file__).parents[2]
-CLOUDS = ("aliyun", "aws", "tencent")
-OTHER_GPU = {"aliyun": "A10", "aws": "A10G", "tencent": "A10"}
-OTHER_REGION = {"aliyun": "cn-shanghai", "aws": "us-west-2", "tencent": "ap-shanghai"}
+CLOUDS = ("aliyun", "aws", "tencent", "volcengine")
+OTHER_GPU = {"aliyun": "A10", "aws": "A10G", "tencent": "A10", "volcengine": "A100-80GB"}
+OTHER_REGION = {"aliyun": "cn-shanghai", "aws": "us-west-2", "tencent": "ap-shanghai", "volcengine": "cn-shanghai"}
+SERVERS = {"volcengine": {"cloud": "volcengine", "region": "cn-beijing", "gpu": "A10"}}
+"""Clouds without a shipped stack: what is said otherwise of the server of Aliyun's."""
 NEWER_IMAGE = "image-date:20271231"
 DISK_GIB = 200
 
@@ -68,8 +70,13 @@ CASES = {
     "model": Case(setting("server.model", "Qwen/Qwen2.5-3B-Instruct"), "restarts-service", words=("llm-vllm",)),
     "gpu": Case(
         setting("server.gpu", OTHER_GPU.__getitem__),
-        {"aliyun": "stops-and-starts", "aws": "stops-and-starts", "tencent": "deletes-data"},
-        same_machine={"aliyun": True, "aws": True, "tencent": False},
+        {
+            "aliyun": "stops-and-starts",
+            "aws": "stops-and-starts",
+            "tencent": "deletes-data",
+            "volcengine": "stops-and-starts",
+        },
+        same_machine={"aliyun": True, "aws": True, "tencent": False, "volcengine": True},
     ),
     "image": Case(
         setting("server.renew", True),
@@ -123,7 +130,7 @@ PROXY_CASES = {
 
 
 def stack_of(cloud: str) -> str:
-    return "aliyun-t4" if cloud in PROXIES else f"{cloud}-t4"
+    return "aliyun-t4" if cloud in PROXIES or cloud in SERVERS else f"{cloud}-t4"
 
 
 def project(folder: Path, cloud: str, edit: Callable[[Platform, str], None] | None = None) -> Path:
@@ -138,6 +145,7 @@ def project(folder: Path, cloud: str, edit: Callable[[Platform, str], None] | No
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     platform = content["config"]["pulumi-llm:platform"]
     platform["server"]["model_disk_gib"] = DISK_GIB
+    platform["server"] |= SERVERS.get(cloud, {})
     if cloud in PROXIES:
         platform["proxy"] |= {"cloud": cloud, "region": PROXIES[cloud]}
     if edit is not None:

@@ -65,6 +65,8 @@ from tests.ssh import samples as own
 from tests.test_components import PROXY, SERVER
 from tests.test_content_spec import LIST, MODERATOR, moderator
 from tests.test_spec import GOOD, changed, without
+from tests.vectors.bad import BAD as OF_VECTORIZERS
+from tests.vectors.weaviate import platform
 
 ROOT = Path(__file__).parents[2]
 
@@ -491,6 +493,8 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("proxy.upstreams", {"custom": {"models": ["m"]}}),
     ("proxy.upstreams", {"custom": {"models": ["m"], "base_url": "http://x.example/v1"}}),
     ("server.traces", {"endpoint": "http://collector.example.com:4318/v1/traces"}),
+    ("server.traces", {"endpoint": "https://collector.example.com/v1/traces", "engine": True}),
+    ("proxy.traces", {"endpoint": "http://10.0.0.9:4318/v1/traces", "engine": True}),
     ("proxy.upstreams", {"groq": {"models": ["m"], "prices": {"n": {"input": 1}}}}),
     *(("server.upstreams", each) for each in UPSTREAMS),
     ("server.cors_origins", ["chat.example.com"]),
@@ -499,6 +503,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.alternatives", [{}]),
     ("server.alternatives", [{"spot": False}]),
     ("server.alternatives", [{"zone": "mars-1a"}]),
+    ("server.alternatives", [{"region": "us-east-1", "zone": "us-west-2a"}]),
     ("server.alternative", 3),
     ("network.vpc_id", "vpc-1"),
     ("network.cidr", "8.8.0.0/16"),
@@ -588,6 +593,8 @@ def of_apps() -> Iterator[Finding]:
         raw["server"] |= {"upstreams": APP_UPSTREAMS, **keys}
         yield from told(lambda raw=raw: resolve_platform(raw))
     yield from resolve_platform(changed("server.apps", {"chat": CHAT})).server.warnings
+    for __, __, keys, vectors in OF_VECTORIZERS:
+        yield from told(lambda keys=keys, vectors=vectors: resolve_platform(platform(server=keys, **vectors)))
 
 
 def of_services() -> Iterator[Finding]:
@@ -739,7 +746,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
     (llm.ModelServer, {**SERVER, "https_port": 80, "domain": SIGNED}),
     (llm.ModelServer, {**SERVER, "spot": True, "idle_stop": {"minutes": 30}}),
-    (llm.ModelServer, {**SERVER, "replicas": 2, "hours": "Mon-Fri 08:00-20:00 UTC"}),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "idle_stop": {"minutes": 30}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),
@@ -778,10 +785,22 @@ def of_components() -> Iterator[Finding]:
     ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
     yield from capture(lambda: llm.ModelServer("x", ended)).notes
     yield from capture(lambda: llm.ModelServer("x", {**SERVER, "hours": "Mon-Fri 08:00-20:00 UTC"})).notes
+    for more in ({"started_by": "cloud"}, {"started_by": "cloud", "hours": "Mon-Fri 08:00-20:00 UTC"}):
+        elsewhere: Any = {**SERVER, "cloud": "aliyun", "region": "cn-hangzhou", **more}
+        yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))
     others: Any = {**SERVER, "alternatives": [{"spot": True}, {"instance_type": "g4dn.4xlarge"}]}
     yield from capture(lambda: llm.ModelServer("x", others)).notes
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}
     others["alternatives"] = [{"zone": f"{SERVER['region']}c"}]
+    yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
+    others = {
+        **SERVER,
+        "address_id": "eipalloc-1",
+        "address": "198.51.100.7",
+        "alternatives": [{"region": "eu-west-1"}],
+    }
+    yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
+    others = {**SERVER, "upstreams": {"openai": {"models": ["gpt-6-luna"]}}, "alternatives": [{"region": "ap-east-1"}]}
     yield from told(lambda: capture(lambda: llm.ModelServer("x", others)))
     for model in ("intfloat/multilingual-e5-large", "jinaai/jina-reranker-m0", "qwen3.8-max"):
         yield from told(lambda model=model: catalog.load().model(model))

@@ -17,7 +17,7 @@ from pulumi_llm._simcloud.rules.base import CloudError
 from pulumi_llm._simcloud.simulator import Difference, Failure, Simulator
 from pulumi_llm._simcloud.store import Record, Store
 
-REGIONS = {"aws": "us-east-1", "alicloud": "cn-shanghai", "tencentcloud": "ap-guangzhou"}
+REGIONS = {"aws": "us-east-1", "alicloud": "cn-shanghai", "tencentcloud": "ap-guangzhou", "volcengine": "cn-beijing"}
 
 
 def urn(token: str, name: str) -> str:
@@ -111,6 +111,11 @@ def digitalocean() -> Cloud:
 @pytest.fixture
 def tencentcloud() -> Cloud:
     return cloud("tencentcloud")
+
+
+@pytest.fixture
+def volcengine() -> Cloud:
+    return cloud("volcengine")
 
 
 # -- the real engine

@@ -145,12 +145,41 @@ pulumi.export("address", address.ip_address)
 pulumi.export("host", host.id)
 """
 
-PROGRAMS = {"aws": AWS, "aliyun": ALIYUN, "digitalocean": DIGITALOCEAN, "tencent": TENCENT}
+VOLCENGINE = """
+import pulumi
+import pulumi_volcengine as volc
+
+config = pulumi.Config()
+zone = "cn-beijing-a"
+cloud = volc.Provider("cloud", region=config.get("region") or "cn-beijing")
+by_cloud = pulumi.ResourceOptions(provider=cloud)
+image = volc.ecs.get_images_output(name_regex=r"^Ubuntu 24\\.04 64", opts=pulumi.InvokeOutputOptions(provider=cloud))
+vpc = volc.vpc.Vpc("net", cidr_block="10.0.0.0/16", opts=by_cloud)
+subnet = volc.vpc.Subnet("part", vpc_id=vpc.id, cidr_block="10.0.1.0/24", zone_id=zone, opts=by_cloud)
+group = volc.vpc.SecurityGroup("rules", vpc_id=vpc.id, opts=by_cloud)
+ignored = [] if config.get_bool("follow") else ["imageId"]
+host = volc.ecs.Instance(
+    "host", image_id=image.apply(lambda found: found.images[0].image_id), subnet_id=subnet.id, password="Chosen-1",
+    instance_type=config.get("type") or "ecs.pni2.3xlarge", security_group_ids=[group.id],
+    system_volume_type="ESSD_PL0", system_volume_size=40, user_data=config.get("data") or "#cloud-config\\n",
+    opts=pulumi.ResourceOptions(provider=cloud, ignore_changes=ignored),
+)
+address = volc.eip.Address("address", billing_type="PostPaidByTraffic", opts=by_cloud)
+bound = volc.eip.Associate(
+    "bound", allocation_id=address.id, instance_id=host.id, instance_type="EcsInstance",
+    opts=pulumi.ResourceOptions(provider=cloud, delete_before_replace=True),
+)
+pulumi.export("address", address.eip_address)
+pulumi.export("host", host.id)
+"""
+
+PROGRAMS = {"aws": AWS, "aliyun": ALIYUN, "digitalocean": DIGITALOCEAN, "tencent": TENCENT, "volcengine": VOLCENGINE}
 OTHER_TYPE = {
     "aws": "g4dn.2xlarge",
     "aliyun": "ecs.gn6i-c8g1.2xlarge",
     "digitalocean": "s-4vcpu-8gb",
     "tencent": "GN7.5XLARGE80",
+    "volcengine": "ecs.pni2.7xlarge",
 }
 
 
@@ -210,8 +239,9 @@ def test_a_newer_image_replaces_an_aliyun_instance_where_the_provider_is_told_so
     assert planned == done == {"host": "replace", "bound": "replace"}
 
 
-def test_a_newer_image_reinstalls_a_tencent_instance_in_place(project: Make) -> None:
-    planned, done, _ = _after_a_newer_image(project(TENCENT))
+@pytest.mark.parametrize("name", ["tencent", "volcengine"])
+def test_a_newer_image_reinstalls_an_instance_in_place_where_the_provider_does_so(project: Make, name: str) -> None:
+    planned, done, _ = _after_a_newer_image(project(PROGRAMS[name]))
     assert planned == done == {"host": "update"}
 
 
@@ -234,6 +264,7 @@ def test_a_type_of_another_architecture_replaces_an_aws_instance_or_is_refused_w
         ("aliyun", "Code: OperationDenied.NoStock"),
         ("digitalocean", "The size s-2vcpu-4gb is not available in region sgp1"),
         ("tencent", "Code=ResourceInsufficient.SpecifiedInstanceType"),
+        ("volcengine", "OperationDenied.NoStock: The specified instance type ecs.pni2.3xlarge is out of stock"),
     ],
 )
 def test_a_zone_without_stock_fails_in_the_clouds_words_and_a_second_up_finishes(

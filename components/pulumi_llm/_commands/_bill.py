@@ -16,11 +16,10 @@ from typing import Any
 from pulumi_llm import catalog
 from pulumi_llm._commands import DONE
 from pulumi_llm._commands._values import STEP
-from pulumi_llm._language import told, tr
+from pulumi_llm._language import tr
 from pulumi_llm._plan import environment
 from pulumi_llm._plan import project as projects
 from pulumi_llm._plan.capture import capture_stack
-from pulumi_llm._resolve.choices import ALTERNATIVES
 from pulumi_llm._review import bill_file, bill_text, difference, revision
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.item import Usage
@@ -35,8 +34,7 @@ def run(asked: Namespace) -> int:
     before = against = None
     if asked.against is not None:
         before, against = _before(asked)
-    notes: list[Finding] = []
-    now = _bill(asked.project, asked.stack, usage, notes)
+    now = _bill(asked.project, asked.stack, usage)
     change = difference.compare(before, now) if before is not None else None
     verdict = _verdict(now, asked.budget, asked.currency) if asked.budget is not None else None
     if asked.json:
@@ -49,7 +47,6 @@ def run(asked: Namespace) -> int:
         sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(bill_text.bill_text(now, asked.currency))
-        sys.stdout.writelines(f"{told(each.message)}\n" for each in notes if each.code == ALTERNATIVES)
         if change is not None and against is not None:
             sys.stdout.write(bill_text.difference_text(change, _named(against), asked.currency))
         if verdict is not None:
@@ -59,12 +56,11 @@ def run(asked: Namespace) -> int:
     return DONE
 
 
-def _bill(folder: Path, stack: str, usage: Usage, notes: list[Finding]) -> Bill:
+def _bill(folder: Path, stack: str, usage: Usage) -> Bill:
     project = projects.find(folder)
     values = projects.read_stack(project, stack).values
     with contextlib.redirect_stdout(sys.stderr):  # what the program itself prints is not part of the bill
         plan = capture_stack(folder, stack)
-    notes += plan.notes
     data = catalog.load()
     packages = [facts.pulumi_package for facts in data.clouds.values()]
     regions = {each: values[f"{each}:region"] for each in packages if values.get(f"{each}:region")}

@@ -47,15 +47,15 @@ def run(asked: Namespace) -> int:
     if server.host is not None:
         message = _("the server is a machine that exists, and no cloud makes it again")
         raise Refusal([Finding("recover.own-machine", message, _("`pulumi up` sets it up again"))])
-    beside = platform.vectors
-    choices = choices_of(server, looking(beside), platform.network)
+    choices = choices_of(server, looking(server, platform.vectors, platform.access), platform.network)
     copied = server.disk.from_snapshot if server.disk else None
     disk = _disk(asked, copied) if before.rows else None
     # Where the state does not tell the disk's zone, it is where the machine was to be.
     told = disk.zone if disk is not None else before.zone
     zone = (told or choices[server.alternative].place.zone) if before.used else ""
     copy = _copy(asked, disk) if asked.snapshot else ""
-    meant, left = _meant(choices, "" if copy else zone, asked.most)
+    region = choices[server.alternative].place.region if before.used or copy or copied else ""
+    meant, left = _meant(choices, Bound(region, "" if copy else zone), asked.most)
     for line in left:
         say(line)
     if not meant:
@@ -172,12 +172,28 @@ def _platform(asked: Namespace) -> spec.PlatformSpec:
     return found
 
 
-def _meant(choices: Sequence[Choice], zone: str, most: Decimal | None) -> tuple[list[Choice], list[str]]:
-    """What is to be tried, and a line about each that is left out. ``zone``: of a disk with data, if there is one."""
-    meant, left = [], []
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where data is that does not move: the region of the server, and the zone of its disk. Empty: there is none."""
+
+    region: str
+    zone: str
+
+
+def _meant(choices: Sequence[Choice], bound: Bound, most: Decimal | None) -> tuple[list[Choice], list[str]]:
+    """What is to be tried, and a line about each that is left out."""
+    meant, left, zone = [], [], bound.zone
     for each in choices:
         price = each.place.price
-        if zone and each.place.zone != zone:
+        if bound.region and each.place.region != bound.region:
+            left.append(
+                _(
+                    "left out: {choice}: the server's address, disk and snapshots are in {region} and do not move",
+                    choice=str(each),
+                    region=bound.region,
+                )
+            )
+        elif zone and each.place.zone != zone:
             left.append(
                 _(
                     "left out: {choice}: the data disk is in {zone} and does not move to another zone",

@@ -270,6 +270,7 @@ def _overlooked(rule: str | None, context: Context, old: Any, new: Any) -> bool:
 
     ``without:INPUT``: where that input is not given. ``when:INPUT=A|B`` and ``unless:INPUT=A|B``: where the input has,
     or has not, one of the values, of which the empty one stands for an input that is not given.
+    ``unless-changes:INPUT``: where that input stays as it was. ``once-made``: of whatever is there already.
     """
     if rule is None:
         return False
@@ -278,9 +279,12 @@ def _overlooked(rule: str | None, context: Context, old: Any, new: Any) -> bool:
     given = context.new.get(wanted)
     if name == "without":
         return not given
+    if name == "unless-changes":
+        return bool(context.old.get(wanted) == given)
     if name in ("when", "unless"):
         return (str(given or "") in values.split("|")) == (name == "when")
     rules: dict[str, Callable[[], bool]] = {
+        "once-made": lambda: True,
         "both-empty": lambda: _is_zero(old) and _is_zero(new),
         "same-protocol": lambda: _protocol(old) == _protocol(new),
         # All ports is what the provider makes of no port, and of any protocol without ports.

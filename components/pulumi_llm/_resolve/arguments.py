@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 from pulumi_llm import spec
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import all_or_none, gather, pick, refuse
-from pulumi_llm._resolve.choices import of_subnet
+from pulumi_llm._resolve.choices import of_subnet, tied
 from pulumi_llm._resolve.graph import Foreign
 from pulumi_llm._resolve.parts import Shared
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import stores
 from pulumi_llm.spec import (
     VECTORS_BESIDE,
     AccessSpec,
@@ -101,6 +102,8 @@ def of_server(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterab
         lambda: _backed_up(given),
         beside=beside,
     )
+    if given.get("vectors"):
+        named_as(VECTORS, lambda: stores.refuse_mistakes(server, vectors))
     return ServerArguments(
         server=server,
         shared=Shared(access=access, network=network, tags=tags.tags, protect=_protection(given)),
@@ -147,11 +150,16 @@ def of_proxy(given: Mapping[str, Any], known: Mapping[str, Any], beside: Iterabl
 
 def check_existing(given: Mapping[str, Any]) -> None:
     """Refuse an existing network that is named by halves, or one whose subnet is in a zone that may be left."""
+    alternatives = list(enumerate(given.get("alternatives") or (), 1))
+    named = [name for name in ("vpc_id", "address_id") if given.get(name) is not None]
+    region = given.get("region")
+    moved = [number for number, each in alternatives if each.get("region") not in (None, region)]
+    if away := [tied(number, name, str(region)) for number in moved for name in named]:
+        raise Refusal(away)
     if not all_or_none(given, "vpc_id", "subnet_id"):
         return
     if given.get("zone") is None:
         refuse("spec.zone-needed", _("an existing subnet is named, but not its zone"), _("zone: the subnet's zone"))
-    alternatives = enumerate(given.get("alternatives") or (), 1)
     if beyond := [of_subnet(number) for number, each in alternatives if each.get("zone") not in (None, given["zone"])]:
         raise Refusal(beyond)
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm.preflight import apps
+from pulumi_llm.preflight import apps, stores
 from pulumi_llm.spec import served_by
 
 if TYPE_CHECKING:
+    from pulumi_llm._resolve.choices import Choice
     from pulumi_llm.catalog import CloudFacts, Model, Region
     from pulumi_llm.catalog.abilities import Abilities
     from pulumi_llm.errors import Finding
@@ -116,6 +117,8 @@ class ResolvedServer(ResolvedMachine):
     prices: Mapping[str, PriceSpec]
     models: tuple[ResolvedModel, ...] = ()
     """Further models, in the order in which they start."""
+    choices: tuple[Choice, ...] = ()
+    """What may be made, where there are alternatives: the server as it is written first, then these in their order."""
 
     @property
     def count(self) -> int:
@@ -130,9 +133,14 @@ class ResolvedServer(ResolvedMachine):
 
     @property
     def keys(self) -> Mapping[str, KeySpec]:
-        """The gateway's keys: those of the spec, and that of a chat page, which callers are not told."""
+        """The gateway's keys: those of the spec, and those of a chat page and a vector store, which nobody is told."""
         chat = self.spec.apps.chat if self.spec.apps else None
-        return {**self.spec.keys, **({apps.CHAT: chat.gateway_key} if chat else {})}
+        vectorizer = self.vectors.vectorizer if self.vectors else None
+        return {
+            **self.spec.keys,
+            **({apps.CHAT: chat.gateway_key} if chat else {}),
+            **({stores.KEY: vectorizer.gateway_key} if vectorizer else {}),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,8 @@ class Stand:
     """Of a model server: what was asked, with each model's share of a card told."""
     seats: tuple[Seat, ...] = ()
     """Of a model server with further models: each with its share, the main one first."""
+    choices: tuple[choices.Choice, ...] = ()
+    """Of a model server with alternatives: all that may be made, the one that is written first."""
 
     def fields(self) -> dict[str, Any]:
         """As fields of a resolved machine."""
@@ -118,16 +120,35 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     )
 
 
-def looking(vectors: VectorsSpec | None) -> choices.Look:
-    """How an alternative is looked at: as the server itself is, with the same ``vectors``."""
-    return lambda server: stand_of_server(server, vectors).place
+def looking(written: ServerSpec, vectors: VectorsSpec | None, access: AccessSpec | None) -> choices.Look:
+    """How an alternative to ``written`` is looked at: as the server itself is, with the same ``vectors``."""
+
+    def look(server: ServerSpec) -> Stand:
+        store = choices.store_of(vectors, written, server)
+        stand = stand_of_server(server, store)
+        if server.region != written.region and access is not None:
+            wrong = domain_mistakes(server.domain, server.cloud, server.region, access)
+            if wrong:
+                raise Refusal(wrong)
+        if store is not None and store.placement == "own" and not stand.place.exists:
+            stand_of_vectors(stand.place.cloud, stand.place.region, stand.place.zone, store)
+        return stand
+
+    return look
 
 
 def with_alternatives(
-    stand: Stand, written: ServerSpec, vectors: VectorsSpec | None, network: NetworkSpec | None
+    stand: Stand,
+    written: ServerSpec,
+    vectors: VectorsSpec | None,
+    network: NetworkSpec | None,
+    access: AccessSpec | None,
 ) -> Stand:
-    """The stand with a note of what may be made in its place. Raises Refusal for an alternative that cannot."""
-    return replace(stand, warnings=(*stand.warnings, *choices.notes_of(written, looking(vectors), network)))
+    """The stand with what may be made in its place, and a note of that. Raises Refusal for what cannot be made."""
+    if not written.alternatives:
+        return stand
+    found = choices.choices_of(written, looking(written, vectors, access), network)
+    return replace(stand, warnings=(*stand.warnings, choices.note_of(written, found)), choices=tuple(found))
 
 
 def stand_of_vectors(cloud: str, region: str, zone: str | None, vectors: VectorsSpec) -> Stand:
@@ -169,8 +190,9 @@ def resolve_server(
     if stand is None:  # else the platform has looked at it
         _settle_name(server, shared)
         written, server = server, server.choice(server.alternative)
+        given, vectors = vectors, choices.store_of(vectors, written, server)
         stand = stand_of_server(server, vectors)
-        stand = with_alternatives(stand, written, vectors, shared.network)
+        stand = with_alternatives(stand, written, given, shared.network, shared.access)
     data, model = catalog.load(), stand.model
     server = stand.server or server
     resolved = ResolvedServer(
@@ -190,6 +212,7 @@ def resolve_server(
         max_num_seqs=stand.max_num_seqs,
         prices=MappingProxyType(prices_of(server.upstreams)),
         models=tuple(_further(server, stand.seats)),
+        choices=stand.choices,
     )
     if found := list(apps.unserved(server, {*resolved.served, *server.routes})):
         raise Refusal(found)

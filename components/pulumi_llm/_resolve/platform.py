@@ -8,11 +8,11 @@ from typing import Any
 
 from pulumi_llm import spec
 from pulumi_llm._findings import keep
-from pulumi_llm._resolve import parts
+from pulumi_llm._resolve import choices, parts
 from pulumi_llm._resolve.graph import Foreign, ResolvedPlatform, ResolvedProxy
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import placement
+from pulumi_llm.preflight import placement, stores
 from pulumi_llm.spec import KeySpec, PlatformSpec, ProxySpec, ServerSpec, VectorsSpec
 
 SERVER_KEY = "server"
@@ -37,24 +37,28 @@ def resolve_platform(raw: object, *, where: str = "") -> ResolvedPlatform:
     server = wanted.server if wanted else _part(raw, "server", ServerSpec)
     proxy = wanted.proxy if wanted else _part(raw, "proxy", ProxySpec)
     written = server
-    if server is not None and server.alternative:
-        server = server.choice(server.alternative)
-        wanted = wanted and wanted.model_copy(update={"server": server})
-    vectors: VectorsSpec | None = wanted.vectors if wanted else _part(raw, "vectors", VectorsSpec)
+    given: VectorsSpec | None = wanted.vectors if wanted else _part(raw, "vectors", VectorsSpec)
+    vectors = given
+    if written is not None and written.alternative:
+        server = written.choice(written.alternative)
+        vectors = choices.store_of(given, written, server)
+        wanted = wanted and wanted.model_copy(update={"server": server, "vectors": vectors})
     own = vectors if vectors is not None and vectors.placement == "own" else None
     of_server = of_vectors = of_proxy = None
     if server is not None:
         placing = placement.attempt(lambda: placement.place_server(server))
         of_server = kept(lambda: parts.stand_of_server(server, vectors, placing), "server")
         if written is not None and (stand := of_server) is not None:
-            network = wanted.network if wanted else None
-            of_server = kept(lambda: parts.with_alternatives(stand, written, vectors, network), "server") or stand
+            network, access = (wanted.network, wanted.access) if wanted else (None, None)
+            of_server = kept(lambda: parts.with_alternatives(stand, written, given, network, access), "server") or stand
         if own is not None and placing.place is not None and not placing.place.exists:
             # Beside the model server, in its zone. That nothing is bought beside a machine that exists is said above.
             place = placing.place
             of_vectors = kept(lambda: parts.stand_of_vectors(place.cloud, place.region, place.zone, own), "vectors")
     if proxy is not None:
         of_proxy = kept(lambda: parts.stand_of_proxy(proxy), "proxy")
+    if server is not None:
+        kept(lambda: stores.refuse_mistakes(server, vectors), "vectors")
     if wanted is not None:
         findings += [each.placed(where) for each in _zones_are_named(wanted)]
         for part, machine in (("server", wanted.server), ("proxy", wanted.proxy)):

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.alternatives import Offered, offered
 from pulumi_llm._review.item import Item, Usage
 from pulumi_llm._review.items import items
 from pulumi_llm._review.money import HOURS_PER_MONTH, PER_HOUR, PER_MONTH, ZERO, Amounts, both, exact, total
@@ -20,6 +21,17 @@ from pulumi_llm._texts import _, either, listed
 from pulumi_llm.catalog import Catalog, ExchangeRate, ExtraPrice, Price
 from pulumi_llm.catalog.rows import STALE_AFTER_DAYS
 from pulumi_llm.errors import Finding, nearest
+
+ESTIMATES = ("traffic", "snapshots", "storage")
+"""Kinds of things of which a plan does not tell the amount."""
+KINDS = {
+    "disk": "disk",
+    "address": "public-address",
+    "traffic": "traffic-out",
+    "snapshots": "snapshot",
+    "storage": "storage",
+}
+"""What the rows of prices call each kind of thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,14 @@ class Line:
         return self.urn.split("::", 2)[-1], self.slot
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of the machines that a server may be made on, and what it would cost: ``line`` is in no total."""
+
+    offered: Offered
+    line: Line
+
+
 @dataclass(slots=True)
 class Bill:
     """All lines of a plan. ``as_of`` is the day against which prices were called old."""
@@ -77,6 +97,8 @@ class Bill:
     traffic_gib: Decimal
     exchange_rate: ExchangeRate
     lines: list[Line] = field(default_factory=list)
+    alternatives: list[Alternative] = field(default_factory=list)
+    """Of each server that has any: the one that is written first, then these in their order."""
 
     @property
     def per_hour(self) -> Amounts:
@@ -137,6 +159,8 @@ def make_bill(
     # Resources register in the order in which their inputs become known, which need not be the same twice.
     found = sorted(items(plan, catalog, usage, default_regions), key=lambda item: (item.resource, item.urn))
     bill.lines = [_line(item, catalog, today) for item in found]
+    others = sorted(offered(plan, usage), key=lambda each: (each.item.resource, each.item.urn, each.number))
+    bill.alternatives = [Alternative(each, _line(each.item, catalog, today)) for each in others]
     return bill
 
 
@@ -167,7 +191,7 @@ def _line(item: Item, catalog: Catalog, today: date) -> Line:
         region=item.region,
         quantity=item.quantity,
         hours=item.hours,
-        estimate=item.kind in ("traffic", "snapshots"),
+        estimate=item.kind in ESTIMATES,
         price=tag,
         per_hour=per_hour,
         per_month=per_month,
@@ -194,8 +218,7 @@ def _row(item: Item, catalog: Catalog) -> Price | ExtraPrice | None:
         return None
     if item.kind == "machine":
         return catalog.price(item.cloud, item.name, item.region, spot=item.spot)
-    kind = {"disk": "disk", "address": "public-address", "traffic": "traffic-out", "snapshots": "snapshot"}[item.kind]
-    row = catalog.extra_price(item.cloud, kind, item.name, item.region)
+    row = catalog.extra_price(item.cloud, KINDS[item.kind], item.name, item.region)
     if row is not None and row.region == "*" and not _ordinary(item.cloud, item.region, catalog):
         return None  # "all regions" are those of the ordinary partition
     return row

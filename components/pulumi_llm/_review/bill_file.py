@@ -12,13 +12,17 @@ Format 1, one object. Money is a number, rounded as shown (0.0001 per hour, 0.01
                 "price": {"amount", "currency", "unit", "source", "source_date", "stale", "derived"} | null,
                 "per_hour": {"CNY", "USD"} | null, "per_month": {"CNY", "USD"} | null,
                 "unknown": str | null}],      why there is no price
+     "alternatives": [{"resource", "number", "taken": bool, "what", "cloud", "region", "zone", "instance_type",
+                "spot": bool, "machines": number, "hours", "price", "per_hour", "per_month", "unknown",
+                "fit": {"context", "at_once", "longest"} | null}],
+                                              of servers that have any; in no total, and not read back
      "total": {"per_hour": {"CNY", "USD"}, "per_month": {"CNY", "USD"},
                "at_least": bool},             true: some prices are unknown
      "findings": [{"code", "severity", "message", "hint", "where"}]}
 
-``kind`` is machine, disk, address, traffic or other. ``per_hour`` is an hour in which everything runs. The command
-adds ``against`` and ``difference`` (see :mod:`pulumi_llm._review.difference`) and ``budget``; a reader ignores keys
-that it does not know.
+``kind`` is machine, disk, address, traffic, snapshots, storage or other. ``per_hour`` is an hour in which everything
+runs. The command adds ``against`` and ``difference`` (see :mod:`pulumi_llm._review.difference`) and ``budget``; a
+reader ignores keys that it does not know.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _json
-from pulumi_llm._review.bill import Bill, Line, PriceTag
+from pulumi_llm._review.bill import Alternative, Bill, Line, PriceTag
 from pulumi_llm._review.money import Amounts
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import ExchangeRate
@@ -52,6 +56,7 @@ def to_json(bill: Bill) -> dict[str, Any]:
         "traffic_gib": float(bill.traffic_gib),
         "exchange_rate": {key: getattr(rate, key) for key in ("base", "quote", "rate", "source", "source_date")},
         "lines": [_line_to_json(line) for line in bill.lines],
+        "alternatives": [_alternative_to_json(each) for each in bill.alternatives],
         "total": {
             "per_hour": bill.per_hour.to_json(),
             "per_month": bill.per_month.to_json(),
@@ -130,6 +135,18 @@ def _line_to_json(line: Line) -> dict[str, Any]:
         "per_hour": line.per_hour.to_json() if line.per_hour is not None else None,
         "per_month": line.per_month.to_json() if line.per_month is not None else None,
         "unknown": line.unknown,
+    }
+
+
+def _alternative_to_json(alternative: Alternative) -> dict[str, Any]:
+    it, room = alternative.offered, alternative.offered.room
+    line = _line_to_json(alternative.line)
+    return {
+        "resource": line["resource"],
+        **{key: getattr(it, key) for key in ("number", "taken", "zone", "instance_type", "spot")},
+        "machines": line["quantity"],
+        **{key: line[key] for key in ("what", "cloud", "region", "hours", "price", "per_hour", "per_month", "unknown")},
+        "fit": None if room is None else {"context": room.context, "at_once": room.at_once, "longest": room.longest},
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 
 from pulumi_llm import _tables
 from pulumi_llm._language import told, tr
 from pulumi_llm._review.bill import Bill, Line
+from pulumi_llm._review.capacity import Room
 from pulumi_llm._review.difference import Difference, LineChange
 from pulumi_llm._review.money import CURRENCIES, HOURS_PER_MONTH, Amounts, plain
 from pulumi_llm._tables import padded
@@ -51,6 +53,7 @@ def bill_text(bill: Bill, currency: str) -> str:
         f"{padded(word, WIDTH)}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}",
     ]
     lines += _remarks(bill)
+    lines += _alternatives(bill, order)
     return "\n".join(lines) + "\n"
 
 
@@ -125,6 +128,31 @@ def _row(line: Line, order: tuple[str, ...]) -> str:
     marks += [tr("derived")] if line.price.derived else []
     figures = f"{_figures(line.per_hour, order, 11, 4)}{_figures(line.per_month, order, 13, 2)}"
     return f"{what}{figures}   {told(listed(marks))}"
+
+
+def _alternatives(bill: Bill, order: tuple[str, ...]) -> Iterable[str]:
+    """What `recover` takes where a server's machine is sold out: the machine alone, in no total."""
+    for resource, group in groupby(bill.alternatives, key=lambda each: each.line.resource):
+        yield ""
+        yield tr(
+            "alternatives of {resource}, the machine alone, as `pulumi-llm recover` tries them:", resource=resource
+        )
+        for each in group:
+            number = each.offered.number
+            what = _("{number}: {words}", number=number, words=each.line.what)
+            if each.offered.taken:
+                what = _("{words}; taken now", words=what)
+            yield _row(replace(each.line, what=what), order)
+            yield f"     {told(fit_of(each.offered.room))}"
+
+
+def fit_of(room: Room | None) -> str:
+    """How a model fits, in words."""
+    if room is None:
+        return _("whether the model fits is not known")
+    if room.at_once < 1:
+        return _("by the estimate no request of {context:,} tokens fits", context=room.context)
+    return _("fits: {at_once:g} requests of {context:,} tokens at once", at_once=room.at_once, context=room.context)
 
 
 def _remarks(bill: Bill) -> Iterable[str]:

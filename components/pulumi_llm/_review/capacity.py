@@ -75,7 +75,7 @@ def seen(plan: Plan, resource: PlannedResource) -> Seen | None:
     """
     resolved = plan.servers.get(resource.urn)
     if resolved is not None:
-        return Seen(resolved.spec, _room(resolved.context_length, resolved.memory), resolved.weights_gib)
+        return Seen(resolved.spec, room_of(resolved.context_length, resolved.memory), resolved.weights_gib)
     server = server_of(resource)
     if server is None:
         return None
@@ -83,12 +83,14 @@ def seen(plan: Plan, resource: PlannedResource) -> Seen | None:
         case = case_of(of_server(sharing.settled(server)))
     except Refusal:
         return Seen(server, None, None)
-    return Seen(server, _room(case.max_model_len, case.memory), placement.download_gib(case.model))
+    return Seen(server, room_of(case.max_model_len, case.memory), placement.download_gib(case.model))
 
 
 def server_of(resource: PlannedResource) -> spec.ServerSpec | None:
     """The spec of a model server in a plan; None where it holds what is not known, or is refused."""
     known = spec.server_arguments(resource.inputs)
+    # Below a platform they stand beside the one that is taken, which they no longer differ from.
+    known = {key: value for key, value in known.items() if key not in ("alternatives", "alternative")}
     if any(is_secret(value) or value == UNKNOWN for value in known.values()):
         return None
     try:
@@ -97,7 +99,8 @@ def server_of(resource: PlannedResource) -> spec.ServerSpec | None:
         return None
 
 
-def _room(context: int | None, memory: Memory | None) -> Room | None:
+def room_of(context: int | None, memory: Memory | None) -> Room | None:
+    """The room that an estimate tells of, for requests of ``context`` tokens; None: there is no estimate."""
     if memory is None:
         return None
     return Room(context or preflight.DEFAULT_CONTEXT, round(memory.max_concurrency, 1), memory.max_model_len)

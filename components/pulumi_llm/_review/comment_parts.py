@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pulumi_llm._review import caller_parts
+from pulumi_llm._review.alternative_parts import alternatives
 from pulumi_llm._review.bill import Bill
 from pulumi_llm._review.changes import Change, TextChange
 from pulumi_llm._review.difference import Difference
@@ -100,6 +101,7 @@ def stack(review: StackReview, words: Words, budget: Budget, left_out: LeftOut, 
         lines += folded(title, _findings(review.findings, words, budget), opened=bool(review.errors))
     lines += _texts(review.changes.texts, words, budget, left_out)
     lines += _bill(review, words, budget)
+    lines += alternatives(review, words, budget, left_out)
     if review.picture is not None and budget.pictures:
         told = {**words.content["kinds"]}
         drawn = fenced(mermaid(review.picture, told), "mermaid")

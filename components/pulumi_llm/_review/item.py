@@ -13,7 +13,7 @@ DEFAULT_TRAFFIC_GIB = 50
 """A guess, to be replaced by one's own: about 5 million tokens a day, streamed one by one at some 300 bytes each
 (the JSON of a chunk and its framing), are 1.4 GiB a day and 42 GiB a month."""
 
-ItemKind = Literal["machine", "disk", "address", "traffic", "snapshots", "other"]
+ItemKind = Literal["machine", "disk", "address", "traffic", "snapshots", "storage", "other"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm._review import own_items
+from pulumi_llm._review.buckets import in_buckets
 from pulumi_llm._review.item import Item, ItemKind, Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
@@ -49,10 +50,9 @@ class _Reader:
         for each in self.plan.resources:
             if each.type == SERVER and isinstance(each.inputs.get("host"), Mapping):
                 yield own_items.existing(each, each.inputs["host"], self.usage)
-            if each.type == SERVER and isinstance(each.inputs.get("weights"), Mapping):
-                yield own_items.kept(each, each.inputs["weights"])
             if each.type == own_items.FLEET:
                 yield from own_items.of_fleet(each, self.usage)
+            yield from in_buckets(self.plan, each)
             if not each.custom or each.package in self.table.free_packages:
                 continue
             rule = self.table.rules.get(each.type)

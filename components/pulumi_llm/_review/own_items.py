@@ -1,4 +1,4 @@
-"""What costs and is no resource of a cloud's: machines that exist, a bucket of one's own, the nodes of a cluster."""
+"""What costs and is no resource of a cloud's: machines that exist, and the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -44,21 +44,6 @@ def existing(server: PlannedResource, host: Mapping[str, Any], usage: Usage) -> 
         source_date=datetime.now(UTC).date().isoformat(),
     )
     return replace(item, told=told)
-
-
-def kept(server: PlannedResource, weights: Mapping[str, Any]) -> Item:
-    """The bucket of weights, which is somebody's own: a cloud charges for what lies in it, by its own price."""
-    return Item(
-        urn=server.urn,
-        type=server.type,
-        resource=server.name,
-        slot="weights",
-        kind="other",
-        what=_("weights kept in {bucket}", bucket=str(weights.get("bucket"))),
-        cloud=None,
-        region=None,
-        unknown=_("the catalogue has no price of what lies in a bucket; within its region nothing is paid to fetch it"),
-    )
 
 
 def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:

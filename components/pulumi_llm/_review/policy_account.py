@@ -123,9 +123,13 @@ def _bill(view: View) -> Iterator[tuple[Budget, Bill]]:
 
 
 def _by_name(tags: Any) -> Mapping[str, Any]:
-    """Tags by their names; where a cloud has mere words for tags, `name:value` is what ours are."""
+    """Tags by their names: a map, a list of keys and values, or mere words, of which ours are `name:value`."""
     if isinstance(tags, (list, tuple)):
-        return dict(each.split(":", 1) for each in tags if isinstance(each, str) and ":" in each)
+        words = dict(each.split(":", 1) for each in tags if isinstance(each, str) and ":" in each)
+        return {
+            **words,
+            **{each["key"]: each.get("value") for each in tags if isinstance(each, Mapping) and "key" in each},
+        }
     return tags if isinstance(tags, Mapping) else {}
 
 

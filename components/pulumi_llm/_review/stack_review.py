@@ -208,6 +208,8 @@ def fit(plan: Plan) -> list[Finding]:
             found += [one.placed(each.name) for one in resolved.warnings]
             continue
         known = spec.server_arguments(each.inputs)
+        # Below a platform they stand beside the one that is taken, which they no longer differ from.
+        known = {key: value for key, value in known.items() if key not in ("alternatives", "alternative")}
         beside = {key: each.inputs.get(f"vectors_{key}") for key in spec.VECTORS_BESIDE}
         if any(is_secret(value) or value == UNKNOWN for value in (*known.values(), *beside.values())):
             continue

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pulumi_llm.catalog.catalog import Catalog
 
 DTYPES = {"float32", "float16", "bfloat16", "fp8", "fp4"}
-PRICED_ONLY = {"volcengine"}
-"""Clouds whose prices are known but on which no machine can be made."""
-
 CNY_PER_GPU_HOUR = (1.0, 200.0)
 CNY_PER_HOST_HOUR = (0.002, 10.0)
 COUNT_TOLERANCE = 0.02
@@ -116,8 +113,6 @@ def _instances(catalog: Catalog) -> Iterator[str]:
         what = f"instance type {row.cloud}/{row.instance_type}"
         yield from _sourced(what, row)
         yield from _size(catalog, row, what)
-        if row.cloud in PRICED_ONLY:
-            continue
         for region, zones in row.regions.items():
             known = catalog.regions.get((row.cloud, region))
             if known is None:
@@ -130,7 +125,7 @@ def _instances(catalog: Catalog) -> Iterator[str]:
 def _size(catalog: Catalog, row: Instance, what: str) -> Iterator[str]:
     if not 0 < row.vcpu <= 800 or not 0 < row.memory_gib <= 5000:
         yield f"{what}: {row.vcpu} vCPU and {row.memory_gib} GiB"
-    if row.cloud not in catalog.clouds and row.cloud not in PRICED_ONLY:
+    if row.cloud not in catalog.clouds:
         yield f"{what}: the cloud is not in the catalogue"
     if row.role == "proxy":
         if row.gpu is not None or row.gpu_count:

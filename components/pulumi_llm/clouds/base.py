@@ -17,7 +17,7 @@ from pulumi_llm._dataclasses import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.plans import SnapshotPlan
+    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +243,8 @@ class HostOrder:
     """An address that exists; default: one of the host's own."""
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
+    starts: tuple[StartPlan, ...] = ()
+    """When the cloud starts the machine; empty: never."""
     snapshots: SnapshotPlan | None = None
     """When the cloud copies the data disk; None: never."""
     from_snapshot: str | None = None
@@ -375,6 +377,12 @@ class Parts(Protocol):
 
     def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """Let the role stop this machine, in the mode that ends its charge, and let the machine have the role."""
+        ...
+
+    def start_machine(
+        self, name: str, plans: Sequence[StartPlan], machine: MachineHandle, tags: Mapping[str, str], scope: Scope
+    ) -> None:
+        """Have the cloud start the machine by those plans. Asked only of a cloud that can (`Capability.STARTS`)."""
         ...
 
     def attach_disk(

@@ -24,6 +24,8 @@ class Capability(StrEnum):
     """Make a network of one's own for machines to be in."""
     SNAPSHOTS = "snapshots"
     """Copy a disk on a schedule, and make a disk from such a copy."""
+    STARTS = "starts"
+    """Start a machine on a schedule, with nothing of ours running meanwhile."""
     DNS = "dns"
     """Keep the records of a domain, for machines of any cloud."""
 

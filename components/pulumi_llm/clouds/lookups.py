@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 ABSENT = re.compile(r"ParameterNotFound|InvalidImageId\.NotFound")
 CREDENTIALS = re.compile(
-    r"AuthFailure|InvalidAccessKeyId|SignatureDoesNotMatch|UnrecognizedClient|InvalidClientTokenId|InvalidSecurityToken"
+    r"AuthFailure|InvalidAccessKey|SignatureDoesNotMatch|UnrecognizedClient|InvalidClientTokenId|InvalidSecurityToken"
     r"|MissingSecurityToken|Expired|credential|secret_id|access_key",
     re.IGNORECASE,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_tls as tls
@@ -19,11 +19,12 @@ from pulumi_llm.clouds.base import (
     MachineHandle,
     MachineRequest,
     Parts,
+    RecordRequest,
     Scope,
     StopRole,
 )
 from pulumi_llm.clouds.capabilities import Capability
-from pulumi_llm.clouds.plans import SnapshotPlan
+from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import capabilities
 
@@ -88,6 +89,8 @@ class FromParts(Parts):
             # Aliyun takes such a plan only for a disk that is, or was, attached to a machine.
             attached = dataclasses.replace(scope, after=(*scope.after, attached_disk))
             self.copy_disk(f"{name}-snapshots{made}", order.snapshots, disk, order.tags, attached)
+        if order.starts:
+            self.start_machine(f"{name}-start", order.starts, machine, order.tags, scope)
         if role is not None:
             after.append(self.allow_stop(f"{name}-role", role, machine, scope))
         return BareHost(
@@ -103,6 +106,10 @@ class FromParts(Parts):
 
     # What not every cloud has. It is refused before a program comes here, in the same words.
 
+    def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
+        """Only for a cloud that keeps names (`Capability.DNS`). Raises Refusal ``cloud.cannot`` otherwise."""
+        raise Refusal(capabilities.lacking(self.name, [Capability.DNS]))
+
     def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
         """Only for a cloud whose `power.json` says how machines stop. Raises ``power.not-supported`` otherwise."""
         raise not_supported(self.name)
@@ -116,3 +123,9 @@ class FromParts(Parts):
     ) -> pulumi.Resource:
         """Only for a cloud that can (`Capability.SNAPSHOTS`). Raises Refusal ``cloud.cannot`` otherwise."""
         raise Refusal(capabilities.lacking(self.name, [Capability.SNAPSHOTS]))
+
+    def start_machine(
+        self, name: str, plans: Sequence[StartPlan], machine: MachineHandle, tags: Mapping[str, str], scope: Scope
+    ) -> None:
+        """Only for a cloud that can (`Capability.STARTS`). Raises Refusal ``cloud.cannot`` otherwise."""
+        raise Refusal(capabilities.lacking(self.name, [Capability.STARTS]))

@@ -31,6 +31,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("makes none on a schedule, as far as is known here"),
         _("leave disk out"),
     ),
+    Capability.STARTS: (
+        _("the machine is to be started by its cloud when its hours begin"),
+        _("has no scheduler that can be asked for that here"),
+        _("started_by: hand, and `pulumi-llm start` from a scheduled job of your CI"),
+    ),
     Capability.DNS: (
         _("a record in DNS is to be made"),
         _("keeps no names"),
@@ -43,6 +48,7 @@ _WHERE: Mapping[Capability, str] = {
     Capability.SPOT: "spot",
     Capability.IMAGE: "image_id",
     Capability.SNAPSHOTS: "disk",
+    Capability.STARTS: "started_by",
 }
 
 

@@ -5,14 +5,66 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pulumi_llm import catalog
+from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, either
-from pulumi_llm.errors import Finding
+from pulumi_llm.catalog.pooling import EMBEDDING, task_of
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.spec.upstreams import served_by
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import VectorsSpec
+    from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 VECTORS = "vectors"
 """The argument that asks for a vector store."""
+KEY = "vectorizer"
+"""What the key of a vector store that asks a model for vectors is called at the gateway."""
+
+
+def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Finding]:
+    """What is wrong with a vector store that asks for vectors on this server; ``where`` is below ``vectors``."""
+    if vectors is None or (asked := vectors.vectorizer) is None:
+        return
+    if KEY in server.keys:
+        yield Finding(
+            "vectors.key-taken",
+            _("the vector store's own gateway key is called {name!r}, and so is one under `keys`", name=KEY),
+            _("another name there; the store's limits stand in vectors.vectorizer.key"),
+            where="vectorizer.key",
+        )
+    able = [name for name in (server.name_served, *server.models) if not _makes_none(server, name)]
+    hint = either(able) if able else "server.models: {embedder: {model: BAAI/bge-m3}}"
+    where = "vectorizer.model"
+    if asked.model in able:
+        return
+    if asked.model in served_by(server.upstreams):
+        message = _(
+            "{model!r} is a vendor's: most take 10 to 100 texts a call, and Weaviate sends up to 2,000",
+            model=asked.model,
+        )
+        yield Finding("vectors.embedder-elsewhere", message, hint, where=where)
+    elif asked.model in (server.name_served, *server.models):
+        message = _("{model!r} writes or ranks texts, and turns none into vectors", model=asked.model)
+        yield Finding("vectors.no-embedder", message, hint, where=where)
+    else:
+        message = _("no model of this machine is called {model!r}", model=asked.model)
+        yield Finding("vectors.no-embedder", message, hint, where=where)
+
+
+def _makes_none(server: ServerSpec, name: str) -> bool:
+    """Whether a model of this machine is known to be for something else than vectors."""
+    own = server.models.get(name, server)
+    if isinstance(kind := getattr(own, "kind", None), str):
+        return kind != EMBEDDING
+    row = catalog.load().models.get(own.model)
+    task = task_of(own.model, row, flags_of(own.extra_args))
+    return task != EMBEDDING if row is not None else task not in (None, EMBEDDING)
+
+
+def refuse_mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> None:
+    """Raise Refusal with all of them."""
+    if found := list(mistakes(server, vectors)):
+        raise Refusal(found)
 
 
 def warnings_of(vectors: VectorsSpec) -> Iterator[Finding]:

@@ -197,7 +197,8 @@ def policy(role: GatewayRole) -> str:
         content["lists"] = [*lists, *content.get("lists", [])]
     document = {"keys": keys, "content": content, "port": role.https_port}
     if role.traces is not None:
-        document["traces"] = dataclasses.asdict(role.traces)
+        rows = dataclasses.asdict(role.traces)
+        document["traces"] = {name: value for name, value in rows.items() if value or name == "share"}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -27,7 +27,7 @@ from pulumi_llm.roles.kinds import (
     Title,
     Version,
 )
-from pulumi_llm.roles.manifest_vectors import Backup, Sizing, Weakness
+from pulumi_llm.roles.manifest_vectors import Backup, Sizing, Vectorizer, Weakness
 from pulumi_llm.roles.reading import Between, Like, called
 
 part = dataclass(frozen=True, kw_only=True)
@@ -320,6 +320,8 @@ class Manifest:
     hints: dict[Code, Text] = field(default_factory=dict)
     sizing: Sizing | None = None
     """Of a vector store."""
+    vectorizer: Vectorizer | None = None
+    """Of a vector store that can ask a model for vectors."""
     backup: Backup | None = None
     """How what it keeps is saved and put back."""
     weak: tuple[Weakness, ...] = ()

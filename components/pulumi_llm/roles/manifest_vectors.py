@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.roles.kinds import Gib, Text
-from pulumi_llm.roles.reading import Between
+from pulumi_llm.roles.reading import Between, Like
 
 part = dataclass(frozen=True, kw_only=True)
 
@@ -24,6 +24,18 @@ class Sizing:
     """As many as a vector may have that is indexed; None: not known."""
     source: Text
     """Of the share of memory; what is ours in the rest is said too."""
+    source_date: Text
+
+
+@part
+class Vectorizer:
+    """A part of it that asks a model for vectors by OpenAI's protocol."""
+
+    module: Text
+    """What its makers call that part, and clients name."""
+    base_url: Annotated[str, Like(r"http://[a-z]+:\d{1,5}", "http://, a name and a port")]
+    """Where it finds the gateway."""
+    source: Text
     source_date: Text
 
 

@@ -124,6 +124,8 @@ class VllmRole:
     """Further models, each with a server of its own, in the order in which those start that share a card."""
     adapters: tuple[Adapter, ...] = ()
     """Served by the same server, each in a slot of its own."""
+    traces: str = ""
+    """The collector that it tells of its part of each traced call, at an IP address; empty: it tells nobody."""
     slots: tuple[str, ...] = ()
     """The flags for these slots, the largest rank last."""
     guesser: Guesser | None = None
@@ -277,6 +279,8 @@ class Traces:
 
     endpoint: str
     share: float = 1.0
+    engine: bool = False
+    """The machine's engines tell of their part too. Without an endpoint they do so of what another gateway traces."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
@@ -140,6 +141,7 @@ class Vllm(Role):
             "source": _source(node),
             "before": [],
             "reaches_out": memory.reaches_out(model.extra_args),
+            "collector": urlsplit(model.traces).hostname if model.traces else None,
             "later": bool(model.adapters or model.guesser),
         }
 

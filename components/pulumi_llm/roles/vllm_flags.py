@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GDN = "--gdn-prefill-backend"
 RUNNER = "--runner"
+TRACES = "--otlp-traces-endpoint"
 AUTO, TOOLS, REASONING = "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser"
 CHAT = "--chat-template"
 CHAT_FILE = "/opt/llm/vllm/chat-template.jinja"
@@ -101,6 +102,8 @@ def serving_arguments(role: VllmRole) -> list[str]:
     if chat_template(role) is not None:
         arguments += [CHAT, chat_file(role)]
     arguments += recommended_arguments(role)
+    if role.traces and TRACES not in flags_of(role.extra_args):
+        arguments += [TRACES, role.traces]
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
     # Of the model itself its heads guess, or a copy of it.

@@ -28,6 +28,7 @@ from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
+from pulumi_llm.spec.vectorizer import VectorizerSpec
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import (
     BACKUP_SECRETS,
@@ -95,6 +96,7 @@ __all__ = [
     "TagsSpec",
     "TracesSpec",
     "UpstreamSpec",
+    "VectorizerSpec",
     "VectorsSpec",
     "WeightsSpec",
     "WordListSpec",

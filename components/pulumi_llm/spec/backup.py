@@ -106,6 +106,10 @@ class BackupSpec(Part):
             )
         return self
 
+    def staying(self, region: str) -> Self:
+        """The same bucket, with its region said where it was left out: it does not move with the machine."""
+        return self if self.region is not None else self.model_copy(update={"region": region})
+
     @property
     def hours(self) -> int | None:
         """Hours between two backups of the timer; None: there is none."""

@@ -141,7 +141,7 @@ COMPONENTS: Mapping[str, Component] = {
         (
             Taken(MachineSpec),
             Taken(AccessSpec, without=("https_port",)),
-            Taken(VectorsSpec, without=("placement", "image_id")),
+            Taken(VectorsSpec, without=("placement", "image_id", "vectorizer")),
             _network("10.62.0.0/16"),
             _PROTECT,
             Taken(TagsSpec),

@@ -60,6 +60,14 @@ def windows_of(text: str) -> tuple[tuple[Window, ...], str]:
     return merged, zone
 
 
+def starts_of(text: str) -> tuple[tuple[tuple[int, ...], int], ...]:
+    """When windows of such hours begin: days of the week (Monday as 0) and the minute of the day, one row a minute."""
+    found: dict[int, list[int]] = {}
+    for start, __ in windows_of(text)[0]:
+        found.setdefault(start % DAY, []).append(start // DAY % 7)
+    return tuple((tuple(sorted(days)), minute) for minute, days in sorted(found.items()))
+
+
 def hours_per_week(text: str) -> float:
     """How long a machine with these hours runs in a week in which no clock is changed."""
     return sum(end - start for start, end in windows_of(text)[0]) / 60
@@ -115,4 +123,4 @@ def _hours(value: str) -> str:
 
 Hours = Annotated[Text, AfterValidator(_hours)]
 
-__all__ = ["EXAMPLE", "Hours", "IdleStopSpec", "hours_per_week", "windows_of"]
+__all__ = ["EXAMPLE", "Hours", "IdleStopSpec", "hours_per_week", "starts_of", "windows_of"]

@@ -69,6 +69,15 @@ class ProxySpec(MachineSpec):
         known(lambda: engines.check(value))
         return value
 
+    @field_validator("traces")
+    @classmethod
+    def _has_no_engine(cls, value: TracesSpec | None) -> TracesSpec | None:
+        if value is not None and value.engine:
+            raise invalid(
+                "spec.engine-traces", _("a proxy has no engine that could tell of its part"), _("leave engine out")
+            )
+        return value
+
     @field_validator("upstreams")
     @classmethod
     def _has_something_to_serve(cls, value: dict[str, UpstreamSpec]) -> dict[str, UpstreamSpec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -143,10 +144,16 @@ class ServerSpec(MachineSpec):
     zh: 没有人请求时让机器自己停下，见 [``idle_stop``](#idle_stop)。不写则一直运行。"""
     hours: Hours | None = None
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and
-    ``pulumi-llm start`` starts it. See ``idle_stop``. Left out: all of them.
+    ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them.
 
-    zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，用 ``pulumi-llm start`` 启动。
+    zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，由谁启动见 ``started_by``。
     见 [``idle_stop``](#idle_stop)。不写则全天运行。"""
+    started_by: Literal["hand", "cloud"] = "hand"
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a
+    role that may start this machine and nothing else (AWS).
+
+    zh: 时段开始时由谁启动。``hand``：``pulumi-llm start``。``cloud``：云平台自己的定时服务，
+    所用角色只能启动这台机器（AWS）。"""
     model_change: Literal["restart", "beside"] = "restart"
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``:
     the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU
@@ -275,13 +282,12 @@ class ServerSpec(MachineSpec):
 
     @model_validator(mode="after")
     def _replicas_run_on(self) -> Self:
-        stopped = [name for name in ("idle_stop", "hours") if getattr(self, name) is not None]
-        if self.replicas > 1 and stopped:
+        if self.replicas > 1 and self.idle_stop is not None:
             raise invalid(
                 "spec.replicas-stop",
                 _("{count} machines serve the model, and {stopped} stops one of them alone", count=self.replicas,
-                  stopped=listed(stopped)),
-                _("leave out {stopped}, or replicas: 1", stopped=listed(stopped)),
+                  stopped="idle_stop"),
+                _("leave out {stopped}, or replicas: 1", stopped="idle_stop"),
             )  # fmt: skip
         return self
 
@@ -318,13 +324,15 @@ class ServerSpec(MachineSpec):
                 ),
                 _("alternative: 0, or as many alternatives"),
             )
-        seen = [(self.zone, self.instance_type, self.spot)]
+        seen = [(self.region, self.zone, self.instance_type, self.spot)]
         for number, each in enumerate(self.alternatives, 1):
-            if each.zone is not None and not each.zone.startswith(self.region):
-                message = _("zone {value!r} is not in region {region!r}", value=each.zone, region=self.region)
-                raise invalid("spec.zone-of-other-region", message, _("another region is another stack"))
+            region = each.region or self.region
+            known(partial(catalog.load().region, self.cloud, region))
+            if each.zone is not None and not each.zone.startswith(region):
+                message = _("zone {value!r} is not in region {region!r}", value=each.zone, region=region)
+                raise invalid("spec.zone-of-other-region", message, _("region: the zone's"))
             found = self.choice(number)
-            told = (found.zone, found.instance_type, found.spot)
+            told = (found.region, found.zone, found.instance_type, found.spot)
             if told in seen:
                 message = _("alternative {number} is the same as one before it", number=number)
                 raise invalid("spec.alternative-twice", message, _("leave it out"))
@@ -355,8 +363,8 @@ class ServerSpec(MachineSpec):
 
     def choice(self, number: int) -> ServerSpec:
         """The server with that alternative taken, counted from 1; 0: as it is written."""
-        said = self.alternatives[number - 1].said if number else {}
-        return self.model_copy(update={**said, "alternative": number})
+        changes = self.alternatives[number - 1].changes(self) if number else {}
+        return self.model_copy(update={**changes, "alternative": number})
 
     @property
     def name_served(self) -> str:

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pulumi_llm._texts import _, listed
+from pulumi_llm._texts import _, either, listed
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry, sizing
 from pulumi_llm.spec.backup import BackupSpec
 from pulumi_llm.spec.disk import DiskSpec
 from pulumi_llm.spec.fields import Count, Flag, Part, Text, invalid, known
+from pulumi_llm.spec.vectorizer import VectorizerSpec
 
 DEFAULT_ENGINE = "weaviate"
 """The role that is marked as the default of the argument ``vectors``; a test holds the two together."""
@@ -20,7 +21,7 @@ DEFAULT_ENGINE = "weaviate"
 SERVICES = {"pinecone": "Pinecone"}
 """Vector stores that somebody else runs: applications reach them by themselves, and no node has one."""
 
-VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib", "count", "dimensions", "backup")
+VECTORS_BESIDE = ("engine", "memory_gib", "disk_gib", "count", "dimensions", "vectorizer", "backup")
 """The keys of a vector store beside a model, which are ``ModelServer``'s arguments with ``vectors_`` before them."""
 
 
@@ -57,6 +58,10 @@ class VectorsSpec(Part):
     """How many numbers each vector has.
 
     zh: 每个向量有多少维。"""
+    vectorizer: VectorizerSpec | None = None
+    """Who turns texts into vectors for it: see ``vectors.vectorizer``. Left out: whoever puts them in brings vectors.
+
+    zh: 由谁把文本变成向量，见 ``vectors.vectorizer``。不写则由写入方自带向量。"""
     backup: BackupSpec | None = None
     """Encrypted backups. See [backups.md](backups.md).
 
@@ -133,6 +138,33 @@ class VectorsSpec(Part):
                     given=listed(given),
                 ),
                 _("placement: own, or the same key under `server`"),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _vectorizer_goes_with_it(self) -> Self:
+        if self.vectorizer is None:
+            return self
+        able = [name for name, each in registry.answering("vectors").items() if each.manifest.vectorizer]
+        role = registry.of_argument("vectors", self.engine)
+        if role.manifest.vectorizer is None:
+            raise invalid(
+                "vectors.no-vectorizer",
+                _("{title} keeps vectors and makes none: it cannot ask a model for them", title=role.manifest.title),
+                _(
+                    "engine: {names}; or leave `vectorizer` out, and have the program that puts texts in ask the "
+                    "gateway at /v1/embeddings",
+                    names=either(able),
+                ),
+            )
+        if self.placement == "own":
+            raise invalid(
+                "vectors.vectorizer-elsewhere",
+                _("a vector store on a machine of its own does not reach the gateway, which listens on the server's"),
+                _(
+                    "placement: server; or leave `vectorizer` out, and have the program that puts texts in ask the "
+                    "gateway at /v1/embeddings"
+                ),
             )
         return self
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import field_validator
 
 from pulumi_llm._texts import _, either
@@ -51,3 +53,7 @@ class WeightsSpec(Part):
         """Whether its region has to be said: it is in another cloud than the server."""
         found = bucket_of(self.bucket)
         return self.region is None and isinstance(found, Bucket) and BUCKETS[found.scheme]["cloud"] != cloud
+
+    def staying(self, region: str) -> Self:
+        """The same bucket, with its region said where it was left out: it does not move with the server."""
+        return self if self.region is not None else self.model_copy(update={"region": region})

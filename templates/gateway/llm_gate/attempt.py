@@ -87,6 +87,8 @@ class Exchange:
     """The caller pays for a second asking, where an upstream has closed the connection without a word."""
     reserve: Callable[[], bool] = lambda: True
     """Reserves as much once more, where one upstream may have worked and another is asked; False: there is no room."""
+    trace: str = ""
+    """The `traceparent` by which the machine's own engines tell of their part; empty: they do not."""
     suspects: list[Target] = field(default_factory=list)
     """Targets that have failed it, while nobody knows whose fault it is."""
 
@@ -188,7 +190,11 @@ class Attempt:
         raise AssertionError
 
     def _headers(self) -> dict[str, str]:
-        return upstream.headers(self.target, self.exchange.call, self.key, ask_twice=self.exchange.ask_twice)
+        exchange = self.exchange
+        found = upstream.headers(self.target, exchange.call, self.key, ask_twice=exchange.ask_twice)
+        # An engine, or another machine's gateway before one. A vendor learns of nobody's traces.
+        told = exchange.trace and self.target.upstream.kind == "vllm"
+        return {**found, "traceparent": exchange.trace} if told else found
 
     @property
     def _paid(self) -> bool:

@@ -319,7 +319,8 @@ class Gateway:
         span = self.traces.begin(request.headers)
         reserve = partial(self._reserved_again, rules, ticket, ask)
         ask_twice = rules.ask_twice and upstream.ONCE not in request.headers
-        exchange = Exchange(request, call, inspection, progress, headers, rules.name, ask_twice, reserve)
+        trace = self.traces.goes_on(request.headers, span)
+        exchange = Exchange(request, call, inspection, progress, headers, rules.name, ask_twice, reserve, trace)
         try:
             await inspection.request(call.body)
             return await relay.answer(self._tools, exchange, targets)

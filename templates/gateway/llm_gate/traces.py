@@ -77,6 +77,19 @@ class Traces:
             return None
         return Span(trace, secrets.token_hex(8), parent, time.time_ns())
 
+    def goes_on(self, headers: Headers, span: Span | None) -> str:
+        """The `traceparent` for the machine's own engines, where they are to tell of their part; empty: they are not.
+
+        A gateway that has no collector is before the engines of a further machine: what the first one says goes on.
+        """
+        asked = self._asked()
+        if not isinstance(asked, dict) or not asked.get("engine"):
+            return ""
+        if span is not None:
+            return f"00-{span.trace}-{span.id}-01"
+        found = None if asked.get("endpoint") else _PARENT.fullmatch(headers.get("traceparent", ""))
+        return found[0] if found is not None and int(found[3], 16) & 1 else ""
+
     def end(self, span: Span, request: str, key: str, call: Call, progress: Progress, spent: Spent) -> None:
         """The call is over."""
         attributes: dict[str, str | int | float | bool] = {

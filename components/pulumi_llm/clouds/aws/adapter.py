@@ -13,7 +13,7 @@ import pulumi_aws as aws
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.aws import copies
+from pulumi_llm.clouds.aws import copies, starts
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
-    from pulumi_llm.clouds.plans import SnapshotPlan
+    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -260,17 +260,11 @@ class Aws(FromParts):
 
     def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
         """An IAM role that EC2 instances may take on, and the instance profile by which they do."""
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
-            ],
-        }
         called = support.role_name(name, scope)
         role = aws.iam.Role(
             name,
             name=called,
-            assume_role_policy=json.dumps(trust, sort_keys=True),
+            assume_role_policy=copies.trust("ec2.amazonaws.com"),
             description=support.ROLE_ABOUT,
             tags=dict(tags),
             opts=scope.options(),
@@ -290,6 +284,36 @@ class Aws(FromParts):
             policy=machine.resource.arn.apply(stop_policy),
             opts=scope.options(),
         )
+
+    def start_machine(
+        self, name: str, plans: Sequence[StartPlan], machine: MachineHandle, tags: Mapping[str, str], scope: Scope
+    ) -> None:
+        """A schedule for each time of day, and one role for them all. A schedule has no tags."""
+        assert isinstance(machine.resource, aws.ec2.Instance)  # noqa: S101 - `machine` made it
+        arn = machine.resource.arn
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=support.role_name(name, scope),
+            assume_role_policy=arn.apply(starts.trust),
+            description=starts.ABOUT,
+            tags=dict(tags),
+            opts=scope.options(),
+        )
+        granted = aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="start-the-machine",
+            role=role.name,
+            policy=arn.apply(starts.policy),
+            opts=scope.options(),
+        )
+        for plan in plans:
+            called = f"{name}-{plan.hour:02}{plan.minute:02}"
+            aws.scheduler.Schedule(
+                called,
+                name=support.role_name(called, scope),
+                **starts.schedule(plan, starts.target(scope.region), role.arn, machine.id.apply(starts.asked)),
+                opts=scope.options(depends_on=[granted]),
+            )
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An EBS volume, encrypted with the account's default key. Destroying it makes no snapshot."""
@@ -347,29 +371,12 @@ class Aws(FromParts):
             policy=disk.resource.arn.apply(lambda arn: copies.policy(arn, disk.mark, scope.region)),
             opts=scope.options(),
         )
-        details = aws.dlm.LifecyclePolicyPolicyDetailsArgs(
-            policy_type="EBS_SNAPSHOT_MANAGEMENT",
-            resource_types=["VOLUME"],
-            target_tags={copies.MARK: disk.mark},
-            schedules=[
-                aws.dlm.LifecyclePolicyPolicyDetailsScheduleArgs(
-                    # Of another name it would leave the snapshots of this one alone.
-                    name="data disk",
-                    copy_tags=True,
-                    create_rule=aws.dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs(**copies.begins(plan)),
-                    # By age: a count of a policy that is changed to days cannot be.
-                    retain_rule=aws.dlm.LifecyclePolicyPolicyDetailsScheduleRetainRuleArgs(
-                        interval=plan.keep_days, interval_unit="DAYS"
-                    ),
-                )
-            ],
-        )
         return aws.dlm.LifecyclePolicy(
             name,
             description="Snapshots of a data disk of pulumi-llm",
             execution_role_arn=role.arn,
             state="ENABLED",
-            policy_details=details,
+            policy_details=copies.details(plan, disk.mark),
             tags={**tags, "Name": name},
             opts=scope.options(depends_on=[granted]),
         )

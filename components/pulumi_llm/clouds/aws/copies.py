@@ -18,9 +18,9 @@ ABOUT = "Lets AWS copy one disk of pulumi-llm and end its copies, and nothing el
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
-def trust() -> str:
-    """Who may take the role on: the service that keeps lifecycle policies."""
-    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "dlm.amazonaws.com"}}
+def trust(service: str = "dlm.amazonaws.com") -> str:
+    """Who may take a role on: that service, or the one that keeps lifecycle policies."""
+    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": service}}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
@@ -44,3 +44,21 @@ def begins(plan: SnapshotPlan) -> dict[str, Any]:
         return {"interval": 24, "interval_unit": "HOURS", "times": f"{plan.hour:02}:{plan.minute:02}"}
     days = ",".join(DAYS[each] for each in plan.days)
     return {"cron_expression": f"cron({plan.minute} {plan.hour} ? * {days} *)"}
+
+
+def details(plan: SnapshotPlan, mark: str) -> dict[str, Any]:
+    """What a lifecycle policy copies, when, and how long it keeps each."""
+    schedule = {
+        # Of another name it would leave the snapshots of this one alone.
+        "name": "data disk",
+        "copy_tags": True,
+        "create_rule": begins(plan),
+        # By age: a count of a policy that is changed to days cannot be.
+        "retain_rule": {"interval": plan.keep_days, "interval_unit": "DAYS"},
+    }
+    return {
+        "policy_type": "EBS_SNAPSHOT_MANAGEMENT",
+        "resource_types": ["VOLUME"],
+        "target_tags": {MARK: mark},
+        "schedules": [schedule],
+    }
