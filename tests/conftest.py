@@ -78,6 +78,7 @@ THOROUGH = (
     "tests/gateway/test_unseen",
     "tests/worker/test_conformance.py::test_the_worker",
     "tests/gateway/test_replicas.py::test_a_thousand",
+    "tests/bootstrap/test_tie",
     "tests/ssh/test_supervisor",
     "tests/test_plan_order",
     # Each of these starts processes of its own, which import the SDKs.

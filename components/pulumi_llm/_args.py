@@ -540,6 +540,8 @@ class ServerArgs(TypedDict):
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
     """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
+    nodes: NotRequired[int]
+    """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     model: str
@@ -758,6 +760,8 @@ class ModelServerArgs(TypedDict):
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
     """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
+    nodes: NotRequired[int]
+    """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     modelscope_id: NotRequired[str]

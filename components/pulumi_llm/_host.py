@@ -88,6 +88,8 @@ class HostRequest:
     """When the cloud starts it; empty: never."""
     disk: DiskSpec | None = None
     """Copies of the data disk."""
+    groups: tuple[pulumi.Input[str], ...] = ()
+    """Firewalls that it shares with other machines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +238,7 @@ def _order(request: HostRequest) -> HostOrder:
         system_disk_gib=request.system_disk_gib,
         data_disk_gib=request.node.data_disk_gib,
         rules=tuple(_rules(request)),
+        groups=request.groups,
         user_data=bootstrap.user_data(request.node),
         tags=request.tags,
         spot=request.spot,

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 import pulumi
 
-from pulumi_llm import _bucket_keys, _nodes, _replicas
+from pulumi_llm import _bucket_keys, _nodes, _replicas, _together
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import _notices as notices
@@ -23,6 +23,7 @@ from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
 from pulumi_llm._secrets import moderator_keys
 from pulumi_llm._stopping import nobody_starts, refuse_unable, starts, stops_itself
 from pulumi_llm._texts import _
+from pulumi_llm._together import ServerNode
 from pulumi_llm._upstream_keys import upstream_keys
 from pulumi_llm.clouds.base import AddressHandle, BareHost, ExistingHost, Scope
 from pulumi_llm.errors import among
@@ -81,6 +82,9 @@ class ModelServer(pulumi.ComponentResource):
     replica_machines: pulumi.Output[Optional[dict[str, Any]]]
     """The further machines, by their numbers from 2 on, where there are any: the addresses of each, its id at the cloud
     and the key for SSH to it (secret)."""
+    node_machines: pulumi.Output[Optional[dict[str, Any]]]
+    """The further machines that have parts of the model, by their numbers from 2 on, where there are any: the addresses
+    of each, its id at the cloud and the key for SSH to it (secret)."""
 
     def __init__(
         self,
@@ -97,8 +101,7 @@ class ModelServer(pulumi.ComponentResource):
         with support.refusing(name):
             settled = _settled or settle(name, args, _resolve(args))
             server, node = settled.server, settled.node
-            longest = "-network" if server.spec.replicas == 1 else _replicas.named("", server.spec.replicas)
-            support.check_name(name, server.site.cloud.name, below=longest)
+            support.check_name(name, server.site.cloud.name, below=_longest(server))
             cloud = support.adapter(server.site.cloud.name)
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
         _keep(self, server)
@@ -128,10 +131,13 @@ class ModelServer(pulumi.ComponentResource):
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if server.foreign is not None:
             secrets |= _nodes.proxy_secrets(args["proxy_key"], args["proxy_certificate_authority"])
+        network = network_for(scope, name, args, server)
+        groups = _together.firewall(name, server, network, scope)
         request = hosts.HostRequest(
             name=name,
             cloud=cloud,
-            network=network_for(scope, name, args, server),
+            network=network,
+            groups=groups,
             place=server.site.place,
             system_disk_gib=server.system_disk_gib,
             access=server.access,
@@ -153,7 +159,15 @@ class ModelServer(pulumi.ComponentResource):
         )
         machine = hosts.provision(request, scope)
         replicas = _further(name, server, request, machine, args, scope)
-        host = hosts.tell(_told(request, server, args, replicas), machine, scope)
+        shared = _together.Shared(network=network, groups=groups)
+        nodes = [
+            ServerNode(_together.named(name, rank + 1), rank, server, shared, args, scope)
+            for rank in range(1, server.spec.nodes)
+        ]
+        machines = [machine, *(each.host for each in nodes)]
+        for each in nodes:
+            each.tell(machines)
+        host = hosts.tell(_told(request, server, args, replicas, machines), machine, scope)
         outputs: dict[str, Any] = {
             "model": pulumi.Output.from_input(server.spec.name_served),
             "models": pulumi.Output.from_input(_nodes.server_models(server)),
@@ -162,16 +176,25 @@ class ModelServer(pulumi.ComponentResource):
             **_nodes.server_outputs(host, server, vectors_key, made),
             **host.outputs(server.site.place),
         }
-        if replicas:
+        if server.count > 1:
             price = server.site.place.price
-            outputs["hourly_price"] = pulumi.Output.from_input(price and round(price.amount * (1 + len(replicas)), 4))
-            told = {
-                str(number): each.outputs() for number, each in zip(_replicas.numbers(server), replicas, strict=True)
-            }
-            outputs["replica_machines"] = pulumi.Output.secret(told)
+            outputs["hourly_price"] = pulumi.Output.from_input(price and round(price.amount * server.count, 4))
+        further = {"replica_machines": [each.outputs() for each in replicas]}
+        further["node_machines"] = [each.outputs() for each in nodes]
+        for key, rows in further.items():
+            if rows:
+                told = {str(number): each for number, each in enumerate(rows, 2)}
+                outputs[key] = pulumi.Output.secret(told)
         if backup is not None:
             outputs["vectors_backup_key"] = backup[1]
         support.publish(self, outputs)
+
+
+def _longest(server: ResolvedServer) -> str:
+    """The longest name below a server's own."""
+    if server.spec.nodes > 1:
+        return _together.named("", server.spec.nodes)
+    return "-network" if server.spec.replicas == 1 else _replicas.named("", server.spec.replicas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,15 +257,25 @@ def _check_gateway(node: NodeRequest, server: ResolvedServer) -> None:
 
 
 def _settings(
-    node: NodeRequest, server: ResolvedServer, args: Mapping[str, Any], replicas: Sequence[Replica]
+    node: NodeRequest,
+    server: ResolvedServer,
+    args: Mapping[str, Any],
+    replicas: Sequence[Replica],
+    machines: Sequence[BareHost],
 ) -> pulumi.Input[str]:
-    """The settings document; it waits for the proxy's address where there is one, and for those of replicas."""
-    if server.foreign is None and not replicas:
+    """The settings document; it waits for the proxy's address where there is one, and for those of other machines."""
+    together = machines if len(machines) > 1 else ()
+    if server.foreign is None and not replicas and not together:
         return hosts.settings_document(node)
     endpoint = args["proxy_endpoint"] if server.foreign is not None else None
-    known = pulumi.Output.all(endpoint, *(each.host.bare.private_address for each in replicas))
-    return known.apply(
-        lambda both: hosts.settings_document(_nodes.server_node(node.name, server, both[0], tuple(both[1:])))
+    return pulumi.Output.all(
+        endpoint,
+        pulumi.Output.all(*(each.host.bare.private_address for each in replicas)),
+        _together.addresses(together),
+    ).apply(
+        lambda known: hosts.settings_document(
+            _nodes.server_node(node.name, server, known[0], tuple(known[1]), tuple(known[2]))
+        )
     )
 
 
@@ -265,10 +298,14 @@ def _further(
 
 
 def _told(
-    request: hosts.HostRequest, server: ResolvedServer, args: Mapping[str, Any], replicas: Sequence[Replica]
+    request: hosts.HostRequest,
+    server: ResolvedServer,
+    args: Mapping[str, Any],
+    replicas: Sequence[Replica],
+    machines: Sequence[BareHost],
 ) -> hosts.HostRequest:
-    """What the first machine is told. It comes last, so that nobody is sent to a machine that is not ready."""
-    settings = _settings(request.node, server, args, replicas)
+    """What the first machine is told. It comes after replicas, so that nobody is sent to one that is not ready."""
+    settings = _settings(request.node, server, args, replicas, machines)
     if not replicas:
         return replace(request, settings=settings)
     authorities = [each.host.certificate_authority for each in replicas]

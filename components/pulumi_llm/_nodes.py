@@ -42,11 +42,16 @@ Value = TypeVar("Value")
 
 
 def server_node(
-    name: str, server: ResolvedServer, proxy_endpoint: str | None = None, replicas: Sequence[str] = ()
+    name: str,
+    server: ResolvedServer,
+    proxy_endpoint: str | None = None,
+    replicas: Sequence[str] = (),
+    among: Sequence[str] = (),
 ) -> NodeRequest:
     """A model server's node. Without the proxy's endpoint it is what user data needs: nothing that is known only later.
 
-    ``replicas``: the private addresses of the other machines that serve the same models, once they are known.
+    ``replicas``: the private addresses of the other machines that serve the same models, once they are known;
+    ``among``: those of all machines that have one model together.
 
     Raises:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
@@ -86,7 +91,7 @@ def server_node(
         origins=wanted.cors_origins,
         traces=_traces(wanted),
     )
-    asked: list[RoleRequest] = [gateway, _served.role(server)]
+    asked: list[RoleRequest] = [gateway, _served.role(server, 0, among)]
     if vectors:
         told = {"embeds": vectors.vectorizer.model} if vectors.vectorizer else {}
         store = ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib, settings=told)

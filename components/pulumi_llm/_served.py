@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog, roles
@@ -11,7 +11,7 @@ from pulumi_llm._bootstrap import Target, Upstream, VllmRole
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.preflight import drafts, served_adapters
-from pulumi_llm.roles.requests import Adapter, Guesser
+from pulumi_llm.roles.requests import Adapter, Among, Guesser
 from pulumi_llm.roles.vllm_drafts import ID
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
@@ -44,9 +44,13 @@ def targets(server: ResolvedServer) -> dict[str, Target]:
     }
 
 
-def role(server: ResolvedServer) -> VllmRole:
-    """The main model, and the further ones with it."""
+def role(server: ResolvedServer, rank: int = 0, addresses: Sequence[str] = ()) -> VllmRole:
+    """The main model, and the further ones with it.
+
+    ``rank``: which of several machines with one model; ``addresses``: the private ones of all, once they are known.
+    """
     wanted = server.spec
+    among = Among(rank=rank, count=wanted.nodes, addresses=tuple(addresses)) if wanted.nodes > 1 else None
     task = task_of(wanted.model, server.model, flags_of(wanted.extra_args))
     traces = wanted.traces.endpoint if wanted.traces is not None and wanted.traces.engine else ""
     return VllmRole(
@@ -58,6 +62,7 @@ def role(server: ResolvedServer) -> VllmRole:
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         beside=wanted.model_change == "beside",
         more=tuple(_further(number, each, traces) for number, each in enumerate(server.models)),
+        among=among,
     )
 
 

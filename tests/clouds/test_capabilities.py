@@ -42,12 +42,13 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 
 LACKED = {
     "aliyun": {Capability.STARTS},
-    "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS},
+    "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
     "tencent": {Capability.STARTS},
-    "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS},
+    "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule;
-Volcengine's names and its schedules of snapshots are not built. AWS alone has a scheduler that calls any API by itself.
+Volcengine's names and its schedules of snapshots are not built. Neither has a firewall between machines alone, as far
+as is built here. AWS alone has a scheduler that calls any API by itself.
 """
 
 

@@ -109,6 +109,11 @@ CASES = {
         "applied-over-ssh",
         words=("llm-server-replica-2-machine", "llm-server-replica-3: replica"),
     ),
+    "nodes": Case(
+        setting("server.nodes", 2),
+        "restarts-service",
+        words=("llm-server-node-2-machine", "llm-server-node-2: node"),
+    ),
     "vectors-removed": Case(_without_vectors, "restarts-service", words=("stops `llm-weaviate`",)),
 }
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""

@@ -200,6 +200,8 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     {"model": "moonshotai/Kimi-K2.6", "gpu": "H200", "gpu_count": 8, "extra_args": ("--enable-lora",)},
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
+    {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "nodes": 33},
+    {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu": "A10G", "nodes": 2},
     {"model": "Qwen/Qwen3-8B-FP8", "gpu": "A10"},
     {"model": "mistralai/Mistral-7B-Instruct-v0.3", "gpu": "T4"},
     {"model": "Qwen/Qwen2.5-0.5B-Instruct-AWQ", "gpu": "A10", "gpu_count": 2},
@@ -747,6 +749,8 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "https_port": 80, "domain": SIGNED}),
     (llm.ModelServer, {**SERVER, "spot": True, "idle_stop": {"minutes": 30}}),
     (llm.ModelServer, {**SERVER, "replicas": 2, "idle_stop": {"minutes": 30}}),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "nodes": 2, "model_change": "beside"}),
+    (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2"]}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),

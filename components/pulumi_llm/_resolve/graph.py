@@ -122,8 +122,8 @@ class ResolvedServer(ResolvedMachine):
 
     @property
     def count(self) -> int:
-        """The machine with the gateway, and further ones with the same models."""
-        return self.spec.replicas
+        """The machine with the gateway, and further ones with the same models or with more of the same one."""
+        return max(self.spec.replicas, self.spec.nodes)
 
     @property
     def served(self) -> tuple[str, ...]:

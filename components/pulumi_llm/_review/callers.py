@@ -17,7 +17,7 @@ from pulumi_llm._plan.comparison import Comparison, Step
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review import documents
 from pulumi_llm._review.impact import role_of
-from pulumi_llm._review.nodes import NODE_TYPES, REPLICA, Nodes
+from pulumi_llm._review.nodes import INNER, NODE_TYPES, Nodes
 from pulumi_llm._review.openings import Open
 
 ROUTES, POLICY, CADDY = "/opt/llm/gateway/routes.json", "/opt/llm/gateway/policy.json", "/opt/llm/gateway/Caddyfile"
@@ -161,7 +161,7 @@ def _shut_out(
 
 
 def _is_node(step: Step) -> bool:
-    return step.resource.type in NODE_TYPES and step.resource.type != REPLICA
+    return step.resource.type in NODE_TYPES and step.resource.type not in INNER
 
 
 def _own(upstreams: list[str]) -> bool:

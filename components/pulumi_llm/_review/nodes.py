@@ -13,7 +13,10 @@ from pulumi_llm.catalog import Catalog
 
 REPLICA = "llm:index:Replica"
 """A further machine of a model server, which nobody calls but the first one."""
-NODE_TYPES = ("llm:index:ModelServer", "llm:index:VectorStore", "llm:index:OverseasProxy", REPLICA)
+TOGETHER = "llm:index:ServerNode"
+"""A further machine of a model server, with a part of the model. Nobody calls it but the others."""
+INNER = (REPLICA, TOGETHER)
+NODE_TYPES = ("llm:index:ModelServer", "llm:index:VectorStore", "llm:index:OverseasProxy", *INNER)
 
 
 class Nodes:
@@ -51,8 +54,8 @@ class Nodes:
         return resource.name if role_of(resource) == "machine" else ""
 
     def replicas(self) -> set[str]:
-        """The names of those that nobody calls but the first machine of their server."""
-        return {each.name for each in self.by_urn.values() if each.type == REPLICA}
+        """The names of those that nobody calls but other machines of their server."""
+        return {each.name for each in self.by_urn.values() if each.type in INNER}
 
     def inside_component(self, resource: PlannedResource) -> bool:
         """Whether a component made it."""
@@ -67,7 +70,7 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine of a plan. ``kind``: model-server, replica, vector-store, overseas-proxy or machine."""
+    """A machine of a plan. ``kind``: model-server, replica, node, vector-store, overseas-proxy or machine."""
 
     node: str
     urn: str
@@ -81,6 +84,7 @@ class Machine:
 _KINDS = {
     "ModelServer": "model-server",
     "Replica": "replica",
+    "ServerNode": "node",
     "VectorStore": "vector-store",
     "OverseasProxy": "overseas-proxy",
 }

@@ -116,6 +116,8 @@ class MachineRequest:
     vpc_id: pulumi.Input[str]
     subnet_id: pulumi.Input[str]
     firewall_id: pulumi.Input[str]
+    groups: tuple[pulumi.Input[str], ...] = ()
+    """Firewalls that it shares with other machines; they come before its own."""
     key_id: pulumi.Input[str]
     user_data: str
     system_disk_gib: int
@@ -231,6 +233,8 @@ class HostOrder:
     data_disk_gib: int
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
+    groups: tuple[pulumi.Input[str], ...] = ()
+    """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
     user_data: str
     tags: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False
@@ -296,19 +300,15 @@ class Cloud(Protocol):
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region. Credentials come from the environment or the stack's provider config."""
-        ...
 
     def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
         """A VPC, a subnet in the zone, and what that cloud needs for outbound traffic."""
-        ...
 
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """The host, hardened: what is not let in by a rule of the order is closed."""
-        ...
 
     def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
         """A record of type A. Asked only of a cloud that can keep names (`Capability.DNS`)."""
-        ...
 
 
 class Parts(Protocol):
@@ -325,7 +325,6 @@ class Parts(Protocol):
         scope: Scope,
     ) -> pulumi.Output[str]:
         """A firewall that lets in only ``rules`` and lets everything out. Gives its id."""
-        ...
 
     def key_pair(
         self,
@@ -342,54 +341,44 @@ class Parts(Protocol):
         only with ``renew``. Where the cloud allows it, its name is another one at each try, so that an
         interrupted ``up`` does not collide with what it left behind.
         """
-        ...
 
     def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
         """The newest plain Ubuntu 24.04 image for the instance type's architecture, looked up, never a
         literal.
         """
-        ...
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """The machine, hardened.
 
         A later image or other user data does not touch it unless ``renew`` is set.
         """
-        ...
 
     def address(self, name: str, tags: Mapping[str, str], scope: Scope) -> AddressHandle:
         """A public IPv4 address, paid by traffic."""
-        ...
 
     def attach_address(
         self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope
     ) -> pulumi.Resource:
         """Give the address to the machine."""
-        ...
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An encrypted data disk. A smaller size stops a preview or `up` at the disk."""
-        ...
 
     def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
         """A role that machines may take on, which may do nothing yet."""
-        ...
 
     def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """Let the role stop this machine, in the mode that ends its charge, and let the machine have the role."""
-        ...
 
     def start_machine(
         self, name: str, plans: Sequence[StartPlan], machine: MachineHandle, tags: Mapping[str, str], scope: Scope
     ) -> None:
         """Have the cloud start the machine by those plans. Asked only of a cloud that can (`Capability.STARTS`)."""
-        ...
 
     def attach_disk(
         self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
     ) -> pulumi.Resource:
         """Attach the disk to the machine."""
-        ...
 
     def copy_disk(
         self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
@@ -397,4 +386,3 @@ class Parts(Protocol):
         """Have the cloud make snapshots of the disk by that plan. Asked only of a cloud that can
         (`Capability.SNAPSHOTS`).
         """
-        ...

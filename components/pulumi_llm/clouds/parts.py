@@ -71,6 +71,7 @@ class FromParts(Parts):
                 vpc_id=order.network.vpc_id,
                 subnet_id=order.network.subnet_id,
                 firewall_id=firewall_id,
+                groups=order.groups,
                 key_id=key_id,
                 user_data=order.user_data,
                 system_disk_gib=order.system_disk_gib,

@@ -36,6 +36,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("has no scheduler that can be asked for that here"),
         _("started_by: hand, and `pulumi-llm start` from a scheduled job of your CI"),
     ),
+    Capability.NODES: (
+        _("several machines have one model together"),
+        _("has no firewall that lets only these reach each other, as far as is known here"),
+        "nodes: 1",
+    ),
     Capability.DNS: (
         _("a record in DNS is to be made"),
         _("keeps no names"),
@@ -47,14 +52,16 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
 _WHERE: Mapping[Capability, str] = {
     Capability.SPOT: "spot",
     Capability.IMAGE: "image_id",
+    Capability.NODES: "nodes",
     Capability.SNAPSHOTS: "disk",
     Capability.STARTS: "started_by",
 }
 
 
-def of_host(*, spot: bool = False) -> tuple[Capability, ...]:
-    """What is asked of a cloud for a host of the components."""
-    return (*EVERY_HOST, Capability.SPOT) if spot else EVERY_HOST
+def of_host(*, spot: bool = False, nodes: int = 1) -> tuple[Capability, ...]:
+    """What is asked of a cloud for a host of the components; ``nodes`` of them have one model together."""
+    more = ((Capability.SPOT, spot), (Capability.NODES, nodes > 1))
+    return (*EVERY_HOST, *(each for each, asked in more if asked))
 
 
 def lacking(cloud: str, wanted: Iterable[Capability]) -> list[Finding]:

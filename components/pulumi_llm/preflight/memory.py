@@ -11,6 +11,7 @@ import math
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Model
+from pulumi_llm.preflight import stages
 from pulumi_llm.preflight.adapters import Adapters, slots_gib
 from pulumi_llm.preflight.cache import footprint
 from pulumi_llm.preflight.drafts import NOTHING, Draft, held
@@ -24,6 +25,7 @@ class Load:
     """What is asked of a server, as far as memory is concerned. Sizes in tokens, requests and GiB per GPU.
 
     ``sees``: the parts that see and hear are loaded; ``rehearses``: vLLM takes room for them when it starts;
+    ``stages``: the parts that the layers are cut into, each on machines of its own with ``gpu_count`` GPUs.
     ``writes``: the model writes text, one word after the other, so a sampler is rehearsed. ``head``: the matrix that
     makes words of what the last layer says is loaded.
     """
@@ -46,6 +48,7 @@ class Load:
     rehearses: bool = True
     writes: bool = True
     head: bool = True
+    stages: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
     cache = footprint(model, load.gpu_count, fp8=load.fp8_kv_cache, more=ahead.kept)
     if whole is None or cache is None:
         return None
+    whole, cache = stages.largest(model, whole, cache, load.stages)
     sharded = spending.shard_factor if load.gpu_count > 1 else 1.0
     draft = ahead.weights_gib / load.gpu_count * sharded
     adapters = (slots_gib(model, load.adapters, load.gpu_count) if load.adapters else None) or 0.0
@@ -166,7 +170,7 @@ def _parallel_gib(load: Load, spending: Spending) -> float:
     table = dict(spending.parallel_gib)
     if load.nvlink:
         table |= spending.parallel_nvlink_gib
-    return max((gib for size, gib in table.items() if size <= load.gpu_count), default=0.0)
+    return max((gib for size, gib in table.items() if size <= load.gpu_count * load.stages), default=0.0)
 
 
 def _graphs_gib(model: Model, load: Load, spending: Spending) -> float:

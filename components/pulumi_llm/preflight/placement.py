@@ -65,7 +65,7 @@ def place_server(server: ServerSpec) -> Placement:
     """
     if server.host is not None:
         return _existing(server, server.host)
-    capabilities.demand(server.cloud, capabilities.of_host(spot=server.spot))
+    capabilities.demand(server.cloud, capabilities.of_host(spot=server.spot, nodes=server.nodes))
     data = catalog.load()
     offers = data.offers(
         gpu=server.gpu, gpu_count=server.cards, cloud=server.cloud, region=server.region, spot=server.spot

@@ -35,6 +35,8 @@ class FitRequest:
     model: str
     gpu: str
     gpu_count: int = 1
+    nodes: int = 1
+    """Machines that have the model together, each with ``gpu_count`` of the GPUs and some of the layers."""
     from_config: bool = False
     cloud: str | None = None
     region: str | None = None
@@ -82,6 +84,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         model=server.model,
         gpu=server.gpu,
         gpu_count=server.gpu_count,
+        nodes=server.nodes,
         cloud=server.cloud,
         region=server.region,
         zone=server.zone,
@@ -246,6 +249,7 @@ class Asked:
             gpu_gib=gpu.memory_gib,
             nvlink=gpu.nvlink != "none" and "bridge" not in gpu.nvlink,
             gpu_count=request.gpu_count,
+            stages=request.nodes,
             max_num_seqs=self.seqs or defaults.max_num_seqs,
             max_num_batched_tokens=self.batched or defaults.max_num_batched_tokens,
             **self.load,

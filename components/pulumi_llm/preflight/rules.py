@@ -39,6 +39,8 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_hardware.driver_too_old,
     rules_shape.heads_not_divisible,
     rules_shape.groups_not_divisible,
+    rules_shape.more_nodes_than_layers,
+    rules_shape.between_nodes,
     rules_shape.context_beyond_model,
     rules_flags.flags_refused,
     rules_memory.unknown_shape,

@@ -243,7 +243,8 @@ def what_flags_add_is_not_counted(case: Case) -> Iterator[Finding]:
 
 def _what(case: Case) -> str:
     stored = case.quantization or _("16 bit")
-    split = _(" over {count} GPUs", count=case.request.gpu_count) if case.request.gpu_count > 1 else ""
+    count = case.request.gpu_count * case.request.nodes
+    split = _(" over {count} GPUs", count=count) if count > 1 else ""
     return _("{model} in {stored}{split}{slots}", model=case.model.id, stored=stored, split=split, slots=_slots(case))
 
 

@@ -69,6 +69,19 @@ class Adapter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Among:
+    """One of several machines that have one model together: each has some of its layers.
+
+    ``rank`` is its number among them, from 0, which has the API. ``addresses`` are the private ones of all by their
+    ranks; empty: not known yet.
+    """
+
+    rank: int
+    count: int
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Guesser:
     """A model or a head that guesses ahead for the one that is served, and its ids at the hubs as of a model."""
 
@@ -128,6 +141,8 @@ class VllmRole:
     """The collector that it tells of its part of each traced call, at an IP address; empty: it tells nobody."""
     slots: tuple[str, ...] = ()
     """The flags for these slots, the largest rank last."""
+    among: Among | None = None
+    """Of the main model: the machine has some of its layers, and other machines have the others."""
     guesser: Guesser | None = None
     """What ``--speculative-config`` in ``extra_args`` names by its id at a hub."""
 

@@ -10,7 +10,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import files, memory, vllm_flags
+from pulumi_llm.roles import files, memory, tied, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import (
@@ -58,8 +58,8 @@ class Vllm(Role):
         return tuple(_unit(each) for each in _asked(node).all)
 
     def health(self, node: NodeRequest) -> dict[str, str]:
-        """Each at its own port."""
-        return {_service(each): _health(each) for each in _asked(node).all}
+        """Each at its own port; a headless one says how it is through what ties it to the others."""
+        return {_service(each): _health(each) for each in _asked(node).all if not (each.among and each.among.rank)}
 
     def stages(self, node: NodeRequest) -> tuple[Stage, ...]:
         """Without the one for further models where there are none, no adapters, and nothing that guesses ahead."""
@@ -119,6 +119,8 @@ class Vllm(Role):
         rows.append(file_row(f"{UNITS}/{SLICE}", self.filled(f"{SLICE}.j2", node)))
         if role.more:
             rows.insert(0, file_row(TURN, self.text("turn")))
+        if role.among is not None:
+            rows.insert(0, file_row(tied.TIE, self.text("tie"), _unit(role)))
         named = [(each, vllm_flags.chat_template(each)) for each in role.all]
         chat = [
             file_row(vllm_flags.chat_file(each), self.text(f"chat/{name}"), _unit(each)) for each, name in named if name
@@ -143,6 +145,7 @@ class Vllm(Role):
             "reaches_out": memory.reaches_out(model.extra_args),
             "collector": urlsplit(model.traces).hostname if model.traces else None,
             "later": bool(model.adapters or model.guesser),
+            "nodes": tied.others(model),
         }
 
     def _further(self, node: NodeRequest, model: VllmRole) -> str:
@@ -167,7 +170,8 @@ class Vllm(Role):
     def watched(self, node: NodeRequest) -> Row:
         """The codes of services that are not called as the role is, which are vLLM's."""
         codes = {name: "vllm" for each in _asked(node).all if (name := _service(each)) != "vllm"}
-        return {"codes": codes} if codes else {}
+        tie = {"tied": {"vllm": tied.STATE}} if _asked(node).among is not None else {}
+        return {**({"codes": codes} if codes else {}), **tie}
 
     def twin(self, node: NodeRequest) -> NodeRequest | None:
         """The node with its main model's server as the second unit, and with the gateway's route to it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import Text, _, either
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.roles import registry
+from pulumi_llm.roles import registry, tied
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import SECOND_PORT
 from pulumi_llm.roles.vllm_drafts import by_folder
@@ -67,10 +67,9 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     """`vllm serve`'s arguments for a role, the model's path first.
 
     Raises:
-        Refusal: `check_extra_arguments`'s findings.
+        Refusal: `check_extra_arguments`'s findings, and those about flags that follow from several machines.
     """
-    where = [model_path(role), "--host", "127.0.0.1", "--port", str(role.port)]
-    return [*where, *serving_arguments(role)]
+    return [model_path(role), *tied.listening(role), *serving_arguments(role)]
 
 
 def serving_arguments(role: VllmRole) -> list[str]:
@@ -80,8 +79,10 @@ def serving_arguments(role: VllmRole) -> list[str]:
         Refusal: `check_extra_arguments`'s findings.
     """
     check_extra_arguments(role.extra_args)
+    if findings := list(tied.mistakes(role)):
+        raise Refusal(findings)
     arguments = ["--served-model-name", role.served_name, "--dtype", role.dtype]
-    arguments += ["--tensor-parallel-size", str(role.tensor_parallel_size)]
+    arguments += ["--tensor-parallel-size", str(role.tensor_parallel_size), *tied.arguments(role)]
     arguments += ["--gpu-memory-utilization", str(role.gpu_memory_utilization)]
     if role.max_model_len is not None:
         arguments += ["--max-model-len", str(role.max_model_len)]
@@ -261,7 +262,9 @@ def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
 
 def command_line(role: VllmRole, folder: str) -> str:
     """ExecStart= of a model's unit: the program in ``folder``, a flag and its values on one line each."""
-    return " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
+    return tied.prefix(role) + " \\\n    ".join(
+        [f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])]
+    )
 
 
 def _pairs(arguments: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
+from pulumi_llm.spec.several import refuse_apart
 from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
 from pulumi_llm.spec.weights import WeightsSpec
@@ -47,6 +48,12 @@ class ServerSpec(MachineSpec):
 
     zh: 同一个网关后面运行同一模型的机器台数，网关在第一台上，见[多台机器运行同一模型](#多台机器运行同一模型)。
     每台都计费。"""
+    nodes: Annotated[Count, Field(ge=1, le=8)] = 1
+    """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no
+    machine alone has room for: see "one model on several machines". Each is paid for.
+
+    zh: 共同承载一个模型的机器台数，每台放一部分层（流水线并行），用于单台放不下的模型，
+    见[多台机器共同承载一个模型](#多台机器共同承载一个模型)。每台都计费。"""
     instance_type: Text | None = None
     """Only to choose among several types with the same GPU. Left out: the cheapest.
 
@@ -269,8 +276,7 @@ class ServerSpec(MachineSpec):
         bought = [name for name in of_sellers if getattr(self, name)]
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
-        if self.replicas > 1:
-            bought.append("replicas")
+        bought += [name for name in ("replicas", "nodes") if getattr(self, name) > 1]
         refuse_bought(bought)
         if self.host.bundle is not None and self.weights is not None:
             raise invalid(
@@ -281,14 +287,8 @@ class ServerSpec(MachineSpec):
         return self
 
     @model_validator(mode="after")
-    def _replicas_run_on(self) -> Self:
-        if self.replicas > 1 and self.idle_stop is not None:
-            raise invalid(
-                "spec.replicas-stop",
-                _("{count} machines serve the model, and {stopped} stops one of them alone", count=self.replicas,
-                  stopped="idle_stop"),
-                _("leave out {stopped}, or replicas: 1", stopped="idle_stop"),
-            )  # fmt: skip
+    def _machines_stay_together(self) -> Self:
+        refuse_apart(self)
         return self
 
     @model_validator(mode="after")

@@ -35,6 +35,8 @@ def look(ready: bool) -> bool:
     try:
         for name in want["services"]:
             alive(name)
+        for name, state in want.get("tied", {}).items():
+            together(name, state)
         for name, url in want["health"].items():
             try:
                 answer(f"{coded(name)}.not-ready", url)
@@ -63,6 +65,13 @@ def alive(unit: str) -> None:
     if not crashed:
         raise Failure(f"{coded(name)}.starting", f"{unit} is {state.get('ActiveState')}", True)
     raise dying(name, unit, state.get("NRestarts"))
+
+
+def together(name: str, state: str) -> None:
+    """A Failure while the machines that have one model together are not all there, or load it."""
+    told = status.read(at(state))
+    if told.get("code", "loading"):
+        raise Failure(f"{coded(name)}.{told.get('code', 'loading')}", told.get("message", f"llm-{name} begins"), True)
 
 
 def contained(name: str) -> None:

@@ -15,6 +15,7 @@ import pulumi_alicloud as alicloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
+from pulumi_llm.clouds.aliyun.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 
@@ -51,6 +52,7 @@ class Aliyun(FromParts):
 
     name = "aliyun"
     package = "alicloud"
+    peers = staticmethod(group)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a RAM role."""
@@ -211,7 +213,7 @@ class Aliyun(FromParts):
             instance_type=request.instance_type,
             availability_zone=request.zone,
             vswitch_id=request.subnet_id,
-            security_groups=[request.firewall_id],
+            security_groups=[*request.groups, request.firewall_id],
             key_name=request.key_id,
             # Root does not log in: the key is given to ecs-user.
             image_options=alicloud.ecs.InstanceImageOptionsArgs(

@@ -20,6 +20,7 @@ from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.clouds.tencent.bids import highest_bid
+from pulumi_llm.clouds.tencent.peers import group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +64,7 @@ class Tencent(FromParts):
 
     name = "tencent"
     package = "tencentcloud"
+    peers = staticmethod(group)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a CAM role."""
@@ -231,7 +233,7 @@ class Tencent(FromParts):
             availability_zone=request.zone,
             vpc_id=request.vpc_id,
             subnet_id=request.subnet_id,
-            orderly_security_groups=[request.firewall_id],
+            orderly_security_groups=[*request.groups, request.firewall_id],
             # Another key may reinstall the system (SDK 0.2.3), so it is taken at launch only.
             key_ids=[request.key_id],
             cam_role_name=request.role,

@@ -1,0 +1,94 @@
+"""One model on several machines: what vLLM is told of them, and what ties their engines together.
+
+Each machine has some of the layers (pipeline parallelism), and a headless vLLM but for the first, which has the API.
+vLLM 0.32.0 starts each for itself, and notices nothing when another one goes (docs/decisions/nodes.md). So each runs
+below `tie`, a program of ours that starts the engines of all machines together, and ends them together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pulumi_llm._texts import _
+from pulumi_llm.errors import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pulumi_llm.roles.requests import Among, VllmRole
+
+TIE = "/opt/llm/vllm/tie"
+STATE = "/run/llm-vllm/tie.json"
+"""Where `tie` writes how it stands with the other machines."""
+TIE_PORT, MASTER_PORT = 32766, 32767
+PORTS = (TIE_PORT, 60999)
+"""What machines with one model open to each other: the two ports above, and those that Linux hands out by itself
+(net.ipv4.ip_local_port_range, 32768 to 60999), on which NCCL, Gloo and vLLM's queues listen."""
+OURS = {
+    *("--pipeline-parallel-size", "-pp", "--nnodes", "-n", "--node-rank", "-r", "--master-addr", "--master-port"),
+    *("--distributed-executor-backend", "--headless", "--api-server-count", "-asc", "--data-parallel-size", "-dp"),
+}
+"""Flags that follow from the machines."""
+
+
+def listening(role: VllmRole) -> list[str]:
+    """Where the API is; a headless engine has none."""
+    if role.among is not None and role.among.rank:
+        return []
+    return ["--host", "127.0.0.1", "--port", str(role.port)]
+
+
+def arguments(role: VllmRole) -> list[str]:
+    """The flags of vLLM's own mode for several machines (0.32.0: engine/arg_utils.py, entrypoints/cli/serve.py)."""
+    among = role.among
+    if among is None:
+        return []
+    return [
+        *("--pipeline-parallel-size", str(among.count), "--distributed-executor-backend", "mp"),
+        *("--nnodes", str(among.count), "--node-rank", str(among.rank)),
+        *("--master-addr", _address(among, 0), "--master-port", str(MASTER_PORT)),
+        *(("--headless",) if among.rank else ()),
+    ]
+
+
+def mistakes(role: VllmRole) -> Iterator[Finding]:
+    """A finding for each flag of ``extra_args`` that follows from the machines."""
+    if role.among is None:
+        return
+    for flag in dict.fromkeys(each.partition("=")[0] for each in role.extra_args):
+        if flag in OURS:
+            yield Finding(
+                "bootstrap.flag-reserved",
+                _("{flag} cannot be given", flag=flag),
+                _("it follows from `nodes`, the machines that have the model together"),
+                where=f"extra_args {flag!r}",
+            )
+
+
+def prefix(role: VllmRole) -> str:
+    """What comes before vLLM's own command: the program that ties the machines together, and what it is told."""
+    among = role.among
+    if among is None:
+        return ""
+    addresses = ",".join(_address(among, rank) for rank in range(among.count))
+    told = f"{among.rank} {addresses} {TIE_PORT} {word(role)} http://127.0.0.1:{role.port}/health"
+    return f"/usr/bin/python3 -I {TIE} {told} \\\n    "
+
+
+def word(role: VllmRole) -> str:
+    """Differs where two machines would not start the same model in the same way."""
+    plain: dict[str, Any] = dataclasses.asdict(dataclasses.replace(role, among=None, more=()))
+    told = [plain, role.among.addresses if role.among else ()]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def others(role: VllmRole) -> list[str]:
+    """The addresses of the machines, its own among them: nobody else is spoken to."""
+    return [_address(role.among, rank) for rank in range(role.among.count)] if role.among else []
+
+
+def _address(among: Among, rank: int) -> str:
+    return among.addresses[rank] if among.addresses else f"node-{rank + 1}.invalid"

@@ -1,0 +1,78 @@
+"""One model on several machines, under the real engine and the simulated clouds: made, changed, grown, shrunk, gone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_llm.roles import tied
+from tests.engine.sim import Sim
+
+pytestmark = pytest.mark.engine
+
+PLACES = {"aws": "ap-northeast-1", "aliyun": "cn-hangzhou", "tencent": "ap-guangzhou"}
+PROGRAM = """\
+import pulumi, pulumi_llm as llm
+server = llm.ModelServer("chat", {{
+    "cloud": "{cloud}", "region": "{region}", "gpu": "T4", "model": "01-ai/Yi-6B-Chat",
+    "context_length": 4096, "nodes": {nodes}, "allowed_cidrs": ["203.0.113.0/24"],
+}})
+pulumi.export("price", server.hourly_price)
+if hasattr(server, "node_machines"):
+    pulumi.export("machines", server.node_machines)
+"""
+UNIT = "/etc/systemd/system/llm-vllm.service"
+
+
+@pytest.fixture
+def sim(tmp_path: Path) -> Sim:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: mine\nruntime: python\n")
+    (project / "Pulumi.dev.yaml").write_text("{}\n")
+    return Sim(project, tmp_path / "home", "dev")
+
+
+def write(sim: Sim, cloud: str, nodes: int) -> None:
+    text = PROGRAM.format(cloud=cloud, region=PLACES[cloud], nodes=nodes)
+    (sim.project / "__main__.py").write_text(text)
+
+
+def named(sim: Sim) -> dict[str, dict[str, Any]]:
+    return {urn.rsplit("::", 1)[1]: each for urn, each in sim.state().items()}
+
+
+def unit(state: dict[str, dict[str, Any]], name: str) -> str:
+    settings = json.loads(state[f"{name}-settings"]["inputs"]["stdin"])
+    return str(next(row["content"] for row in settings["files"] if row["path"] == UNIT))
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+def test_a_server_grows_from_one_machine_to_two_that_have_its_model_together_and_back(sim: Sim, cloud: str) -> None:
+    write(sim, cloud, 1)
+    sim.up()
+    one, price = named(sim), sim.outputs()["price"]
+    write(sim, cloud, 2)
+    grown = sim.up()
+    two, told = named(sim), sim.outputs()
+    assert not {"delete", "replace"} & set(grown)
+    machines = {name for name in one if "machine" in name}
+    assert {one[name]["id"] for name in machines} == {two[name]["id"] for name in machines}
+    assert told["price"] == pytest.approx(2 * price, abs=0.001)
+    # Each is told the addresses that the cloud gave to both, in the same order.
+    further = told["machines"]["2"]["private_address"]
+    lines = [unit(two, name) for name in ("chat", "chat-node-2")]
+    addresses = [line.split(f"{tied.TIE} ")[1].split()[:2] for line in lines]
+    assert [rank for rank, __ in addresses] == ["0", "1"]
+    assert len({known for __, known in addresses}) == 1
+    assert addresses[0][1].split(",")[1] == further
+    write(sim, cloud, 1)
+    sim.up()
+    again = named(sim)
+    assert set(again) == set(one)
+    assert unit(again, "chat") == unit(one, "chat")
+    sim.destroy()
+    assert sim.state() == {}
