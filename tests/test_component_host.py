@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from pulumi_llm.clouds.ssh.probe import SIMULATED
+from tests.cluster.fleets import kubeconfig
 from tests.generated import breaking
 from tests.host import Refused, Registered, call_hook, component_host, explained, secret
 from tests.ssh.samples import HOST_KEY
@@ -103,6 +104,10 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"server": "[spec.", "acess": "[spec.unknown-key] ", "access": "[spec."},
     ),
     "VectorStore": ({"cloud": "aws"}, {"region": "[spec.missing-key] ", "allowedCidrs": "[spec.missing-key] "}),
+    "Fleet": (
+        {"models": {"chat": {"model": "x y"}}, "nodes": {"count": 1.0}, "allowedCidr": ["x"]},
+        {"models.chat.model": "[spec.bad-model-id] ", "nodes": "[fleet.no-gpu] ", "allowedCidr": "[spec.unknown-key] "},
+    ),
     "WorkerProxy": (
         {"accountId": "x", "zoneId": 3.0, "hostname": "no name", "upstreams": {"openai": {"models": "x"}}},
         {
@@ -294,6 +299,14 @@ GOOD: dict[str, dict[str, Any]] = {
         **MODERATION,
     },
     "VectorStore": {"cloud": "aws", "region": "ap-northeast-1", "memoryGib": 2.0, **OPEN},
+    "Fleet": {
+        "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "contextLength": 4096.0}},
+        "nodes": {"count": 2.0, "cloud": "aliyun", "region": "cn-hangzhou", "instanceType": "ecs.gn7i-c8g1.2xlarge"},
+        "allowedNamespaces": ["apps"],
+        "keys": {"web-1": {"requestsPerMinute": 30.0}},
+        "hubToken": secret("hf_planted"),
+        "kubeconfig": secret(kubeconfig()),
+    },
     "WorkerProxy": {
         "accountId": "0" * 32,
         "zoneId": "1" * 32,
@@ -377,6 +390,7 @@ UNKNOWN: list[tuple[str, dict[str, Any], str, str]] = [
     ("Network", {"zones": ["ap-southeast-1a"]}, "zones", "zone"),
     ("VectorStore", {"memoryGibs": 4.0}, "memoryGibs", "memoryGib"),
     ("WorkerProxy", {"hostnames": "x"}, "hostnames", "hostname"),
+    ("Fleet", {"namespaces": "x"}, "namespaces", "namespace"),
 ]
 
 
@@ -400,6 +414,7 @@ def test_an_output_inside_a_part_is_refused_by_its_path_and_one_for_an_address_i
         ("Network", {"zone": late}, "zone"),
         ("VectorStore", {"memoryGib": late}, "memoryGib"),
         ("WorkerProxy", {"near": late}, "near"),
+        ("Fleet", {"namespace": late}, "namespace"),
     ]
     assert {component for component, *_ in inside} == set(GOOD)
     answers = refused(*((component, {**GOOD[component], **change}) for component, change, _ in inside))

@@ -69,11 +69,19 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     Raises:
         Refusal: `check_extra_arguments`'s findings, and those about flags that follow from several machines.
     """
+    return [model_path(role), *tied.listening(role), *serving_arguments(role)]
+
+
+def serving_arguments(role: VllmRole) -> list[str]:
+    """The same without where the model lies and where vLLM listens: what is said wherever it runs.
+
+    Raises:
+        Refusal: `check_extra_arguments`'s findings.
+    """
     check_extra_arguments(role.extra_args)
     if findings := list(tied.mistakes(role)):
         raise Refusal(findings)
-    arguments = [model_path(role), *tied.listening(role)]
-    arguments += ["--served-model-name", role.served_name, "--dtype", role.dtype]
+    arguments = ["--served-model-name", role.served_name, "--dtype", role.dtype]
     arguments += ["--tensor-parallel-size", str(role.tensor_parallel_size), *tied.arguments(role)]
     arguments += ["--gpu-memory-utilization", str(role.gpu_memory_utilization)]
     if role.max_model_len is not None:
