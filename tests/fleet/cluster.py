@@ -193,6 +193,7 @@ def _start_api(made: Cluster, port: int, etcd: int) -> None:
         "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{etcd}", f"--secure-port={port}",
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", f"--cert-dir={folder / 'certificates'}",
+        "--allow-privileged=true",
         "--authorization-mode=RBAC", f"--token-auth-file={folder / 'tokens.csv'}", "--anonymous-auth=false",
         "--service-cluster-ip-range=10.0.0.0/16", "--service-account-issuer=https://fleet.test",
         f"--service-account-key-file={folder / 'accounts.pub'}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from pulumi_llm._cluster import names
 from tests.fleet import objects
 from tests.fleet.api import Api, Object, until
 from tests.fleet.cluster import Cluster, is_built, ray_operator, run_cluster
@@ -27,6 +28,7 @@ def empty_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 @pytest.fixture(scope="session")
 def cluster(empty_cluster: Cluster) -> Cluster:
     """Four nodes with a GPU each, and two plain ones."""
+    empty_cluster.api.apply(objects.storage_class())
     empty_cluster.add_nodes([*objects.nodes("gpu", GPU_NODES, 1), *objects.nodes("plain", PLAIN_NODES)])
     return empty_cluster
 
@@ -48,6 +50,10 @@ class Room:
     def apply(self, *wanted: Object) -> list[Object]:
         """Apply objects in their order."""
         return [self.api.apply(each, self.name) for each in wanted]
+
+    def volume(self, claim: str) -> None:
+        """A volume for one claim of this namespace: in a real cluster the storage class makes it."""
+        self.api.apply(objects.volume(f"{self.name}-{claim}", self.name, claim))
 
     def pods(self, label: str = "") -> list[Object]:
         """The pods that are meant to stay."""
@@ -96,5 +102,15 @@ def room(cluster: Cluster) -> Iterator[Room]:
     yield made
     cluster.alive()
     cluster.api.delete("Namespace", made.name)
+    for volume in cluster.api.all("PersistentVolume"):
+        if volume["spec"]["claimRef"]["namespace"] == made.name:
+            cluster.api.delete("PersistentVolume", volume["metadata"]["name"])
     # The next test counts on all GPUs; that the namespace itself is gone takes some seconds more.
     until(lambda: not cluster.api.all("Pod", made.name), f"no pod of {made.name} is left", 120)
+
+
+@pytest.fixture
+def place(kuberay: Cluster, room: Room) -> Room:
+    """A namespace as a fleet finds it: with KubeRay's operator, and a volume for the gateway's ledger."""
+    room.volume(names.STATE)
+    return room

@@ -1,8 +1,6 @@
-"""Objects for the tests: nodes that kwok plays, and a small fleet of the tests' own."""
+"""Objects for the tests: nodes that kwok plays, and what asks for a place on them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from tests.fleet.api import Object
 
@@ -73,37 +71,6 @@ def quota(gpus: int) -> Object:
     return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "gpus"}, "spec": {"hard": hard}}
 
 
-def service(name: str, port: int) -> Object:
-    """A Service in front of a Deployment, reached from inside alone."""
-    return {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
-        "spec": {"type": "ClusterIP", "selector": {"app": name}, "ports": [{"port": port, "targetPort": port}]},
-    }  # fmt: skip
-
-
-def closed() -> Object:
-    """Nothing in, nothing out, for each pod of the namespace: what else there is opens single ways."""
-    return _policy("closed", {}, policyTypes=["Ingress", "Egress"])
-
-
-def way(source: str, target: str, port: int) -> list[Object]:
-    """One way from the pods of one Deployment to those of another: both ends must name it."""
-    ports = [{"protocol": "TCP", "port": port}]
-    into = [{"from": [{"podSelector": {"matchLabels": {"app": source}}}], "ports": ports}]
-    out = [{"to": [{"podSelector": {"matchLabels": {"app": target}}}], "ports": ports}]
-    return [
-        _policy(f"{target}-from-{source}", {"matchLabels": {"app": target}}, policyTypes=["Ingress"], ingress=into),
-        _policy(f"{source}-to-{target}", {"matchLabels": {"app": source}}, policyTypes=["Egress"], egress=out),
-    ]
-
-
-def _policy(name: str, pods: Object, **spec: Any) -> Object:
-    return {
-        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
-        "spec": {"podSelector": pods, **spec},
-    }  # fmt: skip
-
-
 def ray_service(name: str, workers: int, *, hosts: int = 2, pool: str | None = None) -> Object:
     """A model over several nodes by KubeRay: a head without a GPU, and groups of ``hosts`` workers with one each."""
 
@@ -129,13 +96,21 @@ def ray_service(name: str, workers: int, *, hosts: int = 2, pool: str | None = N
     }  # fmt: skip
 
 
-def small_fleet(replicas: int, pool: str | None = None) -> list[Object]:
-    """Engines with a GPU each, a router in front of them without one, and the only way between the two."""
-    return [
-        closed(),
-        *way("router", "engine", 8000),
-        deployment("engine", replicas, pod_spec(1, pool=pool)),
-        service("engine", 8000),
-        deployment("router", 1, pod_spec()),
-        service("router", 8001),
-    ]
+def storage_class() -> Object:
+    """The cluster's default class of storage: nothing makes its volumes, a test does."""
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    return {
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+        "metadata": {"name": "played", "annotations": default}, "provisioner": "kubernetes.io/no-provisioner",
+    }  # fmt: skip
+
+
+def volume(name: str, namespace: str, claim: str, size: str = "5Gi") -> Object:
+    """A volume for one claim."""
+    return {
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "storageClassName": "played",
+            "claimRef": {"namespace": namespace, "name": claim}, "hostPath": {"path": "/played"},
+        },
+    }  # fmt: skip

@@ -8,7 +8,6 @@ from tests.fleet import objects
 from tests.fleet.api import Object, Refused, until
 from tests.fleet.cluster import Cluster
 from tests.fleet.conftest import GPU_NODES, Room
-from tests.fleet.under_test import fleet_objects
 
 pytestmark = pytest.mark.fleet
 
@@ -37,17 +36,14 @@ def waits(room: Room, label: str) -> str:
 
 
 def test_what_asks_for_a_gpu_lands_on_nodes_with_gpus_and_nothing_else_does(room: Room) -> None:
-    room.apply(*fleet_objects(GPU_NODES))
-    until(lambda: sum(gpus_of(each) for each in room.pods()) == GPU_NODES, "all engines are made")
-    pods = until(
-        lambda: (found := room.pods()) and all("nodeName" in each["spec"] for each in found) and found, "placed"
-    )
+    room.apply(objects.deployment("engine", GPU_NODES, objects.pod_spec(1)))
+    room.apply(objects.deployment("other", 3, objects.pod_spec()))
+    pods = room.running(GPU_NODES + 3)
     on_gpus = [each for each in pods if each["spec"]["nodeName"].startswith("gpu-")]
     assert {each["metadata"]["name"] for each in on_gpus} == {
         each["metadata"]["name"] for each in pods if gpus_of(each)
     }
     assert len({each["spec"]["nodeName"] for each in on_gpus}) == GPU_NODES
-    assert len(pods) > GPU_NODES
 
 
 def test_the_taint_keeps_out_a_pod_that_does_not_say_that_it_is_for_gpus(room: Room) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.fleet import objects
@@ -39,6 +41,23 @@ def test_a_worker_that_is_lost_is_made_anew_by_the_operator(kuberay: Cluster, ro
     until(lambda: lost["uid"] not in {each["metadata"]["uid"] for each in room.pods()}, "the worker is gone")
     anew = room.running(2, "ray.io/node-type=worker")
     assert workers[1]["metadata"]["uid"] in {each["metadata"]["uid"] for each in anew}
+
+
+def test_kuberay_takes_up_another_number_of_workers_only_where_a_group_is_added_with_it(
+    kuberay: Cluster, room: Room
+) -> None:
+    """What a fleet has to reckon with, in KubeRay 1.5.0: it compares services without the numbers of their workers."""
+    wanted = objects.ray_service("llm", 1, hosts=1)
+    room.apply(wanted)
+    room.running(1, "ray.io/node-type=worker")
+    wanted = objects.ray_service("llm", 3, hosts=1)
+    room.apply(wanted)
+    time.sleep(5)
+    assert [each["replicas"] for each in clusters(room)[0]["spec"]["workerGroupSpecs"]] == [1]
+    groups = wanted["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    groups.append({**groups[0], "groupName": "more", "replicas": 0, "minReplicas": 0, "maxReplicas": 1})
+    room.apply(wanted)
+    room.running(3, "ray.io/node-type=worker")
 
 
 @pytest.mark.parametrize("place", ["spec", "rayClusterConfig", "headGroupSpec", "worker", "container"])
