@@ -15,9 +15,12 @@ __all__ = [
     "AppsArgs",
     "BackupArgs",
     "ChatArgs",
+    "ClusterArgs",
     "ContentArgs",
     "DiskArgs",
     "DomainArgs",
+    "FleetArgs",
+    "FleetModelArgs",
     "HostArgs",
     "HostPriceArgs",
     "IdleStopArgs",
@@ -27,6 +30,7 @@ __all__ = [
     "ModeratorArgs",
     "NetworkArgs",
     "NetworkChoiceArgs",
+    "NodesArgs",
     "OverseasProxyArgs",
     "PlatformArgs",
     "PriceArgs",
@@ -428,6 +432,81 @@ class BackupArgs(TypedDict):
     """How often the machine makes one by itself: ``6h``, ``1d``. Needs a bucket, and a key to it as a secret. Left out: only the command makes them."""
     keep: NotRequired[int]
     """How many are kept; older ones are deleted after a newer one is whole. From 1 to 1000. Default: ``7``."""
+
+
+class FleetModelArgs(TypedDict):
+    """A model of the fleet. Its name in ``models`` is what clients call it."""
+
+    model: str
+    """The model's id at Hugging Face or ModelScope (``organisation/name``)."""
+    copies: NotRequired[int]
+    """How many engines serve it. From 1 to 5000. Default: ``1``."""
+    gpus: NotRequired[int]
+    """GPUs of one node that each copy takes (tensor parallel). From 1 to 16. Default: ``1``."""
+    nodes: NotRequired[int]
+    """Nodes over which each copy lies (pipeline parallel): more than one with ``engine: kuberay`` alone. From 1 to 64. Default: ``1``."""
+    kind: NotRequired[str]
+    """What it is for. Left out: as its name or its files say. One of ``chat``, ``embedding``, ``reranking``."""
+    modelscope_id: NotRequired[str]
+    """Its id at ModelScope, where that differs and the catalogue does not know it."""
+    revision: NotRequired[str]
+    """Branch, tag or commit at the hub. Left out: the newest when an engine first fetches it."""
+    context_length: NotRequired[int]
+    """Tokens of prompt and answer together. Left out: the model's own, at most 8192. At least 16."""
+    gpu_memory_utilization: NotRequired[float]
+    """Share of each GPU's memory that vLLM may use. From 0.01 to 0.98. Default: ``0.9``."""
+    max_num_seqs: NotRequired[int]
+    """Requests that one copy works on at a time. Left out: vLLM's own. From 1 to 4096."""
+    quantization: NotRequired[str]
+    """Left out: what the model's files say, which is nearly always right. One of ``awq``, ``gptq``, ``fp8``, ``mxfp4``."""
+    dtype: NotRequired[str]
+    """``auto`` takes ``half`` where the GPU has no bfloat16 (T4). One of ``auto``, ``half``, ``bfloat16``. Default: ``auto``."""
+    kv_cache_dtype: NotRequired[str]
+    """``fp8`` halves the KV cache, on GPUs from compute capability 8.9 on (L4, L20, H100). One of ``auto``, ``fp8``. Default: ``auto``."""
+    trust_remote_code: NotRequired[bool]
+    """Let code from the model's repository run in its engines. Default: ``false``."""
+    extra_args: NotRequired[list[str]]
+    """More flags for its ``vllm serve``, each an item of its own. Not with ``kuberay``."""
+
+
+class NodesArgs(TypedDict):
+    """The cluster's GPU nodes that the fleet may use: all alike."""
+
+    count: int
+    """How many there are. From 1 to 5000."""
+    gpu: NotRequired[str]
+    """The GPU that each has. Left out: that of ``instance_type``."""
+    gpus: NotRequired[int]
+    """GPUs of each node. Left out: those of ``instance_type``, else 1. From 1 to 16."""
+    cloud: NotRequired[str]
+    """The cloud whose machines they are, for their price: with ``region`` and ``instance_type``."""
+    region: NotRequired[str]
+    """The cloud's own name of their region."""
+    instance_type: NotRequired[str]
+    """What the cloud calls such a machine."""
+    price: NotRequired[HostPriceArgs]
+    """What one node costs, where no cloud's price is meant."""
+    gpu_quota: NotRequired[int]
+    """GPUs that the cloud, or the cluster's owner, grants. Left out: not checked. At least 0."""
+    vcpus: NotRequired[int]
+    """vCPUs of each node. Left out: those of ``instance_type``; engines then ask for 4 for each GPU. At least 1."""
+    memory_gib: NotRequired[int]
+    """GiB of memory of each node. Left out: those of ``instance_type``; engines then ask for 16 for each GPU. At least 4."""
+    labels: NotRequired[dict[str, str]]
+    """Labels that a node must have to be used, such as ``nvidia.com/gpu.product``."""
+    taints: NotRequired[list[str]]
+    """Keys of taints that engines tolerate, whatever their value and effect. Default: ``["nvidia.com/gpu"]``."""
+
+
+class ClusterArgs(TypedDict):
+    """Which cluster is meant, so that no other one is changed by a kubeconfig that points elsewhere."""
+
+    context: NotRequired[str]
+    """The kubeconfig's context. Left out: its current one."""
+    server: NotRequired[str]
+    """The address of its API server, such as ``https://203.0.113.7:6443``. Given, a kubeconfig that leads to another one is refused."""
+    version: NotRequired[str]
+    """Its Kubernetes version, such as ``1.34``. Left out: not checked."""
 
 
 class ServerArgs(TypedDict):
@@ -1044,6 +1123,59 @@ class WorkerProxyArgs(TypedDict):
     """The key for Tencent Cloud HAI; needed where ``upstreams`` of the server or the proxy names ``hai``. Keep it secret."""
     custom_api_key: NotRequired[pulumi.Input[str]]
     """The key for an upstream of your own; needed where ``upstreams`` of the server or the proxy names ``custom``. Keep it secret."""
+
+
+class FleetArgs(TypedDict):
+    """Which models, on which nodes of which cluster, and who may call them."""
+
+    models: dict[str, FleetModelArgs]
+    """The models, by the names that clients call them: small letters, digits and dashes."""
+    nodes: NodesArgs
+    """The GPU nodes."""
+    engine: NotRequired[str]
+    """Who runs the engines: the vLLM production-stack chart, or KubeRay's ``RayService`` for models over several nodes. One of ``production-stack``, ``kuberay``. Default: ``production-stack``."""
+    cluster: NotRequired[ClusterArgs]
+    """Which cluster is meant."""
+    namespace: NotRequired[str]
+    """The namespace that is made for all of it. Default: ``llm``."""
+    chart_version: NotRequired[str]
+    """The version of the production-stack chart, of those whose values are known here. Default: ``0.1.12``."""
+    routing: NotRequired[str]
+    """How the router chooses an engine: ``prefixaware`` asks the one that has seen the beginning of a text. One of ``prefixaware``, ``roundrobin``. Default: ``prefixaware``."""
+    hub: NotRequired[str]
+    """From where engines fetch weights. One of ``huggingface``, ``hf-mirror``, ``modelscope``. Default: ``huggingface``."""
+    registry: NotRequired[str]
+    """A registry that has the images in place of Docker Hub, such as ``registry.example.com/mirror``."""
+    package_index: NotRequired[str]
+    """Where the gateway's pods fetch Python packages, in place of PyPI."""
+    storage_class: NotRequired[str]
+    """A storage class that many nodes can write (ReadWriteMany), for the weights. Left out: each engine fetches them onto its node's own disk."""
+    runtime_class: NotRequired[str]
+    """The runtime class of engines, such as ``nvidia``, where the cluster's default runtime has no GPUs."""
+    hostname: NotRequired[str]
+    """The name by which callers reach the gateway. Left out: its name inside the cluster."""
+    load_balancer: NotRequired[bool]
+    """Have the cluster's cloud make a load balancer for the gateway. Left out: it is reached inside the cluster alone. Default: ``false``."""
+    load_balancer_annotations: NotRequired[dict[str, str]]
+    """What the cloud reads of that load balancer, such as that it be an internal one."""
+    allowed_cidrs: NotRequired[list[str]]
+    """Who may call through the load balancer."""
+    allowed_namespaces: NotRequired[list[str]]
+    """Namespaces of the cluster whose pods may call."""
+    operator_namespace: NotRequired[str]
+    """Where KubeRay's operator runs, which is there already. Default: ``kuberay-operator``."""
+    keys: NotRequired[dict[str, KeyArgs]]
+    """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
+    routes: NotRequired[dict[str, RouteArgs]]
+    """More names that callers may ask for: aliases, weights, fallback."""
+    ready_timeout_minutes: NotRequired[int]
+    """Minutes that an engine has to load its model. From 5 to 480. Default: ``60``."""
+    override: NotRequired[list[str]]
+    """Findings of the fit check to go on in spite of."""
+    hub_token: NotRequired[pulumi.Input[str]]
+    """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
+    kubeconfig: NotRequired[pulumi.Input[str]]
+    """The kubeconfig of the cluster of a ``Fleet``, as text; needed where no Kubernetes provider is handed in. Keep it secret."""
 
 
 class PlatformArgs(TypedDict):

@@ -15,7 +15,7 @@ from pulumi.provider.server import ComponentInitError
 from pulumi_llm import _refusal, _spelling
 from pulumi_llm.errors import Refusal
 
-COMPONENTS = ("ModelServer", "Network", "OverseasProxy", "Platform", "VectorStore", "WorkerProxy")
+COMPONENTS = ("Fleet", "ModelServer", "Network", "OverseasProxy", "Platform", "VectorStore", "WorkerProxy")
 """What the package offers to other languages."""
 
 

@@ -73,6 +73,18 @@ def _further(number: int, model: ResolvedModel) -> VllmRole:
     )
 
 
+def of_fleet(model: ResolvedModel, gpus: int) -> VllmRole:
+    """A model as an engine of a fleet is started with it, whatever starts it there."""
+    wanted = model.spec
+    return VllmRole(
+        **_common(model, model.task),
+        served_name=model.name,
+        tensor_parallel_size=gpus,
+        gpu_memory_utilization=wanted.gpu_memory_utilization or 0.9,
+        flags=flags_of_spec(wanted),
+    )
+
+
 def _adapter(name: str, wanted: AdapterSpec, of: ResolvedServer | ResolvedModel) -> Adapter:
     row = of.model
     # What was trained on the model itself is for a quantized copy of it too.

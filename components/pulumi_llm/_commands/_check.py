@@ -23,6 +23,8 @@ def run(asked: Namespace) -> int:
         from pulumi_llm._commands import _vectors
 
         return _vectors.run(asked)
+    if asked.beside and asked.fleet is not None:
+        raise UsageError(_("--fleet is about copies of one model, and --beside names another"))
     if asked.beside:
         from pulumi_llm._commands import _check_models as several
 
@@ -32,6 +34,12 @@ def run(asked: Namespace) -> int:
     else:
         report = with_user_data(check(_request(asked)))
         document, text = report.for_json(), ""
+        if asked.fleet is not None:
+            from pulumi_llm._commands import _check_fleet as fleets
+
+            found = fleets.sizing(asked, report)
+            document |= {"fleet": found.for_json() if found else None}
+            text = str(found) if found else ""
     if asked.json:
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:

@@ -83,6 +83,12 @@ COMMAND = Command(
         ),
         option("--model-disk-gib", type=whole(1, 100_000), metavar="N", help="GiB of the disk for the weights"),
         option(
+            "--fleet",
+            type=whole(1, 1_000_000),
+            metavar="N",
+            help="how many nodes N requests at once take, with --gpu-count GPUs for each copy, and what an hour costs",
+        ),
+        option(
             "--vectors",
             type=whole(1, 10_000_000_000),
             metavar="N",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._review import own_items
 from pulumi_llm._review.item import Item, ItemKind, Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
@@ -20,20 +20,6 @@ from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
 
 SERVER = "llm:index:ModelServer"
 """The component whose machine may have hours."""
-
-
-def _whole(count: object) -> int:
-    return int(count) if isinstance(count, (int, float)) else 1
-
-
-def _cards(server: Mapping[str, Any]) -> int:
-    """GPUs of a server's machine: the main model's, and those that further models have for themselves.
-
-    A program in Python registers the component with its arguments' own names, a host of components in camel case.
-    """
-    further = server.get("further_models", server.get("furtherModels"))
-    each = [row.get("gpus") for row in further.values()] if isinstance(further, Mapping) else []
-    return _whole(server.get("gpu_count", server.get("gpuCount"))) + sum(_whole(count) for count in each if count)
 
 
 def items(
@@ -62,9 +48,11 @@ class _Reader:
     def items(self) -> Iterator[Item]:
         for each in self.plan.resources:
             if each.type == SERVER and isinstance(each.inputs.get("host"), Mapping):
-                yield self._existing(each, each.inputs["host"])
+                yield own_items.existing(each, each.inputs["host"], self.usage)
             if each.type == SERVER and isinstance(each.inputs.get("weights"), Mapping):
-                yield self._kept(each, each.inputs["weights"])
+                yield own_items.kept(each, each.inputs["weights"])
+            if each.type == own_items.FLEET:
+                yield from own_items.of_fleet(each, self.usage)
             if not each.custom or each.package in self.table.free_packages:
                 continue
             rule = self.table.rules.get(each.type)
@@ -80,6 +68,18 @@ class _Reader:
                 yield self._copies(each, rule)
             elif rule.kind == "subscription":
                 yield self._subscription(each, rule)
+            elif rule.kind == "free":
+                yield from self._not_always_free(each, rule)
+
+    def _not_always_free(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
+        """What costs nothing but in some forms of it, whose price is not known."""
+        try:
+            reason = _refused(rule, resource.inputs)
+        except NotInPlan as missing:
+            reason = str(missing)
+        if reason is not None:
+            item = self._item(resource, rule, "resource", "other", resource.type.rsplit(":", 1)[-1])
+            yield replace(item, unknown=reason)
 
     def _subscription(self, resource: PlannedResource, rule: CostRule) -> Item:
         """What is paid for by the month, and once for all that uses it."""
@@ -94,50 +94,6 @@ class _Reader:
             source_date=rule.source_date,
         )
         return replace(item, told=told, note=_("once for the whole account; what it does not include comes on top"))
-
-    def _existing(self, server: PlannedResource, host: Mapping[str, Any]) -> Item:
-        """A machine that nobody buys here: an hour of it costs what its owner says."""
-        price, inputs = host.get("price"), server.inputs
-        cards = _("{count} x {gpu}, a machine that exists", count=_cards(inputs), gpu=inputs.get("gpu"))
-        item = Item(
-            urn=server.urn,
-            type=server.type,
-            resource=server.name,
-            slot="machine",
-            kind="machine",
-            what=cards,
-            cloud=str(inputs.get("cloud")),
-            region=str(inputs.get("region")),
-            hours=self.usage.running,
-        )
-        if not isinstance(price, Mapping):
-            return replace(item, unknown=_("nobody says what it costs: host.price"))
-        told = Price(
-            cloud=str(inputs.get("cloud")),
-            instance_type="",
-            region=str(inputs.get("region")),
-            amount=float(price["amount"]),
-            currency=price["currency"],
-            source="host.price",
-            source_date=datetime.now(UTC).date().isoformat(),
-        )
-        return replace(item, told=told)
-
-    def _kept(self, server: PlannedResource, weights: Mapping[str, Any]) -> Item:
-        """The bucket of weights, which is somebody's own: a cloud charges for what lies in it, by its own price."""
-        return Item(
-            urn=server.urn,
-            type=server.type,
-            resource=server.name,
-            slot="weights",
-            kind="other",
-            what=_("weights kept in {bucket}", bucket=str(weights.get("bucket"))),
-            cloud=None,
-            region=None,
-            unknown=_(
-                "the catalogue has no price of what lies in a bucket; within its region nothing is paid to fetch it"
-            ),
-        )
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:

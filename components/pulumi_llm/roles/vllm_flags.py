@@ -67,9 +67,18 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     Raises:
         Refusal: `check_extra_arguments`'s findings.
     """
+    where = [model_path(role), "--host", "127.0.0.1", "--port", str(role.port)]
+    return [*where, *serving_arguments(role)]
+
+
+def serving_arguments(role: VllmRole) -> list[str]:
+    """The same without where the model lies and where vLLM listens: what is said wherever it runs.
+
+    Raises:
+        Refusal: `check_extra_arguments`'s findings.
+    """
     check_extra_arguments(role.extra_args)
-    arguments = [model_path(role), "--host", "127.0.0.1", "--port", str(role.port)]
-    arguments += ["--served-model-name", role.served_name, "--dtype", role.dtype]
+    arguments = ["--served-model-name", role.served_name, "--dtype", role.dtype]
     arguments += ["--tensor-parallel-size", str(role.tensor_parallel_size)]
     arguments += ["--gpu-memory-utilization", str(role.gpu_memory_utilization)]
     if role.max_model_len is not None:

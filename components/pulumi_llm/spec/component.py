@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.fields import Flag, Part, Text
+from pulumi_llm.spec.fleet import FleetSpec
 from pulumi_llm.spec.models import FURTHER_MODELS
 from pulumi_llm.spec.network import NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
@@ -26,6 +27,7 @@ from pulumi_llm.spec.vendors import (
     BACKUP_SECRETS,
     HOST_KEY,
     HUB,
+    KUBECONFIG,
     MODERATORS,
     OWN_KEYS,
     SECRETS,
@@ -75,7 +77,7 @@ LATE = frozenset(
     {
         *("image_id", "vpc_id", "subnet_id", "address_id", "address", "client_address"),
         *("proxy_endpoint", "proxy_key", "proxy_certificate_authority"),
-        *(OWN_KEYS, *(each.argument for each in SECRETS)),
+        *(OWN_KEYS, KUBECONFIG.argument, *(each.argument for each in SECRETS)),
     }
 )
 """Arguments that may be Outputs: none of them decides which resources there are. Inside a part nothing is late."""
@@ -167,6 +169,11 @@ COMPONENTS: Mapping[str, Component] = {
             Taken(UpstreamKeys),
         ),
         _OF_VENDORS,
+    ),
+    "Fleet": Component(
+        "Which models, on which nodes of which cluster, and who may call them.",
+        (Taken(FleetSpec),),
+        (HUB, KUBECONFIG),
     ),
     "Platform": Component(
         "The spec of a platform (see docs/user-guide.md), and the secrets that it needs.",

@@ -166,6 +166,13 @@ HOST_KEY = Secret(
     "The key that lets in to the machine of ``server.host``; needed where that names neither a file nor an agent",
 )
 """The key for a machine that exists. It is never sent anywhere."""
+KUBECONFIG = Secret(
+    "kubeconfig",
+    "kubeconfig",
+    "kubeconfig",
+    "The kubeconfig of the cluster of a ``Fleet``, as text; needed where no Kubernetes provider is handed in",
+)
+"""What lets in to a cluster. It is handed to the provider and to nothing else."""
 
 SECRETS: tuple[Secret, ...] = (
     *(each.secret for each in VENDORS.values()),

@@ -1,0 +1,134 @@
+"""The objects as Pulumi's resources: the only module that imports its SDK for Kubernetes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import (
+    ConfigMap,
+    Namespace,
+    PersistentVolumeClaim,
+    ResourceQuota,
+    Secret,
+    Service,
+)
+from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+
+from pulumi_llm._cluster import names, objects, ray, values
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._resolve.fleet import ResolvedFleet
+from pulumi_llm.spec.fleet import KUBERAY
+
+CLASSES: Mapping[str, Any] = {
+    each.__name__: each
+    for each in (ConfigMap, Deployment, NetworkPolicy, PersistentVolumeClaim, ResourceQuota, Service)
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A fleet's secrets, by what they are for, with the fleet. ``hub_token``: None where hubs ask for none."""
+
+    name: str
+    fleet: ResolvedFleet
+    keys: pulumi.Output[str]
+    engine_key: pulumi.Output[str]
+    certificate: pulumi.Output[str]
+    private_key: pulumi.Output[str]
+    hub_token: pulumi.Output[str] | None
+
+
+def provider(name: str, kubeconfig: pulumi.Output[str], context: str | None, parent: pulumi.Resource) -> Any:
+    """A provider for that cluster and no other: neither the environment nor a file of the user's is asked."""
+    return kubernetes.Provider(
+        name,
+        kubeconfig=kubeconfig,
+        context=context,
+        # Else another limit would be another object, and the pods that have it mounted would not see it.
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def make(wanted: Wanted, parent: pulumi.Resource, given: Any) -> pulumi.Resource:
+    """Make everything, by the provider that is ``given``; the gateway's Service, which comes last."""
+    fleet, spec = wanted.fleet, wanted.fleet.spec
+    opts = pulumi.ResourceOptions(parent=parent, provider=given)
+    space = Namespace(f"{wanted.name}-namespace", metadata=objects.namespace(spec)["metadata"], opts=opts)
+    below = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space]))
+    first = [_object(wanted, each, below) for each in objects.inside(fleet)]
+    first += list(_secrets(wanted, below))
+    after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *first]))
+    engines = _engines(wanted, after)
+    last = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *first, engines]))
+    *__, service = [_object(wanted, each, last) for each in objects.front(fleet)]
+    return service
+
+
+def _object(wanted: Wanted, row: Mapping[str, Any], opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    content = {_snake(key): value for key, value in row.items() if key not in ("apiVersion", "kind")}
+    made: pulumi.Resource = CLASSES[row["kind"]](
+        f"{wanted.name}-{row['metadata']['name']}-{row['kind'].lower()}", **content, opts=opts
+    )
+    return made
+
+
+def _secrets(wanted: Wanted, opts: pulumi.ResourceOptions) -> Any:
+    for name, kind, content in (
+        (names.ENGINE_SECRET, "Opaque", {names.ENGINE_KEY: wanted.engine_key}),
+        (names.KEYS, "Opaque", {"gateway-keys.json": wanted.keys, "upstream.env": _line(wanted.engine_key)}),
+        (names.CERTIFICATE, "kubernetes.io/tls", {"tls.crt": wanted.certificate, "tls.key": wanted.private_key}),
+        (names.HUB_SECRET, "Opaque", {names.HUB_KEY: wanted.hub_token} if wanted.hub_token is not None else None),
+    ):
+        if content is not None:
+            row = objects.secret(wanted.fleet, name, kind)
+            yield Secret(
+                f"{wanted.name}-{name}-secret",
+                metadata=row["metadata"],
+                type=row["type"],
+                string_data={key: pulumi.Output.secret(value) for key, value in content.items()},
+                opts=pulumi.ResourceOptions.merge(
+                    opts, pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
+                ),
+            )
+
+
+def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    fleet, token = wanted.fleet, wanted.hub_token is not None
+    if fleet.spec.engine == KUBERAY:
+        row = objects.ray_service(fleet, hub_token=token)
+        return CustomResource(
+            f"{wanted.name}-engines",
+            api_version=ray.API,
+            kind=ray.KIND,
+            metadata=row["metadata"],
+            spec=row["spec"],
+            opts=opts,
+        )
+    return Release(
+        f"{wanted.name}-engines",
+        name=names.RELEASE,
+        chart=values.CHART,
+        version=fleet.spec.chart_version,
+        namespace=fleet.spec.namespace,
+        repository_opts=RepositoryOptsArgs(repo=values.REPOSITORY),
+        values=objects.chart_values(fleet, hub_token=token),
+        # A node that is taken away while engines load is not a release that failed.
+        timeout=fleet.spec.ready_timeout_minutes * 60,
+        opts=opts,
+    )
+
+
+def _line(key: pulumi.Output[str]) -> pulumi.Output[str]:
+    return key.apply(lambda text: f"UPSTREAM_ENGINES={text}\n")
+
+
+def _snake(name: str) -> str:
+    return "binary_data" if name == "binaryData" else name

@@ -1,0 +1,129 @@
+"""How many nodes so many requests at once take, and what an hour costs: what `pulumi-llm check --fleet N` adds."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+
+from pulumi_llm import catalog
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._language import tr
+from pulumi_llm._tables import aligned
+from pulumi_llm._texts import _
+from pulumi_llm.catalog import Offer
+from pulumi_llm.preflight.report import Report
+
+HEAD = (_("per hour"), _("nodes"), _("GPUs each"), _("cloud"), _("type"), _("region"), _("dated"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """So many machines of an offer; what an hour of all of them costs (None: not known)."""
+
+    offer: Offer
+    nodes: int
+    amount: float | None
+
+    def in_cny(self, rate: float) -> float:
+        """To compare with others; what is not known comes last."""
+        if self.amount is None or self.offer.price is None:
+            return float("inf")
+        return self.amount * (rate if self.offer.price.currency == "USD" else 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """``wanted`` requests at once, of ``tokens`` each, and the machines for so many copies: each cloud's cheapest.
+
+    ``each``: requests at once of one copy.
+    """
+
+    wanted: int
+    tokens: int
+    each: int
+    copies: int
+    gpus: int
+    rows: tuple[Row, ...]
+
+    def for_json(self) -> dict[str, object]:
+        """The sizing as ``check --json`` prints it."""
+        return {
+            "requests": self.wanted,
+            "tokens": self.tokens,
+            "requests_per_copy": self.each,
+            "copies": self.copies,
+            "gpus": self.gpus,
+            "nodes": [
+                {
+                    "cloud": row.offer.instance.cloud,
+                    "region": row.offer.region,
+                    "instance_type": row.offer.instance.instance_type,
+                    "gpus": row.offer.instance.gpu_count,
+                    "count": row.nodes,
+                    "per_hour": row.amount,
+                    "currency": row.offer.price.currency if row.offer.price else None,
+                    "source_date": row.offer.price.source_date if row.offer.price else None,
+                }
+                for row in self.rows
+            ],
+        }
+
+    def __str__(self) -> str:
+        told = tr(
+            "{wanted:,} requests of {tokens:,} tokens at once: {copies:,} copies, of {each:,} each, on {gpus:,} GPUs",
+            wanted=self.wanted,
+            tokens=self.tokens,
+            copies=self.copies,
+            each=self.each,
+            gpus=self.gpus,
+        )
+        table = [
+            (
+                f"{row.amount:,.2f} {row.offer.price.currency}" if row.amount is not None and row.offer.price else "-",
+                f"{row.nodes:,}",
+                str(row.offer.instance.gpu_count),
+                row.offer.instance.cloud,
+                row.offer.instance.instance_type,
+                row.offer.region,
+                row.offer.price.source_date if row.offer.price else "-",
+            )
+            for row in self.rows
+        ]
+        lines = (
+            aligned([HEAD, *table], right=(0, 1, 2)) if table else [tr("no cloud of the catalogue sells such nodes")]
+        )
+        return "\n".join(["", told, "", *(f"  {line}" for line in lines)]) + "\n"
+
+
+def sizing(asked: Namespace, report: Report) -> Sizing | None:
+    """The machines that are enough. None: how many requests one copy takes is not known, or it takes none."""
+    memory = report.case.memory
+    if memory is None or not report.ok:
+        return None
+    each = min(int(memory.max_concurrency), report.case.load.max_num_seqs)
+    if each < 1:
+        return None
+    copies = -(-asked.fleet // each)
+    size = report.case.request.gpu_count
+    rate = catalog.load().exchange_rate.rate
+    best: dict[str, Row] = {}
+    for row in sorted(_rows(asked, report.case.gpu.name, size, copies), key=lambda row: row.in_cny(rate)):
+        best.setdefault(row.offer.instance.cloud, row)
+    return Sizing(
+        wanted=asked.fleet,
+        tokens=report.case.max_model_len,
+        each=each,
+        copies=copies,
+        gpus=copies * size,
+        rows=tuple(best.values()),
+    )
+
+
+def _rows(asked: Namespace, gpu: str, size: int, copies: int) -> Iterator[Row]:
+    for offer in catalog.load().offers(gpu=gpu, cloud=asked.cloud, region=asked.region):
+        has, price = offer.instance.gpu_count, offer.price
+        named = asked.instance_type in (None, offer.instance.instance_type)
+        if has < size or not named or (offer.instance.bare_metal and asked.instance_type is None):
+            continue
+        nodes = -(-copies // (has // size))
+        yield Row(offer=offer, nodes=nodes, amount=None if price is None else price.amount * nodes)

@@ -1,0 +1,148 @@
+"""Models on the GPU nodes of a Kubernetes cluster, with our gateway in front."""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import pulumi
+import pulumi_random as random
+
+from pulumi_llm import _component as support
+from pulumi_llm import _host as hosts
+from pulumi_llm import _notices as notices
+from pulumi_llm import spec
+from pulumi_llm._args import FleetArgs
+from pulumi_llm._arguments import checked, is_late
+from pulumi_llm._cluster import gate, kubeconfig, names
+from pulumi_llm._cluster.certificate import signed
+from pulumi_llm._findings import gather, pick
+from pulumi_llm._refusal import ending
+from pulumi_llm._resolve.fleet import ResolvedFleet, resolve_fleet
+from pulumi_llm._texts import _
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.spec.fleet import FleetSpec
+
+PACKAGE = "kubernetes"
+
+
+class Fleet(pulumi.ComponentResource):
+    """Models on the GPU nodes of a Kubernetes cluster: engines by the vLLM production-stack or KubeRay, keys and limits
+    by our gateway in front."""
+
+    endpoint: pulumi.Output[str]
+    """The OpenAI-compatible base URL, ``https://…/v1``."""
+    served_models: pulumi.Output[list[str]]
+    """The models that it serves, and the routes."""
+    api_keys: pulumi.Output[dict[str, str]]
+    """The gateway's keys by name (secret)."""
+    certificate_authority: pulumi.Output[str]
+    """The authority that signed the gateway's certificate (PEM). Clients must trust it."""
+    namespace: pulumi.Output[str]
+    """The namespace that all of it is in."""
+    hourly_price: pulumi.Output[Optional[float]]
+    """What all nodes cost per hour in ``currency``; absent where that is unknown."""
+    currency: pulumi.Output[Optional[str]]
+    """The currency of ``hourly_price``."""
+
+    def __init__(self, name: str, args: FleetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the fleet. A wrong argument ends the program with every mistake named, and no traceback."""
+        with support.refusing(name):
+            fleet = _settled(args)
+            gateway = gate.role(fleet)
+            resources = _kubernetes()
+        wanted = fleet.spec
+        super().__init__(f"{support.PACKAGE}:index:Fleet", name, support.recorded(args), opts)
+        given = self.get_provider(f"{PACKAGE}:index:any")
+        if given is None:
+            with support.refusing(name):
+                text = _checked(args, wanted)
+            given = resources.provider(f"{name}-cluster", text, wanted.cluster.context, self)
+        notices.warn(self, name, [*hosts.expired(wanted.keys), *fleet.warnings])
+        child = pulumi.ResourceOptions(parent=self)
+        keys = hosts.gateway_keys(name, wanted.keys, child)
+        engine = random.RandomPassword(f"{name}-engine-key", length=40, special=False, opts=child)
+        hosts_named = (*([wanted.hostname] if wanted.hostname else []), *names.service_names(wanted))
+        authority, certificate, private_key = signed(name, hosts_named, self)
+        token = args.get(spec.HUB.argument)
+        service = resources.make(
+            resources.Wanted(
+                name=name,
+                fleet=fleet,
+                keys=pulumi.Output.secret(pulumi.Output.all(**keys).apply(_digests)),
+                engine_key=pulumi.Output.secret(engine.result),
+                certificate=certificate,
+                private_key=pulumi.Output.secret(private_key),
+                hub_token=None if token is None else pulumi.Output.secret(token),
+            ),
+            self,
+            given,
+        )
+        price = fleet.node.price
+        support.publish(
+            self,
+            {
+                "endpoint": service.urn.apply(lambda _urn: f"https://{hosts_named[0]}/v1"),
+                "served_models": pulumi.Output.from_input([each.name for each in gateway.routes]),
+                "api_keys": pulumi.Output.secret(pulumi.Output.all(**keys)),
+                "certificate_authority": authority,
+                "namespace": pulumi.Output.from_input(wanted.namespace),
+                "hourly_price": pulumi.Output.from_input(fleet.hourly_price),
+                "currency": pulumi.Output.from_input(price.currency if price is not None else None),
+            },
+        )
+
+
+def _settled(args: Any) -> ResolvedFleet:
+    """What the arguments come to, or a Refusal with every mistake in them."""
+    given = checked(args, FleetArgs)
+    (wanted,) = gather(
+        lambda: spec.parse(FleetSpec, pick(support.known(given.fit), *FleetSpec.model_fields)), beside=given.findings
+    )
+    return resolve_fleet(wanted)
+
+
+def _checked(args: Mapping[str, Any], wanted: FleetSpec) -> pulumi.Output[str]:
+    """The kubeconfig, once it is known to lead where it should; one that comes late is looked at when it has come.
+
+    Raises:
+        Refusal: ``secret.missing`` where there is none, and as `kubeconfig.check`.
+    """
+    text = args.get(spec.KUBECONFIG.argument)
+    if text is None:
+        message = _("a fleet needs the kubeconfig of its cluster, and none is given")
+        hint = _("`pulumi config set --secret {key}`, or a provider for Kubernetes among the options",
+                 key=spec.KUBECONFIG.config_key)  # fmt: skip
+        raise Refusal([Finding("secret.missing", message, hint)])
+    if not is_late(text):
+        kubeconfig.check(text, wanted.cluster)
+        return pulumi.Output.secret(text)
+
+    def look(found: str) -> str:
+        try:
+            kubeconfig.check(found, wanted.cluster)
+        except Refusal as refusal:
+            raise ending(refusal.findings) from None
+        return found
+
+    return pulumi.Output.secret(pulumi.Output.from_input(text).apply(look))
+
+
+def _kubernetes() -> Any:
+    """The resources, whose SDK is imported here and not before. Raises Refusal: ``cloud.sdk-missing``."""
+    try:
+        return importlib.import_module("pulumi_llm._cluster.resources")
+    except ModuleNotFoundError as missing:
+        if not (missing.name or "").startswith("pulumi_kubernetes"):
+            raise
+    from pulumi_llm import _extras as extras  # reads the metadata of installed packages, which takes its time
+
+    message = _("{name} is asked for, but its Pulumi SDK ({missing}) is not installed",
+                name=PACKAGE, missing="pulumi_kubernetes")  # fmt: skip
+    raise Refusal([Finding("cloud.sdk-missing", message, extras.advice(PACKAGE))])
+
+
+def _digests(keys: Mapping[str, str]) -> str:
+    """Whose a key is, by its digest: what the gateway reads, as on a machine."""
+    return json.dumps({hashlib.sha256(key.encode()).hexdigest(): name for name, key in keys.items()}, indent=1)

@@ -1,0 +1,86 @@
+"""A fleet, settled: its nodes, each model as vLLM is started with it, and what an hour costs."""
+
+from __future__ import annotations
+
+from pulumi_llm import catalog, preflight
+from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._findings import keep
+from pulumi_llm._flags import flags_of
+from pulumi_llm._resolve.graph import ResolvedModel
+from pulumi_llm.catalog.abilities import abilities_of
+from pulumi_llm.catalog.pooling import task_of
+from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import fleets, placement
+from pulumi_llm.spec.fleet import FleetModelSpec, FleetSpec
+from pulumi_llm.spec.models import TASKS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetModel:
+    """One model of a fleet. ``model``: as a server has a further model. ``requests``: at once, per copy, if known."""
+
+    name: str
+    spec: FleetModelSpec
+    model: ResolvedModel
+    requests: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedFleet:
+    """A fleet. ``gpus``: of all its models together."""
+
+    spec: FleetSpec
+    node: fleets.Node
+    models: tuple[FleetModel, ...]
+    gpus: int
+    warnings: tuple[Finding, ...]
+
+    @property
+    def hourly_price(self) -> float | None:
+        """What all nodes cost per hour, in their price's currency; None: not known."""
+        return None if self.node.price is None else self.node.price.amount * self.spec.nodes.count
+
+
+def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
+    """Raises Refusal with all that the catalogue and the fit check have against it, at once."""
+    node = fleets.node_of(fleet)
+    findings = list(fleets.mistakes(fleet, node))
+    warnings: list[Finding] = []
+    models = []
+    for name, wanted in fleet.models.items():
+        told = fleets.fit(wanted, node)
+        kept = keep(findings, lambda told=told: preflight.require(told.findings, _of(fleet, told)), f"models.{name}")
+        warnings += [each.placed(f"models.{name}") for each in kept or ()]
+        models.append(FleetModel(name=name, spec=wanted, model=_model(name, wanted, node, told),
+                                 requests=told.requests))  # fmt: skip
+    if findings:
+        raise Refusal(dict.fromkeys(findings))
+    return ResolvedFleet(
+        spec=fleet, node=node, models=tuple(models), gpus=fleets.gpus_of(fleet), warnings=tuple(warnings)
+    )
+
+
+def _of(fleet: FleetSpec, told: fleets.Fit) -> tuple[str, ...]:
+    """The overrides that one model has something of: of several models each needs its own alone."""
+    codes = {each.code for each in told.findings}
+    return tuple(each for each in fleet.override if each in codes)
+
+
+def _model(name: str, wanted: FleetModelSpec, node: fleets.Node, told: fleets.Fit) -> ResolvedModel:
+    from pulumi_llm.preflight.engine import engine
+    from pulumi_llm.preflight.request import context_of, dtype_on
+
+    data = catalog.load()
+    row = data.models.get(wanted.model)
+    return ResolvedModel(
+        name=name,
+        spec=wanted.as_model.model_copy(update={"max_num_seqs": told.max_num_seqs}),
+        model=row,
+        abilities=abilities_of(wanted.model, row.base_model if row else None),
+        task=TASKS[wanted.kind] if wanted.kind else task_of(wanted.model, row, flags_of(wanted.extra_args)),
+        dtype=dtype_on(wanted.dtype, row, data.gpus[node.gpu], engine()),
+        context_length=context_of(wanted.context_length, row),
+        weights_gib=placement.download_gib(row) if row is not None else None,
+        cards=tuple(range(wanted.gpus)),
+        memory=told.memory,
+    )

@@ -1,0 +1,91 @@
+"""`pulumi-llm check --fleet N`, and the bill of a fleet."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pulumi_llm import catalog
+from pulumi_llm._review.bill import Bill, make_bill
+from pulumi_llm._review.items import Usage
+from pulumi_llm.cli import main
+from tests.cluster.fleets import FLEET, planned
+
+
+def asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
+    monkeypatch.setattr("sys.argv", ["pulumi-llm", "check", *arguments])
+    code = main()
+    return code, capsys.readouterr().out
+
+
+def bill_of(args: dict[str, Any]) -> Bill:
+    return make_bill(planned(args), catalog.load(), Usage(), today=date(2026, 11, 29))
+
+
+def test_it_says_how_many_nodes_and_what_an_hour_costs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("Qwen/Qwen2.5-72B-Instruct", "--gpu", "A100-80GB", "--gpu-count", "4", "--fleet", "500")
+    code, text = asked(capsys, monkeypatch, *given, "--json")
+    found = json.loads(text)
+    fleet = found["fleet"]
+    assert code == 0
+    assert fleet["requests_per_copy"] == int(found["memory"]["max_concurrency"])
+    assert fleet["copies"] == -(-500 // fleet["requests_per_copy"])
+    assert fleet["gpus"] == 4 * fleet["copies"]
+    for row in fleet["nodes"]:
+        price = catalog.load().price(row["cloud"], row["instance_type"], row["region"])
+        assert row["count"] == -(-fleet["copies"] // (row["gpus"] // 4))
+        assert price is None or row["per_hour"] == pytest.approx(price.amount * row["count"])
+    assert [row["cloud"] for row in fleet["nodes"]] == list(dict.fromkeys(row["cloud"] for row in fleet["nodes"]))
+    __, text = asked(capsys, monkeypatch, *given)
+    assert f"500 requests of 8,192 tokens at once: {fleet['copies']} copies" in text
+
+
+def test_a_named_machine_is_the_one_that_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ("--cloud", "aliyun", "--region", "cn-hangzhou", "--instance-type", "ecs.gn7i-c8g1.2xlarge")
+    __, text = asked(capsys, monkeypatch, "Qwen/Qwen2.5-7B-Instruct", *place, "--fleet", "100", "--json")
+    (row,) = json.loads(text)["fleet"]["nodes"]
+    assert (row["instance_type"], row["region"]) == ("ecs.gn7i-c8g1.2xlarge", "cn-hangzhou")
+
+
+def test_of_a_model_that_does_not_fit_no_fleet_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, text = asked(capsys, monkeypatch, "Qwen/Qwen2.5-72B-Instruct", "--gpu", "T4", "--fleet", "9", "--json")
+    assert code == 1
+    assert json.loads(text)["fleet"] is None
+
+
+def test_the_bill_has_every_node_at_the_price_that_is_said() -> None:
+    bill = bill_of(FLEET)
+    (nodes,) = [line for line in bill.lines if line.slot == "nodes"]
+    assert (nodes.quantity, nodes.price and nodes.price.amount) == (Decimal(2), Decimal("12.5"))
+    assert nodes.per_hour is not None
+    assert nodes.per_hour.cny == Decimal("25.0000")
+
+
+def test_the_bill_has_a_clouds_machines_at_its_list_price() -> None:
+    nodes = {"count": 3, "cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
+    bill = bill_of({**FLEET, "nodes": nodes})
+    (line,) = [line for line in bill.lines if line.slot == "nodes"]
+    price = catalog.load().price("aliyun", "ecs.gn7i-c8g1.2xlarge", "cn-hangzhou")
+    assert price is not None
+    assert line.price is not None
+    assert (line.price.amount, line.quantity) == (Decimal(str(price.amount)), Decimal(3))
+    assert planned({**FLEET, "nodes": nodes}).outputs["hourly_price"] == pytest.approx(3 * price.amount)
+
+
+def test_what_is_not_known_is_unknown_and_never_nothing() -> None:
+    bill = bill_of({**FLEET, "nodes": {"count": 2, "gpu": "A100-80GB"}})
+    unknown = {line.slot: line.unknown for line in bill.unknown}
+    assert unknown["nodes"] == "nobody says what it costs: nodes.price"
+    assert {line.resource for line in bill.unknown} == {"x", "x-llm-gateway-state-persistentvolumeclaim"}
+    open_ = {**FLEET, "load_balancer": True, "allowed_cidrs": ["203.0.113.0/24"]}
+    assert "x-llm-gateway-service" in {line.resource for line in bill_of(open_).unknown}
