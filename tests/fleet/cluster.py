@@ -232,7 +232,7 @@ def _start_controllers(made: Cluster) -> None:
 def ray_operator(made: Cluster) -> Iterator[subprocess.Popen[bytes]]:
     """KubeRay's operator and its CRDs, with no right but its own role's; CRDs stay when it has ended."""
     for path in sorted((PROGRAMS / "kuberay").glob("*.yaml")):
-        made.api.apply(yaml.safe_load(path.read_text()))
+        made.api.create(yaml.load(path.read_text(), yaml.CSafeLoader))
     made.api.apply({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
         "metadata": {"name": "kuberay-operator"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.fleet import objects
 from tests.fleet.api import until
 from tests.fleet.cluster import GRACE, Cluster
 from tests.fleet.conftest import Room
+from tests.fleet.under_test import fleet_objects
 
 pytestmark = pytest.mark.fleet
 MANY = 200
@@ -55,28 +57,39 @@ def test_what_ran_on_a_node_that_is_given_back_is_made_anew_on_another(room: Roo
         cluster.remove_nodes({"back-0", "back-1"} & cluster.ready())
 
 
-def test_two_hundred_nodes_hold_a_fleet_of_two_hundred_and_not_one_more(room: Room, cluster: Cluster) -> None:
-    many = objects.nodes("many", MANY, 1, pool="many")
+@pytest.fixture(scope="module")
+def many(cluster: Cluster) -> Iterator[set[str]]:
+    """Two hundred nodes with a GPU each, in a pool of their own."""
     started = time.monotonic()
-    cluster.add_nodes(many)
-    ready = time.monotonic()
-    try:
-        room.apply(objects.deployment("engine", MANY, objects.pod_spec(1, pool="many")))
-        pods = room.running(MANY, seconds=180)
-        done = time.monotonic()
-        assert {each["spec"]["nodeName"] for each in pods} == {each["metadata"]["name"] for each in many}
-        room.apply(objects.deployment("one-more", 1, objects.pod_spec(1, pool="many")))
-        until(
-            lambda: [
-                each
-                for each in room.pods("app=one-more")[0]["status"].get("conditions", ())
-                if each.get("reason") == "Unschedulable" and f"{MANY} Insufficient" in each["message"]
-            ],
-            "the one too many is told that there is no GPU for it",
-        )
-        print(f"{MANY} nodes ready in {ready - started:.1f} s, {MANY} engines placed in {done - ready:.1f} s")
-    finally:
-        for name in ("engine", "one-more"):
-            room.api.delete("Deployment", name, room.name, "apps/v1")
-        until(lambda: not room.api.all("Pod", room.name), "its pods are gone", 120)
-        cluster.remove_nodes({each["metadata"]["name"] for each in many})
+    nodes = objects.nodes("many", MANY, 1, pool="many")
+    cluster.add_nodes(nodes)
+    print(f"{MANY} nodes ready in {time.monotonic() - started:.1f} s")
+    made = {each["metadata"]["name"] for each in nodes}
+    yield made
+    cluster.remove_nodes(made)
+
+
+def test_two_hundred_nodes_hold_two_hundred_engines_and_not_one_more(many: set[str], room: Room) -> None:
+    started = time.monotonic()
+    room.apply(objects.deployment("engine", MANY, objects.pod_spec(1, pool="many")))
+    pods = room.running(MANY, seconds=180)
+    print(f"{MANY} engines placed in {time.monotonic() - started:.1f} s")
+    assert {each["spec"]["nodeName"] for each in pods} == many
+    room.apply(objects.deployment("one-more", 1, objects.pod_spec(1, pool="many")))
+    until(
+        lambda: [
+            each
+            for each in room.pods("app=one-more")[0]["status"].get("conditions", ())
+            if each.get("reason") == "Unschedulable" and f"{MANY} Insufficient" in each["message"]
+        ],
+        "the one too many is told that there is no GPU for it",
+    )
+
+
+def test_a_fleet_of_two_hundred_engines_is_made_by_kuberay_on_two_hundred_nodes(many: set[str], place: Room) -> None:
+    nodes = {"count": MANY, "gpu": "A100-80GB", "gpus": 1, "labels": {"pool": "many"}}
+    started = time.monotonic()
+    place.apply(*fleet_objects(place.name, MANY, nodes=nodes))
+    workers = place.running(MANY, "ray.io/node-type=worker", seconds=240)
+    print(f"a fleet of {MANY} by KubeRay in {time.monotonic() - started:.1f} s")
+    assert {each["spec"]["nodeName"] for each in workers} == many

@@ -40,24 +40,13 @@ def test_the_gateway_runs_with_either_engine(place: Room, engine: str) -> None:
     (gateway,) = place.running(1, f"{names.APP}={names.GATEWAY}")
     claims = place.api.all("PersistentVolumeClaim", place.name)
     assert [each["status"]["phase"] for each in claims] == ["Bound"]
-    slices = until(
-        lambda: place.api.all(
-            "EndpointSlice", place.name, "discovery.k8s.io/v1", f"kubernetes.io/service-name={names.GATEWAY}"
-        ),
-        "its Service leads somewhere",
-    )
-    until(
-        lambda: (
-            [
-                each["targetRef"]["uid"]
-                for each in place.api.get(
-                    "EndpointSlice", slices[0]["metadata"]["name"], place.name, "discovery.k8s.io/v1"
-                )["endpoints"]
-            ]
-            == [gateway["metadata"]["uid"]]
-        ),
-        "its Service leads to it",
-    )
+    label = f"kubernetes.io/service-name={names.GATEWAY}"
+
+    def led_to() -> set[str]:
+        slices = place.api.all("EndpointSlice", place.name, "discovery.k8s.io/v1", label)
+        return {end["targetRef"]["uid"] for each in slices for end in each["endpoints"] or ()}
+
+    until(lambda: led_to() == {gateway["metadata"]["uid"]}, "its Service leads to it")
 
 
 def test_the_namespace_takes_the_fleets_own_labels_and_then_no_pod_that_is_privileged(place: Room) -> None:
