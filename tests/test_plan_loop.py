@@ -16,7 +16,8 @@ from pulumi import _types
 from pulumi.runtime import resource
 from pulumi.runtime._context import wrap_with_context
 
-from pulumi_llm._plan.loop import AtOnce, hints_once, last, without_traces
+from pulumi_llm._plan.asked_types import types_when_asked
+from pulumi_llm._plan.loop import AtOnce, last, without_traces
 
 
 @pytest.fixture
@@ -149,6 +150,10 @@ print(Stack.__module__)
         "from importlib.metadata import version, distribution as d\nprint(version('jinja2') == d('jinja2').version)",
         "import importlib.metadata as m\ntry: m.version('pulumi-mars')\nexcept m.PackageNotFoundError: print(True)",
         "import importlib.metadata as m\nprint({*m.entry_points(group='pulumi_llm.clouds').names} >= {'aws'})",
+        "import jinja2\nprint(jinja2.Template('{{ 1 + 2 }}').render() == '3')",
+        "from jinja2.lexer import TokenStream, Token\nprint(isinstance(TokenStream([], None, None), TokenStream))",
+        "from jinja2.compiler import CodeGenerator as C\nprint(issubclass(type('Own', (C,), {}), C))",
+        "import jinja2 as j\nprint(isinstance(j.Environment()._tokenize('a', '', ''), j.lexer.TokenStream))",
         "from parver import Version\nprint(Version.parse('1.2.3').release == (1, 2, 3))",
         "from parver import Version as V\nprint(str(V.parse('1.2a3').bump_pre()) == '1.2a4')",
         "from parver import Version as V\nprint(str(V(release=(1, 2))) == '1.2')",
@@ -268,21 +273,39 @@ print(len(capture(lambda: pulumi_random.RandomId("id", byte_length=4) and None).
     assert done.stderr == ""
 
 
-def test_each_property_has_the_type_that_the_sdk_itself_finds_and_its_function_is_back_afterwards() -> None:
+@pytest.mark.filterwarnings("ignore:This resource is deprecated")
+def test_each_property_has_the_type_that_the_sdk_itself_finds_and_its_functions_are_back_afterwards() -> None:
+    from pulumi_command.remote import Command, CommandArgs, ConnectionArgs
     from pulumi_tls import CertRequest, CertRequestArgs
 
-    def found() -> list[dict[str, object]]:
-        _types._raw_return_hints.cache_clear()
-        return [dict(_types._raw_return_hints(each)) for each in (CertRequestArgs, CertRequest)]
+    inputs, resources = (CertRequestArgs, ConnectionArgs), (CertRequest, Command)
+    usual = _types.input_type_types, _types.resource_types, _types._types_from_py_properties
+    expected = [*map(_types.input_type_types, inputs), *map(_types.resource_types, resources)]
+    with types_when_asked():
+        assert _types.resource_types is not usual[1]
+        assert [*map(_types.input_type_types, inputs), *map(_types.resource_types, resources)] == expected
+        # An enumeration's values are sent as texts are: inputs are not asked about it.
+        assert _types.input_type_types(CommandArgs).get("logging") is str
+        assert _types.input_type_types(CommandArgs).get("nothing") is None
+    assert (_types.input_type_types, _types.resource_types, _types._types_from_py_properties) == usual
 
-    usual = _types.get_type_hints
-    expected = found()
-    assert len(expected[1]) > 5
-    with hints_once():
-        assert _types.get_type_hints is not usual
-        assert found() == expected
-        assert _types.get_type_hints(run) == usual(run)
-    assert _types.get_type_hints is usual
+
+def test_a_plan_sends_what_has_a_value_and_an_enumeration_as_its_value() -> None:
+    code = """
+import contextlib, pulumi
+from pulumi_command.remote import Command, ConnectionArgs, Logging
+from pulumi_llm._plan import capture as plans
+def program():
+    connection = ConnectionArgs(host="h", port=None, user=pulumi.Output.from_input("u"))
+    Command("c", create="true", delete=None, logging=Logging.NONE, connection=connection, triggers=[None, 1])
+    Command("d", create=None, logging="none", connection={"host": "h", "per_dial_timeout": 3}, environment={"A": "1"})
+found = [[each.inputs for each in plans.capture(lambda: program()).resources]]
+plans.types_when_asked = contextlib.nullcontext
+found += [[each.inputs for each in plans.capture(lambda: program()).resources]]
+print(len(found[0]), found[0] == found[1], found[0][0]["logging"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["2 True none"]
 
 
 def test_a_plan_of_a_stack_reads_no_rows_and_no_modules_that_it_has_no_use_for() -> None:

@@ -116,19 +116,50 @@ assert all("_types" in vars(each) for each in modules), "the whole file was run 
     assert sum(map(len, found)) >= 5
 
 
-def test_a_resource_gets_the_types_that_it_mentions_and_the_others_are_not_made() -> None:
+def test_a_resource_gets_a_type_that_it_mentions_when_one_asks_and_the_others_are_not_made() -> None:
     code = """
 import typing
 table = aws.ec2.RouteTable
 inputs = vars(sys.modules["pulumi_aws.ec2._inputs"])
+print("RouteTableRouteArgs" in inputs)
+import pulumi
+names = {"Output": pulumi.Output, "T": type(None)}
+hints = typing.get_type_hints(aws.ec2.RouteTableArgs.__init__, localns=names)
 print("RouteTableRouteArgs" in inputs, "FleetLaunchTemplateConfigArgs" in inputs, "__all__" in inputs)
+print("pulumi_aws.ec2._inputs.RouteTableRouteArgs" in str(hints["routes"]))
+import pulumi_aws.ec2.instance as file
+print(file.InstanceRootBlockDeviceArgs is aws.ec2.InstanceRootBlockDeviceArgs and not hasattr(file, "Nothing"))
 from pulumi import _types
 print("pulumi_aws.ec2._inputs.RouteTableRouteArgs" in str(_types.input_type_types(aws.ec2.RouteTableArgs)["routes"]))
 print("pulumi_aws.ec2.outputs.RouteTableRoute" in str(_types.resource_types(table)["routes"]))
 """
-    first, *rest = in_a_process(code).splitlines()
-    assert first == "True False False"
-    assert rest == ["True", "True"]
+    before, after, *rest = in_a_process(code).splitlines()
+    assert before == "False"
+    assert after == "True False False"
+    assert rest == ["True"] * 4
+
+
+def test_an_annotation_that_nothing_is_found_for_fails_as_it_does_without_us() -> None:
+    code = """
+import typing
+def unknown(a: "Nothing"): ...
+try: typing.get_type_hints(unknown, globalns=vars(sys.modules[aws.ec2.Instance.__module__]))
+except NameError as missing: print(missing)
+"""
+    assert in_a_process(code) == "name 'Nothing' is not defined"
+
+
+def test_an_sdks_classes_are_told_when_the_first_is_asked_for() -> None:
+    code = """
+from pulumi.runtime import rpc
+print(len(rpc._RESOURCE_MODULES), len(rpc._RESOURCE_PACKAGES))
+import pulumi_random
+made = rpc.get_resource_module("aws", "ec2/vpc", "")
+print(type(made).__name__, rpc.get_resource_package("random", "") is not None)
+import pulumi_tls
+print(rpc.get_resource_package("tls", "") is not None, rpc.get_resource_module("aws", "ec2/no", ""))
+"""
+    assert in_a_process(code).splitlines() == ["0 0", "Module True", "True None"]
 
 
 @pytest.mark.parametrize("sdk", ["pulumi_aws", "pulumi_alicloud", "tencentcloud_iac_pulumi", *OF_NO_CLOUD])
@@ -138,7 +169,7 @@ def test_an_sdks_own_package_has_the_same_names_as_ever(sdk: str) -> None:
     )
     plain = f"import warnings\nwarnings.simplefilter('ignore')\n{names}"
     whole = subprocess.run([sys.executable, "-c", plain], check=True, capture_output=True, text=True).stdout
-    own = {"_begun", "_put_off", "aws", "__warningregistry__", "warnings"}
+    own = {"_begun", "_packages", "_put_off", "aws", "__warningregistry__", "warnings"}
     assert set(eval(in_a_process(names))) - own == set(eval(whole)) - own
 
 

@@ -11,7 +11,7 @@ import pulumi_random as random
 import pulumi_tls as tls
 
 from pulumi_llm import _bootstrap as bootstrap
-from pulumi_llm import catalog, clouds
+from pulumi_llm import _json, catalog, clouds
 from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._refusal import ending
@@ -294,10 +294,10 @@ def backup_key(name: str, scope: Scope) -> tuple[pulumi.Output[str], pulumi.Outp
 
 def settings_document(node: NodeRequest) -> str:
     """The settings of ``node`` as the text that travels over SSH."""
-    return json.dumps(bootstrap.settings(node), sort_keys=True, ensure_ascii=False, indent=1)
+    return _json.dumps(bootstrap.settings(node), sort_keys=True, ensure_ascii=False, indent=1)
 
 
-_DIGEST = re.compile(r'^ "digest": "([0-9a-f]{64})",?$', re.MULTILINE)
+_DIGEST = re.compile(r'\n "digest": "([0-9a-f]{64})",?\n')
 
 
 def digest_in(document: str) -> str:
@@ -305,8 +305,9 @@ def digest_in(document: str) -> str:
 
     To read the whole document, which holds a node's code, would take a hundred times as long.
     """
-    found = _DIGEST.findall(document)
-    return str(found[0] if len(found) == 1 else json.loads(document)["digest"])
+    place = document.find('\n "digest": "')
+    found = _DIGEST.match(document, place) if place >= 0 and document.find('\n "digest": ', place + 1) < 0 else None
+    return str(found[1] if found else json.loads(document)["digest"])
 
 
 def _rules(request: HostRequest) -> list[Rule]:

@@ -57,12 +57,34 @@ class _Version:
         return _real("parver").Version.parse(text, **named)
 
 
+class _Maker:
+    """A class or function of a module that comes late, for its own package, which calls it and asks what it made."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module = module
+        self.name = name
+
+    def __call__(self, *parts: Any, **named: Any) -> Any:
+        return getattr(_real(self.module), self.name)(*parts, **named)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, getattr(_real(self.module), self.name))
+
+
+def _makers(module: str, *names: str) -> Mapping[str, _Maker]:
+    return {name: _Maker(module, name) for name in names}
+
+
 ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "importlib.metadata": {"entry_points": _entry_points_of, "version": _version_of},
+    "jinja2.compiler": _makers("jinja2.compiler", "CodeGenerator", "generate"),
+    "jinja2.lexer": _makers("jinja2.lexer", "Lexer", "TokenStream", "get_lexer"),
+    "jinja2.parser": _makers("jinja2.parser", "Parser"),
     "parver": {"Version": _Version},
 }
 """What others take from modules that come late: each SDK its own version, which the name of a folder says, and pydantic
-a function that it does not call. The first module brings the standard library's e-mail."""
+a function that it does not call. The first module brings the standard library's e-mail. Jinja's compiler has nothing to
+do where the code of the templates is there already."""
 
 
 class _Finder(MetaPathFinder):
@@ -127,7 +149,8 @@ class _Late(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name[:2] != "__" or name == "__all__":
             answer = ANSWERS.get(self.__name__, {}).get(name)
-            if answer is not None:
+            own = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] == self.__name__.partition(".")[0]
+            if answer is not None and (own or not isinstance(answer, _Maker)):
                 return answer
             self._run()
             if name in self.__dict__:

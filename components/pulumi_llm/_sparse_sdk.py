@@ -4,8 +4,9 @@ A module of an SDK such as `pulumi_aws.ec2` is a package that imports one file f
 where a stack uses ten. While :func:`sparse` lasts, such a package comes without them: a name that is asked for is
 imported from its own file, found by the generator's rule (`InternetGatewayArgs` is in `internet_gateway`). A name that
 the rule does not find, or a question for all names, makes the package import everything, as it always did. So it is
-with the SDK's own top package, and with the types that resources share (:mod:`pulumi_llm._sparse_types`). Nothing is
-replaced or patched, and a package that is not written as the generator writes them is left alone.
+with the SDK's own top package, with the types that resources share (:mod:`pulumi_llm._sparse_types`), and with the list
+of its classes (:mod:`pulumi_llm._sparse_classes`). A package that is not written as the generator writes them is left
+alone.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Any
 
+from pulumi_llm import _sparse_classes, clouds
 from pulumi_llm import _sparse_types as sparse_types
-from pulumi_llm import clouds
 
 _FILE = re.compile(r"from \.(\w+) import \*")
 _REST = re.compile(
@@ -182,8 +183,30 @@ class _TopLoader(_Loader):
         module.__dict__["_put_off"] = {}
         module.__dict__["_begun"] = False
         module.__class__ = _Top
-        self.real.exec_module(module)
+        utilities: Any = importlib.import_module(f"{module.__name__}._utilities")
+        bring, register = getattr(utilities, "lazy_import", None), getattr(utilities, "register", None)
+        if bring is None or register is None:  # not as the generator writes it
+            self.real.exec_module(module)
+        else:
+            utilities.lazy_import = _Package
+            utilities.register = functools.partial(_sparse_classes.later, register)
+            try:
+                self.real.exec_module(module)
+            finally:
+                utilities.lazy_import, utilities.register = bring, register
+            space = module.__dict__
+            packages = {name: each for name, each in space.items() if isinstance(each, _Package)}
+            space["_packages"] = {name: functools.partial(bring, each.name) for name, each in packages.items()}
+            for name in packages:
+                del space[name]
         module.__dict__["_begun"] = True
+
+
+class _Package:
+    """Stands for a package of the SDK while the SDK's own is run: hundreds of modules that nobody asks for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 class _Top(ModuleType):
@@ -191,6 +214,10 @@ class _Top(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         late: dict[str, ModuleType] = self.__dict__.get("_put_off", {})
+        packages: dict[str, Callable[[], ModuleType]] = self.__dict__.get("_packages", {})
+        if name in packages:
+            self.__dict__[name] = packages[name]()
+            return self.__dict__[name]
         if name == "__all__":
             self._bring_all()
         elif self.__dict__.get("_begun") and not name.startswith("__"):
@@ -218,6 +245,9 @@ class _Top(ModuleType):
         return sorted(self.__dict__)
 
     def _bring_all(self) -> None:
+        for name, bring in self.__dict__.get("_packages", {}).items():
+            if name not in self.__dict__:
+                self.__dict__[name] = bring()
         late: dict[str, ModuleType] = self.__dict__.get("_put_off", {})
         self.__dict__["_put_off"] = {}
         for file, module in late.items():

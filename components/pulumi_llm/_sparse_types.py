@@ -12,19 +12,19 @@ from __future__ import annotations
 import functools
 import re
 import sys
+import typing
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 FILES = ("_inputs", "outputs", "_enums")
-_FIRST = re.compile(r"^(?:@|class )", re.MULTILINE)
+_FIRST = re.compile(r"\n(?:@|class )")
 _OFFERED = re.compile(r"^    '(\w+)',$", re.MULTILINE)
 _HEADER = re.compile(
     r"""(\#.*|import\ \w+(\.\w+)?(\ as\ _builtins)?|from\ typing\ import\ [\w, ]+|from\ enum\ import\ Enum
     |from\ \.\.?\ import\ (_utilities|outputs)|from\ \.(_enums|_inputs)\ import\ \*
-    |if\ sys\.version_info\ >=\ \(3,\ 11\):|else:|\ +from\ typing(_extensions)?\ import\ [\w, ]+
-    |__all__\ =\ \[|\ +'\w+',|\])?""",
+    |if\ sys\.version_info\ >=\ \(3,\ 11\):|else:|\ +from\ typing(_extensions)?\ import\ [\w, ]+)?""",
     re.VERBOSE,
 )
 _WORDS = re.compile(r"[A-Za-z_]\w*")
@@ -47,12 +47,15 @@ class TypesLoader(Loader):
         source = self.real.get_data(self.real.path).decode("utf-8")
         first = _FIRST.search(source)
         header = source[: first.start()] if first else source
-        if first is None or not all(_HEADER.fullmatch(line) for line in header.splitlines()):
+        imports, _, rest = header.partition("__all__ = [\n")
+        names = _OFFERED.findall(rest)
+        # A line for each name, of which there may be thousands, and nothing else besides.
+        written = "".join([f"    '{name}',\n" for name in names])
+        if first is None or rest.rstrip() != f"{written}]" or not all(map(_HEADER.fullmatch, imports.splitlines())):
             self.real.exec_module(module)
             return
-        module.__dict__["_types"] = _Types(module, self.real, source, frozenset(_OFFERED.findall(header)))
+        module.__dict__["_types"] = _Types(module, self.real, source, frozenset(names))
         module.__class__ = TypesModule
-        imports = header.partition("__all__ = [")[0]
         exec(compile(imports, self.real.path, "exec"), module.__dict__)  # noqa: S102 - the SDK's own lines
 
 
@@ -133,7 +136,7 @@ class TypesModule(ModuleType):
             if imports_all_of(frame, self):
                 return []
             if _takes_what_it_mentions(frame, self.__name__):
-                return sorted(mentioned(frame.f_code) & types.offered)
+                return sorted(_taken(frame, self) & types.offered)
             types.all()
         elif types is not None and not name.startswith("__") and not (name in types.offered and types.define(name)):
             types.all()
@@ -172,19 +175,74 @@ def _takes_what_it_mentions(frame: FrameType, types_module: str) -> bool:
     )
 
 
-def mentioned(code: CodeType) -> set[str]:
-    """All words that a program's code could mean a name by: its names, and what stands in its short texts."""
+def _taken(frame: FrameType, file: TypesModule) -> set[str]:
+    """The names that a generated file is given of the types beside it.
+
+    Most it mentions in quoted annotations alone. They come when one is evaluated, or when somebody asks the file.
+    """
+    if not _evaluation_waits():
+        return mentioned(frame.f_code)
+    space = frame.f_globals
+    later = space.setdefault("__getattr__", _Later(space))
+    if not isinstance(later, _Later):
+        return mentioned(frame.f_code)
+    later.files.append(file)
+    return mentioned(frame.f_code, texts=False)
+
+
+class _Later:
+    """A generated file's `__getattr__`: the types that its annotations mention."""
+
+    def __init__(self, space: dict[str, Any]) -> None:
+        self.space = space
+        self.files: list[TypesModule] = []
+
+    def __call__(self, name: str) -> Any:
+        if not name.startswith("__"):
+            for file in self.files:
+                if name in offered(file):
+                    self.space[name] = getattr(file, name)
+                    return self.space[name]
+        raise AttributeError(f"module {self.space.get('__name__')!r} has no attribute {name!r}")
+
+
+def _evaluated(code: Any, names: dict[str, Any] | None, local: Any) -> Any:
+    """`eval` as `typing` calls it for an annotation, which knows what the file would be given for a name."""
+    while True:
+        try:
+            return eval(code, names, local)  # noqa: S307 - it stands in for typing's own
+        except NameError as missing:
+            later = names.get("__getattr__") if names else None
+            if names is None or not isinstance(later, _Later) or missing.name in names or missing.name is None:
+                raise
+            try:
+                names[missing.name] = later(missing.name)
+            except AttributeError:
+                raise missing from None
+
+
+@functools.cache
+def _evaluation_waits() -> bool:
+    """Have `typing` evaluate with what comes later; False where another module does that, as in Python 3.14."""
+    if typing.ForwardRef.__module__ != "typing":
+        return False
+    typing.__dict__["eval"] = _evaluated
+    return True
+
+
+def mentioned(code: CodeType, *, texts: bool = True) -> set[str]:
+    """All words that a program's code could mean a name by: its names, and what stands in its short ``texts``."""
     found: set[str] = set()
-    texts: set[str] = set()
+    written: set[str] = set()
     waiting = [code]
     while waiting:
         each = waiting.pop()
         found.update(each.co_names)
         for constant in each.co_consts:
             if isinstance(constant, str):
-                if len(constant) <= LONGEST and "\n" not in constant:
-                    texts.add(constant)
+                if texts and len(constant) <= LONGEST and "\n" not in constant:
+                    written.add(constant)
             elif isinstance(constant, CodeType):
                 waiting.append(constant)
-    found.update(_WORDS.findall("\n".join(texts)))
+    found.update(_WORDS.findall("\n".join(written)))
     return found

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from pulumi_llm import _json
 from pulumi_llm._bootstrap.files import node_code
 from pulumi_llm._bootstrap.node_document import folders, node_document, supply_document, users
 from pulumi_llm._bootstrap.user_data import launcher, one_key_a_line, stage_units
@@ -89,7 +90,7 @@ def check(request: NodeRequest) -> None:
 def digest(document: Mapping[str, Any]) -> str:
     """SHA-256 over a settings document without its digest; the node computes the same."""
     plain = {key: value for key, value in document.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def services(request: NodeRequest) -> list[str]:

@@ -28,7 +28,8 @@ from pulumi_llm import _sparse_sdk as sparse_sdk
 from pulumi_llm import spec
 from pulumi_llm._plan import environment
 from pulumi_llm._plan import project as projects
-from pulumi_llm._plan.loop import AtOnce, hints_once, last, without_traces
+from pulumi_llm._plan.asked_types import types_when_asked
+from pulumi_llm._plan.loop import AtOnce, last, without_traces
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
 from pulumi_llm._plan.structs import plain, struct, trigger
 from pulumi_llm._provider_facts import packages, table
@@ -184,7 +185,7 @@ def capture(
         with (
             sparse_sdk.sparse(),
             without_traces(),
-            hints_once(),
+            types_when_asked(),
             notices.kept_in(plan.notes),
             kept.kept_in(plan.servers),
         ):

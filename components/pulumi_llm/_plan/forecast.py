@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from pulumi_llm._dataclasses import dataclass
@@ -69,9 +70,20 @@ _CANDIDATE = re.compile(
 )
 
 
+LONG = 2048
+"""Characters from which on what was found in a text is kept: the same few are looked through a dozen times."""
+
+
 def _candidates(text: str) -> Iterable[str]:
+    return _in_long(text) if len(text) > LONG else _in(text)
+
+
+def _in(text: str) -> Iterable[str]:
     # Most texts hold neither: a plain search says so many times as quickly as the expression.
     return _CANDIDATE.findall(text) if "tand-in-" in text or "24" in text or "25" in text else ()
+
+
+_in_long = lru_cache(maxsize=64)(_in)
 
 
 def labelled(text: str, stand_ins: Mapping[str, str]) -> str:

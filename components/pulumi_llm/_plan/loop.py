@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from pulumi import _types
 from pulumi.runtime import resource
 from pulumi.runtime.proto import source_pb2
 
@@ -87,39 +86,3 @@ def without_traces() -> Iterator[None]:
         yield
     finally:
         resource._get_stack_trace = noted
-
-
-@contextlib.contextmanager
-def hints_once() -> Iterator[None]:
-    """Meanwhile the SDK evaluates an annotation once for each class, not once for each of its properties.
-
-    Of the fifty properties of a resource forty are texts, and each is a question to `typing.get_type_hints`. Where the
-    SDK asks another way one day, nothing is changed.
-    """
-    sdk: Any = _types
-    asked = getattr(sdk, "get_type_hints", None)
-    if asked is None:
-        yield
-        return
-    within: Any = None
-    known: dict[int, tuple[Any, Any]] = {}
-
-    def once(of: Any, globalns: Any = None, localns: Any = None) -> Any:
-        nonlocal within
-        annotations = of.__annotations__ if isinstance(of, types.FunctionType) else {}
-        if list(annotations) != ["return"]:
-            return asked(of, globalns=globalns, localns=localns)
-        if within is not globalns:
-            within = globalns
-            known.clear()
-        # By identity, as equal ones may differ in the order of their parts. It is kept: so its number stays its own.
-        written = annotations["return"]
-        if id(written) not in known:
-            known[id(written)] = written, asked(of, globalns=globalns, localns=localns)
-        return known[id(written)][1]
-
-    sdk.get_type_hints = once
-    try:
-        yield
-    finally:
-        sdk.get_type_hints = asked

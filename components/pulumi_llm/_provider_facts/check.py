@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pulumi_llm._dataclasses import dataclass
@@ -73,6 +73,18 @@ def _without_nulls(value: Any) -> Any:
     return normal(value)
 
 
+_FITS: Mapping[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "asset": is_asset,
+    "list": lambda value: isinstance(value, list),
+    "map": lambda value: isinstance(value, dict) and not is_asset(value),
+    "object": lambda value: isinstance(value, dict) and not is_asset(value),
+}
+
+
 def check_type(value: Any, node: Any, path: str, failures: list[Failure]) -> None:
     """Add to ``failures`` where ``value`` does not have the type ``node`` (see :mod:`schema`)."""
     if is_secret(value):
@@ -80,17 +92,7 @@ def check_type(value: Any, node: Any, path: str, failures: list[Failure]) -> Non
     if value is None or is_unknown(value) or node == "any":
         return
     wanted = node if isinstance(node, str) else next(iter(node))
-    fits = {
-        "string": isinstance(value, str),
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "number": isinstance(value, int | float) and not isinstance(value, bool),
-        "asset": is_asset(value),
-        "list": isinstance(value, list),
-        "map": isinstance(value, dict) and not is_asset(value),
-        "object": isinstance(value, dict) and not is_asset(value),
-    }[wanted]
-    if not fits:
+    if not _FITS[wanted](value):
         failures.append(Failure(path, f"wrong type: expected {_name(wanted)}, got {_got(value)}"))
     elif wanted == "list":
         for index, each in enumerate(value):
@@ -161,7 +163,7 @@ def _fill(facts: table.TypeFacts, urn: str, olds: Props, inputs: Props, seed: by
     """Write defaults and the automatic name into ``inputs``; the names of the top-level ones."""
     filled: set[str] = set()
     terraform_defaults = facts.token.split(":", 1)[0] not in ("random", "tls", "command")
-    for fact in facts.inputs.values():
+    for fact in facts.saying("default", "auto_name"):
         key = fact.name.removesuffix("[]")
         if fact.default is not None and terraform_defaults:
             for _, holder in places(inputs, fact.parent):
@@ -192,7 +194,7 @@ def _given(inputs: Props, path: str) -> bool:
 
 
 def _check_values(facts: table.TypeFacts, inputs: Props) -> Iterator[Failure]:
-    for fact in facts.inputs.values():
+    for fact in facts.saying("max_items", "allowed"):
         key = fact.name.removesuffix("[]")
         for where, holder in places(inputs, fact.parent):
             value = reveal(holder.get(key))
@@ -210,7 +212,7 @@ def _check_values(facts: table.TypeFacts, inputs: Props) -> Iterator[Failure]:
 
 def _check_groups(facts: table.TypeFacts, inputs: Props) -> Iterator[Failure]:
     seen: set[tuple[str, ...]] = set()
-    for fact in facts.inputs.values():
+    for fact in facts.saying("conflicts", "needs", "exactly_one", "at_least_one"):
         key = fact.name.removesuffix("[]")
         for where, holder in places(inputs, fact.parent):
             if holder.get(key) in (None, "", []):

@@ -49,6 +49,15 @@ class TypeFacts:
     secret_outputs: frozenset[str]
     notes: tuple[str, ...] = ()
     by_path: dict[str, Fact] = field(default_factory=dict)
+    _saying: dict[tuple[str, ...], tuple[Fact, ...]] = field(default_factory=dict)
+
+    def saying(self, *keys: str) -> tuple[Fact, ...]:
+        """The facts that have one of these keys: most inputs have none, and each resource is asked about all."""
+        found = self._saying.get(keys)
+        if found is None:
+            found = tuple(each for each in self.inputs.values() if not each.facts.keys().isdisjoint(keys))
+            self._saying[keys] = found
+        return found
 
     def at(self, path: str) -> Fact:
         """The facts about the input at ``path`` (``a.b`` also finds ``a[].b``); an empty row where there are none."""

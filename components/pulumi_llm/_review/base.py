@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_llm
+from pulumi_llm import _json
 from pulumi_llm import _system as system
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan import environment, exchange
@@ -104,8 +105,8 @@ def _here(base: Base, folder: Path, stacks: Sequence[str]) -> list[str]:
             except SystemExit:
                 found = {}
         if "plan" in found:
-            # Through JSON like the others, so that a plan is the same whichever way it came.
-            base.plans[stack] = exchange.from_wire(json.loads(json.dumps(found["plan"], ensure_ascii=False)))
+            # As JSON has it, so that a plan is the same whichever way it came.
+            base.plans[stack] = exchange.from_wire(_json.plain(found["plan"]))
         elif found and not any(each["code"] == "diff.program-failed" for each in found["findings"]):
             base.refused[stack] = [exchange.finding(each) for each in found["findings"]]
         else:

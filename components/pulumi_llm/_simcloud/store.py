@@ -16,17 +16,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props, redact
+
+if TYPE_CHECKING:
+    import sqlite3
 
 HOME = "PULUMI_LLM_SIM_HOME"
 """Environment variable naming the folder that holds the simulated clouds."""
@@ -93,12 +95,14 @@ class Store:
         self.file = file
         self._local = threading.local()
         self._lock = threading.RLock()
-        self._memory = self._connect(":memory:") if file is None else None
+        self._memory: sqlite3.Connection | None = None
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._connection()
 
     def _connect(self, name: str) -> sqlite3.Connection:
+        import sqlite3  # not in a plan, which has made nothing
+
         made = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
         if name != ":memory:":
             _write_ahead(made)
@@ -107,7 +111,10 @@ class Store:
         return made
 
     def _connection(self) -> sqlite3.Connection:
-        if self._memory is not None:
+        if self.file is None:  # a plan has a store for each cloud, and asks few of them
+            with self._lock:
+                if self._memory is None:
+                    self._memory = self._connect(":memory:")
             return self._memory
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
@@ -209,6 +216,8 @@ class Store:
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Switch to a write-ahead log, which the file remembers. Processes that open a new file at once do it together, and
     SQLite does not wait for the lock of this statement whatever the timeout (sqlite.org, "WAL", 2026-11-28)."""
+    import sqlite3
+
     until = time.monotonic() + WAIT
     while True:
         try:

@@ -173,6 +173,10 @@ class Catalog:
             self._by_cloud[cloud] = {row.instance_type: row for row in rows if row.cloud == cloud}
         return self._by_cloud[cloud]
 
+    def instances_of(self, cloud: str) -> tuple[Instance, ...]:
+        """A cloud's instance types; none for a cloud that is not known."""
+        return tuple(self._instances_of(cloud).values())
+
     def find_instance(self, cloud: str, instance_type: str) -> Instance | None:
         """The instance type, or None where no row is known."""
         return self._instances_of(cloud).get(instance_type)

@@ -21,5 +21,8 @@ def lacks_arm_kernels(gpu: Gpu, release: Engine) -> bool:
 
 @cache
 def _only_on_arm(gpu: str) -> bool:
-    arches = {row.arch for row in catalog.load().instances if row.gpu == gpu}
-    return arches == {"arm64"}
+    known = catalog.load()
+    # Cloud by cloud: for most GPUs the first one's files answer.
+    arches = (row.arch for cloud in known.clouds for row in known.instances_of(cloud) if row.gpu == gpu)
+    first = next(arches, None)
+    return first == "arm64" and all(each == "arm64" for each in arches)

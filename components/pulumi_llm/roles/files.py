@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles.compiled import compiled
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -77,7 +78,8 @@ def _environment() -> Environment:
 
 @cache
 def _compiled(source: str) -> Any:
-    return _environment().from_string(source)
+    made = _environment()
+    return made.template_class.from_code(made, compiled(made, source), made.make_globals(None))
 
 
 def fill(template: str, /, **values: object) -> str:
