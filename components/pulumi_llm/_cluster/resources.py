@@ -110,7 +110,11 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
             kind=ray.KIND,
             metadata=row["metadata"],
             spec=row["spec"],
-            opts=opts,
+            # KubeRay 1.5.0 does not see another number of workers, and makes any other change in a second cluster
+            # beside the first, for which there are neither GPUs nor the quota: so the service is made anew.
+            opts=pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(replace_on_changes=["spec.rayClusterConfig"], delete_before_replace=True)
+            ),
         )
     return Release(
         f"{wanted.name}-engines",
