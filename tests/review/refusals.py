@@ -56,6 +56,7 @@ from pulumi_llm.stack import run as stack_program
 from tests.apps.bad import BAD, CHAT
 from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
+from tests.cluster.fleets import FLEET, kubeconfig
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
 from tests.roles.sample import ROLE as LEDGER
@@ -685,7 +686,43 @@ WORKER: dict[str, Any] = {
     **{key: PROXY[key] for key in ("upstreams", "allowed_cidrs", "openai_api_key")},
 }
 _ABROAD = {"models": ["m"], "vendor": "custom", "base_url": "https://gpu.example.com/v1"}
+_CHAT, _LARGE = FLEET["models"]["chat"], {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 2}
+_PLACE = {"cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
+FLEETS: tuple[dict[str, Any], ...] = (
+    {"kubeconfig": None},
+    {"kubeconfig": "text"},
+    {"kubeconfig": "a: ["},
+    {"kubeconfig": kubeconfig(clusters=[])},
+    {"kubeconfig": kubeconfig(**{"current-context": None})},
+    {"kubeconfig": kubeconfig(**{"current-context": "other"})},
+    {"cluster": {"context": "nowhere"}},
+    {"cluster": {"version": "1.20"}},
+    {"cluster": {"version": "new"}},
+    {"cluster": {"server": "http://203.0.113.7"}},
+    {"models": {}},
+    {"models": {"Chat": _CHAT}},
+    {"models": {"chat": {**_CHAT, "nodes": 2}}},
+    {"models": {"chat": {**_CHAT, "copies": 9}}},
+    {"models": {"chat": {**_CHAT, "gpus": 2}}},
+    {"models": {"chat": {**_CHAT, "extra_args": ["--enforce-eager"]}}, "engine": "kuberay"},
+    {"models": {"chat": {**_LARGE, "nodes": 64, "gpus": 1}}, "engine": "kuberay", "nodes": {"count": 64, "gpu": "T4"}},
+    {"models": {"chat": {**_CHAT, "nodes": 40}}, "engine": "kuberay", "nodes": {"count": 40, "gpu": "A100-80GB"}},
+    {"nodes": {**FLEET["nodes"], "gpu_quota": 1}},
+    {"nodes": {"count": 2}},
+    {"nodes": {"count": 2, "cloud": "aliyun"}},
+    {"nodes": {"count": 2, "gpu": "T4", **_PLACE}},
+    {"chart_version": "0.0.1"},
+    {"allowed_namespaces": []},
+    {"allowed_cidrs": ["203.0.113.0/24"]},
+    {"load_balancer": True},
+    {"load_balancer": True, "allowed_cidrs": ["0.0.0.0/1", "128.0.0.0/1"]},
+    {"routes": {"gpt": {"models": {"caht": 1}}}},
+    {"routes": {"gpt": {"models": {"zzz": 1}}}},
+    {"keys": {"app": {"models": ["caht"]}}},
+    {"keys": {"app": {"models": ["zzz"]}}},
+)
 COMPONENTS: tuple[tuple[Any, Any], ...] = (
+    *((llm.Fleet, {**FLEET, **each}) for each in FLEETS),
     (llm.WorkerProxy, {**WORKER, "account_id": "x"}),
     (llm.WorkerProxy, {**WORKER, "content": {"lists": {}}, "blocked_words": ["x"]}),
     (llm.WorkerProxy, {**WORKER, "keys": {"app": {"ask_twice": True}}}),

@@ -21,7 +21,7 @@ from tests.texts.test_catalogue import TOOL
 SOURCE = Path(pulumi_llm.__file__).parent
 FAMILIES = (
     *("fit", "spec", "placement", "preflight", "catalog", "cloud", "bootstrap", "gateway", "content"),
-    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors", "snapshots"),
+    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors", "snapshots", "fleet"),
 )
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {
@@ -88,6 +88,7 @@ MODULES = (
         "_network.py",
     ),
     *("_model_server.py", "_overseas_proxy.py", "_vector_store.py", "catalog/catalog.py", "catalog/names.py"),
+    *("_fleet.py", "_cluster"),
     *(
         "catalog/__init__.py",
         "clouds",
