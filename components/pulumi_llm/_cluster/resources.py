@@ -106,8 +106,8 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         row = objects.ray_service(fleet, hub_token=token)
         return CustomResource(
             f"{wanted.name}-engines",
-            api_version=ray.API,
-            kind=ray.KIND,
+            ray.API,
+            ray.KIND,
             metadata=row["metadata"],
             spec=row["spec"],
             # KubeRay 1.5.0 does not see another number of workers, and makes any other change in a second cluster
