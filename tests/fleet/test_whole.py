@@ -7,12 +7,11 @@ import copy
 import pytest
 
 from pulumi_llm._cluster import names
-from pulumi_llm._cluster.objects import namespace
 from pulumi_llm.spec.fleet import KUBERAY
 from tests.fleet import objects
 from tests.fleet.api import Object, Refused, until
 from tests.fleet.conftest import Room
-from tests.fleet.under_test import ENGINES, fleet_objects, resolved
+from tests.fleet.under_test import ENGINES, fleet_objects, namespace_object
 
 pytestmark = pytest.mark.fleet
 
@@ -50,7 +49,7 @@ def test_the_gateway_runs_with_either_engine(place: Room, engine: str) -> None:
 
 
 def test_the_namespace_takes_the_fleets_own_labels_and_then_no_pod_that_is_privileged(place: Room) -> None:
-    place.api.apply(namespace(resolved(place.name, 1).spec))
+    place.api.apply(namespace_object(place.name))
     privileged = objects.pod_spec()
     privileged["containers"][0]["securityContext"] = {"privileged": True}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": privileged}

@@ -1,48 +1,59 @@
-"""The fleet that the tests hold against Kubernetes: the component's objects, as plain data, in the order of `up`."""
+"""The fleet that the tests hold against Kubernetes: what the component `Fleet` registers with Pulumi's engine."""
 
 from __future__ import annotations
 
+import copy
+import json
+from functools import cache
 from typing import Any
 
-from pulumi_llm import spec
-from pulumi_llm._cluster import names, objects
-from pulumi_llm._resolve.fleet import ResolvedFleet, resolve_fleet
-from pulumi_llm.spec.fleet import KUBERAY, PRODUCTION_STACK, FleetSpec
+import pulumi_llm as llm
+from pulumi_llm._cluster import names
+from pulumi_llm.spec.fleet import KUBERAY, PRODUCTION_STACK
+from tests.cluster.fleets import kubeconfig
 from tests.fleet.api import Object
+from tests.test_components import plan_of
 
 CALLERS = "apps"
 """The one namespace whose pods may call."""
-MODEL = "Qwen/Qwen2.5-7B-Instruct"
 ENGINES = (KUBERAY, PRODUCTION_STACK)
-
-
-def resolved(namespace: str, copies: int, engine: str = KUBERAY, **more: Any) -> ResolvedFleet:
-    """A fleet of so many engines, each with a GPU on a node of its own."""
-    wanted = {
-        "engine": engine, "namespace": namespace, "allowed_namespaces": [CALLERS],
-        "models": {"chat": {"model": MODEL, "copies": copies}},
-        "nodes": {"count": copies, "gpu": "A100-80GB", "gpus": 1, "labels": {"pool": "fleet"}},
-        **more,
-    }  # fmt: skip
-    return resolve_fleet(spec.parse(FleetSpec, wanted))
+SECRETS: dict[str, dict[str, str]] = {
+    names.ENGINE_SECRET: {names.ENGINE_KEY: "planted"},
+    names.KEYS: {"gateway-keys.json": "{}", "upstream.env": "UPSTREAM_ENGINES=planted\n"},
+    names.CERTIFICATE: {"tls.crt": "planted", "tls.key": "planted"},
+}
+"""What stands in secrets, which are known to nobody before an `up`."""
 
 
 def fleet_objects(namespace: str, copies: int = 2, engine: str = KUBERAY, **more: Any) -> list[Object]:
-    """All objects of a fleet inside its namespace.
+    """All objects of a fleet of so many engines with a GPU each, inside its namespace, in the order of `up`.
 
     With ``production-stack`` the engines are left out: they come with its chart, which no package registry has.
     """
-    fleet = resolved(namespace, copies, engine, **more)
-    engines = [objects.ray_service(fleet, hub_token=False)] if engine == KUBERAY else []
-    return [*objects.inside(fleet), *_secrets(fleet), *engines, *objects.front(fleet)]
+    return [each for each in _registered(namespace, copies, engine, **more) if each["kind"] != "Namespace"]
 
 
-def _secrets(fleet: ResolvedFleet) -> list[Object]:
-    return [
-        {**objects.secret(fleet, name, kind), "stringData": content}
-        for name, kind, content in (
-            (names.ENGINE_SECRET, "Opaque", {names.ENGINE_KEY: "planted"}),
-            (names.KEYS, "Opaque", {"gateway-keys.json": "{}", "upstream.env": "UPSTREAM_ENGINES=planted\n"}),
-            (names.CERTIFICATE, "kubernetes.io/tls", {"tls.crt": "planted", "tls.key": "planted"}),
-        )
-    ]
+def namespace_object(namespace: str) -> Object:
+    """The namespace, as the fleet makes it."""
+    (found,) = [each for each in _registered(namespace, 1, KUBERAY) if each["kind"] == "Namespace"]
+    return found
+
+
+def _registered(namespace: str, copies: int, engine: str, **more: Any) -> list[Object]:
+    wanted = {
+        "engine": engine, "namespace": namespace, "allowed_namespaces": [CALLERS], "kubeconfig": kubeconfig(),
+        "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "copies": copies}},
+        "nodes": {"count": copies, "gpu": "A100-80GB", "gpus": 1, "labels": {"pool": "fleet"}},
+        **more,
+    }  # fmt: skip
+    return copy.deepcopy(_planned(json.dumps(wanted)))
+
+
+@cache
+def _planned(wanted: str) -> list[Object]:
+    resources = plan_of(llm.Fleet, json.loads(wanted)).resources
+    objects = [dict(each.inputs) for each in resources if each.type.startswith("kubernetes:") and "kind" in each.inputs]
+    for each in objects:
+        if each["kind"] == "Secret":
+            each["stringData"] = SECRETS[each["metadata"]["name"]]
+    return objects
