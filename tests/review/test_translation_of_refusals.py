@@ -88,7 +88,7 @@ MODULES = (
         "_network.py",
     ),
     *("_model_server.py", "_overseas_proxy.py", "_vector_store.py", "catalog/catalog.py", "catalog/names.py"),
-    *("_fleet.py", "_cluster"),
+    *("_fleet.py", "_cluster/kubeconfig.py"),
     *(
         "catalog/__init__.py",
         "clouds",
