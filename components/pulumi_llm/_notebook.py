@@ -45,7 +45,7 @@ class Notebook:
     @property
     def role(self) -> VllmRole:
         """vLLM as a node would have it, for the main model alone."""
-        return replace(_served.role(self.server), more=(), adapters=(), slots=())
+        return replace(_served.role(self.server), more=(), adapters=(), slots=(), guesser=None)
 
 
 def of_model(asked: Mapping[str, Any], country: str, hub: Hub | None = None) -> Notebook:

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm import roles
+from pulumi_llm import catalog, roles
 from pulumi_llm._bootstrap import Target, Upstream, VllmRole
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.pooling import task_of
-from pulumi_llm.preflight import served_adapters
-from pulumi_llm.roles.requests import Adapter
+from pulumi_llm.preflight import drafts, served_adapters
+from pulumi_llm.roles.requests import Adapter, Guesser
+from pulumi_llm.roles.vllm_drafts import ID
 from pulumi_llm.roles.vllm_flags import flags_of_spec
 
 if TYPE_CHECKING:
@@ -99,6 +100,17 @@ def _adapter(name: str, wanted: AdapterSpec, of: ResolvedServer | ResolvedModel)
     )
 
 
+def _guesser(of: ResolvedServer | ResolvedModel) -> Guesser | None:
+    """What guesses ahead, where a hub has it and it is not the model itself."""
+    draft = drafts.asked(flags_of(of.spec.extra_args))
+    if draft is None or draft.model is None or draft.method in drafts.WITHOUT_MODEL or draft.model == of.spec.model:
+        return None
+    if not ID.fullmatch(draft.model):
+        return None
+    row = catalog.load().models.get(draft.model)
+    return Guesser(model_id=draft.model, modelscope_id=row.modelscope_id if row else None, revision=draft.revision)
+
+
 def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, Any]:
     wanted, abilities = of.spec, of.abilities.for_task(task)
     return {
@@ -117,6 +129,7 @@ def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, A
         "extra_args": wanted.extra_args,
         "adapters": tuple(_adapter(name, each, of) for name, each in wanted.adapters.items()),
         "slots": served_adapters.slots(wanted),
+        "guesser": _guesser(of),
         "weights_gib": of.weights_gib,
     }
 

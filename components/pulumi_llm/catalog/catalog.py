@@ -162,7 +162,7 @@ class Catalog:
         """All instance types."""
         return self._rows("instances.json", Instance, change=reader.instance_row)
 
-    def _instances_of(self, cloud: str) -> dict[str, Instance]:
+    def instances_of(self, cloud: str) -> Mapping[str, Instance]:
         """A cloud's types by their names: a plan asks for two clouds' at most, and the others' files stay unread."""
         if cloud not in self._by_cloud:
             rows: Iterable[Instance] = self.__dict__.get("instances", ()) or (
@@ -173,21 +173,17 @@ class Catalog:
             self._by_cloud[cloud] = {row.instance_type: row for row in rows if row.cloud == cloud}
         return self._by_cloud[cloud]
 
-    def instances_of(self, cloud: str) -> tuple[Instance, ...]:
-        """A cloud's instance types; none for a cloud that is not known."""
-        return tuple(self._instances_of(cloud).values())
-
     def find_instance(self, cloud: str, instance_type: str) -> Instance | None:
         """The instance type, or None where no row is known."""
-        return self._instances_of(cloud).get(instance_type)
+        return self.instances_of(cloud).get(instance_type)
 
     def instance(self, cloud: str, instance_type: str) -> Instance:
         """The instance type. Raises UnknownName ``catalog.unknown-instance-type``."""
         try:
-            return self._instances_of(cloud)[instance_type]
+            return self.instances_of(cloud)[instance_type]
         except KeyError:
             title = self.cloud(cloud).title
-            known = self._instances_of(cloud)
+            known = self.instances_of(cloud)
             code = "catalog.unknown-instance-type"
             raise UnknownName(code, _("instance type of {title}", title=title), instance_type, known) from None
 
@@ -263,7 +259,7 @@ class Catalog:
         if region is not None:
             self._check_region(cloud, region)
         found: list[Offer] = []
-        for row in self.instances if cloud is None else self._instances_of(cloud).values():
+        for row in self.instances if cloud is None else self.instances_of(cloud).values():
             if row.role != role:
                 continue
             if (wanted is not None and row.gpu != wanted) or (gpu_count is not None and row.gpu_count != gpu_count):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Cache, Model
-from pulumi_llm.preflight import extras
+from pulumi_llm.preflight import extras, heads_apart
 from pulumi_llm.preflight.weights import weights_gib
 
 WITHOUT_MODEL = frozenset({"ngram", "ngram_gpu", "suffix"})
@@ -22,8 +22,8 @@ SMALL_MODELS = frozenset({"", "draft_model"})
 """Methods whose model is a whole one, smaller than the one that is served."""
 
 
-GIVES_NO_NUMBER = frozenset({"ngram", "ngram_gpu", "draft_model"})
-"""Methods of which neither the model nor the method says how many tokens are guessed."""
+UNREAD = "?"
+"""The method of a configuration that is no JSON object."""
 
 GATED = ("Qwen3Next", "Qwen3_5")
 """Classes in which each query head brings a gate of its own size."""
@@ -33,12 +33,13 @@ GATED = ("Qwen3Next", "Qwen3_5")
 class Draft:
     """How is guessed ahead: vLLM's name for it ("": it is left to vLLM), and the model that does it (None: its own).
 
-    ``tokens`` is how many are guessed at a time (None: it is left to vLLM).
+    ``tokens`` is how many are guessed at a time (None: it is left to vLLM), ``revision`` the model's at its hub.
     """
 
     method: str
     model: str | None
     tokens: int | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +66,20 @@ def asked(flags: Mapping[str, str]) -> Draft | None:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
-        given = dict(value) if isinstance(value, dict) else {"method": "?"}
+        given = dict(value) if isinstance(value, dict) else {"method": UNREAD}
     short = {"method": "--spec-method", "model": "--spec-model", "num_speculative_tokens": "--spec-tokens"}
-    for key, own in short.items():
-        for flag in (f"--speculative-config.{key}", own):
+    for key in (*short, "revision"):
+        for flag in (f"--speculative-config.{key}", short.get(key, "")):
             if flag in flags:
                 given[key] = flags[flag]
     if not given:
         return None
-    method, model = given.get("method"), given.get("model")
+    method, model, revision = (given.get(key) for key in ("method", "model", "revision"))
     return Draft(
         method if isinstance(method, str) else "",
         model if isinstance(model, str) and model else None,
         _whole(given.get("num_speculative_tokens")),
+        revision if isinstance(revision, str) and revision else None,
     )
 
 
@@ -94,8 +96,12 @@ def held(model: Model, draft: Draft) -> Held | None:
         return NOTHING
     if draft.method.endswith("mtp") or (draft.model == model.id and not draft.method):
         return _own_heads(model)
+    apart = heads_apart.rows().get(draft.model or "")
+    if apart is not None and draft.method in ("", apart.method):
+        # One of another width was trained for another model.
+        return None if apart.hidden != model.hidden else Held(apart.weights_gib, (apart.kept,))
     if draft.method not in SMALL_MODELS or draft.model is None:
-        return None  # a head that was trained for the model: no table has these
+        return None  # a head that no table has
     small = _small(draft.model)
     if small is None or small.kept is None or small.state_layers:
         return None

@@ -23,6 +23,6 @@ def lacks_arm_kernels(gpu: Gpu, release: Engine) -> bool:
 def _only_on_arm(gpu: str) -> bool:
     known = catalog.load()
     # Cloud by cloud: for most GPUs the first one's files answer.
-    arches = (row.arch for cloud in known.clouds for row in known.instances_of(cloud) if row.gpu == gpu)
+    arches = (row.arch for cloud in known.clouds for row in known.instances_of(cloud).values() if row.gpu == gpu)
     first = next(arches, None)
     return first == "arm64" and all(each == "arm64" for each in arches)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import adapters, drafts
+from pulumi_llm.preflight import adapters, rules_guesses
 from pulumi_llm.preflight.request import Case
 
 
@@ -64,36 +64,10 @@ def _adapters(case: Case) -> Iterator[Finding]:
 
 
 def _guesses(case: Case) -> Iterator[Finding]:
-    """How many tokens are guessed must be said, and must suit the heads of the checkpoint (config/speculative.py)."""
-    draft = case.load.draft
-    if draft is None:
-        return
-    count, heads = draft.tokens, drafts.heads_of(case.model) if draft.method.endswith("mtp") else 0
-    if count is None and draft.method in drafts.GIVES_NO_NUMBER:
-        yield _refused(
-            case,
-            "--speculative-config",
-            _("num_speculative_tokens is not given, and neither the method nor its model says how many"),
-            '"num_speculative_tokens": 3',
-        )
-    elif count is not None and count < 1:
-        yield _refused(
-            case,
-            "--speculative-config",
-            _("num_speculative_tokens is {count}", count=count),
-            '"num_speculative_tokens": 1',
-        )
-    elif count is not None and heads and count > heads and count % heads:
-        yield _refused(
-            case,
-            "--speculative-config",
-            _(
-                "{count} tokens are guessed by {heads} heads, of which each must be used as often as the others",
-                count=count,
-                heads=heads,
-            ),
-            f'"num_speculative_tokens": {count // heads * heads}',
-        )
+    """Who guesses ahead, and how many tokens at a time (rules_guesses)."""
+    found = rules_guesses.wrong(case, case.load.draft) if case.load.draft is not None else None
+    if found is not None:
+        yield _refused(case, "--speculative-config", *found)
 
 
 def _batch(case: Case) -> Iterator[Finding]:

@@ -69,6 +69,15 @@ class Adapter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Guesser:
+    """A model or a head that guesses ahead for the one that is served, and its ids at the hubs as of a model."""
+
+    model_id: str
+    modelscope_id: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VllmRole:
     """A vLLM server for one model, listening on loopback only.
 
@@ -117,6 +126,8 @@ class VllmRole:
     """Served by the same server, each in a slot of its own."""
     slots: tuple[str, ...] = ()
     """The flags for these slots, the largest rank last."""
+    guesser: Guesser | None = None
+    """What ``--speculative-config`` in ``extra_args`` names by its id at a hub."""
 
     @property
     def all(self) -> tuple[VllmRole, ...]:

@@ -18,6 +18,7 @@ from pulumi_llm.roles.requests import (
     BucketRole,
     BundleRole,
     GatewayRole,
+    Guesser,
     NodeRequest,
     VllmRole,
 )
@@ -60,7 +61,7 @@ class Vllm(Role):
         return {_service(each): _health(each) for each in _asked(node).all}
 
     def stages(self, node: NodeRequest) -> tuple[Stage, ...]:
-        """Without the one for further models where there are none, and no adapters."""
+        """Without the one for further models where there are none, no adapters, and nothing that guesses ahead."""
         more, source = _later(_asked(node)), _source(node)
         found = [each for each in super().stages(node) if more or each.name != MORE]
         if source == WEIGHTS:
@@ -105,6 +106,7 @@ class Vllm(Role):
         further = [_fetched(node, each, hubs) for each in role.more]
         # What an adapter was made for stands in its own files.
         further += [_adapter(node, model, each, hubs) for model in role.all for each in model.adapters]
+        further += [_on_hubs(node, model.guesser, hubs) for model in role.all if model.guesser]
         return {**found, **({"further": further} if further else {})}
 
     def files(self, node: NodeRequest) -> list[Row]:
@@ -138,7 +140,7 @@ class Vllm(Role):
             "source": _source(node),
             "before": [],
             "reaches_out": memory.reaches_out(model.extra_args),
-            "adapters": model.adapters,
+            "later": bool(model.adapters or model.guesser),
         }
 
     def _further(self, node: NodeRequest, model: VllmRole) -> str:
@@ -233,7 +235,7 @@ def _health(model: VllmRole) -> str:
 
 def _later(role: VllmRole) -> bool:
     """Whether anything is fetched after the main model."""
-    return bool(role.more or role.adapters)
+    return bool(role.more or role.adapters or role.guesser)
 
 
 def _adapter(node: NodeRequest, role: VllmRole, adapter: Adapter, hubs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -254,7 +256,7 @@ def _fetched(node: NodeRequest, role: VllmRole, hubs: list[dict[str, Any]]) -> d
     return model
 
 
-def _on_hubs(node: NodeRequest, of: VllmRole | Adapter, hubs: list[dict[str, Any]]) -> dict[str, Any]:
+def _on_hubs(node: NodeRequest, of: VllmRole | Adapter | Guesser, hubs: list[dict[str, Any]]) -> dict[str, Any]:
     """Where the hubs have it, and where it will lie. Raises Refusal ``bootstrap.no-hub``."""
     model: dict[str, Any] = {
         "huggingface": of.model_id,

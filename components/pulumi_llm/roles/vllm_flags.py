@@ -11,11 +11,12 @@ from pulumi_llm.errors import Finding, Refusal, nearest
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import SECOND_PORT
+from pulumi_llm.roles.vllm_drafts import by_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pulumi_llm.roles.requests import Adapter, VllmRole
+    from pulumi_llm.roles.requests import Adapter, Guesser, VllmRole
 
 
 GDN = "--gdn-prefill-backend"
@@ -34,8 +35,8 @@ def chat_file(role: VllmRole) -> str:
     return CHAT_FILE if role.port != SECOND_PORT else CHAT_FILE.replace("chat", f"{SECOND_PORT}/chat")
 
 
-def model_path(role: VllmRole | Adapter) -> str:
-    """Where a model or an adapter lies on the data disk; another revision lies beside it."""
+def model_path(role: VllmRole | Adapter | Guesser) -> str:
+    """Where a model, an adapter or what guesses ahead lies on the data disk; another revision lies beside it."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "--", f"{role.model_id}@{role.revision or 'main'}".replace("@", "--"))
     return f"/srv/llm/models/{name}"
 
@@ -102,7 +103,9 @@ def serving_arguments(role: VllmRole) -> list[str]:
     arguments += recommended_arguments(role)
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
-    return [*arguments, *role.extra_args]
+    # Of the model itself its heads guess, or a copy of it.
+    there = (role, *((role.guesser,) if role.guesser else ()))
+    return [*arguments, *by_folder(role.extra_args, {each.model_id: model_path(each) for each in there})]
 
 
 def typed_arguments(role: VllmRole) -> list[str]:
@@ -210,6 +213,8 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
         elif flag.split(".")[0] not in known["flags"]:
             near = nearest(flag, known["flags"])
             hint = _("did you mean {names}?", names=either(near)) if near else "see `vllm serve --help=all`"
+            if flag.split(".")[0] in known["newer"]["flags"]:
+                hint = _("leave it out: vLLM {newer} is the first to have it", newer=known["newer"]["version"])
             findings.append(
                 Finding(
                     "bootstrap.unknown-flag",
