@@ -1,12 +1,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-boot-all test-clients mutate lint format generate bench tools clean setup
+.PHONY: help demo test test-boot-all test-clients test-fleet mutate lint format generate bench tools clean setup
 
 STACK ?= aliyun-t4
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
 SOURCES := $(wildcard bench components docs/ci policy stacks templates tests tools)
-SCRIPTS := tools/fetch tools/generate tools/models-page tools/mutate tools/outdated tools/setup components/pulumi_llm/_simcloud/tools_go/build .ci/run
+SCRIPTS := tools/fetch tools/generate tools/models-page tools/mutate tools/outdated tools/setup components/pulumi_llm/_simcloud/tools_go/build tools/fleet/build .ci/run
 
 # The programs that were fetched, and the project's Python, come before the machine's own.
 # Without bytecode every start of the engine's six plugins would compile the SDKs anew.
@@ -42,7 +42,7 @@ test: tools ## every test, the slow ones too
 	echo "test: one shipped stack, booted, and called by people's own clients; then a chat page in a browser: about ten minutes"; \
 	python -m pytest -m 'boot and not boot_all' -n 0 --durations=8 || failed=1; \
 	echo "test: all the rest, on four processes (the engine's tests wait more than they work): about ten minutes"; \
-	python -m pytest -m 'not boot and not on_vllm' -n 4 --durations=8 || failed=1; \
+	python -m pytest -m 'not boot and not on_vllm and not fleet' -n 4 --durations=8 || failed=1; \
 	exit $$failed
 
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
@@ -54,6 +54,10 @@ test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and
 	@python -m tests.vectors.wheels open-webui || echo "test-clients: so the chat page is not run, and those tests are skipped"
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch versitygw || echo "test-clients: so backups go to no bucket here, and those tests are skipped"
 	@python -m pytest -m clients -n 2 --dist loadgroup tests/clients tests/vectors tests/apps tests/backups
+
+test-fleet: setup ## a fleet in a real Kubernetes with nodes that are played (Go modules: a quarter of an hour at first; then five minutes)
+	@tools/fetch fleet
+	@python -m pytest -m fleet -n 0 --durations=5 tests/fleet
 
 mutate: setup ## which mistakes the tests would miss, by a sample of them (half an hour; MUTATE="--module '*/store.py' --per-module 20")
 	@tools/mutate $(MUTATE)

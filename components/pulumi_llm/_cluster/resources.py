@@ -106,11 +106,15 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         row = objects.ray_service(fleet, hub_token=token)
         made: pulumi.Resource = CustomResource(
             f"{wanted.name}-engines",
-            api_version=ray.API,
-            kind=ray.KIND,
+            ray.API,
+            ray.KIND,
             metadata=row["metadata"],
             spec=row["spec"],
-            opts=opts,
+            # KubeRay 1.5.0 does not see another number of workers, and makes any other change in a second cluster
+            # beside the first, for which there are neither GPUs nor the quota: so the service is made anew.
+            opts=pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(replace_on_changes=["spec.rayClusterConfig"], delete_before_replace=True)
+            ),
         )
         return made
     release: pulumi.Resource = Release(
