@@ -63,9 +63,17 @@ def test_a_role_is_asked_without_its_key_for_real(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(NODES))
 def test_what_is_started_with_a_port_or_given_a_socket_is_on_loopback(name: str) -> None:
-    """Containers' ports are held to it where the other rules of containers are."""
+    """Containers' ports are held to it where the other rules of containers are.
+
+    A container's own network is of the machine too: a socket there takes callers from that network alone.
+    """
     started = []
     for each in bootstrap.settings(NODES[name])["files"]:
+        of_network = re.findall(r"^ListenStream=192\.0\.2\.1:\d+$", each["content"], re.MULTILINE)
+        if of_network:  # of a range that no real network has (RFC 5737)
+            allowed = re.findall(r"^IPAddress(?:Deny|Allow)=.*$", each["content"], re.MULTILINE)
+            assert allowed == ["IPAddressDeny=any", "IPAddressAllow=192.0.2.0/29"]
+            continue
         if each["path"].startswith("/etc/systemd/system/llm-"):
             started += re.findall(r"^ExecStart=.*--port.*$|^Listen\w+=.*$", each["content"], re.MULTILINE)
     wide = [

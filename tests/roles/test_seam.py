@@ -22,8 +22,14 @@ OF_THE_ARGUMENT = frozenset(
 )
 """Where the arguments and outputs of the components are described that have a vector store of their own."""
 PACKAGE = ROOT / "components/pulumi_llm"
+OWN = frozenset(
+    f"{role.manifest.code.partition(':')[0].removeprefix('pulumi_llm.').replace('.', '/')}.py"
+    for role in registry.built_in().values()
+    if role.manifest.code
+)
+"""The classes of single roles."""
 LOOPS = (
-    *(path for path in sorted(PACKAGE.rglob("*.py")) if str(path.relative_to(PACKAGE)) not in OF_THE_ARGUMENT),
+    *(path for path in sorted(PACKAGE.rglob("*.py")) if str(path.relative_to(PACKAGE)) not in OF_THE_ARGUMENT | OWN),
     *(ROOT / "templates/node").rglob("*.py"),
     *(ROOT / "templates/node").glob("*.service*"),
     *(ROOT / "templates/caddy").glob("*.j2"),

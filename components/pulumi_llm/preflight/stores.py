@@ -39,7 +39,7 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
         return
     if asked.model in served_by(server.upstreams):
         message = _(
-            "{model!r} is a vendor's: most take 10 to 100 texts a call, and Weaviate sends up to 2,000",
+            "{model!r} is a vendor's: most take 10 to 100 texts a call, and the vector store sends up to 2,000",
             model=asked.model,
         )
         yield Finding("vectors.embedder-elsewhere", message, hint, where=where)

@@ -17,7 +17,7 @@ ENDPOINT = "/v1/embeddings"
 SETTLED = ("models", "endpoints", "source_cidrs")
 """What of the key follows from what it is for."""
 RATES: Mapping[str, int] = {"requests_per_minute": 10_000, "tokens_per_minute": 10_000_000}
-"""Weaviate reads both off each answer, and sends texts one by one where they are not told
+"""The store reads both off each answer, and sends texts one by one where they are not told
 (usecases/modulecomponents/clients/openai/openai.go of 1.35.2; the same in main at adcffc54)."""
 CONCURRENCY = 64
 """It never asks again after a 429: what is under way at once is for its own clients to say."""
@@ -53,8 +53,8 @@ class VectorizerSpec(Part):
             raise invalid(
                 "vectors.key-without-rate",
                 _(
-                    "{given}: Weaviate reads both rates off each answer, and where one is missing it sends texts one "
-                    "by one",
+                    "{given}: the vector store reads both rates off each answer, and where one is missing it sends "
+                    "texts one by one",
                     given=listed(unlimited),
                 ),
                 _("a large number, or leave it out"),
