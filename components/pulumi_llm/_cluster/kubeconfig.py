@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from pulumi_llm import _yaml
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal
 
@@ -49,8 +48,8 @@ def check(text: str, meant: ClusterSpec) -> None:
 
 def _read(text: str) -> tuple[dict[str, Mapping[str, Any]], dict[str, Mapping[str, Any]], str]:
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
+        found = _yaml.load(text)
+    except _yaml.YAMLError:
         # Its words would show the lines around, with tokens and keys in them.
         raise _bad(_("it is not YAML")) from None
     if not isinstance(found, Mapping) or not isinstance(found.get("contexts"), list):

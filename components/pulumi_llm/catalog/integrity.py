@@ -56,7 +56,7 @@ def _clouds(catalog: Catalog) -> Iterator[str]:
         yield from _sourced(what, cloud)
         if (name, cloud.default_region) not in catalog.regions:
             yield f"{what}: the default region {cloud.default_region} is not among its regions"
-        if not 1024 <= cloud.user_data_limit <= 65536:
+        if not 1024 <= cloud.user_data_limit <= 262144:
             yield f"{what}: a user data limit of {cloud.user_data_limit} bytes"
         if "default" not in cloud.name_rules:
             yield f"{what}: no default rule for names"
