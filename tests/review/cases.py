@@ -39,6 +39,8 @@ class Case:
     vllm: str | None = None
     words: tuple[str, ...] = field(default=())
     """Words that the English comment must hold."""
+    refused_on: tuple[str, ...] = ()
+    """Clouds that cannot what the change asks for."""
 
     def worst_on(self, cloud: str) -> str:
         return self.worst if isinstance(self.worst, str) else self.worst[cloud]
@@ -113,6 +115,7 @@ CASES = {
         setting("server.nodes", 2),
         "restarts-service",
         words=("llm-server-node-2-machine", "llm-server-node-2: node"),
+        refused_on=("volcengine",),
     ),
     "vectors-removed": Case(_without_vectors, "restarts-service", words=("stops `llm-weaviate`",)),
 }

@@ -64,6 +64,7 @@ def reviewed(comparison: Comparison) -> StackReview:
         for cases, clouds in ((CASES, CLOUDS), (PROXY_CASES, PROXIES))
         for name in cases
         for cloud in clouds
+        if cloud not in cases[name].refused_on
     ],
 )
 def test_a_change_is_told_with_its_impact_on_that_cloud(

@@ -6,10 +6,13 @@ import ast
 import base64
 import io
 import lzma
+import sys
 import tokenize
 from collections.abc import Iterator
 from functools import cache
 
+from pulumi_llm import _kept
+from pulumi_llm._kept import kept
 from pulumi_llm.roles.files import templates, text
 
 
@@ -27,6 +30,10 @@ def squeezed(source: str) -> str:
     What is cut is cut by its position, and what stays is never written anew, so the result is the same under every
     Python version.
     """
+    return kept("squeezed", (_kept.source(sys.modules[__name__]), source), lambda: _squeezed(source))
+
+
+def _squeezed(source: str) -> str:
     tree = ast.parse(source)
     lines = source.encode().splitlines()
     cuts: list[tuple[int, int, int, int]] = []

@@ -42,10 +42,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def one(project: Path, stack: str) -> dict[str, Any]:
-    """What the output holds for one stack."""
+def one(project: Path, stack: str, servers: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the output holds for one stack; ``servers`` takes what the program resolved, which stays in this process."""
     try:
-        return {"plan": to_wire(standing(project, stack))}
+        plan = standing(project, stack)
+        if servers is not None:
+            servers.update(plan.servers)
+        return {"plan": to_wire(plan)}
     except Refusal as refusal:
         return {"findings": [_finding(each) for each in refusal.findings]}
     except Exception as failed:  # the program's own mistake: told as what it is, by its last line

@@ -99,14 +99,15 @@ def _here(base: Base, folder: Path, stacks: Sequence[str]) -> list[str]:
     """
     left = []
     for stack in stacks:
+        servers: dict[str, Any] = {}
         with guest(folder):
             try:
-                found = exchange.one(folder, stack)
+                found = exchange.one(folder, stack, servers)
             except SystemExit:
                 found = {}
         if "plan" in found:
             # As JSON has it, so that a plan is the same whichever way it came.
-            base.plans[stack] = exchange.from_wire(_json.plain(found["plan"]))
+            base.plans[stack] = replace(exchange.from_wire(_json.plain(found["plan"])), servers=servers)
         elif found and not any(each["code"] == "diff.program-failed" for each in found["findings"]):
             base.refused[stack] = [exchange.finding(each) for each in found["findings"]]
         else:

@@ -10,9 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pulumi_llm._kept import kept
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.roles.compiled import compiled
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -78,8 +78,12 @@ def _environment() -> Environment:
 
 @cache
 def _compiled(source: str) -> Any:
+    import jinja2
+
     made = _environment()
-    return made.template_class.from_code(made, compiled(made, source), made.make_globals(None))
+    settings = (made.trim_blocks, made.lstrip_blocks, made.keep_trailing_newline)
+    code = kept("template", (jinja2.__version__, settings, source), lambda: made.compile(source))
+    return made.template_class.from_code(made, code, made.make_globals(None))
 
 
 def fill(template: str, /, **values: object) -> str:

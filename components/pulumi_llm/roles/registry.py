@@ -12,7 +12,8 @@ from importlib import import_module, resources
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pulumi_llm import _engine_yaml, _yaml
+from pulumi_llm import _engine_scalars, _engine_yaml, _kept, _plain_yaml, _yaml
+from pulumi_llm._kept import kept
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles.base import Role
@@ -204,7 +205,7 @@ def _made(name: str) -> Role:
     findings = list(_wrong_name(name))
     manifest: Manifest | None = None
     try:
-        raw = _engine_yaml.load((folder / FILE).read_text(encoding="utf-8"))
+        raw = _read((folder / FILE).read_text(encoding="utf-8"))
         manifest = read(Manifest, raw, lambda place, message: findings.append(_bad(name, place or FILE, message)))
     except (OSError, UnicodeDecodeError, _yaml.YAMLError) as wrong:
         findings.append(_bad(name, FILE, str(wrong)))
@@ -223,6 +224,11 @@ def _made(name: str) -> Role:
             ) from wrong
     made: Role = kind(name, manifest, folder, ours=ours is not None)
     return made
+
+
+def _read(text: str) -> Any:
+    readers = (_engine_yaml, _engine_scalars, _plain_yaml, _yaml)
+    return kept("role", (*map(_kept.source, readers), text), lambda: _engine_yaml.load(text))
 
 
 def _wrong_name(name: str) -> Iterator[Finding]:
