@@ -1,9 +1,10 @@
 """What was made of a text, kept where Python keeps modules' code: in a `__pycache__`, and under the same switches.
 
-To compile the templates of a stack, to squeeze its nodes' first code and to parse the roles' files is a fifteenth of a
-plan, and all of it follows from texts that seldom change. One file beside this module's own code has it all, each under
-the digest of what it was made of, and of what made it. The file is in the format of Python's own code, and is as much
-trusted as the modules' files beside it. One that cannot be read or written, or is of another Python, is as none.
+To compile the templates of a stack, to squeeze its nodes' first code, to parse the roles' files and to take a dozen
+classes out of an SDK's thousands is a tenth of a plan, and all of it follows from texts that seldom change. Files
+beside this module's own code have it all, each thing under the digest of what it was made of, and of what made it. They
+are in the format of Python's own code, and are as much trusted as the modules' files beside them. One that cannot be
+read or written, or is of another Python, is as none.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ MOST = 400
 """Things that are kept. A checkout whose texts change fills it up; then the oldest go."""
 
 
-def kept(kind: str, made_of: tuple[object, ...], make: Callable[[], Made]) -> Made:
-    """What ``make`` makes: code, a text, or plain data that nobody changes.
+def kept(kind: str, made_of: tuple[object, ...], make: Callable[[], Made], *, apart: str = "kept") -> Made:
+    """What ``make`` makes: code, a text, or plain data that nobody changes. ``apart``: a file of its own.
 
     It has to follow from ``kind`` and ``made_of`` alone, whose representation says all about them: the texts, and the
     release or :func:`source` of whatever reads them. What ``make`` raises is raised.
     """
-    file = _file()
+    file = _file(apart)
     if file is None:
         return make()
     digest = sha256(MAGIC_NUMBER + repr((kind, *made_of)).encode("utf-8", "surrogatepass")).digest()
@@ -55,9 +56,10 @@ def source(module: ModuleType) -> str:
         return os.urandom(8).hex()
 
 
-def _file() -> Path | None:
+@cache
+def _file(name: str = "kept") -> Path | None:
     try:
-        return Path(cache_from_source(str(Path(__file__).with_name("kept.py"))))
+        return Path(cache_from_source(str(Path(__file__).with_name(f"{name}.py"))))
     except NotImplementedError:  # a Python without such files
         return None
 

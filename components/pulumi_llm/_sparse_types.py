@@ -10,13 +10,18 @@ else asks for all names gets all. A file that is not written as the generator wr
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 import typing
+from collections.abc import Callable
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
 from typing import Any
+
+from pulumi_llm._kept import kept
+from pulumi_llm._kept import source as source_of
 
 FILES = ("_inputs", "outputs", "_enums")
 _FIRST = re.compile(r"\n(?:@|class )")
@@ -44,29 +49,53 @@ class TypesLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Run what is above the first class; all of it where it is not as the generator writes it."""
-        source = self.real.get_data(self.real.path).decode("utf-8")
-        first = _FIRST.search(source)
-        header = source[: first.start()] if first else source
+        types = _Types(module, self.real)
+        if types.head is None:
+            self.real.exec_module(module)
+            return
+        module.__dict__["_types"] = types
+        module.__class__ = TypesModule
+        exec(types.head, module.__dict__)  # noqa: S102 - the SDK's own lines
+
+
+class _Types:
+    """What such a module can still be asked for.
+
+    What was taken out of a file is kept, so that a megabyte of it is not read for two classes: see `pulumi_llm._kept`.
+    """
+
+    def __init__(self, module: ModuleType, real: SourceFileLoader) -> None:
+        self.module = module
+        self.real = real
+        head: tuple[CodeType, tuple[str, ...]] | None = self._kept("head", self._head)
+        self.head, names = head or (None, ())
+        self.offered = frozenset(names)
+
+    def _kept(self, what: str, make: Callable[[], Any]) -> Any:
+        return kept("type of an SDK", (*self._file, what), make, apart=f"sdk-{self.module.__name__.partition('.')[0]}")
+
+    @functools.cached_property
+    def _file(self) -> tuple[object, ...]:
+        """What stands for the file's content, as for Python's own code of it, and for what is done with it."""
+        found = os.stat(self.real.path)  # noqa: PTH116 - a dozen times in each plan
+        return (self.real.path, found.st_mtime_ns, found.st_size, source_of(sys.modules[__name__]))
+
+    @functools.cached_property
+    def source(self) -> str:
+        """The file's text."""
+        return self.real.get_data(self.real.path).decode("utf-8")
+
+    def _head(self) -> tuple[CodeType, tuple[str, ...]] | None:
+        """What is above the first class: its imports, and the names that it offers."""
+        first = _FIRST.search(self.source)
+        header = self.source[: first.start()] if first else self.source
         imports, _, rest = header.partition("__all__ = [\n")
         names = _OFFERED.findall(rest)
         # A line for each name, of which there may be thousands, and nothing else besides.
         written = "".join([f"    '{name}',\n" for name in names])
         if first is None or rest.rstrip() != f"{written}]" or not all(map(_HEADER.fullmatch, imports.splitlines())):
-            self.real.exec_module(module)
-            return
-        module.__dict__["_types"] = _Types(module, self.real, source, frozenset(names))
-        module.__class__ = TypesModule
-        exec(compile(imports, self.real.path, "exec"), module.__dict__)  # noqa: S102 - the SDK's own lines
-
-
-class _Types:
-    """What such a module can still be asked for."""
-
-    def __init__(self, module: ModuleType, real: SourceFileLoader, source: str, offered: frozenset[str]) -> None:
-        self.module = module
-        self.real = real
-        self.source = source
-        self.offered = offered
+            return None
+        return compile(imports, self.real.path, "exec"), tuple(names)
 
     def define(self, name: str) -> bool:
         """Make a class, and with it those that it mentions. False where it is not found as the generator writes it."""
@@ -76,7 +105,7 @@ class _Types:
             each = wanted.pop()
             if each in space:
                 continue
-            code = self._statement(each)
+            code = self._kept(each, functools.partial(self._statement, each))
             if code is None:
                 return False
             exec(code, space)  # noqa: S102 - the SDK's own lines
