@@ -20,10 +20,10 @@ from functools import cache
 from hashlib import sha256
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any, TypeVar
 
-Made = TypeVar("Made", str, CodeType, Any)
+Made = TypeVar("Made")
 MOST = 400
 """Things that are kept. A checkout whose texts change fills it up; then the oldest go."""
 

@@ -67,9 +67,9 @@ class _Types:
     def __init__(self, module: ModuleType, real: SourceFileLoader) -> None:
         self.module = module
         self.real = real
-        head: tuple[CodeType, tuple[str, ...]] | None = self._kept("head", self._head)
-        self.head, names = head or (None, ())
-        self.offered = frozenset(names)
+        found: tuple[CodeType, tuple[str, ...]] | None = self._kept("head", self._head)
+        self.head = found[0] if found else None
+        self.offered = frozenset(found[1] if found else ())
 
     def _kept(self, what: str, make: Callable[[], Any]) -> Any:
         return kept("type of an SDK", (*self._file, what), make, apart=f"sdk-{self.module.__name__.partition('.')[0]}")
