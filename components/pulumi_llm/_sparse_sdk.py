@@ -183,7 +183,9 @@ class _TopLoader(_Loader):
         module.__dict__["_put_off"] = {}
         module.__dict__["_begun"] = False
         module.__class__ = _Top
-        utilities: Any = importlib.import_module(f"{module.__name__}._utilities")
+        utilities: Any = None
+        with contextlib.suppress(ModuleNotFoundError):  # one that the generator did not write has none
+            utilities = importlib.import_module(f"{module.__name__}._utilities")
         bring, register = getattr(utilities, "lazy_import", None), getattr(utilities, "register", None)
         if bring is None or register is None:  # not as the generator writes it
             self.real.exec_module(module)

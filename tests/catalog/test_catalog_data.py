@@ -89,7 +89,7 @@ QWEN, YI = {"id": "Qwen/Qwen2.5-7B-Instruct"}, {"id": "01-ai/Yi-6B-Chat"}
         ),
         pytest.param("instances.json", lambda c: row(c, **P4D).update(vcpu=0), "0 vCPU", id="no vCPU"),
         pytest.param(
-            "instances.json", lambda c: row(c, **P4D).update(cloud="gcp"), "the cloud is not", id="unknown cloud"
+            "instances.json", lambda c: row(c, **P4D).update(cloud="venus"), "the cloud is not", id="unknown cloud"
         ),
         pytest.param(
             "instances.json",
@@ -230,7 +230,9 @@ QWEN, YI = {"id": "Qwen/Qwen2.5-7B-Instruct"}, {"id": "01-ai/Yi-6B-Chat"}
         pytest.param(
             "supply.json", lambda c: row(c, scope="cloud").pop("trusted_host"), "which pip refuses", id="HTTP"
         ),
-        pytest.param("supply.json", lambda c: row(c, scope="cloud").update(cloud="gcp"), "gcp", id="mirror's cloud"),
+        pytest.param(
+            "supply.json", lambda c: row(c, scope="cloud").update(cloud="venus"), "venus", id="mirror's cloud"
+        ),
         pytest.param(
             "supply.json",
             lambda c: c.update(rows=[each for each in c["rows"] if each["kind"] != "hub"]),

@@ -27,7 +27,7 @@ from pulumi_llm.clouds.base import (
     Scope,
 )
 from pulumi_llm.clouds.capabilities import Capability
-from pulumi_llm.clouds.plans import SnapshotPlan
+from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
 
 USER_DATA = "#cloud-config\nwrite_files: []\n"
 
@@ -70,6 +70,7 @@ TYPES = {
     "volcengine": "ecs.pni2.3xlarge",
 }
 SELL_SPOT = tuple(name for name in TYPES if catalog.load().cloud(name).spot)
+START = tuple(name for name in TYPES if Capability.STARTS in catalog.load().cloud(name).can)
 COPY = tuple(name for name in TYPES if Capability.SNAPSHOTS in catalog.load().cloud(name).can)
 STOP = tuple(name for name in TYPES if clouds.folders()[name].read("power.json"))
 WITH_ZONES = tuple(name for name, zone in ZONES.items() if zone != REGIONS[name])
@@ -249,13 +250,15 @@ def everything(
     renew: bool = False,
     stops: bool = False,
     copied: bool = False,
+    started: bool = False,
     name: str = "qwen",
     zone: str | None = None,
     **changes: Any,
 ) -> Callable[[], None]:
     """A program that has ``cloud`` make one of each thing.
 
-    ``stops``: the machine's role to stop itself too; ``copied``: snapshots of its disk, on one day of the week.
+    ``stops``: the machine's role to stop itself too; ``copied``: snapshots of its disk, on one day of the week;
+    ``started``: a schedule that starts the machine.
     """
 
     def program() -> None:
@@ -293,6 +296,10 @@ def everything(
         )
         if role is not None:
             cloud.allow_stop(f"{name}-role", role, machine, scope)
+        if started:
+            cloud.start_machine(
+                f"{name}-starts", [StartPlan(days=(0,), hour=8, minute=0, zone="UTC")], machine, TAGS, scope
+            )
         address = early or cloud.address(f"{name}-address", TAGS, scope)
         if early is None:
             cloud.attach_address(f"{name}-address-attachment", address, machine, scope)

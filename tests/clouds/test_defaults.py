@@ -69,7 +69,7 @@ def test_every_constant_of_an_adapter_reaches_the_cloud(
         for each, spot in ADAPTERS
         if each == name
     ]
-    more = {"stops": name in harness.STOP, "copied": name in harness.COPY}
+    more = {"stops": name in harness.STOP, "copied": name in harness.COPY, "started": name in harness.START}
     pairs.append(
         (
             harness.record(harness.everything(clouds.get(name), **more)),

@@ -31,10 +31,10 @@ def test_components_and_what_lives_in_the_state_alone_cost_nothing(round_prices:
 def test_a_type_that_is_not_in_the_table_is_named_as_unknown(round_prices: Catalog) -> None:
     program = Program()
     program.in_region("aws", "aws:ec2/natGateway:NatGateway", "nat", {})
-    program.add("gcp:compute/instance:Instance", "elsewhere", {})
+    program.add("venus:compute/instance:Instance", "elsewhere", {})
     found = reasons(program, round_prices)
     assert "NatGateway" in found["nat", "resource"]
-    assert "'gcp'" in found["elsewhere", "resource"]
+    assert "'venus'" in found["elsewhere", "resource"]
 
 
 def test_an_aws_machine_without_a_root_block_device_has_a_disk_of_unknown_size(round_prices: Catalog) -> None:

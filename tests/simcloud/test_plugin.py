@@ -154,7 +154,7 @@ def test_it_ends_when_it_is_asked_to(start: Start) -> None:
 @pytest.mark.parametrize(
     ("package", "environment", "words"),
     [
-        ("gcp", {}, "there is no simulated package 'gcp'"),
+        ("venus", {}, "there is no simulated package 'venus'"),
         ("aws", {"PULUMI_LLM_SIM_FAULTS": "no-stok:*"}, "sim.unknown-fault"),
     ],
 )

