@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pulumi_llm import _engine_yaml, catalog, preflight, spec
+from pulumi_llm import _engine_yaml, catalog, clouds, preflight, spec
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight.engine import DATA, engine
 from pulumi_llm.preflight.request import FitRequest, case_of, dtype_on
@@ -121,6 +122,16 @@ def test_a_model_that_the_catalogue_does_not_have_is_an_error_with_the_nearest_n
 def test_a_gpu_that_the_region_does_not_sell_is_among_the_findings():
     found = preflight.check_server(server(gpu="A100-40GB", gpu_count=2))
     assert "placement.gpu-not-offered" in codes(found)
+
+
+@pytest.mark.parametrize("cloud", sorted(clouds.folders()))
+def test_a_gpu_that_a_cloud_does_not_sell_is_told_with_what_there_is(cloud: str):
+    for gpu in sorted({gpu for gpu in catalog.load().gpus if not catalog.load().offers(gpu=gpu, cloud=cloud)}):
+        case = case_of(FitRequest(model="01-ai/Yi-6B-Chat", gpu=gpu, cloud=cloud))
+        (told,) = [each for each in findings_of(case) if each.code == "placement.gpu-not-offered"]
+        assert re.fullmatch(r"(it has|cloud:) \S.*|", told.hint), told
+        if catalog.load().offers(gpu=gpu):
+            assert told.hint
 
 
 def test_memory_flags_among_the_extra_arguments_count():

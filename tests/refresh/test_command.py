@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from pulumi_llm import catalog as catalogue
+from pulumi_llm import clouds
 from pulumi_llm._commands import catalog
 from pulumi_llm._refresh import store
+from pulumi_llm._refresh.run import asked_clouds
 from pulumi_llm._refresh.show import as_json, as_text
 from pulumi_llm.clouds.aliyun import refresh as aliyun
 from pulumi_llm.clouds.aws import refresh as aws
@@ -185,6 +187,16 @@ def test_a_cloud_whose_folder_says_not_how_it_is_asked_is_refused(
     code, _, err = said(capsys, "refresh", "--cloud", "digitalocean")
     assert code != 0
     assert "[refresh.nothing-to-ask]" in err
+
+
+@pytest.mark.parametrize("cloud", sorted(clouds.folders().keys() - asked_clouds().keys()))
+def test_a_cloud_whose_prices_cannot_be_asked_for_is_told_as_that_and_not_as_one_without_machines(
+    cloud: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = said(capsys, "refresh", "--cloud", cloud)
+    assert code == 1
+    assert f"how {cloud} is asked for its prices is not known" in err
+    assert f"one of {', '.join(sorted(asked_clouds()))}" in err
 
 
 def test_asking_without_a_subcommand_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:

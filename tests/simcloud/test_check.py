@@ -191,3 +191,15 @@ def test_a_remote_asset_cannot_be_copied(make_cloud: Any) -> None:
     assert command.check(token, **given, source={**marked, "text": "hello"}) == []
     found = command.check(token, **given, source={**marked, "uri": "https://example.org/x"})
     assert "path-based file asset or a text asset" in found[0].reason
+
+
+@pytest.mark.parametrize("account", ["aws", "123456789012", "aws-marketplace", ""])
+def test_a_policy_of_awss_own_has_an_arn_without_an_accounts_number(aws: Cloud, account: str) -> None:
+    role, arn = "aws:iam/rolePolicyAttachment:RolePolicyAttachment", f"arn:aws:iam::{account}:policy/ReadOnlyAccess"
+    assert reasons(aws, role, role="r", policyArn=arn) == {}
+
+
+@pytest.mark.parametrize(("arn", "said"), [("arn:aws:iam::me:policy/x", "account ID"), ("policy/x", "invalid prefix")])
+def test_what_is_no_arn_is_refused_with_the_part_that_is_wrong(aws: Cloud, arn: str, said: str) -> None:
+    found = reasons(aws, "aws:iam/rolePolicyAttachment:RolePolicyAttachment", role="r", policyArn=arn)
+    assert said in found["policyArn"]

@@ -6,6 +6,7 @@ import gettext
 import importlib.machinery
 import importlib.util
 import io
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,6 +54,13 @@ def test_a_catalogue_holds_what_the_source_says(folder: Path) -> None:
 def test_a_translation_has_the_names_of_its_template(folder: Path) -> None:
     wrong = {text: TOOL.wrong_with(text, told) for text, told in po_of(folder).items()}
     assert {text: why for text, why in wrong.items() if why} == {}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.parent.name)
+def test_a_translation_sends_its_reader_to_the_page_in_his_language(folder: Path) -> None:
+    language = folder.parent.name.partition("_")[0]
+    pages = {page for told in po_of(folder).values() for page in re.findall(r"docs/([\w/-]+)\.md", told)}
+    assert {page for page in pages if (TOP / f"docs/{page}.{language}.md").is_file()} == set()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.parent.name)

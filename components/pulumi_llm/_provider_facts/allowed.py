@@ -11,6 +11,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+ARN_ACCOUNT = r"aws|aws-managed|third-party|aws-marketplace|\d{12}|cw.{10}"
+"""As the provider has it (hashicorp/terraform-provider-aws, internal/verify; its message as others' tests quote it,
+2026-11-29): an account's number, or one of the names that stand for AWS itself and for its partners."""
+
 
 def problems(value: Any, allowed: dict[str, Any], name: str, *, ignore_case: bool = False) -> list[str]:
     """Why ``value`` of the input ``name`` is not allowed; nothing where it is."""
@@ -99,8 +103,14 @@ def _address(version: int) -> Callable[[str], str]:
 
 
 def _arn(value: str) -> str:
-    fits = re.fullmatch(r"arn:[\w-]+:[\w-]+:[\w-]*:\d*:.+", value)
-    return "" if fits else f"({value}) is an invalid ARN: arn: invalid prefix"
+    # A policy of AWS's own (managed_policy_arns, policy_arn) belongs to the account "aws".
+    fits = re.fullmatch(r"arn:[\w-]+:[\w-]+:[\w-]*:([^:]*):.+", value)
+    if fits is None:
+        return f"({value}) is an invalid ARN: arn: invalid prefix"
+    if fits[1] and not re.fullmatch(ARN_ACCOUNT, fits[1]):
+        expected = f"expecting to match regular expression: ^({ARN_ACCOUNT})$"
+        return f"({value}) is an invalid ARN: invalid account ID value ({expected})"
+    return ""
 
 
 def _json(value: str) -> str:

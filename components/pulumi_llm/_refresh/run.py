@@ -128,7 +128,7 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
     known = {name for (cloud, name) in shipped.regions if request.cloud in (None, cloud)}
     for region in request.regions:
         if region not in known:
-            owner = _("region of {cloud}", cloud=request.cloud) if request.cloud else "region"
+            owner = _("region of {cloud}", cloud=request.cloud) if request.cloud else _("region")
             raise UnknownName("catalog.unknown-region", owner, region, known)
     scopes: dict[str, Scope] = {}
     for cloud in asked_clouds() if request.cloud is None else asked_clouds().keys() & {request.cloud}:
@@ -137,6 +137,10 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
         if types and regions:
             scopes[cloud] = Scope(cloud=cloud, regions=regions, types=types, today=today)
     if not scopes:
+        if request.cloud is not None and request.cloud not in asked_clouds():
+            without = _("how {cloud} is asked for its prices is not known to pulumi-llm", cloud=request.cloud)
+            others = _("one of {names}", names=listed(sorted(asked_clouds())))
+            raise Refusal([Finding("refresh.nothing-to-ask", without, others if asked_clouds() else "")])
         raise Refusal(
             [
                 Finding(
@@ -144,7 +148,7 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
                     _(
                         "no cloud has {gpu} in {regions}, as far as the catalogue knows; the regions of AWS "
                         "in China need an account of their own and are not asked",
-                        gpu=gpu or "machines",
+                        gpu=gpu or _("machines"),
                         regions=listed(request.regions) or _("any region"),
                     ),
                     _("ask for another cloud, region or GPU"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pulumi_llm import catalog
 from pulumi_llm._texts import _, either, listed
@@ -33,11 +33,18 @@ def not_offered(case: Case) -> Iterator[Finding]:
                 gpu=case.gpu.name,
                 cloud=request.cloud,
             ),
-            _("gpu_count: {counts}", counts=either(map(str, counts)))
-            if counts
-            else _("it has {there}", there=listed(there)),
+            _what_there_is(counts, there, sorted({offer.instance.cloud for offer in data.offers(gpu=case.gpu.name)})),
             where="gpu",
         )
+
+
+def _what_there_is(counts: Sequence[int], there: Sequence[str], elsewhere: Sequence[str]) -> str:
+    """The advice for a cloud without such a machine: other counts, its other GPUs, and else other clouds."""
+    if counts:
+        return _("gpu_count: {counts}", counts=either(map(str, counts)))
+    if there:
+        return _("it has {there}", there=listed(there))
+    return f"cloud: {either(elsewhere)}" if elsewhere else ""
 
 
 def licence_gate(case: Case) -> Iterator[Finding]:
