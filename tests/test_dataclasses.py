@@ -12,6 +12,7 @@ import pkgutil
 import subprocess
 import sys
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
@@ -136,6 +137,14 @@ def test_every_dataclass_of_ours_is_made_without_compiling():
         if cls.__eq__.__code__.co_filename == "<string>" and not cls.__dataclass_params__.order
     ]
     assert not compiled, "from pulumi_llm._dataclasses import dataclass"
+
+
+def test_no_default_is_one_that_the_oldest_python_of_ours_takes_for_changeable():
+    """Python 3.11 refuses a class with a default that has no hash; these two kinds have one from 3.12 on."""
+    refused = (MappingProxyType, slice)
+    found = {f"{cls.__qualname__}.{each.name}" for cls in ours() for each in dataclasses.fields(cls)
+             if isinstance(each.default, refused)}  # fmt: skip
+    assert found == set()
 
 
 def test_an_object_is_made_compared_shown_and_changed_as_the_standard_librarys():

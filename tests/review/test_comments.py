@@ -18,7 +18,7 @@ from pulumi_llm._review.stack_review import StackReview, review
 from pulumi_llm._simcloud.faults import VARIABLE
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
-from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, base, compared, proxy_case
+from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, Platform, base, compared, proxy_case, setting
 
 TODAY = date(2026, 11, 25)
 
@@ -81,6 +81,22 @@ def test_a_change_is_told_with_its_impact_on_that_cloud(
     assert worst == case.worst_on(cloud)
     for each in case.words:
         assert each in text
+
+
+def test_of_an_input_that_is_ignored_in_part_the_rest_is_told_with_what_it_does(
+    compare: Callable[[Case, str], Comparison],
+) -> None:
+    """The image in a boot disk of Google's is ignored, and its size is not; the same with a machine's metadata."""
+
+    def edit(platform: Platform, cloud: str) -> None:
+        for key in ("system_disk_gib", "disk_gib"):  # the second is among the boot instructions
+            setting(f"proxy.{key}", 60)(platform, cloud)
+
+    text = render([reviewed(compare(Case(edit, "in-place"), "gcp"))])
+    (size,) = [line for line in text.splitlines() if "`bootDisk.initializeParams.size`: `40` → `60`" in line]
+    assert "in place" in size
+    (boot,) = [line for line in text.splitlines() if "`metadata.user-data`" in line]
+    assert "no effect until re-created" in boot
 
 
 @pytest.mark.parametrize("name", ["gpu", "region"])

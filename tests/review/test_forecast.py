@@ -113,6 +113,18 @@ def test_an_ignored_input_changes_nothing_and_is_still_seen() -> None:
     assert (step.before.inputs["cidrBlock"], step.after.inputs["cidrBlock"]) == ("10.0.0.0/16", "10.1.0.0/16")
 
 
+def test_an_ignored_entry_of_an_input_changes_nothing_however_its_path_is_written() -> None:
+    def tagged(value: str, path: str) -> Program:
+        def program() -> None:
+            own = pulumi.ResourceOptions(provider=aws.Provider("p", region="ap-northeast-1"), ignore_changes=[path])
+            aws.ec2.Vpc("net", cidr_block="10.0.0.0/16", tags={"my-tag": value}, opts=own)
+
+        return program
+
+    for path in ('tags["my-tag"]', "tags.my-tag"):
+        assert operations(tagged("a", path), tagged("b", path)) == {}
+
+
 def test_another_region_replaces_what_is_in_it() -> None:
     assert operations(network(), network(region="us-west-2")) == {"p": "update", "net": "replace", "sub": "replace"}
 

@@ -257,13 +257,16 @@ def _matches(path: str, patterns: Iterable[str]) -> bool:
     )
 
 
+_STEP = re.compile(r'([^.\["]+)|\["([^"]+)"\]')
+
+
 def _with_ignored(new: PlannedResource, old: PlannedResource) -> PlannedResource:
     """The new resource with every ignored input as it was."""
     if not new.ignore_changes:
         return new
     inputs = dict(new.inputs)
     for path in new.ignore_changes:
-        _keep(inputs, dict(old.inputs), path.split("."))
+        _keep(inputs, dict(old.inputs), [name or key for name, key in _STEP.findall(path)])
     return replace(new, inputs=inputs)
 
 

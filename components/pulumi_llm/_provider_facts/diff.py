@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal
 
@@ -90,7 +90,7 @@ def diff(
         if not key.startswith("__"):
             walk.compare(key, key, old.get(key), new.get(key), context.state.get(key), described["inputs"].get(key))
     _region(facts, context, found.changes)
-    for path in [each for each in found.changes if _ignored(each, ignore or [])]:
+    for path in [each for each in found.changes if ignored(each, ignore or [])]:
         del found.changes[path]
     named = [f.path for f in facts.inputs.values() if f.auto_name and f.path in new and f.path not in given]
     found.delete_before_replace = bool(found.replaces and named)
@@ -107,7 +107,8 @@ def _region(facts: table.TypeFacts, context: Context, changes: dict[str, Change]
         changes["region"] = Change("update", replace=True)
 
 
-def _ignored(path: str, ignore: list[str]) -> bool:
+def ignored(path: str, ignore: Sequence[str]) -> bool:
+    """Whether a change at ``path`` is one that the program tells the engine to ignore."""
     plain = re.sub(r"\[(\d+|\*)\]", "[]", path)
     for each in ignore:
         wanted = re.sub(r'\["([^"]+)"\]', r".\1", each)

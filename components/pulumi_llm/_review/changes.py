@@ -13,6 +13,7 @@ from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.forecast import labelled
 from pulumi_llm._plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, UNKNOWN, PlannedResource, is_secret, masked
 from pulumi_llm._provider_facts import table
+from pulumi_llm._provider_facts.diff import ignored, top
 from pulumi_llm._review import documents, impact
 from pulumi_llm._review.impact import Impact, role_of
 from pulumi_llm._review.masking import Masker
@@ -140,7 +141,7 @@ class _Reader:
         before, after = step.before, step.after
         if step.operation == "replace":
             self._row(step, "", None, ", ".join(step.replaced_by) or None, impact.of_step(step))
-        ignored = {each.split(".")[0].split("[")[0] for each in after.ignore_changes}
+        at_all = {top(each) for each in after.ignore_changes}
         freed = {each for each in before.ignore_changes if each not in after.ignore_changes}
         for each in sorted(freed):
             differs = before.inputs.get(each) != after.inputs.get(each)
@@ -151,7 +152,9 @@ class _Reader:
             old, new = before.inputs.get(key, _ABSENT), after.inputs.get(key, _ABSENT)
             if key.startswith("__") or old == new:
                 continue
-            if key in ignored:
+            # Of an input that is ignored in part, the rest counts: a boot disk has an image that is, and a size.
+            whole = key in after.ignore_changes or not any(top(each) == key for each in step.changed)
+            if key in at_all and whole:
                 if step.operation != "replace":
                     found = impact.of_ignored(after)
                     if not self._document(step, key, old, new, found):
@@ -161,7 +164,7 @@ class _Reader:
                 self._input(step, key, old, new)
                 told.add(key)
         for path in step.changed:  # what differs though it is shown alike: secrets, and what is computed
-            key = path.split(".")[0].split("[")[0]
+            key = top(path)
             if key not in told and step.operation == "update":
                 told.add(key)
                 value = after.inputs.get(key)
@@ -181,7 +184,11 @@ class _Reader:
         else:
             parts = [(key, old, new)]
         for path, was, now in parts:
-            found = known or impact.of_property(step, path, _number(was), _number(now), attached=self._attached(step))
+            found = known
+            if found is None and step.after is not None and ignored(path, step.after.ignore_changes):
+                found = impact.of_ignored(step.after)
+            if found is None:
+                found = impact.of_property(step, path, _number(was), _number(now), attached=self._attached(step))
             self._row(step, path, self._short(was), self._short(now), found)
 
     def _document(self, step: Step, key: str, old: Any, new: Any, found: Impact) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import field
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import cast
 
 from pulumi_llm._dataclasses import dataclass
@@ -38,7 +38,7 @@ class Quantization:
     served_bits: tuple[int, ...] = ()
     symmetric: bool = False
     package: str | None = None
-    schemes: Mapping[str, tuple[Capability, Capability | None]] = MappingProxyType({})
+    schemes: Mapping[str, tuple[Capability, Capability | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
