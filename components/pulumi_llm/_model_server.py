@@ -29,8 +29,9 @@ from pulumi_llm.clouds.base import AddressHandle, BareHost, ExistingHost, Scope
 from pulumi_llm.errors import among
 from pulumi_llm.preflight.endings import ending_models
 
-_WAITS = ("proxy_endpoint",)
-"""Not recorded in the state: it may be known only when the proxy is ready, and everything here would wait for that."""
+_UNRECORDED = ("proxy_endpoint", "vectors_vectorizer")
+"""Not recorded in the state. The first may be known only when the proxy is ready, and everything here would wait for
+that. The second is the name of an output too, of another form: Pulumi's SDK reads what is recorded as that output."""
 
 
 class ModelServer(pulumi.ComponentResource):
@@ -103,7 +104,7 @@ class ModelServer(pulumi.ComponentResource):
             server, node = settled.server, settled.node
             support.check_name(name, server.site.cloud.name, below=_longest(server))
             cloud = support.adapter(server.site.cloud.name)
-        super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_WAITS), opts)
+        super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_UNRECORDED), opts)
         _keep(self, server)
         ending = ending_models(server.spec.upstreams, datetime.now(UTC).date())
         notices.warn(self, name, [*server.warnings, *nobody_starts(server.spec), *hosts.expired(server.keys), *ending])

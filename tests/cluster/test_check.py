@@ -13,7 +13,7 @@ from pulumi_llm import catalog
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.items import Usage
 from pulumi_llm.cli import main
-from tests.cluster.fleets import FLEET, planned
+from tests.cluster.fleets import FLEET, planned, resolved
 
 
 def asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
@@ -69,6 +69,15 @@ def test_the_bill_has_every_node_at_the_price_that_is_said() -> None:
     assert (nodes.quantity, nodes.price and nodes.price.amount) == (Decimal(2), Decimal("12.5"))
     assert nodes.per_hour is not None
     assert nodes.per_hour.cny == Decimal("25.0000")
+
+
+def test_a_price_that_is_said_is_the_one_of_the_bill_and_of_the_output() -> None:
+    place = {"cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
+    args = {**FLEET, "nodes": {"count": 3, **place, "price": {"amount": 5, "currency": "USD"}}}
+    assert resolved(args).hourly_price == 15
+    (line,) = [each for each in bill_of(args).lines if each.slot == "nodes"]
+    assert line.per_hour is not None
+    assert line.per_hour.usd == 15
 
 
 def test_the_bill_has_a_clouds_machines_at_its_list_price() -> None:

@@ -61,6 +61,46 @@ def test_flags_are_those_that_a_machine_would_start_vllm_with() -> None:
     assert "--enforce-eager" in config["extraArgs"]
 
 
+@pytest.mark.parametrize("guesser", ["Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-7B-Instruct"])
+def test_a_model_that_guesses_ahead_is_named_as_its_hub_does_where_no_node_has_fetched_it(guesser: str) -> None:
+    config = json.dumps({"model": guesser, "method": "draft_model", "num_speculative_tokens": 3})
+    asked = {"model": "Qwen/Qwen2.5-7B-Instruct", "extra_args": ["--speculative-config", config]}
+    flags = model_of(models={"chat": asked})["vllmConfig"]["extraArgs"]
+    assert json.loads(flags[flags.index("--speculative-config") + 1])["model"] == guesser
+
+
+@pytest.mark.parametrize(("model", "kind"), [("BAAI/bge-m3", "embedding"), ("BAAI/bge-reranker-v2-m3", "reranking")])
+def test_ray_is_asked_for_no_kind_of_model_that_only_its_name_tells(model: str, kind: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        resolved({**WIDE, "models": {"other": {"model": model}}})
+    (found,) = refused.value.findings
+    assert (found.code, found.where) == ("fleet.ray-cannot", "models.other.model")
+    assert f"kind: {kind}" in found.message
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"namespace": "default"},
+        {"namespace": "kube-system"},
+        {"namespace": "apps"},
+        {"namespace": "kuberay-operator", "engine": "kuberay"},
+    ],
+)
+def test_a_fleet_takes_no_namespace_that_others_are_in(changed: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        resolved({**FLEET, **changed})
+    assert [each.code for each in refused.value.findings] == ["fleet.namespace-of-others"]
+
+
+@pytest.mark.parametrize("index", ["a mirror", "https://me:planted@mirror.example.com/simple"])
+def test_a_package_index_is_an_address_without_a_password(index: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        resolved({**FLEET, "package_index": index})
+    assert [each.code for each in refused.value.findings] == ["spec.bad-url"]
+    assert "planted" not in str(refused.value)
+
+
 def test_the_engine_is_the_release_that_machines_have() -> None:
     made = model_of()
     assert made["tag"] == f"v{engines.release()}"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import pulumi_llm as llm
-from pulumi_llm import _bootstrap, _nodes
+from pulumi_llm import _args, _bootstrap, _model_server, _nodes
 from pulumi_llm._bootstrap import BackupRole, GatewayRole, ServiceRole
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.errors import Refusal
@@ -146,6 +146,31 @@ def test_callers_are_told_what_to_name_in_a_collection() -> None:
     whole = {**PLATFORM, "server": {**raw["server"], "upstreams": {}}, "vectors": raw["vectors"], "proxy": None}
     whole = {key: value for key, value in whole.items() if value is not None}
     assert plan_of(llm.Platform, whole).outputs["vectors_vectorizer"] == named
+
+
+def test_the_limits_of_its_key_go_through_every_component() -> None:
+    limits = {"daily_tokens": 50_000_000}
+    asked = {"vectors_vectorizer": {"model": MODEL, "key": limits}}
+    assert plan_of(llm.ModelServer, {**BESIDE, **asked}).outputs["vectors_vectorizer"]["model"] == MODEL
+    raw = platform(vectorizer={"model": MODEL, "key": limits})
+    whole = {**PLATFORM, "server": {**raw["server"], "upstreams": {}}, "vectors": raw["vectors"]}
+    assert plan_of(llm.Platform, whole).outputs["vectors_vectorizer"]["model"] == MODEL
+
+
+def test_an_output_that_is_called_as_an_argument_takes_the_arguments_form() -> None:
+    for component, arguments in ((llm.ModelServer, _args.ModelServerArgs), (llm.VectorStore, _args.VectorStoreArgs)):
+        for name in component.__annotations__.keys() & arguments.__annotations__.keys():
+            if "dict" in str(component.__annotations__[name]) and name not in _model_server._UNRECORDED:
+                assert "typing.Any" in str(component.__annotations__[name]), (component, name)
+
+
+def test_no_host_that_is_too_small_is_answered_with_a_machine_that_would_not_reach_the_gateway() -> None:
+    store = {"model": MODEL}
+    with pytest.raises(Refusal) as refused:
+        resolve_platform(platform(vectorizer=store, memory_gib=200))
+    hints = [each.hint for each in refused.value.findings if each.code == "fit.host-memory"]
+    assert hints
+    assert not any("placement" in each for each in hints)
 
 
 def test_the_names_that_stand_twice_are_the_same() -> None:

@@ -13,8 +13,10 @@ from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import fleets, placement
-from pulumi_llm.spec.fleet import FleetModelSpec, FleetSpec
+from pulumi_llm.spec.fleet import KUBERAY, FleetModelSpec, FleetSpec, ray_cannot
 from pulumi_llm.spec.models import TASKS
+
+KINDS = {task: kind for kind, task in TASKS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,9 @@ def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
         warnings += [each.placed(f"models.{name}") for each in kept or ()]
         models.append(FleetModel(name=name, spec=wanted, model=_model(name, wanted, node, told),
                                  requests=told.requests))  # fmt: skip
+        # The name or the files may say what the spec does not: Ray would start it as a model that chats.
+        if fleet.engine == KUBERAY and wanted.kind is None and (task := models[-1].model.task):
+            findings.append(Finding(*ray_cannot(name, f"kind: {KINDS[task]}"), where=f"models.{name}.model"))
     if findings:
         raise Refusal(dict.fromkeys(findings))
     return ResolvedFleet(

@@ -53,10 +53,10 @@ class Fit:
 def node_of(fleet: FleetSpec) -> Node:
     """What each node has and costs, from the catalogue or as the spec says."""
     wanted, data = fleet.nodes, catalog.load()
+    own = None if wanted.price is None else _own_price(wanted.price)
     if wanted.cloud is None or wanted.region is None or wanted.instance_type is None:
-        price = None if wanted.price is None else _own_price(wanted.price)
         return Node(
-            gpu=wanted.gpu or "", gpus=wanted.gpus or 1, vcpus=wanted.vcpus, memory_gib=wanted.memory_gib, price=price
+            gpu=wanted.gpu or "", gpus=wanted.gpus or 1, vcpus=wanted.vcpus, memory_gib=wanted.memory_gib, price=own
         )
     row = data.instance(wanted.cloud, wanted.instance_type)
     return Node(
@@ -64,7 +64,7 @@ def node_of(fleet: FleetSpec) -> Node:
         gpus=row.gpu_count,
         vcpus=wanted.vcpus or row.vcpu,
         memory_gib=wanted.memory_gib or row.memory_gib,
-        price=data.price(wanted.cloud, wanted.instance_type, wanted.region),
+        price=own or data.price(wanted.cloud, wanted.instance_type, wanted.region),
     )
 
 

@@ -69,7 +69,10 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     Raises:
         Refusal: `check_extra_arguments`'s findings, and those about flags that follow from several machines.
     """
-    return [model_path(role), *tied.listening(role), *serving_arguments(role)]
+    # Of the model itself its heads guess, or a copy of it.
+    there = (role, *((role.guesser,) if role.guesser else ()))
+    folders = {each.model_id: model_path(each) for each in there}
+    return [model_path(role), *tied.listening(role), *by_folder(serving_arguments(role), folders)]
 
 
 def serving_arguments(role: VllmRole) -> list[str]:
@@ -107,9 +110,7 @@ def serving_arguments(role: VllmRole) -> list[str]:
         arguments += [TRACES, role.traces]
     # Prompts stay out of logs; a request in flight may finish when vLLM is restarted.
     arguments += ["--disable-uvicorn-access-log", "--disable-fastapi-docs", "--shutdown-timeout", "30"]
-    # Of the model itself its heads guess, or a copy of it.
-    there = (role, *((role.guesser,) if role.guesser else ()))
-    return [*arguments, *by_folder(role.extra_args, {each.model_id: model_path(each) for each in there})]
+    return [*arguments, *role.extra_args]
 
 
 def typed_arguments(role: VllmRole) -> list[str]:

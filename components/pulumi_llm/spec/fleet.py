@@ -16,6 +16,7 @@ from pulumi_llm.spec.fields import Cidr, Count, Flag, Number, Part, Text, also, 
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import ModelSpec, Requests, model_id
 from pulumi_llm.spec.nodes import ClusterSpec, NodesSpec
+from pulumi_llm.spec.upstreams import address
 
 PRODUCTION_STACK, KUBERAY = "production-stack", "kuberay"
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -124,6 +125,10 @@ def _models(value: dict[str, FleetModelSpec]) -> dict[str, FleetModelSpec]:
     return value
 
 
+def _index(value: str) -> str:
+    return address(value, "https://mirrors.example.com/simple")
+
+
 class FleetSpec(Part):
     """Models on the GPU nodes of a Kubernetes cluster that exists, with our gateway in front."""
 
@@ -163,7 +168,7 @@ class FleetSpec(Part):
     """A registry that has the images in place of Docker Hub, such as ``registry.example.com/mirror``.
 
     zh: 代替 Docker Hub 的镜像仓库，如 ``registry.example.com/mirror``。"""
-    package_index: Text | None = None
+    package_index: Annotated[Text, AfterValidator(_index)] | None = None
     """Where the gateway's pods fetch Python packages, in place of PyPI.
 
     zh: 网关 Pod 安装 Python 包的来源，代替 PyPI。"""
@@ -285,13 +290,26 @@ class FleetSpec(Part):
                 )  # fmt: skip
             flags = sorted(flags_of(each.extra_args))
             if self.engine == KUBERAY and (each.extra_args or each.kind not in (None, "chat")):
-                what = listed(flags) if flags else f"kind: {each.kind}"
-                raise invalid(
-                    "fleet.ray-cannot",
-                    _("{name!r} asks for {what}, which Ray's own vLLM is not known to take", name=name, what=what),
-                    "engine: production-stack",
-                )
+                raise invalid(*ray_cannot(name, listed(flags) if flags else f"kind: {each.kind}"))
         return self
+
+    @model_validator(mode="after")
+    def _the_namespace_is_its_own(self) -> Self:
+        taken = (*self.allowed_namespaces, *((self.operator_namespace,) if self.engine == KUBERAY else ()))
+        if self.namespace == "default" or self.namespace.startswith("kube-") or self.namespace in taken:
+            raise invalid(
+                "fleet.namespace-of-others",
+                _("the namespace {name!r} is there already, with others in it; the fleet makes one of its own, closes "
+                  "it, and takes it away with itself", name=self.namespace),
+                "namespace: llm",
+            )  # fmt: skip
+        return self
+
+
+def ray_cannot(name: str, what: str) -> tuple[str, str, str]:
+    """Code, message and hint for what Ray's own vLLM is not known to serve."""
+    message = _("{name!r} asks for {what}, which Ray's own vLLM is not known to take", name=name, what=what)
+    return "fleet.ray-cannot", message, "engine: production-stack"
 
 
 def _meant(name: str, names: Mapping[str, object] | list[str]) -> str:
