@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import importlib
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -238,3 +241,72 @@ def test_the_watch_tells_of_one_that_will_not_wake_and_of_nothing_where_the_gate
         assert said(f"{url}/turns") == "well"
     assert said(f"{url}/turns") == "well"
     assert said("") == "well"
+
+
+# -- the middleware; what vLLM's own app makes of it is tests/clients/test_turns_on_vllm.py
+
+
+def asked(path: str, engine: Any, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[int, list[str]]:
+    """The status that it answers, and whether it has ended the process."""
+    monkeypatch.syspath_prepend(TAKE.parent)
+    llm_turns = importlib.import_module("llm_turns")
+    (folder / "key").write_text("sk-turns\n")
+    monkeypatch.setenv("LLM_TURNS_KEY", str(folder / "key"))
+    left: list[str] = []
+    monkeypatch.setattr(llm_turns, "leave", lambda: left.append("left"))
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def story() -> None:
+        scope = {
+            "type": "http", "path": path, "method": llm_turns.ROUTES[path], "headers": [(b"x-llm-turns", b"sk-turns")],
+            "app": SimpleNamespace(state=SimpleNamespace(engine_client=engine)),
+        }  # fmt: skip
+        await llm_turns.Turns(None)(scope, None, send)
+        await asyncio.sleep(0.3)
+
+    asyncio.run(story())
+    return sent[0]["status"], left
+
+
+class Engine:
+    """One that is asleep, and does not wake as it should."""
+
+    def __init__(self, whole: bool | None) -> None:
+        self.whole = whole
+
+    async def is_sleeping(self) -> bool:
+        return True
+
+    async def sleep(self, *_: Any) -> None:
+        raise RuntimeError("Memory usage increased after sleeping.")
+
+    async def wake_up(self, *_: Any) -> bool:
+        if self.whole is None:
+            raise RuntimeError("CUDA Error: out of memory")
+        return self.whole
+
+
+@pytest.mark.parametrize(
+    ("path", "whole", "status", "left"),
+    [
+        ("/wake_up", True, 200, []),
+        ("/wake_up", False, 500, ["left"]),
+        ("/wake_up", None, 500, ["left"]),
+        ("/sleep", True, 500, ["left"]),
+        ("/is_sleeping", True, 200, []),
+    ],
+)
+def test_what_is_half_awake_ends_its_process_so_that_a_whole_one_is_started(
+    path: str, whole: bool | None, status: int, left: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert asked(path, Engine(whole), monkeypatch, tmp_path) == (status, left)
+
+
+def test_the_process_ends_as_one_that_failed() -> None:
+    """Or systemd (Restart=on-failure) would not start it again."""
+    program = f"import sys; sys.path.insert(0, {str(TAKE.parent)!r}); import llm_turns; llm_turns.leave()"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 1
+    assert "Restart=on-failure" in unit(node(), "coder")
