@@ -45,6 +45,7 @@ def shares(server: ResolvedServer) -> list[float]:
 def test_two_that_do_not_fit_together_fit_in_turn_and_each_has_nearly_all_of_the_card() -> None:
     together = refused(turns=None, models={"coder": {"model": CODER}})
     assert [each.code for each in together] == ["fit.models-do-not-fit"]
+    assert together[0].hint.startswith("takes_turns: true for coder")
     server = resolved()
     assert all(each > 0.7 for each in shares(server))
     assert server.memory is not None
@@ -103,6 +104,16 @@ def test_the_hosts_memory_holds_the_weights_of_all_of_them_twice_rounded_or_it_i
     assert "instance_type: " in finding.hint
     roomy = resolved(turns={"weights": "memory"}, instance_type="ecs.gn7i-c32g1.8xlarge")
     assert roomy.site.place.memory_gib is None or roomy.site.place.memory_gib > kept
+
+
+def test_a_model_for_vectors_and_one_that_would_not_fit_in_turn_either_are_not_told_to_take_turns() -> None:
+    for models in (
+        {"coder": {"model": "Qwen/Qwen2.5-14B-Instruct"}},
+        {"vectors": {"model": "Qwen/Qwen3-Embedding-4B", "context_length": 32768}},
+    ):
+        hints = [each.hint for each in refused(turns=None, models=models)]
+        assert hints
+        assert not [hint for hint in hints if "takes_turns" in hint]
 
 
 def test_each_plan_says_that_it_was_not_run_on_a_gpu() -> None:

@@ -320,6 +320,8 @@ def _ways(sharing: Sequence[Seat], card: float, kept: float) -> Iterator[str]:
     if main.case is not None and SHORTEST_CONTEXT <= longest - longest % 256 < main.case.max_model_len:
         yield f"context_length: {longest - longest % 256}"
     most = max(others, key=lambda each: each.least_gib or 0.0)
+    if _fit_in_turn(sharing, most, card, kept):
+        yield _("takes_turns: true for {name}, so that it or the main model sleeps", name=most.name)
     rest = [each.least_gib for each in sharing if each is not most]
     if (
         not most.wish.turns
@@ -328,6 +330,17 @@ def _ways(sharing: Sequence[Seat], card: float, kept: float) -> Iterator[str]:
         yield _("gpus: 1 for {name}, which then has a card of its own", name=most.name)
     larger = _larger(sharing, card)
     yield _("a GPU with more memory, smaller models, or shorter contexts") if larger is None else f"gpu: {larger}"
+
+
+def _fit_in_turn(sharing: Sequence[Seat], most: Seat, card: float, kept: float) -> bool:
+    """Whether they find room where the main model and that one take turns. One for vectors beside it is asked all the
+    time, as a rule, and would send the main model to sleep with each document.
+    """
+    if any(each.wish.turns for each in sharing) or (most.case is not None and not most.case.load.writes):
+        return False
+    turns = (sharing[0], most)
+    found = seats([replace(each.wish, turns=each in turns, given=False) for each in sharing])
+    return turning.asked_gib(found, card) + kept <= card + 0.01 and not list(_room_missing(found))
 
 
 def _larger(sharing: Sequence[Seat], card: float) -> str | None:
