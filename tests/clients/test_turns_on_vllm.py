@@ -171,7 +171,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         found.ready[name] = time.monotonic()
 
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
-        stack.callback(lambda: (stop.set(), thread.join(60)))
+        stack.callback(thread.join, 60)
+        stack.callback(stop.set)
         # both at once: the second waits for the card
         stacks = [stack.enter_context(ExitStack()) for _ in models]
         list(pool.map(started, stacks, models))
