@@ -82,7 +82,8 @@ def wishes(server: ServerSpec) -> tuple[Wish, ...]:
     main = requests.of_server(server)
     given = "gpu_memory_utilization" in server.model_fields_set
     rows = [Wish(name=server.name_served, request=main, given=given, shares=True)]
-    return (*rows, *(_wish(server.gpu, name, each) for name, each in server.models.items()))
+    return (*rows, *(_wish(server.gpu, name, each) for name, each in server.models.items()
+                     if each.device == "gpu"))  # fmt: skip
 
 
 def _wish(gpu: str, name: str, each: ModelSpec) -> Wish:
@@ -189,7 +190,7 @@ def settled(server: ServerSpec, found: Sequence[Seat] = ()) -> ServerSpec:
         )
         for each in others
     }
-    return server.model_copy(update={"gpu_memory_utilization": main.share, "models": models})
+    return server.model_copy(update={"gpu_memory_utilization": main.share, "models": {**server.models, **models}})
 
 
 def findings(found: Sequence[Seat], of_main: Iterable[Finding]) -> list[Finding]:
