@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 LETTERS = [chr(each) for each in (*range(33, 48), *range(48, 58), *range(97, 123))]
 SPECIAL = {"bert": ("[PAD]", "[UNK]", "[CLS]", "[SEP]"), "roberta": ("<s>", "<pad>", "</s>", "<unk>")}
-SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
 
 
 def tokenizer(kind: str) -> transformers.PreTrainedTokenizerFast:
@@ -45,7 +45,8 @@ def model(kind: str, size: int) -> transformers.PreTrainedModel:
     if kind == "qwen2":
         more = {"num_key_value_heads": 2, "max_position_embeddings": 128, "pad_token_id": 1, "eos_token_id": 2}
         return transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**shared, **more))
-    shared |= {"max_position_embeddings": 130, "type_vocab_size": 1, "pad_token_id": 1}
+    shared |= {"max_position_embeddings": 130, "type_vocab_size": 1, "pad_token_id": 1,
+               "position_embedding_type": "absolute"}  # fmt: skip
     if kind == "roberta":
         return transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**shared))
     return transformers.XLMRobertaForSequenceClassification(transformers.XLMRobertaConfig(**shared, num_labels=1))
