@@ -413,7 +413,7 @@ class ModelArgs(TypedDict):
     revision: NotRequired[str]
     """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it."""
     device: NotRequired[str]
-    """``cpu`` is refused for now: see "several models on a host". One of ``gpu``, ``cpu``. Default: ``gpu``."""
+    """Where it runs. ``cpu``: in the machine's memory, for models for vectors and for ranks: see "several models on a host". One of ``gpu``, ``cpu``. Default: ``gpu``."""
     gpus: NotRequired[int]
     """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU. From 1 to 7."""
     takes_turns: NotRequired[bool]

@@ -10,7 +10,7 @@ from pulumi_llm import catalog, roles
 from pulumi_llm._bootstrap import Target, Upstream, VllmRole
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.pooling import task_of
-from pulumi_llm.preflight import drafts, served_adapters
+from pulumi_llm.preflight import drafts, on_cpu, served_adapters
 from pulumi_llm.roles import turning
 from pulumi_llm.roles.requests import Adapter, Among, Guesser
 from pulumi_llm.roles.vllm_drafts import ID
@@ -72,6 +72,14 @@ def role(server: ResolvedServer, rank: int = 0, addresses: Sequence[str] = ()) -
 
 def _further(number: int, model: ResolvedModel, traces: str, level: int) -> VllmRole:
     wanted = model.spec
+    if wanted.device == on_cpu.CPU:
+        return VllmRole(
+            **_common(model, model.task),
+            served_name=model.name,
+            name=model.name,
+            port=_port(number),
+            host_gib=on_cpu.of_spec(model.name, wanted).memory_gib,
+        )
     assert wanted.gpu_memory_utilization is not None  # noqa: S101 - `preflight.sharing.settled` tells every share
     return VllmRole(
         **_common(model, model.task),

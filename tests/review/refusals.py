@@ -342,6 +342,14 @@ SERVERS: tuple[dict[str, Any], ...] = (
         "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "takes_turns": True}},
     },
     {"gpu": "A10G", "models": {"bge": {"model": "intfloat/multilingual-e5-large"}}},
+    {"gpu": "A10G", "models": {"bge": {"model": "intfloat/multilingual-e5-large", "device": "cpu"}}},
+    {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct", "device": "cpu"}}},
+    {"gpu": "A10G", "models": {"ranks": {"model": "Qwen/Qwen3-0.6B", "kind": "reranking", "device": "cpu"}}},
+    {
+        "gpu": "A10G",
+        "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct-AWQ", "kind": "embedding", "device": "cpu"}},
+    },
+    {"gpu": "A10G", "models": {f"m{each}": {"model": "BAAI/bge-m3", "device": "cpu"} for each in range(8)}},
     {"gpu": "A10G", "models": {"big": {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu_memory_utilization": 0.1}}},
     {
         "gpu": "A10G",
@@ -469,7 +477,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.models", {"a b": {"model": "01-ai/Yi-6B-Chat"}}),
     ("server.models", {"m-1": {"model": "01-ai/Yi-6B-Chat"}, "M-1": {"model": "01-ai/Yi-6B-Chat"}}),
     ("server.models", {f"m{number}": {"model": "01-ai/Yi-6B-Chat"} for number in range(9)}),
-    ("server.models", {"a": {"model": "BAAI/bge-m3", "device": "cpu"}}),
+    ("server.models", {"a": {"model": "BAAI/bge-m3", "device": "cpu", "gpus": 1}}),
     ("server.adapters", {"a b": {"source": "acme/a"}}),
     ("server.adapters", {"a": {"source": "acme"}}),
     ("server.adapters", {f"a{number}": {"source": "acme/a"} for number in range(17)}),

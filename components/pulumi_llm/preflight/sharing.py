@@ -93,7 +93,8 @@ def wishes(server: ServerSpec) -> tuple[Wish, ...]:
             turns=any(each.takes_turns for each in server.models.values()),
         )
     ]
-    return (*rows, *(_wish(server.gpu, name, each) for name, each in server.models.items()))
+    return (*rows, *(_wish(server.gpu, name, each) for name, each in server.models.items()
+                     if each.device == "gpu"))  # fmt: skip
 
 
 def _wish(gpu: str, name: str, each: ModelSpec) -> Wish:
@@ -217,7 +218,7 @@ def settled(server: ServerSpec, found: Sequence[Seat] = ()) -> ServerSpec:
         )
         for each in others
     }
-    return server.model_copy(update={"gpu_memory_utilization": main.share, "models": models})
+    return server.model_copy(update={"gpu_memory_utilization": main.share, "models": {**server.models, **models}})
 
 
 def findings(found: Sequence[Seat], of_main: Iterable[Finding]) -> list[Finding]:

@@ -133,6 +133,8 @@ class VllmRole:
     """Of the main model: a change loads it beside the one that runs, as the unit and on the port that are free."""
     cards: tuple[int, ...] = ()
     """Of a further model: the GPUs that it uses, by their numbers; none: the first, which is the main model's too."""
+    host_gib: int = 0
+    """Of a further model on the CPU: the memory of the machine that it may take (0: it is on GPUs)."""
     more: tuple[VllmRole, ...] = ()
     """Further models, each with a server of its own, in the order in which those start that share a card."""
     adapters: tuple[Adapter, ...] = ()

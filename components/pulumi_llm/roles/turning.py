@@ -60,10 +60,11 @@ def before(role: VllmRole, all_models: tuple[VllmRole, ...]) -> list[VllmRole]:
     """
     if role.cards:
         return []
+    on_cards = [each for each in all_models if not each.cards and not each.host_gib]
     if role.turns:
-        return [each for each in all_models if not each.cards and not each.turns]
-    earlier = all_models[: all_models.index(role)]
-    return [each for each in earlier if not each.cards and (not each.turns or not each.name)]
+        return [each for each in on_cards if not each.turns]
+    earlier = on_cards[: on_cards.index(role)]
+    return [each for each in earlier if not each.turns or not each.name]
 
 
 def files(models: tuple[VllmRole, ...], units: list[str], text: Callable[[str], str]) -> list[Row]:

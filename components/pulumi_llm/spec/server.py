@@ -306,7 +306,7 @@ class ServerSpec(MachineSpec):
 
     @model_validator(mode="after")
     def _others_keep_off_the_card(self) -> Self:
-        sharing = [name for name, each in self.models.items() if each.gpus is None]
+        sharing = [name for name, each in self.models.items() if each.gpus is None and each.device == "gpu"]
         if self.model_change == "beside" and sharing:
             raise invalid(
                 "spec.beside-on-a-shared-card",
