@@ -177,6 +177,8 @@ def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, objec
                 if "model_type" not in part and isinstance(of_class, dict):
                     part = {"model_type": of_class.get(name), **part}
                 part = {**TEXT_DEFAULTS.get(str(kind), {}), **part}
+                if part.get("model_type") == "exaone4_5_text":  # as configuration_exaone4_5.py reads it
+                    part["model_type"] = "exaone4"
                 kind, values, deeper = part.get("model_type", kind), part, True
                 break
     whole = classes().get(str(kind), {}).get("text")
