@@ -42,6 +42,7 @@ __all__ = [
     "ServiceArgs",
     "SnapshotsArgs",
     "TracesArgs",
+    "TurnsArgs",
     "UpstreamArgs",
     "VectorStoreArgs",
     "VectorizerArgs",
@@ -284,6 +285,17 @@ class ContentArgs(TypedDict):
     """What each letter of a masked word becomes. Default: ``*``."""
 
 
+class TurnsArgs(TypedDict):
+    """``turns`` of the server: how models take turns that say ``takes_turns``. See "models that take turns". zh: 服务器的 ``turns``：写了 ``takes_turns`` 的模型如何轮流运行，见[轮流运行的模型](#轮流运行的模型)。"""
+
+    weights: NotRequired[str]
+    """Where a sleeping model's weights are. ``memory``: the host's, from which they are back in seconds; all of them must find room there. ``disk``: nowhere else, and they are read again. Default: ``memory``."""
+    awake_seconds: NotRequired[int]
+    """Seconds that a busy model stays awake while another one is asked for. From 1 to 3600. Default: ``30``."""
+    wait_seconds: NotRequired[int]
+    """Seconds that a call waits for its model, and that answers under way may take to end. Then the caller gets 503 with ``Retry-After``; no answer is cut off. From 5 to 600. Default: ``120``."""
+
+
 class AdapterArgs(TypedDict):
     """A LoRA adapter of a model. Its name in ``adapters`` is what clients call it."""
 
@@ -404,6 +416,8 @@ class ModelArgs(TypedDict):
     """``cpu`` is refused for now: see "several models on a host". One of ``gpu``, ``cpu``. Default: ``gpu``."""
     gpus: NotRequired[int]
     """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU. From 1 to 7."""
+    takes_turns: NotRequired[bool]
+    """It takes turns with the main model, on its GPUs: one is awake, the others sleep. See "models that take turns". Default: ``false``."""
     gpu_memory_utilization: NotRequired[float]
     """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one request needs. From 0.01 to 0.98."""
     context_length: NotRequired[int]
@@ -610,6 +624,8 @@ class ServerArgs(TypedDict):
     """Word lists and moderators."""
     models: NotRequired[dict[str, ModelArgs]]
     """Further models on the same machine, by the names that clients call them: see "several models on a host"."""
+    turns: NotRequired[TurnsArgs]
+    """How models take turns that say ``takes_turns``: see "models that take turns"."""
     adapters: NotRequired[dict[str, AdapterArgs]]
     """LoRA adapters of the model, by the names that clients call them."""
     services: NotRequired[dict[str, ServiceArgs]]
@@ -826,6 +842,8 @@ class ModelServerArgs(TypedDict):
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
     """Word lists and moderators."""
+    turns: NotRequired[TurnsArgs]
+    """How models take turns that say ``takes_turns``: see "models that take turns"."""
     adapters: NotRequired[dict[str, AdapterArgs]]
     """LoRA adapters of the model, by the names that clients call them."""
     services: NotRequired[dict[str, ServiceArgs]]

@@ -67,12 +67,15 @@ def engine(
     flags: Sequence[str] = FLAGS,
     files: Mapping[str, bytes] | None = None,
     more: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
+    port: int = 0,
 ) -> Iterator[str]:
     """A server that is ready; its address, without a path.
 
     ``files``: another model's than the tiny one's. ``more``: further variables of its environment.
+    ``before``: the program that starts it, with its arguments. ``port``: 0: any.
     """
-    python, port = python_313(), free_port()
+    python, port = python_313(), port or free_port()
     assert python is not None
     served = folder / "model"
     served.mkdir()
@@ -83,7 +86,7 @@ def engine(
         "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "TMPDIR": str(folder), **(more or {}),
     }  # fmt: skip
     log = (folder / "log").open("wb")
-    start = [python, "-m", "vllm.entrypoints.cli.main", "serve", str(served), "--host", "127.0.0.1"]
+    start = [*before, python, "-m", "vllm.entrypoints.cli.main", "serve", str(served), "--host", "127.0.0.1"]
     process = subprocess.Popen(
         [*start, "--port", str(port), *flags], stdout=log, stderr=log, env=environment, cwd=folder,
         start_new_session=True,

@@ -345,6 +345,12 @@ SERVERS: tuple[dict[str, Any], ...] = (
     {"models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct"}}},
     {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu_memory_utilization": 0.3}}},
     {"gpu": "A10G", "gpu_memory_utilization": 0.9, "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct"}}},
+    {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "takes_turns": True}}},
+    {
+        "gpu": "A10G",
+        "gpu_memory_utilization": 0.95,
+        "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "takes_turns": True}},
+    },
     {"gpu": "A10G", "models": {"bge": {"model": "intfloat/multilingual-e5-large"}}},
     {"gpu": "A10G", "models": {"big": {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu_memory_utilization": 0.1}}},
     {
@@ -451,6 +457,8 @@ UPSTREAMS: tuple[dict[str, Any], ...] = (
 """Upstreams of a server in mainland China."""
 
 SPECS: tuple[tuple[str, Any], ...] = (
+    ("server", {**SERVER_PART, "turns": {}}),
+    ("server", {**SERVER_PART, "models": {"b": {"model": "BAAI/bge-m3", "takes_turns": True, "gpus": 1}}}),
     ("server", {**SERVER_PART, "model_change": "beside", "models": {"b": {"model": "BAAI/bge-m3"}}}),
     ("serverr", {}),
     ("server.gpuu", "T4"),

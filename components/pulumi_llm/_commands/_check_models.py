@@ -11,13 +11,15 @@ from pulumi_llm._commands import UsageError, _model
 from pulumi_llm._tables import aligned
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Refusal
-from pulumi_llm.preflight import beside, sharing
+from pulumi_llm.preflight import beside, sharing, turning
 from pulumi_llm.preflight.report import Report, check, in_order
 from pulumi_llm.preflight.request import FitRequest
 from pulumi_llm.preflight.sharing import Seat, Wish
 
 OWN = "own"
 """What stands for a share where a model is to have a GPU of its own."""
+IN_TURN = "turns"
+"""The same where it takes turns with the first model."""
 
 
 def verdict(asked: Namespace, main: FitRequest) -> tuple[Report, tuple[Seat, ...]]:
@@ -26,8 +28,11 @@ def verdict(asked: Namespace, main: FitRequest) -> tuple[Report, tuple[Seat, ...
     main = replace(main, beside_gpus=sum(not each.shares for each in others))
     given = asked.gpu_memory_utilization is not None
     name = main.named.rsplit("/", 1)[-1]
-    seats = sharing.seats([Wish(name=name, request=main, given=given, shares=True), *others])
+    turns = any(each.turns for each in others)
+    seats = sharing.seats([Wish(name=name, request=main, given=given, shares=True, turns=turns), *others])
     hosted = tuple(beside.of_model(each.name, each.case.model if each.case else None, 1) for each in seats[1:])
+    if turns:
+        hosted += (beside.of_sleepers(each.case.model if each.case else None for each in seats if each.wish.turns),)
     request = replace(seats[0].wish.request, services=hosted)
     alone = check(request)
     found = in_order(sharing.findings(seats, alone.findings))
@@ -40,7 +45,7 @@ def _others(asked: Namespace, main: FitRequest) -> Iterator[Wish]:
         model, sign, share = text.partition("=")
         if not model.strip():
             raise UsageError(_("--beside {text!r} names no model", text=text))
-        own = share == OWN
+        own, turns = share == OWN, share == IN_TURN
         where, from_config = _place(asked, model)
         name = model.rsplit("/", 1)[-1]
         while name in names:
@@ -52,7 +57,8 @@ def _others(asked: Namespace, main: FitRequest) -> Iterator[Wish]:
             hub_id=None if not from_config or _model.is_path(model) else model,
             gpu=main.gpu,
         )
-        yield sharing.further(name, request, share=_share(share) if sign and not own else None, shares=not own)
+        given = _share(share) if sign and not own and not turns else None
+        yield sharing.further(name, request, share=given, shares=not own, turns=turns)
 
 
 def _place(asked: Namespace, model: str) -> tuple[str, bool]:
@@ -72,11 +78,13 @@ def _share(text: str) -> float:
     if not sharing.LEAST <= share <= sharing.MOST:
         raise UsageError(
             _(
-                "--beside MODEL={text}: the share is a number from {least} to {most}, or {own} for a GPU of its own",
+                "--beside MODEL={text}: the share is a number from {least} to {most}, {own} for a GPU of its own, or "
+                "{turns} for a model that takes turns with the first",
                 text=text,
                 least=sharing.LEAST,
                 most=sharing.MOST,
                 own=OWN,
+                turns=IN_TURN,
             )
         )
     return share
@@ -98,7 +106,8 @@ HEAD = (
 
 def table(seats: Sequence[Seat]) -> str:
     """Each model with its share of a card and what becomes of it, in GiB and tokens."""
-    rows = [HEAD]
+    turns = any(each.wish.turns for each in seats)
+    rows = [(*HEAD, _("asleep"))] if turns else [HEAD]
     own = 0
     for each in seats:
         memory, card = each.memory, 0
@@ -116,8 +125,9 @@ def table(seats: Sequence[Seat]) -> str:
                 f"{memory.max_model_len:,}" if memory.need_gib else "–",
                 f"{each.least_gib:.2f}",
             )
-        rows.append((each.name, str(card), f"{each.share:.2f}", *parts))
-    return "\n".join(["", *aligned(rows, right=range(1, len(HEAD)))]) + "\n"
+        asleep = (f"{turning.asleep_gib(each):.2f}" if each.wish.turns and memory is not None else "–",)
+        rows.append((each.name, str(card), f"{each.share:.2f}", *parts, *(asleep if turns else ())))
+    return "\n".join(["", *aligned(rows, right=range(1, len(rows[0])))]) + "\n"
 
 
 def for_json(seats: Sequence[Seat]) -> list[dict[str, Any]]:
@@ -128,6 +138,7 @@ def for_json(seats: Sequence[Seat]) -> list[dict[str, Any]]:
             "model": each.wish.request.named,
             "share": each.share,
             "shares_the_first_gpu": each.wish.shares,
+            **({"asleep_gib": round(turning.asleep_gib(each), 2)} if each.wish.turns else {}),
             "least_gib": None if each.least_gib is None else round(each.least_gib, 2),
             "memory": None if each.memory is None else each.memory.for_json(),
         }

@@ -141,6 +141,8 @@ class VllmRole:
     """The collector that it tells of its part of each traced call, at an IP address; empty: it tells nobody."""
     slots: tuple[str, ...] = ()
     """The flags for these slots, the largest rank last."""
+    turns: int = 0
+    """How deep it sleeps while another model has its card, as vLLM counts it (1, 2); 0: it takes no turns."""
     among: Among | None = None
     """Of the main model: the machine has some of its layers, and other machines have the others."""
     guesser: Guesser | None = None
@@ -313,6 +315,8 @@ class GatewayRole:
     origins: tuple[str, ...] = ()
     """Web pages' origins that may ask from a browser; nobody's by default."""
     traces: Traces | None = None
+    turns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Models that take turns: see `turning.document`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -100,6 +100,7 @@ def prefix(role: VllmRole) -> str:
 def word(role: VllmRole) -> str:
     """Differs where two machines would not start the same model in the same way."""
     plain: dict[str, Any] = dataclasses.asdict(dataclasses.replace(role, among=None, more=()))
+    plain.pop("turns")  # it is never one of several machines that takes turns
     told = [plain, role.among.addresses if role.among else ()]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

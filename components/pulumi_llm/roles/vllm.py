@@ -10,7 +10,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import files, memory, tied, vllm_flags
+from pulumi_llm.roles import files, memory, tied, turning, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import (
@@ -119,6 +119,7 @@ class Vllm(Role):
         rows.append(file_row(f"{UNITS}/{SLICE}", self.filled(f"{SLICE}.j2", node)))
         if role.more:
             rows.insert(0, file_row(TURN, self.text("turn")))
+        rows[:0] = turning.files(role.all, _turning(role), self.text)
         if role.among is not None:
             rows.insert(0, file_row(tied.TIE, self.text("tie"), _unit(role)))
         named = [(each, vllm_flags.chat_template(each)) for each in role.all]
@@ -146,12 +147,12 @@ class Vllm(Role):
             "collector": urlsplit(model.traces).hostname if model.traces else None,
             "later": bool(model.adapters or model.guesser),
             "nodes": tied.others(model),
+            "turns": turning.environment(model),
         }
 
     def _further(self, node: NodeRequest, model: VllmRole) -> str:
         """A further model's unit. On a card that others are on too it waits until those before it have loaded."""
-        first = _asked(node).all
-        before = [] if model.cards else [each for each in first[: first.index(model)] if not each.cards]
+        before = turning.before(model, _asked(node).all)
         values = {
             **super().values(node),
             **self._of_model(node, model),
@@ -171,7 +172,17 @@ class Vllm(Role):
         """The codes of services that are not called as the role is, which are vLLM's."""
         codes = {name: "vllm" for each in _asked(node).all if (name := _service(each)) != "vllm"}
         tie = {"tied": {"vllm": tied.STATE}} if _asked(node).among is not None else {}
-        return {**({"codes": codes} if codes else {}), **tie}
+        turns = {"turns": turning.URL} if _turning(_asked(node)) else {}
+        return {**({"codes": codes} if codes else {}), **tie, **turns}
+
+    def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
+        """The hub's token, and what opens the routes of models that take turns."""
+        rows = super().secret_files(node, optional=optional)
+        return rows if optional else [*rows, *turning.secrets(_asked(node).all, _turning(_asked(node)))]
+
+    def generated(self, node: NodeRequest) -> tuple[str, ...]:
+        """The key of models that take turns."""
+        return (turning.KEY,) if _turning(_asked(node)) else ()
 
     def twin(self, node: NodeRequest) -> NodeRequest | None:
         """The node with its main model's server as the second unit, and with the gateway's route to it."""
@@ -233,6 +244,11 @@ def _named(row: Row, unit: str, other: str) -> Row:
 
 def _unit(model: VllmRole) -> str:
     return f"llm-{_service(model)}.service"
+
+
+def _turning(role: VllmRole) -> list[str]:
+    """The units of models that take turns."""
+    return [_unit(each) for each in role.all if each.turns]
 
 
 def _health(model: VllmRole) -> str:

@@ -81,6 +81,10 @@ class ModelSpec(Part):
     """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU.
 
     zh: 主模型之外，它独占的 GPU 数。不写则与主模型共用第一张 GPU。"""
+    takes_turns: Flag = False
+    """It takes turns with the main model, on its GPUs: one is awake, the others sleep. See "models that take turns".
+
+    zh: 与主模型轮流使用同一批 GPU：一个唤醒，其他休眠。见[轮流运行的模型](#轮流运行的模型)。"""
     gpu_memory_utilization: Annotated[Number, Field(ge=0.01, le=0.98)] | None = None
     """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one
     request needs.

@@ -27,6 +27,7 @@ from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
 from pulumi_llm.spec.several import refuse_apart
 from pulumi_llm.spec.traces import TracesSpec
+from pulumi_llm.spec.turns import TurnsSpec, refuse_turns
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
 from pulumi_llm.spec.weights import WeightsSpec
 
@@ -209,6 +210,10 @@ class ServerSpec(MachineSpec):
     """Further models on the same machine, by the names that clients call them: see "several models on a host".
 
     zh: 同一台机器上的其他模型，以客户端使用的名称为键，见[一台机器上的多个模型](#一台机器上的多个模型)。"""
+    turns: TurnsSpec | None = None
+    """How models take turns that say ``takes_turns``: see "models that take turns".
+
+    zh: 写了 ``takes_turns`` 的模型如何轮流运行，见[轮流运行的模型](#轮流运行的模型)。"""
     adapters: Adapters = Field(default_factory=dict)
     """LoRA adapters of the model, by the names that clients call them: see ``adapters``.
 
@@ -289,6 +294,7 @@ class ServerSpec(MachineSpec):
     @model_validator(mode="after")
     def _machines_stay_together(self) -> Self:
         refuse_apart(self)
+        refuse_turns(self)
         return self
 
     @model_validator(mode="after")
