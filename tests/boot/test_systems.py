@@ -6,6 +6,7 @@ those that the locks for its Python name.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ from pulumi_llm._bootstrap import Sources
 from pulumi_llm.catalog import systems
 from pulumi_llm.clouds.ssh.adapter import LEAVE
 from pulumi_llm.roles.requests import GatewayRole
-from tests.boot.node import ADDRESS, quiet_node
+from tests.boot.node import ADDRESS
 from tests.boot.test_own_machine import TOKEN, Own
+from tests.bootstrap.samples import proxy_node
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
@@ -37,7 +39,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
     if not (TOOLS / name / "stamp").is_file():
         pytest.skip(f"{name} was not made: tools/fetch systems")
     sources = Sources(pypi=("https://pypi.org/simple",), apt=(MIRRORS[systems.system(name).mirrors],))
-    node = quiet_node(data_disk_gib=0, login_user=USERS[name], system=name, sources=sources)
+    node = proxy_node(data_disk_gib=0, login_user=USERS[name], system=name, sources=sources)
     world = World.make(tmp_path / "world", owner=os.getpid(), system=name)
     try:
         yield Own(world, tmp_path, node, rendered=nullcontext(), plain=True)
@@ -46,11 +48,14 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
 
 
 def answers(own: Own, key: str) -> str:
-    """What the gateway says to a caller with a key, from the world outside: the status code."""
+    """What a caller with a key is answered when he asks for a completion, from the world outside: the status code."""
     gateway = own.request.of(GatewayRole)
     assert gateway is not None
+    asked = json.dumps({"model": "gpt-6-luna", "max_tokens": 5, "messages": [{"role": "user", "content": "hello"}]})
     asking = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Authorization: Bearer {key}"]
-    words = ["ip", "netns", "exec", own.world.name, *asking, f"https://{ADDRESS}:{gateway.https_port}/v1/models"]
+    asking += ["-H", "Content-Type: application/json", "-d", asked]
+    words = ["ip", "netns", "exec", own.world.name, *asking]
+    words.append(f"https://{ADDRESS}:{gateway.https_port}/v1/chat/completions")
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
 
@@ -72,19 +77,21 @@ def test_another_system_is_taken_serves_changes_reboots_and_is_left_as_it_was(ow
     assert own.take().said == taken.said, "the second time tells something else"
     assert_fenced(own)
     name = key_of(own)
-    applied = own.apply(**{name: "sk-first-key-of-a-caller"})
+    applied = own.apply(10, **{name: "sk-first-key-of-a-caller"})
     assert applied.code == 0, f"{applied.said}\n{own.story()}"
     ours = own.machine.inside("sh", "-c", "for each in /opt/llm/venv/*/bin/python; do readlink -f $each; done")
     assert {*ours.split()} == {f"/usr/bin/python{told.python}"}
     assert answers(own, "sk-first-key-of-a-caller") == "200"
     assert complaints(own) == [], "its systemd does not know what a unit asks for"
 
-    rotated = own.apply(**{name: "sk-other-key-of-a-caller"})
+    rotated = own.apply(10, **{name: "sk-other-key-of-a-caller"})
     assert rotated.code == 0, rotated.said
     assert answers(own, "sk-other-key-of-a-caller") == "200"
     assert answers(own, "sk-nobodys-key") == "401"
 
+    first = own.machine.leader
     own.machine.inside("systemctl", "reboot", check=False)
+    own.wait(lambda: own.machine.leader not in (first, None), "it is up again")
     own.wait(lambda: own.stage("serve").get("state") == "done", "it serves after the reboot")
     assert answers(own, "sk-other-key-of-a-caller") == "200"
     assert_fenced(own)
@@ -105,7 +112,7 @@ def assert_fenced(own: Own) -> None:
 
 def key_of(own: Own) -> str:
     """The secret with the key of the first caller."""
-    return next(each for each in own.settings["secrets"]["required"] if each.startswith("gateway_key_"))
+    return next(str(each) for each in own.settings["secrets"]["required"] if each.startswith("gateway_key_"))
 
 
 def complaints(own: Own) -> list[str]:
