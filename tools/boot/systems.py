@@ -97,7 +97,7 @@ class Systems(Builder):
         parts = "main,universe" if ROWS[name]["id"] == "ubuntu" else "main"
         wanted = f"--include={','.join(PARTS['plain'])}"
         quietly("debootstrap", "debootstrap", *options, f"--components={parts}", wanted, suite, base, mirror)
-        (base / "etc/apt/sources.list").write_text(told["sources"] + "\n")
+        self.up_to_date(base, told["sources"])
         (base / "etc/apt/apt.conf.d/90boot").write_text(image.FILES["etc/apt/apt.conf.d/90boot"])
         (base / "etc/fstab").write_text(image.FILES["etc/fstab"])
         shutil.copy(self.folder / "signing/ca.crt", base / "usr/local/share/ca-certificates/booted-machines.crt")
@@ -112,6 +112,19 @@ class Systems(Builder):
         for each in ("etc/machine-id", "etc/hostname"):
             (base / each).write_text("")
         for each in (base / "var/cache/apt/archives").glob("*.deb"):
+            each.unlink()
+
+    def up_to_date(self, base: Path, sources: str) -> None:
+        """With the updates of its sources, as a machine is whose owner keeps it."""
+        inside = Chroot(base, self.mirror, {})
+        (base / "etc/apt/sources.list").write_text(f"{sources}\n")
+        inside.run("apt-get update", "apt-get", "-q", "update")
+        inside.run("apt-get", "apt-get", "-qy", "dist-upgrade")
+        for each in inside.mounts:
+            quietly("umount", "umount", "-l", each)
+        for name in ("usr/sbin/policy-rc.d", "etc/pip.conf", "etc/resolv.conf"):
+            (base / name).unlink(missing_ok=True)
+        for each in (base / "var/lib/apt/lists").glob("*_*"):
             each.unlink()
 
     def mirrored(self, mirror: Path, name: str) -> None:

@@ -47,7 +47,7 @@ def environments(request: NodeRequest) -> dict[str, Environment]:
     """The Python environments that a node has, each with a lock."""
     python = system.of(request).python
     return {
-        name: dataclasses.replace(role.manifest.install.environments[name], wheels=wheels)
+        name: dataclasses.replace(role.manifest.install.environments[name], wheels=wheels)  # type: ignore[type-var]
         for role in order.started(request)
         for name in role.environments(request)
         if (wheels := role.wheels(name, python)) is not None
