@@ -391,6 +391,8 @@ class HostArgs(TypedDict):
     """The one port of a container that others reach, such as 6006; the gateway listens there. Left out: no port is told apart, and a tunnel leads to any: ``ssh -L``. From 1 to 65535."""
     again: NotRequired[int]
     """Raise it once a container was stopped and started, or made anew: ``up`` then starts what was there, or puts it there again. The data in ``folder`` stays. From 0 to 1000000. Default: ``0``."""
+    system: NotRequired[str]
+    """What the machine runs: ``ubuntu-24.04``, ``ubuntu-22.04``, ``debian-13`` or ``debian-12``. It is asked at ``up``. Default: ``ubuntu-24.04``."""
     bundle: NotRequired[str]
     """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network."""
     gpu_memory_gib: NotRequired[float]

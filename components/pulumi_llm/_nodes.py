@@ -25,6 +25,7 @@ from pulumi_llm._bootstrap import (
 )
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
+from pulumi_llm.catalog import systems
 from pulumi_llm.roles import Authority, engines, order
 from pulumi_llm.roles.requests import Traces
 
@@ -107,7 +108,7 @@ def server_node(
         asked.append(leaves)
     return NodeRequest(
         name=name,
-        **site_of(server.site),
+        **site_of(server.site, wanted.host.system if wanted.host is not None else systems.DEFAULT),
         **_named(wanted.domain),
         # A machine that exists keeps its data in a folder.
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
@@ -341,15 +342,16 @@ def proxy_outputs(host: Host, proxy: ResolvedProxy) -> dict[str, Any]:
     return {"endpoint": host.url(proxy.port, "/v1")}
 
 
-def site_of(site: Site) -> dict[str, Any]:
-    """What a node is told of the place where it stands."""
+def site_of(site: Site, system: str = systems.DEFAULT) -> dict[str, Any]:
+    """What a node is told of the place where it stands, and of what it runs."""
     cloud, region = site.cloud, site.region
     return {
         "cloud": cloud.name,
         "region": region.name,
         "login_user": cloud.login_user,
         "in_china": region.in_china,
-        "sources": node_sources(cloud.name, region.name),
+        "sources": node_sources(cloud.name, region.name, system),
+        "system": system,
         "memory_gib": _memory_gib(site.place),
     }
 

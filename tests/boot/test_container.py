@@ -94,7 +94,7 @@ class Box(Node):
             "memory_gib": None,
             **self.first,
             # the image that stands in for Ubuntu: docs/boot-tests.md
-            "systems": {"debian": ["13"]},
+            "systems": {"debian 13": "ubuntu-24.04"},
             "fence": [],
         }
         return self.over_ssh(IN_CONTAINER + RUN_IN_CONTAINER, json.dumps(told | changes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
 PLAIN = "#cloud-config\n{}\n"
 TOKEN = f"own@{ADDRESS}"
+STANDS_IN = {"systems": {"debian 13": "ubuntu-24.04"}}
+"""The image that stands in for Ubuntu: docs/boot-tests.md."""
 DIGEST = (
     "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log "
     "-o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/lib/cloud -o -path /var/tmp "
@@ -34,9 +37,17 @@ cloud-init and systemd."""
 class Own(Node):
     """A machine whose user data says nothing."""
 
-    def __init__(self, world: World, folder: Path, request: bootstrap.NodeRequest | None = None, **spec: Any) -> None:
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        request: bootstrap.NodeRequest | None = None,
+        rendered: AbstractContextManager[None] | None = None,
+        **spec: Any,
+    ) -> None:
+        """``rendered``: with which templates; by default those that booted machines get."""
         self.world, self.folder, self.request = world, folder, request or quiet_node(data_disk_gib=0)
-        with of_booted_machines(folder / "templates", world.parts):
+        with rendered or of_booted_machines(folder / "templates", world.parts):
             self.settings = bootstrap.settings(self.request)
             self.first = bootstrap.first_boot(self.request)
         private, public = key()
@@ -62,8 +73,7 @@ class Own(Node):
             "system_gib": 1,
             "memory_gib": None,
             **self.first,
-            # the image that stands in for Ubuntu: docs/boot-tests.md
-            "systems": {"debian": ["13"]},
+            **({} if self.machine.spec.plain else STANDS_IN),
             "fence": [{"port": port, "cidrs": ["0.0.0.0/0"]} for port in self.first["ports"][:1]],
         }
         return self.over_ssh(LOGIN + RUN, json.dumps(told | changes))
@@ -78,7 +88,7 @@ def test_a_machine_that_exists_is_taken_serves_reboots_and_is_left_as_it_was(wor
     own.machine.inside("systemctl", "is-system-running", "--wait", check=False)
     before = own.files()
 
-    refused = own.take(systems={"ubuntu": ["24.04"]}, disk_gib=10**6)
+    refused = own.take(systems={"ubuntu 24.04": "ubuntu-24.04"}, disk_gib=10**6)
     assert refused.code == 1
     assert "[ssh.old-system]" in refused.said
     assert "[ssh.disk-full]" in refused.said

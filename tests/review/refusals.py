@@ -993,8 +993,16 @@ def of_machines_that_exist() -> Iterator[Finding]:
         {"public_port": 6006},
         {"mode": "container"},
         {"mode": "container", "user": "root", "folder": None},
+        {"system": "centos-7"},
     ):
         yield from told(lambda host=host: resolve_platform(own.platform(**host)))
+    for host, change in (
+        ({"system": "debian-12"}, {"vectors": {"memory_gib": 4}}),
+        ({"system": "debian-13"}, {"vectors": {"engine": "pgvector", "memory_gib": 4}}),
+        ({"system": "ubuntu-22.04", "bundle": "/mnt/bundle"}, {}),
+    ):
+        made = own.platform(**host) | change
+        yield from told(lambda made=made: bootstrap.first_boot(own.in_a_container(made)[1]))
     kept = {"weights": {"bucket": "s3://kept", "region": "us-east-1"}}
     bundled = {**kept, "host": {**own.PLATFORM["server"]["host"], "bundle": "/mnt/bundle"}}
     for change in ({"cloud": "aws", "region": "us-east-1"}, {"host": None}, {"spot": True}, bundled):

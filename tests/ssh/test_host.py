@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_llm.catalog import systems
 from pulumi_llm.clouds.ssh.program import program
 from pulumi_llm.clouds.ssh.remote import host, look, machine
 
@@ -105,11 +106,23 @@ def test_a_bundle_that_is_not_there_is_named_before_anything_is_changed(tmp_path
 
 
 def test_another_system_than_those_that_are_known_is_named() -> None:
-    assert "ssh.old-system" in codes(look.of_system({"ubuntu": ["4.10"]}))
+    assert "ssh.old-system" in codes(look.of_system("ubuntu-4.10", {"ubuntu 4.10": "ubuntu-4.10"}))
+
+
+def test_a_system_that_is_known_but_not_the_one_that_was_told_is_named_with_what_to_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(look, "read", lambda _: 'ID=debian\nVERSION_ID="12"\n')
+    known = {each.told: name for name, each in systems.known().items()}
+    assert list(look.of_system("debian-12", known)) == []
+    ((code, message, hint),) = look.of_system("ubuntu-24.04", known)
+    assert code == "ssh.other-system"
+    assert message == "the machine runs debian 12, and ubuntu-24.04 is told"
+    assert hint == "host.system: debian-12"
 
 
 def test_a_machine_of_another_node_is_left_alone() -> None:
-    told = {"name": "mine", "mode": "systemd", "systems": {}, "gpu": {}}
+    told = {"name": "mine", "mode": "systemd", "system": "", "systems": {}, "gpu": {}}
     found = list(look.problems(told, {"name": "theirs", "token": "theirs@1", "folder": "/x", "ports": []}))
     assert codes(found)[-1] == "ssh.other-owner"
 

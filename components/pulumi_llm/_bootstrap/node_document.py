@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pulumi_llm._bootstrap import system
 from pulumi_llm.roles import order, registry
 from pulumi_llm.roles.base import Role
 from pulumi_llm.roles.manifest import Environment, User
@@ -43,10 +45,12 @@ def folders(request: NodeRequest, *, early: bool) -> dict[str, str]:
 
 def environments(request: NodeRequest) -> dict[str, Environment]:
     """The Python environments that a node has, each with a lock."""
+    python = system.of(request).python
     return {
-        name: role.manifest.install.environments[name]
+        name: dataclasses.replace(role.manifest.install.environments[name], wheels=wheels)  # type: ignore[type-var]
         for role in order.started(request)
         for name in role.environments(request)
+        if (wheels := role.wheels(name, python)) is not None
     }
 
 
@@ -55,8 +59,8 @@ def supply_document(request: NodeRequest) -> dict[str, Any]:
     have = [each for each in order.listed(request) if each.runs(request)]
     packages = [each.manifest.install.packages for each in have if each.manifest.install.packages]
     document: dict[str, Any] = {
-        "base": [name for each in packages for name in each.base],
-        "services": [name for each in packages for name in each.services],
+        "base": system.called(request, [name for each in packages for name in each.base]),
+        "services": system.called(request, [name for each in packages for name in each.services]),
         "apt": list(dict.fromkeys(request.sources.apt)),
         "pypi": list(dict.fromkeys(request.sources.pypi)),
         "venvs": {
@@ -79,7 +83,7 @@ def supply_document(request: NodeRequest) -> dict[str, Any]:
         document["takes_over"] = steps
     for role in have:
         document |= role.supply(request)
-    return document
+    return document | system.supply(request)
 
 
 def early_users() -> str:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import _json
+from pulumi_llm._bootstrap import system
 from pulumi_llm._bootstrap.files import node_code
 from pulumi_llm._bootstrap.node_document import folders, node_document, supply_document, users
 from pulumi_llm._bootstrap.user_data import launcher, one_key_a_line, stage_units
@@ -83,7 +84,7 @@ def check(request: NodeRequest) -> None:
     Raises:
         Refusal: with all findings at once.
     """
-    if findings := order.check(request):
+    if findings := [*order.check(request), *system.findings(request)]:
         raise Refusal(findings)
 
 
@@ -198,9 +199,14 @@ def _files(request: NodeRequest) -> list[dict[str, Any]]:
 def _locks(request: NodeRequest) -> dict[str, str]:
     """The locks of the node's environments, and of what installs them."""
     roles = order.listed(request)
-    found = {name: role.lock(name) for role in order.started(request) for name in role.environments(request)}
-    tools = {name: role.lock(name) for role in roles for name, each in role.manifest.install.environments.items()
-             if each.tool}  # fmt: skip
+    python = system.of(request).python
+    found = {name: role.lock(name, python) for role in order.started(request) for name in role.environments(request)}
+    tools = {
+        name: role.lock(name, python)
+        for role in roles
+        for name, each in role.manifest.install.environments.items()
+        if each.tool
+    }
     return {**found, **tools} if found else {}
 
 

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog
+from pulumi_llm._bootstrap import system
 from pulumi_llm._bootstrap.files import node_code, packed, squeezed
 from pulumi_llm._bootstrap.node_document import early_users, environments, node_document, supply_document
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
+from pulumi_llm.catalog import systems
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import order, registry
+from pulumi_llm.roles import order
 from pulumi_llm.roles.files import fill, text
 
 if TYPE_CHECKING:
@@ -115,12 +117,18 @@ def size_report(request: NodeRequest) -> SizeReport:
 
 
 def first_boot(request: NodeRequest) -> dict[str, Any]:
-    """What user data does on a machine that a cloud makes, for one that exists: files, units, and what they need."""
+    """What user data does on a machine that a cloud makes, for one that exists: files, units, and what they need.
+
+    Raises:
+        Refusal: ``ssh.not-on-this-system`` for roles that the machine's system cannot have.
+    """
+    if found := list(system.findings(request)):
+        raise Refusal(found)
     supply = supply_document(request)
     roles = order.listed(request)
-    ubuntu = registry.role("node").manifest.facts["ubuntu"]["version"]
     return {
-        "systems": {"ubuntu": [ubuntu]},
+        "system": request.system,
+        "systems": {each.told: name for name, each in systems.known().items()},
         "files": {"/opt/llm/node.json": one_key_a_line(node_document(request)), **boot_files(request)},
         "units": [f"llm-{each.name}.service" for each in boot_stages(request)],
         "packages": supply["services"],

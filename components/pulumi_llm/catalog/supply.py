@@ -39,6 +39,7 @@ class Sources:
 
     pypi: tuple[Mirror, ...]
     apt: tuple[Mirror, ...]
+    debian_apt: tuple[Mirror, ...]
     docker_apt: tuple[Mirror, ...]
     nvidia_container_apt: tuple[Mirror, ...]
     containers: tuple[Mirror, ...]
@@ -64,6 +65,7 @@ def sources_for(region: Region, mirrors: Iterable[Mirror]) -> Sources:
     return Sources(
         pypi=ordered("pypi"),
         apt=ordered("apt"),
+        debian_apt=ordered("debian-apt"),
         docker_apt=ordered("docker-apt"),
         nvidia_container_apt=ordered("nvidia-container-apt"),
         containers=ordered("container"),

@@ -5,12 +5,14 @@ Methods take the node, because what a role does may depend on what runs beside i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import compose, files
+from pulumi_llm.roles.manifest import Wheels
 from pulumi_llm.roles.requests import Asked, GatewayRole, NodeRequest, ServiceRole
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 UNITS = "/etc/systemd/system"
 SECRETS = "/srv/llm/secrets"
+PYTHON = "3.12"
+"""The Python that a role.yaml's wheels are for; `locks/PYTHON` has those of other systems."""
 FRONT = "llm-caddy.service"
 """Who asks for a key that a service does not ask for itself."""
 PROBE = "node-probe"
@@ -110,10 +114,21 @@ class Role:
             hint = _("docs/roles.md tells which values a template is given")
             raise Refusal([Finding("roles.bad-template", message, hint, where=node.name)]) from None
 
-    def lock(self, environment: str) -> str:
-        """The locked wheels of one of its environments."""
-        own = f"locks/{environment}.txt"
+    def lock(self, environment: str, python: str = PYTHON) -> str:
+        """The locked wheels of one of its environments, for a Python that `wheels` has some for."""
+        own = f"locks/{environment}.txt" if python == PYTHON else f"locks/{python}/{environment}.txt"
         return self.text(own) if self.has(own) else files.text(own)
+
+    def wheels(self, environment: str, python: str = PYTHON) -> Wheels | None:
+        """What the lock of one of its environments comes to; None: there is none for that Python."""
+        if python == PYTHON:
+            return self.manifest.install.environments[environment].wheels
+        pins, lock = f"locks/{python}/pins.json", f"locks/{python}/{environment}.txt"
+        if self.has(f"locks/{environment}.txt"):  # its folder has its own
+            told = json.loads(self.text(pins)) if self.has(lock) and self.has(pins) else {}
+        else:
+            told = files.data(pins)
+        return Wheels(**told[environment]) if environment in told else None
 
     # What is asked of it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pulumi_llm._texts import _
+from pulumi_llm.catalog import systems
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import files, order, registry
 from pulumi_llm.roles.base import PROBE, SECRETS, UNITS, Role, Row, file_row, secret_row
@@ -36,6 +37,11 @@ class Caddy(Role):
             for port, times in Counter(ports).items()
             if times > 1 or not 1 <= port <= 65535 or port in taken
         ]
+
+    def values(self, node: NodeRequest) -> Row:
+        """Where its program is, besides."""
+        program, libraries = systems.system(node.system).program("caddy")
+        return {**super().values(node), "program": program, "libraries": libraries}
 
     def files(self, node: NodeRequest) -> list[Row]:
         """Its configuration and its unit."""

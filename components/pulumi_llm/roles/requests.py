@@ -381,6 +381,8 @@ class NodeRequest:
     """In a container without systemd, where nobody closes ports: the ranges that Caddy lets in. None: elsewhere."""
     memory_gib: float | None = None
     """GiB of memory that the machine has; None: nobody says."""
+    system: str = "ubuntu-24.04"
+    """What it runs, by the names of the catalogue's systems."""
 
     def of(self, kind: type[Asked]) -> Asked | None:
         """What is asked of the role that has a class of its own; None: it is not on this node."""

@@ -12,7 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pulumi_llm._texts import _, listed
-from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid
+from pulumi_llm.catalog import systems
+from pulumi_llm.spec.fields import Count, Flag, Number, Part, Text, invalid, known
 
 HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 """Kinds of host keys that can be asked for by name.
@@ -92,6 +93,11 @@ def _bundle(value: str) -> str:
     return plain
 
 
+def _system(value: str) -> str:
+    known(lambda: systems.system(value))
+    return value
+
+
 def _folder(value: str) -> str:
     plain = value.rstrip("/")
     steps = plain.split("/")[1:]
@@ -163,6 +169,10 @@ class HostSpec(Part):
     there again. The data in ``folder`` stays.
 
     zh: 容器停止后重新启动或被重建后把它加一：``up`` 会启动已有的服务，或重新部署。``folder`` 里的数据保留。"""
+    system: Annotated[Text, AfterValidator(_system)] = systems.DEFAULT
+    """What the machine runs: ``ubuntu-24.04``, ``ubuntu-22.04``, ``debian-13`` or ``debian-12``. It is asked at ``up``.
+
+    zh: 机器的操作系统：``ubuntu-24.04``、``ubuntu-22.04``、``debian-13`` 或 ``debian-12``。``up`` 时会向机器核对。"""
     bundle: Annotated[Text, AfterValidator(_bundle)] | None = None
     """The folder on the machine that ``pulumi-llm bundle`` made: it installs from there alone, and needs no network.
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-from llm_node.system import Failure, at, first, node, run, tail, write
+from llm_node.system import Failure, at, first, must, node, run, tail, write
 
+# Whoever holds dpkg's lock is waited for a minute, and named; the stage tries again for a quarter of an hour.
+OPTIONS = ("-qyoAcquire::http::Timeout=20", "-oDPkg::Lock::Timeout=60", "--no-install-recommends", "--no-upgrade")
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C"}
 
 
@@ -19,28 +25,66 @@ def install(*packages: str) -> None:
             known = node()
             # A machine without a network has one source alone: others would only be waited for.
             sources = [known["bundle"]] if "bundle" in known else ["", *known["apt"]]
-            first("apt.failed", sources, lambda mirror, last: install_from(mirror, last, missing))
+            lent = known.get("borrowed", {"packages": []})
+            own = [each for each in missing if each not in lent["packages"]]
+            if own:
+                first("apt.failed", sources, lambda mirror, last: install_from(mirror, last, own))
+            if len(own) < len(missing):
+                first("apt.failed", known["apt"], lambda mirror, last: borrow_from(mirror, last, lent))
 
 
 def install_from(mirror: str, last: bool, packages: list[str]) -> None:
     """Install from one archive; "" is what the image came with. A slow one is left for the next."""
-    # Whoever holds dpkg's lock is waited for a minute, and named; the stage tries again for a quarter of an hour.
-    options = ["-qyoAcquire::http::Timeout=20", "-oDPkg::Lock::Timeout=60", "--no-install-recommends", "--no-upgrade"]
+    options = [*OPTIONS]
     if mirror.startswith("/"):
         # Its files are as readable as their owner has made them, and apt's own user may not see them.
         options += ["-oAPT::Sandbox::User=root", "-oAcquire::CompressionTypes::Order::=xz"]
         options += listed(import_module("llm_node.bundle").apt_lines())
     elif mirror:
-        release = dict(line.split("=", 1) for line in at("/etc/os-release").read_text().splitlines() if "=" in line)
-        name, parts = release["VERSION_CODENAME"], "main restricted universe multiverse"
-        pockets = (name, name + "-updates", name + "-security")
-        options += listed("".join(f"deb {mirror} {each} {parts}\n" for each in pockets))
+        options += listed(lines_of(mirror))
     try:
         fetched(last, options, packages)
     except Failure as failure:
         if not mirror.startswith("/") or failure.code not in ("apt.unreachable", "apt.no-package", "apt.failed"):
             raise
         raise Failure("bundle.packages", failure.message, True) from None
+
+
+def lines_of(mirror: str) -> str:
+    """The sources of the machine's own release at a mirror."""
+    if told := node().get("apt_lines"):
+        return "".join(f"deb {each.format(mirror=mirror)}\n" for each in told)
+    release = dict(line.split("=", 1) for line in at("/etc/os-release").read_text().splitlines() if "=" in line)
+    name, parts = release["VERSION_CODENAME"], "main restricted universe multiverse"
+    return "".join(f"deb {mirror} {name}{each} {parts}\n" for each in ("", "-updates", "-security"))
+
+
+def borrow_from(mirror: str, last: bool, lent: dict[str, Any]) -> None:
+    """Unpack these packages of another release of the same archive, under its signature.
+
+    They are not installed: what they depend on would take the place of the machine's own. Nor are apt's lists changed.
+    """
+    home = at("/opt/llm/borrowed")
+    if (home / "complete").exists():
+        return
+    shutil.rmtree(home, ignore_errors=True)
+    for each in ("lists/partial", "cache/archives/partial", "packages", "root"):
+        (home / each).mkdir(parents=True)
+    # apt's own user may not see the folder.
+    own = [f"-oDir::State::lists={home}/lists", f"-oDir::Cache={home}/cache", "-oAPT::Sandbox::User=root"]
+    options = [*OPTIONS[:1], *own, *listed("".join(f"deb {each.format(mirror=mirror)}\n" for each in lent["lines"]))]
+    get("300", "update", "--error-on=any", *options)
+    before = Path.cwd()
+    os.chdir(home / "packages")  # apt-get downloads to where it is
+    try:
+        get("3600" if last else "900", "download", *options, *lent["packages"])
+    finally:
+        os.chdir(before)
+    for each in sorted((home / "packages").glob("*.deb")):
+        must("apt.failed", "dpkg-deb", "-x", str(each), str(home / "root"))
+    for name in ("lists", "cache", "packages"):
+        shutil.rmtree(home / name)
+    write(home / "complete", "")
 
 
 def listed(lines: str) -> list[str]:

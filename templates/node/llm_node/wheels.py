@@ -39,7 +39,7 @@ def install(stage: str, name: str) -> None:
         room = f"{need / 2**30:.1f} GiB are needed for {name}, {free / 2**30:.1f} GiB are free on the system disk"
         raise Failure("python.disk-full", room, True)
     # --clear: what a kill left half written goes away.
-    must("python.venv", "python3", "-m", "venv", "--clear", str(home))
+    must("python.venv", want.get("python", "python3"), "-m", "venv", "--clear", str(home))
     sources = [str(at(want["bundle"]) / "wheels")] if "bundle" in want else want["pypi"]
     first("python.index-unreachable", sources, lambda index, last: fill(index, last, stage, name, want, cache))
     os.sync()  # the mark must not reach the disk before what it vouches for

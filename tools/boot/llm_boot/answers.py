@@ -62,8 +62,10 @@ class Services:
         plain = unquote(urlsplit(path).path)
         if ".." in plain:
             return missing(plain)
-        if plain.startswith("/ubuntu/"):
+        if plain.startswith("/ubuntu/") and not (self.parts / "mirror").is_dir():
             return _file(self.parts / "archive" / plain.removeprefix("/ubuntu/"))
+        if plain.startswith(("/ubuntu/", "/debian/", "/debian-security/")):
+            return _file(self.parts / "mirror" / plain.removeprefix("/"))
         if plain.startswith("/files/"):
             wheels = self.wheels(plain.removeprefix("/files/"))
             return _file(wheels[0]) if wheels else missing(plain)

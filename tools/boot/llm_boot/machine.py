@@ -62,6 +62,8 @@ class MachineSpec:
     private_address: str = "10.0.0.4/24"
     gpus: int = 0
     system_disk_gib: float = 40
+    plain: bool = False
+    """It has no cloud-init: its user is part of the image."""
     preinstalled_driver: str = ""
     """An NVIDIA driver's version that did not come by a package of the archive; "" for none."""
     kept: dict[str, str] | None = None
@@ -332,6 +334,11 @@ class Machine:
             (wants / "boot-cgroups.service").symlink_to("../boot-cgroups.service")
         if spec.preinstalled_driver:
             files["usr/lib/llm-boot/driver"] = f"{spec.preinstalled_driver}\n"
+        if spec.plain:
+            files = {
+                name: text for name, text in files.items() if not name.startswith(("etc/cloud/", "var/lib/cloud/"))
+            }
+            files[f"home/{spec.login_user}/.ssh/authorized_keys"] = f"{spec.public_key}\n"
         if spec.kept is not None:
             files = {name: files[name] for name in CONTAINER_FILES if name in files}
             files["root/.ssh/authorized_keys"] = f"{spec.public_key}\n"

@@ -37,14 +37,16 @@ class World:
         self.parts = Path(entry["parts"])
 
     @classmethod
-    def make(cls, folder: Path, *, owner: int | None = None) -> World:
+    def make(cls, folder: Path, *, owner: int | None = None, system: str = "") -> World:
         """A world in a new or empty folder. With an ``owner`` (a process id) `reap` takes it away once that is gone.
+
+        ``system``: its machines are of this one, which `tools/fetch systems` made.
 
         Raises:
             Refusal: machines cannot be booted here (codes ``boot.…``).
             OSError: one of the system's programs failed.
         """
-        parts = require()
+        parts = require() / "systems" / system if system else require()
         reap()
         name = f"llmb-{secrets.token_hex(3)}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,8 +37,8 @@ LOGIN = (
     "also where root logs in: apt-get install sudo' >&2; exit 1; }; "
     "sudo -n true 2>/dev/null || { echo '[ssh.sudo-password] sudo asks this user for a password, or does not let him "
     "-- try: a line USER ALL=(ALL) NOPASSWD:ALL in /etc/sudoers.d, or another user' >&2; exit 1; }; "
-    "command -v python3 >/dev/null || { echo '[ssh.old-system] there is no python3 on the machine -- try: Ubuntu "
-    "24.04' >&2; exit 1; }; "
+    "command -v python3 >/dev/null || { echo '[ssh.old-system] there is no python3 on the machine -- try: "
+    "apt-get install python3' >&2; exit 1; }; "
 )
 """What can be told before Python runs there."""
 RUN = "exec sudo -n python3 -Ic 'import json,sys;d=json.load(sys.stdin);exec(d[\"program\"],dict(told=d))'"
@@ -46,7 +46,7 @@ LEAVE = f"sudo -n test ! -e {HOME}/host.py || exec sudo -n python3 -I {HOME}/hos
 IN_CONTAINER = (
     "[ \"$(id -u)\" = 0 ] || { echo '[ssh.not-root] who logs in is not root -- try: host.user: root' >&2; exit 1; }; "
     "[ -x /usr/bin/python3 ] || { echo '[ssh.old-system] there is no /usr/bin/python3 in the container -- try: "
-    "an image with Ubuntu 24.04; conda is left alone' >&2; exit 1; }; "
+    "apt-get install python3; conda is left alone' >&2; exit 1; }; "
 )
 """The same of a container: root logs in, there may be no sudo, and the Python in front may be conda's."""
 RUN_IN_CONTAINER = RUN.replace("sudo -n python3", "/usr/bin/python3")

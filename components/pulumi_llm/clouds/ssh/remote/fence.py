@@ -46,7 +46,8 @@ def nft(rules: list[dict[str, Any]], word: str) -> int:
             lines += ["tcp dport {} ip saddr {} accept".format(each["port"], cidr) for cidr in each["cidrs"]]
             lines.append("tcp dport {} drop".format(each["port"]))
         chain = "type filter hook input priority -10; policy accept; "
-        text += "table inet llm_fence {{ chain input {{ {}{} }} }}\n".format(chain, "; ".join(lines))
+        # nft wants a new line or a semicolon after each part, a chain's brace among them.
+        text += "table inet llm_fence {{\nchain input {{\n{}\n}}\n}}\n".format("\n".join([chain, *lines]))
     return subprocess.run(["nft", "-f", "-"], input=text, universal_newlines=True).returncode
 
 

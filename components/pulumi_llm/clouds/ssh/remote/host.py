@@ -179,6 +179,9 @@ def leave(token: str) -> int:
         path.unlink(missing_ok=True)
     for each in UNITS.glob("*.wants/llm*"):
         each.unlink()
+    for each in UNITS.glob("llm*.wants"):
+        if not any(each.iterdir()):
+            each.rmdir()
     for each in [*UNITS.glob("*")]:
         if str(each) not in before["masked"] and each.is_symlink() and os.readlink(str(each)) == "/dev/null":
             each.unlink()

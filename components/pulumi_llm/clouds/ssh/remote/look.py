@@ -22,7 +22,7 @@ Problems = Iterator[Tuple[str, str, str]]
 
 def problems(told: dict[str, Any], before: dict[str, Any] | None) -> Problems:
     """What is in the way: code, message, hint. On a machine that is ours already only what may have changed since."""
-    yield from of_system(told["systems"])
+    yield from of_system(told["system"], told["systems"])
     yield from of_mode(told)
     if before is not None and before["name"] != told["name"]:
         what = "the machine is in use by {} of another stack or another name".format(before["name"])
@@ -40,16 +40,18 @@ def problems(told: dict[str, Any], before: dict[str, Any] | None) -> Problems:
     yield from of_memory(told)
 
 
-def of_system(systems: dict[str, list[str]]) -> Problems:
-    """The system and the processor."""
+def of_system(told: str, systems: dict[str, str]) -> Problems:
+    """The system and the processor. ``systems``: what is known, by what such a machine says that it is."""
     release = {}
     for line in read("/etc/os-release").splitlines():
         key, __, value = line.partition("=")
         release[key] = value.strip("\"'")
-    name, version = release.get("ID", "?"), release.get("VERSION_ID", "?")
-    if version not in systems.get(name, ()):
-        wanted = ", ".join("{} {}".format(each, " or ".join(of)) for each, of in systems.items())
-        yield "ssh.old-system", "the machine runs {} {}".format(name, version), "one that is known: " + wanted
+    says = "{} {}".format(release.get("ID", "?"), release.get("VERSION_ID", "?"))
+    if says not in systems:
+        yield "ssh.old-system", "the machine runs {}".format(says), "one that is known: " + ", ".join(sorted(systems))
+    elif systems[says] != told:
+        what = "the machine runs {}, and {} is told".format(says, told)
+        yield "ssh.other-system", what, "host.system: {}".format(systems[says])
     if platform.machine() != "x86_64":
         yield "ssh.old-system", "its processor is {}".format(platform.machine()), "a machine with x86_64"
 
