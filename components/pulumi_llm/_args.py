@@ -101,6 +101,10 @@ class IdleStopArgs(TypedDict):
 
     minutes: NotRequired[int]
     """Minutes without a request, after which the machine stops itself. The start does not count, and a request that runs keeps it. From 5 to 1440. Default: ``30``."""
+    keep: NotRequired[int]
+    """With ``replicas``: so many machines do not stop for that, the first one with the gateway and those after it. From 0 to 7. Default: ``0``."""
+    fill: NotRequired[int]
+    """With ``replicas``: calls at once that a machine gets before the next one gets any, so that machines which are not needed stand idle. Left out: 8. From 1 to 4096."""
 
 
 class KeyArgs(TypedDict):

@@ -150,7 +150,7 @@ class Home:
         from llm_gate.attempt import Patience
         from llm_gate.server import Gateway, Paths, server
 
-        names = ("settings", "secrets", "state", "drain.json", "resting.json")
+        names = ("settings", "secrets", "state", "drain.json", "resting.json", "status.json")
         paths = Paths(*(self.root / each for each in names))
         gateway = Gateway(paths, patience=Patience(**(patience or {})))
         await gateway.content.load()

@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 
 def refuse_apart(server: ServerSpec) -> None:
     """Refuse what would reach one of a server's machines alone, and what one model on several machines cannot have."""
-    if server.replicas > 1 and server.idle_stop is not None:
+    idle = server.idle_stop
+    if idle is not None and idle.keep >= server.replicas:
         raise invalid(
             "spec.replicas-stop",
-            _("{count} machines serve the model, and {stopped} stops one of them alone", count=server.replicas,
-              stopped="idle_stop"),
-            _("leave out {stopped}, or replicas: 1", stopped="idle_stop"),
+            _("keep: {keep} has every machine stay, of {count}, so idle_stop stops none", keep=idle.keep,
+              count=server.replicas),
+            _("keep: fewer than replicas; or leave out idle_stop"),
         )  # fmt: skip
+    if idle is not None and idle.fill is not None and server.replicas == 1:
+        raise invalid(
+            "spec.replicas-stop",
+            _("idle_stop.fill says when the next machine is used, and there is one"),
+            _("replicas: 2 or more; or leave out fill"),
+        )
     stopped = [name for name in ("idle_stop", "hours") if getattr(server, name) is not None]
     beside = [*stopped, *_not_with_nodes(server)]
     if server.nodes > 1 and beside:
