@@ -544,6 +544,8 @@ class ServerArgs(TypedDict):
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
     """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
+    replica_zones: NotRequired[list[str]]
+    """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
@@ -683,6 +685,8 @@ class NetworkChoiceArgs(TypedDict):
     """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
     subnet_id: NotRequired[str]
     """An existing subnet (a vSwitch on Aliyun)."""
+    subnets: NotRequired[dict[str, str]]
+    """Existing subnets of that VPC in other zones, by zone: for ``replica_zones``."""
 
 
 class ProxyArgs(TypedDict):
@@ -739,6 +743,8 @@ class NetworkArgs(TypedDict):
     """A certain zone. Left out: the first in which the catalogue has the type."""
     cidr: NotRequired[str]
     """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.60.0.0/16``."""
+    zones: NotRequired[list[str]]
+    """Further zones, with a subnet in each, for machines in several zones."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them. Keys and values must suit all three clouds."""
 
@@ -764,6 +770,8 @@ class ModelServerArgs(TypedDict):
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
     """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
+    replica_zones: NotRequired[list[str]]
+    """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
@@ -888,6 +896,8 @@ class ModelServerArgs(TypedDict):
     """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
     subnet_id: NotRequired[pulumi.Input[str]]
     """An existing subnet (a vSwitch on Aliyun)."""
+    subnet_ids: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Existing subnets of that VPC in other zones, by zone: for ``replica_zones``."""
     protect: NotRequired[bool]
     """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
     tags: NotRequired[dict[str, str]]

@@ -50,7 +50,7 @@ class Replica(pulumi.ComponentResource):
         ready, and changed, before it."""
         name = _replicas.named(of, number)
         cloud = support.adapter(server.site.cloud.name)
-        place = server.site.place
+        place = server.place_of(number)
         inputs: dict[str, Any] = {"cloud": place.cloud, "region": place.region}
         inputs |= {"gpu": server.spec.gpu, "model": server.spec.model}
         # Its disk holds nothing but weights, and goes with it: fewer replicas are a change of a number.
@@ -67,7 +67,7 @@ class Replica(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=first.network,
+                network=first.network.within(place.zone),
                 place=place,
                 system_disk_gib=server.system_disk_gib,
                 access=server.access,

@@ -103,6 +103,38 @@ def test_a_change_of_the_model_is_put_in_force_on_one_machine_after_the_other(si
     assert sim.state() == {}
 
 
+@pytest.mark.parametrize("cloud", PLACES)
+def test_a_list_of_zones_that_grows_moves_no_machine_that_runs(sim: Sim, cloud: str) -> None:
+    zones = {"aws": ("a", "c", "d"), "aliyun": ("-i", "-j", "-h"), "tencent": ("-3", "-4", "-6")}[cloud]
+    first, second, third = (PLACES[cloud] + each for each in zones)
+    program = sim.project / "__main__.py"
+
+    def spread(count: int, *further: str) -> None:
+        write(sim, cloud, count)
+        said = f'"zone": "{first}", "replica_zones": {json.dumps(further)}, "replicas"'
+        program.write_text(program.read_text().replace('"replicas"', said))
+
+    def there() -> dict[str, str]:
+        kinds = ("machine", "disk", "subnet", "vpc")
+        rows = {name: row["id"] for name, row in named(sim).items() if row.get("id")}
+        return {name: rows[name] for name in rows if set(name.split("-")) & set(kinds) and "attachment" not in name}
+
+    spread(2, second)
+    sim.up()
+    before = there()
+    spread(3, second, third)
+    assert not {"replace", "delete"} & sim.preview().changes.keys()
+    sim.up()
+    after = there()
+    assert after | before == after
+    told = [row["inputs"] for name, row in named(sim).items() if "-machine-" in name and "attachment" not in name]
+    assert sorted(each["availabilityZone"] for each in told) == sorted((first, second, third))
+    assert len({each.get("subnetId") or each.get("vswitchId") for each in told}) == 3
+    assert not sim.preview().summary
+    sim.destroy()
+    assert sim.state() == {}
+
+
 def test_machines_stop_when_nobody_needs_them_by_a_change_in_place_and_the_first_stays(sim: Sim) -> None:
     write(sim, "aws", 2)
     sim.up()

@@ -41,6 +41,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("has no firewall that lets only these reach each other, as far as is known here"),
         "nodes: 1",
     ),
+    Capability.ZONES: (
+        _("machines are to stand in several zones"),
+        _("makes one subnet, as far as is known here"),
+        _("leave replica_zones out"),
+    ),
     Capability.DNS: (
         _("a record in DNS is to be made"),
         _("keeps no names"),
@@ -53,14 +58,18 @@ _WHERE: Mapping[Capability, str] = {
     Capability.SPOT: "spot",
     Capability.IMAGE: "image_id",
     Capability.NODES: "nodes",
+    Capability.ZONES: "replica_zones",
     Capability.SNAPSHOTS: "disk",
     Capability.STARTS: "started_by",
 }
 
 
-def of_host(*, spot: bool = False, nodes: int = 1) -> tuple[Capability, ...]:
-    """What is asked of a cloud for a host of the components; ``nodes`` of them have one model together."""
-    more = ((Capability.SPOT, spot), (Capability.NODES, nodes > 1))
+def of_host(*, spot: bool = False, nodes: int = 1, zones: bool = False) -> tuple[Capability, ...]:
+    """What is asked of a cloud for a host of the components; ``nodes`` of them have one model together.
+
+    ``zones``: further ones are in other zones.
+    """
+    more = ((Capability.SPOT, spot), (Capability.NODES, nodes > 1), (Capability.ZONES, zones))
     return (*EVERY_HOST, *(each for each, asked in more if asked))
 
 

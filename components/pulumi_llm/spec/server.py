@@ -48,6 +48,11 @@ class ServerSpec(MachineSpec):
 
     zh: 同一个网关后面运行同一模型的机器台数，网关在第一台上，见[多台机器运行同一模型](#多台机器运行同一模型)。
     每台都计费。"""
+    replica_zones: tuple[Text, ...] = ()
+    """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first
+    one's.
+
+    zh: 其余各台机器的可用区，按顺序每台一个，如 ``[cn-hangzhou-i]``。不写则与第一台相同。"""
     nodes: Annotated[Count, Field(ge=1, le=8)] = 1
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no
     machine alone has room for: see "one model on several machines". Each is paid for.

@@ -28,6 +28,8 @@ def refuse_apart(server: ServerSpec) -> None:
             _("idle_stop.fill says when the next machine is used, and there is one"),
             _("replicas: 2 or more; or leave out fill"),
         )
+    if server.replica_zones:
+        _refuse_zones(server)
     stopped = [name for name in ("idle_stop", "hours") if getattr(server, name) is not None]
     beside = [*stopped, *_not_with_nodes(server)]
     if server.nodes > 1 and beside:
@@ -37,6 +39,27 @@ def refuse_apart(server: ServerSpec) -> None:
               beside=listed(beside)),
             _("leave out {beside}, or nodes: 1", beside=listed(beside)),
         )  # fmt: skip
+
+
+def _refuse_zones(server: ServerSpec) -> None:
+    """Refuse zones that would leave open where a machine stands, or move one that runs when another is added."""
+    if len(server.replica_zones) != server.replicas - 1:
+        raise invalid(
+            "spec.replica-zones",
+            _("{count} further machines are asked for, and {zones} zones for them", count=server.replicas - 1,
+              zones=len(server.replica_zones)),
+            _("replica_zones: one zone for each, the first one's zone for those that are to stay beside it"),
+        )  # fmt: skip
+    for zone in server.replica_zones:
+        if not zone.startswith(server.region):
+            message = _("zone {value!r} is not in region {region!r}", value=zone, region=server.region)
+            raise invalid("spec.zone-of-other-region", message, _("a zone of that region"))
+    if server.alternatives:
+        raise invalid(
+            "spec.replica-zones",
+            _("replica_zones name where the further machines are, and alternatives move all of them"),
+            _("leave out replica_zones, or alternatives"),
+        )
 
 
 def _not_with_nodes(server: ServerSpec) -> Iterator[str]:
