@@ -753,6 +753,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "spot": True, "idle_stop": {"minutes": 30}}),
     (llm.ModelServer, {**SERVER, "replicas": 2, "idle_stop": {"keep": 2}}),
     (llm.ModelServer, {**SERVER, "idle_stop": {"fill": 4}}),
+    (llm.ModelServer, {**SERVER, "started_by": "request", "hours": "Mon-Fri 08:00-20:00 UTC"}),
     (llm.ModelServer, {**SERVER, "replicas": 2, "replica_zones": ["a", "b"]}),
     (llm.ModelServer, {**SERVER, "replicas": 2, "replica_zones": ["us-west-2a"]}),
     (
@@ -832,6 +833,8 @@ def of_components() -> Iterator[Finding]:
     ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
     yield from capture(lambda: llm.ModelServer("x", ended)).notes
     yield from capture(lambda: llm.ModelServer("x", {**SERVER, "hours": "Mon-Fri 08:00-20:00 UTC"})).notes
+    apart: Any = {**SERVER, "zone": "ap-northeast-1a", "replicas": 2, "replica_zones": ["ap-northeast-1c"]}
+    yield from capture(lambda: llm.ModelServer("x", apart)).notes
     for more in ({"started_by": "cloud"}, {"started_by": "cloud", "hours": "Mon-Fri 08:00-20:00 UTC"}):
         elsewhere: Any = {**SERVER, "cloud": "aliyun", "region": "cn-hangzhou", **more}
         yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))

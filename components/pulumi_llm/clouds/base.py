@@ -86,7 +86,7 @@ class NetworkRequest:
     subnet_cidr: str
     zone: str
     more: Mapping[str, str] = field(default_factory=dict)
-    """Ranges of further subnets, by their zones. Asked only of a cloud that can (`Capability.ZONES`)."""
+    """Ranges of further subnets by zone, for a cloud that can (`Capability.ZONES`)."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -356,9 +356,7 @@ class Parts(Protocol):
         """
 
     def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
-        """The newest plain Ubuntu 24.04 image for the instance type's architecture, looked up, never a
-        literal.
-        """
+        """The newest plain Ubuntu 24.04 image for the instance type's architecture: looked up, never a literal."""
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """The machine, hardened.

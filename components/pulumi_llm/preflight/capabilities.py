@@ -64,12 +64,9 @@ _WHERE: Mapping[Capability, str] = {
 }
 
 
-def of_host(*, spot: bool = False, nodes: int = 1, zones: bool = False) -> tuple[Capability, ...]:
-    """What is asked of a cloud for a host of the components; ``nodes`` of them have one model together.
-
-    ``zones``: further ones are in other zones.
-    """
-    more = ((Capability.SPOT, spot), (Capability.NODES, nodes > 1), (Capability.ZONES, zones))
+def of_host(*, spot: bool = False, nodes: int = 1) -> tuple[Capability, ...]:
+    """What is asked of a cloud for a host of the components; ``nodes`` of them have one model together."""
+    more = ((Capability.SPOT, spot), (Capability.NODES, nodes > 1))
     return (*EVERY_HOST, *(each for each, asked in more if asked))
 
 

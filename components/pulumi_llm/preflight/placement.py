@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either, listed
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight import beside, capabilities, unlisted, weights
 
@@ -66,8 +67,7 @@ def place_server(server: ServerSpec) -> Placement:
     """
     if server.host is not None:
         return _existing(server, server.host)
-    asked = capabilities.of_host(spot=server.spot, nodes=server.nodes, zones=bool(server.replica_zones))
-    capabilities.demand(server.cloud, asked)
+    capabilities.demand(server.cloud, capabilities.of_host(spot=server.spot, nodes=server.nodes))
     data = catalog.load()
     offers = data.offers(
         gpu=server.gpu, gpu_count=server.cards, cloud=server.cloud, region=server.region, spot=server.spot
@@ -102,8 +102,10 @@ def place_server(server: ServerSpec) -> Placement:
 def place_further(server: ServerSpec, first: Placement | None) -> tuple[Placement, ...]:
     """Where the further machines stand, in the zones that are named for them: the ``first`` one's type in each.
 
-    Raises :class:`Refusal` with why the type is not in each zone that does not have it.
+    Raises :class:`Refusal` with why the type is not in each zone that does not have it, or ``cloud.cannot``.
     """
+    if server.replica_zones:
+        capabilities.demand(server.cloud, [Capability.ZONES])
     if first is None:
         return ()  # why there is none is told already
     found, findings = [], []

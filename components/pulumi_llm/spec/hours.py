@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._texts import _
@@ -134,6 +134,17 @@ def _hours(value: str) -> str:
     return value
 
 
-Hours = Annotated[Text, AfterValidator(_hours)]
+def _starter(value: object) -> object:
+    if value == "request":
+        raise invalid(
+            "spec.started-by-request",
+            _("a request is to start the machine, and callers call that machine, which is off"),
+            _("started_by: cloud with hours (AWS), or `pulumi-llm start -s STACK`; why: stops-by-itself.md"),
+        )
+    return value
 
-__all__ = ["EXAMPLE", "Hours", "IdleStopSpec", "hours_per_week", "starts_of", "windows_of"]
+
+Hours = Annotated[Text, AfterValidator(_hours)]
+StartedBy = Annotated[Literal["hand", "cloud"], BeforeValidator(_starter)]
+
+__all__ = ["EXAMPLE", "Hours", "IdleStopSpec", "StartedBy", "hours_per_week", "starts_of", "windows_of"]

@@ -19,7 +19,7 @@ from pulumi_llm.spec.disk import DiskSpec
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
 from pulumi_llm.spec.host import HostSpec, refuse_bought
-from pulumi_llm.spec.hours import Hours, IdleStopSpec
+from pulumi_llm.spec.hours import Hours, IdleStopSpec, StartedBy
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
@@ -160,7 +160,7 @@ class ServerSpec(MachineSpec):
 
     zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，由谁启动见 ``started_by``。
     见 [``idle_stop``](#idle_stop)。不写则全天运行。"""
-    started_by: Literal["hand", "cloud"] = "hand"
+    started_by: StartedBy = "hand"
     """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a
     role that may start this machine and nothing else (AWS).
 
