@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.fields import invalid
 
@@ -51,7 +52,7 @@ def _refuse_zones(server: ServerSpec) -> None:
             _("replica_zones: one zone for each, the first one's zone for those that are to stay beside it"),
         )  # fmt: skip
     for zone in server.replica_zones:
-        if not zone.startswith(server.region):
+        if not catalog.lies_in(zone, server.region):
             message = _("zone {value!r} is not in region {region!r}", value=zone, region=server.region)
             raise invalid("spec.zone-of-other-region", message, _("a zone of that region"))
     if server.alternatives:
