@@ -205,7 +205,9 @@ def test_one_replica_is_the_server_as_it_always_was() -> None:
     [
         ({"replicas": 9}, "spec.wrong-value"),
         ({"replicas": 0}, "spec.wrong-value"),
-        ({"idle_stop": {"minutes": 30}}, "spec.replicas-stop"),
+        ({"idle_stop": {"keep": 3}}, "spec.replicas-stop"),
+        ({"replicas": 1, "idle_stop": {"keep": 1}}, "spec.replicas-stop"),
+        ({"replicas": 1, "idle_stop": {"fill": 4}}, "spec.replicas-stop"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(more: dict[str, Any], code: str) -> None:
@@ -215,6 +217,42 @@ def test_what_cannot_be_is_refused_before_anything_is_made(more: dict[str, Any],
 
 
 HOURS = "Mon-Fri 08:00-20:00 Asia/Shanghai"
+
+
+ROLES = ("aws:iam/rolePolicy:RolePolicy", "alicloud:ram/policy:Policy", "tencentcloud:Cam/policy:Policy")
+
+
+def leave(plan: Plan, name: str) -> dict[str, Any] | None:
+    told = files(plan, name).get("/opt/llm/leave.json")
+    return None if told is None else dict(json.loads(told))
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+@pytest.mark.parametrize("keep", [0, 1, 2])
+def test_machines_that_nobody_asks_stop_by_roles_of_their_own_but_those_that_are_to_stay(cloud: str, keep: int) -> None:
+    plan = plan_of(server(cloud, idle_stop={"minutes": 20, "keep": keep}))
+    leaves = [leave(plan, name) for name in NAMES]
+    assert leaves[:keep] == [None] * keep
+    assert [each and each["idle_minutes"] for each in leaves[keep:]] == [20] * (3 - keep)
+    assert {each.name for each in plan.of_type(*ROLES)} == {f"{name}-role-policy" for name in NAMES[keep:]}
+
+
+def test_machines_that_stay_have_their_hours_all_the_same() -> None:
+    plan = plan_of(server(idle_stop={"minutes": 20, "keep": 1}, hours=HOURS))
+    first, second = leave(plan, "x"), leave(plan, "x-replica-2")
+    assert first is not None
+    assert second is not None
+    assert "idle_minutes" not in first
+    assert first["hours"] == second["hours"]
+    assert second["idle_minutes"] == 20
+
+
+@pytest.mark.parametrize(("idle", "fill"), [({"minutes": 30}, 8), ({"fill": 20}, 20)])
+def test_calls_are_gathered_where_machines_stop_and_spread_where_they_do_not(idle: dict[str, Any], fill: int) -> None:
+    rows = json.loads(files(plan_of(server(idle_stop=idle)), "x")["/opt/llm/gateway/routes.json"])["upstreams"]
+    assert {each["fill"] for each in rows.values()} == {fill}
+    for more in ({}, {"replicas": 1, "idle_stop": {"minutes": 30}}):
+        assert "fill" not in files(plan_of(server(**more)), "x")["/opt/llm/gateway/routes.json"]
 
 
 @pytest.mark.parametrize("cloud", PLACES)

@@ -88,7 +88,7 @@ def test_a_further_machine_tells_the_same_collector_of_what_the_first_one_traces
     platform = changed("server.traces", {"endpoint": COLLECTOR, "engine": True, "share": 0.5})
     platform["server"]["replicas"] = 2
     server = resolve_platform(platform).server
-    node = _replica.node_of("s-replica-2", server)
+    node = _replica.node_of("s", 2, server)
     role = next(each for each in node.roles if isinstance(each, GatewayRole))
     assert json.loads(gateway.policy(role))["traces"] == {"share": 1.0, "engine": True}
     engine = next(each for each in node.roles if isinstance(each, VllmRole))

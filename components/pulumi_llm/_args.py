@@ -102,6 +102,10 @@ class IdleStopArgs(TypedDict):
 
     minutes: NotRequired[int]
     """Minutes without a request, after which the machine stops itself. The start does not count, and a request that runs keeps it. From 5 to 1440. Default: ``30``."""
+    keep: NotRequired[int]
+    """With ``replicas``: so many machines do not stop for that, the first one with the gateway and those after it. From 0 to 7. Default: ``0``."""
+    fill: NotRequired[int]
+    """With ``replicas``: calls at once that a machine gets before the next one gets any, so that machines which are not needed stand idle. Left out: 8. From 1 to 4096."""
 
 
 class KeyArgs(TypedDict):
@@ -556,6 +560,8 @@ class ServerArgs(TypedDict):
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
     """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
+    replica_zones: NotRequired[list[str]]
+    """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
@@ -697,6 +703,8 @@ class NetworkChoiceArgs(TypedDict):
     """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
     subnet_id: NotRequired[str]
     """An existing subnet (a vSwitch on Aliyun)."""
+    subnets: NotRequired[dict[str, str]]
+    """Existing subnets of that VPC in other zones, by zone: for ``replica_zones``."""
 
 
 class ProxyArgs(TypedDict):
@@ -753,6 +761,8 @@ class NetworkArgs(TypedDict):
     """A certain zone. Left out: the first in which the catalogue has the type."""
     cidr: NotRequired[str]
     """The range of the network that is made: private, /16 to /24. The subnet is its first /24. Default: ``10.60.0.0/16``."""
+    zones: NotRequired[list[str]]
+    """Further zones, with a subnet in each, for machines in several zones."""
     tags: NotRequired[dict[str, str]]
     """Tags for everything that takes them. Keys and values must suit all three clouds."""
 
@@ -778,6 +788,8 @@ class ModelServerArgs(TypedDict):
     """GPUs of one machine over which the model is spread (tensor parallelism). From 1 to 8. Default: ``1``."""
     replicas: NotRequired[int]
     """Machines with the same model behind one gateway, which is on the first: see "several machines with one model". Each is paid for. From 1 to 8. Default: ``1``."""
+    replica_zones: NotRequired[list[str]]
+    """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     instance_type: NotRequired[str]
@@ -904,6 +916,8 @@ class ModelServerArgs(TypedDict):
     """An existing VPC. Needs ``subnet_id`` and a ``zone``."""
     subnet_id: NotRequired[pulumi.Input[str]]
     """An existing subnet (a vSwitch on Aliyun)."""
+    subnet_ids: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Existing subnets of that VPC in other zones, by zone: for ``replica_zones``."""
     protect: NotRequired[bool]
     """Keep all data disks from being deleted or replaced; ``false`` says that the data may go."""
     tags: NotRequired[dict[str, str]]

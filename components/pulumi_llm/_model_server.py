@@ -154,7 +154,7 @@ class ModelServer(pulumi.ComponentResource):
             address=_given_address(args),
             existing=_existing(server, node, args),
             domain=server.spec.domain,
-            stops_itself=stops_itself(server.spec),
+            stops_itself=stops_itself(server.spec, 1),
             starts=starts(server.spec),
             disk=server.spec.disk,
         )
@@ -294,7 +294,7 @@ def _further(
         first = First(host=machine, network=request.network, key=hosts.random_key(f"{name}-replica-key", scope))
         for number in _replicas.numbers(server):
             after = tuple(each.host.applied for each in replicas[-1:])
-            replicas.append(Replica(_replicas.named(name, number), server, first, args, scope, after))
+            replicas.append(Replica(name, number, server, first, args, scope, after))
     return replicas
 
 

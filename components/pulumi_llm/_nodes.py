@@ -122,12 +122,13 @@ def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
     return Traces(endpoint=asked.endpoint, share=asked.share, engine=asked.engine) if asked else None
 
 
-def leaving(wanted: ServerSpec) -> LeaveRole | None:
-    """When a server stops by itself; None: it never does, and no cloud takes it back."""
+def leaving(wanted: ServerSpec, number: int = 1) -> LeaveRole | None:
+    """When a server stops by itself; None: it never does, and no cloud takes it back. ``number``: among replicas."""
     windows, zone = spec.windows_of(wanted.hours) if wanted.hours else ((), "")
-    if not (wanted.idle_stop or windows or wanted.spot):
+    idle = wanted.idle_stop if wanted.idle_stop and wanted.idle_stop.stops(number) else None
+    if not (idle or windows or wanted.spot):
         return None
-    minutes = wanted.idle_stop.minutes if wanted.idle_stop else None
+    minutes = idle.minutes if idle else None
     return LeaveRole(idle_minutes=minutes, windows=windows, zone=zone, spot=wanted.spot)
 
 

@@ -175,9 +175,11 @@ class Platform(pulumi.ComponentResource):
     def _network(self, name: str, wanted: ResolvedPlatform, opts: pulumi.ResourceOptions) -> dict[str, Any]:
         asked = wanted.spec.network
         if asked.exists:
-            return {"vpc_id": asked.vpc_id, "subnet_id": asked.subnet_id}
+            more = {"subnet_ids": dict(asked.subnets)} if asked.subnets else {}
+            return {"vpc_id": asked.vpc_id, "subnet_id": asked.subnet_id, **more}
         network = Network(f"{name}-network", network_args(wanted.server), opts)
-        return {"vpc_id": network.vpc_id, "subnet_id": network.subnet_id}
+        ids = _present(network, "subnet_ids")
+        return {"vpc_id": network.vpc_id, "subnet_id": network.subnet_id, **ids}
 
     def _server(
         self,
@@ -284,6 +286,7 @@ class Platform(pulumi.ComponentResource):
             **network,
             **pick(args, *(each.argument for each in BACKUP_SECRETS)),
         }
+        store_args.pop("subnet_ids", None)  # it is one machine
         return VectorStore(f"{name}-vectors", store_args, opts, _resolved=vectors)
 
 

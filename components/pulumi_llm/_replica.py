@@ -38,16 +38,19 @@ class Replica(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
+        of: str,
+        number: int,
         server: ResolvedServer,
         first: First,
         args: Mapping[str, Any],
         scope: Scope,
         after: tuple[pulumi.Resource, ...],
     ) -> None:
-        """Make it. ``args`` are the server's; ``after``: whoever is to be ready, and changed, before it."""
+        """Make the machine ``number`` of the server ``of``. ``args`` are the server's; ``after``: whoever is to be
+        ready, and changed, before it."""
+        name = _replicas.named(of, number)
         cloud = support.adapter(server.site.cloud.name)
-        place = server.site.place
+        place = server.place_of(number)
         inputs: dict[str, Any] = {"cloud": place.cloud, "region": place.region}
         inputs |= {"gpu": server.spec.gpu, "model": server.spec.model}
         # Its disk holds nothing but weights, and goes with it: fewer replicas are a change of a number.
@@ -55,7 +58,7 @@ class Replica(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions(parent=scope.parent, providers=[scope.provider])
         super().__init__(f"{support.PACKAGE}:index:Replica", name, inputs, opts)
         own = support.scope_of(self, name, cloud, server.site.region.name)
-        node = node_of(name, server)
+        node = node_of(of, number, server)
         secrets = {**_nodes.key_secrets({_replicas.KEY: first.key}), **_bucket_keys.weights_secrets(server, args)}
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
@@ -64,7 +67,7 @@ class Replica(pulumi.ComponentResource):
             hosts.HostRequest(
                 name=name,
                 cloud=cloud,
-                network=first.network,
+                network=first.network.within(place.zone),
                 place=place,
                 system_disk_gib=server.system_disk_gib,
                 access=server.access,
@@ -76,7 +79,7 @@ class Replica(pulumi.ComponentResource):
                 tags={**server.tags, "pulumi-llm": "replica"},
                 ready_timeout_minutes=server.spec.ready_timeout_minutes,
                 spot=server.spec.spot,
-                stops_itself=stops_itself(server.spec),
+                stops_itself=stops_itself(server.spec, number),
                 starts=starts(server.spec),
                 renew=server.spec.renew,
                 image_id=args.get("image_id"),
@@ -98,8 +101,8 @@ class Replica(pulumi.ComponentResource):
         }
 
 
-def node_of(name: str, server: ResolvedServer) -> NodeRequest:
-    """The node of a further machine with a server's models: their engines, behind a gateway with the first's key."""
+def node_of(of: str, number: int, server: ResolvedServer) -> NodeRequest:
+    """The node of a server's further machine: the engines of its models, behind a gateway with the first one's key."""
     wanted = server.spec
     gateway = GatewayRole(
         https_port=server.port,
@@ -112,9 +115,10 @@ def node_of(name: str, server: ResolvedServer) -> NodeRequest:
     asked: list[RoleRequest] = [gateway, _served.role(server)]
     if wanted.weights is not None:
         asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
-    if leaves := _nodes.leaving(wanted):
+    if leaves := _nodes.leaving(wanted, number):
         asked.append(leaves)
-    return NodeRequest(name=name, **_nodes.site_of(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
+    name, disk = _replicas.named(of, number), server.data_disk_gib
+    return NodeRequest(name=name, **_nodes.site_of(server.site), data_disk_gib=disk, roles=tuple(asked))
 
 
 __all__ = ["First", "Replica", "node_of"]

@@ -13,11 +13,16 @@ from pulumi_llm._bootstrap import Upstream
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer
+    from pulumi_llm.spec import ServerSpec
 
 KEY = "front"
 """What the further machines call the first one's key."""
 SECRET = "replica_key"  # noqa: S105 - the name of a secret
 """What the first machine calls it."""
+
+FILL = 8
+"""Calls at once on one machine before the next one gets any, where nothing is said: few for an engine that works on
+dozens together, and enough that one machine does for a small office."""
 
 Value = TypeVar("Value")
 
@@ -30,6 +35,13 @@ def numbers(server: ResolvedServer) -> range:
 def named(name: str, number: int) -> str:
     """A further machine's name in the program."""
     return f"{name}-replica-{number}"
+
+
+def fill(server: ServerSpec) -> int:
+    """Calls at once that one of several machines gets before the next one gets any; 0: calls are spread."""
+    if server.idle_stop is None or server.replicas == 1:
+        return 0
+    return server.idle_stop.fill or FILL
 
 
 def upstreams(server: ResolvedServer, addresses: Sequence[str]) -> list[Upstream]:
@@ -45,6 +57,7 @@ def upstreams(server: ResolvedServer, addresses: Sequence[str]) -> list[Upstream
             secret=SECRET,
             ca_secret=_authority(number),
             replica=True,
+            fill=fill(server.spec),
         )
         for number, address in zip(numbers(server), addresses, strict=bool(addresses))
     ]

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pulumi_llm import catalog, roles
+from pulumi_llm import _replicas, catalog, roles
 from pulumi_llm._bootstrap import Target, Upstream, VllmRole
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.pooling import task_of
@@ -30,7 +30,7 @@ def upstreams(server: ResolvedServer) -> Iterator[Upstream]:
     """Each model's server, the main one's first; with replicas each is one of several."""
     several = server.spec.replicas > 1
     for each in (MAIN, *(_upstream(number, each) for number, each in enumerate(server.models))):
-        yield dataclasses.replace(each, replica=several)
+        yield dataclasses.replace(each, replica=several, fill=_replicas.fill(server.spec))
 
 
 def targets(server: ResolvedServer) -> dict[str, Target]:

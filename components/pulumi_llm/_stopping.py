@@ -55,9 +55,10 @@ def why_not(cloud: str, instance_type: str, data: Catalog, *, spot: bool) -> tup
     return "", ""
 
 
-def stops_itself(server: ServerSpec) -> bool:
-    """Whether the machine asks its cloud to stop it."""
-    return server.idle_stop is not None or server.hours is not None
+def stops_itself(server: ServerSpec, number: int | None = None) -> bool:
+    """Whether a machine asks its cloud to stop it: the one with that number among replicas, or (None) any of them."""
+    idle = server.idle_stop is not None and (number is None or server.idle_stop.stops(number))
+    return idle or server.hours is not None
 
 
 def starts(server: ServerSpec) -> tuple[StartPlan, ...]:

@@ -103,6 +103,58 @@ def test_a_change_of_the_model_is_put_in_force_on_one_machine_after_the_other(si
     assert sim.state() == {}
 
 
+@pytest.mark.parametrize("cloud", PLACES)
+def test_a_list_of_zones_that_grows_moves_no_machine_that_runs(sim: Sim, cloud: str) -> None:
+    zones = {"aws": ("a", "c", "d"), "aliyun": ("-i", "-j", "-h"), "tencent": ("-3", "-4", "-6")}[cloud]
+    first, second, third = (PLACES[cloud] + each for each in zones)
+    program = sim.project / "__main__.py"
+
+    def spread(count: int, *further: str) -> None:
+        write(sim, cloud, count)
+        said = f'"zone": "{first}", "replica_zones": {json.dumps(further)}, "replicas"'
+        program.write_text(program.read_text().replace('"replicas"', said))
+
+    def there() -> dict[str, str]:
+        kinds = ("machine", "disk", "subnet", "vpc")
+        rows = {name: row["id"] for name, row in named(sim).items() if row.get("id")}
+        return {name: rows[name] for name in rows if set(name.split("-")) & set(kinds) and "attachment" not in name}
+
+    spread(2, second)
+    sim.up()
+    before = there()
+    spread(3, second, third)
+    assert not {"replace", "delete"} & sim.preview().changes.keys()
+    sim.up()
+    after = there()
+    assert after | before == after
+    told = [row["inputs"] for name, row in named(sim).items() if "-machine-" in name and "attachment" not in name]
+    assert sorted(each["availabilityZone"] for each in told) == sorted((first, second, third))
+    assert len({each.get("subnetId") or each.get("vswitchId") for each in told}) == 3
+    assert not sim.preview().summary
+    sim.destroy()
+    assert sim.state() == {}
+
+
+def test_machines_stop_when_nobody_needs_them_by_a_change_in_place_and_the_first_stays(sim: Sim) -> None:
+    write(sim, "aws", 2)
+    sim.up()
+    before = {name: row["id"] for name, row in named(sim).items() if "-machine" in name}
+    program = sim.project / "__main__.py"
+    program.write_text(program.read_text().replace('"replicas"', '"idle_stop": {"keep": 1}, "replicas"'))
+    assert "replace" not in sim.preview().changes.values()
+    sim.up()
+    state = named(sim)
+    assert {name: row["id"] for name, row in state.items() if "-machine" in name} == before
+    (row,) = json.loads(state["chat-replica-2-role-policy"]["inputs"]["policy"])["Statement"]
+    assert row["Action"] == ["ec2:StopInstances"]
+    assert [each.rpartition("/")[2] for each in row["Resource"]] == [
+        value for name, value in before.items() if name.startswith("chat-replica-2-machine")
+    ]
+    assert "chat-role-policy" not in state
+    assert not sim.preview().summary
+    sim.destroy()
+
+
 def test_each_machine_stops_by_itself_and_is_started_by_the_clouds_scheduler(sim: Sim) -> None:
     write(sim, "aws", 2)
     program = sim.project / "__main__.py"

@@ -160,9 +160,9 @@ async def several(root: Path, count: int = 3, **limits: Any) -> AsyncIterator[tu
         yield pointing(Home(root).key(**limits), fakes), fakes
 
 
-def pointing(home: Home, fakes: list[Fake]) -> Home:
+def pointing(home: Home, fakes: list[Fake], **more: Any) -> Home:
     upstreams = {
-        f"r{place}": {"kind": "vllm", "base_url": each.url, "secret": "upstream_fake", "replica": True}
+        f"r{place}": {"kind": "vllm", "base_url": each.url, "secret": "upstream_fake", "replica": True, **more}
         for place, each in enumerate(fakes)
     }
     rows = {

@@ -130,6 +130,11 @@ def test_hours_that_make_no_sense_are_refused(text: str, code: str) -> None:
     assert codes(llm.ModelServer, server("aws", hours=text)) == [code]
 
 
+@pytest.mark.parametrize("more", [{}, {"hours": HOURS}, {"idle_stop": {"minutes": 30}}])
+def test_a_start_by_the_first_request_is_refused_with_its_reason(more: dict[str, Any]) -> None:
+    assert codes(llm.ModelServer, server("aws", started_by="request", **more)) == ["spec.started-by-request"]
+
+
 @pytest.mark.parametrize("cloud", PLACES)
 def test_the_bill_counts_the_hours_of_the_week_and_no_more(cloud: str) -> None:
     plan = plan_of(llm.ModelServer, server(cloud, hours=HOURS))

@@ -777,7 +777,48 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {key: value for key, value in SERVER.items() if key != "gpu"}),
     (llm.ModelServer, {**SERVER, "https_port": 80, "domain": SIGNED}),
     (llm.ModelServer, {**SERVER, "spot": True, "idle_stop": {"minutes": 30}}),
-    (llm.ModelServer, {**SERVER, "replicas": 2, "idle_stop": {"minutes": 30}}),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "idle_stop": {"keep": 2}}),
+    (llm.ModelServer, {**SERVER, "idle_stop": {"fill": 4}}),
+    (llm.ModelServer, {**SERVER, "started_by": "request", "hours": "Mon-Fri 08:00-20:00 UTC"}),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "replica_zones": ["a", "b"]}),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "replica_zones": ["us-west-2a"]}),
+    (
+        llm.ModelServer,
+        {**SERVER, "replicas": 2, "replica_zones": ["ap-northeast-1c"], "alternatives": [{"zone": "ap-northeast-1c"}]},
+    ),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "replica_zones": ["ap-northeast-1c"], "network_cidr": "10.0.0.0/24"}),
+    (
+        llm.ModelServer,
+        {
+            **SERVER,
+            "replicas": 2,
+            "replica_zones": ["ap-northeast-1c"],
+            "vpc_id": "vpc-1",
+            "subnet_id": "vsw-1",
+            "zone": "ap-northeast-1a",
+        },
+    ),
+    (
+        llm.Platform,
+        {
+            "server": {
+                **{key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
+                "zone": "ap-northeast-1a",
+                "replicas": 2,
+                "replica_zones": ["ap-northeast-1c"],
+            },
+            "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+            "network": {"vpc_id": "vpc-1", "subnet_id": "vsw-1"},
+        },
+    ),
+    (
+        llm.Platform,
+        {
+            "server": {key: SERVER[key] for key in ("cloud", "region", "gpu", "model", "context_length")},
+            "access": {"allowed_cidrs": ["203.0.113.0/24"]},
+            "network": {"subnets": {"ap-northeast-1c": "vsw-1"}},
+        },
+    ),
     (llm.ModelServer, {**SERVER, "replicas": 2, "nodes": 2, "model_change": "beside"}),
     (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2", "--data-parallel-size", "2"]}),
     (llm.ModelServer, {**SERVER, "extra_args": ["--nnodes", "2"]}),
@@ -819,6 +860,8 @@ def of_components() -> Iterator[Finding]:
     ended: Any = {**SERVER, "keys": {"default": {"expires": "2020-01-01"}}}
     yield from capture(lambda: llm.ModelServer("x", ended)).notes
     yield from capture(lambda: llm.ModelServer("x", {**SERVER, "hours": "Mon-Fri 08:00-20:00 UTC"})).notes
+    apart: Any = {**SERVER, "zone": "ap-northeast-1a", "replicas": 2, "replica_zones": ["ap-northeast-1c"]}
+    yield from capture(lambda: llm.ModelServer("x", apart)).notes
     for more in ({"started_by": "cloud"}, {"started_by": "cloud", "hours": "Mon-Fri 08:00-20:00 UTC"}):
         elsewhere: Any = {**SERVER, "cloud": "aliyun", "region": "cn-hangzhou", **more}
         yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))

@@ -158,6 +158,15 @@ def check_existing(given: Mapping[str, Any]) -> None:
         raise Refusal(away)
     if not all_or_none(given, "vpc_id", "subnet_id"):
         return
+    ids, here = given.get("subnet_ids"), given.get("zone")
+    for zone in given.get("replica_zones") or ():
+        if zone != here and (ids is None or (isinstance(ids, Mapping) and zone not in ids)):
+            refuse(
+                "spec.replica-zones",
+                _("an existing network is named, and no subnet of it in {zone}", zone=zone),
+                _("subnet_ids: the subnet's id, by its zone"),
+                where="replica_zones",
+            )
     if given.get("zone") is None:
         refuse("spec.zone-needed", _("an existing subnet is named, but not its zone"), _("zone: the subnet's zone"))
     if beyond := [of_subnet(number) for number, each in alternatives if each.get("zone") not in (None, given["zone"])]:

@@ -58,6 +58,11 @@ class ResolvedMachine:
     protect: bool
 
     @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones of further such machines, where they are named."""
+        return ()
+
+    @property
     def count(self) -> int:
         """How many such machines there are."""
         return 1
@@ -120,6 +125,18 @@ class ResolvedServer(ResolvedMachine):
     """Further models, in the order in which they start."""
     choices: tuple[Choice, ...] = ()
     """What may be made, where there are alternatives: the server as it is written first, then these in their order."""
+
+    further: tuple[Placement, ...] = ()
+    """Where the further machines stand, where their zones are named."""
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones of the further machines, where they are named."""
+        return tuple(each.zone for each in self.further)
+
+    def place_of(self, number: int) -> Placement:
+        """Where a machine stands; the first one is 1."""
+        return self.further[number - 2] if self.further and number > 1 else self.site.place
 
     @property
     def count(self) -> int:

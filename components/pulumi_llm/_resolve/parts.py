@@ -14,6 +14,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._resolve import choices
 from pulumi_llm._resolve.graph import Foreign, ResolvedModel, ResolvedProxy, ResolvedServer, ResolvedVectors, Site
 from pulumi_llm._snapshots import notes, schedule
+from pulumi_llm._texts import _
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
@@ -64,6 +65,8 @@ class Stand:
     """Of a model server: what was asked, with each model's share of a card told."""
     seats: tuple[Seat, ...] = ()
     """Of a model server with further models: each with its share, the main one first."""
+    further: tuple[Placement, ...] = ()
+    """Of a model server whose further machines are in zones of their own: where each stands."""
     choices: tuple[choices.Choice, ...] = ()
     """Of a model server with alternatives: all that may be made, the one that is written first."""
 
@@ -87,6 +90,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
     """
     placing = placing or placement.attempt(lambda: placement.place_server(server))
     findings = [*placing.findings, *apps.mistakes(server, vectors), *schedule.mistakes(server.disk, server.cloud)]
+    further = keep(findings, lambda: placement.place_further(server, placing.place))
     verdict = preflight.judge(server, vectors, placing)
     if verdict.seats or server.model_change == "beside":
         from pulumi_llm.preflight import sharing  # most servers have one model
@@ -112,7 +116,9 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
             *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ()),
             *apps.warnings_of(server),
             *notes.of(server.disk, server.cloud),
+            *placement.apart(placing.place, further or ()),
         ),
+        further=further or (),
         memory=verdict.memory,
         max_num_seqs=verdict.max_num_seqs,
         server=server,
@@ -213,10 +219,24 @@ def resolve_server(
         prices=MappingProxyType(prices_of(server.upstreams)),
         models=tuple(_further(server, stand.seats)),
         choices=stand.choices,
+        further=stand.further,
     )
+    _check_subnets(resolved)
     if found := list(apps.unserved(server, {*resolved.served, *server.routes})):
         raise Refusal(found)
     return resolved
+
+
+def _check_subnets(server: ResolvedServer) -> None:
+    """Refuse zones without a subnet in a network that exists, or without room for one in the network that is made."""
+    network, here = server.network, server.site.place.zone
+    for zone in dict.fromkeys(each for each in server.zones if each != here):
+        if not network.exists:
+            network.subnet_in(zone)
+        elif zone not in network.subnets:
+            message = _("an existing network is named, and no subnet of it in {zone}", zone=zone)
+            hint = _("network.subnets: the subnet's id, by its zone")
+            raise Refusal([Finding("spec.replica-zones", message, hint, where="replica_zones")])
 
 
 def _further(server: ServerSpec, seats: Sequence[Seat]) -> Iterator[ResolvedModel]:

@@ -7,7 +7,7 @@ types) is data in the catalogue (:class:`pulumi_llm.catalog.CloudFacts`).
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pulumi
@@ -85,6 +85,8 @@ class NetworkRequest:
     cidr: str
     subnet_cidr: str
     zone: str
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Ranges of further subnets by zone, for a cloud that can (`Capability.ZONES`)."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -95,6 +97,12 @@ class NetworkHandle:
     vpc_id: pulumi.Input[str]
     subnet_id: pulumi.Input[str]
     zone: str
+    more: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """The ids of further subnets, by their zones."""
+
+    def within(self, zone: str) -> NetworkHandle:
+        """The same network, for a machine in that zone."""
+        return self if zone == self.zone else replace(self, subnet_id=self.more[zone], zone=zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,9 +356,7 @@ class Parts(Protocol):
         """
 
     def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
-        """The newest plain Ubuntu 24.04 image for the instance type's architecture, looked up, never a
-        literal.
-        """
+        """The newest plain Ubuntu 24.04 image for the instance type's architecture: looked up, never a literal."""
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
         """The machine, hardened.

@@ -26,6 +26,8 @@ class Capability(StrEnum):
     """Copy a disk on a schedule, and make a disk from such a copy."""
     STARTS = "starts"
     """Start a machine on a schedule, with nothing of ours running meanwhile."""
+    ZONES = "zones"
+    """Make further subnets of a network, in other zones."""
     NODES = "nodes"
     """Let the machines of one server reach each other, and nobody else reach them."""
     DNS = "dns"

@@ -41,6 +41,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("has no firewall that lets only these reach each other, as far as is known here"),
         "nodes: 1",
     ),
+    Capability.ZONES: (
+        _("machines are to stand in several zones"),
+        _("makes one subnet, as far as is known here"),
+        _("leave replica_zones out"),
+    ),
     Capability.DNS: (
         _("a record in DNS is to be made"),
         _("keeps no names"),
@@ -53,6 +58,7 @@ _WHERE: Mapping[Capability, str] = {
     Capability.SPOT: "spot",
     Capability.IMAGE: "image_id",
     Capability.NODES: "nodes",
+    Capability.ZONES: "replica_zones",
     Capability.SNAPSHOTS: "disk",
     Capability.STARTS: "started_by",
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, either, listed
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.preflight import beside, capabilities, unlisted, weights
 
@@ -95,6 +97,39 @@ def place_server(server: ServerSpec) -> Placement:
     if not offers:
         raise Refusal([_not_offered(server)])
     return _placed(offers[0], server.zone)
+
+
+def place_further(server: ServerSpec, first: Placement | None) -> tuple[Placement, ...]:
+    """Where the further machines stand, in the zones that are named for them: the ``first`` one's type in each.
+
+    Raises :class:`Refusal` with why the type is not in each zone that does not have it, or ``cloud.cannot``.
+    """
+    if server.replica_zones:
+        capabilities.demand(server.cloud, [Capability.ZONES])
+    if first is None:
+        return ()  # why there is none is told already
+    found, findings = [], []
+    for number, zone in enumerate(server.replica_zones):
+        there = server.model_copy(update={"zone": zone, "instance_type": first.instance_type})
+        placing = attempt(lambda there=there: place_server(there))  # type: ignore[misc]
+        if placing.place is not None:
+            found.append(placing.place)
+        findings += [replace(each, where=f"replica_zones.{number}") for each in placing.findings]
+    if findings:
+        raise Refusal(findings)
+    return tuple(found)
+
+
+def apart(first: Placement | None, further: Sequence[Placement]) -> list[Finding]:
+    """A note that what goes between zones may be charged."""
+    zones = sorted({each.zone for each in (first, *further) if each is not None})
+    if len(zones) < 2:
+        return []
+    message = _(
+        "calls go between {zones}, and what some clouds charge for that is not in the bill", zones=listed(zones)
+    )
+    hint = _("AWS: USD 0.01 per GB each way; Tencent Cloud charges too; see docs/user-guide.md")
+    return [Finding("placement.zones-apart", message, hint, severity="warning", where="replica_zones")]
 
 
 def _existing(server: ServerSpec, host: HostSpec) -> Placement:

@@ -171,6 +171,7 @@ def routes(role: GatewayRole) -> str:
                 "private_ca": each.ca_secret is not None,
                 **({} if _authority(each) == AUTHORITIES else {"ca": _authority(each)}),
                 **({"replica": True} if each.replica else {}),
+                **({"fill": each.fill} if each.fill else {}),
             }
             for each in role.upstreams
         },

@@ -252,6 +252,8 @@ class Upstream:
     """Where a proxy engine on the same node takes what is meant for it; None: it is asked directly."""
     replica: bool = False
     """One of several machines that serve the same models: the gateway chooses among them."""
+    fill: int = 0
+    """Calls at once that it gets before the next of them gets any; 0: calls are spread."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from pulumi_llm.spec.hours import IdleStopSpec, hours_per_week, windows_of
 from pulumi_llm.spec.keys import KeySpec, RouteSpec, key_limits
 from pulumi_llm.spec.models import FURTHER_MODELS, ModelSpec
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
-from pulumi_llm.spec.network import NetworkSpec
+from pulumi_llm.spec.network import NetworksOwn, NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
 from pulumi_llm.spec.platform import PlatformSpec
 from pulumi_llm.spec.proxy import ProxySpec
@@ -84,6 +84,7 @@ __all__ = [
     "ModelSpec",
     "ModeratorSpec",
     "NetworkSpec",
+    "NetworksOwn",
     "PlaceSpec",
     "PlatformSpec",
     "PriceSpec",

@@ -15,7 +15,7 @@ from pulumi_llm.spec.access import AccessSpec
 from pulumi_llm.spec.fields import Flag, Part, Text
 from pulumi_llm.spec.fleet import FleetSpec
 from pulumi_llm.spec.models import FURTHER_MODELS
-from pulumi_llm.spec.network import NetworkSpec
+from pulumi_llm.spec.network import NetworksOwn, NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
 from pulumi_llm.spec.platform import PlatformSpec
 from pulumi_llm.spec.proxy import ProxySpec
@@ -75,7 +75,7 @@ class ProxysOwn(Part):
 
 LATE = frozenset(
     {
-        *("image_id", "vpc_id", "subnet_id", "address_id", "address", "client_address"),
+        *("image_id", "vpc_id", "subnet_id", "subnet_ids", "address_id", "address", "client_address"),
         *("proxy_endpoint", "proxy_key", "proxy_certificate_authority"),
         *(OWN_KEYS, KUBECONFIG.argument, *(each.argument for each in SECRETS)),
     }
@@ -119,7 +119,7 @@ _PROTECT = Taken(PlatformSpec, names={"protect": "protect"})
 COMPONENTS: Mapping[str, Component] = {
     "Network": Component(
         "Where the network is made, and its range.",
-        (Taken(PlaceSpec), Taken(NetworkSpec, names={"cidr": "cidr"}), Taken(TagsSpec)),
+        (Taken(PlaceSpec), Taken(NetworkSpec, names={"cidr": "cidr"}), Taken(NetworksOwn), Taken(TagsSpec)),
     ),
     "ModelServer": Component(
         "Which model, on which GPU, and who may call it.",
@@ -131,6 +131,7 @@ COMPONENTS: Mapping[str, Component] = {
             Taken(ServersOwn),
             Taken(UpstreamKeys),
             _network("10.60.0.0/16"),
+            Taken(NetworkSpec, names={"subnets": "subnet_ids"}),
             _PROTECT,
             Taken(TagsSpec),
         ),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._texts import _
@@ -33,6 +33,19 @@ class IdleStopSpec(Part):
     runs keeps it.
 
     zh: 多少分钟没有请求，机器就自己停下。启动期间不计，正在处理的请求会让它继续运行。"""
+    keep: Annotated[Count, Field(ge=0, le=7)] = 0
+    """With ``replicas``: so many machines do not stop for that, the first one with the gateway and those after it.
+
+    zh: 与 ``replicas`` 一起用：有多少台机器不因空闲停下，从网关所在的第一台数起。"""
+    fill: Annotated[Count, Field(ge=1, le=4096)] | None = None
+    """With ``replicas``: calls at once that a machine gets before the next one gets any, so that machines which are
+    not needed stand idle. Left out: 8.
+
+    zh: 与 ``replicas`` 一起用：一台机器同时有多少个请求之后才用到下一台，这样用不着的机器才会空闲。不写则为 8。"""
+
+    def stops(self, number: int) -> bool:
+        """Whether the machine with that number among replicas stops when nobody asks it; the first one is 1."""
+        return number > self.keep
 
 
 def windows_of(text: str) -> tuple[tuple[Window, ...], str]:
@@ -121,6 +134,17 @@ def _hours(value: str) -> str:
     return value
 
 
-Hours = Annotated[Text, AfterValidator(_hours)]
+def _starter(value: object) -> object:
+    if value == "request":
+        raise invalid(
+            "spec.started-by-request",
+            _("a request is to start the machine, and callers call that machine, which is off"),
+            _("started_by: cloud with hours (AWS), or `pulumi-llm start -s STACK`; why: stops-by-itself.md"),
+        )
+    return value
 
-__all__ = ["EXAMPLE", "Hours", "IdleStopSpec", "hours_per_week", "starts_of", "windows_of"]
+
+Hours = Annotated[Text, AfterValidator(_hours)]
+StartedBy = Annotated[Literal["hand", "cloud"], BeforeValidator(_starter)]
+
+__all__ = ["EXAMPLE", "Hours", "IdleStopSpec", "StartedBy", "hours_per_week", "starts_of", "windows_of"]

@@ -19,7 +19,7 @@ from pulumi_llm.spec.disk import DiskSpec
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
 from pulumi_llm.spec.host import HostSpec, refuse_bought
-from pulumi_llm.spec.hours import Hours, IdleStopSpec
+from pulumi_llm.spec.hours import Hours, IdleStopSpec, StartedBy
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
@@ -49,6 +49,11 @@ class ServerSpec(MachineSpec):
 
     zh: 同一个网关后面运行同一模型的机器台数，网关在第一台上，见[多台机器运行同一模型](#多台机器运行同一模型)。
     每台都计费。"""
+    replica_zones: tuple[Text, ...] = ()
+    """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first
+    one's.
+
+    zh: 其余各台机器的可用区，按顺序每台一个，如 ``[cn-hangzhou-i]``。不写则与第一台相同。"""
     nodes: Annotated[Count, Field(ge=1, le=8)] = 1
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no
     machine alone has room for: see "one model on several machines". Each is paid for.
@@ -156,7 +161,7 @@ class ServerSpec(MachineSpec):
 
     zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，由谁启动见 ``started_by``。
     见 [``idle_stop``](#idle_stop)。不写则全天运行。"""
-    started_by: Literal["hand", "cloud"] = "hand"
+    started_by: StartedBy = "hand"
     """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a
     role that may start this machine and nothing else (AWS).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.fields import invalid
 
@@ -14,13 +15,22 @@ if TYPE_CHECKING:
 
 def refuse_apart(server: ServerSpec) -> None:
     """Refuse what would reach one of a server's machines alone, and what one model on several machines cannot have."""
-    if server.replicas > 1 and server.idle_stop is not None:
+    idle = server.idle_stop
+    if idle is not None and idle.keep >= server.replicas:
         raise invalid(
             "spec.replicas-stop",
-            _("{count} machines serve the model, and {stopped} stops one of them alone", count=server.replicas,
-              stopped="idle_stop"),
-            _("leave out {stopped}, or replicas: 1", stopped="idle_stop"),
+            _("keep: {keep} has every machine stay, of {count}, so idle_stop stops none", keep=idle.keep,
+              count=server.replicas),
+            _("keep: fewer than replicas; or leave out idle_stop"),
         )  # fmt: skip
+    if idle is not None and idle.fill is not None and server.replicas == 1:
+        raise invalid(
+            "spec.replicas-stop",
+            _("idle_stop.fill says when the next machine is used, and there is one"),
+            _("replicas: 2 or more; or leave out fill"),
+        )
+    if server.replica_zones:
+        _refuse_zones(server)
     stopped = [name for name in ("idle_stop", "hours") if getattr(server, name) is not None]
     beside = [*stopped, *_not_with_nodes(server)]
     if server.nodes > 1 and beside:
@@ -30,6 +40,27 @@ def refuse_apart(server: ServerSpec) -> None:
               beside=listed(beside)),
             _("leave out {beside}, or nodes: 1", beside=listed(beside)),
         )  # fmt: skip
+
+
+def _refuse_zones(server: ServerSpec) -> None:
+    """Refuse zones that would leave open where a machine stands, or move one that runs when another is added."""
+    if len(server.replica_zones) != server.replicas - 1:
+        raise invalid(
+            "spec.replica-zones",
+            _("{count} further machines are asked for, and {zones} zones for them", count=server.replicas - 1,
+              zones=len(server.replica_zones)),
+            _("replica_zones: one zone for each, the first one's zone for those that are to stay beside it"),
+        )  # fmt: skip
+    for zone in server.replica_zones:
+        if not catalog.lies_in(zone, server.region):
+            message = _("zone {value!r} is not in region {region!r}", value=zone, region=server.region)
+            raise invalid("spec.zone-of-other-region", message, _("a zone of that region"))
+    if server.alternatives:
+        raise invalid(
+            "spec.replica-zones",
+            _("replica_zones name where the further machines are, and alternatives move all of them"),
+            _("leave out replica_zones, or alternatives"),
+        )
 
 
 def _not_with_nodes(server: ServerSpec) -> Iterator[str]:

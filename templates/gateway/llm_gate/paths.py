@@ -15,3 +15,4 @@ class Paths:
     state: Path = Path("/srv/llm/gateway")
     drain: Path = Path("/run/llm/drain.json")
     resting: Path = Path("/run/llm/resting.json")
+    status: Path = Path("/run/llm/status.json")

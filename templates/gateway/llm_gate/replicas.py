@@ -2,6 +2,9 @@
 
 A conversation goes where it was before, as the work that was done for its beginning is kept there (vLLM's prefix
 cache), unless that machine has clearly more to do than another. Everything else goes where least is under way.
+
+Where machines stop by themselves when nobody asks them (`Upstream.fill`), calls are gathered instead: the first machine
+gets as many at once as are set, then the next one, so that those behind stand idle as long as they are not needed.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any
 from llm_gate.asking import Pool, Unreachable
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
+from llm_gate.watching import Watch
 
 SLACK = 4
 """Calls that a conversation's own machine may have under way more than the one that has fewest, and a quarter more."""
@@ -31,15 +35,17 @@ AGAIN = (1.0, 2.0, 5.0)
 class Replicas:
     """What one gateway knows of the machines that serve the same: calls under way, conversations, who is away."""
 
-    def __init__(self, pool: Callable[[Upstream], Pool]) -> None:
-        """``pool``: the connections to an upstream (`upstream.Pools.of`)."""
-        self._pool = pool
+    def __init__(self, pool: Callable[[Upstream], Pool], key: Callable[[str], str | None] = lambda name: None) -> None:
+        """``pool``: the connections to an upstream (`upstream.Pools.of`); ``key``: its key, by the secret's name."""
+        self._pool, self._key = pool, key
         self.active: Counter[str] = Counter()
         """Calls under way by the upstream's name."""
         self._homes: dict[bytes, str] = {}
         """Where a conversation was last; the one that was asked longest ago comes first."""
         self._turn = 0
         self._away: dict[Upstream, asyncio.Task[None]] = {}
+        self._watched: dict[Upstream, Watch] = {}
+        """Those that stop by themselves."""
 
     def arranged(self, targets: list[Target], call: Call, cooling: Callable[[Target], bool]) -> list[Target]:
         """The targets in the order in which to try them: of those that are replicas of one model the best one first.
@@ -62,8 +68,12 @@ class Replicas:
         active = self.active
         # By turns where they have as much to do.
         rows = sorted(group, key=lambda each: each.upstream.name)
-        start = self._turn % len(rows)
-        rows = sorted(rows[start:] + rows[:start], key=lambda each: active[each.upstream.name])
+        fill = rows[0].upstream.fill
+        if fill:
+            rows = _gathered(rows, active, fill)
+        else:
+            start = self._turn % len(rows)
+            rows = sorted(rows[start:] + rows[:start], key=lambda each: active[each.upstream.name])
         well = [each for each in rows if not self.away(each.upstream) and not cooling(each)]
         known = conversation(call) if well else None
         if known is None:
@@ -71,7 +81,8 @@ class Replicas:
         known = hashlib.blake2b(known, digest_size=16, person=call.model.encode()[:16]).digest()
         home, least = self._homes.pop(known, None), active[well[0].upstream.name]
         first = next((each for each in well if each.upstream.name == home), well[0])
-        if active[first.upstream.name] > least + SLACK + least // 4:
+        busy = active[first.upstream.name]
+        if (busy >= fill > least or (not busy and least <= fill // 2)) if fill else busy > least + SLACK + least // 4:
             first = well[0]
         self._homes[known] = first.upstream.name
         if len(self._homes) > REMEMBERED:
@@ -89,12 +100,19 @@ class Replicas:
             self.active[target.upstream.name] -= 1
 
     def away(self, upstream: Upstream) -> bool:
-        """Whether a machine could not be reached, and has not been since."""
-        return upstream in self._away
+        """Whether a machine could not be reached, or said that it takes no calls, and that has not changed since."""
+        watch = self._watched.get(upstream)
+        return upstream in self._away if watch is None else watch.away
+
+    def gone(self) -> set[str]:
+        """The names of those that are away."""
+        return {each.name for each in self._away} | {each.name for each, watch in self._watched.items() if watch.away}
 
     def lost(self, upstream: Upstream) -> None:
         """A machine could not be reached: it is left out, and tried again until it can, which costs no caller time."""
-        if upstream.replica and upstream not in self._away:
+        if (watch := self._watched.get(upstream)) is not None:
+            watch.away = True
+        elif upstream.replica and upstream not in self._away:
             self._away[upstream] = asyncio.get_running_loop().create_task(self._reach(upstream))
 
     async def _reach(self, upstream: Upstream) -> None:
@@ -113,7 +131,12 @@ class Replicas:
             self._away.pop(upstream, None)
 
     def keep(self, upstreams: Collection[Upstream]) -> None:
-        """Forget whoever is not among these any more."""
+        """Forget whoever is not among these any more, and ask those that stop by themselves whether they are there."""
+        wanted = {each for each in upstreams if each.fill and not each.here}
+        for each in self._watched.keys() - wanted:
+            self._watched.pop(each).stop()
+        for each in wanted - self._watched.keys():
+            self._watched[each] = Watch(each, self._pool, self._key)
         for each in [each for each in self._away if each not in upstreams]:
             self._away[each].cancel()
         names = {each.name for each in upstreams}
@@ -124,7 +147,13 @@ class Replicas:
         tasks = list(self._away.values())
         for each in tasks:
             each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *(each.end() for each in self._watched.values()), return_exceptions=True)
+
+
+def _gathered(rows: list[Target], active: Counter[str], fill: int) -> list[Target]:
+    """The machine of the gateway itself and then those in their order as long as they have room, the full ones last."""
+    ordered = sorted(rows, key=lambda each: not each.upstream.here)
+    return sorted(ordered, key=lambda each: busy if (busy := active[each.upstream.name]) >= fill else -1)
 
 
 def conversation(call: Call) -> bytes | None:

@@ -93,6 +93,9 @@ class Upstream:
     """The file with that authority, among the secrets."""
     replica: bool = False
     """One of several machines that serve the same; see `replicas`."""
+    fill: int = 0
+    """Calls at once that it gets before the next one of them gets any, as they stop when they stand idle; 0: calls are
+    spread, and it does not stop."""
 
     @property
     def here(self) -> bool:

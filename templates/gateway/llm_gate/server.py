@@ -78,13 +78,13 @@ class Gateway:
         post = posting(self.pools)
         self.counting = Counting(post, secrets)
         self.traces = Traces(lambda: self.policy.policy.content.get("traces"), post, self.metrics, self._complain)
-        self.replicas = Replicas(self.pools.of)
+        self.replicas = Replicas(self.pools.of, secrets.get)
         self.turns = Turns(paths.secrets / "turns-gate.key", self.metrics)
         patience = patience or Patience()
         self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience, self.replicas, self.turns)
         self._resting = Reread(paths.resting)
         self._table = Reread(paths.settings / "routes.json")
-        self.use = Use(Reread(paths.drain))
+        self.use = Use(Reread(paths.drain), Reread(paths.status))
 
     async def close(self) -> None:
         """Let go of connections and files."""
@@ -153,7 +153,8 @@ class Gateway:
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
 
     def _gauges(self) -> monitoring.Gauges:
-        return gauges.now(self.store, self.content, self.routes, self.policy) | self.turns.gauges()
+        now = gauges.now(self.store, self.content, self.routes, self.policy, self.replicas)
+        return now | self.turns.gauges()
 
     async def _monitored(self, rules: Rules) -> Answer:
         """The numbers of the gateway, the machine and the engine, for a key that names the path."""
@@ -198,7 +199,7 @@ class Gateway:
             raise Refused(403, "permission_error", "endpoint_not_allowed", f"this key may not use {path}")
         self._fresh_routes()
         if path == MODELS:
-            return json_answer(self.routes.models(rules.allows_model, one))
+            return json_answer(self.routes.models(rules.allows_model, one), headers=self.use.told())
         self.use.refuse_while_stopping()
         if self.content.missing:
             raise Refused(503, "api_error", "content_check_unavailable", self.content.missing)

@@ -12,6 +12,8 @@ from llm_gate.policy import Reread
 
 PROBE = "node-probe"
 """The node's own key, with which it asks itself: nobody's use."""
+SERVES, NO = "X-Llm-Serves", "no"
+"""The header by which a gateway says, with its list of models, that it takes no calls now."""
 CHANGED = 10
 """Seconds after which a caller may try again while a model is changed: another look costs next to nothing."""
 
@@ -22,9 +24,10 @@ class Use:
     Only what passes every check counts as use: whoever is refused over and over keeps no machine running.
     """
 
-    def __init__(self, drain: Reread, clock: Callable[[], float] = time.monotonic) -> None:
-        """``drain``: a file that is there while the machine is about to be stopped (llm-leave.service)."""
-        self._drain = drain
+    def __init__(self, drain: Reread, status: Reread, clock: Callable[[], float] = time.monotonic) -> None:
+        """``drain``: a file that is there while the machine is about to be stopped (llm-leave.service); ``status``: the
+        node's own."""
+        self._drain, self._status = drain, status
         self._clock = clock
         self._last = clock()
         self.active = 0
@@ -53,6 +56,12 @@ class Use:
         that came before this routing table was in force, and may still go where an earlier one led."""
         earlier = sum(calls for number, calls in self._by_table.items() if number != table)
         return {"active": self.active, "idle_seconds": round(self._clock() - self._last, 3), "earlier": earlier}
+
+    def told(self) -> dict[str, str]:
+        """The header for a gateway in front of this one, as long as it had better send its calls elsewhere."""
+        self._drain.fresh()
+        self._status.fresh()
+        return {} if self._status.content.get("ready") and not self._drain.content else {SERVES: NO}
 
     def refuse_while_changed(self, resting: Collection[str]) -> None:
         """Raise `Refused` where upstreams rest: a model that nobody else has is not served until they are back."""

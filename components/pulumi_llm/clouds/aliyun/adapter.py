@@ -15,6 +15,7 @@ import pulumi_alicloud as alicloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
+from pulumi_llm.clouds.aliyun import subnets
 from pulumi_llm.clouds.aliyun.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
@@ -80,7 +81,8 @@ class Aliyun(FromParts):
             tags=dict(request.tags),
             opts=scope.options(),
         )
-        return NetworkHandle(vpc_id=vpc.id, subnet_id=switch.id, zone=request.zone)
+        more = subnets.further(name, vpc.id, request, scope)
+        return NetworkHandle(vpc_id=vpc.id, subnet_id=switch.id, zone=request.zone, more=more)
 
     def firewall(
         self,

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.aws import copies, starts
+from pulumi_llm.clouds.aws import copies, starts, subnets
 from pulumi_llm.clouds.aws.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
@@ -52,7 +52,7 @@ class Aws(FromParts):
         return aws.Provider(name, region=region, opts=pulumi.ResourceOptions(parent=parent))
 
     def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
-        """A VPC with one public subnet.
+        """A VPC with one public subnet, and one more in each further zone.
 
         Another zone is another VPC, as the subnet's range is taken until the end.
         """
@@ -66,16 +66,6 @@ class Aws(FromParts):
             tags=tags,
             opts=scope.options(),
         )
-        subnet = aws.ec2.Subnet(
-            f"{name}-subnet",
-            vpc_id=vpc.id,
-            cidr_block=request.subnet_cidr,
-            availability_zone=request.zone,
-            # A machine asks for its own public address; whatever else is started here gets none by accident.
-            map_public_ip_on_launch=False,
-            tags=tags,
-            opts=scope.options(),
-        )
         gateway = aws.ec2.InternetGateway(f"{name}-gateway", vpc_id=vpc.id, tags=tags, opts=scope.options())
         table = aws.ec2.RouteTable(f"{name}-routes", vpc_id=vpc.id, tags=tags, opts=scope.options())
         route = aws.ec2.Route(
@@ -85,12 +75,8 @@ class Aws(FromParts):
             gateway_id=gateway.id,
             opts=scope.options(),
         )
-        association = aws.ec2.RouteTableAssociation(
-            f"{name}-routes-subnet", route_table_id=table.id, subnet_id=subnet.id, opts=scope.options()
-        )
-        # A machine must find its way out at first boot, and the gateway cannot go while it has a public
-        # address.
-        return NetworkHandle(vpc_id=vpc.id, subnet_id=support.after(subnet.id, [route, association]), zone=request.zone)
+        ids = dict(subnets.made(name, vpc.id, (table, route), request, scope))
+        return NetworkHandle(vpc_id=vpc.id, subnet_id=ids.pop(request.zone), zone=request.zone, more=ids)
 
     def firewall(
         self,

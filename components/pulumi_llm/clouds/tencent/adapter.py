@@ -19,6 +19,7 @@ from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
+from pulumi_llm.clouds.tencent import subnets
 from pulumi_llm.clouds.tencent.bids import highest_bid
 from pulumi_llm.clouds.tencent.peers import group
 
@@ -98,7 +99,8 @@ class Tencent(FromParts):
             tags=dict(request.tags),
             opts=options,
         )
-        return NetworkHandle(vpc_id=vpc.id, subnet_id=subnet.id, zone=request.zone)
+        more = subnets.further(name, vpc.id, request, scope)
+        return NetworkHandle(vpc_id=vpc.id, subnet_id=subnet.id, zone=request.zone, more=more)
 
     def firewall(
         self,
