@@ -151,6 +151,20 @@ class Cluster:
             )
         }
 
+    def cordon(self, name: str) -> None:
+        """Keep new pods off a node, as `kubectl cordon` does."""
+        patch = {"spec": {"unschedulable": True}}
+        self.api.ask("PATCH", f"/api/v1/nodes/{name}", patch, kind="application/merge-patch+json")
+
+    def evict(self, pod: str, namespace: str) -> None:
+        """Ask for a pod to leave its node, as `kubectl drain` does."""
+        wanted = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+        self.api.ask("POST", f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", wanted)
+
+    def known(self) -> set[str]:
+        """Names of the nodes that there are."""
+        return {each["metadata"]["name"] for each in self.api.all("Node")}
+
     def remove_nodes(self, names: set[str]) -> None:
         """Take nodes away, as a cloud does with a machine that is given back."""
         for name in names:

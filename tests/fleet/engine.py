@@ -2,7 +2,8 @@
 
 ``random`` and ``tls`` are the simulation's plugins: what they make is text to Kubernetes. State is in a folder, and
 its secrets are encrypted by a passphrase. The engine finds the plugin on PATH, where there is no choice of versions:
-it warns that the plugin is older than the one that the SDK asks for, and goes on.
+it warns that the plugin is older than the one that the SDK asks for, and goes on. Nothing leads out of the machine:
+what would be fetched, as a chart is, goes to a proxy that is not there.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from tests.fleet.cluster import PROGRAMS, Cluster
 
 PLUGIN = PROGRAMS / "pulumi-resource-kubernetes"
 STACK = "lab"
+DISCARD = 9
+"""A port that nobody answers on. What is asked of this machine itself goes by no proxy."""
 PROGRAM = """\
 import json, pathlib
 import pulumi, pulumi_llm as llm
@@ -51,14 +54,15 @@ class Stack:
         self._environment = prepare(home, self._engine)
         (home / "bin" / PLUGIN.name).symlink_to(PLUGIN)
         # Neither the user's cluster nor the user's Helm is any of a test's business.
-        self._environment |= {"KUBECONFIG": str(self.folder / "none"), "HELM_PLUGINS": str(self.folder / "none")}
+        none = str(self.folder / "none")
+        self._environment |= {"KUBECONFIG": none, "HELM_PLUGINS": none, "HTTPS_PROXY": f"http://127.0.0.1:{DISCARD}"}
         project = {"name": "fleet", "runtime": {"name": "python", "options": {"toolchain": "pip"}}}
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
         (self.folder / "__main__.py").write_text(PROGRAM)
         self.run("stack", "init", STACK)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """The engine at work, in a process group of its own with its plugins."""
+        """The engine at work, in a session of its own with its plugins."""
         text = json.dumps({**self.args, "kubeconfig": kubeconfig(self.cluster)})
         (self.folder / "fleet.json").write_text(text)
         return subprocess.Popen(
@@ -74,6 +78,9 @@ class Stack:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            for each in of_session(process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -85,8 +92,9 @@ class Stack:
     def up(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run("up", "-s", STACK, "--yes", "--skip-preview", check=check)
 
-    def preview(self) -> Preview:
-        return Preview(json.loads(self.run("preview", "-s", STACK, "--json").stdout))
+    def preview(self, *, refresh: bool = False) -> Preview:
+        more = ["--refresh"] if refresh else []
+        return Preview(json.loads(self.run("preview", "-s", STACK, "--json", *more).stdout))
 
     def destroy(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run("destroy", "-s", STACK, "--yes", "--skip-preview", check=check)
@@ -105,8 +113,26 @@ class Stack:
 
     def resources(self) -> set[str]:
         """Names of what the state holds."""
+        return {each["urn"].rsplit("::", 1)[-1] for each in self._state()}
+
+    def kinds(self) -> set[str]:
+        """Types of what the state holds."""
+        return {each["type"] for each in self._state()}
+
+    def _state(self) -> list[dict[str, Any]]:
         exported = json.loads(self.run("stack", "export", "-s", STACK).stdout)
-        return {each["urn"].rsplit("::", 1)[-1] for each in exported["deployment"].get("resources") or []}
+        return exported["deployment"].get("resources") or []
+
+
+def of_session(leader: int) -> list[int]:
+    """The processes of a session: the engine gives each plugin a group of its own, which outlives a killed engine."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            # After the name, which may hold anything: state, parent, group, session.
+            if int((each / "stat").read_text().rpartition(")")[2].split()[3]) == leader:
+                found.append(int(each.name))
+    return found
 
 
 def kubeconfig(cluster: Cluster) -> str:

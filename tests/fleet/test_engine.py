@@ -1,7 +1,7 @@
 """A fleet by `pulumi up`: the real engine and the real plugin for Kubernetes against the real API server.
 
-With ``engine: production-stack`` there is nothing here to run: the plugin would fetch the chart, which no package
-registry has. What else such a fleet is made of is applied in ``test_whole.py``.
+The engines are KubeRay's. The chart of ``engine: production-stack`` is in no package registry: what is run of such a
+fleet is that an `up` without its chart fails, and what stands then goes away or becomes a fleet of KubeRay's.
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import signal
-from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -20,40 +17,12 @@ from tests.engine.sim import said
 from tests.fleet.api import Object, Refused, until
 from tests.fleet.cluster import Cluster
 from tests.fleet.conftest import Room
-from tests.fleet.engine import PLUGIN, STACK, Stack
+from tests.fleet.engine import STACK, Stack
 
 pytestmark = pytest.mark.fleet
 
 APPS, RAY, POLICIES = "apps/v1", "ray.io/v1", "admissionregistration.k8s.io/v1"
 FORBIDDEN = "images come from our registry"
-_numbers = count()
-
-
-@pytest.fixture
-def space(kuberay: Cluster) -> Iterator[Room]:
-    """The namespace that a fleet is about to make, and a volume for the gateway's ledger."""
-    made = Room(kuberay.api, f"engine-{next(_numbers)}")
-    made.volume(names.STATE)
-    yield made
-    kuberay.alive()
-    if kuberay.api.get("Namespace", made.name) is not None:
-        kuberay.api.delete("Namespace", made.name)
-    kuberay.api.delete("PersistentVolume", f"{made.name}-{names.STATE}")
-    until(lambda: kuberay.api.get("Namespace", made.name) is None, "the namespace is gone", 120)
-
-
-@pytest.fixture
-def stack(kuberay: Cluster, space: Room, tmp_path: Path) -> Stack:
-    if not PLUGIN.exists():
-        pytest.skip("Pulumi's plugin for Kubernetes is not built: tools/fetch fleet-plugin (10 to 40 minutes)")
-    wanted = {
-        "engine": "kuberay", "namespace": space.name, "allowed_namespaces": ["apps"],
-        "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "copies": 1}},
-        "nodes": {"count": 4, "gpu": "A100-80GB", "gpus": 1, "labels": {"pool": "fleet"}},
-        "cluster": {"context": "fleet", "server": f"https://127.0.0.1:{kuberay.api.port}"},
-        "keys": {"app": {"requests_per_minute": 60}},
-    }  # fmt: skip
-    return Stack(tmp_path, kuberay, wanted)
 
 
 def gateway_of(space: Room, copies: int) -> tuple[str, set[str]]:
