@@ -52,6 +52,7 @@ class Fleet(pulumi.ComponentResource):
         with support.refusing(name):
             fleet = _settled(args)
             gateway = gate.role(fleet)
+            carried = carried_keys(fleet.spec.keys, args.get(spec.CARRIED_KEYS))
             token = _token(args.get(spec.HUB.argument))
             resources = _kubernetes()
         wanted = fleet.spec
@@ -63,7 +64,8 @@ class Fleet(pulumi.ComponentResource):
             given = resources.provider(f"{name}-cluster", text, wanted.cluster.context, self)
         notices.warn(self, name, [*hosts.expired(wanted.keys), *fleet.warnings])
         child = pulumi.ResourceOptions(parent=self)
-        keys = hosts.gateway_keys(name, wanted.keys, child)
+        made = {key: each for key, each in wanted.keys.items() if key not in carried}
+        keys = {**hosts.gateway_keys(name, made, child), **carried}
         engine = random.RandomPassword(f"{name}-engine-key", length=40, special=False, opts=child)
         hosts_named = (*([wanted.hostname] if wanted.hostname else []), *names.service_names(wanted))
         authority, certificate, private_key = signed(name, hosts_named, self)
@@ -93,6 +95,49 @@ class Fleet(pulumi.ComponentResource):
                 "currency": pulumi.Output.from_input(price.currency if price is not None else None),
             },
         )
+
+
+def carried_keys(wanted: Mapping[str, Any], given: Any) -> dict[str, pulumi.Output[str]]:
+    """Keys that callers have already, by their names. Where the mapping itself comes late, all that are wanted.
+
+    Raises:
+        Refusal: ``spec.unknown-key`` for a name that no key has, ``secret.missing`` for one that is empty.
+    """
+    if given is None:
+        return {}
+    if is_late(given):
+        return {key: _secret(pulumi.Output.from_input(given).apply(partial(_one_of, key))) for key in wanted}
+    findings = []
+    for key, value in given.items():
+        if key not in wanted:
+            findings.append(
+                Finding(
+                    "spec.unknown-key",
+                    _("carried_keys has {name!r}, and keys has no such key", name=key),
+                    _("keys: {{{name}: {{}}}}, or leave it out", name=key),
+                    where=f"{spec.CARRIED_KEYS}.{key}",
+                )
+            )
+        elif not is_late(value) and not str(value).strip():
+            findings.append(_no_key(key))
+    if findings:
+        raise Refusal(findings)
+    return {key: _secret(value) for key, value in given.items()}
+
+
+def _one_of(name: str, keys: Mapping[str, str]) -> str:
+    if not keys.get(name, "").strip():
+        raise ending([_no_key(name)])
+    return keys[name]
+
+
+def _no_key(name: str) -> Finding:
+    return Finding(
+        "secret.missing",
+        _("the key {name!r} is to be carried over, and there is none of that name", name=name),
+        _("the names of the server's keys, or leave carried_keys out: the fleet then makes its own"),
+        where=f"{spec.CARRIED_KEYS}.{name}",
+    )
 
 
 def _secret(value: Any) -> pulumi.Output[str]:
