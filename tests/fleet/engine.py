@@ -34,7 +34,8 @@ import json, pathlib
 import pulumi, pulumi_llm as llm
 
 args = json.loads(pathlib.Path("fleet.json").read_text())
-fleet = llm.Fleet("fleet", {**args, "kubeconfig": pulumi.Output.secret(args["kubeconfig"])})
+secrets = {key: pulumi.Output.secret(args[key]) for key in ("kubeconfig", "carried_keys") if key in args}
+fleet = llm.Fleet("fleet", {**args, **secrets})
 pulumi.export("endpoint", fleet.endpoint)
 pulumi.export("keys", fleet.api_keys)
 """

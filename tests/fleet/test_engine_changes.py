@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
 import pytest
@@ -43,6 +45,20 @@ def test_another_model_makes_the_engines_anew_under_the_same_keys(stack: Stack, 
     (served,) = application["args"]["llm_configs"]
     assert served["model_loading_config"] == {"model_id": "chat", "model_source": OTHER}
     assert stack.output("keys") == keys
+    assert stack.preview().changes == {}
+
+
+def test_keys_that_callers_have_already_are_the_fleets(stack: Stack, space: Room) -> None:
+    stack.args["keys"]["second"] = {}
+    stack.args["carried_keys"] = {"app": "sk-planted-of-a-server", "second": "sk-another"}
+    stack.up()
+    keys = stack.output("keys")
+    assert keys["app"] == "sk-planted-of-a-server"
+    secret = space.api.get("Secret", names.KEYS, space.name)
+    assert secret is not None
+    known = json.loads(base64.b64decode(secret["data"]["gateway-keys.json"]))
+    assert known == {hashlib.sha256(each.encode()).hexdigest(): name for name, each in keys.items()}
+    assert "sk-planted-of-a-server" not in stack.written()
     assert stack.preview().changes == {}
 
 
