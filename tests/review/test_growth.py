@@ -27,6 +27,7 @@ from tests.review.cases import base, compared, setting
 from tests.test_components import SERVER
 
 TODAY = date(2026, 11, 29)
+ROOT = Path(__file__).parents[2]
 Program = Callable[[], None]
 
 
@@ -197,3 +198,20 @@ def test_a_key_that_is_carried_over_is_the_gateways_and_stands_nowhere_in_plain_
     assert "carried_keys" not in json.dumps([dict(each.inputs) for each in plan.of_type("llm:index:Fleet")])
     for each in plan.resources:
         assert "sk-planted" not in json.dumps(dict(each.inputs)), each.name
+
+
+@pytest.mark.parametrize(("language", "page"), [("en", "docs/fleet.md"), ("zh", "docs/fleet.zh.md")])
+def test_the_page_shows_what_a_comment_really_says(language: str, page: str) -> None:
+    shown = (ROOT / page).read_text(encoding="utf-8")
+    routes = {"routes": {"Yi-6B-Chat": {"models": {"chat": 1}}}}
+    old, new = {"vectors": True}, {"keys": {"default": {}}}
+    carried = {**new, **routes, "carried_keys": {"default": "sk-planted"}}
+    for before, after in (
+        (program(old), program(old, new, carry=True)),
+        (program(old, {**new, **routes}, carry=True), program(None, carried)),
+    ):
+        text = render([reviewed(comparison(before, after))], language)
+        start = text.index(f"**{words_of(language)('step-up')}**")
+        told = [line for line in text[start:].split("\n\n**")[0].splitlines() if line.startswith(("- ", "  - "))]
+        assert len(told) > 5
+        assert "\n".join(told) in shown
