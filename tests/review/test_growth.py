@@ -37,10 +37,12 @@ def program(
     """A server and a fleet, each where it has arguments; ``carry``: the fleet takes the server's keys over."""
 
     def run() -> None:
-        made = llm.ModelServer("chat", {**SERVER, **server}) if server is not None else None
+        of_server: Any = {**SERVER, **(server or {})}
+        made = llm.ModelServer("chat", of_server) if server is not None else None
         if fleet is not None:
             keys = {"carried_keys": made.api_keys} if made is not None and carry else {}
-            pulumi.export("keys", llm.Fleet("fleet", {**FLEET, **fleet, **keys}).api_keys)
+            of_fleet: Any = {**FLEET, **fleet, **keys}
+            pulumi.export("keys", llm.Fleet("fleet", of_fleet).api_keys)
 
     return run
 
@@ -120,7 +122,7 @@ def test_a_change_of_something_else_is_no_step_up() -> None:
     assert reviewed(comparison(program({}, {}), program({}, more))).growths == []
 
 
-KEYS = {"keys": {"app": {}, "team": {}}}
+KEYS: dict[str, Any] = {"keys": {"app": {}, "team": {}}}
 
 
 def test_a_fleet_beside_the_server_takes_its_keys_over_and_its_vectors_stay() -> None:
@@ -204,7 +206,8 @@ def test_a_key_that_is_carried_over_is_the_gateways_and_stands_nowhere_in_plain_
 def test_the_page_shows_what_a_comment_really_says(language: str, page: str) -> None:
     shown = (ROOT / page).read_text(encoding="utf-8")
     routes = {"routes": {"Yi-6B-Chat": {"models": {"chat": 1}}}}
-    old, new = {"vectors": True}, {"keys": {"default": {}}}
+    old: dict[str, Any] = {"vectors": True}
+    new: dict[str, Any] = {"keys": {"default": {}}}
     carried = {**new, **routes, "carried_keys": {"default": "sk-planted"}}
     for before, after in (
         (program(old), program(old, new, carry=True)),

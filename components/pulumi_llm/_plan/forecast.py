@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from pulumi_llm import _provider_facts as provider_facts
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, Plan, PlannedResource
@@ -229,7 +230,7 @@ def _plain(value: Any) -> Any:
 def _is_text(type_: str, output: str) -> bool:
     """Whether the output is a text: by the input of the same name, else by what its own name says."""
     # Of a package that nobody simulates (Kubernetes') the names alone are known.
-    described = schema.describe(type_) if schema.sdk_of(schema.package_of(type_)) is not None else None
+    described = schema.describe(type_) if provider_facts.sdk_of(schema.package_of(type_)) is not None else None
     if described and output in described["inputs"]:
         return bool(described["inputs"][output] == "string")
     return _TEXT.search(output) is not None
