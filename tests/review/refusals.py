@@ -735,6 +735,7 @@ FLEETS: tuple[dict[str, Any], ...] = (
     {"storage_class": "Fast Disk"},
     {"load_balancer_annotations": {"internal": "true"}},
     {"hub_token": ""},
+    {"carried_keys": {"caht": "sk-1", "default": " "}},
     {"nodes": {"count": 2}},
     {"nodes": {"count": 2, "cloud": "aliyun"}},
     {"nodes": {"count": 2, "gpu": "T4", **_PLACE}},

@@ -217,4 +217,4 @@ def test_the_page_shows_what_a_comment_really_says(language: str, page: str) -> 
         start = text.index(f"**{words_of(language)('step-up')}**")
         told = [line for line in text[start:].split("\n\n**")[0].splitlines() if line.startswith(("- ", "  - "))]
         assert len(told) > 5
-        assert "\n".join(told) in shown
+        assert "\n".join(f"> {line}" for line in told) in shown
