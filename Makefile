@@ -55,7 +55,7 @@ test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch versitygw || echo "test-clients: so backups go to no bucket here, and those tests are skipped"
 	@python -m pytest -m clients -n 2 --dist loadgroup tests/clients tests/vectors tests/apps tests/backups
 
-test-fleet: setup ## a fleet in a real Kubernetes with nodes that are played (Go modules: a quarter of an hour at first; then five minutes)
+test-fleet: setup ## a fleet in a real Kubernetes with nodes that are played, by pulumi too (Go modules: an hour at first; then a quarter of one)
 	@tools/fetch fleet
 	@python -m pytest -m fleet -n 0 --durations=5 tests/fleet
 

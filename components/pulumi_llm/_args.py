@@ -1232,6 +1232,8 @@ class FleetArgs(TypedDict):
     """Minutes that an engine has to load its model. From 5 to 480. Default: ``60``."""
     override: NotRequired[list[str]]
     """Findings of the fit check to go on in spite of."""
+    carried_keys: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Keys that callers have already, by their names among ``keys``, such as a ``ModelServer``'s ``api_keys``. The others are made. Keep them secret."""
     hub_token: NotRequired[pulumi.Input[str]]
     """The model hub's token; needed for models whose licence has to be accepted there. Keep it secret."""
     kubeconfig: NotRequired[pulumi.Input[str]]

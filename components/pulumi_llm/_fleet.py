@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Optional
 
 import pulumi
@@ -15,9 +16,9 @@ from pulumi_llm import _notices as notices
 from pulumi_llm import spec
 from pulumi_llm._args import FleetArgs
 from pulumi_llm._arguments import checked, is_late
-from pulumi_llm._cluster import gate, kubeconfig, names
+from pulumi_llm._cluster import engines, gate, kubeconfig, names
 from pulumi_llm._cluster.certificate import signed
-from pulumi_llm._findings import gather, pick
+from pulumi_llm._findings import gather, keep, pick
 from pulumi_llm._refusal import ending
 from pulumi_llm._resolve.fleet import ResolvedFleet, resolve_fleet
 from pulumi_llm._texts import _
@@ -51,6 +52,8 @@ class Fleet(pulumi.ComponentResource):
         with support.refusing(name):
             fleet = _settled(args)
             gateway = gate.role(fleet)
+            carried = carried_keys(fleet.spec.keys, args.get(spec.CARRIED_KEYS))
+            token = _token(args.get(spec.HUB.argument))
             resources = _kubernetes()
         wanted = fleet.spec
         super().__init__(f"{support.PACKAGE}:index:Fleet", name, support.recorded(args), opts)
@@ -61,11 +64,11 @@ class Fleet(pulumi.ComponentResource):
             given = resources.provider(f"{name}-cluster", text, wanted.cluster.context, self)
         notices.warn(self, name, [*hosts.expired(wanted.keys), *fleet.warnings])
         child = pulumi.ResourceOptions(parent=self)
-        keys = hosts.gateway_keys(name, wanted.keys, child)
+        made = {key: each for key, each in wanted.keys.items() if key not in carried}
+        keys = {**hosts.gateway_keys(name, made, child), **carried}
         engine = random.RandomPassword(f"{name}-engine-key", length=40, special=False, opts=child)
         hosts_named = (*([wanted.hostname] if wanted.hostname else []), *names.service_names(wanted))
         authority, certificate, private_key = signed(name, hosts_named, self)
-        token = args.get(spec.HUB.argument)
         service = resources.make(
             resources.Wanted(
                 name=name,
@@ -74,7 +77,7 @@ class Fleet(pulumi.ComponentResource):
                 engine_key=_secret(engine.result),
                 certificate=certificate,
                 private_key=_secret(private_key),
-                hub_token=None if token is None else _secret(token),
+                hub_token=token,
             ),
             self,
             given,
@@ -94,6 +97,49 @@ class Fleet(pulumi.ComponentResource):
         )
 
 
+def carried_keys(wanted: Mapping[str, Any], given: Any) -> dict[str, pulumi.Output[str]]:
+    """Keys that callers have already, by their names. Where the mapping itself comes late, all that are wanted.
+
+    Raises:
+        Refusal: ``spec.unknown-key`` for a name that no key has, ``secret.missing`` for one that is empty.
+    """
+    if given is None:
+        return {}
+    if is_late(given):
+        return {key: _secret(pulumi.Output.from_input(given).apply(partial(_one_of, key))) for key in wanted}
+    findings = []
+    for key, value in given.items():
+        if key not in wanted:
+            findings.append(
+                Finding(
+                    "spec.unknown-key",
+                    _("carried_keys has {name!r}, and keys has no such key", name=key),
+                    _("keys: {{{name}: {{}}}}, or leave it out", name=key),
+                    where=f"{spec.CARRIED_KEYS}.{key}",
+                )
+            )
+        elif not is_late(value) and not str(value).strip():
+            findings.append(_no_key(key))
+    if findings:
+        raise Refusal(findings)
+    return {key: _secret(value) for key, value in given.items()}
+
+
+def _one_of(name: str, keys: Mapping[str, str]) -> str:
+    if not keys.get(name, "").strip():
+        raise ending([_no_key(name)])
+    return keys[name]
+
+
+def _no_key(name: str) -> Finding:
+    return Finding(
+        "secret.missing",
+        _("the key {name!r} is to be carried over, and there is none of that name", name=name),
+        _("the names of the server's keys, or leave carried_keys out: the fleet then makes its own"),
+        where=f"{spec.CARRIED_KEYS}.{name}",
+    )
+
+
 def _secret(value: Any) -> pulumi.Output[str]:
     return pulumi.Output.secret(value)
 
@@ -104,7 +150,35 @@ def _settled(args: Any) -> ResolvedFleet:
     (wanted,) = gather(
         lambda: spec.parse(FleetSpec, pick(support.known(given.fit), *FleetSpec.model_fields)), beside=given.findings
     )
-    return resolve_fleet(wanted)
+    fleet = resolve_fleet(wanted)
+    findings: list[Finding] = []
+    for each in fleet.models:
+        keep(findings, partial(engines.check, each), f"models.{each.name}")
+    if findings:
+        raise Refusal(findings)
+    return fleet
+
+
+def _token(given: Any) -> pulumi.Output[str] | None:
+    """The model hub's token. An empty one is none, and whoever gives it means one: engines would ask without.
+
+    Raises:
+        Refusal: ``secret.missing`` where it is empty.
+    """
+    if given is None:
+        return None
+
+    def look(found: str) -> str:
+        if not found.strip():
+            raise _no_token() if not is_late(given) else ending(_no_token().findings)
+        return found
+
+    return _secret(pulumi.Output.from_input(given).apply(look)) if is_late(given) else _secret(look(given))
+
+
+def _no_token() -> Refusal:
+    hint = _("leave it out where no model is gated; else `pulumi config set --secret {key}`", key=spec.HUB.config_key)
+    return Refusal([Finding("secret.missing", _("the model hub's token is empty"), hint, where=spec.HUB.argument)])
 
 
 def _checked(args: Mapping[str, Any], wanted: FleetSpec) -> pulumi.Output[str]:

@@ -10,9 +10,9 @@ from pulumi_llm._bootstrap import GatewayRole, NodeRequest
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles.gateway import moderator_secrets
-from pulumi_llm.spec import KUBECONFIG, MODERATOR_SECRETS, OWN_KEYS, SECRETS
+from pulumi_llm.spec import CARRIED_KEYS, KUBECONFIG, MODERATOR_SECRETS, OWN_KEYS, SECRETS
 
-ARGUMENTS = frozenset({*(each.argument for each in SECRETS), OWN_KEYS, KUBECONFIG.argument, "proxy_key"})
+ARGUMENTS = frozenset({*(each.argument for each in SECRETS), OWN_KEYS, CARRIED_KEYS, KUBECONFIG.argument, "proxy_key"})
 """The arguments that are secrets. The proxy's key is one that a component makes, and no config key holds it."""
 
 LOOKS_LIKE_ONE = re.compile(r"(api_?keys?|moderation_?(key|id)|hub_?token)$", re.IGNORECASE)

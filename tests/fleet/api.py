@@ -108,7 +108,7 @@ class Api:
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if (version, kind) not in self._kinds:
             # A CRD is served some moments after it was stored.
-            for each in until(lambda: self._served(root, kind), f"{kind} of {version} is served", 15):
+            for each in until(lambda: self._served(root, kind), f"{kind} of {version} is served"):
                 self._kinds[version, each["kind"]] = each["name"], each["namespaced"]
         plural, namespaced = self._kinds[version, kind]
         return f"{root}/namespaces/{namespace}/{plural}" if namespaced and namespace else f"{root}/{plural}"

@@ -88,6 +88,26 @@ class Cluster:
             process.kill()
             process.wait()
 
+    @contextmanager
+    def without_api(self) -> Iterator[None]:
+        """The API server is away as long as the block lasts, and is then the same again: etcd keeps what it knew."""
+        (server,) = [each for each in self.running if "kube-apiserver" in str(each.args)]
+        arguments = [str(each) for each in server.args] if isinstance(server.args, list) else []
+        self.stop(server, patience=20)
+        try:
+            yield
+        finally:
+            self.start("kube-apiserver", *arguments[1:])
+            until(self.answers, "the API server is ready again", 120)
+
+    def answers(self) -> bool:
+        """Whether the API server is ready; fails where a program has ended."""
+        self.alive()
+        try:
+            return self.api.authority.exists() and self.api.ask("GET", "/readyz") == "ok"
+        except (OSError, Refused):
+            return False
+
     def said(self, name: str, lines: int = 12) -> str:
         """The last lines of what a program said."""
         return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
@@ -130,6 +150,20 @@ class Cluster:
                 each["type"] == "Ready" and each["status"] == "True" for each in node["status"].get("conditions", ())
             )
         }
+
+    def cordon(self, name: str) -> None:
+        """Keep new pods off a node, as `kubectl cordon` does."""
+        patch = {"spec": {"unschedulable": True}}
+        self.api.ask("PATCH", f"/api/v1/nodes/{name}", patch, kind="application/merge-patch+json")
+
+    def evict(self, pod: str, namespace: str) -> None:
+        """Ask for a pod to leave its node, as `kubectl drain` does."""
+        wanted = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+        self.api.ask("POST", f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", wanted)
+
+    def known(self) -> set[str]:
+        """Names of the nodes that there are."""
+        return {each["metadata"]["name"] for each in self.api.all("Node")}
 
     def remove_nodes(self, names: set[str]) -> None:
         """Take nodes away, as a cloud does with a machine that is given back."""
@@ -201,14 +235,7 @@ def _start_api(made: Cluster, port: int, etcd: int) -> None:
         f"--default-not-ready-toleration-seconds={EVICT}", f"--default-unreachable-toleration-seconds={EVICT}",
     )  # fmt: skip
 
-    def is_ready() -> bool:
-        made.alive()
-        try:
-            return made.api.authority.exists() and made.api.ask("GET", "/readyz") == "ok"
-        except (OSError, Refused):
-            return False
-
-    until(is_ready, "the API server is ready", 120)
+    until(made.answers, "the API server is ready", 120)
     write_kubeconfig(made.kubeconfig, made.api)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from pulumi_llm._cluster import names
 from tests.fleet import objects
 from tests.fleet.api import Api, Object, until
 from tests.fleet.cluster import Cluster, is_built, ray_operator, run_cluster
+from tests.fleet.engine import PLUGIN, Stack
 
 GPU_NODES, PLAIN_NODES = 4, 2
 _numbers = itertools.count()
@@ -114,3 +116,30 @@ def place(kuberay: Cluster, room: Room) -> Room:
     """A namespace as a fleet finds it: with KubeRay's operator, and a volume for the gateway's ledger."""
     room.volume(names.STATE)
     return room
+
+
+@pytest.fixture
+def space(kuberay: Cluster) -> Iterator[Room]:
+    """The namespace that a fleet is about to make, and a volume for the gateway's ledger."""
+    made = Room(kuberay.api, f"engine-{next(_numbers)}")
+    made.volume(names.STATE)
+    yield made
+    kuberay.alive()
+    if kuberay.api.get("Namespace", made.name) is not None:
+        kuberay.api.delete("Namespace", made.name)
+    kuberay.api.delete("PersistentVolume", f"{made.name}-{names.STATE}")
+    until(lambda: kuberay.api.get("Namespace", made.name) is None, "the namespace is gone", 120)
+
+
+@pytest.fixture
+def stack(kuberay: Cluster, space: Room, tmp_path: Path) -> Stack:
+    if not PLUGIN.exists():
+        pytest.skip("Pulumi's plugin for Kubernetes is not built: tools/fetch fleet")
+    wanted = {
+        "engine": "kuberay", "namespace": space.name, "allowed_namespaces": ["apps"],
+        "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "copies": 1}},
+        "nodes": {"count": 4, "gpu": "A100-80GB", "gpus": 1, "labels": {"pool": "fleet"}},
+        "cluster": {"context": "fleet", "server": f"https://127.0.0.1:{kuberay.api.port}"},
+        "keys": {"app": {"requests_per_minute": 60}},
+    }  # fmt: skip
+    return Stack(tmp_path, kuberay, wanted)

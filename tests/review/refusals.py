@@ -748,6 +748,20 @@ FLEETS: tuple[dict[str, Any], ...] = (
     {"models": {"chat": {**_LARGE, "nodes": 64, "gpus": 1}}, "engine": "kuberay", "nodes": {"count": 64, "gpu": "T4"}},
     {"models": {"chat": {**_CHAT, "nodes": 40}}, "engine": "kuberay", "nodes": {"count": 40, "gpu": "A100-80GB"}},
     {"nodes": {**FLEET["nodes"], "gpu_quota": 1}},
+    *(
+        {"nodes": {**FLEET["nodes"], **each}}
+        for each in (
+            {"vcpus": 1},
+            {"labels": {"a b": "c"}},
+            {"labels": {"pool": "c d"}},
+            {"taints": ["nvidia.com/gpu=x:NoSchedule"]},
+        )
+    ),
+    {"registry": "https://registry.example.com/"},
+    {"storage_class": "Fast Disk"},
+    {"load_balancer_annotations": {"internal": "true"}},
+    {"hub_token": ""},
+    {"carried_keys": {"caht": "sk-1", "default": " "}},
     {"nodes": {"count": 2}},
     {"nodes": {"count": 2, "cloud": "aliyun"}},
     {"nodes": {"count": 2, "gpu": "T4", **_PLACE}},

@@ -25,6 +25,7 @@ from pulumi_llm._cluster.values import (
     Variable,
     VllmConfig,
 )
+from pulumi_llm.preflight import fleets
 from pulumi_llm.roles import registry, vllm_flags
 from pulumi_llm.roles.files import text
 from pulumi_llm.spec.fleet import CHARTS
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from pulumi_llm.spec.fleet import FleetSpec
 
 GPU = "nvidia.com/gpu"
-FOR_OTHERS = 0.2
-"""The part of a node's vCPUs and memory that is left to the system, the kubelet and what else runs there."""
 ROOM = 1.1
 """A download's size is known to some percent; tokenizers and configurations come on top."""
 OF_THE_CHART = {
@@ -158,6 +157,11 @@ def environment(fleet: FleetSpec) -> dict[str, str]:
     return found
 
 
+def check(model: FleetModel) -> None:
+    """Refuse flags that vLLM would not start with. Raises Refusal: as `vllm_flags.check_extra_arguments`."""
+    vllm_flags.serving_arguments(_served.of_fleet(model.model, model.spec.gpus))
+
+
 def extra_args(role: VllmRole) -> tuple[str, ...]:
     """vLLM's flags, as a node would start it, without those that the chart has keys for."""
     arguments = vllm_flags.serving_arguments(role)
@@ -173,11 +177,9 @@ def extra_args(role: VllmRole) -> tuple[str, ...]:
 
 def quantities(fleet: ResolvedFleet, each: FleetModel) -> Quantities:
     """A copy's part of a node: its GPUs, and as much of the rest. Memory has no limit: a file that is read counts."""
-    node, gpus = fleet.node, each.spec.gpus
-    share = (1 - FOR_OTHERS) * gpus / node.gpus
-    cpus = max(1, int(node.vcpus * share)) if node.vcpus else 4 * gpus
-    memory = max(4, int(node.memory_gib * share)) if node.memory_gib else 16 * gpus
-    asked = {"cpu": str(cpus), "memory": f"{memory}Gi", GPU: str(gpus)}
+    gpus = each.spec.gpus
+    cpus, memory = fleets.share(fleet.node, gpus)
+    asked = {"cpu": str(cpus or 4 * gpus), "memory": f"{memory or 16 * gpus}Gi", GPU: str(gpus)}
     return Quantities(requests=asked, limits={GPU: str(gpus)})
 
 

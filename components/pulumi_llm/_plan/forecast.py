@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from pulumi_llm import _provider_facts as provider_facts
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, Plan, PlannedResource
@@ -168,7 +169,10 @@ class Forecast:
         else:
             before, after = _compared(old), _compared(new)
             changed = tuple(key for key in {**before, **after} if before.get(key) != after.get(key))
-            replaced_by = []
+            # Without a simulator inputs are compared as wholes, and a part of one may be what replaces.
+            replaced_by = [
+                each for each in new.replace_on_changes if "." in each and _at(before, each) != _at(after, each)
+            ]
         if new.custom:
             replaced_by += [
                 each for each in changed if _matches(each, new.replace_on_changes) and each not in replaced_by
@@ -240,7 +244,8 @@ def _plain(value: Any) -> Any:
 
 def _is_text(type_: str, output: str) -> bool:
     """Whether the output is a text: by the input of the same name, else by what its own name says."""
-    described = schema.describe(type_)
+    # Of a package that nobody simulates (Kubernetes') the names alone are known.
+    described = schema.describe(type_) if provider_facts.sdk_of(schema.package_of(type_)) is not None else None
     if described and output in described["inputs"]:
         return bool(described["inputs"][output] == "string")
     return _TEXT.search(output) is not None
@@ -259,6 +264,14 @@ def _texts(value: Any) -> Iterable[str]:
 
 def _compared(resource: PlannedResource) -> dict[str, Any]:
     return {key: value for key, value in resource.inputs.items() if not key.startswith("__")}
+
+
+def _at(inputs: Mapping[str, Any], path: str) -> Any:
+    """What stands at a dotted path; None where nothing does."""
+    found: Any = inputs
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:

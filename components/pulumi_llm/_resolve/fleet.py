@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
 
 from pulumi_llm import catalog, preflight
@@ -61,10 +63,19 @@ def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
         if fleet.engine == KUBERAY and wanted.kind is None and (task := models[-1].model.task):
             findings.append(Finding(*ray_cannot(name, f"kind: {KINDS[task]}"), where=f"models.{name}.model"))
     if findings:
-        raise Refusal(dict.fromkeys(findings))
+        raise Refusal(dict.fromkeys(map(_of_the_nodes, findings)))
     return ResolvedFleet(
-        spec=fleet, node=node, models=tuple(models), gpus=fleets.gpus_of(fleet), warnings=tuple(warnings)
+        spec=fleet,
+        node=node,
+        models=tuple(models),
+        gpus=fleets.gpus_of(fleet),
+        warnings=tuple(map(_of_the_nodes, warnings)),
     )
+
+
+def _of_the_nodes(found: Finding) -> Finding:
+    """Which GPU it is stands with the nodes: no model of a fleet has a key of that name."""
+    return replace(found, where="nodes.gpu") if re.fullmatch(r"models\..*\.gpu", found.where) else found
 
 
 def _of(fleet: FleetSpec, told: fleets.Fit) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pulumi_llm._review import caller_parts
+from pulumi_llm._review import caller_parts, growth_parts
 from pulumi_llm._review.alternative_parts import alternatives
 from pulumi_llm._review.bill import Bill
 from pulumi_llm._review.changes import Change, TextChange
@@ -93,6 +93,7 @@ def stack(review: StackReview, words: Words, budget: Budget, left_out: LeftOut, 
         return [*lines, *_findings(review.errors, words, budget)]
     lines += _asked(review, words, budget)
     lines += caller_parts.for_callers(review, words, budget)
+    lines += growth_parts.step_up(review, words, budget)
     lines += caller_parts.room(review, words, budget)
     lines += _changes(review, words, budget, left_out)
     if review.findings:

@@ -89,7 +89,7 @@ def impact_table() -> ImpactTable:
     sources = dict(content["sources"])
     types: dict[str, TypeRow] = {}
     properties: dict[tuple[str, str], PropertyRow] = {}
-    for package in provider_facts.packages():
+    for package in (*provider_facts.packages(), *provider_facts.TOLD):
         rows = provider_facts.rows(package)
         sources |= {f"{package}/{key}": value for key, value in rows.get("sources", {}).items()}
         for type_, row in rows.get("roles", {}).items():

@@ -87,6 +87,7 @@ def _stack(review: StackReview) -> dict[str, Any]:
             {"node": each.node, "kind": each.kind, "what": list(each.what), "now": list(each.now)}
             for each in review.broken
         ],
+        "growths": [asdict(each) for each in review.growths],
         "capacities": [asdict(each) for each in review.capacities],
         "machines": [
             _plain(each, "node", "kind", "cloud", "region", "zone", "instance_type") for each in review.machines

@@ -15,7 +15,7 @@ from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.forecast import without_stand_ins
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource, is_secret
 from pulumi_llm._provider_facts import table
-from pulumi_llm._review import callers, capacity, impact, losses, picture, stores
+from pulumi_llm._review import callers, capacity, growth, impact, losses, picture, stores
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.changes import Change, Changes, changes_of, moved_providers
 from pulumi_llm._review.difference import Difference, compare
@@ -43,6 +43,8 @@ class StackReview:
     closed: list[Open] = field(default_factory=list)
     broken: list[callers.Broken] = field(default_factory=list)
     """What breaks callers."""
+    growths: list[growth.Growth] = field(default_factory=list)
+    """Steps from one machine to several, or to a fleet."""
     capacities: list[capacity.Capacity] = field(default_factory=list)
     machines: list[Machine] = field(default_factory=list)
     gone_machines: list[Machine] = field(default_factory=list)
@@ -126,6 +128,7 @@ def review(
         replace(each, node=masker.mask(each.node), what=_all(masker, each.what), now=_all(masker, each.now))
         for each in broken
     ]
+    found.growths = growth.growths(comparison, nodes)
     found.capacities = list(capacity.capacities(comparison, nodes))
     found.picture = picture.draw(comparison, nodes, found.machines, was, new, old, found.changes, masker)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,6 +28,11 @@ OF_MEMORY = frozenset(
     }
 )
 """Findings about how a GPU's memory is spent: of a copy over several nodes they are asked of all its GPUs."""
+
+FOR_OTHERS = 0.2
+"""The part of a node's vCPUs and memory that is left to the system, the kubelet and what else runs there."""
+LEAST_VCPUS, LEAST_GIB = 1, 4
+"""What a copy cannot do with less of: vLLM's own processes, before a model is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +121,16 @@ def fit(model: FleetModelSpec, node: Node) -> Fit:
         return Fit(findings=refusal.findings, memory=None, requests=None, max_num_seqs=model.max_num_seqs)
     memory = case.memory
     return Fit(
-        findings=tuple(each for each in found if each.severity != "info"),
+        findings=tuple(_of_a_fleet(each) for each in found if each.severity != "info"),
         memory=memory,
         requests=min(int(memory.max_concurrency), case.load.max_num_seqs) if memory is not None else None,
         max_num_seqs=request.max_num_seqs_of(case),
     )
+
+
+def _of_a_fleet(found: Finding) -> Finding:
+    """Where a model has too few GPUs the number is the fleet's to say; which GPU the nodes have is theirs."""
+    return replace(found, where="gpus") if found.where == "gpu" and found.code in OF_MEMORY else found
 
 
 def _of_layers(model: FleetModelSpec, layers: int | None) -> Iterator[Finding]:
@@ -156,6 +167,8 @@ def mistakes(fleet: FleetSpec, node: Node) -> Iterator[Finding]:
             _("nodes.count: {needed}, or fewer copies", needed=needed),
             where="nodes.count",
         )  # fmt: skip
+    for name, each in fleet.models.items() if small else ():
+        yield from _room(name, each.gpus, node)
     quota = fleet.nodes.gpu_quota
     if quota is not None and quota < gpus:
         yield Finding(
@@ -164,6 +177,34 @@ def mistakes(fleet: FleetSpec, node: Node) -> Iterator[Finding]:
             _("ask the cloud, or the cluster's owner, for {gpus}; or fewer copies", gpus=gpus),
             where="nodes.gpu_quota",
         )
+
+
+def share(node: Node, gpus: int) -> tuple[int | None, int | None]:
+    """vCPUs and GiB of a node for a copy on so many of its GPUs; None: not known what the node has."""
+    part = (1 - FOR_OTHERS) * gpus / node.gpus
+    return (
+        int(node.vcpus * part) if node.vcpus is not None else None,
+        int(node.memory_gib * part) if node.memory_gib is not None else None,
+    )
+
+
+def _room(name: str, gpus: int, node: Node) -> Iterator[Finding]:
+    """What of a node is too little for one copy, or for the system beside it."""
+    cpus, memory = share(node, gpus)
+    for key, found, has, least, what in (
+        ("vcpus", cpus, node.vcpus, LEAST_VCPUS, "vCPU"),
+        ("memory_gib", memory, node.memory_gib, LEAST_GIB, "GiB"),
+    ):
+        if found is not None and found < least:
+            needed = -(-least * node.gpus // gpus) / (1 - FOR_OTHERS)
+            yield Finding(
+                "fleet.node-too-small",
+                _("of a node's {has:g} {what} a fifth is the system's, and a copy of {name!r} on {gpus} of {all} GPUs "
+                  "would have less than {least}", has=has or 0, what=what, name=name, gpus=gpus, all=node.gpus,
+                  least=least),
+                _("nodes.{key}: {needed}, or what the nodes really have", key=key, needed=math.ceil(needed)),
+                where=f"nodes.{key}",
+            )  # fmt: skip
 
 
 def gpus_of(fleet: FleetSpec) -> int:

@@ -226,7 +226,7 @@ def _changes(case: Case) -> Iterator[tuple[FitRequest, str]]:
     counts = _counts(case)
     for count in counts:
         if count > request.gpu_count:
-            yield replace(request, gpu_count=count, instance_type=None), f"gpu_count: {count}"
+            yield replace(request, gpu_count=count, instance_type=None), f"{request.count_key}: {count}"
 
 
 def _counts(case: Case) -> list[int]:

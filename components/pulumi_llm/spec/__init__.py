@@ -33,6 +33,7 @@ from pulumi_llm.spec.vectorizer import VectorizerSpec
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import (
     BACKUP_SECRETS,
+    CARRIED_KEYS,
     HOST_KEY,
     HUB,
     KINDS,
@@ -51,6 +52,7 @@ from pulumi_llm.spec.worker import NEAR, WorkerSpec
 __all__ = [
     "BACKUP_SECRETS",
     "BUCKETS",
+    "CARRIED_KEYS",
     "DEFAULT_ENGINE",
     "FURTHER_MODELS",
     "HOST_KEY",

@@ -25,6 +25,7 @@ from pulumi_llm.spec.upstreams import PriceSpec
 from pulumi_llm.spec.vectors import VECTORS_BESIDE, VectorsSpec
 from pulumi_llm.spec.vendors import (
     BACKUP_SECRETS,
+    CARRIED_KEYS,
     HOST_KEY,
     HUB,
     KUBECONFIG,
@@ -66,6 +67,14 @@ class UpstreamKeys(Part):
     """The keys of upstreams that have names of your own, by those names. Keep them secret."""
 
 
+class FleetsOwn(Part):
+    """What only ``Fleet`` takes."""
+
+    carried_keys: dict[str, Text] = Field(default_factory=dict)
+    """Keys that callers have already, by their names among ``keys``, such as a ``ModelServer``'s ``api_keys``. The
+    others are made. Keep them secret."""
+
+
 class ProxysOwn(Part):
     """What only ``OverseasProxy`` takes."""
 
@@ -77,7 +86,7 @@ LATE = frozenset(
     {
         *("image_id", "vpc_id", "subnet_id", "subnet_ids", "address_id", "address", "client_address"),
         *("proxy_endpoint", "proxy_key", "proxy_certificate_authority"),
-        *(OWN_KEYS, KUBECONFIG.argument, *(each.argument for each in SECRETS)),
+        *(OWN_KEYS, CARRIED_KEYS, KUBECONFIG.argument, *(each.argument for each in SECRETS)),
     }
 )
 """Arguments that may be Outputs: none of them decides which resources there are. Inside a part nothing is late."""
@@ -173,7 +182,7 @@ COMPONENTS: Mapping[str, Component] = {
     ),
     "Fleet": Component(
         "Which models, on which nodes of which cluster, and who may call them.",
-        (Taken(FleetSpec),),
+        (Taken(FleetSpec), Taken(FleetsOwn)),
         (HUB, KUBECONFIG),
     ),
     "Platform": Component(

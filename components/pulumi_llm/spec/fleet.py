@@ -14,6 +14,7 @@ from pulumi_llm.errors import nearest
 from pulumi_llm.spec.domain import DnsName
 from pulumi_llm.spec.fields import Cidr, Count, Flag, Number, Part, Text, also, covers_world, invalid, tokens
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
+from pulumi_llm.spec.kubernetes import Annotations, ObjectName, Registry
 from pulumi_llm.spec.models import ModelSpec, Requests, model_id
 from pulumi_llm.spec.nodes import ClusterSpec, NodesSpec
 from pulumi_llm.spec.upstreams import address
@@ -164,7 +165,7 @@ class FleetSpec(Part):
     """From where engines fetch weights.
 
     zh: 引擎从哪里下载权重。"""
-    registry: Text | None = None
+    registry: Registry | None = None
     """A registry that has the images in place of Docker Hub, such as ``registry.example.com/mirror``.
 
     zh: 代替 Docker Hub 的镜像仓库，如 ``registry.example.com/mirror``。"""
@@ -172,12 +173,12 @@ class FleetSpec(Part):
     """Where the gateway's pods fetch Python packages, in place of PyPI.
 
     zh: 网关 Pod 安装 Python 包的来源，代替 PyPI。"""
-    storage_class: Text | None = None
+    storage_class: ObjectName | None = None
     """A storage class that many nodes can write (ReadWriteMany), for the weights. Left out: each engine fetches them
     onto its node's own disk.
 
     zh: 支持多节点读写（ReadWriteMany）的存储类，用于存放权重。不写则每个引擎下载到所在节点的磁盘。"""
-    runtime_class: Text | None = None
+    runtime_class: ObjectName | None = None
     """The runtime class of engines, such as ``nvidia``, where the cluster's default runtime has no GPUs.
 
     zh: 引擎的 runtime class，如 ``nvidia``；集群默认运行时不支持 GPU 时填写。"""
@@ -189,7 +190,7 @@ class FleetSpec(Part):
     """Have the cluster's cloud make a load balancer for the gateway. Left out: it is reached inside the cluster alone.
 
     zh: 让集群所在的云为网关建立负载均衡。不写则只能在集群内访问。"""
-    load_balancer_annotations: dict[str, Text] = Field(default_factory=dict)
+    load_balancer_annotations: Annotations = Field(default_factory=dict)
     """What the cloud reads of that load balancer, such as that it be an internal one.
 
     zh: 云厂商读取的负载均衡注解，例如声明为内网型。"""
@@ -240,6 +241,12 @@ class FleetSpec(Part):
                 "fleet.callers-without-a-way",
                 _("ranges may call, and there is no load balancer that they could reach"),
                 _("load_balancer: true, or allowed_namespaces"),
+            )
+        if self.load_balancer_annotations and not self.load_balancer:
+            raise invalid(
+                "fleet.annotations-of-nothing",
+                _("load_balancer_annotations are given, and there is no load balancer whose cloud would read them"),
+                _("load_balancer: true, or leave them out"),
             )
         if self.load_balancer and not self.allowed_cidrs:
             raise invalid(

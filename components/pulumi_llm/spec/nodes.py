@@ -11,6 +11,7 @@ from pulumi_llm import catalog
 from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.fields import Count, Part, Text, invalid, known
 from pulumi_llm.spec.host import HostPriceSpec
+from pulumi_llm.spec.kubernetes import Labels, TaintKeys
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API has what is made: Pod Security Admission is stable since 1.25 (kubernetes.io)."""
@@ -105,11 +106,11 @@ class NodesSpec(Part):
     """GiB of memory of each node. Left out: those of ``instance_type``; engines then ask for 16 for each GPU.
 
     zh: 每个节点的内存 GiB。不写则按 ``instance_type``；都没有时每个 GPU 申请 16。"""
-    labels: dict[str, Text] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     """Labels that a node must have to be used, such as ``nvidia.com/gpu.product``.
 
     zh: 可用节点必须带有的标签，如 ``nvidia.com/gpu.product``。"""
-    taints: tuple[Text, ...] = ("nvidia.com/gpu",)
+    taints: TaintKeys = ("nvidia.com/gpu",)
     """Keys of taints that engines tolerate, whatever their value and effect.
 
     zh: 推理引擎容忍的污点键，不论值和效果。"""

@@ -64,6 +64,8 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 RESERVED = ("proxy", "vllm")
 """What a model server's gateway has already: the overseas proxy, and its own vLLM."""
 OWN_KEYS = "upstream_api_keys"
+CARRIED_KEYS = "carried_keys"
+"""The argument of a fleet for keys that callers have already."""
 """The argument with the keys of upstreams that have names of the user's own, by those."""
 
 
