@@ -74,6 +74,7 @@ THOROUGH = (
     "tests/gateway/test_routing",
     "tests/gateway/test_serving",
     "tests/gateway/test_token_promise",
+    "tests/gateway/test_turns",
     "tests/gateway/test_under_load",
     "tests/gateway/test_unseen",
     "tests/worker/test_conformance.py::test_the_worker",

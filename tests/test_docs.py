@@ -267,6 +267,7 @@ MODELS = (
     spec.AlternativeSpec,
     spec.IdleStopSpec,
     spec.TracesSpec,
+    spec.TurnsSpec,
     spec.DiskSpec,
     spec.SnapshotsSpec,
     spec.WeightsSpec,

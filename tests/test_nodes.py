@@ -254,6 +254,12 @@ def test_the_price_is_that_of_all_nodes_and_what_is_told_of_them_is_secret() -> 
         ({"extra_args": ["--pipeline-parallel-size", "2"]}, "bootstrap.flag-reserved"),
         ({"extra_args": ["-pp=2"]}, "bootstrap.flag-reserved"),
         ({"extra_args": ["--distributed-executor-backend=ray"]}, "bootstrap.flag-reserved"),
+        ({"extra_args": ["--data-parallel-size-local", "1"]}, "bootstrap.flag-reserved"),
+        ({"extra_args": ["-dpa", "10.0.0.1"]}, "bootstrap.flag-reserved"),
+        ({"nodes": 1, "extra_args": ["--nnodes=2"]}, "bootstrap.flag-reserved"),
+        ({"nodes": 1, "extra_args": ["--pipeline-parallel-size", "2"]}, "bootstrap.flag-reserved"),
+        ({"nodes": 1, "extra_args": ["-dp", "2"]}, "bootstrap.flag-reserved"),
+        ({"nodes": 1, "extra_args": ["-pcp", "2"]}, "bootstrap.flag-reserved"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(more: dict[str, Any], code: str) -> None:
@@ -338,3 +344,19 @@ def test_the_platform_makes_the_nodes_of_its_server_and_counts_them_in_its_price
         return plan.outputs["price"]
 
     assert price(2) == pytest.approx(2 * price(1))
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "codes"),
+    [
+        ("BAAI/bge-m3", "T4", {"fit.no-stages"}),
+        ("BAAI/bge-reranker-v2-m3", "T4", {"fit.no-stages"}),
+        ("Qwen/Qwen3-Embedding-0.6B", "T4", set[str]()),
+        ("Qwen/Qwen2.5-7B-Instruct", "T4", set[str]()),
+    ],
+)
+def test_a_class_that_vllm_cannot_cut_is_not_for_several_machines(model: str, gpu: str, codes: set[str]) -> None:
+    """config/model.py, verify_with_parallel_config: NotImplementedError at the start."""
+    asked_for = FitRequest(model=model, gpu=gpu, gpu_count=1, nodes=2, dtype="float16", max_model_len=4096)
+    assert {code for code in found_of(asked_for) if code.startswith("fit.no-s")} == codes
+    assert "fit.no-stages" not in found_of(replace(asked_for, nodes=1))

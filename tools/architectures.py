@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from pipelines import without_stages
 
 TEXT = ("_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS")
 OTHER = (
@@ -26,6 +27,8 @@ OTHER = (
     "_SEQUENCE_CLASSIFICATION_MODELS",
     "_SPECULATIVE_DECODING_MODELS",
 )
+CLASSES = (*TEXT, *OTHER[:-1])
+"""All that are served; what guesses ahead is not."""
 
 
 def tables(registry: Path) -> dict[str, dict[str, object]]:
@@ -97,6 +100,7 @@ def main() -> None:
         "source_date": date,
         "text": sorted(text),
         "no_text": sorted(other),
+        "no_stages": without_stages(packages, {name: known[each][name] for each in CLASSES for name in known[each]}),
         "generic": sorted(generic(packages / "transformers") - text - other),
         "removed": dict(sorted(known["_PREVIOUSLY_SUPPORTED_MODELS"].items())),
         "plugins": dict(sorted(known["_OOT_SUPPORTED_MODELS"].items())),

@@ -42,6 +42,7 @@ __all__ = [
     "ServiceArgs",
     "SnapshotsArgs",
     "TracesArgs",
+    "TurnsArgs",
     "UpstreamArgs",
     "VectorStoreArgs",
     "VectorizerArgs",
@@ -288,6 +289,17 @@ class ContentArgs(TypedDict):
     """What each letter of a masked word becomes. Default: ``*``."""
 
 
+class TurnsArgs(TypedDict):
+    """``turns`` of the server: how models take turns that say ``takes_turns``. See "models that take turns". zh: 服务器的 ``turns``：写了 ``takes_turns`` 的模型如何轮流运行，见[轮流运行的模型](#轮流运行的模型)。"""
+
+    weights: NotRequired[str]
+    """Where a sleeping model's weights are. ``memory``: the host's, from which they are back in seconds; all of them must find room there. ``disk``: nowhere else, and they are read again. Default: ``memory``."""
+    awake_seconds: NotRequired[int]
+    """Seconds that a busy model stays awake while another one is asked for. From 1 to 3600. Default: ``30``."""
+    wait_seconds: NotRequired[int]
+    """Seconds that a call waits for its model, and that answers under way may take to end. Then the caller gets 503 with ``Retry-After``; no answer is cut off. From 5 to 600. Default: ``120``."""
+
+
 class AdapterArgs(TypedDict):
     """A LoRA adapter of a model. Its name in ``adapters`` is what clients call it."""
 
@@ -405,9 +417,11 @@ class ModelArgs(TypedDict):
     revision: NotRequired[str]
     """Branch, tag or commit at the hub. Left out: the newest when the node first fetches it."""
     device: NotRequired[str]
-    """``cpu`` is refused for now: see "several models on a host". One of ``gpu``, ``cpu``. Default: ``gpu``."""
+    """Where it runs. ``cpu``: in the machine's memory, for models for vectors and for ranks: see "several models on a host". One of ``gpu``, ``cpu``. Default: ``gpu``."""
     gpus: NotRequired[int]
     """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU. From 1 to 7."""
+    takes_turns: NotRequired[bool]
+    """It takes turns with the main model, on its GPUs: one is awake, the others sleep. See "models that take turns". Default: ``false``."""
     gpu_memory_utilization: NotRequired[float]
     """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one request needs. From 0.01 to 0.98."""
     context_length: NotRequired[int]
@@ -531,7 +545,7 @@ class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` and ``gcp`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -616,6 +630,8 @@ class ServerArgs(TypedDict):
     """Word lists and moderators."""
     models: NotRequired[dict[str, ModelArgs]]
     """Further models on the same machine, by the names that clients call them: see "several models on a host"."""
+    turns: NotRequired[TurnsArgs]
+    """How models take turns that say ``takes_turns``: see "models that take turns"."""
     adapters: NotRequired[dict[str, AdapterArgs]]
     """LoRA adapters of the model, by the names that clients call them."""
     services: NotRequired[dict[str, ServiceArgs]]
@@ -693,7 +709,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` and ``gcp`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -736,7 +752,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` and ``gcp`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -753,7 +769,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` and ``gcp`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -838,6 +854,8 @@ class ModelServerArgs(TypedDict):
     """Requests and answers that hold one of these are refused."""
     content: NotRequired[ContentArgs]
     """Word lists and moderators."""
+    turns: NotRequired[TurnsArgs]
+    """How models take turns that say ``takes_turns``: see "models that take turns"."""
     adapters: NotRequired[dict[str, AdapterArgs]]
     """LoRA adapters of the model, by the names that clients call them."""
     services: NotRequired[dict[str, ServiceArgs]]
@@ -962,7 +980,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` and ``gcp`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -1017,7 +1035,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` and ``gcp`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]

@@ -90,6 +90,7 @@ def server_node(
         content=content_role(wanted.content, upstreams),
         origins=wanted.cors_origins,
         traces=_traces(wanted),
+        turns=_served.turns(server),
     )
     asked: list[RoleRequest] = [gateway, _served.role(server, 0, among)]
     if vectors:

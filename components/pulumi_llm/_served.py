@@ -10,10 +10,13 @@ from pulumi_llm import _replicas, catalog, roles
 from pulumi_llm._bootstrap import Target, Upstream, VllmRole
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.pooling import task_of
-from pulumi_llm.preflight import drafts, served_adapters
+from pulumi_llm.preflight import drafts, on_cpu, served_adapters
+from pulumi_llm.roles import turning
 from pulumi_llm.roles.requests import Adapter, Among, Guesser
 from pulumi_llm.roles.vllm_drafts import ID
 from pulumi_llm.roles.vllm_flags import flags_of_spec
+from pulumi_llm.spec.turns import TurnsSpec
+from pulumi_llm.spec.turns import level as turn_level
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedModel, ResolvedServer
@@ -61,13 +64,22 @@ def role(server: ResolvedServer, rank: int = 0, addresses: Sequence[str] = ()) -
         gpu_memory_utilization=wanted.gpu_memory_utilization,
         flags={**flags_of_spec(wanted), "max_num_seqs": server.max_num_seqs},
         beside=wanted.model_change == "beside",
-        more=tuple(_further(number, each, traces) for number, each in enumerate(server.models)),
+        more=tuple(_further(number, each, traces, turn_level(wanted)) for number, each in enumerate(server.models)),
         among=among,
+        turns=turn_level(wanted),
     )
 
 
-def _further(number: int, model: ResolvedModel, traces: str) -> VllmRole:
+def _further(number: int, model: ResolvedModel, traces: str, level: int) -> VllmRole:
     wanted = model.spec
+    if wanted.device == on_cpu.CPU:
+        return VllmRole(
+            **_common(model, model.task),
+            served_name=model.name,
+            name=model.name,
+            port=_port(number),
+            host_gib=on_cpu.of_spec(model.name, wanted).memory_gib,
+        )
     assert wanted.gpu_memory_utilization is not None  # noqa: S101 - `preflight.sharing.settled` tells every share
     return VllmRole(
         **_common(model, model.task),
@@ -79,7 +91,19 @@ def _further(number: int, model: ResolvedModel, traces: str) -> VllmRole:
         name=model.name,
         port=_port(number),
         cards=() if wanted.gpus is None else model.cards,
+        turns=level if wanted.takes_turns else 0,
     )
+
+
+def turns(server: ResolvedServer) -> dict[str, Any]:
+    """What the gateway is told of models that take turns; empty: none do."""
+    wanted = server.spec
+    taking = [MAIN.name, *(_upstream(number, each).name for number, each in enumerate(server.models)
+                           if each.spec.takes_turns)]  # fmt: skip
+    if not turn_level(wanted):
+        return {}
+    told = wanted.turns or TurnsSpec()
+    return turning.document(taking, told.awake_seconds, told.wait_seconds)
 
 
 def of_fleet(model: ResolvedModel, gpus: int) -> VllmRole:

@@ -1,5 +1,5 @@
 """A booted GPU host with a model for vectors and an adapter beside its chat model, and a Weaviate that asks the former:
-two real vLLMs, one gateway, a container that reaches nobody else."""
+two real vLLMs, a model on the CPU, one gateway, a container that reaches nobody else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.boot.stack import BootedStack, booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 
-CHAT, VECTORS, TONE = "Qwen2.5-3B-Instruct", "vectors", "tone"
+CHAT, VECTORS, TONE, CPU = "Qwen2.5-3B-Instruct", "vectors", "tone", "on-cpu"
 
 
 def two_models(path: Path) -> None:
@@ -25,7 +25,10 @@ def two_models(path: Path) -> None:
         "instance_type": "ecs.gn6i-c8g1.2xlarge",  # two things more want memory
         "model": f"Qwen/{CHAT}",
         "adapters": {TONE: {"source": "acme/tone-lora", "rank": 8}},
-        "models": {VECTORS: {"model": "Qwen/Qwen3-0.6B", "kind": "embedding", "context_length": 1024}},
+        "models": {
+            VECTORS: {"model": "Qwen/Qwen3-0.6B", "kind": "embedding", "context_length": 1024},
+            CPU: {"model": "BAAI/bge-m3", "device": "cpu"},
+        },
     }
     platform["server"]["keys"]["tone-alone"] = {"models": [TONE]}
     platform["vectors"] = {"vectorizer": {"model": VECTORS}}
@@ -40,14 +43,27 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedStack]:
 
 
 def test_the_gateway_lists_both_models_and_the_adapter(several: BootedStack) -> None:
-    assert several.client("models", **several.access) == sorted([CHAT, VECTORS, TONE])
-    assert several.outputs["models"] == [CHAT, VECTORS, TONE]
+    assert several.client("models", **several.access) == sorted([CHAT, VECTORS, TONE, CPU])
+    assert several.outputs["models"] == [CHAT, VECTORS, CPU, TONE]
 
 
 def test_each_model_answers_by_its_name(several: BootedStack) -> None:
     assert several.client("complete", **several.access, model=CHAT)["tokens"] == 8
     # the tiny model that stands for every id has 64 numbers for a text
     assert several.client("embed", **several.access, model=VECTORS, texts=["one", "two"]) == [64, 64]
+    assert several.client("embed", **several.access, model=CPU, texts=["one", "two", "three"]) == [64, 64, 64]
+
+
+def test_the_model_on_the_cpu_is_one_process_that_may_take_no_more_than_the_fit_check_counted(
+    several: BootedStack,
+) -> None:
+    machine, unit = several.machine("server"), f"llm-vllm-{CPU}.service"
+    shown = machine.inside("systemctl", "show", "-P", "MemoryMax", unit).strip()
+    assert int(shown) == 5 * 2**30
+    assert machine.inside("systemctl", "show", "-P", "ActiveState", unit).strip() == "active"
+    assert machine.inside("systemctl", "show", "-P", "NRestarts", unit).strip() == "0"
+    said = machine.inside("journalctl", "-u", unit, "-o", "cat", "--no-pager")
+    assert f"{CPU}: pools by last" in said
 
 
 def test_an_adapter_answers_by_its_name_and_says_something_else_than_its_model(several: BootedStack) -> None:
@@ -84,7 +100,12 @@ def test_the_second_model_loads_once_the_first_one_answers(several: BootedStack)
 def test_the_weights_of_all_are_on_the_disk_and_the_stages_say_so(several: BootedStack) -> None:
     machine = several.machine("server")
     kept = machine.inside("ls", "/srv/llm/models").split()
-    assert sorted(kept) == ["Qwen--Qwen2.5-3B-Instruct--main", "Qwen--Qwen3-0.6B--main", "acme--tone-lora--main"]
+    assert sorted(kept) == [
+        "BAAI--bge-m3--main",
+        "Qwen--Qwen2.5-3B-Instruct--main",
+        "Qwen--Qwen3-0.6B--main",
+        "acme--tone-lora--main",
+    ]
     told = several.client("status", **several.access)
     assert {each["stage"]: each["state"] for each in told["stages"]}["models"] == "done"
     assert told["ready"]
@@ -120,4 +141,4 @@ def test_weaviates_container_reaches_the_gateway_and_nobody_else_does_there(seve
 
 
 def test_neither_port_is_open_from_outside(several: BootedStack) -> None:
-    assert several.client("open_ports", address=several.machine("server").address, ports=[8000, 8011]) == []
+    assert several.client("open_ports", address=several.machine("server").address, ports=[8000, 8011, 8012]) == []

@@ -282,3 +282,58 @@ def test_a_spec_without_further_models_has_none_on_its_node() -> None:
         spec.parse(spec.ServerSpec, {"cloud": "aws", "region": "us-east-1", "gpu": "T4", "model": SMALL}).models == {}
     )
     assert vllm_of(node({})).more == ()
+
+
+# -- on the CPU
+
+
+CPU = {
+    "bge-m3": {"model": "BAAI/bge-m3", "device": "cpu"},
+    "ranks": {"model": "BAAI/bge-reranker-base", "device": "cpu"},
+}
+
+
+def test_a_model_on_the_cpu_is_a_program_of_ours_with_a_limit_of_memory_on_a_loopback_port() -> None:
+    request = node(CPU)
+    text = unit(request, "bge-m3")
+    (command,) = (line for line in text.splitlines() if line.startswith("ExecStart="))
+    assert command == (
+        "ExecStart=/opt/llm/venv/vllm-0.32.0/bin/python -I /opt/llm/vllm/encoder /srv/llm/models/BAAI--bge-m3--main "
+        "--served-model-name bge-m3 --port 8011 --dtype float32 --max-model-len 8192"
+    )
+    for line in ("User=llm-vllm", "MemoryMax=5G", "IPAddressDeny=any", "PrivateDevices=yes", "ProtectSystem=strict"):
+        assert line in text.splitlines()
+    assert "llm-driver" not in text
+    assert {each for each in contents(request) if each.startswith("/opt/llm/vllm/")} == {
+        f"/opt/llm/vllm/encoder/{name}.py" for name in ("__main__", "model", "server")
+    }
+
+
+def test_a_change_of_the_program_restarts_every_model_on_the_cpu_and_no_other() -> None:
+    rows = {each["path"]: each for each in settings(node({**CPU, "writer": MODELS["writer"]}))["files"]}
+    assert rows["/opt/llm/vllm/encoder/server.py"]["restart"] == ["llm-vllm-bge-m3.service", "llm-vllm-ranks.service"]
+
+
+def test_a_model_on_a_shared_card_waits_for_none_on_the_cpu() -> None:
+    request = node({**CPU, "writer": MODELS["writer"], "last": MODELS["writer"]})
+    (turn,) = (each for each in unit(request, "last").splitlines() if each.startswith("ExecStartPre="))
+    assert turn.endswith("turn http://127.0.0.1:8000/health http://127.0.0.1:8011/health")
+
+
+def test_the_gateway_and_the_watch_ask_a_model_on_the_cpu_as_any_other() -> None:
+    request = node(CPU)
+    document = json.loads(contents(request)["/opt/llm/gateway/routes.json"])
+    (target,) = document["routes"]["ranks"]["targets"]
+    assert document["upstreams"][target["upstream"]]["base_url"] == "http://127.0.0.1:8012/v1"
+    watch = json.loads(contents(request)["/opt/llm/watch.json"])
+    assert (watch["embed"], watch["rerank"]) == (["bge-m3"], ["ranks"])
+    assert watch["health"]["vllm-ranks"] == "http://127.0.0.1:8012/health"
+
+
+@pytest.mark.artefact
+def test_the_unit_of_a_model_on_the_cpu_says_nothing_that_systemd_does_not_understand(tmp_path: Path) -> None:
+    file = tmp_path / "llm-vllm-bge-m3.service"
+    file.write_text(unit(node(CPU), "bge-m3"))
+    command = [tool("systemd-analyze"), "verify", "--man=no", str(file)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stderr.splitlines()
+    assert not [line for line in said if "Unknown" in line or "Invalid" in line or "gnoring" in line]

@@ -32,6 +32,7 @@ FLAGS = (
     "--default-chat-template-kwargs", json.dumps({"enable_thinking": False}),
 )  # fmt: skip
 """As a node starts a model that calls tools and thinks when it is told to."""
+SERVE = ("-m", "vllm.entrypoints.cli.main", "serve")
 PATIENCE = 400
 """Seconds that it may take to start: half a minute of work, beside others'."""
 
@@ -67,23 +68,29 @@ def engine(
     flags: Sequence[str] = FLAGS,
     files: Mapping[str, bytes] | None = None,
     more: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
+    port: int = 0,
+    command: Sequence[str] = SERVE,
 ) -> Iterator[str]:
     """A server that is ready; its address, without a path.
 
     ``files``: another model's than the tiny one's. ``more``: further variables of its environment.
+    ``before``: the program that starts it, with its arguments. ``port``: 0: any. ``command``: what Python is to run in
+    vLLM's place, with the libraries that vLLM has.
     """
-    python, port = python_313(), free_port()
+    python, port = python_313(), port or free_port()
     assert python is not None
     served = folder / "model"
     served.mkdir()
     for name, data in (files or model.files()).items():
+        (served / name).parent.mkdir(exist_ok=True)
         (served / name).write_bytes(data)
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGES), "HOME": str(folder), "HF_HUB_OFFLINE": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "TMPDIR": str(folder), **(more or {}),
     }  # fmt: skip
     log = (folder / "log").open("wb")
-    start = [python, "-m", "vllm.entrypoints.cli.main", "serve", str(served), "--host", "127.0.0.1"]
+    start = [*before, python, *command, str(served), "--host", "127.0.0.1"]
     process = subprocess.Popen(
         [*start, "--port", str(port), *flags], stdout=log, stderr=log, env=environment, cwd=folder,
         start_new_session=True,

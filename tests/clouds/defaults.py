@@ -236,7 +236,9 @@ GCP: tuple[Row, ...] = (
     (INSTANCE, "scheduling.provisioningModel", "STANDARD"),
     (INSTANCE, "scheduling.preemptible", False),
     (INSTANCE, "scheduling.automaticRestart", True),
-    (INSTANCE, "scheduling.onHostMaintenance", "MIGRATE"),
+    (INSTANCE, "scheduling.onHostMaintenance", "TERMINATE"),
+    (INSTANCE, "scheduling.instanceTerminationAction", None),
+    (INSTANCE, "desiredStatus", None),
     (INSTANCE, "shieldedInstanceConfig.enableSecureBoot", True),
     (INSTANCE, "shieldedInstanceConfig.enableVtpm", True),
     (INSTANCE, "shieldedInstanceConfig.enableIntegrityMonitoring", True),
@@ -250,6 +252,15 @@ GCP: tuple[Row, ...] = (
     (f"{GOOGLE}disk:Disk", "description", "Machines of pulumi-llm"),
     (f"{GOOGLE}attachedDisk:AttachedDisk", "mode", "READ_WRITE"),
     (f"{GOOGLE}attachedDisk:AttachedDisk", "deviceName", "llm-data"),
+)
+
+GCP_SPOT: tuple[Row, ...] = (
+    (INSTANCE, "scheduling.provisioningModel", "SPOT"),
+    (INSTANCE, "scheduling.preemptible", True),
+    (INSTANCE, "scheduling.automaticRestart", False),
+    # Deleted, it would be gone from under the engine's state.
+    (INSTANCE, "scheduling.instanceTerminationAction", "STOP"),
+    (INSTANCE, "desiredStatus", "RUNNING"),
 )
 
 
@@ -323,6 +334,7 @@ DEFAULTS = {
 SPOT = {
     "aliyun": _over(ALIYUN, ALIYUN_SPOT),
     "aws": _over(AWS, AWS_SPOT),
+    "gcp": _over(GCP, GCP_SPOT),
     "volcengine": _over(VOLCENGINE, VOLCENGINE_SPOT),
     "tencent": tuple(row for row in _over(TENCENT, TENCENT_SPOT) if row[1] != "spotMaxPrice"),
 }

@@ -65,7 +65,7 @@ TYPES = {
     "aliyun": "ecs.gn6i-c4g1.xlarge",
     "aws": "g4dn.xlarge",
     "digitalocean": "s-2vcpu-4gb",
-    "gcp": "e2-medium",
+    "gcp": "g2-standard-4",
     "tencent": "GN7.2XLARGE32",
     "volcengine": "ecs.pni2.3xlarge",
 }

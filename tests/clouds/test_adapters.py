@@ -214,7 +214,8 @@ WIRED = {
         "systemDiskSize": None,
     },
     "gcp": {
-        "machineType": "e2-medium",
+        "machineType": "g2-standard-4",
+        "guestAccelerators": [{"type": "nvidia-l4", "count": 1}],
         "zone": "us-west1-a",
         "networkInterfaces.0.subnetwork": "qwen-network-subnet-id",
         "networkInterfaces.0.accessConfigs.0.natIp": "192.0.2.1",
@@ -346,9 +347,43 @@ def test_renew_lets_image_user_data_and_key_take_effect(cloud: Cloud) -> None:
         assert machine.inputs["userDataReplaceOnChange"] is True
 
 
-@pytest.mark.parametrize("cloud", harness.SELL_SPOT, indirect=True)
+@pytest.mark.parametrize("cloud", [each for each in harness.SELL_SPOT if each != "gcp"], indirect=True)
 def test_a_spot_machine_is_replaced_when_its_type_changes(cloud: Cloud) -> None:
     assert machine_of(cloud, record(everything(cloud, spot=True))).replaced_on == {"instanceType"}
+
+
+def test_a_spot_machine_of_googles_can_be_stopped_for_another_type() -> None:
+    gcp = clouds.get("gcp")
+    assert machine_of(gcp, record(everything(gcp, spot=True))).replaced_on == frozenset()
+
+
+GOOGLES_CARDS = [
+    ("e2-medium", "e2-medium", [], "MIGRATE"),
+    ("n1-standard-8+nvidia-tesla-t4", "n1-standard-8", [{"type": "nvidia-tesla-t4", "count": 1}], "TERMINATE"),
+    ("n1-standard-16+nvidia-tesla-t4x2", "n1-standard-16", [{"type": "nvidia-tesla-t4", "count": 2}], "TERMINATE"),
+    ("g2-standard-48", "g2-standard-48", [{"type": "nvidia-l4", "count": 4}], "TERMINATE"),
+    ("a2-highgpu-8g", "a2-highgpu-8g", [{"type": "nvidia-tesla-a100", "count": 8}], "TERMINATE"),
+]
+
+
+@pytest.mark.parametrize(("name", "type_", "cards", "moved"), GOOGLES_CARDS, ids=[each[0] for each in GOOGLES_CARDS])
+def test_a_machine_of_googles_names_its_cards_and_is_not_moved_while_it_has_any(
+    name: str, type_: str, cards: list[dict[str, Any]], moved: str
+) -> None:
+    gcp = clouds.get("gcp")
+    inputs = machine_of(gcp, record(everything(gcp, instance_type=name))).inputs
+    assert (inputs["machineType"], inputs["guestAccelerators"]) == (type_, cards)
+    assert inputs["scheduling"]["onHostMaintenance"] == moved
+
+
+def test_every_gpu_of_googles_has_a_name_there() -> None:
+    gcp = clouds.get("gcp")
+    for row in catalog.load().instances:
+        if row.cloud == "gcp" and row.gpu:
+            (card,) = machine_of(gcp, record(everything(gcp, instance_type=row.instance_type))).inputs[
+                "guestAccelerators"
+            ]
+            assert card["count"] == row.gpu_count, row.instance_type
 
 
 def test_a_machine_is_not_replaced_for_its_type_otherwise(cloud: Cloud, recording: Recording) -> None:

@@ -43,12 +43,12 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 LACKED = {
     "aliyun": {Capability.STARTS},
     "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
-    "gcp": {Capability.DNS, Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
+    "gcp": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
     "tencent": {Capability.STARTS},
     "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule;
-Google's spot machines, names and schedules, and Volcengine's names and schedules, are not built. None of the three has
+Google's names and schedules, and Volcengine's names and schedules, are not built. None of the three has
 a firewall between machines alone, as far as is built here. AWS alone has a scheduler that calls any API by itself.
 """
 
@@ -64,7 +64,7 @@ def test_a_spot_machine_on_a_cloud_that_sells_none_is_refused_with_what_would_wo
     (finding,) = refused(lambda: placement.place_server(server))
     assert (finding.code, finding.where) == ("cloud.cannot", "spot")
     assert "Amazon Web Services sells none" in finding.message
-    assert finding.hint == "spot: false; or a cloud that can: aliyun, tencent, volcengine"
+    assert finding.hint == "spot: false; or a cloud that can: aliyun, gcp, tencent, volcengine"
     assert placement.place_server(parse(ServerSpec, SERVER)).cloud == "aws"
 
 

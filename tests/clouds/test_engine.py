@@ -34,7 +34,7 @@ OTHER_TYPES = {
     "aliyun": "ecs.gn6i-c8g1.2xlarge",
     "aws": "g4dn.2xlarge",
     "digitalocean": "s-4vcpu-8gb",
-    "gcp": "e2-standard-4",
+    "gcp": "g2-standard-8",
     "tencent": "GN7.5XLARGE80",
     "volcengine": "ecs.pni2.7xlarge",
 }

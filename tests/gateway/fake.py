@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -52,7 +52,7 @@ class Fake:
         self.failures = 0
         """For ``flaky``: how many requests fail before one works."""
 
-    async def __aenter__(self) -> "Fake":
+    async def __aenter__(self) -> Self:
         self.runner = web.ServerRunner(web.Server(self.handle, handler_cancellation=True, access_log=None))
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", self._port)

@@ -148,7 +148,8 @@ class Home:
     async def here(self, *, patience: dict[str, float] | None = None) -> AsyncIterator[Running]:
         """The gateway in this process and loop."""
         from llm_gate.attempt import Patience
-        from llm_gate.server import Gateway, Paths, server
+        from llm_gate.paths import Paths
+        from llm_gate.server import Gateway, server
 
         names = ("settings", "secrets", "state", "drain.json", "resting.json", "status.json")
         paths = Paths(*(self.root / each for each in names))

@@ -23,10 +23,12 @@ import yaml
 
 from pulumi_llm._monitoring import files
 from pulumi_llm._outlook.ends import End
+from pulumi_llm.roles import turning
 from tests.catalog.test_on_vllm import HOME
 from tests.catalog.test_on_vllm import python as python_of_vllm
 from tests.gateway.front import free_port, front
 from tests.gateway.harness import Home, chat
+from tests.gateway.test_turns import TURNS_KEY, Sleeper, World
 from tests.monitoring.test_files import alerts, board
 
 pytestmark = pytest.mark.artefact
@@ -34,6 +36,8 @@ pytestmark = pytest.mark.artefact
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(os.environ.get("PULUMI_LLM_TOOLS", ROOT / ".tools")) / "bin"
 WATCH, APP = "sk-watch-0123456789", "sk-app-0123456789"
+TURNS = ("first", "second")
+"""Models that take turns."""
 COMPARED = re.compile(r" (?:==|>|<) [\d.* ]+$")
 """The end of an alert: with what its value is compared."""
 
@@ -276,19 +280,32 @@ async def load(url: str, tls: Any) -> None:
 
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {APP}"}) as client:
-        for model, status in (("tiny", 200), ("plain", 200), ("status-500", 502), ("nowhere", 404)):
+        for model, status in (
+            *((each, 200) for each in ("tiny", "plain", *TURNS)),
+            ("status-500", 502),
+            ("nowhere", 404),
+        ):
             async with client.post(f"{url}/v1/chat/completions", json=chat(model, max_tokens=8)) as reply:
                 assert reply.status == status, await reply.text()
 
 
 async def run(folder: Path, engine: int) -> None:
-    async with front(folder) as it:
+    world = World(folder, 0.01)
+    first, second = (Sleeper(world, name, asleep=name != TURNS[0]) for name in TURNS)
+    async with front(folder) as it, first, second:
         home = Home(folder / "gate").key("app", APP, monthly_tokens=10**6, expires=int(time.time()) + 99 * DAY)
         home.key("monitoring", WATCH, endpoints=["/metrics"])
         engines = {"engine": {"kind": "vllm", "base_url": f"http://127.0.0.1:{engine}/v1"}}
         home.routes(
             it.fake.url, upstreams=engines, routes={"tiny": {"targets": [{"upstream": "engine", "model": "tiny"}]}}
         )
+        table = json.loads((folder / "gate/settings/routes.json").read_text())
+        for name, each in zip(TURNS, (first, second), strict=True):
+            table["upstreams"][name] = {"kind": "vllm", "base_url": each.url}
+            table["routes"][name] = {"targets": [{"upstream": name, "model": "plain"}]}
+        members = {name: str(folder / f"{name}.card") for name in TURNS}
+        home.write("settings/routes.json", {**table, "turns": {"members": members, "awake_seconds": 0.1}})
+        (folder / "gate/secrets" / turning.GATES).write_text(TURNS_KEY)
         policy = json.loads((folder / "gate/settings/policy.json").read_text())
         home.write("settings/policy.json", policy | {"port": it.port})
         end = End(

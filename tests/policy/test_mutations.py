@@ -116,6 +116,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
     "policy.over-budget": {
         "aws": [("ec2.Instance", "instance_type", "p4d.24xlarge")],
         "aliyun": [("ecs.Instance", "instance_type", "ecs.gn7e-c16g1.16xlarge")],
+        "gcp": [("compute.Instance", "machine_type", "a2-highgpu-8g")],
         "tencent": [("instance.Instance", "instance_type", "GN10Xp.20XLARGE320")],
     },
 }
@@ -135,7 +136,6 @@ NOTHING_TO_UNDO = {
     ("policy.metadata-without-token", "gcp"): "there is no token mode, which is told as policy.cannot-be-had",
     ("policy.shutdown-destroys", "gcp"): "shutting down inside the machine always stops it",
     ("policy.disk-dies-with-machine", "gcp"): "a Disk of its own cannot go with the machine, as on AWS",
-    ("policy.over-budget", "gcp"): "the dearest type that the catalogue has costs 157 USD a month",
     ("policy.disk-not-encrypted", "volcengine"): "the SDK has no argument for any disk, which is told as cannot-be-had",
     ("policy.metadata-without-token", "volcengine"): "the SDK has no argument for it, which is told as cannot-be-had",
     ("policy.shutdown-destroys", "volcengine"): "shutting down inside the machine always stops it",

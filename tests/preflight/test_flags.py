@@ -15,6 +15,7 @@ from pulumi_llm.preflight.rules_model import architectures
 
 QWEN, BGE = "Qwen/Qwen2.5-7B-Instruct", "BAAI/bge-m3"
 NGRAM = '{"method": "ngram", "num_speculative_tokens": %d}'
+NGRAM_OF = NGRAM.replace("%d", "%s")
 
 
 def refused(model: str, *flags: str, gpu: str = "H200", context: int | None = None) -> list[str]:
@@ -36,6 +37,28 @@ def refused(model: str, *flags: str, gpu: str = "H200", context: int | None = No
         (QWEN, ("--speculative-config", '{"method": "ngram"}'), "num_speculative_tokens is not given"),
         (QWEN, ("--spec-method", "draft_model", "--spec-model", "Qwen/Qwen2.5-0.5B-Instruct"), "is not given"),
         (QWEN, ("--speculative-config", NGRAM % 0), "num_speculative_tokens is 0"),
+        (QWEN, ("--speculative-config", '{"method": "ngram"'), 'no JSON object: {"method": "ngram"'),
+        (QWEN, ("--speculative-config", "ngram"), "no JSON object: ngram"),
+        (QWEN, ("-sc=[1]",), "no JSON object: [1]"),
+        (QWEN, ("--speculative-config", "{}"), "needs a model that guesses"),
+        (QWEN, ("--speculative-config", NGRAM_OF % "1.5"), "num_speculative_tokens is 1.5"),
+        (QWEN, ("--speculative-config", NGRAM_OF % "NaN"), "num_speculative_tokens is NaN"),
+        (QWEN, ("--speculative-config", NGRAM_OF % "false"), "num_speculative_tokens is false"),
+        (QWEN, ("--speculative-config", NGRAM_OF % "null"), "num_speculative_tokens is null"),
+        (QWEN, ("--speculative-config", NGRAM_OF % '"three"'), 'num_speculative_tokens is "three"'),
+        (QWEN, ("--spec-method", "ngram", "--spec-tokens", "3.0"), "num_speculative_tokens is"),
+        (QWEN, ("--speculative-config", NGRAM % 3, "--spec-tokens", "3"), "both say num_speculative_tokens"),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "prompt_lookup": 4'), "did you mean prompt_lookup_m"),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "prompt_lookup_max": 0'), "prompt_lookup_max is 0"),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "prompt_lookup_min": 5, "prompt_lookup_max": 4'), "is 5, above"),
+        (
+            QWEN,
+            ("--speculative-config", NGRAM_OF % '3, "rejection_sample_method": "x"'),
+            "standard or synthetic or block",
+        ),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "model": 5'), "model is 5"),
+        # config/speculative.py, the rest read in the source: v1/worker/gpu/model_runner.py, config/compilation.py
+        (QWEN, ("--speculative-config", NGRAM % 300000), "300000 tokens are guessed at a time"),
         # each as the release's CPU build said it (run 2026-11-29): NotImplementedError, ImportError, ValidationError
         (QWEN, ("--spec-method", "mtp", "--spec-tokens", "1"), "Qwen2ForCausalLM has no heads that guess ahead"),
         ("deepseek-ai/DeepSeek-V3", ("--spec-method", "mtp"), "num_speculative_tokens is not given"),
@@ -63,6 +86,14 @@ def test_a_flag_that_vllm_refuses_is_refused_with_one_that_it_takes(
         (QWEN, ("--enable-lora", "--max-lora-rank", "64", "--max-loras", "4", "--max-cpu-loras", "8")),
         ("deepseek-ai/DeepSeek-V3", ("--enable-lora",)),
         (QWEN, ("--speculative-config", NGRAM % 3)),
+        (QWEN, ("-sc", NGRAM % 3)),
+        (QWEN, ("--speculative-config", NGRAM_OF % "true")),
+        (QWEN, ("--speculative-config", NGRAM_OF % "2.0")),
+        (QWEN, ("--speculative-config", NGRAM_OF % '"3"')),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "prompt-lookup-max": "4", "prompt_lookup_min": null')),
+        (QWEN, ("--speculative-config", "null")),
+        (QWEN, ("--speculative-config.num-speculative-tokens", "4", "--speculative-config.method", "ngram")),
+        (QWEN, ("--max-num-batched-tokens", "8k", "--max-num-seqs", "128")),
         (QWEN, ("--speculative-config.method", "ngram", "--speculative-config.num_speculative_tokens", "3")),
         (QWEN, ("--spec-method", "mtp", "--spec-model", "zai-org/GLM-4.5-Air", "--spec-tokens", "1")),
         (QWEN, ("--spec-method", "medusa", "--spec-model", "a/b", "--spec-tokens", "3")),
@@ -75,6 +106,14 @@ def test_a_flag_that_vllm_refuses_is_refused_with_one_that_it_takes(
 )
 def test_a_flag_that_vllm_takes_is_left_alone(model: str, flags: tuple[str, ...]) -> None:
     assert refused(model, *flags) == []
+
+
+def test_true_is_one_token_and_a_letter_counts_thousands() -> None:
+    model = catalog.load().models[QWEN]
+    flags = ("--speculative-config", NGRAM_OF % "true", "--max-num-batched-tokens", "16k")
+    load = case_of(FitRequest(model=QWEN, gpu="H200", extra_args=flags), model).load
+    assert load.draft is not None
+    assert (load.draft.tokens, load.max_num_batched_tokens) == (1, 16_000)
 
 
 def test_each_head_is_used_as_often_as_the_others() -> None:

@@ -219,7 +219,7 @@ def test_a_server_with_one_model_is_not_touched() -> None:
         ({"a b": {"model": SMALL}}, "spec.bad-model-name"),
         ({"a": {"model": SMALL}, "A": {"model": SMALL}}, "spec.bad-model-name"),
         ({f"m{number}": {"model": SMALL} for number in range(9)}, "spec.too-many-models"),
-        ({"a": {"model": SMALL, "device": "cpu"}}, "spec.model-on-cpu"),
+        ({"a": {"model": SMALL, "device": "cpu", "gpus": 1}}, "spec.model-on-cpu"),
         ({"a": {"model": "no-such"}}, "spec.bad-model-id"),
         ({"Yi-6B-Chat": {"model": SMALL}}, "spec.model-twice"),
         ({"a": {"model": SMALL, "gpu": "T4"}}, "spec.unknown-key"),

@@ -17,10 +17,19 @@ from pulumi_llm._plan.exchange import standing
 from pulumi_llm._plan.forecast import Forecast
 
 ROOT = Path(__file__).parents[2]
-CLOUDS = ("aliyun", "aws", "tencent", "volcengine")
-OTHER_GPU = {"aliyun": "A10", "aws": "A10G", "tencent": "A10", "volcengine": "A100-80GB"}
-OTHER_REGION = {"aliyun": "cn-shanghai", "aws": "us-west-2", "tencent": "ap-shanghai", "volcengine": "cn-shanghai"}
-SERVERS = {"volcengine": {"cloud": "volcengine", "region": "cn-beijing", "gpu": "A10"}}
+CLOUDS = ("aliyun", "aws", "gcp", "tencent", "volcengine")
+OTHER_GPU = {"aliyun": "A10", "aws": "A10G", "gcp": "T4", "tencent": "A10", "volcengine": "A100-80GB"}
+OTHER_REGION = {
+    "aliyun": "cn-shanghai",
+    "aws": "us-west-2",
+    "gcp": "europe-west4",
+    "tencent": "ap-shanghai",
+    "volcengine": "cn-shanghai",
+}
+SERVERS = {
+    "gcp": {"cloud": "gcp", "region": "us-central1", "gpu": "L4"},
+    "volcengine": {"cloud": "volcengine", "region": "cn-beijing", "gpu": "A10"},
+}
 """Clouds without a shipped stack: what is said otherwise of the server of Aliyun's."""
 NEWER_IMAGE = "image-date:20271231"
 DISK_GIB = 200
@@ -75,10 +84,11 @@ CASES = {
         {
             "aliyun": "stops-and-starts",
             "aws": "stops-and-starts",
+            "gcp": "replaces-machine",
             "tencent": "deletes-data",
             "volcengine": "stops-and-starts",
         },
-        same_machine={"aliyun": True, "aws": True, "tencent": False, "volcengine": True},
+        same_machine={"aliyun": True, "aws": True, "gcp": False, "tencent": False, "volcengine": True},
     ),
     "image": Case(
         setting("server.renew", True),
@@ -115,18 +125,18 @@ CASES = {
         setting("server.nodes", 2),
         "restarts-service",
         words=("llm-server-node-2-machine", "llm-server-node-2: node"),
-        refused_on=("volcengine",),
+        refused_on=("gcp", "volcengine"),
     ),
     "vectors-removed": Case(_without_vectors, "restarts-service", words=("stops `llm-weaviate`",)),
 }
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""
 
 
-PROXIES = {"digitalocean": "sgp1", "gcp": "us-west1"}
-"""Clouds that have a proxy alone, each with its region there. The server is on Aliyun."""
+PROXIES = {"digitalocean": "sgp1", "gcp-proxy": "us-west1"}
+"""Proxies on other clouds than the server, which is on Aliyun: their clouds, each with its region there."""
 
-OTHER_SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4"}
-OTHER_REGIONS = {"digitalocean": "nyc3", "gcp": "asia-northeast1"}
+OTHER_SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp-proxy": "e2-standard-4"}
+OTHER_REGIONS = {"digitalocean": "nyc3", "gcp-proxy": "asia-northeast1"}
 
 PROXY_CASES = {
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
@@ -141,13 +151,17 @@ PROXY_CASES = {
 }
 """What may be changed of a proxy, and what that does where its cloud is another than the server's."""
 
-SHRINKS_TO_ANOTHER = Case(setting("proxy.disk_gib", 10), "deletes-data", words=("diff.deletes-data",))
+SHRINKS_TO_ANOTHER = {
+    "gcp": Case(setting("server.model_disk_gib", 100), "deletes-data", words=("diff.deletes-data",)),
+    "gcp-proxy": Case(setting("proxy.disk_gib", 10), "deletes-data", words=("diff.deletes-data",)),
+}
 """A smaller disk of Google's is another disk: its provider replaces it."""
 
 
-def proxy_case(name: str, cloud: str) -> Case:
+def case_on(name: str, cloud: str) -> Case:
     """The case as it is on that cloud."""
-    return SHRINKS_TO_ANOTHER if (name, cloud) == ("disk-shrink", "gcp") else PROXY_CASES[name]
+    cases = PROXY_CASES if cloud in PROXIES else CASES
+    return SHRINKS_TO_ANOTHER.get(cloud, cases[name]) if name == "disk-shrink" else cases[name]
 
 
 def stack_of(cloud: str) -> str:
@@ -168,7 +182,7 @@ def project(folder: Path, cloud: str, edit: Callable[[Platform, str], None] | No
     platform["server"]["model_disk_gib"] = DISK_GIB
     platform["server"] |= SERVERS.get(cloud, {})
     if cloud in PROXIES:
-        platform["proxy"] |= {"cloud": cloud, "region": PROXIES[cloud]}
+        platform["proxy"] |= {"cloud": cloud.removesuffix("-proxy"), "region": PROXIES[cloud]}
     if edit is not None:
         edit(platform, cloud)
     file.write_text(yaml.safe_dump(copy.deepcopy(content)), encoding="utf-8")

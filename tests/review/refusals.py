@@ -192,7 +192,16 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         for flags in (
             ("--enable-lora", "--max-lora-rank", "48", "--max-loras", "4", "--max-cpu-loras", "2"),
             ("--speculative-config", '{"method": "ngram"}'),
-            ("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 0}'),
+            ("--speculative-config", '{"method": "ngram"'),
+            ("--speculative-config", '{"num_speculative_tokens": 1}', "--spec-tokens", "1"),
+            *(
+                ("--speculative-config", f'{{"method": "ngram", "num_speculative_tokens": {each}}}')
+                for each in (
+                    *("0", "300000", '3, "prompt_lookup": 1', '3, "model": 5', '3, "parallel_drafting": 2'),
+                    *('3, "prompt_lookup_min": 5, "prompt_lookup_max": 4', '3, "synthetic_acceptance_length": NaN'),
+                    *('3, "zzz": 1', '3, "draft_sample_method": "x"'),
+                )
+            ),
             ("--max-num-batched-tokens", "64", "--max-num-seqs", "128"),
             ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"),
         )
@@ -201,6 +210,7 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "nodes": 33},
+    {"model": "BAAI/bge-m3", "gpu": "T4", "nodes": 2},
     {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu": "A10G", "nodes": 2},
     {"model": "Qwen/Qwen3-8B-FP8", "gpu": "A10"},
     {"model": "mistralai/Mistral-7B-Instruct-v0.3", "gpu": "T4"},
@@ -335,7 +345,21 @@ SERVERS: tuple[dict[str, Any], ...] = (
     {"models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct"}}},
     {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu_memory_utilization": 0.3}}},
     {"gpu": "A10G", "gpu_memory_utilization": 0.9, "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct"}}},
+    {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "takes_turns": True}}},
+    {
+        "gpu": "A10G",
+        "gpu_memory_utilization": 0.95,
+        "models": {"more": {"model": "Qwen/Qwen2.5-7B-Instruct", "takes_turns": True}},
+    },
     {"gpu": "A10G", "models": {"bge": {"model": "intfloat/multilingual-e5-large"}}},
+    {"gpu": "A10G", "models": {"bge": {"model": "intfloat/multilingual-e5-large", "device": "cpu"}}},
+    {"gpu": "A10G", "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct", "device": "cpu"}}},
+    {"gpu": "A10G", "models": {"ranks": {"model": "Qwen/Qwen3-0.6B", "kind": "reranking", "device": "cpu"}}},
+    {
+        "gpu": "A10G",
+        "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct-AWQ", "kind": "embedding", "device": "cpu"}},
+    },
+    {"gpu": "A10G", "models": {f"m{each}": {"model": "BAAI/bge-m3", "device": "cpu"} for each in range(8)}},
     {"gpu": "A10G", "models": {"big": {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu_memory_utilization": 0.1}}},
     {
         "gpu": "A10G",
@@ -441,6 +465,8 @@ UPSTREAMS: tuple[dict[str, Any], ...] = (
 """Upstreams of a server in mainland China."""
 
 SPECS: tuple[tuple[str, Any], ...] = (
+    ("server", {**SERVER_PART, "turns": {}}),
+    ("server", {**SERVER_PART, "models": {"b": {"model": "BAAI/bge-m3", "takes_turns": True, "gpus": 1}}}),
     ("server", {**SERVER_PART, "model_change": "beside", "models": {"b": {"model": "BAAI/bge-m3"}}}),
     ("serverr", {}),
     ("server.gpuu", "T4"),
@@ -461,7 +487,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.models", {"a b": {"model": "01-ai/Yi-6B-Chat"}}),
     ("server.models", {"m-1": {"model": "01-ai/Yi-6B-Chat"}, "M-1": {"model": "01-ai/Yi-6B-Chat"}}),
     ("server.models", {f"m{number}": {"model": "01-ai/Yi-6B-Chat"} for number in range(9)}),
-    ("server.models", {"a": {"model": "BAAI/bge-m3", "device": "cpu"}}),
+    ("server.models", {"a": {"model": "BAAI/bge-m3", "device": "cpu", "gpus": 1}}),
     ("server.adapters", {"a b": {"source": "acme/a"}}),
     ("server.adapters", {"a": {"source": "acme"}}),
     ("server.adapters", {f"a{number}": {"source": "acme/a"} for number in range(17)}),
@@ -794,7 +820,8 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
         },
     ),
     (llm.ModelServer, {**SERVER, "replicas": 2, "nodes": 2, "model_change": "beside"}),
-    (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2"]}),
+    (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2", "--data-parallel-size", "2"]}),
+    (llm.ModelServer, {**SERVER, "extra_args": ["--nnodes", "2"]}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),

@@ -18,7 +18,7 @@ from pulumi_llm._review.stack_review import StackReview, review
 from pulumi_llm._simcloud.faults import VARIABLE
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
-from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, Platform, base, compared, proxy_case, setting
+from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, Platform, base, case_on, compared, setting
 
 TODAY = date(2026, 11, 25)
 
@@ -73,7 +73,7 @@ def test_a_change_is_told_with_its_impact_on_that_cloud(
     compare: Callable[[Case, str], Comparison],
     golden: Callable[[Path, str], None],
 ) -> None:
-    case = proxy_case(name, cloud) if cloud in PROXIES else CASES[name]
+    case = case_on(name, cloud)
     found = reviewed(compare(case, cloud))
     worst = found.changes.worst.code if found.changes.worst else "in-place" if found.opened else None
     text = render([found])
@@ -92,7 +92,7 @@ def test_of_an_input_that_is_ignored_in_part_the_rest_is_told_with_what_it_does(
         for key in ("system_disk_gib", "disk_gib"):  # the second is among the boot instructions
             setting(f"proxy.{key}", 60)(platform, cloud)
 
-    text = render([reviewed(compare(Case(edit, "in-place"), "gcp"))])
+    text = render([reviewed(compare(Case(edit, "in-place"), "gcp-proxy"))])
     (size,) = [line for line in text.splitlines() if "`bootDisk.initializeParams.size`: `40` → `60`" in line]
     assert "in place" in size
     (boot,) = [line for line in text.splitlines() if "`metadata.user-data`" in line]

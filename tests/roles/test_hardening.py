@@ -212,7 +212,6 @@ def test_where_memory_runs_out_a_model_goes_before_a_store_and_a_store_before_th
         ["--kv-transfer-config", '{"kv_connector": "X"}'],
         ["--otlp-traces-endpoint=http://10.0.0.7:4317"],
         ["--hf-overrides", '{"x": "grpc://collector:4317"}'],
-        ["--nnodes", "2"],
     ],
 )
 def test_a_model_whose_flags_name_somebody_elsewhere_may_call_him(arguments: list[str]) -> None:

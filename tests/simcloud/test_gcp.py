@@ -102,6 +102,55 @@ def test_a_fault_is_told_in_the_clouds_words(fault: str) -> None:
     assert words in net.google.refuses(INSTANCE, **net.host_inputs())
 
 
+T4 = [{"type": "nvidia-tesla-t4", "count": 1}]
+L4 = [{"type": "nvidia-l4", "count": 1}]
+STAYS = {"scheduling": {"onHostMaintenance": "TERMINATE"}}
+
+
+@pytest.mark.parametrize(("type_", "cards"), [("n1-standard-8", T4), ("g2-standard-8", L4), ("g2-standard-8", [])])
+def test_a_machine_with_a_gpu_is_made_with_its_cards(net: Net, type_: str, cards: list[dict[str, Any]]) -> None:
+    host = net.host(machineType=type_, guestAccelerators=cards, **STAYS)
+    assert host.outputs["guestAccelerators"] == cards
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"machineType": "g2-standard-8", "guestAccelerators": L4}, "do not support live migration"),
+        ({"machineType": "e2-medium", "guestAccelerators": T4, **STAYS}, "features are not compatible"),
+        ({"machineType": "g2-standard-24", "guestAccelerators": L4, **STAYS}, "features are not compatible"),
+        ({"machineType": "n1-standard-8", **STAYS}, "Machine type does not exist in zone"),
+        ({"machineType": "n1-standard-8", "guestAccelerators": T4, "zone": "us-west1-c", **STAYS}, "does not exist"),
+        ({"scheduling": {"preemptible": True}}, "preemptible be false when AutomaticRestart is true"),
+    ],
+)
+def test_cards_that_do_not_go_with_a_machine_are_refused(net: Net, change: dict[str, Any], words: str) -> None:
+    assert words in net.google.refuses(INSTANCE, **net.host_inputs(**change))
+
+
+def test_cards_have_a_quota_of_the_whole_project() -> None:
+    net = made_in(cloud("gcp", region=REGION, faults="quota:g2-standard-8"))
+    inputs = net.host_inputs(machineType="g2-standard-8", guestAccelerators=L4, **STAYS)
+    assert "Quota 'GPUS_ALL_REGIONS' exceeded.  Limit: 0.0 globally." in net.google.refuses(INSTANCE, **inputs)
+
+
+def test_another_card_replaces_the_machine_and_another_size_does_not(net: Net) -> None:
+    host = net.host(machineType="g2-standard-4", guestAccelerators=L4, **STAYS)
+    larger = net.google.diff(host, **net.host_inputs(machineType="g2-standard-8", guestAccelerators=L4, **STAYS))
+    assert (larger.changed, larger.replaces) == (["machineType"], [])
+    other = net.google.diff(host, **net.host_inputs(machineType="n1-standard-8", guestAccelerators=T4, **STAYS))
+    assert [each.split("[")[0] for each in other.replaces] == ["guestAccelerators"]
+
+
+def test_a_spot_machine_that_was_stopped_is_started_by_what_is_wanted_of_it(net: Net) -> None:
+    spot = {"scheduling": {"preemptible": True, "automaticRestart": False}, "desiredStatus": "RUNNING"}
+    host = net.host(**spot)
+    host.outputs["desiredStatus"] = "TERMINATED"  # as the provider reads it
+    host.inputs["desiredStatus"] = "TERMINATED"
+    found = net.google.diff(host, **net.host_inputs(**spot))
+    assert (found.changed, found.replaces) == (["desiredStatus"], [])
+
+
 def test_two_machines_do_not_have_one_address(net: Net) -> None:
     address = net.address().outputs["address"]
     net.host(**net.with_address(address))

@@ -40,7 +40,7 @@ def settings(request: NodeRequest) -> dict[str, Any]:
         "secrets": {
             "required": list(secret_names(request)),
             "optional": list(optional_secret_names(request)),
-            "generated": ["probe_key"],
+            "generated": ["probe_key", *(name for role in roles for name in role.generated(request))],
         },
         "secret_files": [
             row for optional in (False, True) for role in roles for row in role.secret_files(request, optional=optional)

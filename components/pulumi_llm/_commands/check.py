@@ -69,8 +69,8 @@ COMMAND = Command(
             action="append",
             default=[],
             metavar="MODEL[=SHARE]",
-            help="another model on the same machine, with its share of the card, or =own for a GPU of its own; may be "
-            "repeated",
+            help="another model on the same machine, with its share of the card, =own for a GPU of its own, or =cpu "
+            "for the machine's memory; may be repeated",
         ),
         option(
             "--adapters", type=whole(1, 16), default=0, metavar="N", help="LoRA adapters that are served with the model"

@@ -210,10 +210,25 @@ class Forecast:
 
     def _stood_in(self, resource: PlannedResource, key: str, value: Any, generation: int) -> Any:
         """A stand-in for an unknown text; what is no text stays unknown."""
-        if _plain(value) != UNKNOWN or not _is_text(resource.type, key):
+        if _plain(value) != UNKNOWN:
+            return self._within(resource, key, value, generation)
+        if not _is_text(resource.type, key):
             return value
         text = self._stand_ins.of(resource.urn, key, generation)
         return {SIGNATURE: SECRET, "value": text} if isinstance(value, Mapping) else text
+
+    def _within(self, resource: PlannedResource, path: str, value: Any, generation: int) -> Any:
+        """The same within blocks, such as a machine's address in its network interface."""
+        if isinstance(value, list):
+            return [self._within(resource, f"{path}[{at}]", each, generation) for at, each in enumerate(value)]
+        if not isinstance(value, Mapping) or SIGNATURE in value:
+            return value
+        made = {}
+        for key, each in value.items():
+            made[key] = self._within(resource, f"{path}.{key}", each, generation)
+            if each == UNKNOWN and _TEXT.search(key):
+                made[key] = self._stand_ins.of(resource.urn, f"{path}.{key}", generation)
+        return made
 
     def _id(self, resource: PlannedResource, generation: int) -> str:
         return self._stand_ins.of(resource.urn, "id", generation)

@@ -80,7 +80,8 @@ class Foreign:
 class ResolvedModel:
     """A further model on a model server's host, served by a vLLM of its own. ``spec`` has its share of a card.
 
-    ``cards``: the GPUs that it uses, by their numbers on the machine. What is None is not known, as of a server.
+    ``cards``: the GPUs that it uses, by their numbers on the machine; none: it is on the CPU. What is
+    None is not known, as of a server.
     ``task``: what it is for, if not for chat (`pulumi_llm.catalog.pooling`).
     """
 

@@ -240,27 +240,33 @@ def _check_subnets(server: ResolvedServer) -> None:
 
 
 def _further(server: ServerSpec, seats: Sequence[Seat]) -> Iterator[ResolvedModel]:
-    """The further models: those that share the first card start before those that have cards of their own."""
+    """The further models: those that share the first card start before those that have cards of their own; those on the
+    CPU are the last."""
     from pulumi_llm.preflight.engine import engine
     from pulumi_llm.preflight.request import context_of, dtype_on
 
     data, free = catalog.load(), server.gpu_count
-    for seat in seats[1:]:
-        wanted = server.models[seat.name]
+    memories = {seat.name: seat.memory for seat in seats[1:]}
+    on_cpu = [name for name, each in server.models.items() if each.device == "cpu"]
+    for name in (*memories, *on_cpu):
+        wanted = server.models[name]
         model = data.models.get(wanted.model)
         cards = (0,) if wanted.gpus is None else tuple(range(free, free + wanted.gpus))
+        dtype = dtype_on(wanted.dtype, model, data.gpus[server.gpu], engine())
+        if name in on_cpu:
+            cards, dtype = (), "bfloat16" if wanted.dtype == "bfloat16" else "float32"
         free += wanted.gpus or 0
         yield ResolvedModel(
-            name=seat.name,
+            name=name,
             spec=wanted,
             model=model,
             abilities=abilities_of(wanted.model, model.base_model if model else None),
             task=TASKS[wanted.kind] if wanted.kind else task_of(wanted.model, model, flags_of(wanted.extra_args)),
-            dtype=dtype_on(wanted.dtype, model, data.gpus[server.gpu], engine()),
+            dtype=dtype,
             context_length=context_of(wanted.context_length, model),
             weights_gib=placement.download_gib(model) if model is not None else None,
             cards=cards,
-            memory=seat.memory,
+            memory=memories.get(name),
         )
 
 

@@ -14,7 +14,7 @@ from pulumi_llm._review import own_items
 from pulumi_llm._review.buckets import in_buckets
 from pulumi_llm._review.item import Item, ItemKind, Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
-from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look
+from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look, sold_as
 from pulumi_llm._texts import Text, _
 from pulumi_llm.catalog import Catalog, Price
 from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
@@ -107,7 +107,7 @@ class _Reader:
         inputs = resource.inputs
         item = self._item(resource, rule, "machine", "machine", "machine")
         try:
-            name = look(inputs, rule.instance_type)
+            name = sold_as(rule, inputs)
             spot = rule.spot is not None and holds(rule.spot, inputs)
             item = replace(item, name=str(name or ""), spot=spot, unknown=_refused(rule, inputs))
             item = replace(

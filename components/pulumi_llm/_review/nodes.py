@@ -8,7 +8,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm._review.impact import role_of
-from pulumi_llm._review.table import NotInPlan, cost_table, look
+from pulumi_llm._review.table import CostRule, NotInPlan, cost_table, look, sold_as
 from pulumi_llm.catalog import Catalog
 
 REPLICA = "llm:index:Replica"
@@ -107,7 +107,7 @@ def machines_of(plan: Plan, nodes: Nodes, catalog: Catalog, default_regions: Map
             node=nodes.of(each),
             urn=each.urn,
             kind=kind,
-            instance_type=_text(each, rule.instance_type),
+            instance_type=_type(each, rule),
             cloud=clouds.get(each.package, each.package),
             region=region or default_regions.get(each.package, ""),
             zone=_text(each, rule.zone) if rule.zone else "",
@@ -117,6 +117,14 @@ def machines_of(plan: Plan, nodes: Nodes, catalog: Catalog, default_regions: Map
 def _text(resource: PlannedResource, path: str) -> str:
     try:
         found = look(resource.inputs, path)
+    except NotInPlan:
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _type(resource: PlannedResource, rule: CostRule) -> str:
+    try:
+        found = sold_as(rule, resource.inputs)
     except NotInPlan:
         return ""
     return found if isinstance(found, str) else ""

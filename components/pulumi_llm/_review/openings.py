@@ -56,7 +56,21 @@ def _ranges(resource: PlannedResource, rule: Opening) -> Iterator[tuple[str, str
             continue
         sources = [value for path in rule.cidrs for _, value in parts(row, path) if value not in (None, "")]
         for each in sources or ([rule.default] if rule.default else []):
-            yield _port(row, rule), SHOWN_UNKNOWN if each == UNKNOWN or not isinstance(each, str) else each
+            for port in _ports(row, rule):
+                yield port, SHOWN_UNKNOWN if each == UNKNOWN or not isinstance(each, str) else each
+
+
+def _ports(row: Mapping[str, Any], rule: Opening) -> list[str]:
+    """The ports of a rule: one, or a range, or each that a list of it names."""
+    if not any("[]" in path for path in rule.ports):
+        return [_port(row, rule)]
+    protocols = {str(value) for _, value in parts(row, rule.protocol)}
+    found = [str(value) for path in rule.ports for _, value in parts(row, path) if value not in (None, "")]
+    return ["*"] if not found or "all" in protocols else [each.split("-")[0] if _one(each) else each for each in found]
+
+
+def _one(port: str) -> bool:
+    return len(set(port.split("-"))) == 1
 
 
 def _port(row: Mapping[str, Any], rule: Opening) -> str:

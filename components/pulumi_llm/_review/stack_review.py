@@ -24,7 +24,7 @@ from pulumi_llm._review.masking import Masker, secrets_in, secrets_in_environmen
 from pulumi_llm._review.nodes import Machine, Nodes, machines_of
 from pulumi_llm._review.openings import Open, is_rule, lists_rules, openings_of
 from pulumi_llm._review.policy import Settings, check
-from pulumi_llm._review.table import cost_table
+from pulumi_llm._review.table import NotInPlan, cost_table, sold_as
 from pulumi_llm._texts import _, changed
 from pulumi_llm.catalog import Catalog
 from pulumi_llm.errors import Finding, Refusal
@@ -174,7 +174,10 @@ def _as_it_is(rows: Iterable[Change], nodes: Nodes, standing: set[str], catalog:
 def _has_gpu(machine: PlannedResource, catalog: Catalog) -> bool:
     """Whether the machine has a GPU; true where the catalogue does not know its type, so that nothing is hidden."""
     rule = cost_table().rules.get(machine.type)
-    name = machine.inputs.get(rule.instance_type) if rule is not None and rule.instance_type else None
+    try:
+        name = sold_as(rule, machine.inputs) if rule is not None and rule.instance_type else None
+    except NotInPlan:
+        name = None
     known = [each for each in catalog.instances if each.instance_type == name]
     return not known or any(each.gpu for each in known)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import UNKNOWN, is_secret
 from pulumi_llm._review.cloud_rows import whole
+from pulumi_llm.clouds import cards
 
 DATA = Path(__file__).parent / "data" / "costs.json"
 
@@ -51,6 +53,9 @@ class CostRule:
     source: str
     source_date: str
     instance_type: str = ""
+    cards: Mapping[str, Any] | None = None
+    """Where a machine names its GPUs beside its type: ``at`` a list, each with ``type`` and ``count``. With the types
+    that match ``beside`` they are sold as one: see `sold_as`."""
     zone: str | None = None
     subnet: str | None = None
     only: tuple[Condition, ...] = ()
@@ -118,3 +123,15 @@ def holds(condition: Condition, inputs: Mapping[str, Any]) -> bool:
     if "above" in condition:
         return isinstance(value, (int, float)) and value > condition["above"]
     return value in condition["is"]
+
+
+def sold_as(rule: CostRule, inputs: Mapping[str, Any]) -> Any:
+    """What the catalogue calls the machine: its type, and the cards beside it where a cloud sells them apart.
+
+    ``n1-standard-16+nvidia-tesla-t4x2``. Raises :class:`NotInPlan` where the plan cannot tell.
+    """
+    name = look(inputs, rule.instance_type)
+    if rule.cards is None or not re.match(rule.cards["beside"], str(name or "")):
+        return name
+    listed = [each for each in look(inputs, rule.cards["at"]) or () if isinstance(each, Mapping)]
+    return cards.joined(str(name), ((str(look(each, "type")), int(look(each, "count") or 1)) for each in listed))

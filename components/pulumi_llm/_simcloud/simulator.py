@@ -24,6 +24,7 @@ from . import booting, identities, powered
 from . import config as configuring
 from . import faults as failing
 from .faults import Faults
+from .nested import with_computed
 from .offers import Offers
 from .offers import of as offers_of
 from .rules.base import Call, CloudError, Rules
@@ -120,7 +121,8 @@ class Simulator:
         """
         given = {key: value for key, value in inputs.items() if not key.startswith("__")}
         if preview:
-            return "", self._secrets(token, {**self._unknowns(token, given), **given})
+            said = with_computed(given, table.find(token), {})
+            return "", self._secrets(token, {**self._unknowns(token, given), **said})
         with self.store.transaction():
             call = self._call(token, urn, given)
             call.id, outputs = identities.new(token, call.inputs, call.region)
@@ -168,6 +170,7 @@ class Simulator:
         old = normal(reveal(old_inputs))
         changed = {key for key in {*given, *old} if not key.startswith("__") and old.get(key) != reveal(given).get(key)}
         if preview:
+            merged = with_computed(merged, facts, reveal(state))
             unknown = _rules(self.package).unknown_on_update.get(token)
             names = unknown(changed, reveal(state)) if unknown else set()
             if self.package == "command" and token != "command:remote:CopyToRemote":  # noqa: S105

@@ -13,7 +13,7 @@ from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
 from pulumi_llm.catalog.context import KEYS as CONTEXT_KEYS
 from pulumi_llm.catalog.context import context_of, served_of
-from pulumi_llm.catalog.kin import BY_ARCHITECTURE, LIKE, OF_PARTS, TIED
+from pulumi_llm.catalog.kin import BY_ARCHITECTURE, LIKE, OF_PARTS, TEXT_DEFAULTS, TIED
 from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.older_files import as_read
@@ -176,6 +176,9 @@ def _text_part(outer: Mapping[str, object]) -> tuple[str | None, dict[str, objec
             if isinstance(part, dict):
                 if "model_type" not in part and isinstance(of_class, dict):
                     part = {"model_type": of_class.get(name), **part}
+                part = {**TEXT_DEFAULTS.get(str(kind), {}), **part}
+                if part.get("model_type") == "exaone4_5_text":  # as configuration_exaone4_5.py reads it
+                    part["model_type"] = "exaone4"
                 kind, values, deeper = part.get("model_type", kind), part, True
                 break
     whole = classes().get(str(kind), {}).get("text")
@@ -346,7 +349,9 @@ def _tied(reader: Reader, outer: Mapping[str, object], inner: Mapping[str, objec
     """Whether the output head is the embeddings. Where the whole and its text part disagree, it is counted."""
     if str(inner.get("model_type")) in ENCODERS:
         return True  # an encoder has no head at all
-    said = [part["tie_word_embeddings"] for part in (outer, inner) if part.get("tie_word_embeddings") is not None]
+    older = "tie_embedding" if str(inner.get("model_type")).startswith("lfm2") else ""
+    tied = [part.get(older, part.get("tie_word_embeddings")) for part in (outer, inner)]
+    said = [each for each in tied if each is not None]
     for value in said:
         if not isinstance(value, bool):
             message = _("tie_word_embeddings must be true or false, not {value}", value=shown(value))

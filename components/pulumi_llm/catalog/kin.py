@@ -57,6 +57,34 @@ OF_PARTS: Mapping[str, Mapping[str, str]] = {
 }
 """Which class a part without a model type is of, where transformers has no class of the whole."""
 
+TEXT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "glmasr": {
+        "model_type": "llama",
+        "vocab_size": 59_264,
+        "hidden_size": 2_048,
+        "intermediate_size": 6_144,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 8_192,
+    },
+    "voxtral": {
+        "model_type": "llama",
+        "vocab_size": 131_072,
+        "hidden_size": 3_072,
+        "intermediate_size": 8_192,
+        "num_hidden_layers": 30,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 131_072,
+    },
+}
+"""What a whole gives its text part, before that part's own class does.
+
+transformers 5.19.0, ``_default_text_config_kwargs`` of configuration_voxtral.py and configuration_glmasr.py (read
+2026-11-29); no other class that vLLM serves has such settings.
+"""
+
 BY_ARCHITECTURE: Mapping[str, str] = {
     "LongcatFlashForCausalLM": "longcat_flash",
     "LongcatFlashNgramForCausalLM": "longcat_flash",

@@ -50,15 +50,18 @@ def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placi
     from pulumi_llm.preflight import report, request, rules_change, rules_host
 
     seats: tuple[Seat, ...] = ()
+    of_cpu: list[Finding] = []
     server = rules_change.settled(server)
     if server.models:
-        from pulumi_llm.preflight import sharing
+        from pulumi_llm.preflight import on_cpu, sharing
 
+        of_cpu = [one.placed(f"models.{each.name}") for each in on_cpu.of_server(server)
+                  for one in on_cpu.findings(each)]  # fmt: skip
         seats = sharing.seats(sharing.wishes(server))
         server = sharing.settled(server, seats)
 
     def together(found: Iterable[Finding]) -> tuple[Finding, ...]:
-        return tuple(sharing.findings(seats, found) if seats else found)
+        return (*(sharing.findings(seats, found) if seats else found), *of_cpu)
 
     asked = request.of_server(server, vectors)
     placing = placing or request.placing_of(asked)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
-from pulumi_llm.preflight import weights
+from pulumi_llm.preflight import on_cpu, turning, weights
 from pulumi_llm.preflight.engine import engine
 
 if TYPE_CHECKING:
@@ -66,8 +67,30 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, 
 
 def of_models(server: ServerSpec) -> Iterator[Beside]:
     """The further models of a server."""
+    from pulumi_llm.spec import turns  # who asks about models and a GPU alone has no spec
+
     for name, each in server.models.items():
-        yield of_model(name, catalog.load().models.get(each.model), each.gpus or 1)
+        if each.device == on_cpu.CPU:
+            yield of_cpu(on_cpu.of_spec(name, each))
+        else:
+            yield of_model(name, catalog.load().models.get(each.model), each.gpus or 1)
+    if turns.level(server) == 1:
+        names = [server.model, *(server.models[name].model for name in turns.taking(server))]
+        yield of_sleepers(catalog.load().models.get(each) for each in names)
+
+
+def of_sleepers(models: Iterable[Model | None]) -> Beside:
+    """The weights of models that take turns, in the host's memory; of one that is not known `UNKNOWN_GIB`."""
+    sizes = (weights.weights_gib(each, each.quantization, each.quantization_bits) if each else None for each in models)
+    kept = turning.host_gib(UNKNOWN_GIB if size is None else size for size in sizes)
+    return Beside(turning.TAKES_TURNS, _("the weights of models that sleep"), kept, 0, fixed=True)
+
+
+def of_cpu(model: on_cpu.OnCpu) -> Beside:
+    """A further model on the CPU, whose weights are in the host's memory."""
+    found = of_model(model.name, model.model, 1)
+    title = _("the model {name} on the CPU", name=model.name)
+    return replace(found, title=title, memory_gib=model.memory_gib)
 
 
 def of_model(name: str, model: Model | None, gpus: int) -> Beside:

@@ -6,13 +6,12 @@ share the embeddings and the output head with the model; read 2026-11-28).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Cache, Model
-from pulumi_llm.preflight import extras, heads_apart
+from pulumi_llm.preflight import extras, guesses, heads_apart
 from pulumi_llm.preflight.weights import weights_gib
 
 WITHOUT_MODEL = frozenset({"ngram", "ngram_gpu", "suffix"})
@@ -56,38 +55,20 @@ NOTHING = Held(0.0, ())
 def asked(flags: Mapping[str, str]) -> Draft | None:
     """The draft that a command line asks for; None where it asks for none.
 
-    ``--speculative-config`` holds JSON or has its keys behind dots; ``--spec-method`` and ``--spec-model`` are short
-    for two of them.
+    It may ask in a way that vLLM refuses, which `rules_guesses` says.
     """
-    given: dict[str, object] = {}
-    text = flags.get("--speculative-config")
-    if text is not None:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        given = dict(value) if isinstance(value, dict) else {"method": UNREAD}
-    short = {"method": "--spec-method", "model": "--spec-model", "num_speculative_tokens": "--spec-tokens"}
-    for key in (*short, "revision"):
-        for flag in (f"--speculative-config.{key}", short.get(key, "")):
-            if flag in flags:
-                given[key] = flags[flag]
-    if not given:
+    given = guesses.given(flags)
+    if given is None:
         return None
+    if isinstance(given, str):
+        given = {"method": UNREAD}
     method, model, revision = (given.get(key) for key in ("method", "model", "revision"))
     return Draft(
         method if isinstance(method, str) else "",
         model if isinstance(model, str) and model else None,
-        _whole(given.get("num_speculative_tokens")),
+        guesses.whole(given.get(guesses.COUNT)),
         revision if isinstance(revision, str) and revision else None,
     )
-
-
-def _whole(value: object) -> int | None:
-    """A number, or one that a flag gives as text."""
-    if isinstance(value, str) and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():
-        value = int(value[:9])
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def held(model: Model, draft: Draft) -> Held | None:

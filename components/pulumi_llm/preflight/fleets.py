@@ -10,7 +10,7 @@ from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.preflight import report, request
+from pulumi_llm.preflight import report, request, rules_shape
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.memory import Memory
@@ -104,6 +104,7 @@ def fit(model: FleetModelSpec, node: Node) -> Fit:
             found = (
                 *(each for each in found if each.code not in OF_MEMORY),
                 *(each for each in report.findings(whole) if each.code in OF_MEMORY),
+                *rules_shape.without_stages(replace(case, request=replace(asked, nodes=model.nodes))),
                 *_of_layers(model, case.model.layers),
             )
             case = whole

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._flags import flags_of
+from pulumi_llm._flags import flags_of, number_of
 from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
@@ -328,5 +328,4 @@ def cache_dtype_of(request: FitRequest, model: Model, flags: Mapping[str, str]) 
 
 
 def _number(flags: dict[str, str], name: str) -> int | None:
-    text = flags.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
+    return number_of(flags.get(name, "")) or None

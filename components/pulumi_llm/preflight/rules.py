@@ -40,6 +40,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_shape.heads_not_divisible,
     rules_shape.groups_not_divisible,
     rules_shape.more_nodes_than_layers,
+    rules_shape.without_stages,
     rules_shape.between_nodes,
     rules_shape.context_beyond_model,
     rules_flags.flags_refused,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pulumi_llm._flags import flags_of
+from pulumi_llm._flags import flags_of, number_of
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import adapters, rules_guesses
@@ -117,5 +117,4 @@ def _refused(case: Case, flag: str, why: str, hint: str) -> Finding:
 
 
 def _number(flags: Mapping[str, str], name: str) -> int | None:
-    text = flags.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return number_of(flags.get(name, ""))

@@ -6,11 +6,15 @@ alone.
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
+from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import nearest
-from pulumi_llm.preflight import drafts, extras
+from pulumi_llm.preflight import drafts, extras, guesses
 from pulumi_llm.preflight.drafts import Draft
 from pulumi_llm.preflight.request import Case
 from pulumi_llm.preflight.rules_model import architectures
@@ -19,12 +23,102 @@ Wrong = tuple[str, str]
 """Why vLLM does not start, and what it would start with."""
 
 
+EXAMPLE = '{"method": "ngram", "num_speculative_tokens": 3}'
+WORDS = {"true", "false", "yes", "no", "on", "off", "t", "f", "y", "n", "1", "0"}
+"""What pydantic takes for a yes or a no, in any letters."""
+
+
 def wrong(case: Case, draft: Draft) -> Wrong | None:
     """The first of what vLLM would end for; None: nothing that is known."""
-    if draft.method == drafts.UNREAD:
+    flags, known = flags_of(case.request.extra_args), extras.rows("guessing")
+    given = guesses.given(flags)
+    if isinstance(given, str):
+        return _("what is given is no JSON object: {text}", text=_short(given)), EXAMPLE
+    if (flag := guesses.twice(flags)) is not None:
+        return _("{flag} and the configuration both say {key}", flag=flag, key=guesses.SHORT[flag]), _("one of both")
+    return (
+        _settings(given or {}, known)
+        or _method(draft, known)
+        or _model(case, draft, known)
+        or _count(case, draft, known)
+        or _step(case, draft)
+        or _words(given or {})
+    )
+
+
+def _settings(given: Mapping[str, object], known: dict[str, Any]) -> Wrong | None:
+    """Each setting is one that vLLM has, and of its kind."""
+    kinds = known["settings"]
+    for key, value in given.items():
+        if key not in kinds:
+            near = nearest(key, kinds)
+            hint = _("did you mean {names}?", names=either(near)) if near else EXAMPLE
+            return _("it has no setting {key!r}", key=key), hint
+        if value is None and key not in known["required"]:
+            continue
+        if (right := _right(kinds[key], value)) is not None:
+            return _("{key} is {value}", key=key, value=_short(json.dumps(value, ensure_ascii=False))), right
+    return None
+
+
+def _right(kind: Any, value: object) -> str | None:
+    """What would be right in the place of a value that is not; None where it is."""
+    if isinstance(kind, list):
+        return None if value in kind else either(kind)
+    if isinstance(kind, int):
+        number = guesses.whole(value)
+        return None if number is not None and number >= kind else _("a whole number, {least} at least", least=kind)
+    if kind == "text":
+        return None if isinstance(value, str) else _("a text, in quotation marks")
+    if kind == "bool":
+        fine = isinstance(value, bool) or str(value).casefold() in WORDS or value in (0.0, 1.0)
+        return None if fine else "true, false"
+    if kind == "number":
+        return None if _finite(value) else _("a number")
+    return None
+
+
+def _finite(value: object) -> bool:
+    try:
+        return isinstance(value, int | float | str) and math.isfinite(float(value))
+    except (ValueError, OverflowError):
+        return False
+
+
+def _step(case: Case, draft: Draft) -> Wrong | None:
+    """A step takes what is guessed of a request and one token more: no more than a batch or the context has room for.
+
+    v1/worker/gpu/model_runner.py asserts it in its first run, v1/worker/gpu/warmup.py has two such steps in the
+    context, and config/compilation.py finds no CUDA graph that is so large (read, not run: there was no GPU).
+    """
+    count = draft.tokens
+    if count is None:
         return None
-    known = extras.rows("guessing")
-    return _method(draft, known) or _model(case, draft, known) or _count(case, draft, known)
+    most = min(case.load.max_num_batched_tokens, case.max_model_len) - 1
+    if count <= most:
+        return None
+    why = _(
+        "{count} tokens are guessed at a time, and a step has room for {most}: a batch has {batch} tokens and the "
+        "context {context}",
+        count=count,
+        most=most,
+        batch=case.load.max_num_batched_tokens,
+        context=case.max_model_len,
+    )
+    return why, '"num_speculative_tokens": 3'
+
+
+def _words(given: Mapping[str, object]) -> Wrong | None:
+    """How many words are looked for, from the least to the most (n-grams)."""
+    least, most = (guesses.whole(given.get(f"prompt_lookup_{end}")) for end in ("min", "max"))
+    if least is None or most is None or least <= most:
+        return None
+    why = _("prompt_lookup_min is {least}, above prompt_lookup_max, which is {most}", least=least, most=most)
+    return why, f'"prompt_lookup_min": {most}'
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _method(draft: Draft, known: dict[str, Any]) -> Wrong | None:
@@ -66,8 +160,6 @@ def _count(case: Case, draft: Draft, known: dict[str, Any]) -> Wrong | None:
         if draft.method in known["counts_by_itself"]:
             return None
         return _("num_speculative_tokens is not given"), f'"num_speculative_tokens": {heads or 3}'
-    if count < 1:
-        return _("num_speculative_tokens is {count}", count=count), '"num_speculative_tokens": 1'
     if heads and count > heads and count % heads:
         return (
             _(

@@ -10,7 +10,7 @@ from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, all_of, any_of, listed
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import beside, placement, weights
+from pulumi_llm.preflight import beside, placement, turning, weights
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.request import Case, FitRequest
 
@@ -122,6 +122,8 @@ def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memo
     """What would find room: less for a service, a machine of its own, or a larger one with the same GPUs."""
     ways, together = [], beside.memory_gib(services)
     for each in sorted(services, key=lambda each: bool(each.argument)):
+        if each.name == turning.TAKES_TURNS:
+            ways.append("turns.weights: disk")
         if each.fixed:
             continue
         if not each.argument:

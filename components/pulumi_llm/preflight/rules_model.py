@@ -39,7 +39,7 @@ class Architectures:
 
     ``generic`` are written in transformers only and run through vLLM's backend for those; ``removed`` gives the last
     release that had them, ``plugins`` where the plugin is that has them now; ``newer`` is None while there is no
-    newer release than the pinned one.
+    newer release than the pinned one. ``no_stages`` cannot be cut into stages for several machines.
     """
 
     text: frozenset[str]
@@ -48,6 +48,7 @@ class Architectures:
     removed: Mapping[str, str]
     plugins: Mapping[str, str]
     newer: Newer | None = None
+    no_stages: frozenset[str] = frozenset()
 
 
 @cache
@@ -61,6 +62,7 @@ def architectures() -> Architectures:
         removed=raw["removed"],
         plugins=raw["plugins"],
         newer=_newer(raw.get("newer")),
+        no_stages=frozenset(raw["no_stages"]),
     )
 
 

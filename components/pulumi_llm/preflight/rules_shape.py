@@ -9,6 +9,7 @@ from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import stages
 from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.preflight.rules_model import architectures
 
 COUNTS = (1, 2, 4, 8)
 """Numbers of GPUs that instance types carry."""
@@ -95,6 +96,24 @@ def more_nodes_than_layers(case: Case) -> Iterator[Finding]:
         _("nodes: {layers} or fewer", layers=layers),
         where="nodes",
     )  # fmt: skip
+
+
+@when(lambda case: case.request.nodes > 1 and case.model.architecture in architectures().no_stages)
+def without_stages(case: Case) -> Iterator[Finding]:
+    """vLLM refuses pipeline parallelism for a class without it (config/model.py, verify_with_parallel_config)."""
+    yield Finding(
+        "fit.no-stages",
+        _(
+            "vLLM {version} cannot cut {name}, the class of {model}, into parts for {nodes} machines: it does not "
+            "start",
+            version=case.engine.version,
+            name=case.model.architecture,
+            model=case.model.id,
+            nodes=case.request.nodes,
+        ),
+        _("nodes: 1 with more or larger GPUs, or a model of another class"),
+        where="nodes",
+    )
 
 
 def between_nodes(case: Case) -> Iterator[Finding]:

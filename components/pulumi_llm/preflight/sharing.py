@@ -21,7 +21,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, all_of, any_of
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import request as requests
-from pulumi_llm.preflight import rules_change, served_adapters
+from pulumi_llm.preflight import rules_change, served_adapters, turning
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.request import Case, FitRequest
@@ -42,12 +42,15 @@ UNKNOWN_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A model that is asked for. ``given``: its share is; ``shares``: it lies on the main model's first card."""
+    """A model that is asked for. ``given``: its share is; ``shares``: it lies on the main model's first card;
+    ``turns``: it sleeps while another one that takes turns is awake.
+    """
 
     name: str
     request: FitRequest
     given: bool
     shares: bool
+    turns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,17 @@ def wishes(server: ServerSpec) -> tuple[Wish, ...]:
     """What a server's spec asks for, the main model first."""
     main = requests.of_server(server)
     given = "gpu_memory_utilization" in server.model_fields_set
-    rows = [Wish(name=server.name_served, request=main, given=given, shares=True)]
-    return (*rows, *(_wish(server.gpu, name, each) for name, each in server.models.items()))
+    rows = [
+        Wish(
+            name=server.name_served,
+            request=main,
+            given=given,
+            shares=True,
+            turns=any(each.takes_turns for each in server.models.values()),
+        )
+    ]
+    return (*rows, *(_wish(server.gpu, name, each) for name, each in server.models.items()
+                     if each.device == "gpu"))  # fmt: skip
 
 
 def _wish(gpu: str, name: str, each: ModelSpec) -> Wish:
@@ -104,6 +116,7 @@ def _wish(gpu: str, name: str, each: ModelSpec) -> Wish:
         ),
         share=each.gpu_memory_utilization,
         shares=shares,
+        turns=each.takes_turns,
     )
 
 
@@ -111,26 +124,42 @@ def _pools(each: ModelSpec) -> bool:
     return each.kind in ("embedding", "reranking") and "--runner" not in " ".join(each.extra_args)
 
 
-def further(name: str, request: FitRequest, *, share: float | None, shares: bool) -> Wish:
+def further(name: str, request: FitRequest, *, share: float | None, shares: bool, turns: bool = False) -> Wish:
     """A model beside the main one; what is left out of its request is settled here."""
-    seqs = request.max_num_seqs or (FEW_REQUESTS if shares else None)
+    seqs = request.max_num_seqs or (FEW_REQUESTS if shares and not turns else None)
     request = replace(request, max_num_seqs=seqs, gpu_memory_utilization=share or WHOLE)
-    return Wish(name=name, request=request, given=share is not None, shares=shares)
+    return Wish(name=name, request=request, given=share is not None, shares=shares, turns=turns)
 
 
 def seats(asked: Sequence[Wish]) -> tuple[Seat, ...]:
     """Each model with its share: as given, else as little as it starts with; the main one has what is left."""
     main, others = asked[0], [_seated(each) for each in asked[1:]]
-    sharing = [each.share for each in others if each.wish.shares]
+    sharing = [each.share for each in others if each.wish.shares and not each.wish.turns]
+    if main.turns:
+        return _in_turn([_seat(main), *others], sum(sharing))
     if not main.given and sharing:
-        card, each = _card_gib(main.request), engine().spending.reserved_gib
-        taken = sum(sharing) + len(sharing) * each / card
-        least = _seat(main).least_gib
-        # What nobody has is left as it is, unless it is what the main one lacks.
-        lacking = 0.0 if least is None else min(_up(least / card), _down(1 - each / card - taken))
-        share = max(LEAST, _down(WHOLE - taken), lacking)
-        main = replace(main, request=replace(main.request, gpu_memory_utilization=share))
+        main = _with_the_rest(_seat(main), sum(sharing), len(sharing))
     return (_seat(main), *others)
+
+
+def _in_turn(found: Sequence[Seat], always: float) -> tuple[Seat, ...]:
+    """Each of those that take turns has what is left while the others sleep. ``always``: the shares of the rest."""
+    card, beside = _card_gib(found[0].wish.request), sum(each.wish.shares for each in found) - 1
+    left = {each.name: always + turning.others_gib(found, each) / card for each in found}
+    return tuple(
+        _seat(_with_the_rest(each, left[each.name], beside)) if each.wish.turns and not each.wish.given else each
+        for each in found
+    )
+
+
+def _with_the_rest(seat: Seat, shares: float, count: int) -> Wish:
+    """The wish with what ``count`` others with these ``shares`` leave of the card."""
+    card, each = _card_gib(seat.wish.request), engine().spending.reserved_gib
+    taken, least = shares + count * each / card, seat.least_gib
+    # What nobody has is left as it is, unless it is what this one lacks.
+    lacking = 0.0 if least is None else min(_up(least / card), _down(1 - each / card - taken))
+    share = min(MOST, max(LEAST, _down(WHOLE - taken), lacking))
+    return replace(seat.wish, request=replace(seat.wish.request, gpu_memory_utilization=share))
 
 
 def _up(share: float) -> float:
@@ -189,18 +218,19 @@ def settled(server: ServerSpec, found: Sequence[Seat] = ()) -> ServerSpec:
         )
         for each in others
     }
-    return server.model_copy(update={"gpu_memory_utilization": main.share, "models": models})
+    return server.model_copy(update={"gpu_memory_utilization": main.share, "models": {**server.models, **models}})
 
 
 def findings(found: Sequence[Seat], of_main: Iterable[Finding]) -> list[Finding]:
     """What is said of all of them: ``of_main`` is what the rules say of the main model alone."""
     told = [(found[0], each) for each in of_main]
     told += [(seat, each.placed(f"models.{seat.name}")) for seat in found[1:] for each in _of_further(seat)]
-    together = list(_together(found))
+    together = [*_together(found), *turning.not_run(found)]
+    lacking = any(each.severity == "error" for each in together)
     # That finding has all numbers of the shared card: what each lacks there is not said again.
     return [
         *together,
-        *(each for seat, each in told if not (together and seat.wish.shares and each.code in MEMORY_CODES)),
+        *(each for seat, each in told if not (lacking and seat.wish.shares and each.code in MEMORY_CODES)),
     ]
 
 
@@ -243,7 +273,7 @@ def _together(found: Sequence[Seat]) -> Iterator[Finding]:
     if len(sharing) < 2:
         return
     card, kept = _card_gib(sharing[0].wish.request), engine().spending.reserved_gib * len(sharing)
-    asked = sum(each.share * card for each in sharing) + kept
+    asked = turning.asked_gib(sharing, card) + kept
     starved = [each for each in sharing if each.memory is not None and each.memory.kv_gib < each.memory.need_gib]
     alone = sharing[0].least_gib
     if alone is not None and alone > card - engine().spending.reserved_gib:
@@ -271,24 +301,47 @@ def _row(seat: Seat, card: float) -> str:
     values = {"name": seat.name, "share": seat.share, "gib": seat.share * card}
     if seat.least_gib is None:
         return _("{name} ({share:.2f} of it, {gib:.2f} GiB)", **values)
+    if seat.wish.turns:
+        return _(
+            "{name} ({share:.2f} of it, {gib:.2f} GiB; needs {least:.2f}, in turn, and {asleep:.2f} asleep)",
+            **values,
+            least=seat.least_gib,
+            asleep=turning.asleep_gib(seat),
+        )
     return _("{name} ({share:.2f} of it, {gib:.2f} GiB; needs {least:.2f})", **values, least=seat.least_gib)
 
 
 def _ways(sharing: Sequence[Seat], card: float, kept: float) -> Iterator[str]:
     """What would do: other shares, a shorter context, a card of its own for the largest, another card."""
-    known = [each.least_gib for each in sharing if each.least_gib is not None]
-    if len(known) == len(sharing) and sum(known) + kept <= card:
+    least = turning.least_gib(sharing)
+    if least is not None and least + kept <= card:
         yield _("gpu_memory_utilization left out everywhere, so that each has what it needs")
     main, others = sharing[0], sharing[1:]
     longest = main.memory.max_model_len if main.memory is not None else 0
     if main.case is not None and SHORTEST_CONTEXT <= longest - longest % 256 < main.case.max_model_len:
         yield f"context_length: {longest - longest % 256}"
     most = max(others, key=lambda each: each.least_gib or 0.0)
+    if _fit_in_turn(sharing, most, card, kept):
+        yield _("takes_turns: true for {name}, so that it or the main model sleeps", name=most.name)
     rest = [each.least_gib for each in sharing if each is not most]
-    if sum(each or 0.0 for each in rest) + kept * (len(rest) - 1) / len(sharing) <= WHOLE * card:
+    if (
+        not most.wish.turns
+        and sum(each or 0.0 for each in rest) + kept * (len(rest) - 1) / len(sharing) <= WHOLE * card
+    ):
         yield _("gpus: 1 for {name}, which then has a card of its own", name=most.name)
     larger = _larger(sharing, card)
     yield _("a GPU with more memory, smaller models, or shorter contexts") if larger is None else f"gpu: {larger}"
+
+
+def _fit_in_turn(sharing: Sequence[Seat], most: Seat, card: float, kept: float) -> bool:
+    """Whether they find room where the main model and that one take turns. One for vectors beside it is asked all the
+    time, as a rule, and would send the main model to sleep with each document.
+    """
+    if any(each.wish.turns for each in sharing) or (most.case is not None and not most.case.load.writes):
+        return False
+    turns = (sharing[0], most)
+    found = seats([replace(each.wish, turns=each in turns, given=False) for each in sharing])
+    return turning.asked_gib(found, card) + kept <= card + 0.01 and not list(_room_missing(found))
 
 
 def _larger(sharing: Sequence[Seat], card: float) -> str | None:

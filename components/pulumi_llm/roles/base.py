@@ -316,6 +316,10 @@ class Role:
             row["entries"][name] = each.variable or ""
         return list(rows.values())
 
+    def generated(self, node: NodeRequest) -> tuple[str, ...]:
+        """Secrets that the node makes for itself, and keeps."""
+        return ()
+
     def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:
         """Secrets by which a caller of the node is known, and the caller's name. ``gateway``: there is one."""
         named = {name: each.reads_status for name, each in self.manifest.secrets.items() if each.reads_status}

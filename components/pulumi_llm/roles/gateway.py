@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, nearest
-from pulumi_llm.roles import memory
+from pulumi_llm.roles import memory, turning
 from pulumi_llm.roles.base import PROBE, Role, Row, file_row, secret_row, sites_of, told
 from pulumi_llm.roles.files import fill, templates, text
 from pulumi_llm.roles.manifest import Listener
@@ -182,6 +182,7 @@ def routes(role: GatewayRole) -> str:
             }
             for each in role.routes
         },
+        **({"turns": dict(role.turns)} if role.turns else {}),
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
@@ -310,6 +311,7 @@ class Gateway(Role):
             secret_row("upstream.env", "llm-gateway", "env", {name: name.upper() for name in names}),
             # Read again by the gateway when they change, as keys and limits are.
             *(secret_row(name, "llm-gateway", "bundle", each) for name, each in files.items()),
+            *([secret_row(turning.GATES, "llm-gateway", "raw", {turning.KEY: ""})] if role.turns else []),
         ]
 
     def callers(self, node: NodeRequest, *, gateway: bool) -> dict[str, str]:

@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = 90
 """Per cent of a machine of which nobody says how much memory it has."""
-OUTSIDE = frozenset(
-    {
-        *("--kv-transfer-config", "--ec-transfer-config", "--kv-events-config", "--otlp-traces-endpoint"),
-        *("--master-addr", "--data-parallel-address", "--nnodes", "--headless"),
-    }
-)
+OUTSIDE = frozenset({"--kv-transfer-config", "--ec-transfer-config", "--kv-events-config", "--otlp-traces-endpoint"})
 """Flags of vLLM 0.32.0 by which it speaks to somebody else than the gateway and its own workers."""
 ADDRESS = re.compile(r"\b[a-z][a-z0-9+]*://(?!127\.|localhost\b|\[::1\])")
 

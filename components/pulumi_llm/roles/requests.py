@@ -133,6 +133,8 @@ class VllmRole:
     """Of the main model: a change loads it beside the one that runs, as the unit and on the port that are free."""
     cards: tuple[int, ...] = ()
     """Of a further model: the GPUs that it uses, by their numbers; none: the first, which is the main model's too."""
+    host_gib: int = 0
+    """Of a further model on the CPU: the memory of the machine that it may take (0: it is on GPUs)."""
     more: tuple[VllmRole, ...] = ()
     """Further models, each with a server of its own, in the order in which those start that share a card."""
     adapters: tuple[Adapter, ...] = ()
@@ -141,6 +143,8 @@ class VllmRole:
     """The collector that it tells of its part of each traced call, at an IP address; empty: it tells nobody."""
     slots: tuple[str, ...] = ()
     """The flags for these slots, the largest rank last."""
+    turns: int = 0
+    """How deep it sleeps while another model has its card, as vLLM counts it (1, 2); 0: it takes no turns."""
     among: Among | None = None
     """Of the main model: the machine has some of its layers, and other machines have the others."""
     guesser: Guesser | None = None
@@ -315,6 +319,8 @@ class GatewayRole:
     origins: tuple[str, ...] = ()
     """Web pages' origins that may ask from a browser; nobody's by default."""
     traces: Traces | None = None
+    turns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Models that take turns: see `turning.document`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,11 +27,21 @@ TIE_PORT, MASTER_PORT = 32766, 32767
 PORTS = (TIE_PORT, 60999)
 """What machines with one model open to each other: the two ports above, and those that Linux hands out by itself
 (net.ipv4.ip_local_port_range, 32768 to 60999), on which NCCL, Gloo and vLLM's queues listen."""
-OURS = {
+STAGES = {
     *("--pipeline-parallel-size", "-pp", "--nnodes", "-n", "--node-rank", "-r", "--master-addr", "--master-port"),
-    *("--distributed-executor-backend", "--headless", "--api-server-count", "-asc", "--data-parallel-size", "-dp"),
+    *("--headless", "--prefill-context-parallel-size", "-pcp"),
 }
-"""Flags that follow from the machines."""
+"""Flags of one model over several machines, or over more GPUs than ``--tensor-parallel-size`` takes: all of them."""
+COPIES = {
+    *("--data-parallel-size", "-dp", "--data-parallel-rank", "-dpn", "--data-parallel-start-rank", "-dpr"),
+    *("--data-parallel-size-local", "-dpl", "--data-parallel-address", "-dpa", "--data-parallel-rpc-port", "-dpp"),
+    *("--data-parallel-backend", "-dpb", "--data-parallel-hybrid-lb", "-dph", "--data-parallel-external-lb", "-dpe"),
+    *("--data-parallel-multi-port-external-lb", "-dpm", "--data-parallel-supervisor-port"),
+    *("--no-data-parallel-hybrid-lb", "--no-data-parallel-external-lb"),
+}
+"""Flags of several copies of a model, each with GPUs of its own (0.32.0, engine/arg_utils.py)."""
+OURS = {"--distributed-executor-backend", "--api-server-count", "-asc"}
+"""Further flags that follow from the machines where there are several."""
 
 
 def listening(role: VllmRole) -> list[str]:
@@ -55,17 +65,26 @@ def arguments(role: VllmRole) -> list[str]:
 
 
 def mistakes(role: VllmRole) -> Iterator[Finding]:
-    """A finding for each flag of ``extra_args`` that follows from the machines."""
-    if role.among is None:
-        return
+    """A finding for each flag of ``extra_args`` that follows from the machines, or that no GPU is left for.
+
+    Each GPU of a machine has its part of each layer, so a second stage or copy would want GPUs that are not there.
+    """
+    alone = role.among is None
     for flag in dict.fromkeys(each.partition("=")[0] for each in role.extra_args):
-        if flag in OURS:
-            yield Finding(
-                "bootstrap.flag-reserved",
-                _("{flag} cannot be given", flag=flag),
-                _("it follows from `nodes`, the machines that have the model together"),
-                where=f"extra_args {flag!r}",
-            )
+        if flag in COPIES:
+            hint = _("`replicas` for more machines with the model each; all GPUs of one machine have a part of it")
+        elif alone and flag in STAGES:
+            hint = _("`nodes` for more machines that have the model together; all GPUs of one have a part of it")
+        elif not alone and flag in STAGES | OURS:
+            hint = _("it follows from `nodes`, the machines that have the model together")
+        else:
+            continue
+        yield Finding(
+            "bootstrap.flag-reserved",
+            _("{flag} cannot be given", flag=flag),
+            hint,
+            where=f"extra_args {flag!r}",
+        )
 
 
 def prefix(role: VllmRole) -> str:
@@ -81,6 +100,7 @@ def prefix(role: VllmRole) -> str:
 def word(role: VllmRole) -> str:
     """Differs where two machines would not start the same model in the same way."""
     plain: dict[str, Any] = dataclasses.asdict(dataclasses.replace(role, among=None, more=()))
+    plain.pop("turns")  # it is never one of several machines that takes turns
     told = [plain, role.among.addresses if role.among else ()]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -10,7 +10,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import files, memory, tied, vllm_flags
+from pulumi_llm.roles import encoder, files, memory, tied, turning, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import (
@@ -78,6 +78,8 @@ class Vllm(Role):
         """What is refused of command lines: flags that the release lacks, or that the spec sets itself."""
         found = []
         for each in _asked(node).all:
+            if each.host_gib:
+                continue  # no command line of vLLM's
             try:
                 vllm_flags.vllm_arguments(each)
             except Refusal as refusal:
@@ -114,14 +116,18 @@ class Vllm(Role):
         """The units, and the chat template of a model whose own does not offer tools."""
         role = _asked(node)
         rows = [_named(each, str(self.unit), _unit(role)) for each in super().files(node)]
-        rows += [file_row(f"{UNITS}/{_unit(each)}", self._further(node, each), _unit(each)) for each in role.more]
+        rows += [file_row(f"{UNITS}/{_unit(each)}", self._further(node, each), _unit(each))
+                 for each in role.more if not each.host_gib]  # fmt: skip
         # Another limit is in force as soon as systemd reads it: nothing starts anew.
         rows.append(file_row(f"{UNITS}/{SLICE}", self.filled(f"{SLICE}.j2", node)))
-        if role.more:
+        if any(not each.host_gib for each in role.more):
             rows.insert(0, file_row(TURN, self.text("turn")))
+        rows[:0] = turning.files(role.all, _turning(role), self.text)
+        folder = f"{super().values(node)['venv']['vllm']}/bin"
+        rows += encoder.rows(self, folder, [(each, _unit(each)) for each in role.more if each.host_gib])
         if role.among is not None:
             rows.insert(0, file_row(tied.TIE, self.text("tie"), _unit(role)))
-        named = [(each, vllm_flags.chat_template(each)) for each in role.all]
+        named = [(each, vllm_flags.chat_template(each)) for each in role.all if not each.host_gib]
         chat = [
             file_row(vllm_flags.chat_file(each), self.text(f"chat/{name}"), _unit(each)) for each, name in named if name
         ]
@@ -146,12 +152,12 @@ class Vllm(Role):
             "collector": urlsplit(model.traces).hostname if model.traces else None,
             "later": bool(model.adapters or model.guesser),
             "nodes": tied.others(model),
+            "turns": turning.environment(model),
         }
 
     def _further(self, node: NodeRequest, model: VllmRole) -> str:
         """A further model's unit. On a card that others are on too it waits until those before it have loaded."""
-        first = _asked(node).all
-        before = [] if model.cards else [each for each in first[: first.index(model)] if not each.cards]
+        before = turning.before(model, _asked(node).all)
         values = {
             **super().values(node),
             **self._of_model(node, model),
@@ -171,7 +177,17 @@ class Vllm(Role):
         """The codes of services that are not called as the role is, which are vLLM's."""
         codes = {name: "vllm" for each in _asked(node).all if (name := _service(each)) != "vllm"}
         tie = {"tied": {"vllm": tied.STATE}} if _asked(node).among is not None else {}
-        return {**({"codes": codes} if codes else {}), **tie}
+        turns = {"turns": turning.URL} if _turning(_asked(node)) else {}
+        return {**({"codes": codes} if codes else {}), **tie, **turns}
+
+    def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
+        """The hub's token, and what opens the routes of models that take turns."""
+        rows = super().secret_files(node, optional=optional)
+        return rows if optional else [*rows, *turning.secrets(_asked(node).all, _turning(_asked(node)))]
+
+    def generated(self, node: NodeRequest) -> tuple[str, ...]:
+        """The key of models that take turns."""
+        return (turning.KEY,) if _turning(_asked(node)) else ()
 
     def twin(self, node: NodeRequest) -> NodeRequest | None:
         """The node with its main model's server as the second unit, and with the gateway's route to it."""
@@ -233,6 +249,11 @@ def _named(row: Row, unit: str, other: str) -> Row:
 
 def _unit(model: VllmRole) -> str:
     return f"llm-{_service(model)}.service"
+
+
+def _turning(role: VllmRole) -> list[str]:
+    """The units of models that take turns."""
+    return [_unit(each) for each in role.all if each.turns]
 
 
 def _health(model: VllmRole) -> str:

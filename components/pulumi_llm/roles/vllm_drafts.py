@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from pulumi_llm._flags import long
+
 CONFIG = "--speculative-config"
 MODEL = (f"{CONFIG}.model", "--spec-model")
 """Flags that stand for the key ``model`` of the configuration."""
@@ -23,10 +25,10 @@ def by_folder(arguments: Iterable[str], folders: Mapping[str, str]) -> list[str]
     found: list[str] = []
     for before, argument in pairwise(("", *arguments)):
         flag, equals, value = argument.partition("=")
-        if argument.startswith("--") and equals:
-            found.append(f"{flag}={_value(flag, value, folders)}")
+        if argument.startswith("-") and equals:
+            found.append(f"{flag}={_value(long(flag), value, folders)}")
         else:
-            found.append(_value(before, argument, folders))
+            found.append(_value(long(before), argument, folders))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import Text, _, either
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.roles import registry, tied
+from pulumi_llm.roles import registry, tied, turning
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import SECOND_PORT
 from pulumi_llm.roles.vllm_drafts import by_folder
@@ -72,7 +72,12 @@ def vllm_arguments(role: VllmRole) -> list[str]:
     # Of the model itself its heads guess, or a copy of it.
     there = (role, *((role.guesser,) if role.guesser else ()))
     folders = {each.model_id: model_path(each) for each in there}
-    return [model_path(role), *tied.listening(role), *by_folder(serving_arguments(role), folders)]
+    return [
+        model_path(role),
+        *tied.listening(role),
+        *by_folder(serving_arguments(role), folders),
+        *turning.arguments(role),
+    ]
 
 
 def serving_arguments(role: VllmRole) -> list[str]:
@@ -263,8 +268,10 @@ def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
 
 def command_line(role: VllmRole, folder: str) -> str:
     """ExecStart= of a model's unit: the program in ``folder``, a flag and its values on one line each."""
-    return tied.prefix(role) + " \\\n    ".join(
-        [f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])]
+    return (
+        tied.prefix(role)
+        + turning.prefix(role)
+        + " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
     )
 
 

@@ -27,6 +27,7 @@ from pulumi_llm.spec.server import ServerSpec, arguments_of_server, server_argum
 from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
 from pulumi_llm.spec.traces import TracesSpec
+from pulumi_llm.spec.turns import TurnsSpec
 from pulumi_llm.spec.upstreams import PriceSpec, UpstreamSpec, needs_key, served_by, url_of, vendor_of
 from pulumi_llm.spec.vectorizer import VectorizerSpec
 from pulumi_llm.spec.vectors import DEFAULT_ENGINE, VECTORS_BESIDE, VectorsSpec
@@ -96,6 +97,7 @@ __all__ = [
     "SnapshotsSpec",
     "TagsSpec",
     "TracesSpec",
+    "TurnsSpec",
     "UpstreamSpec",
     "VectorizerSpec",
     "VectorsSpec",

@@ -20,6 +20,9 @@ MOST = 8
 """Further models on one machine: as many ports on loopback are kept for them (templates/vllm/role.yaml)."""
 FURTHER_MODELS = "further_models"
 """What `models` of the server is called among ``ModelServer``'s arguments: ``models`` is what that tells."""
+ON_CPU = frozenset({"model", "kind", "modelscope_id", "revision", "device", "context_length", "dtype",
+                    "trust_remote_code"})  # fmt: skip
+"""What can be said of a model on the CPU."""
 Requests = Annotated[Count, Field(ge=1, le=4096)]
 TASKS: Mapping[str, str | None] = {"chat": None, "embedding": pooling.EMBEDDING, "reranking": pooling.RERANKER}
 """What a model may be for, and what the catalogue calls it."""
@@ -74,13 +77,19 @@ class ModelSpec(Part):
 
     zh: 模型站上的分支、标签或提交。不写则取节点首次下载时的最新版。"""
     device: Literal["gpu", "cpu"] = "gpu"
-    """``cpu`` is refused for now: see "several models on a host".
+    """Where it runs. ``cpu``: in the machine's memory, for models for vectors and for ranks: see "several models on a
+    host".
 
-    zh: 目前不接受 ``cpu``，见[一台机器上的多个模型](#一台机器上的多个模型)。"""
+    zh: 在哪里运行。``cpu``：在主机内存里运行，只用于向量模型和重排模型，见
+    [一台机器上的多个模型](#一台机器上的多个模型)。"""
     gpus: Annotated[Count, Field(ge=1, le=7)] | None = None
     """GPUs of its own, besides those of the main model. Left out: it shares the main model's first GPU.
 
     zh: 主模型之外，它独占的 GPU 数。不写则与主模型共用第一张 GPU。"""
+    takes_turns: Flag = False
+    """It takes turns with the main model, on its GPUs: one is awake, the others sleep. See "models that take turns".
+
+    zh: 与主模型轮流使用同一批 GPU：一个唤醒，其他休眠。见[轮流运行的模型](#轮流运行的模型)。"""
     gpu_memory_utilization: Annotated[Number, Field(ge=0.01, le=0.98)] | None = None
     """Share of a GPU's memory that its vLLM may use. Left out: on GPUs of its own 0.9; on a shared one as little as one
     request needs.
@@ -124,16 +133,21 @@ class ModelSpec(Part):
     def _model_is_an_id(cls, value: str) -> str:
         return model_id(value, rerankers=True)
 
-    @field_validator("device")
-    @classmethod
-    def _runs_on_a_gpu(cls, value: str) -> str:
-        if value == "cpu":
+    @model_validator(mode="after")
+    def _cpu_has_what_it_can(self) -> Self:
+        if self.device != "cpu":
+            return self
+        plain = {name: field.get_default(call_default_factory=True) for name, field in ModelSpec.model_fields.items()}
+        given = [name for name in sorted(self.model_fields_set - ON_CPU) if getattr(self, name) != plain[name]]
+        if self.kind == "chat" or self.dtype == "half":
+            given.append("kind: chat" if self.kind == "chat" else "dtype: half")
+        if given:
             raise invalid(
                 "spec.model-on-cpu",
-                _("a model on the CPU is not built: nodes have vLLM's wheels for NVIDIA GPUs alone"),
-                _("device: gpu, where a small model takes a GiB or two of the card; or a server of yours as upstream"),
+                _("{given}: not for a model on the CPU", given=listed(given)),
+                _("leave it out; or device: gpu"),
             )
-        return value
+        return self
 
     @model_validator(mode="after")
     def _adapters_say_it_once(self) -> Self:

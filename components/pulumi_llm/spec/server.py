@@ -18,7 +18,7 @@ from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.disk import DiskSpec
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
-from pulumi_llm.spec.host import HostSpec, refuse_bought
+from pulumi_llm.spec.host import OF_SELLERS, HostSpec, refuse_bought
 from pulumi_llm.spec.hours import Hours, IdleStopSpec, StartedBy
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
@@ -27,6 +27,7 @@ from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
 from pulumi_llm.spec.several import refuse_apart
 from pulumi_llm.spec.traces import TracesSpec
+from pulumi_llm.spec.turns import TurnsSpec, refuse_turns
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
 from pulumi_llm.spec.weights import WeightsSpec
 
@@ -214,6 +215,10 @@ class ServerSpec(MachineSpec):
     """Further models on the same machine, by the names that clients call them: see "several models on a host".
 
     zh: 同一台机器上的其他模型，以客户端使用的名称为键，见[一台机器上的多个模型](#一台机器上的多个模型)。"""
+    turns: TurnsSpec | None = None
+    """How models take turns that say ``takes_turns``: see "models that take turns".
+
+    zh: 写了 ``takes_turns`` 的模型如何轮流运行，见[轮流运行的模型](#轮流运行的模型)。"""
     adapters: Adapters = Field(default_factory=dict)
     """LoRA adapters of the model, by the names that clients call them: see ``adapters``.
 
@@ -267,18 +272,7 @@ class ServerSpec(MachineSpec):
             )
         if self.host is None:
             return self
-        of_sellers = (
-            "instance_type",
-            "image_id",
-            "zone",
-            "spot",
-            "renew",
-            "idle_stop",
-            "hours",
-            "alternatives",
-            "disk",
-        )
-        bought = [name for name in of_sellers if getattr(self, name)]
+        bought = [name for name in OF_SELLERS if getattr(self, name)]
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
         bought += [name for name in ("replicas", "nodes") if getattr(self, name) > 1]
@@ -294,6 +288,7 @@ class ServerSpec(MachineSpec):
     @model_validator(mode="after")
     def _machines_stay_together(self) -> Self:
         refuse_apart(self)
+        refuse_turns(self)
         return self
 
     @model_validator(mode="after")
@@ -305,7 +300,7 @@ class ServerSpec(MachineSpec):
 
     @model_validator(mode="after")
     def _others_keep_off_the_card(self) -> Self:
-        sharing = [name for name, each in self.models.items() if each.gpus is None]
+        sharing = [name for name, each in self.models.items() if each.gpus is None and each.device == "gpu"]
         if self.model_change == "beside" and sharing:
             raise invalid(
                 "spec.beside-on-a-shared-card",

@@ -17,7 +17,8 @@ import uvloop
 from llm_gate.attempt import Patience
 from llm_gate.handed import handed
 from llm_gate.listening import BACKLOG
-from llm_gate.server import LAST_WORDS, PARTING, Gateway, Paths, server
+from llm_gate.paths import Paths
+from llm_gate.server import LAST_WORDS, PARTING, Gateway, server
 from llm_gate.store import checkpoint
 
 

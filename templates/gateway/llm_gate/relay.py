@@ -6,6 +6,7 @@ from llm_gate.attempt import BUSY, Attempt, Exchange, Failure, Tools
 from llm_gate.errors import Refused, upstream_busy
 from llm_gate.messages import Answer
 from llm_gate.routes import Target
+from llm_gate.turns import Turns
 from llm_gate.usage import Count
 
 
@@ -13,14 +14,18 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
     """Relay the call. Raises `Refused` as long as nothing has been sent."""
     failures: list[Failure] = []
     progress, call = exchange.progress, exchange.call
-    replicas = tools.replicas
+    replicas, turns = tools.replicas, tools.turns
     targets = replicas.arranged(targets, call, lambda each: tools.routes.cooling(each, exchange.caller))
     for target in targets:
         if not exchange.room():
             break
         progress.asks(target, Count(call.endpoint, call.tokens_in))
         replicas.begin(target)
+        entered = False
         try:
+            if turns.needs(target.upstream, call.endpoint):
+                await _awake(turns, target)
+                entered = True
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
             # Without the way that it came, on which lies the whole request: the collector would have to find them.
@@ -38,11 +43,21 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
                 exchange.suspects.append(target)
         finally:
             replicas.end(target)
+            if entered:
+                turns.leave(target.upstream.name)
     if len(targets) == 1 and exchange.suspects:
         tools.routes.failed(targets[0], caller=exchange.caller)
     # No target has answered, so none is paid but those that may have worked.
     progress.target = None
     raise _unavailable(failures)
+
+
+async def _awake(turns: Turns, target: Target) -> None:
+    """Wait until the target's model is awake. Raises `Failure` where it is not in time: a fallback may answer."""
+    try:
+        await turns.enter(target.upstream.name)
+    except Refused as refused:
+        raise Failure(refused.code, 503, told=refused) from None
 
 
 def _unavailable(failures: list[Failure]) -> Refused:

@@ -7,9 +7,7 @@ import os
 import sqlite3
 import sys
 import time
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from llm_gate import errors, gauges, money, monitoring, relay, requests, upstream
 from llm_gate.attempt import Exchange, Patience, Tools
@@ -23,6 +21,7 @@ from llm_gate.messages import Answer, Request, json_answer
 from llm_gate.meter import Ask, Ticket
 from llm_gate.metrics import Metrics
 from llm_gate.money import dearer_at_most
+from llm_gate.paths import Paths
 from llm_gate.policy import Policy, Reread, Rules
 from llm_gate.progress import Progress
 from llm_gate.replicas import Replicas
@@ -31,6 +30,8 @@ from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.serving import Handler
 from llm_gate.store import Place, Store
 from llm_gate.traces import Traces
+from llm_gate.turns import PATH as TURNS
+from llm_gate.turns import Turns
 from llm_gate.upstream import Pools, Secrets
 from llm_gate.usage import Count
 from llm_gate.use import Use
@@ -51,18 +52,6 @@ TEXT = "text/plain; version=0.0.4"
 """Prometheus' text format."""
 CLIENT = "X-Llm-Client"
 """Where Caddy writes the caller's address; what a caller writes there itself is overwritten."""
-
-
-@dataclass(frozen=True)
-class Paths:
-    """Where everything lies. ``settings``: not secret. ``secrets``: readable by this process only."""
-
-    settings: Path = Path("/opt/llm/gateway")
-    secrets: Path = Path("/srv/llm/secrets")
-    state: Path = Path("/srv/llm/gateway")
-    drain: Path = Path("/run/llm/drain.json")
-    resting: Path = Path("/run/llm/resting.json")
-    status: Path = Path("/run/llm/status.json")
 
 
 class Gateway:
@@ -90,7 +79,9 @@ class Gateway:
         self.counting = Counting(post, secrets)
         self.traces = Traces(lambda: self.policy.policy.content.get("traces"), post, self.metrics, self._complain)
         self.replicas = Replicas(self.pools.of, secrets.get)
-        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience(), self.replicas)
+        self.turns = Turns(paths.secrets / "turns-gate.key", self.metrics)
+        patience = patience or Patience()
+        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience, self.replicas, self.turns)
         self._resting = Reread(paths.resting)
         self._table = Reread(paths.settings / "routes.json")
         self.use = Use(Reread(paths.drain), Reread(paths.status))
@@ -98,6 +89,7 @@ class Gateway:
     async def close(self) -> None:
         """Let go of connections and files."""
         await self.replicas.close()
+        await self.turns.close()
         self.pools.close()
         await self.content.close()
         if self._writing is not None:
@@ -153,12 +145,16 @@ class Gateway:
             self._fresh_routes()
             known = self.use.document(self.routes.number)
             return json_answer({**known, "upstreams": +self.replicas.active})
+        if request.raw_path.partition("?")[0] == TURNS:
+            self._fresh_routes()
+            return await self.turns.answer(request)
         if request.raw_path != "/metrics":
             return Answer(status=404)
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
 
     def _gauges(self) -> monitoring.Gauges:
-        return gauges.now(self.store, self.content, self.routes, self.policy, self.replicas)
+        told = gauges.now(self.store, self.content, self.routes, self.policy, self.replicas)
+        return told | self.turns.gauges()
 
     async def _monitored(self, rules: Rules) -> Answer:
         """The numbers of the gateway, the machine and the engine, for a key that names the path."""
@@ -382,7 +378,9 @@ class Gateway:
         if self._table.fresh():
             try:
                 self.routes.load(self._table.content)
-                self.replicas.keep(self.routes.upstreams())
+                known = self.routes.upstreams()
+                self.replicas.keep(known)
+                self.turns.keep(self._table.content.get("turns"), {each.name: each for each in known})
             except (ValueError, KeyError, TypeError) as error:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")
 

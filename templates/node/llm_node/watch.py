@@ -37,6 +37,7 @@ def look(ready: bool) -> bool:
             alive(name)
         for name, state in want.get("tied", {}).items():
             together(name, state)
+        turning(want.get("turns", ""))
         for name, url in want["health"].items():
             try:
                 answer(f"{coded(name)}.not-ready", url)
@@ -72,6 +73,16 @@ def together(name: str, state: str) -> None:
     told = status.read(at(state))
     if told.get("code", "loading"):
         raise Failure(f"{coded(name)}.{told.get('code', 'loading')}", told.get("message", f"llm-{name} begins"), True)
+
+
+def turning(url: str) -> None:
+    """A Failure while a model that takes turns will not sleep, wake or load; a gateway that is away says nothing."""
+    try:
+        told = json.loads(answer("gate.not-ready", url)) if url else {}
+    except (Failure, ValueError):
+        return
+    for name, what in told.get("failed", {}).items():
+        raise Failure("vllm.turn-failed", f"{name}: {what} failed; the others of its card go on", True)
 
 
 def contained(name: str) -> None:

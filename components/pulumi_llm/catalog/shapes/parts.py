@@ -99,6 +99,9 @@ def widths(settings: Settings) -> Widths:
     wide = settings.number("intermediate_size")
     # Cohere's experts are as wide as it says of all layers, and dense ones before them have a width of their own.
     expert_width = wide if settings.kind == "cohere2_moe" else settings.number("moe_intermediate_size") or wide
+    if settings.kind.startswith("gemma4") and experts and settings.given("enable_moe_block") is False:
+        # vllm 0.32.0 goes by the number of experts (models/gemma4.py), transformers 5.19.0 by this.
+        settings.refuse("enable_moe_block", False)
     if settings.kind in ("hy_v3", "hy_v4") and settings.number("expert_hidden_dim") not in (None, expert_width):
         # vllm 0.32.0 builds experts as wide as this says (models/hy_v3.py), transformers 5.19.0 as the other.
         settings.refuse("expert_hidden_dim", settings.given("expert_hidden_dim"))
@@ -202,11 +205,13 @@ def _otherwise(settings: Settings, heads: int, kv_heads: int, key: int, value: i
 
 def _gates(settings: Settings, of: Widths, heads: int, value: int) -> int:
     """A projection beside the queries that gates what attention gives."""
-    if settings.kind in ("afmoe", "muse_glimmer_text"):
+    gating = settings.value("gating") if settings.kind == "laguna" else None
+    if gating not in (None, True, "per-head", "per-element"):
+        # vllm 0.32.0 makes no gate of false (models/laguna.py), and transformers 5.19.0 one for each number.
+        settings.refuse("gating", gating)
+    if settings.kind in ("afmoe", "muse_glimmer_text") or gating == "per-element":
         return of.hidden * heads * value
-    if settings.kind == "laguna" or (
-        settings.kind == "step3p5" and settings.given("use_head_wise_attn_gate") is not False
-    ):
+    if gating is not None or (settings.kind == "step3p5" and settings.given("use_head_wise_attn_gate") is not False):
         return of.hidden * heads
     return 0
 
@@ -247,8 +252,8 @@ def has_feed_forward(settings: Settings, kind: str, at: int) -> bool:
     """Whether a layer has a feed-forward part: Nemotron-H and Mamba have none beside the mixer."""
     if settings.kind == "nemotron_h":
         return blocks(settings)[at] in ("E", "-", "moe", "mlp")
-    if settings.kind == "falcon_h1" and settings.given("mamba_use_mlp") is False:
-        return False
+    if settings.kind == "falcon_h1":
+        settings.given("mamba_use_mlp")  # vllm 0.32.0 and transformers 5.19.0 leave it aside
     return settings.kind not in ("mamba", "mamba2", "falcon_mamba", "zamba2")
 
 
@@ -303,6 +308,8 @@ def dense(settings: Settings, of: Widths, at: int, *, shares_keys: bool) -> int:
         width = int(2 * width / 3)
         multiple = settings.number("block_multiple_of") or 256
         width = multiple * -(-width // multiple)
+    if settings.kind == "granitemoehybrid":  # what every token passes is all that there is without experts
+        width = settings.number("shared_intermediate_size") or width
     if settings.kind == "cohere2_moe":
         width = settings.number("prefix_dense_intermediate_size") or width
     if settings.kind == "molmo":  # the file gives gate and rest together

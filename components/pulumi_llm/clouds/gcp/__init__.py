@@ -1,4 +1,4 @@
-"""Google Cloud: Compute Engine machines for a proxy overseas."""
+"""Google Cloud: Compute Engine machines, with a GPU or for a proxy overseas."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from pulumi_llm import catalog
-from pulumi_llm.clouds import lookups, support
+from pulumi_llm.clouds import cards, lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.parts import FromParts
 
@@ -32,6 +32,13 @@ WORD_LIMIT = 63
 """Of labels and of network tags."""
 DATA_DEVICE = "llm-data"
 KEYS, USER_DATA = 'metadata["ssh-keys"]', 'metadata["user-data"]'
+ACCELERATORS = {
+    "L4": "nvidia-l4",
+    "A100-40GB": "nvidia-tesla-a100",
+    "A100-80GB": "nvidia-a100-80gb",
+    "H100-80GB": "nvidia-h100-80gb",
+}
+"""What Google calls the cards that come with a machine type (dstackai/gpuhunt @ 35841515, providers/gcp.py)."""
 IMAGE = "bootDisk.initializeParams.image"
 
 
@@ -48,6 +55,14 @@ def word(text: str) -> str:
 def labels(tags: Mapping[str, str]) -> dict[str, str]:
     """Tags are labels here, in lower case."""
     return {word(key): word(value) for key, value in tags.items()}
+
+
+def accelerators(row: catalog.Instance) -> list[gcp.compute.InstanceGuestAcceleratorArgs]:
+    """The cards of a machine, in Google's words, whether they are beside its type or come with it."""
+    if row.gpu is None:
+        return []
+    type_, count = cards.parted(row.instance_type)[1] or (ACCELERATORS[row.gpu], row.gpu_count)
+    return [gcp.compute.InstanceGuestAcceleratorArgs(type=type_, count=count)]
 
 
 class Gcp(FromParts):
@@ -158,13 +173,16 @@ class Gcp(FromParts):
 
         It is the same resource in another zone of the region, where it is deleted before it is made anew: two cannot
         have the address at once. It then has the newest image and its own boot instructions, which are ignored
-        otherwise.
+        otherwise. Other cards are another machine too, within a family and beyond it: they are named beside the type
+        even where they come with it, and the provider replaces for them.
         """
-        arch = catalog.load().instance(self.name, request.instance_type).arch
+        row = catalog.load().instance(self.name, request.instance_type)
+        arch, machine_type = row.arch, cards.parted(request.instance_type)[0]
         machine = gcp.compute.Instance(
             fit(f"{name}-{scope.region}" if arch == "x86_64" else f"{name}-{scope.region}-{arch}"),
             zone=request.zone,
-            machine_type=request.instance_type,
+            machine_type=machine_type,
+            guest_accelerators=accelerators(row),
             boot_disk=gcp.compute.InstanceBootDiskArgs(
                 auto_delete=True,
                 initialize_params=gcp.compute.InstanceBootDiskInitializeParamsArgs(
@@ -199,14 +217,21 @@ class Gcp(FromParts):
                 "serial-port-enable": "FALSE",
             },
             scheduling=gcp.compute.InstanceSchedulingArgs(
-                provisioning_model="STANDARD",
-                preemptible=False,
-                automatic_restart=True,
-                on_host_maintenance="MIGRATE",
+                provisioning_model="SPOT" if request.spot else "STANDARD",
+                preemptible=request.spot,
+                automatic_restart=not request.spot,
+                # A machine with a GPU is not moved while it runs, and neither is one on spot.
+                on_host_maintenance="TERMINATE" if row.gpu or request.spot else "MIGRATE",
+                # Its system disk stays with it, and the engine knows it.
+                instance_termination_action="STOP" if request.spot else None,
             ),
+            # Secure Boot takes the driver's modules too: those that the driver's stage installs first are Canonical's,
+            # signed.
             shielded_instance_config=gcp.compute.InstanceShieldedInstanceConfigArgs(
                 enable_secure_boot=True, enable_vtpm=True, enable_integrity_monitoring=True
             ),
+            # Google stops a spot machine when it takes it back: `pulumi up --refresh` sees that, and starts it.
+            desired_status="RUNNING" if request.spot else None,
             can_ip_forward=False,
             deletion_protection=False,
             # Another type needs a stop.
@@ -224,6 +249,7 @@ class Gcp(FromParts):
             id=machine.id,
             private_ip=machine.network_interfaces[0].network_ip,
             image_id=machine.boot_disk.initialize_params.image,
+            spot=request.spot,
         )
 
     def address(self, name: str, tags: Mapping[str, str], scope: Scope) -> AddressHandle:

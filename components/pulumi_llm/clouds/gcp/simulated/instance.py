@@ -7,6 +7,7 @@ from typing import Any
 from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._simcloud.rules.base import Call, CloudError, private_address
 from pulumi_llm._simcloud.store import Record
+from pulumi_llm.clouds.cards import joined
 
 from .common import ADDRESS, ATTACHMENT, DISK, INSTANCE, RULES, SUBNET, error, need, once, region_of, relative, zone_of
 from .images import of_link
@@ -36,20 +37,52 @@ def _instance(call: Call) -> Props:
 
 
 def _type(call: Call, zone: str) -> None:
-    wanted = str(call.inputs["machineType"])
+    wanted = _sold_as(call)
     zones = call.offers.zones_of(wanted, region_of(zone))
     if wanted not in call.offers.types or zone not in zones:
-        field = f"'resource.machineType': 'zones/{zone}/machineTypes/{wanted}'"
+        field = f"'resource.machineType': 'zones/{zone}/machineTypes/{call.inputs['machineType']}'"
         message = f"Invalid value for field {field}. Machine type does not exist in zone."
         raise error(CREATING, message, "notFound", 404)
+    _scheduling(call)
     if call.faults.over_quota(wanted):
         message = f"Quota 'CPUS' exceeded.  Limit: 8.0 in region {region_of(zone)}."
+        if _listed(call):
+            message = "Quota 'GPUS_ALL_REGIONS' exceeded.  Limit: 0.0 globally."
         raise error(CREATING, message, "quotaExceeded", 403)
     if call.faults.no_stock(wanted, zone) or call.faults.no_stock(wanted, region_of(zone)):
         raise CloudError(
             f"Error waiting for instance to create: The zone 'projects/simulated-project/zones/{zone}' does not have "
             "enough resources available to fulfill the request.  '(resource type:compute)'."
         )
+
+
+def _listed(call: Call) -> list[tuple[str, int]]:
+    cards = call.inputs.get("guestAccelerators") or ()
+    return [(str(each.get("type")).rpartition("/")[2], int(each.get("count") or 0)) for each in cards]
+
+
+def _sold_as(call: Call) -> str:
+    """The machine's name in the catalogue. Raises CloudError for cards that do not go with its type."""
+    wanted, listed = str(call.inputs["machineType"]), _listed(call)
+    if not listed:
+        return wanted
+    if wanted.startswith("n1-"):
+        return joined(wanted, listed)
+    row = call.offers.types.get(wanted)
+    if row is not None and (row.gpu is None or sum(count for __, count in listed) != row.gpu_count):
+        told = ", ".join(f"{count} x {type_}" for type_, count in listed)
+        raise error(CREATING, f"[{wanted}, {told}] features are not compatible for creating instance", "badRequest")
+    return wanted
+
+
+def _scheduling(call: Call) -> None:
+    asked = call.inputs.get("scheduling") or {}
+    if _listed(call) and asked.get("onHostMaintenance") != "TERMINATE":
+        message = "Instances with guest accelerators do not support live migration."
+        raise error(CREATING, message, "unsupportedOperation")
+    if asked.get("preemptible") and asked.get("automaticRestart", True):
+        message = "Scheduling must have preemptible be false when AutomaticRestart is true."
+        raise error(CREATING, message)
 
 
 def _boot_disk(call: Call) -> Props:
