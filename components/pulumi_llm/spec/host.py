@@ -111,6 +111,20 @@ def _folder(value: str) -> str:
     return plain
 
 
+OF_SELLERS = (
+    "instance_type",
+    "image_id",
+    "zone",
+    "spot",
+    "renew",
+    "idle_stop",
+    "hours",
+    "alternatives",
+    "disk",
+)
+"""Keys of a server that say how a machine is bought, or how its seller stops it."""
+
+
 class HostPriceSpec(Part):
     """What the machine costs, by whom rents it out or by your own sum."""
 

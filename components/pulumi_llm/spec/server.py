@@ -18,7 +18,7 @@ from pulumi_llm.spec.content import ContentSpec, Word
 from pulumi_llm.spec.disk import DiskSpec
 from pulumi_llm.spec.domain import DomainSpec
 from pulumi_llm.spec.fields import Count, Flag, Number, Text, also, invalid, known, tokens
-from pulumi_llm.spec.host import HostSpec, refuse_bought
+from pulumi_llm.spec.host import OF_SELLERS, HostSpec, refuse_bought
 from pulumi_llm.spec.hours import Hours, IdleStopSpec, StartedBy
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
@@ -272,18 +272,7 @@ class ServerSpec(MachineSpec):
             )
         if self.host is None:
             return self
-        of_sellers = (
-            "instance_type",
-            "image_id",
-            "zone",
-            "spot",
-            "renew",
-            "idle_stop",
-            "hours",
-            "alternatives",
-            "disk",
-        )
-        bought = [name for name in of_sellers if getattr(self, name)]
+        bought = [name for name in OF_SELLERS if getattr(self, name)]
         if self.system_disk_gib != type(self).model_fields["system_disk_gib"].default:
             bought.append("system_disk_gib")
         bought += [name for name in ("replicas", "nodes") if getattr(self, name) > 1]
