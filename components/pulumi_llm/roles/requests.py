@@ -27,9 +27,7 @@ ENDPOINTS: tuple[str, ...] = (
     "/detokenize",
     "/v1/models",
 )
-"""The paths that a gateway serves, and those below ``/v1/models``.
-
-All others answer 404, whatever the servers behind it would do with them."""
+"""The paths that a gateway serves, and those below ``/v1/models``. All others answer 404, whatever stands behind."""
 METRICS = "/metrics"
 """What a key for monitoring reads. A key that names no endpoints may use all but this one: it has to name it."""
 
