@@ -387,7 +387,7 @@ UNKNOWN: list[tuple[str, dict[str, Any], str, str]] = [
     ("Platform", {"access": {**OPEN, "httpPort": 8444}}, "access.httpPort", "httpsPort"),
     ("Platform", {"proxy": {**PROXY, "upstream": {}}}, "proxy.upstream", "upstreams"),
     ("OverseasProxy", {"routes": {"r": {"models": {"gpt_x": 1}, "fallbacks": []}}}, "routes.r.fallbacks", "fallback"),
-    ("Network", {"zones": ["ap-southeast-1a"]}, "zones", "zone"),
+    ("Network", {"cidrs": "10.0.0.0/16"}, "cidrs", "cidr"),
     ("VectorStore", {"memoryGibs": 4.0}, "memoryGibs", "memoryGib"),
     ("WorkerProxy", {"hostnames": "x"}, "hostnames", "hostname"),
     ("Fleet", {"namespaces": "x"}, "namespaces", "namespace"),
