@@ -207,6 +207,16 @@ class BundleRole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DepotRole:
+    """The bucket that a machine's bundle comes from: ``url``, ``region``, ``prefix``; and the bundle's SHA-256."""
+
+    role: ClassVar[str] = "depot"
+
+    target: Mapping[str, str]
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
@@ -344,10 +354,10 @@ class LeaveRole:
     spot: bool = False
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole | BundleRole
+RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole | BundleRole | DepotRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole, BundleRole)
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole, BundleRole, DepotRole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
