@@ -128,6 +128,35 @@ def test_a_missing_project_stack_or_program_is_refused_by_its_code(tmp_path: Pat
     assert stack_codes(tmp_path) == ["project.no-program"]
 
 
+COMPONENT_IN_THE_MAIN_FILE = """
+from __future__ import annotations
+import pulumi
+from pulumi import Output as Made
+class Mine(pulumi.ComponentResource):
+    told: {annotation}
+    def __init__(self, name: str) -> None:
+        super().__init__("mine:index:Mine", name)
+        self.told = pulumi.Output.from_input(name)
+        self.register_outputs({{"told": self.told}})
+pulumi.export("told", Mine("a").told)
+"""
+
+
+def test_an_annotation_in_the_main_file_is_read_where_the_engine_reads_it(tmp_path: Path) -> None:
+    main = project(tmp_path, "config: {}\n") / "__main__.py"
+    main.write_text(COMPONENT_IN_THE_MAIN_FILE.format(annotation="pulumi.Output[str]"))
+    assert capture_stack(tmp_path, "dev").outputs == {"told": "a"}
+    # `up` ends with a NameError here: the program's own names are gone by then, and only those of Pulumi's are left.
+    main.write_text(COMPONENT_IN_THE_MAIN_FILE.format(annotation="Made[str]"))
+    assert stack_codes(tmp_path) == ["project.annotation"]
+
+
+def test_a_name_that_a_program_does_not_have_is_an_error_of_its_own(tmp_path: Path) -> None:
+    (project(tmp_path, "config: {}\n") / "__main__.py").write_text("never_made\n")
+    with pytest.raises(NameError, match="never_made"):
+        capture_stack(tmp_path, "dev")
+
+
 def test_a_stack_needs_no_file_where_the_project_has_values_for_every_stack(tmp_path: Path) -> None:
     project(tmp_path, "config: {p:a: of dev}\n", "name: p\nruntime: python\nconfig: {a: {default: of all}}\n")
     plan = capture_stack(tmp_path, "fresh")

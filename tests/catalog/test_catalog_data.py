@@ -273,3 +273,20 @@ def test_a_missing_file_is_one_problem_and_the_rest_is_still_checked(tmp_path: P
     found = copy.problems()
     assert [problem for problem in found if problem.endswith("/models.json: the file is missing")]
     assert [problem for problem in found if "0 CNY" in problem]
+
+
+@pytest.mark.parametrize(
+    ("zone", "region", "of_it"),
+    [
+        ("cn-hangzhou-h", "cn-hangzhou", True),
+        ("us-east-1a", "us-east-1", True),
+        ("us-west-2-lax-1a", "us-west-2", True),
+        ("europe-west1-b", "europe-west1", True),
+        ("europe-west10-a", "europe-west1", False),
+        ("cn-hangzhou-h", "cn-beijing", False),
+    ],
+)
+def test_a_zone_lies_in_the_region_that_its_name_begins_with_and_in_none_whose_number_is_another(
+    zone: str, region: str, of_it: bool
+) -> None:
+    assert catalog.lies_in(zone, region) is of_it

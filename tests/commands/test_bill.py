@@ -253,6 +253,18 @@ def test_unknown_prices_do_not_hide_that_the_known_ones_exceed_a_budget(
     assert "at least" in said
 
 
+def test_a_bill_of_which_no_price_is_known_has_no_total(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = (project / "__main__.py").read_text(encoding="utf-8")
+    machine_alone = program[: program.index('pulumi.CustomResource("aws:ebs')]
+    without_its_disk = "".join(line for line in machine_alone.splitlines(keepends=True) if "rootBlock" not in line)
+    (project / "__main__.py").write_text(without_its_disk, encoding="utf-8")
+    choose(project, machine="u7i-12tb.224xlarge")
+    assert call(project) == 0
+    said = capsys.readouterr().out
+    assert "0.00" not in said
+    assert said.split("total", 1)[1].split()[:4] == ["unknown"] * 4
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -839,6 +839,17 @@ STACKS: tuple[dict[str, Any], ...] = (
     {"pulumi-llm:openaiApiKey": "sk-plain"},
 )
 
+IN_THE_MAIN_FILE = """from __future__ import annotations
+import pulumi
+from pulumi import Output as Made
+class Mine(pulumi.ComponentResource):
+    told: Made[str]
+    def __init__(self) -> None:
+        super().__init__("mine:index:Mine", "a")
+        self.register_outputs({"told": pulumi.Output.from_input("x")})
+Mine()
+"""
+
 
 def of_stacks() -> Iterator[Finding]:
     """A shipped stack with another configuration, projects that cannot be read, and a preview that failed."""
@@ -864,6 +875,8 @@ def of_stacks() -> Iterator[Finding]:
         Path("stacks/__main__.py").write_text(f"import pulumi\npulumi.Config().{question}\n", encoding="utf-8")
         yield from told(lambda: capture_stack(Path(), "aws-t4"))
     file.write_text("{}")
+    Path("stacks/__main__.py").write_text(IN_THE_MAIN_FILE, encoding="utf-8")
+    yield from told(lambda: capture_stack(Path(), "aws-t4"))
     Path("stacks/__main__.py").unlink()
     yield from told(lambda: capture_stack(Path(), "aws-t4"))
     Path("Pulumi.yaml").write_text("runtime: python\n")

@@ -8,12 +8,8 @@ what only a cloud can tell stays unknown.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import runpy
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +27,7 @@ from pulumi_llm._plan import project as projects
 from pulumi_llm._plan.asked_types import types_when_asked
 from pulumi_llm._plan.loop import AtOnce, last, without_traces
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, LookUp, Plan, PlannedResource
+from pulumi_llm._plan.program import as_the_host, run_main
 from pulumi_llm._plan.structs import plain, struct, trigger
 from pulumi_llm._provider_facts import packages, table
 from pulumi_llm._resolve import kept
@@ -89,7 +86,7 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
     try:
         with environment.bare():
             plan = capture(
-                lambda: _run_main(project.main),
+                lambda: run_main(project.main),
                 project=project.name,
                 stack_name=stack_name,
                 config=values,
@@ -186,6 +183,7 @@ def capture(
             sparse_sdk.sparse(),
             without_traces(),
             types_when_asked(),
+            as_the_host(),
             notices.kept_in(plan.notes),
             kept.kept_in(plan.servers),
         ):
@@ -373,24 +371,3 @@ class _NoCallbacks:
         if not name.startswith("register_"):
             raise AttributeError(name)
         return lambda *_: callback_pb2.Callback()
-
-
-def _run_main(main: Path) -> None:
-    """Run the program as the engine's language host does: its folder is the working directory and first on the path."""
-    target = main / "__main__.py" if main.is_dir() else main
-    if not target.is_file():
-        raise Refusal([Finding("project.no-program", _("there is no Python program at {target}", target=target))])
-    with _inside(target.parent):
-        runpy.run_path(str(target), run_name="__main__")
-
-
-@contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-        os.chdir(before)

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
-from pulumi_llm.catalog import Instance
+from pulumi_llm.catalog import Instance, lies_in
 from pulumi_llm.catalog.rows import Currency, Row
 from pulumi_llm.errors import Finding
 
@@ -110,7 +110,7 @@ def observed(
     """
     asked, known = set(scope.names), scope.listed(region)
     here = {
-        name: {zone: stock for zone, stock in each.items() if zone.startswith(region)} for name, each in zones.items()
+        name: {zone: stock for zone, stock in each.items() if lies_in(zone, region)} for name, each in zones.items()
     }
     found = {name: each for name, each in here.items() if name in asked and each}
     if known and not found:

@@ -120,6 +120,11 @@ class Bill:
         """Whether the totals are lower bounds only."""
         return bool(self.unknown)
 
+    @property
+    def nothing_known(self) -> bool:
+        """Whether something costs, and not one price is known: a sum would say nothing."""
+        return bool(self.lines) and len(self.unknown) == len(self.lines)
+
     def findings(self) -> list[Finding]:
         """What the reader should know: unknown prices, and old ones."""
         found = []

@@ -47,11 +47,12 @@ def bill_text(bill: Bill, currency: str) -> str:
         lines += [_row(line, order) for line in parts]
     if not bill.lines:
         lines.append(tr("nothing that costs"))
-    word = tr("at least") if bill.at_least else tr("total")
-    lines += [
-        "",
-        f"{padded(word, WIDTH)}{_figures(bill.per_hour, order, 11, 4)}{_figures(bill.per_month, order, 13, 2)}",
-    ]
+    if bill.nothing_known:
+        lines += ["", padded(tr("total"), WIDTH) + _no_figures()]
+    else:
+        word = tr("at least") if bill.at_least else tr("total")
+        sums = _figures(bill.per_hour, order, 11, 4) + _figures(bill.per_month, order, 13, 2)
+        lines += ["", padded(word, WIDTH) + sums]
     lines += _remarks(bill)
     lines += _alternatives(bill, order)
     return "\n".join(lines) + "\n"
@@ -120,14 +121,17 @@ def _assumptions(bill: Bill) -> str:
 def _row(line: Line, order: tuple[str, ...]) -> str:
     what = _fitted(f"  {told(line.what)}{f' ({told(line.note)})' if line.note else ''}", WIDTH)
     if line.per_hour is None or line.per_month is None or line.price is None:
-        unknown = (padded(tr("unknown"), columns, right=True) for columns in (11, 11, 13, 13))
-        return f"{what}{''.join(unknown)}"
+        return what + _no_figures()
     undated = line.price.source_date == "undated"
     marks = [tr("undated") if undated else line.price.source_date]
     marks += [tr("old")] if line.price.stale and not undated else []
     marks += [tr("derived")] if line.price.derived else []
     figures = f"{_figures(line.per_hour, order, 11, 4)}{_figures(line.per_month, order, 13, 2)}"
     return f"{what}{figures}   {told(listed(marks))}"
+
+
+def _no_figures() -> str:
+    return "".join(padded(tr("unknown"), columns, right=True) for columns in (11, 11, 13, 13))
 
 
 def _alternatives(bill: Bill, order: tuple[str, ...]) -> Iterable[str]:

@@ -336,8 +336,10 @@ def _bill(review: StackReview, words: Words, budget: Budget) -> list[str]:
         rows.append(["", words("more-rows", count=len(rest), names=listed), "", ""])
     rows.append([f"**{words('difference')}**", "", *_amounts(difference.per_month, words)])
     least = f"{words('at-least')} " if bill.at_least else ""
-    rows.append([words("total"), "", f"{least}{bill.per_month.cny:,.2f}", f"{least}{bill.per_month.usd:,.2f}"])
-    title = words("bill", before=_before(difference, bill, words), after=f"{least}{bill.per_month.cny:,.2f}")
+    month = bill.per_month
+    sums = [words("unknown")] * 2 if bill.nothing_known else [f"{least}{each:,.2f}" for each in (month.cny, month.usd)]
+    rows.append([words("total"), "", *sums])
+    title = words("bill", before=_before(difference, bill, words), after=sums[0])
     head = [words("line"), "", f"CNY {words('per-month')}", f"USD {words('per-month')}"]
     return folded(title, markdown(head, rows, right=(2, 3)))
 

@@ -29,6 +29,7 @@ from pulumi_llm.catalog.rows import (
     Offer,
     Price,
     Region,
+    lies_in,
 )
 from pulumi_llm.catalog.supply import Mirror, Sources
 from pulumi_llm.errors import Finding, Refusal
@@ -58,6 +59,7 @@ __all__ = [
     "SlidingWindow",
     "Sources",
     "count_parameters",
+    "lies_in",
     "load",
     "model_from_config",
 ]

@@ -355,3 +355,9 @@ class Offer:
     region: str
     zones: tuple[str, ...]
     price: Price | None
+
+
+def lies_in(zone: str, region: str) -> bool:
+    """Whether a zone's name is one of that region: every cloud writes the region first, and one region's name may begin
+    as another's does (Google Cloud's ``europe-west1`` and ``europe-west10``)."""
+    return zone.startswith(region) and not zone[len(region) :][:1].isdigit()

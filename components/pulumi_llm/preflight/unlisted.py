@@ -67,7 +67,7 @@ def check_zone(found: Offer, zone: str | None) -> str:
             instance_type=row.instance_type,
         )
         raise Refusal([Finding("placement.no-zone", what, _("name the zone"), where="zone")])
-    if not zone.startswith(found.region):
+    if not catalog.lies_in(zone, found.region):
         known = catalog.load().region(row.cloud, found.region).zones
         kind = _("zone of {region} that offers {instance_type}", region=found.region, instance_type=row.instance_type)
         raise UnknownName("placement.zone-not-offered", kind, zone, known, where="zone")

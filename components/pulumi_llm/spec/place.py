@@ -56,7 +56,7 @@ class PlaceSpec(Part):
         region = info.data.get("region")
         # Whether a machine that exists has a zone is for the whole of it to say.
         own = info.data.get("cloud") == OWN
-        if value is not None and region is not None and not own and not value.startswith(region):
+        if value is not None and region is not None and not own and not catalog.lies_in(value, region):
             raise invalid(
                 "spec.zone-of-other-region", _("zone {value!r} is not in region {region!r}", value=value, region=region)
             )

@@ -323,7 +323,7 @@ class ServerSpec(MachineSpec):
         for number, each in enumerate(self.alternatives, 1):
             region = each.region or self.region
             known(partial(catalog.load().region, self.cloud, region))
-            if each.zone is not None and not each.zone.startswith(region):
+            if each.zone is not None and not catalog.lies_in(each.zone, region):
                 message = _("zone {value!r} is not in region {region!r}", value=each.zone, region=region)
                 raise invalid("spec.zone-of-other-region", message, _("region: the zone's"))
             found = self.choice(number)
