@@ -226,10 +226,12 @@ def test_a_folder_that_is_no_whole_bundle_is_not_sent(server: Server, folder: Pa
     with pytest.raises(Refusal) as caught:
         upload(folder, store(server[0]))
     assert [each.code for each in caught.value.findings] == ["bundle.damaged"]
+    assert not [name for name in objects(server) if name.endswith(".json")], "without its index it is no bundle"
+    sent = objects(server)
     document = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**document, "missing": [{"code": "x", "message": "y"}]}))
     for place in (folder, tmp_path / "nothing"):
         with pytest.raises(Refusal) as caught:
             upload(place, store(server[0]))
         assert [each.code for each in caught.value.findings] == ["bundle.unfinished"]
-    assert not (server[1] / "below").exists()
+    assert objects(server) == sent

@@ -342,8 +342,7 @@ class LeaveRole:
     """When the machine stops by itself.
 
     ``idle_minutes``: without a call (None: it does not). ``windows`` are the hours in which it shall run, as minutes
-    since Monday 00:00 by the clock of ``zone``, from and to; empty: all of them. ``spot``: the cloud may take it back,
-    and says so shortly before.
+    since Monday 00:00 by the clock of ``zone``, from and to; empty: all. ``spot``: the cloud may take it back.
     """
 
     role: ClassVar[str] = "leave"
