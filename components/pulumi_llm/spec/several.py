@@ -46,9 +46,7 @@ def known_change(value: object) -> object:
     if value == "second-machine":
         raise invalid(
             "spec.no-second-machine",
-            _(
-                "a second machine would take the address over in the midst of calls, without what was counted so far"
-            ),
+            _("a second machine would take the address over in the midst of calls, without what was counted so far"),
             _("replicas: 2, which change one after the other behind one address; or model_change: beside"),
         )
     return value
