@@ -62,6 +62,8 @@ class WeightsArgs(TypedDict):
     """The bucket's region. Left out: the server's, where both are in the same cloud."""
     endpoint: NotRequired[str]
     """The URL of another server that speaks S3, with ``s3://``."""
+    bundle: NotRequired[str]
+    """The SHA-256 of a bundle in the bucket, as ``pulumi-llm bundle --upload`` says it: the machine installs from there alone, and asks nobody else. Left out: only weights are kept there."""
 
 
 class SnapshotsArgs(TypedDict):

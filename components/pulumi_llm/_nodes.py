@@ -15,6 +15,7 @@ from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
     BundleRole,
+    DepotRole,
     GatewayRole,
     LeaveRole,
     NodeRequest,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 PROXY_SECRET = "upstream_proxy"  # noqa: S105 - the name of a secret
 """A model server's key of the overseas proxy."""
 PROXY_AUTHORITY = "proxy_certificate_authority"
+
+DEPOT = "/srv/llm/bundle"
+"""Where a bundle from a bucket lies: on the data disk, so that weights are not there twice."""
 
 Value = TypeVar("Value")
 
@@ -98,8 +102,7 @@ def server_node(
         told = {"embeds": vectors.vectorizer.model} if vectors.vectorizer else {}
         store = ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib, settings=told)
         asked += [store, *backups(vectors, server.site)]
-    if wanted.weights is not None:
-        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
+    asked += kept(server)
     if wanted.host is not None and wanted.host.bundle is not None:
         asked.append(BundleRole(folder=wanted.host.bundle))
     asked += services(server)
@@ -120,6 +123,17 @@ def server_node(
 def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
     asked = wanted.traces
     return Traces(endpoint=asked.endpoint, share=asked.share, engine=asked.engine) if asked else None
+
+
+def kept(server: ResolvedServer) -> tuple[RoleRequest, ...]:
+    """What a machine of the server takes from the bucket: nothing, its weights, or all that it installs."""
+    wanted, site = server.spec.weights, server.site
+    if wanted is None:
+        return ()
+    if wanted.bundle is None:
+        return (BucketRole(target=wanted.target(site.region.name)),)
+    depot = DepotRole(target=wanted.depot(site.region.name, site.cloud.name), digest=wanted.bundle)
+    return (BundleRole(folder=DEPOT), depot)
 
 
 def leaving(wanted: ServerSpec, number: int = 1) -> LeaveRole | None:

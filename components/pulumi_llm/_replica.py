@@ -10,7 +10,7 @@ import pulumi
 from pulumi_llm import _bucket_keys, _nodes, _replicas, _served
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm._bootstrap import BucketRole, GatewayKey, GatewayRole, NodeRequest, RoleRequest
+from pulumi_llm._bootstrap import GatewayKey, GatewayRole, NodeRequest, RoleRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._gateway import routes_of
 from pulumi_llm._stopping import starts, stops_itself
@@ -113,8 +113,7 @@ def node_of(of: str, number: int, server: ResolvedServer) -> NodeRequest:
         traces=Traces(endpoint="", engine=True) if wanted.traces is not None and wanted.traces.engine else None,
     )
     asked: list[RoleRequest] = [gateway, _served.role(server)]
-    if wanted.weights is not None:
-        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
+    asked += _nodes.kept(server)
     if leaves := _nodes.leaving(wanted, number):
         asked.append(leaves)
     name, disk = _replicas.named(of, number), server.data_disk_gib

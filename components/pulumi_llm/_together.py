@@ -16,7 +16,7 @@ import pulumi
 from pulumi_llm import _bucket_keys, _nodes, _served
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
-from pulumi_llm._bootstrap import BucketRole, GatewayRole, NodeRequest, RoleRequest
+from pulumi_llm._bootstrap import GatewayRole, NodeRequest, RoleRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.clouds.base import BareHost, NetworkHandle, Scope
 from pulumi_llm.clouds.peers import Peers
@@ -124,8 +124,7 @@ def node_of(name: str, server: ResolvedServer, rank: int, addresses: Sequence[st
     """The node of a further machine: a headless engine, and a status that the machine alone reads."""
     wanted = server.spec
     asked: list[RoleRequest] = [GatewayRole(https_port=server.port), _served.role(server, rank, addresses)]
-    if wanted.weights is not None:
-        asked.append(BucketRole(target=wanted.weights.target(server.site.region.name)))
+    asked += _nodes.kept(server)
     if leaves := _nodes.leaving(wanted):
         asked.append(leaves)
     return NodeRequest(name=name, **_nodes.site_of(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))

@@ -94,7 +94,7 @@ def collected(world: World, home: Path, made: Path, target: Path) -> subprocess.
 def test_a_machine_that_reaches_nobody_serves_from_a_bundle(world: World, tmp_path: Path) -> None:
     home, made, bundle = project(tmp_path / "own"), tmp_path / "made", tmp_path / "bundle"
     with booted_templates(made, world.parts):
-        (request,), others = nodes(home, "box")
+        (request,), others, __ = nodes(home, "box")
         assert others == []
         done = collected(world, home, made, bundle)
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"

@@ -49,7 +49,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_list_is_what_the_node_is_rendered_to(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bundle.COMMAND.run(["-s", "box", "--list", "--json", "--packages", "htop"]) == 0
     told = json.loads(capsys.readouterr().out)
-    (node,), __ = nodes(project, "box")
+    (node,), *__ = nodes(project, "box")
     wanted = of_nodes([node], extra=["htop"])
     assert told["packages"] == [*wanted.packages]
     assert told["packages"][-1] == "htop"

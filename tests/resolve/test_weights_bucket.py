@@ -20,6 +20,7 @@ from pulumi_llm.errors import Refusal
 from tests.leave.test_stack import server
 from tests.test_components import codes, plan_of, settings
 
+DIGEST = "ab" * 32
 PLACE = {"bucket": "oss://kept/weights"}
 
 
@@ -52,6 +53,30 @@ def test_the_node_is_told_where_the_bucket_is_in_the_servers_region(
     assert "never-shown" not in json.dumps(document)
 
 
+@pytest.mark.parametrize(
+    ("cloud", "weights", "url"),
+    [
+        ("aliyun", {}, "https://kept.s3.oss-cn-hangzhou-internal.aliyuncs.com"),
+        ("aliyun", {"region": "cn-beijing"}, "https://kept.s3.oss-cn-beijing.aliyuncs.com"),
+        ("aws", {"region": "cn-beijing"}, "https://kept.s3.oss-cn-beijing.aliyuncs.com"),
+        ("tencent", {"bucket": "cos://kept-125/a/b"}, "https://kept-125.cos.ap-guangzhou.myqcloud.com"),
+        ("aws", {"bucket": "s3://kept", "endpoint": "http://10.0.0.9:7070"}, "http://10.0.0.9:7070/kept"),
+    ],
+)
+def test_a_machine_with_a_bundle_is_told_the_internal_address_within_a_region_and_no_other_place(
+    cloud: str, weights: dict[str, str], url: str
+) -> None:
+    document = settings(plan_of(llm.ModelServer, with_key(cloud, bundle=DIGEST, **weights)))
+    files = {each["path"]: each["content"] for each in document["files"]}
+    supply = json.loads(files["/opt/llm/supply.json"])
+    assert (supply["depot"]["url"], supply["depot"]["digest"]) == (url, DIGEST)
+    assert supply["depot"]["prefix"].endswith("bundles")
+    assert supply["bundle"] == "/srv/llm/bundle"
+    assert not {"bucket", "weights"} & set(document["stages"])
+    assert {"weights_access_key_id", "weights_access_key_secret"} <= set(document["secrets"]["required"])
+    assert "never-shown" not in json.dumps(document)
+
+
 def test_a_server_without_a_bucket_has_nothing_of_it() -> None:
     document = settings(plan_of(llm.ModelServer, server("aliyun")))
     assert "bucket" not in json.dumps([document["stages"], [each["path"] for each in document["files"]]])
@@ -73,6 +98,7 @@ def test_a_bucket_without_a_key_to_it_is_refused_with_what_to_set() -> None:
         ("aliyun", {"bucket": "gs://kept"}, "spec.bad-bucket"),
         ("aliyun", {"endpoint": "kept.example.com"}, "spec.bad-bucket"),
         ("aws", {}, "spec.bucket-region"),
+        ("aliyun", {"bundle": "newest"}, "spec.bad-digest"),
     ],
 )
 def test_what_is_no_bucket_is_refused(cloud: str, weights: dict[str, str], code: str) -> None:
@@ -89,6 +115,13 @@ def line_of(plan: Plan, slot: str) -> Line:
     bill = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 29))
     (line,) = [each for each in bill.lines if each.slot == slot]
     return line
+
+
+def test_the_bill_has_what_is_known_of_a_bundle() -> None:
+    line = line_of(plan_of(llm.ModelServer, with_key(bundle=DIGEST)), "weights")
+    assert str(line.what) == "a bundle, 15 GiB at least, in oss://kept/weights"
+    assert line.per_month is not None
+    assert "images and packages" in str(line.note)
 
 
 def test_the_bill_has_a_line_for_it_whose_price_is_of_the_clouds_storage() -> None:

@@ -115,6 +115,7 @@ KEPT: tuple[dict[str, Any], ...] = (
     {"bucket": "my-bucket"},
     {"bucket": "oss://kept"},
     {"bucket": "s3://kept", "endpoint": "b"},
+    {"bucket": "s3://kept", "bundle": "newest"},
 )
 
 DISKS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -467,6 +468,7 @@ UPSTREAMS: tuple[dict[str, Any], ...] = (
 SPECS: tuple[tuple[str, Any], ...] = (
     ("server", {**SERVER_PART, "turns": {}}),
     ("server", {**SERVER_PART, "models": {"b": {"model": "BAAI/bge-m3", "takes_turns": True, "gpus": 1}}}),
+    ("server", {**SERVER_PART, "model_change": "second-machine"}),
     ("server", {**SERVER_PART, "model_change": "beside", "models": {"b": {"model": "BAAI/bge-m3"}}}),
     ("serverr", {}),
     ("server.gpuu", "T4"),
@@ -1062,7 +1064,8 @@ def of_machines_that_exist() -> Iterator[Finding]:
         yield from told(lambda made=made: bootstrap.first_boot(own.in_a_container(made)[1]))
     kept = {"weights": {"bucket": "s3://kept", "region": "us-east-1"}}
     bundled = {**kept, "host": {**own.PLATFORM["server"]["host"], "bundle": "/mnt/bundle"}}
-    for change in ({"cloud": "aws", "region": "us-east-1"}, {"host": None}, {"spot": True}, bundled):
+    depot = {"weights": {**kept["weights"], "bundle": "0" * 64}}
+    for change in ({"cloud": "aws", "region": "us-east-1"}, {"host": None}, {"spot": True}, bundled, depot):
         made = own.platform()
         made["server"] |= change
         yield from told(lambda made=made: resolve_platform(made))

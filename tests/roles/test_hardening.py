@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from pulumi_llm import _bootstrap as bootstrap
-from pulumi_llm._bootstrap import BackupRole, BucketRole, BundleRole, LeaveRole, ServiceRole, VllmRole
+from pulumi_llm._bootstrap import BackupRole, BucketRole, BundleRole, DepotRole, LeaveRole, ServiceRole, VllmRole
 from pulumi_llm.preflight import placement
 from pulumi_llm.roles import Authority, memory, order, registry
 from pulumi_llm.roles.files import data
@@ -39,7 +39,8 @@ EVERYTHING = PLAIN.having(
     BucketRole(target=TARGET),
 )
 BUNDLED = PLAIN.having(BundleRole(folder="/mnt/llm-bundle"))
-_SHOWN = {**SAMPLES, "everything": EVERYTHING, "bundled": BUNDLED}
+DEPOT = PLAIN.having(BundleRole(folder="/srv/llm/bundle"), DepotRole(target=TARGET, digest="0" * 64))
+_SHOWN = {**SAMPLES, "everything": EVERYTHING, "bundled": BUNDLED, "depot": DEPOT}
 _ON_THEM = {role.name for node in _SHOWN.values() for role in order.listed(node)}
 # A service that no sample has is asked for by its name, as in a stack.
 _BESIDES = {

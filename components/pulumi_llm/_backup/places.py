@@ -143,6 +143,16 @@ class Store:
             except self.client.exceptions.NoSuchKey:
                 return None
 
+    def size(self, name: str) -> int | None:
+        """Bytes of an object; None: there is none."""
+        with self._told():
+            try:
+                return int(self.client.head_object(Bucket=self.bucket, Key=f"{self.prefix}/{name}")["ContentLength"])
+            except self.client.exceptions.ClientError as wrong:
+                if wrong.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+                    return None
+                raise
+
     def write(self, name: str, content: bytes) -> None:
         """Put an object, by a signed address: boto3 itself sends in chunks, which OSS does not take."""
         import urllib.error

@@ -18,6 +18,10 @@ COMPONENTS = "main restricted universe multiverse"
 """Those that a node's list of sources names (templates/node/llm_node/apt.py)."""
 
 
+SWITCHED = 8
+"""GPUs of a machine whose cards a switch ties together; its manager is a package of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """Wheels of one environment: the lock's lines, and what they come to."""
@@ -59,8 +63,11 @@ class Wanted:
     """What the machines ask for once they serve, which no bundle brings: what it is, and where."""
 
 
-def of_nodes(nodes: Iterable[NodeRequest], *, extra: Sequence[str] = ()) -> Wanted:
-    """What these nodes install, each thing once. ``extra``: further packages of Ubuntu's."""
+def of_nodes(nodes: Iterable[NodeRequest], *, extra: Sequence[str] = (), kernels: Sequence[str] = ()) -> Wanted:
+    """What these nodes install, each thing once.
+
+    ``extra``: further packages of Ubuntu's. ``kernels``: releases for which a cloud's machine gets NVIDIA's driver.
+    """
     found = list(nodes)
     documents = [_documents(each) for each in found]
     first = documents[0][0]
@@ -80,7 +87,17 @@ def of_nodes(nodes: Iterable[NodeRequest], *, extra: Sequence[str] = ()) -> Want
             models[str(each["path"])] = each
     return Wanted(
         names=tuple(each.name for each in found),
-        packages=_once([*(name for known, __ in documents for name in [*known["base"], *known["services"]]), *extra]),
+        packages=_once(
+            [
+                *(name for known, __ in documents for name in [*known["base"], *known["services"]]),
+                *(
+                    name
+                    for node, (known, __) in zip(found, documents, strict=True)
+                    for name in _driver(node, known, kernels)
+                ),
+                *extra,
+            ]
+        ),
         codename=str(registry.role("node").manifest.facts["ubuntu"]["codename"]),
         environments=tuple(environments.values()),
         images=_once(name for known, __ in documents for name in known.get("images", [])),
@@ -103,6 +120,14 @@ def _documents(node: NodeRequest) -> tuple[dict[str, Any], dict[str, str]]:
         path.removeprefix(LOCKS).removesuffix(".txt"): text for path, text in files.items() if path.startswith(LOCKS)
     }
     return known, locks
+
+
+def _driver(node: NodeRequest, known: Mapping[str, Any], kernels: Sequence[str]) -> Iterable[str]:
+    """Packages of the driver for these kernels. A machine of one's own has its owner's."""
+    if node.cloud != "ssh":
+        wanted = [*known.get("signed", ()), *(known.get("nvswitch", ()) if known.get("gpus", 0) >= SWITCHED else ())]
+        for kernel in kernels:
+            yield from (each.format(kernel=kernel) for each in wanted)
 
 
 def _still(node: NodeRequest) -> Iterable[tuple[Text | str, str]]:

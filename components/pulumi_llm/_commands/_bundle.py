@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import _nodes
 from pulumi_llm._addresses import without_secrets
+from pulumi_llm._backup.places import Store
 from pulumi_llm._bundle.collect import Bundle, spare
 from pulumi_llm._bundle.fetch import Full
+from pulumi_llm._bundle.upload import upload
 from pulumi_llm._bundle.wanted import Sources, Wanted, of_nodes
 from pulumi_llm._commands import DONE
 from pulumi_llm._commands._asking import say
@@ -25,9 +27,12 @@ from pulumi_llm._texts import Text, _, either, listed
 from pulumi_llm.catalog.hub import TOKEN
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles.files import data
+from pulumi_llm.spec import bucket_of
+from pulumi_llm.spec.weights import BUNDLES
 
 if TYPE_CHECKING:
     from pulumi_llm._bootstrap import NodeRequest
+    from pulumi_llm.spec import WeightsSpec
 
 KINDS = ("pypi", "apt", "registry", "hub")
 
@@ -36,37 +41,61 @@ def run(asked: Namespace) -> int:
     """Collect, or tell what would be collected. Gives the exit code."""
     if asked.to is None and not asked.list:
         raise Refusal([Finding("bundle.no-folder", _("no folder is named"), "--to FOLDER, or --list")])
-    found, others = nodes(asked.project, asked.stack)
-    wanted = of_nodes(found, extra=asked.packages)
+    found, others, buckets = nodes(asked.project, asked.stack)
+    if asked.upload and len(buckets) != 1:
+        message = _("the stack {stack!r} names {count} buckets for a bundle", stack=asked.stack, count=len(buckets))
+        raise Refusal([Finding("bundle.no-bucket", message, "server.weights: {bucket: oss://BUCKET/PREFIX}")])
+    wanted = of_nodes(found, extra=asked.packages, kernels=asked.kernel)
     wanted = replace(wanted, sources=elsewhere(wanted.sources, asked.sources))
     if asked.list:
         return listing(asked, wanted, others)
-    return collected(asked, wanted, others)
+    done = collected(asked, wanted, others)
+    return uploaded(asked.to.expanduser(), *buckets[0]) if asked.upload else done
 
 
-def nodes(project: Path, stack: str) -> tuple[list[NodeRequest], list[str]]:
-    """The nodes of the stack's machines of one's own, as they are rendered, and the machines that a cloud makes.
+def uploaded(folder: Path, weights: WeightsSpec, region: str) -> int:
+    """Send the bundle to the bucket, and say what the stack's file is to have."""
+    bucket = bucket_of(weights.bucket)
+    assert bucket is not None  # noqa: S101 - the spec refuses others
+    sent = upload(folder, Store(bucket, weights.region or region, weights.endpoint, BUNDLES), _progress)
+    now, gib = f"{sent.sent / 2**30:.2f}", f"{sent.bytes / 2**30:.2f}"
+    say(_("in {bucket}: {gib} GiB, {now} of them sent now", bucket=weights.bucket, gib=gib, now=now))
+    say(f"server.weights.bundle: {sent.digest}")
+    return DONE
+
+
+def nodes(project: Path, stack: str) -> tuple[list[NodeRequest], list[str], list[tuple[WeightsSpec, str]]]:
+    """The nodes that a bundle is for, as they are rendered; the other machines; and buckets, each with its region.
+
+    It is for machines of one's own, and for those of a cloud with a bucket for their weights.
 
     Raises:
-        Refusal: ``bundle.no-machine`` where there is none of one's own, and what the program refuses.
+        Refusal: ``bundle.no-machine`` where there is none of these, and what the program refuses.
     """
     plan = capture_stack(project, stack)
-    own = {urn: server for urn, server in plan.servers.items() if server.spec.host is not None}
-    others = sorted(plan.user_data())
+    own = {
+        urn: server
+        for urn, server in plan.servers.items()
+        if server.spec.host is not None or server.spec.weights is not None
+    }
+    names = {urn.rpartition("::")[2] for urn in own}
+    others = [each for each in sorted(plan.user_data()) if each not in names]
     if not own:
         raise Refusal(
             [
                 Finding(
                     "bundle.no-machine",
                     _(
-                        "the stack {stack!r} has no machine of your own: those of a cloud fetch by themselves",
+                        "the stack {stack!r} has no machine of your own, and no bucket for those of a cloud",
                         stack=stack,
                     ),
-                    _("server.cloud: ssh, with server.host"),
+                    _("server.cloud: ssh, with server.host; or server.weights.bucket"),
                 )
             ]
         )
-    return [_nodes.server_node(urn.rpartition("::")[2], server) for urn, server in own.items()], others
+    found = [_nodes.server_node(urn.rpartition("::")[2], server) for urn, server in own.items()]
+    places = {each.spec.weights: each.site.region.name for each in own.values() if each.spec.weights is not None}
+    return found, others, [*places.items()]
 
 
 def elsewhere(sources: Sources, given: Sequence[str]) -> Sources:

@@ -1,8 +1,10 @@
-"""`pulumi-llm bundle -s STACK --to FOLDER`: all that a machine of your own installs, collected into one folder.
+"""`pulumi-llm bundle -s STACK --to FOLDER`: all that a machine installs, collected into one folder.
 
-Packages with what they need, wheels, container images and weights, each held against its digest, with a manifest. The
-machine installs from the folder alone once the stack's file says where it lies there: `server.host.bundle`. What is in
-the folder already, and whole, is not fetched again. `HF_TOKEN` is read for models whose terms have to be accepted.
+Packages with what they need, wheels, container images and weights, each held against its digest, with a manifest. A
+machine of your own installs from the folder alone once the stack's file says where it lies there: `server.host.bundle`.
+A machine of a cloud takes it from the bucket of `server.weights`: `--upload` sends it there, signed with
+AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and says its digest for `server.weights.bundle`. What is there already is
+neither fetched nor sent again. `HF_TOKEN` is read for models whose terms have to be accepted.
 
 Exit 0: done, and everything is there. Exit 1: refused, or something could not be had. Exit 2: called wrongly.
 """
@@ -26,6 +28,15 @@ COMMAND = Command(
             "--packages", nargs="+", action="extend", default=[], metavar="NAME", help="further packages of Ubuntu's"
         ),
         option(
+            "--kernel",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="RELEASE",
+            help="NVIDIA's driver too, for machines of a cloud whose image has this kernel (uname -r) and no driver",
+        ),
+        option("--upload", action="store_true", help="send it to the bucket that server.weights names"),
+        option(
             "--from",
             dest="sources",
             action="append",
@@ -36,6 +47,6 @@ COMMAND = Command(
         PROJECT,
         JSON,
     ),
-    wrong_call=(*WRONG_CALL, "bundle.bad-source", "bundle.no-folder"),
+    wrong_call=(*WRONG_CALL, "bundle.bad-source", "bundle.no-folder", "bundle.no-bucket"),
     long=True,
 )

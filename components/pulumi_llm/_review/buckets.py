@@ -18,10 +18,13 @@ from pulumi_llm._review.money import exact, plain
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import placement
+from pulumi_llm.roles import registry
 from pulumi_llm.spec.backup import BUCKETS, bucket_of
 
 STANDARD = "standard"
 """The storage class that a bucket has where nobody asks for another, as the rows of prices name it."""
+WHEELS = ("vllm", "gate", "uv")
+"""The environments that every model server has."""
 OWNERS = {"llm:index:ModelServer": "vectors_backup", "llm:index:VectorStore": "backup"}
 """The components that keep backups, and the argument that says where."""
 
@@ -45,9 +48,21 @@ def _weights(plan: Plan, server: PlannedResource, weights: Mapping[str, Any]) ->
     if gib is None:
         what = _("weights kept in {bucket}", bucket=str(weights.get("bucket")))
         return replace(item, what=what, unknown=item.unknown or _("the size of the weights is not known"))
+    if weights.get("bundle") is not None:
+        return _bundle(item, gib)
     what = _("weights, {gib} GiB, in {bucket}", gib=plain(gib), bucket=str(weights.get("bucket")))
     elsewhere = item.region is not None and item.region != server.inputs.get("region")
     note = _("reading them from another region is paid for besides") if elsewhere else _("read within the region")
+    return replace(item, what=what, quantity=gib, note="" if item.unknown else note)
+
+
+def _bundle(item: Item, weights: Decimal) -> Item:
+    """A bundle: its weights and wheels are known, and the least that is there; images and packages come to it."""
+    pins = registry.environments()
+    wheels = exact(round(sum(pins[each].wheels.download_bytes for each in WHEELS) / 2**30, 1))
+    gib = weights + wheels
+    what = _("a bundle, {gib} GiB at least, in {bucket}", gib=plain(gib), bucket=item.what)
+    note = _("images and packages come to its weights and wheels")
     return replace(item, what=what, quantity=gib, note="" if item.unknown else note)
 
 

@@ -209,6 +209,16 @@ class BundleRole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DepotRole:
+    """The bucket that a machine's bundle comes from: ``url``, ``region``, ``prefix``; and the bundle's SHA-256."""
+
+    role: ClassVar[str] = "depot"
+
+    target: Mapping[str, str]
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayKey:
     """One client of the gateway and its limits; the key itself is the secret ``gateway_key_<name>``.
 
@@ -338,8 +348,7 @@ class LeaveRole:
     """When the machine stops by itself.
 
     ``idle_minutes``: without a call (None: it does not). ``windows`` are the hours in which it shall run, as minutes
-    since Monday 00:00 by the clock of ``zone``, from and to; empty: all of them. ``spot``: the cloud may take it back,
-    and says so shortly before.
+    since Monday 00:00 by the clock of ``zone``, from and to; empty: all. ``spot``: the cloud may take it back.
     """
 
     role: ClassVar[str] = "leave"
@@ -350,10 +359,10 @@ class LeaveRole:
     spot: bool = False
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole | BundleRole
+RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole | BundleRole | DepotRole
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole, BundleRole)
+Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole, BundleRole, DepotRole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,11 +25,11 @@ from pulumi_llm.spec.models import FURTHER_MODELS, Models, model_id
 from pulumi_llm.spec.origins import Origin
 from pulumi_llm.spec.place import OWN, MachineSpec
 from pulumi_llm.spec.services import Services
-from pulumi_llm.spec.several import refuse_apart
+from pulumi_llm.spec.several import known_change, refuse_apart
 from pulumi_llm.spec.traces import TracesSpec
 from pulumi_llm.spec.turns import TurnsSpec, refuse_turns
 from pulumi_llm.spec.upstreams import Upstreams, refuse_twice, served_by, unserved
-from pulumi_llm.spec.weights import WeightsSpec
+from pulumi_llm.spec.weights import WeightsSpec, refuse_two_bundles
 
 
 class ServerSpec(MachineSpec):
@@ -167,7 +167,7 @@ class ServerSpec(MachineSpec):
 
     zh: 时段开始时由谁启动。``hand``：``pulumi-llm start``。``cloud``：云平台自己的定时服务，
     所用角色只能启动这台机器（AWS）。"""
-    model_change: Literal["restart", "beside"] = "restart"
+    model_change: Annotated[Literal["restart", "beside"], BeforeValidator(known_change)] = "restart"
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``:
     the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU
     must hold both, and each gets about half of it. See "another model without a pause".
@@ -277,12 +277,7 @@ class ServerSpec(MachineSpec):
             bought.append("system_disk_gib")
         bought += [name for name in ("replicas", "nodes") if getattr(self, name) > 1]
         refuse_bought(bought)
-        if self.host.bundle is not None and self.weights is not None:
-            raise invalid(
-                "spec.bundle-and-bucket",
-                _("the weights are to come from the bundle {folder}, and from a bucket", folder=self.host.bundle),
-                _("host.bundle, or weights"),
-            )
+        refuse_two_bundles(self.host.bundle, self.weights)
         return self
 
     @model_validator(mode="after")

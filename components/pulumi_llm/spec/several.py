@@ -70,3 +70,14 @@ def _not_with_nodes(server: ServerSpec) -> Iterator[str]:
         yield "model_change: beside"
     if server.models:
         yield "models"
+
+
+def known_change(value: object) -> object:
+    """Raise ``spec.no-second-machine`` for a change of the model by way of a machine that takes the other's place."""
+    if value == "second-machine":
+        raise invalid(
+            "spec.no-second-machine",
+            _("a second machine would take the address over in the midst of calls, without what was counted so far"),
+            _("replicas: 2, which change one after the other behind one address; or model_change: beside"),
+        )
+    return value

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Self
+import re
+from typing import Annotated, Self
 
-from pydantic import field_validator
+from pydantic import AfterValidator, field_validator
 
 from pulumi_llm._texts import _, either
 from pulumi_llm.spec.backup import BUCKETS, Bucket, bucket_of, bucket_url, server_url
 from pulumi_llm.spec.fields import Part, Text, invalid
+
+BUNDLES = "bundles"
+"""Below which bundles lie in the bucket, beside the models."""
+
+
+def _digest(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise invalid(
+            "spec.bad-digest",
+            _("{value!r} is not the SHA-256 of a bundle", value=value),
+            _("what `pulumi-llm bundle -s STACK --to FOLDER --upload` says in the end"),
+        )
+    return value
 
 
 class WeightsSpec(Part):
@@ -26,6 +40,13 @@ class WeightsSpec(Part):
     """The URL of another server that speaks S3, with ``s3://``.
 
     zh: 其他兼容 S3 的服务器的 URL，与 ``s3://`` 一起使用。"""
+
+    bundle: Annotated[Text, AfterValidator(_digest)] | None = None
+    """The SHA-256 of a bundle in the bucket, as ``pulumi-llm bundle --upload`` says it: the machine installs from there
+    alone, and asks nobody else. Left out: only weights are kept there.
+
+    zh: 存储桶中离线包的 SHA-256，由 ``pulumi-llm bundle --upload`` 给出：机器只从那里安装，不访问别处。
+    不写则桶中只保存权重。"""
 
     @field_validator("bucket")
     @classmethod
@@ -49,6 +70,16 @@ class WeightsSpec(Part):
         assert url is not None  # noqa: S101 - there is a bucket
         return {"url": url, "region": where, "prefix": found.prefix, "shown": self.bucket}
 
+    def depot(self, region: str, cloud: str) -> dict[str, str]:
+        """What a node is told of the bundle's place: the cloud's internal address, where both are in one region."""
+        found, told = bucket_of(self.bucket), self.target(region)
+        assert found is not None  # noqa: S101 - seen above
+        row = BUCKETS[found.scheme]
+        inside = row.get("internal") if row["cloud"] == cloud and self.endpoint is None else None
+        if inside is not None and told["region"] == region:
+            told["url"] = f"https://{found.name}.{inside.format(region=region)}"
+        return {**told, "prefix": "/".join(filter(None, (found.prefix, BUNDLES)))}
+
     def needs_region(self, cloud: str) -> bool:
         """Whether its region has to be said: it is in another cloud than the server."""
         found = bucket_of(self.bucket)
@@ -57,3 +88,21 @@ class WeightsSpec(Part):
     def staying(self, region: str) -> Self:
         """The same bucket, with its region said where it was left out: it does not move with the server."""
         return self if self.region is not None else self.model_copy(update={"region": region})
+
+
+def refuse_two_bundles(folder: str | None, weights: WeightsSpec | None) -> None:
+    """Raise ``spec.bundle-and-bucket`` for a machine of one's own that is to install from more than one place."""
+    if weights is None:
+        return
+    if folder is not None:
+        raise invalid(
+            "spec.bundle-and-bucket",
+            _("the weights are to come from the bundle {folder}, and from a bucket", folder=folder),
+            _("host.bundle, or weights"),
+        )
+    if weights.bundle is not None:
+        raise invalid(
+            "spec.bundle-and-bucket",
+            _("a machine of your own takes a bundle from a folder, and not from a bucket"),
+            "host.bundle",
+        )

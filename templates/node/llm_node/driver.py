@@ -42,7 +42,7 @@ def provide(want: dict[str, Any]) -> None:
     try:
         apt.install(*[each.format(kernel=os.uname().release) for each in want["signed"] + nvswitch])
     except Failure as failure:
-        if failure.code != "apt.no-package":
+        if failure.code not in ("apt.no-package", "bundle.packages"):
             raise
         apt.install(*[each.format(kernel=os.uname().release) for each in want["compiled"] + nvswitch])
     run("modprobe", "-r", "nouveau")
