@@ -23,12 +23,9 @@ from pulumi_llm._bootstrap.user_data import (
     user_data,
     user_data_limit,
 )
+from pulumi_llm.roles.kept import BackupRole, BucketRole, BundleRole, DepotRole
 from pulumi_llm.roles.requests import (
     ENDPOINTS,
-    BackupRole,
-    BucketRole,
-    BundleRole,
-    DepotRole,
     GatewayKey,
     GatewayRole,
     LeaveRole,

@@ -11,7 +11,8 @@ from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import Text, _
 from pulumi_llm.roles import registry
-from pulumi_llm.roles.requests import BackupRole, GatewayRole
+from pulumi_llm.roles.kept import BackupRole
+from pulumi_llm.roles.requests import GatewayRole
 
 LOCKS = "/opt/llm/locks/"
 COMPONENTS = "main restricted universe multiverse"

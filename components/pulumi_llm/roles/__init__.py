@@ -8,15 +8,12 @@
 from __future__ import annotations
 
 from pulumi_llm.roles.base import Role
+from pulumi_llm.roles.kept import BackupRole, BucketRole, BundleRole, DepotRole
 from pulumi_llm.roles.registry import GROUP, built_in, every, role
 from pulumi_llm.roles.requests import (
     ENDPOINTS,
     Authority,
-    BackupRole,
-    BucketRole,
-    BundleRole,
     ContentRole,
-    DepotRole,
     GatewayKey,
     GatewayRole,
     NodeRequest,

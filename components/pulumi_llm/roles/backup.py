@@ -8,7 +8,8 @@ from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.base import SECRETS, UNITS, Role, Row, file_row, told
-from pulumi_llm.roles.requests import BackupRole, NodeRequest
+from pulumi_llm.roles.kept import BackupRole
+from pulumi_llm.roles.requests import NodeRequest
 
 CONFIG = "/opt/llm/backup/backup.json"
 MODULE = "backup.py"

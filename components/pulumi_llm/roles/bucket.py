@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.base import Role, Row, told
-from pulumi_llm.roles.requests import BucketRole, NodeRequest
+from pulumi_llm.roles.kept import BucketRole
+from pulumi_llm.roles.requests import NodeRequest
 
 SENDS = "backup_send.py"
 """The module of backups that signs, sends and fetches."""

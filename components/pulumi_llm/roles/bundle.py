@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pulumi_llm.roles.base import Role, Row, told
-from pulumi_llm.roles.requests import BundleRole, NodeRequest
+from pulumi_llm.roles.kept import BundleRole
+from pulumi_llm.roles.requests import NodeRequest
 
 
 class Bundle(Role):

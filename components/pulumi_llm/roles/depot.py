@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.base import Role, Row, told
 from pulumi_llm.roles.bucket import SENDS
-from pulumi_llm.roles.requests import DepotRole, NodeRequest
+from pulumi_llm.roles.kept import DepotRole
+from pulumi_llm.roles.requests import NodeRequest
 
 if TYPE_CHECKING:
     from pulumi_llm.roles.manifest import Stage

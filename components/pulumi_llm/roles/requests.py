@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.roles.kept import BackupRole, BucketRole, BundleRole, DepotRole
 
 Dtype = Literal["auto", "half", "float16", "bfloat16", "float32", "float"]
 
@@ -173,49 +174,6 @@ class ServiceRole:
     disk_gib: int | None = None
     ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BackupRole:
-    """Backups of the vector store of the role ``engine``, on the same node.
-
-    ``target`` is the timer's bucket: ``url``, ``region``, ``prefix``, and how many backups are kept, ``keep``.
-    ``hours`` are those between two (None: no timer, and then no target).
-    """
-
-    role: ClassVar[str] = "backup"
-
-    engine: str
-    target: Mapping[str, Any] | None = None
-    hours: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BucketRole:
-    """The bucket that keeps a model server's weights: ``url``, ``region``, ``prefix``, and how it is ``shown``."""
-
-    role: ClassVar[str] = "bucket"
-
-    target: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BundleRole:
-    """The folder on the machine, by its whole path, that everything is installed from in place of a network."""
-
-    role: ClassVar[str] = "bundle"
-
-    folder: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DepotRole:
-    """The bucket that a machine's bundle comes from: ``url``, ``region``, ``prefix``; and the bundle's SHA-256."""
-
-    role: ClassVar[str] = "depot"
-
-    target: Mapping[str, str]
-    digest: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,16 +13,8 @@ from pulumi_llm.errors import Finding, Refusal, UnknownName
 from pulumi_llm.roles import encoder, files, memory, tied, turning, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
-from pulumi_llm.roles.requests import (
-    SECOND_PORT,
-    Adapter,
-    BucketRole,
-    BundleRole,
-    GatewayRole,
-    Guesser,
-    NodeRequest,
-    VllmRole,
-)
+from pulumi_llm.roles.kept import BucketRole, BundleRole
+from pulumi_llm.roles.requests import SECOND_PORT, Adapter, GatewayRole, Guesser, NodeRequest, VllmRole
 from pulumi_llm.roles.vllm_flags import model_path
 
 if TYPE_CHECKING:
