@@ -33,6 +33,7 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         {
             "apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "ranks"}},
             "models": {"ranks": {"model": "BAAI/bge-reranker-v2-m3", "device": "cpu"}},
+            "override": ["fit.host-memory"],
         },
         {"engine": "pgvector"},
     ),
@@ -41,6 +42,7 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         {
             "apps": {"chat": CHAT, "rag": {**RAG, "reranker": "vectors"}},
             "models": {"vectors": {"model": "BAAI/bge-m3", "device": "cpu"}},
+            "override": ["fit.host-memory"],
         },
         {"engine": "pgvector"},
     ),
