@@ -122,7 +122,7 @@ HEAD = (
 
 def table(seats: Sequence[Seat | OnCpu]) -> str:
     """Each model with its share of a card and what becomes of it, in GiB and tokens."""
-    rows = [HEAD]
+    rows: list[tuple[str, ...]] = [HEAD]
     own, gpu_count = 0, 0
     for each in seats:
         if isinstance(each, OnCpu):
