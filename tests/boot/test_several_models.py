@@ -44,7 +44,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedStack]:
 
 def test_the_gateway_lists_both_models_and_the_adapter(several: BootedStack) -> None:
     assert several.client("models", **several.access) == sorted([CHAT, VECTORS, TONE, CPU])
-    assert several.outputs["models"] == [CHAT, VECTORS, CPU, TONE]
+    assert several.outputs["models"] == [CHAT, CPU, VECTORS, TONE]
 
 
 def test_each_model_answers_by_its_name(several: BootedStack) -> None:

@@ -130,7 +130,7 @@ HEAD = (
 def table(seats: Sequence[Seat | OnCpu]) -> str:
     """Each model with its share of a card and what becomes of it, in GiB and tokens."""
     turns = any(each.wish.turns for each in seats if isinstance(each, Seat))
-    rows = [(*HEAD, _("asleep"))] if turns else [HEAD]
+    rows: list[tuple[str, ...]] = [(*HEAD, _("asleep"))] if turns else [HEAD]
     own, gpu_count = 0, 0
     for each in seats:
         if isinstance(each, OnCpu):

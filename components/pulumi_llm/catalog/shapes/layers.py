@@ -131,6 +131,9 @@ def mixers(settings: Settings, layers: int) -> list[str]:
         settings.pass_over(OF_STATES)
     if settings.kind.startswith("gemma4") and given:
         given[-1] = FULL  # transformers forces it
+    if settings.kind == "nemotron_h" and settings.number("sliding_window"):
+        # vllm 0.32.0, model_executor/models/nemotron_h.py: each layer of attention has it; transformers knows none.
+        given = [WINDOW if each == FULL else each for each in given]
     return given
 
 
