@@ -137,7 +137,9 @@ def test_the_bill_has_no_line_of_it_and_the_same_hours() -> None:
 
 
 def test_a_change_of_a_stack_with_such_a_machine_is_compared_where_the_machine_has_no_arn_yet() -> None:
+    args: Any = server("aws", hours=HOURS, started_by="cloud")
+
     def program() -> None:
-        llm.ModelServer("x", server("aws", hours=HOURS, started_by="cloud"))
+        llm.ModelServer("x", args)
 
     assert comparison(program, program).steps is not None
