@@ -30,6 +30,24 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ),
     (
         "apps.cannot-answer",
+        {
+            "apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "ranks"}},
+            "models": {"ranks": {"model": "BAAI/bge-reranker-v2-m3", "device": "cpu"}},
+            "override": ["fit.host-memory"],
+        },
+        {"engine": "pgvector"},
+    ),
+    (
+        "apps.cannot-answer",
+        {
+            "apps": {"chat": CHAT, "rag": {**RAG, "reranker": "vectors"}},
+            "models": {"vectors": {"model": "BAAI/bge-m3", "device": "cpu"}},
+            "override": ["fit.host-memory"],
+        },
+        {"engine": "pgvector"},
+    ),
+    (
+        "apps.cannot-answer",
         {"apps": {"chat": CHAT, "rag": {**RAG, "reranker": "gte-rerank-v2"}}},
         {"engine": "pgvector"},
     ),

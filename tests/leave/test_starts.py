@@ -18,6 +18,7 @@ from pulumi_llm.clouds.aws import starts
 from pulumi_llm.clouds.plans import StartPlan
 from pulumi_llm.spec.hours import starts_of
 from tests.leave.test_stack import HOURS, server
+from tests.review.test_growth import comparison
 from tests.test_components import codes, plan_of
 
 SCHEDULE = "aws:scheduler/schedule:Schedule"
@@ -133,3 +134,12 @@ def test_the_bill_has_no_line_of_it_and_the_same_hours() -> None:
         bill = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 29), default_regions={"aws": "us-east-1"})
         lines.append([(each.resource, each.slot, each.hours, each.per_month) for each in bill.lines])
     assert lines[0] == lines[1]
+
+
+def test_a_change_of_a_stack_with_such_a_machine_is_compared_where_the_machine_has_no_arn_yet() -> None:
+    args: Any = server("aws", hours=HOURS, started_by="cloud")
+
+    def program() -> None:
+        llm.ModelServer("x", args)
+
+    assert comparison(program, program).steps is not None

@@ -106,6 +106,13 @@ def test_the_hosts_memory_holds_the_weights_of_all_of_them_twice_rounded_or_it_i
     assert roomy.site.place.memory_gib is None or roomy.site.place.memory_gib > kept
 
 
+def test_to_sleep_without_memory_is_told_only_where_that_is_enough() -> None:
+    others = {f"bge{each}": {"model": "BAAI/bge-m3", "device": "cpu"} for each in range(5)}
+    found = refused(turns={"weights": "memory"}, models={**IN_TURN, **others}, instance_type="ecs.gn7i-c8g1.2xlarge")
+    (memory,) = [each for each in found if each.code == "fit.host-memory"]
+    assert "turns.weights" not in memory.hint
+
+
 def test_a_model_for_vectors_and_one_that_would_not_fit_in_turn_either_are_not_told_to_take_turns() -> None:
     for models in (
         {"coder": {"model": "Qwen/Qwen2.5-14B-Instruct"}},
@@ -133,6 +140,15 @@ def test_each_plan_says_that_it_was_not_run_on_a_gpu() -> None:
         (
             {"models": {"coder": {**IN_TURN["coder"], "extra_args": ["--speculative-config", "{}"]}}},
             "spec.turns-and", "models.coder.--speculative-config",
+        ),
+        (
+            {"extra_args": ["--speculative-config.method=ngram", "--speculative-config.num_speculative_tokens=3"]},
+            "spec.turns-and", "--speculative-config.method",
+        ),
+        ({"extra_args": ["--spec-method", "ngram", "--spec-tokens", "3"]}, "spec.turns-and", "--spec-tokens"),
+        (
+            {"turns": {}, "extra_args": ["--no-enable-sleep-mode"]},
+            "spec.turns-and", "--no-enable-sleep-mode",
         ),
         ({"turns": {"awake_seconds": 0}}, "spec.out-of-bounds", ""),
     ],

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
-from pulumi_llm.catalog.pooling import task_of
+from pulumi_llm.catalog.pooling import EMBEDDING, task_of
 from pulumi_llm.errors import Finding, among
 from pulumi_llm.spec.access import FILED_PORTS
+from pulumi_llm.spec.models import TASKS
 from pulumi_llm.spec.upstreams import vendor_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CHAT = "chat"
 """What the chat page's key is called at the gateway."""
 STORE = "pgvector"
+EMBEDDINGS = "/v1/embeddings"
 """The vector store that documents are kept in."""
 
 
@@ -85,7 +87,7 @@ def _deaf(server: ServerSpec, name: str, path: str) -> str | None:
     """Who serves the model and does not answer at that path; None: somebody who does, or of whom that is not known."""
     if name in server.own_models:
         own = server.models.get(name, server)
-        return own.model if _writes(own) else None
+        return own.model if _mute(own, path) else None
     for called, upstream in server.upstreams.items():
         vendor = catalog.load().upstreams[vendor_of(called, upstream)]
         if name in upstream.served and vendor.endpoints and path not in vendor.endpoints:
@@ -93,12 +95,21 @@ def _deaf(server: ServerSpec, name: str, path: str) -> str | None:
     return None
 
 
-def _writes(own: ServerSpec | ModelSpec) -> bool:
-    """Whether a model of this machine is known to write texts, and so to do nothing else."""
+def _mute(own: ServerSpec | ModelSpec, path: str) -> bool:
+    """Whether a model of this machine is known not to answer at that path.
+
+    vLLM ranks with a model for vectors too, by how near they are; what serves it on the CPU does not.
+    """
+    task: str | None
     if isinstance(kind := getattr(own, "kind", None), str):
-        return kind == "chat"
-    row = catalog.load().models.get(own.model)
-    return row is not None and task_of(own.model, row, flags_of(own.extra_args)) is None
+        task = TASKS[kind]
+    elif (row := catalog.load().models.get(own.model)) is not None:
+        task = task_of(own.model, row, flags_of(own.extra_args))
+    else:
+        return False
+    if path == EMBEDDINGS:
+        return task != EMBEDDING
+    return task is None or (task == EMBEDDING and getattr(own, "device", "gpu") == "cpu")
 
 
 def warnings_of(server: ServerSpec) -> Iterator[Finding]:

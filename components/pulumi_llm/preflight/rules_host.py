@@ -122,7 +122,7 @@ def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memo
     """What would find room: less for a service, a machine of its own, or a larger one with the same GPUs."""
     ways, together = [], beside.memory_gib(services)
     for each in sorted(services, key=lambda each: bool(each.argument)):
-        if each.name == turning.TAKES_TURNS:
+        if each.name == turning.TAKES_TURNS and fixed + together - each.memory_gib <= memory_gib:
             ways.append("turns.weights: disk")
         if each.fixed:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from pulumi_llm.spec.server import ServerSpec
 
 SPECULATIVE = "--speculative-config"
+GUESSES = re.compile(rf"{SPECULATIVE}(\..+)?|--spec-(method|model|tokens)")
+"""Every way in which vLLM is told what guesses ahead (0.32.0): whole, key by key, and by its short forms."""
+AWAKE = "--no-enable-sleep-mode"
 
 
 class TurnsSpec(Part):
@@ -62,12 +67,11 @@ def refuse_turns(server: ServerSpec) -> None:
         return
     own = [f"models.{name}.gpus" for name in names if server.models[name].gpus is not None]
     beside = [*own, *(["replicas"] if server.replicas > 1 else [])]
+    beside += _flags(server, names, AWAKE.__eq__)
     if level(server) == 2:
         # Weights are read again, and neither an adapter nor what guesses ahead is among them.
         beside += [f"{key}adapters" for key, each in _all(server, names) if each.adapters]
-        beside += [
-            f"{key}{SPECULATIVE}" for key, each in _all(server, names) if SPECULATIVE in flags_of(each.extra_args)
-        ]
+        beside += _flags(server, names, GUESSES.fullmatch)
     if beside:
         raise invalid(
             "spec.turns-and",
@@ -79,3 +83,8 @@ def refuse_turns(server: ServerSpec) -> None:
 
 def _all(server: ServerSpec, names: tuple[str, ...]) -> list[tuple[str, ServerSpec | ModelSpec]]:
     return [("", server), *((f"models.{name}.", server.models[name]) for name in names)]
+
+
+def _flags(server: ServerSpec, names: tuple[str, ...], meant: Callable[[str], object]) -> list[str]:
+    """The flags of those models that are meant, by whose they are."""
+    return [f"{key}{flag}" for key, each in _all(server, names) for flag in flags_of(each.extra_args) if meant(flag)]
