@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,39 @@ def test_answers_have_the_form_of_vllms(made: Mapping[str, Mapping[str, bytes]],
 def test_the_classes_that_it_takes_are_those_that_the_fit_check_lets_through() -> None:
     text = (ROOT / "templates/vllm/encoder/model.py").read_text()
     assert all(f'"{each}"' in text for of in on_cpu.CLASSES.values() for each in of)
+
+
+def test_a_text_that_is_cut_off_cuts_no_text_of_another_call(
+    made: Mapping[str, Mapping[str, bytes]], tmp_path: Path
+) -> None:
+    with encoder(tmp_path, made, "mean, of length 1") as own, ThreadPoolExecutor(8) as pool:
+        text = "a valve beside the harbour"
+        whole = asked(own, "/tokenize", model="own", prompt=text)["count"]
+
+        def counted(cut: int | None) -> int:
+            said = asked(own, "/v1/embeddings", input=[text] * 60, truncate_prompt_tokens=cut)
+            return int(said["usage"]["prompt_tokens"]) // 60
+
+        wanted = [None, 5] * 40
+        assert [*pool.map(counted, wanted)] == [each or whole for each in wanted]
+
+
+def test_odd_requests_are_refused_as_such_and_null_is_as_if_not_said(
+    made: Mapping[str, Mapping[str, bytes]], tmp_path: Path
+) -> None:
+    with encoder(tmp_path, made, "mean, of length 1") as own:
+        (row,) = asked(own, "/v1/embeddings", input="x", use_activation=None)["data"]
+        assert math.hypot(*row["embedding"]) == pytest.approx(1, rel=1e-3)
+        odd = [
+            ("/v1/embeddings", {"input": "x", "use_activation": "no"}),
+            ("/v1/embeddings", {"input": "\ud800"}),
+            ("/v1/embeddings", {"input": "x" * 2**20}),
+            ("/tokenize", {"prompt": "\ud800"}),
+            ("/detokenize", {"tokens": [2**70]}),
+        ]
+        assert {asked(own, path, **body)[0] for path, body in odd} == {400}
+        deep = Request(f"{own}/v1/embeddings", b'{"input":' + b"[" * 100_000, {"Content-Type": "application/json"})
+        with pytest.raises(HTTPError, match="400"):
+            urlopen(deep, timeout=60)
+        long = asked(own, "/v1/embeddings", input="a valve " * 2**18, truncate_prompt_tokens=9)
+        assert long["usage"]["prompt_tokens"] == 9

@@ -270,6 +270,23 @@ async def test_a_model_that_starts_asks_for_the_card_with_the_key_and_has_it_for
         assert (await world.told())["failed"] == {B: "load"}
 
 
+async def test_a_model_that_loads_waits_as_long_as_answers_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_gate.turns.LOADER", 0.5)
+    async with two(tmp_path, wait=30) as world:
+        await world.models[B].runner.cleanup()
+        long = asyncio.create_task(world.ask("hold"))
+        while not world.models[A].working:
+            await asyncio.sleep(0.01)
+        loads = asyncio.create_task(world.load(B))
+        await asyncio.sleep(2)
+        assert not loads.done(), "whoever asked anew would open the awake one for others, and never find it idle"
+        world.models[A].release.set()
+        assert (await long)[0] == 200
+        assert await loads == 200
+
+
 async def test_without_models_that_take_turns_there_is_nothing_to_tell_and_nobody_is_asked(tmp_path: Path) -> None:
     async with Fake() as fake:
         home = Home(tmp_path).key().routes(fake.url)

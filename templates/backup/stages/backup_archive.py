@@ -94,8 +94,11 @@ def check(rows: list[dict[str, Any]], parts: Path) -> None:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
+    found = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(2**20):  # hashlib.file_digest is not in the Python 3.10 of Ubuntu 22.04
+            found.update(block)
+    return found.hexdigest()
 
 
 def unpack(rows: list[dict[str, Any]], parts: Path, key: Path, folder: Path) -> None:

@@ -215,8 +215,7 @@ def asked(what: Any, *arguments: Any) -> None:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return weights.sha256(path, weights.Pace())
 
 
 def told() -> dict[str, Any]:

@@ -98,11 +98,10 @@ def add(archive: tarfile.TarFile, folder: Path, digest: str, name: str) -> None:
     path = folder / digest.partition(":")[2]
     try:
         with path.open("rb") as file:
-            if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() != digest:
+            if "sha256:" + weights.sha256(path, weights.Pace()) != digest:
                 raise Failure("bundle.damaged", f"{path} is not what its name says", True)
             entry = tarfile.TarInfo(name)
-            entry.size = file.tell()
-            file.seek(0)
+            entry.size = os.fstat(file.fileno()).st_size
             archive.addfile(entry, file)
     except FileNotFoundError:
         raise Failure("bundle.lacks", f"there is no {path}", True) from None
@@ -174,11 +173,10 @@ def wanted(want: dict[str, Any], folder: str) -> dict[str, dict[str, Any]]:
 def copied(source: Path, target: Path, row: dict[str, Any]) -> Iterator[int]:
     """Copy one file, and tell the bytes on the way; one that is there already and whole is left."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.is_file() and target.stat().st_size == row["bytes"]:
-        with target.open("rb") as there:
-            if hashlib.file_digest(there, "sha256").hexdigest() == row["sha256"]:
-                yield row["bytes"]
-                return
+    there = target.is_file() and target.stat().st_size == row["bytes"]
+    if there and weights.sha256(target, weights.Pace()) == row["sha256"]:
+        yield row["bytes"]
+        return
     digest = hashlib.sha256()
     try:
         if "depot" in node():

@@ -31,7 +31,8 @@ PATH = "/turns"
 LOOK, SLEEP, WAKE = 5.0, 300.0, 900.0
 """Seconds that vLLM may take: to say whether it sleeps, to go to sleep, and to wake, from the disk say."""
 LOADER = 30.0
-"""Seconds that a model which asks for the card waits for an answer; it asks again."""
+"""Seconds beyond those that answers may take to end which a model that asks for the card waits. With fewer than those
+it would ask anew, and the awake one would open anew, before long answers have ended: it would never load."""
 LONGEST = 2**16
 """Bytes of an answer of these routes."""
 _SAID: dict[Verdict | str, tuple[str, str]] = {
@@ -137,7 +138,7 @@ class Turns:
         card.wait(waiter)
         self._stir()
         try:
-            async with asyncio.timeout(LOADER):
+            async with asyncio.timeout(self._wait + LOADER):
                 verdict = await told
         except TimeoutError:
             verdict = "late"

@@ -34,6 +34,8 @@ TOKENS = 4096
 TEXTS = 32
 AHEAD = 256
 """Texts that wait, among which those of one length are put together."""
+LONGEST = 2**20
+"""Characters of a text that is to be cut off of which tokens are made."""
 ACTIVATIONS = {
     "torch.nn.modules.activation.Tanh": torch.nn.Tanh,
     "torch.nn.modules.activation.GELU": torch.nn.GELU,
@@ -157,6 +159,10 @@ class Model:
         self.lowers = bool(told.get("do_lower_case"))
         self.window = min(filter(None, (window, told.get("max_seq_length"), self._longest(architecture))))
         self.pad = self.tokenizer.pad_token_id or 0
+        self.longest = self.window * max(map(len, self.tokenizer.get_vocab()), default=1)
+        """Characters that no more tokens than it reads can have; vLLM refuses a text that has more, too."""
+        self._one = threading.Lock()
+        """Who uses the tokenizer: where it cuts off is kept in it, and would be so for the text of somebody else."""
         self.waiting: queue.Queue[Text] = queue.Queue()
         self.running = 0
         threading.Thread(target=self._work, name="model", daemon=True).start()
@@ -175,8 +181,15 @@ class Model:
             found = {"input_ids": text[:most] if most else text}
         else:
             texts = [each.lower() if self.lowers else each for each in (text, pair) if each is not None]
+            # It takes some 400 bytes a character to split a text: nobody shall fill the machine with one.
+            if not most and (count := max(map(len, texts))) > self.longest:
+                raise Refused(f"this model's maximum context length is {self.window} tokens, which have {self.longest}"
+                              f" characters at most, and the text has {count}", "input")  # fmt: skip
+            if most:
+                ends = slice(-LONGEST, None) if self.tokenizer.truncation_side == "left" else slice(LONGEST)
+                texts = [each[ends] for each in texts]
             cut = {"truncation": True, "max_length": most} if most else {}
-            found = dict(self.tokenizer(*texts, add_special_tokens=special, verbose=False, **cut))
+            found = self._split(*texts, add_special_tokens=special, **cut)
         if (count := len(found["input_ids"])) > self.window:
             raise Refused(f"this model's maximum context length is {self.window} tokens, and the text has {count}",
                           "input")  # fmt: skip
@@ -186,11 +199,16 @@ class Model:
 
     def split(self, text: str, *, special: bool) -> list[int]:
         """The tokens of a text, however many they are."""
-        return list(
-            self.tokenizer(text.lower() if self.lowers else text, add_special_tokens=special, verbose=False)[
-                "input_ids"
-            ]
-        )
+        return self._split(text.lower() if self.lowers else text, add_special_tokens=special)["input_ids"]
+
+    def _split(self, *texts: str, **how: Any) -> dict[str, list[int]]:
+        try:
+            for each in texts:
+                each.encode()
+        except UnicodeEncodeError:
+            raise Refused("a text has half of a character (a surrogate alone)", "input") from None
+        with self._one:
+            return dict(self.tokenizer(*texts, verbose=False, **how))
 
     def __call__(self, texts: Sequence[dict[str, list[int]]]) -> list[Text]:
         """Put them in the queue."""

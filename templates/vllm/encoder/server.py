@@ -48,7 +48,7 @@ class Server:
             try:
                 try:
                     body = await request.json()
-                except ValueError:
+                except (ValueError, RecursionError):
                     raise Refused("the body is not JSON") from None
                 if not isinstance(body, dict):
                     raise Refused("the body is not an object")
@@ -86,7 +86,7 @@ class Server:
             raise Refused("encoding_format is float or base64", "encoding_format")
         if body.get("embed_dtype") not in (None, "float32") or body.get("endianness") not in (None, "native", "little"):
             raise Refused("numbers are float32, the lowest byte first", "embed_dtype")
-        size, normalized = self._dimensions(body), body.get("use_activation", model.pooling.normalized)
+        size, normalized = self._dimensions(body), _activated(body, model.pooling.normalized)
         vectors, usage = await self._asked(request, body, [(each, None) for each in _texts(body.get("input"))])
         found = torch.stack(vectors)[:, :size]
         if normalized:
@@ -139,7 +139,7 @@ class Server:
             raise Refused("this model turns texts into vectors: /v1/embeddings", status=404)
         found, usage = await self._asked(request, body, pairs)
         numbers = torch.stack(found)
-        return (self.model.mark(numbers) if body.get("use_activation", True) else numbers).tolist(), usage
+        return (self.model.mark(numbers) if _activated(body, True) else numbers).tolist(), usage
 
     async def _asked(self, request: Request, body: Mapping[str, Any], pairs: Sequence[tuple[Any, Any]]) -> Any:
         """The model's numbers for each, and what was used; whoever hangs up is worked for no longer."""
@@ -176,8 +176,9 @@ class Server:
     async def detokenize(self, _: Request, body: dict[str, Any]) -> Any:
         """`POST /detokenize`: the text of tokens."""
         found = body.get("tokens")
-        if not isinstance(found, list) or not all(isinstance(each, int) and each >= 0 for each in found):
-            raise Refused("tokens is a list of numbers", "tokens")
+        most = self.model.config.vocab_size
+        if not isinstance(found, list) or not all(type(each) is int and 0 <= each < most for each in found):
+            raise Refused("tokens is a list of numbers of this model's tokens", "tokens")
         return {"prompt": self.model.tokenizer.decode(found)}
 
 
@@ -212,6 +213,16 @@ def _strings(given: Any, name: str) -> list[str]:
     if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
         raise Refused(f"{name} is a text, or a list of texts", name)
     return found
+
+
+def _activated(body: Mapping[str, Any], usual: bool) -> bool:
+    """Whether vectors are made of length 1, or numbers to marks; null, which some clients send, is as if not said."""
+    said = body.get("use_activation")
+    if said is None:
+        return usual
+    if not isinstance(said, bool):
+        raise Refused("use_activation is true or false", "use_activation")
+    return said
 
 
 def _most(body: Mapping[str, Any], window: int) -> int | None:
