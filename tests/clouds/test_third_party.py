@@ -82,7 +82,7 @@ def test_a_spot_machine_on_it_is_refused_with_what_would_work(place: Path) -> No
     (place / "project/Pulumi.spot.yaml").write_text(stack, encoding="utf-8")
     shown = run(place, "plan", "-s", "spot", code=1)
     assert "[cloud.cannot]" in shown
-    assert "spot: false; or a cloud that can: aliyun, aws, tencent" in shown
+    assert "spot: false; or a cloud that can: aliyun, aws, gcp, tencent, volcengine" in shown
 
 
 def test_a_stack_on_it_is_planned_with_its_own_resources(place: Path) -> None:
