@@ -140,8 +140,9 @@ class Text:
 class Model:
     """A model in memory, and one thread that works on what waits for it."""
 
-    def __init__(self, folder: Path, name: str, *, dtype: str, window: int | None, code: bool) -> None:
-        self.name = name
+    def __init__(self, folder: Path, name: str, *, dtype: str, window: int | None, code: bool,
+                 most: int = MOST_WAITING) -> None:  # fmt: skip
+        self.name, self.most = name, most
         self.config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=code)
         (architecture, *_) = self.config.architectures or [""]
         self.ranks, self.causal = architecture in RANKING, architecture in CAUSAL

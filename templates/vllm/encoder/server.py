@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from model import MOST_WAITING, Model, Refused
+from model import Model, Refused
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -157,9 +157,9 @@ class Server:
                 cut.append(await asyncio.to_thread(model.tokens, *each, most=most, special=special))
                 count = len(cut[-1]["input_ids"])
                 held, model.held = held + count, model.held + count
-                if held > MOST_WAITING:
-                    raise Refused(f"the texts of one request have {MOST_WAITING} tokens together at most", "input")
-                if model.held > MOST_WAITING:
+                if held > model.most:
+                    raise Refused(f"the texts of one request have {model.most} tokens together at most", "input")
+                if model.held > model.most:
                     raise Refused("too many texts wait for this model", status=429, wait=FULL)
             waiting = model(cut)
             futures = [asyncio.wrap_future(each.found) for each in waiting]
