@@ -447,12 +447,12 @@ class ModelArgs(TypedDict):
 
 
 class VectorizerArgs(TypedDict):
-    """Vectors that the store makes itself: it asks a model of this machine through the gateway."""
+    """Vectors that the store makes itself: it asks a model of the server through the gateway."""
 
     model: str
     """The model that turns texts into vectors, by its name under ``server.models``."""
     key: NotRequired[KeyArgs]
-    """The limits of the store's own gateway key: see ``keys``. It is for this model and this machine alone, so ``models``, ``endpoints`` and ``source_cidrs`` are not for it. Left out: 10,000 requests and 10,000,000 tokens a minute, 64 requests at the same time."""
+    """The limits of the store's own gateway key: see ``keys``. It is for this model and the store's machine alone, so ``models``, ``endpoints`` and ``source_cidrs`` are not for it. Left out: 10,000 requests and 10,000,000 tokens a minute, 64 requests at the same time."""
 
 
 class BackupArgs(TypedDict):
