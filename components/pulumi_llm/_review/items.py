@@ -93,7 +93,8 @@ class _Reader:
             source=rule.source,
             source_date=rule.source_date,
         )
-        return replace(item, told=told, note=_("once for the whole account; what it does not include comes on top"))
+        once = _("once for the whole account; what it does not include comes on top")
+        return replace(item, told=told, note=Text(rule.note) if rule.note else once)
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:
