@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import pulumi_llm as llm
+from pulumi_llm import catalog
+from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.item import Usage
 from pulumi_llm.clouds import functions
 from pulumi_llm.clouds.aliyun import starts as aliyun
 from pulumi_llm.clouds.plans import StartPlan
@@ -277,6 +280,23 @@ def test_a_plan_has_a_function_with_one_timer_and_a_role_for_this_machine(
     assert told == ("0 0 * * * *" if name == "aliyun" else "0 0 * * * * *")
     assert not list(tmp_path.iterdir()), "a preview writes nothing"
     assert not [each for each in plan_of(llm.ModelServer, server(name, hours=HOURS)).resources if "-start" in each.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "each"), [("aliyun", "Function Compute", "0.04"), ("tencent", "SCF basic package", "1.83")]
+)
+def test_the_bill_has_the_function_and_an_accounts_package_once(name: str, what: str, each: str) -> None:
+    args = server(name, hours=HOURS, started_by="cloud")
+    args["replicas"] = 2
+    bill = make_bill(
+        plan_of(llm.ModelServer, args),
+        catalog.load(),
+        Usage(),
+        today=date(2026, 11, 29),
+        default_regions={name: args["region"]},
+    )
+    lines = [line for line in bill.lines if line.what == what]
+    assert [line.per_month and str(line.per_month.usd) for line in lines] == [each] * (2 if name == "aliyun" else 1)
 
 
 def test_the_roles_may_start_one_machine_for_their_cloud_s_functions_and_nothing_else() -> None:
