@@ -171,6 +171,8 @@ class DiskRequest:
 
     size_gib: int
     zone: str
+    instance_type: str
+    """Of the machine that it is for: some take other kinds of disk."""
     protect: bool = False
     """Have the engine refuse whatever would delete or replace it."""
     snapshot: str | None = None
