@@ -239,6 +239,18 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "concurrency": 64},
     {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "L20", "max_model_len": 32768, "concurrency": 64},
     {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "T4", "max_model_len": 131072},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "max_model_len": 40960, "gpu_memory_utilization": 0.55},
+    {"model": "Qwen/Qwen3-32B", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "gpu_memory_utilization": 0.98, "quantization": "fp8", "dtype": "half"},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "gpu_count": 4, "nodes": 2, "kv_cache_dtype": "fp8_e4m3"},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "adapters": ("--enable-lora",), "changes_beside": True},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "extra_args": ("--spec-method", "eagle3")},
+    {"model": "microsoft/phi-4", "gpu": "TPU-v6e"},
+    {"model": "deepseek-ai/DeepSeek-R1", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3-Next-80B-A3B-Instruct", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3.6-27B", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3-Embedding-8B", "gpu": "TPU-v6e"},
+    {"model": "hugging-quants/Meta-Llama-3.1-8B-Instruct-GPTQ-INT4", "gpu": "TPU-v6e"},
     {"model": "microsoft/phi-4", "gpu": "T4", "gpu_count": 8, "gpu_memory_utilization": 0.98, "concurrency": 300},
 )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pulumi_llm._texts import _, listed
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import tpu
 from pulumi_llm.preflight.request import Case
-from pulumi_llm.spec import ServerSpec
+
+if TYPE_CHECKING:
+    from pulumi_llm.spec import ServerSpec
 
 
 def cannot(case: Case) -> Iterator[Finding]:
