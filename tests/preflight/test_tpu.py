@@ -25,9 +25,17 @@ from pulumi_llm.roles.requests import NodeRequest, VllmRole
 from tests.bootstrap.wheel_files import LOCK_OF_TPUS, files, locked
 
 SERVER = {"cloud": "gcp", "region": "us-east5", "gpu": "TPU-v6e", "model": "Qwen/Qwen3-8B"}
-SOURCES = ("utils.py", "layers/vllm/backends/flash_attn.py", "platforms/tpu_platform.py",
-           "models/common/model_loader.py", "runner/tpu_runner.py", "worker/tpu_worker.py",
-           "kernels/ragged_paged_attention/v3/kernel.py", "kernels/ragged_paged_attention/v3/kernel_hd64.py")  # fmt: skip
+KERNELS = "kernels/ragged_paged_attention/v3"
+SOURCES = (
+    "utils.py",
+    "layers/vllm/backends/flash_attn.py",
+    "platforms/tpu_platform.py",
+    "models/common/model_loader.py",
+    "runner/tpu_runner.py",
+    "worker/tpu_worker.py",
+    f"{KERNELS}/kernel.py",
+    f"{KERNELS}/kernel_hd64.py",
+)
 COUNTS = st.sampled_from((1, 2, 4, 8, 16, 32))
 
 
@@ -100,7 +108,7 @@ def test_a_token_takes_what_the_kernels_lay_out_for_it() -> None:
     padded = function(plugin("utils.py"), "get_padded_head_dim")
     heads_on = function(plugin("utils.py"), "get_padded_num_heads")
     shapes = {
-        size: function(plugin(f"kernels/ragged_paged_attention/v3/{name}.py"), "get_kv_cache_shape", align_to=align,
+        size: function(plugin(f"{KERNELS}/{name}.py"), "get_kv_cache_shape", align_to=align,
                        get_dtype_packing=lambda bits: 32 // bits)
         for size, name in ((64, "kernel_hd64"), (0, "kernel"))
     }  # fmt: skip
@@ -197,7 +205,9 @@ def test_a_tpu_v5e_is_known_and_sold_nowhere_here() -> None:
     assert found.code == "placement.gpu-not-offered"
 
 
-@pytest.mark.parametrize(("count", "type_"), [(1, "ct6e-standard-1t"), (4, "ct6e-standard-4t"), (8, "ct6e-standard-8t")])
+@pytest.mark.parametrize(
+    ("count", "type_"), [(1, "ct6e-standard-1t"), (4, "ct6e-standard-4t"), (8, "ct6e-standard-8t")]
+)
 def test_machines_have_one_four_or_eight_chips(count: int, type_: str) -> None:
     assert resolved(gpu_count=count).site.place.instance_type == type_
     assert "placement.gpu-not-offered" in {each.code for each in refused(gpu_count=2)}

@@ -33,7 +33,8 @@ def refuse_accelerator(name: str) -> None:
     for pattern, title, runs in _rows():
         if any(fnmatchcase(key, pattern) for key in keys):
             message = _(
-                "{name!r} is {title}: nodes here run vLLM on NVIDIA's driver and CUDA, and besides that on TPU-v6e alone",
+                "{name!r} is {title}: nodes here run vLLM on NVIDIA's driver and CUDA, and besides that on "
+                "TPU-v6e alone",
                 name=name,
                 title=Text(title),
             )

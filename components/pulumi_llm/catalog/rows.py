@@ -223,7 +223,7 @@ class Gpu(Row):
     ``marketed_gib`` is the size on the box, ``memory_gib`` what the driver reports to a process (GiB).
     ``vllm`` says whether today's releases run on it (``legacy``: up to ``last_vllm``); ``min_driver`` is the
     driver branch that needs (580 for CUDA 13).
-    ``maker``: Google's TPUs are sold and named like GPUs, and have no compute capability ("") and no driver of NVIDIA's.
+    ``maker``: Google's TPUs are sold and named like GPUs, and have neither a compute capability ("") nor a driver.
     """
 
     name: str

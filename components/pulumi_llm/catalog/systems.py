@@ -1,6 +1,7 @@
 """Operating systems that a node may run on: what their archives call what it needs, and what they do not have.
 
-A machine that is bought runs `DEFAULT`, and one with a TPU `OF_TPUS`. One that exists may run another, which its owner tells (``host.system``).
+A machine that is bought runs `DEFAULT`, and one with a TPU `OF_TPUS`. One that exists may run another, which its owner
+tells (``host.system``).
 """
 
 from __future__ import annotations

@@ -117,8 +117,8 @@ class Report:
                 tr("  overhead      {overhead_gib:7.2f}  {parts}", overhead_gib=memory.overhead_gib, parts=parts)
                 if not case.gpu.tpu
                 else tr(
-                    "  beside it     {beside_gib:7.2f}  for what is worked on, about {activation_gib:.2f}, and for XLA's "
-                    "programs",
+                    "  beside it     {beside_gib:7.2f}  for what is worked on, about {activation_gib:.2f}, and for "
+                    "XLA's programs",
                     beside_gib=memory.gpu_gib - memory.budget_gib,
                     activation_gib=memory.activation_gib,
                 ),

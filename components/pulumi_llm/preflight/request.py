@@ -260,7 +260,8 @@ class Asked:
             max_num_batched_tokens=self.batched or defaults.max_num_batched_tokens,
             **self.load,
         )
-        if self.seqs is None and not gpu.tpu and (starts := requests.number_that_starts(model, load)) != load.max_num_seqs:
+        starts = requests.number_that_starts(model, load) if self.seqs is None and not gpu.tpu else load.max_num_seqs
+        if starts != load.max_num_seqs:
             load = replace(load, max_num_seqs=starts)
         return Case(
             request=request,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import (
     rules_change,
@@ -105,10 +107,16 @@ OBJECTIONS = tuple(objects(rule) for rule in MODEL_RULES if rule not in REMARKS)
 TPU_OBJECTIONS = tuple(objects(rule) for rule in TPU_RULES if rule not in REMARKS)
 
 
-def findings_of(case: Case) -> list[Finding]:
-    """What the rules say of a case, all of it."""
-    rules = (*(TPU_RULES if case.gpu.tpu else MODEL_RULES), *PLACE_RULES)
+def findings_of(case: Case, rules: Iterable[Rule] | None = None) -> list[Finding]:
+    """What the rules say of a case, all of it; ``rules``: some of them."""
+    if rules is None:
+        rules = (*rules_about(case), *PLACE_RULES)
     return [finding for rule in rules for finding in rule(case)]
+
+
+def rules_about(case: Case) -> tuple[Rule, ...]:
+    """Those about a model on a GPU, or on a TPU."""
+    return TPU_RULES if case.gpu.tpu else MODEL_RULES
 
 
 def passes(case: Case) -> bool:

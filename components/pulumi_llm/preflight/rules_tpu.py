@@ -20,14 +20,20 @@ def cannot(case: Case) -> Iterator[Finding]:
     if model.mla is not None or any(row.heads == 0 for row in model.kept or ()):
         yield _cannot(
             case,
-            _("{model} keeps a latent cache (MLA), which it starts with attention shared out by requests alone", model=model.id),
+            _(
+                "{model} keeps a latent cache (MLA), which it starts with attention shared out by requests alone",
+                model=model.id,
+            ),
             _("a model with attention heads of its own, such as Qwen3 or Llama; or a GPU"),
             "model",
         )
     if model.state_layers or model.sparse_attention:
         yield _cannot(
             case,
-            _("{model} has layers that keep a state or pick what they look at, of whose size there nothing is known", model=model.id),
+            _(
+                "{model} has layers that keep a state or pick what they look at, of whose size there nothing is known",
+                model=model.id,
+            ),
             _("a model with attention heads alone, such as Qwen3 or Llama; or a GPU"),
             "model",
         )
@@ -39,12 +45,21 @@ def cannot(case: Case) -> Iterator[Finding]:
             "model",
         )
     if case.task is not None:
-        yield _cannot(case, _("models for vectors and for ranking are not tried there"), _("a model that writes text; or a GPU"), "model")
+        yield _cannot(
+            case,
+            _("models for vectors and for ranking are not tried there"),
+            _("a model that writes text; or a GPU"),
+            "model",
+        )
     asked = request.quantization or model.quantization
     if request.quantization not in (None, model.quantization):
         yield _cannot(
             case,
-            _("weights are served as they are stored, and {model} is not stored in {asked}", model=model.id, asked=asked),
+            _(
+                "weights are served as they are stored, and {model} is not stored in {asked}",
+                model=model.id,
+                asked=asked,
+            ),
             _("leave quantization out"),
             "quantization",
         )
@@ -56,7 +71,9 @@ def cannot(case: Case) -> Iterator[Finding]:
             "model",
         )
     if request.dtype not in ("auto", "bfloat16"):
-        yield _cannot(case, _("its chips compute in bfloat16, not in {dtype}", dtype=request.dtype), "dtype: bfloat16", "dtype")
+        yield _cannot(
+            case, _("its chips compute in bfloat16, not in {dtype}", dtype=request.dtype), "dtype: bfloat16", "dtype"
+        )
     cache = request.kv_cache_dtype
     if cache not in known["cache_dtypes"] or (cache == "auto" and model.cache_dtype is not None):
         yield _cannot(
@@ -80,9 +97,13 @@ def cannot(case: Case) -> Iterator[Finding]:
             "extra_args",
         )
     if request.nodes > 1:
-        yield _cannot(case, _("a model on several machines needs a slice of them, which is not made here"), "nodes: 1", "nodes")
+        yield _cannot(
+            case, _("a model on several machines needs a slice of them, which is not made here"), "nodes: 1", "nodes"
+        )
     if request.changes_beside:
-        yield _cannot(case, _("one server has all chips, and no other starts beside it"), "model_change: restart", "model_change")
+        yield _cannot(
+            case, _("one server has all chips, and no other starts beside it"), "model_change: restart", "model_change"
+        )
     if request.host is not None:
         yield _cannot(case, _("a machine of one's own is set up for NVIDIA's GPUs alone"), "cloud: gcp", "host")
 

@@ -57,8 +57,9 @@ def interpreter(version: str, python: str, want: dict[str, Any]) -> str:
     if not done.exists():
         shutil.rmtree(home, ignore_errors=True)
         must("python.venv", python, "-m", "venv", "--clear", str(tool))
-        first("python.index-unreachable", want["pypi"], lambda index, last: get_uv(str(tool / "bin/python"), index, last))
-        uv = (str(tool / "bin/python"), "-m", "uv", "python", "install", "--no-bin", "--install-dir", str(home), version)
+        own = str(tool / "bin/python")
+        first("python.index-unreachable", want["pypi"], lambda index, last: get_uv(own, index, last))
+        uv = (own, "-m", "uv", "python", "install", "--no-bin", "--install-dir", str(home), version)
         rc, out = supply.watched(True, lambda _: None, *uv, UV_NO_CONFIG="1", UV_HTTP_TIMEOUT="60", UV_SYSTEM_CERTS="1")
         if rc:
             raise Failure("python.interpreter", f"Python {version}: {' '.join(out.split())[-500:]}", True)
@@ -76,8 +77,9 @@ def get_uv(python: str, index: str, last: bool) -> None:
     source = ["--no-index", "--find-links", index] if index.startswith("/") else ["-i", index]
     if index.startswith("http:"):
         source += ["--trusted-host", str(urlsplit(index).hostname)]
-    pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *source, "--no-deps", "--require-hashes")
-    check(supply.watched(last, lambda _: None, *pip, "-r", str(at("/opt/llm/locks/uv.txt"))), index)
+    pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *source)
+    lock = str(at("/opt/llm/locks/uv.txt"))
+    check(supply.watched(last, lambda _: None, *pip, "--no-deps", "--require-hashes", "-r", lock), index)
 
 
 def digest(lock: str) -> str:
