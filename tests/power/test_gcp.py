@@ -151,11 +151,15 @@ def test_a_throttled_call_is_tried_again(google: Google) -> None:
     assert account.failure(502, "no JSON").message == "HTTP 502"
 
 
-def test_a_machine_with_a_local_disk_is_not_stopped(google: Google, time: Passing, said: list[str]) -> None:
+def test_a_machine_with_a_local_disk_is_told_as_one_that_is_not_to_be_stopped(google: Google) -> None:
     google.more = {"disks": [{"type": "PERSISTENT"}, {"type": "SCRATCH"}]}
-    (finding,) = brought("stopped", time, said)
-    assert "SCRATCH" in finding.message
-    assert google.orders == []
+    seen = power.connect("us-east5").look(ID)
+    assert seen is not None
+    assert "SCRATCH" in seen.unfit
+    google.more = {}
+    seen = power.connect("us-east5").look(ID)
+    assert seen is not None
+    assert seen.unfit == ""
 
 
 def test_without_credentials_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
