@@ -374,7 +374,7 @@ def test_one_range_where_a_list_is_wanted_is_answered_with_the_list() -> None:
     ("path", "value", "known"),
     [
         ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDORS)),
-        ("server.cloud", "alyun", ["aliyun", "aws", "digitalocean", "gcp", "ssh", "tencent", "volcengine"]),
+        ("server.cloud", "alyun", ["aliyun", "aws", "digitalocean", "gcp", "ssh", "tencent", "volcengine", "vultr"]),
         ("server.keys", {"app": {"models": ["Yi-6B-Cht"]}}, ["Yi-6B-Chat", "gpt-6-luna"]),
     ],
 )
