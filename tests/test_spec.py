@@ -388,6 +388,25 @@ def test_a_typing_error_is_answered_with_the_nearest_and_with_all_that_there_are
     assert finding.hint.endswith(f"There are: {', '.join(known)}")
 
 
+@pytest.mark.parametrize(
+    ("value", "message", "hint"),
+    [
+        ("azure", "'azure' is not built: Microsoft's own SDK", "docs/systems.md"),
+        ("azure-native", "'azure-native' is not built", "docs/systems.md"),
+        ("render", "no image of the gateway is published", "docs/worker.md"),
+        ("Vercel", "limits could be kept exactly", "docs/worker.md"),
+        ("cloudflare", "has no machines", "WorkerProxy"),
+    ],
+)
+def test_a_host_that_is_not_built_is_refused_with_why_and_what_would_do(value: str, message: str, hint: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, changed("proxy.cloud", value))
+    (finding,) = refused.value.findings
+    assert (finding.code, finding.where) == ("cloud.not-built", "proxy.cloud")
+    assert message in finding.message
+    assert hint in finding.hint
+
+
 def test_a_place_without_its_region_is_answered_with_the_regions_that_sell_the_gpu() -> None:
     platform = without("server.region")
     with pytest.raises(Refusal) as refused:

@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from pulumi_llm import catalog
 from pulumi_llm._texts import _
 from pulumi_llm.errors import among
+from pulumi_llm.spec import not_built
 from pulumi_llm.spec.fields import Part, Text, invalid, known
 
 OWN = "ssh"
@@ -37,6 +38,8 @@ class PlaceSpec(Part):
     @classmethod
     def _cloud_exists(cls, value: str) -> str:
         clouds = catalog.load().clouds
+        if value not in clouds and (why := not_built.reason(value)):
+            raise invalid(not_built.CODE, *why)
         if value not in clouds:
             hint = among(value, sorted(clouds))
             raise invalid("spec.unknown-cloud", _("there is no cloud called {value!r}", value=value), hint)
