@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from pulumi_llm import _replicas, _served, catalog, roles, spec
+from pulumi_llm import _replicas, _served, _vectorizing, catalog, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
@@ -52,11 +52,13 @@ def server_node(
     proxy_endpoint: str | None = None,
     replicas: Sequence[str] = (),
     among: Sequence[str] = (),
+    store: str | None = None,
 ) -> NodeRequest:
     """A model server's node. Without the proxy's endpoint it is what user data needs: nothing that is known only later.
 
     ``replicas``: the private addresses of the other machines that serve the same models, once they are known;
-    ``among``: those of all machines that have one model together.
+    ``among``: those of all machines that have one model together. ``store``: that of a vector store's own machine,
+    which asks the gateway for vectors.
 
     Raises:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
@@ -88,7 +90,7 @@ def server_node(
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
     gateway = GatewayRole(
         https_port=server.port,
-        keys=key_rows(server.keys),
+        keys=key_rows(_vectorizing.keys(server, store)),
         upstreams=tuple(upstreams),
         routes=routes_of(targets, routes, several),
         blocked_words=wanted.blocked_words,
@@ -146,9 +148,11 @@ def leaving(wanted: ServerSpec, number: int = 1) -> LeaveRole | None:
     return LeaveRole(idle_minutes=minutes, windows=windows, zone=zone, spot=wanted.spot)
 
 
-def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
-    """The node of a vector store on a machine of its own."""
-    asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib)
+def store_node(name: str, store: ResolvedVectors, gateway: str = "") -> NodeRequest:
+    """The node of a vector store on a machine of its own. ``gateway``: where it asks for vectors, once that is known."""
+    wants = store.spec.vectorizer
+    told = {"embeds": wants.model, "gateway": gateway} if wants else {}
+    asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib, settings=told)
     wanted: tuple[RoleRequest, ...] = (asked, *backups(store.spec, store.site))
     return NodeRequest(name=name, **site_of(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
 

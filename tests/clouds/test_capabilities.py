@@ -41,10 +41,8 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 
 
 LACKED = {
-    "aliyun": {Capability.STARTS},
     "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
     "gcp": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
-    "tencent": {Capability.STARTS},
     "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
     "vultr": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
 }
@@ -52,7 +50,7 @@ LACKED = {
 does Vultr;
 Google's names and schedules, and Volcengine's names and schedules, are not built. None of the four has
 a firewall between machines alone, as far as is built here. Nor are
-zones for replicas. AWS alone has a scheduler that calls any API by itself.
+zones for replicas. AWS has a scheduler that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
 """
 
 

@@ -41,7 +41,7 @@ from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.policy_settings import FILE, Exemption, combined
 from pulumi_llm._snapshots import notes, schedule
-from pulumi_llm.clouds import lookups, support
+from pulumi_llm.clouds import functions, lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Finding, Refusal
@@ -883,8 +883,10 @@ def of_components() -> Iterator[Finding]:
     apart: Any = {**SERVER, "zone": "ap-northeast-1a", "replicas": 2, "replica_zones": ["ap-northeast-1c"]}
     yield from capture(lambda: llm.ModelServer("x", apart)).notes
     for more in ({"started_by": "cloud"}, {"started_by": "cloud", "hours": "Mon-Fri 08:00-20:00 UTC"}):
-        elsewhere: Any = {**SERVER, "cloud": "aliyun", "region": "cn-hangzhou", **more}
+        elsewhere: Any = {**SERVER, "cloud": "gcp", "region": "us-central1", **more}
         yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))
+    yield from told(lambda: functions.rule("Nowhere/None"))
+    yield from told(lambda: functions.write_code(Path("/proc")))
     others: Any = {**SERVER, "alternatives": [{"spot": True}, {"instance_type": "g4dn.4xlarge"}]}
     yield from capture(lambda: llm.ModelServer("x", others)).notes
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}
