@@ -37,6 +37,7 @@ OTHER_TYPES = {
     "gcp": "g2-standard-8",
     "tencent": "GN7.5XLARGE80",
     "volcengine": "ecs.pni2.7xlarge",
+    "vultr": "vcg-a40-24c-120g-48vram",
 }
 OTHER_ZONES = {
     "aliyun": "cn-hangzhou-j",
