@@ -22,7 +22,6 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,6 @@ Told = dict[str, Any]
 def prepare() -> None:
     """Load what each shape needs, once."""
     import torch
-    import vllm.engine.arg_utils
-    import vllm.model_executor.model_loader.utils
     from vllm.model_executor.models import registry
 
     torch.set_num_threads(1)
@@ -58,7 +55,15 @@ def stub_torchvision() -> None:
     """A stand-in for torchvision, which only the pictures of a class need, and which the CPU build has not."""
     from unittest.mock import MagicMock
 
-    for name in ("", ".transforms", ".transforms.functional", ".transforms.v2", ".transforms.v2.functional", ".io", ".ops"):
+    for name in (
+        "",
+        ".transforms",
+        ".transforms.functional",
+        ".transforms.v2",
+        ".transforms.v2.functional",
+        ".io",
+        ".ops",
+    ):
         module = MagicMock()
         module.__spec__, module.__path__, module.__version__ = None, [], "0.28.0"
         sys.modules.setdefault(f"torchvision{name}", module)
@@ -150,7 +155,9 @@ def tried(seed: int, seconds: float, only: str = "") -> Iterator[tuple[str, Told
             told = asked(shape)
             if "error" in told:
                 failed[kind] += 1
-                print(json.dumps({"of": name, **told, "ours": ours(shape), "config": shape}), file=sys.stderr, flush=True)
+                print(
+                    json.dumps({"of": name, **told, "ours": ours(shape), "config": shape}), file=sys.stderr, flush=True
+                )
                 continue
             built[kind] += 1
             yield name, shape, told, ours(shape)

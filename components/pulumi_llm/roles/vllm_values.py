@@ -8,6 +8,7 @@ from typing import Any
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
 
+
 def wrong(arguments: Sequence[str], known: Mapping[str, Any]) -> Iterator[Finding]:
     """What argparse would end for; ``known`` is ``vllm/flags.json``.
 
