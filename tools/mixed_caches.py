@@ -1,6 +1,6 @@
 """Changes several settings of known shapes at once, and asks the pinned vLLM what becomes of their caches.
 
-    PYTHON tools/mixed_caches.py SEED SECONDS [NAME]  what we count otherwise, one line of JSON each; NAME: of these alone
+    PYTHON tools/mixed_caches.py SEED SECONDS [NAME]    a line of JSON for each shape; NAME: of those alone
     PYTHON tools/mixed_caches.py write                tests/catalog/data/mixed_caches.json
 
 PYTHON is an interpreter as `tools/model_shapes.py` wants it. vLLM is loaded once and each shape is built in a process
@@ -11,6 +11,7 @@ a release moves. Not every line is a fault: mamba's states are counted in 32 bit
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -21,7 +22,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,15 @@ SEED, SECONDS, EACH, PATIENCE = 29, 1500, 3, 120
 Told = dict[str, Any]
 
 
-def prepare() -> None:
-    """Load what each shape needs, once."""
+def set_up() -> None:
+    """What has to be set before vLLM is loaded."""
+    os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+    os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_TARGET_DEVICE": "cpu"}
+    sys.path.insert(0, str(TOP / "components"))
+
+
+def prepare(classes: Collection[str] = ()) -> None:
+    """Load what each shape needs, once; ``classes``: of these alone."""
     import torch
     from vllm.model_executor.models import registry
 
@@ -46,9 +54,11 @@ def prepare() -> None:
     stub_torchvision()
     # A class is looked at in a process of its own, as loading it may start CUDA; here there is none.
     registry._run_in_subprocess = lambda function: function()
-    for each in registry.ModelRegistry.models.values():
-        with contextlib.suppress(Exception):
-            each.load_model_cls()
+    for name, each in registry.ModelRegistry.models.items():
+        if not classes or name in classes:
+            with contextlib.suppress(Exception):
+                each.load_model_cls()
+    gc.freeze()  # what is loaded is shared with each process that is forked
 
 
 def stub_torchvision() -> None:
@@ -110,17 +120,18 @@ def ours(config: Told) -> Told | None:
     }
 
 
-def asked(config: Told) -> Told:
+def asked(config: Told, ask: Callable[[Told], Told] = served.asked) -> Told:
     """What vLLM says of a shape, in a process of its own; ``error`` where it builds none."""
     mine, other = multiprocessing.Pipe(duplex=False)
     child = os.fork()
     if child == 0:
         try:
-            with open(os.devnull, "w") as nowhere:
+            gc.disable()
+            with Path(os.devnull).open("w") as nowhere:
                 os.dup2(nowhere.fileno(), 1)
                 os.dup2(nowhere.fileno(), 2)
             try:
-                told = served.asked(config)
+                told = ask(config)
             except BaseException as error:
                 told = {"error": repr(error)[:300], "where": traceback.format_exc()[-600:]}
             other.send(told)
@@ -174,9 +185,7 @@ def apart(told: Told, found: Told) -> float:
 def main() -> None:
     """Do what the arguments say."""
     warnings.filterwarnings("ignore")
-    os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
-    os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_TARGET_DEVICE": "cpu"}
-    sys.path.insert(0, str(TOP / "components"))
+    set_up()
     prepare()
     seen: Counter[str] = Counter()
     start = time.monotonic()
