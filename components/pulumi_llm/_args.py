@@ -611,7 +611,7 @@ class ServerArgs(TypedDict):
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
     started_by: NotRequired[str]
-    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a role that may start this machine and nothing else (AWS). Default: ``hand``."""
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
@@ -837,7 +837,7 @@ class ModelServerArgs(TypedDict):
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
     started_by: NotRequired[str]
-    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a role that may start this machine and nothing else (AWS). Default: ``hand``."""
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]

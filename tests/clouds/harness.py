@@ -309,7 +309,13 @@ def everything(
             cloud.record(f"{name}-name", record, scope)
         disk = cloud.disk(
             f"{name}-disk",
-            DiskRequest(size_gib=int(changes.get("data_disk_gib", 101)), zone=where, tags=TAGS, copied=copied),
+            DiskRequest(
+                size_gib=int(changes.get("data_disk_gib", 101)),
+                zone=where,
+                instance_type=instance_type,
+                tags=TAGS,
+                copied=copied,
+            ),
             scope,
         )
         if copied:

@@ -41,16 +41,14 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 
 
 LACKED = {
-    "aliyun": {Capability.STARTS},
     "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
     "gcp": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
-    "tencent": {Capability.STARTS},
     "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule;
 Google's names and schedules, and Volcengine's names and schedules, are not built. None of the three has
 a firewall between machines alone, as far as is built here. Nor are
-zones for replicas. AWS alone has a scheduler that calls any API by itself.
+zones for replicas. AWS has a scheduler that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
 """
 
 
