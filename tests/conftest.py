@@ -37,6 +37,7 @@ THOROUGH = (
     "tests/policy/test_table",
     "tests/power/test_aliyun",
     "tests/power/test_aws",
+    "tests/power/test_gcp",
     "tests/power/test_tencent",
     "tests/refresh",
     "tests/simcloud",

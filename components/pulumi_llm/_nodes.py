@@ -113,13 +113,20 @@ def server_node(
         asked.append(leaves)
     return NodeRequest(
         name=name,
-        **site_of(server.site, wanted.host.system if wanted.host is not None else systems.DEFAULT),
+        **site_of(server.site, _system(wanted)),
         **_named(wanted.domain),
         # A machine that exists keeps its data in a folder.
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
         callers=server.access.allowed_cidrs if wanted.host is not None and wanted.host.mode == "container" else None,
         roles=tuple(asked),
     )
+
+
+def _system(wanted: ServerSpec) -> str:
+    """What the machine runs: what its owner says, or what is bought."""
+    if wanted.host is not None:
+        return wanted.host.system
+    return systems.OF_TPUS if catalog.load().gpus[wanted.gpu].tpu else systems.DEFAULT
 
 
 def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:

@@ -318,6 +318,7 @@ def everything(
             DiskRequest(
                 size_gib=int(changes.get("data_disk_gib", 101)),
                 zone=where,
+                instance_type=instance_type,
                 tags=TAGS,
                 copied=copied,
                 holder=machine if named else None,

@@ -167,10 +167,11 @@ class StopRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskRequest:
-    """An encrypted data disk that is a resource of its own, so that it outlives the machine. Size in GiB."""
+    """An encrypted data disk that outlives its machine, whose ``instance_type`` may want another kind. Size in GiB."""
 
     size_gib: int
     zone: str
+    instance_type: str
     protect: bool = False
     """Have the engine refuse whatever would delete or replace it."""
     snapshot: str | None = None

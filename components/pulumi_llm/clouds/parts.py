@@ -46,6 +46,7 @@ class FromParts(Parts):
         wanted = DiskRequest(
             size_gib=order.data_disk_gib,
             zone=zone,
+            instance_type=order.instance_type,
             tags=order.tags,
             protect=order.protect,
             snapshot=order.from_snapshot,
