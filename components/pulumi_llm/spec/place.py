@@ -20,8 +20,8 @@ class PlaceSpec(Part):
     """One region of one cloud, and perhaps a zone of it."""
 
     cloud: Text
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say)
-    ``digitalocean`` too. The server's may be ``ssh``: a machine that exists.
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy,
+    say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists.
 
     zh: ``aliyun``、``tencent``、``aws``、``gcp``、``volcengine`` 或 ``vultr``；没有 GPU 的机器（如代理）还可以是
     ``digitalocean``。服务器还可以是 ``ssh``：已有的机器。"""

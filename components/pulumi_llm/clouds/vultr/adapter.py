@@ -65,7 +65,7 @@ class Vultr(FromParts):
         return pulumi.ProviderResource(self.package, name, {}, opts)
 
     def network(self, name: str, request: NetworkRequest, scope: Scope) -> NetworkHandle:
-        """A VPC, which is of one region and has one range. Its machines have public addresses, so it needs no way out."""
+        """A VPC, of one region and with one range. Its machines have public addresses, so it needs no way out."""
         range_ = ipaddress.ip_network(request.subnet_cidr)
         vpc = vultr.Vpc(
             f"{name}-{request.zone}-vpc",
