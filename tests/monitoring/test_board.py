@@ -83,7 +83,8 @@ def series() -> Iterator[tuple[str, str, bool, Value]]:
     yield "llm_gateway_upstream_up", f'{NODE},upstream="deepseek",model="v4"', False, lambda at: float(not 2 < at < 2.3)
     now = time.time()
     yield "llm_node_certificate_end_timestamp_seconds", NODE, False, steady(now + 400 * DAY)
-    yield "llm_model_end_timestamp_seconds", 'stack="prod",vendor="openai",model="gpt-4o"', False, steady(now + 20 * DAY)
+    ending = 'stack="prod",vendor="openai",model="gpt-4o"'
+    yield "llm_model_end_timestamp_seconds", ending, False, steady(now + 20 * DAY)
     yield "llm_gateway_key_end_timestamp_seconds", f'{NODE},key="batch"', False, steady(now - 2 * DAY)
 
 
@@ -155,7 +156,9 @@ def test_each_panel_is_drawn_by_grafanas_own_code_with_a_line_for_each_series(
 ) -> None:
     made, (ask, end) = board(language), told
     span = (end - HOURS * 3600 + 300, end)
-    answered = {each["id"]: [ask(target["expr"], *span) for target in each["targets"]] for each in drawn(made["panels"])}
+    answered = {
+        each["id"]: [ask(target["expr"], *span) for target in each["targets"]] for each in drawn(made["panels"])
+    }
     file = tmp_path / "page.html"
     grafana.page(made, answered, span, file)
     tall = 40 * max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in made["panels"])

@@ -54,8 +54,8 @@ def sources(folder: Path) -> dict[str, str]:
 def same(document: Mapping[str, Any]) -> bytes:
     """What a machine reads of a manifest: of the same files it is always the same text.
 
-    When a bundle was collected, from which mirror, and for which machines, is of interest where it was collected, and not
-    in a bucket: there it would make another bundle of the same files each day.
+    When a bundle was collected, from which mirror, and for which machines, is of interest where it was collected. In a
+    bucket it would make another bundle of the same files each day.
     """
     files = sorted(({key: row[key] for key in row if key != "source"} for row in document["files"]),
                    key=lambda row: str(row["path"]))  # fmt: skip

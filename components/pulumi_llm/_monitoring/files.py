@@ -176,7 +176,12 @@ def _panel(number: int, panel: Mapping[str, Any], grid: Mapping[str, int], langu
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
         "targets": [
-            {"refId": chr(65 + at), "datasource": source, "expr": each["expr"], "legendFormat": _said(each, "legend", language)}
+            {
+                "refId": chr(65 + at),
+                "datasource": source,
+                "expr": each["expr"],
+                "legendFormat": _said(each, "legend", language),
+            }
             for at, each in enumerate(panel["queries"])
         ],
     }

@@ -1,7 +1,7 @@
 """Grafana's own front end for tests: its types, its charts, a page of both.  python -m tests.monitoring.grafana
 
-Grafana as a server is in none of the registries that these tests use. What it publishes on npm is the part that a board is
-read and drawn by: the types of a board's JSON, fields and units, the panel's frame, the chart of a time series.
+Grafana as a server is in none of the registries that these tests use. What it publishes on npm is the part that a board
+is read and drawn by: the types of a board's JSON, fields and units, the panel's frame, the chart of a time series.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ TYPES = """import type { Dashboard, Panel, RowPanel, VariableModel } from
 import type { FieldConfig, Options } from
   '@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen';
 // A board is JSON: a value of an enumeration is the text that it stands for.
-type Plain<T> = T extends string ? `${T}` : T extends (infer U)[] ? Plain<U>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
+type Plain<T> = T extends string ? `${T}` : T extends (infer U)[] ? Plain<U>[]
+  : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
 type Fields = NonNullable<Panel['fieldConfig']>['defaults'];
 type Query = { refId: string; datasource: { type: string; uid: string }; expr: string; legendFormat: string };
-type Series = Omit<Panel, 'type' | 'options' | 'fieldConfig' | 'targets'> & { type: 'timeseries'; options: Options; targets: Query[];
+type Series = Omit<Panel, 'type' | 'options' | 'fieldConfig' | 'targets'> & {
+  type: 'timeseries'; options: Options; targets: Query[];
   fieldConfig: { defaults: Omit<Fields, 'custom'> & { custom: FieldConfig }; overrides: [] } };
 type Templates = { list: Plain<VariableModel>[] };
 export const board: Plain<Omit<Dashboard, 'panels' | 'templating'>> & { templating: Templates } = BOARD;
@@ -71,8 +73,8 @@ def refused(board: dict[str, Any], folder: Path) -> str:
     )
     (folder / "board.ts").write_text(text)
     (folder / "node_modules").symlink_to(HOME / "node_modules")
-    argv = [str(HOME / "node_modules/.bin/tsc"), "--noEmit", "--strict", "--skipLibCheck", "--moduleResolution", "bundler"]
-    argv += ["--module", "esnext", "--target", "es2022", "board.ts"]
+    argv = [str(HOME / "node_modules/.bin/tsc"), "--noEmit", "--strict", "--skipLibCheck", "--module", "esnext"]
+    argv += ["--moduleResolution", "bundler", "--target", "es2022", "board.ts"]
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
     (folder / "node_modules").unlink()
     return done.stdout + done.stderr
