@@ -40,17 +40,19 @@ def refused(run: Callable[[], object]) -> list[Finding]:
     return list(caught.value.findings)
 
 
+UNBUILT = {Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES, Capability.CLOSED}
 LACKED = {
     "aliyun": {Capability.STARTS},
-    "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
-    "gcp": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
+    "digitalocean": {Capability.SPOT, *UNBUILT},
+    "gcp": {Capability.DNS, *UNBUILT},
     "tencent": {Capability.STARTS},
-    "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
+    "volcengine": {Capability.DNS, *UNBUILT},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule;
 Google's names and schedules, and Volcengine's names and schedules, are not built. None of the three has
 a firewall between machines alone, as far as is built here. Nor are
-zones for replicas. AWS alone has a scheduler that calls any API by itself.
+zones for replicas, nor a firewall that lets nothing out but to a bucket: they have no bucket here. AWS alone
+has a scheduler that calls any API by itself.
 """
 
 
