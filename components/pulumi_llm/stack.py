@@ -70,7 +70,7 @@ def _run_fleet(name: str, config: pulumi.Config, raw: Any) -> Fleet:
                 _("two stacks: each is one or the other"),
             )
         if not isinstance(raw, Mapping):
-            refuse("spec.not-a-mapping", _("fleet is {value!r}, and not a mapping", value=raw), "fleet: {models: …}")
+            refuse("spec.wrong-type", _("fleet is {value!r}, and not a mapping", value=raw), "fleet: {models: …}")
         __, secrets = gather(lambda: _known_fleet_keys(config.name), lambda: _fleet_secrets(config, raw))
     from pulumi_llm._fleet import Fleet  # a platform needs none of it
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OURS = {"app.kubernetes.io/managed-by": "pulumi-llm"}
 STATE_SIZE, STATE_SIZE_BOUGHT = "5Gi", "20Gi"
-"""What the gateway's ledger has room for. No cloud's disks are smaller than 20 GiB: ESSD and CBS are sold from there on."""
+"""What the gateway's ledger has room for. Clouds sell disks (ESSD, CBS) from 20 GiB on."""
 STRICTNESS = "pod-security.kubernetes.io"
 """Labels that say which pods a namespace takes (stable since Kubernetes 1.25)."""
 

@@ -48,23 +48,23 @@ def resolve_cluster(
     if any(each.severity == "error" for each in findings):
         return None, findings
     nodes = fleet.nodes
-    assert nodes.cloud and nodes.region and nodes.instance_type  # noqa: S101 - as the spec says
-    service = clusters.service_of(nodes.cloud)
+    cloud, region, machine = nodes.cloud or "", nodes.region or "", nodes.instance_type or ""
+    service = clusters.service_of(cloud)
     assert service is not None  # noqa: S101 - refused above
     version, whole = clusters.whole_version(service, fleet.cluster.version)
     zones = clusters.zones_of(fleet, managed)
     least = nodes.count if nodes.min_count is None else nodes.min_count
     return (
         ResolvedCluster(
-            cloud=nodes.cloud,
-            region=nodes.region,
+            cloud=cloud,
+            region=region,
             service=service,
             request=ClusterRequest(
                 version=version,
                 whole_version=whole,
                 cidr=managed.cidr,
                 vpc_id=managed.vpc_id,
-                subnets=managed.subnets or _ranges(managed.cidr, _all_zones(nodes.cloud, nodes.region, zones, service)),
+                subnets=managed.subnets or _ranges(managed.cidr, _all_zones(cloud, region, zones, service)),
                 system=Pool(
                     kind="system",
                     instance_type=managed.system_type or service.system_type,
@@ -76,7 +76,7 @@ def resolve_cluster(
                 ),
                 gpus=Pool(
                     kind="gpu",
-                    instance_type=nodes.instance_type,
+                    instance_type=machine,
                     first=least,
                     least=least,
                     most=nodes.count,

@@ -68,8 +68,9 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
         name=name if isinstance(name, str) else "",
         quantity=Decimal(_whole(count)),
         hours=usage.running,
-        note="" if managed is not None else
-        _("the cluster's other machines, and what its cloud asks for the cluster itself, come on top"),
+        note=""
+        if managed is not None
+        else _("the cluster's other machines, and what its cloud asks for the cluster itself, come on top"),
     )
     least = said.get("min_count")
     if managed is not None and isinstance(least, (int, float)) and least < _whole(count):
@@ -114,8 +115,10 @@ def _of_the_cluster(nodes: Item, cloud: str, region: str, managed: Mapping[str, 
     plain = replace(nodes, name="", quantity=Decimal(1), told=None, unknown=None, note="", kind="other")
     price = service.price(region)
     plane = replace(plain, slot="control-plane", what=_("{service}, the control plane", service=service.title))
-    yield replace(plane, told=price) if price is not None else replace(
-        plane, unknown=_("what {service} asks for a cluster is not known here", service=service.title)
+    yield (
+        replace(plane, told=price)
+        if price is not None
+        else replace(plane, unknown=_("what {service} asks for a cluster is not known here", service=service.title))
     )
     count, name = _whole(said.get("system_count", 2)), str(said.get("system_type") or service.system_type)
     yield replace(

@@ -95,7 +95,8 @@ class Objects(Simulator):
         self, token: str, urn: str, id_: str, state: Props, old_inputs: Props, news: Props, *, preview: bool = False
     ) -> Props:
         """Change an object in place."""
-        outputs = {**_hidden(token, {key: each for key, each in news.items() if not key.startswith("__")}), "status": {}}
+        given = {key: each for key, each in news.items() if not key.startswith("__")}
+        outputs = {**_hidden(token, given), "status": {}}
         if preview:
             return outputs
         with self.store.transaction():

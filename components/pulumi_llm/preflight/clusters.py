@@ -104,11 +104,10 @@ def makers() -> list[str]:
 
 def zones_of(fleet: FleetSpec, managed: ManagedSpec) -> tuple[str, ...]:
     """Where the GPU nodes stand: as named, or where the machine is sold; none where nobody knows."""
-    assert fleet.nodes.cloud and fleet.nodes.region and fleet.nodes.instance_type  # noqa: S101 - as the spec says
     if managed.zones:
         return managed.zones
-    row = catalog.load().instance(fleet.nodes.cloud, fleet.nodes.instance_type)
-    sold = sorted(row.regions.get(fleet.nodes.region, ()))
+    row = catalog.load().instance(fleet.nodes.cloud or "", fleet.nodes.instance_type or "")
+    sold = sorted(row.regions.get(fleet.nodes.region or "", ()))
     if managed.subnets:
         sold = [each for each in sold if each in managed.subnets]
     return tuple(sold[:MOST_ZONES])

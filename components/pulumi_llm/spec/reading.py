@@ -16,7 +16,16 @@ from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.upstreams import needs_key
-from pulumi_llm.spec.vendors import BACKUP_SECRETS, HOST_KEY, HUB, KUBECONFIG, NAME, VENDORS, WEIGHTS_SECRETS, upstream_key
+from pulumi_llm.spec.vendors import (
+    BACKUP_SECRETS,
+    HOST_KEY,
+    HUB,
+    KUBECONFIG,
+    NAME,
+    VENDORS,
+    WEIGHTS_SECRETS,
+    upstream_key,
+)
 
 Kind = TypeVar("Kind", bound=BaseModel)
 

@@ -71,7 +71,7 @@ def _pool(call: Call) -> Props:
         zone = subnet.get("availabilityZone")
         for name in given.get("instanceTypes") or ():
             if zone not in call.offers.zones_of(name, call.region):
-                message = f"Your requested instance type ({name}) is not supported in your requested Availability Zone ({zone})."
+                message = f"The requested instance type ({name}) is not supported in the Availability Zone {zone}."
                 raise refused("CreateNodegroup", "InvalidParameterException", message)
     return {}
 
