@@ -22,7 +22,9 @@ MANAGED: dict[str, dict[str, Any]] = {
 }
 
 
-def fleet(cloud: str, nodes: dict[str, Any] | None = None, version: str | None = None, **managed: Any) -> dict[str, Any]:
+def fleet(
+    cloud: str, nodes: dict[str, Any] | None = None, version: str | None = None, **managed: Any
+) -> dict[str, Any]:
     """The arguments of a fleet on a cloud, with changes of its cluster and nodes."""
     cluster: dict[str, Any] = {"managed": {**MANAGED[cloud], **managed}}
     if version:

@@ -145,6 +145,10 @@ def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(c
     assert grows.cluster is not None
     assert (grows.cluster.request.gpus.least, grows.cluster.request.gpus.grows) == (0, True)
     assert not grows.cluster.request.system.grows
+    # Where the cloud adds nodes they come as pods do; where nobody does yet, all are there from the start.
+    adds = grows.cluster.service.autoscaler
+    assert grows.cluster.request.gpus.first == (0 if adds else 2)
+    assert ("cluster.no-autoscaler" in [each.code for each in grows.warnings]) is not adds
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

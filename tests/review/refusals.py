@@ -57,6 +57,7 @@ from tests.apps.bad import BAD, CHAT
 from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.cluster.fleets import FLEET, kubeconfig
+from tests.cluster.managed import fleet as made
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
 from tests.roles.sample import ROLE as LEDGER
@@ -729,6 +730,7 @@ WORKER: dict[str, Any] = {
 }
 _ABROAD = {"models": ["m"], "vendor": "custom", "base_url": "https://gpu.example.com/v1"}
 _CHAT, _LARGE = FLEET["models"]["chat"], {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 2}
+_VOLCENGINE = {"cloud": "volcengine", "region": "cn-beijing", "instance_type": "ecs.pni2.14xlarge"}
 _PLACE = {"cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
 FLEETS: tuple[dict[str, Any], ...] = (
     {"kubeconfig": None},
@@ -780,8 +782,36 @@ FLEETS: tuple[dict[str, Any], ...] = (
     {"keys": {"app": {"models": ["caht"]}}},
     {"keys": {"app": {"models": ["zzz"]}}},
 )
+MADE: tuple[dict[str, Any], ...] = (
+    made("aws", version="1.33"),
+    made("aws", version="1.36"),
+    made("aws", api_cidrs=[]),
+    made("aws", api_cidrs=["0.0.0.0/0"]),
+    made("aliyun", api_cidrs=["203.0.113.0/24"]),
+    made("aliyun", vpc_id=None, subnets={}),
+    made("aliyun", secrets_key=None),
+    made("aws", nodes={"region": "eu-north-1", "instance_type": "p4de.24xlarge"}),
+    made("aws", zones=["us-west-2z"]),
+    made("aws", vpc_id="vpc-0", subnets={"us-west-2a": "subnet-1"}),
+    made("aws", vpc_id="vpc-0", subnets={"us-west-2z": "subnet-1"}),
+    made("aws", vpc_id="vpc-0", subnets={"us-west-2a": "subnet-1"}, zones=["us-west-2b"]),
+    made("aws", vpc_id="vpc-0"),
+    made("aws", gpu_driver="580.95.05"),
+    made("tencent", admins=["arn:aws:iam::1:role/x"]),
+    made("tencent", version="1.30"),
+    made("aws", system_type="g4dn.xlarge"),
+    made("aws", nodes={"min_count": 3}),
+    made("aws", nodes={"min_count": 0}),
+    made("aws", cidr="10.64.0.0/20"),
+    {**made("aws"), "kubeconfig": kubeconfig()},
+    {**made("aws"), "nodes": {"count": 2, "gpu": "T4"}},
+    {**FLEET, "nodes": {**FLEET["nodes"], "min_count": 1}},
+    {**FLEET, "cluster": {"server": "https://203.0.113.7", "managed": {}}},
+    {**made("aws"), "nodes": {"count": 2, **_VOLCENGINE}},
+)
 COMPONENTS: tuple[tuple[Any, Any], ...] = (
     *((llm.Fleet, {**FLEET, **each}) for each in FLEETS),
+    *((llm.Fleet, each) for each in MADE),
     (llm.WorkerProxy, {**WORKER, "account_id": "x"}),
     (llm.WorkerProxy, {**WORKER, "content": {"lists": {}}, "blocked_words": ["x"]}),
     (llm.WorkerProxy, {**WORKER, "keys": {"app": {"ask_twice": True}}}),
@@ -921,6 +951,9 @@ STACKS: tuple[dict[str, Any], ...] = (
     {"pulumi-llm:zzz": "x"},
     {PLATFORM: None},
     {"pulumi-llm:openaiApiKey": "sk-plain"},
+    {"pulumi-llm:fleet": {"models": {}}},
+    {PLATFORM: None, "pulumi-llm:fleet": "words"},
+    {PLATFORM: None, "pulumi-llm:fleet": {}, "pulumi-llm:kubconfig": "x", "pulumi-llm:kubeconfig": "plain"},
 )
 
 IN_THE_MAIN_FILE = """from __future__ import annotations

@@ -21,7 +21,8 @@ from tests.texts.test_catalogue import TOOL
 SOURCE = Path(pulumi_llm.__file__).parent
 FAMILIES = (
     *("fit", "spec", "placement", "preflight", "catalog", "cloud", "bootstrap", "gateway", "content"),
-    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors", "snapshots", "fleet"),
+    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors", "snapshots"),
+    *("fleet", "cluster"),
 )
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {
@@ -88,7 +89,7 @@ MODULES = (
         "_network.py",
     ),
     *("_model_server.py", "_overseas_proxy.py", "_vector_store.py", "catalog/catalog.py", "catalog/names.py"),
-    *("_fleet.py", "_cluster/kubeconfig.py"),
+    *("_fleet.py", "_managed.py", "_cluster/kubeconfig.py"),
     *(
         "catalog/__init__.py",
         "clouds",

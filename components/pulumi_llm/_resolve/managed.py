@@ -77,7 +77,8 @@ def resolve_cluster(
                 gpus=Pool(
                     kind="gpu",
                     instance_type=machine,
-                    first=least,
+                    # Where nobody adds nodes yet, all are there at first.
+                    first=least if service.autoscaler else nodes.count,
                     least=least,
                     most=nodes.count,
                     disk_gib=OF_IMAGES + _weights_of_a_node(fleet, weights_gib),

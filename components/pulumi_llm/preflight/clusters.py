@@ -140,6 +140,16 @@ def mistakes(fleet: FleetSpec, managed: ManagedSpec, today: date) -> Iterator[Fi
     yield from _of_the_version(service, fleet.cluster.version, today)
     yield from _of_the_place(fleet, managed, service, region)
     yield from _of_its_abilities(managed, service)
+    least = fleet.nodes.min_count
+    if least is not None and least < fleet.nodes.count and not service.autoscaler:
+        yield Finding(
+            "cluster.no-autoscaler",
+            _("{service} adds no nodes by itself: {count} are made, and stay until a program in the cluster says "
+              "otherwise", service=service.title, count=fleet.nodes.count),
+            _("install the cluster-autoscaler, or leave min_count out"),
+            severity="warning",
+            where="nodes.min_count",
+        )  # fmt: skip
 
 
 def _of_the_version(service: Service, wanted: str | None, today: date) -> Iterator[Finding]:
