@@ -151,7 +151,9 @@ def _known_keys(namespace: str, raw: object) -> None:
     """Refuse keys of the project's own namespace that nothing reads; those of other namespaces are others' affair."""
     known = ("platform", *_SECRET_ARGS, *spec.own_upstreams_of(raw))
     given = list(_given(namespace))
-    unknown = [key for key in given if key not in known]
+    # Values of the other kind of stack are declared for all, with an empty text.
+    others = {"fleet", *_FLEET_SECRETS}
+    unknown = [key for key in given if key not in known and not (key in others and not _value_of(namespace, key))]
     if set(spec.secret_keys_of(raw)) <= set(given):
         # Nobody misspelt a key, as none is missing: these are of upstreams of the user's own that are gone.
         unknown = [key for key in unknown if not (_OWN_KEY.fullmatch(key) and _is_secret(namespace, key))]

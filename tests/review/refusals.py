@@ -39,6 +39,7 @@ from pulumi_llm._plan.capture import capture, capture_stack
 from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
+from pulumi_llm._resolve.fleet import resolve_fleet
 from pulumi_llm._review.policy_settings import FILE, Exemption, combined
 from pulumi_llm._snapshots import notes, schedule
 from pulumi_llm.clouds import lookups, support
@@ -52,6 +53,7 @@ from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
 from pulumi_llm.roles import vllm_flags
 from pulumi_llm.roles.files import data
+from pulumi_llm.spec.fleet import FleetSpec
 from pulumi_llm.stack import run as stack_program
 from tests.apps.bad import BAD, CHAT
 from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
@@ -103,7 +105,7 @@ def findings() -> tuple[Finding, ...]:
         )
         found = [
             each
-            for source in (*sources, of_policies, of_clouds, of_machines_that_exist, of_places)
+            for source in (*sources, of_made_clusters, of_policies, of_clouds, of_machines_that_exist, of_places)
             for each in source()
         ]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
@@ -966,6 +968,16 @@ class Mine(pulumi.ComponentResource):
         self.register_outputs({"told": pulumi.Output.from_input("x")})
 Mine()
 """
+
+
+def of_made_clusters() -> Iterator[Finding]:
+    """What is warned of, where a cluster is made all the same."""
+    for each in MADE:
+        try:
+            wanted = spec.parse(FleetSpec, {key: each[key] for key in each if key != "kubeconfig"})
+            yield from resolve_fleet(wanted).warnings
+        except Refusal:
+            continue
 
 
 def of_stacks() -> Iterator[Finding]:
