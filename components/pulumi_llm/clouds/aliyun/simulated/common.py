@@ -25,6 +25,7 @@ SCHEDULE = "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy"
 SCHEDULE_ATTACHMENT = "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment"
 SNAPSHOT = "alicloud:ecs/ecsSnapshot:EcsSnapshot"
 DNS_RECORD = "alicloud:dns/alidnsRecord:AlidnsRecord"
+FUNCTION, TRIGGER = "alicloud:fc/v3Function:V3Function", "alicloud:fc/v3Trigger:V3Trigger"
 
 TERRAFORM = {
     VPC: "alicloud_vpc",
@@ -48,6 +49,8 @@ TERRAFORM = {
     "alicloud:cs/managedKubernetes:ManagedKubernetes": "alicloud_cs_managed_kubernetes",
     "alicloud:cs/nodePool:NodePool": "alicloud_cs_kubernetes_node_pool",
     "alicloud:cs/autoscalingConfig:AutoscalingConfig": "alicloud_cs_autoscaling_config",
+    FUNCTION: "alicloud_fcv3_function",
+    TRIGGER: "alicloud_fcv3_trigger",
 }
 
 
