@@ -100,7 +100,8 @@ def _known_fleet_keys(namespace: str) -> None:
 
 
 def _value_of(namespace: str, key: str) -> str | None:
-    return runtime_config.get_config(f"{namespace}:{key}")
+    found: str | None = runtime_config.get_config(f"{namespace}:{key}")
+    return found
 
 
 def _fleet_secrets(config: pulumi.Config, raw: object) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import pytest
 
 from pulumi_llm._provider_facts import OBJECTS
 from pulumi_llm._simcloud.objects import Objects
+from pulumi_llm._simcloud.rules.base import CloudError
 from pulumi_llm._simcloud.store import Store
 from tests.cluster.managed import NODES, fleet
-from tests.simcloud.conftest import Cloud, CloudError, Project
+from tests.simcloud.conftest import Cloud, Project
 
 SPACE, MAP = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:ConfigMap"
 SECRET, SERVICE = "kubernetes:core/v1:Secret", "kubernetes:core/v1:Service"

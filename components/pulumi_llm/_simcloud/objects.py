@@ -12,7 +12,7 @@ from typing import Any
 
 from pulumi_llm._provider_facts import schema
 from pulumi_llm._provider_facts.check import Failure, check_type
-from pulumi_llm._provider_facts.diff import Change, Difference, ignored
+from pulumi_llm._provider_facts.diff import Change, Difference, Kind, ignored
 from pulumi_llm._provider_facts.values import UNKNOWN, Props, has_unknown, normal, reveal, secret
 
 from .rules.base import CloudError
@@ -62,7 +62,7 @@ class Objects(Simulator):
         found = Difference()
         for key in sorted({*old, *new}):
             if not key.startswith("__") and old.get(key) != new.get(key):
-                kind = "add" if key not in old else "delete" if key not in new else "update"
+                kind: Kind = "add" if key not in old else "delete" if key not in new else "update"
                 found.changes[key] = Change(kind, replace=False)
         for path in ("metadata.name", "metadata.namespace", *(("name", "namespace") if token == RELEASE else ()),
                      *ANEW.get(token, ())):  # fmt: skip

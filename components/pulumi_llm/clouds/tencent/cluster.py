@@ -18,7 +18,7 @@ from pulumi_llm import catalog
 from pulumi_llm.clouds import support
 from pulumi_llm.clouds.base import Rule
 from pulumi_llm.clouds.clusters import GPU_TAINT, POOL, SERVICES, ClusterHandle
-from pulumi_llm.clouds.tencent.adapter import ADAPTER, ANYWHERE, NAME_LIMIT
+from pulumi_llm.clouds.tencent.adapter import ANYWHERE, NAME_LIMIT, Tencent
 
 if TYPE_CHECKING:
     from pulumi_llm.clouds.base import Scope
@@ -65,7 +65,7 @@ def make(name: str, request: ClusterRequest, scope: Scope) -> ClusterHandle:
         tags=dict(request.tags),
         opts=scope.options(depends_on=out, protect=request.protect, delete_before_replace=False),
     )
-    group = ADAPTER.firewall(f"{name}-nodes", vpc, (), request.tags, scope)
+    group = Tencent().firewall(f"{name}-nodes", vpc, (), request.tags, scope)
     inside = _among_themselves(name, group, request, scope)
     pools = [
         _pool(name, pool, cluster, vpc, subnets, group, request, scope, inside)
@@ -280,7 +280,7 @@ def _endpoint(
     """The way to its API: from the ranges that are named, or from its network alone."""
     public = bool(request.api_cidrs)
     rules = (Rule(port=API_PORT, cidrs=tuple(request.api_cidrs), description="Who may ask the cluster's API"),)
-    group = ADAPTER.firewall(f"{name}-api", vpc, rules, request.tags, scope) if public else None
+    group = Tencent().firewall(f"{name}-api", vpc, rules, request.tags, scope) if public else None
     return tencentcloud.kubernetes.ClusterEndpoint(
         f"{name}-api",
         cluster_id=cluster.id,
