@@ -3,7 +3,7 @@
 The engine starts a plugin anew in every run, and ends it: for a rehearsal that is a Python process for each simulated
 package in `up`, in each preview and in `destroy`. It attaches instead to one that runs where a variable names its port.
 Here one process has them all, and each connection of an engine, which is one provider of a program in one run, has a
-simulator of its own. It prints the ports as JSON, takes new faults from each line that it reads, and ends with its input.
+simulator of its own. It prints the ports as JSON, takes new faults from each line that it reads, and ends when killed.
 """
 
 from __future__ import annotations

@@ -236,9 +236,7 @@ def _with_newer_image(asked: Asked) -> str:
     return ";".join(filter(None, (asked.faults, asked.newer_image and f"image-date:{asked.newer_image}")))
 
 
-def _phases(
-    asked: Asked, project: projects.Project, runner: Runner, gate: Gate, warm: Attached
-) -> Iterator[Phase]:
+def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate, warm: Attached) -> Iterator[Phase]:
     """`up`, a second preview, each change with another preview, `destroy`. A run that fails is followed by the last."""
     phase = runner.run("up", "up")
     yield phase

@@ -77,7 +77,8 @@ def _describe(face: AliyunFace, call: WireCall) -> Props:
 
 @ACTIONS.on("ecs:ModifyAutoSnapshotPolicyEx")
 def _modify(face: AliyunFace, call: WireCall) -> Props:
-    face.change(call, face.need(call, SCHEDULE, call.parameters.get("autoSnapshotPolicyId"), *NO_SCHEDULE), _given(call))
+    made = face.need(call, SCHEDULE, call.parameters.get("autoSnapshotPolicyId"), *NO_SCHEDULE)
+    face.change(call, made, _given(call))
     return {}
 
 
