@@ -74,7 +74,7 @@ EXPERTS = ("experts", "experts_beside")
 """Pieces that are made of routed experts."""
 
 IN_GROUPS: Mapping[str, Mapping[int, int]] = {
-    **dict.fromkeys(("awq", "gptq", "inc"), {2: 128, 3: 128, 4: 128, 8: 128}),
+    **{method: {2: 128, 3: 128, 4: 128, 8: 128} for method in ("awq", "gptq", "inc")},
     "compressed-tensors": {4: 128},
 }
 """Methods whose scales are shared by groups of weights, and the groups for which vllm.json has the bytes, by bits."""
