@@ -42,8 +42,6 @@ class Beside:
     argument: str = ""
     fixed: bool = False
     """It takes what it takes: nobody can give it less."""
-    stays: bool = False
-    """It asks something of this machine: no machine of its own would do."""
 
 
 def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, ...]:
@@ -54,8 +52,8 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, 
     if vectors is not None and vectors.placement == "server":
         role = registry.of_argument(VECTORS, vectors.engine)
         percent = role.manifest.needs.disk_percent
-        sizes, stays = (vectors.memory_gib, vectors.disk_gib), vectors.vectorizer is not None
-        found.append(Beside(role.name, role.manifest.title, *sizes, percent, argument=VECTORS, stays=stays))
+        sizes = (vectors.memory_gib, vectors.disk_gib)
+        found.append(Beside(role.name, role.manifest.title, *sizes, percent, argument=VECTORS))
     for name, each in server.services.items():
         manifest = registry.role(name).manifest
         sizes = (each.memory_gib or 0, each.disk_gib or 0)

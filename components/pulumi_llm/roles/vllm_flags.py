@@ -102,7 +102,7 @@ def serving_arguments(role: VllmRole) -> list[str]:
     if role.trust_remote_code:
         arguments.append("--trust-remote-code")
     # On Hopper vLLM takes FlashInfer's kernel for gated delta nets without asking whether it can be compiled.
-    if GDN not in flags_of(role.extra_args):
+    if GDN not in flags_of(role.extra_args) and not role.tpu:
         arguments += [GDN, "triton"]
     if role.task is not None and RUNNER not in flags_of(role.extra_args):
         arguments += [RUNNER, "pooling"]
