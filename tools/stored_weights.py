@@ -111,6 +111,7 @@ def made(config: dict[str, Any]) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
     type(current_platform).supported_quantization = []
+    torch.set_default_dtype(torch.bfloat16)  # as the loader does while it builds
     kinds: Counter[str] = Counter()
     build = utils.initialize_model
 
