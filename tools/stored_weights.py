@@ -9,7 +9,6 @@ the meta device; what a CPU would refuse to compute is not asked. Run by hand, w
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -21,16 +20,35 @@ import mixed_caches
 TOP = Path(__file__).resolve().parent.parent
 SHAPES: dict[str, dict[str, Any]] = {
     "dense": {
-        **{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 4},
-        **{"num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 32000},
-        **{"max_position_embeddings": 8192, "tie_word_embeddings": False},
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "intermediate_size": 14336,
+        "vocab_size": 32000,
+        "max_position_embeddings": 8192,
+        "tie_word_embeddings": False,
     },
     "experts": {
-        **{"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "hidden_size": 2048, "head_dim": 128},
-        **{"num_hidden_layers": 4, "num_attention_heads": 32, "num_key_value_heads": 4, "intermediate_size": 6144},
-        **{"moe_intermediate_size": 768, "num_experts": 32, "num_experts_per_tok": 8, "decoder_sparse_step": 1},
-        **{"norm_topk_prob": True, "mlp_only_layers": [], "vocab_size": 32000, "max_position_embeddings": 8192},
-        **{"tie_word_embeddings": False},
+        "architectures": ["Qwen3MoeForCausalLM"],
+        "model_type": "qwen3_moe",
+        "hidden_size": 2048,
+        "head_dim": 128,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 4,
+        "intermediate_size": 6144,
+        "moe_intermediate_size": 768,
+        "num_experts": 32,
+        "num_experts_per_tok": 8,
+        "decoder_sparse_step": 1,
+        "norm_topk_prob": True,
+        "mlp_only_layers": [],
+        "vocab_size": 32000,
+        "max_position_embeddings": 8192,
+        "tie_word_embeddings": False,
     },
 }
 HEAD = ["lm_head"]
@@ -93,6 +111,7 @@ def made(config: dict[str, Any]) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
     type(current_platform).supported_quantization = []
+    torch.set_default_dtype(torch.bfloat16)  # as the loader does while it builds
     kinds: Counter[str] = Counter()
     build = utils.initialize_model
 
