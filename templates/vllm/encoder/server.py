@@ -175,7 +175,7 @@ class Server:
         self.read.inc(held)
         self.done.inc()
         return numbers, {"prompt_tokens": held, "total_tokens": held, "completion_tokens": 0,
-                         "prompt_tokens_details": None}  # fmt: skip
+                         "prompt_tokens_details": None, "completion_tokens_details": None}  # fmt: skip
 
     async def tokenize(self, _: Request, body: dict[str, Any]) -> Any:
         """`POST /tokenize`: of one text."""
