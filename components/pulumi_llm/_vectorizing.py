@@ -8,7 +8,7 @@ neither waits for the other to be ready before it can be made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pulumi
 
@@ -19,8 +19,6 @@ from pulumi_llm.roles.weaviate import AUTHORITY, SECRET
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer
     from pulumi_llm.spec import KeySpec
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +54,7 @@ def keys(server: ResolvedServer, address: str | None) -> Mapping[str, KeySpec]:
     return found
 
 
-def callers(server: ResolvedServer, address: Value | None) -> dict[int, tuple[pulumi.Output[str], ...]]:
+def callers(server: ResolvedServer, address: pulumi.Output[str] | None) -> dict[int, tuple[pulumi.Output[str], ...]]:
     """Who may call the gateway's port besides: the store's machine."""
     return {} if address is None else {server.port: (pulumi.Output.concat(address, "/32"),)}
 

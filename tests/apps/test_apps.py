@@ -55,7 +55,10 @@ def hint(code: str, keys: dict[str, Any]) -> str:
 
 def test_a_model_that_cannot_answer_is_answered_with_one_that_can() -> None:
     own = {"apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "Yi-6B-Chat"}}, "override": ["fit.host-memory"]}
-    beside = {"vectors": {"model": "BAAI/bge-m3", "device": "cpu"}, "ranks": {"model": "BAAI/bge-reranker-v2-m3", "device": "cpu"}}
+    beside = {
+        "vectors": {"model": "BAAI/bge-m3", "device": "cpu"},
+        "ranks": {"model": "BAAI/bge-reranker-v2-m3", "device": "cpu"},
+    }
     assert hint("apps.cannot-answer", {**own, "upstreams": {}}).startswith("server.models: {own: {model: BAAI/bge-m3}}")
     assert "vectors" in hint("apps.cannot-answer", {**own, "models": beside, "upstreams": {}})
     ranked = {**own, "apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "vectors", "reranker": "vectors"}}}
@@ -66,7 +69,11 @@ def test_a_column_is_as_long_as_the_models_vectors() -> None:
     def of(model: str, dimensions: int) -> dict[str, Any]:
         rag = {"embeddings": "vectors", "dimensions": dimensions}
         models = {"vectors": {"model": model, "kind": "embedding", "gpus": 1}}
-        return {"apps": {"chat": CHAT, "rag": rag}, "models": models, "override": ["fit.host-memory", "fit.unknown-model"]}
+        return {
+            "apps": {"chat": CHAT, "rag": rag},
+            "models": models,
+            "override": ["fit.host-memory", "fit.unknown-model"],
+        }
 
     codes = [each.code for each in found(of("BAAI/bge-m3", 1024), {"engine": "pgvector"})]
     assert "apps.rag-dimensions" not in codes

@@ -1,4 +1,4 @@
-"""What the tiny model knows of letters: texts for vectors differ by their last one, and each of them begins an answer."""
+"""What the tiny model knows of letters: texts for vectors differ by their last one, and each begins an answer."""
 
 from __future__ import annotations
 

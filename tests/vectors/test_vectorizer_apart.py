@@ -1,4 +1,4 @@
-"""A vector store on a machine of its own that asks the server's gateway: who reaches whom, in which order, with what."""
+"""A vector store on a machine of its own that asks the server's gateway: who reaches whom, when, and with what."""
 
 from __future__ import annotations
 
@@ -158,7 +158,8 @@ def test_callers_are_told_what_to_name_in_a_collection() -> None:
 
 
 def test_a_store_that_is_used_alone_has_nobody_to_ask() -> None:
-    args = {"cloud": "aliyun", "region": "cn-hangzhou", "allowed_cidrs": ["203.0.113.0/24"], "vectorizer": {"model": "m"}}
+    args = {"cloud": "aliyun", "region": "cn-hangzhou", "allowed_cidrs": ["203.0.113.0/24"]}
+    args |= {"vectorizer": {"model": "m"}}
     with pytest.raises(Refusal) as refused:
         llm.VectorStore("x", args)  # type: ignore[arg-type]
     assert refused.value.findings

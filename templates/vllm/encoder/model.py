@@ -261,7 +261,8 @@ class Model:
 
 def _length(config: Any, pooling: Pooling | None) -> int:
     """Numbers of a vector, as vLLM reckons them (config/model.py, embedding_size): the last dense layer's, if any."""
-    sizes = [each.out_features for each in (pooling.layers or ()) if isinstance(each, torch.nn.Linear)] if pooling else []
+    layers = pooling.layers if pooling and pooling.layers is not None else ()
+    sizes = [each.out_features for each in layers if isinstance(each, torch.nn.Linear)]
     return int(sizes[-1] if sizes else config.hidden_size)
 
 

@@ -106,7 +106,8 @@ class Server:
         if not (sizes or getattr(config, "is_matryoshka", False)):
             raise Refused("this model has vectors of one length: it was not trained for others", "dimensions")
         most = self.model.length
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= most or (sizes and size not in sizes):
+        whole = isinstance(size, int) and not isinstance(size, bool)
+        if not whole or not 1 <= size <= most or (sizes and size not in sizes):
             raise Refused(f"dimensions: one of {sizes}" if sizes else f"dimensions: 1 to {most}", "dimensions")
         return size
 
@@ -175,7 +176,7 @@ class Server:
         self.read.inc(held)
         self.done.inc()
         return numbers, {"prompt_tokens": held, "total_tokens": held, "completion_tokens": 0,
-                         "prompt_tokens_details": None}  # fmt: skip
+                         "prompt_tokens_details": None, "completion_tokens_details": None}  # fmt: skip
 
     async def tokenize(self, _: Request, body: dict[str, Any]) -> Any:
         """`POST /tokenize`: of one text."""
