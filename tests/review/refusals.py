@@ -487,6 +487,10 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.gpuu", "T4"),
     ("server.zzz", 1),
     ("server.cloud", "alyun"),
+    ("proxy.cloud", "azure"),
+    ("proxy.cloud", "render"),
+    ("proxy.cloud", "vercel"),
+    ("proxy.cloud", "cloudflare"),
     ("server.cloud", "zzz"),
     ("server.region", "cn-hangzou"),
     ("server.gpu", "T44"),
@@ -684,6 +688,7 @@ def of_gateways() -> Iterator[Finding]:
     flags = data("vllm/flags.json")
     for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1", "--watchdog-config"):
         yield from told(lambda flag=flag: vllm_flags.check_extra_arguments([flag]))
+    yield from told(lambda: vllm_flags.check_extra_arguments(["--enforce-eager", "true", "--seed"]))
     yield from told(lambda: vllm_flags.quoted("\x7f"))
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]
     sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))

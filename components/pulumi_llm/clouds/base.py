@@ -178,6 +178,8 @@ class DiskRequest:
     """The snapshot that it is made from; None: it is empty."""
     copied: bool = False
     """Whether snapshots are made of it on a schedule: those outlive it."""
+    holder: MachineHandle | None = None
+    """The machine that it names, where `Parts.disk_names_machine`."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -329,6 +331,8 @@ class Parts(Protocol):
 
     address_at_launch: bool
     """Whether a machine is made with its address, and none can be attached to it."""
+    disk_names_machine: bool
+    """Whether a data disk says itself which machine has it, and nothing else attaches it."""
 
     def firewall(
         self,
@@ -351,19 +355,16 @@ class Parts(Protocol):
     ) -> pulumi.Output[str]:
         """The SSH public key as the cloud wants it at launch. Gives a machine its ``key_id``.
 
-        A changed key replaces, reinstalls or restarts the machine, depending on the cloud, so it is taken
-        only with ``renew``. Where the cloud allows it, its name is another one at each try, so that an
-        interrupted ``up`` does not collide with what it left behind.
+        A changed key replaces, reinstalls or restarts the machine, depending on the cloud, so it is taken only with
+        ``renew``. Where the cloud allows it, its name is another one at each try, so that an interrupted ``up`` does
+        not collide with what it left behind.
         """
 
     def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
         """The newest plain Ubuntu 24.04 image for the instance type's architecture: looked up, never a literal."""
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
-        """The machine, hardened.
-
-        A later image or other user data does not touch it unless ``renew`` is set.
-        """
+        """The machine, hardened. A later image or other user data does not touch it unless ``renew`` is set."""
 
     def address(self, name: str, tags: Mapping[str, str], scope: Scope) -> AddressHandle:
         """A public IPv4 address, paid by traffic."""
