@@ -397,6 +397,4 @@ class Parts(Protocol):
     def copy_disk(
         self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
     ) -> pulumi.Resource:
-        """Have the cloud make snapshots of the disk by that plan. Asked only of a cloud that can
-        (`Capability.SNAPSHOTS`).
-        """
+        """Have the cloud make snapshots of the disk by that plan, where it can (`Capability.SNAPSHOTS`)."""
