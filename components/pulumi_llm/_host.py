@@ -4,6 +4,7 @@ import datetime
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import field
 
 import pulumi
 import pulumi_command as command
@@ -59,6 +60,8 @@ class HostRequest:
     """Open port to description."""
     clients: tuple[pulumi.Input[str], ...] = ()
     """CIDRs besides ``access.allowed_cidrs`` that may call the ports, such as another machine's address."""
+    callers: Mapping[int, tuple[pulumi.Input[str], ...]] = field(default_factory=dict)
+    """CIDRs that may call one port besides, by its private address, for which its certificate then is too."""
     within: bool = False
     """Nobody but ``clients`` calls it, by its private address, for which its certificate is."""
     in_turn: bool = False
@@ -160,10 +163,12 @@ def tell(request: HostRequest, host: BareHost, scope: Scope) -> Host:
     name, domain = request.name, request.domain
     # A name that another authority signs for is not in our certificate: Caddy would take that one for it.
     ours = domain.name if domain is not None and domain.acme is None else None
-    called_at = host.private_address if request.within else host.address
+    called_at = [host.private_address if request.within else host.address]
+    if request.callers:
+        called_at.append(host.private_address)
     # A container is called through a tunnel too.
     loopback = ["127.0.0.1"] if host.as_root else []
-    authority, certificate, key = _certificate(name, [called_at, *loopback], scope, ours)
+    authority, certificate, key = _certificate(name, [*called_at, *loopback], scope, ours)
     if domain is not None and domain.record is not None:
         _record(name, domain.name, domain.record, host.address, request.cloud, scope)
     connection = connection_to(host)
@@ -322,7 +327,10 @@ def digest_in(document: str) -> str:
 
 def _rules(request: HostRequest) -> list[Rule]:
     callers = request.clients if request.within else (*request.access.allowed_cidrs, *request.clients)
-    rules = [Rule(port=port, cidrs=callers, description=text) for port, text in request.ports.items()]
+    rules = [
+        Rule(port=port, cidrs=(*callers, *request.callers.get(port, ())), description=text)
+        for port, text in request.ports.items()
+    ]
     rules += [
         Rule(port=port, cidrs=("0.0.0.0/0",), description="ACME: the authority asks whether the name leads here")
         for port in challenge_ports(request.node)

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 import pulumi
 
-from pulumi_llm import _bucket_keys, _nodes, _replicas, _together
+from pulumi_llm import _bucket_keys, _nodes, _replicas, _together, _vectorizing
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import _notices as notices
@@ -29,6 +29,7 @@ from pulumi_llm._ways_out import ways_out
 from pulumi_llm.clouds.base import AddressHandle, BareHost, ExistingHost, Scope
 from pulumi_llm.clouds.plans import WayOut
 from pulumi_llm.errors import among
+from pulumi_llm.preflight import stores
 from pulumi_llm.preflight.endings import ending_models
 
 _UNRECORDED = ("proxy_endpoint", "vectors_vectorizer")
@@ -96,10 +97,12 @@ class ModelServer(pulumi.ComponentResource):
         opts: Optional[pulumi.ResourceOptions] = None,
         *,
         _settled: Optional["Settled"] = None,
+        _store: Optional[pulumi.Output[str]] = None,
     ) -> None:
         """Make the server. A wrong argument ends the program with every mistake named, and no traceback.
 
-        ``_settled`` is what ``args`` come to, where a platform has settled it already.
+        ``_settled`` is what ``args`` come to, where a platform has settled it already. ``_store``: the private address
+        of a vector store's own machine that asks this gateway for vectors.
         """
         with support.refusing(name):
             settled = _settled or settle(name, args, _resolve(args))
@@ -145,6 +148,7 @@ class ModelServer(pulumi.ComponentResource):
             system_disk_gib=server.system_disk_gib,
             access=server.access,
             ports=_nodes.ports(node),
+            callers=_vectorizing.callers(server, _store),
             node=node,
             secrets=secrets,
             tags={**server.tags, "pulumi-llm": "model-server"},
@@ -171,7 +175,15 @@ class ModelServer(pulumi.ComponentResource):
         machines = [machine, *(each.host for each in nodes)]
         for each in nodes:
             each.tell(machines)
-        host = hosts.tell(_told(request, server, args, replicas, machines), machine, scope)
+        host = hosts.tell(_told(request, server, args, replicas, machines, _store), machine, scope)
+        if _store is not None:
+            self._way = _vectorizing.Way(
+                address=host.bare.private_address,
+                port=server.port,
+                authority=host.certificate_authority,
+                key=keys[stores.KEY],
+                applied=host.applied,
+            )
         outputs: dict[str, Any] = {
             "model": pulumi.Output.from_input(server.spec.name_served),
             "models": pulumi.Output.from_input(_nodes.server_models(server)),
@@ -270,19 +282,21 @@ def _settings(
     args: Mapping[str, Any],
     replicas: Sequence[Replica],
     machines: Sequence[BareHost],
+    store: pulumi.Output[str] | None,
 ) -> pulumi.Input[str]:
     """The settings document; it waits for the proxy's address where there is one, and for those of other machines."""
     together = machines if len(machines) > 1 else ()
-    if server.foreign is None and not replicas and not together:
+    if server.foreign is None and not replicas and not together and store is None:
         return hosts.settings_document(node)
     endpoint = args["proxy_endpoint"] if server.foreign is not None else None
     return pulumi.Output.all(
         endpoint,
         pulumi.Output.all(*(each.host.bare.private_address for each in replicas)),
         _together.addresses(together),
+        store,
     ).apply(
         lambda known: hosts.settings_document(
-            _nodes.server_node(node.name, server, known[0], tuple(known[1]), tuple(known[2]))
+            _nodes.server_node(node.name, server, known[0], tuple(known[1]), tuple(known[2]), known[3])
         )
     )
 
@@ -312,9 +326,10 @@ def _told(
     args: Mapping[str, Any],
     replicas: Sequence[Replica],
     machines: Sequence[BareHost],
+    store: pulumi.Output[str] | None,
 ) -> hosts.HostRequest:
     """What the first machine is told. It comes after replicas, so that nobody is sent to one that is not ready."""
-    settings = _settings(request.node, server, args, replicas, machines)
+    settings = _settings(request.node, server, args, replicas, machines, store)
     if not replicas:
         return replace(request, settings=settings)
     authorities = [each.host.certificate_authority for each in replicas]

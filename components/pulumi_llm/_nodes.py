@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from pulumi_llm import _replicas, _served, catalog, roles, spec
+from pulumi_llm import _replicas, _served, _vectorizing, catalog, roles, spec
 from pulumi_llm._bootstrap import (
     BackupRole,
     BucketRole,
@@ -52,11 +52,13 @@ def server_node(
     proxy_endpoint: str | None = None,
     replicas: Sequence[str] = (),
     among: Sequence[str] = (),
+    store: str | None = None,
 ) -> NodeRequest:
     """A model server's node. Without the proxy's endpoint it is what user data needs: nothing that is known only later.
 
     ``replicas``: the private addresses of the other machines that serve the same models, once they are known;
-    ``among``: those of all machines that have one model together.
+    ``among``: those of all machines that have one model together. ``store``: that of a vector store's own machine,
+    which asks the gateway for vectors.
 
     Raises:
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
@@ -88,7 +90,7 @@ def server_node(
     routes = {key: route for key, route in wanted.routes.items() if set(route.all) <= targets.keys()}
     gateway = GatewayRole(
         https_port=server.port,
-        keys=key_rows(server.keys),
+        keys=key_rows(_vectorizing.keys(server, store)),
         upstreams=tuple(upstreams),
         routes=routes_of(targets, routes, several),
         blocked_words=wanted.blocked_words,
@@ -111,13 +113,20 @@ def server_node(
         asked.append(leaves)
     return NodeRequest(
         name=name,
-        **site_of(server.site, wanted.host.system if wanted.host is not None else systems.DEFAULT),
+        **site_of(server.site, _system(wanted)),
         **_named(wanted.domain),
         # A machine that exists keeps its data in a folder.
         data_disk_gib=0 if server.site.place.exists else server.data_disk_gib,
         callers=server.access.allowed_cidrs if wanted.host is not None and wanted.host.mode == "container" else None,
         roles=tuple(asked),
     )
+
+
+def _system(wanted: ServerSpec) -> str:
+    """What the machine runs: what its owner says, or what is bought."""
+    if wanted.host is not None:
+        return wanted.host.system
+    return systems.OF_TPUS if catalog.load().gpus[wanted.gpu].tpu else systems.DEFAULT
 
 
 def _traces(wanted: ServerSpec | ProxySpec) -> Traces | None:
@@ -146,9 +155,11 @@ def leaving(wanted: ServerSpec, number: int = 1) -> LeaveRole | None:
     return LeaveRole(idle_minutes=minutes, windows=windows, zone=zone, spot=wanted.spot)
 
 
-def store_node(name: str, store: ResolvedVectors) -> NodeRequest:
-    """The node of a vector store on a machine of its own."""
-    asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib)
+def store_node(name: str, store: ResolvedVectors, gateway: str = "") -> NodeRequest:
+    """The node of a vector store on a machine of its own. ``gateway``: where it asks for vectors, once known."""
+    wants = store.spec.vectorizer
+    told = {"embeds": wants.model, "gateway": gateway} if wants else {}
+    asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib, settings=told)
     wanted: tuple[RoleRequest, ...] = (asked, *backups(store.spec, store.site))
     return NodeRequest(name=name, **site_of(store.site), data_disk_gib=store.data_disk_gib, roles=wanted)
 

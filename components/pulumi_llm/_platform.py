@@ -7,6 +7,7 @@ import pulumi
 
 from pulumi_llm import _component as support
 from pulumi_llm import _model_server as model_server
+from pulumi_llm import _nodes
 from pulumi_llm import _overseas_proxy as overseas_proxy
 from pulumi_llm._args import PlatformArgs
 from pulumi_llm._arguments import checked, is_late
@@ -125,7 +126,13 @@ class Platform(pulumi.ComponentResource):
         address = cloud.address(f"{name}-address", wanted.spec.tags, scope) if host is None else None
         caller = address.ip if address is not None else host.address if host is not None else ""
         proxy = self._proxy(name, wanted, args, caller, of_proxy) if of_proxy is not None else None
-        server = self._server(name, wanted, args, network, address, proxy, at_server, of_server)
+        store = None
+        if wanted.vectors is not None:
+            store = self._vectors(name, wanted, wanted.vectors, args, network, at_server)
+        asks = store._host.private_address if store is not None and wanted.server.store is not None else None
+        server = self._server(name, wanted, args, network, address, proxy, at_server, of_server, asks)
+        if store is not None and wanted.server.store is not None:
+            store._tell(server._way)
         outputs: dict[str, Any] = {
             key: getattr(server, key)
             for key in (
@@ -150,8 +157,10 @@ class Platform(pulumi.ComponentResource):
                 ),
                 "vectors_certificate_authority": server.certificate_authority,
             }
-        elif wanted.vectors is not None:
-            store = self._vectors(name, wanted, wanted.vectors, args, network, at_server)
+        elif wanted.vectors is not None and store is not None:
+            if wanted.vectors.spec.vectorizer is not None:
+                told = _nodes.vectorizer(wanted.vectors.spec)
+                outputs["vectors_vectorizer"] = pulumi.Output.from_input(told)
             outputs |= {
                 **{f"vectors_{name}": value for name, value in _present(store, "engine", "endpoint", "grpc").items()},
                 "vectors_key": store.api_key,
@@ -191,6 +200,7 @@ class Platform(pulumi.ComponentResource):
         proxy: OverseasProxy | None,
         opts: pulumi.ResourceOptions,
         settled: model_server.Settled,
+        store: pulumi.Output[str] | None,
     ) -> ModelServer:
         server, vectors, foreign = wanted.server.spec, wanted.server.vectors, wanted.server.foreign
         server_args: Any = {
@@ -237,7 +247,7 @@ class Platform(pulumi.ComponentResource):
         for part in ("services", "upstreams", FURTHER_MODELS):
             if not server_args[part]:
                 del server_args[part]  # what nobody asked for is not recorded
-        return ModelServer(f"{name}-server", server_args, opts, _settled=settled)
+        return ModelServer(f"{name}-server", server_args, opts, _settled=settled, _store=store)
 
     def _proxy(
         self,
@@ -281,7 +291,7 @@ class Platform(pulumi.ComponentResource):
             "cloud": place.cloud,
             "region": place.region,
             "zone": place.zone,
-            **vectors.spec.model_dump(exclude_none=True, exclude={"placement"}),
+            **vectors.spec.model_dump(exclude_none=True, exclude={"placement", "vectorizer"}),
             **{key: value for key, value in _shared(wanted).items() if key != "https_port"},
             **network,
             **pick(args, *(each.argument for each in BACKUP_SECRETS)),

@@ -67,6 +67,7 @@ def role(server: ResolvedServer, rank: int = 0, addresses: Sequence[str] = ()) -
         more=tuple(_further(number, each, traces, turn_level(wanted)) for number, each in enumerate(server.models)),
         among=among,
         turns=turn_level(wanted),
+        tpu=catalog.load().gpus[wanted.gpu].tpu,
     )
 
 

@@ -87,6 +87,9 @@ def refuse_unable(server: ResolvedServer) -> None:
     if not stops_itself(wanted):
         return
     why, source = why_not(wanted.cloud, type_, catalog.load(), spot=wanted.spot)
+    alone = facts(wanted.cloud).get("itself")
+    if not why and alone and not alone["is"]:
+        why, source = Text(alone["why"]), alone["source"]
     if not why:
         return
     raise Refusal(

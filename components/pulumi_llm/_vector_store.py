@@ -1,10 +1,11 @@
 """A vector store with a key and TLS: on a machine of its own, or the one on a model server's host."""
 
+from dataclasses import replace
 from typing import Optional
 
 import pulumi
 
-from pulumi_llm import _bucket_keys, _nodes
+from pulumi_llm import _bucket_keys, _nodes, _vectorizing
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
 from pulumi_llm import _notices as notices
@@ -54,7 +55,8 @@ class VectorStore(pulumi.ComponentResource):
     ) -> None:
         """Make the store. A wrong argument ends the program with every mistake named, and no traceback.
 
-        ``_resolved`` is what ``args`` come to, where a platform has settled it already.
+        ``_resolved`` is what ``args`` come to, where a platform has settled it already. One that asks a gateway for
+        vectors is a bare machine until its platform has told it the way there: see `_tell`.
         """
         with support.refusing(name):
             store = _resolved or _resolve(name, args)
@@ -69,26 +71,37 @@ class VectorStore(pulumi.ComponentResource):
         backup = hosts.backup_key(name, scope) if store.spec.backup is not None else None
         if backup is not None:
             secrets |= _bucket_keys.backup_secrets(store.spec, args, backup[0])
-        host = hosts.make_host(
-            hosts.HostRequest(
-                name=name,
-                cloud=cloud,
-                network=network_for(scope, name, args, store),
-                place=store.site.place,
-                system_disk_gib=store.system_disk_gib,
-                access=store.access,
-                ports=_nodes.ports(node),
-                node=node,
-                secrets=secrets,
-                tags={**store.tags, "pulumi-llm": "vector-store"},
-                ready_timeout_minutes=store.spec.ready_timeout_minutes,
-                renew=store.spec.renew,
-                protect=store.protect,
-                image_id=args.get("image_id"),
-                disk=store.spec.disk,
-            ),
-            scope,
+        request = hosts.HostRequest(
+            name=name,
+            cloud=cloud,
+            network=network_for(scope, name, args, store),
+            place=store.site.place,
+            system_disk_gib=store.system_disk_gib,
+            access=store.access,
+            ports=_nodes.ports(node),
+            node=node,
+            secrets=secrets,
+            tags={**store.tags, "pulumi-llm": "vector-store"},
+            ready_timeout_minutes=store.spec.ready_timeout_minutes,
+            renew=store.spec.renew,
+            protect=store.protect,
+            image_id=args.get("image_id"),
+            disk=store.spec.disk,
         )
+        self._host, self._store, self._scope = hosts.provision(request, scope), store, scope
+        self._request, self._keys = request, (key, backup)
+        if store.spec.vectorizer is None:
+            self._tell()
+
+    def _tell(self, way: Optional[_vectorizing.Way] = None) -> None:
+        """Tell its machine what to run, and wait until it does. ``way``: to the gateway that it asks for vectors."""
+        request, store, (key, backup) = self._request, self._store, self._keys
+        if way is not None:
+            settings = way.url.apply(lambda url: hosts.settings_document(_nodes.store_node(request.name, store, url)))
+            # After the server's own change: it is changed once the gateway knows its key.
+            after, told = (way.applied,), {**request.secrets, **way.secrets}
+            request = replace(request, settings=settings, secrets=told, after=after, in_turn=True)
+        host = hosts.tell(request, self._host, self._scope)
         outputs = {**_nodes.store_outputs(host, store.spec.engine, key), **host.outputs(store.site.place)}
         if backup is not None:
             outputs["backup_key"] = backup[1]

@@ -66,6 +66,15 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         {"engine": "pgvector"},
     ),
     (
+        "apps.rag-dimensions",
+        {
+            "apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "vectors", "dimensions": 768}},
+            "models": {"vectors": {"model": "BAAI/bge-m3", "device": "cpu"}},
+            "override": ["fit.host-memory"],
+        },
+        {"engine": "pgvector"},
+    ),
+    (
         "apps.key-cannot-ask",
         {"apps": {"chat": {**CHAT, "key": {"models": ["gpt-*"]}}, "rag": RAG}},
         {"engine": "pgvector"},

@@ -48,6 +48,32 @@ def test_what_cannot_work_is_refused_with_its_code_and_a_hint(
     assert told[0].hint
 
 
+def hint(code: str, keys: dict[str, Any]) -> str:
+    (told,) = [each for each in found(keys, {"engine": "pgvector"}) if each.code == code]
+    return str(told.hint)
+
+
+def test_a_model_that_cannot_answer_is_answered_with_one_that_can() -> None:
+    own = {"apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "Yi-6B-Chat"}}, "override": ["fit.host-memory"]}
+    beside = {"vectors": {"model": "BAAI/bge-m3", "device": "cpu"}, "ranks": {"model": "BAAI/bge-reranker-v2-m3", "device": "cpu"}}
+    assert hint("apps.cannot-answer", {**own, "upstreams": {}}).startswith("server.models: {own: {model: BAAI/bge-m3}}")
+    assert "vectors" in hint("apps.cannot-answer", {**own, "models": beside, "upstreams": {}})
+    ranked = {**own, "apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "vectors", "reranker": "vectors"}}}
+    assert hint("apps.cannot-answer", {**ranked, "models": beside, "upstreams": {}}) == "ranks"
+
+
+def test_a_column_is_as_long_as_the_models_vectors() -> None:
+    def of(model: str, dimensions: int) -> dict[str, Any]:
+        rag = {"embeddings": "vectors", "dimensions": dimensions}
+        models = {"vectors": {"model": model, "kind": "embedding", "gpus": 1}}
+        return {"apps": {"chat": CHAT, "rag": rag}, "models": models, "override": ["fit.host-memory", "fit.unknown-model"]}
+
+    codes = [each.code for each in found(of("BAAI/bge-m3", 1024), {"engine": "pgvector"})]
+    assert "apps.rag-dimensions" not in codes
+    assert hint("apps.rag-dimensions", of("BAAI/bge-m3", 1536)) == "dimensions: 1024"
+    assert "2000" in hint("apps.rag-dimensions", of("Qwen/Qwen3-Embedding-4B", 2000))
+
+
 def test_the_page_is_not_on_the_port_that_is_opened_to_the_world_for_a_certificate() -> None:
     place = {"cloud": "aws", "region": "us-east-1", "gpu": "A10G", "model": "Qwen/Qwen2.5-7B-Instruct"}
     name = {"name": "llm.example.com", "acme": {"email": "ops@example.com"}}

@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
 CHECKOUT = Path(__file__).parents[2]
-LOCK = CHECKOUT / "templates/locks/vllm.txt"
+LOCK, LOCK_OF_TPUS = CHECKOUT / "templates/locks/vllm.txt", CHECKOUT / "templates/locks/vllm-tpu.txt"
 
 
 class Ranges(io.RawIOBase):
@@ -51,18 +51,18 @@ class Ranges(io.RawIOBase):
         return len(data)
 
 
-def locked(package: str) -> tuple[str, frozenset[str]] | None:
+def locked(package: str, lock: Path = LOCK) -> tuple[str, frozenset[str]] | None:
     """A package's version and digests in the lock; None: a node does not install it."""
-    for line in LOCK.read_text(encoding="utf-8").splitlines():
+    for line in lock.read_text(encoding="utf-8").splitlines():
         name, version, *digests = line.replace("==", " ").split()
         if name == package:
             return version, frozenset(each.rpartition(":")[2] for each in digests)
     return None
 
 
-def files(package: str, wanted: Callable[[str], bool], version: str | None = None) -> Path:
+def files(package: str, wanted: Callable[[str], bool], version: str | None = None, lock: Path = LOCK) -> Path:
     """A folder with those files of a locked package's wheel. ``version`` names one that is not in the lock."""
-    found = locked(package)
+    found = locked(package, lock)
     version, digests = (version, None) if version else found  # type: ignore[misc]
     home = Path(os.environ.get("PULUMI_LLM_TOOLS", CHECKOUT / ".tools")) / f"wheel-files/{package}-{version}"
     listing = home / ".names"

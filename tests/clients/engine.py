@@ -33,7 +33,7 @@ FLAGS = (
 )  # fmt: skip
 """As a node starts a model that calls tools and thinks when it is told to."""
 SERVE = ("-m", "vllm.entrypoints.cli.main", "serve")
-PATIENCE = 400
+PATIENCE = float(os.environ.get("LLM_VLLM_PATIENCE", "400"))
 """Seconds that it may take to start: half a minute of work, beside others'."""
 
 

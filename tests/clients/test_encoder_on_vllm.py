@@ -99,9 +99,17 @@ def numbers(made: Mapping[str, Mapping[str, bytes]], tmp_path_factory: pytest.Te
 
 
 @contextmanager
-def encoder(folder: Path, made: Mapping[str, Mapping[str, bytes]], name: str) -> Iterator[str]:
-    with engine(folder, FLAGS, files(made, name), command=ENCODER) as url:
+def encoder(
+    folder: Path, made: Mapping[str, Mapping[str, bytes]], name: str, *more: str, **settings: Mapping[str, Any]
+) -> Iterator[str]:
+    """``more``: flags; ``settings``: what else stands in one of its files, such as ``config``."""
+    with engine(folder, (*FLAGS, *more), told(files(made, name), settings), command=ENCODER) as url:
         yield url
+
+
+def told(files: dict[str, bytes], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
+    rows = {f"{name}.json": each for name, each in settings.items()}
+    return {**files, **{name: json.dumps({**json.loads(files[name]), **each}).encode() for name, each in rows.items()}}
 
 
 def asked(address: str, path: str, **body: Any) -> Any:
@@ -224,3 +232,61 @@ def test_odd_requests_are_refused_as_such_and_null_is_as_if_not_said(
             urlopen(deep, timeout=60)
         long = asked(own, "/v1/embeddings", input="a valve " * 2**18, truncate_prompt_tokens=9)
         assert long["usage"]["prompt_tokens"] == 9
+
+
+def test_vectors_may_be_cut_to_as_many_numbers_as_they_have(
+    made: Mapping[str, Mapping[str, bytes]], tmp_path: Path
+) -> None:
+    for place, (name, length) in enumerate((("mean, of length 1", 64), ("a dense layer behind it", 32))):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        with encoder(folder, made, name, config={"is_matryoshka": True}) as own:
+            for size in (1, length):
+                (row,) = asked(own, "/v1/embeddings", input="x", dimensions=size)["data"]
+                assert len(row["embedding"]) == size
+                assert math.hypot(*row["embedding"]) == pytest.approx(1, rel=1e-3)
+            for size in (0, -1, length + 1, 2**40, True, "8"):
+                assert asked(own, "/v1/embeddings", input="x", dimensions=size)[0] == 400, size
+
+
+def test_a_list_of_tokens_is_cut_off_on_the_side_that_the_tokenizer_says_as_vllm_does(
+    made: Mapping[str, Mapping[str, bytes]], tmp_path: Path
+) -> None:
+    name, left = "mean, of length 1", {"tokenizer_config": {"truncation_side": "left"}}
+    folders = [tmp_path / each for each in ("vllm", "left", "right")]
+    for folder in folders:
+        folder.mkdir()
+    flags = (*FLAGS, "--enforce-eager", "--runner", "pooling")
+    with (
+        engine(folders[0], flags, told(files(made, name), left)) as vllm,
+        encoder(folders[1], made, name, **left) as own,
+        encoder(folders[2], made, name) as right,
+    ):
+        tokens = list(range(10, 30))
+
+        def vector(address: str, given: list[int], most: int | None = None) -> list[float]:
+            return list(asked(address, "/v1/embeddings", input=[given], truncate_prompt_tokens=most)["data"][0]["embedding"])
+
+        assert cosine(vector(own, tokens, 5), vector(own, tokens[-5:])) > 0.9999
+        assert cosine(vector(right, tokens, 5), vector(right, tokens[:5])) > 0.9999
+        assert cosine(vector(own, tokens, 5), vector(vllm, tokens, 5)) > 0.9999
+        assert cosine(vector(own, tokens, 50), vector(own, tokens)) > 0.9999
+
+
+def test_no_more_texts_wait_than_find_room_and_whoever_finds_none_is_told_when_to_come_again(
+    made: Mapping[str, Mapping[str, bytes]], tmp_path: Path
+) -> None:
+    with encoder(tmp_path, made, "mean, of length 1", "--max-waiting-tokens", "2000") as own:
+        long = "a valve beside the harbour"
+        count = asked(own, "/tokenize", model="own", prompt=long)["count"]
+        # One request that would never find room is wrong; the same in two parts is not.
+        assert asked(own, "/v1/embeddings", input=[long] * (2000 // count + 1))[0] == 400
+        assert len(asked(own, "/v1/embeddings", input=[long] * (2000 // count))["data"]) == 2000 // count
+        with ThreadPoolExecutor(16) as pool:
+            half = [long] * (1200 // count)
+            found = [*pool.map(lambda _: asked(own, "/v1/embeddings", input=half), range(32))]
+        full = [each for each in found if isinstance(each, tuple)]
+        assert {each[0] for each in full} == {429}
+        assert len(full) < 32
+        # What was refused, and what was answered, is held no longer.
+        assert len(asked(own, "/v1/embeddings", input=[long] * (2000 // count))["data"]) == 2000 // count

@@ -17,7 +17,7 @@ from pulumi_llm import cli
 from pulumi_llm._commands import _status as status
 from pulumi_llm._commands import _status_text as text
 from pulumi_llm._commands._status_ask import Answer, Target, ask, trusting
-from pulumi_llm.errors import Refusal
+from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles.files import data
 
 KEY = "sk-status-test"
@@ -584,3 +584,31 @@ def test_when_the_newest_backup_was_made_is_told(document: dict[str, Any], lines
     rows = [row for row in text.changes(answer) if row[0].startswith("llm backup")]
     assert [line.removeprefix("llm: ") for __, line in rows] == lines
     assert len({name for name, __ in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "when", "said"),
+    [
+        ({"hours": "Mon-Fri 08:00-20:00 Asia/Shanghai", "started_by": "cloud"}, "2026-11-30T00:10", "none left"),
+        ({"hours": "Mon-Fri 08:00-20:00 Asia/Shanghai"}, "2026-11-30T00:10", "has anybody started it?"),
+        ({"hours": "Mon-Fri 08:00-20:00 Asia/Shanghai", "started_by": "cloud"}, "2026-11-29T00:10", "are over"),
+        ({"hours": "Sun 20:00-04:00 UTC", "started_by": "cloud"}, "2026-11-30T03:59", "none left"),
+        ({}, "2026-11-30T00:10", ""),
+        ({"hours": "of a later version"}, "2026-11-30T00:10", ""),
+    ],
+)
+def test_a_server_that_does_not_answer_is_held_against_its_hours(inputs: dict[str, Any], when: str, said: str) -> None:
+    from datetime import UTC, datetime
+
+    from pulumi_llm._commands._status_hours import explained
+    from pulumi_llm._plan.model import Plan, PlannedResource
+
+    machine = PlannedResource("urn:x", "llm:index:ModelServer", "x", parent="", custom=False, inputs=inputs)
+    plan = Plan(project="p", stack="s", resources=[machine])
+    problem = Finding("status.unreachable", "no answer", "look", where="server")
+    answers = [Answer(Target(name, "https://192.0.2.1", "k", ""), problem=problem) for name in ("server", "proxy")]
+    server, proxy = explained(answers, plan, datetime.fromisoformat(when).replace(tzinfo=UTC))
+    assert server.problem is not None
+    assert said in server.problem.hint
+    assert server.problem.hint.endswith("look")
+    assert proxy == answers[1]

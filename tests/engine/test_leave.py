@@ -80,3 +80,40 @@ def test_awss_own_scheduler_starts_the_machine_that_is_there_and_goes_with_the_h
     sim.up()
     assert not of_type(sim, schedule)
     sim.destroy()
+
+
+@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+def test_a_function_starts_the_machine_that_is_there_and_goes_with_its_role(tmp_path: Path, cloud: str) -> None:
+    kinds = {
+        "aliyun": ("alicloud:fc/v3Function:V3Function", "environmentVariables", "alicloud:ram/role:Role"),
+        "tencent": ("tencentcloud:Scf/function:Function", "environment", "tencentcloud:Cam/role:Role"),
+    }
+    function, variables, role = kinds[cloud]
+    type_, key = POLICIES[cloud]
+    sim = Sim.of_stack(tmp_path, f"{cloud}-t4")
+    sim.edit("server.hours", "Mon-Fri 08:00-20:00 Asia/Shanghai")
+    sim.edit("server.started_by", "cloud")
+    sim.up()
+    (machine,), (made,) = of_type(sim, MACHINES[cloud]), of_type(sim, function)
+    told = json.loads(made["inputs"][variables]["LLM_START"])
+    assert (told["machine"], told["starts"][:2]) == (machine["id"], [480, 1920])
+    documents = [json.loads(each["inputs"][key]) for each in of_type(sim, type_)]
+    rows = [
+        {name.lower(): value for name, value in each.get("Statement", each.get("statement"))[0].items()}
+        for each in documents
+    ]
+    assert sorted(row["action"][0].partition(":")[2][:4] for row in rows) == ["Star", "Stop"]
+    assert {row["resource"][0].rpartition("/")[2] for row in rows} == {machine["id"]}
+    assert not sim.preview().summary
+    sim.edit("server.hours", "Mon-Fri 09:30-20:00 Europe/Berlin")
+    sim.up()
+    (later,) = of_type(sim, function)
+    told = json.loads(later["inputs"][variables]["LLM_START"])
+    assert (told["starts"][0], told["minutes"], told["zone"]) == (570, [30], "CET-1CEST,M3.5.0,M10.5.0/3")
+    assert later["id"] == made["id"]
+    assert [each["id"] for each in of_type(sim, MACHINES[cloud])] == [machine["id"]]
+    sim.edit("server.started_by", "hand")
+    sim.up()
+    assert not of_type(sim, function)
+    assert not [each for each in of_type(sim, role) if "-start-" in each["urn"]]
+    sim.destroy()

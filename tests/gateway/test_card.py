@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -36,13 +37,13 @@ class World:
         """What fails: a kind of step, and the model."""
         self.woken: list[tuple[float, str]] = []
 
-    def ask(self, name: str, *, loads: bool = False) -> Told | None:
+    def ask(self, name: str, *, loads: bool = False, caller: str = "") -> Told | None:
         """A call, or a model that asks for the card; None: it went on at once, or too many wait."""
         if not loads and self.card.open(name):
             self.card.enter(name)
             self.begin(name)
             return None
-        told = Told(Waiter(name, lambda verdict: self.tell(told, verdict), loads=loads), self.now)
+        told = Told(Waiter(name, lambda verdict: self.tell(told, verdict), loads=loads, caller=caller), self.now)
         if not self.card.wait(told.waiter):
             return None
         self.told.append(told)
@@ -328,3 +329,29 @@ def test_no_more_than_a_hundred_wait() -> None:
     one.ask("a")
     one.settle()
     assert sum(one.ask("b") is not None for _ in range(MOST_WAITING + 20)) == MOST_WAITING
+
+
+def test_one_caller_cannot_keep_others_out() -> None:
+    one = world(a="awake", b="asleep")
+    one.ask("a")
+    one.settle()
+    flood = [one.ask("b", caller="many") for _ in range(MOST_WAITING)]
+    assert one.ask("b", caller="many") is None
+    assert one.ask("b", caller="few") is not None
+    # The newest of whoever has most makes place, and is told.
+    assert [each.verdicts for each in flood if each] == [[]] * (MOST_WAITING - 1) + [["full"]]
+    others = [one.ask("b", caller=f"key {number % 4}") for number in range(200)]
+    assert all(others[:50])
+    places = Counter(each.caller for each in one.card.queue)
+    assert len(one.card.queue) == MOST_WAITING
+    assert max(places.values()) - min(each for name, each in places.items() if name != "few") <= 1
+    assert places["few"] == 1
+
+
+def test_a_caller_with_as_many_places_as_anybody_gets_none_of_another() -> None:
+    one = world(a="awake", b="asleep")
+    one.ask("a")
+    one.settle()
+    for number in range(MOST_WAITING):
+        assert one.ask("b", caller=f"key {number % 2}") is not None
+    assert one.ask("b", caller="key 0") is None

@@ -110,16 +110,13 @@ def test_a_machine_that_is_started_by_hand_has_nothing_of_it_and_says_who_could(
     assert not schedules(plan)
     (note,) = [each for each in plan.notes if each.code == "power.nobody-starts"]
     assert "started_by: cloud" in note.hint
-    other = plan_of(llm.ModelServer, server("aliyun", hours=HOURS))
-    (note,) = [each for each in other.notes if each.code == "power.nobody-starts"]
-    assert "started_by" not in note.hint
     by_cloud = plan_of(llm.ModelServer, server("aws", hours=HOURS, started_by="cloud"))
     assert not [each for each in by_cloud.notes if each.code == "power.nobody-starts"]
 
 
-@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
-def test_a_cloud_that_starts_nothing_is_refused_with_what_would_work(cloud: str) -> None:
-    assert codes(llm.ModelServer, server(cloud, hours=HOURS, started_by="cloud")) == ["cloud.cannot"]
+def test_a_cloud_that_starts_nothing_is_refused_with_what_would_work() -> None:
+    google = {**server("aws", hours=HOURS, started_by="cloud"), "cloud": "gcp", "region": "us-central1"}
+    assert codes(llm.ModelServer, google) == ["cloud.cannot"]
 
 
 def test_a_start_without_hours_is_refused() -> None:

@@ -43,6 +43,7 @@ def machine_at(cloud: str, identity: str, **other: object) -> Machine:
         "aliyun": ("cn-hangzhou", "cn-hangzhou-i", "ecs.gn6i-c4g1.xlarge"),
         "tencent": ("ap-guangzhou", "ap-guangzhou-6", "GN7.2XLARGE32"),
         "aws": ("us-east-1", "us-east-1a", "g4dn.xlarge"),
+        "gcp": ("us-central1", "us-central1-a", "g2-standard-4"),
     }[cloud]
     facts = {"place": "server", "name": "llm-server", "urn": "urn:x", "id": identity, "cloud": cloud}
     facts |= {"region": region, "zone": zone, "instance_type": type_, "spot": False, **other}

@@ -78,7 +78,10 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     """No credentials, proxies or catalogue of whoever runs the tests; metadata services are not asked."""
     for name in list(os.environ):
         if name.startswith(
-            ("AWS_", "ALIBABA_CLOUD_", "DIGITALOCEAN_", "TENCENTCLOUD_", "VOLCENGINE_", "PULUMI_LLM_")
+            (
+                *("AWS_", "ALIBABA_CLOUD_", "DIGITALOCEAN_", "GOOGLE_", "CLOUDSDK_"),
+                *("TENCENTCLOUD_", "VOLCENGINE_", "PULUMI_LLM_"),
+            )
         ) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -41,7 +41,7 @@ from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.policy_settings import FILE, Exemption, combined
 from pulumi_llm._snapshots import notes, schedule
-from pulumi_llm.clouds import lookups, support
+from pulumi_llm.clouds import functions, lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Finding, Refusal
@@ -240,6 +240,19 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A10", "concurrency": 64},
     {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "L20", "max_model_len": 32768, "concurrency": 64},
     {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "T4", "max_model_len": 131072},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "max_model_len": 40960, "gpu_memory_utilization": 0.55},
+    {"model": "Qwen/Qwen3-32B", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "gpu_memory_utilization": 0.98, "dtype": "half"},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "quantization": "fp8"},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "gpu_count": 4, "nodes": 2, "kv_cache_dtype": "fp8_e4m3"},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "adapters": ("--enable-lora",), "changes_beside": True},
+    {"model": "Qwen/Qwen3-8B", "gpu": "TPU-v6e", "extra_args": ("--spec-method", "eagle3")},
+    {"model": "microsoft/phi-4", "gpu": "TPU-v6e"},
+    {"model": "deepseek-ai/DeepSeek-R1", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3-Next-80B-A3B-Instruct", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3.6-27B", "gpu": "TPU-v6e"},
+    {"model": "Qwen/Qwen3-Embedding-8B", "gpu": "TPU-v6e"},
+    {"model": "hugging-quants/Meta-Llama-3.1-8B-Instruct-GPTQ-INT4", "gpu": "TPU-v6e"},
     {"model": "microsoft/phi-4", "gpu": "T4", "gpu_count": 8, "gpu_memory_utilization": 0.98, "concurrency": 300},
 )
 
@@ -475,6 +488,10 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.gpuu", "T4"),
     ("server.zzz", 1),
     ("server.cloud", "alyun"),
+    ("proxy.cloud", "azure"),
+    ("proxy.cloud", "render"),
+    ("proxy.cloud", "vercel"),
+    ("proxy.cloud", "cloudflare"),
     ("server.cloud", "zzz"),
     ("server.region", "cn-hangzou"),
     ("server.gpu", "T44"),
@@ -672,6 +689,7 @@ def of_gateways() -> Iterator[Finding]:
     flags = data("vllm/flags.json")
     for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1", "--watchdog-config"):
         yield from told(lambda flag=flag: vllm_flags.check_extra_arguments([flag]))
+    yield from told(lambda: vllm_flags.check_extra_arguments(["--enforce-eager", "true", "--seed"]))
     yield from told(lambda: vllm_flags.quoted("\x7f"))
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]
     sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))
@@ -880,7 +898,7 @@ def of_components() -> Iterator[Finding]:
     apart: Any = {**SERVER, "zone": "ap-northeast-1a", "replicas": 2, "replica_zones": ["ap-northeast-1c"]}
     yield from capture(lambda: llm.ModelServer("x", apart)).notes
     for more in ({"started_by": "cloud"}, {"started_by": "cloud", "hours": "Mon-Fri 08:00-20:00 UTC"}):
-        elsewhere: Any = {**SERVER, "cloud": "aliyun", "region": "cn-hangzhou", **more}
+        elsewhere: Any = {**SERVER, "cloud": "gcp", "region": "us-central1", **more}
         yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))
     shut = {"bundle": "0" * 64, "closed": True}
     there = {"vpc_id": "vpc-1", "subnet_id": "subnet-1", "zone": f"{SERVER['region']}a"}
@@ -894,6 +912,8 @@ def of_components() -> Iterator[Finding]:
     ):
         outside: Any = {**SERVER, **key, **more, "weights": {**weights, **shut}}
         yield from told(lambda outside=outside: capture(lambda: llm.ModelServer("x", outside)))
+    yield from told(lambda: functions.rule("Nowhere/None"))
+    yield from told(lambda: functions.write_code(Path("/proc")))
     others: Any = {**SERVER, "alternatives": [{"spot": True}, {"instance_type": "g4dn.4xlarge"}]}
     yield from capture(lambda: llm.ModelServer("x", others)).notes
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # What the build script runs. Nothing else is on PATH in these tests: a developer's own pulumi must not count.
 NEEDED = """
-    awk basename bash cat chmod cut dirname env flock grep install mkdir mktemp mv rm sed sh sha256sum shasum tail
+    awk basename bash cat chmod cut dirname env flock grep install mkdir mktemp mv rm sed seq sh sha256sum shasum sleep
+    tail
 """
 
 
@@ -216,6 +217,8 @@ echo "$@" >>"$GO_LOG"
 case $1 in
   build)
     [ -n "$GO_SAYS" ] && { echo "$GO_SAYS" >&2; exit 1; }
+    for _ in $(seq 500); do [ -z "$GO_WAITS" ] || [ -e "$GO_WAITS" ] && break; sleep 0.02; done
+    [ -z "$GO_WAITS" ] || [ -e "$GO_WAITS" ] || exit 1
     while [ "$1" != -o ]; do shift; done
     printf '#!/bin/sh\\necho v3.259.0\\n' >"$2"; chmod 755 "$2" ;;
   list) echo "$GO_SOURCE" ;;
@@ -249,6 +252,12 @@ def test_what_is_built_is_not_built_again(go_log: Path, tmp_path: Path) -> None:
     first = go_log.read_text()
     assert engine.build_tool(engine.MODULES / "pulumi", place, say=lambda _: None) == ""
     assert go_log.read_text() == first
+
+
+def test_a_build_is_told_of_while_it_goes_on(go_log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    monkeypatch.setenv("GO_WAITS", str(told))  # it ends when its beginning has been told
+    assert engine.build_tool(engine.MODULES / "pulumi", tmp_path / "bin", say=lambda _: told.touch()) == ""
 
 
 def test_other_pins_are_built_anew(go_log: Path, tmp_path: Path) -> None:

@@ -288,3 +288,48 @@ def test_a_family_leads_to_its_newest_image_and_an_older_one_stays_known(net: Ne
 def test_an_account_that_has_no_more_addresses_is_told_so() -> None:
     google = cloud("gcp", region=REGION, faults="quota:address")
     assert "Quota 'STATIC_ADDRESSES' exceeded" in google.refuses(ADDRESS, region=REGION)
+
+
+TPU_IMAGE = (
+    "https://www.googleapis.com/compute/v1/projects/ubuntu-os-accelerator-images/global/images/"
+    "ubuntu-accel-2204-amd64-tpu-v5e-v5p-v6e-v20260910"
+)
+HYPERDISK = {"bootDisk": {"initializeParams": {"image": TPU_IMAGE, "size": 40, "type": "hyperdisk-balanced"}}}
+TPU = {"machineType": "ct6e-standard-4t", "zone": "us-east5-a", **STAYS, **HYPERDISK}
+
+
+def in_ohio(**more: Any) -> Net:
+    google = cloud("gcp", region="us-east5", **more)
+    network = google.make(NETWORK, "net", autoCreateSubnetworks=False)
+    subnet = google.make(SUBNET, "subnet", network=network.id, region="us-east5", ipCidrRange="10.0.1.0/24")
+    return Net(google, network, subnet)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"bootDisk": {"initializeParams": {"image": TPU_IMAGE, "size": 40}}}, "pd-standard disk type cannot be used"),
+        ({"scheduling": {"onHostMaintenance": "MIGRATE"}}, "do not support live migration"),
+        ({"guestAccelerators": L4}, "features are not compatible"),
+        ({"zone": "us-east5-c"}, "Machine type does not exist in zone"),
+        ({"machineType": "ct6e-standard-2t"}, "Machine type does not exist in zone"),
+    ],
+)
+def test_a_machine_with_a_tpu_is_made_in_its_zones_with_its_disks_and_is_not_moved(
+    change: dict[str, Any], words: str
+) -> None:
+    net = in_ohio()
+    net.host(**TPU)
+    assert words in net.google.refuses(INSTANCE, "second", **net.host_inputs(**{**TPU, **change}))
+
+
+def test_a_tpu_takes_hyperdisk_alone_and_has_a_quota_of_its_own() -> None:
+    net = in_ohio()
+    host = net.host(**TPU)
+    plain = net.disk("plain", zone="us-east5-a", type="pd-balanced")
+    words = net.google.refuses(ATTACHED, disk=plain.id, instance=host.id)
+    assert "pd-balanced disk type cannot be used by ct6e-standard-4t machine type" in words
+    fit = net.disk("fit", zone="us-east5-a", type="hyperdisk-balanced")
+    net.google.make(ATTACHED, "attached", disk=fit.id, instance=host.id)
+    poor = in_ohio(faults="quota:ct6e-standard-4t")
+    assert "Quota 'TPUS_PER_TPU_FAMILY' exceeded" in poor.google.refuses(INSTANCE, **poor.host_inputs(**TPU))

@@ -9,7 +9,6 @@ AT = "vectors.vectorizer.model"
 
 BAD: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
     ("vectors.no-vectorizer", "vectors", {}, {"engine": "qdrant"}),
-    ("vectors.vectorizer-elsewhere", "vectors", {}, {"placement": "own"}),
     ("vectors.no-embedder", AT, {}, {"vectorizer": {"model": "nobody"}}),
     ("vectors.no-embedder", AT, {"models": CHAT}, {"vectorizer": {"model": "small"}}),
     ("vectors.no-embedder", AT, {}, {"vectorizer": {"model": "Yi-6B-Chat"}}),

@@ -164,13 +164,13 @@ def test_an_output_that_is_called_as_an_argument_takes_the_arguments_form() -> N
                 assert "typing.Any" in str(component.__annotations__[name]), (component, name)
 
 
-def test_no_host_that_is_too_small_is_answered_with_a_machine_that_would_not_reach_the_gateway() -> None:
+def test_a_host_that_is_too_small_is_answered_with_a_machine_of_its_own_too() -> None:
     store = {"model": MODEL}
     with pytest.raises(Refusal) as refused:
         resolve_platform(platform(vectorizer=store, memory_gib=200))
     hints = [each.hint for each in refused.value.findings if each.code == "fit.host-memory"]
     assert hints
-    assert not any("placement" in each for each in hints)
+    assert any("placement: own" in each for each in hints)
 
 
 def test_the_names_that_stand_twice_are_the_same() -> None:

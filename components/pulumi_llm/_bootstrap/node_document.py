@@ -69,6 +69,7 @@ def supply_document(request: NodeRequest) -> dict[str, Any]:
                 "digest": each.wheels.digest,
                 "download_bytes": each.wheels.download_bytes,
                 "unpacked_bytes": each.wheels.unpacked_bytes,
+                **({"python": each.python} if each.python else {}),
             }
             for name, each in environments(request).items()
         },

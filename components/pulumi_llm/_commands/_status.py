@@ -14,18 +14,28 @@ from pulumi_llm._addresses import host_of, without_secrets
 from pulumi_llm._commands import DONE, REFUSED
 from pulumi_llm._commands import _status_text as text
 from pulumi_llm._commands._status_ask import Answer, Target, ask
+from pulumi_llm._commands._status_hours import explained
+from pulumi_llm._plan import project as projects
+from pulumi_llm._plan import state
+from pulumi_llm._plan.model import Plan
 from pulumi_llm._system import why
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.roles import registry
 
+UNREACHABLE = "status.unreachable"
+
 
 def run(asked: Namespace) -> int:
     """Print the status. Gives the exit code."""
     targets = _targets(asked)
+    plan: Plan | None = None
     show = _Lines().show if asked.json else text.Screen(sys.stdout, live=asked.watch).show
     while True:
         answers = [ask(each) for each in targets]
+        if not asked.endpoint and any(each.problem and each.problem.code == UNREACHABLE for each in answers):
+            plan = plan or _plan(asked)
+            answers = explained(answers, plan)
         show(answers)
         ready = all(each.ready for each in answers)
         settled = ready or any(each.failed for each in answers)
@@ -37,6 +47,15 @@ def run(asked: Namespace) -> int:
                         sys.stderr.write(f"{text.verdict(each)}\n")
             return DONE if ready else REFUSED
         time.sleep(asked.interval)
+
+
+def _plan(asked: Namespace) -> Plan:
+    """The stack's resources by its own state; none where it cannot be read."""
+    try:
+        name = projects.find(asked.project).name
+        return state.plan_of(outputs.state(asked.project, asked.stack, simulated=asked.sim), name, asked.stack)
+    except Refusal:
+        return Plan(project="", stack=asked.stack)
 
 
 class _Lines:

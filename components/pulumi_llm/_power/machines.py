@@ -24,6 +24,8 @@ PLACES = {
     "llm:index:VectorStore": "vectors",
 }
 """What a machine is called, by the component that it belongs to."""
+ZONES = ("availabilityZone", "zone")
+"""Where a machine's zone stands, by its cloud."""
 OTHER = "machine"
 """One that no component of ours made."""
 EVERYWHERE = "all"
@@ -55,7 +57,7 @@ def machines_of(plan: Plan, catalog: Catalog, regions: Mapping[str, str]) -> lis
         resource = by_urn[item.urn]
         if item.kind != "machine" or item.cloud is None or not resource.id:
             continue
-        zone = resource.outputs.get("availabilityZone") or resource.inputs.get("availabilityZone")
+        zone = next((told[key] for told in (resource.outputs, resource.inputs) for key in ZONES if told.get(key)), None)
         found.append(
             Machine(
                 place=place_of(resource.parent, by_urn),

@@ -126,6 +126,9 @@ class ResolvedServer(ResolvedMachine):
     choices: tuple[Choice, ...] = ()
     """What may be made, where there are alternatives: the server as it is written first, then these in their order."""
 
+    store: VectorsSpec | None = None
+    """A vector store on a machine of its own that asks this server's gateway for vectors."""
+
     further: tuple[Placement, ...] = ()
     """Where the further machines stand, where their zones are named."""
 
@@ -151,9 +154,13 @@ class ResolvedServer(ResolvedMachine):
 
     @property
     def keys(self) -> Mapping[str, KeySpec]:
-        """The gateway's keys: those of the spec, and those of a chat page and a vector store, which nobody is told."""
+        """The gateway's keys: those of the spec, and those of a chat page and a vector store, which nobody is told.
+
+        A store on a machine of its own calls from there, which `_vectorizing.keys` has its key know.
+        """
         chat = self.spec.apps.chat if self.spec.apps else None
-        vectorizer = self.vectors.vectorizer if self.vectors else None
+        vectors = self.vectors or self.store
+        vectorizer = vectors.vectorizer if vectors else None
         return {
             **self.spec.keys,
             **({apps.CHAT: chat.gateway_key} if chat else {}),

@@ -212,6 +212,7 @@ def resolve_server(
         weights_gib=stand.weights_gib,
         port=_port(server, shared),
         vectors=_beside(vectors),
+        store=vectors if vectors is not None and vectors.placement == "own" and vectors.vectorizer else None,
         foreign=foreign,
         warnings=stand.warnings,
         memory=stand.memory,

@@ -40,6 +40,8 @@ class _Reader:
         self.usage = usage
         self.default_regions = default_regions
         self.table: CostTable = cost_table()
+        self.subscribed: set[str] = set()
+        """Types whose price is once for the whole account, and told."""
         self.by_urn = plan.by_urn()
         self.clouds = {facts.pulumi_package: name for name, facts in catalog.clouds.items()}
         self.zones = {(cloud, zone): name for (cloud, name), row in catalog.regions.items() for zone in row.zones}
@@ -67,7 +69,7 @@ class _Reader:
             elif rule.kind == "snapshots":
                 yield self._copies(each, rule)
             elif rule.kind == "subscription":
-                yield self._subscription(each, rule)
+                yield from self._subscription(each, rule)
             elif rule.kind == "free":
                 yield from self._not_always_free(each, rule)
 
@@ -81,8 +83,11 @@ class _Reader:
             item = self._item(resource, rule, "resource", "other", resource.type.rsplit(":", 1)[-1])
             yield replace(item, unknown=reason)
 
-    def _subscription(self, resource: PlannedResource, rule: CostRule) -> Item:
-        """What is paid for by the month, and once for all that uses it."""
+    def _subscription(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
+        """What is paid for by the month: once for all that uses it, or for each with a note of its own."""
+        if not rule.note and rule.type in self.subscribed:
+            return
+        self.subscribed.add(rule.type)
         item = self._item(resource, rule, "subscription", "other", rule.what)
         told = Price(
             cloud=resource.package,
@@ -93,7 +98,8 @@ class _Reader:
             source=rule.source,
             source_date=rule.source_date,
         )
-        return replace(item, told=told, note=_("once for the whole account; what it does not include comes on top"))
+        once = _("once for the whole account; what it does not include comes on top")
+        yield replace(item, told=told, note=Text(rule.note) if rule.note else once)
 
     def _unlisted(self, resource: PlannedResource) -> Item:
         if resource.package in self.clouds:

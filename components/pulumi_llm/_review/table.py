@@ -74,6 +74,8 @@ class CostRule:
     monthly_usd: float | None = None
     """What a month of a subscription costs, whatever is used of it."""
     what: str = ""
+    note: str = ""
+    """What is to be said of such a price; empty: it is paid once for the whole account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,16 +304,13 @@ def build_tool(module: Path, place: Path, *, say: Say = tell) -> str:
         with building:
             assert building.stderr is not None  # noqa: S101 - it was asked for
             for line in building.stderr:
-                if last:
-                    say(last)
                 last = line.rstrip()
+                say(last)  # at once: what comes next may take minutes
     except KeyboardInterrupt:
         building.send_signal(signal.SIGINT)
         building.wait()
         raise
     if building.returncode == 0:
-        if last:
-            say(last)
         return ""
     return last.removeprefix("build: ") or _("the build failed")
 

@@ -71,6 +71,9 @@ class SimulatedPower:
 
 def refuse_without_stock(facts: Mapping[str, Any], found: Record, faults: Faults) -> None:
     """Raise Failure where a fault says that there is no such machine left to start."""
-    if faults.no_stock(str(found.get("instanceType")), str(found.get("availabilityZone"))):
+    told = facts["simulated"]
+    type_, zone = (found.get(told.get(key, usual)) for key, usual in
+                   (("type_at", "instanceType"), ("zone_at", "availabilityZone")))  # fmt: skip
+    if faults.no_stock(str(type_), str(zone)):
         code, message = facts["simulated"]["no_stock"]
         raise Failure("failed", code, message)

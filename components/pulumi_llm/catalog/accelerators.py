@@ -1,6 +1,7 @@
 """What people ask for as a GPU and is none of NVIDIA's: known by its name, and refused with what exists for it.
 
-The rows hold where vLLM runs on it, each with the source that says so; nothing of this library runs there.
+The rows hold where vLLM runs on it, each with the source that says so; nothing of this library runs there. TPUs that
+have a row among the GPUs are found before one looks here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def refuse_accelerator(name: str) -> None:
     for pattern, title, runs in _rows():
         if any(fnmatchcase(key, pattern) for key in keys):
             message = _(
-                "{name!r} is {title}: nodes here run vLLM on NVIDIA's driver and CUDA, and on nothing else",
+                "{name!r} is {title}: nodes here run vLLM on NVIDIA's driver and CUDA, and besides that on "
+                "TPU-v6e alone",
                 name=name,
                 title=Text(title),
             )

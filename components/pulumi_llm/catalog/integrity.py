@@ -89,6 +89,10 @@ def _gpus(catalog: Catalog) -> Iterator[str]:
 def _gpu(row: Gpu) -> Iterator[str]:
     what = f"GPU {row.name}"
     yield from _sourced(what, row)
+    if row.tpu:
+        if row.compute_capability or row.min_driver is not None or "bfloat16" not in row.dtypes:
+            yield f"{what}: a TPU has no compute capability and no driver, and computes in bfloat16"
+        return
     major, dot, minor = row.compute_capability.partition(".")
     if not (dot and major.isdigit() and minor.isdigit()):
         yield f"{what}: the compute capability {row.compute_capability!r} is not of the form 8.9"

@@ -210,6 +210,8 @@ class Ending(Row):
 
 @cache
 def _numbers(capability: str) -> tuple[int, int]:
+    if not capability:
+        return 0, 0
     major, minor = capability.split(".")
     return int(major), int(minor)
 
@@ -221,6 +223,7 @@ class Gpu(Row):
     ``marketed_gib`` is the size on the box, ``memory_gib`` what the driver reports to a process (GiB).
     ``vllm`` says whether today's releases run on it (``legacy``: up to ``last_vllm``); ``min_driver`` is the
     driver branch that needs (580 for CUDA 13).
+    ``maker``: Google's TPUs are sold and named like GPUs, and have neither a compute capability ("") nor a driver.
     """
 
     name: str
@@ -234,10 +237,16 @@ class Gpu(Row):
     open_kernel_modules: bool
     nvlink: str
     aliases: tuple[str, ...] = ()
+    maker: Literal["nvidia", "google"] = "nvidia"
+
+    @property
+    def tpu(self) -> bool:
+        """Whether it is a TPU: another build of vLLM, another arithmetic, and rules of its own."""
+        return self.maker == "google"
 
     @property
     def capability(self) -> tuple[int, int]:
-        """The compute capability as numbers that compare: ``(8, 9)`` for ``8.9``."""
+        """The compute capability as numbers that compare: ``(8, 9)`` for ``8.9``; ``(0, 0)`` of what has none."""
         return _numbers(self.compute_capability)
 
 

@@ -1,6 +1,7 @@
 """Operating systems that a node may run on: what their archives call what it needs, and what they do not have.
 
-A machine that is bought runs `DEFAULT`. One that exists may run another, which its owner tells (``host.system``).
+A machine that is bought runs `DEFAULT`, and one with a TPU `OF_TPUS`. One that exists may run another, which its owner
+tells (``host.system``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "ubuntu-24.04"
 """What the roles' packages and locks are written for."""
+OF_TPUS = "ubuntu-22.04"
+"""What Google's and Canonical's images for TPU v6e run (clouds/gcp/data/images.json)."""
 
 
 UNPACKED = "/opt/llm/borrowed/root"

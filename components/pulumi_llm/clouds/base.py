@@ -167,16 +167,19 @@ class StopRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskRequest:
-    """An encrypted data disk that is a resource of its own, so that it outlives the machine. Size in GiB."""
+    """An encrypted data disk that outlives its machine, whose ``instance_type`` may want another kind. Size in GiB."""
 
     size_gib: int
     zone: str
+    instance_type: str
     protect: bool = False
     """Have the engine refuse whatever would delete or replace it."""
     snapshot: str | None = None
     """The snapshot that it is made from; None: it is empty."""
     copied: bool = False
     """Whether snapshots are made of it on a schedule: those outlive it."""
+    holder: MachineHandle | None = None
+    """The machine that it names, where `Parts.disk_names_machine`."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -243,8 +246,7 @@ class HostOrder:
     data_disk_gib: int
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
-    out: tuple[WayOut, ...] | None = None
-    """What is let out, and nothing else; None: everything."""
+    out: tuple[WayOut, ...] | None = None  # what is let out, and nothing else; None: everything
     groups: tuple[pulumi.Input[str], ...] = ()
     """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
     user_data: str
@@ -305,8 +307,7 @@ class Cloud(Protocol):
 
     name: str
     """The catalogue's name of the cloud, which is that of its folder."""
-    package: str
-    """The Pulumi package whose provider it uses."""
+    package: str  # the Pulumi package whose provider it uses
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region. Credentials come from the environment or the stack's provider config."""
@@ -328,6 +329,8 @@ class Parts(Protocol):
 
     address_at_launch: bool
     """Whether a machine is made with its address, and none can be attached to it."""
+    disk_names_machine: bool
+    """Whether a data disk says itself which machine has it, and nothing else attaches it."""
 
     def firewall(
         self,
@@ -351,19 +354,16 @@ class Parts(Protocol):
     ) -> pulumi.Output[str]:
         """The SSH public key as the cloud wants it at launch. Gives a machine its ``key_id``.
 
-        A changed key replaces, reinstalls or restarts the machine, depending on the cloud, so it is taken
-        only with ``renew``. Where the cloud allows it, its name is another one at each try, so that an
-        interrupted ``up`` does not collide with what it left behind.
+        A changed key replaces, reinstalls or restarts the machine, depending on the cloud, so it is taken only with
+        ``renew``. Where the cloud allows it, its name is another one at each try, so that an interrupted ``up`` does
+        not collide with what it left behind.
         """
 
     def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
         """The newest plain Ubuntu 24.04 image for the instance type's architecture: looked up, never a literal."""
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
-        """The machine, hardened.
-
-        A later image or other user data does not touch it unless ``renew`` is set.
-        """
+        """The machine, hardened. A later image or other user data does not touch it unless ``renew`` is set."""
 
     def address(self, name: str, tags: Mapping[str, str], scope: Scope) -> AddressHandle:
         """A public IPv4 address, paid by traffic."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pulumi_llm.clouds.base import MachineRequest, Rule, Scope
     from pulumi_llm.clouds.plans import WayOut
 
-PURPOSE = "ubuntu-24.04"
+PURPOSE, FOR_TPU = "ubuntu-24.04", "tpu"
 ROLE_ABOUT = "Lets one machine of pulumi-llm stop itself, and nothing else"
 
 
@@ -84,12 +84,14 @@ def closes_nothing(cloud: str, out: Sequence[WayOut] | None) -> None:
 
 
 def image_row(cloud: str, instance_type: str) -> catalog.Image:
-    """How to look up plain Ubuntu 24.04 for the architecture of ``instance_type``.
+    """How to look up plain Ubuntu 24.04 for the architecture of ``instance_type``, or what a TPU's machine wants.
 
     Raises :class:`UnknownName` where the catalogue knows no such type, or no image of its architecture.
     """
     data = catalog.load()
-    return data.image(cloud, PURPOSE, data.instance(cloud, instance_type).arch)
+    row = data.instance(cloud, instance_type)
+    purpose = FOR_TPU if row.gpu is not None and data.gpus[row.gpu].tpu else PURPOSE
+    return data.image(cloud, purpose, row.arch)
 
 
 def launch_only(renew: bool, image: str, user_data: str, key: str) -> list[str]:

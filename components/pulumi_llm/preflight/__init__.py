@@ -64,6 +64,10 @@ def judge(server: ServerSpec, vectors: VectorsSpec | None = None, placing: Placi
         return (*(sharing.findings(seats, found) if seats else found), *of_cpu)
 
     asked = request.of_server(server, vectors)
+    if request.gpu_of(asked).tpu:
+        from pulumi_llm.preflight import rules_tpu  # few have one
+
+        of_cpu += rules_tpu.of_server(server)
     placing = placing or request.placing_of(asked)
     try:
         case = request.case_of(asked, placing=placing)

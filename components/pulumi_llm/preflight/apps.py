@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
-from pulumi_llm._texts import _
-from pulumi_llm.catalog.pooling import EMBEDDING, task_of
+from pulumi_llm._texts import _, either
+from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER, kind_of, task_of
 from pulumi_llm.errors import Finding, among
 from pulumi_llm.spec.access import FILED_PORTS
 from pulumi_llm.spec.models import TASKS
@@ -17,6 +17,7 @@ from pulumi_llm.spec.upstreams import vendor_of
 
 if TYPE_CHECKING:
     from pulumi_llm.spec import ModelSpec, ServerSpec, VectorsSpec
+    from pulumi_llm.spec.apps import RagSpec
 
 CHAT = "chat"
 """What the chat page's key is called at the gateway."""
@@ -62,7 +63,8 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
 
 
 def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
-    """What they ask the gateway for in vain: ``apps.unserved-model``, ``…cannot-answer``, ``…key-cannot-ask``."""
+    """What they ask the gateway for in vain: ``apps.unserved-model``, ``…cannot-answer``, ``…key-cannot-ask``,
+    ``…rag-dimensions``."""
     apps = server.apps
     if apps is None or apps.chat is None:
         return
@@ -75,12 +77,67 @@ def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
         if (title := _deaf(server, name, path)) is not None:
             message = _("{where} names {model!r}, and {title} does not answer at {path}", where=where, model=name,
                         title=title, path=path)  # fmt: skip
-            hint = _("a model of an upstream that does: docs/clients.md lists what each vendor answers")
-            yield Finding("apps.cannot-answer", message, hint, where=where)
+            yield Finding("apps.cannot-answer", message, _able(server, path, served), where=where)
+        elif (length := _length(server, name)) is not None and path == EMBEDDINGS:
+            yield from _other_length(apps.rag, name, length)
         if models and not any(fnmatchcase(name, each) for each in models):
             message = _("the chat page's key may not ask {model!r}, which {where} names", model=name, where=where)
             hint = _("add it to apps.chat.key.models, or leave those out")
             yield Finding("apps.key-cannot-ask", message, hint, where="apps.chat.key.models")
+
+
+def _able(server: ServerSpec, path: str, served: Collection[str]) -> str:
+    """Who answers at that path: a model that is served already, or one that could be."""
+    known = [name for name in sorted(served) if _answers(server, name, path)]
+    hint = _("a model of an upstream that does: docs/clients.md lists what each vendor answers")
+    if known:
+        return either(known)
+    # A reranker of this machine is served by a vLLM, as no vendor's path is the same.
+    own = "BAAI/bge-m3" if path == EMBEDDINGS else "BAAI/bge-reranker-v2-m3"
+    return _("server.models: {{own: {{model: {model}}}}}; or {other}", model=own, other=hint)
+
+
+def _answers(server: ServerSpec, name: str, path: str) -> bool:
+    """Whether a served model is known to be for that path."""
+    if name in server.own_models:
+        own = server.models.get(name, server)
+        known = getattr(own, "kind", None) is not None or own.model in catalog.load().models
+        return known and not _mute(own, path)
+    for called, upstream in server.upstreams.items():
+        vendor = catalog.load().upstreams[vendor_of(called, upstream)]
+        if name in upstream.served:
+            said = kind_of(upstream.served[name])
+            return path in (vendor.endpoints or ()) and said == (EMBEDDING if path == EMBEDDINGS else RERANKER)
+    return False
+
+
+def _length(server: ServerSpec, name: str) -> int | None:
+    """How many numbers a vector of that model has, where it is this machine's and known."""
+    if name not in server.own_models:
+        return None
+    row = catalog.load().models.get(server.models.get(name, server).model)
+    return row.hidden if row is not None else None
+
+
+def _other_length(rag: RagSpec | None, name: str, length: int) -> Iterator[Finding]:
+    """The page cuts off what a column is too short for, and fills up what is missing, and says neither."""
+    if rag is None or rag.dimensions == length:
+        return
+    most = next(each.le for each in type(rag).model_fields["dimensions"].metadata if hasattr(each, "le"))
+    yield Finding(
+        "apps.rag-dimensions",
+        _(
+            "a vector of {model!r} has {length} numbers, and apps.rag.dimensions says {asked}: the page would cut each "
+            "off, or fill it up",
+            model=name,
+            length=length,
+            asked=rag.dimensions,
+        ),
+        f"dimensions: {length}"
+        if length <= most
+        else _("a model whose vectors have {most} numbers at most, which an index takes", most=most),
+        where="apps.rag.dimensions",
+    )
 
 
 def _deaf(server: ServerSpec, name: str, path: str) -> str | None:

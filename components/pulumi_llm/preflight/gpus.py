@@ -11,7 +11,7 @@ from pulumi_llm.preflight.engine import Engine
 
 def too_old(gpu: Gpu, release: Engine) -> bool:
     """Whether the release has no kernels for a GPU, whatever it is asked to run."""
-    return gpu.capability < release.min_capability
+    return not gpu.tpu and gpu.capability < release.min_capability
 
 
 def lacks_arm_kernels(gpu: Gpu, release: Engine) -> bool:

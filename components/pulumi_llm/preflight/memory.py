@@ -115,7 +115,7 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
     draft = ahead.weights_gib / load.gpu_count * sharded
     adapters = (slots_gib(model, load.adapters, load.gpu_count) if load.adapters else None) or 0.0
     weights = whole / load.gpu_count * sharded + draft + adapters
-    activation = _activation_gib(model, load, spending)
+    activation = activation_gib(model, load, spending)
     non_torch = spending.non_torch_gib + _parallel_gib(load, spending)
     graphs = 0.0 if load.eager else _graphs_gib(model, load, spending)
     budget = load.gpu_gib * load.utilization
@@ -145,7 +145,7 @@ def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memo
     )
 
 
-def _activation_gib(model: Model, load: Load, spending: Spending) -> float:
+def activation_gib(model: Model, load: Load, spending: Spending) -> float:
     """The peak of the rehearsal: the sampler at full batch, a prefill, or what sees, whichever is larger."""
     units = spending.sampler_units if load.writes else 0.0
     sampler = units * load.max_num_seqs * (model.vocab or 0) * 4 / GIB

@@ -91,7 +91,9 @@ class Report:
                     "  GiB per GPU   {gpu_gib:7.2f}  that the driver reports for {gpu}",
                     gpu_gib=memory.gpu_gib,
                     gpu=case.gpu.name,
-                ),
+                )
+                if not case.gpu.tpu
+                else tr("  GiB per chip  {gpu_gib:7.2f}  of {gpu}", gpu_gib=memory.gpu_gib, gpu=case.gpu.name),
                 tr(
                     "  budget        {budget_gib:7.2f}  at gpu_memory_utilization {utilization:g}",
                     budget_gib=memory.budget_gib,
@@ -112,7 +114,14 @@ class Report:
                     if memory.draft_gib
                     else []
                 ),
-                tr("  overhead      {overhead_gib:7.2f}  {parts}", overhead_gib=memory.overhead_gib, parts=parts),
+                tr("  overhead      {overhead_gib:7.2f}  {parts}", overhead_gib=memory.overhead_gib, parts=parts)
+                if not case.gpu.tpu
+                else tr(
+                    "  beside it     {beside_gib:7.2f}  for what is worked on, about {activation_gib:.2f}, and for "
+                    "XLA's programs",
+                    beside_gib=memory.gpu_gib - memory.budget_gib,
+                    activation_gib=memory.activation_gib,
+                ),
                 tr(
                     "  KV cache      {kv_gib:7.2f}  {kv_tokens:,} tokens; {need}",
                     kv_gib=memory.kv_gib,

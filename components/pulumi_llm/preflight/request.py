@@ -127,6 +127,10 @@ class Case:
     @cached_property
     def memory(self) -> Memory | None:
         """The estimate, made where somebody looks: many a card is refused for less. None: not known."""
+        if self.gpu.tpu:
+            from pulumi_llm.preflight import tpu  # few have one
+
+            return self.estimated or tpu.estimate(self.model, self.load)
         return self.estimated or memory.estimate(self.model, self.load)
 
     @cached_property
@@ -137,7 +141,7 @@ class Case:
     @property
     def plain_cache(self) -> str:
         """What ``kv_cache_dtype`` keeps the cache in 16 bit, on a GPU with or without bfloat16."""
-        return "bfloat16" if self.gpu.capability >= self.engine.bfloat16_capability else "float16"
+        return "bfloat16" if "bfloat16" in self.gpu.dtypes else "float16"
 
     @property
     def method(self) -> Quantization | None:
@@ -178,6 +182,8 @@ def dtype_on(asked: str, model: Model | None, gpu: Gpu, release: Engine) -> str:
     """
     if asked != "auto":
         return "half" if asked == "float16" else asked
+    if gpu.tpu:
+        return "bfloat16"
     if gpu.capability < release.bfloat16_capability and (model is None or not model.no_fp16):
         return "half"
     return "auto"
@@ -254,7 +260,8 @@ class Asked:
             max_num_batched_tokens=self.batched or defaults.max_num_batched_tokens,
             **self.load,
         )
-        if self.seqs is None and (starts := requests.number_that_starts(model, load)) != load.max_num_seqs:
+        starts = requests.number_that_starts(model, load) if self.seqs is None and not gpu.tpu else load.max_num_seqs
+        if starts != load.max_num_seqs:
             load = replace(load, max_num_seqs=starts)
         return Case(
             request=request,

@@ -14,6 +14,7 @@ from pulumi_llm.preflight import (
     rules_model,
     rules_place,
     rules_shape,
+    rules_tpu,
 )
 from pulumi_llm.preflight.objections import Rule, objects
 from pulumi_llm.preflight.request import Case
@@ -59,6 +60,25 @@ MODEL_RULES: tuple[Rule, ...] = (
 )
 """Rules about a model on a GPU."""
 
+TPU_RULES: tuple[Rule, ...] = (
+    rules_model.own_row_differs,
+    rules_model.unknown_architecture,
+    rules_model.part_without_class,
+    rules_model.needs_newer_vllm,
+    rules_tpu.cannot,
+    rules_shape.heads_not_divisible,
+    rules_shape.context_beyond_model,
+    rules_flags.flags_refused,
+    rules_memory.unknown_shape,
+    rules_memory.unknown_memory,
+    rules_tpu.room,
+    rules_memory.concurrency_too_high,
+    rules_memory.tight,
+    rules_tpu.others_classes,
+    rules_tpu.not_run,
+)
+"""Rules about a model on a TPU: a build of vLLM of its own, and another arithmetic."""
+
 PLACE_RULES: tuple[Rule, ...] = (
     rules_place.not_offered,
     rules_host.disk_too_small,
@@ -77,18 +97,28 @@ REMARKS: frozenset[Rule] = frozenset(
         rules_memory.tight,
         rules_memory.vision_is_not_counted,
         rules_memory.what_flags_add_is_not_counted,
+        rules_tpu.others_classes,
+        rules_tpu.not_run,
     )
 )
 """Those that never object, and need not be asked where only the verdict counts."""
 
 OBJECTIONS = tuple(objects(rule) for rule in MODEL_RULES if rule not in REMARKS)
+TPU_OBJECTIONS = tuple(objects(rule) for rule in TPU_RULES if rule not in REMARKS)
 
 
-def findings_of(case: Case, rules: Iterable[Rule] = (*MODEL_RULES, *PLACE_RULES)) -> list[Finding]:
-    """What the rules say of a case, all of it."""
+def findings_of(case: Case, rules: Iterable[Rule] | None = None) -> list[Finding]:
+    """What the rules say of a case, all of it; ``rules``: some of them."""
+    if rules is None:
+        rules = (*rules_about(case), *PLACE_RULES)
     return [finding for rule in rules for finding in rule(case)]
+
+
+def rules_about(case: Case) -> tuple[Rule, ...]:
+    """Those about a model on a GPU, or on a TPU."""
+    return TPU_RULES if case.gpu.tpu else MODEL_RULES
 
 
 def passes(case: Case) -> bool:
     """Whether no rule about the model on its GPU objects."""
-    return not any(objected(case) for objected in OBJECTIONS)
+    return not any(objected(case) for objected in (TPU_OBJECTIONS if case.gpu.tpu else OBJECTIONS))

@@ -131,7 +131,7 @@ def _roomier(request: FitRequest, services: Sequence[Beside], fixed: float, memo
             continue
         left = math.floor(memory_gib - fixed - (together - each.memory_gib))
         ways += [f"{each.argument}.memory_gib: {left}"] if left >= 1 else []
-        if each.argument == beside.VECTORS and request.host is None and not each.stays:
+        if each.argument == beside.VECTORS and request.host is None:
             ways.append(f"{each.argument}.placement: own")
     for offer in catalog.load().offers(
         gpu=request.gpu, gpu_count=request.cards, cloud=request.cloud, region=request.region, spot=request.spot

@@ -117,11 +117,14 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
 
 
 def _usable_gpus() -> dict[str, Gpu]:
-    """Those GPUs that the release has kernels for at all: of the others no model need be tried."""
+    """Those GPUs that the release has kernels for at all: of the others no model need be tried, and TPUs are not."""
     release = engine()
     gpus = catalog.load().gpus
     return {
-        name: gpu for name, gpu in gpus.items() if not too_old(gpu, release) and not lacks_arm_kernels(gpu, release)
+        name: gpu
+        for name, gpu in gpus.items()
+        # Nothing of ours has run on a TPU: it is taken where it is asked for, and proposed to nobody.
+        if not gpu.tpu and not too_old(gpu, release) and not lacks_arm_kernels(gpu, release)
     }
 
 

@@ -116,11 +116,13 @@ class Role:
 
     def lock(self, environment: str, python: str = PYTHON) -> str:
         """The locked wheels of one of its environments, for a Python that `wheels` has some for."""
+        python = self._python(environment, python)
         own = f"locks/{environment}.txt" if python == PYTHON else f"locks/{python}/{environment}.txt"
         return self.text(own) if self.has(own) else files.text(own)
 
     def wheels(self, environment: str, python: str = PYTHON) -> Wheels | None:
         """What the lock of one of its environments comes to; None: there is none for that Python."""
+        python = self._python(environment, python)
         if python == PYTHON:
             return self.manifest.install.environments[environment].wheels
         pins, lock = f"locks/{python}/pins.json", f"locks/{python}/{environment}.txt"
@@ -129,6 +131,11 @@ class Role:
         else:
             told = files.data(pins)
         return Wheels(**told[environment]) if environment in told else None
+
+    def _python(self, environment: str, python: str) -> str:
+        """The Python whose lock an environment has on a system with that one: some bring a Python of their own."""
+        own = self.manifest.install.environments[environment].python
+        return ".".join(own.split(".")[:2]) if own else python
 
     # What is asked of it.
 

@@ -86,6 +86,10 @@ class Environment:
     """The stage that installs it."""
     tool: bool = False
     """It installs the other environments, and is none itself."""
+    python: Text = ""
+    """Its own Python, which uv fetches where the system has another one (""): what uv knows it by, with its digest."""
+    platform: Text = ""
+    """For which wheels are locked, where its machines run another system than the usual one."""
 
 
 @part

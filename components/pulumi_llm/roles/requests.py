@@ -148,6 +148,8 @@ class VllmRole:
     """Of the main model: the machine has some of its layers, and other machines have the others."""
     guesser: Guesser | None = None
     """What ``--speculative-config`` in ``extra_args`` names by its id at a hub."""
+    tpu: bool = False
+    """It runs on the chips of a TPU: another build of vLLM, and no driver."""
 
     @property
     def all(self) -> tuple[VllmRole, ...]:

@@ -38,6 +38,8 @@ ADAPTER_WEIGHTS = r"adapter_model\.[a-z]+"
 """The pattern of an adapter's weights: .safetensors, .bin or .pt (vLLM 0.32.0, lora/lora_model.py)."""
 SLICE = "llm-vllm.slice"
 """The units of all models, with one limit of memory for them together."""
+FOR_TPU, DRIVER = "vllm-tpu", "driver"
+"""The environment of a machine with a TPU, and the stage that it has not."""
 TURN = "/opt/llm/vllm/turn"
 """What waits until the models before it on its card have loaded."""
 
@@ -57,6 +59,8 @@ class Vllm(Role):
         """Without the one for further models where there are none, no adapters, and nothing that guesses ahead."""
         more, source = _later(_asked(node)), _source(node)
         found = [each for each in super().stages(node) if more or each.name != MORE]
+        if _asked(node).tpu:
+            found = [each for each in found if each.name != DRIVER]
         if source == WEIGHTS:
             return tuple(found)
         # What takes them from a bucket needs a key, which user data does not have; a bundle is known by the settings.
@@ -65,6 +69,15 @@ class Vllm(Role):
             for each in found
             if each.name != WEIGHTS
         )
+
+    def environments(self, node: NodeRequest) -> tuple[str, ...]:
+        """NVIDIA's build of vLLM, or the one for TPUs."""
+        return (FOR_TPU,) if _asked(node).tpu else tuple(each for each in super().environments(node) if each != FOR_TPU)
+
+    def _programs(self, node: NodeRequest) -> str:
+        """Where its environment has its programs."""
+        (environment,) = self.environments(node)
+        return f"{super().values(node)['venv'][environment]}/bin"
 
     def check(self, node: NodeRequest) -> list[Finding]:
         """What is refused of command lines: flags that the release lacks, or that the spec sets itself."""
@@ -87,16 +100,19 @@ class Vllm(Role):
         """
         role = _asked(node)
         hubs = _hubs(node)
+        fetched = {"hubs": hubs, "model": _fetched(node, role, hubs)}
+        if role.tpu:
+            return fetched
         return {
-            "hubs": hubs,
-            "model": _fetched(node, role, hubs),
+            **fetched,
             "driver": max(role.min_driver, self.manifest.facts["engine"]["min_driver"]),
             "gpus": max(role.tensor_parallel_size, *(1 + max(each.cards, default=0) for each in role.all)),
         }
 
     def supply(self, node: NodeRequest) -> Row:
         """The driver's packages, and the further models, which have time until the settings are there."""
-        found = {key: self.manifest.facts["driver"][key] for key in ("signed", "compiled", "nvswitch")}
+        packages = () if _asked(node).tpu else ("signed", "compiled", "nvswitch")
+        found = {key: self.manifest.facts["driver"][key] for key in packages}
         role, hubs = _asked(node), _hubs(node)
         further = [_fetched(node, each, hubs) for each in role.more]
         # What an adapter was made for stands in its own files.
@@ -115,7 +131,7 @@ class Vllm(Role):
         if any(not each.host_gib for each in role.more):
             rows.insert(0, file_row(TURN, self.text("turn")))
         rows[:0] = turning.files(role.all, _turning(role), self.text)
-        folder = f"{super().values(node)['venv']['vllm']}/bin"
+        folder = self._programs(node)
         rows += encoder.rows(self, folder, [(each, _unit(each)) for each in role.more if each.host_gib])
         if role.among is not None:
             rows.insert(0, file_row(tied.TIE, self.text("tie"), _unit(role)))
@@ -131,7 +147,7 @@ class Vllm(Role):
         return {**values, **self._of_model(node, _asked(node))}
 
     def _of_model(self, node: NodeRequest, model: VllmRole) -> Row:
-        folder = f"{super().values(node)['venv']['vllm']}/bin"
+        folder = self._programs(node)
         command = vllm_flags.command_line(model, folder)
         return {
             "model": model.model_id.replace("%", "%%"),
@@ -145,6 +161,7 @@ class Vllm(Role):
             "later": bool(model.adapters or model.guesser),
             "nodes": tied.others(model),
             "turns": turning.environment(model),
+            "tpu": model.tpu,
         }
 
     def _further(self, node: NodeRequest, model: VllmRole) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.roles.base import UNITS, Role, Row, file_row, secret_row
-from pulumi_llm.roles.requests import NodeRequest, ServiceRole
+from pulumi_llm.roles import files
+from pulumi_llm.roles.base import FRONT, SECRETS, UNITS, Role, Row, file_row, secret_row
+from pulumi_llm.roles.requests import GatewayRole, NodeRequest, ServiceRole
 
 NETWORK, GATEWAY = "192.0.2.0/29", "192.0.2.1"
 """Its container's network and the machine's own address there. RFC 5737 keeps that range out of every real network, so
@@ -16,6 +17,10 @@ PORT = 4000
 KEY = "vectorizer"
 """What its key is called at the gateway."""
 SECRET, VARIABLE = f"gateway_key_{KEY}", "OPENAI_APIKEY"
+AUTHORITY, AUTHORITY_FILE = "gateway_authority", "gateway-authority.pem"
+"""Who signed the certificate of a gateway on another machine."""
+ENDPOINT = "/v1/embeddings"
+"""All that it asks of it."""
 DOOR = "llm-weaviate-gate"
 TABLE = "/opt/llm/weaviate/tokens/9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 """By the name that the table has in a cache: SHA-1 of the address that tiktoken-go v0.0.3 fetches cl100k_base from."""
@@ -71,20 +76,42 @@ class Weaviate(Role):
         return rows
 
     def required_secrets(self, node: NodeRequest) -> list[str]:
-        """Its own, and its key of the gateway."""
-        return [*super().required_secrets(node), *([SECRET] if _embeds(node) else [])]
+        """Its own, its key of the gateway, and who signed for that where it is on another machine."""
+        asked = [SECRET, *([AUTHORITY] if _elsewhere(node) else [])] if _embeds(node) else []
+        return [*super().required_secrets(node), *asked]
 
     def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
         """Its own, and that key."""
         rows = super().secret_files(node, optional=optional)
         if _embeds(node) and not optional:
             rows.append(secret_row(f"{self.name}-gateway.env", "root", "env", {SECRET: VARIABLE}, str(self.unit)))
+            if _elsewhere(node):
+                rows.append(secret_row(AUTHORITY_FILE, "llm-caddy", "raw", {AUTHORITY: ""}, FRONT))
         return rows
+
+    def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
+        """Its own; where the gateway is on another machine, Caddy stands in its place on loopback, and goes there."""
+        sites = super().sites(node, status_port)
+        if _elsewhere(node) and (url := _gateway(node)):
+            values = {"url": url, "port": PORT, "path": ENDPOINT, "authority": f"{SECRETS}/{AUTHORITY_FILE}"}
+            sites.append(files.fill("weaviate/gateway.j2", title=self.manifest.title, **values))
+        return sites
 
 
 def _embeds(node: NodeRequest) -> bool:
     asked = node.asked("weaviate")
     return isinstance(asked, ServiceRole) and bool(asked.settings.get("embeds"))
+
+
+def _elsewhere(node: NodeRequest) -> bool:
+    """Whether the gateway that it asks is on another machine."""
+    return _embeds(node) and node.of(GatewayRole) is None
+
+
+def _gateway(node: NodeRequest) -> str:
+    """Where that is; empty: it is not known yet."""
+    asked = node.asked("weaviate")
+    return str(asked.settings.get("gateway", "")) if isinstance(asked, ServiceRole) else ""
 
 
 __all__ = ["KEY", "Weaviate"]

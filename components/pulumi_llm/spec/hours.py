@@ -139,7 +139,7 @@ def _starter(value: object) -> object:
         raise invalid(
             "spec.started-by-request",
             _("a request is to start the machine, and callers call that machine, which is off"),
-            _("started_by: cloud with hours (AWS), or `pulumi-llm start -s STACK`; why: stops-by-itself.md"),
+            _("started_by: cloud with hours, or `pulumi-llm start -s STACK`; why: stops-by-itself.md"),
         )
     return value
 

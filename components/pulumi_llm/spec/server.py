@@ -162,11 +162,11 @@ class ServerSpec(MachineSpec):
     zh: 运行时段，如 ``Mon-Fri 08:00-20:00 Asia/Shanghai``：时段结束时机器自己停下，由谁启动见 ``started_by``。
     见 [``idle_stop``](#idle_stop)。不写则全天运行。"""
     started_by: StartedBy = "hand"
-    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud's own scheduler, with a
-    role that may start this machine and nothing else (AWS).
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its
+    scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else.
 
-    zh: 时段开始时由谁启动。``hand``：``pulumi-llm start``。``cloud``：云平台自己的定时服务，
-    所用角色只能启动这台机器（AWS）。"""
+    zh: 时段开始时由谁启动。``hand``：``pulumi-llm start``。``cloud``：由云平台自己启动（AWS 用定时服务，
+    阿里云和腾讯云用一个云函数），所用角色只能启动这台机器。"""
     model_change: Annotated[Literal["restart", "beside"], BeforeValidator(known_change)] = "restart"
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``:
     the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU

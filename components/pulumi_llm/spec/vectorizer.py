@@ -12,7 +12,8 @@ from pulumi_llm.spec.fields import Part, Text, invalid
 from pulumi_llm.spec.keys import KeySpec
 
 LOOPBACK = "127.0.0.0/8"
-"""From where that key may be used: the store reaches the gateway on the machine itself."""
+"""From where that key may be used: the store reaches the gateway on the machine itself. One on a machine of its own
+calls from there (`pulumi_llm._vectorizing`)."""
 ENDPOINT = "/v1/embeddings"
 SETTLED = ("models", "endpoints", "source_cidrs")
 """What of the key follows from what it is for."""
@@ -24,18 +25,18 @@ CONCURRENCY = 64
 
 
 class VectorizerSpec(Part):
-    """Vectors that the store makes itself: it asks a model of this machine through the gateway."""
+    """Vectors that the store makes itself: it asks a model of the server through the gateway."""
 
     model: Text
     """The model that turns texts into vectors, by its name under ``server.models``.
 
     zh: 把文本变成向量的模型，写它在 ``server.models`` 下的名字。"""
     key: KeySpec | None = None
-    """The limits of the store's own gateway key: see ``keys``. It is for this model and this machine alone, so
+    """The limits of the store's own gateway key: see ``keys``. It is for this model and the store's machine alone, so
     ``models``, ``endpoints`` and ``source_cidrs`` are not for it. Left out: 10,000 requests and 10,000,000 tokens a
     minute, 64 requests at the same time.
 
-    zh: 向量库自己的网关密钥的限额，见 ``keys``。它只能用于这个模型、只在本机有效，所以不能写
+    zh: 向量库自己的网关密钥的限额，见 ``keys``。它只能用于这个模型、只从向量库所在的机器有效，所以不能写
     ``models``、``endpoints`` 和 ``source_cidrs``。不写则每分钟 10,000 个请求、10,000,000 个 token，同时 64 个请求。"""
 
     @field_validator("key")

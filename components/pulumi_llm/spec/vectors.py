@@ -157,15 +157,6 @@ class VectorsSpec(Part):
                     names=either(able),
                 ),
             )
-        if self.placement == "own":
-            raise invalid(
-                "vectors.vectorizer-elsewhere",
-                _("a vector store on a machine of its own does not reach the gateway, which listens on the server's"),
-                _(
-                    "placement: server; or leave `vectorizer` out, and have the program that puts texts in ask the "
-                    "gateway at /v1/embeddings"
-                ),
-            )
         return self
 
     @model_validator(mode="after")

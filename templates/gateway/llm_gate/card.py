@@ -25,7 +25,7 @@ LONGEST_BACKOFF = 600.0
 Kind = Literal["look", "sleep", "wake", "rest"]
 Seen = Literal["awake", "asleep", "busy", "away"]
 """What is seen of a model: ``busy`` does not answer, and its process is there; ``away``: there is none."""
-Verdict = Literal["granted", "failed", "away", "crowded"]
+Verdict = Literal["granted", "failed", "away", "crowded", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Waiter:
     name: str
     tell: Callable[[Verdict], None]
     loads: bool = False
+    caller: str = ""
+    """Whose key it is."""
     over: bool = False
     """It was told, or has gone."""
 
@@ -93,13 +95,28 @@ class Card:
             self._quiet = self.clock()
 
     def wait(self, waiter: Waiter) -> bool:
-        """Let somebody wait; False where too many do."""
+        """Let somebody wait; False where too many do.
+
+        Where all places are taken, the caller who has most of them gives up the newest to one who has fewer: nobody
+        can keep others out by filling them.
+        """
         self.queue = [each for each in self.queue if not each.over]
-        if not waiter.loads and len(self.queue) >= MOST_WAITING:
+        if not waiter.loads and len(self.queue) >= MOST_WAITING and not self._gives_up(waiter.caller):
             return False
         if waiter.loads and waiter.name == self._loading:
             self._not_loaded(waiter.name)  # the process that had the card is gone, and this is the next one
         self.queue.append(waiter)
+        return True
+
+    def _gives_up(self, caller: str) -> bool:
+        """Whether somebody with more places than that caller would have gave one up."""
+        places = Counter(each.caller for each in self.queue if not each.loads)
+        most = max(places, key=lambda each: places[each], default=caller)
+        if places[most] <= places[caller] + 1:
+            return False
+        newest = next(each for each in reversed(self.queue) if each.caller == most and not each.loads)
+        self._say(newest, "full")
+        self.queue.remove(newest)
         return True
 
     # -- what comes of it

@@ -24,7 +24,7 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
         entered = False
         try:
             if turns.needs(target.upstream, call.endpoint):
-                await _awake(turns, target)
+                await _awake(turns, target, exchange.caller)
                 entered = True
             return await Attempt(tools, exchange, target).answer()
         except Failure as failure:
@@ -52,10 +52,10 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
     raise _unavailable(failures)
 
 
-async def _awake(turns: Turns, target: Target) -> None:
+async def _awake(turns: Turns, target: Target, caller: str) -> None:
     """Wait until the target's model is awake. Raises `Failure` where it is not in time: a fallback may answer."""
     try:
-        await turns.enter(target.upstream.name)
+        await turns.enter(target.upstream.name, caller)
     except Refused as refused:
         raise Failure(refused.code, 503, told=refused) from None
 

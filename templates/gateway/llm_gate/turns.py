@@ -80,8 +80,8 @@ class Turns:
         """Whether a call needs the model awake: the tokenizer answers while it sleeps."""
         return upstream.name in self._upstreams and endpoint not in BY_THE_TOKENIZER
 
-    async def enter(self, name: str) -> None:
-        """Wait until a model is awake. Raises `Refused` where that takes too long; `leave` ends what this begins."""
+    async def enter(self, name: str, caller: str = "") -> None:
+        """Wait until a model is awake. ``caller``: whose key asks. Raises `Refused` where that takes too long; `leave` ends what this begins."""
         card = self.card
         if card is None or name not in self._upstreams:
             return
@@ -89,7 +89,7 @@ class Turns:
             card.enter(name)
             return
         told = asyncio.get_running_loop().create_future()
-        waiter = Waiter(name, lambda verdict: None if told.done() else told.set_result(verdict))
+        waiter = Waiter(name, lambda verdict: None if told.done() else told.set_result(verdict), caller=caller)
         if not card.wait(waiter):
             raise self._refused("full")
         self._stir()

@@ -39,12 +39,47 @@ def install(stage: str, name: str) -> None:
         room = f"{need / 2**30:.1f} GiB are needed for {name}, {free / 2**30:.1f} GiB are free on the system disk"
         raise Failure("python.disk-full", room, True)
     # --clear: what a kill left half written goes away.
-    must("python.venv", want.get("python", "python3"), "-m", "venv", "--clear", str(home))
+    python = want.get("python", "python3")
+    if version := pins.get("python"):
+        python = interpreter(version, python, want)
+    must("python.venv", python, "-m", "venv", "--clear", str(home))
     sources = [str(at(want["bundle"]) / "wheels")] if "bundle" in want else want["pypi"]
     first("python.index-unreachable", sources, lambda index, last: fill(index, last, stage, name, want, cache))
     os.sync()  # the mark must not reach the disk before what it vouches for
     write(done, pins["digest"])
     shutil.rmtree(cache, ignore_errors=True)
+
+
+def interpreter(version: str, python: str, want: dict[str, Any]) -> str:
+    """A Python that the system has not, such as 3.12.16: the locked uv fetches it, and knows its SHA-256."""
+    home, tool = at(f"/opt/llm/python/{version}"), at("/opt/llm/python/uv")
+    done = home / "complete"
+    if not done.exists():
+        shutil.rmtree(home, ignore_errors=True)
+        must("python.venv", python, "-m", "venv", "--clear", str(tool))
+        own = str(tool / "bin/python")
+        first("python.index-unreachable", want["pypi"], lambda index, last: get_uv(own, index, last))
+        uv = (own, "-m", "uv", "python", "install", "--no-bin", "--install-dir", str(home), version)
+        rc, out = supply.watched(True, lambda _: None, *uv, UV_NO_CONFIG="1", UV_HTTP_TIMEOUT="60", UV_SYSTEM_CERTS="1")
+        if rc:
+            raise Failure("python.interpreter", f"Python {version}: {' '.join(out.split())[-500:]}", True)
+        os.sync()
+        write(done, version)
+        shutil.rmtree(tool, ignore_errors=True)
+    found = sorted(home.glob(f"cpython-{version}-*/bin/python3"))
+    if not found:
+        raise Failure("python.interpreter", f"{home} has no Python {version}", True)
+    return str(found[0])
+
+
+def get_uv(python: str, index: str, last: bool) -> None:
+    """The locked uv, into an environment. Watched, too: pip itself never gives up on an index that trickles."""
+    source = ["--no-index", "--find-links", index] if index.startswith("/") else ["-i", index]
+    if index.startswith("http:"):
+        source += ["--trusted-host", str(urlsplit(index).hostname)]
+    pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *source)
+    lock = str(at("/opt/llm/locks/uv.txt"))
+    check(supply.watched(last, lambda _: None, *pip, "--no-deps", "--require-hashes", "-r", lock), index)
 
 
 def digest(lock: str) -> str:
@@ -58,15 +93,10 @@ def digest(lock: str) -> str:
 
 def fill(index: str, last: bool, stage: str, name: str, want: dict[str, Any], cache: Any) -> None:
     """Install from one index, or a folder of wheels. A slow one is left for the next."""
-    pins, trust = want["venvs"][name], []
+    pins = want["venvs"][name]
     source = ["--no-index", "--find-links", index] if index.startswith("/") else ["-i", index]
     python = str(at(f"/opt/llm/venv/{name}-{pins['version']}/bin/python"))
-    if index.startswith("http:"):
-        trust = ["--trusted-host", str(urlsplit(index).hostname)]
-    tool = at("/opt/llm/locks/uv.txt")
-    pip = ("-m", "pip", "install", "-q", "--disable-pip-version-check", *source, *trust)
-    # Watched, too: pip itself never gives up on an index that trickles.
-    check(supply.watched(last, lambda _: None, python, *pip, "--no-deps", "--require-hashes", "-r", str(tool)), index)
+    get_uv(python, index, last)
 
     def tell(written: int) -> None:
         total = pins["unpacked_bytes"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import transformers
 import uvicorn
-from model import Model
+from model import MOST_WAITING, Model
 from server import Server
 
 
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--max-model-len", type=int)
     parser.add_argument("--threads", type=int, help="half of the processors: the others are for the models on GPUs")
+    parser.add_argument("--max-waiting-tokens", type=int, default=MOST_WAITING, help="of all texts that wait")
     parser.add_argument("--trust-remote-code", action="store_true")
     asked = parser.parse_args(argv)
     torch.set_num_threads(asked.threads or max(1, len(os.sched_getaffinity(0)) // 2))
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     transformers.logging.disable_progress_bar()
     begun = time.monotonic()
     model = Model(asked.folder, asked.served_model_name, dtype=asked.dtype, window=asked.max_model_len,
-                  code=asked.trust_remote_code)  # fmt: skip
+                  code=asked.trust_remote_code, most=asked.max_waiting_tokens)  # fmt: skip
     how = f"pools by {model.pooling.kind}" if model.pooling else "ranks texts"
     sys.stdout.write(f"{asked.served_model_name}: {how}, {model.window} tokens, {torch.get_num_threads()} threads, "
           f"loaded in {time.monotonic() - begun:.1f} s\n")  # fmt: skip

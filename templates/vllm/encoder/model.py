@@ -34,6 +34,8 @@ TOKENS = 4096
 TEXTS = 32
 AHEAD = 256
 """Texts that wait, among which those of one length are put together."""
+MOST_WAITING = 2**20
+"""Tokens of all texts that wait or are worked on; each takes some 70 bytes here until its text is read."""
 LONGEST = 2**20
 """Characters of a text that is to be cut off of which tokens are made."""
 ACTIVATIONS = {
@@ -46,11 +48,11 @@ ACTIVATIONS = {
 
 
 class Refused(Exception):  # noqa: N818 - it is said of a request
-    """What is wrong with a request, and which of its fields."""
+    """What is wrong with a request, and which of its fields. ``wait``: seconds after which it may be asked again."""
 
-    def __init__(self, message: str, param: str | None = None, status: int = 400) -> None:
+    def __init__(self, message: str, param: str | None = None, status: int = 400, wait: int | None = None) -> None:
         super().__init__(message)
-        self.param, self.status = param, status
+        self.param, self.status, self.wait = param, status, wait
 
 
 def read(path: Path) -> Any:
@@ -138,8 +140,9 @@ class Text:
 class Model:
     """A model in memory, and one thread that works on what waits for it."""
 
-    def __init__(self, folder: Path, name: str, *, dtype: str, window: int | None, code: bool) -> None:
-        self.name = name
+    def __init__(self, folder: Path, name: str, *, dtype: str, window: int | None, code: bool,
+                 most: int = MOST_WAITING) -> None:  # fmt: skip
+        self.name, self.most = name, most
         self.config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=code)
         (architecture, *_) = self.config.architectures or [""]
         self.ranks, self.causal = architecture in RANKING, architecture in CAUSAL
@@ -158,6 +161,8 @@ class Model:
                      if (each := read(folder / f"sentence_{kind}_config.json")).get("max_seq_length")), {})  # fmt: skip
         self.lowers = bool(told.get("do_lower_case"))
         self.window = min(filter(None, (window, told.get("max_seq_length"), self._longest(architecture))))
+        self.length = _length(self.config, self.pooling)
+        """Numbers of a vector."""
         self.pad = self.tokenizer.pad_token_id or 0
         self.longest = self.window * max(map(len, self.tokenizer.get_vocab()), default=1)
         """Characters that no more tokens than it reads can have; vLLM refuses a text that has more, too."""
@@ -165,6 +170,8 @@ class Model:
         """Who uses the tokenizer: where it cuts off is kept in it, and would be so for the text of somebody else."""
         self.waiting: queue.Queue[Text] = queue.Queue()
         self.running = 0
+        self.held = 0
+        """Tokens of requests that have not been answered, and of those whose texts are being split."""
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
     def _longest(self, architecture: str) -> int:
@@ -178,7 +185,8 @@ class Model:
         if isinstance(text, list):
             if not text or not all(0 <= each < self.config.vocab_size for each in text):
                 raise Refused("a token is not one of this model's", "input")
-            found = {"input_ids": text[:most] if most else text}
+            left = most and len(text) > most and self.tokenizer.truncation_side == "left"
+            found = {"input_ids": text[-most:] if most and left else text[:most] if most else text}
         else:
             texts = [each.lower() if self.lowers else each for each in (text, pair) if each is not None]
             # It takes some 400 bytes a character to split a text: nobody shall fill the machine with one.
@@ -249,6 +257,12 @@ class Model:
             return self.model(**rows, attention_mask=mask).logits[:, 0].to(torch.float32)
         more = {"use_cache": False} if self.causal else {}
         return self.pooling(self.model(**rows, attention_mask=mask, **more).last_hidden_state, mask)
+
+
+def _length(config: Any, pooling: Pooling | None) -> int:
+    """Numbers of a vector, as vLLM reckons them (config/model.py, embedding_size): the last dense layer's, if any."""
+    sizes = [each.out_features for each in (pooling.layers or ()) if isinstance(each, torch.nn.Linear)] if pooling else []
+    return int(sizes[-1] if sizes else config.hidden_size)
 
 
 def _mark(config: Any) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -19,6 +19,8 @@ from starlette.routing import Route
 
 MOST = 2048
 """Texts of one request, as OpenAI has it."""
+FULL = 2
+"""Seconds after which it may be asked again while too many texts wait."""
 
 
 class Server:
@@ -56,7 +58,7 @@ class Server:
                     raise Refused(f"The model `{body['model']}` does not exist.", "model", 404)
                 return JSONResponse(await answer(request, body))
             except Refused as wrong:
-                return told(str(wrong), wrong.param, wrong.status)
+                return told(str(wrong), wrong.param, wrong.status, wrong.wait)
             except ConnectionAbortedError:
                 return Response(status_code=499)  # nobody is there to read it
 
@@ -103,8 +105,9 @@ class Server:
         sizes = getattr(config, "matryoshka_dimensions", None) or []
         if not (sizes or getattr(config, "is_matryoshka", False)):
             raise Refused("this model has vectors of one length: it was not trained for others", "dimensions")
-        if isinstance(size, bool) or not isinstance(size, int) or (size not in sizes if sizes else size < 1):
-            raise Refused(f"dimensions: one of {sizes}" if sizes else "dimensions: 1 or more", "dimensions")
+        most = self.model.length
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= most or (sizes and size not in sizes):
+            raise Refused(f"dimensions: one of {sizes}" if sizes else f"dimensions: 1 to {most}", "dimensions")
         return size
 
     async def rerank(self, request: Request, body: dict[str, Any]) -> Any:
@@ -147,22 +150,31 @@ class Server:
             raise Refused(f"1 to {MOST} texts a request", "input")
         most, model = _most(body, self.model.window), self.model
         special = body.get("add_special_tokens", True) is not False
-        cut = [await asyncio.to_thread(model.tokens, *each, most=most, special=special) for each in pairs]
-        waiting = model(cut)
-        futures = [asyncio.wrap_future(each.found) for each in waiting]
+        cut: list[dict[str, list[int]]] = []
+        held, waiting = 0, []
         try:
+            for each in pairs:
+                cut.append(await asyncio.to_thread(model.tokens, *each, most=most, special=special))
+                count = len(cut[-1]["input_ids"])
+                held, model.held = held + count, model.held + count
+                if held > model.most:
+                    raise Refused(f"the texts of one request have {model.most} tokens together at most", "input")
+                if model.held > model.most:
+                    raise Refused("too many texts wait for this model", status=429, wait=FULL)
+            waiting = model(cut)
+            futures = [asyncio.wrap_future(each.found) for each in waiting]
             whole = asyncio.gather(*futures)
             while not (await asyncio.wait([whole], timeout=1))[0]:
                 if await request.is_disconnected():
                     raise ConnectionAbortedError
             numbers = await whole
         finally:
-            for each in waiting:
-                each.found.cancel()
-        count = sum(map(len, waiting))
-        self.read.inc(count)
+            model.held -= held
+            for one in waiting:
+                one.found.cancel()
+        self.read.inc(held)
         self.done.inc()
-        return numbers, {"prompt_tokens": count, "total_tokens": count, "completion_tokens": 0,
+        return numbers, {"prompt_tokens": held, "total_tokens": held, "completion_tokens": 0,
                          "prompt_tokens_details": None}  # fmt: skip
 
     async def tokenize(self, _: Request, body: dict[str, Any]) -> Any:
@@ -182,10 +194,11 @@ class Server:
         return {"prompt": self.model.tokenizer.decode(found)}
 
 
-def told(message: str, param: str | None, status: int) -> JSONResponse:
+def told(message: str, param: str | None, status: int, wait: int | None = None) -> JSONResponse:
     """An error in OpenAI's form."""
-    kind = "NotFoundError" if status == 404 else "BadRequestError"
-    return JSONResponse({"error": {"message": message, "type": kind, "param": param, "code": status}}, status)
+    kind = {404: "NotFoundError", 429: "TooManyRequests"}.get(status, "BadRequestError")
+    headers = {"Retry-After": str(wait)} if wait else None
+    return JSONResponse({"error": {"message": message, "type": kind, "param": param, "code": status}}, status, headers)
 
 
 def _head(kind: str) -> dict[str, Any]:

@@ -119,7 +119,10 @@ def _signs() -> tuple[list[list[float]], list[list[float]]]:
     """What the model knows of each token, and what it looks for in the one before each."""
     vocabulary = _tokenizer()["model"]["vocab"]
     dice = random.Random(0)
-    known = [[1.0] * HIDDEN for _ in range(VOCABULARY)]
+    # What nothing is said after is much alike, so that the answer begins after it, and no two the same: texts for
+    # vectors are told from each other by their last letter.
+    of_others = random.Random(2)
+    known = [[1.0 + of_others.choice((-0.25, 0.25)) for _ in range(HIDDEN)] for _ in range(VOCABULARY)]
     wanted = [[0.0] * HIDDEN for _ in range(VOCABULARY)]
     for token in script().follows:
         known[vocabulary[_spelt(token)]] = [dice.choice((-1.0, 1.0)) for _ in range(HIDDEN)]

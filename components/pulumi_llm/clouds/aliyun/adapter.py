@@ -15,7 +15,7 @@ import pulumi_alicloud as alicloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.aliyun import subnets, ways_out
+from pulumi_llm.clouds.aliyun import starts, subnets, ways_out
 from pulumi_llm.clouds.aliyun.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
@@ -54,6 +54,7 @@ class Aliyun(FromParts):
     name = "aliyun"
     package = "alicloud"
     peers = staticmethod(group)
+    start_machine = staticmethod(starts.start_machine)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a RAM role."""

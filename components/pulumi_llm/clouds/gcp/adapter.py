@@ -41,6 +41,9 @@ ACCELERATORS = {
 }
 """What Google calls the cards that come with a machine type (dstackai/gpuhunt @ 35841515, providers/gcp.py)."""
 IMAGE = "bootDisk.initializeParams.image"
+OF_TPUS = "hyperdisk-balanced"
+"""The disks of a machine with a TPU v6e, which takes no pd-balanced: https://cloud.google.com/tpu/docs/setup-persistent-disk
+(2026)."""
 
 
 def fit(name: str) -> str:
@@ -58,9 +61,19 @@ def labels(tags: Mapping[str, str]) -> dict[str, str]:
     return {word(key): word(value) for key, value in tags.items()}
 
 
+def has_tpu(row: catalog.Instance) -> bool:
+    """Whether a machine has the chips of a TPU, which are in its type and nowhere else."""
+    return row.gpu is not None and catalog.load().gpus[row.gpu].tpu
+
+
+def disk_type(row: catalog.Instance, usual: str) -> str:
+    """The kind of disk for a machine."""
+    return OF_TPUS if has_tpu(row) else usual
+
+
 def accelerators(row: catalog.Instance) -> list[gcp.compute.InstanceGuestAcceleratorArgs]:
     """The cards of a machine, in Google's words, whether they are beside its type or come with it."""
-    if row.gpu is None:
+    if row.gpu is None or has_tpu(row):
         return []
     type_, count = cards.parted(row.instance_type)[1] or (ACCELERATORS[row.gpu], row.gpu_count)
     return [gcp.compute.InstanceGuestAcceleratorArgs(type=type_, count=count)]
@@ -158,7 +171,7 @@ class Gcp(FromParts):
         return pulumi.Output.from_input(public_key).apply(lambda key: f"{user}:{' '.join(key.split()[:2])}")
 
     def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
-        """The newest image of the family of plain Ubuntu. Images are of all regions."""
+        """The newest image of the family of plain Ubuntu, or of that for TPUs. Images are of all regions."""
         row = support.image_row(self.name, instance_type)
         family, project = str(row.arguments["family"]), str(row.arguments["project"])
         found = gcp.compute.get_image_output(family=family, project=project, opts=scope.invoke_options())
@@ -191,7 +204,7 @@ class Gcp(FromParts):
                 initialize_params=gcp.compute.InstanceBootDiskInitializeParamsArgs(
                     image=request.image_id,
                     size=support.sold_size(self.name, "system", request.system_disk_gib),
-                    type=catalog.load().cloud(self.name).system_disk.type,
+                    type=disk_type(row, catalog.load().cloud(self.name).system_disk.type),
                 ),
             ),
             network_interfaces=[
@@ -229,9 +242,10 @@ class Gcp(FromParts):
                 instance_termination_action="STOP" if request.spot else None,
             ),
             # Secure Boot takes the driver's modules too: those that the driver's stage installs first are Canonical's,
-            # signed.
+            # signed. Of a TPU nobody tells whether its library gets to the chips with it: samples of TPU machines are
+            # made without.
             shielded_instance_config=gcp.compute.InstanceShieldedInstanceConfigArgs(
-                enable_secure_boot=True, enable_vtpm=True, enable_integrity_monitoring=True
+                enable_secure_boot=not has_tpu(row), enable_vtpm=True, enable_integrity_monitoring=True
             ),
             # Google stops a spot machine when it takes it back: `pulumi up --refresh` sees that, and starts it.
             desired_status="RUNNING" if request.spot else None,
@@ -278,7 +292,10 @@ class Gcp(FromParts):
             fit(name),
             zone=request.zone,
             size=support.sold_size(self.name, "data", request.size_gib),
-            type=catalog.load().cloud(self.name).data_disk.type,
+            type=disk_type(
+                catalog.load().instance(self.name, request.instance_type),
+                catalog.load().cloud(self.name).data_disk.type,
+            ),
             description=ABOUT,
             snapshot=request.snapshot,
             labels=labels(request.tags),

@@ -19,7 +19,7 @@ from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
-from pulumi_llm.clouds.tencent import subnets, ways_out
+from pulumi_llm.clouds.tencent import starts, subnets, ways_out
 from pulumi_llm.clouds.tencent.bids import highest_bid
 from pulumi_llm.clouds.tencent.peers import group
 
@@ -66,6 +66,7 @@ class Tencent(FromParts):
     name = "tencent"
     package = "tencentcloud"
     peers = staticmethod(group)
+    start_machine = staticmethod(starts.start_machine)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a CAM role."""

@@ -25,6 +25,7 @@ SCHEDULE = "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy"
 SCHEDULE_ATTACHMENT = "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment"
 SNAPSHOT = "alicloud:ecs/ecsSnapshot:EcsSnapshot"
 DNS_RECORD = "alicloud:dns/alidnsRecord:AlidnsRecord"
+FUNCTION, TRIGGER = "alicloud:fc/v3Function:V3Function", "alicloud:fc/v3Trigger:V3Trigger"
 
 TERRAFORM = {
     VPC: "alicloud_vpc",
@@ -45,6 +46,8 @@ TERRAFORM = {
     GRANT: "alicloud_ram_role_policy_attachment",
     ROLE_ATTACHMENT: "alicloud_ecs_ram_role_attachment",
     DNS_RECORD: "alicloud_alidns_record",
+    FUNCTION: "alicloud_fcv3_function",
+    TRIGGER: "alicloud_fcv3_trigger",
 }
 
 

@@ -15,6 +15,8 @@ from .network import TAG, held
 
 METADATA_LIMIT = 256 * 1024
 CREATING = "Error creating instance"
+TPUS = "ct6e-"
+"""How the types of machines with a TPU v6e begin."""
 RESERVED = 4
 """Of a subnet's range: its first two addresses and its last two."""
 
@@ -33,6 +35,7 @@ def _instance(call: Call) -> Props:
         if len(str(value).encode()) > METADATA_LIMIT:
             message = f"Value for field 'resource.metadata.items[0].value' is too large: maximum size 262144 ({key})"
             raise error(CREATING, message, "fieldSizeTooLarge", 413)
+    _tpu_disk(call, (call.inputs["bootDisk"].get("initializeParams") or {}).get("type"))
     return {"bootDisk": _boot_disk(call), "networkInterfaces": [*_cards(call, region_of(zone))]}
 
 
@@ -48,6 +51,8 @@ def _type(call: Call, zone: str) -> None:
         message = f"Quota 'CPUS' exceeded.  Limit: 8.0 in region {region_of(zone)}."
         if _listed(call):
             message = "Quota 'GPUS_ALL_REGIONS' exceeded.  Limit: 0.0 globally."
+        if wanted.startswith(TPUS):
+            message = f"Quota 'TPUS_PER_TPU_FAMILY' exceeded.  Limit: 0.0 in region {region_of(zone)}."
         raise error(CREATING, message, "quotaExceeded", 403)
     if call.faults.no_stock(wanted, zone) or call.faults.no_stock(wanted, region_of(zone)):
         raise CloudError(
@@ -77,12 +82,23 @@ def _sold_as(call: Call) -> str:
 
 def _scheduling(call: Call) -> None:
     asked = call.inputs.get("scheduling") or {}
-    if _listed(call) and asked.get("onHostMaintenance") != "TERMINATE":
+    tpu = str(call.inputs["machineType"]).startswith(TPUS)
+    if tpu and _listed(call):
+        message = f"[{call.inputs['machineType']}] features are not compatible for creating instance"
+        raise error(CREATING, message, "badRequest")
+    if (tpu or _listed(call)) and asked.get("onHostMaintenance") != "TERMINATE":
         message = "Instances with guest accelerators do not support live migration."
         raise error(CREATING, message, "unsupportedOperation")
     if asked.get("preemptible") and asked.get("automaticRestart", True):
         message = "Scheduling must have preemptible be false when AutomaticRestart is true."
         raise error(CREATING, message)
+
+
+def _tpu_disk(call: Call, type_: Any, machine: Any = None, doing: str = CREATING) -> None:
+    """A machine with a TPU takes Hyperdisk alone."""
+    machine_type = str(machine or call.inputs["machineType"])
+    if machine_type.startswith(TPUS) and not str(type_ or "pd-standard").startswith("hyperdisk-"):
+        raise error(doing, f"{type_ or 'pd-standard'} disk type cannot be used by {machine_type} machine type.")
 
 
 def _boot_disk(call: Call) -> Props:
@@ -224,6 +240,7 @@ def _attachment(call: Call) -> Props:
             f"Invalid value for field 'resource.source': '{disk.id}'. Disk must be in the same zone as the instance."
         )
         raise error(doing, message)
+    _tpu_disk(call, disk.get("type"), machine.get("machineType"), doing)
     for each in call.store.list(ATTACHMENT):
         if relative(each.get("disk")) == disk.id:
             message = f"The disk resource '{disk.id}' is already being used by '{relative(each.get('instance'))}'"

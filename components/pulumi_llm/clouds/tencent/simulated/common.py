@@ -24,6 +24,7 @@ SCHEDULE = "tencentcloud:Cbs/snapshotPolicy:SnapshotPolicy"
 SCHEDULE_ATTACHMENT = "tencentcloud:Cbs/snapshotPolicyAttachment:SnapshotPolicyAttachment"
 SNAPSHOT = "tencentcloud:Cbs/snapshot:Snapshot"
 DNS_RECORD = "tencentcloud:Dnspod/record:Record"
+FUNCTION = "tencentcloud:Scf/function:Function"
 
 
 def error(code: str, message: str) -> CloudError:
