@@ -51,8 +51,8 @@ LACKED = {
 does Vultr;
 Google's names and schedules, and Volcengine's names and schedules, are not built. None of the four has
 a firewall between machines alone, as far as is built here. Nor are
-zones for replicas, nor a firewall that lets nothing out but to a bucket: they have no bucket here.
-AWS has a scheduler that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
+zones for replicas, nor a firewall that lets nothing out but to a bucket: they have no bucket here. AWS has a scheduler
+that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
 """
 
 
