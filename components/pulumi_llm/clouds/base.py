@@ -246,8 +246,7 @@ class HostOrder:
     data_disk_gib: int
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
-    out: tuple[WayOut, ...] | None = None
-    """What is let out, and nothing else; None: everything."""
+    out: tuple[WayOut, ...] | None = None  # what is let out, and nothing else; None: everything
     groups: tuple[pulumi.Input[str], ...] = ()
     """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
     user_data: str
@@ -308,8 +307,7 @@ class Cloud(Protocol):
 
     name: str
     """The catalogue's name of the cloud, which is that of its folder."""
-    package: str
-    """The Pulumi package whose provider it uses."""
+    package: str  # the Pulumi package whose provider it uses
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region. Credentials come from the environment or the stack's provider config."""

@@ -25,7 +25,7 @@ from pulumi_llm.clouds.base import (
     StopRole,
 )
 from pulumi_llm.clouds.capabilities import Capability
-from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
+from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan, WayOut
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import capabilities
 
@@ -64,7 +64,9 @@ class FromParts(Parts):
         key_id = self.key_pair(
             f"{name}-key-{scope.region}", key.public_key_openssh, order.tags, scope, renew=order.renew
         )
-        firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope, order.out)
+        # A cloud of another package may know nothing of ways out, and is asked for none.
+        out: dict[str, Sequence[WayOut]] = {} if order.out is None else {"out": order.out}
+        firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope, **out)
         role = self.stop_role(f"{name}-role", order.tags, scope) if order.stops_itself else None
         address = order.address
         if address is None and self.address_at_launch:

@@ -17,13 +17,11 @@ LAST = 100
 """The rule that is looked at after all others."""
 
 
-def rules(
-    name: str, group: pulumi.Input[str], out: Sequence[WayOut] | None, scope: Scope
-) -> list[alicloud.ecs.SecurityGroupRule]:
+def rules(name: str, group: pulumi.Input[str], out: Sequence[WayOut] | None, scope: Scope) -> list[pulumi.Resource]:
     """The rules of the group ``name`` for what goes out. A normal group lets out whatever none of them refuses."""
 
     def rule(label: str, policy: str, priority: int, protocol: str, ports: str, to: str, text: str) -> pulumi.Resource:
-        return alicloud.ecs.SecurityGroupRule(
+        made: pulumi.Resource = alicloud.ecs.SecurityGroupRule(
             f"{name}-{label}",
             security_group_id=group,
             type="egress",
@@ -36,6 +34,7 @@ def rules(
             description=text[:512],
             opts=scope.options(),
         )
+        return made
 
     if out is None:
         return [rule("out", "accept", 1, "all", "-1/-1", ANYWHERE, "Everything out")]
