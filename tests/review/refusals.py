@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -46,7 +47,7 @@ from pulumi_llm.clouds import functions, lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import capabilities, placement, served_adapters, stores, suggest
+from pulumi_llm.preflight import capabilities, placement, rules_tpu, served_adapters, stores, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -265,9 +266,21 @@ def of_fit() -> Iterator[Finding]:
     first = {tuple(row["errors"]): row for row in reversed(VERDICTS)}
     for request in (*map(asked, first.values()), *(FitRequest(**each) for each in REQUESTS)):
         yield from check(request).findings
+    yield from _of_tpus()
     yield from with_user_data(check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aws"))).findings
     yield from told(lambda: check(FitRequest(model="qwen-turbo", gpu="A10")))
     yield from _of_other_catalogues()
+
+
+def _of_tpus() -> Iterator[Finding]:
+    """What of a spec is beside the model, and a batch that has no room beside the cache."""
+    beside = SimpleNamespace(models={"small": None}, weights=SimpleNamespace(bundle="0"))
+    yield from rules_tpu.of_server(beside)  # type: ignore[arg-type]
+    tokens = ("--max-num-batched-tokens", "16384")
+    case = case_of(FitRequest(model="Qwen/Qwen3-8B", gpu="TPU-v6e", gpu_memory_utilization=0.98, extra_args=tokens))
+    yield from findings_of(case)
+    owned = replace(case.request, host=SimpleNamespace())  # type: ignore[arg-type]
+    yield from rules_tpu.cannot(replace(case, request=owned))
 
 
 def _of_other_catalogues() -> Iterator[Finding]:

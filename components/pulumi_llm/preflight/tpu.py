@@ -91,7 +91,7 @@ def page_tokens(context: int, requests: int) -> int:
     if context <= page["long"]:
         size = max(page["least"], min(page["most"], _power(context) // page["pages"]))
     most = max(1, facts()["page_words"] // max(1, requests))
-    return max(size, _power(-(-context // most)))
+    return int(max(size, _power(-(-context // most))))
 
 
 def _up(number: int, step: int) -> int:
