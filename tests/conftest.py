@@ -57,6 +57,7 @@ THOROUGH = (
     "tests/gateway/test_counting",
     "tests/gateway/test_door",
     "tests/gateway/test_edges",
+    "tests/gateway/test_vectorizer_apart_over_caddy",
     "tests/gateway/test_endpoints",
     "tests/gateway/test_every_field",
     "tests/gateway/test_http",

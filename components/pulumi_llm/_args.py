@@ -64,6 +64,8 @@ class WeightsArgs(TypedDict):
     """The URL of another server that speaks S3, with ``s3://``."""
     bundle: NotRequired[str]
     """The SHA-256 of a bundle in the bucket, as ``pulumi-llm bundle --upload`` says it: the machine installs from there alone, and asks nobody else. Left out: only weights are kept there."""
+    closed: NotRequired[bool]
+    """With ``bundle``: the machine's firewall lets nothing out but to the bucket, and to the cloud's own names, clock and metadata. What asks for more (vendors' models, traces, backups, ``idle_stop``) is refused. Default: ``false``."""
 
 
 class SnapshotsArgs(TypedDict):

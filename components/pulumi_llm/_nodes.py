@@ -156,7 +156,7 @@ def leaving(wanted: ServerSpec, number: int = 1) -> LeaveRole | None:
 
 
 def store_node(name: str, store: ResolvedVectors, gateway: str = "") -> NodeRequest:
-    """The node of a vector store on a machine of its own. ``gateway``: where it asks for vectors, once that is known."""
+    """The node of a vector store on a machine of its own. ``gateway``: where it asks for vectors, once known."""
     wants = store.spec.vectorizer
     told = {"embeds": wants.model, "gateway": gateway} if wants else {}
     asked = ServiceRole(role=store.spec.engine, memory_gib=store.spec.memory_gib, settings=told)

@@ -116,6 +116,7 @@ KEPT: tuple[dict[str, Any], ...] = (
     {"bucket": "oss://kept"},
     {"bucket": "s3://kept", "endpoint": "b"},
     {"bucket": "s3://kept", "bundle": "newest"},
+    {"bucket": "s3://kept", "closed": True},
 )
 
 DISKS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -688,6 +689,7 @@ def of_gateways() -> Iterator[Finding]:
     flags = data("vllm/flags.json")
     for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1", "--watchdog-config"):
         yield from told(lambda flag=flag: vllm_flags.check_extra_arguments([flag]))
+    yield from told(lambda: vllm_flags.check_extra_arguments(["--enforce-eager", "true", "--seed"]))
     yield from told(lambda: vllm_flags.quoted("\x7f"))
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]
     sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))
@@ -900,6 +902,18 @@ def of_components() -> Iterator[Finding]:
         yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))
     yield from told(lambda: functions.rule("Nowhere/None"))
     yield from told(lambda: functions.write_code(Path("/proc")))
+    shut = {"bundle": "0" * 64, "closed": True}
+    there = {"vpc_id": "vpc-1", "subnet_id": "subnet-1", "zone": f"{SERVER['region']}a"}
+    key = {"weights_access_key_id": "id", "weights_access_key_secret": "secret"}
+    for weights, more in (
+        ({"bucket": "s3://kept"}, {"idle_stop": {"minutes": 30}}),
+        ({"bucket": "s3://kept"}, {"traces": {"endpoint": "http://10.0.0.9:4318/v1/traces"}}),
+        ({"bucket": "oss://kept", "region": "cn-hangzhou"}, {}),
+        ({"bucket": "s3://kept"}, {**there, "replicas": 2}),
+        ({"bucket": "s3://kept", "region": "us-east-1"}, {"cloud": "gcp", "region": "us-central1"}),
+    ):
+        outside: Any = {**SERVER, **key, **more, "weights": {**weights, **shut}}
+        yield from told(lambda outside=outside: capture(lambda: llm.ModelServer("x", outside)))
     others: Any = {**SERVER, "alternatives": [{"spot": True}, {"instance_type": "g4dn.4xlarge"}]}
     yield from capture(lambda: llm.ModelServer("x", others)).notes
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}

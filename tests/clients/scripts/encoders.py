@@ -1,6 +1,7 @@
 """Make a small model of a real class with numbers at random, as transformers makes it: FOLDER KIND.
 
-KIND is bert, roberta, qwen2 or ranker. Its numbers are large, so that texts differ as much as words do.
+KIND is bert, roberta, qwen2, ranker, or minilm, which is a BERT of 12 layers of 384. Its numbers are large, so that
+texts differ as much as words do.
 """
 
 import sys
@@ -17,6 +18,7 @@ SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 
 def tokenizer(kind: str) -> transformers.PreTrainedTokenizerFast:
     """Words cut into letters; what stands around a text is as the class has it."""
+    kind = "bert" if kind == "minilm" else kind
     names = SPECIAL["bert" if kind == "bert" else "roberta"]
     vocabulary = {name: place for place, name in enumerate([*names, *LETTERS, *("##" + each for each in LETTERS)])}
     unknown = "[UNK]" if kind == "bert" else "<unk>"
@@ -39,6 +41,9 @@ def tokenizer(kind: str) -> transformers.PreTrainedTokenizerFast:
 
 def model(kind: str, size: int) -> transformers.PreTrainedModel:
     """A model of that class."""
+    if kind == "minilm":
+        large = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 1536}
+        return transformers.BertModel(transformers.BertConfig(**large, vocab_size=size, max_position_embeddings=512))
     shared = {**SIZES, "vocab_size": size, "initializer_range": 0.3}
     if kind == "bert":
         return transformers.BertModel(transformers.BertConfig(**shared, max_position_embeddings=128))
