@@ -495,6 +495,17 @@ def test_a_disk_that_is_not_sold_is_refused_with_the_largest_one(cloud: Cloud, d
     assert f"{largest} GiB" in finding.hint
 
 
+@pytest.mark.parametrize(("plan", "largest"), [("vc2-2c-2gb", 60), ("vc2-2c-4gb", 74), ("vc2-4c-8gb", 149)])
+def test_a_plan_of_vultr_holds_no_more_than_its_own_disk(plan: str, largest: int) -> None:
+    vultr = clouds.get("vultr")
+    record(everything(vultr, instance_type=plan, system_disk_gib=largest))
+    with pytest.raises(Refusal) as refused:
+        record(everything(vultr, instance_type=plan, system_disk_gib=largest + 1))
+    assert [(each.code, f"{largest} GiB or less") for each in refused.value.findings] == [
+        ("cloud.disk-too-large", refused.value.findings[0].hint)
+    ]
+
+
 @pytest.mark.parametrize("name", ["aliyun", "digitalocean", "tencent", "volcengine"])
 def test_a_look_up_without_an_answer_is_refused_with_what_was_asked(name: str) -> None:
     cloud = clouds.get(name)

@@ -106,3 +106,9 @@ def test_all_that_a_cloud_lacks_is_told_at_once(without: Without) -> None:
 def test_a_word_in_a_row_that_is_no_capability_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="'disc' is nothing that a cloud can be asked for; did you mean disk"):
         capabilities(["firewall", "disc"])
+
+
+@pytest.mark.parametrize("cloud", sorted({row.cloud for row in catalog.load().instances if row.gpu}))
+def test_a_cloud_with_gpus_sells_the_system_disk_that_a_server_has_by_default(cloud: str) -> None:
+    default = ServerSpec.model_fields["system_disk_gib"].default
+    assert placement.sold_size(cloud, "system", default) >= default

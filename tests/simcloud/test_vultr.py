@@ -120,7 +120,7 @@ def test_an_address_has_one_machine_at_a_time_and_stays_while_it_has_one(net: Ne
 def test_a_volume_goes_to_another_machine_only_where_something_else_changes_too(net: Net) -> None:
     first, second = net.host(), net.host("second")
     volume = net.volume(attachedToInstance=first.id)
-    with pytest.raises(CloudError, match="error getting block storage: .*Nothing to change"):
+    with pytest.raises(CloudError, match=r"error getting block storage: .*Nothing to change"):
         net.vultr.change(volume, **{**volume.inputs, "attachedToInstance": second.id})
     moved = net.vultr.change(volume, **{**volume.inputs, "attachedToInstance": second.id, "label": "b"})
     assert moved.outputs["attachedToInstance"] == second.id

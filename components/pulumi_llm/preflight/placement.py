@@ -248,15 +248,17 @@ def download_gib(model: Model) -> float | None:
     return weights.weights_gib(model, model.quantization, model.quantization_bits)
 
 
-def sold_size(cloud: str, kind: str, gib: int) -> int:
+def sold_size(cloud: str, kind: str, gib: int, largest: int | None = None) -> int:
     """The smallest disk in GiB that ``cloud`` sells and that holds ``gib``; ``kind``: ``system`` or ``data``.
 
-    Raises :class:`Refusal` (``cloud.disk-too-large``) above the cloud's largest disk.
+    Raises :class:`Refusal` (``cloud.disk-too-large``) above the cloud's largest disk, or the ``largest`` of a machine
+    that brings its own.
     """
     facts = catalog.load().cloud(cloud)
     disk = facts.system_disk if kind == "system" else facts.data_disk
     size = disk.round_up(gib)
-    if size > disk.max_gib:
+    max_gib = disk.max_gib if largest is None else min(largest, disk.max_gib)
+    if size > max_gib:
         raise Refusal(
             [
                 Finding(
@@ -267,9 +269,9 @@ def sold_size(cloud: str, kind: str, gib: int) -> int:
                         gib=gib,
                         type=disk.type,
                         title=facts.title,
-                        max_gib=disk.max_gib,
+                        max_gib=max_gib,
                     ),
-                    _("{max_gib} GiB or less", max_gib=disk.max_gib),
+                    _("{max_gib} GiB or less", max_gib=max_gib),
                 )
             ]
         )

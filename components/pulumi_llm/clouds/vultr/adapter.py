@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 RECORD_SECONDS = 600
 """How long others may keep a record."""
 TAG_LIMIT = 255
+OWN_DISKS = {"vc2-2c-2gb": 60, "vc2-2c-4gb": 74}
+"""GiB of the disk that a plan brings along, where that is less than all other plans here have (`clouds.json`)."""
 ABOUT = "Machines of pulumi-llm"
 
 
@@ -147,12 +149,12 @@ class Vultr(FromParts):
         )
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
-        """An instance. Its plan brings its disk along, the smallest of which holds what is asked for (`clouds.json`).
+        """An instance. Its plan brings its disk along, which has to hold what is asked for.
 
         It is deleted before it is made anew: two cannot have the address at once. The provider goes on asking while the
         one before still lets go of it.
         """
-        support.sold_size(self.name, "system", request.system_disk_gib)
+        support.sold_size(self.name, "system", request.system_disk_gib, OWN_DISKS.get(request.instance_type))
         arch = catalog.load().instance(self.name, request.instance_type).arch
         machine = vultr.Instance(
             support.machine_name(name, request, arch),
