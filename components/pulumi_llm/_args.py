@@ -25,6 +25,7 @@ __all__ = [
     "HostPriceArgs",
     "IdleStopArgs",
     "KeyArgs",
+    "ManagedArgs",
     "ModelArgs",
     "ModelServerArgs",
     "ModeratorArgs",
@@ -64,6 +65,8 @@ class WeightsArgs(TypedDict):
     """The URL of another server that speaks S3, with ``s3://``."""
     bundle: NotRequired[str]
     """The SHA-256 of a bundle in the bucket, as ``pulumi-llm bundle --upload`` says it: the machine installs from there alone, and asks nobody else. Left out: only weights are kept there."""
+    closed: NotRequired[bool]
+    """With ``bundle``: the machine's firewall lets nothing out but to the bucket, and to the cloud's own names, clock and metadata. What asks for more (vendors' models, traces, backups, ``idle_stop``) is refused. Default: ``false``."""
 
 
 class SnapshotsArgs(TypedDict):
@@ -509,7 +512,9 @@ class NodesArgs(TypedDict):
     """The cluster's GPU nodes that the fleet may use: all alike."""
 
     count: int
-    """How many there are. From 1 to 5000."""
+    """How many there are; with ``min_count`` at most. From 1 to 5000."""
+    min_count: NotRequired[int]
+    """How many there are at least, in a cluster that is made: its cloud makes and deletes the others as pods need them. Left out: as many as ``count``. From 0 to 5000."""
     gpu: NotRequired[str]
     """The GPU that each has. Left out: that of ``instance_type``."""
     gpus: NotRequired[int]
@@ -534,6 +539,33 @@ class NodesArgs(TypedDict):
     """Keys of taints that engines tolerate, whatever their value and effect. Default: ``["nvidia.com/gpu"]``."""
 
 
+class ManagedArgs(TypedDict):
+    """A managed cluster that is made: ACK on Aliyun, TKE on Tencent Cloud, EKS on AWS. The GPU nodes are ``nodes``."""
+
+    api_cidrs: NotRequired[list[str]]
+    """Who may ask the cluster's API from outside its network. Left out: it answers inside the network alone, and `up` must run there."""
+    zones: NotRequired[list[str]]
+    """Where the nodes stand. Left out: at most two zones in which the catalogue knows the machine."""
+    cidr: NotRequired[str]
+    """The range of the network that is made: private, a /16. Default: ``10.64.0.0/16``."""
+    vpc_id: NotRequired[str]
+    """An existing VPC, with a way out. Needs ``subnets``."""
+    subnets: NotRequired[dict[str, str]]
+    """Its subnets (vSwitches on Aliyun), by zone."""
+    system_type: NotRequired[str]
+    """The machine type of what needs no GPU: gateway, router, DNS. Left out: see docs/fleet.md."""
+    system_count: NotRequired[int]
+    """How many of those. From 1 to 20. Default: ``2``."""
+    secrets_key: NotRequired[str]
+    """A key of the cloud's key service that Kubernetes' secrets are encrypted with. Left out: one is made, where the cloud sells keys one by one."""
+    gpu_driver: NotRequired[str]
+    """The driver of the GPU nodes, where the cloud lets one choose. Left out: the cloud's choice."""
+    admins: NotRequired[list[str]]
+    """On AWS: ARNs of further roles or users that may do everything in the cluster."""
+    protect: NotRequired[bool]
+    """Keep the cluster from being deleted or replaced. Default: ``false``."""
+
+
 class ClusterArgs(TypedDict):
     """Which cluster is meant, so that no other one is changed by a kubeconfig that points elsewhere."""
 
@@ -542,7 +574,9 @@ class ClusterArgs(TypedDict):
     server: NotRequired[str]
     """The address of its API server, such as ``https://203.0.113.7:6443``. Given, a kubeconfig that leads to another one is refused."""
     version: NotRequired[str]
-    """Its Kubernetes version, such as ``1.34``. Left out: not checked."""
+    """Its Kubernetes version, such as ``1.34``. Left out: not checked; of a cluster that is made, the newest that is known here."""
+    managed: NotRequired[ManagedArgs]
+    """Make the cluster: see ``cluster.managed``. Left out: it is there already, and a kubeconfig leads to it."""
 
 
 class ServerArgs(TypedDict):

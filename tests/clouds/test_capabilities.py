@@ -40,17 +40,19 @@ def refused(run: Callable[[], object]) -> list[Finding]:
     return list(caught.value.findings)
 
 
+UNBUILT = {Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES, Capability.CLOSED}
 LACKED = {
-    "digitalocean": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
-    "gcp": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
-    "volcengine": {Capability.DNS, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
-    "vultr": {Capability.SPOT, Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES},
+    "digitalocean": {Capability.SPOT, *UNBUILT},
+    "gcp": {Capability.DNS, *UNBUILT},
+    "volcengine": {Capability.DNS, *UNBUILT},
+    "vultr": {Capability.SPOT, *UNBUILT},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule; nor
 does Vultr;
 Google's names and schedules, and Volcengine's names and schedules, are not built. None of the four has
 a firewall between machines alone, as far as is built here. Nor are
-zones for replicas. AWS has a scheduler that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
+zones for replicas, nor a firewall that lets nothing out but to a bucket: they have no bucket here. AWS has a scheduler
+that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
 """
 
 

@@ -17,7 +17,7 @@ from pulumi_llm._dataclasses import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
+    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan, WayOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +193,7 @@ class AddressHandle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRequest:
-    """A name in DNS that leads to an IPv4 address. ``zone`` is the domain that the cloud keeps, ``zone_id`` its id."""
+    """A name in DNS for an IPv4 address. ``zone`` is the domain that the cloud keeps, ``zone_id`` its id."""
 
     name: str
     zone: str
@@ -246,6 +246,8 @@ class HostOrder:
     data_disk_gib: int
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
+    out: tuple[WayOut, ...] | None = None
+    """What is let out, and nothing else; None: everything."""
     groups: tuple[pulumi.Input[str], ...] = ()
     """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
     user_data: str
@@ -256,8 +258,7 @@ class HostOrder:
     """Keep the data disk from being deleted or replaced."""
     image_id: pulumi.Input[str] | None = None
     """An image of the user's; default: the newest that the cloud lists."""
-    address: AddressHandle | None = None
-    """An address that exists; default: one of the host's own."""
+    address: AddressHandle | None = None  # default: one of the host's own
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
     starts: tuple[StartPlan, ...] = ()
@@ -307,7 +308,6 @@ class Cloud(Protocol):
 
     name: str
     """The catalogue's name of the cloud, which is that of its folder."""
-
     package: str
     """The Pulumi package whose provider it uses."""
 
@@ -341,8 +341,9 @@ class Parts(Protocol):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
-        """A firewall that lets in only ``rules`` and lets everything out. Gives its id."""
+        """A firewall. In: only ``rules``. Out: only ``out``, if the cloud can (`Capability.CLOSED`). Gives its id."""
 
     def key_pair(
         self,

@@ -64,7 +64,7 @@ class FromParts(Parts):
         key_id = self.key_pair(
             f"{name}-key-{scope.region}", key.public_key_openssh, order.tags, scope, renew=order.renew
         )
-        firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope)
+        firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope, order.out)
         role = self.stop_role(f"{name}-role", order.tags, scope) if order.stops_itself else None
         address = order.address
         if address is None and self.address_at_launch:

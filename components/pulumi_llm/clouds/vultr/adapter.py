@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import WayOut
 
 RECORD_SECONDS = 600
 """How long others may keep a record."""
@@ -84,11 +85,13 @@ class Vultr(FromParts):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
         """A firewall group with one rule for each port and range. It refuses what comes in by none, and lets all out.
 
         Its instances wait for the rules, so that none is in a group that is empty.
         """
+        support.closes_nothing(self.name, out)
         group = vultr.FirewallGroup(name, description=ABOUT, opts=scope.options())
         walls = [
             vultr.FirewallRule(
