@@ -160,6 +160,7 @@ def of_groups(bits: int, width: int | None) -> dict[str, Any]:
     [
         # a scale of 16 bit a group, and for awq, gptq and auto-round as many bits of zero point
         ({"quant_method": "gptq", "bits": 4, "group_size": 32, "sym": True}, 0.5 + 2.5 / 32),
+        ({"quant_method": "gptq", "bits": 4, "group_size": -1, "sym": True}, 0.5),
         ({"quant_method": "gptq", "bits": 8, "group_size": 32, "sym": True}, 1 + 3 / 32),
         ({"quant_method": "awq", "bits": 4, "group_size": 64}, 0.5 + 2.5 / 64),
         ({"quant_method": "auto-round", "bits": 4, "group_size": 32, "sym": True}, 0.5 + 2.5 / 32),

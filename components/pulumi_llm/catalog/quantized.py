@@ -79,6 +79,9 @@ IN_GROUPS: Mapping[str, Mapping[int, int]] = {
 }
 """Methods whose scales are shared by groups of weights, and the groups for which vllm.json has the bytes, by bits."""
 
+WHOLE = 4096
+"""About as many weights share a scale where a whole column has one (``group_size: -1``)."""
+
 LEFT_OUT = (
     "ignore",
     "ignored_layers",
@@ -228,6 +231,8 @@ def _first_group(block: Mapping[str, object]) -> int | None:
         size = weights.get("group_size") if isinstance(weights, dict) else None
     else:
         size = block.get("group_size", block.get("q_group_size"))
+    if size == -1 and not isinstance(groups, dict):
+        return WHOLE
     return size if isinstance(size, int) and not isinstance(size, bool) and 8 <= size <= 4096 else None
 
 
