@@ -141,6 +141,12 @@ def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(c
     assert pool.disk_gib > OF_IMAGES + 15, "the model has 14.2 GiB of weights"
     sold = catalog.load().instance(cloud, pool.instance_type).regions[NODES[cloud]["region"]]
     assert set(pool.zones) <= set(sold)
+    system = settled.cluster.request.system
+    data, region = catalog.load(), NODES[cloud]["region"]
+    # Where nobody says which zones of a region have a machine, any of them may.
+    there = data.instance(cloud, system.instance_type).regions[region] or data.region(cloud, region).zones
+    assert set(system.zones) <= set(there)
+    assert {*system.zones, *pool.zones} <= settled.cluster.request.subnets.keys()
     grows = resolved(fleet(cloud, nodes={"min_count": 0}))
     assert grows.cluster is not None
     assert (grows.cluster.request.gpus.least, grows.cluster.request.gpus.grows) == (0, True)

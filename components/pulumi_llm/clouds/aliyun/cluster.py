@@ -95,8 +95,8 @@ def make(name: str, request: ClusterRequest, scope: Scope) -> ClusterHandle:
     )
 
 
-def _inner(connections: Any) -> str:
-    return str(getattr(connections, "api_server_intranet", None) or "")
+def _inner(connections: Sequence[Any] | None) -> str:
+    return str(connections[0].api_server_intranet or "") if connections else ""
 
 
 def _network(name: str, request: ClusterRequest, scope: Scope) -> dict[str, pulumi.Input[str]]:
