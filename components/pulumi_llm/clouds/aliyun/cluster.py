@@ -130,7 +130,7 @@ def _version(request: ClusterRequest, scope: Scope) -> pulumi.Input[str]:
         if not fit:
             message = _("ACK lists no Kubernetes {version} in {region}", version=request.version, region=scope.region)
             hint = _("cluster.version, of these: {names}", names=listed(sorted(told)))
-            raise ending([Finding("cluster.version-not-sold", message, hint)])
+            raise ending([Finding("managed.version-not-sold", message, hint)])
         return max(fit, key=lambda each: [int(number) for number in re.findall(r"\d+", each)])
 
     return found.metadatas.apply(newest)
