@@ -73,7 +73,7 @@ def test_a_stack_is_a_platform_or_a_fleet(tmp_path: Path) -> None:
         ({"fleet": "words"}, "spec.wrong-type"),
         ({"fleet": fleet("aws"), "kubconfig": "x"}, "stack.unknown-key"),
         ({"fleet": {**fleet("aws"), "modles": {}}}, "spec.unknown-key"),
-        ({"fleet": fleet("aws", api_cidrs=[])}, "cluster.out-of-reach"),
+        ({"fleet": fleet("aws", api_cidrs=[])}, "managed.out-of-reach"),
     ],
 )
 def test_bad_values_are_refused(tmp_path: Path, config: dict[str, Any], code: str) -> None:

@@ -141,6 +141,12 @@ def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(c
     assert pool.disk_gib > OF_IMAGES + 15, "the model has 14.2 GiB of weights"
     sold = catalog.load().instance(cloud, pool.instance_type).regions[NODES[cloud]["region"]]
     assert set(pool.zones) <= set(sold)
+    system = settled.cluster.request.system
+    data, region = catalog.load(), NODES[cloud]["region"]
+    # Where nobody says which zones of a region have a machine, any of them may.
+    there = data.instance(cloud, system.instance_type).regions[region] or data.region(cloud, region).zones
+    assert set(system.zones) <= set(there)
+    assert {*system.zones, *pool.zones} <= settled.cluster.request.subnets.keys()
     grows = resolved(fleet(cloud, nodes={"min_count": 0}))
     assert grows.cluster is not None
     assert (grows.cluster.request.gpus.least, grows.cluster.request.gpus.grows) == (0, True)
@@ -148,7 +154,7 @@ def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(c
     # Where the cloud adds nodes they come as pods do; where nobody does yet, all are there from the start.
     adds = grows.cluster.service.autoscaler
     assert grows.cluster.request.gpus.first == (0 if adds else 2)
-    assert ("cluster.no-autoscaler" in [each.code for each in grows.warnings]) is not adds
+    assert ("managed.no-autoscaler" in [each.code for each in grows.warnings]) is not adds
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -184,19 +190,19 @@ def test_no_policy_rule_has_anything_against_it(cloud: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code"),
     [
-        (fleet("aws", version="1.33"), "cluster.version-ended"),
+        (fleet("aws", version="1.33"), "managed.version-ended"),
         (fleet("aws", version="1.20"), "fleet.cluster-too-old"),
-        (fleet("aliyun", version="1.34"), "cluster.version-ended"),
-        (fleet("aws", api_cidrs=[]), "cluster.out-of-reach"),
+        (fleet("aliyun", version="1.34"), "managed.version-ended"),
+        (fleet("aws", api_cidrs=[]), "managed.out-of-reach"),
         (fleet("aws", api_cidrs=["0.0.0.0/0"]), "spec.open-to-world"),
-        (fleet("aliyun", api_cidrs=CALLERS), "cluster.no-allow-list"),
-        (fleet("aws", nodes={"region": "eu-north-1", "instance_type": "p4de.24xlarge"}), "cluster.no-gpu-in-region"),
-        (fleet("aws", zones=["us-west-2z"]), "cluster.no-gpu-in-zone"),
-        (fleet("aws", vpc_id="vpc-0", subnets={"us-west-2a": "subnet-1"}), "cluster.too-few-zones"),
+        (fleet("aliyun", api_cidrs=CALLERS), "managed.no-allow-list"),
+        (fleet("aws", nodes={"region": "eu-north-1", "instance_type": "p4de.24xlarge"}), "managed.no-gpu-in-region"),
+        (fleet("aws", zones=["us-west-2z"]), "managed.no-gpu-in-zone"),
+        (fleet("aws", vpc_id="vpc-0", subnets={"us-west-2a": "subnet-1"}), "managed.too-few-zones"),
         (fleet("aws", vpc_id="vpc-0"), "spec.half-a-network"),
-        (fleet("aws", gpu_driver="580.95.05"), "cluster.driver-of-the-image"),
-        (fleet("tencent", admins=["arn:aws:iam::1:role/x"]), "cluster.no-admins"),
-        (fleet("aws", system_type="g4dn.xlarge"), "cluster.gpu-for-the-rest"),
+        (fleet("aws", gpu_driver="580.95.05"), "managed.driver-of-the-image"),
+        (fleet("tencent", admins=["arn:aws:iam::1:role/x"]), "managed.no-admins"),
+        (fleet("aws", system_type="g4dn.xlarge"), "managed.gpu-for-the-rest"),
         (fleet("aws", nodes={"count": 1}), "fleet.too-few-nodes"),
         (fleet("aws", nodes={"gpu_quota": 1}), "fleet.gpu-quota"),
         (fleet("aws", nodes={"min_count": 3}), "fleet.more-at-least-than-at-most"),
@@ -210,12 +216,12 @@ def test_what_no_cloud_would_make_is_refused_before_anything_is(args: dict[str, 
 def test_a_cloud_without_managed_clusters_here_is_named_with_those_that_have_them() -> None:
     args = fleet("aws")
     args["nodes"] = {"count": 2, "cloud": "volcengine", "region": "cn-beijing", "instance_type": "ecs.pni2.14xlarge"}
-    assert "cluster.no-maker" in codes(args)
+    assert "managed.no-maker" in codes(args)
 
 
 def test_a_version_that_is_newer_than_what_is_known_is_warned_of_and_taken() -> None:
     settled = resolved(fleet("aws", version="1.36"))
-    assert [each.code for each in settled.warnings] == ["cluster.version-not-known"]
+    assert [each.code for each in settled.warnings] == ["managed.version-not-known"]
     assert settled.cluster is not None
     assert settled.cluster.request.version == "1.36"
 

@@ -53,6 +53,8 @@ def resolve_cluster(
     assert service is not None  # noqa: S101 - refused above
     version, whole = clusters.whole_version(service, fleet.cluster.version)
     zones = clusters.zones_of(fleet, managed)
+    system = managed.system_type or service.system_type
+    others = _system_zones(cloud, region, system, zones, tuple(managed.subnets))
     least = nodes.count if nodes.min_count is None else nodes.min_count
     return (
         ResolvedCluster(
@@ -64,15 +66,15 @@ def resolve_cluster(
                 whole_version=whole,
                 cidr=managed.cidr,
                 vpc_id=managed.vpc_id,
-                subnets=managed.subnets or _ranges(managed.cidr, _all_zones(cloud, region, zones, service)),
+                subnets=managed.subnets or _ranges(managed.cidr, _all_zones(cloud, region, (*zones, *others), service)),
                 system=Pool(
                     kind="system",
-                    instance_type=managed.system_type or service.system_type,
+                    instance_type=system,
                     first=managed.system_count,
                     least=managed.system_count,
                     most=managed.system_count,
                     disk_gib=SYSTEM_DISK,
-                    zones=zones,
+                    zones=others,
                 ),
                 gpus=Pool(
                     kind="gpu",
@@ -97,9 +99,21 @@ def resolve_cluster(
     )
 
 
+def _system_zones(
+    cloud: str, region: str, machine: str, zones: tuple[str, ...], named: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Where the nodes without GPUs stand: with the others where their machine is sold there, else in one zone where it
+    is. Where nobody knows, with the others."""
+    row = catalog.load().find_instance(cloud, machine)
+    sold = set(row.regions.get(region, ())) if row is not None else set()
+    together = tuple(each for each in zones if each in sold)
+    elsewhere = sorted(sold & set(named) if named else sold)[:1]
+    return together or tuple(elsewhere) or zones
+
+
 def _all_zones(cloud: str, region: str, zones: Iterable[str], service: clusters.Service) -> list[str]:
     """The nodes' zones, and as many others as the control plane wants."""
-    found = list(zones)
+    found = list(dict.fromkeys(zones))
     others = [each for each in sorted(catalog.load().region(cloud, region).zones) if each not in found]
     return found + others[: max(0, service.control_zones - len(found))]
 

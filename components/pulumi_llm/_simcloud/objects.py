@@ -32,10 +32,11 @@ CUSTOM: dict[str, Any] = {
 ANEW = {
     "kubernetes:core/v1:Secret": ("type",),
     "kubernetes:storage.k8s.io/v1:StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
-    "kubernetes:core/v1:PersistentVolumeClaim": ("spec.storageClassName", "spec.accessModes"),
-    "kubernetes:apps/v1:Deployment": ("spec.selector",),
+    "kubernetes:core/v1:PersistentVolumeClaim": ("spec/storageClassName", "spec/accessModes"),
+    "kubernetes:apps/v1:Deployment": ("spec/selector",),
 }
 """What cannot be changed of an object that is there (kubernetes.io, API reference of each kind)."""
+NAMED = "metadata/name"
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -51,7 +52,9 @@ class Objects(Simulator):
         check_type(normal(inputs), node, "", failures)
         name, _space = _place(token, reveal(inputs))
         if isinstance(name, str) and not has_unknown(name) and not NAME.fullmatch(name):
-            failures.append(Failure("metadata.name", f"a lowercase RFC 1123 subdomain is wanted, and it is {name!r}"))
+            failures.append(
+                Failure(NAMED.replace("/", "."), f"a lowercase RFC 1123 subdomain is wanted, and it is {name!r}")
+            )
         return inputs, failures
 
     def diff(
@@ -64,10 +67,10 @@ class Objects(Simulator):
             if not key.startswith("__") and old.get(key) != new.get(key):
                 kind: Kind = "add" if key not in old else "delete" if key not in new else "update"
                 found.changes[key] = Change(kind, replace=False)
-        for path in ("metadata.name", "metadata.namespace", *(("name", "namespace") if token == RELEASE else ()),
+        for path in (NAMED, "metadata/namespace", *(("name", "namespace") if token == RELEASE else ()),
                      *ANEW.get(token, ())):  # fmt: skip
             if _at(old, path) != _at(new, path):
-                found.changes[path] = Change("update", replace=True)
+                found.changes[path.replace("/", ".")] = Change("update", replace=True)
         for path in [each for each in found.changes if ignored(each, ignore or [])]:
             del found.changes[path]
         # Its name is its place: the one that is there has to go first.
@@ -132,7 +135,7 @@ def _place(token: str, inputs: Props) -> tuple[Any, Any]:
 
 def _at(inputs: Props, path: str) -> Any:
     found: Any = inputs
-    for step in path.split("."):
+    for step in path.split("/"):
         found = found.get(step) if isinstance(found, dict) else None
     return found
 

@@ -131,7 +131,7 @@ def mistakes(fleet: FleetSpec, managed: ManagedSpec, today: date) -> Iterator[Fi
     service = service_of(cloud)
     if service is None:
         yield Finding(
-            "cluster.no-maker",
+            "managed.no-maker",
             _("clusters are not made on {cloud} here", cloud=cloud),
             _("one of {names}, or a cluster that is there, by its kubeconfig", names=listed(makers())),
             where="cluster.managed",
@@ -143,7 +143,7 @@ def mistakes(fleet: FleetSpec, managed: ManagedSpec, today: date) -> Iterator[Fi
     least = fleet.nodes.min_count
     if least is not None and least < fleet.nodes.count and not service.autoscaler:
         yield Finding(
-            "cluster.no-autoscaler",
+            "managed.no-autoscaler",
             _("{service} adds no nodes by itself: {count} are made, and stay until a program in the cluster says "
               "otherwise", service=service.title, count=fleet.nodes.count),
             _("install the cluster-autoscaler, or leave min_count out"),
@@ -164,7 +164,7 @@ def _of_the_version(service: Service, wanted: str | None, today: date) -> Iterat
         yield _too_old(service, named, row.until, sold)
     elif row is None:
         yield Finding(
-            "cluster.version-not-known",
+            "managed.version-not-known",
             _("{service} with Kubernetes {version} is not known here, as of {day}", service=service.title,
               version=named, day=service.as_of),
             _("known: {names}", names=listed(sold)),
@@ -180,7 +180,7 @@ def _too_old(service: Service, version: str, until: str | None, sold: Sequence[s
         if until is not None
         else _("{service} sells Kubernetes {version} no more", service=service.title, version=version)
     )  # fmt: skip
-    return Finding("cluster.version-ended", told, _("one of {names}", names=listed(sold)), where="cluster.version")
+    return Finding("managed.version-ended", told, _("one of {names}", names=listed(sold)), where="cluster.version")
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -194,28 +194,28 @@ def _of_the_place(fleet: FleetSpec, managed: ManagedSpec, service: Service, regi
     sold = row.regions.get(region, ())
     if not sold:
         yield Finding(
-            "cluster.no-gpu-in-region",
+            "managed.no-gpu-in-region",
             _("{type} is not sold in {region}, as far as the catalogue knows", type=name, region=region),
             _("`pulumi-llm offers --gpu {gpu}` lists where there is one", gpu=row.gpu or "-"),
             where="nodes.region",
         )
     elif strange := [each for each in managed.zones if each not in sold]:
         yield Finding(
-            "cluster.no-gpu-in-zone",
+            "managed.no-gpu-in-zone",
             _("{type} is not sold in {zone}, as far as the catalogue knows", type=name, zone=strange[0]),
             _("one of {names}", names=listed(sorted(sold))),
             where="cluster.managed.zones",
         )
     elif not zones_of(fleet, managed):
         yield Finding(
-            "cluster.no-gpu-in-zone",
+            "managed.no-gpu-in-zone",
             _("{type} is sold in none of the zones that subnets are named for", type=name),
             _("subnets in one of {names}", names=listed(sorted(sold))),
             where="cluster.managed.subnets",
         )
     elif managed.subnets and len(managed.subnets) < service.control_zones:
         yield Finding(
-            "cluster.too-few-zones",
+            "managed.too-few-zones",
             _("{service} wants subnets in {least} zones, and {count} is named", service=service.title,
               least=service.control_zones, count=len(managed.subnets)),
             _("subnets in another zone of {region} too", region=region),
@@ -225,7 +225,7 @@ def _of_the_place(fleet: FleetSpec, managed: ManagedSpec, service: Service, regi
     machine = data.find_instance(service.cloud, system)
     if machine is not None and machine.gpu:
         yield Finding(
-            "cluster.gpu-for-the-rest",
+            "managed.gpu-for-the-rest",
             _("{type} has a GPU, and what runs there needs none", type=system),
             _("system_type: {type}", type=service.system_type),
             where="cluster.managed.system_type",
@@ -235,7 +235,7 @@ def _of_the_place(fleet: FleetSpec, managed: ManagedSpec, service: Service, regi
 def _of_its_abilities(managed: ManagedSpec, service: Service) -> Iterator[Finding]:
     if managed.api_cidrs and not service.allow_list:
         yield Finding(
-            "cluster.no-allow-list",
+            "managed.no-allow-list",
             _("{service} opens its API to all of the internet or to its network alone, as far as is known here",
               service=service.title),
             _("leave api_cidrs out, and run `up` inside the network: vpc_id and subnets of the one it runs in"),
@@ -243,21 +243,21 @@ def _of_its_abilities(managed: ManagedSpec, service: Service) -> Iterator[Findin
         )  # fmt: skip
     if managed.gpu_driver and not service.chooses_driver:
         yield Finding(
-            "cluster.driver-of-the-image",
+            "managed.driver-of-the-image",
             _("on {service} the nodes' image brings the driver", service=service.title),
             _("leave gpu_driver out"),
             where="cluster.managed.gpu_driver",
         )
     if managed.admins and not service.has_admins:
         yield Finding(
-            "cluster.no-admins",
+            "managed.no-admins",
             _("who may administer a cluster of {service} is said in its own console, not here", service=service.title),
             _("leave admins out"),
             where="cluster.managed.admins",
         )
     if not managed.api_cidrs and not managed.vpc_id:
         yield Finding(
-            "cluster.out-of-reach",
+            "managed.out-of-reach",
             _("the cluster's API answers in a network that is made with it, where `up` cannot run yet"),
             _("api_cidrs: where `up` runs; or vpc_id and subnets of the network that it runs in")
             if service.allow_list
@@ -266,7 +266,7 @@ def _of_its_abilities(managed: ManagedSpec, service: Service) -> Iterator[Findin
         )
     if managed.secrets_key is None and not service.makes_key:
         yield Finding(
-            "cluster.secrets-not-encrypted",
+            "managed.secrets-not-encrypted",
             _("{service} keeps Kubernetes' secrets without a key of yours", service=service.title),
             _("secrets_key: the id of a key in the cloud's key service"),
             severity="warning",

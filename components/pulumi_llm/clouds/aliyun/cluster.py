@@ -95,8 +95,8 @@ def make(name: str, request: ClusterRequest, scope: Scope) -> ClusterHandle:
     )
 
 
-def _inner(connections: Any) -> str:
-    return str(getattr(connections, "api_server_intranet", None) or "")
+def _inner(connections: Sequence[Any] | None) -> str:
+    return str(connections[0].api_server_intranet or "") if connections else ""
 
 
 def _network(name: str, request: ClusterRequest, scope: Scope) -> dict[str, pulumi.Input[str]]:
@@ -130,7 +130,7 @@ def _version(request: ClusterRequest, scope: Scope) -> pulumi.Input[str]:
         if not fit:
             message = _("ACK lists no Kubernetes {version} in {region}", version=request.version, region=scope.region)
             hint = _("cluster.version, of these: {names}", names=listed(sorted(told)))
-            raise ending([Finding("cluster.version-not-sold", message, hint)])
+            raise ending([Finding("managed.version-not-sold", message, hint)])
         return max(fit, key=lambda each: [int(number) for number in re.findall(r"\d+", each)])
 
     return found.metadatas.apply(newest)

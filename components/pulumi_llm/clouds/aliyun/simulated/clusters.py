@@ -40,9 +40,10 @@ def _cluster(call: Call) -> Props:
     named = {each.get("name") for each in given.get("addons") or ()}
     if given.get("podVswitchIds") and "terway-eniip" not in named:
         raise error(call, "CreateCluster", "ErrorClusterNetwork", "pod_vswitch_ids need the addon terway-eniip.")
-    made: Props = {"connections": {"apiServerIntranet": "https://10.64.32.9:6443", "serviceDomain": f"*.{call.id}"}}
+    ways = {"apiServerIntranet": "https://10.64.32.9:6443", "serviceDomain": f"*.{call.id}"}
     if given.get("slbInternetEnabled", True):
-        made["connections"]["apiServerInternet"] = "https://198.51.100.9:6443"
+        ways["apiServerInternet"] = "https://198.51.100.9:6443"
+    made: Props = {"connections": [ways]}
     if switches:
         made["vpcId"] = switches[0].get("vpcId")
     return made
@@ -97,7 +98,7 @@ def get_cluster_credential(args: Props, simulator: Simulator) -> Props:
     found = simulator.store.get(CLUSTER, str(args.get("clusterId")))
     if found is None:
         raise CloudError(f"The cluster {args.get('clusterId')} does not exist.")
-    server = found.get("connections")["apiServerIntranet"]
+    server = found.get("connections")[0]["apiServerIntranet"]
     named = {"cluster": "simulated", "user": "simulated"}
     text = {
         "apiVersion": "v1",
