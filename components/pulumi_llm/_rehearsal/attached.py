@@ -100,7 +100,8 @@ def main(packages: Sequence[str]) -> None:
         except (Refusal, schema.MissingSdk):
             continue  # the plugin that the engine starts says so
         server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), options=options)
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(ByCaller(package), server)
+        servicer: Any = ByCaller(package)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
         ports[package] = server.add_insecure_port("127.0.0.1:0")
         server.start()
         servers.append(server)
