@@ -40,6 +40,7 @@ def test_a_plan_loads_nothing_for_what_its_stack_lacks_and_compiles_an_annotatio
         "yaml",
         "pulumi_digitalocean",
         "pulumi_gcp",
+        "ediri_vultr",
         "pulumi_volcengine",
         "pulumi_tencentcloud",
         "tencentcloud_iac_pulumi",
@@ -49,6 +50,7 @@ def test_a_plan_loads_nothing_for_what_its_stack_lacks_and_compiles_an_annotatio
     others = (
         "clouds.digitalocean.adapter",
         "clouds.gcp.adapter",
+        "clouds.vultr.adapter",
         "clouds.ssh.adapter",
         "clouds.tencent.adapter",
         "clouds.volcengine.adapter",

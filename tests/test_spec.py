@@ -374,7 +374,7 @@ def test_one_range_where_a_list_is_wanted_is_answered_with_the_list() -> None:
     ("path", "value", "known"),
     [
         ("proxy.upstreams", {"opnai": {"models": ["x"]}}, list(spec.VENDORS)),
-        ("server.cloud", "alyun", ["aliyun", "aws", "digitalocean", "gcp", "ssh", "tencent", "volcengine"]),
+        ("server.cloud", "alyun", ["aliyun", "aws", "digitalocean", "gcp", "ssh", "tencent", "volcengine", "vultr"]),
         ("server.keys", {"app": {"models": ["Yi-6B-Cht"]}}, ["Yi-6B-Chat", "gpt-6-luna"]),
     ],
 )
@@ -386,6 +386,25 @@ def test_a_typing_error_is_answered_with_the_nearest_and_with_all_that_there_are
     (finding,) = refused.value.findings
     assert finding.hint.startswith("did you mean ")
     assert finding.hint.endswith(f"There are: {', '.join(known)}")
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "hint"),
+    [
+        ("azure", "'azure' is not built: Microsoft's own SDK", "docs/systems.md"),
+        ("azure-native", "'azure-native' is not built", "docs/systems.md"),
+        ("render", "no image of the gateway is published", "docs/worker.md"),
+        ("Vercel", "limits could be kept exactly", "docs/worker.md"),
+        ("cloudflare", "has no machines", "WorkerProxy"),
+    ],
+)
+def test_a_host_that_is_not_built_is_refused_with_why_and_what_would_do(value: str, message: str, hint: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        spec.parse(spec.PlatformSpec, changed("proxy.cloud", value))
+    (finding,) = refused.value.findings
+    assert (finding.code, finding.where) == ("cloud.not-built", "proxy.cloud")
+    assert message in finding.message
+    assert hint in finding.hint
 
 
 def test_a_place_without_its_region_is_answered_with_the_regions_that_sell_the_gpu() -> None:

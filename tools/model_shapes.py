@@ -40,6 +40,9 @@ BY_HAND = {
 }
 """Classes whose defaults make no model, or one that their checkpoints do not have: verified by real configurations."""
 
+OF_VLLM = {"muse_glimmer_text": {"max_position_embeddings": 16384}}
+"""What vLLM's own configuration of a class takes in the place of transformers' (transformers_utils/configs)."""
+
 DOUBTED = {"zaya"}
 """Classes whose parameters agree, but not what they keep: Zaya's attention compresses keys by a rule of its own."""
 
@@ -105,6 +108,7 @@ def row(kind: str, rows: dict[str, dict[str, Any]]) -> None:
         or (isinstance(value, int | float | list | tuple) and value not in ([], ()) and not OF_NO_WEIGHT.search(name))
     }
     defaults = {name: value for name, value in defaults.items() if name not in (config.attribute_map or {})}
+    defaults |= OF_VLLM.get(kind, {})
     renamed = {other: real for other, real in (config.attribute_map or {}).items() if real in fields(kind)}
     rows[kind] = {}
     if texts:

@@ -58,6 +58,7 @@ def asked(config: dict[str, Any]) -> dict[str, Any]:
 
     def built(**given: Any) -> torch.nn.Module:
         model = build(**given)
+        counted.clear()  # a model that sees or hears builds its text part in here, which is counted with the whole
         seen = {id(parameter): (name, parameter.numel()) for name, parameter in model.named_parameters()}
         for name, size in seen.values():
             counted["other" if OTHER_PARTS.search(name) else "text"] += size

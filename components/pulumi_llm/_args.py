@@ -25,6 +25,7 @@ __all__ = [
     "HostPriceArgs",
     "IdleStopArgs",
     "KeyArgs",
+    "ManagedArgs",
     "ModelArgs",
     "ModelServerArgs",
     "ModeratorArgs",
@@ -64,6 +65,8 @@ class WeightsArgs(TypedDict):
     """The URL of another server that speaks S3, with ``s3://``."""
     bundle: NotRequired[str]
     """The SHA-256 of a bundle in the bucket, as ``pulumi-llm bundle --upload`` says it: the machine installs from there alone, and asks nobody else. Left out: only weights are kept there."""
+    closed: NotRequired[bool]
+    """With ``bundle``: the machine's firewall lets nothing out but to the bucket, and to the cloud's own names, clock and metadata. What asks for more (vendors' models, traces, backups, ``idle_stop``) is refused. Default: ``false``."""
 
 
 class SnapshotsArgs(TypedDict):
@@ -193,7 +196,7 @@ class RecordArgs(TypedDict):
     """The record in DNS that leads to the host, made and kept by Pulumi."""
 
     cloud: str
-    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod), ``aws`` (Route 53) or ``digitalocean``. It may be another cloud than the machine's."""
+    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod), ``aws`` (Route 53), ``digitalocean`` or ``vultr``. It may be another cloud than the machine's."""
     zone: str
     """The domain that is kept there, such as ``example.com``."""
     zone_id: NotRequired[str]
@@ -509,7 +512,9 @@ class NodesArgs(TypedDict):
     """The cluster's GPU nodes that the fleet may use: all alike."""
 
     count: int
-    """How many there are. From 1 to 5000."""
+    """How many there are; with ``min_count`` at most. From 1 to 5000."""
+    min_count: NotRequired[int]
+    """How many there are at least, in a cluster that is made: its cloud makes and deletes the others as pods need them. Left out: as many as ``count``. From 0 to 5000."""
     gpu: NotRequired[str]
     """The GPU that each has. Left out: that of ``instance_type``."""
     gpus: NotRequired[int]
@@ -534,6 +539,33 @@ class NodesArgs(TypedDict):
     """Keys of taints that engines tolerate, whatever their value and effect. Default: ``["nvidia.com/gpu"]``."""
 
 
+class ManagedArgs(TypedDict):
+    """A managed cluster that is made: ACK on Aliyun, TKE on Tencent Cloud, EKS on AWS. The GPU nodes are ``nodes``."""
+
+    api_cidrs: NotRequired[list[str]]
+    """Who may ask the cluster's API from outside its network. Left out: it answers inside the network alone, and `up` must run there."""
+    zones: NotRequired[list[str]]
+    """Where the nodes stand. Left out: at most two zones in which the catalogue knows the machine."""
+    cidr: NotRequired[str]
+    """The range of the network that is made: private, a /16. Default: ``10.64.0.0/16``."""
+    vpc_id: NotRequired[str]
+    """An existing VPC, with a way out. Needs ``subnets``."""
+    subnets: NotRequired[dict[str, str]]
+    """Its subnets (vSwitches on Aliyun), by zone."""
+    system_type: NotRequired[str]
+    """The machine type of what needs no GPU: gateway, router, DNS. Left out: see docs/fleet.md."""
+    system_count: NotRequired[int]
+    """How many of those. From 1 to 20. Default: ``2``."""
+    secrets_key: NotRequired[str]
+    """A key of the cloud's key service that Kubernetes' secrets are encrypted with. Left out: one is made, where the cloud sells keys one by one."""
+    gpu_driver: NotRequired[str]
+    """The driver of the GPU nodes, where the cloud lets one choose. Left out: the cloud's choice."""
+    admins: NotRequired[list[str]]
+    """On AWS: ARNs of further roles or users that may do everything in the cluster."""
+    protect: NotRequired[bool]
+    """Keep the cluster from being deleted or replaced. Default: ``false``."""
+
+
 class ClusterArgs(TypedDict):
     """Which cluster is meant, so that no other one is changed by a kubeconfig that points elsewhere."""
 
@@ -542,14 +574,16 @@ class ClusterArgs(TypedDict):
     server: NotRequired[str]
     """The address of its API server, such as ``https://203.0.113.7:6443``. Given, a kubeconfig that leads to another one is refused."""
     version: NotRequired[str]
-    """Its Kubernetes version, such as ``1.34``. Left out: not checked."""
+    """Its Kubernetes version, such as ``1.34``. Left out: not checked; of a cluster that is made, the newest that is known here."""
+    managed: NotRequired[ManagedArgs]
+    """Make the cluster: see ``cluster.managed``. Left out: it is there already, and a kubeconfig leads to it."""
 
 
 class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -713,7 +747,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -756,7 +790,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -773,7 +807,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -984,7 +1018,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -1039,7 +1073,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]

@@ -12,6 +12,7 @@ import pulumi_random as random
 
 from pulumi_llm import _component as support
 from pulumi_llm import _host as hosts
+from pulumi_llm import _managed as managed
 from pulumi_llm import _notices as notices
 from pulumi_llm import spec
 from pulumi_llm._args import FleetArgs
@@ -43,9 +44,13 @@ class Fleet(pulumi.ComponentResource):
     namespace: pulumi.Output[str]
     """The namespace that all of it is in."""
     hourly_price: pulumi.Output[Optional[float]]
-    """What all nodes cost per hour in ``currency``; absent where that is unknown."""
+    """What all GPU nodes cost per hour in ``currency``; absent where that is unknown."""
     currency: pulumi.Output[Optional[str]]
     """The currency of ``hourly_price``."""
+    kubeconfig: pulumi.Output[Optional[str]]
+    """The kubeconfig of the cluster that was made (secret), where one was."""
+    cluster_name: pulumi.Output[Optional[str]]
+    """What its cloud calls that cluster."""
 
     def __init__(self, name: str, args: FleetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the fleet. A wrong argument ends the program with every mistake named, and no traceback."""
@@ -58,10 +63,14 @@ class Fleet(pulumi.ComponentResource):
         wanted = fleet.spec
         super().__init__(f"{support.PACKAGE}:index:Fleet", name, support.recorded(args), opts)
         given = self.get_provider(f"{PACKAGE}:index:any")
-        if given is None:
-            with support.refusing(name):
-                text = _checked(args, wanted)
-            given = resources.provider(f"{name}-cluster", text, wanted.cluster.context, self)
+        made_here: dict[str, Any] = {}
+        with support.refusing(name):
+            if fleet.cluster is not None:
+                handle = managed.make(name, fleet.cluster, self, there=args.get(spec.KUBECONFIG.argument), given=given)
+                made_here = {"kubeconfig": handle.kubeconfig, "cluster_name": handle.name}
+                given = resources.provider(f"{name}-kubernetes", handle.kubeconfig, None, self)
+            elif given is None:
+                given = resources.provider(f"{name}-cluster", _checked(args, wanted), wanted.cluster.context, self)
         notices.warn(self, name, [*hosts.expired(wanted.keys), *fleet.warnings])
         child = pulumi.ResourceOptions(parent=self)
         made = {key: each for key, each in wanted.keys.items() if key not in carried}
@@ -93,6 +102,7 @@ class Fleet(pulumi.ComponentResource):
                 "namespace": pulumi.Output.from_input(wanted.namespace),
                 "hourly_price": pulumi.Output.from_input(fleet.hourly_price),
                 "currency": pulumi.Output.from_input(price.currency if price is not None else None),
+                **made_here,
             },
         )
 

@@ -30,7 +30,7 @@ from pulumi_llm.clouds.base import (
     Scope,
 )
 from pulumi_llm.clouds.capabilities import Capability
-from pulumi_llm.clouds.plans import StartPlan
+from pulumi_llm.clouds.plans import StartPlan, WayOut
 from pulumi_llm.clouds.support import shortened
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import capabilities
@@ -93,6 +93,8 @@ class HostRequest:
     """Copies of the data disk."""
     groups: tuple[pulumi.Input[str], ...] = ()
     """Firewalls that it shares with other machines."""
+    out: tuple[WayOut, ...] | None = None
+    """What it may call; None: everybody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +245,7 @@ def _order(request: HostRequest) -> HostOrder:
         system_disk_gib=request.system_disk_gib,
         data_disk_gib=request.node.data_disk_gib,
         rules=tuple(_rules(request)),
+        out=request.out,
         groups=request.groups,
         user_data=bootstrap.user_data(request.node),
         tags=request.tags,

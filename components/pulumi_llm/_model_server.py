@@ -25,7 +25,9 @@ from pulumi_llm._stopping import nobody_starts, refuse_unable, starts, stops_its
 from pulumi_llm._texts import _
 from pulumi_llm._together import ServerNode
 from pulumi_llm._upstream_keys import upstream_keys
+from pulumi_llm._ways_out import ways_out
 from pulumi_llm.clouds.base import AddressHandle, BareHost, ExistingHost, Scope
+from pulumi_llm.clouds.plans import WayOut
 from pulumi_llm.errors import among
 from pulumi_llm.preflight import stores
 from pulumi_llm.preflight.endings import ending_models
@@ -161,6 +163,7 @@ class ModelServer(pulumi.ComponentResource):
             stops_itself=stops_itself(server.spec, 1),
             starts=starts(server.spec),
             disk=server.spec.disk,
+            out=settled.out,
         )
         machine = hosts.provision(request, scope)
         replicas = _further(name, server, request, machine, args, scope)
@@ -218,6 +221,8 @@ class Settled:
     node: NodeRequest
     of_vendors: Mapping[str, pulumi.Output[str]]
     of_moderators: Mapping[str, pulumi.Output[str]]
+    out: tuple[WayOut, ...] | None
+    """What its machines may call; None: everybody."""
 
 
 def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settled:
@@ -225,7 +230,9 @@ def settle(name: str, args: Mapping[str, Any], server: ResolvedServer) -> Settle
     of_vendors, (node, of_moderators) = gather(
         lambda: upstream_keys(server.spec.upstreams, args), lambda: _node(name, args, server)
     )
-    return Settled(server=server, node=node, of_vendors=of_vendors, of_moderators=of_moderators)
+    found = server.network.exists or args.get("vpc_id") is not None
+    out = ways_out(server, node, found=found)
+    return Settled(server=server, node=node, of_vendors=of_vendors, of_moderators=of_moderators, out=out)
 
 
 def _node(
@@ -305,7 +312,8 @@ def _further(
     """The further machines with the same models. Each is changed when the one before it is ready again."""
     replicas: list[Replica] = []
     if server.spec.replicas > 1:
-        first = First(host=machine, network=request.network, key=hosts.random_key(f"{name}-replica-key", scope))
+        key = hosts.random_key(f"{name}-replica-key", scope)
+        first = First(host=machine, network=request.network, key=key, out=request.out)
         for number in _replicas.numbers(server):
             after = tuple(each.host.applied for each in replicas[-1:])
             replicas.append(Replica(name, number, server, first, args, scope, after))

@@ -15,6 +15,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._gateway import routes_of
 from pulumi_llm._stopping import starts, stops_itself
 from pulumi_llm.clouds.base import BareHost, NetworkHandle, Scope
+from pulumi_llm.clouds.plans import WayOut
 from pulumi_llm.roles.requests import Traces
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class First:
     host: BareHost
     network: NetworkHandle
     key: pulumi.Output[str]
+    out: tuple[WayOut, ...] | None = None
+    """What all of them may call; None: everybody."""
 
 
 class Replica(pulumi.ComponentResource):
@@ -83,6 +86,7 @@ class Replica(pulumi.ComponentResource):
                 starts=starts(server.spec),
                 renew=server.spec.renew,
                 image_id=args.get("image_id"),
+                out=first.out,
                 in_turn=True,
                 after=after,
             ),

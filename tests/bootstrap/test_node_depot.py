@@ -17,6 +17,7 @@ from pulumi_llm._backup.places import Store
 from pulumi_llm._bootstrap import BundleRole, DepotRole
 from pulumi_llm._bootstrap.settings import settings
 from pulumi_llm._bootstrap.user_data import boot_stages
+from pulumi_llm._bundle import manifest
 from pulumi_llm._bundle import upload as uploading
 from pulumi_llm._bundle.upload import Sent, upload
 from pulumi_llm.errors import Refusal
@@ -207,7 +208,22 @@ def test_another_bundle_takes_the_place_of_the_one_before(server: Server, folder
     supply.write_text(supply.read_text().replace(first.digest, second.digest))
     assert node.run("run", "depot").returncode == 0
     assert not node.path(f"{HOME}/models/{NAME}/sub folder/tokenizer.json").exists()
-    assert json.loads(node.path(f"{HOME}/manifest.json").read_text()) == document
+    assert node.path(f"{HOME}/manifest.json").read_bytes() == manifest.same(document)
+
+
+def test_the_same_files_are_the_same_bundle_whenever_and_from_wherever_they_came(server: Server, folder: Path) -> None:
+    first = upload(folder, store(server[0]))
+    before = objects(server)
+    document = json.loads((folder / "manifest.json").read_text())
+    files = [{**each, "source": "https://another.example/"} for each in reversed(document["files"])]
+    (folder / "manifest.json").write_text(
+        json.dumps({**document, "made": "2030-01-02T03:04:05Z", "machines": ["a"], "files": files})
+    )
+    assert upload(folder, store(server[0])) == Sent(digest=first.digest, bytes=first.bytes, sent=0)
+    assert objects(server).keys() == before.keys()
+    changed = {**document, "images": {}}
+    (folder / "manifest.json").write_text(json.dumps(changed))
+    assert upload(folder, store(server[0])).digest != first.digest
 
 
 def test_what_keeps_a_machine_from_its_bundle_has_a_code(server: Server, folder: Path, tmp_path: Path) -> None:

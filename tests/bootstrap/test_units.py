@@ -300,6 +300,42 @@ def test_a_dotted_flag_and_a_negative_value_pass(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "extra",
+    [
+        ("--speculative-config",),
+        ("--speculative-config", "--seed", "1"),
+        ("--max-num-batched-tokens", "--seed", "1"),
+        ("--max-num-batched-tokens=",),
+        ("-sc",),
+        ("--seed", "1", "--block-size"),
+        ("--lora-target-modules", "--seed", "1"),
+        ("--speculative-config.method",),
+        ("--enforce-eager", "true"),
+        ("--enforce-eager=true",),
+        ("--seed", "1", "2"),
+    ],
+)
+def test_a_flag_without_its_value_or_with_one_too_many_is_refused(extra: tuple[str, ...]) -> None:
+    """Each is an error of the pinned release's own parser: run on its CPU build on 2026-11-29."""
+    assert codes(*extra) == ["bootstrap.flag-without-value"]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 3}'),
+        ("--speculative-config=",),
+        ("--lora-target-modules", "q_proj", "v_proj", "--enforce-eager"),
+        ("--seed=-1", "--enforce-eager"),
+        ("--cpu-offload-gb", "-1"),
+        ("--compilation-config.mode", "3"),
+    ],
+)
+def test_a_flag_with_as_many_values_as_it_takes_passes(extra: tuple[str, ...]) -> None:
+    assert vllm_arguments(replace(ROLE, extra_args=extra))[-len(extra) :] == list(extra)
+
+
+@pytest.mark.parametrize(
     ("argument", "told"), [("--nonsense", "no --nonsense, and"), ("--nonsense=1", "no --nonsense=, and")]
 )
 def test_an_unknown_flag_is_told_as_it_was_written_and_without_its_value(argument: str, told: str) -> None:

@@ -12,6 +12,7 @@ from pulumi_llm import catalog
 from pulumi_llm.catalog.layer_lists import LayerLists, UnclearListError
 from pulumi_llm.catalog.models import GIB
 from pulumi_llm.catalog.shapes.shape import Piece
+from pulumi_llm.preflight.weights import weights_gib
 
 STORED: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent / "data" / "stored.json").read_text(encoding="utf-8")
@@ -131,3 +132,48 @@ def test_four_bits_in_groups_of_32_with_a_scale_of_one_byte_are_mxfp4(tmp_path: 
     config = {**STORED["openai/gpt-oss-20b"]["config"], "quantization_config": block}
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert catalog.model_from_config(tmp_path).quantization == "mxfp4"
+
+
+DENSE = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 4096,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "intermediate_size": 14336,
+    "vocab_size": 128256,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": False,
+}
+BODY, ENDS = 6.98e9, 1.05e9
+
+
+def of_groups(bits: int, width: int | None) -> dict[str, Any]:
+    weights = {"num_bits": bits, "type": "int", "group_size": width, "strategy": "group" if width else "channel"}
+    group = {"targets": ["Linear"], "weights": {**weights, "symmetric": True}}
+    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}, "ignore": ["lm_head"]}
+
+
+@pytest.mark.parametrize(
+    ("block", "size"),
+    [
+        # a scale of 16 bit a group, and for awq, gptq and auto-round as many bits of zero point
+        ({"quant_method": "gptq", "bits": 4, "group_size": 32, "sym": True}, 0.5 + 2.5 / 32),
+        ({"quant_method": "gptq", "bits": 8, "group_size": 32, "sym": True}, 1 + 3 / 32),
+        ({"quant_method": "awq", "bits": 4, "group_size": 64}, 0.5 + 2.5 / 64),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 32, "sym": True}, 0.5 + 2.5 / 32),
+        (of_groups(4, 32), 0.5 + 2 / 32),
+        (of_groups(8, 32), 1 + 2 / 32),
+        (of_groups(8, None), 1.005),
+        # experts alone are stored in it, and this has none
+        ({"quant_method": "mxfp4"}, 2.0),
+    ],
+)
+def test_small_groups_take_more_and_a_method_takes_what_it_knows(
+    tmp_path: Path, block: dict[str, Any], size: float
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**DENSE, "quantization_config": block}), encoding="utf-8")
+    model = catalog.model_from_config(tmp_path)
+    found = weights_gib(model, model.quantization, model.quantization_bits)
+    assert found == pytest.approx((BODY * size + 2 * ENDS) / GIB, rel=0.01)

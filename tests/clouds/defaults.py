@@ -314,6 +314,32 @@ VOLCENGINE: tuple[Row, ...] = (
 VOLCENGINE_SPOT: tuple[Row, ...] = ((VOLC_MACHINE, "spotStrategy", "SpotAsPriceGo"),)
 
 
+VULTR_RULE, VULTR_MACHINE = "vultr:index/firewallRule:FirewallRule", "vultr:index/instance:Instance"
+VULTR_VOLUME = "vultr:index/blockStorage:BlockStorage"
+
+VULTR: tuple[Row, ...] = (
+    ("vultr:index/vpc:Vpc", "description", "Machines of pulumi-llm"),
+    ("vultr:index/firewallGroup:FirewallGroup", "description", "Machines of pulumi-llm"),
+    (VULTR_RULE, "protocol", "tcp"),
+    (VULTR_RULE, "ipType", "v4"),
+    # Cloudflare's addresses would be let in by it.
+    (VULTR_RULE, "source", None),
+    (VULTR_MACHINE, "enableIpv6", False),
+    (VULTR_MACHINE, "backups", "disabled"),
+    (VULTR_MACHINE, "ddosProtection", False),
+    (VULTR_MACHINE, "activationEmail", False),
+    (VULTR_MACHINE, "userScheme", "root"),
+    (VULTR_MACHINE, "scriptId", None),
+    ("vultr:index/reservedIp:ReservedIp", "ipType", "v4"),
+    ("vultr:index/reservedIp:ReservedIp", "label", "Machines of pulumi-llm"),
+    # An instance takes it at its start.
+    ("vultr:index/reservedIp:ReservedIp", "instanceId", None),
+    ("vultr:index/dnsRecord:DnsRecord", "type", "A"),
+    (VULTR_VOLUME, "blockType", "high_perf"),
+    (VULTR_VOLUME, "live", True),
+)
+
+
 def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
     """``rows`` with ``others`` in place of those that speak of the same input, or of the whole that it is part of."""
     said = [(type_, path) for type_, path, _ in others]
@@ -330,6 +356,7 @@ DEFAULTS = {
     "gcp": GCP,
     "tencent": TENCENT,
     "volcengine": VOLCENGINE,
+    "vultr": VULTR,
 }
 SPOT = {
     "aliyun": _over(ALIYUN, ALIYUN_SPOT),

@@ -52,6 +52,7 @@ REGIONS = {
     "gcp": "us-west1",
     "tencent": "ap-guangzhou",
     "volcengine": "cn-beijing",
+    "vultr": "ewr",
 }
 ZONES = {
     "aliyun": "cn-hangzhou-i",
@@ -60,6 +61,7 @@ ZONES = {
     "gcp": "us-west1-a",
     "tencent": "ap-guangzhou-3",
     "volcengine": "cn-beijing-a",
+    "vultr": "ewr",
 }
 TYPES = {
     "aliyun": "ecs.gn6i-c4g1.xlarge",
@@ -68,6 +70,7 @@ TYPES = {
     "gcp": "g2-standard-4",
     "tencent": "GN7.2XLARGE32",
     "volcengine": "ecs.pni2.3xlarge",
+    "vultr": "vcg-a16-6c-64g-16vram",
 }
 SELL_SPOT = tuple(name for name in TYPES if catalog.load().cloud(name).spot)
 START = tuple(name for name in TYPES if Capability.STARTS in catalog.load().cloud(name).can)
@@ -140,6 +143,7 @@ IMAGES: dict[str, dict[str, Any]] = {
     "gcp:compute/getImage:getImage": {
         "selfLink": "https://www.googleapis.com/compute/v1/projects/ubuntu-os-cloud/global/images/ubuntu-2404-noble-amd64-v20260910"
     },
+    "vultr:index/getOs:getOs": {"id": "2284", "name": "Ubuntu 24.04 LTS x64", "arch": "x64", "family": "ubuntu"},
     "tencentcloud:Images/getInstance:getInstance": {
         "images": [
             {"imageId": "img-grid", "imageName": "Ubuntu Server 24.04 LTS 64bit GRID", "createdTime": "2026-08-01"},
@@ -239,6 +243,7 @@ class _Answers(mocks.Mocks):
             "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-key"},
             "volcengine:eip/address:Address": {"eipAddress": "192.0.2.1"},
             "gcp:compute/address:Address": {"address": "192.0.2.1"},
+            "vultr:index/reservedIp:ReservedIp": {"subnet": "192.0.2.1"},
         }.get(args.typ, {})
         return f"{args.name}-id", {**args.inputs, **computed, "publicIp": "192.0.2.1", "ipAddress": "192.0.2.1"}
 
@@ -307,6 +312,7 @@ def everything(
         record = RecordRequest(name="llm.example.com", zone="example.com", zone_id=zone_id, address=address.ip)
         if hasattr(cloud, "record") and Capability.DNS in catalog.load().cloud(cloud.name).can:
             cloud.record(f"{name}-name", record, scope)
+        named = getattr(cloud, "disk_names_machine", False)
         disk = cloud.disk(
             f"{name}-disk",
             DiskRequest(
@@ -315,13 +321,15 @@ def everything(
                 instance_type=instance_type,
                 tags=TAGS,
                 copied=copied,
+                holder=machine if named else None,
             ),
             scope,
         )
         if copied:
             plan = SnapshotPlan(days=(0,), hour=3, minute=0, keep_days=7)
             cloud.copy_disk(f"{name}-copies", plan, disk, TAGS, scope)
-        cloud.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
+        if not named:
+            cloud.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
 
     return program
 

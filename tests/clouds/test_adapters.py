@@ -22,6 +22,7 @@ MACHINES = {
     "gcp": "gcp:compute/instance:Instance",
     "tencent": "tencentcloud:Instance/instance:Instance",
     "volcengine": "volcengine:ecs/instance:Instance",
+    "vultr": "vultr:index/instance:Instance",
 }
 KEYS = {
     "aliyun": "alicloud:ecs/ecsKeyPair:EcsKeyPair",
@@ -29,6 +30,7 @@ KEYS = {
     "digitalocean": "digitalocean:index/sshKey:SshKey",
     "tencent": "tencentcloud:Key/pair:Pair",
     "volcengine": "volcengine:ecs/keyPair:KeyPair",
+    "vultr": "vultr:index/sSHKey:SSHKey",
 }
 DISKS = {
     "aliyun": ("alicloud:ecs/ecsDisk:EcsDisk", "size"),
@@ -37,6 +39,7 @@ DISKS = {
     "gcp": ("gcp:compute/disk:Disk", "size"),
     "tencent": ("tencentcloud:Cbs/storage:Storage", "storageSize"),
     "volcengine": ("volcengine:ebs/volume:Volume", "size"),
+    "vultr": ("vultr:index/blockStorage:BlockStorage", "sizeGb"),
 }
 ATTACHMENTS = {
     "aliyun": ("alicloud:ecs/eipAssociation:EipAssociation", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"),
@@ -52,6 +55,8 @@ ATTACHMENTS = {
         "tencentcloud:Cbs/storageAttachment:StorageAttachment",
     ),
     "volcengine": ("volcengine:eip/associate:Associate", "volcengine:ebs/volumeAttach:VolumeAttach"),
+    # So it is here, and a volume names its machine.
+    "vultr": (),
 }
 LAUNCH_ONLY = {
     "aliyun": {"imageId", "userData", "keyName"},
@@ -66,6 +71,7 @@ LAUNCH_ONLY = {
     },
     "tencent": {"imageId", "userDataRaw", "keyIds"},
     "volcengine": {"imageId", "userData", "keyPairName"},
+    "vultr": {"osId", "userData", "sshKeyIds"},
 }
 RENEWED = {
     "aliyun": {"imageId", "userData", "keyName"},
@@ -74,8 +80,16 @@ RENEWED = {
     "gcp": {'metadata["user-data"]', 'metadata["ssh-keys"]'},  # and here for the image
     "tencent": {"imageId", "keyIds"},
     "volcengine": {"imageId", "userData", "keyPairName"},
+    "vultr": set(),  # the provider itself, for all three
 }
 UNTAGGED = {
+    "vultr:index/blockStorage:BlockStorage",
+    "vultr:index/dnsRecord:DnsRecord",
+    "vultr:index/firewallGroup:FirewallGroup",
+    "vultr:index/firewallRule:FirewallRule",
+    "vultr:index/reservedIp:ReservedIp",
+    "vultr:index/sSHKey:SSHKey",
+    "vultr:index/vpc:Vpc",
     "volcengine:vpc/securityGroupRule:SecurityGroupRule",
     "volcengine:eip/associate:Associate",
     "volcengine:ebs/volumeAttach:VolumeAttach",
@@ -240,6 +254,15 @@ WIRED = {
         "securityGroupIds": ["qwen-firewall-id"],
         "systemVolumeSize": 50,
     },
+    "vultr": {
+        "plan": "vcg-a16-6c-64g-16vram",
+        "region": "ewr",
+        "vpcIds": ["qwen-network-ewr-vpc-id"],
+        "firewallGroupId": "qwen-firewall-id",
+        "sshKeyIds": ["qwen-key-id"],
+        "reservedIpId": "qwen-address-id",
+        "hostname": "qwen-machine",
+    },
 }
 
 
@@ -251,13 +274,16 @@ def test_the_machine_is_what_and_where_it_was_asked_for(cloud: Cloud, recording:
 
 def test_address_and_disk_are_attached_to_the_machine(cloud: Cloud, recording: Recording) -> None:
     machine = f"{machine_of(cloud, recording).name}-id"
-    *addresses, disk = (recording.only(type_).inputs for type_ in ATTACHMENTS[cloud.name])
-    holder = {"digitalocean": "dropletId", "gcp": "instance"}.get(cloud.name, "instanceId")
-    assert [each[holder] for each in (*addresses, disk)] == [machine] * len(ATTACHMENTS[cloud.name])
+    attached = ATTACHMENTS[cloud.name] or (DISKS[cloud.name][0],)
+    *addresses, disk = (recording.only(type_).inputs for type_ in attached)
+    holders = {"digitalocean": "dropletId", "gcp": "instance", "vultr": "attachedToInstance"}
+    holder = holders.get(cloud.name, "instanceId")
+    assert [each[holder] for each in (*addresses, disk)] == [machine] * len(attached)
     assert len(addresses) == (not address_at_launch(cloud))
     # A reserved IP of DigitalOcean is its own id.
     assert all({"qwen-address-id", "192.0.2.1"} & set(each.values()) for each in addresses)
-    assert "qwen-disk-id" in disk.values()
+    # A volume of Vultr's names its machine itself, in its label too: the provider takes no other machine alone.
+    assert "qwen-disk-id" in disk.values() or disk["label"] == f"project-stack-qwen-disk of {machine}"
 
 
 def test_user_data_reaches_the_machine_as_plain_text(cloud: Cloud, recording: Recording) -> None:
@@ -328,7 +354,7 @@ def test_a_range_may_be_known_only_later(cloud: Cloud) -> None:
 def test_image_user_data_and_key_are_taken_at_launch_only(cloud: Cloud, recording: Recording) -> None:
     assert machine_of(cloud, recording).ignored == LAUNCH_ONLY[cloud.name]
     if cloud.name in KEYS:  # Google's machines have their keys themselves
-        assert "publicKey" in recording.only(KEYS[cloud.name]).ignored
+        assert {"publicKey", "sshKey"} & recording.only(KEYS[cloud.name]).ignored
 
 
 def test_renew_lets_image_user_data_and_key_take_effect(cloud: Cloud) -> None:
@@ -451,7 +477,7 @@ def test_tencent_does_not_delete_first_what_carries_a_name_of_ours() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "sold"),
-    [(1, {"aws": 1, "digitalocean": 1, "gcp": 10, "volcengine": 10}), (20, {}), (101, {"tencent": 110})],
+    [(1, {"aws": 1, "digitalocean": 1, "gcp": 10, "volcengine": 10, "vultr": 10}), (20, {}), (101, {"tencent": 110})],
 )
 def test_a_disk_is_rounded_up_to_what_is_sold(cloud: Cloud, asked: int, sold: dict[str, int]) -> None:
     type_, key = DISKS[cloud.name]
@@ -497,6 +523,7 @@ CREDENTIALS = {
     ),
     "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_SECURITY_TOKEN"),
     "volcengine": ("VOLCENGINE_ACCESS_KEY", "VOLCENGINE_SECRET_KEY", "VOLCENGINE_SESSION_TOKEN"),
+    "vultr": ("VULTR_API_KEY",),
 }
 """Where each cloud's provider looks for credentials."""
 
@@ -522,6 +549,8 @@ WORDS = {
     "googleapi: Error 403: Required 'compute.images.getFromFamily' permission, forbidden": "cloud.lookup-denied",
     "google: could not find default credentials": "cloud.no-credentials",
     "googleapi: Error 404: The resource 'projects/a/global/images/family/b' was not found, notFound": "cloud.no-image",
+    "no results were found": "cloud.no-image",
+    'error getting os list: {"error":"Invalid API token.","status":401}': "cloud.no-credentials",
     "dial tcp: i/o timeout": "cloud.lookup-failed",
 }
 
@@ -581,6 +610,7 @@ LOOKED_UP = {
             "visibility": "public",
         },
     ),
+    "vultr": ("vultr:index/getOs:getOs", {"filters": [{"name": "name", "values": ["Ubuntu 24.04 LTS x64"]}]}),
 }
 
 
@@ -628,7 +658,7 @@ def test_a_key_pair_without_a_free_name_is_named_after_the_key_as_the_cloud_acce
 def test_odd_names_become_names_that_the_cloud_takes(cloud: Cloud, name: str) -> None:
     facts = catalog.load().cloud(cloud.name)
     keys = {"vpcName", "vswitchName", "securityGroupName", "instanceName", "diskName", "addressName", "name"}
-    keys |= {"storageName", "keyNamePrefix", "subnetName", "volumeName", "keyPairName"}
+    keys |= {"storageName", "keyNamePrefix", "subnetName", "volumeName", "keyPairName", "hostname"}
     said = [
         (each.type, value)
         for each in own(record(everything(cloud, name=name)))
@@ -647,6 +677,8 @@ def test_two_long_names_stay_two_names(cloud: Cloud) -> None:
         long_names = [each.inputs["keyNamePrefix"] for each in _two_long(cloud, KEYS["aws"])]
     elif cloud.name == "digitalocean":  # droplets are named by the engine
         long_names = [each.inputs["name"] for each in _two_long(cloud, "digitalocean:index/tag:Tag")]
+    elif cloud.name == "vultr":
+        long_names = [each.inputs["hostname"] for each in _two_long(cloud, MACHINES[cloud.name])]
     elif cloud.name == "gcp":
         long_names = [each.name for each in _two_long(cloud, MACHINES[cloud.name])]
     else:
@@ -687,9 +719,9 @@ def test_the_handle_tells_the_image_that_the_machine_has(cloud: Cloud) -> None:
     seen: list[str] = []
     build = everything(_Watched(cloud, seen))  # type: ignore[arg-type]
     record(build)
-    paths = {"aws": "ami", "digitalocean": "image", "gcp": "bootDisk.initializeParams.image"}
+    paths = {"aws": "ami", "digitalocean": "image", "gcp": "bootDisk.initializeParams.image", "vultr": "osId"}
     path = paths.get(cloud.name, "imageId")
-    assert seen == [harness.value_at(machine_of(cloud, record(everything(cloud))).inputs, path)]
+    assert seen == [str(harness.value_at(machine_of(cloud, record(everything(cloud))).inputs, path))]
 
 
 @dataclasses.dataclass
@@ -736,6 +768,11 @@ def _rules(name: str, recording: Recording) -> list[tuple[str, str, str]]:
             for allowed in each.inputs["allows"]
             for port in allowed["ports"]
             for cidr in each.inputs["sourceRanges"]
+        ]
+    if name == "vultr":
+        return [
+            (each.name, each.inputs["port"], f"{each.inputs['subnet']}/{int(each.inputs['subnetSize'])}")
+            for each in recording.of("vultr:index/firewallRule:FirewallRule")
         ]
     if name == "volcengine":
         rules = [

@@ -11,23 +11,26 @@ from tests.engine.sim import Sim, said
 
 pytestmark = pytest.mark.engine
 
-SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4", "volcengine": "ecs.c3i.xlarge"}
+SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4", "volcengine": "ecs.c3i.xlarge", "vultr": "vc2-4c-8gb"}
 PLACES = {
     "digitalocean": ("sgp1", "nyc3"),
     "gcp": ("us-west1", "asia-northeast1"),
     "volcengine": ("ap-southeast-1", "ap-southeast-3"),
+    "vultr": ("sgp", "nrt"),
 }
 MACHINES = {
     "digitalocean": "digitalocean:index/droplet:Droplet",
     "gcp": "gcp:compute/instance:Instance",
     "volcengine": "volcengine:ecs/instance:Instance",
+    "vultr": "vultr:index/instance:Instance",
 }
-PLACE_OF = {"digitalocean": "region", "gcp": "zone", "volcengine": "zoneId"}
+PLACE_OF = {"digitalocean": "region", "gcp": "zone", "volcengine": "zoneId", "vultr": "region"}
 """The input of a machine that says where it is; a zone's name begins with its region's."""
 SOLD_OUT = {
     "digitalocean": "is not available in region sgp1",
     "gcp": "does not have enough resources available",
     "volcengine": "OperationDenied.NoStock",
+    "vultr": "The selected plan is not available in the selected region.",
 }
 
 

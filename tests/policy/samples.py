@@ -21,6 +21,7 @@ PACKAGES = {
     "gcp": "gcp",
     "tencentcloud": "tencent",
     "volcengine": "volcengine",
+    "vultr": "vultr",
 }
 
 

@@ -39,6 +39,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
             ("vpc.SecurityGroupRule", "cidr_ip", WORLD),
             ("vpc.SecurityGroupRule", "direction", "ingress"),
         ],
+        "vultr": [("vultr.FirewallRule", "subnet_size", 0), ("vultr.FirewallRule", "subnet_size", 1)],
     },
     "policy.no-firewall": {
         "aws": [("ec2.Instance", "vpc_security_group_ids", [])],
@@ -50,6 +51,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "gcp": [("compute.Instance", "tags", ["another"]), ("compute.Firewall", "target_tags", ["another"])],
         "tencent": [("instance.Instance", "orderly_security_groups", [])],
         "volcengine": [("ecs.Instance", "security_group_ids", [])],
+        "vultr": [("vultr.Instance", "firewall_group_id", None)],
     },
     "policy.disk-not-encrypted": {
         "aws": [("InstanceRootBlockDeviceArgs", "encrypted", False), ("ebs.Volume", "encrypted", False)],
@@ -80,6 +82,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "gcp": [("compute.Instance", "metadata", {"user-data": f"{USER_DATA}# hf_{'x' * 34}\n"})],
         "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}# AKID{'x' * 32}\n")],
         "volcengine": [("ecs.Instance", "user_data", f"{USER_DATA}# sk-{'x' * 40}\n")],
+        "vultr": [("vultr.Instance", "user_data", f"{USER_DATA}# hf_{'x' * 34}\n")],
     },
     "policy.password-login": {
         "aws": [("ec2.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
@@ -88,6 +91,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "gcp": [("compute.Instance", "metadata", {"user-data": f"{USER_DATA}ssh_pwauth: true\n"})],
         "tencent": [("instance.Instance", "user_data_raw", f"{USER_DATA}ssh_pwauth: yes\n")],
         "volcengine": [("ecs.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
+        "vultr": [("vultr.Instance", "user_data", f"{USER_DATA}ssh_pwauth: true\n")],
     },
     "policy.image-not-pinned": {
         "aws": [("ec2.Instance", "ami", "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current")],
@@ -96,6 +100,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "gcp": [("InstanceBootDiskInitializeParamsArgs", "image", "projects/a/global/images/family/ubuntu-2404-lts")],
         "tencent": [("instance.Instance", "image_id", "Ubuntu Server 24.04 LTS 64bit")],
         "volcengine": [("ecs.Instance", "image_id", "Ubuntu 24.04 64 bit")],
+        "vultr": [("vultr.Instance", "os_id", "Ubuntu 24.04 LTS x64")],
     },
     "policy.missing-tag": {
         "aws": [("ebs.Volume", "tags", None)],
@@ -104,6 +109,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "gcp": [("compute.Disk", "labels", None), ("compute.Instance", "labels", None)],
         "tencent": [("cbs.Storage", "tags", None)],
         "volcengine": [("ebs.Volume", "tags", None)],
+        "vultr": [("vultr.Instance", "tags", None)],
     },
     "policy.region-not-allowed": {
         "aws": [("aws.Provider", "region", "us-east-1")],
@@ -112,6 +118,7 @@ UNDONE: dict[str, dict[str, list[tuple[str, str, Any]]]] = {
         "gcp": [("gcp.Provider", "region", "europe-west1"), ("compute.Address", "region", "europe-west1")],
         "tencent": [("tencentcloud.Provider", "region", "ap-beijing")],
         "volcengine": [("volcengine.Provider", "region", "cn-shanghai")],
+        "vultr": [("vultr.Instance", "region", "lhr"), ("vultr.ReservedIp", "region", "lhr")],
     },
     "policy.over-budget": {
         "aws": [("ec2.Instance", "instance_type", "p4d.24xlarge")],
@@ -139,6 +146,11 @@ NOTHING_TO_UNDO = {
     ("policy.disk-not-encrypted", "volcengine"): "the SDK has no argument for any disk, which is told as cannot-be-had",
     ("policy.metadata-without-token", "volcengine"): "the SDK has no argument for it, which is told as cannot-be-had",
     ("policy.shutdown-destroys", "volcengine"): "shutting down inside the machine always stops it",
+    ("policy.disk-not-encrypted", "vultr"): "the SDK has no argument for any disk, which is told as cannot-be-had",
+    ("policy.metadata-without-token", "vultr"): "there is no token mode, which is told as policy.cannot-be-had",
+    ("policy.shutdown-destroys", "vultr"): "shutting down inside the machine always stops it",
+    ("policy.disk-dies-with-machine", "vultr"): "block storage cannot go with the machine, as on AWS",
+    ("policy.over-budget", "vultr"): "the dearest plan that the catalogue has costs 1,750 USD a month",
     ("policy.over-budget", "volcengine"): "the catalogue has no price of its machines",
     ("policy.disk-dies-with-machine", "tencent"): "a Storage of its own cannot go with the machine, as on AWS",
 }
@@ -162,6 +174,7 @@ DEMANDS = policy.Settings.model_validate(
             "gcp": ["us-west1"],
             "tencent": ["ap-guangzhou"],
             "volcengine": ["cn-beijing"],
+            "vultr": ["ewr"],
         },
         "required_tags": ["team"],
         "budget": {"per_month": 20_000},

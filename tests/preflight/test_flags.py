@@ -16,6 +16,8 @@ from pulumi_llm.preflight.rules_model import architectures
 QWEN, BGE = "Qwen/Qwen2.5-7B-Instruct", "BAAI/bge-m3"
 NGRAM = '{"method": "ngram", "num_speculative_tokens": %d}'
 NGRAM_OF = NGRAM.replace("%d", "%s")
+SMALL = '{"model": "a/b", "method": "eagle3", "num_speculative_tokens": 3, "draft_tensor_parallel_size": %s}'
+OTHER_WORDS = '{"model": "Qwen/Qwen2.5-0.5B-Instruct", "num_speculative_tokens": 3}'
 
 
 def refused(model: str, *flags: str, gpu: str = "H200", context: int | None = None) -> list[str]:
@@ -67,6 +69,10 @@ def refused(model: str, *flags: str, gpu: str = "H200", context: int | None = No
         (QWEN, ("--spec-method", "eagel3", "--spec-model", "a/b", "--spec-tokens", "3"), "did you mean eagle3"),
         (QWEN, ("--spec-method", "eagle3", "--spec-tokens", "3"), "needs a model that guesses, and none is named"),
         (QWEN, ("--spec-method", "eagle3", "--spec-model", "a/b"), "num_speculative_tokens is not given"),
+        (QWEN, ("--speculative-config", SMALL % "7"), "into 7 parts, and the model into 8"),
+        (QWEN, ("--speculative-config", OTHER_WORDS), "a vocabulary of 151936 and"),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "use_heterogeneous_vocab": true'), "draft_model alone"),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "synthetic_acceptance_length": 2'), "synthetic rejection alone"),
         # config/scheduler.py: verify_max_model_len
         (QWEN, ("--max-num-batched-tokens", "64", "--max-num-seqs", "128"), "--max-num-batched-tokens 128"),
         (QWEN, ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"), "longer than a batch of 4096"),
@@ -87,6 +93,10 @@ def test_a_flag_that_vllm_refuses_is_refused_with_one_that_it_takes(
         ("deepseek-ai/DeepSeek-V3", ("--enable-lora",)),
         (QWEN, ("--speculative-config", NGRAM % 3)),
         (QWEN, ("-sc", NGRAM % 3)),
+        (QWEN, ("--speculative-config", SMALL % "8")),
+        (QWEN, ("--speculative-config", SMALL % "1")),
+        (QWEN, ("--speculative-config", NGRAM_OF % '3, "draft_tensor_parallel_size": 7')),
+        (QWEN, ("--speculative-config", OTHER_WORDS.replace("{", '{"use_heterogeneous_vocab": true, '))),
         (QWEN, ("--speculative-config", NGRAM_OF % "true")),
         (QWEN, ("--speculative-config", NGRAM_OF % "2.0")),
         (QWEN, ("--speculative-config", NGRAM_OF % '"3"')),

@@ -61,9 +61,11 @@ def test_those_on_the_cpu_have_their_ports_behind_those_on_gpus() -> None:
     ("model", "code", "key"),
     [
         ({"model": "Qwen/Qwen2.5-0.5B-Instruct"}, "fit.not-on-cpu", "device"),
-        ({"model": "Qwen/Qwen2.5-0.5B-Instruct-AWQ", "kind": "embedding"}, "fit.not-on-cpu", "device"),
-        ({"model": "Qwen/Qwen3-0.6B", "kind": "reranking"}, "fit.not-on-cpu", "device"),
+        ({"model": "Qwen/Qwen2.5-0.5B-Instruct-AWQ", "kind": "embedding"}, "fit.not-on-cpu", "kind"),
+        ({"model": "Qwen/Qwen3-0.6B", "kind": "reranking"}, "fit.not-on-cpu", "kind"),
         ({"model": "acme/embeds-it", "kind": "embedding"}, "fit.unknown-model", "model"),
+        ({"model": "acme/embeds-it"}, "fit.unknown-model", "kind"),
+        ({"model": "Qwen/Qwen2.5-0.5B-Instruct", "kind": "embedding"}, "fit.not-on-cpu", "kind"),
         ({"model": "BAAI/bge-m3", "kind": "chat"}, "spec.model-on-cpu", ""),
         ({"model": "BAAI/bge-m3", "gpus": 1}, "spec.model-on-cpu", ""),
         ({"model": "BAAI/bge-m3", "gpu_memory_utilization": 0.1}, "spec.model-on-cpu", ""),

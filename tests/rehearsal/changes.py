@@ -54,11 +54,26 @@ def edits(stack: str) -> tuple[Edit, ...]:
     )
 
 
-def written(stack: str, folder: Path) -> tuple[Path, ...]:
+DNS = {"aliyun-t4": "aliyun", "tencent-t4": "tencent"}
+"""The stacks that were rehearsed once more with what is added to them, and in whose DNS their record is."""
+
+
+def additions(stack: str) -> tuple[Edit, ...]:
+    """In one edit what a stack can have of the server's cloud besides: a role, a record, a schedule of snapshots."""
+    record = {"cloud": DNS[stack], "zone": "example.com"}
+    values: dict[str, Any] = {
+        "server.disk": {"snapshots": {"every": "day", "at": "03:00 Asia/Shanghai", "keep_days": 7}},
+        "server.domain": {"name": "llm.example.com", "filed": True, "record": record},
+        "server.idle_stop": {"minutes": 30},
+    }
+    return (Edit("additions", values),)
+
+
+def written(stack: str, folder: Path, wanted: tuple[Edit, ...]) -> tuple[Path, ...]:
     """The stack's file with one edit more each, written into ``folder``."""
     content = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
     files = []
-    for edit in edits(stack):
+    for edit in wanted:
         content = copy.deepcopy(content)
         for path, value in edit.values.items():
             *steps, last = path.split(".")

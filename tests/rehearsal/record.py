@@ -1,7 +1,8 @@
 """Records what the official plugins did: ``python -m tests.rehearsal.record [STACK…]``, where they are installed.
 
-It rehearses each stack with the edits of ``changes`` and writes tests/golden/rehearsals/STACK.json. Nothing but what
-was seen goes in: steps, calls, codes of refusals, versions, the day.
+It rehearses each stack with the edits of ``changes`` and writes tests/golden/rehearsals/STACK.json; ``--additions``
+takes the one edit that adds all else to it, and writes additions/STACK.json there. Nothing but what was seen goes in:
+steps, calls, codes of refusals, versions, the day.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Any
 
 from pulumi_llm._rehearsal import report
 from pulumi_llm._rehearsal.rehearsal import Asked, Rehearsal, rehearse
-from tests.rehearsal.changes import NEWER_IMAGE, ON_AWS, ROOT, SIMULATED, STACKS, written
+from tests.rehearsal.changes import DNS, NEWER_IMAGE, ON_AWS, ROOT, SIMULATED, STACKS, additions, edits, written
 
 GOLDEN = ROOT / "tests" / "golden" / "rehearsals"
+ADDITIONS = GOLDEN / "additions"
 
 SOURCES = {
     "alicloud": "aliyun/terraform-provider-alicloud, release/v2 at ace5bcf877, and pulumi-terraform-bridge v3.118.0",
@@ -29,11 +31,11 @@ SOURCES = {
 to be had: see docs/decisions/rehearsal.md."""
 
 
-def run(stack: str, simulated: Sequence[str]) -> Rehearsal:
-    """Rehearse a stack with all its edits."""
+def run(stack: str, simulated: Sequence[str], *, added: bool = False) -> Rehearsal:
+    """Rehearse a stack with all its edits, or with the one that adds all else to it."""
     with tempfile.TemporaryDirectory() as folder:
-        asked = Asked(ROOT, stack, written(stack, Path(folder)), tuple(simulated), newer_image=NEWER_IMAGE)
-        return rehearse(asked)
+        files = written(stack, Path(folder), additions(stack) if added else edits(stack))
+        return rehearse(Asked(ROOT, stack, files, tuple(simulated), newer_image="" if added else NEWER_IMAGE))
 
 
 def kept(rehearsal: Rehearsal) -> dict[str, Any]:
@@ -60,17 +62,19 @@ def as_text(content: dict[str, Any]) -> str:
 
 def main(stacks: Sequence[str]) -> int:
     """Record; 1 where one did not go as it should, which is then not written."""
-    GOLDEN.mkdir(parents=True, exist_ok=True)
+    added = "--additions" in stacks
+    folder = ADDITIONS if added else GOLDEN
+    folder.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for stack in stacks or STACKS:
-        done = run(stack, () if stack in ON_AWS else SIMULATED)
+    for stack in [each for each in stacks if each != "--additions"] or (DNS if added else STACKS):
+        done = run(stack, () if stack in ON_AWS else SIMULATED, added=added)
         wrong = report.findings(done)
         for each in wrong:
             sys.stderr.write(f"{stack}: {each}\n")
         if wrong:
             failed = 1
             continue
-        (GOLDEN / f"{stack}.json").write_text(as_text(kept(done)), encoding="utf-8")
+        (folder / f"{stack}.json").write_text(as_text(kept(done)), encoding="utf-8")
     return failed
 
 

@@ -14,7 +14,7 @@ import yaml
 from pulumi_llm._rehearsal import pointing, report
 from pulumi_llm._rehearsal.plugins import Official
 from pulumi_llm._rehearsal.rehearsal import Asked, Rehearsal, rehearse
-from tests.rehearsal.changes import ROOT, written
+from tests.rehearsal.changes import ROOT, edits, written
 from tests.rehearsal.plugin_home import installed
 
 GUIDE = ROOT / "docs" / "real-account.md"
@@ -43,7 +43,7 @@ def _policy() -> list[str]:
 
 @pytest.mark.engine
 def test_a_stack_comes_up_is_changed_and_goes_away_and_each_preview_is_clean(stand_in: Path, tmp_path: Path) -> None:
-    done = rehearsed("aws-t4", *written("aws-t4", tmp_path), newer_image="20271231")
+    done = rehearsed("aws-t4", *written("aws-t4", tmp_path, edits("aws-t4")), newer_image="20271231")
     assert report.findings(done) == []
     assert [each.package for each in done.plugins] == ["aws"]
     for name in ("change context", "change key"):

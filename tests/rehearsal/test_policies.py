@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from fnmatch import fnmatchcase
@@ -14,6 +15,8 @@ from pulumi_llm._rehearsal.calls import Recorded
 from pulumi_llm.clouds.aliyun.wire import FACE as ALIYUN
 from pulumi_llm.clouds.tencent.wire import FACE as TENCENT
 from tests.rehearsal import policies
+from tests.rehearsal.changes import DNS
+from tests.rehearsal.record import ADDITIONS
 
 GUIDE = Path(__file__).parents[2] / "docs" / "real-account.md"
 USERS = GUIDE.with_name("user-guide.md")
@@ -95,6 +98,34 @@ def test_the_guide_names_what_a_role_calls_and_the_right_to_hand_it_over(page: P
     assert _for_roles(page, cloud) == {*ours, *more, f"{service}:PassRole"}
 
 
+def _for_snapshots(page: Path, cloud: str) -> set[str]:
+    """What the guide says of schedules of snapshots, besides the policy."""
+    service = {"aliyun": "ecs", "tencent": "cbs"}[cloud]
+    text = page.read_text("utf-8")
+    (line,) = re.findall(rf"^- \*\*[^*]+\*\*[:：] ?(`{service}:CreateAutoSnapshotPolicy`.*)$", text, re.MULTILINE)
+    return set(re.findall(r"`(\w+:\w+)`", line))
+
+
+@pytest.mark.parametrize("cloud", FACES)
+@pytest.mark.parametrize("page", [GUIDE, GUIDE_ZH], ids=["en", "zh"])
+def test_the_guide_names_what_a_schedule_of_snapshots_calls(page: Path, cloud: str) -> None:
+    ours = {name for name in FACES[cloud].actions if "AutoSnapshotPolic" in name and ":Describe" not in name}
+    assert len(ours) == 5
+    assert _for_snapshots(page, cloud) == ours
+
+
+@pytest.mark.parametrize("file", sorted(ADDITIONS.glob("*.json")), ids=lambda file: file.stem)
+def test_what_the_official_plugin_called_for_a_role_a_record_and_snapshots_is_allowed(file: Path) -> None:
+    found = json.loads(file.read_text(encoding="utf-8"))
+    cloud = DNS[file.stem]
+    allowed = [*_policy(cloud), *_for_names(USERS), *_for_roles(GUIDE, cloud), *_for_snapshots(GUIDE, cloud)]
+    (change,) = (each for each in found["phases"] if each["name"] == "change additions")
+    services = {each["action"].partition(":")[0] for each in change["calls"]}
+    assert {"aliyun": {"alidns", "ram", "ecs"}, "tencent": {"cam", "cbs", "dnspod"}}[cloud] <= services
+    called = {each["action"] for phase in found["phases"] for each in phase["calls"]}
+    assert {name for name in called if not any(fnmatchcase(name, each) for each in allowed)} == set()
+
+
 HANDING = [
     ("alicloud", "ecs:AttachInstanceRamRole", {"RamRoleName": "stops"}, "ram:PassRole"),
     ("tencentcloud", "cvm:RunInstances", {"CamRoleName": "stops"}, "cam:PassRole"),
@@ -117,7 +148,7 @@ def test_the_printed_policy_lets_one_hand_a_role_to_a_machine(
 
 @pytest.mark.parametrize("cloud", FACES)
 def test_what_the_wire_answers_is_allowed_by_the_policy(cloud: str) -> None:
-    allowed = [*_policy(cloud), *_for_names(USERS), *_for_roles(GUIDE, cloud)]
+    allowed = [*_policy(cloud), *_for_names(USERS), *_for_roles(GUIDE, cloud), *_for_snapshots(GUIDE, cloud)]
     not_allowed = {name for name in FACES[cloud].actions if not any(fnmatchcase(name, each) for each in allowed)}
     assert not_allowed - REFUSED == set()
 

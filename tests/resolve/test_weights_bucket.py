@@ -14,9 +14,11 @@ import pulumi_llm as llm
 from pulumi_llm import catalog, spec
 from pulumi_llm._commands import _status_text
 from pulumi_llm._plan.model import Plan
+from pulumi_llm._resolve import resolve_platform
 from pulumi_llm._review.bill import Line, make_bill
 from pulumi_llm._review.item import Usage
 from pulumi_llm.errors import Refusal
+from pulumi_llm.preflight import beside
 from tests.leave.test_stack import server
 from tests.test_components import codes, plan_of, settings
 
@@ -75,6 +77,16 @@ def test_a_machine_with_a_bundle_is_told_the_internal_address_within_a_region_an
     assert not {"bucket", "weights"} & set(document["stages"])
     assert {"weights_access_key_id", "weights_access_key_secret"} <= set(document["secrets"]["required"])
     assert "never-shown" not in json.dumps(document)
+
+
+def test_a_data_disk_that_nobody_sized_has_room_for_a_bundle() -> None:
+    wanted = {"cloud": "aliyun", "region": "cn-hangzhou", "gpu": "A10", "model": "Qwen/Qwen2.5-7B-Instruct"}
+    sizes = []
+    for weights in (PLACE, {**PLACE, "bundle": DIGEST}):
+        asked = {"server": {**wanted, "weights": weights}, "access": {"allowed_cidrs": ["203.0.113.0/24"]}}
+        sizes.append(resolve_platform(asked).server.data_disk_gib)
+    plain, bundled = sizes
+    assert bundled - plain == beside.BUNDLE_GIB
 
 
 def test_a_server_without_a_bucket_has_nothing_of_it() -> None:

@@ -39,6 +39,7 @@ from pulumi_llm._plan.capture import capture, capture_stack
 from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._plan.preview import parse as parse_preview
 from pulumi_llm._resolve import resolve_platform
+from pulumi_llm._resolve.fleet import resolve_fleet
 from pulumi_llm._review.policy_settings import FILE, Exemption, combined
 from pulumi_llm._snapshots import notes, schedule
 from pulumi_llm.clouds import functions, lookups, support
@@ -52,11 +53,13 @@ from pulumi_llm.preflight.request import FitRequest, case_of
 from pulumi_llm.preflight.rules import findings_of
 from pulumi_llm.roles import vllm_flags
 from pulumi_llm.roles.files import data
+from pulumi_llm.spec.fleet import FleetSpec
 from pulumi_llm.stack import run as stack_program
 from tests.apps.bad import BAD, CHAT
 from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.cluster.fleets import FLEET, kubeconfig
+from tests.cluster.managed import fleet as made
 from tests.preflight.test_bad_input import QWEN
 from tests.preflight.test_verdicts import VERDICTS, asked
 from tests.roles.sample import ROLE as LEDGER
@@ -102,7 +105,7 @@ def findings() -> tuple[Finding, ...]:
         )
         found = [
             each
-            for source in (*sources, of_policies, of_clouds, of_machines_that_exist, of_places)
+            for source in (*sources, of_made_clusters, of_policies, of_clouds, of_machines_that_exist, of_places)
             for each in source()
         ]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
@@ -116,6 +119,7 @@ KEPT: tuple[dict[str, Any], ...] = (
     {"bucket": "oss://kept"},
     {"bucket": "s3://kept", "endpoint": "b"},
     {"bucket": "s3://kept", "bundle": "newest"},
+    {"bucket": "s3://kept", "closed": True},
 )
 
 DISKS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -487,6 +491,10 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.gpuu", "T4"),
     ("server.zzz", 1),
     ("server.cloud", "alyun"),
+    ("proxy.cloud", "azure"),
+    ("proxy.cloud", "render"),
+    ("proxy.cloud", "vercel"),
+    ("proxy.cloud", "cloudflare"),
     ("server.cloud", "zzz"),
     ("server.region", "cn-hangzou"),
     ("server.gpu", "T44"),
@@ -684,6 +692,7 @@ def of_gateways() -> Iterator[Finding]:
     flags = data("vllm/flags.json")
     for flag in (*flags["reserved"], *flags["gone"], "--max-modl-len", "--zzz=1", "--watchdog-config"):
         yield from told(lambda flag=flag: vllm_flags.check_extra_arguments([flag]))
+    yield from told(lambda: vllm_flags.check_extra_arguments(["--enforce-eager", "true", "--seed"]))
     yield from told(lambda: vllm_flags.quoted("\x7f"))
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100)]
     sources = replace(gpu_node().sources, hubs=tuple(f"huggingface=https://{each}.example.com" for each in names))
@@ -742,6 +751,7 @@ WORKER: dict[str, Any] = {
 }
 _ABROAD = {"models": ["m"], "vendor": "custom", "base_url": "https://gpu.example.com/v1"}
 _CHAT, _LARGE = FLEET["models"]["chat"], {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 2}
+_VOLCENGINE = {"cloud": "volcengine", "region": "cn-beijing", "instance_type": "ecs.pni2.14xlarge"}
 _PLACE = {"cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
 FLEETS: tuple[dict[str, Any], ...] = (
     {"kubeconfig": None},
@@ -793,8 +803,36 @@ FLEETS: tuple[dict[str, Any], ...] = (
     {"keys": {"app": {"models": ["caht"]}}},
     {"keys": {"app": {"models": ["zzz"]}}},
 )
+MADE: tuple[dict[str, Any], ...] = (
+    made("aws", version="1.33"),
+    made("aws", version="1.36"),
+    made("aws", api_cidrs=[]),
+    made("aws", api_cidrs=["0.0.0.0/0"]),
+    made("aliyun", api_cidrs=["203.0.113.0/24"]),
+    made("aliyun", vpc_id=None, subnets={}),
+    made("aliyun", secrets_key=None),
+    made("aws", nodes={"region": "eu-north-1", "instance_type": "p4de.24xlarge"}),
+    made("aws", zones=["us-west-2z"]),
+    made("aws", vpc_id="vpc-0", subnets={"us-west-2a": "subnet-1"}),
+    made("aws", vpc_id="vpc-0", subnets={"us-west-2z": "subnet-1"}),
+    made("aws", vpc_id="vpc-0", subnets={"us-west-2a": "subnet-1"}, zones=["us-west-2b"]),
+    made("aws", vpc_id="vpc-0"),
+    made("aws", gpu_driver="580.95.05"),
+    made("tencent", admins=["arn:aws:iam::1:role/x"]),
+    made("tencent", version="1.30"),
+    made("aws", system_type="g4dn.xlarge"),
+    made("aws", nodes={"min_count": 3}),
+    made("aws", nodes={"min_count": 0}),
+    made("aws", cidr="10.64.0.0/20"),
+    {**made("aws"), "kubeconfig": kubeconfig()},
+    {**made("aws"), "nodes": {"count": 2, "gpu": "T4"}},
+    {**FLEET, "nodes": {**FLEET["nodes"], "min_count": 1}},
+    {**FLEET, "cluster": {"server": "https://203.0.113.7", "managed": {}}},
+    {**made("aws"), "nodes": {"count": 2, **_VOLCENGINE}},
+)
 COMPONENTS: tuple[tuple[Any, Any], ...] = (
     *((llm.Fleet, {**FLEET, **each}) for each in FLEETS),
+    *((llm.Fleet, each) for each in MADE),
     (llm.WorkerProxy, {**WORKER, "account_id": "x"}),
     (llm.WorkerProxy, {**WORKER, "content": {"lists": {}}, "blocked_words": ["x"]}),
     (llm.WorkerProxy, {**WORKER, "keys": {"app": {"ask_twice": True}}}),
@@ -896,6 +934,18 @@ def of_components() -> Iterator[Finding]:
         yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))
     yield from told(lambda: functions.rule("Nowhere/None"))
     yield from told(lambda: functions.write_code(Path("/proc")))
+    shut = {"bundle": "0" * 64, "closed": True}
+    there = {"vpc_id": "vpc-1", "subnet_id": "subnet-1", "zone": f"{SERVER['region']}a"}
+    key = {"weights_access_key_id": "id", "weights_access_key_secret": "secret"}
+    for weights, more in (
+        ({"bucket": "s3://kept"}, {"idle_stop": {"minutes": 30}}),
+        ({"bucket": "s3://kept"}, {"traces": {"endpoint": "http://10.0.0.9:4318/v1/traces"}}),
+        ({"bucket": "oss://kept", "region": "cn-hangzhou"}, {}),
+        ({"bucket": "s3://kept"}, {**there, "replicas": 2}),
+        ({"bucket": "s3://kept", "region": "us-east-1"}, {"cloud": "gcp", "region": "us-central1"}),
+    ):
+        outside: Any = {**SERVER, **key, **more, "weights": {**weights, **shut}}
+        yield from told(lambda outside=outside: capture(lambda: llm.ModelServer("x", outside)))
     others: Any = {**SERVER, "alternatives": [{"spot": True}, {"instance_type": "g4dn.4xlarge"}]}
     yield from capture(lambda: llm.ModelServer("x", others)).notes
     others = {**SERVER, "zone": f"{SERVER['region']}a", "vpc_id": "vpc-1", "subnet_id": "subnet-1"}
@@ -936,6 +986,9 @@ STACKS: tuple[dict[str, Any], ...] = (
     {"pulumi-llm:zzz": "x"},
     {PLATFORM: None},
     {"pulumi-llm:openaiApiKey": "sk-plain"},
+    {"pulumi-llm:fleet": {"models": {}}},
+    {PLATFORM: None, "pulumi-llm:fleet": "words"},
+    {PLATFORM: None, "pulumi-llm:fleet": {}, "pulumi-llm:kubconfig": "x", "pulumi-llm:kubeconfig": "plain"},
 )
 
 IN_THE_MAIN_FILE = """from __future__ import annotations
@@ -948,6 +1001,16 @@ class Mine(pulumi.ComponentResource):
         self.register_outputs({"told": pulumi.Output.from_input("x")})
 Mine()
 """
+
+
+def of_made_clusters() -> Iterator[Finding]:
+    """What is warned of, where a cluster is made all the same."""
+    for each in MADE:
+        try:
+            wanted = spec.parse(FleetSpec, {key: each[key] for key in each if key != "kubeconfig"})
+            yield from resolve_fleet(wanted).warnings
+        except Refusal:
+            continue
 
 
 def of_stacks() -> Iterator[Finding]:

@@ -21,7 +21,8 @@ from tests.texts.test_catalogue import TOOL
 SOURCE = Path(pulumi_llm.__file__).parent
 FAMILIES = (
     *("fit", "spec", "placement", "preflight", "catalog", "cloud", "bootstrap", "gateway", "content"),
-    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors", "snapshots", "fleet"),
+    *("secret", "stack", "project", "policy", "plan", "diff", "roles", "outlook", "vectors", "snapshots"),
+    *("fleet", "cluster"),
 )
 """What the codes begin with of everything that a comment can hold."""
 QUOTED = {
@@ -88,7 +89,7 @@ MODULES = (
         "_network.py",
     ),
     *("_model_server.py", "_overseas_proxy.py", "_vector_store.py", "catalog/catalog.py", "catalog/names.py"),
-    *("_fleet.py", "_cluster/kubeconfig.py"),
+    *("_fleet.py", "_managed.py", "_cluster/kubeconfig.py"),
     *(
         "catalog/__init__.py",
         "clouds",
@@ -108,11 +109,15 @@ def files() -> Iterator[Path]:
         yield from (file for file in found if file.name != "report.py")  # what `check` prints, and no finding
 
 
+PATHS = {"cluster.context", "cluster.server", "cluster.managed", "cluster.version"}
+"""Keys of the spec that look like codes."""
+
+
 def test_every_code_is_met() -> None:
     code = re.compile(rf'"((?:{"|".join(FAMILIES)})\.[a-z-]+)"')
     known = {each for file in files() for each in code.findall(file.read_text(encoding="utf-8"))}
     met = {each.code for each in refusals.findings()}
-    assert known - met == set(UNREACHED)
+    assert known - met - PATHS == set(UNREACHED)
     assert set(QUOTED) <= met
 
 
@@ -133,6 +138,7 @@ def said() -> set[str]:
 UNSAID = {
     "there is no exchange rate",  # the package's own catalogue has one
     "it is not what is wanted here",  # pydantic has errors that no field of ours can meet
+    "a provider for Kubernetes",  # handed in beside a cluster that is to be made: by a program's options alone
     "it must be less than {limit}",
     "it must hold at most {limit}",
     "can: {word!r} is nothing that a cloud can be asked for; {among}",  # of another package's rows

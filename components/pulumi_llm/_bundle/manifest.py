@@ -51,6 +51,18 @@ def sources(folder: Path) -> dict[str, str]:
     return found
 
 
+def same(document: Mapping[str, Any]) -> bytes:
+    """What a machine reads of a manifest: of the same files it is always the same text.
+
+    When a bundle was collected, from which mirror, and for which machines, is of interest where it was collected. In a
+    bucket it would make another bundle of the same files each day.
+    """
+    files = sorted(({key: row[key] for key in row if key != "source"} for row in document["files"]),
+                   key=lambda row: str(row["path"]))  # fmt: skip
+    kept = {key: document[key] for key in document if key not in ("made", "machines")}
+    return json.dumps({**kept, "files": files}, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
 def write(
     folder: Path,
     names: Sequence[str],

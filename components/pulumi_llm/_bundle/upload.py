@@ -69,7 +69,7 @@ def upload(folder: Path, store: Store, say: Say = lambda text: None) -> Sent:
         message = _("{folder} has no bundle that is whole", folder=folder)
         raise Refusal([Finding("bundle.unfinished", message, "pulumi-llm bundle -s STACK --to FOLDER")])
     wanted = {str(each["path"]): str(each["sha256"]) for each in document["files"]}
-    wanted[manifest.FILE] = fetch.digest(folder / manifest.FILE)
+    wanted.pop(manifest.FILE, None)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [pool.submit(_file, folder, path, sha256, store, say) for path, sha256 in sorted(wanted.items())]
         try:
@@ -78,6 +78,7 @@ def upload(folder: Path, store: Store, say: Say = lambda text: None) -> Sent:
             for job in jobs:
                 job.cancel()
             raise
+    rows.append(_manifest(manifest.same(document), store))
     files = {path: row for path, row, __ in rows}
     text = json.dumps({"schema": 1, "files": files}, indent=1, sort_keys=True).encode()
     digest = hashlib.sha256(text).hexdigest()
@@ -107,6 +108,15 @@ def _file(folder: Path, path: str, sha256: str, store: Store, say: Say) -> tuple
         _put(store, name, file, number * PART, part)
         sent += part
     return path, {"bytes": size, "sha256": sha256, "objects": objects}, sent
+
+
+def _manifest(text: bytes, store: Store) -> tuple[str, dict[str, Any], int]:
+    """The manifest, as a file that is the same for the same bundle; else as `_file`."""
+    sha256 = hashlib.sha256(text).hexdigest()
+    there = store.size(sha256) == len(text)
+    if not there:
+        store.write(sha256, text)
+    return manifest.FILE, {"bytes": len(text), "sha256": sha256, "objects": [sha256]}, 0 if there else len(text)
 
 
 def _put(store: Store, name: str, file: Path, start: int, size: int) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm._bootstrap import NodeRequest
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._texts import Text, _
+from pulumi_llm._texts import Text
+from pulumi_llm._ways_out import still
 from pulumi_llm.roles import registry
-from pulumi_llm.roles.kept import BackupRole
-from pulumi_llm.roles.requests import GatewayRole
 
 LOCKS = "/opt/llm/locks/"
 COMPONENTS = "main restricted universe multiverse"
@@ -109,7 +108,7 @@ def of_nodes(nodes: Iterable[NodeRequest], *, extra: Sequence[str] = (), kernels
             registries=tuple(first.get("registries", [""])),
             hubs=tuple(first.get("hubs", ())),
         ),
-        still=_once(row for each in found for row in _still(each)),
+        still=_once(row for each in found for row in still(each)),
     )
 
 
@@ -129,22 +128,6 @@ def _driver(node: NodeRequest, known: Mapping[str, Any], kernels: Sequence[str])
         wanted = [*known.get("signed", ()), *(known.get("nvswitch", ()) if known.get("gpus", 0) >= SWITCHED else ())]
         for kernel in kernels:
             yield from (each.format(kernel=kernel) for each in wanted)
-
-
-def _still(node: NodeRequest) -> Iterable[tuple[Text | str, str]]:
-    gateway, backup = node.of(GatewayRole), node.of(BackupRole)
-    if gateway is not None:
-        for each in gateway.upstreams:
-            if not each.base_url.startswith(("http://127.0.0.1:", "http://localhost:")):
-                yield _("models of the upstream {name}", name=each.name), each.base_url
-        if gateway.traces is not None:
-            yield _("traces"), gateway.traces.endpoint
-        for moderator in gateway.content.document.get("moderators", []) if gateway.content else []:
-            yield _("the content moderator {name}", name=moderator["name"]), str(moderator.get("endpoint") or "–")
-    if backup is not None and backup.target is not None:
-        yield _("backups of the vector store"), str(backup.target["url"])
-    if node.authority is not None:
-        yield _("the certificate for {name}", name=node.domain), node.authority.directory
 
 
 def _once(rows: Iterable[Any]) -> tuple[Any, ...]:

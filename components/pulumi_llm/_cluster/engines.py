@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import _served
@@ -25,6 +24,7 @@ from pulumi_llm._cluster.values import (
     Variable,
     VllmConfig,
 )
+from pulumi_llm._resolve.fleet import disk_gib
 from pulumi_llm.preflight import fleets
 from pulumi_llm.roles import registry, vllm_flags
 from pulumi_llm.roles.files import text
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pulumi_llm.spec.fleet import FleetSpec
 
 GPU = "nvidia.com/gpu"
-ROOM = 1.1
-"""A download's size is known to some percent; tokenizers and configurations come on top."""
 OF_THE_CHART = {
     "--served-model-name": "",
     "--dtype": "dtype",
@@ -95,12 +93,6 @@ def _storage(fleet: ResolvedFleet) -> SharedStorage | Switch:
     return SharedStorage(
         size=f"{sum(disk_gib(each) for each in fleet.models)}Gi", storageClass=fleet.spec.storage_class
     )
-
-
-def disk_gib(model: FleetModel) -> int:
-    """GiB that a model's files take; 500 where that is not known."""
-    weights = model.model.weights_gib
-    return 500 if weights is None else math.ceil(weights * ROOM) + 10
 
 
 def _model(fleet: ResolvedFleet, each: FleetModel, *, hub_token: bool) -> Model:

@@ -6,8 +6,9 @@ import base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pulumi_llm._cluster import engines, gate, names, policies, ray
+from pulumi_llm._cluster import engines, gate, made, names, policies, ray
 from pulumi_llm._cluster.closed import Object, plain
+from pulumi_llm._resolve.fleet import disk_gib
 from pulumi_llm.spec.fleet import KUBERAY
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pulumi_llm.spec.fleet import FleetSpec
 
 OURS = {"app.kubernetes.io/managed-by": "pulumi-llm"}
+STATE_SIZE, STATE_SIZE_BOUGHT = "5Gi", "20Gi"
+"""What the gateway's ledger has room for. Clouds sell disks (ESSD, CBS) from 20 GiB on."""
 STRICTNESS = "pod-security.kubernetes.io"
 """Labels that say which pods a namespace takes (stable since Kubernetes 1.25)."""
 
@@ -56,10 +59,14 @@ def inside(fleet: ResolvedFleet) -> Iterator[Object]:
         "v1",
         "PersistentVolumeClaim",
         names.STATE,
-        spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}},
+        spec={
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": STATE_SIZE if fleet.cluster is None else STATE_SIZE_BOUGHT}},
+            **({} if fleet.cluster is None else {"storageClassName": made.STORAGE}),
+        },
     )
     if wanted.storage_class and wanted.engine == KUBERAY:
-        size = sum(engines.disk_gib(each) for each in fleet.models)
+        size = sum(disk_gib(each) for each in fleet.models)
         yield _made(
             fleet,
             "v1",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm import _served
 from pulumi_llm._cluster import engines, names
 from pulumi_llm._cluster.closed import Object, plain
+from pulumi_llm._resolve.fleet import disk_gib
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve.fleet import FleetModel, ResolvedFleet
@@ -91,7 +92,7 @@ def _group(fleet: ResolvedFleet, each: FleetModel, *, hub_token: bool) -> Object
         "numOfHosts": 1,
         "rayStartParams": {"num-gpus": str(each.spec.gpus)},
         "template": {"spec": {
-            **_pod(fleet, "ray-worker", sizes, hub_token=hub_token, disk=engines.disk_gib(each)),
+            **_pod(fleet, "ray-worker", sizes, hub_token=hub_token, disk=disk_gib(each)),
             **_place(fleet),
         }},
     }  # fmt: skip

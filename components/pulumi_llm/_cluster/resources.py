@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,15 +20,16 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.storage.v1 import StorageClass
 
-from pulumi_llm._cluster import names, objects, ray, values
+from pulumi_llm._cluster import made, names, objects, ray, values
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._resolve.fleet import ResolvedFleet
 from pulumi_llm.spec.fleet import KUBERAY
 
 CLASSES: Mapping[str, Any] = {
     each.__name__: each
-    for each in (ConfigMap, Deployment, NetworkPolicy, PersistentVolumeClaim, ResourceQuota, Service)
+    for each in (ConfigMap, Deployment, NetworkPolicy, PersistentVolumeClaim, ResourceQuota, Service, StorageClass)
 }
 
 
@@ -61,6 +63,9 @@ def make(wanted: Wanted, parent: pulumi.Resource, given: Any) -> pulumi.Resource
     """Make everything, by the provider that is ``given``; the gateway's Service, which comes last."""
     fleet, spec = wanted.fleet, wanted.fleet.spec
     opts = pulumi.ResourceOptions(parent=parent, provider=given)
+    if fleet.cluster is not None:
+        base = [_object(wanted, each, opts) for each in made.objects(fleet.cluster)]
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=base))
     space = Namespace(f"{wanted.name}-namespace", metadata=objects.namespace(spec)["metadata"], opts=opts)
     below = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space]))
     first = [_object(wanted, each, below) for each in objects.inside(fleet)]
@@ -141,4 +146,4 @@ def _line(key: pulumi.Output[str]) -> pulumi.Output[str]:
 
 
 def _snake(name: str) -> str:
-    return "binary_data" if name == "binaryData" else name
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()

@@ -14,7 +14,7 @@ from pulumi_llm import _outputs as outputs
 from pulumi_llm import _system as system
 from pulumi_llm._addresses import host_of
 from pulumi_llm._commands import DONE
-from pulumi_llm._language import tr
+from pulumi_llm._language import current, tr
 from pulumi_llm._monitoring import files
 from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._plan.capture import capture_stack
@@ -27,7 +27,7 @@ NODES = {"server": "", "proxy": "proxy_"}
 
 def run(asked: Namespace) -> int:
     """Write the files. Gives the exit code."""
-    written = {files.RULES: files.alerts(), files.BOARD: files.board()}
+    written = {files.RULES: files.alerts(), files.BOARD: files.board(current())}
     nodes: list[files.Scraped] = []
     if asked.stack:
         told = outputs.read(asked.project, asked.stack, simulated=asked.sim)

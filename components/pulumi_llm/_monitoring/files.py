@@ -94,20 +94,25 @@ def scrape(stack: str, nodes: Iterable[Scraped]) -> str:
     return yaml.dump({"scrape_configs": jobs, "rule_files": [RULES, ENDS]})
 
 
-def board() -> str:
+def board(language: str = "en") -> str:
     """The board, as Grafana imports it: it asks for the data source, and has the stacks as a variable."""
     panels: list[dict[str, Any]] = []
     at = 0
     for row in _data("panels"):
-        panels.append(_row(len(panels) + 1, row["title"], at))
+        panels.append(_row(len(panels) + 1, _said(row, "title", language), at))
         at += 1
         across = 2
         for place, panel in enumerate(row["panels"]):
             grid = {"h": HIGH, "w": WIDE // across, "x": (place % across) * WIDE // across, "y": at}
-            panels.append(_panel(len(panels) + 1, panel, grid))
+            panels.append(_panel(len(panels) + 1, panel, grid, language))
             if place % across == across - 1 or place == len(row["panels"]) - 1:
                 at += HIGH
     return json.dumps(_board(panels), indent=2, ensure_ascii=False) + "\n"
+
+
+def _said(row: Mapping[str, Any], name: str, language: str) -> str:
+    """A title or a legend in a language; what is the same in all has one form."""
+    return str(row.get(language, row[name]))
 
 
 def _board(panels: list[dict[str, Any]]) -> dict[str, Any]:
@@ -153,23 +158,30 @@ def _row(number: int, title: str, at: int) -> dict[str, Any]:
     return {"id": number, "type": "row", "title": title, "collapsed": False, "gridPos": grid, "panels": []}
 
 
-def _panel(number: int, panel: Mapping[str, Any], grid: Mapping[str, int]) -> dict[str, Any]:
+def _panel(number: int, panel: Mapping[str, Any], grid: Mapping[str, int], language: str) -> dict[str, Any]:
     source = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
-    # Days left go below 0, and are worth seeing there.
-    least = {} if panel["unit"] == "d" else {"min": 0}
-    defaults: dict[str, Any] = {"unit": panel["unit"], **least, "custom": {"lineWidth": 1, "fillOpacity": 10}}
-    if "max" in panel:
-        defaults["max"] = panel["max"]
+    # Days left go below 0, and are worth seeing there. They have no unit: Grafana would write them as weeks.
+    defaults: dict[str, Any] = {"unit": panel["unit"], **({} if "least" in panel else {"min": 0})}
+    defaults |= {key: panel[key] for key in ("max", "decimals") if key in panel}
+    defaults |= {"color": {"mode": "palette-classic"}, "custom": {"lineWidth": 1, "fillOpacity": 10}}
     return {
         "id": number,
         "type": "timeseries",
-        "title": panel["title"],
+        "title": _said(panel, "title", language),
         "datasource": source,
         "gridPos": dict(grid),
         "fieldConfig": {"defaults": defaults, "overrides": []},
-        "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
+        "options": {
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
         "targets": [
-            {"refId": chr(65 + at), "datasource": source, "expr": each["expr"], "legendFormat": each["legend"]}
+            {
+                "refId": chr(65 + at),
+                "datasource": source,
+                "expr": each["expr"],
+                "legendFormat": _said(each, "legend", language),
+            }
             for at, each in enumerate(panel["queries"])
         ],
     }

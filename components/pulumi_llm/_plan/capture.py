@@ -70,7 +70,8 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
     fileless = None if project.stack_file(stack_name).is_file() else _fileless(project, stack_name)
     values, secret_keys = dict(config.values), set(config.secret_keys)
     notes = []
-    for key in spec.secret_keys_of(config.raw.get(f"{project.name}:platform")):
+    platform, fleet = (config.raw.get(f"{project.name}:{kind}") for kind in ("platform", "fleet"))
+    for key in (*spec.secret_keys_of(platform), *spec.secret_keys_of_fleet(fleet)):
         name = f"{project.name}:{key}"
         if not values.get(name):  # the empty text is a declared default
             values[name] = PLACEHOLDER

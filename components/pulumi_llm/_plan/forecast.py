@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from pulumi_llm import _provider_facts as provider_facts
+from pulumi_llm import clouds
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison, Operation, Step
 from pulumi_llm._plan.model import SECRET, SIGNATURE, UNKNOWN, Plan, PlannedResource
@@ -248,7 +249,14 @@ def _is_text(type_: str, output: str) -> bool:
     described = schema.describe(type_) if provider_facts.sdk_of(schema.package_of(type_)) is not None else None
     if described and output in described["inputs"]:
         return bool(described["inputs"][output] == "string")
-    return _TEXT.search(output) is not None
+    return _TEXT.search(output) is not None or _is_address(type_, output)
+
+
+def _is_address(type_: str, output: str) -> bool:
+    """Whether it is where the cloud has an address, by whatever name: Vultr's is a `subnet`."""
+    folder = clouds.of_package(schema.package_of(type_))
+    reach = folder.read("simulated.json").get("reach", {}) if folder else {}
+    return (reach.get("address"), reach.get("address_ip")) == (type_, output)
 
 
 def _texts(value: Any) -> Iterable[str]:

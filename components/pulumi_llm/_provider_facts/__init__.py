@@ -22,7 +22,10 @@ OTHERS = {
 """The packages that are no cloud's: Pulumi package -> (Python package, distribution)."""
 
 TOLD = ("kubernetes",)
-"""Packages that nobody simulates, of which is known what a change does to whoever asks."""
+"""Packages of which is known what a change does to whoever asks, and not which inputs replace."""
+OBJECTS = {"kubernetes": ("pulumi_kubernetes", "pulumi-kubernetes")}
+"""The packages whose simulation is a store of objects: see `pulumi_llm._simcloud.objects`. A plan checks none of
+them."""
 
 
 def packages() -> tuple[str, ...]:
@@ -32,8 +35,8 @@ def packages() -> tuple[str, ...]:
 
 def sdk_of(package: str) -> tuple[str, str] | None:
     """The Python package and the distribution of a Pulumi package's SDK; None for a package that is not known."""
-    if package in OTHERS:
-        return OTHERS[package]
+    if package in OTHERS or package in OBJECTS:
+        return OTHERS.get(package) or OBJECTS[package]
     folder = clouds.of_package(package)
     return (folder.sdk, folder.distribution) if folder else None
 

@@ -179,6 +179,8 @@ def _type(kind: Any, seen: tuple[type, ...]) -> Any:
         if kept and all(each in assets for each in kept):
             return "asset"
         plain = [each for each in kept if not (inspect.isclass(each) and issubclass(each, enum.Enum))]
+        if int in plain and str in plain:  # a port by its number or its name, as Kubernetes has it
+            return "any"
         return _type((plain or kept)[0], seen) if kept else "any"
     if origin is not None and inspect.isclass(origin):
         if issubclass(origin, typing.Mapping):

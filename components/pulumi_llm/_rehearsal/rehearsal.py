@@ -15,7 +15,9 @@ from pulumi_llm import _extras as extras
 from pulumi_llm import clouds
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan import project as projects
+from pulumi_llm._provider_facts import OTHERS
 from pulumi_llm._rehearsal import plugins, pointing, tls
+from pulumi_llm._rehearsal.attached import Attached, attached
 from pulumi_llm._rehearsal.calls import Record
 from pulumi_llm._rehearsal.face import Face
 from pulumi_llm._rehearsal.gate import Cloud, Gate, opened
@@ -151,14 +153,18 @@ def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
         pointing.refuse_own_endpoints(pointing.caller(), config if isinstance(config, Mapping) else {})
     parsed = faults.parse(asked.faults)
     faults.parse(_with_newer_image(asked))  # refused now, and not when `up` is done
-    official = chosen(asked, used_packages(asked))
+    used = used_packages(asked)
+    official = chosen(asked, used)
+    simulated = [each for each in (*used, *OTHERS) if each not in {one.package for one in official}]
     engine = find_engine()
     home = Path(tempfile.mkdtemp(prefix="pulumi-llm-rehearsal-"))
     try:
         store, record, trust = Store(home / FILE), Record(), tls.made(home, ())
         with _clouds(official, store, record, parsed, asked.port, trust) as (gate, at, addresses):
             runner = _runner(asked, project, home, engine, official, record, at, addresses, trust.file)
-            phases = tuple(_phases(asked, project, runner, gate))
+            with attached(simulated, runner.environment) as warm:
+                runner = replace(runner, environment={**runner.environment, **warm.environment})
+                phases = tuple(_phases(asked, project, runner, gate, warm))
             left = tuple(f"{each.type} {each.id}" for each in store.everything())
             rest = tuple(each.package for each in clouds.folders().values() if each.package in asked.simulated)
             return Rehearsal(
@@ -230,7 +236,7 @@ def _with_newer_image(asked: Asked) -> str:
     return ";".join(filter(None, (asked.faults, asked.newer_image and f"image-date:{asked.newer_image}")))
 
 
-def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate) -> Iterator[Phase]:
+def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate, warm: Attached) -> Iterator[Phase]:
     """`up`, a second preview, each change with another preview, `destroy`. A run that fails is followed by the last."""
     phase = runner.run("up", "up")
     yield phase
@@ -239,6 +245,7 @@ def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate)
     if phase.succeeded and asked.newer_image:
         wanted = _with_newer_image(asked)
         gate.suffer(faults.parse(wanted))
+        warm.suffer(wanted)
         runner = replace(runner, environment={**runner.environment, faults.VARIABLE: wanted})
         yield runner.run("preview newer image", "preview")
     for change in asked.changes if phase.succeeded else ():

@@ -116,11 +116,13 @@ class Server(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Answer a connection, in its own thread."""
-        if self._context is None or request.recv(1, socket.MSG_PEEK) != HANDSHAKE:
-            super().finish_request(request, client_address)
-            return
-        with contextlib.suppress(OSError), self._context.wrap_socket(request, server_side=True) as wrapped:
-            super().finish_request(wrapped, client_address)
+        # A client that goes away meanwhile, as one does whose time is up, is no fault of the server's.
+        with contextlib.suppress(OSError):
+            if self._context is None or request.recv(1, socket.MSG_PEEK) != HANDSHAKE:
+                super().finish_request(request, client_address)
+                return
+            with self._context.wrap_socket(request, server_side=True) as wrapped:
+                super().finish_request(wrapped, client_address)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._findings import keep
 from pulumi_llm._flags import flags_of
 from pulumi_llm._resolve.graph import ResolvedModel
+from pulumi_llm._resolve.managed import ResolvedCluster, resolve_cluster
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
@@ -18,6 +20,8 @@ from pulumi_llm.preflight import fleets, placement
 from pulumi_llm.spec.fleet import KUBERAY, FleetModelSpec, FleetSpec, ray_cannot
 from pulumi_llm.spec.models import TASKS
 
+ROOM = 1.1
+"""A download's size is known to some percent; tokenizers and configurations come on top."""
 KINDS = {task: kind for kind, task in TASKS.items()}
 
 
@@ -40,10 +44,12 @@ class ResolvedFleet:
     models: tuple[FleetModel, ...]
     gpus: int
     warnings: tuple[Finding, ...]
+    cluster: ResolvedCluster | None = None
+    """The cluster that is made; None: it is there."""
 
     @property
     def hourly_price(self) -> float | None:
-        """What all nodes cost per hour, in their price's currency; None: not known."""
+        """What all GPU nodes cost per hour, in their price's currency; None: not known."""
         return None if self.node.price is None else self.node.price.amount * self.spec.nodes.count
 
 
@@ -62,6 +68,9 @@ def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
         # The name or the files may say what the spec does not: Ray would start it as a model that chats.
         if fleet.engine == KUBERAY and wanted.kind is None and (task := models[-1].model.task):
             findings.append(Finding(*ray_cannot(name, f"kind: {KINDS[task]}"), where=f"models.{name}.model"))
+    cluster, told_of_it = resolve_cluster(fleet, {each.name: disk_gib(each) for each in models})
+    findings += [each for each in told_of_it if each.severity == "error"]
+    warnings += [each for each in told_of_it if each.severity != "error"]
     if findings:
         raise Refusal(dict.fromkeys(map(_of_the_nodes, findings)))
     return ResolvedFleet(
@@ -70,7 +79,14 @@ def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
         models=tuple(models),
         gpus=fleets.gpus_of(fleet),
         warnings=tuple(map(_of_the_nodes, warnings)),
+        cluster=cluster,
     )
+
+
+def disk_gib(model: FleetModel) -> int:
+    """GiB that a model's files take; 500 where that is not known."""
+    weights = model.model.weights_gib
+    return 500 if weights is None else math.ceil(weights * ROOM) + 10
 
 
 def _of_the_nodes(found: Finding) -> Finding:

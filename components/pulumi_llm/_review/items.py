@@ -59,7 +59,9 @@ class _Reader:
                 continue
             rule = self.table.rules.get(each.type)
             if rule is None:
-                yield self._unlisted(each)
+                above = self._fleet_of(each)
+                if above is None or not own_items.is_counted(above, each):
+                    yield self._unlisted(each)
             elif rule.kind == "machine":
                 yield from self._machine(each, rule)
             elif rule.kind == "disk":
@@ -72,6 +74,13 @@ class _Reader:
                 yield from self._subscription(each, rule)
             elif rule.kind == "free":
                 yield from self._not_always_free(each, rule)
+
+    def _fleet_of(self, resource: PlannedResource) -> PlannedResource | None:
+        """The fleet that a resource is of, if any."""
+        above = self.by_urn.get(resource.parent)
+        while above is not None and above.type != own_items.FLEET:
+            above = self.by_urn.get(above.parent)
+        return above
 
     def _not_always_free(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
         """What costs nothing but in some forms of it, whose price is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pulumi_llm._plan.model import PlannedResource
 from pulumi_llm._review.item import Item, Usage
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import Price
+from pulumi_llm.preflight import clusters
 
 FLEET = "llm:index:Fleet"
 """The component whose nodes somebody pays for, whoever bought them."""
@@ -52,6 +54,7 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
     if not isinstance(nodes, Mapping):
         return
     said = {_snake(key): value for key, value in nodes.items()}
+    managed = _managed(fleet.inputs)
     count, cloud, region, name = (said.get(key) for key in ("count", "cloud", "region", "instance_type"))
     item = Item(
         urn=fleet.urn,
@@ -65,8 +68,14 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
         name=name if isinstance(name, str) else "",
         quantity=Decimal(_whole(count)),
         hours=usage.running,
-        note=_("the cluster's other machines, and what its cloud asks for the cluster itself, come on top"),
+        note=""
+        if managed is not None
+        else _("the cluster's other machines, and what its cloud asks for the cluster itself, come on top"),
     )
+    least = said.get("min_count")
+    if managed is not None and isinstance(least, (int, float)) and least < _whole(count):
+        item = replace(item, note=_("at most; {least} at least, and the cloud adds the others as pods need them",
+                                    least=_whole(least)))  # fmt: skip
     price = said.get("price")
     if isinstance(price, Mapping):
         yield replace(item, told=_told(price, "nodes.price"))
@@ -74,6 +83,53 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
         yield replace(item, unknown=_("nobody says what it costs: nodes.price"))
     else:
         yield item
+    if managed is not None and isinstance(cloud, str) and isinstance(region, str):
+        yield from _of_the_cluster(item, cloud, region, managed)
+
+
+BESIDES = {
+    "nat": _("a NAT gateway, its address and what passes through it"),
+    "balancer": _("the load balancer of the cluster's API"),
+    "key": _("a key that secrets are encrypted with"),
+}
+"""What a made cluster costs besides, of which the catalogue has no price."""
+
+
+def is_counted(fleet: PlannedResource, resource: PlannedResource) -> bool:
+    """Whether what a resource costs is told with its fleet: a part of the cluster that is made for it."""
+    return _managed(fleet.inputs) is not None and not resource.type.startswith("kubernetes:")
+
+
+def _managed(inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    cluster = inputs.get("cluster")
+    managed = cluster.get("managed") if isinstance(cluster, Mapping) else None
+    return managed if isinstance(managed, Mapping) else None
+
+
+def _of_the_cluster(nodes: Item, cloud: str, region: str, managed: Mapping[str, Any]) -> Iterator[Item]:
+    """The control plane and the nodes without GPUs of a cluster that is made, and what else it costs."""
+    service = clusters.service_of(cloud)
+    if service is None:
+        return
+    said = {_snake(key): value for key, value in managed.items()}
+    plain = replace(nodes, name="", quantity=Decimal(1), told=None, unknown=None, note="", kind="other")
+    price = service.price(region)
+    plane = replace(plain, slot="control-plane", what=_("{service}, the control plane", service=service.title))
+    yield (
+        replace(plane, told=price)
+        if price is not None
+        else replace(plane, unknown=_("what {service} asks for a cluster is not known here", service=service.title))
+    )
+    count, name = _whole(said.get("system_count", 2)), str(said.get("system_type") or service.system_type)
+    yield replace(
+        plain, slot="system", kind="machine", name=name, quantity=Decimal(count),
+        what=_("{count} nodes, {name}", count=count, name=name),
+    )  # fmt: skip
+    reason = _("it costs extra, and the catalogue has no price of it")
+    for each in service.costs_besides:
+        if not (each == "nat" and said.get("vpc_id")) and not (each == "key" and said.get("secrets_key")):
+            yield replace(plain, slot=each, what=BESIDES[each], unknown=reason)
+    yield replace(plain, slot="disks", kind="disk", what=_("disks of the nodes"), unknown=reason)
 
 
 def _told(price: Mapping[str, Any], source: str) -> Price:
@@ -89,7 +145,7 @@ def _told(price: Mapping[str, Any], source: str) -> Price:
 
 
 def _snake(name: str) -> str:
-    return "instance_type" if name == "instanceType" else name
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
 
 
 def _whole(count: object) -> int:

@@ -56,10 +56,18 @@ def _openings(resource: PlannedResource, opening: Opening) -> Iterator[Breach]:
 
 def _ranges(rule: Mapping[str, Any], opening: Opening) -> Iterator[tuple[str, Any]]:
     found = [each for path in opening.cidrs for each in parts(rule, path)]
-    found = [(path, value) for path, value in found if value not in (None, "")]
+    found = [(path, _sized(value, rule, opening)) for path, value in found if value not in (None, "")]
     if not found and opening.default is not None:
         yield opening.cidrs[0].removesuffix("[]") if opening.cidrs else "", opening.default
     yield from found
+
+
+def _sized(value: Any, rule: Mapping[str, Any], opening: Opening) -> Any:
+    """A range of which the rule has the address and the length of its prefix apart."""
+    if not opening.size or is_unknown(value) or is_hidden(value):
+        return value
+    size = at(rule, opening.size)
+    return size if is_unknown(size) or is_hidden(size) else f"{value}/{int(size)}"
 
 
 def _world(text: Any) -> int:

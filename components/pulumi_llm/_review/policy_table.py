@@ -28,6 +28,8 @@ Cases = Mapping[str, tuple[Any, ...]]
 class Opening:
     """A resource that lets addresses in: one ``each`` of a list of rules, or the resource itself.
 
+    ``size`` is where the length of a range's prefix stands, where that is apart from its address.
+
     ``list`` marks a mere list of addresses for rules to name, ``ordered`` a list in which the first rule that fits
     wins, ``default`` is the range that holds where none is given.
     """
@@ -35,6 +37,7 @@ class Opening:
     type: str
     source: str
     cidrs: tuple[str, ...]
+    size: str = ""
     each: str | None = None
     when: Cases = field(default_factory=dict)
     ports: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import _extras as extras
 from pulumi_llm._plan import project as projects
-from pulumi_llm._provider_facts import packages
+from pulumi_llm._provider_facts import OBJECTS, packages
 from pulumi_llm._simcloud import booting, faults, localstate, mirror
 from pulumi_llm._simcloud.arguments import Request
 from pulumi_llm._simcloud.engine import Engine, find_engine, tell, user_cache
@@ -87,20 +87,21 @@ def _home(request: Request, project: projects.Project | None) -> Path:
 
 
 def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:
-    """The bare names of the secret config keys that a stack's ``platform`` calls for (``openaiApiKey``).
+    """The bare names of the secret config keys that a stack's ``platform`` or ``fleet`` calls for (``openaiApiKey``).
 
     ``stack_config`` maps config keys, with or without ``project:``, to values. A value that the spec
     refuses calls for nothing here: the program will say what is wrong with it.
     """
     try:
-        from pulumi_llm.spec import secret_keys_of
+        from pulumi_llm.spec import secret_keys_of, secret_keys_of_fleet
     except ImportError:
         return []
     found: list[str] = []
     for key, value in stack_config.items():
-        if key.rpartition(":")[2] == "platform" and isinstance(value, dict):
+        kind = key.rpartition(":")[2]
+        if kind in ("platform", "fleet") and isinstance(value, dict):
             try:
-                found += secret_keys_of(value)
+                found += secret_keys_of(value) if kind == "platform" else secret_keys_of_fleet(value)
             except (Refusal, ValueError, TypeError, KeyError):
                 continue
     return list(dict.fromkeys(found))
@@ -109,7 +110,7 @@ def needed_secrets(stack_config: Mapping[str, Any]) -> list[str]:
 def ready(request: Request, project: projects.Project, home: Path, engine: Engine, environment: dict[str, str]) -> str:
     """Bring the mirror up to date; make the stack that the command is about, with its secrets; its name."""
     folder = home / "project"
-    mirror.mirror_project(project, folder, dict.fromkeys(packages(), home / "bin"))
+    mirror.mirror_project(project, folder, dict.fromkeys((*packages(), *OBJECTS), home / "bin"))
     stack = request.stack or _selected(engine, environment, folder)
     sources = {name: project.stack_file(name) for name in project.stacks()}
     if request.config_file is not None and stack:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pulumi_llm import _system as system
 from pulumi_llm import clouds
-from pulumi_llm._provider_facts import packages
+from pulumi_llm._provider_facts import OBJECTS, packages
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 
@@ -62,7 +62,7 @@ def prepare(home: Path, engine: Engine, faults: str = "", plugins: Mapping[str, 
         (home / name).mkdir(parents=True, exist_ok=True)
     _write(home / ".gitignore", "*\n")
     python = shlex.quote(sys.executable)
-    for package in packages():
+    for package in (*packages(), *OBJECTS):
         # -P: plugins are started in the user's folder, where a random.py must not pass for the standard one
         module = (plugins or {}).get(package, f"pulumi_llm._simcloud.plugin {package}")
         script = f'#!/bin/sh\nexec {python} -P -m {module} "$@"\n'

@@ -16,11 +16,12 @@ from typing import Any
 
 import grpc
 
-from pulumi_llm._provider_facts import schema
+from pulumi_llm._provider_facts import OBJECTS, schema
 from pulumi_llm._provider_facts.values import Props
 from pulumi_llm.errors import Refusal
 
 from .faults import from_environment
+from .objects import Objects
 from .rules.base import CloudError
 from .simulator import Simulator
 from .store import open_store
@@ -199,7 +200,8 @@ def serve(package: str, engine: str = "") -> None:
     parent = os.getppid()
     schema.sdk_version(package)
     schema.before_import.append(restore)
-    plugin = Plugin(Simulator(package, open_store(), from_environment()))
+    kind = Objects if package in OBJECTS else Simulator
+    plugin = Plugin(kind(package, open_store(), from_environment()))
     options = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", MESSAGE_LIMIT)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), options=options)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(plugin, server)

@@ -101,12 +101,14 @@ class UnclearListError(Exception):
 class LayerLists:
     """``size`` is what a parameter takes that no list names (bytes, scales included).
 
-    ``sizes`` names modules that are stored otherwise, ``plain`` those that are left in 16 bit.
+    ``sizes`` names modules that are stored otherwise, ``plain`` those that are left in 16 bit. ``only``: the kinds of
+    pieces that a method knows how to store so at all (none: all of them).
     """
 
     size: float
     sizes: tuple[tuple[str, float], ...] = ()
     plain: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
     @property
     def matters(self) -> bool:
@@ -125,7 +127,7 @@ class LayerLists:
 
     def _of(self, piece: Piece, plain: _Entries, sizes: _Entries) -> float:
         """Bytes of one of its parameters."""
-        if piece.kind == "words":
+        if piece.kind == "words" or (self.only and piece.kind not in self.only):
             return PLAIN
         best, named = self.size, 0.0
         head = piece.kind == "head"

@@ -70,6 +70,15 @@ ALGORITHM_BYTES: Mapping[str, float] = {
 }
 """The same, by what ``quantized_layers`` calls it."""
 
+EXPERTS = ("experts", "experts_beside")
+"""Pieces that are made of routed experts."""
+
+IN_GROUPS: Mapping[str, Mapping[int, int]] = {
+    **{method: {2: 128, 3: 128, 4: 128, 8: 128} for method in ("awq", "gptq", "inc")},
+    "compressed-tensors": {4: 128},
+}
+"""Methods whose scales are shared by groups of weights, and the groups for which vllm.json has the bytes, by bits."""
+
 LEFT_OUT = (
     "ignore",
     "ignored_layers",
@@ -149,13 +158,16 @@ def _listed(block: Mapping[str, object], found: Stored) -> Stored:
     several = _several(groups) if isinstance(groups, dict) else None
     if several is not None:
         return replace(found, unclear=None, lists=replace(several, plain=tuple(_left_out(block))))
-    group = _first_group(block)
+    group, plain = _first_group(block), tuple(_left_out(block))
+    if found.method == "mxfp4" and str(block.get("quant_method")).lower().endswith("mxfp4"):
+        # vllm 0.32.0, quantization/mxfp4.py: experts alone; of linear layers "not implemented", so they stay in 16 bit.
+        return replace(found, lists=LayerLists(size=BYTES["mxfp4", 4], plain=plain, only=EXPERTS))
     size = _bytes(found.method, found.bits, group, zeros=found.method in ("awq", "gptq", "inc"))
-    plain = tuple(_left_out(block))
-    if size is None or not plain:
+    unusual = found.method in IN_GROUPS and group not in (None, IN_GROUPS[found.method].get(found.bits or 0))
+    if size is None or not (plain or unusual):
         return found
     lists = LayerLists(size=size, plain=plain)
-    return replace(found, lists=lists) if lists.matters else found
+    return replace(found, lists=lists) if unusual or lists.matters else found
 
 
 def _mixed(block: Mapping[str, object], found: Stored) -> Stored:
@@ -223,7 +235,7 @@ def _bytes(method: str | None, bits: int | None, group: int | None, *, zeros: bo
     """``zeros``: the method keeps a zero point beside each scale of 16 bit."""
     if method is None or bits is None:
         return None
-    if (method, bits) in BYTES:
+    if (method, bits) in BYTES and not (group and method in IN_GROUPS):
         return BYTES[method, bits]
     return bits / 8 + (2 + (bits / 8 if zeros else 0)) / (group or 128) if 2 <= bits <= 8 else None
 

@@ -17,7 +17,7 @@ from pulumi_llm._dataclasses import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
+    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan, WayOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +178,8 @@ class DiskRequest:
     """The snapshot that it is made from; None: it is empty."""
     copied: bool = False
     """Whether snapshots are made of it on a schedule: those outlive it."""
+    holder: MachineHandle | None = None
+    """The machine that it names, where `Parts.disk_names_machine`."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -191,7 +193,7 @@ class AddressHandle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRequest:
-    """A name in DNS that leads to an IPv4 address. ``zone`` is the domain that the cloud keeps, ``zone_id`` its id."""
+    """A name in DNS for an IPv4 address. ``zone`` is the domain that the cloud keeps, ``zone_id`` its id."""
 
     name: str
     zone: str
@@ -244,6 +246,7 @@ class HostOrder:
     data_disk_gib: int
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
+    out: tuple[WayOut, ...] | None = None  # what is let out, and nothing else; None: everything
     groups: tuple[pulumi.Input[str], ...] = ()
     """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
     user_data: str
@@ -254,8 +257,7 @@ class HostOrder:
     """Keep the data disk from being deleted or replaced."""
     image_id: pulumi.Input[str] | None = None
     """An image of the user's; default: the newest that the cloud lists."""
-    address: AddressHandle | None = None
-    """An address that exists; default: one of the host's own."""
+    address: AddressHandle | None = None  # default: one of the host's own
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
     starts: tuple[StartPlan, ...] = ()
@@ -305,9 +307,7 @@ class Cloud(Protocol):
 
     name: str
     """The catalogue's name of the cloud, which is that of its folder."""
-
-    package: str
-    """The Pulumi package whose provider it uses."""
+    package: str  # the Pulumi package whose provider it uses
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region. Credentials come from the environment or the stack's provider config."""
@@ -329,6 +329,8 @@ class Parts(Protocol):
 
     address_at_launch: bool
     """Whether a machine is made with its address, and none can be attached to it."""
+    disk_names_machine: bool
+    """Whether a data disk says itself which machine has it, and nothing else attaches it."""
 
     def firewall(
         self,
@@ -337,8 +339,9 @@ class Parts(Protocol):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
-        """A firewall that lets in only ``rules`` and lets everything out. Gives its id."""
+        """A firewall. In: only ``rules``. Out: only ``out``, if the cloud can (`Capability.CLOSED`). Gives its id."""
 
     def key_pair(
         self,
@@ -351,19 +354,16 @@ class Parts(Protocol):
     ) -> pulumi.Output[str]:
         """The SSH public key as the cloud wants it at launch. Gives a machine its ``key_id``.
 
-        A changed key replaces, reinstalls or restarts the machine, depending on the cloud, so it is taken
-        only with ``renew``. Where the cloud allows it, its name is another one at each try, so that an
-        interrupted ``up`` does not collide with what it left behind.
+        A changed key replaces, reinstalls or restarts the machine, depending on the cloud, so it is taken only with
+        ``renew``. Where the cloud allows it, its name is another one at each try, so that an interrupted ``up`` does
+        not collide with what it left behind.
         """
 
     def image(self, instance_type: str, scope: Scope) -> pulumi.Output[str]:
         """The newest plain Ubuntu 24.04 image for the instance type's architecture: looked up, never a literal."""
 
     def machine(self, name: str, request: MachineRequest, scope: Scope) -> MachineHandle:
-        """The machine, hardened.
-
-        A later image or other user data does not touch it unless ``renew`` is set.
-        """
+        """The machine, hardened. A later image or other user data does not touch it unless ``renew`` is set."""
 
     def address(self, name: str, tags: Mapping[str, str], scope: Scope) -> AddressHandle:
         """A public IPv4 address, paid by traffic."""
@@ -395,6 +395,4 @@ class Parts(Protocol):
     def copy_disk(
         self, name: str, plan: SnapshotPlan, disk: DiskHandle, tags: Mapping[str, str], scope: Scope
     ) -> pulumi.Resource:
-        """Have the cloud make snapshots of the disk by that plan. Asked only of a cloud that can
-        (`Capability.SNAPSHOTS`).
-        """
+        """Have the cloud make snapshots of the disk by that plan, where it can (`Capability.SNAPSHOTS`)."""

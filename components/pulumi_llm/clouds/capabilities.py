@@ -30,6 +30,8 @@ class Capability(StrEnum):
     """Make further subnets of a network, in other zones."""
     NODES = "nodes"
     """Let the machines of one server reach each other, and nobody else reach them."""
+    CLOSED = "closed"
+    """Let nothing out of a machine but to where its bucket is, and to the cloud's own names and clock."""
     DNS = "dns"
     """Keep the records of a domain, for machines of any cloud."""
 

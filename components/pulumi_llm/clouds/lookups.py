@@ -16,10 +16,10 @@ from pulumi_llm.errors import Finding, Refusal
 
 T = TypeVar("T")
 
-ABSENT = re.compile(r"ParameterNotFound|InvalidImageId\.NotFound|was not found, notFound")
+ABSENT = re.compile(r"ParameterNotFound|InvalidImageId\.NotFound|was not found, notFound|no results were found")
 CREDENTIALS = re.compile(
     r"AuthFailure|InvalidAccessKey|SignatureDoesNotMatch|UnrecognizedClient|InvalidClientTokenId|InvalidSecurityToken"
-    r"|MissingSecurityToken|Expired|credential|secret_id|access_key",
+    r"|MissingSecurityToken|Expired|credential|secret_id|access_key|Invalid API (token|key)",
     re.IGNORECASE,
 )
 DENIED = re.compile(r"Forbidden|AccessDenied|UnauthorizedOperation|not authori[sz]ed", re.IGNORECASE)

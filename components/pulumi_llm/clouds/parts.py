@@ -25,7 +25,7 @@ from pulumi_llm.clouds.base import (
     StopRole,
 )
 from pulumi_llm.clouds.capabilities import Capability
-from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
+from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan, WayOut
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import capabilities
 
@@ -34,6 +34,7 @@ class FromParts(Parts):
     """An adapter that provisions a host from the resources that its other methods make."""
 
     address_at_launch = False
+    disk_names_machine = False
 
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """Make the machine and everything that belongs to it alone."""
@@ -42,21 +43,20 @@ class FromParts(Parts):
         # last, once all that is new is there. Were they replaced, an `up` that fails would leave the old disk marked
         # for deletion, and the next one would delete it whatever the program then says.
         made = f"-{support.short_of(order.from_snapshot)}" if order.from_snapshot else ""
-        disk = self.disk(
-            f"{name}-disk{made}",
-            DiskRequest(
-                size_gib=order.data_disk_gib,
-                zone=zone,
-                instance_type=order.instance_type,
-                tags=order.tags,
-                protect=order.protect,
-                snapshot=order.from_snapshot,
-                copied=order.snapshots is not None,
-            ),
-            scope,
+        wanted = DiskRequest(
+            size_gib=order.data_disk_gib,
+            zone=zone,
+            instance_type=order.instance_type,
+            tags=order.tags,
+            protect=order.protect,
+            snapshot=order.from_snapshot,
+            copied=order.snapshots is not None,
         )
+        disk = None if self.disk_names_machine else self.disk(f"{name}-disk{made}", wanted, scope)
         # The one change that is refused on sight, a smaller disk, is seen before anything else at the cloud is touched.
-        scope = dataclasses.replace(scope, after=(disk.resource,))
+        # Where a disk names its machine, a preview sees it.
+        if disk is not None:
+            scope = dataclasses.replace(scope, after=(disk.resource,))
         # RSA, which every cloud takes: some take no other kind of key.
         key = tls.PrivateKey(f"{name}-ssh-{scope.region}", algorithm="RSA", rsa_bits=3072, opts=scope.child())
         # The region is in both names: a pair ignores another key, even where it is replaced. And a cloud may take no
@@ -64,7 +64,9 @@ class FromParts(Parts):
         key_id = self.key_pair(
             f"{name}-key-{scope.region}", key.public_key_openssh, order.tags, scope, renew=order.renew
         )
-        firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope)
+        # A cloud of another package may know nothing of ways out, and is asked for none.
+        out: dict[str, Sequence[WayOut]] = {} if order.out is None else {"out": order.out}
+        firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope, **out)
         role = self.stop_role(f"{name}-role", order.tags, scope) if order.stops_itself else None
         address = order.address
         if address is None and self.address_at_launch:
@@ -90,7 +92,12 @@ class FromParts(Parts):
             ),
             scope,
         )
-        attached_disk = self.attach_disk(f"{name}-disk{made}-attachment", disk.id, machine, scope)
+        attached_disk: pulumi.Resource
+        if disk is None:
+            disk = self.disk(f"{name}-disk{made}", dataclasses.replace(wanted, holder=machine), scope)
+            attached_disk = disk.resource
+        else:
+            attached_disk = self.attach_disk(f"{name}-disk{made}-attachment", disk.id, machine, scope)
         after = [attached_disk]
         address = address or self.address(f"{name}-address", order.tags, scope)
         if not self.address_at_launch:

@@ -13,13 +13,16 @@ import pulumi
 
 from pulumi_llm import _disks as disks
 from pulumi_llm import catalog
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Refusal
+from pulumi_llm.preflight import capabilities
 from pulumi_llm.preflight.placement import sold_size as sold_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pulumi_llm.clouds.base import MachineRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import WayOut
 
 PURPOSE, FOR_TPU = "ubuntu-24.04", "tpu"
 ROLE_ABOUT = "Lets one machine of pulumi-llm stop itself, and nothing else"
@@ -72,6 +75,12 @@ def openings(rules: Iterable[Rule]) -> Iterator[tuple[str, Rule, pulumi.Input[st
             if label not in seen:
                 seen.add(label)
                 yield label, rule, cidr
+
+
+def closes_nothing(cloud: str, out: Sequence[WayOut] | None) -> None:
+    """For a cloud without such rules. Raises Refusal ``cloud.cannot`` where the ways out are named."""
+    if out is not None:
+        raise Refusal(capabilities.lacking(cloud, [Capability.CLOSED]))
 
 
 def image_row(cloud: str, instance_type: str) -> catalog.Image:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pulumi_llm.spec import ServerSpec, VectorsSpec
 
 UNKNOWN_GIB = 10
+BUNDLE_GIB = 10
+"""Packages, wheels and images of a bundle, as docs/bundle.md's example shows them; its weights are linked."""
 VECTORS = "vectors"
 """The argument that asks for the vector store; which role that is, the roles tell."""
 CHAT = "server.apps.chat"
@@ -60,6 +62,9 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None) -> tuple[Beside, 
         manifest = registry.role(chat.engine).manifest
         sizes = (chat.memory_gib, chat.disk_gib)
         found.append(Beside(chat.engine, manifest.title, *sizes, manifest.needs.disk_percent, argument=CHAT))
+    if server.weights is not None and server.weights.bundle is not None:
+        title = _("the bundle's packages, wheels and images")
+        found.append(Beside("bundle", title, 0, BUNDLE_GIB, fixed=True))
     return (*found, *of_models(server))
 
 

@@ -46,6 +46,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("makes one subnet, as far as is known here"),
         _("leave replica_zones out"),
     ),
+    Capability.CLOSED: (
+        _("nothing is to get out of the machine but to its bucket"),
+        _("has no rules for that, as far as is known here"),
+        _("leave weights.closed out"),
+    ),
     Capability.DNS: (
         _("a record in DNS is to be made"),
         _("keeps no names"),
@@ -59,6 +64,7 @@ _WHERE: Mapping[Capability, str] = {
     Capability.IMAGE: "image_id",
     Capability.NODES: "nodes",
     Capability.ZONES: "replica_zones",
+    Capability.CLOSED: "weights.closed",
     Capability.SNAPSHOTS: "disk",
     Capability.STARTS: "started_by",
 }

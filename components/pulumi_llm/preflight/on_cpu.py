@@ -81,11 +81,19 @@ def of_server(server: ServerSpec) -> tuple[OnCpu, ...]:
 
 def findings(model: OnCpu) -> Iterator[Finding]:
     """What keeps it from running there; of its memory the rule about the host's speaks."""
+    row = model.model
+    if model.task is None and row is None:
+        yield Finding(
+            "fit.unknown-model",
+            _("the catalogue has no model {model}, so what it is for is not known", model=model.id),
+            _("say kind: embedding or kind: reranking; pulumi-llm catalog add {model} tells its size", model=model.id),
+            where="kind",
+        )
+        return
     if model.task is None:
         message = _("{model} writes text, and the CPU is for models for vectors and for ranks", model=model.id)
         yield Finding("fit.not-on-cpu", message, _HINT, where="device")
         return
-    row = model.model
     if row is None:
         yield Finding(
             "fit.unknown-model",
@@ -98,6 +106,10 @@ def findings(model: OnCpu) -> Iterator[Finding]:
             ),
             where="model",
         )
+        return
+    if row is catalog.load().listed_models.get(row.id) and task_of(row.id, row) is None:
+        message = _("{model} is a model for chat, which nobody has taught to make vectors or ranks", model=row.id)
+        yield Finding("fit.not-on-cpu", message, _HINT, where="kind")
         return
     if row.quantization is not None:
         message = _("{model} is stored as {method}, which is read on GPUs alone", model=row.id, method=row.quantization)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pulumi_llm import catalog
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import nearest
@@ -41,6 +42,9 @@ def wrong(case: Case, draft: Draft) -> Wrong | None:
         or _method(draft, known)
         or _model(case, draft, known)
         or _count(case, draft, known)
+        or _parts(case, draft, given or {})
+        or _of_other_methods(draft, given or {})
+        or _vocabulary(case, draft)
         or _step(case, draft)
         or _words(given or {})
     )
@@ -106,6 +110,46 @@ def _step(case: Case, draft: Draft) -> Wrong | None:
         context=case.max_model_len,
     )
     return why, '"num_speculative_tokens": 3'
+
+
+def _parts(case: Case, draft: Draft, given: Mapping[str, object]) -> Wrong | None:
+    """What guesses is on one GPU, or cut into as many parts as the model (_verify_and_get_draft_tp)."""
+    parts, gpus = guesses.whole(given.get("draft_tensor_parallel_size")), case.request.gpu_count
+    if parts in (None, 1, gpus) or draft.method in drafts.WITHOUT_MODEL:
+        return None
+    why = _("what guesses is cut into {parts} parts, and the model into {gpus}", parts=parts, gpus=gpus)
+    return why, f'"draft_tensor_parallel_size": {gpus}'
+
+
+def _of_other_methods(draft: Draft, given: Mapping[str, object]) -> Wrong | None:
+    """Settings that one method alone takes (_verify_args)."""
+    different = given.get("use_heterogeneous_vocab")
+    if different in (True, 1) and draft.method not in drafts.SMALL_MODELS:
+        return _("use_heterogeneous_vocab is for the method draft_model alone"), '"method": "draft_model"'
+    if different in (True, 1) and given.get("draft_sample_method") not in (None, "greedy"):
+        return _("use_heterogeneous_vocab samples greedily alone"), '"draft_sample_method": "greedy"'
+    synthetic = [key for key in ("synthetic_acceptance_rates", "synthetic_acceptance_length") if given.get(key)]
+    if synthetic and given.get("rejection_sample_method") != "synthetic":
+        return _("{key} is for synthetic rejection alone", key=synthetic[0]), '"rejection_sample_method": "synthetic"'
+    return None
+
+
+def _vocabulary(case: Case, draft: Draft) -> Wrong | None:
+    """A small model has as many words as the large one (verify_equal_vocab_size_if_draft_model)."""
+    small = catalog.load().models.get(draft.model or "")
+    if draft.method not in drafts.SMALL_MODELS or small is None or None in (small.vocab, case.model.vocab):
+        return None
+    given = guesses.given(flags_of(case.request.extra_args))
+    if small.vocab == case.model.vocab or (isinstance(given, dict) and given.get("use_heterogeneous_vocab")):
+        return None
+    why = _(
+        "{small} has a vocabulary of {words} and {model} one of {others}",
+        small=small.id,
+        words=small.vocab,
+        model=case.model.id,
+        others=case.model.vocab,
+    )
+    return why, _("a model whose vocabulary is as large")
 
 
 def _words(given: Mapping[str, object]) -> Wrong | None:

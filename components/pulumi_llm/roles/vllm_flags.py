@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import Text, _, either
 from pulumi_llm.errors import Finding, Refusal, nearest
-from pulumi_llm.roles import registry, tied, turning
+from pulumi_llm.roles import registry, tied, turning, vllm_values
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.requests import SECOND_PORT
 from pulumi_llm.roles.vllm_drafts import by_folder
@@ -185,10 +185,10 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
 
     Raises:
         Refusal: ``bootstrap.flag-reserved``, ``bootstrap.flag-gone``, ``bootstrap.unknown-flag``,
-            ``bootstrap.needs-cuda-compiler``, all at once.
+            ``bootstrap.flag-without-value``, ``bootstrap.needs-cuda-compiler``, all at once.
     """
-    known = data("vllm/flags.json")
-    findings = list(_compiled(list(extra), known["compiled"]["kernels"]))
+    known, extra = data("vllm/flags.json"), tuple(extra)
+    findings = [*_compiled(extra, known["compiled"]["kernels"]), *vllm_values.wrong(extra, known)]
     for argument in extra:
         flag, __, rest = argument.partition("=")
         if not flag.startswith("-") or flag.lstrip("-")[:1].isdigit():
@@ -242,7 +242,7 @@ def check_extra_arguments(extra: Iterable[str]) -> None:
         raise Refusal(findings)
 
 
-def _compiled(extra: list[str], kernels: list[str]) -> Iterator[Finding]:
+def _compiled(extra: tuple[str, ...], kernels: list[str]) -> Iterator[Finding]:
     """A finding for each backend asked for whose kernels are compiled by nvcc, which a node does not have."""
     flag = ""
     for argument in extra:

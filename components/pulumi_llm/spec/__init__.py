@@ -22,7 +22,7 @@ from pulumi_llm.spec.network import NetworksOwn, NetworkSpec
 from pulumi_llm.spec.place import MachineSpec, PlaceSpec
 from pulumi_llm.spec.platform import PlatformSpec
 from pulumi_llm.spec.proxy import ProxySpec
-from pulumi_llm.spec.reading import own_upstreams_of, parse, parse_each, secret_keys_of
+from pulumi_llm.spec.reading import own_upstreams_of, parse, parse_each, secret_keys_of, secret_keys_of_fleet
 from pulumi_llm.spec.server import ServerSpec, arguments_of_server, server_arguments
 from pulumi_llm.spec.services import ServiceSpec
 from pulumi_llm.spec.tags import TagsSpec
@@ -119,6 +119,7 @@ __all__ = [
     "parse",
     "parse_each",
     "secret_keys_of",
+    "secret_keys_of_fleet",
     "secrets_named",
     "served_by",
     "server_arguments",

@@ -86,10 +86,10 @@ class RecordSpec(Part):
     """The record in DNS that leads to the host, made and kept by Pulumi."""
 
     cloud: Text
-    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod), ``aws`` (Route 53) or ``digitalocean``. It may be another
-    cloud than the machine's.
+    """Whose DNS: ``aliyun`` (Alidns), ``tencent`` (DNSPod), ``aws`` (Route 53), ``digitalocean`` or ``vultr``.
+    It may be another cloud than the machine's.
 
-    zh: 用谁的 DNS：``aliyun``（云解析）、``tencent``（DNSPod）、``aws``（Route 53）或 ``digitalocean``。
+    zh: 用谁的 DNS：``aliyun``（云解析）、``tencent``（DNSPod）、``aws``（Route 53）、``digitalocean`` 或 ``vultr``。
     可以和机器不在同一家云。"""
     zone: DnsName
     """The domain that is kept there, such as ``example.com``.

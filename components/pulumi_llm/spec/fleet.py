@@ -301,6 +301,22 @@ class FleetSpec(Part):
         return self
 
     @model_validator(mode="after")
+    def _what_is_made_is_named(self) -> Self:
+        if self.cluster.managed is not None and self.nodes.instance_type is None:
+            raise invalid(
+                "fleet.half-a-machine",
+                _("the cluster is to be made, and no cloud's machine is named for its nodes"),
+                _("nodes: cloud, region and instance_type"),
+            )
+        if self.cluster.managed is None and self.nodes.min_count is not None:
+            raise invalid(
+                "fleet.not-its-nodes",
+                _("min_count is given, and the cluster is not made here: who made it adds nodes and takes them away"),
+                _("leave it out, or cluster: {{managed: {{}}}}"),
+            )
+        return self
+
+    @model_validator(mode="after")
     def _the_namespace_is_its_own(self) -> Self:
         taken = (*self.allowed_namespaces, *((self.operator_namespace,) if self.engine == KUBERAY else ()))
         if self.namespace == "default" or self.namespace.startswith("kube-") or self.namespace in taken:

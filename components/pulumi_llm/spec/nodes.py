@@ -12,6 +12,7 @@ from pulumi_llm._texts import _, listed
 from pulumi_llm.spec.fields import Count, Part, Text, invalid, known
 from pulumi_llm.spec.host import HostPriceSpec
 from pulumi_llm.spec.kubernetes import Labels, TaintKeys
+from pulumi_llm.spec.managed import ManagedSpec
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API has what is made: Pod Security Admission is stable since 1.25 (kubernetes.io)."""
@@ -30,9 +31,14 @@ class ClusterSpec(Part):
 
     zh: API server 的地址，如 ``https://203.0.113.7:6443``。写了之后，指向别处的 kubeconfig 会被拒绝。"""
     version: Text | None = None
-    """Its Kubernetes version, such as ``1.34``. Left out: not checked.
+    """Its Kubernetes version, such as ``1.34``. Left out: not checked; of a cluster that is made, the newest that is
+    known here.
 
-    zh: 集群的 Kubernetes 版本，如 ``1.34``。不写则不检查。"""
+    zh: 集群的 Kubernetes 版本，如 ``1.34``。不写则不检查；新建集群则取这里已知的最新版本。"""
+    managed: ManagedSpec | None = None
+    """Make the cluster: see ``cluster.managed``. Left out: it is there already, and a kubeconfig leads to it.
+
+    zh: 新建集群，见 ``cluster.managed``。不写则集群已存在，由 kubeconfig 指向。"""
 
     @field_validator("version")
     @classmethod
@@ -51,6 +57,17 @@ class ClusterSpec(Part):
             )  # fmt: skip
         return value
 
+    @model_validator(mode="after")
+    def _made_or_there(self) -> Self:
+        given = [name for name in ("context", "server") if getattr(self, name) is not None]
+        if self.managed is not None and given:
+            raise invalid(
+                "fleet.made-and-there",
+                _("the cluster is to be made, and {named} is said of one that is there", named=listed(given)),
+                _("leave out one or the other"),
+            )
+        return self
+
     @field_validator("server")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
@@ -67,9 +84,14 @@ class NodesSpec(Part):
     """The cluster's GPU nodes that the fleet may use: all alike."""
 
     count: Annotated[Count, Field(ge=1, le=5000)]
-    """How many there are.
+    """How many there are; with ``min_count`` at most.
 
-    zh: 节点数。"""
+    zh: 节点数；写了 ``min_count`` 时为最多。"""
+    min_count: Annotated[Count, Field(ge=0, le=5000)] | None = None
+    """How many there are at least, in a cluster that is made: its cloud makes and deletes the others as pods need
+    them. Left out: as many as ``count``.
+
+    zh: 新建集群时最少的节点数：其余由云按 Pod 需要增减。不写则等于 ``count``。"""
     gpu: Text | None = None
     """The GPU that each has. Left out: that of ``instance_type``.
 
@@ -131,6 +153,12 @@ class NodesSpec(Part):
                 "fleet.half-a-machine",
                 _("of a cloud's machine {named} is given alone", named=listed(named)),
                 _("cloud, region and instance_type together, or gpu and price"),
+            )
+        if self.min_count is not None and self.min_count > self.count:
+            raise invalid(
+                "fleet.more-at-least-than-at-most",
+                _("{least} at least is more than {most} at most", least=self.min_count, most=self.count),
+                "min_count: 0",
             )
         if not named and self.gpu is None:
             raise invalid("fleet.no-gpu", _("nothing says which GPU the nodes have"), _("gpu, or instance_type"))

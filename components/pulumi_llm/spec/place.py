@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from pulumi_llm import catalog
 from pulumi_llm._texts import _
 from pulumi_llm.errors import among
+from pulumi_llm.spec import not_built
 from pulumi_llm.spec.fields import Part, Text, invalid, known
 
 OWN = "ssh"
@@ -19,10 +20,10 @@ class PlaceSpec(Part):
     """One region of one cloud, and perhaps a zone of it."""
 
     cloud: Text
-    """``aliyun``, ``tencent``, ``aws``, ``gcp`` or ``volcengine``; for a machine without a GPU (a proxy, say)
-    ``digitalocean`` too. The server's may be ``ssh``: a machine that exists.
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy,
+    say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists.
 
-    zh: ``aliyun``、``tencent``、``aws``、``gcp`` 或 ``volcengine``；没有 GPU 的机器（如代理）还可以是
+    zh: ``aliyun``、``tencent``、``aws``、``gcp``、``volcengine`` 或 ``vultr``；没有 GPU 的机器（如代理）还可以是
     ``digitalocean``。服务器还可以是 ``ssh``：已有的机器。"""
     region: Text
     """The cloud's own name of the region, such as ``cn-hangzhou``.
@@ -37,6 +38,8 @@ class PlaceSpec(Part):
     @classmethod
     def _cloud_exists(cls, value: str) -> str:
         clouds = catalog.load().clouds
+        if value not in clouds and (why := not_built.reason(value)):
+            raise invalid(not_built.CODE, *why)
         if value not in clouds:
             hint = among(value, sorted(clouds))
             raise invalid("spec.unknown-cloud", _("there is no cloud called {value!r}", value=value), hint)

@@ -16,7 +16,16 @@ from pulumi_llm.errors import SHOWN, Finding, Refusal, nearest
 from pulumi_llm.spec import wording
 from pulumi_llm.spec.moderation import MODERATOR_SECRETS, secrets_named
 from pulumi_llm.spec.upstreams import needs_key
-from pulumi_llm.spec.vendors import BACKUP_SECRETS, HOST_KEY, HUB, NAME, VENDORS, WEIGHTS_SECRETS, upstream_key
+from pulumi_llm.spec.vendors import (
+    BACKUP_SECRETS,
+    HOST_KEY,
+    HUB,
+    KUBECONFIG,
+    NAME,
+    VENDORS,
+    WEIGHTS_SECRETS,
+    upstream_key,
+)
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -96,6 +105,17 @@ def secret_keys_of(platform: object) -> list[str]:
         if isinstance(host, Mapping) and not host.get("private_key_file") and not host.get("agent"):
             keys.append(HOST_KEY.config_key)
     return list(dict.fromkeys(keys))
+
+
+def secret_keys_of_fleet(fleet: object) -> list[str]:
+    """The secret config keys that a stack's ``fleet`` value calls for, whether or not the rest of it is valid."""
+    if not isinstance(fleet, Mapping):
+        return []
+    cluster, models = fleet.get("cluster"), fleet.get("models")
+    made = isinstance(cluster, Mapping) and cluster.get("managed") is not None
+    rows = [each for each in models.values() if isinstance(each, Mapping)] if isinstance(models, Mapping) else []
+    gated = any(isinstance(name := each.get("model"), str) and _gated(name) for each in rows)
+    return [*([] if made else [KUBECONFIG.config_key]), *([HUB.config_key] if gated else [])]
 
 
 def own_upstreams_of(platform: object) -> dict[str, str]:

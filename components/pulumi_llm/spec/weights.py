@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator, field_validator, model_validator
 
 from pulumi_llm._texts import _, either
 from pulumi_llm.spec.backup import BUCKETS, Bucket, bucket_of, bucket_url, server_url
@@ -47,6 +47,23 @@ class WeightsSpec(Part):
 
     zh: 存储桶中离线包的 SHA-256，由 ``pulumi-llm bundle --upload`` 给出：机器只从那里安装，不访问别处。
     不写则桶中只保存权重。"""
+
+    closed: bool = False
+    """With ``bundle``: the machine's firewall lets nothing out but to the bucket, and to the cloud's own names, clock
+    and metadata. What asks for more (vendors' models, traces, backups, ``idle_stop``) is refused.
+
+    zh: 与 ``bundle`` 一起用：机器的防火墙只放行到存储桶，以及云自己的域名解析、时钟和元数据，其余一律不放出。
+    需要访问更多的功能（厂商模型、traces、备份、``idle_stop``）会被拒绝。"""
+
+    @model_validator(mode="after")
+    def _closed_has_a_bundle(self) -> Self:
+        if self.closed and self.bundle is None:
+            raise invalid(
+                "spec.closed-without-bundle",
+                _("nothing is to get out of the machine, and there is no bundle to install from"),
+                _("bundle: what `pulumi-llm bundle -s STACK --to FOLDER --upload` says in the end"),
+            )
+        return self
 
     @field_validator("bucket")
     @classmethod

@@ -28,10 +28,10 @@ DAY, WEEK = 24 * 60, 7 * 24 * 60
 BACK = 180
 """Minutes in which a clock that was set back shows a time again."""
 OPENER = build_opener(ProxyHandler({}))
-RUNS = (
-    r"^(IncorrectInstanceStatus|InvalidInstanceState|InvalidInstance\.NotSupported|UnsupportedOperation\.InstanceState)"
+NOT_STOPPED = (
+    r"^IncorrectInstanceStatus|^UnsupportedOperation\.InstanceState(Pending|Rebooting|Running|Starting|Stopping)$"
 )
-"""How the codes start that say that the machine is not stopped."""
+"""The codes that say that there is nothing to start: the machine runs, or is on its way."""
 
 
 def due(now: float, settings: dict[str, Any]) -> bool:
@@ -100,13 +100,13 @@ def called(request: Request) -> tuple[str, str]:
 
 
 def start(settings: dict[str, Any], context: Any, pause: Callable[[float], None]) -> dict[str, Any]:
-    """Start the machine. What came of it: ``started``, ``runs`` (it was on) or ``failed``."""
+    """Start the machine. What came of it: ``started``, ``not-stopped`` (it was on, say) or ``failed``."""
     code, message, again = "", "", f"Unreachable|{settings['sold_out']}"
     for tries in range(1, TRIES + 1):
         code, message = called(REQUESTS[settings["cloud"]](settings, context, time.time()))
         state = "failed" if code else "started"
-        if re.search(RUNS, code):
-            state = "runs"
+        if re.search(NOT_STOPPED, code):
+            state = "not-stopped"
         if state != "failed" or not re.search(again, code) or tries == TRIES:
             return {"machine": settings["machine"], "state": state, "tries": tries, "code": code, "message": message}
         pause(PAUSE)

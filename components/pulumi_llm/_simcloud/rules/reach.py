@@ -38,6 +38,8 @@ class Reach:
     attachment_disk: str
     key_name: str = ""
     """The name of a key pair, where machines want that and the provider may have made it."""
+    public_key: str = "publicKey"
+    """Where a key pair has its public key."""
     own_keys: str = ""
     """Where a machine has the keys that it lets in itself, a line each of the user and the key: `user:ssh-rsa …`."""
     own_address: str = ""
@@ -118,12 +120,12 @@ def lets_in(store: Store, machine: Record, private_key: str) -> bool:
         return False
     wanted = public_key(line.decode())
     named = key_pairs_of(machine.type, machine.properties)
-    pairs = [
-        each
-        for each in store.list(*(each.key_pair for each in reaches()))
+    known = [
+        each.get(reach.public_key) or ""
+        for reach in reaches()
+        for each in (store.list(reach.key_pair) if reach.key_pair else ())
         if each.region in ("", machine.region) and each.id in named
     ]
-    known = [each.get("publicKey") or "" for each in pairs]
     own = [path for each in reaches() if each.instance == machine.type and (path := each.own_keys)]
     known += [
         line.partition(":")[2]

@@ -228,6 +228,9 @@ def _by_class(settings: Settings, layers: int) -> list[str]:
         return _of_length([CHUNK if each else FULL for each in rotated], layers, "no_rope_layers")
     if kind in ("cwm", "granite_swa", "granitemoe_swa"):
         return [FULL if at % 4 == 0 else WINDOW for at in every]
+    if kind == "muse_glimmer_text":  # told from the last one on (vllm 0.32.0, configs/muse_glimmer.py)
+        rotated = settings.sequence("no_rope_layers") or [(layers - 1 - at) % 4 for at in every]
+        return _of_length([WINDOW if each else FULL for each in rotated], layers, "no_rope_layers")
     if kind in ("laguna", "mellum", "step3p5"):
         return [FULL] * layers
     if kind == "mimo_v2_flash":

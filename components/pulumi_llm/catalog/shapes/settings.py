@@ -68,6 +68,26 @@ WITHOUT_DEFAULTS = frozenset(
 )
 """Classes that come with the weights, not with transformers, and whose files say everything."""
 
+NO_DEFAULT: Mapping[str, frozenset[str]] = {
+    "step3p5": frozenset(
+        {
+            *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "head_dim"),
+            *("moe_intermediate_size", "n_routed_experts", "num_experts_per_tok", "share_expert_dim"),
+        }
+    ),
+    "kimi_linear": frozenset(
+        {
+            *("hidden_size", "intermediate_size", "num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"),
+            *("qk_nope_head_dim", "v_head_dim", "moe_intermediate_size", "num_local_experts", "num_experts_per_tok"),
+        }
+    ),
+}
+"""What vLLM's own configuration of a class takes for other numbers than transformers' where a file says nothing.
+
+vllm 0.32.0, transformers_utils/configs/step3p5.py and kimi_linear.py (read 2026-11-29; Step's was seen on its CPU
+build: a head of 25). Published files give all of these, so one that does not is not understood.
+"""
+
 LARGEST = 10**9
 """Far beyond any number in a real file: a larger one, or one below zero, is not meant, and gives sizes of no sense."""
 
@@ -221,5 +241,7 @@ class Settings:
         if isinstance(defaults, dict):
             for spelling in self._spellings(name):
                 if defaults.get(spelling) is not None:
+                    if spelling in NO_DEFAULT.get(self.kind, ()):
+                        self.refuse(name)
                     return defaults[spelling]
         return None

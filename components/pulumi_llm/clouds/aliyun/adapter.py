@@ -15,7 +15,7 @@ import pulumi_alicloud as alicloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.aliyun import starts, subnets
+from pulumi_llm.clouds.aliyun import starts, subnets, ways_out
 from pulumi_llm.clouds.aliyun.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
-    from pulumi_llm.clouds.plans import SnapshotPlan
+    from pulumi_llm.clouds.plans import SnapshotPlan, WayOut
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -92,6 +92,7 @@ class Aliyun(FromParts):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
         """A security group whose members do not reach each other either, unless a rule says so."""
         group = alicloud.ecs.SecurityGroup(
@@ -122,22 +123,7 @@ class Aliyun(FromParts):
             )
             for label, rule, cidr in support.openings(rules)
         ]
-        made.append(
-            alicloud.ecs.SecurityGroupRule(
-                # Normal groups let everything out by default; this says so.
-                f"{name}-out",
-                security_group_id=group.id,
-                type="egress",
-                policy="accept",
-                priority=1,
-                ip_protocol="all",
-                port_range="-1/-1",
-                cidr_ip=ANYWHERE,
-                nic_type="intranet",
-                description="Everything out",
-                opts=scope.options(),
-            )
-        )
+        made += ways_out.rules(name, group.id, out, scope)
         return support.after(group.id, made)
 
     def key_pair(

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.aws import copies, starts, subnets
+from pulumi_llm.clouds.aws import copies, starts, subnets, ways_out
 from pulumi_llm.clouds.aws.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
-    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan
+    from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan, WayOut
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -85,6 +85,7 @@ class Aws(FromParts):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
         """A security group.
 
@@ -112,18 +113,7 @@ class Aws(FromParts):
             )
             for label, rule, cidr in support.openings(rules)
         ]
-        made.append(
-            aws.vpc.SecurityGroupEgressRule(
-                # The provider takes away the rule that the console would add.
-                f"{name}-out",
-                security_group_id=group.id,
-                ip_protocol="-1",
-                cidr_ipv4=ANYWHERE,
-                description="Everything out",
-                tags=dict(tags),
-                opts=scope.options(),
-            )
-        )
+        made += ways_out.rules(name, group.id, out, tags, scope)
         return support.after(group.id, made)
 
     def key_pair(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import WayOut
 
 ANYWHERE = ["0.0.0.0/0", "::/0"]
 RECORD_SECONDS = 600
@@ -87,12 +88,14 @@ class DigitalOcean(FromParts):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
         """A firewall for all droplets that carry a tag of its own. Gives that tag.
 
         By the tag it is in force when a droplet appears; a list of droplets could be written only after that. A tag
         belongs to the whole account, hence its name. A firewall refuses whatever it has no rule for, both ways.
         """
+        support.closes_nothing(self.name, out)
         whole = f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}-{scope.region}"
         mark = digitalocean.Tag(f"{name}-tag", name=tag(f"llm:{whole}"), opts=scope.options())
         sources: dict[int, list[pulumi.Input[str]]] = {}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import WayOut
 
 ABOUT = "Machines of pulumi-llm"
 NAME_LIMIT = 55
@@ -126,12 +127,14 @@ class Gcp(FromParts):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
         """One rule a port, for the machines that carry a network tag of their own. Gives that tag.
 
         All that no rule lets in is refused, and all is let out: that is what a network does by itself. Others may have
         rules in the same network, hence the tag's long name.
         """
+        support.closes_nothing(self.name, out)
         mark = word(f"llm-{pulumi.get_project()}-{pulumi.get_stack()}-{name}-{scope.region}").replace("_", "-")
         sources: dict[int, list[pulumi.Input[str]]] = {}
         about: dict[int, str] = {}

@@ -19,7 +19,7 @@ from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
-from pulumi_llm.clouds.tencent import starts, subnets
+from pulumi_llm.clouds.tencent import starts, subnets, ways_out
 from pulumi_llm.clouds.tencent.bids import highest_bid
 from pulumi_llm.clouds.tencent.peers import group
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
-    from pulumi_llm.clouds.plans import SnapshotPlan
+    from pulumi_llm.clouds.plans import SnapshotPlan, WayOut
 
 ANYWHERE = "0.0.0.0/0"
 RECORD_SECONDS = 600
@@ -110,6 +110,7 @@ class Tencent(FromParts):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
         """A security group with one ordered set of rules, which owns all of them.
 
@@ -146,16 +147,7 @@ class Tencent(FromParts):
                     description="Nothing else in",
                 ),
             ],
-            # Without an egress rule nothing would get out.
-            egresses=[
-                tencentcloud.security.GroupRuleSetEgressArgs(
-                    action="ACCEPT",
-                    protocol="ALL",
-                    port="ALL",
-                    cidr_block=ANYWHERE,
-                    description="Everything out",
-                )
-            ],
+            egresses=ways_out.rules(out),
             opts=scope.options(),
         )
         return support.after(group.id, [ruleset])

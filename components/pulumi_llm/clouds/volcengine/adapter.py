@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, Rule, Scope
+    from pulumi_llm.clouds.plans import WayOut
 
 ANYWHERE = "0.0.0.0/0"
 NAME_LIMIT = 128
@@ -91,8 +92,10 @@ class Volcengine(FromParts):
         rules: Sequence[Rule],
         tags: Mapping[str, str],
         scope: Scope,
+        out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
         """A security group; what no rule lets in is refused."""
+        support.closes_nothing(self.name, out)
         group = volcengine.vpc.SecurityGroup(
             name,
             security_group_name=support.fitted(name, NAME_LIMIT),

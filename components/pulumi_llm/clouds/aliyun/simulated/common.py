@@ -46,6 +46,9 @@ TERRAFORM = {
     GRANT: "alicloud_ram_role_policy_attachment",
     ROLE_ATTACHMENT: "alicloud_ecs_ram_role_attachment",
     DNS_RECORD: "alicloud_alidns_record",
+    "alicloud:cs/managedKubernetes:ManagedKubernetes": "alicloud_cs_managed_kubernetes",
+    "alicloud:cs/nodePool:NodePool": "alicloud_cs_kubernetes_node_pool",
+    "alicloud:cs/autoscalingConfig:AutoscalingConfig": "alicloud_cs_autoscaling_config",
     FUNCTION: "alicloud_fcv3_function",
     TRIGGER: "alicloud_fcv3_trigger",
 }

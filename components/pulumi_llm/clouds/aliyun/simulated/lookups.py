@@ -10,6 +10,8 @@ from pulumi_llm._simcloud import identities, images
 from pulumi_llm._simcloud.lookups import Answer
 from pulumi_llm._simcloud.rules.base import CloudError
 
+from . import clusters
+
 if TYPE_CHECKING:
     from pulumi_llm._simcloud.offers import Type
     from pulumi_llm._simcloud.simulator import Simulator
@@ -193,6 +195,8 @@ def get_caller_identity(args: Props, simulator: Simulator) -> Props:
 
 
 ANSWERS: dict[str, Answer] = {
+    "alicloud:cs/getKubernetesVersion:getKubernetesVersion": clusters.get_kubernetes_version,
+    "alicloud:cs/getClusterCredential:getClusterCredential": clusters.get_cluster_credential,
     "alicloud:ecs/getImages:getImages": get_images,
     "alicloud:index/getZones:getZones": get_zones,
     "alicloud:ecs/getInstanceTypes:getInstanceTypes": get_instance_types,

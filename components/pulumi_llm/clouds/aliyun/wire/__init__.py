@@ -1,8 +1,30 @@
 """Aliyun's wire: its RPC protocol (ECS, VPC, Alidns and RAM) over the rules of the simulated Aliyun."""
 
-from . import addresses, disks, lookups, machines, names, network, reads, roles  # they register their actions
+from . import (  # they register their actions
+    addresses,
+    disks,
+    lookups,
+    machines,
+    names,
+    network,
+    reads,
+    roles,
+    snapshots,
+)
 from .protocol import PROTOCOL, AliyunFace
 
 FACE = AliyunFace
 
-__all__ = ["FACE", "PROTOCOL", "addresses", "disks", "lookups", "machines", "names", "network", "reads", "roles"]
+__all__ = [
+    "FACE",
+    "PROTOCOL",
+    "addresses",
+    "disks",
+    "lookups",
+    "machines",
+    "names",
+    "network",
+    "reads",
+    "roles",
+    "snapshots",
+]

@@ -10,6 +10,7 @@ from pulumi_llm._simcloud.store import Record
 from ..simulated.common import DISK, DISK_ATTACHMENT, INSTANCE
 from .machines import NO_INSTANCE
 from .protocol import ACTIONS, AliyunFace, flag, ids, number, page, tag_rows, tags
+from .snapshots import schedule_of
 
 NO_DISK = ("InvalidDiskId.NotFound", "The specified disk does not exist.")
 
@@ -43,6 +44,7 @@ def _row(face: AliyunFace, record: Record) -> Props:
         "DeleteWithInstance": bool(record.get("deleteWithInstance")),
         "DeleteAutoSnapshot": bool(record.get("deleteAutoSnapshot")),
         "EnableAutoSnapshot": bool(record.get("enableAutoSnapshot")),
+        "AutoSnapshotPolicyId": schedule_of(face, record),
         "Portable": True,
         "MultiAttach": "Disabled",
         "ZoneId": record.get("zoneId"),
@@ -87,6 +89,8 @@ def _disks(face: AliyunFace, call: WireCall) -> Props:
     if kind in ("all", "data"):
         rows += [_row(face, each) for each in face.store.list(DISK, region=call.region)]
     rows = [each for each in rows if (not wanted or each["DiskId"] in wanted) and on in (None, "", each["InstanceId"])]
+    schedule = call.parameters.get("AutoSnapshotPolicyId")
+    rows = [each for each in rows if schedule in (None, "", each.get("AutoSnapshotPolicyId"))]
     return page(call, "Disks", "Disk", rows)
 
 

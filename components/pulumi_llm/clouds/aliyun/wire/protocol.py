@@ -65,7 +65,9 @@ def read(request: Request) -> WireCall:
     if version not in SERVICES or not action:
         raise WireError("InvalidVersion", "The specified parameter Version is not valid.")
     parameters = nested({name: value for name, value in flat.items() if name not in SIGNING})
-    return WireCall(SERVICES[version], version, action, str(parameters.get("RegionId", "")), parameters)
+    # The actions about schedules of snapshots write it small.
+    region = parameters.get("RegionId") or parameters.get("regionId") or ""
+    return WireCall(SERVICES[version], version, action, str(region), parameters)
 
 
 def answer(body: dict[str, Any]) -> dict[str, Any]:

@@ -152,6 +152,17 @@ def get_parameter(args: Props, simulator: Simulator) -> Props:
     }
 
 
+def get_prefix_list(args: Props, simulator: Simulator) -> Props:
+    """A list of addresses that the vendor keeps, by its name: those of S3 and of DynamoDB in the region."""
+    region, name = region_of(args, simulator), args.get("name")
+    known = {f"com.amazonaws.{region}.{each}" for each in ("s3", "dynamodb")}
+    if name not in known:
+        raise CloudError("no matching EC2 Prefix List found")
+    made = f"pl-{hashlib.sha256(str(name).encode()).hexdigest()[:8]}"
+    # Which ranges a list holds changes: here it has one, of those that are for documentation.
+    return {"id": made, "prefixListId": made, "name": name, "cidrBlocks": ["198.51.100.0/24"], "region": region}
+
+
 def get_availability_zones(args: Props, simulator: Simulator) -> Props:
     """The region's zones, after filters and exclusions."""
     region = region_of(args, simulator)
@@ -274,6 +285,7 @@ ANSWERS: dict[str, Answer] = {
     **lookups_network.ANSWERS,
     "aws:ec2/getAmi:getAmi": get_ami,
     "aws:ec2/getAmiIds:getAmiIds": get_ami_ids,
+    "aws:ec2/getPrefixList:getPrefixList": get_prefix_list,
     "aws:ssm/getParameter:getParameter": get_parameter,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": get_instance_type_offerings,

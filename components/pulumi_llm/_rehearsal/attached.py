@@ -1,0 +1,117 @@
+"""Serves the simulated packages of a rehearsal to all runs of its engine: ``python -m ….attached PACKAGE…``.
+
+The engine starts a plugin anew in every run, and ends it: for a rehearsal that is a Python process for each simulated
+package in `up`, in each preview and in `destroy`. It attaches instead to one that runs where a variable names its port.
+Here one process has them all, and each connection of an engine, which is one provider of a program in one run, has a
+simulator of its own. It prints the ports as JSON, takes new faults from each line that it reads, and ends when killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent import futures
+from typing import Any
+
+from pulumi_llm import _json
+
+VARIABLE = "PULUMI_DEBUG_PROVIDERS"
+"""Where an engine reads which plugins run already: ``random:1234,tls:1235``."""
+
+
+class Attached:
+    """The servers of a rehearsal, and the variable that leads an engine to them."""
+
+    def __init__(self, running: subprocess.Popen[str], ports: Mapping[str, int]) -> None:
+        self._running = running
+        self.environment = {VARIABLE: ",".join(f"{package}:{port}" for package, port in ports.items())} if ports else {}
+
+    def suffer(self, faults: str) -> None:
+        """Who connects from now on has these faults."""
+        assert self._running.stdin is not None  # noqa: S101 - it was asked for
+        with contextlib.suppress(BrokenPipeError):
+            self._running.stdin.write(f"{faults}\n")
+            self._running.stdin.flush()
+            self._running.stdout.readline()  # type: ignore[union-attr]  # it was asked for
+
+
+@contextlib.contextmanager
+def attached(packages: Sequence[str], environment: Mapping[str, str]) -> Iterator[Attached]:
+    """Serve ``packages`` until the block ends. Where that does not start, the engine starts its plugins itself."""
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__, *packages],
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert running.stdout is not None  # noqa: S101 - it was asked for
+        line = running.stdout.readline()
+        yield Attached(running, _json.loads(line) if line else {})
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def main(packages: Sequence[str]) -> None:
+    """Serve until the input ends."""
+    import grpc
+
+    from pulumi_llm._provider_facts import schema
+    from pulumi_llm._simcloud import faults
+    from pulumi_llm._simcloud.plugin import MESSAGE_LIMIT, Plugin
+    from pulumi_llm._simcloud.simulator import Simulator
+    from pulumi_llm._simcloud.store import open_store
+    from pulumi_llm._simcloud.wire import provider_pb2_grpc, restore
+    from pulumi_llm.errors import Refusal
+
+    schema.before_import.append(restore)
+    store, suffered = open_store(), [faults.from_environment()]
+
+    class ByCaller:
+        """A plugin for each connection: two providers of a package have a region each."""
+
+        def __init__(self, package: str) -> None:
+            self._package, self._lock = package, threading.Lock()
+            self._plugins: dict[str, Plugin] = {}
+
+        def _of(self, caller: str) -> Plugin:
+            with self._lock:
+                if caller not in self._plugins:
+                    self._plugins[caller] = Plugin(Simulator(self._package, store, suffered[-1]))
+                return self._plugins[caller]
+
+        def __getattr__(self, method: str) -> Any:
+            return lambda request, context: getattr(self._of(context.peer()), method)(request, context)
+
+    options = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", MESSAGE_LIMIT)]
+    ports: dict[str, int] = {}
+    servers = []
+    for package in packages:
+        try:
+            schema.sdk_version(package)
+        except (Refusal, schema.MissingSdk):
+            continue  # the plugin that the engine starts says so
+        server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), options=options)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(ByCaller(package), server)
+        ports[package] = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+    sys.stdout.write(json.dumps(ports) + "\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        suffered.append(faults.parse(line.strip()))
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+    os._exit(0)  # at once: a create that was made slow may still sit in its thread

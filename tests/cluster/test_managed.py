@@ -1,0 +1,247 @@
+"""A fleet makes its cluster: closed, encrypted, as large as its models want, and told of wholly in the bill."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import pulumi_llm as llm
+from pulumi_llm import catalog, clouds
+from pulumi_llm._plan.model import SIGNATURE, Plan, PlannedResource
+from pulumi_llm._resolve.managed import OF_IMAGES
+from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.item import Usage
+from pulumi_llm._review.policy import check
+from pulumi_llm.clouds.clusters import Makes
+from pulumi_llm.errors import Refusal
+from pulumi_llm.preflight import clusters
+from tests.cluster.fleets import kubeconfig, named, planned, resolved
+from tests.cluster.managed import CALLERS, MANAGED, NODES, fleet
+
+CLOUDS = sorted(NODES)
+PLANES = {
+    "aliyun": "alicloud:cs/managedKubernetes:ManagedKubernetes",
+    "aws": "aws:eks/cluster:Cluster",
+    "tencent": "tencentcloud:Kubernetes/cluster:Cluster",
+}
+
+
+def codes(args: dict[str, Any]) -> list[str]:
+    with pytest.raises(Refusal) as refused:
+        resolved(args)
+    return [each.code for each in refused.value.findings]
+
+
+def only(plan: Plan, type_: str) -> PlannedResource:
+    (found,) = plan.of_type(type_)
+    return found
+
+
+def test_the_clouds_with_facts_about_clusters_are_those_that_make_some() -> None:
+    assert clusters.makers() == CLOUDS == sorted(MANAGED)
+    for name, folder in clouds.folders().items():
+        part = folder.part("cluster")
+        assert (part is not None) == (name in CLOUDS)
+        if part is not None:
+            made: Makes = part
+            assert callable(made.make)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_each_fact_has_a_source_and_a_day_and_versions_are_newest_first(cloud: str) -> None:
+    found = clouds.folders()[cloud].read(clusters.FILE)
+    rows = [*found["versions"], *found["ended"], *found["control_plane"], found]
+    for each in rows:
+        source = found["sources"][each["source"]]
+        assert source["title"]
+        assert date.fromisoformat(source["date"]) <= date.today()
+    numbers = [tuple(map(int, each["version"].split("."))) for each in (*found["versions"], *found["ended"])]
+    assert numbers == sorted(numbers, reverse=True)
+    assert all(date.fromisoformat(each["until"]) < date.today() for each in found["ended"])
+    assert catalog.load().find_instance(cloud, found["system_type"]) is not None
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_every_input_of_a_clusters_resources_is_known_to_the_simulated_cloud(cloud: str) -> None:
+    plan = planned(fleet(cloud))
+    assert [each.code for each in plan.notes] == []
+    assert only(plan, PLANES[cloud])
+
+
+def test_on_aws_the_api_answers_those_who_are_named_and_disks_and_secrets_are_encrypted() -> None:
+    plan = planned(fleet("aws"))
+    given = only(plan, PLANES["aws"]).inputs
+    assert given["vpcConfig"]["endpointPublicAccess"] is True
+    assert given["vpcConfig"]["publicAccessCidrs"] == CALLERS
+    assert given["vpcConfig"]["endpointPrivateAccess"] is True
+    assert given["encryptionConfig"]["resources"] == ["secrets"]
+    assert given["version"] == "1.35"
+    for each in plan.of_type("aws:ec2/launchTemplate:LaunchTemplate"):
+        assert [disk["ebs"]["encrypted"] for disk in each.inputs["blockDeviceMappings"]] == ["true", "true"]
+        assert each.inputs["metadataOptions"]["httpTokens"] == "required"
+        assert each.inputs["metadataOptions"]["httpPutResponseHopLimit"] == 1
+    assert not any(each.inputs["mapPublicIpOnLaunch"] for each in plan.of_type("aws:ec2/subnet:Subnet"))
+    (policies,) = [each for each in plan.of_type("aws:eks/addon:Addon") if each.inputs["addonName"] == "vpc-cni"]
+    assert json.loads(policies.inputs["configurationValues"]) == {"enableNetworkPolicy": "true"}
+    closed = planned(fleet("aws", api_cidrs=[], vpc_id="vpc-0", subnets={"us-west-2a": "s-1", "us-west-2b": "s-2"}))
+    assert only(closed, PLANES["aws"]).inputs["vpcConfig"]["endpointPublicAccess"] is False
+    assert not list(closed.of_type("aws:ec2/natGateway:NatGateway"))
+
+
+def test_on_tencent_the_api_is_behind_a_group_of_those_who_are_named() -> None:
+    plan = planned(fleet("tencent"))
+    rules = named(plan, "x-api-rules").inputs["ingresses"]
+    assert [(each["action"], each["cidrBlock"], each["port"]) for each in rules] == [
+        ("ACCEPT", CALLERS[0], "443"), ("DROP", "0.0.0.0/0", "ALL"),
+    ]  # fmt: skip
+    endpoint = only(plan, "tencentcloud:Kubernetes/clusterEndpoint:ClusterEndpoint").inputs
+    assert (endpoint["clusterInternet"], endpoint["clusterIntranet"]) == (True, False)
+    given = only(plan, PLANES["tencent"]).inputs
+    assert (given["clusterInternet"], given["clusterVersion"], given["networkType"]) == (False, "1.34.1", "VPC-CNI")
+    for each in plan.of_type("tencentcloud:Kubernetes/nodePool:NodePool"):
+        assert all(disk["encrypt"] for disk in each.inputs["autoScalingConfig"]["dataDisks"])
+        assert each.inputs["autoScalingConfig"]["publicIpAssigned"] is False
+    assert only(plan, "tencentcloud:Kubernetes/addon:Addon").inputs["addonName"] == "networkpolicy"
+    assert only(plan, "tencentcloud:Kubernetes/encryptionProtection:EncryptionProtection")
+
+
+def test_on_aliyun_the_api_answers_in_its_network_alone_and_policies_are_enforced() -> None:
+    plan = planned(fleet("aliyun"))
+    given = only(plan, PLANES["aliyun"]).inputs
+    assert given["slbInternetEnabled"] is False
+    assert given["version"].startswith("1.36.")
+    assert (given["encryptionProviderKey"], given["disableEncryption"]) == ("key-hzz60000000000000000", False)
+    (terway,) = [each for each in given["addons"] if each["name"] == "terway-eniip"]
+    assert json.loads(terway["config"])["NetworkPolicy"] == "true"
+    for each in plan.of_type("alicloud:cs/nodePool:NodePool"):
+        assert each.inputs["systemDiskEncrypted"] is True
+        assert each.inputs["instanceMetadataOptions"]["httpTokens"] == "required"
+    assert given["newNatGateway"] is False
+    assert sorted(given["vswitchIds"]) == sorted(MANAGED["aliyun"]["subnets"].values())
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_kubeconfig_is_a_secret_and_stands_in_no_text_of_the_plan(cloud: str) -> None:
+    plan = planned(fleet(cloud))
+    assert SIGNATURE in plan.outputs["kubeconfig"]
+    (provider,) = plan.of_type("pulumi:providers:kubernetes")
+    assert SIGNATURE in provider.inputs["kubeconfig"]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(cloud: str) -> None:
+    settled = resolved(fleet(cloud))
+    assert settled.cluster is not None
+    pool = settled.cluster.request.gpus
+    assert (pool.first, pool.least, pool.most, pool.instance_type) == (2, 2, 2, NODES[cloud]["instance_type"])
+    assert pool.disk_gib > OF_IMAGES + 15, "the model has 14.2 GiB of weights"
+    sold = catalog.load().instance(cloud, pool.instance_type).regions[NODES[cloud]["region"]]
+    assert set(pool.zones) <= set(sold)
+    grows = resolved(fleet(cloud, nodes={"min_count": 0}))
+    assert grows.cluster is not None
+    assert (grows.cluster.request.gpus.least, grows.cluster.request.gpus.grows) == (0, True)
+    assert not grows.cluster.request.system.grows
+    # Where the cloud adds nodes they come as pods do; where nobody does yet, all are there from the start.
+    adds = grows.cluster.service.autoscaler
+    assert grows.cluster.request.gpus.first == (0 if adds else 2)
+    assert ("cluster.no-autoscaler" in [each.code for each in grows.warnings]) is not adds
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_gateways_claim_is_on_an_encrypted_disk_of_the_cloud(cloud: str) -> None:
+    plan = planned(fleet(cloud))
+    storage = only(plan, "kubernetes:storage.k8s.io/v1:StorageClass").inputs
+    told = " ".join(str(each).lower() for each in storage["parameters"].values())
+    assert "true" in told or "encrypt" in told
+    claim = only(plan, "kubernetes:core/v1:PersistentVolumeClaim").inputs
+    assert claim["spec"]["storageClassName"] == storage["metadata"]["name"]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_bill_has_the_control_plane_and_all_nodes_and_says_what_it_does_not_know(cloud: str) -> None:
+    plan = planned(fleet(cloud))
+    regions = {facts.pulumi_package: facts.default_region for facts in catalog.load().clouds.values()}
+    lines = make_bill(plan, catalog.load(), Usage(), today=date.today(), default_regions=regions).lines
+    told = {each.slot: each for each in lines if each.type == "llm:index:Fleet"}
+    assert {"nodes", "control-plane", "system", "disks"} <= told.keys()
+    known = {"aws": Decimal("0.1"), "aliyun": Decimal("0.64")}.get(cloud)
+    assert (told["control-plane"].price.amount if told["control-plane"].price else None) == known
+    assert told["system"].quantity == 2
+    unlisted = [each for each in lines if each.unknown and "whether" in str(each.unknown)]
+    assert unlisted == [], "what a cluster is made of is told with its fleet"
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_no_policy_rule_has_anything_against_it(cloud: str) -> None:
+    found = check(planned(fleet(cloud)), None, default_regions={}, today=date.today())
+    assert [each for each in found if each.severity == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (fleet("aws", version="1.33"), "cluster.version-ended"),
+        (fleet("aws", version="1.20"), "fleet.cluster-too-old"),
+        (fleet("aliyun", version="1.34"), "cluster.version-ended"),
+        (fleet("aws", api_cidrs=[]), "cluster.out-of-reach"),
+        (fleet("aws", api_cidrs=["0.0.0.0/0"]), "spec.open-to-world"),
+        (fleet("aliyun", api_cidrs=CALLERS), "cluster.no-allow-list"),
+        (fleet("aws", nodes={"region": "eu-north-1", "instance_type": "p4de.24xlarge"}), "cluster.no-gpu-in-region"),
+        (fleet("aws", zones=["us-west-2z"]), "cluster.no-gpu-in-zone"),
+        (fleet("aws", vpc_id="vpc-0", subnets={"us-west-2a": "subnet-1"}), "cluster.too-few-zones"),
+        (fleet("aws", vpc_id="vpc-0"), "spec.half-a-network"),
+        (fleet("aws", gpu_driver="580.95.05"), "cluster.driver-of-the-image"),
+        (fleet("tencent", admins=["arn:aws:iam::1:role/x"]), "cluster.no-admins"),
+        (fleet("aws", system_type="g4dn.xlarge"), "cluster.gpu-for-the-rest"),
+        (fleet("aws", nodes={"count": 1}), "fleet.too-few-nodes"),
+        (fleet("aws", nodes={"gpu_quota": 1}), "fleet.gpu-quota"),
+        (fleet("aws", nodes={"min_count": 3}), "fleet.more-at-least-than-at-most"),
+        (fleet("aws", cidr="10.64.0.0/20"), "spec.bad-network-cidr"),
+    ],
+)
+def test_what_no_cloud_would_make_is_refused_before_anything_is(args: dict[str, Any], code: str) -> None:
+    assert code in codes(args)
+
+
+def test_a_cloud_without_managed_clusters_here_is_named_with_those_that_have_them() -> None:
+    args = fleet("aws")
+    args["nodes"] = {"count": 2, "cloud": "volcengine", "region": "cn-beijing", "instance_type": "ecs.pni2.14xlarge"}
+    assert "cluster.no-maker" in codes(args)
+
+
+def test_a_version_that_is_newer_than_what_is_known_is_warned_of_and_taken() -> None:
+    settled = resolved(fleet("aws", version="1.36"))
+    assert [each.code for each in settled.warnings] == ["cluster.version-not-known"]
+    assert settled.cluster is not None
+    assert settled.cluster.request.version == "1.36"
+
+
+def test_a_cluster_is_made_or_there_and_not_both() -> None:
+    with pytest.raises(Refusal) as refused:
+        planned({**fleet("aws"), "kubeconfig": kubeconfig()})
+    assert [each.code for each in refused.value.findings] == ["fleet.made-and-there"]
+    both = fleet("aws")
+    both["cluster"]["server"] = "https://203.0.113.7"
+    assert codes(both) == ["fleet.made-and-there"]
+
+
+def test_who_may_administer_is_said_by_an_access_entry_on_aws() -> None:
+    plan = planned(fleet("aws", admins=["arn:aws:iam::123456789012:role/ops"]))
+    grant = only(plan, "aws:eks/accessPolicyAssociation:AccessPolicyAssociation").inputs
+    assert grant["principalArn"] == "arn:aws:iam::123456789012:role/ops"
+    assert grant["policyArn"].endswith("AmazonEKSClusterAdminPolicy")
+
+
+def test_protect_is_the_engines_and_the_clouds() -> None:
+    for cloud in CLOUDS:
+        plane = only(planned(fleet(cloud, protect=True)), PLANES[cloud])
+        assert plane.protect
+        assert plane.inputs["deletionProtection"] is True
+
+
+def test_the_component_has_the_clusters_outputs() -> None:
+    assert {"kubeconfig", "cluster_name"} <= set(llm.Fleet.__annotations__)

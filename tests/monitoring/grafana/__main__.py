@@ -1,0 +1,5 @@
+"""Fetches them."""
+
+from tests.monitoring.grafana import install
+
+install()
