@@ -81,7 +81,10 @@ class Turns:
         return upstream.name in self._upstreams and endpoint not in BY_THE_TOKENIZER
 
     async def enter(self, name: str, caller: str = "") -> None:
-        """Wait until a model is awake. ``caller``: whose key asks. Raises `Refused` where that takes too long; `leave` ends what this begins."""
+        """Wait until a model is awake. ``caller``: whose key asks.
+
+        Raises `Refused` where that takes too long; `leave` ends what this begins.
+        """
         card = self.card
         if card is None or name not in self._upstreams:
             return
