@@ -166,7 +166,8 @@ def _listed(block: Mapping[str, object], found: Stored) -> Stored:
         # vllm 0.32.0, quantization/mxfp4.py: experts alone; of linear layers "not implemented", so they stay in 16 bit.
         return replace(found, lists=LayerLists(size=BYTES["mxfp4", 4], plain=plain, only=EXPERTS))
     size = _bytes(found.method, found.bits, group, zeros=found.method in ("awq", "gptq", "inc"))
-    unusual = found.method in IN_GROUPS and group not in (None, IN_GROUPS[found.method].get(found.bits or 0))
+    usual = IN_GROUPS.get(found.method or "")
+    unusual = usual is not None and group not in (None, usual.get(found.bits or 0))
     if size is None or not (plain or unusual):
         return found
     lists = LayerLists(size=size, plain=plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 
 from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._simcloud.rules.base import Call, CloudError
@@ -50,7 +51,8 @@ def _rule(call: Call) -> Props:
     ):
         raise error(doing, "Invalid port.")
     twin = ("firewallGroupId", "ipType", "protocol", "subnet", "subnetSize", "port")
-    if call.store.list(RULE, **{key: given.get(key) for key in twin}):
+    same: dict[str, Any] = {key: given.get(key) for key in twin}
+    if call.store.list(RULE, **same):
         raise error(doing, "This rule is already defined.")
     return {}
 
