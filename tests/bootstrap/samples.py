@@ -211,6 +211,8 @@ class Node:
     """A directory that stands for a machine; commands are looked for in its ``fake`` folder first."""
 
     root: Path
+    seconds: int = 60
+    """How long its code may take."""
 
     def path(self, name: str) -> Path:
         """A path of the node."""
@@ -239,7 +241,7 @@ class Node:
             **env,
         }
         argv = [sys.executable, "-I", str(self.path("/opt/llm/bin/llm-node")), *arguments]
-        return subprocess.run(argv, input=stdin, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(argv, input=stdin, env=environment, capture_output=True, text=True, timeout=self.seconds)
 
     def python(self, code: str) -> str:
         """Run Python in the node's code and return what it printed."""
