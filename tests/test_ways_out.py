@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections.abc import Iterator
+from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +14,10 @@ import pytest
 import pulumi_llm as llm
 from pulumi_llm import catalog, clouds
 from pulumi_llm._plan.capture import capture
+from pulumi_llm._plan.forecast import Forecast
 from pulumi_llm._plan.model import Plan
+from pulumi_llm._review.comment import render
+from pulumi_llm._review.stack_review import review
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Refusal
 from pulumi_llm.spec.backup import BUCKETS
@@ -97,6 +102,27 @@ def test_machines_of_one_server_reach_each_other_in_their_own_network(cloud: str
         (within,) = [each for each in ways(plan, machine) if each[3] == "10.60.0.0/16"]
         assert within[:2] == ("accept", "tcp")
         assert within[2] in ("443", "18443"), "the port of a gateway, which is another one in China"
+
+
+CREATED, DELETED, IN_PLACE = "creates", "deletes", "in-place"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "done"), [("aws", {CREATED, DELETED}), ("aliyun", {CREATED, DELETED}), ("tencent", {IN_PLACE})]
+)
+def test_a_comment_says_that_what_gets_out_changes_and_calls_it_no_mere_record(cloud: str, done: set[str]) -> None:
+    for before, after in ((False, True), (True, False)):
+        given = args(cloud, {"closed": after})
+        forecast = Forecast(
+            capture(partial(llm.ModelServer, "x", args(cloud, {"closed": before})), standing=Forecast())
+        )
+        plan = capture(partial(llm.ModelServer, "x", given), standing=forecast)  # type: ignore[arg-type]
+        found = review(forecast.comparison(plan), catalog.load(), today=date(2026, 11, 29), environment={})
+        rows = [each for each in found.changes.rows if "-firewall" in each.resource]
+        assert {each.impact.code for each in rows} == done
+        assert not found.opened
+        assert not found.closed
+        assert "recorded only" not in render([found])
 
 
 def refused(given: dict[str, Any]) -> list[tuple[str, str]]:

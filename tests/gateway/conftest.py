@@ -10,7 +10,7 @@ from tests.gateway.harness import CODE
 
 sys.path.insert(0, str(CODE))
 
-PATIENCE = 90  # seconds after which a test that waits for something says so
+PATIENCE = 90  # seconds after which a test that waits for something says so; a module may have others
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -21,5 +21,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = inspect.signature(test).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
-    asyncio.run(asyncio.wait_for(test(**arguments), PATIENCE))
+    patience = getattr(pyfuncitem.module, "PATIENCE", PATIENCE)
+    asyncio.run(asyncio.wait_for(test(**arguments), patience))
     return True

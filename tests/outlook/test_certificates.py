@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from pulumi_llm._commands import _outlook_certificates as certificates
 from pulumi_llm._commands._status_ask import Target
 from pulumi_llm._plan import state
+from pulumi_llm._plan.model import Plan, PlannedResource
 
 TODAY = datetime.now(UTC).date()
 
@@ -110,6 +112,31 @@ def test_a_machine_that_does_not_answer_is_not_known_of_and_not_well(tmp_path: P
     authority, own = certificates.shown_by(target, TODAY)
     assert authority.code == "outlook.certificate-ends"
     assert (own.code, own.level(TODAY)) == ("outlook.certificate-not-seen", "note")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"hours": "00:00-24:00 UTC", "started_by": "cloud"}, "none left"),
+        ({"hours": "00:00-24:00 UTC"}, "started it?"),
+        ({}, ""),
+    ],
+)
+def test_of_a_server_that_its_hours_should_have_on_it_says_what_the_status_says(
+    tmp_path: Path, inputs: dict[str, Any], said: str
+) -> None:
+    with served(tmp_path, 40) as target:
+        pass
+    machine = PlannedResource("urn:x", "llm:index:ModelServer", "x", parent="", custom=False, inputs=inputs)
+    told = {
+        "endpoint": f"{target.endpoint}/v1",
+        "api_keys": {"default": "sk"},
+        "certificate_authority": target.authority,
+    }
+    *__, own = certificates.of_machines(told, Plan(project="p", stack="s", resources=[machine]), TODAY)
+    assert own.code == "outlook.certificate-not-seen"
+    assert said in own.hint
+    assert own.hint.endswith("`pulumi-llm status` asks in the same way")
 
 
 def test_a_machine_with_another_authorities_certificate_is_not_believed(tmp_path: Path) -> None:

@@ -13,15 +13,17 @@ import pytest
 from pulumi_llm._rehearsal.attached import VARIABLE, Attached, attached
 from pulumi_llm._simcloud.store import HOME
 from pulumi_llm._simcloud.wire import from_struct, provider_pb2, provider_pb2_grpc, restore, to_struct
+from pulumi_llm.clouds import functions
 
 ZONES = "tencentcloud:Availability/getZonesByProduct:getZonesByProduct"
+FUNCTION = "tencentcloud:Scf/function:Function"
 IMAGES = "tencentcloud:Images/getInstance:getInstance"
 
 
 @pytest.fixture
 def warm(tmp_path: Path) -> Iterator[Attached]:
     restore()
-    with attached(("tencentcloud", "random"), {**os.environ, HOME: str(tmp_path)}) as found:
+    with attached(("tencentcloud", "random"), {**os.environ, HOME: str(tmp_path)}, tmp_path) as found:
         yield found
 
 
@@ -64,14 +66,23 @@ def test_who_connects_later_has_the_faults_of_then(warm: Attached) -> None:
     assert Provider(port, "ap-shanghai").newest() > was
 
 
+def test_a_file_that_a_program_names_is_looked_for_where_the_program_runs(warm: Attached, tmp_path: Path) -> None:
+    """As the plugins that an engine starts do: Tencent Cloud's provider is given the path of a function's code."""
+    functions.write_code(tmp_path)
+    given = {"name": "f", "handler": functions.HANDLER, "zipFile": functions.code_path(), "enablePublicNet": True}
+    provider = Provider(ports(warm)["tencentcloud"], "ap-shanghai")
+    request = provider_pb2.CreateRequest(urn=f"urn:pulumi:s::p::{FUNCTION}::f", properties=to_struct(given))
+    assert provider.stub.Create(request).id
+
+
 def test_where_it_does_not_start_the_engine_starts_the_plugins_itself(tmp_path: Path) -> None:
-    with attached(("random",), {"PATH": os.defpath, "PYTHONHOME": str(tmp_path)}) as found:
+    with attached(("random",), {"PATH": os.defpath, "PYTHONHOME": str(tmp_path)}, tmp_path) as found:
         assert found.environment == {}
         found.suffer("image-date:20271231")
 
 
 def test_it_ends_with_its_block(tmp_path: Path) -> None:
-    with attached(("random",), {**os.environ, HOME: str(tmp_path)}) as found:
+    with attached(("random",), {**os.environ, HOME: str(tmp_path)}, tmp_path) as found:
         port = ports(found)["random"]
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.FutureTimeoutError):
         grpc.channel_ready_future(channel).result(timeout=1)

@@ -78,10 +78,11 @@ def old_prices(plan: Plan, today: date) -> list[End]:
 def _certificates(asked: Namespace, today: date) -> list[End]:
     exported = outputs.state(asked.project, asked.stack, simulated=asked.sim)
     project = projects.find(asked.project)
-    found = certificates.in_state(state.plan_of(exported, project.name, asked.stack))
+    plan = state.plan_of(exported, project.name, asked.stack)
+    found = certificates.in_state(plan)
     if asked.ask:
         told = outputs.read(asked.project, asked.stack, simulated=asked.sim)
-        found += certificates.of_machines(told, asked.stack, today)
+        found += certificates.of_machines(told, plan, today)
     return found
 
 

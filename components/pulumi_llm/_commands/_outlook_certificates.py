@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from pulumi_llm._addresses import host_of
 from pulumi_llm._commands._status import targets_of
 from pulumi_llm._commands._status_ask import TIMEOUT_SECONDS, Target, trusting
+from pulumi_llm._commands._status_hours import word
 from pulumi_llm._outlook.ends import End
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._system import why as why_not
-from pulumi_llm._texts import _
+from pulumi_llm._texts import Text, _
 
 AUTHORITY = "tls:index/selfSignedCert:SelfSignedCert"
 CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
@@ -35,13 +36,20 @@ def in_state(plan: Plan) -> list[End]:
     return found
 
 
-def of_machines(told: Mapping[str, Any], stack: str, today: date) -> list[End]:
-    """What each machine of the stack shows, by its outputs; one that does not answer is a note."""
-    return [end for target in targets_of(dict(told), stack) for end in shown_by(target, today)]
+def of_machines(told: Mapping[str, Any], plan: Plan, today: date) -> list[End]:
+    """What each machine of the stack shows, by its outputs; one that does not answer is a note.
+
+    ``plan``: what the state has. A server with hours that does not answer is told of as `status` tells of it.
+    """
+    off = {"server": word(plan)}
+    return [end for each in targets_of(dict(told), plan.stack) for end in shown_by(each, today, off.get(each.name))]
 
 
-def shown_by(target: Target, today: date) -> list[End]:
-    """The end of a machine's certificate, and of the authority by which callers trust it."""
+def shown_by(target: Target, today: date, off: Text | None = None) -> list[End]:
+    """The end of a machine's certificate, and of the authority by which callers trust it.
+
+    ``off``: what its hours say of its not answering.
+    """
     try:
         own, context = ssl.create_default_context(cadata=target.authority or None), trusting(target)
     except ssl.SSLError as error:
@@ -61,7 +69,7 @@ def shown_by(target: Target, today: date) -> list[End]:
             return [*found, _ended(target)]
         return [*found, _not_seen(target, error.verify_message)]
     except (OSError, ValueError) as error:
-        return [*found, _not_seen(target, why_not(error) if isinstance(error, OSError) else error)]
+        return [*found, _not_seen(target, why_not(error) if isinstance(error, OSError) else error, off)]
     return [*found, _end(target.name, _seconds(str(shown["notAfter"])), authority=False)]
 
 
@@ -91,12 +99,13 @@ def _ended(target: Target) -> End:
     )
 
 
-def _not_seen(target: Target, problem: object) -> End:
+def _not_seen(target: Target, problem: object, off: Text | None = None) -> End:
+    hint = _("is this machine in `allowed_cidrs`? `pulumi-llm status` asks in the same way")
     return End(
         code="outlook.certificate-not-seen",
         name=target.name,
         message=_("{host} showed no certificate: {problem}", host=host_of(target.endpoint), problem=problem),
-        hint=_("is this machine in `allowed_cidrs`? `pulumi-llm status` asks in the same way"),
+        hint=hint if off is None else _("{hint}; {more}", hint=off, more=hint),
         where=target.name,
     )
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pulumi_llm._commands._status_ask import Answer
 from pulumi_llm._plan.model import Plan
-from pulumi_llm._texts import _
+from pulumi_llm._texts import Text, _
 from pulumi_llm.errors import Refusal
 from pulumi_llm.spec.hours import windows_of
 
@@ -19,30 +19,36 @@ DAY, WEEK = 24 * 60, 7 * 24 * 60
 
 def explained(answers: Sequence[Answer], plan: Plan, now: datetime | None = None) -> list[Answer]:
     """The same answers; those of a server that should be on, or is off by its hours, say so."""
-    server = next((each.inputs for each in plan.resources if each.type == SERVER), {})
-    hours, by_cloud = server.get("hours"), server.get("started_by") == "cloud"
-    if not isinstance(hours, str):
+    said = word(plan, now)
+    if said is None:
         return list(answers)
-    try:
-        on = inside(hours, now or datetime.now(UTC))
-    except (Refusal, ValueError, ZoneInfoNotFoundError):  # of another version
-        return list(answers)
-    if not on:
-        said = _("its hours are over ({hours})", hours=hours)
-    elif by_cloud:
-        said = _(
-            "its hours have begun ({hours}), and its cloud was to start it: it may have had none left. "
-            "`pulumi-llm start -s STACK` says what it answers; docs/user-guide.md names the logs",
-            hours=hours,
-        )
-    else:
-        said = _("its hours have begun ({hours}): has anybody started it? `pulumi-llm start -s STACK`", hours=hours)
     return [
         replace(each, problem=replace(each.problem, hint=_("{hint}; {more}", hint=said, more=each.problem.hint)))
         if each.target.name == "server" and each.problem is not None and each.problem.code == "status.unreachable"
         else each
         for each in answers
     ]
+
+
+def word(plan: Plan, now: datetime | None = None) -> Text | None:
+    """What the server's hours say of its not answering; None where it has none."""
+    server = next((each.inputs for each in plan.resources if each.type == SERVER), {})
+    hours, by_cloud = server.get("hours"), server.get("started_by") == "cloud"
+    if not isinstance(hours, str):
+        return None
+    try:
+        on = inside(hours, now or datetime.now(UTC))
+    except (Refusal, ValueError, ZoneInfoNotFoundError):  # of another version
+        return None
+    if not on:
+        return _("its hours are over ({hours})", hours=hours)
+    if by_cloud:
+        return _(
+            "its hours have begun ({hours}), and its cloud was to start it: it may have had none left. "
+            "`pulumi-llm start -s STACK` says what it answers; docs/user-guide.md names the logs",
+            hours=hours,
+        )
+    return _("its hours have begun ({hours}): has anybody started it? `pulumi-llm start -s STACK`", hours=hours)
 
 
 def inside(hours: str, now: datetime) -> bool:

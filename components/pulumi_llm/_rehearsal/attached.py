@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _json
@@ -41,11 +42,15 @@ class Attached:
 
 
 @contextlib.contextmanager
-def attached(packages: Sequence[str], environment: Mapping[str, str]) -> Iterator[Attached]:
-    """Serve ``packages`` until the block ends. Where that does not start, the engine starts its plugins itself."""
+def attached(packages: Sequence[str], environment: Mapping[str, str], folder: Path) -> Iterator[Attached]:
+    """Serve ``packages`` until the block ends. Where that does not start, the engine starts its plugins itself.
+
+    ``folder``: where the program runs, and so would they: what it calls a file by a path is looked for from there.
+    """
     running = subprocess.Popen(
         [sys.executable, "-P", "-m", __name__, *packages],
         env=dict(environment),
+        cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -162,7 +162,7 @@ def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
         store, record, trust = Store(home / FILE), Record(), tls.made(home, ())
         with _clouds(official, store, record, parsed, asked.port, trust) as (gate, at, addresses):
             runner = _runner(asked, project, home, engine, official, record, at, addresses, trust.file)
-            with attached(simulated, runner.environment) as warm:
+            with attached(simulated, runner.environment, project.main) as warm:
                 runner = replace(runner, environment={**runner.environment, **warm.environment})
                 phases = tuple(_phases(asked, project, runner, gate, warm))
             left = tuple(f"{each.type} {each.id}" for each in store.everything())

@@ -36,9 +36,9 @@ def openings_of(plan: Plan, nodes: Nodes, stand_ins: Mapping[str, str]) -> dict[
 
 
 def is_rule(resource: PlannedResource) -> bool:
-    """Whether the resource lets somebody in, and nothing else."""
+    """Whether the resource lets somebody in, and nothing else: what a rule lets out is no opening."""
     rule = policy_table().openings.get(resource.type)
-    return rule is not None and not rule.list and rule.each is None
+    return rule is not None and not rule.list and rule.each is None and _holds(resource.inputs, rule)
 
 
 def lists_rules(row: Change) -> bool:
@@ -47,12 +47,16 @@ def lists_rules(row: Change) -> bool:
     return rule is not None and bool(rule.each) and row.operation == "update" and row.what.startswith(str(rule.each))
 
 
+def _holds(row: Mapping[str, Any], rule: Opening) -> bool:
+    return all(row.get(key) in values for key, values in rule.when.items())
+
+
 def _ranges(resource: PlannedResource, rule: Opening) -> Iterator[tuple[str, str]]:
     rows = parts(resource.inputs, f"{rule.each}[]") if rule.each else [("", resource.inputs)]
     for _, row in rows:
         if not isinstance(row, Mapping) or is_secret(row):
             continue
-        if any(row.get(key) not in values for key, values in rule.when.items()):
+        if not _holds(row, rule):
             continue
         sources = [value for path in rule.cidrs for _, value in parts(row, path) if value not in (None, "")]
         for each in sources or ([rule.default] if rule.default else []):

@@ -28,6 +28,8 @@ from tests.bootstrap.samples import Node, booted, gateway_of, gpu_node, vllm_of,
 from tests.bootstrap.test_node_status import valid
 from tests.gateway.harness import CODE
 
+PATIENCE = 300
+"""Seconds for a whole test: each change is two programs of a node, half a minute each on a busy machine."""
 CHAT = "/v1/chat/completions"
 HERE = Path(__file__).parent
 KEY = "sk-caller-0123456789abcdef"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from pulumi_llm import _replicas
@@ -22,6 +23,8 @@ from tests.bootstrap.samples import Node, booted, gateway_of, gpu_node, vllm_of,
 from tests.gateway.beside.test_beside import HERE, KEY, Machine, free_port
 from tests.gateway.harness import CODE
 
+PATIENCE = 600
+"""Seconds for a whole test: each change is two programs of a node, half a minute each on a busy machine."""
 SHARED = "sk-front-0123456789abcdef"
 """The first machine's key at the other one."""
 RUN = """import sys; from pathlib import Path; from llm_gate import __main__, paths
@@ -65,8 +68,18 @@ class Turn(Machine):
 
     async def change(self, context: int) -> None:
         """What `pulumi up` does with this machine."""
-        code, said = await self.up(self.request(context), LLM_GATE_MEASURED=self.use.removesuffix("/use"))
+        limits = {"LLM_DRAIN_SECONDS": "120"}  # it ends as soon as nobody is under way
+        code, said = await self.up(self.request(context), LLM_GATE_MEASURED=self.use.removesuffix("/use"), **limits)
         assert code == 0, said
+
+    async def has_under_way(self, number: int) -> None:
+        """Wait until so many requests are with the engines."""
+        async with aiohttp.ClientSession() as client:
+            while True:
+                async with client.get(self.use) as reply:
+                    if sum((await reply.json(content_type=None))["upstreams"].values()) == number:
+                        return
+                await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
@@ -81,7 +94,7 @@ async def gateway(it: Turn) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(*argv, env=env, stdout=asyncio.subprocess.PIPE)
     try:
         assert process.stdout is not None
-        assert await asyncio.wait_for(process.stdout.readline(), 60)
+        assert await asyncio.wait_for(process.stdout.readline(), PATIENCE)
         yield
     finally:
         process.kill()
@@ -144,8 +157,6 @@ async def test_machines_change_their_model_one_after_the_other_and_no_request_fa
 
 async def test_an_answer_under_way_comes_to_its_end_before_its_engine_restarts(tmp_path: Path) -> None:
     """The stand-in waits for nobody: without rest its stream would be cut."""
-    import aiohttp
-
     async with pair(tmp_path) as (first, second):
         for each in (first, second):
             each.how_it_serves(of_2048="--pause 0.2")
@@ -154,7 +165,7 @@ async def test_an_answer_under_way_comes_to_its_end_before_its_engine_restarts(t
         headers = {"Authorization": f"Bearer {KEY}"}
         async with aiohttp.ClientSession(first.url, headers=headers) as client:
             slow = [asyncio.create_task(first.asked(client, stream=True)) for _ in range(4)]
-            await asyncio.sleep(1)
+            await first.has_under_way(len(slow))
             for each in (second, first):
                 await each.change(1024)
             assert await asyncio.gather(*slow) == ["2048"] * 4
