@@ -19,6 +19,7 @@ from pulumi_llm._refusal import ending
 from pulumi_llm._resolve import SERVER_KEY, ResolvedPlatform, ResolvedVectors, resolve_platform
 from pulumi_llm._vector_store import VectorStore
 from pulumi_llm.clouds.base import AddressHandle
+from pulumi_llm.clouds.support import address_name
 from pulumi_llm.errors import Finding
 from pulumi_llm.spec import (
     BACKUP_SECRETS,
@@ -123,7 +124,8 @@ class Platform(pulumi.ComponentResource):
         host = wanted.spec.server.host
         network = self._network(name, wanted, at_server) if host is None else {}
         # The address comes first: the proxy's firewall lets it in, and the server's settings name the proxy.
-        address = cloud.address(f"{name}-address", wanted.spec.tags, scope) if host is None else None
+        named = address_name(name, cloud, wanted.server.site.place.instance_type)
+        address = cloud.address(named, wanted.spec.tags, scope) if host is None else None
         caller = address.ip if address is not None else host.address if host is not None else ""
         proxy = self._proxy(name, wanted, args, caller, of_proxy) if of_proxy is not None else None
         store = None

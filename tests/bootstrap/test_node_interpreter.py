@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote
@@ -97,9 +97,10 @@ def of_this_machine() -> bytes:
         link = tarfile.TarInfo("python/bin/python3")
         link.type, link.linkname = tarfile.SYMTYPE, name
         tar.addfile(link)
-        keep: Callable[[tarfile.TarInfo], tarfile.TarInfo | None] = lambda each: (
-            None if left & set(Path(each.name).parts) else each
-        )
+
+        def keep(each: tarfile.TarInfo) -> tarfile.TarInfo | None:
+            return None if left & set(Path(each.name).parts) else each
+
         tar.add(home / "lib" / name, f"python/lib/{name}", filter=keep)
         for each in home.glob(f"lib/lib{name}*.so*"):
             tar.add(each, f"python/lib/{each.name}")
@@ -110,8 +111,16 @@ def listed(mirror: Mirror, data: bytes, digest: str = "") -> dict[str, str]:
     """The mirror's file, and a list for uv in which it stands with its SHA-256."""
     mirror.files[ASSET] = data
     row = {
-        **{"name": "cpython", "arch": {"family": "x86_64", "variant": None}, "os": "linux", "libc": "gnu"},
-        **{"major": 3, "minor": 12, "patch": 16, "prerelease": "", "variant": None, "build": "20261110"},
+        "name": "cpython",
+        "arch": {"family": "x86_64", "variant": None},
+        "os": "linux",
+        "libc": "gnu",
+        "major": 3,
+        "minor": 12,
+        "patch": 16,
+        "prerelease": "",
+        "variant": None,
+        "build": "20261110",
         "url": f"{mirror.address}/{ASSET}",
         "sha256": digest or hashlib.sha256(data).hexdigest(),
     }

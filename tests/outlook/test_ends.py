@@ -110,6 +110,36 @@ def test_the_clouds_sdks_are_on_a_node_whose_moderator_needs_them() -> None:
         assert (named in {each.name for each in software.pins(node)}) is there
 
 
+def every_node() -> list[software.Node]:
+    """Nodes that have together all that is pinned."""
+    every = tuple(roles.built_in())
+    return [software.Node("n", every), software.Node("m", every, sdks=True, tpu=True)]
+
+
+TPUS = [{"gpu": "TPU-v6e"}, {"gpu": "v6e"}, {"cloud": "gcp", "instance_type": "ct6e-standard-1t"}]
+
+
+@pytest.mark.parametrize("given", TPUS)
+def test_a_machine_with_a_tpu_is_told_of_its_own_build_system_and_of_no_driver(given: dict[str, Any]) -> None:
+    (node,) = nodes = stack.nodes_of(plan(server=given))
+    versions = {each.name: {pin.version for pin in software.pins(node) if pin.name == each.name}
+                for each in software.pins(node)}  # fmt: skip
+    assert versions["vllm-tpu"] == {"0.32.0"}
+    assert "vllm" not in versions
+    assert len(versions["torch"]) == 1
+    supported = {each.name for each in software.supports(nodes)}
+    assert "ubuntu 22.04" in supported
+    assert not any(each.startswith("nvidia-driver") for each in supported)
+
+
+@pytest.mark.parametrize("given", [{}, {"gpu": "T4"}, {"gpu": "no such card"}, {"cloud": "gcp", "instance_type": "x"}])
+def test_no_other_machine_is_told_of_a_tpus_packages(given: dict[str, Any]) -> None:
+    (node,) = stack.nodes_of(plan(server=given))
+    names = {each.name for each in software.pins(node)}
+    assert "vllm" in names
+    assert not names & {"vllm-tpu", "jax", "libtpu", "tpu-inference"}
+
+
 def test_each_pin_of_each_node_was_looked_up_or_is_named_as_one_that_nobody_told_of() -> None:
     told = {
         (name, each)
@@ -117,13 +147,13 @@ def test_each_pin_of_each_node_was_looked_up_or_is_named_as_one_that_nobody_told
         for name, versions in rows.items()
         for each in versions
     }
-    nodes = [software.Node("n", tuple(roles.built_in())), software.Node("m", tuple(roles.built_in()), sdks=True)]
+    nodes = every_node()
     for pin in {pin for each in nodes for pin in software.pins(each)}:
         assert (pin.name, pin.version) in told, f"{pin}: run tools/outdated --advisories"
 
 
 def test_every_advisory_has_a_dated_source_and_a_pin_that_is_there() -> None:
-    nodes = [software.Node("n", tuple(roles.built_in())), software.Node("m", tuple(roles.built_in()), sdks=True)]
+    nodes = every_node()
     pinned = {(pin.name, pin.version) for each in nodes for pin in software.pins(each)}
     for row in ADVISORIES["rows"]:
         date.fromisoformat(ADVISORIES["sources"][row["source"]]["date"])

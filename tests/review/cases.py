@@ -29,6 +29,8 @@ OTHER_REGION = {
 SERVERS = {
     "gcp": {"cloud": "gcp", "region": "us-central1", "gpu": "L4"},
     "volcengine": {"cloud": "volcengine", "region": "cn-beijing", "gpu": "A10"},
+    "gcp-to-tpu": {"cloud": "gcp", "region": "europe-west4", "gpu": "L4", "model": "Qwen/Qwen3-8B"},
+    "gcp-from-tpu": {"cloud": "gcp", "region": "europe-west4", "gpu": "TPU-v6e", "model": "Qwen/Qwen3-8B"},
 }
 """Clouds without a shipped stack: what is said otherwise of the server of Aliyun's."""
 NEWER_IMAGE = "image-date:20271231"
@@ -156,6 +158,19 @@ PROXY_CASES = {
 }
 """What may be changed of a proxy, and what that does where its cloud is another than the server's."""
 
+TPUS = {"gcp-to-tpu": "TPU-v6e", "gcp-from-tpu": "L4"}
+"""Servers that stand on Google Cloud, and what is asked for in their GPU's place."""
+
+TPU_CASES = {
+    "gpu": Case(
+        setting("server.gpu", TPUS.__getitem__),
+        "deletes-data",
+        same_machine=False,
+        # Of another kind are the disk and the image, and the machine that starts from it has an address of its own.
+        words=("copy the data first", "its GPU may be sold out", "another public address"),
+    ),
+}
+
 SHRINKS_TO_ANOTHER = {
     "gcp": Case(setting("server.model_disk_gib", 100), "deletes-data", words=("diff.deletes-data",)),
     "gcp-proxy": Case(setting("proxy.disk_gib", 10), "deletes-data", words=("diff.deletes-data",)),
@@ -165,7 +180,7 @@ SHRINKS_TO_ANOTHER = {
 
 def case_on(name: str, cloud: str) -> Case:
     """The case as it is on that cloud."""
-    cases = PROXY_CASES if cloud in PROXIES else CASES
+    cases = PROXY_CASES if cloud in PROXIES else TPU_CASES if cloud in TPUS else CASES
     return SHRINKS_TO_ANOTHER.get(cloud, cases[name]) if name == "disk-shrink" else cases[name]
 
 

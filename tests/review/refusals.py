@@ -1092,6 +1092,7 @@ def of_clouds() -> Iterator[Finding]:
     """What the clouds' adapters refuse."""
     yield from told(lambda: support.sold_size("aws", "data", 20_000))
     yield from told(lambda: support.sold_size("aws", "system", 20_000))
+    yield from told(lambda: support.sold_size("vultr", "system", 499))
     for words in ("ParameterNotFound", "Forbidden.RAM", "AuthFailure.SecretIdNotFound", "i/o timeout"):
         failed = lookups.failed("aws", "us-east-1", "g4dn.xlarge", "'ubuntu'", "ssm:GetParameter", words)
         yield from failed.findings

@@ -18,7 +18,20 @@ from pulumi_llm._review.stack_review import StackReview, review
 from pulumi_llm._simcloud.faults import VARIABLE
 from pulumi_llm.errors import Finding
 from pulumi_llm.roles import registry
-from tests.review.cases import CASES, CLOUDS, PROXIES, PROXY_CASES, Case, Platform, base, case_on, compared, setting
+from tests.review.cases import (
+    CASES,
+    CLOUDS,
+    PROXIES,
+    PROXY_CASES,
+    TPU_CASES,
+    TPUS,
+    Case,
+    Platform,
+    base,
+    case_on,
+    compared,
+    setting,
+)
 
 TODAY = date(2026, 11, 25)
 
@@ -61,7 +74,7 @@ def reviewed(comparison: Comparison) -> StackReview:
     ("name", "cloud"),
     [
         (name, cloud)
-        for cases, clouds in ((CASES, CLOUDS), (PROXY_CASES, PROXIES))
+        for cases, clouds in ((CASES, CLOUDS), (PROXY_CASES, PROXIES), (TPU_CASES, TPUS))
         for name in cases
         for cloud in clouds
         if cloud not in cases[name].refused_on

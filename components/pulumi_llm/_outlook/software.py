@@ -12,18 +12,21 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from pulumi_llm import _json, roles
+from pulumi_llm import _json, catalog, roles
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._outlook.ends import Data, End, after
 from pulumi_llm._texts import _, listed
+from pulumi_llm.catalog import systems
 from pulumi_llm.catalog.rows import source_day
-from pulumi_llm.errors import UnknownName, shortened
+from pulumi_llm.errors import Refusal, UnknownName, shortened
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.files import templates
 
 LOCKED = re.compile(r"(?m)^(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.]+)")
 SDKS = "gate-sdks"
 """The environment that takes gate's place where a moderator is asked through its cloud's SDK."""
+VLLM, FOR_TPU = "vllm", "vllm-tpu"
+"""The environments of vLLM: NVIDIA's build, and the one that takes its place where the chips are a TPU's."""
 REGISTRY = "pypi"
 """The source of advisories that is asked for every pin at once; the others were read for some."""
 
@@ -44,6 +47,8 @@ class Node:
     roles: tuple[str, ...]
     sdks: bool = False
     """Whether its gateway has the clouds' SDKs."""
+    tpu: bool = False
+    """Whether it has a TPU: another build of vLLM, another system, and no driver."""
 
 
 @cache
@@ -77,7 +82,7 @@ def node(name: str, kind: str, inputs: Mapping[str, Any]) -> Node:
                 asked = [*asked, registry.of_argument(argument, named).name]
     services = inputs.get("services")
     asked = [*asked, *registry.pages(inputs), *(services if isinstance(services, Mapping) else ())]
-    return Node(name, tuple(_with_needs(asked)), sdks=_sdks(inputs.get("content")))
+    return Node(name, tuple(_with_needs(asked)), sdks=_sdks(inputs.get("content")), tpu=_tpu(inputs))
 
 
 def _with_needs(asked: Iterable[str]) -> Iterator[str]:
@@ -101,13 +106,31 @@ def _sdks(content: Any) -> bool:
     return any(isinstance(each, Mapping) and each.get("kind") in SDK_KINDS for each in rows)
 
 
+def _tpu(inputs: Mapping[str, Any]) -> bool:
+    """Whether the chips are a TPU's, by what is asked for: a card, or a machine of a type."""
+    known, name, type_ = catalog.load(), inputs.get("gpu"), inputs.get("instance_type")
+    with contextlib.suppress(Refusal, UnknownName):  # what is wrong with it the component itself says
+        if isinstance(name, str):
+            return known.gpu(name).tpu
+        row = known.find_instance(str(inputs.get("cloud")), str(type_)) if type_ else None
+        return row is not None and row.gpu is not None and known.gpus[row.gpu].tpu
+    return False
+
+
+def _installed(environment: str, of: Node) -> bool:
+    """Whether a node has an environment of its roles."""
+    if environment in (SDKS, "gate"):
+        return of.sdks is (environment == SDKS)
+    return environment not in (VLLM, FOR_TPU) or of.tpu is (environment == FOR_TPU)
+
+
 def pins(of: Node) -> list[Pin]:
     """Every pin of the node, each once: the locked wheels of its environments, and its images."""
     found: dict[Pin, None] = {}
     for name in of.roles:
         install = roles.role(name).manifest.install
         for environment in install.environments:
-            if (environment == SDKS and not of.sdks) or (environment == "gate" and of.sdks):
+            if not _installed(environment, of):
                 continue
             lock = templates() / "locks" / f"{environment}.txt"
             if lock.is_file():
@@ -185,8 +208,9 @@ def supports(nodes: Iterable[Node]) -> Iterator[End]:
         for role in each.roles:
             facts = roles.role(role).manifest.facts
             if "ubuntu" in facts:
-                names.setdefault(("ubuntu", str(facts["ubuntu"]["version"])), []).append(each.name)
-            if "driver" in facts:
+                version = systems.system(systems.OF_TPUS).version if each.tpu else facts["ubuntu"]["version"]
+                names.setdefault(("ubuntu", str(version)), []).append(each.name)
+            if "driver" in facts and not each.tpu:
                 names.setdefault(("nvidia-driver", str(facts["driver"]["branch"])), []).append(each.name)
     names["python", f"{sys.version_info.major}.{sys.version_info.minor}"] = []
     data = _data("supports")

@@ -23,7 +23,7 @@ class Nodes:
     """The node that each resource of a comparison belongs to, by name; "" for what is shared by all.
 
     A node is one of our components with a machine of its own, or a machine that a program makes directly. What hangs on
-    a machine by an attachment (a disk, an address) is of its node.
+    a machine by an attachment (a disk, an address) is of its node, and so is the address that it is made with.
     """
 
     def __init__(self, comparison: Comparison) -> None:
@@ -31,9 +31,15 @@ class Nodes:
         self.with_address: set[str] = set()
         self._hung: dict[str, str] = {}
         for each in self.by_urn.values():
-            if role_of(each) != "attachment":
+            role = role_of(each)
+            if role not in ("attachment", "machine"):
                 continue
             needs = [self.by_urn[urn] for urn in each.dependencies if urn in self.by_urn]
+            if role == "machine":
+                for other in needs:
+                    if role_of(other) == "address" and not self.of(other):
+                        self._hung[other.urn] = self.of(each)
+                continue
             machines = [other for other in needs if role_of(other) == "machine"]
             if not machines:
                 continue

@@ -70,7 +70,7 @@ class FromParts(Parts):
         role = self.stop_role(f"{name}-role", order.tags, scope) if order.stops_itself else None
         address = order.address
         if address is None and self.address_at_launch:
-            address = self.address(f"{name}-address", order.tags, scope)
+            address = self.address(support.address_name(name, self, order.instance_type), order.tags, scope)
         machine = self.machine(
             f"{name}-machine{made}",
             MachineRequest(

@@ -21,7 +21,7 @@ from pulumi_llm.preflight.placement import sold_size as sold_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pulumi_llm.clouds.base import MachineRequest, Rule, Scope
+    from pulumi_llm.clouds.base import MachineRequest, Parts, Rule, Scope
     from pulumi_llm.clouds.plans import WayOut
 
 PURPOSE, FOR_TPU = "ubuntu-24.04", "tpu"
@@ -90,8 +90,28 @@ def image_row(cloud: str, instance_type: str) -> catalog.Image:
     """
     data = catalog.load()
     row = data.instance(cloud, instance_type)
-    purpose = FOR_TPU if row.gpu is not None and data.gpus[row.gpu].tpu else PURPOSE
-    return data.image(cloud, purpose, row.arch)
+    return data.image(cloud, FOR_TPU if has_tpu(row) else PURPOSE, row.arch)
+
+
+def has_tpu(row: catalog.Instance) -> bool:
+    """Whether a machine has the chips of a TPU, which are in its type and nowhere else."""
+    return row.gpu is not None and catalog.load().gpus[row.gpu].tpu
+
+
+def of_another_image(row: catalog.Instance) -> str:
+    """What a machine's name ends with where it starts from another image than most: see `machine_name`."""
+    return "".join(f"-{each}" for each in (row.arch, FOR_TPU if has_tpu(row) else "") if each not in ("x86_64", ""))
+
+
+def address_name(name: str, cloud: Parts, instance_type: str) -> str:
+    """The logical name of a machine's address.
+
+    Where a machine is made with its address, two cannot be made with one: that which starts from another image is
+    another resource, and has another address.
+    """
+    if not cloud.address_at_launch:
+        return f"{name}-address"
+    return f"{name}-address{of_another_image(catalog.load().instance(cloud.name, instance_type))}"
 
 
 def launch_only(renew: bool, image: str, user_data: str, key: str) -> list[str]:

@@ -265,9 +265,10 @@ def sold_size(cloud: str, kind: str, gib: int, largest: int | None = None) -> in
                     "cloud.disk-too-large",
                     _(
                         "a {kind} disk of {gib} GiB is asked for; the largest {type} on {title} has {max_gib} GiB",
-                        kind=kind,
+                        kind=_("system") if kind == "system" else _("data"),
                         gib=gib,
-                        type=disk.type,
+                        # Where a machine brings it along, it has no kind of its own to be ordered by.
+                        type=_("disk of a machine itself") if " own" in disk.type else disk.type,
                         title=facts.title,
                         max_gib=max_gib,
                     ),

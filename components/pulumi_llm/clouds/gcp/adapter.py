@@ -61,19 +61,14 @@ def labels(tags: Mapping[str, str]) -> dict[str, str]:
     return {word(key): word(value) for key, value in tags.items()}
 
 
-def has_tpu(row: catalog.Instance) -> bool:
-    """Whether a machine has the chips of a TPU, which are in its type and nowhere else."""
-    return row.gpu is not None and catalog.load().gpus[row.gpu].tpu
-
-
 def disk_type(row: catalog.Instance, usual: str) -> str:
     """The kind of disk for a machine."""
-    return OF_TPUS if has_tpu(row) else usual
+    return OF_TPUS if support.has_tpu(row) else usual
 
 
 def accelerators(row: catalog.Instance) -> list[gcp.compute.InstanceGuestAcceleratorArgs]:
     """The cards of a machine, in Google's words, whether they are beside its type or come with it."""
-    if row.gpu is None or has_tpu(row):
+    if row.gpu is None or support.has_tpu(row):
         return []
     type_, count = cards.parted(row.instance_type)[1] or (ACCELERATORS[row.gpu], row.gpu_count)
     return [gcp.compute.InstanceGuestAcceleratorArgs(type=type_, count=count)]
@@ -190,12 +185,13 @@ class Gcp(FromParts):
         It is the same resource in another zone of the region, where it is deleted before it is made anew: two cannot
         have the address at once. It then has the newest image and its own boot instructions, which are ignored
         otherwise. Other cards are another machine too, within a family and beyond it: they are named beside the type
-        even where they come with it, and the provider replaces for them.
+        even where they come with it, and the provider replaces for them. One that starts from another image is another
+        resource, with an address of its own: see `machine_name` of :mod:`..support`.
         """
         row = catalog.load().instance(self.name, request.instance_type)
-        arch, machine_type = row.arch, cards.parted(request.instance_type)[0]
+        machine_type = cards.parted(request.instance_type)[0]
         machine = gcp.compute.Instance(
-            fit(f"{name}-{scope.region}" if arch == "x86_64" else f"{name}-{scope.region}-{arch}"),
+            fit(f"{name}-{scope.region}{support.of_another_image(row)}"),
             zone=request.zone,
             machine_type=machine_type,
             guest_accelerators=accelerators(row),
@@ -245,7 +241,7 @@ class Gcp(FromParts):
             # signed. Of a TPU nobody tells whether its library gets to the chips with it: samples of TPU machines are
             # made without.
             shielded_instance_config=gcp.compute.InstanceShieldedInstanceConfigArgs(
-                enable_secure_boot=not has_tpu(row), enable_vtpm=True, enable_integrity_monitoring=True
+                enable_secure_boot=not support.has_tpu(row), enable_vtpm=True, enable_integrity_monitoring=True
             ),
             # Google stops a spot machine when it takes it back: `pulumi up --refresh` sees that, and starts it.
             desired_status="RUNNING" if request.spot else None,
