@@ -203,4 +203,6 @@ def test_the_config_keys_that_the_project_declares_are_those_that_a_stack_may_se
     import yaml
 
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    assert [key for key, row in declared.items() if row.get("secret")] == [each.config_key for each in spec.SECRETS]
+    assert [key for key, row in declared.items() if row.get("secret")] == [
+        each.config_key for each in (spec.KUBECONFIG, *spec.SECRETS)
+    ]

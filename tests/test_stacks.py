@@ -15,11 +15,10 @@ import yaml
 from pulumi_llm import catalog, spec
 from pulumi_llm._plan.capture import capture_stack
 from pulumi_llm._plan.model import SIGNATURE, Plan, is_secret
-from pulumi_llm._plan.project import find
 from tests.plans import plan_of
+from tests.shipped import STACKS, STEPS
 
 ROOT = Path(__file__).parents[1]
-STACKS = find(ROOT).stacks()
 PLANTED = "planted-7f3a9c"
 
 INGRESS = {
@@ -65,8 +64,9 @@ def admitted(plan: Plan) -> list[tuple[str, str, str]]:
     return found
 
 
-def test_there_are_the_six_stacks() -> None:
-    assert STACKS == ["aliyun-a100", "aliyun-t4", "aws-a100", "aws-t4", "tencent-a100", "tencent-t4"]
+def test_there_are_the_six_stacks_and_the_steps_beyond_one_machine() -> None:
+    assert list(STEPS) == ["aws-replicas", "aws-nodes", "aws-fleet"]
+    assert list(STACKS) == ["aliyun-a100", "aliyun-t4", "aws-a100", "aws-t4", "tencent-a100", "tencent-t4"]
 
 
 def test_nothing_is_let_in_but_what_the_stacks_ranges_ask_for(plan: Plan) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pulumi_llm import _simcloud as simcloud
 from tests.boot.stack import booted
-from tests.engine.sim import STACKS
+from tests.shipped import STACKS
 
 pytestmark = [pytest.mark.boot, pytest.mark.boot_all]
 

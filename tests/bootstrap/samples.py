@@ -38,8 +38,6 @@ CHINA = Sources(
     registries=("m.daocloud.io/", ""),
     hubs=("modelscope", "hf-mirror"),
 )
-PATIENCE = 300
-"""Seconds that a program of a node is given: it starts dozens of others, each seconds on a busy machine."""
 LOCAL = "http://127.0.0.1:8000/v1"
 OWN = Target(upstream="vllm", model="yi-6b-chat", price_in=0, price_out=0)
 MINI_BY_PROXY = Target(upstream="proxy", model="gpt-6-luna")
@@ -213,6 +211,8 @@ class Node:
     """A directory that stands for a machine; commands are looked for in its ``fake`` folder first."""
 
     root: Path
+    seconds: int = 300
+    """How long its code may take."""
 
     def path(self, name: str) -> Path:
         """A path of the node."""
@@ -241,14 +241,14 @@ class Node:
             **env,
         }
         argv = [sys.executable, "-I", str(self.path("/opt/llm/bin/llm-node")), *arguments]
-        return subprocess.run(argv, input=stdin, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run(argv, input=stdin, env=environment, capture_output=True, text=True, timeout=self.seconds)
 
     def python(self, code: str) -> str:
         """Run Python in the node's code and return what it printed."""
         prelude = f"import sys; sys.path.insert(0, {str(self.path('/opt/llm/lib'))!r}); "
         environment = os.environ | {"LLM_ROOT": str(self.root), "PATH": f"{self.root}/fake:{os.environ['PATH']}"}
         done = subprocess.run(
-            [sys.executable, "-c", prelude + code], env=environment, capture_output=True, text=True, timeout=PATIENCE
+            [sys.executable, "-c", prelude + code], env=environment, capture_output=True, text=True, timeout=60
         )
         return done.stdout + done.stderr
 

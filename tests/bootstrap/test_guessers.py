@@ -76,7 +76,7 @@ def test_the_rest_of_the_configuration_stays_as_it_was_given() -> None:
 def test_a_small_model_of_the_catalogue_comes_from_where_its_row_has_it() -> None:
     small = "Qwen/Qwen2.5-0.5B-Instruct"
     flags = ("--speculative-config", json.dumps({"model": small, "num_speculative_tokens": 3}))
-    (row,) = further(node(*flags, model="Qwen/Qwen2.5-7B-Instruct"))
+    (row,) = further(node(*flags, model="Qwen/Qwen2.5-3B-Instruct"))
     assert (row["huggingface"], row["modelscope"]) == (small, small)
 
 

@@ -69,7 +69,7 @@ def files(package: str, wanted: Callable[[str], bool], version: str | None = Non
     names = listing.read_text(encoding="utf-8").split("\n") if listing.exists() else []
     if names and all((home / name).exists() for name in names if wanted(name)):
         return home
-    buffered = io.BufferedReader(Ranges(_url(package, str(version), digests)), 2**16)
+    buffered = io.BufferedReader(Ranges(wheel_url(package, str(version), digests)), 2**16)
     with zipfile.ZipFile(buffered) as wheel:
         names = [name for name in wheel.namelist() if not name.endswith("/")]
         for name in filter(wanted, names):
@@ -78,7 +78,7 @@ def files(package: str, wanted: Callable[[str], bool], version: str | None = Non
     return home
 
 
-def _url(package: str, version: str, digests: frozenset[str] | None) -> str:
+def wheel_url(package: str, version: str, digests: frozenset[str] | None) -> str:
     """Where the wheel is: the one with a locked digest, or the one for any machine."""
     index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or "https://pypi.org/simple"
     page = f"{index.rstrip('/')}/{package}/"

@@ -13,6 +13,7 @@ from pulumi_llm import catalog
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.items import Usage
 from pulumi_llm.cli import main
+from pulumi_llm.preflight import clusters
 from tests.cluster.fleets import FLEET, planned, resolved
 
 
@@ -98,3 +99,30 @@ def test_what_is_not_known_is_unknown_and_never_nothing() -> None:
     assert {line.resource for line in bill.unknown} == {"x", "x-llm-gateway-state-persistentvolumeclaim"}
     open_ = {**FLEET, "load_balancer": True, "allowed_cidrs": ["203.0.113.0/24"]}
     assert "x-llm-gateway-service" in {line.resource for line in bill_of(open_).unknown}
+
+
+def test_what_a_made_cluster_costs_besides_its_gpu_nodes_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("Qwen/Qwen2.5-7B-Instruct", "--gpu", "L40S", "--fleet", "100")
+    __, text = asked(capsys, monkeypatch, *given, "--json")
+    rows = {row["cloud"]: row for row in json.loads(text)["fleet"]["nodes"]}
+    aws = rows["aws"]
+    bill = bill_of(
+        {
+            **{key: value for key, value in FLEET.items() if key != "kubeconfig"},
+            "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "copies": aws["count"]}},
+            "nodes": {key: aws[key] for key in ("count", "cloud", "region", "instance_type")},
+            "cluster": {"managed": {"api_cidrs": ["203.0.113.0/24"]}},
+        }
+    )
+    told = {each.slot: each.per_hour for each in bill.lines if each.type == "llm:index:Fleet"}
+    besides = [told["control-plane"], told["system"]]
+    assert aws["per_hour_of_a_made_cluster"] == pytest.approx(float(sum(each.usd for each in besides if each)))
+    assert aws["per_hour"] == pytest.approx(float(told["nodes"].usd)) if told["nodes"] else False
+    for cloud, row in rows.items():
+        if clusters.service_of(cloud) is None:
+            assert row["per_hour_of_a_made_cluster"] is None, "nothing here makes one there"
+    __, text = asked(capsys, monkeypatch, *given)
+    assert f"{aws['per_hour_of_a_made_cluster']:,.2f} USD" in text
+    assert "cluster.managed" in text

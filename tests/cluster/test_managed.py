@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import pulumi_llm as llm
-from pulumi_llm import catalog, clouds
+from pulumi_llm import catalog, clouds, spec
+from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._plan.model import SIGNATURE, Plan, PlannedResource
 from pulumi_llm._resolve.managed import OF_IMAGES
 from pulumi_llm._review.bill import make_bill
 from pulumi_llm._review.item import Usage
 from pulumi_llm._review.policy import check
-from pulumi_llm.clouds.clusters import Makes
+from pulumi_llm.clouds.clusters import POOL, Makes
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import clusters
-from tests.cluster.fleets import kubeconfig, named, planned, resolved
+from pulumi_llm.spec.fleet import FleetSpec
+from tests.cluster.fleets import FLEET, kubeconfig, named, planned, resolved
 from tests.cluster.managed import CALLERS, MANAGED, NODES, fleet
 
 CLOUDS = sorted(NODES)
@@ -251,3 +253,66 @@ def test_protect_is_the_engines_and_the_clouds() -> None:
 
 def test_the_component_has_the_clusters_outputs() -> None:
     assert {"kubeconfig", "cluster_name"} <= set(llm.Fleet.__annotations__)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_what_is_no_engine_stands_on_nodes_that_stay(cloud: str) -> None:
+    plan = planned(fleet(cloud))
+    pod = only(plan, "kubernetes:apps/v1:Deployment").inputs["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {POOL: "system"}
+    router = only(plan, "kubernetes:helm.sh/v3:Release").inputs["values"]["routerSpec"]
+    assert router["nodeSelectorTerms"] == [
+        {"matchExpressions": [{"key": POOL, "operator": "In", "values": ["system"]}]}
+    ]  # fmt: skip
+    there = planned({**FLEET})
+    assert "nodeSelector" not in only(there, "kubernetes:apps/v1:Deployment").inputs["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_tags_of_the_stack_are_on_all_that_takes_some(cloud: str) -> None:
+    plan = planned(fleet(cloud, tags={"environment": "trial"}))
+    tagged = [each for each in plan.resources if "tags" in each.inputs]
+    assert tagged
+    assert {each.inputs["tags"]["environment"] for each in tagged} == {"trial"}
+    assert codes(fleet(cloud, tags={"aws:x": "y"})) == ["spec.bad-tag"]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_version_that_nobody_named_is_the_one_that_lasts_longest(cloud: str) -> None:
+    service = clusters.service_of(cloud)
+    assert service is not None
+    version, _whole = clusters.whole_version(service, None)
+    known = {each.version: each.until for each in service.versions if each.until}
+    assert not known or known[".".join(version.split(".")[:2])] == max(known.values())
+
+
+def test_a_version_that_ends_within_weeks_is_warned_of() -> None:
+    wanted = spec.parse(FleetSpec, fleet("aws", version="1.34"))
+    assert wanted.cluster.managed is not None
+    for day, code in (
+        (date(2026, 9, 1), []), (date(2026, 11, 29), ["managed.version-ends-soon"]),
+        (date(2026, 12, 3), ["managed.version-ended"]),
+    ):  # fmt: skip
+        assert [each.code for each in clusters.mistakes(wanted, wanted.cluster.managed, day)] == code
+    standing = spec.parse(FleetSpec, fleet("aws"))
+    assert standing.cluster.managed is not None
+    assert list(clusters.mistakes(standing, standing.cluster.managed, date(2026, 11, 29))) == []
+
+
+def test_an_outlook_has_the_day_on_which_the_version_ends() -> None:
+    known = clusters.ending_of("aws", None)
+    assert known is not None
+    last = date.fromisoformat(str(known[1].until))
+    day = last - timedelta(days=30)
+    found = [each for each in outlook.ends_of(planned(fleet("aws")), day) if "cluster" in each.code]
+    assert [(each.code, each.day, each.level(day)) for each in found] == [
+        ("outlook.cluster-ends", last + timedelta(days=1), "soon")
+    ]
+    for args in (fleet("tencent"), FLEET):  # its days are not known; it is not made here
+        assert [each for each in outlook.ends_of(planned(args), day) if "cluster" in each.code] == []
+
+
+def test_the_address_of_the_nat_gateway_is_one_line_of_the_bill_and_named_as_such() -> None:
+    lines = make_bill(planned(fleet("aws")), catalog.load(), Usage(), today=date.today(), default_regions={}).lines
+    assert [str(each.what) for each in lines if each.kind == "address"] == ["public address of the NAT gateway"]
+    assert not [each for each in lines if each.slot == "nat" and "address" in str(each.what)]

@@ -61,10 +61,10 @@ def test_flags_are_those_that_a_machine_would_start_vllm_with() -> None:
     assert "--enforce-eager" in config["extraArgs"]
 
 
-@pytest.mark.parametrize("guesser", ["Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-7B-Instruct"])
+@pytest.mark.parametrize("guesser", ["Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-3B-Instruct"])
 def test_a_model_that_guesses_ahead_is_named_as_its_hub_does_where_no_node_has_fetched_it(guesser: str) -> None:
     config = json.dumps({"model": guesser, "method": "draft_model", "num_speculative_tokens": 3})
-    asked = {"model": "Qwen/Qwen2.5-7B-Instruct", "extra_args": ["--speculative-config", config]}
+    asked = {"model": "Qwen/Qwen2.5-3B-Instruct", "extra_args": ["--speculative-config", config]}
     flags = model_of(models={"chat": asked})["vllmConfig"]["extraArgs"]
     assert json.loads(flags[flags.index("--speculative-config") + 1])["model"] == guesser
 

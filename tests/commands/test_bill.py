@@ -15,10 +15,10 @@ from pulumi_llm._commands import bill
 from pulumi_llm._review.bill import make_bill
 from pulumi_llm._review.item import Usage
 from tests.plans import plan_of
+from tests.shipped import STACKS
 from tests.review.samples import TODAY
 
 ROOT = Path(__file__).parents[2]
-STACKS = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 PROGRAM = """
 import pulumi

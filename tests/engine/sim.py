@@ -17,7 +17,6 @@ import yaml
 from pulumi_llm._simcloud import localstate
 
 ROOT = Path(__file__).parents[2]
-STACKS = tuple(sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "stacks").glob("Pulumi.*.yaml")))
 
 
 @dataclass
@@ -100,11 +99,11 @@ class Sim:
         return time.time() - max(written, default=time.time())
 
     def edit(self, path: str, value: Any) -> None:
-        """Set one value of the stack's platform, such as ``server.context_length``."""
+        """Set one value of the stack's platform or fleet, such as ``server.context_length``."""
         file = self.project / "stacks" / f"Pulumi.{self.stack}.yaml"
         content = yaml.safe_load(file.read_text())
         *steps, last = path.split(".")
-        here = content["config"]["pulumi-llm:platform"]
+        here = content["config"].get("pulumi-llm:fleet") or content["config"]["pulumi-llm:platform"]
         for step in steps:
             here = here.setdefault(step, {})
         here[last] = value

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.sim import ROOT, STACKS, Sim
+from tests.engine.sim import ROOT, Sim
+from tests.shipped import STACKS
 
 REVISION = "78bcd70"
 """The program that made the state; `tools/old_state.py` makes it again."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_llm import _simcloud as simcloud
-from tests.engine.sim import STACKS, Sim
+from tests.engine.sim import Sim
+from tests.shipped import STACKS
 
 pytestmark = pytest.mark.engine
 

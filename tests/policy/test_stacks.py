@@ -8,12 +8,12 @@ import pytest
 
 from pulumi_llm._review import policy
 from tests.plans import plan_of
+from tests.shipped import EVERY
 
 ROOT = Path(__file__).parents[2]
-STACKS = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", EVERY)
 def test_a_shipped_stack_keeps_every_rule(stack: str) -> None:
     found = policy.check(plan_of(stack), policy.of_stack(ROOT, stack))
     assert [str(each) for each in found if each.severity != "info"] == []
@@ -24,14 +24,14 @@ def test_a_shipped_stack_keeps_every_rule(stack: str) -> None:
     }
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", EVERY)
 def test_what_is_only_told_of_a_shipped_stack_is_undecided_or_excepted_with_a_reason(stack: str) -> None:
     for each in policy.judge(plan_of(stack), policy.of_stack(ROOT, stack)):
         told = each.undecided or each.exemption is not None or each.finding.code == "policy.cannot-be-had"
         assert told, str(each.finding)
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", EVERY)
 def test_the_shipped_exceptions_are_needed(stack: str) -> None:
     found = policy.check(plan_of(stack), policy.of_stack(ROOT, stack))
     assert not [each for each in found if each.code.startswith("policy.exception-")]

@@ -8,6 +8,7 @@ import yaml
 
 from pulumi_llm import catalog, spec
 from pulumi_llm.preflight.endings import ending_models
+from tests.shipped import STACKS
 
 ROOT = Path(__file__).parents[2]
 END = date(2027, 1, 14)
@@ -49,7 +50,7 @@ def test_models_that_ended_in_october_2026_are_marked() -> None:
 
 def test_no_shipped_stack_names_a_model_whose_end_is_known() -> None:
     known = catalog.load().endings
-    for path in sorted((ROOT / "stacks").glob("Pulumi.*.yaml")):
+    for path in [ROOT / "stacks" / f"Pulumi.{each}.yaml" for each in STACKS]:
         platform = yaml.safe_load(path.read_text())["config"]["pulumi-llm:platform"]
         for vendor, upstream in platform["proxy"]["upstreams"].items():
             for model in upstream["models"]:

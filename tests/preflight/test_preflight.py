@@ -17,9 +17,10 @@ from pulumi_llm.preflight.engine import DATA, engine
 from pulumi_llm.preflight.request import FitRequest, case_of, dtype_on
 from pulumi_llm.preflight.rules import REMARKS, findings_of, passes, rules_about
 from pulumi_llm.roles import registry
+from tests.shipped import PLATFORMS
 
 ROOT = Path(__file__).parents[2]
-STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
+STACKS = [ROOT / "stacks" / f"Pulumi.{each}.yaml" for each in PLATFORMS]
 
 
 def server(**changes: object) -> spec.ServerSpec:

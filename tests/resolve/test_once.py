@@ -14,16 +14,15 @@ import pulumi_llm as llm
 from pulumi_llm import preflight, spec
 from pulumi_llm._plan.capture import capture, capture_stack
 from pulumi_llm._plan.forecast import Forecast
-from pulumi_llm._plan.project import find
 from pulumi_llm._review.capacity import capacities
 from pulumi_llm._review.nodes import Nodes
 from pulumi_llm._review.stack_review import fit
 from pulumi_llm.catalog.catalog import Catalog
 from pulumi_llm.preflight import memory, placement, report
+from tests.shipped import STACKS
 from tests.test_components import PLACE, PLATFORM, PROXY, SERVER, WITH_PROXY
 
 ROOT = Path(__file__).parents[2]
-STACKS = find(ROOT).stacks()
 PARTS = ("PlatformSpec", "ServerSpec", "ProxySpec", "VectorsSpec", "AccessSpec")
 
 

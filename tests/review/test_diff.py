@@ -16,7 +16,7 @@ import yaml
 
 from pulumi_llm import cli
 from pulumi_llm._review.comment import LIMIT
-from tests.engine.sim import STACKS
+from tests.shipped import STACKS
 from tests.review.cases import ROOT
 
 SECRETS = (

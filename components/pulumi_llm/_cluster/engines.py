@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import _served
 from pulumi_llm._cluster import names
+from pulumi_llm._cluster.made import OTHER_NODES
 from pulumi_llm._cluster.values import (
     ROUTER,
     Engines,
@@ -31,6 +32,8 @@ from pulumi_llm.roles.files import text
 from pulumi_llm.spec.fleet import CHARTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pulumi_llm._bootstrap import VllmRole
     from pulumi_llm._resolve.fleet import FleetModel, ResolvedFleet
     from pulumi_llm.spec.fleet import FleetSpec
@@ -82,6 +85,8 @@ def values(fleet: ResolvedFleet, *, hub_token: bool) -> Values:
             labels={"environment": "router", "release": "router"},
             vllmApiKey=key,
             resources=Quantities(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "2Gi"}),
+            # Of a cluster that is made: not on GPU nodes, which could not go while it is there.
+            nodeSelectorTerms=(_term(OTHER_NODES),) if wanted.cluster.managed else (),
         ),
         sharedPvcStorage=_storage(fleet),
     )
@@ -177,5 +182,9 @@ def quantities(fleet: ResolvedFleet, each: FleetModel) -> Quantities:
 
 def selector(fleet: FleetSpec) -> list[dict[str, Any]]:
     """The nodes that may be used, as one term of a node affinity; none where any may."""
-    rows = [{"key": key, "operator": "In", "values": [value]} for key, value in sorted(fleet.nodes.labels.items())]
-    return [{"matchExpressions": rows}] if rows else []
+    return [_term(fleet.nodes.labels)] if fleet.nodes.labels else []
+
+
+def _term(labels: Mapping[str, str]) -> dict[str, Any]:
+    rows = [{"key": key, "operator": "In", "values": [value]} for key, value in sorted(labels.items())]
+    return {"matchExpressions": rows}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pulumi_llm._bootstrap import GatewayRole, Target, Upstream
 from pulumi_llm._cluster import engines, names
 from pulumi_llm._cluster.closed import Object
+from pulumi_llm._cluster.made import OTHER_NODES
 from pulumi_llm._gateway import key_rows, routes_of
 from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import files, gateway
@@ -131,7 +132,10 @@ def _pod(fleet: FleetSpec) -> Object:
     gate = [
         *("python", "-m", "llm_gate", "--settings", CONFIG, "--secrets", SECRETS, "--state", STATE),
     ]
+    # Of a cluster that is made: on a node that stays, in whose zone the ledger's disk then is.
+    place = {"nodeSelector": OTHER_NODES} if fleet.cluster.managed else {}
     return {
+        **place,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 60,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 STORAGE = "llm-encrypted"
 """The storage class of the fleet's own claims: disks of the cloud, encrypted."""
 OURS = {"app.kubernetes.io/managed-by": "pulumi-llm"}
-GPU_NODES = {POOL: "gpu"}
+OTHER_NODES = {POOL: "system"}
+"""The nodes without GPUs, which stay: what is no engine stands on them."""
 
 
 def objects(cluster: ResolvedCluster) -> Iterator[Object]:

@@ -167,6 +167,7 @@ class Router:
     serviceType: Literal["ClusterIP"] = "ClusterIP"  # noqa: N815
     servicePort: int = 80  # noqa: N815
     containerPort: int = 8000  # noqa: N815
+    nodeSelectorTerms: tuple[Mapping[str, Any], ...] = ()  # noqa: N815
     enableRouter: Literal[True] = True  # noqa: N815
     containerSecurityContext: Mapping[str, Any] = field(  # noqa: N815
         default_factory=lambda: {"allowPrivilegeEscalation": False}

@@ -83,7 +83,8 @@ class Command(NamedTuple):
     a part in them, and ``reader`` takes their place where not argparse reads the arguments. The ``body`` gets what was
     read, and gives the exit code; without one it is ``run`` in the module that is called as the command is, with an
     underscore. ``wrong_call`` has the codes of refusals that mean exit code 2 (patterns; one of them in a refusal is
-    enough), all others mean 1. A command that runs ``long`` has its cyclic garbage collected.
+    enough), all others mean 1. A command that runs ``long`` has its cyclic garbage collected. One ``of_machines`` is
+    refused for a stack that is a fleet, by the name of the command that it belongs to.
 
     (A named tuple, as the import of `dataclasses` takes a fifth of the time of `pulumi-llm --help`.)
     """
@@ -97,6 +98,7 @@ class Command(NamedTuple):
     wrong_call: Sequence[str] = ()
     long: bool = False
     commands: tuple[Command, ...] = ()
+    of_machines: str = ""
 
     def run(self, argv: Sequence[str], within: str = "pulumi-llm") -> int:
         """Run it. What is refused is told on standard error; see the exit codes above."""
@@ -107,6 +109,10 @@ class Command(NamedTuple):
             if self.commands:
                 return self._one_of_its_own(list(argv), prog)
             asked = self.reader(argv) if self.reader else self._parser(prog).parse(argv)
+            if self.of_machines:
+                from pulumi_llm._commands import _fleet_stack
+
+                _fleet_stack.refuse(asked, self.of_machines)
             body = self.body or importlib.import_module(f"{__name__}._{self.name}").run
             return int(body(asked))
         except UsageError as wrong:

@@ -11,18 +11,31 @@ from pulumi_llm._language import tr
 from pulumi_llm._tables import aligned
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import Offer
+from pulumi_llm.preflight import clusters
 from pulumi_llm.preflight.report import Report
+from pulumi_llm.spec.managed import ManagedSpec
 
-HEAD = (_("per hour"), _("nodes"), _("GPUs each"), _("cloud"), _("type"), _("region"), _("dated"))
+HEAD = (
+    _("per hour"), _("nodes"), _("GPUs each"), _("cloud"), _("type"), _("region"), _("dated"), _("cluster"),
+)  # fmt: skip
+
+
+SYSTEM_NODES: int = ManagedSpec.model_fields["system_count"].default
+"""Nodes without GPUs of a cluster that is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """So many machines of an offer; what an hour of all of them costs (None: not known)."""
+    """So many machines of an offer; what an hour of all of them costs (None: not known).
+
+    ``beside``: what a cluster that is made for them costs besides, control plane and nodes without GPUs. None: that is
+    not known, or nothing here makes one.
+    """
 
     offer: Offer
     nodes: int
     amount: float | None
+    beside: float | None = None
 
     def in_cny(self, rate: float) -> float:
         """To compare with others; what is not known comes last."""
@@ -61,6 +74,7 @@ class Sizing:
                     "gpus": row.offer.instance.gpu_count,
                     "count": row.nodes,
                     "per_hour": row.amount,
+                    "per_hour_of_a_made_cluster": row.beside,
                     "currency": row.offer.price.currency if row.offer.price else None,
                     "source_date": row.offer.price.source_date if row.offer.price else None,
                 }
@@ -86,13 +100,20 @@ class Sizing:
                 row.offer.instance.instance_type,
                 row.offer.region,
                 row.offer.price.source_date if row.offer.price else "-",
+                f"{row.beside:,.2f} {row.offer.price.currency}" if row.beside is not None and row.offer.price else "-",
             )
             for row in self.rows
         ]
-        lines = (
+        lines = list(
             aligned([HEAD, *table], right=(0, 1, 2)) if table else [tr("no cloud of the catalogue sells such nodes")]
         )
-        return "\n".join(["", told, "", *(f"  {line}" for line in lines)]) + "\n"
+        if any(row.beside is not None for row in self.rows):
+            lines.append("")
+            lines.append(
+                tr("cluster: what a cluster that is made (cluster.managed) costs on top, control plane and nodes "
+                   "without GPUs; neither disks nor a NAT gateway is in it")
+            )  # fmt: skip
+        return "\n".join(["", told, "", *(f"  {line}".rstrip() for line in lines)]) + "\n"
 
 
 def sizing(asked: Namespace, report: Report) -> Sizing | None:
@@ -126,4 +147,17 @@ def _rows(asked: Namespace, gpu: str, size: int, copies: int) -> Iterator[Row]:
         if has < size or not named or (offer.instance.bare_metal and asked.instance_type is None):
             continue
         nodes = -(-copies // (has // size))
-        yield Row(offer=offer, nodes=nodes, amount=None if price is None else price.amount * nodes)
+        amount = None if price is None else price.amount * nodes
+        yield Row(offer=offer, nodes=nodes, amount=amount, beside=_beside(offer))
+
+
+def _beside(offer: Offer) -> float | None:
+    """An hour of a cluster's control plane and of its nodes without GPUs, in the currency of the offer's price."""
+    service = clusters.service_of(offer.instance.cloud)
+    if service is None or offer.price is None:
+        return None
+    plane = service.price(offer.region)
+    system = catalog.load().price(offer.instance.cloud, service.system_type, offer.region)
+    if plane is None or system is None or {plane.currency, system.currency} != {offer.price.currency}:
+        return None
+    return plane.amount + system.amount * SYSTEM_NODES

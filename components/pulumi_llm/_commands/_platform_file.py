@@ -20,7 +20,8 @@ def read(asked: Namespace) -> spec.PlatformSpec | None:
         known = mirrored is not None and mirrored.stack_file(asked.stack).is_file()
         project = mirrored if known and mirrored is not None else project
     text = projects.read_stack(project, asked.stack).values.get(projects.full_name(project.name, PART))
-    return None if text is None else spec.parse(spec.PlatformSpec, _engine_yaml.load(text), where=PART)
+    # Of a fleet's stack the project's own default is the empty text.
+    return None if not text else spec.parse(spec.PlatformSpec, _engine_yaml.load(text), where=PART)
 
 
 def write(pulumi: Pulumi, key: str, value: str | None) -> str:

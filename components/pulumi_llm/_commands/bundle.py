@@ -49,4 +49,5 @@ COMMAND = Command(
     ),
     wrong_call=(*WRONG_CALL, "bundle.bad-source", "bundle.no-folder", "bundle.no-bucket"),
     long=True,
+    of_machines="bundle",
 )

@@ -58,7 +58,7 @@ def _own(name: str, options: Options | Callable[[], Options], line: str) -> Comm
 
         return _keys.ACTIONS[name](asked)
 
-    return Command(name=name, help=line, about=line, options=options, body=body)
+    return Command(name=name, help=line, about=line, options=options, body=body, of_machines="keys")
 
 
 def _of_a_new_one() -> Options:

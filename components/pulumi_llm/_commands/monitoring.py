@@ -29,4 +29,5 @@ COMMAND = Command(
     ),
     wrong_call=WRONG_CALL,
     long=True,
+    of_machines="monitoring",
 )

@@ -37,4 +37,5 @@ COMMAND = Command(
     ),
     wrong_call=(*WRONG_CALL, "power.not-confirmed"),
     long=True,
+    of_machines="recover",
 )

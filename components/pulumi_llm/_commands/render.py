@@ -37,4 +37,5 @@ COMMAND = Command(
         option("--hub", metavar="H", help="huggingface, hf-mirror, modelscope or KIND=URL (default: the country's)"),
     ),
     wrong_call=(*WRONG_CALL, "catalog.unknown-*", "catalog.ambiguous-*", "bootstrap.unknown-hub", "hub.bad-address"),
+    of_machines="render",
 )

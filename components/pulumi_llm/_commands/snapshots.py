@@ -39,7 +39,8 @@ def _own(name: str, options: Options, line: str) -> Command:
         return _snapshots.ACTIONS[name](asked)
 
     wrong = (*WRONG_CALL, "power.not-confirmed")
-    return Command(name=name, help=line, about=line, options=options, body=body, wrong_call=wrong, long=True)
+    return Command(name=name, help=line, about=line, options=options, body=body, wrong_call=wrong, long=True,
+                   of_machines="snapshots")  # fmt: skip
 
 
 COMMAND = Command(

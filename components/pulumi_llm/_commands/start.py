@@ -23,4 +23,5 @@ COMMAND = Command(
     body=lambda asked: run("running", asked),
     wrong_call=(*WRONG_CALL, "power.not-confirmed"),
     long=True,
+    of_machines="start",
 )

@@ -53,4 +53,5 @@ COMMAND = Command(
     ),
     wrong_call=("status.no-key-variable", "status.no-authority-file", "status.bad-endpoint"),
     long=True,
+    of_machines="status",
 )

@@ -20,4 +20,5 @@ COMMAND = Command(
     body=lambda asked: run("stopped", asked),
     wrong_call=(*WRONG_CALL, "power.not-confirmed"),
     long=True,
+    of_machines="stop",
 )

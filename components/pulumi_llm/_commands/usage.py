@@ -52,4 +52,5 @@ COMMAND = Command(
             )
         ),
     ),
+    of_machines="usage",
 )

@@ -30,7 +30,7 @@ def _own(name: str, options: Options, line: str) -> Command:
 
         return _backup.ACTIONS[name](asked)
 
-    return Command(name=name, help=line, about=line, options=options, body=body)
+    return Command(name=name, help=line, about=line, options=options, body=body, of_machines="vectors")
 
 
 def _key_file(text: str) -> object:

@@ -14,17 +14,19 @@ from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.rows import source_day
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import clusters
 from pulumi_llm.preflight.endings import endings_of, told
 
 GATEWAYS = ("llm:index:ModelServer", "llm:index:OverseasProxy")
 NODES = (*GATEWAYS, "llm:index:VectorStore")
+FLEET = "llm:index:Fleet"
 OLD_DATA_DAYS = 90
 """From when on what the package knows is called old: vendors announce ends half a year ahead."""
 
 
 def ends_of(plan: Plan, today: date) -> list[End]:
     """Everything in the plan that ends, however late."""
-    return [*models(plan, today), *programs(nodes_of(plan)), *keys(plan)]
+    return [*models(plan, today), *programs(nodes_of(plan)), *keys(plan), *of_clusters(plan)]
 
 
 def nodes_of(plan: Plan) -> list[software.Node]:
@@ -84,6 +86,30 @@ def keys(plan: Plan) -> Iterator[End]:
                     where=f"{each.name}.keys.{name}",
                     day=after(last),
                 )
+
+
+def of_clusters(plan: Plan) -> Iterator[End]:
+    """The versions of Kubernetes of the clusters that are made for fleets."""
+    for each in plan.of_type(FLEET):
+        cluster, nodes = each.inputs.get("cluster"), each.inputs.get("nodes")
+        if not isinstance(cluster, Mapping) or not isinstance(nodes, Mapping) or not cluster.get("managed"):
+            continue
+        found = clusters.ending_of(str(nodes.get("cloud")), cluster.get("version"))
+        if found is None:
+            continue
+        service, row = found
+        yield End(
+            code="outlook.cluster-ends",
+            name=f"{service.title} {row.version}",
+            message=_("{service} supports Kubernetes {version} until {day}", service=service.title,
+                      version=row.version, day=row.until),
+            hint=_("cluster.version one minor version higher, and `pulumi up`, before that day: a cloud may take the "
+                   "step by itself then"),
+            where=f"{each.name}.cluster.version",
+            day=after(date.fromisoformat(row.until or "")),
+            source=row.source,
+            source_date=service.as_of,
+        )  # fmt: skip
 
 
 def exceptions(excepted: Iterable[Any]) -> Iterator[End]:

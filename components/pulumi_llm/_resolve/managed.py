@@ -92,7 +92,7 @@ def resolve_cluster(
                 gpu_driver=managed.gpu_driver,
                 admins=managed.admins,
                 protect=managed.protect,
-                tags=TAGS,
+                tags={**TAGS, **managed.tags},
             ),
         ),
         findings,

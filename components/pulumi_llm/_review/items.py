@@ -235,6 +235,9 @@ class _Reader:
             yield from self._address_in_use(resource, rule, refused, keeps=True)
         else:
             item = self._item(resource, rule, "address-idle", "address", _("public address, on no machine"))
+            above = self._fleet_of(resource)
+            if above is not None and own_items.is_counted(above, resource):
+                item = replace(item, what=_("public address of the NAT gateway"))
             yield replace(item, name="idle", unknown=refused)
 
     def _own_address(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:

@@ -88,7 +88,7 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
 
 
 BESIDES = {
-    "nat": _("a NAT gateway, its address and what passes through it"),
+    "nat": _("a NAT gateway, and what passes through it"),
     "balancer": _("the load balancer of the cluster's API"),
     "key": _("a key that secrets are encrypted with"),
 }

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pulumi_llm.spec.managed import ManagedSpec
 
 FILE = "clusters.json"
+SOON_DAYS = 60
+"""So many days before a version's last one a new cluster in it is warned of."""
 MOST_ZONES = 2
 """Zones that nodes are spread over, where none are named: engines of one model need not be near each other."""
 
@@ -29,6 +31,7 @@ class Version:
     version: str
     until: str | None
     whole: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +83,8 @@ def service_of(cloud: str) -> Service | None:
     return Service(
         cloud=cloud,
         title=found["service"],
-        versions=tuple(_version(row) for row in found["versions"]),
-        ended=tuple(_version(row) for row in found["ended"]),
+        versions=tuple(_version(row, found["sources"]) for row in found["versions"]),
+        ended=tuple(_version(row, found["sources"]) for row in found["ended"]),
         as_of=max(found["sources"][each]["date"] for each in named),
         _prices=tuple(found["control_plane"]),
         _sources=found["sources"],
@@ -93,8 +96,9 @@ def service_of(cloud: str) -> Service | None:
     )  # fmt: skip
 
 
-def _version(row: Mapping[str, Any]) -> Version:
-    return Version(version=row["version"], until=row["until"], whole=row.get("whole"))
+def _version(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, str]]) -> Version:
+    title = sources[row["source"]]["title"]
+    return Version(version=row["version"], until=row["until"], whole=row.get("whole"), source=title)
 
 
 def makers() -> list[str]:
@@ -111,6 +115,15 @@ def zones_of(fleet: FleetSpec, managed: ManagedSpec) -> tuple[str, ...]:
     if managed.subnets:
         sold = [each for each in sold if each in managed.subnets]
     return tuple(sold[:MOST_ZONES])
+
+
+def ending_of(cloud: str, wanted: str | None) -> tuple[Service, Version] | None:
+    """The version that a cluster is made in, and its cloud's service; None where its last day is not known."""
+    service = service_of(cloud)
+    if service is None:
+        return None
+    row = _row(service, _minor(whole_version(service, wanted)[0]))
+    return None if row is None or row.until is None else (service, row)
 
 
 def whole_version(service: Service, wanted: str | None) -> tuple[str, bool]:
@@ -153,15 +166,22 @@ def mistakes(fleet: FleetSpec, managed: ManagedSpec, today: date) -> Iterator[Fi
 
 
 def _of_the_version(service: Service, wanted: str | None, today: date) -> Iterator[Finding]:
-    version, _whole = whole_version(service, wanted)
-    minor = re.match(r"\d+\.\d+", version)
-    named = minor[0] if minor else version
+    named = _minor(whole_version(service, wanted)[0])
     sold = [each.version for each in service.versions]
-    row = next((each for each in (*service.versions, *service.ended) if each.version == named), None)
+    row = _row(service, named)
     if row is None and _number(named) < _number(sold[-1]):
         yield _too_old(service, named, None, sold)
     elif row is not None and row.until is not None and date.fromisoformat(row.until) < today:
         yield _too_old(service, named, row.until, sold)
+    elif row is not None and row.until is not None and (date.fromisoformat(row.until) - today).days < SOON_DAYS:
+        yield Finding(
+            "managed.version-ends-soon",
+            _("{service} supports Kubernetes {version} until {day}", service=service.title, version=named,
+              day=row.until),
+            _("a newer one, of {names}, before that day", names=listed(sold)),
+            severity="warning",
+            where="cluster.version",
+        )  # fmt: skip
     elif row is None:
         yield Finding(
             "managed.version-not-known",
@@ -171,6 +191,15 @@ def _of_the_version(service: Service, wanted: str | None, today: date) -> Iterat
             severity="warning",
             where="cluster.version",
         )  # fmt: skip
+
+
+def _minor(version: str) -> str:
+    found = re.match(r"\d+\.\d+", version)
+    return found[0] if found else version
+
+
+def _row(service: Service, minor: str) -> Version | None:
+    return next((each for each in (*service.versions, *service.ended) if each.version == minor), None)
 
 
 def _too_old(service: Service, version: str, until: str | None, sold: Sequence[str]) -> Finding:

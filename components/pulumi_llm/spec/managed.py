@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from pulumi_llm._texts import _
 from pulumi_llm.spec.fields import Cidr, Count, Flag, Part, Text, covers_world, invalid
+from pulumi_llm.spec.tags import Tags
 
 
 class ManagedSpec(Part):
@@ -60,6 +61,10 @@ class ManagedSpec(Part):
     """Keep the cluster from being deleted or replaced.
 
     zh: 防止集群被删除或替换。"""
+    tags: Tags = Field(default_factory=dict)
+    """Tags for everything of the cluster's that takes them. Keys and values must suit all three clouds.
+
+    zh: 打在集群中所有支持标签的资源上；键和值必须三家云都接受。"""
 
     @model_validator(mode="after")
     def _the_api_is_not_the_worlds(self) -> Self:
