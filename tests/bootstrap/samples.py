@@ -211,7 +211,7 @@ class Node:
     """A directory that stands for a machine; commands are looked for in its ``fake`` folder first."""
 
     root: Path
-    seconds: int = 60
+    seconds: int = 300
     """How long its code may take."""
 
     def path(self, name: str) -> Path:

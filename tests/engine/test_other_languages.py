@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from pulumi_llm._simcloud.engine import tool_folders
+from pulumi_llm.clouds import functions
 from tests.engine.sim import Sim, said
 
 pytestmark = pytest.mark.engine
@@ -98,6 +99,21 @@ def test_a_yaml_program_writes_the_parts_of_a_platform_in_camel_case_at_every_le
     assert set(server["routes"]) == {"my_chat"}
     assert program.up() == {}
     program.destroy()
+
+
+def test_a_yaml_program_has_its_cloud_start_the_machine_by_a_function_whose_code_the_provider_finds(
+    program: Sim,
+) -> None:
+    """The component's host is another process than the program's: it writes the code where the provider reads it."""
+    server = {key: value for key, value in PLATFORM["server"].items() if key in ("gpu", "model", "contextLength")}
+    place = {"cloud": "tencent", "region": "ap-guangzhou", "allowedCidrs": ["203.0.113.0/24"]}
+    write(
+        program, {**server, **place, "hours": "Mon-Fri 08:00-20:00 Asia/Shanghai", "startedBy": "cloud"}, "ModelServer"
+    )
+    program.up()
+    made = next(each for each in program.state().values() if each["type"] == "tencentcloud:Scf/function:Function")
+    assert made["inputs"]["zipFile"] == functions.code_path()
+    assert (program.project / functions.code_path()).is_file()
 
 
 def test_a_yaml_program_is_told_by_the_engine_which_names_a_part_has(program: Sim) -> None:

@@ -265,6 +265,13 @@ def test_the_code_fits_where_a_cloud_takes_it_inline_and_the_path_is_everybodys(
     assert (tmp_path / functions.code_path()).read_bytes() == functions.code()
     assert (tmp_path / ".pulumi-llm/.gitignore").read_text() == "*\n"
     assert len(functions.code()) < 50_000_000 // 4
+    before = (tmp_path / functions.code_path()).stat()
+    functions.write_code()
+    assert (tmp_path / functions.code_path()).stat() == before, "a provider may be at reading it"
+    (tmp_path / functions.code_path()).write_bytes(b"half")
+    functions.write_code()
+    assert (tmp_path / functions.code_path()).read_bytes() == functions.code()
+    assert len(list((tmp_path / functions.FOLDER).iterdir())) == 2
     with pytest.raises(Refusal) as caught:
         functions.write_code(Path("/proc"))
     assert [each.code for each in caught.value.findings] == ["power.no-code-file"]

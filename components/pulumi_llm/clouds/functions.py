@@ -10,6 +10,7 @@ import hashlib
 import importlib.resources
 import io
 import json
+import os
 import re
 import zipfile
 import zoneinfo
@@ -75,14 +76,20 @@ def code_path() -> str:
 def write_code(folder: Path = Path()) -> None:
     """Write it there, below the folder in which the program runs. Git passes it over.
 
+    It is there whole or not at all, and what is there already stays: a provider may be at reading it for a machine that
+    was registered before.
+
     Raises:
         Refusal: ``power.no-code-file`` where it cannot be written.
     """
     path = folder / code_path()
     try:
         path.parent.mkdir(exist_ok=True)
-        (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        path.write_bytes(code())
+        for each, content in ((path.parent / ".gitignore", b"*\n"), (path, code())):
+            if not each.is_file() or each.read_bytes() != content:
+                written = each.with_name(f"{each.name}.{os.getpid()}")
+                written.write_bytes(content)
+                written.replace(each)
     except OSError as error:
         told = Finding(
             "power.no-code-file",
