@@ -12,6 +12,8 @@ release moves.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import random
 import sys
@@ -181,10 +183,6 @@ BLOCKS: dict[str, dict[str, Any]] = {
                               "is_dynamic": True, "symmetric": None, "ch_axis": -1},
         },
     },
-    "bitsandbytes 4": {
-        "quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4",
-        "bnb_4bit_compute_dtype": "bfloat16", "bnb_4bit_use_double_quant": False,
-    },
     "torchao int4": {
         "quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig", "_version": 1,
                                                               "_data": {"group_size": 128}}},
@@ -225,6 +223,32 @@ def card() -> type:
         "supported_quantization": [],
     }
     return type("Card", (NonNvmlCudaPlatform,), told)
+
+
+def load() -> None:
+    """Load what each way needs, once, as on that card: a process for each would load it anew."""
+    import importlib
+    import pkgutil
+
+    from vllm.model_executor.layers import fused_moe, quantization
+    from vllm.platforms import current_platform
+
+    cpu, current_platform.__class__ = type(current_platform), card()
+    try:
+        for name in quantization.QUANTIZATION_METHODS:
+            with contextlib.suppress(Exception):
+                quantization.get_quantization_config(name)
+        importlib.import_module("vllm.model_executor.kernels.linear")
+        for package in (f"{quantization.__name__}.{each}" for each in ("compressed_tensors", "quark", "inc", "utils")):
+            for each in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+                with contextlib.suppress(Exception):
+                    importlib.import_module(each.name)
+        for each in pkgutil.iter_modules([f"{fused_moe.__path__[0]}/oracle"], f"{fused_moe.__name__}.oracle."):
+            with contextlib.suppress(Exception):
+                importlib.import_module(each.name)
+    finally:
+        current_platform.__class__ = cpu
+    gc.freeze()
 
 
 def made(config: dict[str, Any]) -> dict[str, Any]:
@@ -357,10 +381,12 @@ def main() -> None:
         return
     if sys.argv[1:2] == ["mixed"]:
         mixed_caches.prepare(CLASSES)
+        load()
         for each in drawn(int(sys.argv[2]), float(sys.argv[3])):
             print(json.dumps(each), flush=True)
         return
     mixed_caches.prepare(("LlamaForCausalLM", "Qwen3MoeForCausalLM"))
+    load()
     for name, block in BLOCKS.items():
         for shape, config in SHAPES.items():
             print(json.dumps(row(name, shape, {**config, "quantization_config": block})), flush=True)
