@@ -37,6 +37,13 @@ TOKENS = (8 * 1024, 32 * 1024, 128 * 1024)
 EACH, PATIENCE = 3, 120
 """Shapes of a class in one round, and seconds that a shape may take."""
 
+SMALL = {
+    **{"hidden_size": 256, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 64},
+    **{"intermediate_size": 512, "moe_intermediate_size": 128, "num_experts": 4, "num_experts_per_tok": 2},
+    **{"vocab_size": 1024, "max_position_embeddings": 1024},
+}
+ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3_moe": "Qwen3MoeForCausalLM"}
+
 Told = dict[str, Any]
 
 
@@ -60,6 +67,9 @@ def prepare(classes: Collection[str] = ()) -> None:
         if not classes or name in classes:
             with contextlib.suppress(Exception):
                 each.load_model_cls()
+    for kind in ("llama", "qwen3_moe"):  # what vLLM loads only as it builds: kernels, quantization, the group of one
+        with contextlib.suppress(Exception):
+            served.asked(SMALL | {"architectures": [ARCHITECTURES[kind]], "model_type": kind})
     gc.freeze()  # what is loaded is shared with each process that is forked
 
 

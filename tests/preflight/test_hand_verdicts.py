@@ -94,7 +94,7 @@ CASES: list[tuple[str, dict[str, Any], str, int, dict[str, Any], str]] = [
     ),
     ("8B, fp8 cache, Ada", LLAMA, "L20", 1, {"max_model_len": 131072, "kv_cache_dtype": "fp8"}, FITS),
     ("8B in 16 bit", LLAMA, "T4", 1, {}, TOO_LARGE),
-    # 6.98 x 0.53 + 1.05 x 2 = 5.8 GB: 5.4 of 13.1
+    # 6.98 x 0.5195 + 1.05 x 2 = 5.7 GB: 5.3 of 13.1
     ("8B AWQ", of(LLAMA, AWQ), "T4", 1, {"max_model_len": 8192}, FITS),
     # auto_gptq.py TYPE_MAP: 4 and 8 bit, symmetric
     ("GPTQ 3 bit", of(LLAMA, {**GPTQ, "bits": 3}), "A10", 1, {}, "fit.quantization-form"),
@@ -116,7 +116,7 @@ CASES: list[tuple[str, dict[str, Any], str, int, dict[str, Any], str]] = [
     # (68.4 x 1.005 + 4.2) / 2 = 34.2; 2.6 of overhead (graphs 2.0); 3.1 are left: 8K takes 1.25, 32K 5.0
     ("70B FP8", of(LARGE, FP8), "L20", 2, {"max_model_len": 8192}, FITS),
     ("70B FP8 at 32K", of(LARGE, FP8), "L20", 2, {"max_model_len": 32768}, "fit.context-too-long"),
-    # 68.4 x 0.53 + 4.2 = 40.5 GB: 37.7 of 35.5; and of 39.9, less 2.5 of overhead
+    # 68.4 x 0.5195 + 4.2 = 39.7 GB: 37.0 of 35.5; and of 39.9, less 2.5 of overhead
     ("70B AWQ", of(LARGE, AWQ), "A100-40GB", 1, {}, TOO_LARGE),
     ("70B AWQ, no room", of(LARGE, AWQ), "L20", 1, {}, "*"),
     # 64 heads are not shared by three

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pulumi_llm import _nodes
+from pulumi_llm._resolve import resolve_platform
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
+from pulumi_llm.roles.vllm_flags import serving_arguments
 
 ROOT = Path(__file__).parents[2]
 LOCK = {
@@ -68,3 +72,17 @@ def test_what_the_release_no_longer_has_is_refused_by_name(tmp_path: Path, name:
     (tmp_path / "config.json").write_text(json.dumps({**SHAPE, "quantization_config": block}), encoding="utf-8")
     report = check(FitRequest(model=str(tmp_path), from_config=True, gpu="L20"))
     assert "fit.quantization-removed" in [each.code for each in report.findings]
+
+
+def test_weights_in_a_form_on_its_way_out_start_with_the_flag_that_vllm_wants() -> None:
+    """vllm 0.32.0, config/model.py: without it "The quantization method fbgemm_fp8 is deprecated", and it stops."""
+    wanted = {"cloud": "aliyun", "region": "cn-hangzhou", "gpu": "A10", "model": "Qwen/Qwen3-4B"}
+    server = resolve_platform({"server": wanted, "access": {"allowed_cidrs": ["203.0.113.0/24"]}}).server
+    assert server is not None
+    assert server.model is not None
+    flag = "--allow-deprecated-quantization"
+    for quantization, said in (("fbgemm_fp8", 1), ("fp8", 0)):
+        stored = replace(server, model=replace(server.model, quantization=quantization))
+        (role,) = [each for each in _nodes.server_node("old", stored).roles if each.role == "vllm"]
+        assert serving_arguments(role).count(flag) == said
+        assert "" not in serving_arguments(role)

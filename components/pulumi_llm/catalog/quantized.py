@@ -165,9 +165,10 @@ def _listed(block: Mapping[str, object], found: Stored) -> Stored:
     if found.method == "mxfp4" and str(block.get("quant_method")).lower().endswith("mxfp4"):
         # vllm 0.32.0, quantization/mxfp4.py: experts alone; of linear layers "not implemented", so they stay in 16 bit.
         return replace(found, lists=LayerLists(size=BYTES["mxfp4", 4], plain=plain, only=EXPERTS))
-    size = _bytes(found.method, found.bits, group, zeros=found.method in ("awq", "gptq", "inc"))
+    uneven = found.method == "compressed-tensors" and _weights(groups).get("symmetric") is False
+    size = _bytes(found.method, found.bits, group, zeros=uneven or found.method in ("awq", "gptq", "inc"))
     usual = IN_GROUPS.get(found.method or "")
-    unusual = usual is not None and group not in (None, usual.get(found.bits or 0))
+    unusual = usual is not None and (uneven or group not in (None, usual.get(found.bits or 0)))
     if size is None or not (plain or unusual):
         return found
     lists = LayerLists(size=size, plain=plain)
@@ -201,6 +202,7 @@ def _several(groups: Mapping[str, object]) -> LayerLists | None:
         if not isinstance(weights, dict) or not isinstance(targets, list):
             return None
         bits, wide = weights.get("num_bits"), weights.get("group_size")
+        wide = WHOLE if wide is None and weights.get("strategy") == "channel" else wide
         each = _of_group(bits, wide, floats=weights.get("type") == "float")
         if each is None:
             return None
@@ -216,8 +218,8 @@ def _several(groups: Mapping[str, object]) -> LayerLists | None:
 
 def _of_group(bits: object, wide: object, *, floats: bool) -> float | None:
     if bits == 8:
-        return BYTES["fp8", 8] if floats else 1.005
-    if bits == 4 and isinstance(wide, int) and 8 <= wide <= 4096:
+        return BYTES["fp8", 8] if floats else 1 + 2 / wide if isinstance(wide, int) and 8 <= wide <= WHOLE else 1.005
+    if bits == 4 and isinstance(wide, int) and 8 <= wide <= WHOLE:
         scale = 1 if floats else 2
         return 0.5 + scale / wide
     return None
@@ -227,14 +229,22 @@ def _first_group(block: Mapping[str, object]) -> int | None:
     """How many weights share a scale, where the block says it."""
     groups = block.get("config_groups")
     if isinstance(groups, dict) and groups:
-        first = next(iter(groups.values()))
-        weights = first.get("weights") if isinstance(first, dict) else None
-        size = weights.get("group_size") if isinstance(weights, dict) else None
+        weights = _weights(groups)
+        size = weights.get("group_size")
+        if size is None and weights.get("strategy") == "channel" and weights.get("type") == "int":
+            return WHOLE
     else:
         size = block.get("group_size", block.get("q_group_size"))
-    if size == -1 and not isinstance(groups, dict):
+    if size == -1:
         return WHOLE
     return size if isinstance(size, int) and not isinstance(size, bool) and 8 <= size <= 4096 else None
+
+
+def _weights(groups: object) -> Mapping[str, object]:
+    """What the first of several groups of layers says of its weights."""
+    first = next(iter(groups.values()), None) if isinstance(groups, dict) else None
+    weights = first.get("weights") if isinstance(first, dict) else None
+    return weights if isinstance(weights, dict) else {}
 
 
 def _bytes(method: str | None, bits: int | None, group: int | None, *, zeros: bool) -> float | None:

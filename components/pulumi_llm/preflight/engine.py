@@ -24,6 +24,7 @@ class Quantization:
     a scale, which a tensor-parallel split must not cut (None: not so stored, or not known). ``served_bits``: others are
     refused at the start (empty: none are); ``symmetric``: so are numbers with a zero point.
     ``package``: what vLLM imports for it and does not bring itself, and no lock of the nodes has.
+    ``flag``: what vLLM has to be told to start with such weights.
     ``schemes``: forms of the method that have kernels from one capability to another only (None: to the newest).
     """
 
@@ -38,6 +39,7 @@ class Quantization:
     served_bits: tuple[int, ...] = ()
     symmetric: bool = False
     package: str | None = None
+    flag: str | None = None
     schemes: Mapping[str, tuple[Capability, Capability | None]] = field(default_factory=dict)
 
 

@@ -174,10 +174,13 @@ def chat_template(role: VllmRole) -> str | None:
 
 
 def recommended_arguments(role: VllmRole) -> list[str]:
-    """The flags that the catalogue has for the model, but for those that ``extra_args`` set, whole or in part."""
+    """The flags that the catalogue has for the model, but for those that ``extra_args`` set, whole or in part.
+
+    One that takes no value has an empty one.
+    """
     given = {each.split(".")[0] for each in flags_of(role.extra_args)}
     pairs = zip(role.recommended[::2], role.recommended[1::2], strict=True)
-    return [each for flag, value in pairs if flag not in given for each in (flag, value)]
+    return [each for flag, value in pairs if flag not in given for each in (flag, value) if each]
 
 
 def check_extra_arguments(extra: Iterable[str]) -> None:

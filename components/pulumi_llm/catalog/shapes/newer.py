@@ -33,7 +33,8 @@ def zamba2_blocks(settings: Settings, hidden: int) -> int:
     """Parameters of the blocks of attention and feed-forward that all attending layers take in turn."""
     wide = 2 * hidden
     each = 3 * wide * wide + wide * hidden + 3 * hidden * _zamba2_inner(settings, hidden)
-    return (settings.number("num_mem_blocks") or 1) * each
+    kinds, blocks = settings.sequence("layers_block_type"), settings.number("num_mem_blocks") or 1
+    return (blocks if kinds is None else min(blocks, kinds.count("hybrid"))) * each  # no more than have a turn
 
 
 def _zamba2_inner(settings: Settings, hidden: int) -> int:

@@ -147,6 +147,8 @@ def attention(settings: Settings, of: Widths, kind: str, at: int) -> Attention:
     """One layer of attention. A windowed layer may have heads of its own number and size."""
     window = settings.needed("sliding_window") if kind == WINDOW else None
     window = settings.needed("attention_chunk_size") if kind == CHUNK else window
+    if window and settings.kind == "gemma3_text" and settings.flag("use_bidirectional_attention"):
+        window = window // 2 + 1  # half of it to either side: transformers 5.19.0, Gemma3TextConfig
     if settings.kind in OF_ITS_OWN:
         total, out, kept = OF_ITS_OWN[settings.kind](settings, of)
         heads = 1 if settings.kind == "step3_text" else of.heads
