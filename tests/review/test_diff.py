@@ -16,8 +16,8 @@ import yaml
 
 from pulumi_llm import cli
 from pulumi_llm._review.comment import LIMIT
-from tests.shipped import STACKS
 from tests.review.cases import ROOT
+from tests.shipped import STACKS
 
 SECRETS = (
     "AWS_ACCESS_KEY_ID",
