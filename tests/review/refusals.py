@@ -109,8 +109,14 @@ def findings() -> tuple[Finding, ...]:
         found = [
             each
             for source in (
-                *sources, of_made_clusters, of_fleet_stacks, of_policies, of_clouds, of_machines_that_exist, of_places,
-            )  # fmt: skip
+                *sources,
+                of_made_clusters,
+                of_fleet_stacks,
+                of_policies,
+                of_clouds,
+                of_machines_that_exist,
+                of_places,
+            )
             for each in source()
         ]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
