@@ -15,8 +15,8 @@ from pulumi_llm._commands import bill
 from pulumi_llm._review.bill import make_bill
 from pulumi_llm._review.item import Usage
 from tests.plans import plan_of
-from tests.shipped import STACKS
 from tests.review.samples import TODAY
+from tests.shipped import STACKS
 
 ROOT = Path(__file__).parents[2]
 

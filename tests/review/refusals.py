@@ -13,6 +13,7 @@ import socket
 import sys
 import tempfile
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import replace
@@ -31,6 +32,7 @@ import pulumi_llm as llm
 from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm import _entry_points, catalog, clouds, preflight, spec
 from pulumi_llm._bootstrap import GatewayKey, GatewayRole, Route, Target
+from pulumi_llm._commands import _fleet_stack
 from pulumi_llm._commands._node_size import with_user_data
 from pulumi_llm._existing import in_container, private_key_of
 from pulumi_llm._gateway import content_role
@@ -47,7 +49,7 @@ from pulumi_llm.clouds import functions, lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import capabilities, placement, rules_tpu, served_adapters, stores, suggest
+from pulumi_llm.preflight import capabilities, clusters, placement, rules_tpu, served_adapters, stores, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -106,7 +108,15 @@ def findings() -> tuple[Finding, ...]:
         )
         found = [
             each
-            for source in (*sources, of_made_clusters, of_policies, of_clouds, of_machines_that_exist, of_places)
+            for source in (
+                *sources,
+                of_made_clusters,
+                of_fleet_stacks,
+                of_policies,
+                of_clouds,
+                of_machines_that_exist,
+                of_places,
+            )
             for each in source()
         ]
     return tuple({(each.code, each.message, each.hint): each for each in found}.values())
@@ -1024,6 +1034,20 @@ def of_made_clusters() -> Iterator[Finding]:
             yield from resolve_fleet(wanted).warnings
         except Refusal:
             continue
+    old = spec.parse(FleetSpec, made("aws", version="1.34"))
+    assert old.cluster.managed is not None
+    yield from clusters.mistakes(old, old.cluster.managed, date(2026, 11, 29))
+
+
+def of_fleet_stacks() -> Iterator[Finding]:
+    """Commands about machines, asked of a stack that is a fleet."""
+    project = Path("fleet")
+    (project / "stacks").mkdir(parents=True)
+    (project / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (project / "stacks/Pulumi.dev.yaml").write_text("config: {pulumi-llm:fleet: {models: {}}}", encoding="utf-8")
+    for command in _fleet_stack.INSTEAD:
+        asked_for = Namespace(stack="dev", project=project)
+        yield from told(lambda: _fleet_stack.refuse(asked_for, command))  # noqa: B023 - called at once
 
 
 def of_stacks() -> Iterator[Finding]:
