@@ -564,6 +564,8 @@ class ManagedArgs(TypedDict):
     """On AWS: ARNs of further roles or users that may do everything in the cluster."""
     protect: NotRequired[bool]
     """Keep the cluster from being deleted or replaced. Default: ``false``."""
+    tags: NotRequired[dict[str, str]]
+    """Tags for everything of the cluster's that takes them. Keys and values must suit all three clouds."""
 
 
 class ClusterArgs(TypedDict):
