@@ -117,11 +117,13 @@ BLOCKS: dict[str, dict[str, Any]] = {
         "modules_to_not_convert": [f"model.layers.{at}.self_attn.{each}_proj" for at in range(4) for each in "qkvo"],
     },
     "ct fp8 by tensor": groups(
-        8, "float", "tensor", format="float-quantized", inputs={**TOKENS, "type": "float", "strategy": "tensor", "dynamic": False}
+        8, "float", "tensor", format="float-quantized",
+        inputs={**TOKENS, "type": "float", "strategy": "tensor", "dynamic": False},
     ),
     "ct fp8 blocks": groups(
         8, "float", "block", format="float-quantized", weights={"block_structure": [128, 128]},
-        inputs={"num_bits": 8, "type": "float", "strategy": "group", "group_size": 128, "dynamic": True, "symmetric": True},
+        inputs={"num_bits": 8, "type": "float", "strategy": "group", "group_size": 128, "dynamic": True,
+                "symmetric": True},
     ),
     "ct w8a16 in groups": groups(8, "int", "group", 128, format="pack-quantized"),
     "ct w4a16 by channel": groups(4, "int", "channel", format="pack-quantized"),
@@ -160,7 +162,8 @@ BLOCKS: dict[str, dict[str, Any]] = {
         "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
         "export": {"kv_cache_group": [], "pack_method": "reorder"},
         "global_quant_config": {
-            "weight": {"dtype": "fp8_e4m3", "qscheme": "per_channel", "is_dynamic": False, "symmetric": None, "ch_axis": 0},
+            "weight": {"dtype": "fp8_e4m3", "qscheme": "per_channel", "is_dynamic": False, "symmetric": None,
+                       "ch_axis": 0},
             "input_tensors": {"dtype": "fp8_e4m3", "qscheme": "per_channel", "is_dynamic": True, "symmetric": None,
                               "ch_axis": 1},
         },

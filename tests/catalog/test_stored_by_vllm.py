@@ -21,16 +21,28 @@ WIDTHS |= {"intermediate_size": 2816, "max_position_embeddings": 4096}
 HEADS: list[tuple[dict[str, Any], int]] = [
     (
         {
-            **{"architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", **WIDTHS},
-            **{"num_hidden_layers": 4, "num_key_value_heads": 2, "vocab_size": 32000, "n_routed_experts": 96},
-            **{"moe_intermediate_size": 768, "n_shared_experts": 1, "first_k_dense_replace": 1},
+            "architectures": ["DeepseekV3ForCausalLM"],
+            "model_type": "deepseek_v3",
+            **WIDTHS,
+            "num_hidden_layers": 4,
+            "num_key_value_heads": 2,
+            "vocab_size": 32000,
+            "n_routed_experts": 96,
+            "moe_intermediate_size": 768,
+            "n_shared_experts": 1,
+            "first_k_dense_replace": 1,
         },
         1_561_421_824,
     ),
     (
         {
-            **{"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss", **WIDTHS, "num_hidden_layers": 3},
-            **{"vocab_size": 16000, "num_local_experts": 64, "head_dim": 128},
+            "architectures": ["GptOssForCausalLM"],
+            "model_type": "gpt_oss",
+            **WIDTHS,
+            "num_hidden_layers": 3,
+            "vocab_size": 16000,
+            "num_local_experts": 64,
+            "head_dim": 128,
         },
         3_414_488_280,
     ),

@@ -16,7 +16,7 @@ from pulumi_llm._commands._status_hours import word
 from pulumi_llm._outlook.ends import End
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._system import why as why_not
-from pulumi_llm._texts import Text, _
+from pulumi_llm._texts import _
 
 AUTHORITY = "tls:index/selfSignedCert:SelfSignedCert"
 CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
@@ -45,7 +45,7 @@ def of_machines(told: Mapping[str, Any], plan: Plan, today: date) -> list[End]:
     return [end for each in targets_of(dict(told), plan.stack) for end in shown_by(each, today, off.get(each.name))]
 
 
-def shown_by(target: Target, today: date, off: Text | None = None) -> list[End]:
+def shown_by(target: Target, today: date, off: str | None = None) -> list[End]:
     """The end of a machine's certificate, and of the authority by which callers trust it.
 
     ``off``: what its hours say of its not answering.
@@ -99,7 +99,7 @@ def _ended(target: Target) -> End:
     )
 
 
-def _not_seen(target: Target, problem: object, off: Text | None = None) -> End:
+def _not_seen(target: Target, problem: object, off: str | None = None) -> End:
     hint = _("is this machine in `allowed_cidrs`? `pulumi-llm status` asks in the same way")
     return End(
         code="outlook.certificate-not-seen",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pulumi_llm._commands._status_ask import Answer
 from pulumi_llm._plan.model import Plan
-from pulumi_llm._texts import Text, _
+from pulumi_llm._texts import _
 from pulumi_llm.errors import Refusal
 from pulumi_llm.spec.hours import windows_of
 
@@ -30,7 +30,7 @@ def explained(answers: Sequence[Answer], plan: Plan, now: datetime | None = None
     ]
 
 
-def word(plan: Plan, now: datetime | None = None) -> Text | None:
+def word(plan: Plan, now: datetime | None = None) -> str | None:
     """What the server's hours say of its not answering; None where it has none."""
     server = next((each.inputs for each in plan.resources if each.type == SERVER), {})
     hours, by_cloud = server.get("hours"), server.get("started_by") == "cloud"

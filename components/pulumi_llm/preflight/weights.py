@@ -19,8 +19,8 @@ OWN_HEADS = frozenset(
 )
 """Classes that have an output head of their own, whatever the file says of tied words.
 
-vllm 0.32.0, model_executor/models: none of these reads ``tie_word_embeddings`` (read 2026-11-29; DeepSeek V3 and gpt-oss
-were built on its CPU).
+vllm 0.32.0, model_executor/models: none of these reads ``tie_word_embeddings`` (read 2026-11-29; DeepSeek V3 and
+gpt-oss were built on its CPU).
 """
 
 
