@@ -124,8 +124,10 @@ class Platform(pulumi.ComponentResource):
         host = wanted.spec.server.host
         network = self._network(name, wanted, at_server) if host is None else {}
         # The address comes first: the proxy's firewall lets it in, and the server's settings name the proxy.
-        named = address_name(name, cloud, wanted.server.site.place.instance_type)
-        address = cloud.address(named, wanted.spec.tags, scope) if host is None else None
+        address = None
+        if host is None:
+            named = address_name(name, cloud, wanted.server.site.place.instance_type)
+            address = cloud.address(named, wanted.spec.tags, scope)
         caller = address.ip if address is not None else host.address if host is not None else ""
         proxy = self._proxy(name, wanted, args, caller, of_proxy) if of_proxy is not None else None
         store = None
