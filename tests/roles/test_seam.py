@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 OF_THE_ARGUMENT = frozenset(
     {
         *("spec/component.py", "spec/platform.py", "spec/vectors.py"),
-        *("_args.py", "_model_server.py", "_platform.py", "_vector_store.py"),
+        *("_args.py", "_model_server.py", "_platform.py", "_vector_store.py", "_vectorizing.py"),
     }
 )
 """Where the arguments and outputs of the components are described that have a vector store of their own."""

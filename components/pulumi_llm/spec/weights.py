@@ -9,7 +9,7 @@ from pydantic import AfterValidator, field_validator, model_validator
 
 from pulumi_llm._texts import _, either
 from pulumi_llm.spec.backup import BUCKETS, Bucket, bucket_of, bucket_url, server_url
-from pulumi_llm.spec.fields import Part, Text, invalid
+from pulumi_llm.spec.fields import Flag, Part, Text, invalid
 
 BUNDLES = "bundles"
 """Below which bundles lie in the bucket, beside the models."""
@@ -48,7 +48,7 @@ class WeightsSpec(Part):
     zh: 存储桶中离线包的 SHA-256，由 ``pulumi-llm bundle --upload`` 给出：机器只从那里安装，不访问别处。
     不写则桶中只保存权重。"""
 
-    closed: bool = False
+    closed: Flag = False
     """With ``bundle``: the machine's firewall lets nothing out but to the bucket, and to the cloud's own names, clock
     and metadata. What asks for more (vendors' models, traces, backups, ``idle_stop``) is refused.
 
