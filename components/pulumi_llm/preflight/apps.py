@@ -133,9 +133,7 @@ def _other_length(rag: RagSpec | None, name: str, length: int) -> Iterator[Findi
             length=length,
             asked=rag.dimensions,
         ),
-        f"dimensions: {length}"
-        if length <= most
-        else _("a model whose vectors have {most} numbers at most, which an index takes", most=most),
+        f"dimensions: {length}" if length <= most else "server.models",
         where="apps.rag.dimensions",
     )
 

@@ -149,7 +149,7 @@ def _vocabulary(case: Case, draft: Draft) -> Wrong | None:
         model=case.model.id,
         others=case.model.vocab,
     )
-    return why, _("a model whose vocabulary is as large")
+    return why, _("leave --speculative-config out, or method ngram")
 
 
 def _words(given: Mapping[str, object]) -> Wrong | None:
