@@ -139,11 +139,11 @@ UNSAID = {
     "it must be less than {limit}",
     "it must hold at most {limit}",
     "can: {word!r} is nothing that a cloud can be asked for; {among}",  # of another package's rows
-    "use_heterogeneous_vocab is for the method draft_model alone",  # tested where the rule is: it needs a pair of models
-    "use_heterogeneous_vocab samples greedily alone",  # tested where the rule is: it needs a pair of models
-    "what guesses is cut into {parts} parts, and the model into {gpus}",  # tested where the rule is: it needs a pair of models
-    "{key} is for synthetic rejection alone",  # tested where the rule is: it needs a pair of models
-    "{small} has a vocabulary of {words} and {model} one of {others}",  # tested where the rule is: it needs a pair of models
+    "use_heterogeneous_vocab is for the method draft_model alone",  # of pairs of models
+    "use_heterogeneous_vocab samples greedily alone",  # of pairs of models
+    "what guesses is cut into {parts} parts, and the model into {gpus}",  # of pairs of models
+    "{key} is for synthetic rejection alone",  # of pairs of models
+    "{small} has a vocabulary of {words} and {model} one of {others}",  # of pairs of models
 }
 """What no input of today's spec leads to."""
 
