@@ -32,8 +32,8 @@ PEOPLE = {
 }
 """The language of somebody's browser; a document, what it says, and a question about it."""
 DIMENSIONS = 1024
-"""Of Qwen3-0.6B, which is asked for. The tiny model that stands for it has 64: the page fills each vector up with zeros,
-which changes no angle between two of them."""
+"""Of Qwen3-0.6B, which is asked for. The tiny model that stands for it has 64: the page fills each vector up with
+zeros, which changes no angle between two of them."""
 
 
 def knowledge_base(path: Path) -> None:

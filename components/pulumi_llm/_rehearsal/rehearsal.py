@@ -17,7 +17,6 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan import project as projects
 from pulumi_llm._provider_facts import OTHERS
 from pulumi_llm._rehearsal import plugins, pointing, tls
-from pulumi_llm._rehearsal.attached import Attached, attached
 from pulumi_llm._rehearsal.calls import Record
 from pulumi_llm._rehearsal.face import Face
 from pulumi_llm._rehearsal.gate import Cloud, Gate, opened
@@ -26,6 +25,7 @@ from pulumi_llm._rehearsal.server import LOOPBACK, Protocol, serving, wire_of
 from pulumi_llm._simcloud import command as sim
 from pulumi_llm._simcloud import faults, mirror
 from pulumi_llm._simcloud.arguments import Request
+from pulumi_llm._simcloud.attached import Attached, attached
 from pulumi_llm._simcloud.engine import Engine, find_engine
 from pulumi_llm._simcloud.invocation import prepare
 from pulumi_llm._simcloud.store import FILE, Store

@@ -17,6 +17,7 @@ from pulumi_llm._plan import project as projects
 from pulumi_llm._provider_facts import OBJECTS, packages
 from pulumi_llm._simcloud import booting, faults, localstate, mirror
 from pulumi_llm._simcloud.arguments import Request
+from pulumi_llm._simcloud.attached import attached
 from pulumi_llm._simcloud.engine import Engine, find_engine, tell, user_cache
 from pulumi_llm._simcloud.invocation import POLICY_PACK, call, cannot_start, prepare
 from pulumi_llm._simcloud.store import home_beside, home_of
@@ -75,11 +76,17 @@ def _run(request: Request) -> int:
         _explain_pending(home, project.name, stack)
     if request.boot or (home / "world").exists():
         session = booting.part("session")
-        code: int = session.call(
-            home, request, environment, lambda: call(engine, request.arguments, environment, folder)
-        )
+        code: int = session.call(home, request, environment, lambda: _called(request, engine, environment, folder))
         return code
-    return call(engine, request.arguments, environment, folder)
+    return _called(request, engine, environment, folder)
+
+
+def _called(request: Request, engine: Engine, environment: dict[str, str], folder: Path) -> int:
+    """Run the engine, with one process for all the plugins of its preview and of its change."""
+    if not request.runs_the_program:
+        return call(engine, request.arguments, environment, folder)
+    with attached((*packages(), *OBJECTS), environment, folder) as plugins:
+        return call(engine, request.arguments, {**environment, **plugins.environment}, folder)
 
 
 def _home(request: Request, project: projects.Project | None) -> Path:

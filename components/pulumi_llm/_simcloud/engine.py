@@ -7,6 +7,8 @@ program for it. No package registry carries either, hence the search.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -38,6 +40,9 @@ PROBE_SECONDS = 8.0
 
 INSTALL_SECONDS = 600.0
 """How long the release's download (about 150 MB) may take once the site has answered."""
+
+SURELY_AN_ENGINE = 1 << 20
+"""Bytes: a file of that size is no script that starts another program."""
 
 MODULES = Path(__file__).with_name("tools_go")
 """The go.mod and go.sum of each pinned build, and the script that builds them."""
@@ -174,6 +179,61 @@ def _in_cache(folders: tuple[Path, ...]) -> Engine | _No:
 
 def _checked(program: Path, how: str, *, siblings_only: bool = False) -> Engine | _No:
     """The engine around ``program``, if it runs, is new enough and has the Python language host."""
+    note = _note(program)
+    known = _read(note) if note else ""
+    said = known or _version_said(program)
+    if isinstance(said, _No):
+        return said
+    if note and not known:
+        _keep(note, said)
+    major, minor, patch = (int(each) for each in said.split("."))
+    numbers = (major, minor, patch)
+    if numbers < MINIMUM_VERSION:
+        text = _(
+            "{program} is {dotted}, older than {dotted_2}",
+            program=program,
+            dotted=_dotted(numbers),
+            dotted_2=_dotted(MINIMUM_VERSION),
+        )
+        return _No(text, too_old=text)
+    host = _language_host(program, siblings_only)
+    if host is None:
+        where = _("beside {program}{note}", program=program, note="" if siblings_only else _(" or on PATH"))
+        return _No(_("there is no pulumi-language-python {where}", where=where))
+    return Engine(program, host, _dotted(numbers), how)
+
+
+def _note(program: Path) -> Path | None:
+    """Where the version of this very file is kept: asking takes a third of a second. None for what may be a script,
+    which may start another program tomorrow."""
+    try:
+        found = program.resolve().stat()
+    except OSError:
+        return None
+    if found.st_size < SURELY_AN_ENGINE:
+        return None
+    same = hashlib.sha256(f"{program.resolve()} {found.st_size} {found.st_mtime_ns}".encode()).hexdigest()
+    return user_cache() / "engines" / same[:16]
+
+
+def _read(note: Path) -> str:
+    try:
+        text = note.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text if re.fullmatch(r"\d+\.\d+\.\d+", text) else ""
+
+
+def _keep(note: Path, version: str) -> None:
+    partial = note.with_name(f"{note.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):  # it is asked again then
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(f"{version}\n", encoding="utf-8")
+        partial.replace(note)
+
+
+def _version_said(program: Path) -> str | _No:
+    """What the program says of itself, as ``3.259.0``."""
     try:
         answer = subprocess.run(
             [str(program), "version"],
@@ -196,20 +256,7 @@ def _checked(program: Path, how: str, *, siblings_only: bool = False) -> Engine 
                 words=words,
             )
         )
-    numbers = (int(version[1]), int(version[2]), int(version[3]))
-    if numbers < MINIMUM_VERSION:
-        text = _(
-            "{program} is {dotted}, older than {dotted_2}",
-            program=program,
-            dotted=_dotted(numbers),
-            dotted_2=_dotted(MINIMUM_VERSION),
-        )
-        return _No(text, too_old=text)
-    host = _language_host(program, siblings_only)
-    if host is None:
-        where = _("beside {program}{note}", program=program, note="" if siblings_only else _(" or on PATH"))
-        return _No(_("there is no pulumi-language-python {where}", where=where))
-    return Engine(program, host, _dotted(numbers), how)
+    return ".".join(version.groups())
 
 
 def _language_host(program: Path, siblings_only: bool) -> Path | None:

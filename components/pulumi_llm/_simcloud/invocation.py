@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,11 @@ _MISLEADING = (
 POLICY_PACK = "PULUMI_LLM_SIM_POLICY_PACK"
 """Environment variable that tells the `python` below which policy pack is asked for."""
 
+NO_LOGS = """\
+This is a file and no folder, so that the engine keeps no log of each run: writing one takes half of the engine's time
+(Pulumi 3.259.0, pkg/logging/encrypted.go, which knows no option for it; profiled on 2026-11-30).
+"""
+
 _PYTHON = """\
 #!/bin/sh
 # The language host asks pip which plugins the program's packages want. They are here already; and an
@@ -61,6 +67,9 @@ def prepare(home: Path, engine: Engine, faults: str = "", plugins: Mapping[str, 
     for name in ("bin", "state", "pulumi", "project"):
         (home / name).mkdir(parents=True, exist_ok=True)
     _write(home / ".gitignore", "*\n")
+    if (home / "pulumi" / "logs").is_dir():
+        shutil.rmtree(home / "pulumi" / "logs", ignore_errors=True)
+    _write(home / "pulumi" / "logs", NO_LOGS)
     python = shlex.quote(sys.executable)
     for package in (*packages(), *OBJECTS):
         # -P: plugins are started in the user's folder, where a random.py must not pass for the standard one

@@ -10,10 +10,12 @@ from typing import Any
 import grpc
 import pytest
 
-from pulumi_llm._rehearsal.attached import VARIABLE, Attached, attached
+from pulumi_llm._simcloud.attached import VARIABLE, Attached, attached
 from pulumi_llm._simcloud.store import HOME
 from pulumi_llm._simcloud.wire import from_struct, provider_pb2, provider_pb2_grpc, restore, to_struct
 from pulumi_llm.clouds import functions
+
+restore()
 
 ZONES = "tencentcloud:Availability/getZonesByProduct:getZonesByProduct"
 FUNCTION = "tencentcloud:Scf/function:Function"
@@ -22,7 +24,6 @@ IMAGES = "tencentcloud:Images/getInstance:getInstance"
 
 @pytest.fixture
 def warm(tmp_path: Path) -> Iterator[Attached]:
-    restore()
     with attached(("tencentcloud", "random"), {**os.environ, HOME: str(tmp_path)}, tmp_path) as found:
         yield found
 

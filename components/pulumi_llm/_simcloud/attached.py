@@ -1,9 +1,10 @@
-"""Serves the simulated packages of a rehearsal to all runs of its engine: ``python -m ….attached PACKAGE…``.
+"""Serves simulated packages to all runs of an engine: ``python -m ….attached PACKAGE…``.
 
-The engine starts a plugin anew in every run, and ends it: for a rehearsal that is a Python process for each simulated
-package in `up`, in each preview and in `destroy`. It attaches instead to one that runs where a variable names its port.
-Here one process has them all, and each connection of an engine, which is one provider of a program in one run, has a
-simulator of its own. It prints the ports as JSON, takes new faults from each line that it reads, and ends when killed.
+The engine starts a plugin anew for the preview and for the change, and ends it: that is a Python process for each
+simulated package, twice in an `up`. It attaches instead to one that runs where a variable names its port. Here one
+process has them all, and each connection of an engine, which is one provider of a program in one run, has a simulator
+of its own. It prints the ports as JSON, takes new faults from each line that it reads, and ends when killed, or when
+who started it is gone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ VARIABLE = "PULUMI_DEBUG_PROVIDERS"
 
 
 class Attached:
-    """The servers of a rehearsal, and the variable that leads an engine to them."""
+    """The servers, and the variable that leads an engine to them."""
 
     def __init__(self, running: subprocess.Popen[str], ports: Mapping[str, int]) -> None:
         self._running = running
@@ -55,6 +56,7 @@ def attached(packages: Sequence[str], environment: Mapping[str, str], folder: Pa
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        process_group=0,  # an interrupt from the keyboard is the engine's: it lets finish what is under way
     )
     try:
         assert running.stdout is not None  # noqa: S101 - it was asked for
@@ -69,8 +71,9 @@ def main(packages: Sequence[str]) -> None:
     """Serve until the input ends."""
     import grpc
 
-    from pulumi_llm._provider_facts import schema
+    from pulumi_llm._provider_facts import OBJECTS, schema
     from pulumi_llm._simcloud import faults
+    from pulumi_llm._simcloud.objects import Objects
     from pulumi_llm._simcloud.plugin import MESSAGE_LIMIT, Plugin
     from pulumi_llm._simcloud.simulator import Simulator
     from pulumi_llm._simcloud.store import open_store
@@ -90,7 +93,8 @@ def main(packages: Sequence[str]) -> None:
         def _of(self, caller: str) -> Plugin:
             with self._lock:
                 if caller not in self._plugins:
-                    self._plugins[caller] = Plugin(Simulator(self._package, store, suffered[-1]))
+                    kind = Objects if self._package in OBJECTS else Simulator
+                    self._plugins[caller] = Plugin(kind(self._package, store, suffered[-1]))
                 return self._plugins[caller]
 
         def __getattr__(self, method: str) -> Any:
