@@ -75,7 +75,12 @@ TYPES = {
 SELL_SPOT = tuple(name for name in TYPES if catalog.load().cloud(name).spot)
 START = tuple(name for name in TYPES if Capability.STARTS in catalog.load().cloud(name).can)
 COPY = tuple(name for name in TYPES if Capability.SNAPSHOTS in catalog.load().cloud(name).can)
-STOP = tuple(name for name in TYPES if clouds.folders()[name].read("power.json"))
+STOP = tuple(
+    name
+    for name in TYPES
+    if (power := clouds.folders()[name].read("power.json")) and power.get("itself", {"is": True})["is"]
+)
+"""The clouds on which a machine stops itself."""
 WITH_ZONES = tuple(name for name, zone in ZONES.items() if zone != REGIONS[name])
 """The clouds whose regions have more zones than one."""
 

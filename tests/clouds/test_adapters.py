@@ -11,6 +11,7 @@ import pytest
 
 from pulumi_llm import catalog, clouds
 from pulumi_llm.clouds.base import Cloud, MachineRequest, Rule
+from pulumi_llm.clouds.support import has_tpu
 from pulumi_llm.errors import Refusal, UnknownName
 from tests.clouds import harness
 from tests.clouds.harness import Made, Recording, everything, record
@@ -405,7 +406,7 @@ def test_a_machine_of_googles_names_its_cards_and_is_not_moved_while_it_has_any(
 def test_every_gpu_of_googles_has_a_name_there() -> None:
     gcp = clouds.get("gcp")
     for row in catalog.load().instances:
-        if row.cloud == "gcp" and row.gpu:
+        if row.cloud == "gcp" and row.gpu and not has_tpu(row):
             (card,) = machine_of(gcp, record(everything(gcp, instance_type=row.instance_type))).inputs[
                 "guestAccelerators"
             ]
