@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-boot-all test-clients test-fleet mutate lint format generate bench tools clean setup
+.PHONY: help demo test test-engine-all test-boot-all test-clients test-fleet mutate lint format generate bench tools clean setup
 
 STACK ?= aliyun-t4
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
@@ -35,15 +35,18 @@ tools: setup ## the real programs that the tests run, built or installed once (a
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch prometheus || echo "tools: so alerts are not asked of a Prometheus here, and those tests are skipped"
 	@tools/fetch workerd || echo "tools: so no Worker is run here, and those tests are skipped"
 
-test: tools ## every test, the slow ones too
+test: tools ## every test, the slow ones too, but what the next four have
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch boot || echo "test: so no node is booted here, and those tests are skipped"
 	@python -m tests.clients.installed openai anthropic llm || echo "test: so they are not tried on it"
 	@failed=0; \
 	echo "test: one shipped stack, booted, and called by people's own clients; then a chat page in a browser: about ten minutes"; \
 	python -m pytest -m 'boot and not boot_all' -n 0 --durations=8 || failed=1; \
 	echo "test: all the rest, on four processes (the engine's tests wait more than they work): about ten minutes"; \
-	python -m pytest -m 'not boot and not on_vllm and not fleet' -n 4 --durations=8 || failed=1; \
+	python -m pytest -m 'not boot and not clients and not fleet and not engine_all' -n 4 --durations=8 || failed=1; \
 	exit $$failed
+
+test-engine-all: tools ## the rest of the real engine's tests: each of them on every cloud (most of an hour)
+	@python -m pytest -m 'engine_all and not fleet' -n 4 --durations=8
 
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot pgvector

@@ -6,6 +6,7 @@ import difflib
 import gc
 import os
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -141,6 +142,19 @@ ROWS = 2
 `pytest` that names the file."""
 
 
+EVERY_ROW = (
+    "tests/engine/test_failures.py::test_bad_input",
+    "tests/engine/test_stacks.py::test_preview_up",
+    "tests/engine/test_steps.py",
+    "tests/engine/test_yaml.py",
+    "tests/rehearsal",
+)
+"""Tests of the real engine of which `make test` runs each row: they are quick, or what the project is for."""
+
+ENGINE_ROWS = 2
+"""Rows of any other test of the real engine that `make test` runs, mostly a cloud each: `make test-engine-all` runs the
+rest. Which two is another pair for each test, so that every cloud is among them."""
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -191,6 +205,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(THOROUGH):
             item.add_marker(pytest.mark.thorough)
+    for item in left_out_clouds(items):
+        item.add_marker(pytest.mark.engine_all)
     if items and not _named(items[0].config):
         for item in left_out_rows(items):
             item.add_marker(pytest.mark.thorough)
@@ -205,6 +221,18 @@ def left_out_rows(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         most = 1 if name.startswith(ONE_ROW) else ROWS
         kept = {place * len(rows) // most for place in range(most)}
         yield from (row for place, row in enumerate(rows) if len(rows) > most and place not in kept)
+
+
+def left_out_clouds(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """The rows of the engine's tests that only `make test-engine-all` runs."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("engine") and not item.nodeid.startswith(EVERY_ROW):
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for name, rows in tests.items():
+        first = zlib.crc32(name.encode())
+        kept = {(first + place * len(rows) // ENGINE_ROWS) % len(rows) for place in range(ENGINE_ROWS)}
+        yield from (row for place, row in enumerate(rows) if place not in kept)
 
 
 @pytest.fixture

@@ -32,8 +32,29 @@ def test_of_one_whose_rows_take_long_the_first_is_run() -> None:
     assert left_out(conftest.ONE_ROW[0], 4) == [1, 2, 3]
 
 
+def left_out_clouds(test: str, rows: int, *, engine: bool = True) -> list[int]:
+    items: list[Any] = [
+        SimpleNamespace(nodeid=f"{test}[{each}]", row=each, get_closest_marker=lambda name: engine and name == "engine")
+        for each in range(rows)
+    ]
+    return [each.row for each in conftest.left_out_clouds(items)]
+
+
+def test_of_the_engines_tests_two_rows_that_are_apart_are_run_and_another_pair_in_another_test() -> None:
+    for rows in range(conftest.ENGINE_ROWS, 20):
+        kept = {*range(rows)} - {*left_out_clouds("tests/clouds/test_engine.py::test_a", rows)}
+        assert len(kept) == conftest.ENGINE_ROWS
+    pairs = {tuple(left_out_clouds(f"tests/clouds/test_engine.py::test_{each}", 7)) for each in range(50)}
+    assert len(pairs) == 7  # so no row of seven is left out of each test
+
+
+def test_of_other_tests_and_of_those_that_are_named_all_rows_are_run() -> None:
+    assert not left_out_clouds("tests/clouds/test_engine.py::test_a", 7, engine=False)
+    assert not any(left_out_clouds(f"{each}_a", 7) for each in conftest.EVERY_ROW)
+
+
 def test_what_is_named_as_slow_is_there() -> None:
-    for name in (*conftest.THOROUGH, *conftest.ONE_ROW):
+    for name in (*conftest.THOROUGH, *conftest.ONE_ROW, *conftest.EVERY_ROW):
         file, _, test = name.partition("::")
         found = [
             each for each in conftest.ROOT.glob("tests/**/*") if each.as_posix().startswith(f"{conftest.ROOT}/{file}")

@@ -60,6 +60,7 @@ def test_a_stack_comes_up_is_changed_and_goes_away_and_each_preview_is_clean(sta
     assert not re.search(r"I2Nsb3VkLWNvbmZpZ|#cloud-config|ssh-(rsa|ed25519) ", kept)
 
 
+@pytest.mark.engine_all
 @pytest.mark.engine
 def test_eight_gpus_come_up_and_go_away(stand_in: Path) -> None:
     done = rehearsed("aws-a100")
@@ -70,6 +71,7 @@ def test_eight_gpus_come_up_and_go_away(stand_in: Path) -> None:
     assert run.refused == ""
 
 
+@pytest.mark.engine_all
 @pytest.mark.engine
 def test_a_name_is_a_record_in_route_53_while_the_stack_is_there(stand_in: Path, tmp_path: Path) -> None:
     content = yaml.safe_load((ROOT / "stacks" / "Pulumi.aws-t4.yaml").read_text(encoding="utf-8"))
@@ -83,6 +85,7 @@ def test_a_name_is_a_record_in_route_53_while_the_stack_is_there(stand_in: Path,
     assert "route53:ChangeResourceRecordSets" in actions(done, "destroy")
 
 
+@pytest.mark.engine_all
 @pytest.mark.engine
 def test_a_machine_that_runs_is_given_the_role_by_which_it_stops_itself_and_is_not_replaced(
     stand_in: Path, tmp_path: Path
