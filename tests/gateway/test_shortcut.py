@@ -136,6 +136,15 @@ async def test_a_chunk_about_which_nothing_is_to_be_done_goes_on_as_it_came() ->
     assert (count.heard_out, count.pieces) == (len("onetwothree"), 3)
 
 
+async def test_the_end_of_a_body_never_goes_on_as_it_came() -> None:
+    """Without the last event an error is still to be told: behind an end it would be read as the next answer."""
+    plain = [b"%x\r\n%b\r\n" % (len(each), each) for each in (chunk("one"), chunk("two"))]
+    sent, short, _, _ = await relayed(CHAT, [*plain, END])
+    assert short == 1
+    assert not sent.endswith(END)
+    assert not Read(sent).whole
+
+
 async def test_a_caller_of_the_older_http_gets_no_chunks() -> None:
     plain = [b"%x\r\n%b\r\n" % (len(each), each) for each in (chunk("one"), chunk("two"), chunk("three"))]
     sent, short, _, _ = await relayed(CHAT, plain + [b"e\r\ndata: [DONE]\n\n\r\n", END], old=True)

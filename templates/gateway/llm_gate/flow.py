@@ -70,7 +70,8 @@ class Flow:
         """
         begins = wire.find(b"\r\n", 1, 9) + 2
         size = len(wire) - begins - 2
-        framed = begins > 2 and wire.startswith(b"%x\r\n" % size) and wire.endswith(b"\r\n")
+        # A chunk of nothing ends a body: whether the stream was whole is not for the upstream alone to say.
+        framed = begins > 2 and size > 0 and wire.startswith(b"%x\r\n" % size) and wire.endswith(b"\r\n")
         if not framed or not self.out.chunked or self._done is None or self._done.done():
             return False
         try:
