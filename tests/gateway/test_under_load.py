@@ -79,6 +79,12 @@ async def test_five_hundred_callers_who_hang_up_and_a_gateway_that_is_killed_pas
     whole = 0
     async with Fake() as fake:
         home = Home(tmp_path).key(max_concurrency=None, **{limit: given}).routes(fake.url)
+        # One that waits: on a busy machine all others may have hung up before anything was sent on.
+        async with home.running() as gate, client_of(gate) as client:
+            async with client.post(CHAT, json=chat(max_tokens=10)) as reply:
+                assert reply.status == 200
+                await reply.read()
+            await gate.settled()
         for kill in (True, True, True, False):
             async with home.running() as gate:
                 callers = [asyncio.create_task(impatient(gate, chance)) for _ in range(MANY // 4)]
