@@ -38,8 +38,8 @@ SECONDS = 120
 """That a bucket may take to answer."""
 AGAIN = (429, 500, 502, 503, 504)
 """Answers after which the same request is sent once more."""
-CHANGED = "BadDigest"
-"""What a bucket answers where other bytes arrived than were read."""
+CHANGED = ("BadDigest", "InvalidDigest")
+"""What a bucket answers where other bytes arrived than were read: S3 and COS the one, OSS the other."""
 Say = Callable[[Text | str], None]
 _Row = tuple[str, dict[str, Any]]
 """A file's path, and what the index has of it."""
@@ -215,8 +215,8 @@ class _Sender:
                         return plain(done.headers.get("ETag"))
             except urllib.error.HTTPError as wrong:
                 why, kind = answer(wrong)
-                if not left or (wrong.code not in AGAIN and kind != CHANGED):
-                    raise _damaged(path, why) if kind == CHANGED else refused(self.store.shown, why) from None
+                if not left or (wrong.code not in AGAIN and kind not in CHANGED):
+                    raise _damaged(path, why) if kind in CHANGED else refused(self.store.shown, why) from None
             except (OSError, http.client.HTTPException) as wrong:
                 if not left:
                     raise unreachable(self.store.shown, fetch.why(wrong)) from None
