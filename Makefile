@@ -4,6 +4,7 @@ SHELL := bash
 .PHONY: help demo test test-engine-all test-boot-all test-clients test-fleet mutate lint format generate bench tools clean setup
 
 STACK ?= aliyun-t4
+CLIENTS := tests/clients tests/vectors tests/apps tests/backups tests/bundle tests/bootstrap/test_node_bucket.py tests/bootstrap/test_node_depot.py tests/gateway/test_engines.py
 TOOLS := $(or $(PULUMI_LLM_TOOLS),$(CURDIR)/.tools)
 SOURCES := $(wildcard bench components docs/ci policy stacks templates tests tools)
 SCRIPTS := tools/fetch tools/generate tools/models-page tools/mutate tools/outdated tools/setup components/pulumi_llm/_simcloud/tools_go/build tools/fleet/build .ci/run
@@ -50,13 +51,14 @@ test-engine-all: tools ## the rest of the real engine's tests: each of them on e
 
 test-boot-all: setup ## every shipped stack booted, and every fault (an hour and more; root on Linux)
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch pulumi boot pgvector
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch versitygw || echo "test-boot-all: so weights are kept in no bucket here, and those tests are skipped"
 	@python -m pytest -m boot -n 0 --durations=20
 
 test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and the gateway (npm and PyPI; about 3 GB at first)
 	@python -m tests.clients.installed || echo "test-clients: those that cannot be had are skipped"
 	@python -m tests.vectors.wheels open-webui || echo "test-clients: so the chat page is not run, and those tests are skipped"
-	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch versitygw || echo "test-clients: so backups go to no bucket here, and those tests are skipped"
-	@python -m pytest -m clients -n 2 --dist loadgroup tests/clients tests/vectors tests/apps tests/backups
+	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch versitygw || echo "test-clients: so backups, weights and bundles go to no bucket here, and those tests are skipped"
+	@python -m pytest -m clients -n 2 --dist loadgroup $(CLIENTS)
 
 test-fleet: setup ## a fleet in a real Kubernetes with nodes that are played, by pulumi too (Go modules: an hour at first; then a quarter of one)
 	@tools/fetch fleet

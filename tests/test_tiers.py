@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 from tests import conftest
+
+MARK = ".".join(("pytest", "mark", "clients"))
 
 
 def left_out(test: str, rows: int) -> list[int]:
@@ -61,3 +64,13 @@ def test_what_is_named_as_slow_is_there() -> None:
         ]
         assert found, name
         assert not test or any(f"def {test}" in each.read_text() for each in found if each.suffix == ".py"), name
+
+
+def test_whatever_is_marked_for_the_tier_of_clients_is_run_by_it() -> None:
+    found = re.search(r"^CLIENTS := (.+)$", (conftest.ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert found
+    named = [conftest.ROOT / each for each in found[1].split()]
+    assert all(each.exists() for each in named)
+    marked = [each for each in (conftest.ROOT / "tests").rglob("test_*.py") if MARK in each.read_text()]
+    assert len(marked) > 20
+    assert [each for each in marked if not any(each.is_relative_to(one) for one in named)] == []

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 
@@ -19,47 +15,22 @@ from pulumi_llm._backup.places import Store
 from pulumi_llm.errors import Refusal
 from pulumi_llm.spec import bucket_of
 from tests.backups.plain import Plain
+from tests.backups.versitygw import KEY, PROGRAM, SECRET, Gateway, credentials
 from tests.gateway.front import free_port
 
-PROGRAM = shutil.which("versitygw")
+__all__ = ["KEY", "PROGRAM", "SECRET"]
+
 pytestmark = [
     pytest.mark.clients,
     pytest.mark.skipif(PROGRAM is None, reason="tools/fetch versitygw builds the server"),
 ]
-KEY, SECRET = "AKIDPLANTED", "secret-that-is-planted"
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
-    port, folder = free_port(), tmp_path / "buckets"
-    (folder / "kept").mkdir(parents=True)
-    env = {**os.environ, "ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
-    argv = [str(PROGRAM), "--port", f"127.0.0.1:{port}", "--region", "cn-hangzhou", "posix", str(folder)]
-    log = tmp_path / "log"
-    with log.open("wb") as out:
-        running = subprocess.Popen(argv, env=env, stdout=out, stderr=out, cwd=tmp_path)
-    until = time.monotonic() + 30
-    while True:
-        try:
-            urlopen(f"http://127.0.0.1:{port}/", timeout=5)
-            break
-        except HTTPError:
-            break
-        except OSError:
-            assert running.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.1)
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    try:
-        yield f"http://127.0.0.1:{port}", folder / "kept"
-    finally:
-        running.terminate()
-        running.wait(30)
+    credentials(monkeypatch)
+    with Gateway(tmp_path) as running:
+        yield running.address, running.kept
 
 
 def store(endpoint: str) -> Store:

@@ -143,6 +143,33 @@ def test_what_is_not_as_it_was_kept_is_told_and_comes_from_a_hub(
     assert found["code"] in role("bucket").hints()
 
 
+@pytest.mark.parametrize("wrong", ["changed", "missing"])
+def test_a_copy_that_is_damaged_is_sent_anew_by_the_machine_that_found_it_out(
+    make: Make, hub: Hub, server: tuple[str, Path], wrong: str
+) -> None:
+    first = make("first")
+    first.run("run", "bucket")
+    keep(first)
+    large = max((server[1] / PLACE).iterdir(), key=lambda each: each.stat().st_size)
+    whole = large.read_bytes()
+    if wrong == "changed":
+        large.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    else:
+        large.unlink()
+    second = make("second")
+    assert second.run("run", "bucket").returncode == 0
+    assert_whole(second)
+    assert (told(second)["source"], told(second)["kept"], told(second)["code"]) == ("hub", False, "bucket.damaged")
+    assert keep(second) == ""
+    assert (told(second)["kept"], told(second)["code"]) == (True, None)
+    assert large.read_bytes() == whole
+    hub.requests.clear()
+    third = make("third")
+    assert third.run("run", "bucket").returncode == 0
+    assert_whole(third)
+    assert hub.requests == []
+
+
 def test_an_upload_that_was_broken_off_is_no_copy(make: Make, hub: Hub, server: tuple[str, Path]) -> None:
     first = make("first")
     first.run("run", "bucket")

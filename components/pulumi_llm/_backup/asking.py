@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import ConnectionError as NoConnection
 
-from pulumi_llm._backup.refusals import refused
+from pulumi_llm._backup.refusals import refused, unreachable
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 
@@ -25,5 +26,7 @@ def told(where: str) -> Iterator[None]:
     except ClientError as wrong:
         error = wrong.response.get("Error", {})
         raise refused(where, f"{error.get('Code', '')}: {error.get('Message', '')}") from None
+    except (NoConnection, HTTPClientError) as wrong:
+        raise unreachable(where, type(wrong).__name__) from None
     except BotoCoreError as wrong:
         raise refused(where, type(wrong).__name__) from None

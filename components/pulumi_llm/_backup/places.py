@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pulumi_llm import _system as system
 from pulumi_llm._backup.manifest import FILE
-from pulumi_llm._backup.refusals import refused
+from pulumi_llm._backup.refusals import answer, refused, unreachable
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.spec import BUCKETS, Bucket, bucket_url
@@ -116,9 +116,12 @@ class Store:
         host = endpoint or f"https://{row['host'].format(region=region)}"
         self.client: Any = boto3.Session().client("s3", region_name=region, endpoint_url=host, config=config)
 
-    def signed(self, verb: str, name: str) -> str:
-        """An address at which whoever has it may put or get one object, for some hours. Treat it as a secret."""
-        asked = {"Bucket": self.bucket, "Key": f"{self.prefix}/{name}"}
+    def signed(self, verb: str, name: str, **more: str) -> str:
+        """An address at which whoever has it may put or get one object, for some hours. Treat it as a secret.
+
+        ``more`` are headers that the request has to have, by boto3's names of them.
+        """
+        asked = {"Bucket": self.bucket, "Key": f"{self.prefix}/{name}", **more}
         with self._told():
             return str(self.client.generate_presigned_url(f"{verb}_object", Params=asked, ExpiresIn=HOURS * 3600))
 
@@ -143,11 +146,12 @@ class Store:
             except self.client.exceptions.NoSuchKey:
                 return None
 
-    def size(self, name: str) -> int | None:
-        """Bytes of an object; None: there is none."""
+    def held(self, name: str) -> tuple[int, str] | None:
+        """Bytes of an object, and what the bucket calls its content (ETag); None: there is none."""
         with self._told():
             try:
-                return int(self.client.head_object(Bucket=self.bucket, Key=f"{self.prefix}/{name}")["ContentLength"])
+                found = self.client.head_object(Bucket=self.bucket, Key=f"{self.prefix}/{name}")
+                return int(found["ContentLength"]), plain(found.get("ETag"))
             except self.client.exceptions.ClientError as wrong:
                 if wrong.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
                     return None
@@ -163,9 +167,9 @@ class Store:
         try:
             urllib.request.urlopen(request, timeout=60).close()  # noqa: S310 - an address that was signed here
         except urllib.error.HTTPError as wrong:
-            raise refused(self.shown, _("it answered {code}", code=wrong.code)) from None
+            raise refused(self.shown, answer(wrong)[0]) from None
         except OSError as wrong:
-            raise refused(self.shown, str(getattr(wrong, "reason", wrong))) from None
+            raise unreachable(self.shown, str(getattr(wrong, "reason", wrong))) from None
 
     def delete(self, id_: str) -> None:
         """Delete all objects of a backup."""
@@ -184,3 +188,8 @@ class Store:
         from pulumi_llm._backup.asking import told
 
         return told(self.shown)
+
+
+def plain(etag: str | None) -> str:
+    """An ETag as all servers write it: some quote it, and OSS has it in capitals."""
+    return (etag or "").strip('"').lower()

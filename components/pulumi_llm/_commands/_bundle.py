@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from pulumi_llm import _nodes
 from pulumi_llm._addresses import without_secrets
 from pulumi_llm._backup.places import Store
+from pulumi_llm._bundle import manifest, upload
 from pulumi_llm._bundle.collect import Bundle, spare
 from pulumi_llm._bundle.fetch import Full
-from pulumi_llm._bundle.upload import upload
 from pulumi_llm._bundle.wanted import Sources, Wanted, of_nodes
 from pulumi_llm._commands import DONE
 from pulumi_llm._commands._asking import say
@@ -49,19 +49,35 @@ def run(asked: Namespace) -> int:
     wanted = replace(wanted, sources=elsewhere(wanted.sources, asked.sources))
     if asked.list:
         return listing(asked, wanted, others)
-    done = collected(asked, wanted, others)
-    return uploaded(asked.to.expanduser(), *buckets[0]) if asked.upload else done
+    store = opened(*buckets[0]) if asked.upload else None
+    collected(asked, wanted, others)
+    sent = uploaded(asked.to.expanduser(), store, buckets[0][0].bucket, quiet=asked.json) if store else {}
+    if asked.json:
+        document = manifest.read(asked.to.expanduser())
+        sys.stdout.write(f"{json.dumps({**document, **sent}, indent=1, ensure_ascii=False)}\n")
+    return DONE
 
 
-def uploaded(folder: Path, weights: WeightsSpec, region: str) -> int:
-    """Send the bundle to the bucket, and say what the stack's file is to have."""
+def opened(weights: WeightsSpec, region: str) -> Store:
+    """The bucket that the stack names for its bundle. Raises as `upload.opened`."""
     bucket = bucket_of(weights.bucket)
     assert bucket is not None  # noqa: S101 - the spec refuses others
-    sent = upload(folder, Store(bucket, weights.region or region, weights.endpoint, BUNDLES), _progress)
-    now, gib = f"{sent.sent / 2**30:.2f}", f"{sent.bytes / 2**30:.2f}"
-    say(_("in {bucket}: {gib} GiB, {now} of them sent now", bucket=weights.bucket, gib=gib, now=now))
-    say(f"server.weights.bundle: {sent.digest}")
-    return DONE
+    return upload.opened(bucket, weights.region or region, weights.endpoint, BUNDLES)
+
+
+def uploaded(folder: Path, store: Store, shown: str, *, quiet: bool) -> dict[str, Any]:
+    """Send the bundle to the bucket, and say what the stack's file is to have; gives the same for a program."""
+    sent = upload.upload(folder, store, _progress)
+    if not quiet:
+        if sent.sent:
+            now = _("in {bucket}: {size}, {now} of them sent now", bucket=shown, size=_size(sent.bytes),
+                    now=_size(sent.sent))  # fmt: skip
+        else:
+            now = _("in {bucket}: {size}; all of it was there, and nothing was sent", bucket=shown,
+                    size=_size(sent.bytes))  # fmt: skip
+        say(now)
+        say(f"server.weights.bundle: {sent.digest}")
+    return {"uploaded": {"bucket": shown, "digest": sent.digest, "bytes": sent.bytes, "sent": sent.sent}}
 
 
 def nodes(project: Path, stack: str) -> tuple[list[NodeRequest], list[str], list[tuple[WeightsSpec, str]]]:
@@ -78,8 +94,15 @@ def nodes(project: Path, stack: str) -> tuple[list[NodeRequest], list[str], list
         for urn, server in plan.servers.items()
         if server.spec.host is not None or server.spec.weights is not None
     }
-    names = {urn.rpartition("::")[2] for urn in own}
-    others = [each for each in sorted(plan.user_data()) if each not in names]
+    parents = {each.urn: each.parent for each in plan.resources}
+    machines = plan.user_data()
+    others = sorted(
+        {
+            each.name
+            for each in plan.resources
+            if each.name in machines and own.keys().isdisjoint(_above(each.urn, parents))
+        }
+    )
     if not own:
         raise Refusal(
             [
@@ -96,6 +119,13 @@ def nodes(project: Path, stack: str) -> tuple[list[NodeRequest], list[str], list
     found = [_nodes.server_node(urn.rpartition("::")[2], server) for urn, server in own.items()]
     places = {each.spec.weights: each.site.region.name for each in own.values() if each.spec.weights is not None}
     return found, others, [*places.items()]
+
+
+def _above(urn: str, parents: Mapping[str, str]) -> Iterator[str]:
+    """What a resource belongs to, itself first."""
+    while urn:
+        yield urn
+        urn = parents.get(urn, "")
 
 
 def elsewhere(sources: Sources, given: Sequence[str]) -> Sources:
@@ -122,7 +152,7 @@ def elsewhere(sources: Sources, given: Sequence[str]) -> Sources:
     )
 
 
-def collected(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
+def collected(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> None:
     """Collect, and tell what came of it."""
     folder = asked.to.expanduser()
     bundle = Bundle(wanted, folder, os.environ.get(TOKEN, ""), _progress)
@@ -131,10 +161,11 @@ def collected(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
     except Full:
         raise Refusal(bundle.missing) from None
     if asked.json:
-        sys.stdout.write((folder / "manifest.json").read_text(encoding="utf-8"))
+        if missing:
+            sys.stdout.write((folder / manifest.FILE).read_text(encoding="utf-8"))
     else:
-        count, gib = len(bundle.rows), f"{bundle.bytes / 2**30:.2f}"
-        say(_("{folder}: {count} files, {gib} GiB, for {names}", folder=folder, count=count, gib=gib,
+        count, size = len(bundle.rows), _size(bundle.bytes)
+        say(_("{folder}: {count} files, {size}, for {names}", folder=folder, count=count, size=size,
               names=listed(wanted.names)))  # fmt: skip
         old = list(spare(folder, bundle.rows))
         if old and not missing:
@@ -142,7 +173,6 @@ def collected(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
         outside(wanted, others)
     if missing:
         raise Refusal([*missing, _unfinished(asked, len(missing))])
-    return DONE
 
 
 def _unfinished(asked: Namespace, count: int) -> Finding:
@@ -161,7 +191,7 @@ def listing(asked: Namespace, wanted: Wanted, others: Sequence[str]) -> int:
     rows.append((_("packages"), _("{names}, and what they need", names=names), _("not known")))
     for each in wanted.environments:
         what = _("{name} {version}: {count}", name=each.name, version=each.version, count=each.packages)
-        rows.append((_("wheels"), what, _gib(each.bytes)))
+        rows.append((_("wheels"), what, _size(each.bytes)))
     rows += [(_("image"), image, _("not known")) for image in wanted.images]
     for model in wanted.models:
         name, revision = model.get("huggingface") or model.get("modelscope"), model.get("revision")
@@ -226,7 +256,9 @@ def _plain(wanted: Wanted, others: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _gib(size: int) -> str:
+def _size(size: int) -> str:
+    if size < 2**20:
+        return f"{-(-size // 2**10)} KiB"
     return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 

@@ -102,7 +102,10 @@ def fetched(bucket: backup_send.Bucket, path: Path, row: dict[str, Any]) -> None
     try:
         for name in row["objects"]:
             into = path if len(row["objects"]) == 1 else piece
-            asked(bucket.get, name, into)
+            try:
+                asked(bucket.get, name, into)
+            except Empty:
+                raise Failure("bucket.damaged", f"{path.name}: its object {name} is not there") from None
             if into is piece:
                 with path.open("ab") as out, piece.open("rb") as more:
                     shutil.copyfileobj(more, out, 2**20)
@@ -150,12 +153,13 @@ def keep_all() -> None:
 
 
 def keep(want: dict[str, Any]) -> None:
-    """Send a model's files, and the manifest last; nothing where that is there."""
+    """Send a model's files, and the manifest last; nothing where that is there and nothing was found damaged."""
     home = at(want["path"])
     bucket, part = opened(want), home.with_name(home.name + ".kept")
     try:
         listed(bucket, part)
-        return
+        if told().get(want["path"], {}).get("code") != "bucket.damaged":
+            return
     except Empty:
         pass
     except Failure as failure:
