@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import pulumi_llm as llm
+from pulumi_llm import _day as day
 from pulumi_llm import catalog, clouds, spec
 from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._plan.model import SIGNATURE, Plan, PlannedResource
@@ -21,6 +24,7 @@ from pulumi_llm.clouds.clusters import POOL, Makes
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import clusters
 from pulumi_llm.spec.fleet import FleetSpec
+from tests.a_day import DAY
 from tests.cluster.fleets import FLEET, kubeconfig, named, planned, resolved
 from tests.cluster.managed import CALLERS, MANAGED, NODES, fleet
 
@@ -286,14 +290,35 @@ def test_the_version_that_nobody_named_is_the_one_that_lasts_longest(cloud: str)
     assert not known or known[".".join(version.split(".")[:2])] == max(known.values())
 
 
+def test_each_cloud_sells_the_version_that_nobody_names_on_the_day_of_the_tests_and_no_longer_after_its_last_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for cloud in CLOUDS:
+        assert day.today() == DAY
+        assert [each.code for each in resolved(fleet(cloud)).warnings] == []
+        known = clusters.ending_of(cloud, None)
+        if known is not None:
+            last = date.fromisoformat(str(known[1].until))
+            with monkeypatch.context() as later:
+                later.setattr(day, "today", lambda last=last: last + timedelta(days=1))
+                assert codes(fleet(cloud)) == ["managed.version-ended"]
+
+
+def test_outside_of_the_tests_it_is_the_day_that_it_is() -> None:
+    asked = "from pulumi_llm import _day; print(_day.today())"
+    before = datetime.now(UTC).date()
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert before <= date.fromisoformat(said.strip()) <= datetime.now(UTC).date()
+
+
 def test_a_version_that_ends_within_weeks_is_warned_of() -> None:
     wanted = spec.parse(FleetSpec, fleet("aws", version="1.34"))
     assert wanted.cluster.managed is not None
-    for day, code in (
+    for when, code in (
         (date(2026, 9, 1), []), (date(2026, 11, 29), ["managed.version-ends-soon"]),
         (date(2026, 12, 3), ["managed.version-ended"]),
     ):  # fmt: skip
-        assert [each.code for each in clusters.mistakes(wanted, wanted.cluster.managed, day)] == code
+        assert [each.code for each in clusters.mistakes(wanted, wanted.cluster.managed, when)] == code
     standing = spec.parse(FleetSpec, fleet("aws"))
     assert standing.cluster.managed is not None
     assert list(clusters.mistakes(standing, standing.cluster.managed, date(2026, 11, 29))) == []
