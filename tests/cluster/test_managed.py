@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import json
 import subprocess
 import sys
@@ -96,6 +98,24 @@ def test_on_aws_the_api_answers_those_who_are_named_and_disks_and_secrets_are_en
     closed = planned(fleet("aws", api_cidrs=[], vpc_id="vpc-0", subnets={"us-west-2a": "s-1", "us-west-2b": "s-2"}))
     assert only(closed, PLANES["aws"]).inputs["vpcConfig"]["endpointPublicAccess"] is False
     assert not list(closed.of_type("aws:ec2/natGateway:NatGateway"))
+
+
+def test_on_aws_a_load_balancer_finds_a_subnet_in_each_zone_that_the_gateway_may_stand_in() -> None:
+    settled = resolved(fleet("aws"))
+    assert settled.cluster is not None
+    standing = set(settled.cluster.request.system.zones)
+    assert len(standing) == 2
+    plan = planned(fleet("aws"))
+    rows = [each.inputs for each in plan.of_type("aws:ec2/subnet:Subnet")]
+    found = {
+        tag: [each["availabilityZone"] for each in rows if each["tags"].get(f"kubernetes.io/role/{tag}") == "1"]
+        for tag in ("elb", "internal-elb")
+    }
+    assert standing <= set(found["elb"])
+    assert sorted(found["internal-elb"]) == sorted(settled.cluster.request.subnets)
+    assert len(rows) == len(found["elb"]) + len(found["internal-elb"]), "no subnet has both, and none has neither"
+    ranges = [ipaddress.IPv4Network(each["cidrBlock"]) for each in rows]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(ranges, 2))
 
 
 def test_on_tencent_the_api_is_behind_a_group_of_those_who_are_named() -> None:
