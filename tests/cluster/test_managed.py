@@ -199,7 +199,7 @@ def test_the_bill_has_the_control_plane_and_all_nodes_and_says_what_it_does_not_
     regions = {facts.pulumi_package: facts.default_region for facts in catalog.load().clouds.values()}
     lines = make_bill(plan, catalog.load(), Usage(), today=date.today(), default_regions=regions).lines
     told = {each.slot: each for each in lines if each.type == "llm:index:Fleet"}
-    assert {"nodes", "control-plane", "system", "disks"} <= told.keys()
+    assert {"nodes", "control-plane", "system"} <= told.keys()
     known = {"aws": Decimal("0.1"), "aliyun": Decimal("0.64")}.get(cloud)
     assert (told["control-plane"].price.amount if told["control-plane"].price else None) == known
     assert told["system"].quantity == 2
