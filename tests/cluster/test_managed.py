@@ -183,6 +183,23 @@ def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(c
     assert ("managed.no-autoscaler" in [each.code for each in grows.warnings]) is not adds
 
 
+@pytest.mark.parametrize("cloud", [each for each in CLOUDS if each != "aws"])
+def test_a_pool_that_grows_shrinks_again_though_weights_and_pods_of_the_cluster_are_on_its_nodes(cloud: str) -> None:
+    plan = planned(fleet(cloud, nodes={"min_count": 0}))
+    assert [each.code for each in plan.notes] == []
+    if cloud == "aliyun":
+        told = only(plan, "alicloud:cs/autoscalingConfig:AutoscalingConfig").inputs
+        assert told["scaleUpFromZero"] is True
+    else:
+        # TKE takes no node away unless it is told to.
+        (told,) = only(plan, PLANES[cloud]).inputs["nodePoolGlobalConfigs"]
+        assert told["isScaleInEnabled"] is True
+    assert (told["skipNodesWithLocalStorage"], told["skipNodesWithSystemPods"]) == (False, False)
+    standing = planned(fleet(cloud))
+    assert not list(standing.of_type("alicloud:cs/autoscalingConfig:AutoscalingConfig"))
+    assert not only(standing, PLANES[cloud]).inputs.get("nodePoolGlobalConfigs")
+
+
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_the_gateways_claim_is_on_an_encrypted_disk_of_the_cloud(cloud: str) -> None:
     plan = planned(fleet(cloud))
