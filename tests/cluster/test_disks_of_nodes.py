@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm._review.bill import Bill, make_bill
+from pulumi_llm._review.bill_file import parse, to_json
+from pulumi_llm._review.bill_text import bill_text
 from pulumi_llm._review.item import Usage
 from tests.cluster.fleets import planned, resolved
 from tests.cluster.managed import NODES, fleet
@@ -71,6 +74,36 @@ def test_a_pool_with_two_bounds_is_told_at_the_upper_one_with_the_lower_beside_i
     for each in (nodes, *disks(bill, "gpu")):
         assert ("1 at least" in str(each.note), "the cloud adds" in str(each.note)) == (True, cloud != "aws")
     assert not [each for each in disks(bill, "system") if each.note]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_both_ends_are_summed_and_a_bill_from_a_file_has_them_too(cloud: str) -> None:
+    bill = bill_of(fleet(cloud, nodes={"min_count": 1}))
+    (nodes,) = [each for each in bill.lines if each.slot == "nodes"]
+    for each in (nodes, *disks(bill, "gpu")):
+        if each.per_month is None:
+            assert each.fewest is None
+        else:
+            assert each.fewest is not None
+            assert each.fewest.per_month.usd == pytest.approx(each.per_month.usd / 2, abs=Decimal("0.01"))
+    assert bill.fewest is not None
+    saved = sum(each.per_month.cny - each.fewest.per_month.cny for each in bill.lines if each.fewest and each.per_month)
+    assert bill.per_month.cny - bill.fewest.per_month.cny == saved > 0
+    text = bill_text(bill, "CNY")
+    assert f"{bill.fewest.per_month.cny:,.2f}" in next(each for each in text.splitlines() if "fewest" in each)
+    again = parse(json.dumps(to_json(bill)), "a file")
+    assert (again.fewest, again.lines) == (bill.fewest, bill.lines)
+    standing = bill_of(fleet(cloud))
+    assert standing.fewest is None
+    assert "fewest" not in bill_text(standing, "CNY")
+
+
+def test_a_bill_that_was_written_before_there_were_two_ends_is_read() -> None:
+    content = to_json(bill_of(fleet("aws")))
+    for each in content["lines"]:
+        del each["fewest"]
+    del content["total"]["fewest"]
+    assert parse(json.dumps(content), "a file").fewest is None
 
 
 def test_a_pool_of_a_program_of_ones_own_is_unknown_as_a_whole() -> None:

@@ -75,7 +75,7 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
     )
     least = said.get("min_count")
     if managed is not None and isinstance(least, (int, float)) and least < _whole(count):
-        item = replace(item, note=_at_most(_whole(least), item.cloud))
+        item = replace(item, note=_at_most(_whole(least), item.cloud), fewest=Decimal(_whole(least)))
     price = said.get("price")
     if isinstance(price, Mapping):
         yield replace(item, told=_told(price, "nodes.price"))
@@ -140,12 +140,13 @@ def of_nodes(disk: Item, pool: Mapping[str, Any], rule: CostRule, usage: Usage) 
         return replace(disk, unknown=str(missing))
     if not most:
         return replace(disk, unknown=_("the plan does not say how many nodes there are"))
+    if least is not None and least < most:
+        disk = replace(disk, fewest=disk.quantity * least, note=_at_most(least, disk.cloud))
     return replace(
         disk,
         what=_("{count} x {what}", count=most, what=disk.what),
         quantity=disk.quantity * most,
         hours=usage.running,
-        note=_at_most(least, disk.cloud) if least is not None and least < most else "",
     )
 
 
