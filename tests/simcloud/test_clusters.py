@@ -97,5 +97,20 @@ def test_a_fleet_with_its_cluster_is_made_and_gone_by_the_real_engine(
     assert made.left_over() == []
 
 
+@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+def test_a_pool_with_two_bounds_stays_as_it_is_and_is_changed_in_place(
+    cloud: str, project: Callable[[str], Project]
+) -> None:
+    wanted = fleet(cloud, nodes={"min_count": 1})
+    made = project(f"{LINES}import pulumi_llm as llm\nllm.Fleet('f', {wanted!r})\n")
+    first = made.up()
+    assert first.code == 0, first.text
+    second = made.preview()
+    assert (second.code, second.operations) == (0, {}), second.text
+    wanted["nodes"] |= {"min_count": 0}
+    made.program.write_text(f"{LINES}import pulumi_llm as llm\nllm.Fleet('f', {wanted!r})\n")
+    assert made.preview().operations == {"f": "update", "f-gpu": "update"}, "the pool alone, in place"
+
+
 def test_the_plugin_of_a_cluster_is_there_for_every_simulation() -> None:
     assert set(OBJECTS) == {"kubernetes"}
