@@ -13,12 +13,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.a_day import stand_on_it
+
 # Where this is set, each process compiles the SDKs anew: a quarter of a minute before the first test.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Whoever runs the tests, they are about the English texts where they say nothing else.
 os.environ["PULUMI_LLM_LANG"] = "en"
+
+# What a cloud sells ends on a day: the tests are about what it sold on one of theirs.
+stand_on_it()
 
 # A busy machine is no reason to fail. Where CI runs, examples are the same each time: a failure is the change's.
 settings.register_profile(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import json
-from datetime import date, timedelta
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import pulumi_llm as llm
+from pulumi_llm import _day as day
 from pulumi_llm import catalog, clouds, spec
 from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._plan.model import SIGNATURE, Plan, PlannedResource
@@ -21,6 +26,7 @@ from pulumi_llm.clouds.clusters import POOL, Makes
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import clusters
 from pulumi_llm.spec.fleet import FleetSpec
+from tests.a_day import DAY
 from tests.cluster.fleets import FLEET, kubeconfig, named, planned, resolved
 from tests.cluster.managed import CALLERS, MANAGED, NODES, fleet
 
@@ -94,6 +100,24 @@ def test_on_aws_the_api_answers_those_who_are_named_and_disks_and_secrets_are_en
     assert not list(closed.of_type("aws:ec2/natGateway:NatGateway"))
 
 
+def test_on_aws_a_load_balancer_finds_a_subnet_in_each_zone_that_the_gateway_may_stand_in() -> None:
+    settled = resolved(fleet("aws"))
+    assert settled.cluster is not None
+    standing = set(settled.cluster.request.system.zones)
+    assert len(standing) == 2
+    plan = planned(fleet("aws"))
+    rows = [each.inputs for each in plan.of_type("aws:ec2/subnet:Subnet")]
+    found = {
+        tag: [each["availabilityZone"] for each in rows if each["tags"].get(f"kubernetes.io/role/{tag}") == "1"]
+        for tag in ("elb", "internal-elb")
+    }
+    assert standing <= set(found["elb"])
+    assert sorted(found["internal-elb"]) == sorted(settled.cluster.request.subnets)
+    assert len(rows) == len(found["elb"]) + len(found["internal-elb"]), "no subnet has both, and none has neither"
+    ranges = [ipaddress.IPv4Network(each["cidrBlock"]) for each in rows]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(ranges, 2))
+
+
 def test_on_tencent_the_api_is_behind_a_group_of_those_who_are_named() -> None:
     plan = planned(fleet("tencent"))
     rules = named(plan, "x-api-rules").inputs["ingresses"]
@@ -159,6 +183,23 @@ def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(c
     assert ("managed.no-autoscaler" in [each.code for each in grows.warnings]) is not adds
 
 
+@pytest.mark.parametrize("cloud", [each for each in CLOUDS if each != "aws"])
+def test_a_pool_that_grows_shrinks_again_though_weights_and_pods_of_the_cluster_are_on_its_nodes(cloud: str) -> None:
+    plan = planned(fleet(cloud, nodes={"min_count": 0}))
+    assert [each.code for each in plan.notes] == []
+    if cloud == "aliyun":
+        told = only(plan, "alicloud:cs/autoscalingConfig:AutoscalingConfig").inputs
+        assert told["scaleUpFromZero"] is True
+    else:
+        # TKE takes no node away unless it is told to.
+        (told,) = only(plan, PLANES[cloud]).inputs["nodePoolGlobalConfigs"]
+        assert told["isScaleInEnabled"] is True
+    assert (told["skipNodesWithLocalStorage"], told["skipNodesWithSystemPods"]) == (False, False)
+    standing = planned(fleet(cloud))
+    assert not list(standing.of_type("alicloud:cs/autoscalingConfig:AutoscalingConfig"))
+    assert not only(standing, PLANES[cloud]).inputs.get("nodePoolGlobalConfigs")
+
+
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_the_gateways_claim_is_on_an_encrypted_disk_of_the_cloud(cloud: str) -> None:
     plan = planned(fleet(cloud))
@@ -175,7 +216,7 @@ def test_the_bill_has_the_control_plane_and_all_nodes_and_says_what_it_does_not_
     regions = {facts.pulumi_package: facts.default_region for facts in catalog.load().clouds.values()}
     lines = make_bill(plan, catalog.load(), Usage(), today=date.today(), default_regions=regions).lines
     told = {each.slot: each for each in lines if each.type == "llm:index:Fleet"}
-    assert {"nodes", "control-plane", "system", "disks"} <= told.keys()
+    assert {"nodes", "control-plane", "system"} <= told.keys()
     known = {"aws": Decimal("0.1"), "aliyun": Decimal("0.64")}.get(cloud)
     assert (told["control-plane"].price.amount if told["control-plane"].price else None) == known
     assert told["system"].quantity == 2
@@ -286,14 +327,35 @@ def test_the_version_that_nobody_named_is_the_one_that_lasts_longest(cloud: str)
     assert not known or known[".".join(version.split(".")[:2])] == max(known.values())
 
 
+def test_each_cloud_sells_the_version_that_nobody_names_on_the_day_of_the_tests_and_no_longer_after_its_last_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for cloud in CLOUDS:
+        assert day.today() == DAY
+        assert [each.code for each in resolved(fleet(cloud)).warnings] == []
+        known = clusters.ending_of(cloud, None)
+        if known is not None:
+            last = date.fromisoformat(str(known[1].until))
+            with monkeypatch.context() as later:
+                later.setattr(day, "today", lambda last=last: last + timedelta(days=1))
+                assert codes(fleet(cloud)) == ["managed.version-ended"]
+
+
+def test_outside_of_the_tests_it_is_the_day_that_it_is() -> None:
+    asked = "from pulumi_llm import _day; print(_day.today())"
+    before = datetime.now(UTC).date()
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert before <= date.fromisoformat(said.strip()) <= datetime.now(UTC).date()
+
+
 def test_a_version_that_ends_within_weeks_is_warned_of() -> None:
     wanted = spec.parse(FleetSpec, fleet("aws", version="1.34"))
     assert wanted.cluster.managed is not None
-    for day, code in (
+    for when, code in (
         (date(2026, 9, 1), []), (date(2026, 11, 29), ["managed.version-ends-soon"]),
         (date(2026, 12, 3), ["managed.version-ended"]),
     ):  # fmt: skip
-        assert [each.code for each in clusters.mistakes(wanted, wanted.cluster.managed, day)] == code
+        assert [each.code for each in clusters.mistakes(wanted, wanted.cluster.managed, when)] == code
     standing = spec.parse(FleetSpec, fleet("aws"))
     assert standing.cluster.managed is not None
     assert list(clusters.mistakes(standing, standing.cluster.managed, date(2026, 11, 29))) == []

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from pulumi_llm._simcloud import localstate
+from tests.a_day import LINES
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,9 +32,11 @@ class Sim:
 
     @classmethod
     def of_stack(cls, folder: Path, stack: str) -> Sim:
-        """A copy of the shipped project, so that a test may edit the stack's file."""
+        """A copy of the shipped project, so that a test may edit the stack's file. Its day is that of the tests."""
         project = folder / "project"
         shutil.copytree(ROOT / "stacks", project / "stacks")
+        program = project / "stacks/__main__.py"
+        program.write_text(LINES + program.read_text())
         shutil.copy(ROOT / "Pulumi.yaml", project)
         return cls(project, folder / "home", stack)
 

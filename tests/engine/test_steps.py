@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,18 @@ def test_a_step_comes_up_changes_in_place_and_goes_without_a_trace(stack: str, t
     sim.destroy()
     assert sim.state() == {}
     assert simcloud.left_over(sim.home) == []
+
+
+def test_a_comment_on_a_fleet_has_the_disks_of_its_nodes_by_the_engines_own_preview(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sim = Sim.of_stack(tmp_path, FLEET)
+    preview = tmp_path / "preview.json"
+    preview.write_text(json.dumps(sim.preview().digest))
+    assert find("comment").run(["--preview", str(preview), "--project", str(sim.project)]) == 0
+    shown = capsys.readouterr().out
+    for pool in ("gpu", "system"):
+        assert re.search(rf"`llm-{pool}` \| \+ 2 x disk, \d+ GiB gp3 \| \+[\d.]+ ", shown), pool
 
 
 def test_commands_about_machines_say_what_does_it_for_a_fleet(

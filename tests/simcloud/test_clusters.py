@@ -11,6 +11,7 @@ from pulumi_llm._provider_facts import OBJECTS
 from pulumi_llm._simcloud.objects import Objects
 from pulumi_llm._simcloud.rules.base import CloudError
 from pulumi_llm._simcloud.store import Store
+from tests.a_day import LINES
 from tests.cluster.managed import NODES, fleet
 from tests.simcloud.conftest import Cloud, Project
 
@@ -86,7 +87,7 @@ def test_a_clusters_nodes_stand_where_their_machine_is_sold_and_go_before_it(aws
 def test_a_fleet_with_its_cluster_is_made_and_gone_by_the_real_engine(
     cloud: str, project: Callable[[str], Project]
 ) -> None:
-    made = project(f"import pulumi_llm as llm\nllm.Fleet('f', {fleet(cloud)!r})\n")
+    made = project(f"{LINES}import pulumi_llm as llm\nllm.Fleet('f', {fleet(cloud)!r})\n")
     first = made.up()
     assert first.code == 0, first.text
     assert {"f-gpu", "f-system", "f-cluster", "f-llm-gateway-deployment"} <= first.operations.keys()
@@ -94,6 +95,21 @@ def test_a_fleet_with_its_cluster_is_made_and_gone_by_the_real_engine(
     assert (second.code, second.operations) == (0, {}), second.text
     assert made.destroy().code == 0
     assert made.left_over() == []
+
+
+@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+def test_a_pool_with_two_bounds_stays_as_it_is_and_is_changed_in_place(
+    cloud: str, project: Callable[[str], Project]
+) -> None:
+    wanted = fleet(cloud, nodes={"min_count": 1})
+    made = project(f"{LINES}import pulumi_llm as llm\nllm.Fleet('f', {wanted!r})\n")
+    first = made.up()
+    assert first.code == 0, first.text
+    second = made.preview()
+    assert (second.code, second.operations) == (0, {}), second.text
+    wanted["nodes"] |= {"min_count": 0}
+    made.program.write_text(f"{LINES}import pulumi_llm as llm\nllm.Fleet('f', {wanted!r})\n")
+    assert made.preview().operations == {"f": "update", "f-gpu": "update"}, "the pool alone, in place"
 
 
 def test_the_plugin_of_a_cluster_is_there_for_every_simulation() -> None:

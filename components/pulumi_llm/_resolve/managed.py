@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from pulumi_llm import _day as day
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.clouds.clusters import ClusterRequest, Pool
@@ -34,9 +34,7 @@ class ResolvedCluster:
     request: ClusterRequest
 
 
-def resolve_cluster(
-    fleet: FleetSpec, weights_gib: Mapping[str, int], today: date | None = None
-) -> tuple[ResolvedCluster | None, list[Finding]]:
+def resolve_cluster(fleet: FleetSpec, weights_gib: Mapping[str, int]) -> tuple[ResolvedCluster | None, list[Finding]]:
     """The cluster and what is to be said of it; None where none is to be made, or cannot be.
 
     ``weights_gib``: what the files of each model take on a node's disk.
@@ -44,7 +42,7 @@ def resolve_cluster(
     managed = fleet.cluster.managed
     if managed is None:
         return None, []
-    findings = list(clusters.mistakes(fleet, managed, today or datetime.now(UTC).date()))
+    findings = list(clusters.mistakes(fleet, managed, day.today()))
     if any(each.severity == "error" for each in findings):
         return None, findings
     nodes = fleet.nodes

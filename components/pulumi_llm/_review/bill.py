@@ -7,7 +7,7 @@ the total is then a lower bound. Money is decimal and rounded once, where a line
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -51,6 +51,14 @@ class PriceTag:
     derived: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Fewest:
+    """What a line costs with as few nodes as there may be."""
+
+    per_hour: Amounts
+    per_month: Amounts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One item and what it costs per hour in which everything runs, and per month; ``unknown`` says why not."""
@@ -71,6 +79,8 @@ class Line:
     per_month: Amounts | None
     unknown: str | None
     note: str = ""
+    fewest: Fewest | None = None
+    """The same with as few nodes as there may be, where a pool has two bounds."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -109,6 +119,17 @@ class Bill:
     def per_month(self) -> Amounts:
         """The sum of what is known, per month."""
         return total(line.per_month for line in self.lines if line.per_month is not None)
+
+    @property
+    def fewest(self) -> Fewest | None:
+        """The sums of what is known with as few nodes as there may be; None where no pool has two bounds."""
+        if not any(line.fewest for line in self.lines):
+            return None
+        known = [line.fewest or line for line in self.lines]
+        return Fewest(
+            total(each.per_hour for each in known if each.per_hour is not None),
+            total(each.per_month for each in known if each.per_month is not None),
+        )
 
     @property
     def unknown(self) -> list[Line]:
@@ -175,16 +196,16 @@ def _line(item: Item, catalog: Catalog, today: date) -> Line:
     if unknown is None:
         row = _row(item, catalog)
         unknown = None if row is not None else _why_unpriced(item, catalog)
-    tag = None
+    tag = fewest = None
     per_hour = per_month = None
     if row is not None:
         unit = row.unit if isinstance(row, ExtraPrice) else "hour"
         derived = isinstance(row, Price) and row.derived
         price = exact(row.amount)
         tag = PriceTag(price, row.currency, unit, row.source, row.source_date, row.stale(today), derived)
-        hourly, monthly = _amounts(item, price, unit)
-        per_hour = both(hourly, row.currency, catalog.exchange_rate, PER_HOUR) if item.while_running else ZERO
-        per_month = both(monthly, row.currency, catalog.exchange_rate, PER_MONTH)
+        per_hour, per_month = _priced(item, row, unit, catalog)
+        if item.fewest is not None:
+            fewest = Fewest(*_priced(replace(item, quantity=item.fewest), row, unit, catalog))
     return Line(
         urn=item.urn,
         type=item.type,
@@ -202,6 +223,16 @@ def _line(item: Item, catalog: Catalog, today: date) -> Line:
         per_month=per_month,
         unknown=unknown,
         note=item.note,
+        fewest=fewest,
+    )
+
+
+def _priced(item: Item, row: Price | ExtraPrice, unit: str, catalog: Catalog) -> tuple[Amounts, Amounts]:
+    """Per hour and per month, in both currencies and rounded."""
+    hourly, monthly = _amounts(item, exact(row.amount), unit)
+    return (
+        both(hourly, row.currency, catalog.exchange_rate, PER_HOUR) if item.while_running else ZERO,
+        both(monthly, row.currency, catalog.exchange_rate, PER_MONTH),
     )
 
 

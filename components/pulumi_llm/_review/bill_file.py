@@ -11,13 +11,16 @@ Format 1, one object. Money is a number, rounded as shown (0.0001 per hour, 0.01
                 "quantity": number, "hours": number, "estimate": bool,
                 "price": {"amount", "currency", "unit", "source", "source_date", "stale", "derived"} | null,
                 "per_hour": {"CNY", "USD"} | null, "per_month": {"CNY", "USD"} | null,
-                "unknown": str | null}],      why there is no price
+                "unknown": str | null,        why there is no price
+                "fewest": {"per_hour", "per_month"} | null}],
+                                              with as few nodes as a pool may have, where it has two bounds
      "alternatives": [{"resource", "number", "taken": bool, "what", "cloud", "region", "zone", "instance_type",
                 "spot": bool, "machines": number, "hours", "price", "per_hour", "per_month", "unknown",
                 "fit": {"context", "at_once", "longest"} | null}],
                                               of servers that have any; in no total, and not read back
      "total": {"per_hour": {"CNY", "USD"}, "per_month": {"CNY", "USD"},
-               "at_least": bool},             true: some prices are unknown
+               "at_least": bool,              true: some prices are unknown
+               "fewest": {"per_hour", "per_month"} | null},
      "findings": [{"code", "severity", "message", "hint", "where"}]}
 
 ``kind`` is machine, disk, address, traffic, snapshots, storage or other. ``per_hour`` is an hour in which everything
@@ -34,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import _json
-from pulumi_llm._review.bill import Alternative, Bill, Line, PriceTag
+from pulumi_llm._review.bill import Alternative, Bill, Fewest, Line, PriceTag
 from pulumi_llm._review.money import Amounts
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import ExchangeRate
@@ -61,6 +64,7 @@ def to_json(bill: Bill) -> dict[str, Any]:
             "per_hour": bill.per_hour.to_json(),
             "per_month": bill.per_month.to_json(),
             "at_least": bill.at_least,
+            "fewest": _fewest_to_json(bill.fewest),
         },
         "findings": [
             {
@@ -135,7 +139,14 @@ def _line_to_json(line: Line) -> dict[str, Any]:
         "per_hour": line.per_hour.to_json() if line.per_hour is not None else None,
         "per_month": line.per_month.to_json() if line.per_month is not None else None,
         "unknown": line.unknown,
+        "fewest": _fewest_to_json(line.fewest),
     }
+
+
+def _fewest_to_json(fewest: Fewest | None) -> dict[str, Any] | None:
+    if fewest is None:
+        return None
+    return {"per_hour": fewest.per_hour.to_json(), "per_month": fewest.per_month.to_json()}
 
 
 def _alternative_to_json(alternative: Alternative) -> dict[str, Any]:
@@ -203,7 +214,16 @@ def _line(content: Mapping[str, Any], where: str) -> Line:
         per_hour=hourly,
         per_month=monthly,
         unknown=unknown,
+        fewest=_fewest(content.get("fewest"), f"{where}.fewest"),
     )
+
+
+def _fewest(value: Any, where: str) -> Fewest | None:
+    """Bills of before have none."""
+    if value is None:
+        return None
+    content = _mapping(value, where)
+    return Fewest(*(_amounts(content[key], f"{where}.{key}") for key in ("per_hour", "per_month")))
 
 
 def _amounts(value: Any, where: str) -> Amounts:

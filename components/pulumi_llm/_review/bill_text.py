@@ -53,6 +53,9 @@ def bill_text(bill: Bill, currency: str) -> str:
         word = tr("at least") if bill.at_least else tr("total")
         sums = _figures(bill.per_hour, order, 11, 4) + _figures(bill.per_month, order, 13, 2)
         lines += ["", padded(word, WIDTH) + sums]
+        if (fewest := bill.fewest) is not None:
+            sums = _figures(fewest.per_hour, order, 11, 4) + _figures(fewest.per_month, order, 13, 2)
+            lines.append(padded(tr("with the fewest nodes"), WIDTH) + sums)
     lines += _remarks(bill)
     lines += _alternatives(bill, order)
     return "\n".join(lines) + "\n"

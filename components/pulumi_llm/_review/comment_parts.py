@@ -340,6 +340,9 @@ def _bill(review: StackReview, words: Words, budget: Budget) -> list[str]:
     month = bill.per_month
     sums = [words("unknown")] * 2 if bill.nothing_known else [f"{least}{each:,.2f}" for each in (month.cny, month.usd)]
     rows.append([words("total"), "", *sums])
+    if (fewest := bill.fewest) is not None:
+        amounts = (fewest.per_month.cny, fewest.per_month.usd)
+        rows.append([words("with-the-fewest-nodes"), "", *(f"{least}{each:,.2f}" for each in amounts)])
     title = words("bill", before=_before(difference, bill, words), after=sums[0])
     head = [words("line"), "", f"CNY {words('per-month')}", f"USD {words('per-month')}"]
     return folded(title, markdown(head, rows, right=(2, 3)))

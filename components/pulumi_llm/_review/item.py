@@ -48,5 +48,7 @@ class Item:
     spot: bool = False
     unknown: str | None = None
     note: str = ""
+    fewest: Decimal | None = None
+    """As ``quantity``, with as few nodes as a pool may have; None: there is one amount of it."""
     told: Price | None = None
     """The price per hour that the stack itself gives."""

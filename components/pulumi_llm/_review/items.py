@@ -59,13 +59,14 @@ class _Reader:
                 continue
             rule = self.table.rules.get(each.type)
             if rule is None:
-                above = self._fleet_of(each)
-                if above is None or not own_items.is_counted(above, each):
+                if not self._is_counted(each):
                     yield self._unlisted(each)
             elif rule.kind == "machine":
                 yield from self._machine(each, rule)
             elif rule.kind == "disk":
                 yield from self._disks(each, rule)
+            elif rule.kind == "nodes":
+                yield from self._nodes(each, rule)
             elif rule.kind == "address":
                 yield from self._address(each, rule)
             elif rule.kind == "snapshots":
@@ -75,12 +76,23 @@ class _Reader:
             elif rule.kind == "free":
                 yield from self._not_always_free(each, rule)
 
-    def _fleet_of(self, resource: PlannedResource) -> PlannedResource | None:
-        """The fleet that a resource is of, if any."""
+    def _is_counted(self, resource: PlannedResource) -> bool:
+        """Whether a resource is of a fleet, and what it costs is told with that."""
         above = self.by_urn.get(resource.parent)
         while above is not None and above.type != own_items.FLEET:
             above = self.by_urn.get(above.parent)
-        return above
+        return above is not None and own_items.is_counted(above, resource)
+
+    def _nodes(self, pool: PlannedResource, rule: CostRule) -> Iterator[Item]:
+        """The disks of a fleet's nodes, which are told with it themselves; of other pools nothing is known."""
+        if not self._is_counted(pool):
+            yield self._unlisted(pool)
+            return
+        above = (self.by_urn[urn] for urn in pool.dependencies if urn in self.by_urn)
+        inputs = [each.inputs for each in above if each.type == rule.template]
+        whole = replace(pool, inputs={**(inputs[0] if inputs else {}), **pool.inputs})
+        for each in self._disks(whole, rule):
+            yield own_items.of_nodes(each, whole.inputs, rule, self.usage)
 
     def _not_always_free(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
         """What costs nothing but in some forms of it, whose price is not known."""
@@ -235,8 +247,7 @@ class _Reader:
             yield from self._address_in_use(resource, rule, refused, keeps=True)
         else:
             item = self._item(resource, rule, "address-idle", "address", _("public address, on no machine"))
-            above = self._fleet_of(resource)
-            if above is not None and own_items.is_counted(above, resource):
+            if self._is_counted(resource):
                 item = replace(item, what=_("public address of the NAT gateway"))
             yield replace(item, name="idle", unknown=refused)
 

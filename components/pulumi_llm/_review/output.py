@@ -92,7 +92,13 @@ def _stack(review: StackReview) -> dict[str, Any]:
         "machines": [
             _plain(each, "node", "kind", "cloud", "region", "zone", "instance_type") for each in review.machines
         ],
-        "bill": {"per_month": bill.per_month.to_json(), "at_least": bill.at_least} if bill else None,
+        "bill": {
+            "per_month": bill.per_month.to_json(),
+            "at_least": bill.at_least,
+            "fewest_per_month": bill.fewest.per_month.to_json() if bill.fewest else None,
+        }
+        if bill
+        else None,
         "difference": review.difference.to_json() if review.difference else None,
         "findings": [_finding(each) for each in review.findings],
     }

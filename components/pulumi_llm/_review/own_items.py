@@ -11,6 +11,7 @@ from typing import Any
 
 from pulumi_llm._plan.model import PlannedResource
 from pulumi_llm._review.item import Item, Usage
+from pulumi_llm._review.table import CostRule, NotInPlan, look
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import Price
 from pulumi_llm.preflight import clusters
@@ -74,8 +75,7 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
     )
     least = said.get("min_count")
     if managed is not None and isinstance(least, (int, float)) and least < _whole(count):
-        item = replace(item, note=_("at most; {least} at least, and the cloud adds the others as pods need them",
-                                    least=_whole(least)))  # fmt: skip
+        item = replace(item, note=_at_most(_whole(least), item.cloud), fewest=Decimal(_whole(least)))
     price = said.get("price")
     if isinstance(price, Mapping):
         yield replace(item, told=_told(price, "nodes.price"))
@@ -129,7 +129,38 @@ def _of_the_cluster(nodes: Item, cloud: str, region: str, managed: Mapping[str, 
     for each in service.costs_besides:
         if not (each == "nat" and said.get("vpc_id")) and not (each == "key" and said.get("secrets_key")):
             yield replace(plain, slot=each, what=BESIDES[each], unknown=reason)
-    yield replace(plain, slot="disks", kind="disk", what=_("disks of the nodes"), unknown=reason)
+
+
+def of_nodes(disk: Item, pool: Mapping[str, Any], rule: CostRule, usage: Usage) -> Item:
+    """A disk that each node of a pool has, as many times as there are nodes at most."""
+    try:
+        most = next((number for path in rule.count if (number := _number(look(pool, path)))), 0)
+        least = _number(look(pool, rule.least))
+    except NotInPlan as missing:
+        return replace(disk, unknown=str(missing))
+    if not most:
+        return replace(disk, unknown=_("the plan does not say how many nodes there are"))
+    if least is not None and least < most:
+        disk = replace(disk, fewest=disk.quantity * least, note=_at_most(least, disk.cloud))
+    return replace(
+        disk,
+        what=_("{count} x {what}", count=most, what=disk.what),
+        quantity=disk.quantity * most,
+        hours=usage.running,
+    )
+
+
+def _at_most(least: int, cloud: str | None) -> str:
+    """What a pool with two bounds costs is told at its upper one."""
+    service = clusters.service_of(cloud or "")
+    if service is not None and service.autoscaler:
+        return _("at most; {least} at least, and the cloud adds the others as pods need them", least=least)
+    return _("all of them stay until an autoscaler of yours takes some away; {least} at least", least=least)
+
+
+def _number(told: object) -> int | None:
+    """A number of nodes, which some SDKs have as a text."""
+    return int(told) if isinstance(told, (int, float)) or (isinstance(told, str) and told.isdecimal()) else None
 
 
 def _told(price: Mapping[str, Any], source: str) -> Price:

@@ -16,7 +16,7 @@ from pulumi_llm.clouds import cards
 
 DATA = Path(__file__).parent / "data" / "costs.json"
 
-Kind = Literal["machine", "disk", "address", "attaches", "subnet", "snapshots", "subscription", "free"]
+Kind = Literal["machine", "disk", "nodes", "address", "attaches", "subnet", "snapshots", "subscription", "free"]
 Condition = Mapping[str, Any]
 """``{}`` always holds; ``{"at": path, "is": [values]}`` and ``{"at": path, "above": number}`` look at an input."""
 
@@ -63,6 +63,12 @@ class CostRule:
     stop_mode: str | None = None
     """What a stop has to ask for, where a stopped machine is otherwise charged like a running one."""
     disks: tuple[DiskRule, ...] = ()
+    count: tuple[str, ...] = ()
+    """Where a pool says how many nodes it has at most: the first of these that does."""
+    least: str = ""
+    """Where it says how many at least."""
+    template: str = ""
+    """The type of what the pool names for the rest of what a node is, its disks among it."""
     held_by: tuple[str, ...] = ()
     takes_address: bool = False
     """Whether a machine names its address itself, and nothing attaches it."""

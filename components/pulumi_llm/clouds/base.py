@@ -88,6 +88,8 @@ class NetworkRequest:
     more: Mapping[str, str] = field(default_factory=dict)
     """Ranges of further subnets by zone, for a cloud that can (`Capability.ZONES`)."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    subnet_tags: Mapping[str, str] = field(default_factory=dict)
+    """What the subnets have besides, where something reads tags of subnets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,8 @@ def make(name: str, request: ClusterRequest, scope: Scope) -> ClusterHandle:
                 scale_up_from_zero=True,
                 # Weights lie on a node's own disk, and are fetched again.
                 skip_nodes_with_local_storage=False,
+                # A GPU node has no taint here, and would stay for a pod of the cluster's own that landed on it.
+                skip_nodes_with_system_pods=False,
                 opts=scope.options(depends_on=pools),
             )
         )

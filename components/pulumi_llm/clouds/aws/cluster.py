@@ -36,6 +36,12 @@ BEFORE_NODES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 """Add-ons without which a node does not get ready, with what they are told."""
 
+PUBLIC_BALANCERS, INNER_BALANCERS = "kubernetes.io/role/elb", "kubernetes.io/role/internal-elb"
+"""Tags of the subnets that load balancers of Services may stand in: the internet's, and those that are not.
+
+EKS's own controller reads routes and prefers what has the tag; the AWS Load Balancer Controller before 2.12.1 takes no
+subnet without it (docs/deploy/subnet_discovery.md of aws-load-balancer-controller@225f4456, 2026-08-17)."""
+
 
 def make(name: str, request: ClusterRequest, scope: Scope) -> ClusterHandle:
     """Make it. `up` itself, and ``request.admins``, may do everything in it."""
@@ -113,12 +119,24 @@ def _login(cluster: str, region: str) -> dict[str, Any]:
 
 
 def _network(name: str, request: ClusterRequest, scope: Scope) -> dict[str, pulumi.Input[str]]:
-    """A VPC whose nodes have no address of their own: they go out through one NAT gateway."""
+    """A VPC whose nodes have no address of their own: they go out through one NAT gateway.
+
+    A load balancer sends nothing to a zone that it has no subnet in, so there is a public one wherever the gateway's
+    pod may stand.
+    """
     zones = sorted(request.subnets)
-    outer = str(next(ipaddress.IPv4Network(request.cidr).subnets(new_prefix=24)))
+    outer = dict.fromkeys((zones[0], *sorted(request.system.zones)))
+    ranges = dict(zip(outer, map(str, ipaddress.IPv4Network(request.cidr).subnets(new_prefix=24)), strict=False))
     network = ADAPTER.network(
         f"{name}-network",
-        NetworkRequest(cidr=request.cidr, subnet_cidr=outer, zone=zones[0], tags=request.tags),
+        NetworkRequest(
+            cidr=request.cidr,
+            subnet_cidr=ranges.pop(zones[0]),
+            zone=zones[0],
+            more=ranges,
+            tags=request.tags,
+            subnet_tags={PUBLIC_BALANCERS: "1"},
+        ),
         scope,
     )
     address = aws.ec2.Eip(f"{name}-nat", domain="vpc", tags=dict(request.tags), opts=scope.options())
@@ -141,8 +159,7 @@ def _network(name: str, request: ClusterRequest, scope: Scope) -> dict[str, pulu
             cidr_block=request.subnets[zone],
             availability_zone=zone,
             map_public_ip_on_launch=False,
-            # Where a load balancer that is not the internet's stands, of those that Services ask for.
-            tags={**request.tags, "Name": f"{name}-inner", "kubernetes.io/role/internal-elb": "1"},
+            tags={**request.tags, "Name": f"{name}-inner", INNER_BALANCERS: "1"},
             opts=scope.options(),
         )
         route = aws.ec2.RouteTableAssociation(

@@ -36,7 +36,7 @@ def made(
             availability_zone=zone,
             # A machine asks for its own public address; whatever else is started here gets none by accident.
             map_public_ip_on_launch=False,
-            tags={**request.tags, "Name": name},
+            tags={**request.tags, **request.subnet_tags, "Name": name},
             opts=scope.options(),
         )
         # A machine must find its way out at first boot, and the gateway cannot go while it has a public address.

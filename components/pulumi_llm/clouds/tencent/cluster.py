@@ -58,6 +58,7 @@ def make(name: str, request: ClusterRequest, scope: Scope) -> ClusterHandle:
         # Its API is opened below, once there are nodes.
         cluster_internet=False,
         cluster_intranet=False,
+        node_pool_global_configs=[_scaling_in()] if request.gpus.grows else None,
         deletion_protection=request.protect,
         resource_delete_options=[
             tencentcloud.kubernetes.ClusterResourceDeleteOptionArgs(resource_type="CBS", delete_mode="terminate")
@@ -180,6 +181,24 @@ def _among_themselves(
         opts=scope.options(),
     )
     return support.after(inner.id, [rules])
+
+
+def _scaling_in() -> tencentcloud.kubernetes.ClusterNodePoolGlobalConfigArgs:
+    """How TKE takes nodes away again, which it does not by itself. What is not its default is said why."""
+    return tencentcloud.kubernetes.ClusterNodePoolGlobalConfigArgs(
+        is_scale_in_enabled=True,
+        expander="random",
+        max_concurrent_scale_in=10,
+        scale_in_delay=10,
+        scale_in_unneeded_time=10,
+        scale_in_utilization_threshold=50,
+        # What runs on every node is no reason for one more.
+        ignore_daemon_sets_utilization=True,
+        # Weights lie on a node's own disk, and are fetched again.
+        skip_nodes_with_local_storage=False,
+        # A GPU node has no taint here, and would stay for a pod of the cluster's own that landed on it.
+        skip_nodes_with_system_pods=False,
+    )
 
 
 def _key(name: str, request: ClusterRequest, scope: Scope) -> pulumi.Input[str]:
