@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
-from pulumi_llm.catalog.layer_lists import LayerLists
+from pulumi_llm.catalog.layer_lists import MODULES, LayerLists
 
 SAME_AS: Mapping[str, str] = {
     "auto_awq": "awq",
@@ -72,6 +72,9 @@ ALGORITHM_BYTES: Mapping[str, float] = {
 
 EXPERTS = ("experts", "experts_beside")
 """Pieces that are made of routed experts."""
+
+LINEAR = tuple(kind for kind in MODULES if kind not in (*EXPERTS, "head"))
+"""Pieces that are linear layers: what fbgemm_fp8 stores in 8 bit, and leaves the rest in 16."""
 
 IN_GROUPS: Mapping[str, Mapping[int, int]] = {
     **{method: {2: 128, 3: 128, 4: 128, 8: 128} for method in ("awq", "gptq", "inc")},
@@ -165,6 +168,10 @@ def _listed(block: Mapping[str, object], found: Stored) -> Stored:
     if found.method == "mxfp4" and str(block.get("quant_method")).lower().endswith("mxfp4"):
         # vllm 0.32.0, quantization/mxfp4.py: experts alone; of linear layers "not implemented", so they stay in 16 bit.
         return replace(found, lists=LayerLists(size=BYTES["mxfp4", 4], plain=plain, only=EXPERTS))
+    if found.method == "fbgemm_fp8":
+        # vllm 0.32.0, quantization/fbgemm_fp8.py and fused_moe/routed_experts.py: a method for linear layers alone, and
+        # experts without one are made in 16 bit.
+        return replace(found, lists=LayerLists(size=BYTES["fbgemm_fp8", 8], plain=plain, only=LINEAR))
     uneven = found.method == "compressed-tensors" and _weights(groups).get("symmetric") is False
     size = _bytes(found.method, found.bits, group, zeros=uneven or found.method in ("awq", "gptq", "inc"))
     usual = IN_GROUPS.get(found.method or "")
