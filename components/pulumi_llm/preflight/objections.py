@@ -30,8 +30,4 @@ def when(holds: Holds) -> Callable[[Callable[[Case], Iterator[Finding]]], Rule]:
 
 def objects(rule: Rule) -> Holds:
     """Whether the rule tells an error of a case, found without words where the rule says how."""
-
-    def tells(case: Case) -> bool:
-        return any(finding.severity == "error" for finding in rule(case))
-
-    return _HOLDS.get(rule) or tells
+    return _HOLDS.get(rule) or (lambda case: any(finding.severity == "error" for finding in rule(case)))
