@@ -211,7 +211,8 @@ def _described(
     hidden = reader.number(*names_of("hidden_size"), high=131_072)
     heads = reader.number(*names_of("num_attention_heads"), high=4_096, needed=kind not in WITHOUT_ATTENTION)
     vocab = reader.number(*names_of("vocab_size"), high=10_000_000)
-    known = any(kind in each for each in (classes(), LIKE, WITHOUT_DEFAULTS))  # else nobody knows what it would take
+    # Of a class that is named and not known, nobody knows what it would take: that is said, and not that it lacks.
+    known = kind is None or any(kind in each for each in (classes(), LIKE, WITHOUT_DEFAULTS))
     reader.number(*CONTEXT_KEYS, high=100_000_000, needed=known and kind not in UNLIMITED and kind not in OWN_LENGTHS)
     moe = experts_of(reader)
     wide = reader.number(
