@@ -1,6 +1,7 @@
 """Asks the pinned vLLM how many bytes it makes for weights that are stored in each way, beside what we count.
 
     PYTHON tools/stored_weights.py                      one line of JSON for each way and shape
+    PYTHON tools/stored_weights.py of WAY…              the same for some ways, by their names in `stored_ways.py`
     PYTHON tools/stored_weights.py mixed SEED SECONDS   the same for ways drawn by chance, of shapes changed by chance
     PYTHON tools/stored_weights.py write < LINES        tests/catalog/data/stored_by_vllm.json, of what was printed
 
@@ -29,176 +30,10 @@ from typing import Any
 
 import mixed_caches
 import mixed_shapes
+from stored_ways import BLOCKS, SHAPES
 
 TOP = Path(__file__).resolve().parent.parent
-SHAPES: dict[str, dict[str, Any]] = {
-    "dense": {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_size": 4096,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "intermediate_size": 14336,
-        "vocab_size": 32000,
-        "max_position_embeddings": 8192,
-        "tie_word_embeddings": False,
-    },
-    "experts": {
-        "architectures": ["Qwen3MoeForCausalLM"],
-        "model_type": "qwen3_moe",
-        "hidden_size": 2048,
-        "head_dim": 128,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 4,
-        "intermediate_size": 6144,
-        "moe_intermediate_size": 768,
-        "num_experts": 32,
-        "num_experts_per_tok": 8,
-        "decoder_sparse_step": 1,
-        "norm_topk_prob": True,
-        "mlp_only_layers": [],
-        "vocab_size": 32000,
-        "max_position_embeddings": 8192,
-        "tie_word_embeddings": False,
-    },
-}
-HEAD = ["lm_head"]
 FILE = TOP / "tests/catalog/data/stored_by_vllm.json"
-
-
-def groups(bits: int, kind: str, strategy: str, width: int | None = None, **more: Any) -> dict[str, Any]:
-    """A block of compressed-tensors with one group."""
-    weights = {"num_bits": bits, "type": kind, "strategy": strategy, "group_size": width, "symmetric": True}
-    weights |= {"dynamic": False, **more.pop("weights", {})}
-    group = {"targets": ["Linear"], "weights": weights, "input_activations": more.pop("inputs", None)}
-    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}, "ignore": HEAD, **more}
-
-
-TOKENS = {"num_bits": 8, "strategy": "token", "dynamic": True, "symmetric": True}
-GPTQ = {"quant_method": "gptq", "group_size": 128, "sym": True, "desc_act": False}
-MODELOPT = {"quant_method": "modelopt", "ignore": HEAD}
-BLOCKS: dict[str, dict[str, Any]] = {
-    "awq": {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True, "version": "gemm"},
-    "awq in groups of 64": {"quant_method": "awq", "bits": 4, "group_size": 64, "zero_point": True, "version": "gemm"},
-    "gptq 4": {**GPTQ, "bits": 4},
-    "gptq 4 in groups of 32": {**GPTQ, "bits": 4, "group_size": 32},
-    "gptq 4 by column": {**GPTQ, "bits": 4, "group_size": -1},
-    "gptq 8": {**GPTQ, "bits": 8},
-    "fp8": {"quant_method": "fp8", "activation_scheme": "dynamic"},
-    "fp8 static": {"quant_method": "fp8", "activation_scheme": "static"},
-    "fp8 blocks": {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]},
-    "ct w4a16": groups(4, "int", "group", 128, format="pack-quantized"),
-    "ct w4a16 in groups of 32": groups(4, "int", "group", 32, format="pack-quantized"),
-    "ct w4a16 asymmetric": groups(4, "int", "group", 128, format="pack-quantized", weights={"symmetric": False}),
-    "ct w8a16": groups(8, "int", "channel", format="pack-quantized"),
-    "ct w8a8 int": groups(8, "int", "channel", format="int-quantized", inputs={**TOKENS, "type": "int"}),
-    "ct fp8": groups(8, "float", "channel", format="float-quantized", inputs={**TOKENS, "type": "float"}),
-    "ct nvfp4": groups(
-        4, "float", "tensor_group", 16, format="nvfp4-pack-quantized",
-        inputs={"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": 16, "dynamic": "local",
-                "symmetric": True},
-    ),
-    "modelopt fp8": {**MODELOPT, "quant_algo": "FP8"},
-    "modelopt nvfp4": {**MODELOPT, "quant_algo": "NVFP4", "group_size": 16},
-    "modelopt mxfp8": {**MODELOPT, "quant_algo": "MXFP8"},
-    "auto-round": {**GPTQ, "quant_method": "auto-round", "bits": 4, "packing_format": "auto_round:auto_gptq"},
-    "fbgemm_fp8": {"quant_method": "fbgemm_fp8", "modules_to_not_convert": HEAD, "activation_scale_ub": 1200.0},
-    "mxfp4": {"quant_method": "mxfp4"},
-    "gptq 8 in groups of 64": {**GPTQ, "bits": 8, "group_size": 64},
-    "gptq 4, a layer left out": {**GPTQ, "bits": 4, "dynamic": {r"-:.*\.layers\.0\..*": {}}},
-    "awq, attention left out": {
-        "quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True, "version": "gemm",
-        "modules_to_not_convert": ["self_attn"],
-    },
-    "fp8, attention left out": {
-        "quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128],
-        "modules_to_not_convert": [f"model.layers.{at}.self_attn.{each}_proj" for at in range(4) for each in "qkvo"],
-    },
-    "ct fp8 by tensor": groups(
-        8, "float", "tensor", format="float-quantized",
-        inputs={**TOKENS, "type": "float", "strategy": "tensor", "dynamic": False},
-    ),
-    "ct fp8 blocks": groups(
-        8, "float", "block", format="float-quantized", weights={"block_structure": [128, 128]},
-        inputs={"num_bits": 8, "type": "float", "strategy": "group", "group_size": 128, "dynamic": True,
-                "symmetric": True},
-    ),
-    "ct w8a16 in groups": groups(8, "int", "group", 128, format="pack-quantized"),
-    "ct w4a16 by channel": groups(4, "int", "channel", format="pack-quantized"),
-    "ct nvfp4 w4a16": groups(4, "float", "tensor_group", 16, format="nvfp4-pack-quantized"),
-    "ct mxfp4": groups(4, "float", "group", 32, format="mxfp4-pack-quantized", weights={"scale_dtype": "torch.uint8"}),
-    "ct w4a8": groups(4, "int", "group", 128, format="pack-quantized", inputs={**TOKENS, "type": "float"}),
-    "ct of two groups": {
-        "quant_method": "compressed-tensors", "format": "mixed-precision", "ignore": HEAD, "config_groups": {
-            "group_0": {
-                "targets": [r"re:.*self_attn\.(q|k|v|o)_proj.*"], "format": "float-quantized",
-                "weights": {"num_bits": 8, "type": "float", "strategy": "channel", "dynamic": False, "symmetric": True},
-                "input_activations": {**TOKENS, "type": "float"},
-            },
-            "group_1": {
-                "targets": [r"re:.*mlp.*(gate|up|down)_proj.*"], "format": "pack-quantized", "input_activations": None,
-                "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 64, "dynamic": False,
-                            "symmetric": True},
-            },
-        },
-    },
-    "modelopt fp8 by channel": {**MODELOPT, "quant_algo": "FP8_PER_CHANNEL_PER_TOKEN"},
-    "modelopt fp8 by block": {**MODELOPT, "quant_algo": "FP8_PB_WO"},
-    "modelopt nvfp4 w4a16": {**MODELOPT, "quant_algo": "W4A16_NVFP4", "group_size": 16},
-    "modelopt nvfp4, attention left out": {
-        **MODELOPT, "quant_algo": "NVFP4", "group_size": 16, "ignore": [*HEAD, "model.layers.*.self_attn*"],
-    },
-    "auto-round in groups of 32": {
-        **GPTQ, "quant_method": "auto-round", "bits": 4, "group_size": 32, "packing_format": "auto_round:auto_gptq",
-    },
-    "auto-round 8": {**GPTQ, "quant_method": "auto-round", "bits": 8, "packing_format": "auto_round:auto_gptq"},
-    "auto-round as awq": {
-        **GPTQ, "quant_method": "auto-round", "bits": 4, "sym": False, "packing_format": "auto_round:auto_awq",
-    },
-    "mxfp8": {"quant_method": "mxfp8", "modules_to_not_convert": HEAD},
-    "quark fp8 by channel": {
-        "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
-        "export": {"kv_cache_group": [], "pack_method": "reorder"},
-        "global_quant_config": {
-            "weight": {"dtype": "fp8_e4m3", "qscheme": "per_channel", "is_dynamic": False, "symmetric": None,
-                       "ch_axis": 0},
-            "input_tensors": {"dtype": "fp8_e4m3", "qscheme": "per_channel", "is_dynamic": True, "symmetric": None,
-                              "ch_axis": 1},
-        },
-    },
-    "quark int8": {
-        "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
-        "export": {"kv_cache_group": [], "pack_method": "reorder"},
-        "global_quant_config": {
-            "weight": {"dtype": "int8", "qscheme": "per_channel", "is_dynamic": False, "symmetric": True, "ch_axis": 0},
-            "input_tensors": {"dtype": "int8", "qscheme": "per_tensor", "is_dynamic": False, "symmetric": True},
-        },
-    },
-    "quark mxfp4": {
-        "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
-        "export": {"kv_cache_group": [], "pack_method": "reorder"},
-        "global_quant_config": {
-            "weight": {"dtype": "fp4", "qscheme": "per_group", "group_size": 32, "scale_format": "e8m0",
-                       "is_dynamic": False, "symmetric": None, "ch_axis": -1},
-            "input_tensors": {"dtype": "fp4", "qscheme": "per_group", "group_size": 32, "scale_format": "e8m0",
-                              "is_dynamic": True, "symmetric": None, "ch_axis": -1},
-        },
-    },
-    "torchao int4": {
-        "quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig", "_version": 1,
-                                                              "_data": {"group_size": 128}}},
-    },
-    "quark fp8": {
-        "quant_method": "quark", "exclude": HEAD, "layer_quant_config": {}, "layer_type_quant_config": {},
-        "export": {"kv_cache_group": [], "pack_method": "reorder"},
-        "global_quant_config": {
-            "weight": {"dtype": "fp8_e4m3", "qscheme": "per_tensor", "is_dynamic": False, "symmetric": None},
-            "input_tensors": {"dtype": "fp8_e4m3", "qscheme": "per_tensor", "is_dynamic": False, "symmetric": None},
-        },
-    },
-}  # fmt: skip
 
 
 def card() -> type:
@@ -390,7 +225,8 @@ def main() -> None:
         return
     mixed_caches.prepare(("LlamaForCausalLM", "Qwen3MoeForCausalLM"))
     load()
-    for name, block in BLOCKS.items():
+    wanted = sys.argv[2:] if sys.argv[1:2] == ["of"] else list(BLOCKS)
+    for name, block in ((name, BLOCKS[name]) for name in wanted):
         for shape, config in SHAPES.items():
             print(json.dumps(row(name, shape, {**config, "quantization_config": block})), flush=True)
 

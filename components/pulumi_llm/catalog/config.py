@@ -12,7 +12,7 @@ from pulumi_llm.catalog import tensors
 from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
 from pulumi_llm.catalog.context import KEYS as CONTEXT_KEYS
-from pulumi_llm.catalog.context import context_of, served_of
+from pulumi_llm.catalog.context import OWN_LENGTHS, context_of, served_of
 from pulumi_llm.catalog.kin import BY_ARCHITECTURE, LIKE, OF_PARTS, TEXT_DEFAULTS, TIED
 from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
@@ -22,7 +22,7 @@ from pulumi_llm.catalog.quantized import EXPERT_BITS, Stored
 from pulumi_llm.catalog.shapes import Settings, Shape, UnknownShapeError, shape_of
 from pulumi_llm.catalog.shapes.layers import ENCODERS
 from pulumi_llm.catalog.shapes.parts import FOUR_TIMES
-from pulumi_llm.catalog.shapes.settings import classes, names_of
+from pulumi_llm.catalog.shapes.settings import WITHOUT_DEFAULTS, classes, names_of
 from pulumi_llm.catalog.storage import storage_of
 from pulumi_llm.catalog.tensors import Weights, weights_in
 from pulumi_llm.catalog.text_parts import unserved
@@ -211,7 +211,9 @@ def _described(
     hidden = reader.number(*names_of("hidden_size"), high=131_072)
     heads = reader.number(*names_of("num_attention_heads"), high=4_096, needed=kind not in WITHOUT_ATTENTION)
     vocab = reader.number(*names_of("vocab_size"), high=10_000_000)
-    reader.number(*CONTEXT_KEYS, high=100_000_000, needed=kind not in UNLIMITED)
+    # Of a class that is named and not known, nobody knows what it would take: that is said, and not that it lacks.
+    known = kind is None or any(kind in each for each in (classes(), LIKE, WITHOUT_DEFAULTS))
+    reader.number(*CONTEXT_KEYS, high=100_000_000, needed=known and kind not in UNLIMITED and kind not in OWN_LENGTHS)
     moe = experts_of(reader)
     wide = reader.number(
         *names_of("intermediate_size"),
@@ -295,7 +297,7 @@ def _shaped(
         kv_heads=shape.kv_heads if row.mla is None else row.kv_heads,
         head_dim=shape.head_dim if row.mla is None else row.head_dim,
         moe=_moe(shape, row.moe),
-        max_context=context_of(settings),
+        max_context=context_of(settings, outer.get("model_type")),
         served_context=served_of(settings),
         heads_ahead=_heads_ahead(settings),
         caches=shape.caches,

@@ -37,13 +37,36 @@ transformers 5.19.0, asked of each class on 2026-11-28.
 """
 
 
-def context_of(settings: Settings) -> int | None:
-    """Tokens of the longest context that vLLM serves; None where the file and its class say nothing."""
-    found = {key: settings.number(key) for key in KEYS}
+OWN_LENGTHS: Mapping[str, Mapping[str, int]] = {
+    "deepseek_v32": {"max_position_embeddings": 4096},
+    "kimi_linear": {"max_position_embeddings": 4096},
+    "step3_text": {"max_seq_len": 65536},
+    "step3p5": {"max_seq_len": 4096},
+}
+"""What vLLM's own configuration of a class takes for a setting that the file leaves out, whatever transformers takes.
+
+vllm 0.32.0, transformers_utils/configs/step3p5.py, step3_vl.py and kimi_linear.py, and transformers_utils/config.py,
+which reads DeepSeek V3.2 as V3; each was asked with and without the setting on 2026-11-30. So a Step 3.5 without
+``max_seq_len`` is served 4,096 tokens, however many ``max_position_embeddings`` says. Files as published give it.
+"""
+
+OF_TRANSFORMERS = frozenset({"step3p7"})
+"""Wholes whose text part transformers reads, also where it is of a type that vLLM has a configuration for."""
+
+
+def context_of(settings: Settings, whole: object = None) -> int | None:
+    """Tokens of the longest context that vLLM serves; None where the file and its class say nothing.
+
+    ``whole``: the type of the model that the settings are a part of.
+    """
+    own = None if str(whole) in OF_TRANSFORMERS or settings.like else OWN_LENGTHS.get(settings.kind)
+    found = {key: settings.number(key) for key in KEYS if own is None or settings.given(key) is not None}
+    if own is not None:
+        found |= {key: length for key, length in own.items() if key not in settings.values}
     lengths = [length for length in found.values() if length]
     if not lengths:
         return None
-    length = found["model_max_length"] or min(lengths)
+    length = found.get("model_max_length") or min(lengths)
     if settings.kind in PADDED:
         return length - (settings.number("pad_token_id") or 1) - 1
     if "gemma3" in settings.kind:

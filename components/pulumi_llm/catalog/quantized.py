@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
-from pulumi_llm.catalog.layer_lists import LayerLists
+from pulumi_llm.catalog.layer_lists import MODULES, LayerLists
+from pulumi_llm.catalog.stored_groups import FP8, named, several, weights_of, wide_of, width
 
 SAME_AS: Mapping[str, str] = {
     "auto_awq": "awq",
@@ -48,9 +49,9 @@ EXPERT_BITS: Mapping[str, int] = {"fp4": 4, "mxfp4": 4, "fp8": 8, "bf16": 16, "b
 
 
 BYTES: Mapping[tuple[str, int], float] = {
-    ("fp8", 8): 1.0005,
-    ("fbgemm_fp8", 8): 1.0005,
-    ("modelopt", 8): 1.0005,
+    ("fp8", 8): FP8,
+    ("fbgemm_fp8", 8): FP8,
+    ("modelopt", 8): FP8,
     ("mxfp8", 8): 1 + 1 / 32,
     ("mxfp4", 4): 0.5 + 1 / 32,
     ("nvfp4", 4): 0.5 + 1 / 16,
@@ -73,14 +74,14 @@ ALGORITHM_BYTES: Mapping[str, float] = {
 EXPERTS = ("experts", "experts_beside")
 """Pieces that are made of routed experts."""
 
+LINEAR = tuple(kind for kind in MODULES if kind not in (*EXPERTS, "head"))
+"""Pieces that are linear layers: what fbgemm_fp8 stores in 8 bit, and leaves the rest in 16."""
+
 IN_GROUPS: Mapping[str, Mapping[int, int]] = {
     **{method: {2: 128, 3: 128, 4: 128, 8: 128} for method in ("awq", "gptq", "inc")},
     "compressed-tensors": {4: 128},
 }
 """Methods whose scales are shared by groups of weights, and the groups for which vllm.json has the bytes, by bits."""
-
-WHOLE = 4096
-"""About as many weights share a scale where a whole column has one (``group_size: -1``)."""
 
 LEFT_OUT = (
     "ignore",
@@ -158,14 +159,20 @@ def _listed(block: Mapping[str, object], found: Stored) -> Stored:
     if str(block.get("quant_algo")).upper() == "MIXED_PRECISION":
         return _mixed(block, found)
     groups = block.get("config_groups")
-    several = _several(groups) if isinstance(groups, dict) else None
-    if several is not None:
-        return replace(found, unclear=None, lists=replace(several, plain=tuple(_left_out(block))))
+    apart = several(groups) if isinstance(groups, dict) else None
+    if apart is not None:
+        return replace(found, unclear=None, lists=replace(apart, plain=tuple(_left_out(block))))
+    if isinstance(groups, dict) and named(groups):
+        return replace(found, unclear=found.unclear or "config_groups")
     group, plain = _first_group(block), tuple(_left_out(block))
     if found.method == "mxfp4" and str(block.get("quant_method")).lower().endswith("mxfp4"):
         # vllm 0.32.0, quantization/mxfp4.py: experts alone; of linear layers "not implemented", so they stay in 16 bit.
         return replace(found, lists=LayerLists(size=BYTES["mxfp4", 4], plain=plain, only=EXPERTS))
-    uneven = found.method == "compressed-tensors" and _weights(groups).get("symmetric") is False
+    if found.method == "fbgemm_fp8":
+        # vllm 0.32.0, quantization/fbgemm_fp8.py and fused_moe/routed_experts.py: a method for linear layers alone, and
+        # experts without one are made in 16 bit.
+        return replace(found, lists=LayerLists(size=BYTES["fbgemm_fp8", 8], plain=plain, only=LINEAR))
+    uneven = found.method == "compressed-tensors" and weights_of(groups).get("symmetric") is False
     size = _bytes(found.method, found.bits, group, zeros=uneven or found.method in ("awq", "gptq", "inc"))
     usual = IN_GROUPS.get(found.method or "")
     unusual = usual is not None and (uneven or group not in (None, usual.get(found.bits or 0)))
@@ -193,58 +200,12 @@ def _mixed(block: Mapping[str, object], found: Stored) -> Stored:
     return Stored(method="modelopt_mixed", lists=lists)
 
 
-def _several(groups: Mapping[str, object]) -> LayerLists | None:
-    """Groups of which each names its layers; None for one group, or one that is not understood."""
-    size, sizes = 2.0, []
-    for group in groups.values():
-        weights = group.get("weights") if isinstance(group, dict) else None
-        targets = group.get("targets") if isinstance(group, dict) else None
-        if not isinstance(weights, dict) or not isinstance(targets, list):
-            return None
-        bits, wide = weights.get("num_bits"), weights.get("group_size")
-        wide = WHOLE if wide is None and weights.get("strategy") == "channel" else wide
-        each = _of_group(bits, wide, floats=weights.get("type") == "float")
-        if each is None:
-            return None
-        for target in targets:
-            if not isinstance(target, str):
-                return None
-            if target == "Linear":
-                size = each
-            else:
-                sizes.append((target, each))
-    return LayerLists(size=size, sizes=tuple(sizes)) if sizes else None
-
-
-def _of_group(bits: object, wide: object, *, floats: bool) -> float | None:
-    if bits == 8:
-        return BYTES["fp8", 8] if floats else 1 + 2 / wide if isinstance(wide, int) and 8 <= wide <= WHOLE else 1.005
-    if bits == 4 and isinstance(wide, int) and 8 <= wide <= WHOLE:
-        scale = 1 if floats else 2
-        return 0.5 + scale / wide
-    return None
-
-
 def _first_group(block: Mapping[str, object]) -> int | None:
     """How many weights share a scale, where the block says it."""
     groups = block.get("config_groups")
     if isinstance(groups, dict) and groups:
-        weights = _weights(groups)
-        size = weights.get("group_size")
-        if size is None and weights.get("strategy") == "channel" and weights.get("type") == "int":
-            return WHOLE
-    else:
-        size = block.get("group_size", block.get("q_group_size"))
-    if size == -1:
-        return WHOLE
-    return size if isinstance(size, int) and not isinstance(size, bool) and 8 <= size <= 4096 else None
-
-
-def _weights(groups: object) -> Mapping[str, object]:
-    """What the first of several groups of layers says of its weights."""
-    first = next(iter(groups.values()), None) if isinstance(groups, dict) else None
-    weights = first.get("weights") if isinstance(first, dict) else None
-    return weights if isinstance(weights, dict) else {}
+        return wide_of(weights_of(groups))
+    return width(block.get("group_size", block.get("q_group_size")))
 
 
 def _bytes(method: str | None, bits: int | None, group: int | None, *, zeros: bool) -> float | None:

@@ -99,14 +99,17 @@ def _block(model: Model, sizes: Iterable[float], state: float, more: int) -> int
     return max(plain, int(-(-(state / model.state_layers / one) // plain)) * plain) if one else plain
 
 
-def state_blocks(model: Model, kv_gib: float, gpu_count: int, *, fp8: bool = False) -> int | None:
+def state_blocks(
+    model: Model, kv_gib: float, gpu_count: int, *, fp8: bool = False, found: Footprint | None = None
+) -> int | None:
     """How many blocks a cache of so many GiB on each GPU has, of which a hybrid gives each request one for its state.
 
     None for models that keep no state. A block holds one page for each layer of a group; a page is as large as a
     layer's state, and a group as large as the rarer kind of layer, or as the other one where that has less than half as
-    many again (vllm 0.32.0, v1/core/kv_cache_utils.py, read 2026-11-28).
+    many again (vllm 0.32.0, v1/core/kv_cache_utils.py, read 2026-11-28). ``found``: what requests of the whole model
+    keep, where somebody has asked it.
     """
-    found = footprint(model, gpu_count, fp8=fp8)
+    found = found or footprint(model, gpu_count, fp8=fp8)
     if found is None or not model.state_layers:
         return None
     attending = sum(row.layers for row in model.kept or () if not row.fixed)

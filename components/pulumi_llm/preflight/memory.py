@@ -8,13 +8,14 @@ cache is about 3 % (0.2 GiB), the largest 14 %, and four records that were found
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Model
 from pulumi_llm.preflight import stages
 from pulumi_llm.preflight.adapters import Adapters, slots_gib
-from pulumi_llm.preflight.cache import footprint
-from pulumi_llm.preflight.drafts import NOTHING, Draft, held
+from pulumi_llm.preflight.cache import Footprint, footprint
+from pulumi_llm.preflight.drafts import NOTHING, Draft, Held, held
 from pulumi_llm.preflight.encoders import rehearsal_gib
 from pulumi_llm.preflight.engine import Spending, engine
 from pulumi_llm.preflight.weights import weights_gib
@@ -102,19 +103,43 @@ def kv_bytes_per_token(model: Model, gpu_count: int, *, fp8: bool = False) -> tu
     return round(found.per_token - windowed), round(windowed)
 
 
-def estimate(model: Model, load: Load, spending: Spending | None = None) -> Memory | None:
-    """What becomes of the GPU's memory, or None where the catalogue does not know enough of the model."""
-    spending = spending or engine().spending
+Parts = tuple[float, Footprint, Held]
+"""Weights (GiB) and cache of the stage that holds most, and what guesses ahead."""
+
+
+def parts_of(model: Model, load: Load) -> Parts | None:
+    """What is the same on all GPUs of which there are as many; None where the catalogue does not know enough."""
     whole = weights_gib(model, load.quantization, load.bits, sees=load.sees, head=load.head)
     ahead = (held(model, load.draft) if load.draft else None) or NOTHING
     cache = footprint(model, load.gpu_count, fp8=load.fp8_kv_cache, more=ahead.kept)
     if whole is None or cache is None:
         return None
-    whole, cache = stages.largest(model, whole, cache, load.stages)
-    sharded = spending.shard_factor if load.gpu_count > 1 else 1.0
-    draft = ahead.weights_gib / load.gpu_count * sharded
+    return *stages.largest(model, whole, cache, load.stages), ahead
+
+
+def overfull(parts: Parts | None, gpu_gib: float, gpu_count: int, utilization: float) -> bool:
+    """Whether the weights alone are more than a GPU may use: what `estimate` tells at greater cost, of far fewer."""
+    return parts is not None and _share(parts[0], gpu_count, engine().spending) > gpu_gib * utilization
+
+
+def _share(whole: float, gpu_count: int, spending: Spending) -> float:
+    """GiB on each of the GPUs that share the weights."""
+    return whole / gpu_count * (spending.shard_factor if gpu_count > 1 else 1.0)
+
+
+def estimate(model: Model, load: Load, spending: Spending | None = None, parts: Parts | None = None) -> Memory | None:
+    """What becomes of the GPU's memory, or None where the catalogue does not know enough of the model.
+
+    ``parts``: what `parts_of` says, where somebody has asked it already.
+    """
+    spending = spending or engine().spending
+    parts = parts or parts_of(model, load)
+    if parts is None:
+        return None
+    whole, cache, ahead = parts
+    draft = _share(ahead.weights_gib, load.gpu_count, spending)
     adapters = (slots_gib(model, load.adapters, load.gpu_count) if load.adapters else None) or 0.0
-    weights = whole / load.gpu_count * sharded + draft + adapters
+    weights = _share(whole, load.gpu_count, spending) + draft + adapters
     activation = activation_gib(model, load, spending)
     non_torch = spending.non_torch_gib + _parallel_gib(load, spending)
     graphs = 0.0 if load.eager else _graphs_gib(model, load, spending)
@@ -167,10 +192,13 @@ def activation_gib(model: Model, load: Load, spending: Spending) -> float:
 
 def _parallel_gib(load: Load, spending: Spending) -> float:
     """What the GPUs' communication holds on each of them."""
-    table = dict(spending.parallel_gib)
-    if load.nvlink:
-        table |= spending.parallel_nvlink_gib
-    return max((gib for size, gib in table.items() if size <= load.gpu_count * load.stages), default=0.0)
+    gpus, most = load.gpu_count * load.stages, 0.0
+    linked: Mapping[int, float] = spending.parallel_nvlink_gib if load.nvlink else {}
+    for size, gib in (*spending.parallel_gib.items(), *linked.items()):
+        held_there = linked.get(size, gib)
+        if size <= gpus and held_there > most:
+            most = held_there
+    return most
 
 
 def _graphs_gib(model: Model, load: Load, spending: Spending) -> float:

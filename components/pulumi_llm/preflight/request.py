@@ -110,7 +110,8 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
 class Case:
     """A request with its rows of the catalogue and the estimate: what each rule looks at.
 
-    ``found``: what came of looking for a place, where somebody has looked already; ``estimated``: likewise of memory.
+    ``found``: what came of looking for a place, where somebody has looked already; ``estimated``: likewise of memory,
+    and ``parts`` of what that is made from.
     """
 
     request: FitRequest
@@ -123,6 +124,7 @@ class Case:
     load: Load
     found: placement.Placing | None = None
     estimated: Memory | None = None
+    parts: memory.Parts | None = None
 
     @cached_property
     def memory(self) -> Memory | None:
@@ -131,7 +133,7 @@ class Case:
             from pulumi_llm.preflight import tpu  # few have one
 
             return self.estimated or tpu.estimate(self.model, self.load)
-        return self.estimated or memory.estimate(self.model, self.load)
+        return self.estimated or memory.estimate(self.model, self.load, parts=self.parts)
 
     @cached_property
     def placing(self) -> placement.Placing:
@@ -246,33 +248,49 @@ class Asked:
     batched: int | None
     load: Mapping[str, Any]
 
-    def on(self, gpu: Gpu, request: FitRequest, placing: placement.Placing | None = None) -> Case:
-        """The request on that GPU. ``request`` is this one or differs in the GPU, its number and the place alone."""
-        release, model = engine(), self.model
-        defaults = release.defaults(gpu.name, gpu.memory_gib)
-        load = Load(
+    def load_on(self, gpu: Gpu, count: int) -> Load:
+        """What is asked of so many of the GPU, with vLLM's own number of requests where nobody says one."""
+        defaults = engine().defaults(gpu.name, gpu.memory_gib)
+        return Load(
             gpu=gpu.name,
             gpu_gib=gpu.memory_gib,
             nvlink=gpu.nvlink != "none" and "bridge" not in gpu.nvlink,
-            gpu_count=request.gpu_count,
-            stages=request.nodes,
+            gpu_count=count,
+            stages=self.request.nodes,
             max_num_seqs=self.seqs or defaults.max_num_seqs,
             max_num_batched_tokens=self.batched or defaults.max_num_batched_tokens,
             **self.load,
         )
-        starts = requests.number_that_starts(model, load) if self.seqs is None and not gpu.tpu else load.max_num_seqs
-        if starts != load.max_num_seqs:
-            load = replace(load, max_num_seqs=starts)
+
+    def on(
+        self,
+        gpu: Gpu,
+        request: FitRequest,
+        placing: placement.Placing | None = None,
+        load: Load | None = None,
+        parts: memory.Parts | None = None,
+    ) -> Case:
+        """The request on that GPU. ``request`` is this one or differs in the GPU, its number and the place alone.
+
+        ``load`` and ``parts``: what `load_on` and `memory.parts_of` say, where somebody has asked them.
+        """
+        model = self.model
+        load = load or self.load_on(gpu, request.gpu_count)
+        if self.seqs is None and not gpu.tpu:
+            starts = requests.number_that_starts(model, load, parts)
+            if starts != load.max_num_seqs:
+                load = replace(load, max_num_seqs=starts)
         return Case(
             request=request,
             model=model,
             gpu=gpu,
-            engine=release,
+            engine=engine(),
             quantization=self.quantization,
             bits=self.bits,
             max_model_len=self.max_model_len,
             load=load,
             found=placing,
+            parts=parts,
         )
 
 

@@ -16,20 +16,23 @@ SHARE = 0.85
 """Of the blocks that are estimated: the cache of real servers was found up to 14 % smaller (see memory.py)."""
 
 
-def blocks_of(model: Model, load: memory.Load, found: memory.Memory | None = None) -> int | None:
+def blocks_of(
+    model: Model, load: memory.Load, found: memory.Memory | None = None, parts: memory.Parts | None = None
+) -> int | None:
     """Blocks for the state of requests on each GPU, by the estimate; None where nothing is kept, or it is not known.
 
-    ``found``: the estimate, where somebody has made it.
+    ``found``: the estimate, where somebody has made it; ``parts``: likewise of what it is made from.
     """
     if not model.state_layers or load.eager:  # the engine only counts them before it captures graphs
         return None
-    found = found or memory.estimate(model, load)
+    found = found or memory.estimate(model, load, parts=parts)
     if found is None:
         return None
-    return state_blocks(model, found.kv_gib, load.gpu_count, fp8=load.fp8_kv_cache)
+    kept = parts[1] if parts is not None and load.stages == 1 and load.draft is None else None
+    return state_blocks(model, found.kv_gib, load.gpu_count, fp8=load.fp8_kv_cache, found=kept)
 
 
-def number_that_starts(model: Model, load: memory.Load) -> int:
+def number_that_starts(model: Model, load: memory.Load, parts: memory.Parts | None = None) -> int:
     """The largest number of requests, up to that of ``load``, with which vLLM starts.
 
     A model that keeps a state for each request needs a block for it, and vLLM 0.32.0 refuses to start where
@@ -40,7 +43,8 @@ def number_that_starts(model: Model, load: memory.Load) -> int:
         return load.max_num_seqs
 
     def starts(number: int) -> bool:
-        blocks = blocks_of(model, replace(load, max_num_seqs=number))
+        asked = load if number == load.max_num_seqs else replace(load, max_num_seqs=number)
+        blocks = blocks_of(model, asked, parts=parts)
         return blocks is None or number <= blocks * SHARE
 
     if starts(load.max_num_seqs):

@@ -16,7 +16,7 @@ from pulumi_llm.preflight import (
     rules_shape,
     rules_tpu,
 )
-from pulumi_llm.preflight.objections import Rule, objects
+from pulumi_llm.preflight.objections import Holds, Rule, objects
 from pulumi_llm.preflight.request import Case
 
 MODEL_RULES: tuple[Rule, ...] = (
@@ -103,7 +103,27 @@ REMARKS: frozenset[Rule] = frozenset(
 )
 """Those that never object, and need not be asked where only the verdict counts."""
 
+OF_MODEL: frozenset[Rule] = frozenset(
+    (
+        rules_model.unknown_architecture,
+        rules_model.part_without_class,
+        rules_model.needs_newer_vllm,
+        rules_model.quantization_needs_package,
+        rules_hardware.quantization_unknown,
+        rules_hardware.quantization_form_not_served,
+        rules_hardware.quantization_contradicts_files,
+        rules_hardware.driver_too_old,
+        rules_shape.more_nodes_than_layers,
+        rules_shape.without_stages,
+        rules_shape.context_beyond_model,
+        rules_memory.unknown_shape,
+    )
+)
+"""Those that look at the request and the model, and never at the GPU: asked once where many GPUs are tried."""
+
 OBJECTIONS = tuple(objects(rule) for rule in MODEL_RULES if rule not in REMARKS)
+OF_MODEL_OBJECTIONS = tuple(objects(rule) for rule in MODEL_RULES if rule in OF_MODEL)
+ON_GPU_OBJECTIONS = tuple(objects(rule) for rule in MODEL_RULES if rule not in REMARKS | OF_MODEL)
 TPU_OBJECTIONS = tuple(objects(rule) for rule in TPU_RULES if rule not in REMARKS)
 
 
@@ -119,6 +139,8 @@ def rules_about(case: Case) -> tuple[Rule, ...]:
     return TPU_RULES if case.gpu.tpu else MODEL_RULES
 
 
-def passes(case: Case) -> bool:
-    """Whether no rule about the model on its GPU objects."""
-    return not any(objected(case) for objected in (TPU_OBJECTIONS if case.gpu.tpu else OBJECTIONS))
+def passes(case: Case, objections: tuple[Holds, ...] | None = None) -> bool:
+    """Whether no rule about the model on its GPU objects; ``objections``: none of these."""
+    if objections is None:
+        objections = TPU_OBJECTIONS if case.gpu.tpu else OBJECTIONS
+    return not any(objected(case) for objected in objections)

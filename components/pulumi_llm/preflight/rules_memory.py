@@ -136,7 +136,7 @@ def more_requests_than_states(case: Case) -> Iterator[Finding]:
     found, seqs = case.memory, case.load.max_num_seqs
     if found is None or found.kv_gib < found.need_gib:
         return
-    blocks = requests.blocks_of(case.model, case.load, found)
+    blocks = requests.blocks_of(case.model, case.load, found, case.parts)
     if blocks is None or seqs <= blocks:
         return
     fewer = requests.number_that_starts(case.model, case.load)

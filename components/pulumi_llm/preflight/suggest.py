@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
-from functools import cache
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
@@ -12,10 +11,12 @@ from pulumi_llm._texts import _, any_of
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu, Offer
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import memory
 from pulumi_llm.preflight.engine import engine
 from pulumi_llm.preflight.gpus import lacks_arm_kernels, too_old
+from pulumi_llm.preflight.memory import Load
 from pulumi_llm.preflight.request import Case, FitRequest, asked_of, case_of
-from pulumi_llm.preflight.rules import passes
+from pulumi_llm.preflight.rules import OF_MODEL_OBJECTIONS, ON_GPU_OBJECTIONS, passes
 
 MAX_GPUS = 8
 """GPUs in the largest machine that a server may be."""
@@ -95,23 +96,39 @@ def fitting(request: FitRequest, offers: Iterable[Offer], model: Model | None = 
     """Those of the offers whose GPUs the model runs on and whose processors nodes are made for, in the order given."""
     asked = asked_of(request, model)
     usable, beside = _usable_gpus(), request.beside_gpus
+    first = next(iter(usable.values()), None)
+    if first is None or not passes(asked.on(first, request), OF_MODEL_OBJECTIONS):
+        return
     fields_of = {each.name: getattr(request, each.name) for each in fields(request)}  # `replace` would read them anew
+    by_count: dict[int, memory.Parts | None] = {}
+    images = {(row.cloud, row.arch) for row in catalog.load().images}
 
-    @cache
     def runs_on(name: str, count: int) -> bool:
         gpu = usable.get(name)
-        if gpu is None or count <= beside:
+        if gpu is None or count <= 0:
             return False
-        return passes(asked.on(gpu, FitRequest(**{**fields_of, "gpu": name, "gpu_count": count - beside})))
+        load: Load | None = None
+        if count not in by_count:
+            load = asked.load_on(gpu, count)
+            by_count[count] = memory.parts_of(asked.model, load)
+        parts = by_count[count]
+        if memory.overfull(parts, gpu.memory_gib, count, request.gpu_memory_utilization):
+            return False
+        case = asked.on(gpu, FitRequest(**{**fields_of, "gpu": name, "gpu_count": count}), None, load, parts)
+        return passes(case, ON_GPU_OBJECTIONS)
 
-    images = {(row.cloud, row.arch) for row in catalog.load().images}
+    verdicts: dict[tuple[str, int], bool] = {}
     machines: dict[int, bool] = {}  # a type is offered in many regions
     for offer in offers:
-        row = offer.instance
-        verdict = machines.get(id(row))
-        if verdict is None:
-            sold = row.gpu is not None and not row.fractional and (row.cloud, row.arch) in images
-            verdict = machines[id(row)] = sold and runs_on(str(row.gpu), row.gpu_count)
+        try:
+            verdict = machines[id(offer.instance)]
+        except KeyError:
+            row = offer.instance
+            kind = (row.gpu or "", row.gpu_count)
+            verdict = row.gpu is not None and not row.fractional and (row.cloud, row.arch) in images
+            if verdict and kind not in verdicts:
+                verdicts[kind] = runs_on(kind[0], kind[1] - beside)
+            verdict = machines[id(row)] = verdict and verdicts[kind]
         if verdict:
             yield offer
 
