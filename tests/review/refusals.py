@@ -49,7 +49,7 @@ from pulumi_llm.clouds import functions, lookups, support
 from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.clouds.ssh import probe
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import capabilities, clusters, placement, rules_tpu, served_adapters, stores, suggest
+from pulumi_llm.preflight import capabilities, clusters, on_cpu, placement, rules_tpu, served_adapters, stores, suggest
 from pulumi_llm.preflight.endings import ending_models
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest, case_of
@@ -400,6 +400,8 @@ SERVERS: tuple[dict[str, Any], ...] = (
         "gpu": "A10G",
         "models": {"more": {"model": "Qwen/Qwen2.5-0.5B-Instruct-AWQ", "kind": "embedding", "device": "cpu"}},
     },
+    {"gpu": "A10G", "models": {"ranks": {"model": "Qwen/Qwen3-Reranker-0.6B", "device": "cpu"}}},
+    {"gpu": "A10G", "models": {"who": {"model": "zzz/who", "device": "cpu"}}},
     {"gpu": "A10G", "models": {f"m{each}": {"model": "BAAI/bge-m3", "device": "cpu"} for each in range(8)}},
     {"gpu": "A10G", "models": {"big": {"model": "Qwen/Qwen2.5-72B-Instruct", "gpu_memory_utilization": 0.1}}},
     {
@@ -427,6 +429,7 @@ HOSTS: tuple[tuple[dict[str, Any], dict[str, Any] | None], ...] = (
     ({"extra_args": ["--cpu-offload-gb=40"]}, None),
     ({"extra_args": ["--cpu-offload-gb", "5", "--kv-offloading-size", "5000"]}, {"memory_gib": 2}),
     ({"extra_args": ["--kv-offloading-size", "5000"]}, None),
+    ({"model_disk_gib": 20, "weights": {"bucket": "s3://ours/models", "bundle": "0" * 64}}, None),
 )
 """Servers and what shares their host, too large for it."""
 
@@ -447,6 +450,9 @@ def of_servers() -> Iterator[Finding]:
             yield from preflight.require(preflight.check_server(wanted), wanted.override)
         except Refusal:
             continue
+    vectors_model = on_cpu.of_model("v", "BAAI/bge-m3")
+    assert vectors_model.model is not None
+    yield from on_cpu.findings(replace(vectors_model, model=replace(vectors_model.model, quantization="awq")))
     for changes, vectors in HOSTS:
         beside = spec.parse(spec.VectorsSpec, vectors) if vectors is not None else None
         yield from preflight.check_server(server(**changes), beside)
@@ -737,6 +743,8 @@ def of_outlooks() -> Iterator[Finding]:
     kinds = {"server": "llm:index:ModelServer", "proxy": "llm:index:OverseasProxy"}
     given: dict[str, Any] = {"upstreams": {"openai": {"models": ["gpt-4"]}}, "keys": {"a": {"expires": "2026-12-31"}}}
     rows = [PlannedResource(f"urn:{name}", kind, name, "", False, given) for name, kind in kinds.items()]
+    fleet = {"cluster": {"managed": {}}, "nodes": {"cloud": "aws"}}
+    rows.append(PlannedResource("urn:fleet", "llm:index:Fleet", "fleet", "", False, fleet))
     excepted = [Exemption(rule="policy.missing-tag", reason="ok", expires=date(2026, 12, 31))]
     ends = [*outlook.ends_of(Plan("p", "s", rows), date(2026, 11, 28)), *outlook.exceptions(excepted)]
     row = {"name": "CVE-2026-1", "package": "torch", "summary": "", "fixed_in": ["2.14"], "source": "x"}

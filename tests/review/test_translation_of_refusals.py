@@ -42,7 +42,6 @@ UNREACHED = {
     "catalog.unknown-cloud": "the spec looks for the cloud first: spec.unknown-cloud",
     "catalog.unknown-image": "every cloud has an image for each kind of processor that the catalogue holds machines of",
     "cloud.unknown": "the spec looks for the cloud first: spec.unknown-cloud",
-    "outlook.cluster-ends": "an end of support, which `outlook` tells and no input",
 }
 """Codes that no stack's input leads to."""
 

@@ -92,7 +92,7 @@ def of_clusters(plan: Plan) -> Iterator[End]:
     """The versions of Kubernetes of the clusters that are made for fleets."""
     for each in plan.of_type(FLEET):
         cluster, nodes = each.inputs.get("cluster"), each.inputs.get("nodes")
-        if not isinstance(cluster, Mapping) or not isinstance(nodes, Mapping) or not cluster.get("managed"):
+        if not isinstance(cluster, Mapping) or not isinstance(nodes, Mapping) or cluster.get("managed") is None:
             continue
         found = clusters.ending_of(str(nodes.get("cloud")), cluster.get("version"))
         if found is None:

@@ -16,7 +16,7 @@ API = "https://compute.googleapis.com/compute/v1/"
 ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"
 """Where gcloud looks for another address of that API."""
 SCOPE = "https://www.googleapis.com/auth/compute"
-TO_SET = _("gcloud auth application-default login; or GOOGLE_APPLICATION_CREDENTIALS, the path of a key's file")
+TO_SET = _("`gcloud auth application-default login`; or GOOGLE_APPLICATION_CREDENTIALS, the path of a key's file")
 SECONDS = 60
 DENIED, THROTTLED = (401, 403), (429, 503)
 
