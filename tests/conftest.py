@@ -147,6 +147,15 @@ ROWS = 2
 `pytest` that names the file."""
 
 
+ALONE = (
+    "tests/bootstrap/test_node_stages.py::test_a_wheel_with_another_digest",
+    "tests/gateway/beside",
+    "tests/gateway/test_under_load.py",
+    "tests/test_outdated.py::test_an_index_that_fails",
+)
+"""Tests of what several processes do within some seconds: beside three other tests on two processors they fail for want
+of time. `make test` runs them one after the other."""
+
 EVERY_ROW = (
     "tests/engine/test_failures.py::test_bad_input",
     "tests/engine/test_stacks.py::test_preview_up",
@@ -156,9 +165,9 @@ EVERY_ROW = (
 )
 """Tests of the real engine of which `make test` runs each row: they are quick, or what the project is for."""
 
-ENGINE_ROWS = 2
+ENGINE_ROWS = 1
 """Rows of any other test of the real engine that `make test` runs, mostly a cloud each: `make test-engine-all` runs the
-rest. Which two is another pair for each test, so that every cloud is among them."""
+rest. Which one is another for each test, so that every cloud is among them."""
 
 ROOT = Path(__file__).parents[1]
 
@@ -210,6 +219,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(THOROUGH):
             item.add_marker(pytest.mark.thorough)
+        if item.nodeid.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
     for item in left_out_clouds(items):
         item.add_marker(pytest.mark.engine_all)
     if items and not _named(items[0].config):

@@ -43,12 +43,12 @@ def left_out_clouds(test: str, rows: int, *, engine: bool = True) -> list[int]:
     return [each.row for each in conftest.left_out_clouds(items)]
 
 
-def test_of_the_engines_tests_two_rows_that_are_apart_are_run_and_another_pair_in_another_test() -> None:
+def test_of_the_engines_tests_a_row_is_run_and_another_one_in_another_test() -> None:
     for rows in range(conftest.ENGINE_ROWS, 20):
         kept = {*range(rows)} - {*left_out_clouds("tests/clouds/test_engine.py::test_a", rows)}
         assert len(kept) == conftest.ENGINE_ROWS
-    pairs = {tuple(left_out_clouds(f"tests/clouds/test_engine.py::test_{each}", 7)) for each in range(50)}
-    assert len(pairs) == 7  # so no row of seven is left out of each test
+    found = {tuple(left_out_clouds(f"tests/clouds/test_engine.py::test_{each}", 7)) for each in range(50)}
+    assert len(found) == 7  # so no row of seven is left out of each test
 
 
 def test_of_other_tests_and_of_those_that_are_named_all_rows_are_run() -> None:
@@ -57,7 +57,7 @@ def test_of_other_tests_and_of_those_that_are_named_all_rows_are_run() -> None:
 
 
 def test_what_is_named_as_slow_is_there() -> None:
-    for name in (*conftest.THOROUGH, *conftest.ONE_ROW, *conftest.EVERY_ROW):
+    for name in (*conftest.THOROUGH, *conftest.ONE_ROW, *conftest.EVERY_ROW, *conftest.ALONE):
         file, _, test = name.partition("::")
         found = [
             each for each in conftest.ROOT.glob("tests/**/*") if each.as_posix().startswith(f"{conftest.ROOT}/{file}")

@@ -43,15 +43,16 @@ class Attached:
 
 
 @contextlib.contextmanager
-def attached(packages: Sequence[str], environment: Mapping[str, str], folder: Path) -> Iterator[Attached]:
+def attached(packages: Sequence[str], environment: Mapping[str, str], main: Path) -> Iterator[Attached]:
     """Serve ``packages`` until the block ends. Where that does not start, the engine starts its plugins itself.
 
-    ``folder``: where the program runs, and so would they: what it calls a file by a path is looked for from there.
+    ``main``: the program, or its folder. There the engine would start them: what the program calls a file by a path
+    is looked for from there.
     """
     running = subprocess.Popen(
         [sys.executable, "-P", "-m", __name__, *packages],
         env=dict(environment),
-        cwd=folder,
+        cwd=main if main.is_dir() else main.parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -76,16 +76,20 @@ def _run(request: Request) -> int:
         _explain_pending(home, project.name, stack)
     if request.boot or (home / "world").exists():
         session = booting.part("session")
-        code: int = session.call(home, request, environment, lambda: _called(request, engine, environment, folder))
+        code: int = session.call(
+            home, request, environment, lambda: _called(request, project, engine, environment, folder)
+        )
         return code
-    return _called(request, engine, environment, folder)
+    return _called(request, project, engine, environment, folder)
 
 
-def _called(request: Request, engine: Engine, environment: dict[str, str], folder: Path) -> int:
+def _called(
+    request: Request, project: projects.Project, engine: Engine, environment: dict[str, str], folder: Path
+) -> int:
     """Run the engine, with one process for all the plugins of its preview and of its change."""
-    if not request.runs_the_program:
+    if not request.runs_the_program or not project.main.exists():  # of which the engine tells
         return call(engine, request.arguments, environment, folder)
-    with attached((*packages(), *OBJECTS), environment, folder) as plugins:
+    with attached((*packages(), *OBJECTS), environment, project.main) as plugins:
         return call(engine, request.arguments, {**environment, **plugins.environment}, folder)
 
 
