@@ -31,6 +31,7 @@ from pulumi_llm.errors import Refusal
 from tests.leave.conftest import DENIALS, MACHINE, REGIONS, World
 from tests.leave.test_signing import header
 from tests.leave.test_stack import HOURS, server
+from tests.node_library import importable
 from tests.test_components import plan_of
 
 HOSTS = {"aliyun": "ecs-cn-hangzhou.aliyuncs.com", "tencent": tencent.ENDPOINT}
@@ -52,7 +53,7 @@ def plan(hour: int, minute: int, zone: str, days: tuple[int, ...] = WORKDAYS) ->
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The function, from the archive that a cloud is given."""
     zipfile.ZipFile(io.BytesIO(functions.code())).extractall(tmp_path / "code")
-    monkeypatch.syspath_prepend(str(tmp_path / "code"))
+    importable(tmp_path / "code", monkeypatch)
     monkeypatch.setenv("TZ", os.environ.get("TZ", "UTC"))
     for variable, value in {"ID": "AKIDexample", "KEY": "secret/+=Ex"}.items():
         monkeypatch.setenv(f"TENCENTCLOUD_SECRET{variable}", value)
