@@ -8,7 +8,7 @@ from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._rehearsal.calls import WireCall, WireError
 from pulumi_llm._simcloud.store import Record
 
-from ..simulated.common import DISK, EIP, GROUP, INSTANCE, KEY, POLICY, ROLE, SUBNET, VPC
+from ..simulated.common import DISK, EIP, FUNCTION, GROUP, INSTANCE, KEY, POLICY, ROLE, SUBNET, VPC
 from .protocol import ACTIONS, CAM_HOME, TencentFace, filters, page
 
 TAGGED = {
@@ -22,6 +22,7 @@ TAGGED = {
     ("vpc", "eip"): EIP,
     ("cam", "role"): ROLE,
     ("cam", "policy"): POLICY,
+    ("scf", "namespace"): FUNCTION,
 }
 """Resource types by the service and prefix that the tag API names them with."""
 
@@ -94,11 +95,14 @@ def _offers(face: TencentFace, call: WireCall) -> Props:
 
 
 def _named(face: TencentFace, name: str) -> Record:
-    """The resource of a six-part name: ``qcs::cvm:ap-shanghai:uin/1:instance/ins-1``."""
+    """The resource of a six-part name: ``qcs::cvm:ap-shanghai:uin/1:instance/ins-1``.
+
+    A function's ends in ``namespace/default/function/NAME``.
+    """
     found = re.fullmatch(r"qcs:[^:]*:([a-z]+):([a-z0-9-]*):[^:]*:([a-z]+)/(\S+)", name)
     token = TAGGED.get((found[1], found[3])) if found else None
     region = CAM_HOME if found and found[1] == "cam" else found[2] if found else ""
-    record = face.store.get(token, found[4], region) if found and token else None
+    record = face.store.get(token, found[4].replace("/function/", "+"), region) if found and token else None
     if record is None:
         raise WireError("InvalidParameterValue.ResourceDescriptionError", f"The resource `{name}` is not known.")
     return record

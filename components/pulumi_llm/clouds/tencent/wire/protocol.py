@@ -55,7 +55,7 @@ PROTOCOL = Protocol(read, answer, refuse)
 
 
 class TencentFace(Face):
-    """The actions of cvm, vpc, cbs, tag, dnspod and cam that our programs make the provider call."""
+    """The actions of cvm, vpc, cbs, tag, dnspod, cam and scf that our programs make the provider call."""
 
     package = "tencentcloud"
     actions = ACTIONS
@@ -91,7 +91,12 @@ def tag_rows(record: Record) -> list[Props]:
 
 def created(record: Record) -> str:
     """When a resource was made, as the APIs write it. The provider's code takes it for given."""
-    return str(record.get("createTime") or time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.made)))
+    return str(record.get("createTime") or written(record.made))
+
+
+def written(seconds: float) -> str:
+    """A time as the APIs write it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
 def filters(call: WireCall) -> dict[str, list[str]]:
