@@ -22,6 +22,8 @@ ACTIONS = Actions()
 
 CAM_HOME = "ap-guangzhou"
 """CAM has no region; its calls name the provider's."""
+SYSTEM_DISK_TAGS = "systemDiskTags"
+"""Property of a machine here: the tags of its system disk."""
 
 
 def read(request: Request) -> WireCall:
@@ -84,9 +86,9 @@ def tags(call: WireCall) -> Props:
     return {each["Key"]: each.get("Value", "") for each in rows}
 
 
-def tag_rows(record: Record) -> list[Props]:
+def tag_rows(record: Record, where: str = "tags") -> list[Props]:
     """A resource's tags as the APIs list them."""
-    return [{"Key": key, "Value": value} for key, value in (record.get("tags") or {}).items()]
+    return [{"Key": key, "Value": value} for key, value in (record.get(where) or {}).items()]
 
 
 def created(record: Record) -> str:
