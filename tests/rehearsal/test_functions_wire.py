@@ -111,7 +111,7 @@ def test_settings_code_and_tags_are_changed_and_the_rest_stays(cloud: Cloud) -> 
     variables = [{"Key": functions.VARIABLE, "Value": "another"}]
     cloud("UpdateFunctionConfiguration", {**NAME, "Environment": {"Variables": variables}, "Timeout": 60})
     cloud("UpdateFunctionCode", {**NAME, "Handler": functions.HANDLER, "Code": ONE["Code"]})
-    change = {"Resource": "qcs::scf:ap-shanghai:uin/:namespace/default/function/starts"}
+    change: Fields = {"Resource": "qcs::scf:ap-shanghai:uin/:namespace/default/function/starts"}
     change |= {"ReplaceTags": [{"TagKey": "team", "TagValue": "llm"}], "DeleteTags": [{"TagKey": "stack"}]}
     cloud("ModifyResourceTags", change, cloud.tag, tag)
     found = cloud("GetFunction", NAME)
