@@ -86,7 +86,10 @@ class Record:
 
 
 def masked(value: Any, name: str = "") -> Any:
-    """``value`` with what must not be kept (user data, keys, passwords, signatures) replaced by its length. A function's code too, which is no secret but long."""
+    """``value`` with what must not be kept (user data, keys, passwords, signatures) replaced by its length.
+
+    So is the code of a function, which is no secret, but long.
+    """
     if isinstance(value, dict):
         return {key: masked(each, str(key)) for key, each in value.items()}
     if isinstance(value, list):
