@@ -234,7 +234,7 @@ def test_none_were_kept_of_what_was_added(each: Addition) -> None:
 def hold_no_secret(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert not re.search(
-        r"BEGIN|ssh-(rsa|ed25519)|#cloud-config|I2Nsb3VkLWNvbmZpZ|AKID|\bsk-|signature\"", text, re.IGNORECASE
+        r"-----BEGIN|ssh-(rsa|ed25519)|#cloud-config|I2Nsb3VkLWNvbmZpZ|AKID|\bsk-|signature\"", text, re.IGNORECASE
     )
     for call in (each for found in json.loads(text)["phases"] for each in found["calls"]):
         for name, value in call["parameters"].items():
