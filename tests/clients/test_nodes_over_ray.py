@@ -30,7 +30,8 @@ from pulumi_llm.roles.vllm_flags import command_line, model_path
 from tests.clients.engine import PACKAGES, PATIENCE, can_start, python_313
 from tests.clients.installed import TOOLS
 from tests.clients.test_nodes_on_vllm import CPU, two_layers
-from tests.test_nodes_over_ray import UNIT, files, over
+from tests.test_nodes import UNIT, files
+from tests.test_nodes_over_ray import over
 
 pytestmark = [pytest.mark.clients, pytest.mark.on_vllm, pytest.mark.xdist_group("vllm")]
 
@@ -75,7 +76,7 @@ class Machines:
         for name, where in (("ray", "ray.scripts.scripts"), ("vllm", "vllm.entrypoints.cli.main")):
             file = folder / "bin" / name
             file.parent.mkdir(exist_ok=True)
-            file.write_text(f"#!{python}\nfrom {where} import main\nmain()\n")
+            file.write_text(f"#!{python}\nfrom {where} import main\nif __name__ == '__main__':\n    main()\n")
             file.chmod(0o755)
         (folder / "bin" / "python").symlink_to(python)
         about = folder / "plugin" / "counted-1.dist-info"
@@ -96,7 +97,7 @@ class Machines:
         return {
             **unit, "RAY_AUTH_TOKEN_PATH": str(self.token), "PATH": os.environ["PATH"], "HOME": str(home),
             "PYTHONPATH": f"{self.folder / 'plugin'}:{RAY}:{PACKAGES}", "HF_HUB_OFFLINE": "1",
-            "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1",
+            "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_ENGINE_READY_TIMEOUT_S": "3600",
             "LLM_TIE_STATE": str(self.folder / f"{rank}.json"), "LLM_TIE_PAUSE": "1",
         }  # fmt: skip
 
