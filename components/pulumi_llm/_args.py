@@ -602,6 +602,8 @@ class ServerArgs(TypedDict):
     """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
+    nodes_backend: NotRequired[str]
+    """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     model: str
@@ -830,6 +832,8 @@ class ModelServerArgs(TypedDict):
     """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
+    nodes_backend: NotRequired[str]
+    """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     modelscope_id: NotRequired[str]

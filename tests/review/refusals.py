@@ -920,6 +920,8 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "replicas": 2, "nodes": 2, "model_change": "beside"}),
     (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2", "--data-parallel-size", "2"]}),
     (llm.ModelServer, {**SERVER, "extra_args": ["--nnodes", "2"]}),
+    (llm.ModelServer, {**SERVER, "nodes_backend": "ray"}),
+    (llm.ModelServer, {**SERVER, "nodes": 2, "nodes_backend": "mpi"}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),

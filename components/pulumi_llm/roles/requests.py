@@ -72,12 +72,13 @@ class Among:
     """One of several machines that have one model together: each has some of its layers.
 
     ``rank`` is its number among them, from 0, which has the API. ``addresses`` are the private ones of all by their
-    ranks; empty: not known yet.
+    ranks; empty: not known yet. ``ray``: Ray carries the engines' calls, and not vLLM itself.
     """
 
     rank: int
     count: int
     addresses: tuple[str, ...] = ()
+    ray: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
