@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from pulumi_llm._cluster import following, gate, names, objects, values
@@ -12,6 +16,9 @@ from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import following as estimates
 from tests.cluster.fleets import FLEET, FOLLOWING, WIDE, named, planned, policies_of, resolved, values_of
 from tests.cluster.managed import fleet as made
+from tests.gateway.fake import Fake
+from tests.gateway.front import free_port
+from tests.gateway.harness import Home, chat, client_of
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
 
@@ -114,17 +121,17 @@ def test_nodes_quota_and_claims_are_for_as_many_engines_as_there_may_be() -> Non
     assert codes({**scaled(most=4), "nodes": {**FLEET["nodes"], "count": 4, "gpu_quota": 3}}) == ["fleet.gpu-quota"]
 
 
-def chat(**more: Any) -> dict[str, Any]:
+def one(**more: Any) -> dict[str, Any]:
     return {"chat": {"model": MODEL, **more}}
 
 
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
-        ({"models": chat(copies=2, scaling={"most": 2})}, "fleet.copies-twice"),
-        ({"models": chat(scaling={"least": 3, "most": 2})}, "fleet.more-at-least-than-at-most"),
-        ({"models": chat(scaling={"least": 2, "most": 2})}, "fleet.nothing-to-follow"),
-        ({"models": chat(scaling={"most": 2}), "engine": "kuberay"}, "fleet.scaling-by-the-stack"),
+        ({"models": one(copies=2, scaling={"most": 2})}, "fleet.copies-twice"),
+        ({"models": one(scaling={"least": 3, "most": 2})}, "fleet.more-at-least-than-at-most"),
+        ({"models": one(scaling={"least": 2, "most": 2})}, "fleet.nothing-to-follow"),
+        ({"models": one(scaling={"most": 2}), "engine": "kuberay"}, "fleet.scaling-by-the-stack"),
         ({"models": FOLLOWING["models"], "namespace": "keda"}, "fleet.namespace-of-others"),
     ],
 )
@@ -192,3 +199,52 @@ def test_each_figure_of_a_cold_start_says_where_it_is_from() -> None:
     assert {name.removesuffix("_source") for name in document if name not in figures} == {
         "image", "gib_per_second", "engine", "node"
     }  # fmt: skip
+
+
+@pytest.mark.artefact
+async def test_what_keda_asks_is_answered_to_its_key_alone_by_the_caddy_and_the_gateway_of_the_pod(
+    tmp_path: Path,
+) -> None:
+    """As KEDA's scaler ``metrics-api`` asks: GET, with ``Authorization: Bearer …``, and looks in the JSON."""
+    inner = gate.caddyfile(load=True).partition(f"http://:{names.HEALTH_PORT} {{")[2]
+    key, port = "planted-of-keda", free_port()
+    rows = {"chat": {"targets": [{"upstream": "fake", "model": "plain", "wakes": 300}]}}
+    async with Fake() as fake:
+        home = Home(tmp_path).key().routes(fake.url, kind="vllm", routes=rows)
+        async with home.here() as gateway, client_of(gateway) as client, aiohttp.ClientSession() as keda:
+            measured = gateway.metrics.removeprefix("http://")
+            site = f"{{\n\tadmin off\n}}\nhttp://127.0.0.1:{port} {{{inner.replace('127.0.0.1:4001', measured)}"
+            (tmp_path / "Caddyfile").write_text(site)
+            caddy = await asyncio.create_subprocess_exec(
+                "caddy", "run", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile",
+                env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), gate.LOAD_VARIABLE: key},
+                stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                url = f"http://127.0.0.1:{port}"
+
+                async def asked(path: str, **headers: str) -> tuple[int, str]:
+                    async with keda.get(f"{url}{path}", headers=headers) as answer:
+                        return answer.status, await answer.text()
+
+                for _ in range(200):
+                    try:
+                        assert (await asked("/health"))[0] == 200
+                        break
+                    except aiohttp.ClientConnectorError:
+                        await asyncio.sleep(0.1)
+                assert (await client.post("/v1/chat/completions", json=chat("chat"))).status == 200
+                for wrong in (
+                    {},
+                    {"Authorization": "Bearer wrong"},
+                    {"Authorization": key},
+                    {"Authorization": "Bearer "},
+                ):
+                    assert (await asked(names.LOAD_PATH, **wrong))[0] == 404
+                status, text = await asked(names.LOAD_PATH, Authorization=f"Bearer {key}")
+                assert (status, json.loads(text)) == (200, {"models": {"plain": 1}})
+                for other in ("/metrics", "/use", "/turns", "/load/", "/v1/models"):
+                    assert (await asked(other, Authorization=f"Bearer {key}"))[0] == 404
+            finally:
+                caddy.terminate()
+                await caddy.wait()

@@ -110,7 +110,7 @@ def test_the_api_server_stores_what_keda_follows_the_load_by(keda: Cluster, room
     models = {"chat": {"model": MODEL, "scaling": {"least": 0, "most": 2}}}
     mine = fleet_objects(room.name, engine="production-stack", models=models)
     found = [each for each in mine if names.LOAD in each["metadata"]["name"]]
-    assert [each["kind"] for each in found] == ["Secret", "Service", "TriggerAuthentication"]
+    assert sorted(each["kind"] for each in found) == ["Secret", "Service", "TriggerAuthentication"]
     room.apply(*found, wanted(room.name, least=0, most=2))
     assert len(room.api.all("ScaledObject", room.name, following.API)) == 1
 
