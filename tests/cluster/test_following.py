@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from pulumi_llm import catalog
 from pulumi_llm._cluster import following, gate, names, objects, values
+from pulumi_llm._provider_facts import rows
+from pulumi_llm._review.bill import make_bill
+from pulumi_llm._review.items import Usage
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import following as estimates
 from tests.cluster.fleets import FLEET, FOLLOWING, WIDE, named, planned, policies_of, resolved, values_of
@@ -103,6 +108,15 @@ def test_the_key_that_keda_asks_with_is_in_a_secret_alone() -> None:
     (told,) = [each for each in container["env"] if each["name"] == gate.LOAD_VARIABLE]
     assert told["valueFrom"] == {"secretKeyRef": {"name": names.LOAD, "key": names.LOAD_KEY}}
     assert named(plan, f"x-{names.LOAD}-service").inputs["spec"]["type"] == "ClusterIP"
+
+
+def test_nothing_of_it_is_of_unknown_price_or_unknown_to_the_review() -> None:
+    plan = planned(FOLLOWING)
+    lines = make_bill(plan, catalog.load(), Usage(), today=date(2026, 11, 30)).lines
+    assert not [each.resource for each in lines if names.LOAD in each.resource]
+    told = rows("kubernetes")["roles"]
+    kinds = {each.type for each in plan.resources if each.type.startswith("kubernetes:")}
+    assert kinds - set(told) == set()
 
 
 def test_a_fleet_whose_engines_stay_has_nothing_of_it() -> None:

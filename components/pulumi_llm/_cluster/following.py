@@ -39,15 +39,7 @@ def keda(fleet: FleetSpec, each: FleetModel) -> Keda | None:
     scaling = each.spec.scaling
     if scaling is None:
         return None
-    idle = scaling.idle_minutes * 60
-    # KEDA warns of these where one engine always stays, as they say nothing then.
-    none_stays = {
-        "pollingInterval": ASKED_EVERY,
-        # From the last call on: an engine that is still starting is not taken away again before it has answered.
-        "cooldownPeriod": idle + each.starts_in,
-        # The first one of an `up` stays until it has loaded its model: that shows whether it can.
-        "initialCooldownPeriod": fleet.ready_timeout_minutes * 60,
-    }
+    idle, may_be_none = scaling.idle_minutes * 60, scaling.least == 0
     return Keda(
         minReplicaCount=scaling.least,
         maxReplicaCount=scaling.most,
@@ -69,7 +61,12 @@ def keda(fleet: FleetSpec, each: FleetModel) -> Keda | None:
                 ),
             )
         ),
-        **(none_stays if scaling.least == 0 else {}),
+        # KEDA warns of these where one engine always stays, as they say nothing then.
+        pollingInterval=ASKED_EVERY if may_be_none else None,
+        # From the last call on: an engine that is still starting is not taken away again before it has answered.
+        cooldownPeriod=idle + each.starts_in if may_be_none else None,
+        # The first one of an `up` stays until it has loaded its model: that shows whether it can.
+        initialCooldownPeriod=fleet.ready_timeout_minutes * 60 if may_be_none else None,
     )
 
 

@@ -97,8 +97,8 @@ class Sizing:
 
     def __str__(self) -> str:
         told = self._told()
-        table = [_cells(each) for each in self.rows]
-        head = HEAD
+        table: list[tuple[str, ...]] = [_cells(each) for each in self.rows]
+        head: tuple[str, ...] = HEAD
         if self.least is not None:
             table = [
                 (_amount(each, each.least), f"{each.fewest:,}", *cells)

@@ -43,7 +43,8 @@ def start_seconds(fleet: FleetSpec, weights_gib: float | None) -> int:
     known = _known()
     gib = weights_gib + (known["image_gib"] if nodes_go(fleet) else 0)
     node = known["node_seconds"] if nodes_go(fleet) else 0
-    return math.ceil(gib / known["gib_per_second"] + known["engine_seconds"] + node)
+    seconds: float = gib / known["gib_per_second"] + known["engine_seconds"] + node
+    return math.ceil(seconds)
 
 
 def unmeasured(name: str) -> Finding:
