@@ -39,6 +39,7 @@ __all__ = [
     "RagArgs",
     "RecordArgs",
     "RouteArgs",
+    "ScalingArgs",
     "ServerArgs",
     "ServiceArgs",
     "SnapshotsArgs",
@@ -473,6 +474,19 @@ class BackupArgs(TypedDict):
     """How many are kept; older ones are deleted after a newer one is whole. From 1 to 1000. Default: ``7``."""
 
 
+class ScalingArgs(TypedDict):
+    """How many engines serve a model: as many as its calls need, between two numbers. KEDA, which must be in the cluster, adds them and takes them away."""
+
+    most: int
+    """How many there are at most: nodes, quota and bill reckon with as many. From 1 to 5000."""
+    least: NotRequired[int]
+    """How many there are at least. With 0 none is there once nobody has asked for ``idle_minutes``, and the first call after that starts one. From 0 to 5000. Default: ``1``."""
+    queue: NotRequired[int]
+    """Calls that may wait for each engine, besides those that it works on at once: with more another engine is added. From 1 to 4096. Default: ``8``."""
+    idle_minutes: NotRequired[int]
+    """Minutes for which fewer engines would have done, before one goes. From 1 to 60. Default: ``10``."""
+
+
 class FleetModelArgs(TypedDict):
     """A model of the fleet. Its name in ``models`` is what clients call it."""
 
@@ -480,6 +494,8 @@ class FleetModelArgs(TypedDict):
     """The model's id at Hugging Face or ModelScope (``organisation/name``)."""
     copies: NotRequired[int]
     """How many engines serve it. From 1 to 5000. Default: ``1``."""
+    scaling: NotRequired[ScalingArgs]
+    """Engines that follow the load, in place of ``copies``. Left out: there are always ``copies``."""
     gpus: NotRequired[int]
     """GPUs of one node that each copy takes (tensor parallel). From 1 to 16. Default: ``1``."""
     nodes: NotRequired[int]
@@ -1266,6 +1282,8 @@ class FleetArgs(TypedDict):
     """Namespaces of the cluster whose pods may call."""
     operator_namespace: NotRequired[str]
     """Where KubeRay's operator runs, which is there already. Default: ``kuberay-operator``."""
+    keda_namespace: NotRequired[str]
+    """Where KEDA runs, which is there already where a model has ``scaling``. Default: ``keda``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]

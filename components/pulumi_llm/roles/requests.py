@@ -230,7 +230,8 @@ class Target:
     """Where requests may go: an upstream by its name, and what the model is called there.
 
     ``weight`` is its share among a route's targets. Prices are USD per million tokens; None: not known, 0: our own.
-    ``window``: the tokens that prompt and answer may have together; None: not known.
+    ``window``: the tokens that prompt and answer may have together; None: not known. ``wakes``: seconds that an engine
+    takes to start, where engines follow the load and there may be none; 0: some are always there; None: they do not.
     """
 
     upstream: str
@@ -239,6 +240,7 @@ class Target:
     price_in: float | None = None
     price_out: float | None = None
     window: int | None = None
+    wakes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
