@@ -10,6 +10,7 @@ import pytest
 
 from pulumi_llm import catalog
 from pulumi_llm.catalog.context import PADDED
+from pulumi_llm.catalog.pooling import task_of_class
 from pulumi_llm.preflight import cache
 from pulumi_llm.preflight.rules_model import architectures
 
@@ -50,6 +51,12 @@ def test_what_is_not_held_and_writes_text_is_not_understood_or_names_where_its_f
     for name in text:
         reason = FILE["not_held"][name]
         assert reason == "nothing is said of it" if name in refused else "figure" in reason, name
+
+
+def test_what_is_not_held_and_writes_no_text_is_refused_or_not_understood() -> None:
+    for name in set(FILE["not_held"]) & set(FILE["no_text"]):
+        refused = task_of_class(name) is None
+        assert FILE["not_held"][name].split(":")[0] == ("refused" if refused else "no figure"), name
 
 
 def served_rows() -> dict[str, dict[str, Any]]:
