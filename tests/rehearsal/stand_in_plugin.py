@@ -20,6 +20,11 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
     """Answers with what came in."""
 
     configured: dict[str, Any] = {}
+    engine = ""
+
+    def Attach(self, request: Any, context: Any) -> Any:
+        self.engine = request.address
+        return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=os.environ.get("STAND_IN_VERSION", "1.2.3"))
@@ -34,11 +39,16 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
     def Invoke(self, request: Any, context: Any) -> Any:
         if request.tok == "fail":
             context.abort(grpc.StatusCode.UNKNOWN, "no stock: " + "x" * 20_000)
+        if request.tok == "crash":
+            sys.stderr.write("panic: no such field\n\ngoroutine 1 [running]:\n")
+            sys.stderr.flush()
+            os._exit(2)
         if request.tok == "ask":
             return provider_pb2.InvokeResponse(
                 **{"return": to_struct({"answer": ask(from_struct(request.args)["url"])})}
             )
         said = {**self.configured, "environment": dict(os.environ), "arguments": sys.argv[1:]}
+        said |= {"engine": self.engine, "process": os.getpid()}
         return provider_pb2.InvokeResponse(**{"return": to_struct({"said": json.dumps(said)})})
 
     def Cancel(self, request: Any, context: Any) -> Any:
@@ -58,6 +68,8 @@ def ask(url: str) -> str:
 
 def main() -> None:
     """Serve until killed."""
+    if "STAND_IN_FAILS" in os.environ:
+        raise SystemExit(os.environ["STAND_IN_FAILS"])
     server = grpc.server(futures.ThreadPoolExecutor(), options=[("grpc.absolute_max_metadata_size", 1 << 20)])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +16,11 @@ import pytest
 from pulumi_llm._rehearsal import plugins, pointing
 from pulumi_llm._rehearsal.gate import Gate, domain_of, opened
 from pulumi_llm._rehearsal.plugins import Official
+from pulumi_llm._rehearsal.rehearsal import RELAY
 from pulumi_llm._rehearsal.server import wire_of
+from pulumi_llm._simcloud.attached import Attached, attached
 from pulumi_llm._simcloud.store import Store
-from pulumi_llm._simcloud.wire import from_struct, provider_pb2, provider_pb2_grpc, restore, to_struct
+from pulumi_llm._simcloud.wire import from_struct, plugin_pb2, provider_pb2, provider_pb2_grpc, restore, to_struct
 
 restore()
 ROOT = Path(__file__).parents[2]
@@ -35,27 +35,28 @@ def stand_in(folder: Path) -> Path:
 
 
 @contextmanager
-def relayed(folder: Path, cloud: str, gate: str = "127.0.0.1:9", **more: str) -> Iterator[Any]:
-    """A stub of a relay's service."""
+def serving(folder: Path, cloud: str, gate: str = "127.0.0.1:9", **more: str) -> Iterator[Attached]:
+    """A relay that serves the package ``x``."""
     official = Official("x", "1.2.3", stand_in(folder))
     settings = pointing.settings(cloud, official, "127.0.0.1:8", folder / "trusted.pem")
     environment = {**os.environ, **pointing.through(gate), pointing.SETTINGS: json.dumps({"x": settings}), **more}
-    running = subprocess.Popen(
-        [sys.executable, "-m", "pulumi_llm._rehearsal.relay", "x", "127.0.0.1:1"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    try:
-        assert running.stdout is not None
-        port = running.stdout.readline().strip()
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
-            yield provider_pb2_grpc.ResourceProviderStub(channel)
-    finally:
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(timeout=20) == 0
-        assert running.stdout is not None
-        running.stdout.close()
+    with attached(["x"], environment, folder, RELAY) as relay:
+        yield relay
+
+
+@contextmanager
+def connected(relay: Attached) -> Iterator[Any]:
+    """A stub on a connection of its own, as each provider of a run has."""
+    options = [*OPTIONS, ("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(f"127.0.0.1:{relay.ports['x']}", options=options) as channel:
+        yield provider_pb2_grpc.ResourceProviderStub(channel)
+
+
+@contextmanager
+def relayed(folder: Path, cloud: str, gate: str = "127.0.0.1:9", **more: str) -> Iterator[Any]:
+    """A stub of a relay's service."""
+    with serving(folder, cloud, gate, **more) as relay, connected(relay) as stub:
+        yield stub
 
 
 def said(stub: Any) -> dict[str, Any]:
@@ -70,11 +71,12 @@ def test_aliyuns_plugin_is_told_http_and_its_endpoints_without_the_program_knowi
         checked = stub.CheckConfig(provider_pb2.CheckRequest(news=inputs), timeout=20)
         assert from_struct(checked.inputs) == {"region": "cn-beijing"}  # what the state keeps
         stub.Configure(provider_pb2.ConfigureRequest(args=inputs), timeout=20)
+        stub.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1"), timeout=20)
         found = said(stub)
     assert found["args"] == {"region": "cn-beijing", "protocol": "HTTP"}
     assert found["variables"] == {"x:config:protocol": "HTTP"}
     assert found["environment"]["ECS_ENDPOINT"] == found["environment"]["ALIBABA_CLOUD_ENDPOINT_VPC"] == "127.0.0.1:8"
-    assert found["arguments"] == ["127.0.0.1:1"]  # the engine's address, where a plugin writes its log
+    assert (found["arguments"], found["engine"]) == ([], "127.0.0.1:1")  # where a plugin writes its log
 
 
 def test_awss_plugin_is_told_its_endpoints_without_the_program_knowing(tmp_path: Path) -> None:
@@ -141,6 +143,35 @@ def test_a_plugin_reaches_the_rehearsals_cloud_and_no_other(tmp_path: Path) -> N
         assert ask("http://cvm.tencentcloudapi.com/") == "403"
         assert ask("https://cvm.tencentcloudapi.com/") == "URLError"
     assert gate.refused == ("cvm.tencentcloudapi.com", "cvm.tencentcloudapi.com:443")
+
+
+def test_each_provider_of_each_run_has_a_plugin_of_its_own(tmp_path: Path) -> None:
+    seen: list[int] = []
+    with serving(tmp_path, "aliyun") as relay:
+        for _ in range(2):
+            relay.tell("run")
+            with connected(relay) as first, connected(relay) as second:
+                seen += [said(each)["process"] for each in (first, second, first, second)]
+        alive = [each for each in seen if Path(f"/proc/{each}").exists()]
+    assert seen[0:2] == seen[2:4]
+    assert seen[4:6] == seen[6:8]
+    assert len(set(seen)) == 4
+    assert set(alive) == set(seen[4:])
+    assert not [each for each in seen if Path(f"/proc/{each}").exists()]
+
+
+def test_of_a_plugin_that_crashes_it_is_told_what_it_said(tmp_path: Path) -> None:
+    with relayed(tmp_path, "aliyun") as stub, pytest.raises(grpc.RpcError) as failed:
+        stub.Invoke(provider_pb2.InvokeRequest(tok="crash"), timeout=20)
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]
+    assert failed.value.details().endswith("; it said: panic: no such field")  # type: ignore[attr-defined]
+
+
+def test_a_plugin_that_does_not_start_is_an_error_of_the_first_call(tmp_path: Path) -> None:
+    with relayed(tmp_path, "aliyun", STAND_IN_FAILS="no licence") as stub, pytest.raises(grpc.RpcError) as failed:
+        said(stub)
+    assert "gave no port" in failed.value.details()  # type: ignore[attr-defined]
+    assert "no licence" in failed.value.details()  # type: ignore[attr-defined]
 
 
 def test_a_plugin_on_path_is_taken_for_the_version_that_it_says(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,12 @@ class Runner:
     folder: Path
     stack: str
     record: Record
+    begins: Callable[[], object] = bool
+    """Called before each run."""
 
     def run(self, name: str, command: str, *more: str) -> Phase:
         """Run a command of the engine. Raises ``Refusal`` where it does not start."""
+        self.begins()
         before, start = len(self.record.calls), time.monotonic()
         arguments = [command, "--stack", self.stack, "--json", *more]
         if command != "preview":

@@ -25,7 +25,7 @@ from pulumi_llm._rehearsal.server import LOOPBACK, Protocol, serving, wire_of
 from pulumi_llm._simcloud import command as sim
 from pulumi_llm._simcloud import faults, mirror
 from pulumi_llm._simcloud.arguments import Request
-from pulumi_llm._simcloud.attached import Attached, attached
+from pulumi_llm._simcloud.attached import Attached, attached, leading
 from pulumi_llm._simcloud.engine import Engine, find_engine
 from pulumi_llm._simcloud.invocation import prepare
 from pulumi_llm._simcloud.store import FILE, Store
@@ -33,6 +33,7 @@ from pulumi_llm._system import why
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
+RELAY = "pulumi_llm._rehearsal.relay"
 PACE = 0.2
 """Seconds that a machine takes for each step, such as from pending to running."""
 
@@ -162,8 +163,12 @@ def rehearse(asked: Asked, *, alone: bool = False) -> Rehearsal:
         store, record, trust = Store(home / FILE), Record(), tls.made(home, ())
         with _clouds(official, store, record, parsed, asked.port, trust) as (gate, at, addresses):
             runner = _runner(asked, project, home, engine, official, record, at, addresses, trust.file)
-            with attached(simulated, runner.environment, project.main) as warm:
-                runner = replace(runner, environment={**runner.environment, **warm.environment})
+            with (
+                attached(simulated, runner.environment, project.main) as warm,
+                attached([each.package for each in official], runner.environment, project.main, RELAY) as relay,
+            ):
+                ahead = leading({**warm.ports, **relay.ports})
+                runner = replace(runner, environment={**runner.environment, **ahead}, begins=lambda: relay.tell("run"))
                 phases = tuple(_phases(asked, project, runner, gate, warm))
             left = tuple(f"{each.type} {each.id}" for each in store.everything())
             rest = tuple(each.package for each in clouds.folders().values() if each.package in asked.simulated)
@@ -223,8 +228,8 @@ def _runner(
         folder = clouds.of_package(each.package)
         assert folder is not None  # noqa: S101 - it was chosen so
         settings[each.package] = pointing.settings(folder.name, each, addresses[each.package], trusted)
-    relays = {each.package: f"pulumi_llm._rehearsal.relay {each.package}" for each in official}
-    environment = prepare(home, engine, asked.faults, relays)
+    # The engine attaches to the relay, and starts none. If it did, that would fail: no simulation passes for a plugin.
+    environment = prepare(home, engine, asked.faults, {each.package: RELAY for each in official})
     environment |= {pointing.SETTINGS: json.dumps(settings), **pointing.through(gate)}
     request = Request(["up", "--stack", asked.stack], home=home, project=asked.project)
     sim.ready(request, project, home, engine, environment)
@@ -245,7 +250,7 @@ def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate,
     if phase.succeeded and asked.newer_image:
         wanted = _with_newer_image(asked)
         gate.suffer(faults.parse(wanted))
-        warm.suffer(wanted)
+        warm.tell(wanted)
         runner = replace(runner, environment={**runner.environment, faults.VARIABLE: wanted})
         yield runner.run("preview newer image", "preview")
     for change in asked.changes if phase.succeeded else ():

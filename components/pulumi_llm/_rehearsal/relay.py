@@ -1,19 +1,24 @@
-"""Stands between the engine and an official plugin: ``python -m pulumi_llm._rehearsal.relay PACKAGE [engine address]``.
+"""Stands between the engine and the official plugins: ``python -P -m pulumi_llm._rehearsal.relay PACKAGE…``.
 
-The engine starts it as the package's plugin. It starts the official one in an environment that knows only loopback,
-hands on each call as it is, and adds to `Configure` what that provider takes from no variable (Aliyun's `protocol`). So
-neither the program nor the state knows of the rehearsal. What to add and where the plugin is stands in ``SETTINGS``.
+The engine attaches to it as to plugins that run already (see :mod:`pulumi_llm._simcloud.attached`). It starts the
+official ones in an environment that knows only loopback, hands on each call as it is, and adds to `Configure` what a
+provider takes from no variable (Aliyun's `protocol`). So neither the program nor the state knows of the rehearsal.
+What to add and where the plugins are stands in ``SETTINGS``.
+
+Each connection of an engine, which is one provider of the program in one run, has a process of its own. The first ones
+of a run are started while the engine still starts the program.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -21,7 +26,7 @@ import grpc
 
 from pulumi_llm import _json
 from pulumi_llm._rehearsal.pointing import SETTINGS
-from pulumi_llm._simcloud.plugin import MESSAGE_LIMIT, is_gone
+from pulumi_llm._simcloud.plugin import MESSAGE_LIMIT
 from pulumi_llm._simcloud.wire import from_struct, provider_pb2, to_struct
 
 SERVICE = "/pulumirpc.ResourceProvider/"
@@ -32,6 +37,9 @@ OPTIONS = [
     ("grpc.max_metadata_size", 1 << 20),  # a provider's error travels there, with stack traces of some KiB
     ("grpc.absolute_max_metadata_size", 1 << 20),
 ]
+
+WORDS = 2000
+"""Lines that are kept of what a plugin writes: a crash's reason stands above its stack."""
 
 
 def configured(request: bytes, package: str, arguments: Mapping[str, Any]) -> bytes:
@@ -61,11 +69,90 @@ def own_endpoints(request: bytes, own: list[str]) -> bytes | None:
     return bytes(provider_pb2.CheckResponse(inputs=asked.news, failures=failures).SerializeToString())
 
 
-class Relay(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    """Hands each call to the plugin behind ``channel``."""
+class Official:
+    """A process of the official plugin, which one provider of one run has for itself, as in a real run."""
 
-    def __init__(self, package: str, channel: grpc.Channel, settings: Mapping[str, Any]) -> None:
-        self._package, self._channel, self._settings = package, channel, settings
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._program = settings["program"]
+        inherited = {name: value for name, value in os.environ.items() if name != SETTINGS}
+        self._process = subprocess.Popen(
+            [self._program],  # without the engine's address: that comes with the call `Attach`
+            env={**inherited, **settings["environment"]},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        self._words: deque[str] = deque(maxlen=WORDS)
+        self._reading = threading.Thread(target=self._read, args=(self._process.stderr, self._words), daemon=True)
+        self._reading.start()
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+
+    @staticmethod
+    def _read(stream: Any, kept: deque[str] | None) -> None:
+        for line in stream:
+            if kept is not None and line.strip():
+                kept.append(line.strip())
+
+    def channel(self) -> grpc.Channel:
+        """The way to it, once it serves. Raises ``OSError`` where it does not."""
+        with self._lock:
+            if self._channel is None:
+                port = self._process.stdout.readline().strip()  # type: ignore[union-attr]  # it was asked for
+                if not port.isdigit():
+                    raise OSError(f"{self._program} gave no port: {port!r}{self.last_words()}")
+                threading.Thread(target=self._read, args=(self._process.stdout, None), daemon=True).start()
+                self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
+            return self._channel
+
+    def last_words(self) -> str:
+        """What it wrote before it ended, such as why it crashed; empty while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.2)
+            self._reading.join(1)
+            crash = [each for each in self._words if each.startswith(("panic:", "fatal error:"))]
+            return "".join(f"; it said: {each}" for each in (crash or [*self._words])[-1:])
+        return ""
+
+    def end(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        if self._channel is not None:
+            self._channel.close()
+
+
+class Relay(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """Hands each call to the plugin of the connection that it comes by."""
+
+    def __init__(self, package: str, settings: Mapping[str, Any]) -> None:
+        self._package, self._settings = package, settings
+        self._lock = threading.Lock()
+        self._spare: list[Official] = []
+        self._taken: dict[str, Official] = {}
+
+    def fresh(self) -> None:
+        """A run begins: nobody asks those of the last one any more, and as many as it had are started ahead."""
+        with self._lock:
+            wanted = max(1, len(self._taken)) - len(self._spare)
+            for each in self._taken.values():
+                each.end()
+            self._taken.clear()
+            self._spare += [Official(self._settings) for _ in range(wanted)]
+
+    def end(self) -> None:
+        """End all of them."""
+        with self._lock:
+            for each in (*self._taken.values(), *self._spare):
+                each.end()
+
+    def _of(self, caller: str) -> Official:
+        with self._lock:
+            if caller not in self._taken:
+                self._taken[caller] = self._spare.pop() if self._spare else Official(self._settings)
+            return self._taken[caller]
 
     def service(self, details: Any) -> Any:
         """How a call of that name is answered."""
@@ -78,54 +165,45 @@ class Relay(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
                 refused = own_endpoints(request, self._settings["own"])
                 if refused is not None:
                     return refused
+            official = self._of(context.peer())
             try:
-                return bytes(self._channel.unary_unary(method)(request))
+                return bytes(official.channel().unary_unary(method)(request))
             except grpc.RpcError as error:
+                lost = error.code() is grpc.StatusCode.UNAVAILABLE
                 context.set_trailing_metadata(error.trailing_metadata() or ())
-                context.abort(error.code(), error.details() or "")
+                context.abort(error.code(), (error.details() or "") + (official.last_words() if lost else ""))
+                raise
+            except OSError as error:
+                context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
                 raise
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
 
-def serve(package: str, engine: str) -> int:
-    """Serve until the engine or the plugin is gone; the exit code."""
-    parent = os.getppid()
-    settings = _json.loads(os.environ[SETTINGS])[package]
-    environment = {name: value for name, value in os.environ.items() if name != SETTINGS}
-    official = subprocess.Popen(
-        [settings["program"], *([engine] if engine else [])],
-        env={**environment, **settings["environment"]},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert official.stdout is not None  # noqa: S101 - it was asked for
-    port = official.stdout.readline().strip()
-    if not port.isdigit():
-        sys.stderr.write(f"{settings['program']} gave no port: {port!r}\n")
-        return 1
-    done = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
-    try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
-            server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), options=OPTIONS)
-            server.add_generic_rpc_handlers((Relay(package, channel, settings),))
-            own_port = server.add_insecure_port("127.0.0.1:0")
-            server.start()
-            sys.stdout.write(f"{own_port}\n")
-            sys.stdout.flush()
-            while not done.wait(0.5) and official.poll() is None and not is_gone(parent, engine):
-                pass
-            server.stop(grace=None)
-    finally:
-        official.kill()
-        official.wait()
-    return 0
+def main(packages: Sequence[str]) -> None:
+    """Serve until the input ends; each line of it says that a run begins."""
+    settings = _json.loads(os.environ[SETTINGS])
+    relays: dict[str, Relay] = {}
+    ports: dict[str, int] = {}
+    servers = []
+    for package in packages:
+        relays[package] = Relay(package, settings[package])
+        server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), options=OPTIONS)
+        server.add_generic_rpc_handlers((relays[package],))
+        ports[package] = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+    sys.stdout.write(json.dumps(ports) + "\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        for each in relays.values():
+            each.fresh()
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    for each in relays.values():
+        each.end()
 
 
 if __name__ == "__main__":
-    code = serve(*(each for each in [*sys.argv[1:], ""][:2]))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    main(sys.argv[1:])
+    os._exit(0)  # at once: a call may still wait in its thread

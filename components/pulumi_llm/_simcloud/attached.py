@@ -24,33 +24,42 @@ from pulumi_llm import _json
 
 VARIABLE = "PULUMI_DEBUG_PROVIDERS"
 """Where an engine reads which plugins run already: ``random:1234,tls:1235``."""
+ENDS = 5
+"""Seconds that the process has to end by itself."""
 
 
 class Attached:
     """The servers, and the variable that leads an engine to them."""
 
     def __init__(self, running: subprocess.Popen[str], ports: Mapping[str, int]) -> None:
-        self._running = running
-        self.environment = {VARIABLE: ",".join(f"{package}:{port}" for package, port in ports.items())} if ports else {}
+        self._running, self.ports = running, ports
+        self.environment = leading(ports)
 
-    def suffer(self, faults: str) -> None:
-        """Who connects from now on has these faults."""
+    def tell(self, line: str) -> None:
+        """Have a line read, and what it asks for done before this returns: of simulated plugins, new faults."""
         assert self._running.stdin is not None  # noqa: S101 - it was asked for
         with contextlib.suppress(BrokenPipeError):
-            self._running.stdin.write(f"{faults}\n")
+            self._running.stdin.write(f"{line}\n")
             self._running.stdin.flush()
             self._running.stdout.readline()  # type: ignore[union-attr]  # it was asked for
 
 
+def leading(ports: Mapping[str, int]) -> dict[str, str]:
+    """The variable that leads an engine to plugins that run already."""
+    return {VARIABLE: ",".join(f"{package}:{port}" for package, port in ports.items())} if ports else {}
+
+
 @contextlib.contextmanager
-def attached(packages: Sequence[str], environment: Mapping[str, str], main: Path) -> Iterator[Attached]:
-    """Serve ``packages`` until the block ends. Where that does not start, the engine starts its plugins itself.
+def attached(
+    packages: Sequence[str], environment: Mapping[str, str], main: Path, module: str = __name__
+) -> Iterator[Attached]:
+    """Have ``module`` serve ``packages`` until the block ends. If it does not start, the engine starts its plugins.
 
     ``main``: the program, or its folder. There the engine would start them: what the program calls a file by a path
     is looked for from there.
     """
     running = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, *packages],
+        [sys.executable, "-P", "-m", module, *packages],
         env=dict(environment),
         cwd=main if main.is_dir() else main.parent,
         stdin=subprocess.PIPE,
@@ -64,8 +73,10 @@ def attached(packages: Sequence[str], environment: Mapping[str, str], main: Path
         line = running.stdout.readline()
         yield Attached(running, _json.loads(line) if line else {})
     finally:
+        with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+            running.communicate(timeout=ENDS)  # its input ends, and with it what it has started
         running.kill()
-        running.communicate()
+        running.wait()
 
 
 def main(packages: Sequence[str]) -> None:
