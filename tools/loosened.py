@@ -80,7 +80,7 @@ def before() -> None:
     tokenizers.cached_tokenizer_from_config = registry.cached_tokenizer_from_config = nothing
     for name in OF_FILES:
         setattr(processor, name, nothing)
-    context.InputProcessingContext.get_hf_processor = nothing
+    context.InputProcessingContext.get_hf_processor = context.InputProcessingContext.init_processor = nothing
     for each in ("AutoImageProcessor", "AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"):
         getattr(transformers, each).from_pretrained = nothing
     _towers()

@@ -340,9 +340,13 @@ def indexed(settings: Settings, layers: int) -> list[bool]:
         listed = _of_length([each == "full" for each in kinds], layers, "indexer_types")
         if settings.kind in ("glm_moe_dsa", "deepseek_v32") and pattern is None and listed != regular:
             settings.refuse("indexer_types", kinds)
-        return listed
-    if settings.kind == "hy_v4":  # configuration_hy_v4.py
-        return [at == 0 or (at - 1) % 4 == 0 for at in range(layers)]
+        regular = listed
+    elif settings.kind == "hy_v4":  # configuration_hy_v4.py
+        regular = [at == 0 or (at - 1) % 4 == 0 for at in range(layers)]
+    types = settings.sequence("layer_types")
+    if settings.kind == "hy_v4" and types:  # hy_v4/nvidia/attention.py: layers of these names, and no others
+        named = [bool(re.search("sparse|indexed", str(each))) for each in types]
+        regular = [own and each for own, each in zip(regular, named, strict=False)]
     return regular
 
 
