@@ -298,15 +298,15 @@ def write_caches() -> None:
         save_shapes(rows)
 
 
-def cache(config: dict[str, Any]) -> dict[str, Any]:
+def cache(config: dict[str, Any], device: str = "meta") -> dict[str, Any]:
     """Bytes per token of layers that see everything, of windowed layers by window, the state, the derived context."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps({**config, "torch_dtype": "bfloat16"}), encoding="utf-8")
-        length, specs = cache_specs(folder)
+        length, specs = cache_specs(folder, device)
     full, state, windows = 0.0, 0, Counter[int]()
     for spec in specs:
         window = getattr(spec, "sliding_window", None) or getattr(spec, "attention_chunk_size", None)
-        if type(spec).__name__ == "MambaSpec":
+        if type(spec).__name__ in ("MambaSpec", "CircularBufferSpec"):  # one page for each request
             state += spec.page_size_bytes
         elif window:
             windows[window] += spec.page_size_bytes // spec.block_size
@@ -320,7 +320,7 @@ def cache(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def cache_specs(folder: str) -> tuple[int, list[Any]]:
+def cache_specs(folder: str, device: str = "meta") -> tuple[int, list[Any]]:
     """The context that vLLM derives, and each layer's own specification, of a model built without weights."""
     import torch
     from vllm.config import set_current_vllm_config
@@ -344,7 +344,7 @@ def cache_specs(folder: str) -> tuple[int, list[Any]]:
             store = Path(tempfile.mkdtemp()) / "store"
             init_distributed_environment(1, 0, f"file://{store}", 0, "gloo")
             initialize_model_parallel(1, 1)
-        with torch.device("meta"):
+        with torch.device(device):
             initialize_model(vllm_config=config)
         layers = config.compilation_config.static_forward_context.values()
         own = [layer for layer in layers if not getattr(layer, "kv_sharing_target_layer_name", None)]

@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent
@@ -23,6 +24,7 @@ ROWS = TOP / "tests/catalog/data/served.json"
 
 def register(kind: str) -> None:
     """Make a configuration for a model type that neither transformers nor vLLM has one for."""
+    import torch
     from transformers import AutoConfig, PretrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
     from vllm.transformers_utils.config import _CONFIG_REGISTRY
@@ -37,8 +39,24 @@ def register(kind: str) -> None:
         def __init__(self, **settings: Any) -> None:
             for name, value in settings.items():
                 if name.endswith("_config") and name != "quantization_config" and isinstance(value, dict):
-                    settings[name] = PretrainedConfig(**value)
+                    known = value.get("model_type") in CONFIG_MAPPING  # it is lazy: `get` finds nothing
+                    settings[name] = (CONFIG_MAPPING[value["model_type"]] if known else PretrainedConfig)(**value)
+                    settings[name].dtype = torch.bfloat16
+            for name in ("max_position_embeddings", "num_hidden_layers"):  # asked for before they are set
+                if name in settings:
+                    setattr(self, name, settings[name])
             super().__init__(**settings)
+            if "block_configs" in settings:  # as the class that comes with these weights has them
+                whole = json.dumps(settings["block_configs"])
+                self.block_configs = json.loads(whole, object_hook=lambda each: SimpleNamespace(**each))
+
+        def to_dict(self) -> dict[str, Any]:
+            blocks = self.__dict__.pop("block_configs", None)
+            try:
+                return dict(super().to_dict())
+            finally:
+                if blocks is not None:
+                    self.block_configs = blocks
 
         def get_text_config(self, *_: Any, **__: Any) -> Any:
             return getattr(self, "text_config", self)
@@ -46,7 +64,7 @@ def register(kind: str) -> None:
     AutoConfig.register(kind, Plain, exist_ok=True)
 
 
-def asked(config: dict[str, Any]) -> dict[str, Any]:
+def asked(config: dict[str, Any], device: str = "meta") -> dict[str, Any]:
     """Parameters of all and of the text part, and what a request keeps."""
     import torch
     from model_shapes import OTHER_PARTS, cache
@@ -66,7 +84,7 @@ def asked(config: dict[str, Any]) -> dict[str, Any]:
 
     utils.initialize_model = built
     try:
-        kept = cache(config)
+        kept = cache(config, device)
     finally:
         utils.initialize_model = build
     return {"whole": counted.total(), "text": counted["text"], "cache": kept}

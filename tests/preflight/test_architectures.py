@@ -71,6 +71,16 @@ def test_what_is_served_otherwise_than_as_text_or_in_tree_is_refused(tmp_path: P
     assert word in finding.message
 
 
+@pytest.mark.parametrize(("allowed", "severity"), [(None, "warning"), (False, "error"), (True, None)])
+def test_a_class_that_starts_only_with_its_own_code_says_so(allowed: bool | None, severity: str | None) -> None:
+    """Step 3.7 on vllm 0.32.0 with transformers 5.19.0 (run on its CPU build, 2026-11-30)."""
+    request = FitRequest(model="stepfun-ai/Step-3.7-Flash", gpu="H200", gpu_count=4, trust_remote_code=allowed)
+    told = [each.severity for each in check(request).findings if each.code == "fit.needs-own-code"]
+    assert told == ([severity] if severity else [])
+    flag = replace(request, extra_args=("--trust-remote-code",))
+    assert "fit.needs-own-code" not in {each.code for each in check(flag).findings}
+
+
 @pytest.mark.parametrize("name", ["HeliumForCausalLM", "PersimmonForCausalLM"])
 def test_an_architecture_that_only_transformers_has_is_a_warning(tmp_path: Path, name: str) -> None:
     (finding,) = found(tmp_path, name)

@@ -364,6 +364,7 @@ def of_configs() -> Iterator[Finding]:
 SERVERS: tuple[dict[str, Any], ...] = (
     {"model": "Qwen/Qwen2.5-7B-Instruckt"},
     {"model": "zzz/zzz"},
+    {"model": "stepfun-ai/Step-3.7-Flash"},
     {"override": ["fit.contxt-too-long"]},
     {"model": "Qwen/Qwen2.5-7B-Instruct", "override": ["fit.weights-exceed-vram"]},
     {"instance_type": "p4d.24xlarge"},

@@ -68,6 +68,26 @@ TEXT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
         "num_key_value_heads": 4,
         "max_position_embeddings": 8_192,
     },
+    "minimax_m3_vl": {
+        "moe_layer_freq": [0] * 3 + [1] * 57,
+        "sparse_attention_config": {
+            "sparse_index_dim": 128,
+            "sparse_num_index_heads": 4,
+            "sparse_attention_freq": [0] * 3 + [1] * 57,
+        },
+    },
+    "kimi_vl": {
+        "vocab_size": 102_400,
+        "hidden_size": 4_096,
+        "intermediate_size": 11_008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "first_k_dense_replace": 0,
+        "n_routed_experts": 64,
+        "n_shared_experts": 2,
+        "moe_intermediate_size": 1_407,
+        "max_position_embeddings": 2_048,
+    },
     "voxtral": {
         "model_type": "llama",
         "vocab_size": 131_072,
@@ -82,7 +102,9 @@ TEXT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
 """What a whole gives its text part, before that part's own class does.
 
 transformers 5.19.0, ``_default_text_config_kwargs`` of configuration_voxtral.py and configuration_glmasr.py (read
-2026-11-29); no other class that vLLM serves has such settings.
+2026-11-29); no other class that vLLM serves has such settings. MiniMax M3 and Kimi-VL: vllm 0.32.0's own
+transformers_utils/configs/minimax_m3.py, and kimi_vl.py, which reads each text part as a DeepseekV2Config (read, and
+seen on its CPU build, 2026-11-30).
 """
 
 BY_ARCHITECTURE: Mapping[str, str] = {

@@ -99,6 +99,7 @@ def fit(model: FleetModelSpec, node: Node) -> Fit:
         max_num_seqs=model.max_num_seqs,
         kv_cache_dtype=model.kv_cache_dtype,
         extra_args=model.extra_args,
+        trust_remote_code=model.trust_remote_code,
         count_key="gpus",
     )
     try:

@@ -64,6 +64,8 @@ class FitRequest:
     """A machine that exists, as its owner describes it."""
     changes_beside: bool = False
     """Another one like it is loaded beside it while it is changed, on the same GPUs."""
+    trust_remote_code: bool | None = None
+    """Whether the server may run code that comes with the weights; None where nobody asks for a server yet."""
     count_key: str = "gpu_count"
     """The key of the spec under which the number of GPUs stands."""
 
@@ -103,6 +105,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         beside_gpus=server.cards - server.gpu_count,
         host=server.host,
         changes_beside=server.model_change == "beside",
+        trust_remote_code=server.trust_remote_code,
     )
 
 

@@ -23,6 +23,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_model.own_row_differs,
     rules_model.unknown_architecture,
     rules_model.part_without_class,
+    rules_model.needs_own_code,
     rules_model.needs_newer_vllm,
     rules_hardware.capability_too_old,
     rules_hardware.arm_without_kernels,
@@ -107,6 +108,7 @@ OF_MODEL: frozenset[Rule] = frozenset(
     (
         rules_model.unknown_architecture,
         rules_model.part_without_class,
+        rules_model.needs_own_code,
         rules_model.needs_newer_vllm,
         rules_model.quantization_needs_package,
         rules_hardware.quantization_unknown,

@@ -11,6 +11,7 @@ from typing import Any
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, either
 from pulumi_llm.catalog.pooling import RERANKER
 from pulumi_llm.errors import Finding, nearest
@@ -39,7 +40,8 @@ class Architectures:
 
     ``generic`` are written in transformers only and run through vLLM's backend for those; ``removed`` gives the last
     release that had them, ``plugins`` where the plugin is that has them now; ``newer`` is None while there is no
-    newer release than the pinned one. ``no_stages`` cannot be cut into stages for several machines.
+    newer release than the pinned one. ``no_stages`` cannot be cut into stages for several machines. ``own_code`` start
+    only with the code that comes with the weights.
     """
 
     text: frozenset[str]
@@ -49,6 +51,7 @@ class Architectures:
     plugins: Mapping[str, str]
     newer: Newer | None = None
     no_stages: frozenset[str] = frozenset()
+    own_code: frozenset[str] = frozenset()
 
 
 @cache
@@ -63,6 +66,7 @@ def architectures() -> Architectures:
         plugins=raw["plugins"],
         newer=_newer(raw.get("newer")),
         no_stages=frozenset(raw["no_stages"]),
+        own_code=frozenset(raw["own_code"]),
     )
 
 
@@ -197,6 +201,27 @@ def part_without_class(case: Case) -> Iterator[Finding]:
         ),
         _("a model whose text part is of an older type, or the text part's own config.json"),
         where="model",
+    )
+
+
+def needs_own_code(case: Case) -> Iterator[Finding]:
+    """transformers may know a model otherwise than vLLM takes it, and only the code beside the weights helps."""
+    if case.model.architecture not in architectures().own_code:
+        return
+    asked = case.request
+    if asked.trust_remote_code or "--trust-remote-code" in flags_of(asked.extra_args):
+        return
+    yield Finding(
+        "fit.needs-own-code",
+        _(
+            "vLLM {release} reads the configuration of {model} only by the code that comes with its weights: without "
+            "it the server stops at the start",
+            release=case.engine.version,
+            model=case.model.id,
+        ),
+        _("trust_remote_code: true, which lets that code run on the machine"),
+        severity="warning" if asked.trust_remote_code is None else "error",
+        where="trust_remote_code",
     )
 
 

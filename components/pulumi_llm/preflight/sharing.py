@@ -112,6 +112,7 @@ def _wish(gpu: str, name: str, each: ModelSpec) -> Wish:
             max_num_seqs=each.max_num_seqs,
             kv_cache_dtype=each.kv_cache_dtype,
             adapters=served_adapters.slots(each),
+            trust_remote_code=each.trust_remote_code,
             extra_args=(*each.extra_args, *(("--runner", "pooling") if _pools(each) else ())),
         ),
         share=each.gpu_memory_utilization,

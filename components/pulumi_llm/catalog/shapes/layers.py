@@ -59,6 +59,19 @@ transformers 5.19.0, ``__post_init__`` of each class's configuration (read 2026-
 ENCODERS = frozenset({"bert", "roberta", "xlm-roberta"})
 """Classes that write no text: vllm 0.32.0 gives their layers no cache (EncoderOnlyAttentionSpec)."""
 
+BOTH_WAYS = {
+    "llama": "LlamaBidirectionalModel",
+    "qwen2": "",
+    "qwen3": "VoyageQwen3BidirectionalEmbedModel",
+    "mistral": "",
+    "deepseek_v3": "DeepseekV3BidirectionalModel",
+}
+"""Classes that are such too where ``is_causal`` is false, or as the class of vLLM's that sets it so.
+
+vllm 0.32.0: model_executor/models/llama.py, qwen2.py, qwen3.py and deepseek_v2.py, and config.py there (seen on its CPU
+build, 2026-11-30).
+"""
+
 SWITCHED = frozenset(
     {"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"}
 )
@@ -131,6 +144,8 @@ def mixers(settings: Settings, layers: int) -> list[str]:
         settings.pass_over(OF_STATES)
     if settings.kind.startswith("gemma4") and given:
         given[-1] = FULL  # transformers forces it
+    if _sees_all(settings):
+        given = [ENCODER] * layers
     if settings.kind == "nemotron_h" and settings.number("sliding_window"):
         # vllm 0.32.0, model_executor/models/nemotron_h.py: each layer of attention has it; transformers knows none.
         given = [WINDOW if each == FULL else each for each in given]
@@ -172,6 +187,13 @@ def _of_length(kinds: list[Each], layers: int, name: str) -> list[Each]:
     if len(kinds) < layers:
         raise UnknownShapeError(name, f"{len(kinds)} entries for {layers} layers")
     return kinds[:layers]
+
+
+def _sees_all(settings: Settings) -> bool:
+    """Whether each word sees those after it as well: nothing is kept."""
+    named = settings.value("architectures")
+    own = BOTH_WAYS.get(str(settings.kind))
+    return own is not None and (settings.value("is_causal") is False or (bool(own) and named == [own]))
 
 
 def _by_class(settings: Settings, layers: int) -> list[str]:
@@ -300,22 +322,32 @@ def blocks(settings: Settings) -> list[object]:
 def indexed(settings: Settings, layers: int) -> list[bool]:
     """Whether each layer of sparse attention has an index of its own; the others use the one before them.
 
-    vllm 0.32.0, model_executor/models/deepseek_v2.py (read 2026-11-28), and the class's own list where it has one.
+    vllm 0.32.0, model_executor/models/deepseek_v2.py (read 2026-11-28), and the class's own list where it has one. For
+    GLM and DeepSeek V3.2 vLLM does not look at that list (seen on 2026-11-30): where it says something else than the
+    settings that vLLM heeds, nothing is said.
     """
     kinds = settings.sequence("indexer_types")
     pattern = settings.value("index_topk_pattern")
     frequency, offset = settings.number("index_topk_freq") or 1, settings.number("index_skip_topk_offset")
+    offset = 2 if offset is None else offset
+    regular = [max(at - offset + 1, 0) % frequency == 0 for at in range(layers)]
     if kinds is None and isinstance(pattern, str):
         kinds = [{"F": "full", "S": "shared"}.get(each, each) for each in pattern]
     if kinds is not None:
         strange = [each for each in kinds if each not in ("full", "shared")]
         if strange:
             settings.refuse("indexer_types", strange[0])
-        return _of_length([each == "full" for each in kinds], layers, "indexer_types")
-    if settings.kind == "hy_v4":  # configuration_hy_v4.py
-        return [at == 0 or (at - 1) % 4 == 0 for at in range(layers)]
-    offset = 2 if offset is None else offset
-    return [max(at - offset + 1, 0) % frequency == 0 for at in range(layers)]
+        listed = _of_length([each == "full" for each in kinds], layers, "indexer_types")
+        if settings.kind in ("glm_moe_dsa", "deepseek_v32") and pattern is None and listed != regular:
+            settings.refuse("indexer_types", kinds)
+        regular = listed
+    elif settings.kind == "hy_v4":  # configuration_hy_v4.py
+        regular = [at == 0 or (at - 1) % 4 == 0 for at in range(layers)]
+    types = settings.sequence("layer_types")
+    if settings.kind == "hy_v4" and types:  # hy_v4/nvidia/attention.py: layers of these names, and no others
+        named = [bool(re.search("sparse|indexed", str(each))) for each in types]
+        regular = [own and each for own, each in zip(regular, named, strict=False)]
+    return regular
 
 
 def experts_at(settings: Settings, layers: int, kinds: list[str]) -> list[bool]:
