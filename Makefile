@@ -60,6 +60,7 @@ test-clients: tools ## Claude Code, Codex and ten clients more through Caddy and
 	@python -m tests.clients.installed || echo "test-clients: those that cannot be had are skipped"
 	@python -m tests.vectors.wheels open-webui || echo "test-clients: so the chat page is not run, and those tests are skipped"
 	@PYTHON=$(CURDIR)/.venv/bin/python tools/fetch versitygw || echo "test-clients: so backups, weights and bundles go to no bucket here, and those tests are skipped"
+	@tools/fetch ray || echo "test-clients: so no model is on several machines over Ray here, and that test is skipped"
 	@python -m pytest -m clients -n 2 --dist loadgroup $(CLIENTS)
 
 test-fleet: setup ## a fleet in a real Kubernetes with nodes that are played, by pulumi too (Go modules: an hour at first; then a quarter of one)

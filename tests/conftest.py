@@ -79,6 +79,7 @@ THOROUGH = (
     "tests/gateway/test_under_load",
     "tests/gateway/test_unseen",
     "tests/bootstrap/test_tie",
+    "tests/bootstrap/test_over_ray",
     "tests/ssh/test_supervisor",
     "tests/test_plan_order",
     # Parts that a change elsewhere does not reach: whoever works on one names its folder.

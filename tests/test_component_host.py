@@ -105,8 +105,17 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "VectorStore": ({"cloud": "aws"}, {"region": "[spec.missing-key] ", "allowedCidrs": "[spec.missing-key] "}),
     "Fleet": (
-        {"models": {"chat": {"model": "x y"}}, "nodes": {"count": 1.0}, "allowedCidr": ["x"]},
-        {"models.chat.model": "[spec.bad-model-id] ", "nodes": "[fleet.no-gpu] ", "allowedCidr": "[spec.unknown-key] "},
+        {
+            "models": {"chat": {"model": "x y"}, "more": {"model": "a/b", "scaling": {"leest": 0.0}}},
+            "nodes": {"count": 1.0},
+            "allowedCidr": ["x"],
+        },
+        {
+            "models.chat.model": "[spec.bad-model-id] ",
+            "models.more.scaling.leest": "[spec.unknown-key] ",
+            "nodes": "[fleet.no-gpu] ",
+            "allowedCidr": "[spec.unknown-key] ",
+        },
     ),
     "WorkerProxy": (
         {"accountId": "x", "zoneId": 3.0, "hostname": "no name", "upstreams": {"openai": {"models": "x"}}},
@@ -300,7 +309,14 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "VectorStore": {"cloud": "aws", "region": "ap-northeast-1", "memoryGib": 2.0, **OPEN},
     "Fleet": {
-        "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "contextLength": 4096.0}},
+        "models": {
+            "chat": {
+                "model": "Qwen/Qwen2.5-7B-Instruct",
+                "contextLength": 4096.0,
+                "scaling": {"least": 0.0, "most": 2.0, "idleMinutes": 5.0},
+            }
+        },
+        "kedaNamespace": "keda",
         "nodes": {"count": 2.0, "cloud": "aliyun", "region": "cn-hangzhou", "instanceType": "ecs.gn7i-c8g1.2xlarge"},
         "allowedNamespaces": ["apps"],
         "keys": {"web-1": {"requestsPerMinute": 30.0}},

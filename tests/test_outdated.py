@@ -31,7 +31,12 @@ import report  # noqa: E402
 PINS = reading.pins(ROOT)
 GO_MODULES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("tools/*/go.mod", "tools/fleet/k*/go.mod", "components/pulumi_llm/_simcloud/*/*/go.mod")
+    for pattern in (
+        "tools/*/go.mod",
+        "tools/fleet/ku*/go.mod",
+        "tools/fleet/kw*/go.mod",
+        "components/pulumi_llm/_simcloud/*/*/go.mod",
+    )
     for path in ROOT.glob(pattern)
 )
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

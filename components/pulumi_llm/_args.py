@@ -39,6 +39,7 @@ __all__ = [
     "RagArgs",
     "RecordArgs",
     "RouteArgs",
+    "ScalingArgs",
     "ServerArgs",
     "ServiceArgs",
     "SnapshotsArgs",
@@ -473,6 +474,19 @@ class BackupArgs(TypedDict):
     """How many are kept; older ones are deleted after a newer one is whole. From 1 to 1000. Default: ``7``."""
 
 
+class ScalingArgs(TypedDict):
+    """How many engines serve a model: as many as its calls need, between two numbers. KEDA, which must be in the cluster, adds them and takes them away."""
+
+    most: int
+    """How many there are at most: nodes, quota and bill reckon with as many. From 1 to 5000."""
+    least: NotRequired[int]
+    """How many there are at least. With 0 none is there once nobody has asked for ``idle_minutes``, and the first call after that starts one. From 0 to 5000. Default: ``1``."""
+    queue: NotRequired[int]
+    """Calls that may wait for each engine, besides those that it works on at once: with more another engine is added. From 1 to 4096. Default: ``8``."""
+    idle_minutes: NotRequired[int]
+    """Minutes for which fewer engines would have done, before one goes. From 1 to 60. Default: ``10``."""
+
+
 class FleetModelArgs(TypedDict):
     """A model of the fleet. Its name in ``models`` is what clients call it."""
 
@@ -480,6 +494,8 @@ class FleetModelArgs(TypedDict):
     """The model's id at Hugging Face or ModelScope (``organisation/name``)."""
     copies: NotRequired[int]
     """How many engines serve it. From 1 to 5000. Default: ``1``."""
+    scaling: NotRequired[ScalingArgs]
+    """Engines that follow the load, in place of ``copies``. Left out: there are always ``copies``."""
     gpus: NotRequired[int]
     """GPUs of one node that each copy takes (tensor parallel). From 1 to 16. Default: ``1``."""
     nodes: NotRequired[int]
@@ -602,6 +618,8 @@ class ServerArgs(TypedDict):
     """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
+    nodes_backend: NotRequired[str]
+    """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     model: str
@@ -830,6 +848,8 @@ class ModelServerArgs(TypedDict):
     """The zones of the further machines, one for each in their order, such as ``[cn-hangzhou-i]``. Left out: the first one's."""
     nodes: NotRequired[int]
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
+    nodes_backend: NotRequired[str]
+    """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     modelscope_id: NotRequired[str]
@@ -1262,6 +1282,8 @@ class FleetArgs(TypedDict):
     """Namespaces of the cluster whose pods may call."""
     operator_namespace: NotRequired[str]
     """Where KubeRay's operator runs, which is there already. Default: ``kuberay-operator``."""
+    keda_namespace: NotRequired[str]
+    """Where KEDA runs, which is there already where a model has ``scaling``. Default: ``keda``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]

@@ -76,6 +76,10 @@ class Fleet(pulumi.ComponentResource):
         made = {key: each for key, each in wanted.keys.items() if key not in carried}
         keys = {**hosts.gateway_keys(name, made, child), **carried}
         engine = random.RandomPassword(f"{name}-engine-key", length=40, special=False, opts=child)
+        # Who asks how many calls there are is not who makes them.
+        load = (
+            random.RandomPassword(f"{name}-load-key", length=40, special=False, opts=child) if wanted.follows else None
+        )
         hosts_named = (*([wanted.hostname] if wanted.hostname else []), *names.service_names(wanted))
         authority, certificate, private_key = signed(name, hosts_named, self)
         service = resources.make(
@@ -84,6 +88,7 @@ class Fleet(pulumi.ComponentResource):
                 fleet=fleet,
                 keys=_secret(pulumi.Output.all(**keys).apply(_digests)),
                 engine_key=_secret(engine.result),
+                load_key=None if load is None else _secret(load.result),
                 certificate=certificate,
                 private_key=_secret(private_key),
                 hub_token=token,

@@ -137,6 +137,8 @@ class ModelServer(pulumi.ComponentResource):
             secrets |= _nodes.hub_secrets(args["hub_token"])
         if server.foreign is not None:
             secrets |= _nodes.proxy_secrets(args["proxy_key"], args["proxy_certificate_authority"])
+        between = _together.secrets(name, server, scope)
+        secrets |= between
         network = network_for(scope, name, args, server)
         groups = _together.firewall(name, server, network, scope)
         request = hosts.HostRequest(
@@ -167,7 +169,7 @@ class ModelServer(pulumi.ComponentResource):
         )
         machine = hosts.provision(request, scope)
         replicas = _further(name, server, request, machine, args, scope)
-        shared = _together.Shared(network=network, groups=groups)
+        shared = _together.Shared(network=network, groups=groups, secrets=between)
         nodes = [
             ServerNode(_together.named(name, rank + 1), rank, server, shared, args, scope)
             for rank in range(1, server.spec.nodes)

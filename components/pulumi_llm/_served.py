@@ -54,7 +54,10 @@ def role(server: ResolvedServer, rank: int = 0, addresses: Sequence[str] = ()) -
     ``rank``: which of several machines with one model; ``addresses``: the private ones of all, once they are known.
     """
     wanted = server.spec
-    among = Among(rank=rank, count=wanted.nodes, addresses=tuple(addresses)) if wanted.nodes > 1 else None
+    among = None
+    if wanted.nodes > 1:
+        ray = wanted.nodes_backend == "ray"
+        among = Among(rank=rank, count=wanted.nodes, addresses=tuple(addresses), ray=ray)
     task = task_of(wanted.model, server.model, flags_of(wanted.extra_args))
     traces = wanted.traces.endpoint if wanted.traces is not None and wanted.traces.engine else ""
     return VllmRole(

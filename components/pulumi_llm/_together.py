@@ -1,8 +1,8 @@
 """Further machines of a model server that have parts of the same model: see `pulumi_llm.roles.tied`.
 
-Each has a headless engine, and is called by the other machines alone. It has no gateway, and no key but those that
-weights are fetched with. All are told at the same time, as none becomes ready without the others: a change that fails
-is taken back on all of them.
+Each has a headless engine, or Ray with vLLM's workers, and is called by the other machines alone. It has no gateway,
+and no key but those that weights are fetched with, and Ray's. All are told at the same time, as none becomes ready
+without the others: a change that fails is taken back on all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pulumi_llm._bootstrap import GatewayRole, NodeRequest, RoleRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.clouds.base import BareHost, NetworkHandle, Scope
 from pulumi_llm.clouds.peers import Peers
-from pulumi_llm.roles.tied import PORTS
+from pulumi_llm.roles import rayed
+from pulumi_llm.roles.tied import PORTS, PORTS_OVER_RAY
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer
@@ -37,15 +38,27 @@ def firewall(name: str, server: ResolvedServer, network: NetworkHandle, scope: S
         return ()
     cloud = cast("Peers", support.adapter(server.site.cloud.name))  # demanded by placement: Capability.NODES
     tags = {**server.tags, "pulumi-llm": "nodes"}
-    return (cloud.peers(f"{name}-nodes", network.vpc_id, PORTS, tags, scope),)
+    ports = PORTS_OVER_RAY if over_ray(server) else PORTS
+    return (cloud.peers(f"{name}-nodes", network.vpc_id, ports, tags, scope),)
+
+
+def over_ray(server: ResolvedServer) -> bool:
+    """Whether Ray carries the engines' calls."""
+    return server.spec.nodes > 1 and server.spec.nodes_backend == "ray"
+
+
+def secrets(name: str, server: ResolvedServer, scope: Scope) -> dict[str, pulumi.Input[str]]:
+    """What all machines of the server have, and nobody else: what Ray asks for of each call."""
+    return {rayed.TOKEN: hosts.random_key(f"{name}-ray-token", scope)} if over_ray(server) else {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What the further machines have in common with the first one: their network, and the firewall between them."""
+    """What the further machines have in common with the first one: network, the firewall between them, and secrets."""
 
     network: NetworkHandle
     groups: tuple[pulumi.Input[str], ...]
+    secrets: Mapping[str, pulumi.Input[str]]
 
 
 class ServerNode(pulumi.ComponentResource):
@@ -73,7 +86,7 @@ class ServerNode(pulumi.ComponentResource):
         cloud = support.adapter(server.site.cloud.name)
         self._scope = support.scope_of(self, name, cloud, server.site.region.name)
         self._rank, self._server = rank, server
-        secrets: dict[str, pulumi.Input[str]] = {**_bucket_keys.weights_secrets(server, args)}
+        secrets: dict[str, pulumi.Input[str]] = {**shared.secrets, **_bucket_keys.weights_secrets(server, args)}
         if args.get("hub_token") is not None:
             secrets |= _nodes.hub_secrets(args["hub_token"])
         self._request = hosts.HostRequest(
@@ -130,4 +143,4 @@ def node_of(name: str, server: ResolvedServer, rank: int, addresses: Sequence[st
     return NodeRequest(name=name, **_nodes.site_of(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
-__all__ = ["ServerNode", "Shared", "addresses", "firewall", "named", "node_of"]
+__all__ = ["ServerNode", "Shared", "addresses", "firewall", "named", "node_of", "secrets"]

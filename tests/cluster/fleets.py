@@ -42,6 +42,11 @@ FLEET: dict[str, Any] = {
     "allowed_namespaces": ["apps"],
     "kubeconfig": kubeconfig(),
 }
+FOLLOWING: dict[str, Any] = {
+    **FLEET,
+    "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "scaling": {"least": 0, "most": 2, "queue": 8}}},
+}
+"""A fleet whose engines follow the load, down to none."""
 WIDE: dict[str, Any] = {
     **FLEET,
     "engine": "kuberay",

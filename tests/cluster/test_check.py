@@ -47,6 +47,48 @@ def test_it_says_how_many_nodes_and_what_an_hour_costs(
     assert f"500 requests of 8,192 tokens at once: {fleet['copies']} copies" in text
 
 
+def test_of_copies_that_follow_the_load_both_ends_are_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("Qwen/Qwen2.5-72B-Instruct", "--gpu", "A100-80GB", "--gpu-count", "4", "--fleet")
+    whole = json.loads(asked(capsys, monkeypatch, *given, "500", "--json")[1])["fleet"]
+    found = json.loads(asked(capsys, monkeypatch, *given, "60-500", "--json")[1])["fleet"]
+    least = -(-60 // found["requests_per_copy"])
+    assert found["least"] == {"requests": 60, "copies": least}
+    assert (found["copies"], found["requests"]) == (whole["copies"], 500)
+    for row, same in zip(found["nodes"], whole["nodes"], strict=True):
+        assert (row["count"], row["per_hour"]) == (same["count"], same["per_hour"])
+        assert row["fewest"] == -(-least // (row["gpus"] // 4))
+        assert row["per_hour"] is None or row["per_hour_at_least"] == pytest.approx(
+            row["per_hour"] * row["fewest"] / row["count"]
+        )
+    text = asked(capsys, monkeypatch, *given, "0-500")[1]
+    assert f"0 to 500 requests of 8,192 tokens at once: 0 to {found['copies']} copies" in text
+    assert f"scaling: {{least: 0, most: {found['copies']}}}" in text
+    assert "0.00 USD" in text
+    # The file that is shown is one that is taken.
+    spec = {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 4, "scaling": {"least": 0, "most": found["copies"]}}
+    assert (
+        resolved({**FLEET, "models": {"chat": spec}, "nodes": {"count": 5, "gpu": "A100-80GB", "gpus": 8}}).gpus == 40
+    )
+
+
+@pytest.mark.parametrize("ends", ["0", "0-0", "9-3", "3-", "-3", "a-b", "1-2-3", "1-9999999"])
+def test_ends_that_are_none_are_refused(
+    ends: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("Qwen/Qwen2.5-7B-Instruct", "--gpu", "A100-80GB", f"--fleet={ends}")
+    code, told = asked(capsys, monkeypatch, *given)
+    assert (code, told) == (2, "")
+
+
+def test_the_bill_says_how_many_of_the_nodes_engines_take_at_either_end() -> None:
+    scaled = {**FLEET, "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "scaling": {"least": 0, "most": 2}}}}
+    (line,) = [each for each in bill_of(scaled).lines if each.kind == "machine"]
+    assert "0 to 2 of them" in line.note
+    assert not any("of them" in each.note for each in bill_of(FLEET).lines)
+
+
 def test_a_named_machine_is_the_one_that_is_counted(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import fleets
 from pulumi_llm.roles import vllm_flags
 from pulumi_llm.spec.fleet import CHARTS
-from tests.cluster.fleets import FLEET, WIDE, resolved
+from tests.cluster.fleets import FLEET, FOLLOWING, WIDE, resolved
 
 CHART = os.environ.get("PULUMI_LLM_CHART")
 
@@ -205,8 +205,10 @@ FREE = (
     "matchExpressions",
     "ontainerSecurityContext",
     "securityContext",
+    "triggers",
+    "horizontalPodAutoscalerConfig",
 )
-"""Objects of Kubernetes' own within the values, which the API server judges."""
+"""Objects of Kubernetes' own, and of KEDA's, within the values, which the API server judges."""
 
 
 @pytest.mark.skipif(CHART is None, reason="PULUMI_LLM_CHART names no folder of the chart (vllm-stack, unpacked)")
@@ -214,7 +216,7 @@ def test_every_key_is_one_that_the_chart_reads() -> None:
     folder = Path(str(CHART))
     read = "".join(each.read_text() for each in sorted((folder / "templates").iterdir()) if each.is_file())
     dependencies = (folder / "Chart.yaml").read_text()
-    for changed in ({}, {"storage_class": "nas"}, {"hub": "modelscope"}):
+    for changed in ({}, {"storage_class": "nas"}, {"hub": "modelscope"}, {"models": FOLLOWING["models"]}):
         made = objects.chart_values(resolved({**FLEET, **changed}), hub_token=True)
         for path in keys_of(json.loads(json.dumps(made))):
             key = path.rpartition(".")[2]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm.roles import tied
+from pulumi_llm.roles import rayed, tied
 from tests.engine.sim import Sim
 
 pytestmark = pytest.mark.engine
@@ -18,7 +18,7 @@ PROGRAM = """\
 import pulumi, pulumi_llm as llm
 server = llm.ModelServer("chat", {{
     "cloud": "{cloud}", "region": "{region}", "gpu": "T4", "model": "01-ai/Yi-6B-Chat",
-    "context_length": 4096, "nodes": {nodes}, "allowed_cidrs": ["203.0.113.0/24"],
+    "context_length": 4096, "nodes": {nodes}, "nodes_backend": "{backend}", "allowed_cidrs": ["203.0.113.0/24"],
 }})
 pulumi.export("price", server.hourly_price)
 if hasattr(server, "node_machines"):
@@ -36,8 +36,8 @@ def sim(tmp_path: Path) -> Sim:
     return Sim(project, tmp_path / "home", "dev")
 
 
-def write(sim: Sim, cloud: str, nodes: int) -> None:
-    text = PROGRAM.format(cloud=cloud, region=PLACES[cloud], nodes=nodes)
+def write(sim: Sim, cloud: str, nodes: int, backend: str = "native") -> None:
+    text = PROGRAM.format(cloud=cloud, region=PLACES[cloud], nodes=nodes, backend=backend)
     (sim.project / "__main__.py").write_text(text)
 
 
@@ -76,3 +76,25 @@ def test_a_server_grows_from_one_machine_to_two_that_have_its_model_together_and
     assert unit(again, "chat") == unit(one, "chat")
     sim.destroy()
     assert sim.state() == {}
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+def test_nodes_change_to_ray_and_back_on_the_machines_that_are_there(sim: Sim, cloud: str) -> None:
+    write(sim, cloud, 2)
+    sim.up()
+    own, price = named(sim), sim.outputs()["price"]
+    write(sim, cloud, 2, "ray")
+    sim.up()
+    ray = named(sim)
+    assert set(ray) - set(own) == {"chat-ray-token"}
+    machines = {name for name in own if "machine" in name}
+    assert {own[name]["id"] for name in machines} == {ray[name]["id"] for name in machines}
+    assert sim.outputs()["price"] == price
+    for name in ("chat", "chat-node-2"):
+        assert f" {rayed.OVER_RAY} " in unit(ray, name)
+        assert rayed.OVER_RAY not in unit(own, name)
+    write(sim, cloud, 2)
+    sim.up()
+    again = named(sim)
+    assert set(again) == set(own)
+    assert unit(again, "chat") == unit(own, "chat")

@@ -20,6 +20,7 @@ ENGINES = (KUBERAY, PRODUCTION_STACK)
 SECRETS: dict[str, dict[str, str]] = {
     names.ENGINE_SECRET: {names.ENGINE_KEY: "planted"},
     names.KEYS: {"gateway-keys.json": "{}", "upstream.env": "UPSTREAM_ENGINES=planted\n"},
+    names.LOAD: {names.LOAD_KEY: "planted"},
     names.CERTIFICATE: {"tls.crt": "planted", "tls.key": "planted"},
 }
 """What stands in secrets, which are known to nobody before an `up`."""

@@ -140,3 +140,10 @@ def test_a_change_of_a_stack_with_such_a_machine_is_compared_where_the_machine_h
         llm.ModelServer("x", args)
 
     assert comparison(program, program).steps is not None
+
+
+def test_another_runtime_makes_another_function_as_scf_changes_none() -> None:
+    """Its API says so of UpdateFunctionConfiguration (tencentcloud-sdk-python-scf 3.1.100)."""
+    plan = plan_of(llm.ModelServer, server("tencent", hours=HOURS, started_by="cloud"))
+    (function,) = (each for each in plan.resources if each.type == "tencentcloud:Scf/function:Function")
+    assert function.replace_on_changes == ("runtime",)

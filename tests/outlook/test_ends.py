@@ -113,7 +113,8 @@ def test_the_clouds_sdks_are_on_a_node_whose_moderator_needs_them() -> None:
 def every_node() -> list[software.Node]:
     """Nodes that have together all that is pinned."""
     every = tuple(roles.built_in())
-    return [software.Node("n", every), software.Node("m", every, sdks=True, tpu=True)]
+    of_vllm = [{}, {"sdks": True, "tpu": True}, {"ray": True}]
+    return [software.Node(str(number), every, **each) for number, each in enumerate(of_vllm)]
 
 
 TPUS = [{"gpu": "TPU-v6e"}, {"gpu": "v6e"}, {"cloud": "gcp", "instance_type": "ct6e-standard-1t"}]

@@ -19,7 +19,7 @@ NEWER_IMAGE = "20271231"
 
 
 class Edit(NamedTuple):
-    """One edit: its name, and what it sets, by path in ``platform``."""
+    """One edit: its name, and what it sets, by path in ``platform``; None takes it out."""
 
     name: str
     values: dict[str, Any]
@@ -58,7 +58,20 @@ DNS = {"aliyun-t4": "aliyun", "tencent-t4": "tencent"}
 """The stacks that were rehearsed once more with what is added to them, and in whose DNS their record is."""
 
 
-def additions(stack: str) -> tuple[Edit, ...]:
+class Addition(NamedTuple):
+    """A rehearsal of a stack with what it can have besides: what it is called, and its edits in order."""
+
+    stack: str
+    name: str
+    edits: tuple[Edit, ...]
+
+    @property
+    def file(self) -> str:
+        """The name of its record."""
+        return f"{self.stack}-{self.name}" if self.name else self.stack
+
+
+def at_once(stack: str) -> Addition:
     """In one edit what a stack can have of the server's cloud besides: a role, a record, a schedule of snapshots."""
     record = {"cloud": DNS[stack], "zone": "example.com"}
     values: dict[str, Any] = {
@@ -66,7 +79,44 @@ def additions(stack: str) -> tuple[Edit, ...]:
         "server.domain": {"name": "llm.example.com", "filed": True, "record": record},
         "server.idle_stop": {"minutes": 30},
     }
-    return (Edit("additions", values),)
+    return Addition(stack, "", (Edit("additions", values),))
+
+
+HOURS = {"server.hours": "Mon-Fri 08:00-20:00 Asia/Shanghai", "server.started_by": "cloud"}
+ONE_BY_ONE = (
+    Addition(
+        "tencent-t4",
+        "hours",
+        (
+            Edit("hours", HOURS),
+            Edit("others", {"server.hours": "Mon-Sat 09:30-21:00 Asia/Tokyo"}),
+            Edit("tags", {"tags.team": "llm"}),
+            Edit("hand", {"server.started_by": "hand"}),
+        ),
+    ),
+    Addition(
+        "tencent-t4",
+        "replicas",
+        (
+            Edit("replicas", {"server.replicas": 2}),
+            Edit("zone", {"server.replica_zones": ["ap-guangzhou-4"]}),
+            Edit("hours", HOURS),
+            Edit("one", {"server.replicas": 1, "server.replica_zones": None}),
+        ),
+    ),
+    Addition("tencent-t4", "nodes", (Edit("nodes", {"server.nodes": 2}), Edit("one", {"server.nodes": 1}))),
+    Addition(
+        "tencent-t4",
+        "buckets",
+        (
+            Edit("weights", {"server.weights": {"bucket": "cos://weights-1250000000/llm"}}),
+            Edit("backup", {"vectors.backup": {"to": "cos://backups-1250000000/llm", "every": "1d"}}),
+        ),
+    ),
+)
+"""What a stack of Tencent Cloud was rehearsed with besides: hours that its functions begin, several machines with one
+model or that have one together, buckets for weights and backups."""
+ADDITIONS = (*map(at_once, DNS), *ONE_BY_ONE)
 
 
 def written(stack: str, folder: Path, wanted: tuple[Edit, ...]) -> tuple[Path, ...]:
@@ -81,6 +131,8 @@ def written(stack: str, folder: Path, wanted: tuple[Edit, ...]) -> tuple[Path, .
             for step in steps:
                 here = here.setdefault(step, {})
             here[last] = value
+            if value is None:
+                del here[last]
         file = folder / f"{edit.name}.yaml"
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
         files.append(file)

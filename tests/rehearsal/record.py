@@ -1,8 +1,9 @@
 """Records what the official plugins did: ``python -m tests.rehearsal.record [STACK…]``, where they are installed.
 
-It rehearses each stack with the edits of ``changes`` and writes tests/golden/rehearsals/STACK.json; ``--additions``
-takes the one edit that adds all else to it, and writes additions/STACK.json there. Nothing but what was seen goes in:
-steps, calls, codes of refusals, versions, the day.
+It rehearses each stack with the edits of ``changes`` and writes tests/golden/rehearsals/STACK.json. With
+``--additions`` it takes what a stack can have besides, and writes additions/STACK.json or additions/STACK-NAME.json
+there; that name may stand in place of STACK. Nothing but what was seen goes in: steps, calls, codes of refusals,
+versions, the day.
 """
 
 from __future__ import annotations
@@ -10,17 +11,28 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pulumi_llm._rehearsal import report
 from pulumi_llm._rehearsal.rehearsal import Asked, Rehearsal, rehearse
-from tests.rehearsal.changes import DNS, NEWER_IMAGE, ON_AWS, ROOT, SIMULATED, STACKS, additions, edits, written
+from tests.rehearsal.changes import (
+    ADDITIONS,
+    NEWER_IMAGE,
+    ON_AWS,
+    ROOT,
+    SIMULATED,
+    STACKS,
+    Addition,
+    edits,
+    written,
+)
 
 GOLDEN = ROOT / "tests" / "golden" / "rehearsals"
-ADDITIONS = GOLDEN / "additions"
+ADDED = GOLDEN / "additions"
 
 SOURCES = {
     "alicloud": "aliyun/terraform-provider-alicloud, release/v2 at ace5bcf877, and pulumi-terraform-bridge v3.118.0",
@@ -31,11 +43,18 @@ SOURCES = {
 to be had: see docs/decisions/rehearsal.md."""
 
 
-def run(stack: str, simulated: Sequence[str], *, added: bool = False) -> Rehearsal:
-    """Rehearse a stack with all its edits, or with the one that adds all else to it."""
+def run(stack: str, simulated: Sequence[str]) -> Rehearsal:
+    """Rehearse a stack with all its edits."""
     with tempfile.TemporaryDirectory() as folder:
-        files = written(stack, Path(folder), additions(stack) if added else edits(stack))
-        return rehearse(Asked(ROOT, stack, files, tuple(simulated), newer_image="" if added else NEWER_IMAGE))
+        files = written(stack, Path(folder), edits(stack))
+        return rehearse(Asked(ROOT, stack, files, tuple(simulated), newer_image=NEWER_IMAGE))
+
+
+def run_with(addition: Addition, simulated: Sequence[str]) -> Rehearsal:
+    """Rehearse a stack with what is added to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(addition.stack, Path(folder), addition.edits)
+        return rehearse(Asked(ROOT, addition.stack, files, tuple(simulated)))
 
 
 def kept(rehearsal: Rehearsal) -> dict[str, Any]:
@@ -62,19 +81,26 @@ def as_text(content: dict[str, Any]) -> str:
 
 def main(stacks: Sequence[str]) -> int:
     """Record; 1 where one did not go as it should, which is then not written."""
-    added = "--additions" in stacks
-    folder = ADDITIONS if added else GOLDEN
-    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [each for each in stacks if each != "--additions"]
+    jobs: dict[Path, Callable[[], Rehearsal]] = {}
+    if "--additions" in stacks:
+        for each in ADDITIONS:
+            if not wanted or {each.stack, each.file} & {*wanted}:
+                jobs[ADDED / f"{each.file}.json"] = partial(run_with, each, SIMULATED)
+    else:
+        for stack in wanted or STACKS:
+            jobs[GOLDEN / f"{stack}.json"] = partial(run, stack, () if stack in ON_AWS else SIMULATED)
     failed = 0
-    for stack in [each for each in stacks if each != "--additions"] or (DNS if added else STACKS):
-        done = run(stack, () if stack in ON_AWS else SIMULATED, added=added)
+    for file, job in jobs.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        done = job()
         wrong = report.findings(done)
-        for each in wrong:
-            sys.stderr.write(f"{stack}: {each}\n")
+        for found in wrong:
+            sys.stderr.write(f"{file.stem}: {found}\n")
         if wrong:
             failed = 1
             continue
-        (folder / f"{stack}.json").write_text(as_text(kept(done)), encoding="utf-8")
+        file.write_text(as_text(kept(done)), encoding="utf-8")
     return failed
 
 

@@ -164,6 +164,9 @@ def test_a_disk_is_attached_and_detached_and_is_not_deleted_while_it_is_attached
     cloud("cbs", "AttachDisks", InstanceId=machine, DiskIds=[disk])
     until(lambda: row()["DiskState"] == "ATTACHED")
     assert row()["InstanceId"] == machine
+    (seen,) = cloud.row(machine)["DataDisks"]
+    # The provider's code takes these for given.
+    assert (seen["DiskId"], seen["DeleteWithInstance"], seen["Encrypt"]) == (disk, False, True)
     assert refused(lambda: cloud("cbs", "TerminateDisks", DiskIds=[disk])) == "InvalidDisk.Busy"
     cloud("cbs", "ResizeDisk", DiskId=disk, DiskSize=80)
     assert row()["DiskSize"] == 80
@@ -212,6 +215,17 @@ def test_tags_are_changed_through_the_tag_service(cloud: Cloud) -> None:
     assert [(each["TagKey"], each["TagValue"]) for each in found] == [("app", "llm")]
     cloud("tag", "ModifyResourceTags", Resource=name, DeleteTags=[{"TagKey": "app"}])
     assert cloud("tag", "DescribeResourceTagsByResourceIds", **asked)["Tags"] == []
+
+
+def test_a_system_disk_has_tags_of_its_own(cloud: Cloud) -> None:
+    system = cloud.row(cloud.machine())["SystemDisk"]["DiskId"]
+    given = [{"TagKey": "app", "TagValue": "llm"}]
+    cloud("tag", "ModifyResourceTags", Resource=f"qcs::cvm:{REGION}:uin/:volume/{system}", ReplaceTags=given)
+    (disk,) = cloud("cbs", "DescribeDisks", DiskIds=[system])["DiskSet"]
+    assert disk["Tags"] == [{"Key": "app", "Value": "llm"}]
+    missing = {"Resource": f"qcs::cvm:{REGION}:uin/:volume/disk-none", "ReplaceTags": given}
+    code = "InvalidParameterValue.ResourceDescriptionError"
+    assert refused(lambda: cloud("tag", "ModifyResourceTags", **missing)) == code
 
 
 @pytest.mark.parametrize(

@@ -783,6 +783,7 @@ WORKER: dict[str, Any] = {
 }
 _ABROAD = {"models": ["m"], "vendor": "custom", "base_url": "https://gpu.example.com/v1"}
 _CHAT, _LARGE = FLEET["models"]["chat"], {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 2}
+_BARE = {"model": "Qwen/Qwen2.5-7B-Instruct"}
 _VOLCENGINE = {"cloud": "volcengine", "region": "cn-beijing", "instance_type": "ecs.pni2.14xlarge"}
 _PLACE = {"cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
 FLEETS: tuple[dict[str, Any], ...] = (
@@ -800,6 +801,11 @@ FLEETS: tuple[dict[str, Any], ...] = (
     {"models": {"Chat": _CHAT}},
     {"models": {"chat": {**_CHAT, "nodes": 2}}},
     {"models": {"chat": {**_CHAT, "copies": 9}}},
+    {"models": {"chat": {**_CHAT, "copies": 2, "scaling": {"most": 2}}}},
+    {"models": {"chat": {**_BARE, "scaling": {"most": 2, "least": 2}}}},
+    {"models": {"chat": {**_BARE, "scaling": {"most": 1, "least": 2}}}},
+    {"models": {"chat": {**_BARE, "scaling": {"most": 2}}}, "engine": "kuberay"},
+    {"models": {"chat": {"model": "acme/own", "scaling": {"most": 2}}}, "override": ["fit.unknown-model"]},
     {"models": {"chat": {**_CHAT, "gpus": 2}}},
     {"models": {"chat": {**_CHAT, "extra_args": ["--enforce-eager"]}}, "engine": "kuberay"},
     {"models": {"chat": {**_LARGE, "nodes": 64, "gpus": 1}}, "engine": "kuberay", "nodes": {"count": 64, "gpu": "T4"}},
@@ -855,6 +861,8 @@ MADE: tuple[dict[str, Any], ...] = (
     made("aws", system_type="g4dn.xlarge"),
     made("aws", nodes={"min_count": 3}),
     made("aws", nodes={"min_count": 0}),
+    {**made("tencent", nodes={"count": 4}), "models": {"chat": {**_BARE, "scaling": {"least": 0, "most": 4}}}},
+    {**made("tencent", nodes={"min_count": 0}), "models": {"chat": {**_BARE, "scaling": {"most": 2}}}},
     made("aws", cidr="10.64.0.0/20"),
     {**made("aws"), "kubeconfig": kubeconfig()},
     {**made("aws"), "nodes": {"count": 2, "gpu": "T4"}},
@@ -921,6 +929,8 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "replicas": 2, "nodes": 2, "model_change": "beside"}),
     (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2", "--data-parallel-size", "2"]}),
     (llm.ModelServer, {**SERVER, "extra_args": ["--nnodes", "2"]}),
+    (llm.ModelServer, {**SERVER, "nodes_backend": "ray"}),
+    (llm.ModelServer, {**SERVER, "nodes": 2, "nodes_backend": "mpi"}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1", "subnet_id": "subnet-1"}),

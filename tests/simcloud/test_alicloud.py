@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pulumi_llm._simcloud.rules.base import CloudError
+from pulumi_llm.clouds import functions
 
 from .conftest import Cloud, Made, cloud
 from .test_aws import PUBLIC_KEY
@@ -255,3 +256,13 @@ def test_a_role_that_has_a_policy_is_not_deleted(alicloud: Cloud) -> None:
     alicloud.delete(policy)  # the provider takes it away from the role first, as `force` asks
     alicloud.delete(role)
     assert alicloud.store.everything() == []
+
+
+def test_a_function_has_a_name_of_its_own(alicloud: Cloud) -> None:
+    given = {"functionName": "starts", "handler": functions.HANDLER, "runtime": "python3.10"}
+    given |= {"code": {"zipFile": functions.code_text()}}
+    made = alicloud.make("alicloud:fc/v3Function:V3Function", **given)
+    refused = alicloud.refuses(made.token, "other", **given)
+    assert "FunctionAlreadyExists" in refused
+    assert "CreateFunction" in refused
+    assert alicloud.change(made, **{**given, "timeout": 60}).outputs["timeout"] == 60

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pulumi_llm._simcloud.rules.base import CloudError
+from pulumi_llm.clouds import functions
+from pulumi_llm.clouds.tencent import starts
 
 from .conftest import Cloud, Made, cloud
 from .test_aws import PUBLIC_KEY
@@ -200,3 +203,15 @@ def test_a_protected_instance_cannot_be_deleted(net: Net) -> None:
 def test_faults_are_worded_as_tencent_words_them(net: Net, fault: str, code: str) -> None:
     refused = cloud("tencentcloud", net.tencent.store, faults=fault).refuses(INSTANCE, **net.host_inputs())
     assert f"Code={code}," in refused
+
+
+def test_a_function_has_a_name_of_its_own_and_its_runtime_stays(tencentcloud: Cloud, tmp_path: Path) -> None:
+    functions.write_code(tmp_path)
+    role = tencentcloud.make("tencentcloud:Cam/role:Role", name="starter", document=starts.trust())
+    given = {"name": "starts", "handler": functions.HANDLER, "runtime": starts.RUNTIME, "role": role.inputs["name"]}
+    given |= {"zipFile": str(tmp_path / functions.code_path()), "enablePublicNet": True}
+    made = tencentcloud.make("tencentcloud:Scf/function:Function", **given)
+    assert "Code=ResourceInUse.FunctionName," in tencentcloud.refuses(made.token, "other", **given)
+    assert tencentcloud.change(made, **{**given, "timeout": 60}).outputs["timeout"] == 60
+    with pytest.raises(CloudError, match=r"Code=InvalidParameterValue\.Runtime,"):
+        tencentcloud.change(made, **{**given, "runtime": "Python3.9"})

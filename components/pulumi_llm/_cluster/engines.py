@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import _served
-from pulumi_llm._cluster import names
+from pulumi_llm._cluster import following, names
 from pulumi_llm._cluster.made import OTHER_NODES
 from pulumi_llm._cluster.values import (
     ROUTER,
@@ -110,7 +110,8 @@ def _model(fleet: ResolvedFleet, each: FleetModel, *, hub_token: bool) -> Model:
         tag=f"v{release()}",
         modelURL=source(wanted, role),
         modelRevision=role.revision,
-        replicaCount=each.spec.copies,
+        replicaCount=each.spec.most,
+        keda=following.keda(wanted, each),
         resources=quantities(fleet, each),
         # What a copy's processes tell each other goes through it.
         shmSize=f"{8 if each.spec.gpus > 1 else 2}Gi",

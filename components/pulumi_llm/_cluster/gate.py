@@ -40,13 +40,27 @@ INSTALL = (
     f"--target {APP}/lib -r {CODE}/{LOCK}"
 )
 """What is unpacked and installed before the gateway starts: our own code, and its libraries by their hashes."""
-HEALTH = f"""
+LOAD_VARIABLE = "LLM_LOAD_KEY"
+LOAD = f"""	@load {{
+		path {names.LOAD_PATH}
+		header Authorization "Bearer {{env.{LOAD_VARIABLE}}}"
+	}}
+	handle @load {{
+		reverse_proxy 127.0.0.1:4001
+	}}
+"""
+"""What KEDA asks, with its key."""
+
+
+def _inner(*, load: bool) -> str:
+    """The site of the port that only the kubelet, and KEDA, ask."""
+    return f"""
 http://:{names.HEALTH_PORT} {{
 	@alive path /health
 	handle @alive {{
 		reverse_proxy 127.0.0.1:4001
 	}}
-	handle {{
+{LOAD if load else ""}	handle {{
 		respond 404
 	}}
 }}
@@ -58,7 +72,14 @@ def role(fleet: ResolvedFleet) -> GatewayRole:
     wanted = fleet.spec
     upstream = Upstream(name="vllm", kind="vllm", base_url=names.engines_url(wanted), secret=ENGINE)
     targets = {
-        each.name: Target(upstream="vllm", model=each.name, price_in=0, price_out=0, window=each.model.context_length)
+        each.name: Target(
+            upstream="vllm",
+            model=each.name,
+            price_in=0,
+            price_out=0,
+            window=each.model.context_length,
+            wakes=None if each.spec.scaling is None else each.starts_in * (each.spec.least == 0),
+        )
         for each in fleet.models
     }
     found = GatewayRole(
@@ -77,9 +98,9 @@ def settings(asked: GatewayRole) -> dict[str, str]:
     return {"policy.json": gateway.policy(asked), "routes.json": gateway.routes(asked)}
 
 
-def code() -> tuple[dict[str, str], bytes]:
-    """Text files by name, and the archive with the gateway's own code."""
-    return {LOCK: files.text("locks/gate.txt"), CADDYFILE: caddyfile()}, archive()
+def code(*, load: bool = False) -> tuple[dict[str, str], bytes]:
+    """Text files by name, and the archive with the gateway's own code. ``load``: engines follow the load."""
+    return {LOCK: files.text("locks/gate.txt"), CADDYFILE: caddyfile(load=load)}, archive()
 
 
 @cache
@@ -95,17 +116,17 @@ def archive() -> bytes:
     return packed.getvalue()
 
 
-def caddyfile() -> str:
+def caddyfile(*, load: bool = False) -> str:
     """Caddy's configuration: the allow-list of paths that machines have, and a port for the kubelet's question."""
     posts = [each for each in ENDPOINTS if each != "/v1/models"]
     site = {"address": f":{names.GATEWAY_PORT}", "certificate": "tls"}
     sites = [files.fill("gateway/site.j2", site=site, gate=True, posts=posts, origins=())]
-    return files.fill("caddy/Caddyfile.j2", sites=sites, authority=None, callers=None) + HEALTH
+    return files.fill("caddy/Caddyfile.j2", sites=sites, authority=None, callers=None) + _inner(load=load)
 
 
 def deployment(fleet: FleetSpec) -> Object:
     """The Deployment's ``spec``."""
-    texts, packed = code()
+    texts, packed = code(load=fleet.follows)
     digest = hashlib.sha256(packed + "".join(texts.values()).encode()).hexdigest()
     labels = {names.APP: names.GATEWAY}
     return {
@@ -185,7 +206,7 @@ def _pod(fleet: FleetSpec) -> Object:
                 "name": "caddy",
                 "image": caddy,
                 "command": ["caddy", "run", "--config", f"{CODE}/{CADDYFILE}", "--adapter", "caddyfile"],
-                "env": [{"name": "HOME", "value": TMP}],
+                "env": [{"name": "HOME", "value": TMP}, *_load_key(fleet)],
                 "ports": [
                     {"name": "https", "containerPort": names.GATEWAY_PORT},
                     {"name": "health", "containerPort": names.HEALTH_PORT},
@@ -211,6 +232,11 @@ def _pod(fleet: FleetSpec) -> Object:
             *({"name": name, "emptyDir": {}} for name in ("app", "caddy", "tmp")),
         ],
     }
+
+
+def _load_key(fleet: FleetSpec) -> list[Object]:
+    key = {"secretKeyRef": {"name": names.LOAD, "key": names.LOAD_KEY}}
+    return [{"name": LOAD_VARIABLE, "valueFrom": key}] if fleet.follows else []
 
 
 def service(fleet: FleetSpec) -> Object:

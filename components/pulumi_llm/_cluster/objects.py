@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pulumi_llm._cluster import engines, gate, made, names, policies, ray
+from pulumi_llm._cluster import engines, following, gate, made, names, policies, ray
 from pulumi_llm._cluster.closed import Object, plain
 from pulumi_llm._resolve.fleet import disk_gib
 from pulumi_llm.spec.fleet import KUBERAY
@@ -44,7 +44,7 @@ def inside(fleet: ResolvedFleet) -> Iterator[Object]:
     )  # fmt: skip
     for name, spec in policies.policies(wanted):
         yield _made(fleet, "networking.k8s.io/v1", "NetworkPolicy", name, spec=spec)
-    texts, packed = gate.code()
+    texts, packed = gate.code(load=wanted.follows)
     yield _made(fleet, "v1", "ConfigMap", names.SETTINGS, data=gate.settings(gate.role(fleet)))
     yield _made(
         fleet,
@@ -78,6 +78,13 @@ def inside(fleet: ResolvedFleet) -> Iterator[Object]:
                 "resources": {"requests": {"storage": f"{size}Gi"}},
             },
         )
+
+
+def asked_by_keda(fleet: ResolvedFleet) -> Iterator[Object]:
+    """What KEDA follows the load by, where engines do: before them, as their chart's objects name it."""
+    if fleet.spec.follows:
+        yield _made(fleet, "v1", "Service", names.LOAD, spec=following.service())
+        yield _made(fleet, following.API, following.KIND, names.LOAD, spec=following.authentication())
 
 
 def front(fleet: ResolvedFleet) -> Iterator[Object]:

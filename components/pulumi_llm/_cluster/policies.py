@@ -35,7 +35,7 @@ def policies(fleet: FleetSpec) -> Iterator[tuple[str, Object]]:
         {
             "podSelector": GATEWAY,
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": list(_callers(fleet)), "ports": [_tcp(names.GATEWAY_PORT)]}],
+            "ingress": [{"from": list(_callers(fleet)), "ports": [_tcp(names.GATEWAY_PORT)]}, *_of_keda(fleet)],
             "egress": [{"to": [{"podSelector": inner}], "ports": [_tcp(names.ENGINE_PORT)]}, OUT],
         },
     )
@@ -50,6 +50,13 @@ def _callers(fleet: FleetSpec) -> Iterator[Object]:
         yield {"namespaceSelector": {"matchLabels": {NAMESPACE: each}}}
     for each in fleet.allowed_cidrs:
         yield {"ipBlock": {"cidr": each}}
+
+
+def _of_keda(fleet: FleetSpec) -> Iterator[Object]:
+    """KEDA asks the gateway how many calls there are, at a port that no caller comes to."""
+    if fleet.follows:
+        asks = {"namespaceSelector": {"matchLabels": {NAMESPACE: fleet.keda_namespace}}}
+        yield {"from": [asks], "ports": [_tcp(names.HEALTH_PORT)]}
 
 
 def _of_the_stack() -> Iterator[tuple[str, Object]]:

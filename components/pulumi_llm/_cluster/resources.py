@@ -41,6 +41,8 @@ class Wanted:
     fleet: ResolvedFleet
     keys: pulumi.Output[str]
     engine_key: pulumi.Output[str]
+    load_key: pulumi.Output[str] | None
+    """Of KEDA, where engines follow the load."""
     certificate: pulumi.Output[str]
     private_key: pulumi.Output[str]
     hub_token: pulumi.Output[str] | None
@@ -70,6 +72,7 @@ def make(wanted: Wanted, parent: pulumi.Resource, given: Any) -> pulumi.Resource
     below = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space]))
     first = [_object(wanted, each, below) for each in objects.inside(fleet)]
     first += list(_secrets(wanted, below))
+    first += [_object(wanted, each, below) for each in objects.asked_by_keda(fleet)]
     after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *first]))
     engines = _engines(wanted, after)
     last = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *first, engines]))
@@ -78,10 +81,15 @@ def make(wanted: Wanted, parent: pulumi.Resource, given: Any) -> pulumi.Resource
 
 
 def _object(wanted: Wanted, row: Mapping[str, Any], opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    name = f"{wanted.name}-{row['metadata']['name']}-{row['kind'].lower()}"
+    made: pulumi.Resource
+    if row["kind"] not in CLASSES:  # of an operator's own
+        made = CustomResource(
+            name, row["apiVersion"], row["kind"], metadata=row["metadata"], spec=row["spec"], opts=opts
+        )
+        return made
     content = {_snake(key): value for key, value in row.items() if key not in ("apiVersion", "kind")}
-    made: pulumi.Resource = CLASSES[row["kind"]](
-        f"{wanted.name}-{row['metadata']['name']}-{row['kind'].lower()}", **content, opts=opts
-    )
+    made = CLASSES[row["kind"]](name, **content, opts=opts)
     return made
 
 
@@ -90,6 +98,7 @@ def _secrets(wanted: Wanted, opts: pulumi.ResourceOptions) -> Any:
         (names.ENGINE_SECRET, "Opaque", {names.ENGINE_KEY: wanted.engine_key}),
         (names.KEYS, "Opaque", {"gateway-keys.json": wanted.keys, "upstream.env": _line(wanted.engine_key)}),
         (names.CERTIFICATE, "kubernetes.io/tls", {"tls.crt": wanted.certificate, "tls.key": wanted.private_key}),
+        (names.LOAD, "Opaque", {names.LOAD_KEY: wanted.load_key} if wanted.load_key is not None else None),
         (names.HUB_SECRET, "Opaque", {names.HUB_KEY: wanted.hub_token} if wanted.hub_token is not None else None),
     ):
         if content is not None:

@@ -73,6 +73,90 @@ class Switch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Named:
+    """Another object, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What KEDA's scaler ``metrics-api`` asks, and where in the answer the number is. All are texts there."""
+
+    url: str
+    valueLocation: str  # noqa: N815
+    targetValue: str  # noqa: N815
+    format: Literal["json"] = "json"
+    authMode: Literal["bearer"] = "bearer"  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """One number that KEDA follows."""
+
+    metadata: Asked
+    authenticationRef: Named  # noqa: N815
+    type: Literal["metrics-api"] = "metrics-api"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """So many engines in so many seconds, and no more."""
+
+    value: int
+    periodSeconds: int  # noqa: N815
+    type: Literal["Pods"] = "Pods"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Down:
+    """How fewer engines come to be: by the most that were needed in so many seconds."""
+
+    stabilizationWindowSeconds: int  # noqa: N815
+    policies: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behavior:
+    """As Kubernetes' own autoscaler has it; how more come to be stays as it is there."""
+
+    scaleDown: Down  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
+class Autoscaler:
+    """Kubernetes' own autoscaler, which KEDA makes. ``name``: KEDA refuses its own where that has 64 letters."""
+
+    name: str
+    behavior: Behavior
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """``advanced`` of a ScaledObject."""
+
+    horizontalPodAutoscalerConfig: Autoscaler  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keda:
+    """A model's ``keda``, of which the chart makes a ScaledObject (keda.sh/v1alpha1).
+
+    The chart's own trigger asks a Prometheus for ``vllm:num_requests_waiting{model=…}``, a label that vLLM's numbers do
+    not have (theirs is ``model_name``): it would find nothing, which KEDA takes for none. So ours is stated.
+    """
+
+    minReplicaCount: int  # noqa: N815
+    maxReplicaCount: int  # noqa: N815
+    triggers: tuple[Trigger, ...]
+    advanced: Advanced
+    pollingInterval: int | None = None  # noqa: N815
+    cooldownPeriod: int | None = None  # noqa: N815
+    initialCooldownPeriod: int | None = None  # noqa: N815
+    enabled: Literal[True] = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """One entry of ``modelSpec``: a Deployment of engines."""
 
@@ -95,6 +179,7 @@ class Model:
     chatTemplate: str | None = None  # noqa: N815
     chatTemplateConfigMap: str | None = None  # noqa: N815
     lmcacheConfig: Switch = Switch()  # noqa: N815
+    keda: Keda | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,8 @@ from pulumi_llm.spec.managed import ManagedSpec
 HEAD = (
     _("per hour"), _("nodes"), _("GPUs each"), _("cloud"), _("type"), _("region"), _("dated"), _("cluster"),
 )  # fmt: skip
+LEAST = (_("at least"), _("nodes"))
+"""Of copies that follow the load: what an hour with the fewest costs, and how many nodes that are."""
 
 
 SYSTEM_NODES: int = ManagedSpec.model_fields["system_count"].default
@@ -36,6 +38,13 @@ class Row:
     nodes: int
     amount: float | None
     beside: float | None = None
+    fewest: int = 0
+    """How many machines do at the lower end, where copies follow the load."""
+
+    @property
+    def least(self) -> float | None:
+        """What an hour of the fewest costs."""
+        return None if self.amount is None else self.amount / self.nodes * self.fewest
 
     def in_cny(self, rate: float) -> float:
         """To compare with others; what is not known comes last."""
@@ -48,7 +57,8 @@ class Row:
 class Sizing:
     """``wanted`` requests at once, of ``tokens`` each, and the machines for so many copies: each cloud's cheapest.
 
-    ``each``: requests at once of one copy.
+    ``each``: requests at once of one copy. ``least``: the fewest requests, where copies follow the load, and how many
+    copies these take.
     """
 
     wanted: int
@@ -57,6 +67,7 @@ class Sizing:
     copies: int
     gpus: int
     rows: tuple[Row, ...]
+    least: tuple[int, int] | None = None
 
     def for_json(self) -> dict[str, object]:
         """The sizing as ``check --json`` prints it."""
@@ -66,6 +77,7 @@ class Sizing:
             "requests_per_copy": self.each,
             "copies": self.copies,
             "gpus": self.gpus,
+            **({} if self.least is None else {"least": {"requests": self.least[0], "copies": self.least[1]}}),
             "nodes": [
                 {
                     "cloud": row.offer.instance.cloud,
@@ -74,6 +86,7 @@ class Sizing:
                     "gpus": row.offer.instance.gpu_count,
                     "count": row.nodes,
                     "per_hour": row.amount,
+                    **({} if self.least is None else {"fewest": row.fewest, "per_hour_at_least": row.least}),
                     "per_hour_of_a_made_cluster": row.beside,
                     "currency": row.offer.price.currency if row.offer.price else None,
                     "source_date": row.offer.price.source_date if row.offer.price else None,
@@ -83,29 +96,19 @@ class Sizing:
         }
 
     def __str__(self) -> str:
-        told = tr(
-            "{wanted:,} requests of {tokens:,} tokens at once: {copies:,} copies, of {each:,} each, on {gpus:,} GPUs",
-            wanted=self.wanted,
-            tokens=self.tokens,
-            copies=self.copies,
-            each=self.each,
-            gpus=self.gpus,
-        )
-        table = [
-            (
-                f"{row.amount:,.2f} {row.offer.price.currency}" if row.amount is not None and row.offer.price else "-",
-                f"{row.nodes:,}",
-                str(row.offer.instance.gpu_count),
-                row.offer.instance.cloud,
-                row.offer.instance.instance_type,
-                row.offer.region,
-                row.offer.price.source_date if row.offer.price else "-",
-                f"{row.beside:,.2f} {row.offer.price.currency}" if row.beside is not None and row.offer.price else "-",
-            )
-            for row in self.rows
-        ]
+        told = self._told()
+        table: list[tuple[str, ...]] = [_cells(each) for each in self.rows]
+        head: tuple[str, ...] = HEAD
+        if self.least is not None:
+            table = [
+                (_amount(each, each.least), f"{each.fewest:,}", *cells)
+                for each, cells in zip(self.rows, table, strict=True)
+            ]
+            head = (*LEAST, *HEAD)
         lines = list(
-            aligned([HEAD, *table], right=(0, 1, 2)) if table else [tr("no cloud of the catalogue sells such nodes")]
+            aligned([head, *table], right=range(len(head) - 5))
+            if table
+            else [tr("no cloud of the catalogue sells such nodes")]
         )
         if any(row.beside is not None for row in self.rows):
             lines.append("")
@@ -113,7 +116,47 @@ class Sizing:
                 tr("cluster: what a cluster that is made (cluster.managed) costs on top, control plane and nodes "
                    "without GPUs; neither disks nor a NAT gateway is in it")
             )  # fmt: skip
+        if self.least is not None:
+            lines += ["", tr("in the fleet's file: {key}", key=self._key())]
         return "\n".join(["", told, "", *(f"  {line}".rstrip() for line in lines)]) + "\n"
+
+    def _key(self) -> str:
+        least, most = (self.least or (0, 0))[1], self.copies
+        return f"scaling: {{least: {least}, most: {most}}}" if least < most else f"copies: {most}"
+
+    def _told(self) -> str:
+        if self.least is not None:
+            return tr(
+                "{least:,} to {wanted:,} requests of {tokens:,} tokens at once: {fewest:,} to {copies:,} copies, of "
+                "{each:,} each, on {gpus:,} GPUs at most",
+                least=self.least[0], fewest=self.least[1], wanted=self.wanted, tokens=self.tokens, copies=self.copies,
+                each=self.each, gpus=self.gpus,
+            )  # fmt: skip
+        return tr(
+            "{wanted:,} requests of {tokens:,} tokens at once: {copies:,} copies, of {each:,} each, on {gpus:,} GPUs",
+            wanted=self.wanted,
+            tokens=self.tokens,
+            copies=self.copies,
+            each=self.each,
+            gpus=self.gpus,
+        )
+
+
+def _amount(row: Row, amount: float | None) -> str:
+    return f"{amount:,.2f} {row.offer.price.currency}" if amount is not None and row.offer.price else "-"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        _amount(row, row.amount),
+        f"{row.nodes:,}",
+        str(row.offer.instance.gpu_count),
+        row.offer.instance.cloud,
+        row.offer.instance.instance_type,
+        row.offer.region,
+        row.offer.price.source_date if row.offer.price else "-",
+        _amount(row, row.beside),
+    )
 
 
 def sizing(asked: Namespace, report: Report) -> Sizing | None:
@@ -124,31 +167,33 @@ def sizing(asked: Namespace, report: Report) -> Sizing | None:
     each = min(int(memory.max_concurrency), report.case.load.max_num_seqs)
     if each < 1:
         return None
-    copies = -(-asked.fleet // each)
+    fewest, most = asked.fleet
+    copies, least = -(-most // each), -(-fewest // each)
     size = report.case.request.gpu_count
     rate = catalog.load().exchange_rate.rate
     best: dict[str, Row] = {}
-    for row in sorted(_rows(asked, report.case.gpu.name, size, copies), key=lambda row: row.in_cny(rate)):
+    for row in sorted(_rows(asked, report.case.gpu.name, size, copies, least), key=lambda row: row.in_cny(rate)):
         best.setdefault(row.offer.instance.cloud, row)
     return Sizing(
-        wanted=asked.fleet,
+        wanted=most,
         tokens=report.case.max_model_len,
         each=each,
         copies=copies,
         gpus=copies * size,
         rows=tuple(best.values()),
+        least=(fewest, least) if fewest < most else None,
     )
 
 
-def _rows(asked: Namespace, gpu: str, size: int, copies: int) -> Iterator[Row]:
+def _rows(asked: Namespace, gpu: str, size: int, copies: int, least: int) -> Iterator[Row]:
     for offer in catalog.load().offers(gpu=gpu, cloud=asked.cloud, region=asked.region):
         has, price = offer.instance.gpu_count, offer.price
         named = asked.instance_type in (None, offer.instance.instance_type)
         if has < size or not named or (offer.instance.bare_metal and asked.instance_type is None):
             continue
-        nodes = -(-copies // (has // size))
+        nodes, fewest = -(-copies // (has // size)), -(-least // (has // size))
         amount = None if price is None else price.amount * nodes
-        yield Row(offer=offer, nodes=nodes, amount=amount, beside=_beside(offer))
+        yield Row(offer=offer, nodes=nodes, amount=amount, beside=_beside(offer), fewest=fewest)
 
 
 def _beside(offer: Offer) -> float | None:

@@ -36,6 +36,20 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def between(low: int, high: int) -> Callable[[str], tuple[int, int]]:
+    """A parser of one whole number, or of two with a dash between them: both ends, which may be the same."""
+    one = whole(low, high)
+
+    def parse(text: str) -> tuple[int, int]:
+        first, dash, second = text.partition("-")
+        ends = one(first), one(second if dash else first)
+        if ends[0] > ends[1] or not ends[1]:
+            raise unfit(tr("{text!r} is no number of 1 or more, or two of them from less to more", text=text))
+        return ends
+
+    return parse
+
+
 def many(text: str) -> int:
     """A number of tokens a month: 50M, 1.5B, 300k, or all its digits."""
     found = re.fullmatch(r"([0-9]{1,15})(?:\.([0-9]{1,9}))?([kKMB]?)", text)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from pulumi_llm._commands import EVERY, Command, option
 from pulumi_llm._commands._options import HUB
-from pulumi_llm._commands._values import number, one_of, unfit, whole
+from pulumi_llm._commands._values import between, number, one_of, unfit, whole
 from pulumi_llm._language import tr
 from pulumi_llm._texts import _
 
@@ -84,9 +84,10 @@ COMMAND = Command(
         option("--model-disk-gib", type=whole(1, 100_000), metavar="N", help="GiB of the disk for the weights"),
         option(
             "--fleet",
-            type=whole(1, 1_000_000),
-            metavar="N",
-            help="how many nodes N requests at once take, with --gpu-count GPUs for each copy, and what an hour costs",
+            type=between(0, 1_000_000),
+            metavar="N or N-M",
+            help="how many nodes N requests at once take, with --gpu-count GPUs for each copy, and what an hour costs; "
+            "N-M: with copies that follow the load, at both ends",
         ),
         option(
             "--vectors",

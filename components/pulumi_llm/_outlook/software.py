@@ -25,8 +25,9 @@ from pulumi_llm.roles.files import templates
 LOCKED = re.compile(r"(?m)^(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.]+)")
 SDKS = "gate-sdks"
 """The environment that takes gate's place where a moderator is asked through its cloud's SDK."""
-VLLM, FOR_TPU = "vllm", "vllm-tpu"
-"""The environments of vLLM: NVIDIA's build, and the one that takes its place where the chips are a TPU's."""
+VLLM, FOR_TPU, WITH_RAY = "vllm", "vllm-tpu", "vllm-ray"
+"""The environments of vLLM: NVIDIA's build, and those that take its place: where the chips are a TPU's, and where
+several machines have a model over Ray."""
 REGISTRY = "pypi"
 """The source of advisories that is asked for every pin at once; the others were read for some."""
 
@@ -49,6 +50,8 @@ class Node:
     """Whether its gateway has the clouds' SDKs."""
     tpu: bool = False
     """Whether it has a TPU: another build of vLLM, another system, and no driver."""
+    ray: bool = False
+    """Whether it has Ray beside vLLM."""
 
 
 @cache
@@ -82,7 +85,8 @@ def node(name: str, kind: str, inputs: Mapping[str, Any]) -> Node:
                 asked = [*asked, registry.of_argument(argument, named).name]
     services = inputs.get("services")
     asked = [*asked, *registry.pages(inputs), *(services if isinstance(services, Mapping) else ())]
-    return Node(name, tuple(_with_needs(asked)), sdks=_sdks(inputs.get("content")), tpu=_tpu(inputs))
+    of_vllm = {"tpu": _tpu(inputs), "ray": inputs.get("nodes_backend") == "ray"}
+    return Node(name, tuple(_with_needs(asked)), sdks=_sdks(inputs.get("content")), **of_vllm)
 
 
 def _with_needs(asked: Iterable[str]) -> Iterator[str]:
@@ -121,7 +125,8 @@ def _installed(environment: str, of: Node) -> bool:
     """Whether a node has an environment of its roles."""
     if environment in (SDKS, "gate"):
         return of.sdks is (environment == SDKS)
-    return environment not in (VLLM, FOR_TPU) or of.tpu is (environment == FOR_TPU)
+    has = FOR_TPU if of.tpu else WITH_RAY if of.ray else VLLM
+    return environment not in (VLLM, FOR_TPU, WITH_RAY) or environment == has
 
 
 def pins(of: Node) -> list[Pin]:

@@ -11,7 +11,9 @@ from typing import Any
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._provider_facts.values import Props
 
-_HIDDEN = re.compile(r"userdata|publickey|password|passwd|secret|token|signature|accesskey|credential", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"userdata|publickey|password|passwd|secret|token|signature|accesskey|credential|zipfile", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ class Record:
 
 
 def masked(value: Any, name: str = "") -> Any:
-    """``value`` with what must not be kept (user data, keys, passwords, signatures) replaced by its length."""
+    """``value`` with what must not be kept (user data, keys, passwords, signatures) replaced by its length.
+
+    So is the code of a function, which is no secret, but long.
+    """
     if isinstance(value, dict):
         return {key: masked(each, str(key)) for key, each in value.items()}
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pulumi_llm import clouds
@@ -19,7 +19,7 @@ VERSIONS: Mapping[str, Mapping[str, Any]] = {
 def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
     """The policy for the calls that were answered: a call that was refused did nothing. Sorted, each once.
 
-    With what a call needs besides its own name: whoever hands a role to a machine must be allowed to.
+    With what a call needs besides its own name: whoever hands a role to a machine or a function must be allowed to.
     """
     mine = [call for call in calls if not call.refused and call.package in ("", package)]
     names = sorted({*(call.name for call in mine), *_handing(package, mine)})
@@ -33,12 +33,14 @@ def least(package: str, calls: Iterable[Recorded]) -> dict[str, Any]:
     return found
 
 
-def _handing(package: str, calls: Iterable[Recorded]) -> tuple[str, ...]:
-    """The permission that is needed where one of the calls hands a role to a machine."""
+def _handing(package: str, calls: Sequence[Recorded]) -> set[str]:
+    """The permissions that are needed where one of the calls hands a role to a machine or a function."""
     folder = clouds.of_package(package)
-    row = folder.read("rehearsal.json").get("handing") if folder else None
-    if row is None:
-        return ()
-    parameters = (key for call in calls if call.name in row["calls"] for key in call.parameters)
+    rows = folder.read("rehearsal.json").get("handing", []) if folder else []
     # AWS's parameters are flat: `IamInstanceProfile.Name`.
-    return (str(row["needs"]),) if any(each.startswith(row["parameter"]) for each in parameters) else ()
+    return {
+        str(row["needs"])
+        for row in rows
+        for call in calls
+        if call.name in row["calls"] and any(each.partition(".")[0] == row["parameter"] for each in call.parameters)
+    }

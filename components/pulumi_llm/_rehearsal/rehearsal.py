@@ -254,7 +254,8 @@ def _phases(asked: Asked, project: projects.Project, runner: Runner, gate: Gate,
         runner = replace(runner, environment={**runner.environment, faults.VARIABLE: wanted})
         yield runner.run("preview newer image", "preview")
     for change in asked.changes if phase.succeeded else ():
-        mirror.mirror_stack(project, runner.folder, asked.stack, change)
+        copied = mirror.mirror_stack(project, runner.folder, asked.stack, change)
+        sim.set_secrets(project, copied, asked.stack, runner.engine, runner.environment, runner.folder)
         changed = runner.run(f"change {change.stem}", "up")
         yield changed
         if not changed.succeeded:

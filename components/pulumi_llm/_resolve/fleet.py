@@ -16,7 +16,7 @@ from pulumi_llm._resolve.managed import ResolvedCluster, resolve_cluster
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import fleets, placement
+from pulumi_llm.preflight import fleets, following, placement
 from pulumi_llm.spec.fleet import KUBERAY, FleetModelSpec, FleetSpec, ray_cannot
 from pulumi_llm.spec.models import TASKS
 
@@ -33,6 +33,14 @@ class FleetModel:
     spec: FleetModelSpec
     model: ResolvedModel
     requests: int | None
+    starts_in: int = 0
+    """Seconds that an engine takes to start, where engines follow the load: an estimate."""
+
+    @property
+    def calls(self) -> int:
+        """Calls under way for each engine, waiting ones among them, above which another one is added."""
+        assert self.spec.scaling is not None  # noqa: S101 - asked of those alone that follow the load
+        return max(1, self.requests or self.spec.max_num_seqs or 0) + self.spec.scaling.queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +71,15 @@ def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
         told = fleets.fit(wanted, node)
         kept = keep(findings, partial(preflight.require, told.findings, _of(fleet, told)), f"models.{name}")
         warnings += [each.placed(f"models.{name}") for each in kept or ()]
-        models.append(FleetModel(name=name, spec=wanted, model=_model(name, wanted, node, told),
-                                 requests=told.requests))  # fmt: skip
+        found = _model(name, wanted, node, told)
+        starts_in = following.start_seconds(fleet, found.weights_gib) if wanted.scaling is not None else 0
+        models.append(FleetModel(name=name, spec=wanted, model=found, requests=told.requests, starts_in=starts_in))
+        if wanted.scaling is not None and kept is not None and told.requests is None and wanted.max_num_seqs is None:
+            findings.append(following.unmeasured(name))
         # The name or the files may say what the spec does not: Ray would start it as a model that chats.
         if fleet.engine == KUBERAY and wanted.kind is None and (task := models[-1].model.task):
             findings.append(Finding(*ray_cannot(name, f"kind: {KINDS[task]}"), where=f"models.{name}.model"))
+    warnings += following.findings(fleet, node, {each.name: each.model.weights_gib for each in models})
     cluster, told_of_it = resolve_cluster(fleet, {each.name: disk_gib(each) for each in models})
     findings += [each for each in told_of_it if each.severity == "error"]
     warnings += [each for each in told_of_it if each.severity != "error"]

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from pulumi_llm import catalog
 from pulumi_llm._plan.model import PlannedResource
 from pulumi_llm._review.item import Item, Usage
 from pulumi_llm._review.table import CostRule, NotInPlan, look
 from pulumi_llm._texts import _
 from pulumi_llm.catalog import Price
-from pulumi_llm.preflight import clusters
+from pulumi_llm.preflight import clusters, fleets
 
 FLEET = "llm:index:Fleet"
 """The component whose nodes somebody pays for, whoever bought them."""
@@ -76,6 +77,9 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
     least = said.get("min_count")
     if managed is not None and isinstance(least, (int, float)) and least < _whole(count):
         item = replace(item, note=_at_most(_whole(least), item.cloud), fewest=Decimal(_whole(least)))
+    if held := _held(fleet.inputs, said):
+        took = _("engines follow the load, and take {least} to {most} of them", least=held[0], most=held[1])
+        item = replace(item, note=" ".join(filter(None, (item.note, took))))
     price = said.get("price")
     if isinstance(price, Mapping):
         yield replace(item, told=_told(price, "nodes.price"))
@@ -85,6 +89,32 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
         yield item
     if managed is not None and isinstance(cloud, str) and isinstance(region, str):
         yield from _of_the_cluster(item, cloud, region, managed)
+
+
+def _held(inputs: Mapping[str, Any], nodes: Mapping[str, Any]) -> tuple[int, int] | None:
+    """How many nodes engines take at least and at most; None where none of them follow the load."""
+    rows = [{_snake(key): value for key, value in each.items()} for each in (inputs.get("models") or {}).values()]
+    if not any(isinstance(each.get("scaling"), Mapping) for each in rows):
+        return None
+    has = _whole(nodes.get("gpus") or _gpus(nodes) or 1)
+
+    def taken(end: str) -> int:
+        return fleets.nodes_for(
+            has, [(_engines(each, end), _whole(each.get("nodes", 1)), _whole(each.get("gpus", 1))) for each in rows]
+        )
+
+    return taken("least"), taken("most")
+
+
+def _engines(model: Mapping[str, Any], end: str) -> int:
+    scaling = model.get("scaling")
+    return _whole(scaling.get(end, 1) if isinstance(scaling, Mapping) else model.get("copies", 1))
+
+
+def _gpus(nodes: Mapping[str, Any]) -> int | None:
+    """Of a cloud's machine, where one is named."""
+    known = catalog.load().instances_of(str(nodes.get("cloud"))).get(str(nodes.get("instance_type")))
+    return known.gpu_count if known is not None else None
 
 
 BESIDES = {

@@ -138,11 +138,11 @@ def ready(request: Request, project: projects.Project, home: Path, engine: Engin
                 "stack-init", _("the stack {stack} could not be made", stack=stack), _("see the engine's words above")
             )
     if request.runs_the_program:
-        _set_secrets(project, copies.get(stack), stack, engine, environment, folder)
+        set_secrets(project, copies.get(stack), stack, engine, environment, folder)
     return stack
 
 
-def _set_secrets(
+def set_secrets(
     project: projects.Project,
     copied: mirror.StackCopy | None,
     stack: str,
@@ -150,6 +150,7 @@ def _set_secrets(
     environment: dict[str, str],
     folder: Path,
 ) -> None:
+    """Give the stack in ``folder`` the secrets that it needs and has not, with values that are none."""
     copied = copied or mirror.mirror_stack(project, folder, stack, None)
     named = [f"{project.name}:{name}" for name in needed_secrets(copied.config)]
     wanted = dict.fromkeys([*project.declared_secrets, *named, *copied.withheld])

@@ -209,13 +209,13 @@ def _room(name: str, gpus: int, node: Node) -> Iterator[Finding]:
 
 
 def gpus_of(fleet: FleetSpec) -> int:
-    """GPUs that all models take together."""
-    return sum(each.copies * each.nodes * each.gpus for each in fleet.models.values())
+    """GPUs that all models take together, at most."""
+    return sum(each.most * each.nodes * each.gpus for each in fleet.models.values())
 
 
-def copies_of(fleet: FleetSpec) -> list[tuple[int, int, int]]:
-    """For each model how many copies, over how many nodes, and how many GPUs on each."""
-    return [(each.copies, each.nodes, each.gpus) for each in fleet.models.values()]
+def copies_of(fleet: FleetSpec, *, least: bool = False) -> list[tuple[int, int, int]]:
+    """For each model how many copies (at most, or at ``least``), over how many nodes, and how many GPUs on each."""
+    return [(each.least if least else each.most, each.nodes, each.gpus) for each in fleet.models.values()]
 
 
 def nodes_for(gpus: int, wanted: Iterable[Sequence[int]]) -> int:

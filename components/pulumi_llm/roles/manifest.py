@@ -90,6 +90,8 @@ class Environment:
     """Its own Python, which uv fetches where the system has another one (""): what uv knows it by, with its digest."""
     platform: Text = ""
     """For which wheels are locked, where its machines run another system than the usual one."""
+    like: Text = ""
+    """Another environment, whose versions its lock has where it can."""
 
 
 @part

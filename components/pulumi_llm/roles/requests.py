@@ -72,12 +72,13 @@ class Among:
     """One of several machines that have one model together: each has some of its layers.
 
     ``rank`` is its number among them, from 0, which has the API. ``addresses`` are the private ones of all by their
-    ranks; empty: not known yet.
+    ranks; empty: not known yet. ``ray``: Ray carries the engines' calls, and not vLLM itself.
     """
 
     rank: int
     count: int
     addresses: tuple[str, ...] = ()
+    ray: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,7 +230,8 @@ class Target:
     """Where requests may go: an upstream by its name, and what the model is called there.
 
     ``weight`` is its share among a route's targets. Prices are USD per million tokens; None: not known, 0: our own.
-    ``window``: the tokens that prompt and answer may have together; None: not known.
+    ``window``: the tokens that prompt and answer may have together; None: not known. ``wakes``: seconds that an engine
+    takes to start, where engines follow the load and there may be none; 0: some are always there; None: they do not.
     """
 
     upstream: str
@@ -238,6 +240,7 @@ class Target:
     price_in: float | None = None
     price_out: float | None = None
     window: int | None = None
+    wakes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

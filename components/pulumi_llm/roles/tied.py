@@ -2,7 +2,8 @@
 
 Each machine has some of the layers (pipeline parallelism), and a headless vLLM but for the first, which has the API.
 vLLM 0.32.0 starts each for itself, and notices nothing when another one goes (docs/decisions/nodes.md). So each runs
-below `tie`, a program of ours that starts the engines of all machines together, and ends them together.
+below `tie`, a program of ours that starts the engines of all machines together, and ends them together. Over Ray the
+others have Ray's daemons alone, which start vLLM's workers there: see `rayed`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding
+from pulumi_llm.roles import rayed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ TIE_PORT, MASTER_PORT = 32766, 32767
 PORTS = (TIE_PORT, 60999)
 """What machines with one model open to each other: the two ports above, and those that Linux hands out by itself
 (net.ipv4.ip_local_port_range, 32768 to 60999), on which NCCL, Gloo and vLLM's queues listen."""
+PORTS_OVER_RAY = (rayed.WORKER_PORTS[0], PORTS[1])
+"""The same with Ray's own below them, which are fixed."""
 STAGES = {
     *("--pipeline-parallel-size", "-pp", "--nnodes", "-n", "--node-rank", "-r", "--master-addr", "--master-port"),
     *("--headless", "--prefill-context-parallel-size", "-pcp"),
@@ -56,6 +60,8 @@ def arguments(role: VllmRole) -> list[str]:
     among = role.among
     if among is None:
         return []
+    if among.ray:
+        return ["--pipeline-parallel-size", str(among.count), "--distributed-executor-backend", "ray"]
     return [
         *("--pipeline-parallel-size", str(among.count), "--distributed-executor-backend", "mp"),
         *("--nnodes", str(among.count), "--node-rank", str(among.rank)),
@@ -97,11 +103,19 @@ def prefix(role: VllmRole) -> str:
     return f"/usr/bin/python3 -I {TIE} {told} \\\n    "
 
 
+def over_ray(role: VllmRole, folder: str) -> list[str]:
+    """The command that starts Ray, before vLLM's own; nothing where vLLM itself carries its calls."""
+    among = role.among
+    if among is None or not among.ray:
+        return []
+    return rayed.prefix(role, among, _address(among, 0), _address(among, among.rank), folder)
+
+
 def word(role: VllmRole) -> str:
     """Differs where two machines would not start the same model in the same way."""
     plain: dict[str, Any] = dataclasses.asdict(dataclasses.replace(role, among=None, more=()))
     plain.pop("turns")  # it is never one of several machines that takes turns
-    told = [plain, role.among.addresses if role.among else ()]
+    told = [plain, role.among.addresses if role.among else (), *(["ray"] if rayed.is_over(role) else [])]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

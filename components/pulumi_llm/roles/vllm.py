@@ -10,7 +10,7 @@ from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _
 from pulumi_llm.catalog.pooling import EMBEDDING, RERANKER
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.roles import encoder, files, memory, tied, turning, vllm_flags
+from pulumi_llm.roles import encoder, files, memory, rayed, tied, turning, vllm_flags
 from pulumi_llm.roles.base import UNITS, Role, Row, file_row, told
 from pulumi_llm.roles.files import data
 from pulumi_llm.roles.kept import BucketRole, BundleRole
@@ -71,8 +71,10 @@ class Vllm(Role):
         )
 
     def environments(self, node: NodeRequest) -> tuple[str, ...]:
-        """NVIDIA's build of vLLM, or the one for TPUs."""
-        return (FOR_TPU,) if _asked(node).tpu else tuple(each for each in super().environments(node) if each != FOR_TPU)
+        """NVIDIA's build of vLLM, the same with Ray, or the one for TPUs."""
+        others = {FOR_TPU: _asked(node).tpu, rayed.ENVIRONMENT: rayed.is_over(_asked(node))}
+        asked = [name for name, wanted in others.items() if wanted]
+        return tuple(asked or [each for each in super().environments(node) if each not in others])
 
     def _programs(self, node: NodeRequest) -> str:
         """Where its environment has its programs."""
@@ -135,6 +137,8 @@ class Vllm(Role):
         rows += encoder.rows(self, folder, [(each, _unit(each)) for each in role.more if each.host_gib])
         if role.among is not None:
             rows.insert(0, file_row(tied.TIE, self.text("tie"), _unit(role)))
+        if rayed.is_over(role):
+            rows.insert(1, file_row(rayed.OVER_RAY, self.text("over-ray"), _unit(role)))
         named = [(each, vllm_flags.chat_template(each)) for each in role.all if not each.host_gib]
         chat = [
             file_row(vllm_flags.chat_file(each), self.text(f"chat/{name}"), _unit(each)) for each, name in named if name
@@ -160,6 +164,7 @@ class Vllm(Role):
             "collector": urlsplit(model.traces).hostname if model.traces else None,
             "later": bool(model.adapters or model.guesser),
             "nodes": tied.others(model),
+            "ray": {"token": rayed.TOKEN_FILE, "scaler": rayed.SCALER_PORT} if rayed.is_over(model) else None,
             "turns": turning.environment(model),
             "tpu": model.tpu,
         }
@@ -190,9 +195,15 @@ class Vllm(Role):
         return {**({"codes": codes} if codes else {}), **tie, **turns}
 
     def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
-        """The hub's token, and what opens the routes of models that take turns."""
-        rows = super().secret_files(node, optional=optional)
-        return rows if optional else [*rows, *turning.secrets(_asked(node).all, _turning(_asked(node)))]
+        """The hub's token, what opens the routes of models that take turns, and what Ray asks for."""
+        rows, role = super().secret_files(node, optional=optional), _asked(node)
+        if optional:
+            return rows
+        return [*rows, *turning.secrets(role.all, _turning(role)), *rayed.secrets(role, _unit(role))]
+
+    def required_secrets(self, node: NodeRequest) -> list[str]:
+        """What Ray asks for, where the model is on several machines over it."""
+        return [*super().required_secrets(node), *([rayed.TOKEN] if rayed.is_over(_asked(node)) else [])]
 
     def generated(self, node: NodeRequest) -> tuple[str, ...]:
         """The key of models that take turns."""

@@ -271,11 +271,11 @@ def _compiled(extra: tuple[str, ...], kernels: list[str]) -> Iterator[Finding]:
 
 def command_line(role: VllmRole, folder: str) -> str:
     """ExecStart= of a model's unit: the program in ``folder``, a flag and its values on one line each."""
-    return (
-        tied.prefix(role)
-        + turning.prefix(role)
-        + " \\\n    ".join([f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])])
-    )
+    own = [f"{folder}/vllm serve", *_pairs([quoted(each) for each in vllm_arguments(role)])]
+    if ray := tied.over_ray(role, folder):
+        # Of vLLM there are workers alone on a further machine, which Ray starts there.
+        own = [*_pairs(ray), *(["--", *own] if role.among and not role.among.rank else [])]
+    return tied.prefix(role) + turning.prefix(role) + " \\\n    ".join(own)
 
 
 def _pairs(arguments: list[str]) -> list[str]:

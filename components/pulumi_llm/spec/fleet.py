@@ -17,6 +17,7 @@ from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.kubernetes import Annotations, ObjectName, Registry
 from pulumi_llm.spec.models import ModelSpec, Requests, model_id
 from pulumi_llm.spec.nodes import ClusterSpec, NodesSpec
+from pulumi_llm.spec.scaling import ScalingSpec
 from pulumi_llm.spec.upstreams import address
 
 PRODUCTION_STACK, KUBERAY = "production-stack", "kuberay"
@@ -53,6 +54,10 @@ class FleetModelSpec(Part):
     """How many engines serve it.
 
     zh: 由多少个引擎提供服务。"""
+    scaling: ScalingSpec | None = None
+    """Engines that follow the load: see ``scaling``, in place of ``copies``. Left out: there are always ``copies``.
+
+    zh: 引擎数量随负载增减，见 ``scaling``，代替 ``copies``。不写则始终为 ``copies`` 个。"""
     gpus: Annotated[Count, Field(ge=1, le=16)] = 1
     """GPUs of one node that each copy takes (tensor parallel).
 
@@ -110,6 +115,27 @@ class FleetModelSpec(Part):
     @classmethod
     def _model_is_an_id(cls, value: str) -> str:
         return model_id(value, rerankers=True)
+
+    @model_validator(mode="after")
+    def _one_number(self) -> Self:
+        if self.scaling is not None and "copies" in self.model_fields_set:
+            raise invalid(
+                "fleet.copies-twice",
+                _("copies says {copies}, and scaling from {least} to {most}", copies=self.copies,
+                  least=self.scaling.least, most=self.scaling.most),
+                _("leave out one or the other"),
+            )  # fmt: skip
+        return self
+
+    @property
+    def most(self) -> int:
+        """How many engines there are at most."""
+        return self.copies if self.scaling is None else self.scaling.most
+
+    @property
+    def least(self) -> int:
+        """How many there are at least."""
+        return self.copies if self.scaling is None else self.scaling.least
 
     @property
     def as_model(self) -> ModelSpec:
@@ -206,6 +232,10 @@ class FleetSpec(Part):
     """Where KubeRay's operator runs, which is there already.
 
     zh: 已安装的 KubeRay operator 所在的命名空间。"""
+    keda_namespace: Label = "keda"
+    """Where KEDA runs, which is there already where a model has ``scaling``.
+
+    zh: 已安装的 KEDA 所在的命名空间；模型写了 ``scaling`` 时才需要。"""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
     """Gateway keys by name, with their limits.
 
@@ -222,6 +252,11 @@ class FleetSpec(Part):
     """Findings of the fit check to go on in spite of.
 
     zh: 明知有这些检查结果仍要继续。"""
+
+    @property
+    def follows(self) -> bool:
+        """Whether engines of some model follow the load."""
+        return any(each.scaling is not None for each in self.models.values())
 
     @field_validator("chart_version")
     @classmethod
@@ -295,6 +330,13 @@ class FleetSpec(Part):
                       nodes=each.nodes),
                     "engine: kuberay",
                 )  # fmt: skip
+            if self.engine == KUBERAY and each.scaling is not None:
+                raise invalid(
+                    "fleet.scaling-by-the-stack",
+                    _("the engines of {name!r} are to follow the load, and KubeRay 1.5.0 takes up no other number of "
+                      "workers without making its cluster anew", name=name),
+                    _("engine: production-stack, or copies"),
+                )  # fmt: skip
             flags = sorted(flags_of(each.extra_args))
             if self.engine == KUBERAY and (each.extra_args or each.kind not in (None, "chat")):
                 raise invalid(*ray_cannot(name, listed(flags) if flags else f"kind: {each.kind}"))
@@ -318,7 +360,11 @@ class FleetSpec(Part):
 
     @model_validator(mode="after")
     def _the_namespace_is_its_own(self) -> Self:
-        taken = (*self.allowed_namespaces, *((self.operator_namespace,) if self.engine == KUBERAY else ()))
+        taken = (
+            *self.allowed_namespaces,
+            *((self.operator_namespace,) if self.engine == KUBERAY else ()),
+            *((self.keda_namespace,) if self.follows else ()),
+        )
         if self.namespace == "default" or self.namespace.startswith("kube-") or self.namespace in taken:
             raise invalid(
                 "fleet.namespace-of-others",

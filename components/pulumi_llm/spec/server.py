@@ -60,6 +60,10 @@ class ServerSpec(MachineSpec):
 
     zh: 共同承载一个模型的机器台数，每台放一部分层（流水线并行），用于单台放不下的模型，
     见[多台机器共同承载一个模型](#多台机器共同承载一个模型)。每台都计费。"""
+    nodes_backend: Literal["native", "ray"] = "native"
+    """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more.
+
+    zh: 这些机器上的引擎之间靠什么调用：vLLM 自己，或者 Ray，后者要多装多跑一个程序。"""
     instance_type: Text | None = None
     """Only to choose among several types with the same GPU. Left out: the cheapest.
 

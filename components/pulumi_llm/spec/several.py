@@ -31,6 +31,12 @@ def refuse_apart(server: ServerSpec) -> None:
         )
     if server.replica_zones:
         _refuse_zones(server)
+    if server.nodes == 1 and server.nodes_backend == "ray":
+        raise invalid(
+            "spec.nodes-backend",
+            _("nodes_backend: ray is about several machines with one model, and there is one"),
+            _("nodes: 2 or more; or leave out nodes_backend"),
+        )
     stopped = [name for name in ("idle_stop", "hours") if getattr(server, name) is not None]
     beside = [*stopped, *_not_with_nodes(server)]
     if server.nodes > 1 and beside:

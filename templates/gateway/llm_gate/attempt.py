@@ -218,6 +218,8 @@ class Attempt:
         if status not in CALLERS_OWN | NOT_HERE | {429}:
             if status == 401:
                 raise Failure("key-refused", wait=KEY_REFUSED)
+            if status == 503 and self.target.wakes:
+                raise self._asleep(self.target.wakes)
             # A gateway of ours says itself what it has counted.
             worked = status in WAITED and self.target.upstream.kind != "gateway"
             # One of several that is about to be changed, or is full, says for how long the others are to do.
@@ -227,6 +229,9 @@ class Attempt:
             raise Failure(f"status-{status}", 503 if status == 503 else 502, wait, worked=worked)
         content = await _all_of(reply, self.tools.patience, worked=False)
         said = sse.document_of(upstream.scrubbed(content, self.key).strip()) or {}
+        if status == 404 and self.target.wakes and isinstance(said.get("error"), str):
+            # A router that was started while no engine was there knows the model not at all. Engines say it otherwise.
+            raise self._asleep(self.target.wakes)
         if status == 429 and not errors.too_large(said):
             raise Failure("busy", 429, _seconds(reply.headers.get("retry-after")) or BUSY)
         if status not in CALLERS_OWN:
@@ -237,6 +242,10 @@ class Attempt:
         self.tools.routes.worked(self.target, exchange.caller)
         exchange.suspects.clear()  # the request is wrong: whoever else failed it may be well
         raise self._passed_on(status, said)
+
+    def _asleep(self, seconds: int) -> Failure:
+        """Nobody's fault: a fallback may answer, and else the caller is told when to come again."""
+        return Failure("asleep", 503, told=errors.asleep(self.exchange.call.model, seconds))
 
     def _passed_on(self, status: int, said: dict[str, Any]) -> Refused:
         return errors.passed_on(status, said, self.exchange.call.endpoint, self.exchange.headers)

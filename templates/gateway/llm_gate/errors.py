@@ -158,6 +158,14 @@ def upstream_busy(wait: float) -> Refused:
     return Refused(429, "rate_limit_error", "upstream_rate_limited", message, headers)
 
 
+def asleep(model: str, seconds: int) -> Refused:
+    """The model has no engine at the moment, and is about to get one."""
+    minutes = -(-seconds // 60)
+    message = f"no engine of {model!r} runs, as nobody had asked for a while; one is started, about {minutes} minutes"
+    # Clients wait as long as they are told, if that is a minute at most.
+    return Refused(503, "api_error", "model_asleep", message, {"Retry-After": "30"})
+
+
 def no_model(model: str) -> Refused:
     """The answer to a model that is not served."""
     message = f"there is no model {model[:200]!r} here; GET /v1/models lists them"

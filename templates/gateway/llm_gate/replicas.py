@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from llm_gate.asking import Pool, Unreachable
+from llm_gate.load import Load
 from llm_gate.requests import Call
 from llm_gate.routes import Target, Upstream
 from llm_gate.watching import Watch
@@ -40,6 +41,8 @@ class Replicas:
         self._pool, self._key = pool, key
         self.active: Counter[str] = Counter()
         """Calls under way by the upstream's name."""
+        self.load = Load()
+        """Of the models whose engines follow it."""
         self._homes: dict[bytes, str] = {}
         """Where a conversation was last; the one that was asked longest ago comes first."""
         self._turn = 0
@@ -93,11 +96,15 @@ class Replicas:
         """A call goes to a target."""
         if target.upstream.replica:
             self.active[target.upstream.name] += 1
+        if target.wakes is not None:
+            self.load.begin(target.model)
 
     def end(self, target: Target) -> None:
         """It has come to its end there."""
         if target.upstream.replica:
             self.active[target.upstream.name] -= 1
+        if target.wakes is not None:
+            self.load.end(target.model)
 
     def away(self, upstream: Upstream) -> bool:
         """Whether a machine could not be reached, or said that it takes no calls, and that has not changed since."""

@@ -114,6 +114,9 @@ class Target:
     price_out: float | None = None
     window: int | None = None
     """Tokens that prompt and answer may have together; None: not known."""
+    wakes: int | None = None
+    """Seconds that an engine takes to start, where engines follow the load and there may be none at all; 0: they follow
+    it, and some are always there. None: they do not."""
 
     def nanos(self, tokens_in: int, tokens_out: int, dearer: float = 0.0) -> int:
         """Cost in billionths of a dollar; what has no price costs nothing here. ``dearer``: see `money`."""
@@ -270,6 +273,11 @@ class Routes:
     def upstreams(self) -> list[Upstream]:
         """Every upstream that a route leads to, each once."""
         return list(dict.fromkeys(each.upstream for route in self.table.values() for each in route.all))
+
+    def following(self) -> list[str]:
+        """The models whose engines follow the load, each once."""
+        rows = [each for route in self.table.values() for each in route.all]
+        return list(dict.fromkeys(each.model for each in rows if each.wakes is not None))
 
     def state(self) -> dict[tuple[str, str], bool]:
         """Upstream and model to whether it is well, for the metrics."""

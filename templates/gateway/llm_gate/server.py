@@ -17,6 +17,7 @@ from llm_gate.door import Door
 from llm_gate.errors import Refused, bad, unauthorized
 from llm_gate.inspection import Blocked, Inspection, refuse_unreadable
 from llm_gate.listening import Server
+from llm_gate.load import PATH as LOAD
 from llm_gate.messages import Answer, Request, json_answer
 from llm_gate.meter import Ask, Ticket
 from llm_gate.metrics import Metrics
@@ -138,15 +139,15 @@ class Gateway:
 
     async def measure(self, request: Request) -> Answer:
         """Metrics and health, on a port of their own that Caddy knows nothing of."""
+        self._fresh_routes()
         if request.raw_path == "/health":
-            self._fresh_routes()
             return json_answer({"ok": True, "routes": len(self.routes.table)})
+        if request.raw_path == LOAD:
+            return json_answer(self.replicas.load.document(self.routes.following()))
         if request.raw_path == "/use":
-            self._fresh_routes()
             known = self.use.document(self.routes.number)
             return json_answer({**known, "upstreams": +self.replicas.active})
         if request.raw_path.partition("?")[0] == TURNS:
-            self._fresh_routes()
             return await self.turns.answer(request)
         if request.raw_path != "/metrics":
             return Answer(status=404)

@@ -5,5 +5,6 @@ from llm_node.system import node
 
 
 def main() -> None:
-    """Install it: NVIDIA's build, or the one for TPUs."""
-    wheels.install("python", "vllm-tpu" if "vllm-tpu" in node()["venvs"] else "vllm")
+    """Install it: NVIDIA's build, the same with Ray, or the one for TPUs."""
+    (name,) = (each for each in node()["venvs"] if each.partition("-")[0] == "vllm")
+    wheels.install("python", name)

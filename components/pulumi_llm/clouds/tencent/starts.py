@@ -93,5 +93,6 @@ def start_machine(
         },
         triggers=[tencentcloud.scf.FunctionTriggerArgs(name="begins", type="timer", trigger_desc=timer(plans))],
         tags=dict(tags),
-        opts=scope.options(depends_on=[granted], delete_before_replace=True),
+        # The provider would change it in place, which SCF does not (tencentcloud-sdk-python-scf 3.1.100).
+        opts=scope.options(depends_on=[granted], delete_before_replace=True, replace_on_changes=["runtime"]),
     )

@@ -28,8 +28,8 @@ RATIO = (1, 4)
 @RULES.on_create(FUNCTION)
 @RULES.on_update(FUNCTION)
 def _function(call: Call) -> Props:
-    given, operation = call.inputs, "UpdateFunction" if call.id else "CreateFunction"
-    if not call.id and call.store.get(FUNCTION, str(given["functionName"]), call.region):
+    given, operation = call.inputs, "UpdateFunction" if call.old else "CreateFunction"
+    if not call.old and call.store.get(FUNCTION, str(given["functionName"]), call.region):
         message = f"function '{given['functionName']}' already exists"
         raise error(call, operation, "FunctionAlreadyExists", message, 409)
     arn = str(given.get("role") or "")
@@ -57,7 +57,7 @@ def _holds(text: str, handler: str) -> bool:
 @RULES.on_create(TRIGGER)
 @RULES.on_update(TRIGGER)
 def _trigger(call: Call) -> Props:
-    given, operation = call.inputs, "UpdateTrigger" if call.id else "CreateTrigger"
+    given, operation = call.inputs, "UpdateTrigger" if call.old else "CreateTrigger"
     if call.store.get(FUNCTION, str(given["functionName"]), call.region) is None:
         message = f"function '{given['functionName']}' does not exist"
         raise error(call, operation, "FunctionNotFound", message, 404)

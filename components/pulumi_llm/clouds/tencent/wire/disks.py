@@ -8,7 +8,7 @@ from pulumi_llm._rehearsal.face import status
 from pulumi_llm._simcloud.store import Record
 
 from ..simulated.common import DISK, DISK_ATTACHMENT, INSTANCE
-from .protocol import ACTIONS, TencentFace, chosen, page, tag_rows, tags
+from .protocol import ACTIONS, SYSTEM_DISK_TAGS, TencentFace, chosen, page, tag_rows, tags
 
 NO_DISK = "InvalidDiskId.NotFound"
 
@@ -63,7 +63,7 @@ def _system(record: Record) -> Props:
         "DiskChargeType": record.get("instanceChargeType"),
         "Portable": False,
         "Placement": {"Zone": record.get("availabilityZone"), "ProjectId": 0},
-        "Tags": [],
+        "Tags": tag_rows(record, SYSTEM_DISK_TAGS),
     }
 
 

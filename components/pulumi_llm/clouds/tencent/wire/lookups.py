@@ -8,8 +8,8 @@ from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._rehearsal.calls import WireCall, WireError
 from pulumi_llm._simcloud.store import Record
 
-from ..simulated.common import DISK, EIP, GROUP, INSTANCE, KEY, POLICY, ROLE, SUBNET, VPC
-from .protocol import ACTIONS, CAM_HOME, TencentFace, filters, page
+from ..simulated.common import DISK, EIP, FUNCTION, GROUP, INSTANCE, KEY, POLICY, ROLE, SUBNET, VPC
+from .protocol import ACTIONS, CAM_HOME, SYSTEM_DISK_TAGS, TencentFace, filters, page
 
 TAGGED = {
     ("cvm", "instance"): INSTANCE,
@@ -22,6 +22,7 @@ TAGGED = {
     ("vpc", "eip"): EIP,
     ("cam", "role"): ROLE,
     ("cam", "policy"): POLICY,
+    ("scf", "namespace"): FUNCTION,
 }
 """Resource types by the service and prefix that the tag API names them with."""
 
@@ -93,24 +94,33 @@ def _offers(face: TencentFace, call: WireCall) -> Props:
     return {"InstanceTypeQuotaSet": rows}
 
 
-def _named(face: TencentFace, name: str) -> Record:
-    """The resource of a six-part name: ``qcs::cvm:ap-shanghai:uin/1:instance/ins-1``."""
+def _named(face: TencentFace, name: str) -> tuple[Record, str]:
+    """The resource of a six-part name, ``qcs::cvm:ap-shanghai:uin/1:instance/ins-1``, and which of its properties has
+    the tags.
+
+    A function's ends in ``namespace/default/function/NAME``. A system disk has no resource of its own: the provider
+    tags it with its machine.
+    """
     found = re.fullmatch(r"qcs:[^:]*:([a-z]+):([a-z0-9-]*):[^:]*:([a-z]+)/(\S+)", name)
     token = TAGGED.get((found[1], found[3])) if found else None
     region = CAM_HOME if found and found[1] == "cam" else found[2] if found else ""
-    record = face.store.get(token, found[4], region) if found and token else None
+    id_ = found[4].replace("/function/", "+") if found else ""
+    if token == DISK:
+        for machine in face.store.list(INSTANCE, region=region, systemDiskId=id_):
+            return machine, SYSTEM_DISK_TAGS
+    record = face.store.get(token, id_, region) if token else None
     if record is None:
         raise WireError("InvalidParameterValue.ResourceDescriptionError", f"The resource `{name}` is not known.")
-    return record
+    return record, "tags"
 
 
 @ACTIONS.on("tag:ModifyResourceTags")
 def _tag(face: TencentFace, call: WireCall) -> Props:
-    record = _named(face, str(call.parameters.get("Resource")))
+    record, where = _named(face, str(call.parameters.get("Resource")))
     gone = {each["TagKey"] for each in call.parameters.get("DeleteTags") or ()}
-    kept = {key: value for key, value in (record.get("tags") or {}).items() if key not in gone}
+    kept = {key: value for key, value in (record.get(where) or {}).items() if key not in gone}
     given = {each["TagKey"]: each["TagValue"] for each in call.parameters.get("ReplaceTags") or ()}
-    face.note(record, tags={**kept, **given})
+    face.note(record, **{where: {**kept, **given}})
     return {}
 
 

@@ -128,14 +128,27 @@ def _row(face: TencentFace, record: Record) -> Props:
             "DiskType": record.get("systemDiskType"),
             "DiskSize": record.get("systemDiskSize"),
         },
-        "DataDisks": [{"DiskId": each.get("storageId"), **_size(face, each)} for each in disks],
+        "DataDisks": [_disk(face, each) for each in disks],
         "Tags": tag_rows(record),
     }
 
 
-def _size(face: TencentFace, attached: Record) -> Props:
+def _disk(face: TencentFace, attached: Record) -> Props:
+    """A disk that was attached. The provider takes each of these for given once it has read them into its state."""
     disk = face.store.get(DISK, str(attached.get("storageId")), attached.region)
-    return {"DiskType": disk.get("storageType"), "DiskSize": disk.get("storageSize")} if disk else {}
+    if disk is None:
+        return {"DiskId": attached.get("storageId")}
+    return {
+        "DiskId": disk.id,
+        "DiskName": disk.get("storageName"),
+        "DiskType": disk.get("storageType"),
+        "DiskSize": disk.get("storageSize"),
+        "DeleteWithInstance": False,
+        "Encrypt": bool(disk.get("encrypt")),
+        "SnapshotId": None,
+        "KmsKeyId": None,
+        "ThroughputPerformance": 0,
+    }
 
 
 @ACTIONS.on("cvm:DescribeInstances")

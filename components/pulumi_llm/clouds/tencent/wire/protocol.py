@@ -22,6 +22,8 @@ ACTIONS = Actions()
 
 CAM_HOME = "ap-guangzhou"
 """CAM has no region; its calls name the provider's."""
+SYSTEM_DISK_TAGS = "systemDiskTags"
+"""Property of a machine here: the tags of its system disk."""
 
 
 def read(request: Request) -> WireCall:
@@ -55,7 +57,7 @@ PROTOCOL = Protocol(read, answer, refuse)
 
 
 class TencentFace(Face):
-    """The actions of cvm, vpc, cbs, tag, dnspod and cam that our programs make the provider call."""
+    """The actions of cvm, vpc, cbs, tag, dnspod, cam and scf that our programs make the provider call."""
 
     package = "tencentcloud"
     actions = ACTIONS
@@ -84,14 +86,19 @@ def tags(call: WireCall) -> Props:
     return {each["Key"]: each.get("Value", "") for each in rows}
 
 
-def tag_rows(record: Record) -> list[Props]:
+def tag_rows(record: Record, where: str = "tags") -> list[Props]:
     """A resource's tags as the APIs list them."""
-    return [{"Key": key, "Value": value} for key, value in (record.get("tags") or {}).items()]
+    return [{"Key": key, "Value": value} for key, value in (record.get(where) or {}).items()]
 
 
 def created(record: Record) -> str:
     """When a resource was made, as the APIs write it. The provider's code takes it for given."""
-    return str(record.get("createTime") or time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.made)))
+    return str(record.get("createTime") or written(record.made))
+
+
+def written(seconds: float) -> str:
+    """A time as the APIs write it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
 def filters(call: WireCall) -> dict[str, list[str]]:
