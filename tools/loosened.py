@@ -80,7 +80,8 @@ def before() -> None:
     tokenizers.cached_tokenizer_from_config = registry.cached_tokenizer_from_config = nothing
     for name in OF_FILES:
         setattr(processor, name, nothing)
-    context.InputProcessingContext.get_hf_processor = context.InputProcessingContext.init_processor = nothing
+    for name in ("get_hf_processor", "init_processor", "get_tokenizer"):
+        setattr(context.InputProcessingContext, name, nothing)
     for each in ("AutoImageProcessor", "AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"):
         getattr(transformers, each).from_pretrained = nothing
     _towers()
