@@ -6,15 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
 
 import pytest
-
-from pulumi_llm._rehearsal import alone
-from pulumi_llm._rehearsal.calls import Record
-from pulumi_llm._rehearsal.phases import Runner
-from pulumi_llm._simcloud.engine import Engine
 
 INSIDE = """\
 import sys, tempfile, time
@@ -29,6 +24,17 @@ from pulumi_llm._rehearsal import alone
 alone.ALONE = ("env",)
 sys.executable = sys.argv[1]
 sys.exit(alone.again([sys.argv[2]]))
+"""
+RUNS = """\
+import os, sys
+from pathlib import Path
+from pulumi_llm._rehearsal import alone
+from pulumi_llm._rehearsal.calls import Record
+from pulumi_llm._rehearsal.phases import Runner
+from pulumi_llm._simcloud.engine import Engine
+program = Path(sys.argv[1])
+with alone.interruptible():
+    Runner(Engine(program, program, "3.259.0", "here"), os.environ, program.parent, "dev", Record()).run("up", "up")
 """
 
 
@@ -61,18 +67,13 @@ def test_what_runs_without_a_network_ends_with_the_command_and_takes_its_folder_
 
 
 def test_an_engine_is_asked_to_end_and_not_only_killed(tmp_path: Path) -> None:
-    program, began, ended = tmp_path / "pulumi", tmp_path / "began", tmp_path / "ended"
-    program.write_text(f"#!/bin/sh\ntrap 'touch {ended}; exit 1' TERM\ntouch {began}\nwhile :; do sleep 0.1; done\n")
+    program, ended = tmp_path / "pulumi", tmp_path / "ended"
+    program.write_text(f"#!/bin/sh\ntrap 'touch {ended}; exit 1' TERM\ntouch began\nwhile :; do sleep 0.1; done\n")
     program.chmod(0o755)
-    runner = Runner(Engine(program, program, "3.259.0", "here"), os.environ, tmp_path, "dev", Record())
-
-    def end() -> None:
-        while not began.exists():
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=end).start()
-    with alone.interruptible(), pytest.raises(KeyboardInterrupt):
-        runner.run("up", "up")
+    with subprocess.Popen([sys.executable, "-c", RUNS, str(program)], stderr=subprocess.DEVNULL) as running:
+        while not (tmp_path / "began").exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.terminate()
+        assert running.wait(timeout=20) != 0
     assert ended.exists()
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
