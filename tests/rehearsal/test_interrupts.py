@@ -66,6 +66,19 @@ def test_what_runs_without_a_network_ends_with_the_command_and_takes_its_folder_
     assert not list(kept.iterdir())
 
 
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As under `nohup`."""
+    ignoring = ["sh", "-c", "trap '' HUP && exec \"$@\"", "sh", sys.executable, "-c", INSIDE, "", "", str(tmp_path)]
+    with subprocess.Popen(ignoring, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        running.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert running.poll() is None
+        running.terminate()
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_engine_is_asked_to_end_and_not_only_killed(tmp_path: Path) -> None:
     program, ended = tmp_path / "pulumi", tmp_path / "ended"
     program.write_text(f"#!/bin/sh\ntrap 'touch {ended}; exit 1' TERM\ntouch began\nwhile :; do sleep 0.1; done\n")

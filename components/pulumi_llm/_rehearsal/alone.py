@@ -63,12 +63,13 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals(answer: Callable[[int], None]) -> Iterator[None]:
-    """Have ``answer`` called with each signal that is to end this process."""
+    """Have ``answer`` called with each signal that is to end this process. One that is ignored (`nohup`) stays so."""
     before: dict[signal.Signals, Any] = {}
     try:
         if threading.current_thread() is threading.main_thread():  # elsewhere signals are not ours to set
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                before[number] = signal.signal(number, lambda told, _: answer(told))
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    before[number] = signal.signal(number, lambda told, _: answer(told))
         yield
     finally:
         for each, handler in before.items():
