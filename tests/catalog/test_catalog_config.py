@@ -186,6 +186,8 @@ def test_a_number_that_lies_is_refused(tmp_path: Path, name: str, value: object,
         ({"quantization_config": {"quant_method": "awq", "bits": 400}}, "catalog.bad-config-range"),
         ({"tie_word_embeddings": "no"}, "catalog.bad-config-type"),
         ({"torch_dtype": 16}, "catalog.bad-config-type"),
+        ({"model_type": 3}, "catalog.bad-config-type"),
+        ({"model_type": ["kimi_vl"], "text_config": QWEN3_8B}, "catalog.bad-config-type"),
         ({"num_hidden_layers": 1000, "intermediate_size": 999_999, "hidden_size": 131_072}, "catalog.bad-config-range"),
     ],
 )

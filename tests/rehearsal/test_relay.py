@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -172,6 +174,41 @@ def test_a_plugin_that_does_not_start_is_an_error_of_the_first_call(tmp_path: Pa
         said(stub)
     assert "gave no port" in failed.value.details()  # type: ignore[attr-defined]
     assert "no licence" in failed.value.details()  # type: ignore[attr-defined]
+
+
+def test_a_plugin_that_is_gone_is_an_error_of_the_first_call_and_the_other_runs_go_on(tmp_path: Path) -> None:
+    with serving(tmp_path, "aliyun") as relay:
+        program = stand_in(tmp_path)
+        program.unlink()
+        relay.tell("run")
+        with connected(relay) as stub, pytest.raises(grpc.RpcError) as failed:
+            said(stub)
+        stand_in(tmp_path)
+        relay.tell("run")
+        with connected(relay) as stub:
+            assert said(stub)
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]
+    assert str(program) in failed.value.details()  # type: ignore[attr-defined]
+
+
+def test_no_plugin_stays_where_the_relay_was_killed(tmp_path: Path) -> None:
+    with serving(tmp_path, "aliyun") as relay:
+        with connected(relay) as stub:
+            plugin = Path(f"/proc/{said(stub)['process']}/cmdline")
+            (parent,) = [each for each in children(os.getpid()) if b"relay" in each.joinpath("cmdline").read_bytes()]
+        os.kill(int(parent.name), signal.SIGKILL)
+    for _ in range(100):
+        if not plugin.exists() or not plugin.read_bytes():  # one that nobody has asked for yet has no words either
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError("it runs on")
+
+
+def children(process: int) -> list[Path]:
+    """The folders in /proc of what a process has started."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    return [Path("/proc") / each for each in listed.split()]
 
 
 def test_a_plugin_on_path_is_taken_for_the_version_that_it_says(tmp_path: Path) -> None:

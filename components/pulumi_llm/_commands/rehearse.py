@@ -43,7 +43,8 @@ def _rehearse(asked: Namespace) -> int:
         prepared(wanted, fetch=asked.fetch)
         if alone.can_be_alone():
             return alone.again(arguments(asked))
-    done = rehearse(wanted, alone=alone.is_alone())
+    with alone.interruptible():
+        done = rehearse(wanted, alone=alone.is_alone())
     if asked.json:
         sys.stdout.write(json.dumps(report.data(done), indent=2, ensure_ascii=False) + "\n")
     else:

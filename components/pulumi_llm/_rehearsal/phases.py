@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -14,6 +15,8 @@ from pulumi_llm._rehearsal.calls import Record, Recorded
 from pulumi_llm._simcloud.engine import Engine
 from pulumi_llm._simcloud.invocation import cannot_start
 
+ENDS = 10
+"""Seconds that an engine has to end when it is asked to."""
 MOST_ERROR = 1000
 """Characters of an error that are kept."""
 QUIET = ("same", "read", "discard", "read-discard", "refresh")
@@ -63,28 +66,42 @@ class Runner:
         if command != "preview":
             arguments += ["--yes", "--skip-preview"]
         try:
-            done = subprocess.run(
+            running = subprocess.Popen(
                 [str(self.engine.pulumi), "--non-interactive", *arguments],
                 env=dict(self.environment),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
-                check=False,
             )
         except OSError as error:
             raise cannot_start(self.engine, error) from error
-        steps, errors = read(done.stdout)
-        if done.returncode and not errors:
-            errors = [line for line in done.stderr.splitlines() if line.strip()][-3:]
+        said, complained = _said(running)
+        steps, errors = read(said)
+        if running.returncode and not errors:
+            errors = [line for line in complained.splitlines() if line.strip()][-3:]
         return Phase(
             name,
             tuple(steps),
             self.record.calls[before:],
             tuple(dict.fromkeys(errors)),
             time.monotonic() - start,
-            done.returncode == 0,
+            running.returncode == 0,
         )
+
+
+def _said(running: subprocess.Popen[str]) -> tuple[str, str]:
+    """What an engine says until it ends. Where that is interrupted it is asked to end, as it ends what it started."""
+    with running:
+        try:
+            return running.communicate()
+        except BaseException:
+            running.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.communicate(timeout=ENDS)
+            running.kill()
+            raise
 
 
 def read(text: str) -> tuple[list[Step], list[str]]:

@@ -140,7 +140,9 @@ class Relay(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             for each in self._taken.values():
                 each.end()
             self._taken.clear()
-            self._spare += [Official(self._settings) for _ in range(wanted)]
+            with contextlib.suppress(OSError):  # the first call of the run is told why
+                for _ in range(wanted):
+                    self._spare.append(Official(self._settings))
 
     def end(self) -> None:
         """End all of them."""
@@ -165,8 +167,8 @@ class Relay(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
                 refused = own_endpoints(request, self._settings["own"])
                 if refused is not None:
                     return refused
-            official = self._of(context.peer())
             try:
+                official = self._of(context.peer())
                 return bytes(official.channel().unary_unary(method)(request))
             except grpc.RpcError as error:
                 lost = error.code() is grpc.StatusCode.UNAVAILABLE

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -75,7 +76,9 @@ def attached(
     finally:
         with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
             running.communicate(timeout=ENDS)  # its input ends, and with it what it has started
-        running.kill()
+        if running.returncode != 0:  # it was killed, or hangs: what it has started is of its group
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
 

@@ -228,6 +228,7 @@ def _described(
     if weights is not None and weights.tied is not None:
         tied = weights.tied  # the config cannot tell: what is stored decides
     architecture = _architecture(reader, outer)
+    whole = Reader(reader.path, outer, reader.findings).text("model_type")  # one that is no text tells nothing
     settings = Settings(inner, LIKE.get(kind or "", kind), like=kind in LIKE)
     row = Model(
         source=str(reader.path),
@@ -254,7 +255,7 @@ def _described(
         other_parts=has_other_parts(outer, architecture),
         task=task_of_class(architecture, outer),
         unserved_part=next(filter(None, (unserved(outer, each, architecture) for each in TEXT_PARTS)), None),
-        no_fp16=not NO_FP16.isdisjoint(each for each in (kind, outer.get("model_type")) if isinstance(each, str)),
+        no_fp16=not NO_FP16.isdisjoint(each for each in (kind, whole) if each is not None),
     )
     if reader.findings:
         return row

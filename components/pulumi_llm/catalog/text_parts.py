@@ -26,7 +26,9 @@ def unserved(outer: Mapping[str, object], name: str, architecture: str | None) -
     part, known = outer.get(name), _known()
     kind = part.get("model_type") if isinstance(part, Mapping) else None
     whole = outer.get("model_type")
-    if not isinstance(kind, str) or whole in known["own"] or whole not in known["types"]:
+    if not isinstance(kind, str) or not isinstance(whole, str):
+        return None
+    if whole in known["own"] or whole not in known["types"]:
         return None
     if kind not in known["types"]:
         return kind
