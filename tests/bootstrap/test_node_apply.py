@@ -14,6 +14,7 @@ from tests.bootstrap.samples import (
     MINI,
     Node,
     booted,
+    chat_node,
     gateway_of,
     gpu_node,
     proxy_node,
@@ -236,6 +237,29 @@ def test_driver_and_kernel_are_held(tmp_path: Path) -> None:
     )
     up(node, gpu_node())
     assert "apt-mark hold linux-image-6.8 nvidia-utils-580-server" in node.calls
+
+
+def test_a_new_node_starts_its_models_once_before_it_has_installed_what_others_need(tmp_path: Path) -> None:
+    node = ready_node(tmp_path, chat_node())
+    calls = up(node, chat_node())
+    units = bootstrap.settings(chat_node())["ahead"]["units"]
+    assert units == ["llm-vllm.service"]
+    begun = [call for call in calls if call.split()[-1] in units and "restart" in call]
+    assert begun == [f"systemctl restart --no-block {each}" for each in units]
+    assert calls.index(begun[-1]) < calls.index("systemctl stop llm-watch.service")
+
+
+def test_a_unit_that_starts_ahead_waits_for_every_stage_that_its_role_brings(tmp_path: Path) -> None:
+    for request in (gpu_node(), chat_node()):
+        document = bootstrap.settings(request)
+        files = {each["path"]: each["content"] for each in document["files"]}
+        assert {*document["ahead"]["files"]} <= {each["path"] for each in document["files"] if not each["early"]}
+        for unit in document["ahead"]["units"]:
+            text = files[f"/etc/systemd/system/{unit}"]
+            for key in ("After", "Wants"):
+                waited = next(line for line in text.splitlines() if line.startswith(f"{key}=")).split()
+                assert {"llm-driver.service", "llm-python.service"} <= {each.removeprefix(f"{key}=") for each in waited}
+                assert any("llm-weights" in each or "llm-models" in each for each in waited)
 
 
 # --- apply: again

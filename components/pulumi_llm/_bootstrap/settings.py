@@ -51,6 +51,12 @@ def settings(request: NodeRequest) -> dict[str, Any]:
     }
     if rests := {unit: name for role in roles for unit, name in role.rests(request).items()}:
         document["rests"] = rests
+    if ahead := [(unit, role) for role in roles for unit in role.ahead(request)]:
+        own = {role.name: role.files(request) for _unit, role in ahead}
+        document["ahead"] = {
+            "units": [unit for unit, _role in ahead],
+            "files": [row["path"] for rows in own.values() for row in rows if not row["early"]],
+        }
     if late := folders(request, early=False):
         document["folders"] = late
     for role in roles:

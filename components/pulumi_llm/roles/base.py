@@ -152,6 +152,10 @@ class Role:
         """What systemd starts for it, in order: its socket first, where systemd listens for it."""
         return self._own_units
 
+    def ahead(self, node: NodeRequest) -> tuple[str, ...]:
+        """Those of its units that a new node starts before all is installed: they wait for their own stages."""
+        return ()
+
     @property
     def _own_units(self) -> tuple[str, ...]:
         """Those that its folder or its compose file makes."""

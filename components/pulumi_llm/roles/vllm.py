@@ -51,6 +51,11 @@ class Vllm(Role):
         """One for each model, the main one's first."""
         return tuple(_unit(each) for each in _asked(node).all)
 
+    def ahead(self, node: NodeRequest) -> tuple[str, ...]:
+        """All of them: loading takes longest. Not where other machines or turns have a say in when they start."""
+        role = _asked(node)
+        return () if role.among is not None or _turning(role) else self.units(node)
+
     def health(self, node: NodeRequest) -> dict[str, str]:
         """Each at its own port; a headless one says how it is through what ties it to the others."""
         return {_service(each): _health(each) for each in _asked(node).all if not (each.among and each.among.rank)}

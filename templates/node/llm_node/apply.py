@@ -113,6 +113,7 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
 
     wait(settings, ["disk"], deadline)
     new_keys = keys.restore(settings) if secrets is None else keys.put(settings, secrets)
+    ahead = [] if before else start_ahead(settings, late)
     wait(settings, stages, deadline)
     if "driver" in stages:
         hold()
@@ -131,9 +132,21 @@ def enforce(settings: dict[str, Any], secrets: dict[str, str] | None, before: di
     restart = {unit for each in rows if each["path"] in changed for unit in each["restart"]}
     remove(before, settings)
     run("systemctl", "daemon-reload")
+    restart -= {*ahead}
     with rest.before(settings, restart):
         serve(settings, restart, deadline)
     beside.settle(settings, before, deadline, say)
+
+
+def start_ahead(settings: dict[str, Any], late: list[dict[str, Any]]) -> list[str]:
+    """Start what loads longest on a new node; their units wait for the stages that they need, and for no others."""
+    ahead = settings.get("ahead", {"units": [], "files": []})
+    changed = put([each for each in late if each["path"] in ahead["files"]])
+    if ahead["units"]:
+        run("systemctl", "daemon-reload")
+    for unit in ahead["units"]:
+        run("systemctl", "restart" if changed else "start", "--no-block", unit)
+    return list(ahead["units"])
 
 
 def serve(settings: dict[str, Any], restart: set[str], deadline: float) -> None:
