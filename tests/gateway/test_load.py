@@ -108,6 +108,20 @@ async def test_where_some_engine_always_stays_none_is_a_failure_as_ever(tmp_path
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "upstream_unavailable")
 
 
+def test_calls_that_outlast_two_windows_in_which_nobody_asked_are_told_after_their_end() -> None:
+    now = [0.0]
+    told = Load(lambda: now[0])
+    for _ in range(5):
+        told.begin("m")
+    now[0] = 2 * WINDOW + 5
+    for _ in range(5):
+        told.end("m")
+    now[0] += 1
+    assert told.document(["m"]) == {"models": {"m": 5}}
+    now[0] += 2 * WINDOW
+    assert told.document(["m"]) == {"models": {"m": 0}}
+
+
 steps = st.lists(st.tuples(st.sampled_from(["begin", "end", "wait"]), st.floats(0, 3 * WINDOW)), max_size=60)
 
 
