@@ -68,8 +68,8 @@ def findings(fleet: FleetSpec, node: fleets.Node, weights_gib: Mapping[str, floa
             yield Finding(
                 "fleet.cold-start",
                 _("after about {idle} minutes without a call (idle_minutes, and as long as a start takes) no engine of "
-                  "{name!r} is left; whoever calls then is told 503 with Retry-After for about {minutes} minutes, until "
-                  "one has started", idle=idle, name=name, minutes=minutes),
+                  "{name!r} is left; whoever calls then is told 503 with Retry-After for about {minutes} minutes, "
+                  "until one has started", idle=idle, name=name, minutes=minutes),
                 _("least: 1, or a route whose fallback answers meanwhile"),
                 severity="warning",
                 where=f"models.{name}.scaling.least",
