@@ -66,7 +66,8 @@ def test_of_copies_that_follow_the_load_both_ends_are_told(
     assert f"0 to 500 requests of 8,192 tokens at once: 0 to {found['copies']} copies" in text
     assert f"scaling: {{least: 0, most: {found['copies']}}}" in text
     assert "0.00 USD" in text
-    # The file that is shown is one that is taken.
+    # The file that is shown is one that is taken: a fleet has 5,000 engines of a model at most.
+    assert "scaling:" not in asked(capsys, monkeypatch, *given, "0-1000000")[1]
     spec = {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 4, "scaling": {"least": 0, "most": found["copies"]}}
     assert (
         resolved({**FLEET, "models": {"chat": spec}, "nodes": {"count": 5, "gpu": "A100-80GB", "gpus": 8}}).gpus == 40
