@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,16 @@ def test_another_engine_comes_when_more_calls_wait_than_are_allowed_to() -> None
     few = {**scaled(most=4, queue=20)}
     few["models"] = {"chat": {**few["models"]["chat"], "max_num_seqs": 16}}
     assert keda_of(few)["triggers"][0]["metadata"]["targetValue"] == "36"
+
+
+@pytest.mark.parametrize("page", ["fleet.md", "fleet.zh.md"])
+def test_the_guide_says_what_the_autoscaler_leaves_unheeded(page: str) -> None:
+    """Kubernetes' replica_calculator.go, GetExternalPerPodMetricReplicas: nothing is done up to a ratio of 1.1."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    (line,) = [each for each in text.splitlines() if each.startswith(("Kubernetes' own autoscaler", "KEDA 把"))]
+    works, wait, acts, other = map(int, re.findall(r"(?<![.\d])\d+(?![.\d])", line))
+    assert other == works + wait + 1
+    assert next(each for each in range(1000) if each / (works + wait) > 1.1) == acts
 
 
 def test_keda_is_told_what_is_of_use_and_nothing_that_it_warns_of() -> None:
