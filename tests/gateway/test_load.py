@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import hypothesis.strategies as st
+import pytest
 from aiohttp import web
 from hypothesis import given
 from llm_gate.load import WINDOW, Load
@@ -63,6 +64,22 @@ async def test_calls_under_way_are_counted_by_the_model_that_engines_know(tmp_pa
         # A model whose engines always stay is none of its business.
         assert (await client.post(CHAT, json=chat("plain"))).status == 200
         assert "plain" not in await load(gate)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_hangs_up_is_not_counted_for_ever(tmp_path: Path, stream: bool) -> None:
+    async with Router() as fake, home(tmp_path, fake.url, 0).here() as gate, client_of(gate) as client:
+        calls = [asyncio.create_task(client.post(CHAT, json=chat("hold", stream=stream))) for _ in range(3)]
+        while fake.working < 3:
+            await asyncio.sleep(0.01)
+        counted = gate.gateway.replicas.load
+        assert counted._active["hold"] == 3
+        for each in calls:
+            each.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        async with asyncio.timeout(10):
+            while counted._active["hold"]:
+                await asyncio.sleep(0.01)
 
 
 async def test_a_call_that_finds_no_engine_wakes_one_and_says_when_to_come_again(tmp_path: Path) -> None:
