@@ -62,7 +62,7 @@ def test_who_connects_later_has_the_faults_of_then(warm: Attached) -> None:
     port = ports(warm)["tencentcloud"]
     before = Provider(port, "ap-shanghai")
     was = before.newest()
-    warm.suffer("image-date:20271231")
+    warm.tell("image-date:20271231")
     assert before.newest() == was
     assert Provider(port, "ap-shanghai").newest() > was
 
@@ -79,7 +79,7 @@ def test_a_file_that_a_program_names_is_looked_for_where_the_program_runs(warm: 
 def test_where_it_does_not_start_the_engine_starts_the_plugins_itself(tmp_path: Path) -> None:
     with attached(("random",), {"PATH": os.defpath, "PYTHONHOME": str(tmp_path)}, tmp_path) as found:
         assert found.environment == {}
-        found.suffer("image-date:20271231")
+        found.tell("image-date:20271231")
 
 
 def test_it_ends_with_its_block(tmp_path: Path) -> None:
