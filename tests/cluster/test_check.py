@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import catalog
+from pulumi_llm import _language, catalog
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.items import Usage
 from pulumi_llm.cli import main
@@ -86,7 +86,11 @@ def test_ends_that_are_none_are_refused(
 def test_the_bill_says_how_many_of_the_nodes_engines_take_at_either_end() -> None:
     scaled = {**FLEET, "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "scaling": {"least": 0, "most": 2}}}}
     (line,) = [each for each in bill_of(scaled).lines if each.kind == "machine"]
-    assert "0 to 2 of them" in line.note
+    assert line.note.endswith("on top; engines follow the load, and take 0 to 2 of them")
+    in_chinese = _language.told(line.note, "zh")
+    assert "引擎随负载增减，占用其中 0 到 2 个" in in_chinese
+    assert "engines" not in in_chinese
+    assert "on top" not in in_chinese
     assert not any("of them" in each.note for each in bill_of(FLEET).lines)
 
 
