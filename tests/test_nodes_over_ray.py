@@ -175,6 +175,8 @@ def test_what_is_known_against_ray_is_told_of_nodes_that_have_it_alone() -> None
     }
     assert pins["ray"] - pins["native"] == {"ray", "msgpack"}
     assert "vllm" in pins["ray"]
+    # As a program in YAML gives it.
+    assert software.node("x", "llm:index:ModelServer", {**asked, "nodesBackend": "ray"}).ray
 
 
 def test_user_data_is_that_of_one_machine() -> None:

@@ -480,7 +480,7 @@ class ScalingArgs(TypedDict):
     most: int
     """How many there are at most: nodes, quota and bill reckon with as many. From 1 to 5000."""
     least: NotRequired[int]
-    """How many there are at least. With 0 none is there once nobody has asked for ``idle_minutes``, and the first call after that starts one. From 0 to 5000. Default: ``1``."""
+    """How many there are at least. With 0 none is there once nobody has asked for ``idle_minutes`` and for as long as an engine takes to start besides, and the first call after that starts one. From 0 to 5000. Default: ``1``."""
     queue: NotRequired[int]
     """Calls that may wait for each engine, besides those that it works on at once: with more another engine is added. From 1 to 4096. Default: ``8``."""
     idle_minutes: NotRequired[int]

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pulumi_llm.roles import rayed
 from pulumi_llm.roles.files import data
 from tests.bootstrap.samples import SAMPLES, Node, gpu_node, proxy_node, supplied
 
@@ -18,6 +19,7 @@ PLANTED = {
     "weaviate.env": "AUTHENTICATION_APIKEY_ALLOWED_KEYS=PlantedWeaviateKey",
     "probe_key": "planted-probe-key-without-a-shape",
 }
+RAY_TOKEN = "PlantedTokenOfRay0123456789"
 CLIENT_KEY = "PlantedClientKeyThatHasNoPrefix1234"
 SECRETS = [
     "hf_PlantedPlantedPlanted",
@@ -26,6 +28,7 @@ SECRETS = [
     "planted.proxy.key",
     "PlantedWeaviateKey",
     "planted-probe-key-without-a-shape",
+    RAY_TOKEN,
     CLIENT_KEY,
     "sk-never-stored-anywhere-at-all",
     "planted-bearer-token",
@@ -33,7 +36,7 @@ SECRETS = [
 ]
 LOG = "\n".join(
     [
-        *(f"2026-11-25T04:00:00+0000 vllm[1]: refused {secret}!" for secret in SECRETS[:8]),
+        *(f"2026-11-25T04:00:00+0000 vllm[1]: refused {secret}!" for secret in SECRETS[:9]),
         "2026-11-25T04:00:00+0000 vllm[1]: Authorization: Bearer planted-bearer-token",
         "2026-11-25T04:00:00+0000 uv[1]: GET https://user:planted-password@mirror.example.com/simple",
         "2026-11-25T04:00:01+0000 vllm[1]: Loading safetensors checkpoint shards: 50%",
@@ -108,6 +111,9 @@ def logging_node(root: Path, log: str = LOG) -> Node:
     folder.mkdir(parents=True)
     for name, value in PLANTED.items():
         (folder / name).write_text(value + "\n")
+    token = node.path(rayed.TOKEN_FILE)
+    token.parent.mkdir(parents=True)
+    token.write_text(RAY_TOKEN + "\n")
     keys = {hashlib.sha256(CLIENT_KEY.encode()).hexdigest(): "app"}
     (folder / "gateway-keys.json").write_text(json.dumps(keys))
     (node.root / "log").write_text(log + "\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm import catalog
+from pulumi_llm import _language, catalog
 from pulumi_llm._review.bill import Bill, make_bill
 from pulumi_llm._review.items import Usage
 from pulumi_llm.cli import main
@@ -66,7 +66,8 @@ def test_of_copies_that_follow_the_load_both_ends_are_told(
     assert f"0 to 500 requests of 8,192 tokens at once: 0 to {found['copies']} copies" in text
     assert f"scaling: {{least: 0, most: {found['copies']}}}" in text
     assert "0.00 USD" in text
-    # The file that is shown is one that is taken.
+    # The file that is shown is one that is taken: a fleet has 5,000 engines of a model at most.
+    assert "scaling:" not in asked(capsys, monkeypatch, *given, "0-1000000")[1]
     spec = {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 4, "scaling": {"least": 0, "most": found["copies"]}}
     assert (
         resolved({**FLEET, "models": {"chat": spec}, "nodes": {"count": 5, "gpu": "A100-80GB", "gpus": 8}}).gpus == 40
@@ -85,7 +86,11 @@ def test_ends_that_are_none_are_refused(
 def test_the_bill_says_how_many_of_the_nodes_engines_take_at_either_end() -> None:
     scaled = {**FLEET, "models": {"chat": {"model": "Qwen/Qwen2.5-7B-Instruct", "scaling": {"least": 0, "most": 2}}}}
     (line,) = [each for each in bill_of(scaled).lines if each.kind == "machine"]
-    assert "0 to 2 of them" in line.note
+    assert line.note.endswith("on top; engines follow the load, and take 0 to 2 of them")
+    in_chinese = _language.told(line.note, "zh")
+    assert "引擎随负载增减，占用其中 0 到 2 个" in in_chinese
+    assert "engines" not in in_chinese
+    assert "on top" not in in_chinese
     assert not any("of them" in each.note for each in bill_of(FLEET).lines)
 
 

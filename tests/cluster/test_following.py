@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,16 @@ def test_another_engine_comes_when_more_calls_wait_than_are_allowed_to() -> None
     few = {**scaled(most=4, queue=20)}
     few["models"] = {"chat": {**few["models"]["chat"], "max_num_seqs": 16}}
     assert keda_of(few)["triggers"][0]["metadata"]["targetValue"] == "36"
+
+
+@pytest.mark.parametrize("page", ["fleet.md", "fleet.zh.md"])
+def test_the_guide_says_what_the_autoscaler_leaves_unheeded(page: str) -> None:
+    """Kubernetes' replica_calculator.go, GetExternalPerPodMetricReplicas: nothing is done up to a ratio of 1.1."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    (line,) = [each for each in text.splitlines() if each.startswith(("Kubernetes' own autoscaler", "KEDA 把"))]
+    works, wait, acts, other = map(int, re.findall(r"(?<![.\d])\d+(?![.\d])", line))
+    assert other == works + wait + 1
+    assert next(each for each in range(1000) if each / (works + wait) > 1.1) == acts
 
 
 def test_keda_is_told_what_is_of_use_and_nothing_that_it_warns_of() -> None:
@@ -171,7 +182,10 @@ def test_no_engine_at_all_is_named_with_its_cold_start() -> None:
     fleet = resolved(scaled(least=0, most=4))
     (told,) = [each for each in fleet.warnings if each.code == "fleet.cold-start"]
     minutes = -(-fleet.models[0].starts_in // 60)
-    assert f"{minutes} minutes" in told.message
+    assert f"for about {minutes} minutes" in told.message
+    # KEDA takes the last one away when both have gone by since the last call, and so that is what is told.
+    cooldown = keda_of(scaled(least=0, most=4))["cooldownPeriod"]
+    assert f"after about {-(-cooldown // 60)} minutes" in told.message
     assert not [each for each in resolved(scaled(least=1, most=4)).warnings if each.code == "fleet.cold-start"]
     # The gateway tells callers the same.
     (target,) = gate.role(fleet).routes[0].targets
@@ -203,6 +217,12 @@ def test_engines_that_always_run_hold_their_nodes_and_that_is_said() -> None:
     there["nodes"] = {**there["nodes"], "count": 4, "min_count": 0}
     (told,) = [each for each in resolved(there).warnings if each.code == "fleet.nodes-held"]
     assert told.hint == "nodes.min_count: 2"
+
+
+@pytest.mark.parametrize("more", [{"scaling": {"most": 2}}, {"copies": 1}])
+def test_copies_that_no_node_holds_are_refused_as_that_where_engines_follow_the_load(more: dict[str, Any]) -> None:
+    wide = {"wide": {"model": MODEL, "gpus": 4, **more}, "chat": {"model": MODEL, "scaling": {"most": 2}}}
+    assert codes({**FLEET, "models": wide}) == ["fleet.gpus-of-a-node"]
 
 
 def test_each_figure_of_a_cold_start_says_where_it_is_from() -> None:

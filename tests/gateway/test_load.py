@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import hypothesis.strategies as st
+import pytest
 from aiohttp import web
 from hypothesis import given
 from llm_gate.load import WINDOW, Load
@@ -65,6 +66,22 @@ async def test_calls_under_way_are_counted_by_the_model_that_engines_know(tmp_pa
         assert "plain" not in await load(gate)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_hangs_up_is_not_counted_for_ever(tmp_path: Path, stream: bool) -> None:
+    async with Router() as fake, home(tmp_path, fake.url, 0).here() as gate, client_of(gate) as client:
+        calls = [asyncio.create_task(client.post(CHAT, json=chat("hold", stream=stream))) for _ in range(3)]
+        while fake.working < 3:
+            await asyncio.sleep(0.01)
+        counted = gate.gateway.replicas.load
+        assert counted._active["hold"] == 3
+        for each in calls:
+            each.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        async with asyncio.timeout(10):
+            while counted._active["hold"]:
+                await asyncio.sleep(0.01)
+
+
 async def test_a_call_that_finds_no_engine_wakes_one_and_says_when_to_come_again(tmp_path: Path) -> None:
     async with Router() as fake, home(tmp_path, fake.url, STARTS_IN).here() as gate, client_of(gate) as client:
         for model in ("gone", "never"):
@@ -106,6 +123,20 @@ async def test_where_some_engine_always_stays_none_is_a_failure_as_ever(tmp_path
         client.post(CHAT, json=chat("gone")) as answer,
     ):
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "upstream_unavailable")
+
+
+def test_calls_that_outlast_two_windows_in_which_nobody_asked_are_told_after_their_end() -> None:
+    now = [0.0]
+    told = Load(lambda: now[0])
+    for _ in range(5):
+        told.begin("m")
+    now[0] = 2 * WINDOW + 5
+    for _ in range(5):
+        told.end("m")
+    now[0] += 1
+    assert told.document(["m"]) == {"models": {"m": 5}}
+    now[0] += 2 * WINDOW
+    assert told.document(["m"]) == {"models": {"m": 0}}
 
 
 steps = st.lists(st.tuples(st.sampled_from(["begin", "end", "wait"]), st.floats(0, 3 * WINDOW)), max_size=60)

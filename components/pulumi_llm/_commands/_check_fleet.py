@@ -14,6 +14,7 @@ from pulumi_llm.catalog import Offer
 from pulumi_llm.preflight import clusters
 from pulumi_llm.preflight.report import Report
 from pulumi_llm.spec.managed import ManagedSpec
+from pulumi_llm.spec.scaling import MOST as MOST_ENGINES
 
 HEAD = (
     _("per hour"), _("nodes"), _("GPUs each"), _("cloud"), _("type"), _("region"), _("dated"), _("cluster"),
@@ -116,7 +117,7 @@ class Sizing:
                 tr("cluster: what a cluster that is made (cluster.managed) costs on top, control plane and nodes "
                    "without GPUs; neither disks nor a NAT gateway is in it")
             )  # fmt: skip
-        if self.least is not None:
+        if self.least is not None and self.copies <= MOST_ENGINES:
             lines += ["", tr("in the fleet's file: {key}", key=self._key())]
         return "\n".join(["", told, "", *(f"  {line}".rstrip() for line in lines)]) + "\n"
 

@@ -74,7 +74,11 @@ def known() -> list[Data]:
 
 
 def node(name: str, kind: str, inputs: Mapping[str, Any]) -> Node:
-    """The node that a component makes: ``kind`` is its type, ``inputs`` what it was given."""
+    """The node that a component makes: ``kind`` is its type, ``inputs`` what it was given.
+
+    A program in Python gives the arguments their own names, a host of components gives them in camel case.
+    """
+    inputs = {re.sub(r"(?<!^)([A-Z])", r"_\1", key).lower(): value for key, value in inputs.items()}
     asked = {"llm:index:ModelServer": ["vllm", "gateway"], "llm:index:OverseasProxy": ["gateway"]}.get(kind, [])
     own = kind == "llm:index:VectorStore"
     for argument in dict.fromkeys(each.manifest.argument for each in roles.built_in().values()):

@@ -13,7 +13,7 @@ from pulumi_llm import catalog
 from pulumi_llm._plan.model import PlannedResource
 from pulumi_llm._review.item import Item, Usage
 from pulumi_llm._review.table import CostRule, NotInPlan, look
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, sentences
 from pulumi_llm.catalog import Price
 from pulumi_llm.preflight import clusters, fleets
 
@@ -79,7 +79,7 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
         item = replace(item, note=_at_most(_whole(least), item.cloud), fewest=Decimal(_whole(least)))
     if held := _held(fleet.inputs, said):
         took = _("engines follow the load, and take {least} to {most} of them", least=held[0], most=held[1])
-        item = replace(item, note=" ".join(filter(None, (item.note, took))))
+        item = replace(item, note=sentences(item.note, took))
     price = said.get("price")
     if isinstance(price, Mapping):
         yield replace(item, told=_told(price, "nodes.price"))

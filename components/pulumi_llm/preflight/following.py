@@ -63,17 +63,21 @@ def findings(fleet: FleetSpec, node: fleets.Node, weights_gib: Mapping[str, floa
     for name, each in fleet.models.items():
         if each.scaling is not None and each.least == 0:
             minutes = -(-start_seconds(fleet, weights_gib.get(name)) // 60)
+            # What an engine takes to start is waited for too, whether one is starting or has been there for long.
+            idle = each.scaling.idle_minutes + minutes
             yield Finding(
                 "fleet.cold-start",
-                _("after {idle} minutes without a call no engine of {name!r} is left; whoever calls then is told 503 "
-                  "with Retry-After for about {minutes} minutes, until one has started", idle=each.scaling.idle_minutes,
-                  name=name, minutes=minutes),
+                _("after about {idle} minutes without a call (idle_minutes, and as long as a start takes) no engine of "
+                  "{name!r} is left; whoever calls then is told 503 with Retry-After for about {minutes} minutes, "
+                  "until one has started", idle=idle, name=name, minutes=minutes),
                 _("least: 1, or a route whose fallback answers meanwhile"),
                 severity="warning",
                 where=f"models.{name}.scaling.least",
             )  # fmt: skip
     managed, bound = fleet.cluster.managed, fleet.nodes.min_count
-    held = fleets.nodes_for(node.gpus, fleets.copies_of(fleet, least=True)) if fleet.follows else 0
+    if not fleet.follows or any(each.gpus > node.gpus for each in fleet.models.values()):
+        return  # of copies that no node holds that much is said elsewhere
+    held = fleets.nodes_for(node.gpus, fleets.copies_of(fleet, least=True))
     if bound is not None and bound < held <= fleet.nodes.count:
         yield Finding(
             "fleet.nodes-held",
@@ -86,7 +90,7 @@ def findings(fleet: FleetSpec, node: fleets.Node, weights_gib: Mapping[str, floa
             severity="warning",
             where="nodes.min_count",
         )
-    if fleet.follows and managed is not None and bound is None and held < fleet.nodes.count:
+    if managed is not None and bound is None and held < fleet.nodes.count:
         yield Finding(
             "fleet.nodes-stay",
             _("engines follow the load, and all {count} nodes stay and are paid for", count=fleet.nodes.count),

@@ -17,7 +17,7 @@ from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.kubernetes import Annotations, ObjectName, Registry
 from pulumi_llm.spec.models import ModelSpec, Requests, model_id
 from pulumi_llm.spec.nodes import ClusterSpec, NodesSpec
-from pulumi_llm.spec.scaling import ScalingSpec
+from pulumi_llm.spec.scaling import MOST, ScalingSpec
 from pulumi_llm.spec.upstreams import address
 
 PRODUCTION_STACK, KUBERAY = "production-stack", "kuberay"
@@ -50,7 +50,7 @@ class FleetModelSpec(Part):
     """The model's id at Hugging Face or ModelScope (``organisation/name``).
 
     zh: 模型在 Hugging Face 或 ModelScope 的 ID（``组织/名称``）。"""
-    copies: Annotated[Count, Field(ge=1, le=5000)] = 1
+    copies: Annotated[Count, Field(ge=1, le=MOST)] = 1
     """How many engines serve it.
 
     zh: 由多少个引擎提供服务。"""

@@ -32,6 +32,7 @@ class Load:
 
     def end(self, model: str) -> None:
         """It has come to its end there."""
+        self._turn()  # until now it was under way
         self._active[model] -= 1
 
     def document(self, models: Iterable[str]) -> dict[str, dict[str, int]]:

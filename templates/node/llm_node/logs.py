@@ -64,7 +64,8 @@ def refresh() -> None:
 def cleaner() -> Callable[[str], str]:
     """What takes secrets out of a line: those that lie on this node, the gateway's keys, and what looks like one."""
     values = set()
-    for path in at("/srv/llm/secrets").glob("*"):
+    # What vLLM's own unit reads lies beside the others, which it cannot see.
+    for path in (*at("/srv/llm/secrets").glob("*"), *at("/var/lib").glob("llm-*/*.token")):
         if path.is_file() and not path.name.startswith(PUBLIC) and path.suffix != ".json":
             for line in path.read_text(errors="replace").splitlines():
                 value = (line.partition("=")[2] if path.suffix == ".env" else line).strip()
