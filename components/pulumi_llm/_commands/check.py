@@ -85,7 +85,7 @@ COMMAND = Command(
         option(
             "--fleet",
             type=between(0, 1_000_000),
-            metavar="N or N-M",
+            metavar="N[-M]",
             help="how many nodes N requests at once take, with --gpu-count GPUs for each copy, and what an hour costs; "
             "N-M: with copies that follow the load, at both ends",
         ),
