@@ -113,6 +113,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {
             "models.chat.model": "[spec.bad-model-id] ",
             "models.more.scaling.leest": "[spec.unknown-key] ",
+            "models.more.scaling.most": "[spec.missing-key] ",
             "nodes": "[fleet.no-gpu] ",
             "allowedCidr": "[spec.unknown-key] ",
         },
