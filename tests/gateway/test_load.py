@@ -10,7 +10,7 @@ import aiohttp
 import hypothesis.strategies as st
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import example, given
 from llm_gate.load import WINDOW, Load
 
 from tests.gateway.fake import Fake
@@ -143,6 +143,7 @@ steps = st.lists(st.tuples(st.sampled_from(["begin", "end", "wait"]), st.floats(
 
 
 @given(steps)
+@example([("begin", 0.0), ("end", 0.0), ("wait", WINDOW + 2), ("wait", WINDOW - 1)])
 def test_what_is_told_is_never_less_than_is_under_way_and_soon_no_more(events: list[tuple[str, float]]) -> None:
     now, active = [0.0], 0
     told = Load(lambda: now[0])

@@ -41,8 +41,10 @@ class Load:
         return {"models": {each: max(self._most.get(each, 0), self._before.get(each, 0)) for each in models}}
 
     def _turn(self) -> None:
-        now = self._clock()
-        if now - self._since >= WINDOW:
-            # Since the older of two whole windows nothing has begun: what is under way is the most that there was.
-            self._before = self._most if now - self._since < 2 * WINDOW else +self._active
-            self._most, self._since = +self._active, now
+        windows = (self._clock() - self._since) // WINDOW
+        if windows >= 1:
+            # In whole windows that nobody asked in, nothing began or ended: what is under way is the most that there was.
+            self._before = self._most if windows < 2 else +self._active
+            self._most = +self._active
+            # Windows follow each other without a gap, whenever somebody asks: else the one before would last longer.
+            self._since += windows * WINDOW
