@@ -94,7 +94,7 @@ def _constants(tree: ast.AST) -> Iterator[tuple[str, ast.Constant]]:
 
 def _is_sdk(function: str) -> bool:
     return function.startswith(
-        ("aws.", "alicloud.", "digitalocean.", "gcp.", "tencentcloud.", "volcengine.", "vultr.")
+        ("aws.", "azure.", "alicloud.", "digitalocean.", "gcp.", "tencentcloud.", "volcengine.", "vultr.")
     ) and not function.endswith("_output")
 
 

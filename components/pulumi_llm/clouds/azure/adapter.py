@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NAME_LIMIT = 56
 """Names of machines and networks have at most 64 letters, of which the provider adds eight."""
-FIRST_PRIORITY, STEP, LAST_PRIORITY = 100, 10, 4096
+FIRST_PRIORITY, LAST_PRIORITY = 100, 4096
 SYSTEM_SIZE, CUSTOM_DATA = "storageProfile.osDisk.diskSizeGB", "osProfile.customData"
 IMAGE, KEYS = "storageProfile.imageReference", "osProfile.linuxConfiguration.ssh.publicKeys"
 
@@ -119,30 +119,25 @@ class Azure(FromParts):
         scope: Scope,
         out: Sequence[WayOut] | None = None,
     ) -> pulumi.Output[str]:
-        """A security group with one rule a port, and with one last rule that refuses all else.
+        """A security group with a rule for each port and range, and with one last rule that refuses all else.
 
         By itself a group lets in whatever comes from the same network, or by a load balancer.
         """
         support.closes_nothing(self.name, out)
-        sources: dict[int, list[pulumi.Input[str]]] = {}
-        about: dict[int, str] = {}
-        for __, rule, cidr in support.openings(rules):
-            sources.setdefault(rule.port, []).append(cidr)
-            about.setdefault(rule.port, rule.description)
         allowed = [
             azure.network.SecurityRuleArgs(
-                name=f"in-{port}",
-                priority=FIRST_PRIORITY + STEP * number,
+                name=f"in-{label}",
+                priority=FIRST_PRIORITY + number,
                 direction="Inbound",
                 access="Allow",
                 protocol="Tcp",
-                source_address_prefixes=cidrs,
+                source_address_prefix=cidr,
                 source_port_range="*",
                 destination_address_prefix="*",
-                destination_port_range=str(port),
-                description=about[port],
+                destination_port_range=str(rule.port),
+                description=rule.description,
             )
-            for number, (port, cidrs) in enumerate(sources.items())
+            for number, (label, rule, cidr) in enumerate(support.openings(rules))
         ]
         closed = azure.network.SecurityRuleArgs(
             name="closed",
