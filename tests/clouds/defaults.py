@@ -347,13 +347,19 @@ AZURE_DISK, AZURE_MACHINE = "azure-native:compute:Disk", "azure-native:compute:V
 AZURE: tuple[Row, ...] = (
     # Otherwise what has no public address gets out by one of Azure's.
     (AZURE_NETWORK, "defaultOutboundAccess", False),
-    (AZURE_WALL, "securityRules.0.name", "in-443-203.0.113.0-24"),
-    (AZURE_WALL, "securityRules.0.priority", 100),
-    (AZURE_WALL, "securityRules.0.direction", "Inbound"),
-    (AZURE_WALL, "securityRules.0.access", "Allow"),
-    (AZURE_WALL, "securityRules.0.protocol", "Tcp"),
-    (AZURE_WALL, "securityRules.0.sourcePortRange", "*"),
-    (AZURE_WALL, "securityRules.0.destinationAddressPrefix", "*"),
+    *(
+        (AZURE_WALL, f"securityRules.{number}.{key}", value)
+        for number, name in enumerate(("in-443-203.0.113.0-24", "in-443-198.51.100.7-32", "in-22-203.0.113.0-24"))
+        for key, value in {
+            "name": name,
+            "priority": 100 + number,
+            "direction": "Inbound",
+            "access": "Allow",
+            "protocol": "Tcp",
+            "sourcePortRange": "*",
+            "destinationAddressPrefix": "*",
+        }.items()
+    ),
     # By itself a group lets in whatever comes from the same network.
     (AZURE_WALL, "securityRules.-1.name", "closed"),
     (AZURE_WALL, "securityRules.-1.priority", 4096),

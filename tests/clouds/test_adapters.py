@@ -47,7 +47,7 @@ DISKS = {
 }
 ATTACHMENTS: dict[str, tuple[str, ...]] = {
     # A machine names its disk, and its interface the address.
-    "azure": (),
+    "azure": ("azure-native:network:NetworkInterface",),
     "aliyun": ("alicloud:ecs/eipAssociation:EipAssociation", "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"),
     "aws": ("aws:ec2/eipAssociation:EipAssociation", "aws:ec2/volumeAttachment:VolumeAttachment"),
     "digitalocean": (
@@ -310,11 +310,8 @@ def test_address_and_disk_are_attached_to_the_machine(cloud: Cloud, recording: R
     machine = f"{machine_of(cloud, recording).name}-id"
     attached = ATTACHMENTS[cloud.name] or (DISKS[cloud.name][0],)
     *addresses, disk = (recording.only(type_).inputs for type_ in attached)
-    if not ATTACHMENTS[cloud.name] and getattr(cloud, "machine_names_disk", False):
-        # The machine names the disk (`WIRED`), and its interface the address.
-        card = recording.only("azure-native:network:NetworkInterface").inputs
-        assert harness.value_at(card, "ipConfigurations.0.publicIPAddress.id") == "qwen-address-id"
-        assert disk["location"] == "southeastasia"
+    if cloud.name == "azure":  # the machine names the disk and its interface (`WIRED`)
+        assert harness.value_at(disk, "ipConfigurations.0.publicIPAddress.id") == "qwen-address-id"
         return
     holders = {"digitalocean": "dropletId", "gcp": "instance", "vultr": "attachedToInstance"}
     holder = holders.get(cloud.name, "instanceId")
@@ -333,12 +330,16 @@ def test_user_data_reaches_the_machine_as_plain_text(cloud: Cloud, recording: Re
 
 
 def test_the_machine_waits_for_its_firewall_and_its_way_out(cloud: Cloud, recording: Recording) -> None:
-    waited = {urn.rsplit("::", 1)[-1] for urn in machine_of(cloud, recording).depends_on}
+    machine = machine_of(cloud, recording)
+    # A machine of Azure's waits for its interface, which waits for the rest.
+    cards = [each for each in recording.made if each.urn in machine.depends_on and "NetworkInterface" in each.type]
+    waited = {urn.rsplit("::", 1)[-1] for each in (machine, *cards) for urn in each.depends_on}
     expected = [
         each.name
         for each in own(recording)
         if re.search(
-            "SecurityGroup.*Rule|GroupRuleSet|:Route$|RouteTableAssociation|[sS]ubnet|Switch|irewall", each.type
+            "SecurityGroup.*Rule|GroupRuleSet|:Route$|RouteTableAssociation|[sS]ubnet|Switch|irewall|NetworkSecurity",
+            each.type,
         )
     ]
     assert expected
@@ -614,6 +615,7 @@ WORDS = {
 }
 
 
+@pytest.mark.parametrize("cloud", [each for each in clouds.names() if each != "azure"], indirect=True)
 @pytest.mark.parametrize("words", WORDS)
 def test_a_look_up_that_fails_ends_with_a_code_and_the_clouds_words(cloud: Cloud, words: str) -> None:
     with pytest.raises(Refusal) as refused:
