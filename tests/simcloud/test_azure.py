@@ -174,7 +174,6 @@ OLD_KEYS = [{"keyData": PUBLIC_KEY, "path": "/root/.ssh/authorized_keys"}]
         ({"location": "mars"}, "LocationNotAvailableForResourceType"),
         ({"resourceGroupName": "none"}, "ResourceGroupNotFound"),
         ({"hardwareProfile__vmSize": "Standard_Giant"}, "The value Standard_Giant provided for the VM size"),
-        ({"location": "malaysiawest"}, "SkuNotAvailable"),
         ({"location": "japaneast"}, "InvalidResourceReference"),
         ({"storageProfile__imageReference": {**IMAGE, "sku": "none"}}, "PlatformImageNotFound"),
         ({"storageProfile__osDisk__diskSizeGB": 8}, "smaller than the size of the corresponding disk"),
