@@ -49,8 +49,9 @@ OTHER_ZONES = {
 }
 
 
-CHANGED_WITH_MACHINE = {"vultr": {"machine", "disk"}}
-"""What another machine brings along where that is not an attachment: a volume of Vultr's names its machine."""
+CHANGED_WITH_MACHINE = {"azure": {"machine"}, "vultr": {"machine", "disk"}}
+"""What another machine brings along where that is not an attachment: a volume of Vultr's names its machine, and a
+machine of Azure's names its disk."""
 
 
 class Account:
