@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -75,15 +77,17 @@ def test_there_is_a_port_for_as_many_models_as_the_spec_takes() -> None:
     assert (first, second) == (8000, SECOND_PORT)
 
 
+def waited_for(text: str) -> list[str]:
+    """The addresses that a unit's vLLM waits for before it looks at the card."""
+    (found,) = re.findall(r'^Environment=PYTHONPATH=\S+/waits "LLM_WAITS_FOR=(.*)"$', text, re.M) or [""]
+    return found.split()
+
+
 def test_a_model_on_a_shared_card_waits_for_those_before_it_and_one_with_its_own_for_nobody() -> None:
     request = node()
-    waits = {
-        name: [line for line in unit(request, name).splitlines() if line.startswith("ExecStartPre=")] for name in MODELS
-    }
-    assert waits["writer"][0].endswith("turn http://127.0.0.1:8000/health")
-    assert waits["ranks"][0].endswith(
-        "turn http://127.0.0.1:8000/health http://127.0.0.1:8011/health http://127.0.0.1:8012/health"
-    )
+    waits = {name: waited_for(unit(request, name)) for name in MODELS}
+    assert waits["writer"] == ["http://127.0.0.1:8000/health"]
+    assert waits["ranks"] == [f"http://127.0.0.1:{port}/health" for port in (8000, 8011, 8012)]
     assert waits["own"] == []
     assert "CUDA_VISIBLE_DEVICES=1" in unit(request, "own")
     assert "CUDA_VISIBLE_DEVICES" not in unit(request, "ranks")
@@ -108,7 +112,7 @@ def test_the_unit_of_the_main_model_is_as_it_is_without_others() -> None:
     path, alone = "/etc/systemd/system/llm-vllm.service", contents(node({}))
     several = contents(node(gpu_memory_utilization=0.6))[path]
     assert several == contents(node({}, gpu_memory_utilization=0.6))[path]
-    assert not [name for name in alone if "vllm-" in name or name.endswith("/turn")]
+    assert not [name for name in alone if "vllm-" in name or "/waits/" in name]
 
 
 def test_what_user_data_carries_is_the_same_whatever_stands_beside_the_main_model() -> None:
@@ -257,9 +261,32 @@ def test_a_further_model_that_dies_has_the_codes_of_vllm_and_is_named(tmp_path: 
     assert any("llm-vllm-one.service" in call for call in machine.calls if call.startswith("journalctl"))
 
 
-def test_a_model_waits_until_those_before_it_answer_and_not_longer(tmp_path: Path) -> None:
-    script = tmp_path / "turn"
-    script.write_text(registry.role("vllm").text("turn"))
+PROCESS = """
+import importlib.metadata, multiprocessing, sys
+multiprocessing.current_process().name = sys.argv[1]
+# As vLLM 0.32.0 calls what is in this group, in each of its processes (vllm/plugins/__init__.py).
+for plugin in importlib.metadata.entry_points(group="vllm.general_plugins"):
+    plugin.load()()
+"""
+
+
+@pytest.fixture
+def waits(tmp_path: Path) -> Path:
+    """The folder of what waits, as a node has it."""
+    rows = {path: text for path, text in contents(node()).items() if "/waits/" in path}
+    for path, text in rows.items():
+        file = tmp_path / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "opt/llm/vllm/waits"
+
+
+@pytest.mark.parametrize(
+    ("started", "held"),
+    [("EngineCore", True), ("EngineCore_DP0", True), ("MainProcess", False), ("program", True)],
+    ids=["the engine", "one of several engines", "the server", "as a program"],
+)
+def test_a_model_waits_until_those_before_it_answer_and_not_longer(started: str, held: bool, waits: Path) -> None:
     ready = threading.Event()
 
     class Loading(BaseHTTPRequestHandler):
@@ -270,10 +297,15 @@ def test_a_model_waits_until_those_before_it_answer_and_not_longer(tmp_path: Pat
             self.end_headers()
 
     with serve(Loading) as url:
-        process = subprocess.Popen([sys.executable, "-I", str(script), f"{url}/health"])
-        time.sleep(1)
-        assert process.poll() is None
-        ready.set()
+        program = ["-I", str(waits / "llm_waits.py"), f"{url}/health"]
+        process = subprocess.Popen(
+            [sys.executable, *(program if started == "program" else ["-c", PROCESS, started])],
+            env=os.environ | {"PYTHONPATH": str(waits), "LLM_WAITS_FOR": f"{url}/health"},
+        )
+        if held:
+            time.sleep(1)
+            assert process.poll() is None
+            ready.set()
         assert process.wait(timeout=30) == 0
 
 
@@ -316,8 +348,7 @@ def test_a_change_of_the_program_restarts_every_model_on_the_cpu_and_no_other() 
 
 def test_a_model_on_a_shared_card_waits_for_none_on_the_cpu() -> None:
     request = node({**CPU, "writer": MODELS["writer"], "last": MODELS["writer"]})
-    (turn,) = (each for each in unit(request, "last").splitlines() if each.startswith("ExecStartPre="))
-    assert turn.endswith("turn http://127.0.0.1:8000/health http://127.0.0.1:8011/health")
+    assert waited_for(unit(request, "last")) == [f"http://127.0.0.1:{port}/health" for port in (8000, 8011)]
 
 
 def test_the_gateway_and_the_watch_ask_a_model_on_the_cpu_as_any_other() -> None:
