@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -262,11 +264,17 @@ def test_a_further_model_that_dies_has_the_codes_of_vllm_and_is_named(tmp_path: 
 
 
 PROCESS = """
-import importlib.metadata, multiprocessing, sys
+import importlib.metadata, multiprocessing, sys, types
+class WorkerWrapperBase:
+    def init_device(self): print("looked at the card")
+sys.modules |= {name: types.ModuleType(name) for name in ("vllm", "vllm.v1", "vllm.v1.worker")}
+sys.modules["vllm.v1.worker.worker_base"] = types.SimpleNamespace(WorkerWrapperBase=WorkerWrapperBase)
 multiprocessing.current_process().name = sys.argv[1]
-# As vLLM 0.32.0 calls what is in this group, in each of its processes (vllm/plugins/__init__.py).
+# As vLLM 0.32.0 calls what is in this group, in each of its processes (vllm/plugins/__init__.py), and then its worker.
 for plugin in importlib.metadata.entry_points(group="vllm.general_plugins"):
     plugin.load()()
+print("imported", flush=True)
+WorkerWrapperBase().init_device()
 """
 
 
@@ -281,12 +289,9 @@ def waits(tmp_path: Path) -> Path:
     return tmp_path / "opt/llm/vllm/waits"
 
 
-@pytest.mark.parametrize(
-    ("started", "held"),
-    [("EngineCore", True), ("EngineCore_DP0", True), ("MainProcess", False), ("program", True)],
-    ids=["the engine", "one of several engines", "the server", "as a program"],
-)
-def test_a_model_waits_until_those_before_it_answer_and_not_longer(started: str, held: bool, waits: Path) -> None:
+@contextmanager
+def a_model_that_loads() -> Iterator[tuple[str, threading.Event]]:
+    """Its address, and what says that it has loaded."""
     ready = threading.Event()
 
     class Loading(BaseHTTPRequestHandler):
@@ -297,15 +302,36 @@ def test_a_model_waits_until_those_before_it_answer_and_not_longer(started: str,
             self.end_headers()
 
     with serve(Loading) as url:
-        program = ["-I", str(waits / "llm_waits.py"), f"{url}/health"]
-        process = subprocess.Popen(
-            [sys.executable, *(program if started == "program" else ["-c", PROCESS, started])],
-            env=os.environ | {"PYTHONPATH": str(waits), "LLM_WAITS_FOR": f"{url}/health"},
-        )
-        if held:
-            time.sleep(1)
-            assert process.poll() is None
+        yield f"{url}/health", ready
+
+
+@pytest.mark.parametrize("process", ["EngineCore", "EngineCore_DP1", "VllmWorker-0"])
+def test_a_model_imports_all_and_waits_before_it_looks_at_the_card(process: str, waits: Path) -> None:
+    with a_model_that_loads() as (url, ready):
+        environment = os.environ | {"PYTHONPATH": str(waits), "LLM_WAITS_FOR": url}
+        command = [sys.executable, "-c", PROCESS, process]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as held:
+            assert held.stdout is not None
+            assert held.stdout.readline() == "imported\n"
+            time.sleep(0.5)
+            assert held.poll() is None
             ready.set()
+            assert held.stdout.read() == "looked at the card\n"
+
+
+def test_a_process_of_vllms_without_a_card_waits_for_nobody(waits: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(waits), "LLM_WAITS_FOR": "http://127.0.0.1:9/health"}
+    command = [sys.executable, "-c", PROCESS, "MainProcess"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert done.stdout == "imported\nlooked at the card\n", done.stderr
+
+
+def test_as_a_program_it_waits_until_those_before_it_answer_and_not_longer(waits: Path) -> None:
+    with a_model_that_loads() as (url, ready):
+        process = subprocess.Popen([sys.executable, "-I", str(waits / "llm_waits.py"), url])
+        time.sleep(0.5)
+        assert process.poll() is None
+        ready.set()
         assert process.wait(timeout=30) == 0
 
 
