@@ -223,6 +223,11 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         )
     ),
     {"model": "moonshotai/Kimi-K2.6", "gpu": "H200", "gpu_count": 8, "extra_args": ("--enable-lora",)},
+    {
+        "model": "moonshotai/Kimi-Linear-48B-A3B-Instruct",
+        "gpu": "H200",
+        "extra_args": ("--mamba-ssm-cache-dtype", "float16"),
+    },
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "nodes": 33},
