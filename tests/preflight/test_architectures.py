@@ -77,8 +77,13 @@ def test_a_class_that_starts_only_with_its_own_code_says_so(allowed: bool | None
     request = FitRequest(model="stepfun-ai/Step-3.7-Flash", gpu="H200", gpu_count=4, trust_remote_code=allowed)
     told = [each.severity for each in check(request).findings if each.code == "fit.needs-own-code"]
     assert told == ([severity] if severity else [])
-    flag = replace(request, extra_args=("--trust-remote-code",))
-    assert "fit.needs-own-code" not in {each.code for each in check(flag).findings}
+    for flags, wanted in (
+        (("--trust-remote-code",), []),
+        (("--no-trust-remote-code",), ["error"]),  # it comes after what the spec says, and so it counts
+        (("--no-trust-remote-code", "--trust-remote-code"), []),
+    ):
+        findings = check(replace(request, extra_args=flags)).findings
+        assert [each.severity for each in findings if each.code == "fit.needs-own-code"] == wanted
 
 
 @pytest.mark.parametrize("name", ["HeliumForCausalLM", "PersimmonForCausalLM"])

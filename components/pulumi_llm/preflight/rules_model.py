@@ -11,7 +11,6 @@ from typing import Any
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, either
 from pulumi_llm.catalog.pooling import RERANKER
 from pulumi_llm.errors import Finding, nearest
@@ -209,7 +208,9 @@ def needs_own_code(case: Case) -> Iterator[Finding]:
     if case.model.architecture not in architectures().own_code:
         return
     asked = case.request
-    if asked.trust_remote_code or "--trust-remote-code" in flags_of(asked.extra_args):
+    # What a user adds comes after what the spec says, and of two such flags the last one counts.
+    last = [each for each in asked.extra_args if each in ("--trust-remote-code", "--no-trust-remote-code")]
+    if last[-1] == "--trust-remote-code" if last else asked.trust_remote_code:
         return
     yield Finding(
         "fit.needs-own-code",
@@ -220,8 +221,8 @@ def needs_own_code(case: Case) -> Iterator[Finding]:
             model=case.model.id,
         ),
         _("trust_remote_code: true, which lets that code run on the machine"),
-        severity="warning" if asked.trust_remote_code is None else "error",
-        where="trust_remote_code",
+        severity="warning" if asked.trust_remote_code is None and not last else "error",
+        where="extra_args" if last and asked.trust_remote_code else "trust_remote_code",
     )
 
 
