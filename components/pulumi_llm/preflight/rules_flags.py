@@ -11,12 +11,13 @@ from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import adapters, rules_guesses
 from pulumi_llm.preflight.cache import RECURRENT
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.preflight.rules_model import architectures
 
 
 def flags_refused(case: Case) -> Iterable[Finding]:
     """What a user adds is refused before anything is bought, where vLLM would refuse it at the start."""
     asked = case.request.extra_args or case.request.adapters
-    return (*_adapters(case), *_guesses(case), *_batch(case), *_states(case)) if asked else ()
+    return (*_adapters(case), *_guesses(case), *_batch(case), *_states(case), *_blocks(case)) if asked else ()
 
 
 def _adapters(case: Case) -> Iterator[Finding]:
@@ -109,6 +110,14 @@ def _states(case: Case) -> Iterator[Finding]:
     if flags.get(RECURRENT) == "float16" and name in kept_in()["without_float16"]:
         why = _("its class {name} keeps its states in float32 or bfloat16, never in float16", name=name)
         yield _refused(case, RECURRENT, why, f"{RECURRENT} bfloat16")
+
+
+def _blocks(case: Case) -> Iterator[Finding]:
+    """A model that writes in blocks lets words see those after them, which FlashInfer cannot (models/config.py)."""
+    backend = flags_of(case.request.extra_args).get("--attention-backend", "")
+    if backend.upper() == "FLASHINFER" and (case.model.architecture or "") in architectures().in_blocks:
+        why = _("it writes in blocks, whose words see those after them too, and FlashInfer has no kernel for that")
+        yield _refused(case, "--attention-backend", why, "--attention-backend TRITON_ATTN")
 
 
 def _refused(case: Case, flag: str, why: str, hint: str) -> Finding:

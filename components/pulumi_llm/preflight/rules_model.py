@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ class Architectures:
     ``generic`` are written in transformers only and run through vLLM's backend for those; ``removed`` gives the last
     release that had them, ``plugins`` where the plugin is that has them now; ``newer`` is None while there is no
     newer release than the pinned one. ``no_stages`` cannot be cut into stages for several machines. ``own_code`` start
-    only with the code that comes with the weights.
+    only with the code that comes with the weights. ``in_blocks`` write a block of words at a time, and are started with
+    few requests at once.
     """
 
     text: frozenset[str]
@@ -51,6 +52,7 @@ class Architectures:
     newer: Newer | None = None
     no_stages: frozenset[str] = frozenset()
     own_code: frozenset[str] = frozenset()
+    in_blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @cache
@@ -66,6 +68,7 @@ def architectures() -> Architectures:
         newer=_newer(raw.get("newer")),
         no_stages=frozenset(raw["no_stages"]),
         own_code=frozenset(raw["own_code"]),
+        in_blocks=raw["in_blocks"],
     )
 
 
