@@ -27,12 +27,18 @@ OTHER = (
     "_SEQUENCE_CLASSIFICATION_MODELS",
     "_SPECULATIVE_DECODING_MODELS",
 )
-OWN_CODE = ("Step3p7ForConditionalGeneration",)
-"""Those that start only with ``--trust-remote-code``, though transformers has a configuration for them.
+OWN_CODE = (
+    "LlamaBidirectionalForSequenceClassification",
+    "LlamaBidirectionalModel",
+    "Step3p7ForConditionalGeneration",
+)
+"""Those that start only with ``--trust-remote-code``, though vLLM has a class for them.
 
-Its text part has other numbers of heads in some layers, and stops whoever asks for the one of all, as vLLM does: it has
-no configuration of its own for the whole, and takes the one that comes with the weights where it may run it (run on
-vllm 0.32.0 with transformers 5.19.0, 2026-11-30; vLLM's own tests/models/registry.py passes trust_remote_code for it).
+Llama's two are of the type ``llama_bidirec``, for which neither transformers nor vLLM has a configuration. Of Step 3.7
+transformers has one, but its text part has other numbers of heads in some layers, and stops whoever asks for the one of
+all, as vLLM does: it has no configuration of its own for the whole, and takes the one that comes with the weights where
+it may run it (run on vllm 0.32.0 with transformers 5.19.0, 2026-11-30; vLLM's own tests/models/registry.py passes
+trust_remote_code for it).
 """
 IN_BLOCKS = {
     "DiffusionGemmaForBlockDiffusion": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import Cache
 from pulumi_llm.catalog.shapes import newer, parts, states
+from pulumi_llm.catalog.shapes.both_ways import sees_all
 from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, ENCODER, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
 from pulumi_llm.catalog.shapes.settings import Settings
 from pulumi_llm.catalog.shapes.special import (
@@ -70,6 +71,8 @@ class Shape:
 
 def shape_of(settings: Settings, *, tied: bool) -> Shape:
     """The shape that the settings describe. Raises UnknownShapeError with the name of what is not understood."""
+    if settings.kind in ("deepseek_v4", "nemotron-nas"):
+        sees_all(settings)  # neither does, and a file that says so is not understood
     if settings.kind == "deepseek_v4":
         return _deepseek_v4(settings, tied=tied)
     if settings.kind == "nemotron-nas":
