@@ -36,6 +36,7 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
                 exchange.lose()
             if failure.kind in ("unreachable", "disconnected"):
                 replicas.lost(target.upstream)
+                starting.gone(targets, exchange.caller)
             if failure.own:
                 tools.routes.failed(target, failure.wait)
             elif failure.told is None:
@@ -50,7 +51,7 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
         tools.routes.failed(targets[0], caller=exchange.caller)
     # No target has answered, so none is paid but those that may have worked.
     progress.target = None
-    if (asleep := starting.none(targets, call.model, exchange.caller, tools.routes.resting)) is not None:
+    if (asleep := starting.none(targets, call.model, exchange.caller)) is not None:
         failures.clear()
         raise asleep
     raise _unavailable(failures)

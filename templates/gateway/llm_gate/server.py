@@ -82,7 +82,7 @@ class Gateway:
         self.traces = Traces(lambda: self.policy.policy.content.get("traces"), post, self.metrics, self._complain)
         self.replicas = Replicas(self.pools.of, secrets.get)
         self.turns = Turns(paths.secrets / "turns-gate.key", self.metrics)
-        self.starting = Starting(paths.wake, Reread(paths.woken), self.replicas, self._complain)
+        self.starting = Starting(paths.wake, Reread(paths.woken), self.routes, self.replicas, self._complain)
         shared = (self.replicas, self.turns, self.starting)
         self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience(), *shared)
         self._resting = Reread(paths.resting)

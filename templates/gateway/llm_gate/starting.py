@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from llm_gate import errors
 from llm_gate.errors import Refused
 from llm_gate.policy import Reread
 from llm_gate.replicas import Replicas
-from llm_gate.routes import Target
+from llm_gate.routes import Routes, Target
 from llm_gate.use import PROBE
 
 FULL = 20.0
@@ -33,9 +33,12 @@ LONGEST = 600
 class Starting:
     """What is asked of `llm-wake`, and what a caller is told meanwhile."""
 
-    def __init__(self, place: Path, told: Reread, replicas: Replicas, complain: Callable[[str], None]) -> None:
+    def __init__(
+        self, place: Path, told: Reread, routes: Routes, replicas: Replicas, complain: Callable[[str], None]
+    ) -> None:
         """``place``: the socket. ``told``: the file in which the program says what it did last."""
-        self._place, self._told, self._replicas, self._complain = str(place), told, replicas, complain
+        self._place, self._told, self._routes, self._replicas = str(place), told, routes, replicas
+        self._complain = complain
         self.on = False
         """Whether machines are started for requests at all."""
         self._since: float | None = None
@@ -60,24 +63,28 @@ class Starting:
                 self._since = now
             elif now - self._since >= FULL:
                 self._ask(off)
+        else:
+            self.gone(targets, caller)
         return [each for each in targets if each not in off or each.upstream.here]
+
+    def gone(self, targets: list[Target], caller: str) -> bool:
+        """Ask for a machine if all are off, though another target may answer; whether somebody hears it.
+
+        Not while a model is changed: what rests is back before another machine would be there.
+        """
+        rows = self._off(targets, caller)
+        return bool(rows) and not self._routes.resting and self._ask(rows)
 
     def left(self, target: Target) -> None:
         """A call has ended at a target: where there is room again, nobody is needed."""
         if self._since is not None and target.upstream.fill and self._room(target):
             self._since = None
 
-    def none(self, targets: list[Target], model: str, caller: str, resting: Collection[str]) -> Refused | None:
-        """No target has answered: what the caller is told if that is as all machines are off, and one is asked for.
-
-        ``resting``: upstreams that are about to be changed, and are back before another machine would be there.
-        """
-        rows = self._rows(targets)
-        if not rows or caller == PROBE or not all(self._replicas.away(each.upstream) for each in rows):
-            return None
-        if resting:
+    def none(self, targets: list[Target], model: str, caller: str) -> Refused | None:
+        """No target has answered: what the caller is told if that is as all machines are off, and one is asked for."""
+        if self._routes.resting and self._off(targets, caller):
             return errors.changing()
-        if not self._ask(rows):
+        if not self.gone(targets, caller):
             return None
         self._told.fresh()
         last = self._told.content
@@ -98,6 +105,11 @@ class Starting:
 
     def _rows(self, targets: Sequence[Target]) -> list[Target]:
         return [each for each in targets if each.upstream.fill] if self.on else []
+
+    def _off(self, targets: list[Target], caller: str) -> list[Target]:
+        """The machines of such a call, if all of them are off."""
+        rows = [] if caller == PROBE else self._rows(targets)
+        return rows if all(self._replicas.away(each.upstream) for each in rows) else []
 
     def _room(self, target: Target) -> bool:
         return self._replicas.active[target.upstream.name] < target.upstream.fill
