@@ -112,6 +112,8 @@ class IdleStopArgs(TypedDict):
     """With ``replicas``: so many machines do not stop for that, the first one with the gateway and those after it. From 0 to 7. Default: ``0``."""
     fill: NotRequired[int]
     """With ``replicas``: calls at once that a machine gets before the next one gets any, so that machines which are not needed stand idle. Left out: 8. From 1 to 4096."""
+    starts_per_day: NotRequired[int]
+    """With ``started_by: request``: so many starts of further machines within 24 hours, and no more. Left out: 12. From 1 to 200."""
 
 
 class KeyArgs(TypedDict):
@@ -665,7 +667,7 @@ class ServerArgs(TypedDict):
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
     started_by: NotRequired[str]
-    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. Default: ``hand``."""
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. ``request``: with ``replicas`` and ``idle_stop.keep``, the first machine starts a further one when calls need it. Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
@@ -893,7 +895,7 @@ class ModelServerArgs(TypedDict):
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
     started_by: NotRequired[str]
-    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. Default: ``hand``."""
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. ``request``: with ``replicas`` and ``idle_stop.keep``, the first machine starts a further one when calls need it. Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
