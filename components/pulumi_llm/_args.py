@@ -21,6 +21,7 @@ __all__ = [
     "DomainArgs",
     "FleetArgs",
     "FleetModelArgs",
+    "FleetVectorsArgs",
     "HostArgs",
     "HostPriceArgs",
     "IdleStopArgs",
@@ -597,6 +598,23 @@ class ClusterArgs(TypedDict):
     """Make the cluster: see ``cluster.managed``. Left out: it is there already, and a kubeconfig leads to it."""
 
 
+class FleetVectorsArgs(TypedDict):
+    """Weaviate in the fleet's namespace, one pod with a disk of its own. Callers reach it through the gateway's pod."""
+
+    engine: NotRequired[str]
+    """``weaviate`` alone: of the others no chart is known here. Default: ``weaviate``."""
+    chart_version: NotRequired[str]
+    """The version of Weaviate's chart, of those whose values are known here. Default: ``17.8.3``."""
+    memory_gib: NotRequired[int]
+    """GiB of memory that it has for itself. From 1 to 512. Default: ``4``."""
+    disk_gib: NotRequired[int]
+    """GiB of its disk. Kubernetes lets nobody change that of a StatefulSet: the claim itself is made larger. From 10 to 16000. Default: ``40``."""
+    storage_class: NotRequired[str]
+    """The storage class of its disk. Left out: the cluster's own; of a cluster that is made, the encrypted one."""
+    vectorizer: NotRequired[VectorizerArgs]
+    """Which model of the fleet turns texts into vectors for it: see ``vectors.vectorizer``, whose ``model`` is a name under ``models`` here. Left out: whoever puts them in brings vectors."""
+
+
 class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
@@ -620,6 +638,8 @@ class ServerArgs(TypedDict):
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     nodes_backend: NotRequired[str]
     """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
+    nodes_near: NotRequired[bool]
+    """Have the cloud keep these machines near each other, where it can of their type: see there. Default: ``false``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     model: str
@@ -850,6 +870,8 @@ class ModelServerArgs(TypedDict):
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     nodes_backend: NotRequired[str]
     """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
+    nodes_near: NotRequired[bool]
+    """Have the cloud keep these machines near each other, where it can of their type: see there. Default: ``false``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     modelscope_id: NotRequired[str]
@@ -1288,6 +1310,8 @@ class FleetArgs(TypedDict):
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    vectors: NotRequired[FleetVectorsArgs]
+    """A vector store: see ``fleet.vectors``. Left out: there is none."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that an engine has to load its model. From 5 to 480. Default: ``60``."""
     override: NotRequired[list[str]]

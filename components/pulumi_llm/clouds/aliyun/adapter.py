@@ -16,6 +16,7 @@ import pulumi_alicloud as alicloud
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.aliyun import starts, subnets, ways_out
+from pulumi_llm.clouds.aliyun.near import group as near
 from pulumi_llm.clouds.aliyun.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
 from pulumi_llm.clouds.parts import FromParts
@@ -54,6 +55,7 @@ class Aliyun(FromParts):
     name = "aliyun"
     package = "alicloud"
     peers = staticmethod(group)
+    near = staticmethod(near)
     start_machine = staticmethod(starts.start_machine)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
@@ -203,6 +205,7 @@ class Aliyun(FromParts):
             availability_zone=request.zone,
             vswitch_id=request.subnet_id,
             security_groups=[*request.groups, request.firewall_id],
+            deployment_set_id=request.near,
             key_name=request.key_id,
             # Root does not log in: the key is given to ecs-user.
             image_options=alicloud.ecs.InstanceImageOptionsArgs(

@@ -21,6 +21,7 @@ from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, Net
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.clouds.tencent import starts, subnets, ways_out
 from pulumi_llm.clouds.tencent.bids import highest_bid
+from pulumi_llm.clouds.tencent.near import group as near
 from pulumi_llm.clouds.tencent.peers import group
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Tencent(FromParts):
     name = "tencent"
     package = "tencentcloud"
     peers = staticmethod(group)
+    near = staticmethod(near)
     start_machine = staticmethod(starts.start_machine)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
@@ -229,6 +231,7 @@ class Tencent(FromParts):
             vpc_id=request.vpc_id,
             subnet_id=request.subnet_id,
             orderly_security_groups=[*request.groups, request.firewall_id],
+            hpc_cluster_id=request.near,
             # Another key may reinstall the system (SDK 0.2.3), so it is taken at launch only.
             key_ids=[request.key_id],
             cam_role_name=request.role,
