@@ -579,6 +579,8 @@ class ManagedArgs(TypedDict):
     """The driver of the GPU nodes, where the cloud lets one choose. Left out: the cloud's choice."""
     admins: NotRequired[list[str]]
     """On AWS: ARNs of further roles or users that may do everything in the cluster."""
+    operators: NotRequired[bool]
+    """Install what the fleet needs besides: KubeRay's operator with ``engine: kuberay``, KEDA where a model has ``scaling``. ``false``: you install them yourself. Default: ``true``."""
     protect: NotRequired[bool]
     """Keep the cluster from being deleted or replaced. Default: ``false``."""
     tags: NotRequired[dict[str, str]]
@@ -1303,9 +1305,9 @@ class FleetArgs(TypedDict):
     allowed_namespaces: NotRequired[list[str]]
     """Namespaces of the cluster whose pods may call."""
     operator_namespace: NotRequired[str]
-    """Where KubeRay's operator runs, which is there already. Default: ``kuberay-operator``."""
+    """Where KubeRay's operator runs. It is there already, but in a cluster that is made: there it is installed. Default: ``kuberay-operator``."""
     keda_namespace: NotRequired[str]
-    """Where KEDA runs, which is there already where a model has ``scaling``. Default: ``keda``."""
+    """Where KEDA runs, where a model has ``scaling``. It is there already, but in a cluster that is made. Default: ``keda``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]

@@ -22,7 +22,7 @@ from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.storage.v1 import StorageClass
 
-from pulumi_llm._cluster import made, names, objects, ray, store, store_values, values
+from pulumi_llm._cluster import made, names, objects, operators, ray, store, store_values, values
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._resolve.fleet import ResolvedFleet
 from pulumi_llm.spec.fleet import KUBERAY
@@ -71,7 +71,11 @@ def make(wanted: Wanted, parent: pulumi.Resource, given: Any) -> pulumi.Resource
         base = [_object(wanted, each, opts) for each in made.objects(fleet.cluster)]
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=base))
     space = Namespace(f"{wanted.name}-namespace", metadata=objects.namespace(spec)["metadata"], opts=opts)
-    below = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space]))
+    # They come before what they look after, and go after it: else nobody would take their finalizers away. Their rights
+    # are in the fleet's namespace, which has to be there.
+    inside = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space]))
+    needed = [_operator(wanted, each, inside) for each in operators.releases(spec)]
+    below = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *needed]))
     first = [_object(wanted, each, below) for each in objects.inside(fleet)]
     first += list(_secrets(wanted, below))
     first += [_object(wanted, each, below) for each in objects.asked_by_keda(fleet)]
@@ -147,6 +151,21 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         # A node that is taken away while engines load is not a release that failed.
         timeout=fleet.spec.ready_timeout_minutes * 60,
         opts=opts,
+    )
+    return release
+
+
+def _operator(wanted: Wanted, each: operators.Release, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    space = Namespace(f"{wanted.name}-{each.called}-namespace", metadata=each.space, opts=opts)
+    release: pulumi.Resource = Release(
+        f"{wanted.name}-{each.called}",
+        name=each.called,
+        chart=each.chart,
+        version=each.version,
+        namespace=each.namespace,
+        repository_opts=RepositoryOptsArgs(repo=each.repository),
+        values=each.values,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space])),
     )
     return release
 

@@ -230,13 +230,13 @@ class FleetSpec(Part):
 
     zh: 集群里哪些命名空间的 Pod 可以调用。"""
     operator_namespace: Label = "kuberay-operator"
-    """Where KubeRay's operator runs, which is there already.
+    """Where KubeRay's operator runs. It is there already, but in a cluster that is made: there it is installed.
 
-    zh: 已安装的 KubeRay operator 所在的命名空间。"""
+    zh: KubeRay operator 所在的命名空间。它应已安装；新建的集群会自动安装。"""
     keda_namespace: Label = "keda"
-    """Where KEDA runs, which is there already where a model has ``scaling``.
+    """Where KEDA runs, where a model has ``scaling``. It is there already, but in a cluster that is made.
 
-    zh: 已安装的 KEDA 所在的命名空间；模型写了 ``scaling`` 时才需要。"""
+    zh: KEDA 所在的命名空间；模型写了 ``scaling`` 时才需要。它应已安装；新建的集群会自动安装。"""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
     """Gateway keys by name, with their limits.
 
