@@ -12,7 +12,7 @@ PROGRAMS = sorted(
     [
         *TEMPLATES.glob("node/llm_node/*.py"),
         *TEMPLATES.glob("*/stages/*.py"),
-        *(TEMPLATES / "vllm" / each for each in ("turn", "turns/take", "tie")),
+        *(TEMPLATES / "vllm" / each for each in ("waits/llm_waits.py", "turns/take", "tie")),
     ]
 )
 NEWER = {

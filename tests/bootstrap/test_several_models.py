@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -75,15 +79,17 @@ def test_there_is_a_port_for_as_many_models_as_the_spec_takes() -> None:
     assert (first, second) == (8000, SECOND_PORT)
 
 
+def waited_for(text: str) -> list[str]:
+    """The addresses that a unit's vLLM waits for before it looks at the card."""
+    (found,) = re.findall(r'^Environment=PYTHONPATH=\S+/waits "LLM_WAITS_FOR=(.*)"$', text, re.M) or [""]
+    return found.split()
+
+
 def test_a_model_on_a_shared_card_waits_for_those_before_it_and_one_with_its_own_for_nobody() -> None:
     request = node()
-    waits = {
-        name: [line for line in unit(request, name).splitlines() if line.startswith("ExecStartPre=")] for name in MODELS
-    }
-    assert waits["writer"][0].endswith("turn http://127.0.0.1:8000/health")
-    assert waits["ranks"][0].endswith(
-        "turn http://127.0.0.1:8000/health http://127.0.0.1:8011/health http://127.0.0.1:8012/health"
-    )
+    waits = {name: waited_for(unit(request, name)) for name in MODELS}
+    assert waits["writer"] == ["http://127.0.0.1:8000/health"]
+    assert waits["ranks"] == [f"http://127.0.0.1:{port}/health" for port in (8000, 8011, 8012)]
     assert waits["own"] == []
     assert "CUDA_VISIBLE_DEVICES=1" in unit(request, "own")
     assert "CUDA_VISIBLE_DEVICES" not in unit(request, "ranks")
@@ -108,7 +114,7 @@ def test_the_unit_of_the_main_model_is_as_it_is_without_others() -> None:
     path, alone = "/etc/systemd/system/llm-vllm.service", contents(node({}))
     several = contents(node(gpu_memory_utilization=0.6))[path]
     assert several == contents(node({}, gpu_memory_utilization=0.6))[path]
-    assert not [name for name in alone if "vllm-" in name or name.endswith("/turn")]
+    assert not [name for name in alone if "vllm-" in name or "/waits/" in name]
 
 
 def test_what_user_data_carries_is_the_same_whatever_stands_beside_the_main_model() -> None:
@@ -257,9 +263,35 @@ def test_a_further_model_that_dies_has_the_codes_of_vllm_and_is_named(tmp_path: 
     assert any("llm-vllm-one.service" in call for call in machine.calls if call.startswith("journalctl"))
 
 
-def test_a_model_waits_until_those_before_it_answer_and_not_longer(tmp_path: Path) -> None:
-    script = tmp_path / "turn"
-    script.write_text(registry.role("vllm").text("turn"))
+PROCESS = """
+import importlib.metadata, multiprocessing, sys, types
+class WorkerWrapperBase:
+    def init_device(self): print("looked at the card")
+sys.modules |= {name: types.ModuleType(name) for name in ("vllm", "vllm.v1", "vllm.v1.worker")}
+sys.modules["vllm.v1.worker.worker_base"] = types.SimpleNamespace(WorkerWrapperBase=WorkerWrapperBase)
+multiprocessing.current_process().name = sys.argv[1]
+# As vLLM 0.32.0 calls what is in this group, in each of its processes (vllm/plugins/__init__.py), and then its worker.
+for plugin in importlib.metadata.entry_points(group="vllm.general_plugins"):
+    plugin.load()()
+print("imported", flush=True)
+WorkerWrapperBase().init_device()
+"""
+
+
+@pytest.fixture
+def waits(tmp_path: Path) -> Path:
+    """The folder of what waits, as a node has it."""
+    rows = {path: text for path, text in contents(node()).items() if "/waits/" in path}
+    for path, text in rows.items():
+        file = tmp_path / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "opt/llm/vllm/waits"
+
+
+@contextmanager
+def a_model_that_loads() -> Iterator[tuple[str, threading.Event]]:
+    """Its address, and what says that it has loaded."""
     ready = threading.Event()
 
     class Loading(BaseHTTPRequestHandler):
@@ -270,8 +302,34 @@ def test_a_model_waits_until_those_before_it_answer_and_not_longer(tmp_path: Pat
             self.end_headers()
 
     with serve(Loading) as url:
-        process = subprocess.Popen([sys.executable, "-I", str(script), f"{url}/health"])
-        time.sleep(1)
+        yield f"{url}/health", ready
+
+
+@pytest.mark.parametrize("process", ["EngineCore", "EngineCore_DP1", "VllmWorker-0"])
+def test_a_model_imports_all_and_waits_before_it_looks_at_the_card(process: str, waits: Path) -> None:
+    with a_model_that_loads() as (url, ready):
+        environment = os.environ | {"PYTHONPATH": str(waits), "LLM_WAITS_FOR": url}
+        command = [sys.executable, "-c", PROCESS, process]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as held:
+            assert held.stdout is not None
+            assert held.stdout.readline() == "imported\n"
+            time.sleep(0.5)
+            assert held.poll() is None
+            ready.set()
+            assert held.stdout.read() == "looked at the card\n"
+
+
+def test_a_process_of_vllms_without_a_card_waits_for_nobody(waits: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(waits), "LLM_WAITS_FOR": "http://127.0.0.1:9/health"}
+    command = [sys.executable, "-c", PROCESS, "MainProcess"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert done.stdout == "imported\nlooked at the card\n", done.stderr
+
+
+def test_as_a_program_it_waits_until_those_before_it_answer_and_not_longer(waits: Path) -> None:
+    with a_model_that_loads() as (url, ready):
+        process = subprocess.Popen([sys.executable, "-I", str(waits / "llm_waits.py"), url])
+        time.sleep(0.5)
         assert process.poll() is None
         ready.set()
         assert process.wait(timeout=30) == 0
@@ -316,8 +374,7 @@ def test_a_change_of_the_program_restarts_every_model_on_the_cpu_and_no_other() 
 
 def test_a_model_on_a_shared_card_waits_for_none_on_the_cpu() -> None:
     request = node({**CPU, "writer": MODELS["writer"], "last": MODELS["writer"]})
-    (turn,) = (each for each in unit(request, "last").splitlines() if each.startswith("ExecStartPre="))
-    assert turn.endswith("turn http://127.0.0.1:8000/health http://127.0.0.1:8011/health")
+    assert waited_for(unit(request, "last")) == [f"http://127.0.0.1:{port}/health" for port in (8000, 8011)]
 
 
 def test_the_gateway_and_the_watch_ask_a_model_on_the_cpu_as_any_other() -> None:

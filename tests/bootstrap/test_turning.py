@@ -81,13 +81,12 @@ def test_each_that_takes_turns_asks_for_the_card_and_has_the_middleware_and_not_
 def test_those_that_are_always_awake_load_before_those_that_take_turns_but_for_the_main_one() -> None:
     request = node()
     waits = {
-        name: [line for line in flags(unit(request, name)) if line.startswith("ExecStartPre=")]
-        for name in ("", "coder", "bge-m3")
+        name: [line for line in flags(unit(request, name)) if "/waits" in line] for name in ("", "coder", "bge-m3")
     }
     assert waits[""] == []
-    assert waits["bge-m3"][0].endswith("/turn http://127.0.0.1:8000/health")
+    assert waits["bge-m3"][0].endswith('"LLM_WAITS_FOR=http://127.0.0.1:8000/health"')
     # bge-m3 stands second, and has the second port
-    assert waits["coder"][0].endswith("/turn http://127.0.0.1:8012/health")
+    assert waits["coder"][0].endswith("/llm_waits.py http://127.0.0.1:8012/health")
 
 
 def test_the_gateway_is_told_who_takes_turns_and_where_their_locks_are() -> None:

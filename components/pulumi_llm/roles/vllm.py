@@ -40,8 +40,8 @@ SLICE = "llm-vllm.slice"
 """The units of all models, with one limit of memory for them together."""
 FOR_TPU, DRIVER = "vllm-tpu", "driver"
 """The environment of a machine with a TPU, and the stage that it has not."""
-TURN = "/opt/llm/vllm/turn"
-"""What waits until the models before it on its card have loaded."""
+WAITS = "/opt/llm/vllm/waits"
+"""What waits until the models before it on its card have loaded: a plug-in of vLLM's, as a package is laid out."""
 
 
 class Vllm(Role):
@@ -136,7 +136,14 @@ class Vllm(Role):
         # Another limit is in force as soon as systemd reads it: nothing starts anew.
         rows.append(file_row(f"{UNITS}/{SLICE}", self.filled(f"{SLICE}.j2", node)))
         if any(not each.host_gib for each in role.more):
-            rows.insert(0, file_row(TURN, self.text("turn")))
+            package = {
+                "llm_waits.py": "",
+                "METADATA": "llm_waits-1.dist-info/",
+                "entry_points.txt": "llm_waits-1.dist-info/",
+            }
+            rows[:0] = [
+                file_row(f"{WAITS}/{folder}{name}", self.text(f"waits/{name}")) for name, folder in package.items()
+            ]
         rows[:0] = turning.files(role.all, _turning(role), self.text)
         folder = self._programs(node)
         rows += encoder.rows(self, folder, [(each, _unit(each)) for each in role.more if each.host_gib])
@@ -165,6 +172,7 @@ class Vllm(Role):
             "further": None,
             "source": _source(node),
             "before": [],
+            "waits": WAITS,
             "reaches_out": memory.reaches_out(model.extra_args),
             "collector": urlsplit(model.traces).hostname if model.traces else None,
             "later": bool(model.adapters or model.guesser),

@@ -43,7 +43,7 @@ class Load:
     def _turn(self) -> None:
         windows = (self._clock() - self._since) // WINDOW
         if windows >= 1:
-            # In whole windows that nobody asked in, nothing began or ended: what is under way is the most that there was.
+            # Nothing began or ended in a whole window in which nobody asked: what is under way is the most of it.
             self._before = self._most if windows < 2 else +self._active
             self._most = +self._active
             # Windows follow each other without a gap, whenever somebody asks: else the one before would last longer.
