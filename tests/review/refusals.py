@@ -797,6 +797,10 @@ _BARE = {"model": "Qwen/Qwen2.5-7B-Instruct"}
 _VOLCENGINE = {"cloud": "volcengine", "region": "cn-beijing", "instance_type": "ecs.pni2.14xlarge"}
 _PLACE = {"cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
 FLEETS: tuple[dict[str, Any], ...] = (
+    {"vectors": {"engine": "qdrant"}},
+    {"vectors": {"engine": "oracle"}},
+    {"vectors": {"chart_version": "1.0.0"}},
+    {"vectors": {"vectorizer": {"model": "other"}}},
     {"kubeconfig": None},
     {"kubeconfig": "text"},
     {"kubeconfig": "a: ["},
@@ -943,6 +947,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2", "--data-parallel-size", "2"]}),
     (llm.ModelServer, {**SERVER, "extra_args": ["--nnodes", "2"]}),
     (llm.ModelServer, {**SERVER, "nodes_backend": "ray"}),
+    (llm.ModelServer, {**SERVER, "nodes_near": True}),
     (llm.ModelServer, {**SERVER, "nodes": 2, "nodes_backend": "mpi"}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),

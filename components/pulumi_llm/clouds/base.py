@@ -133,8 +133,8 @@ class MachineRequest:
     user_data: str
     system_disk_gib: int
     spot: bool = False
-    role: pulumi.Input[str] | None = None
-    """The role that the machine has from its start, as that cloud wants it at launch; None: it has none."""
+    near: pulumi.Input[str] | None = None  # what keeps it near others: see `pulumi_llm.clouds.near`
+    role: pulumi.Input[str] | None = None  # the one that it has from its start; None: it has none
     renew: bool = False
     """Let a newer image and changed user data take effect on this machine: see ``renew`` in the spec."""
     address: AddressHandle | None = None
@@ -239,8 +239,8 @@ class HostOrder:
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
     out: tuple[WayOut, ...] | None = None  # what is let out, and nothing else; None: everything
-    groups: tuple[pulumi.Input[str], ...] = ()
-    """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
+    groups: tuple[pulumi.Input[str], ...] = ()  # firewalls that are shared: see `pulumi_llm.clouds.peers`
+    near: pulumi.Input[str] | None = None  # what keeps it near others: see `pulumi_llm.clouds.near`
     user_data: str
     tags: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False

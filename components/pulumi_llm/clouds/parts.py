@@ -84,6 +84,7 @@ class FromParts(Parts):
                 subnet_id=order.network.subnet_id,
                 firewall_id=firewall_id,
                 groups=order.groups,
+                near=order.near,
                 key_id=key_id,
                 user_data=order.user_data,
                 system_disk_gib=order.system_disk_gib,
