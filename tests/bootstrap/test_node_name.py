@@ -42,8 +42,8 @@ def node(tmp_path: Path) -> Node:
 def looked(node: Node, found: str) -> dict[str, Any]:
     """What the node's page says of the name, once a resolver answered ``found`` (addresses, or an error's name)."""
     answer = (
-        f"raise socket.{found}(-2, 'Name or service not known')"
-        if found == "gaierror"
+        f"raise socket.gaierror(socket.{found}, 'Name or service not known')"
+        if found.startswith("EAI_")
         else f"return [(2, 1, 6, '', (each, 0)) for each in {found.split()!r}]"
     )
     code = f"""
@@ -86,7 +86,7 @@ def test_of_one_that_leads_elsewhere_it_says_where_and_where_to(node: Node, foun
 
 
 def test_of_one_that_leads_nowhere_it_says_so(node: Node) -> None:
-    note = looked(node, "gaierror")["name"]
+    note = looked(node, "EAI_NONAME")["name"]
     assert note["code"] == "caddy.name-unknown"
     assert OWN in note["message"]
     assert "Name or service not known" in note["message"]
@@ -94,7 +94,7 @@ def test_of_one_that_leads_nowhere_it_says_so(node: Node) -> None:
 
 
 def test_the_note_is_gone_once_the_name_leads_here(node: Node) -> None:
-    assert "name" in looked(node, "gaierror")
+    assert "name" in looked(node, "EAI_NONAME")
     assert "name" not in looked(node, OWN)
 
 
@@ -107,6 +107,13 @@ def test_it_is_no_failure(node: Node) -> None:
 def test_who_does_not_know_its_own_address_says_nothing(node: Node) -> None:
     node.path("/srv/llm/secrets/tls.crt").unlink()
     assert "name" not in looked(node, "198.51.100.9")
+
+
+@pytest.mark.parametrize(("server", "told"), [("127.0.0.53", True), ("::1", True), ("100.100.2.136", False)])
+def test_a_resolver_that_the_watch_may_not_call_says_nothing_of_the_name(node: Node, server: str, told: bool) -> None:
+    """A resolver elsewhere is out of the unit's reach (IPAddressDeny=any): its silence is not the name's."""
+    node.path("/etc/resolv.conf").write_text(f"options edns0\nnameserver {server}\n")
+    assert ("name" in looked(node, "EAI_AGAIN")) is told
 
 
 def test_the_machines_own_resolver_is_asked(node: Node) -> None:

@@ -52,12 +52,21 @@ def verdict(name: str, port: int) -> tuple[str, str] | None:
     try:
         found = {str(ip_address(each[4][0])) for each in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError, ValueError) as error:
+        if getattr(error, "errno", None) == socket.EAI_AGAIN and not resolver_is_here():
+            return None
         return "caddy.name-unknown", f"{name} resolves to nothing ({error}), and {mine}"
     others = sorted(found - {*own, *of_interfaces()})
     if not others:
         return None
     message = f"{name} resolves to {', '.join(others)}, and {mine}; the authority asks there, on port {port}"
     return "caddy.name-elsewhere", message
+
+
+def resolver_is_here() -> bool:
+    """Whether it is a resolver on loopback that is asked, as systemd's is: the watch's unit may call no other."""
+    path = at("/etc/resolv.conf")
+    servers = re.findall(r"^nameserver\s+(\S+)", path.read_text() if path.exists() else "", re.MULTILINE)
+    return all(each.startswith("127.") or each == "::1" for each in servers)
 
 
 def addresses() -> list[str]:
