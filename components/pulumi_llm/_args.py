@@ -623,7 +623,7 @@ class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -791,7 +791,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -834,7 +834,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -851,7 +851,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -1066,7 +1066,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -1121,7 +1121,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]

@@ -530,7 +530,6 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.gpuu", "T4"),
     ("server.zzz", 1),
     ("server.cloud", "alyun"),
-    ("proxy.cloud", "azure"),
     ("proxy.cloud", "render"),
     ("proxy.cloud", "vercel"),
     ("proxy.cloud", "cloudflare"),

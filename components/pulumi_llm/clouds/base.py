@@ -139,6 +139,7 @@ class MachineRequest:
     """Let a newer image and changed user data take effect on this machine: see ``renew`` in the spec."""
     address: AddressHandle | None = None
     """The public address that it is made with, where `Parts.address_at_launch`."""
+    disk: DiskHandle | None = None  # the one that it names, where `Parts.machine_names_disk`
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -327,10 +328,9 @@ class Parts(Protocol):
 
     name: str
 
-    address_at_launch: bool
-    """Whether a machine is made with its address, and none can be attached to it."""
-    disk_names_machine: bool
-    """Whether a data disk says itself which machine has it, and nothing else attaches it."""
+    address_at_launch: bool  # a machine is made with its address, and none can be attached to it
+    disk_names_machine: bool  # a data disk says itself which machine has it, and nothing else attaches it
+    machine_names_disk: bool  # the other way round
 
     def firewall(
         self,
