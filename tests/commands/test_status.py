@@ -570,7 +570,9 @@ def test_what_a_node_says_of_a_change_is_told(state: str, lines: list[str]) -> N
         (READY, []),
     ],
 )
-def test_what_a_node_says_of_stopping_by_itself_and_of_starting_others_is_told(document: dict[str, Any], lines: list[str]) -> None:
+def test_what_a_node_says_of_stopping_by_itself_and_of_starting_others_is_told(
+    document: dict[str, Any], lines: list[str]
+) -> None:
     target = Target("llm", "https://203.0.113.7:443/v1", KEY, "")
     told = list(text.picture(Answer(target, document)))
     plain = list(text.picture(Answer(target, READY)))
