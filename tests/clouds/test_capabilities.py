@@ -40,7 +40,10 @@ def refused(run: Callable[[], object]) -> list[Finding]:
     return list(caught.value.findings)
 
 
-UNBUILT = {Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES, Capability.CLOSED}
+UNBUILT = {
+    *(Capability.SNAPSHOTS, Capability.STARTS, Capability.WAKES),
+    *(Capability.NODES, Capability.ZONES, Capability.CLOSED),
+}
 LACKED = {
     "azure": {Capability.DNS, Capability.SPOT, *UNBUILT},
     "digitalocean": {Capability.SPOT, *UNBUILT},
@@ -53,7 +56,8 @@ does Vultr; Azure sells them, and neither they nor its names are built;
 Google's names and schedules, and Volcengine's names and schedules, are not built. None of the four has
 a firewall between machines alone, as far as is built here. Nor are
 zones for replicas, nor a firewall that lets nothing out but to a bucket: they have no bucket here. AWS has a scheduler
-that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
+that calls any API by itself; Aliyun and Tencent Cloud run a function of ours. A role by which one machine starts others
+is built for these three.
 """
 
 

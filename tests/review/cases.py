@@ -149,7 +149,7 @@ PROXY_CASES = {
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
     "image": Case(
         setting("proxy.renew", True),
-        # Vultr keeps one number for all images of a release; Azure finds the newest one when a machine is made.
+        # Vultr has one number for all images of a release, and Azure finds the newest one when a machine is made.
         {
             "azure": "may-take-effect",
             "digitalocean": "replaces-machine",
