@@ -38,6 +38,8 @@ class FitRequest:
     gpu_count: int = 1
     nodes: int = 1
     """Machines that have the model together, each with ``gpu_count`` of the GPUs and some of the layers."""
+    nodes_near: bool = False
+    """Whether the cloud is to keep these machines near each other."""
     from_config: bool = False
     cloud: str | None = None
     region: str | None = None
@@ -88,6 +90,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         gpu=server.gpu,
         gpu_count=server.gpu_count,
         nodes=server.nodes,
+        nodes_near=server.nodes_near,
         cloud=server.cloud,
         region=server.region,
         zone=server.zone,
