@@ -61,7 +61,7 @@ class Starting:
                 self._since = None
             elif self._since is None:
                 self._since = now
-            elif now - self._since >= FULL:
+            elif now - self._since >= FULL and not self._routes.resting:
                 self._ask(off)
         else:
             self.gone(targets, caller)
