@@ -95,6 +95,8 @@ class HostRequest:
     """Copies of the data disk."""
     groups: tuple[pulumi.Input[str], ...] = ()
     """Firewalls that it shares with other machines."""
+    near: pulumi.Input[str] | None = None
+    """What keeps it near other machines."""
     out: tuple[WayOut, ...] | None = None
     """What it may call; None: everybody."""
 
@@ -249,6 +251,7 @@ def _order(request: HostRequest) -> HostOrder:
         rules=tuple(_rules(request)),
         out=request.out,
         groups=request.groups,
+        near=request.near,
         user_data=bootstrap.user_data(request.node),
         tags=request.tags,
         spot=request.spot,

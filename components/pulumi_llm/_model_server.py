@@ -141,11 +141,13 @@ class ModelServer(pulumi.ComponentResource):
         secrets |= between
         network = network_for(scope, name, args, server)
         groups = _together.firewall(name, server, network, scope)
+        near = _together.near(name, server, scope)
         request = hosts.HostRequest(
             name=name,
             cloud=cloud,
             network=network,
             groups=groups,
+            near=near,
             place=server.site.place,
             system_disk_gib=server.system_disk_gib,
             access=server.access,
@@ -170,7 +172,7 @@ class ModelServer(pulumi.ComponentResource):
         )
         machine = hosts.provision(request, scope)
         replicas = _further(name, server, request, machine, args, scope)
-        shared = _together.Shared(network=network, groups=groups, secrets=between)
+        shared = _together.Shared(network=network, groups=groups, near=near, secrets=between)
         nodes = [
             ServerNode(_together.named(name, rank + 1), rank, server, shared, args, scope)
             for rank in range(1, server.spec.nodes)

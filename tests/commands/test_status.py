@@ -570,7 +570,9 @@ def test_what_a_node_says_of_a_change_is_told(state: str, lines: list[str]) -> N
         (READY, []),
     ],
 )
-def test_what_a_node_says_of_stopping_by_itself_and_of_starting_others_is_told(document: dict[str, Any], lines: list[str]) -> None:
+def test_what_a_node_says_of_stopping_by_itself_and_of_starting_others_is_told(
+    document: dict[str, Any], lines: list[str]
+) -> None:
     target = Target("llm", "https://203.0.113.7:443/v1", KEY, "")
     told = list(text.picture(Answer(target, document)))
     plain = list(text.picture(Answer(target, READY)))
@@ -580,6 +582,18 @@ def test_what_a_node_says_of_stopping_by_itself_and_of_starting_others_is_told(d
     assert len({name for name, __ in rows}) == len(rows)  # what is watched is told once, each by its name
     watched = [line for __, line in rows]
     assert [each.removeprefix("llm: ") for each in watched] == [each.strip() for each in lines]
+
+
+def test_that_a_name_leads_elsewhere_is_told_of_a_node_that_is_ready() -> None:
+    said = "llm.example.com resolves to 198.51.100.9"
+    note = {"code": "caddy.name-elsewhere", "message": said, "hint": "an A record"}
+    lines = [f"[caddy.name-elsewhere] {said}", "try: an A record"]
+    answer = Answer(Target("llm", "https://203.0.113.7:443/v1", KEY, ""), READY | {"name": note})
+    assert [each.strip() for each in text.picture(answer) if each.strip() in lines] == lines
+    assert [line for name, line in text.changes(answer) if name.startswith("llm name")] == [
+        f"llm: {each}" for each in lines
+    ]
+    assert answer.ready
 
 
 @pytest.mark.parametrize(

@@ -107,12 +107,14 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         yield f"{name} backup {number}", f"{name}: {line}"
     for number, line in enumerate(_kept(document)):
         yield f"{name} weights {number}", f"{name}: {line}"
+    for number, line in enumerate(_named(document)):
+        yield f"{name} name {number}", f"{name}: {line}"
     yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
 
 
 def _besides(document: dict[str, Any]) -> Iterator[str]:
     """What there is to say of a node besides its stages."""
-    for said in (_changing, _leaving, _waking, _backed_up, _kept):
+    for said in (_changing, _leaving, _waking, _backed_up, _kept, _named):
         yield from said(document)
 
 
@@ -213,6 +215,16 @@ def _kept(document: dict[str, Any]) -> Iterator[str]:
             yield f"[{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
                 yield tr("try: {hint}", hint=_text(each, "hint"))
+
+
+def _named(document: dict[str, Any]) -> Iterator[str]:
+    """That a node's name does not lead to it, so that no authority signs for it."""
+    name = document.get("name")
+    if not isinstance(name, dict) or not _text(name, "code"):
+        return
+    yield f"[{_text(name, 'code')}] {_text(name, 'message')}"
+    if _text(name, "hint"):
+        yield tr("try: {hint}", hint=_text(name, "hint"))
 
 
 def verdict(answer: Answer) -> str:

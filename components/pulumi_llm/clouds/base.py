@@ -133,12 +133,13 @@ class MachineRequest:
     user_data: str
     system_disk_gib: int
     spot: bool = False
-    role: pulumi.Input[str] | None = None
-    """The role that the machine has from its start, as that cloud wants it at launch; None: it has none."""
+    near: pulumi.Input[str] | None = None  # what keeps it near others: see `pulumi_llm.clouds.near`
+    role: pulumi.Input[str] | None = None  # the one that it has from its start; None: it has none
     renew: bool = False
     """Let a newer image and changed user data take effect on this machine: see ``renew`` in the spec."""
     address: AddressHandle | None = None
     """The public address that it is made with, where `Parts.address_at_launch`."""
+    disk: DiskHandle | None = None  # the one that it names, where `Parts.machine_names_disk`
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -239,8 +240,8 @@ class HostOrder:
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
     out: tuple[WayOut, ...] | None = None  # what is let out, and nothing else; None: everything
-    groups: tuple[pulumi.Input[str], ...] = ()
-    """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
+    groups: tuple[pulumi.Input[str], ...] = ()  # firewalls that are shared: see `pulumi_llm.clouds.peers`
+    near: pulumi.Input[str] | None = None  # what keeps it near others: see `pulumi_llm.clouds.near`
     user_data: str
     tags: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False
@@ -327,10 +328,9 @@ class Parts(Protocol):
 
     name: str
 
-    address_at_launch: bool
-    """Whether a machine is made with its address, and none can be attached to it."""
-    disk_names_machine: bool
-    """Whether a data disk says itself which machine has it, and nothing else attaches it."""
+    address_at_launch: bool  # a machine is made with its address, and none can be attached to it
+    disk_names_machine: bool  # a data disk says itself which machine has it, and nothing else attaches it
+    machine_names_disk: bool  # the other way round
 
     def firewall(
         self,

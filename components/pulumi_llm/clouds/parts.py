@@ -35,6 +35,7 @@ class FromParts(Parts):
 
     address_at_launch = False
     disk_names_machine = False
+    machine_names_disk = False
 
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """Make the machine and everything that belongs to it alone."""
@@ -84,6 +85,7 @@ class FromParts(Parts):
                 subnet_id=order.network.subnet_id,
                 firewall_id=firewall_id,
                 groups=order.groups,
+                near=order.near,
                 key_id=key_id,
                 user_data=order.user_data,
                 system_disk_gib=order.system_disk_gib,
@@ -91,6 +93,7 @@ class FromParts(Parts):
                 role=role.at_launch if role else None,
                 renew=order.renew,
                 address=address if self.address_at_launch else None,
+                disk=disk if self.machine_names_disk else None,
                 tags=order.tags,
             ),
             scope,
@@ -99,6 +102,8 @@ class FromParts(Parts):
         if disk is None:
             disk = self.disk(f"{name}-disk{made}", dataclasses.replace(wanted, holder=machine), scope)
             attached_disk = disk.resource
+        elif self.machine_names_disk:
+            attached_disk = machine.resource
         else:
             attached_disk = self.attach_disk(f"{name}-disk{made}-attachment", disk.id, machine, scope)
         after = [attached_disk]
@@ -148,6 +153,12 @@ class FromParts(Parts):
         self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope
     ) -> pulumi.Resource:
         """Nothing for a cloud whose machines have their addresses from their start: it is never asked there."""
+        raise NotImplementedError
+
+    def attach_disk(
+        self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
+    ) -> pulumi.Resource:
+        """Nothing for a cloud where one of the two names the other: it is never asked there."""
         raise NotImplementedError
 
     def copy_disk(

@@ -38,6 +38,12 @@ def refuse_apart(server: ServerSpec) -> None:
             _("nodes_backend: ray is about several machines with one model, and there is one"),
             _("nodes: 2 or more; or leave out nodes_backend"),
         )
+    if server.nodes == 1 and server.nodes_near:
+        raise invalid(
+            "spec.nodes-near",
+            _("nodes_near: true is about several machines with one model, and there is one"),
+            _("nodes: 2 or more; or leave out nodes_near"),
+        )
     stopped = [name for name in ("idle_stop", "hours") if getattr(server, name) is not None]
     beside = [*stopped, *_not_with_nodes(server)]
     if server.nodes > 1 and beside:

@@ -16,6 +16,7 @@ import pulumi_alicloud as alicloud
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.aliyun import starts, subnets, ways_out
+from pulumi_llm.clouds.aliyun.near import group as near
 from pulumi_llm.clouds.aliyun.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.own_role import OwnRole
@@ -55,6 +56,7 @@ class Aliyun(FromParts):
     name = "aliyun"
     package = "alicloud"
     peers = staticmethod(group)
+    near = staticmethod(near)
     start_machine = staticmethod(starts.start_machine)
     let_start = staticmethod(starts.let_start)
 
@@ -205,6 +207,7 @@ class Aliyun(FromParts):
             availability_zone=request.zone,
             vswitch_id=request.subnet_id,
             security_groups=[*request.groups, request.firewall_id],
+            deployment_set_id=request.near,
             key_name=request.key_id,
             # Root does not log in: the key is given to ecs-user.
             image_options=alicloud.ecs.InstanceImageOptionsArgs(

@@ -14,6 +14,7 @@ import pulumi_aws as aws
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.aws import copies, starts, subnets, ways_out
+from pulumi_llm.clouds.aws.near import group as near
 from pulumi_llm.clouds.aws.peers import group
 from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
 from pulumi_llm.clouds.own_role import OwnRole
@@ -56,6 +57,7 @@ class Aws(FromParts):
     name = "aws"
     package = "aws"
     peers = staticmethod(group)
+    near = staticmethod(near)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a role."""
@@ -173,6 +175,7 @@ class Aws(FromParts):
             availability_zone=request.zone,
             subnet_id=request.subnet_id,
             vpc_security_group_ids=[*request.groups, request.firewall_id],
+            placement_group=request.near,
             key_name=request.key_id,
             # Attaching an Elastic IP turns this to true, and true cannot become false without a new machine.
             associate_public_ip_address=True,

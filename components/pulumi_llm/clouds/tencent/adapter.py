@@ -22,6 +22,7 @@ from pulumi_llm.clouds.own_role import OwnRole
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.clouds.tencent import starts, subnets, ways_out
 from pulumi_llm.clouds.tencent.bids import highest_bid
+from pulumi_llm.clouds.tencent.near import group as near
 from pulumi_llm.clouds.tencent.peers import group
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Tencent(FromParts):
     name = "tencent"
     package = "tencentcloud"
     peers = staticmethod(group)
+    near = staticmethod(near)
     start_machine = staticmethod(starts.start_machine)
     let_start = staticmethod(starts.let_start)
 
@@ -231,6 +233,7 @@ class Tencent(FromParts):
             vpc_id=request.vpc_id,
             subnet_id=request.subnet_id,
             orderly_security_groups=[*request.groups, request.firewall_id],
+            hpc_cluster_id=request.near,
             # Another key may reinstall the system (SDK 0.2.3), so it is taken at launch only.
             key_ids=[request.key_id],
             cam_role_name=request.role,
