@@ -165,6 +165,7 @@ class ModelServer(pulumi.ComponentResource):
             existing=_existing(server, node, args),
             domain=server.spec.domain,
             stops_itself=stops_itself(server.spec, 1),
+            starts_others=server.spec.started_by == "request",
             starts=starts(server.spec),
             disk=server.spec.disk,
             out=settled.out,
@@ -179,6 +180,7 @@ class ModelServer(pulumi.ComponentResource):
         machines = [machine, *(each.host for each in nodes)]
         for each in nodes:
             each.tell(machines)
+        request = replace(request, after=_allowed(request, machine, replicas, scope))
         host = hosts.tell(_told(request, server, args, replicas, machines, _store), machine, scope)
         if _store is not None:
             self._way = _vectorizing.Way(
@@ -298,9 +300,10 @@ def _settings(
         pulumi.Output.all(*(each.host.bare.private_address for each in replicas)),
         _together.addresses(together),
         store,
+        pulumi.Output.all(*(each.host.bare.id for each in replicas)),
     ).apply(
         lambda known: hosts.settings_document(
-            _nodes.server_node(node.name, server, known[0], tuple(known[1]), tuple(known[2]), known[3])
+            _nodes.server_node(node.name, server, known[0], tuple(known[1]), tuple(known[2]), known[3], tuple(known[4]))
         )
     )
 
@@ -324,6 +327,16 @@ def _further(
     return replicas
 
 
+def _allowed(
+    request: hosts.HostRequest, machine: BareHost, replicas: Sequence[Replica], scope: Scope
+) -> tuple[pulumi.Resource, ...]:
+    """What lets the first machine start the others, where a request is to do so."""
+    if not request.starts_others:
+        return ()
+    others = [each.host.bare for each in replicas]
+    return (request.cloud.let_start(f"{request.name}-role", machine, others, scope),)
+
+
 def _told(
     request: hosts.HostRequest,
     server: ResolvedServer,
@@ -342,7 +355,7 @@ def _told(
         settings=settings,
         secrets={**request.secrets, **_replicas.secrets(replicas[0].first.key, authorities, server)},
         in_turn=True,
-        after=(replicas[-1].host.applied,),
+        after=(replicas[-1].host.applied, *request.after),
     )
 
 

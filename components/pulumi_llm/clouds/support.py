@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PURPOSE, FOR_TPU = "ubuntu-24.04", "tpu"
 ROLE_ABOUT = "Lets one machine of pulumi-llm stop itself, and nothing else"
+STARTS_ABOUT = "Lets one machine of pulumi-llm start the others of its server, and nothing else"
 
 
 def fitted(name: str, limit: int, forbidden: str = r"[^A-Za-z0-9_-]") -> str:

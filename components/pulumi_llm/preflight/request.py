@@ -15,6 +15,7 @@ from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests, served_adapters
+from pulumi_llm.preflight.cache import with_states
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
 from pulumi_llm.preflight.memory import Load, Memory
@@ -305,10 +306,10 @@ def asked_of(request: FitRequest, model: Model | None = None) -> Asked:
 
     ``model``: its row, where somebody has looked it up.
     """
-    model = model or find_model(request)
+    flags = flags_of(request.extra_args)
+    model = with_states(model or find_model(request), flags)
     quantization = request.quantization or model.quantization
     bits = model.quantization_bits if quantization == model.quantization else None
-    flags = flags_of(request.extra_args)
     longest = context_of(request.max_model_len, model) or DEFAULT_CONTEXT
     task = pooling.task_of(request.named, model, flags)
     return Asked(
