@@ -484,6 +484,7 @@ DOMAINS: tuple[dict[str, Any], ...] = (
     {"name": "https://llm.example.com"},
     {"name": "llm.example.com", "acme": {"email": "ops"}},
     {"name": "llm.example.com", "acme": {"email": "ops@example.com", "directory": "zzz"}},
+    {"name": "llm.example.com", "acme": {"email": "ops@example.com", "challenge": "dns"}},
     {"name": "llm.example.com", "record": {"cloud": "aliyun", "zone": "example.org"}},
     {"name": "llm.example.com", "record": {"cloud": "aws", "zone": "example.com"}},
     {"name": "llm.example.com", "record": {"cloud": "tencent", "zone": "example.com", "zone_id": "Z1"}},
