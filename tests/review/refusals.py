@@ -638,6 +638,7 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("vectors.renew", True),
     ("vectors.engine", "quadrant"),
     ("vectors.backup", {"to": "gs://kept"}),
+    ("vectors.backup", {"to": "oss://My_Bucket/p"}),
     ("vectors.backup", {"every": "6h"}),
     ("vectors.backup", {"to": "s3://kept", "every": "often"}),
     ("vectors.backup", {"endpoint": "here"}),
