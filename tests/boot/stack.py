@@ -90,6 +90,13 @@ class BootedStack:
         assert machine is not None
         return machine
 
+    def first_said(self, role: str, unit: str, words: str) -> float:
+        """When a unit of a role's machine first logged these words, in seconds of the machine's own clock."""
+        log = self.machine(role).inside("journalctl", "-u", unit, "-o", "json", "--no-pager").splitlines()
+        rows = [row for row in map(json.loads, log) if words in str(row["MESSAGE"])]
+        assert rows, f"{unit} has not said {words!r}"
+        return min(int(row["__MONOTONIC_TIMESTAMP"]) for row in rows) / 1e6
+
     def client(self, what: str, **arguments: Any) -> Any:
         """Do something as a client, from a namespace that is neither the machine's nor the world's."""
         place = self.world.place("client", CLIENT)

@@ -124,6 +124,11 @@ def test_the_units_of_a_knowledge_base_run_as_users_of_their_own_and_never_faile
         assert set(shown.split()) == {"ActiveState=active", f"User={user}", "NRestarts=0"}, unit
 
 
+def test_the_model_for_vectors_loads_once_the_other_one_answers(knowledge: Knowledge) -> None:
+    answers = knowledge.stack.first_said("server", "llm-vllm", "Application startup complete")
+    assert knowledge.stack.first_said("server", f"llm-vllm-{VECTORS}", "Starting to load model") > answers
+
+
 def test_a_stranger_reaches_no_role_behind_its_port_and_is_told_nothing_there(knowledge: Knowledge) -> None:
     machine = knowledge.stack.machine("server")
     here = {(role.name, name) for role in roles_on(machine) for name, *__ in listeners_of(role, knowledge.stack)}

@@ -101,6 +101,8 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         yield f"{name} change {number}", f"{name}: {line}"
     for number, line in enumerate(_leaving(document)):
         yield f"{name} leave {number}", f"{name}: {line}"
+    for number, line in enumerate(_waking(document)):
+        yield f"{name} wake {number}", f"{name}: {line}"
     for number, line in enumerate(_backed_up(document)):
         yield f"{name} backup {number}", f"{name}: {line}"
     for number, line in enumerate(_kept(document)):
@@ -112,7 +114,7 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
 
 def _besides(document: dict[str, Any]) -> Iterator[str]:
     """What there is to say of a node besides its stages."""
-    for said in (_changing, _leaving, _backed_up, _kept, _named):
+    for said in (_changing, _leaving, _waking, _backed_up, _kept, _named):
         yield from said(document)
 
 
@@ -156,6 +158,23 @@ def _leaving(document: dict[str, Any]) -> Iterator[str]:
         yield f"[{_text(leave, 'code')}] {_text(leave, 'message')}"
         if _text(leave, "hint"):
             yield tr("try: {hint}", hint=_text(leave, "hint"))
+
+
+def _waking(document: dict[str, Any]) -> Iterator[str]:
+    """What a node that starts further machines for requests did last."""
+    wake = document.get("wake")
+    if not isinstance(wake, dict):
+        return
+    machine, since, state = _text(wake, "machine"), _text(wake, "since"), _text(wake, "state")
+    if state == "started":
+        yield tr("started {machine} for a request ({time}); it takes no calls yet", machine=machine, time=since)
+    elif state == "serving":
+        yield tr("{machine} was started for a request, and has taken calls since {time}", machine=machine, time=since)
+    elif state == "refused":
+        yield tr("started no further machine for a request ({time})", time=since)
+        yield f"[{_text(wake, 'code')}] {_text(wake, 'message')}"
+        if _text(wake, "hint"):
+            yield tr("try: {hint}", hint=_text(wake, "hint"))
 
 
 def _backed_up(document: dict[str, Any]) -> Iterator[str]:
