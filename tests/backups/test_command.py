@@ -259,12 +259,32 @@ def test_a_stack_without_backups_is_told_what_to_write(world: World, capsys: pyt
         assert re.search(r"\[backup.not-asked\].*\n.*vectors: \{backup: \{\}\}", capsys.readouterr().err)
 
 
+def test_a_stack_that_nobody_knows_is_said_to_be_unknown(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.stack("aliyun-t4", {})
+    for words in (["backup"], ["restore"], ["list"]):
+        assert cli.main(["vectors", *words, "-s", "aliyun-t5", "--project", str(world.project)]) == 2
+        err = capsys.readouterr().err
+        assert "[stack.unknown]" in err
+        assert "aliyun-t4" in err
+
+
 def test_without_a_place_it_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.stack("aliyun-t4", {})
     assert world.run("list") == 1
     assert "[backup.no-target]" in capsys.readouterr().err
     assert world.run("list", "--to", "ftp://there") == 1
     assert "[vectors.backup-place]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["b", "My_Bucket", "-dash", "x" * 64, "Upper"])
+def test_a_bucket_that_cannot_be_called_so_is_told_by_its_name(
+    world: World, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    world.stack("aliyun-t4", {})
+    assert world.run("list", "--to", f"oss://{name}/p") == 1
+    err = capsys.readouterr().err
+    assert f"[vectors.backup-place] --to.to: {name!r} in 'oss://{name}/p' is not the name of a bucket" in err
+    assert "3 to 63" in err
 
 
 def test_what_went_along_is_named_and_so_is_what_has_nowhere_to_go(

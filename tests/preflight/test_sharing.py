@@ -115,6 +115,16 @@ def test_models_that_do_not_fit_are_refused_with_the_numbers_of_each_and_what_wo
     assert used(bigger) <= 79.4
 
 
+def test_a_card_of_its_own_is_no_way_for_one_that_does_not_fit_it() -> None:
+    found = next(
+        each for each in refused(gpu="T4", models={"other": {"model": SEVEN}}) if each.code.endswith("not-fit")
+    )
+    assert "14.56 GiB" in found.message
+    assert "needs 15.49" in found.message
+    assert "gpus: 1" not in str(found.hint)
+    assert "gpu: A10" in str(found.hint) or "more memory" in str(found.hint)
+
+
 def test_shares_that_are_said_and_come_to_more_than_the_card_are_refused() -> None:
     (found,) = refused(gpu_memory_utilization=0.9, models={"small": {"model": SMALL, "gpu_memory_utilization": 0.2}})
     assert found.code == "fit.models-do-not-fit"

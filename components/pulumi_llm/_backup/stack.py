@@ -40,6 +40,8 @@ def settings(project: Path, stack: str) -> tuple[BackupSpec, str]:
     platform: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
     vectors, server = platform.get("vectors"), platform.get("server")
     asked = vectors.get("backup") if isinstance(vectors, Mapping) else None
+    if asked is None and not found.stack_file(stack).is_file():
+        raise Refusal([projects.fileless(found, stack)])
     if asked is None:
         message = _("the stack {stack!r} has no `vectors.backup`, so its node has neither program nor key", stack=stack)
         raise Refusal(

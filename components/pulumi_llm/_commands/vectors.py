@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pulumi_llm._commands import Command, option
+from pulumi_llm._commands import WRONG_CALL, Command, option
 from pulumi_llm._commands._options import JSON, PROJECT, SIMULATED, STACK
 from pulumi_llm._texts import _
 
@@ -30,7 +30,9 @@ def _own(name: str, options: Options, line: str) -> Command:
 
         return _backup.ACTIONS[name](asked)
 
-    return Command(name=name, help=line, about=line, options=options, body=body, of_machines="vectors")
+    return Command(
+        name=name, help=line, about=line, options=options, body=body, wrong_call=WRONG_CALL, of_machines="vectors"
+    )
 
 
 def _key_file(text: str) -> object:

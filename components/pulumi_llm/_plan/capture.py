@@ -32,8 +32,8 @@ from pulumi_llm._plan.structs import plain, struct, trigger
 from pulumi_llm._provider_facts import packages, table
 from pulumi_llm._resolve import kept
 from pulumi_llm._simcloud.simulator import CloudError, Simulator, for_package
-from pulumi_llm._texts import _, either
-from pulumi_llm.errors import Finding, Refusal, nearest
+from pulumi_llm._texts import _
+from pulumi_llm.errors import Finding, Refusal
 
 SIMULATED = packages()
 PLACEHOLDER = "not-set"
@@ -67,7 +67,7 @@ def capture_stack(start: Path, stack_name: str, standing: Standing | None = None
     """
     project = projects.find(start)
     config = projects.read_stack(project, stack_name)
-    fileless = None if project.stack_file(stack_name).is_file() else _fileless(project, stack_name)
+    fileless = None if project.stack_file(stack_name).is_file() else projects.fileless(project, stack_name)
     values, secret_keys = dict(config.values), set(config.secret_keys)
     notes = []
     platform, fleet = (config.raw.get(f"{project.name}:{kind}") for kind in ("platform", "fleet"))
@@ -127,21 +127,6 @@ def _of_value(wrong: ConfigMissingError | ConfigTypeError, stack: str) -> Findin
         )
     secret = "--secret " if getattr(wrong, "secret", False) else ""
     return Finding(code, message, f"pulumi config set {secret}{wrong.key} VALUE -s {stack}")
-
-
-def _fileless(project: projects.Project, stack: str) -> Finding:
-    """What to say of a stack that has no file, should its program want values that are not there."""
-    near = nearest(stack, project.stacks())
-    meant = (
-        _("did you mean {names}?", names=either(near))
-        if near
-        else _("`pulumi config set -s {stack}` makes the file", stack=stack)
-    )
-    return Finding(
-        "stack.unknown",
-        _("there is no file {name} for the stack {stack!r}", name=project.stack_file(stack).name, stack=stack),
-        meant,
-    )
 
 
 def capture(

@@ -9,8 +9,8 @@ from typing import Any
 
 from pulumi_llm import _engine_yaml, _yaml
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._texts import _
-from pulumi_llm.errors import Finding, Refusal, UnknownName
+from pulumi_llm._texts import _, either
+from pulumi_llm.errors import Finding, Refusal, UnknownName, nearest
 
 ENCRYPTED = "[encrypted]"
 """Stands for a secret that only the engine can decrypt."""
@@ -135,6 +135,21 @@ def read_stack(project: Project, stack: str) -> StackConfig:
     raw |= {full_name(project.name, key): "" if value is None else value for key, value in config.items()}
     secret = frozenset(key for key, value in raw.items() if _has_secure(value))
     return StackConfig({key: _text(value) for key, value in raw.items()}, secret, raw)
+
+
+def fileless(project: Project, stack: str) -> Finding:
+    """What to say of a stack that has no file, should there be something to be wanted of it."""
+    near = nearest(stack, project.stacks())
+    meant = (
+        _("did you mean {names}?", names=either(near))
+        if near
+        else _("`pulumi config set -s {stack}` makes the file", stack=stack)
+    )
+    return Finding(
+        "stack.unknown",
+        _("there is no file {name} for the stack {stack!r}", name=project.stack_file(stack).name, stack=stack),
+        meant,
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -325,9 +325,9 @@ def _ways(sharing: Sequence[Seat], card: float, kept: float) -> Iterator[str]:
     if _fit_in_turn(sharing, most, card, kept):
         yield _("takes_turns: true for {name}, so that it or the main model sleeps", name=most.name)
     rest = [each.least_gib for each in sharing if each is not most]
-    if (
-        not most.wish.turns
-        and sum(each or 0.0 for each in rest) + kept * (len(rest) - 1) / len(sharing) <= WHOLE * card
+    sides = ([most.least_gib], rest)
+    if not most.wish.turns and all(
+        sum(each or 0.0 for each in side) + kept * (len(side) - 1) / len(sharing) <= WHOLE * card for side in sides
     ):
         yield _("gpus: 1 for {name}, which then has a card of its own", name=most.name)
     larger = _larger(sharing, card)

@@ -53,7 +53,7 @@ class ChatSpec(Part):
                 "apps.nextchat",
                 _(
                     "NextChat 2.16.1 hands the key that it was given to whoever asks (CVE-2026-82639), and no release "
-                    "mends that; its container cannot reach a gateway that listens on loopback alone"
+                    "mends that"
                 ),
                 "engine: open-webui",
             )

@@ -19,7 +19,9 @@ BUCKETS: Mapping[str, Mapping[str, Any]] = {
 }
 """The clouds' object stores, by the scheme of their addresses: the host of a region, and how a request is signed."""
 
-_ADDRESS = re.compile(r"([a-z0-9]+)://([A-Za-z0-9][A-Za-z0-9.-]{1,62})((?:/[A-Za-z0-9._-]+)*)/?")
+_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+"""A bucket's name, as all three clouds have it."""
+_ADDRESS = re.compile(rf"([a-z0-9]+)://({_BUCKET})((?:/[A-Za-z0-9._-]+)*)/?")
 
 
 class Bucket(NamedTuple):
@@ -36,6 +38,18 @@ def bucket_of(address: str) -> Bucket | None:
     if found is None or found[1] not in BUCKETS:
         return None
     return Bucket(found[1], found[2], found[3].strip("/"))
+
+
+def misnamed(address: str) -> tuple[str, str] | None:
+    """Why an address with a bucket's scheme names none, and what would: it is the bucket's name that no cloud takes."""
+    scheme, slashes, rest = address.partition("://")
+    name = rest.partition("/")[0]
+    if not slashes or scheme not in BUCKETS or not name or re.fullmatch(_BUCKET, name):
+        return None
+    return (
+        _("{name!r} in {address!r} is not the name of a bucket", name=name, address=address),
+        _("a name of 3 to 63 lower-case letters, digits, dashes and dots, with a letter or digit at both ends"),
+    )
 
 
 def server_url(value: str, code: str) -> str:
@@ -80,7 +94,8 @@ class BackupSpec(Part):
         if value is not None and "://" in value and bucket_of(value) is None:
             schemes = either(f"{each}://BUCKET/PREFIX" for each in BUCKETS)
             message = _("{value!r} is no place for backups", value=value)
-            raise invalid("vectors.backup-place", message, _("{schemes}, or a folder", schemes=schemes))
+            named = misnamed(value) or (message, _("{schemes}, or a folder", schemes=schemes))
+            raise invalid("vectors.backup-place", *named)
         return value
 
     @field_validator("endpoint")

@@ -56,6 +56,23 @@ class AcmeSpec(Part):
 
     zh: 验证方式：``http`` 访问 80 端口，该端口只为此向全网开放；``tls-alpn`` 访问 443 端口，它必须对全网开放。"""
 
+    @field_validator("challenge", mode="before")
+    @classmethod
+    def _challenge_can_be_answered(cls, value: object) -> object:
+        if value in ("dns", "dns-01"):
+            raise invalid(
+                "spec.challenge-dns",
+                _(
+                    "a challenge by DNS needs a Caddy with a module for the vendor of the DNS, and nodes run Ubuntu's "
+                    "or Debian's Caddy 2.6, which has none"
+                ),
+                _(
+                    "challenge: http, which opens port 80 for that alone; or leave acme out: our own authority signs "
+                    "for the name"
+                ),
+            )
+        return value
+
     @field_validator("directory")
     @classmethod
     def _directory_is_known(cls, value: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, field_validator, model_validator
 
 from pulumi_llm._texts import _, either
-from pulumi_llm.spec.backup import BUCKETS, Bucket, bucket_of, bucket_url, server_url
+from pulumi_llm.spec.backup import BUCKETS, Bucket, bucket_of, bucket_url, misnamed, server_url
 from pulumi_llm.spec.fields import Flag, Part, Text, invalid
 
 BUNDLES = "bundles"
@@ -70,7 +70,7 @@ class WeightsSpec(Part):
     def _bucket_is_one(cls, value: str) -> str:
         if bucket_of(value) is None:
             schemes = either(f"{each}://BUCKET/PREFIX" for each in BUCKETS)
-            raise invalid("spec.bad-bucket", _("{value!r} is no bucket", value=value), schemes)
+            raise invalid("spec.bad-bucket", *(misnamed(value) or (_("{value!r} is no bucket", value=value), schemes)))
         return value
 
     @field_validator("endpoint")
