@@ -41,11 +41,13 @@ def refused(run: Callable[[], object]) -> list[Finding]:
 
 
 UNBUILT = {Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES, Capability.CLOSED}
+UNSEEN = {Capability.NOTICE, Capability.RECOVER}
+"""What their APIs say in such a case, no source was found of."""
 LACKED = {
-    "digitalocean": {Capability.SPOT, *UNBUILT},
+    "digitalocean": {Capability.SPOT, *UNSEEN, *UNBUILT},
     "gcp": {Capability.DNS, *UNBUILT},
-    "volcengine": {Capability.DNS, *UNBUILT},
-    "vultr": {Capability.SPOT, *UNBUILT},
+    "volcengine": {Capability.DNS, *UNSEEN, *UNBUILT},
+    "vultr": {Capability.SPOT, *UNSEEN, *UNBUILT},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule; nor
 does Vultr;
